@@ -1,0 +1,17 @@
+// Command bench measures Ichor and says who is faster and why.
+//
+//	go run ./bench                                  # compare the modes, about a minute
+//	go run ./bench -input a.json b.json.gz          # the same with your own documents
+//	go run ./bench list                             # the scenarios and their questions
+//	go run ./bench run -scenario pair -format json  # some scenarios, for programs
+//
+// The harness is package [github.com/ichor-go/ichor/bench/experiment]; the
+// scenarios are in the files scenario_*.go and are registered in scenarios.go.
+//
+// # Exit codes
+//
+//	0    all samples were taken, or the reader of the output left
+//	1    a scenario failed
+//	2    a wrong command line or a wrong input file; one line says what
+//	130  interrupted: what was measured is printed and marked as partial
+package main

@@ -1,0 +1,75 @@
+package experiment
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"unicode"
+)
+
+// Bench returns a reporter that writes the Go benchmark format, one line a sample:
+//
+//	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
+//
+// It writes at the end. See golang.org/design/14313-benchmark-format.
+func Bench(w io.Writer) Reporter { return &benchReporter{w: w} }
+
+type benchReporter struct{ w io.Writer }
+
+func (r *benchReporter) Begin(*Env) error     { return nil }
+func (r *benchReporter) Result(*Result) error { return nil }
+
+func (r *benchReporter) End(report *Report) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/ichor-go/ichor/bench\n", runtime.GOOS, runtime.GOARCH)
+	if cpu := cpuName(); cpu != "" {
+		fmt.Fprintf(&b, "cpu: %s\n", cpu)
+	}
+	fmt.Fprintf(&b, "Unit %s better=higher\n", OpsS)
+	for _, res := range report.Results {
+		for _, row := range res.Rows {
+			name := benchName(res.Scenario.Name, row.Config)
+			for _, s := range row.Samples {
+				fmt.Fprintf(&b, "%s\t%d\t%s %s", name, max(s.Ops, 1), significant(s.Value), row.Metric)
+				for _, unit := range sortedKeys(s.Extra) {
+					fmt.Fprintf(&b, "\t%s %s", significant(s.Extra[unit]), unit)
+				}
+				b.WriteByte('\n')
+			}
+		}
+	}
+	if report.Partial {
+		fmt.Fprintf(&b, "# %s\n", partialLine(report))
+	}
+	_, err := io.WriteString(r.w, b.String())
+	return err
+}
+
+// benchName is the benchmark's name: the scenario's with a capital, then the
+// settings.
+func benchName(scenario string, c Config) string {
+	var b strings.Builder
+	b.WriteString("Benchmark")
+	for i, r := range nameWord(scenario) {
+		if i == 0 {
+			r = unicode.ToUpper(r)
+		}
+		b.WriteRune(r)
+	}
+	for _, kv := range c {
+		fmt.Fprintf(&b, "/%s=%s", nameWord(kv.Key), nameWord(fmt.Sprint(kv.Value)))
+	}
+	return b.String()
+}
+
+// nameWord replaces what would end a name or split it: spaces, slashes, and the
+// dash, which before digits at the end means GOMAXPROCS.
+func nameWord(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '/' || r == '-' || unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,54 @@
+package experiment
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Budget is the length of one sample: a duration, or, if Ops is set, a number
+// of operations on each thread.
+type Budget struct {
+	Duration time.Duration
+	Ops      int64
+}
+
+// ParseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
+func ParseBudget(s string) (Budget, error) {
+	if digits, ok := strings.CutSuffix(s, "x"); ok {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n <= 0 {
+			return Budget{}, fmt.Errorf("%q is not a positive number of operations such as 1000x", s)
+		}
+		return Budget{Ops: n}, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return Budget{}, fmt.Errorf("%q is not a positive duration such as 100ms, nor a count such as 1000x", s)
+	}
+	return Budget{Duration: d}, nil
+}
+
+// UnmarshalText is ParseBudget.
+func (b *Budget) UnmarshalText(text []byte) (err error) {
+	*b, err = ParseBudget(string(text))
+	return err
+}
+
+// String gives what ParseBudget reads.
+func (b Budget) String() string {
+	if b.Ops > 0 {
+		return strconv.FormatInt(b.Ops, 10) + "x"
+	}
+	return b.Duration.String()
+}
+
+// IsZero reports whether b was never set.
+func (b Budget) IsZero() bool { return b == Budget{} }
+
+// warmUp is the budget of the sample that is thrown away: a quarter of b, enough
+// to fault pages in and to train the branch predictors (a guess).
+func (b Budget) warmUp() Budget {
+	return Budget{Duration: max(b.Duration/4, min(b.Duration, time.Millisecond)), Ops: (b.Ops + 3) / 4}
+}

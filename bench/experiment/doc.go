@@ -1,0 +1,45 @@
+// Package experiment measures scenarios and reports what it found.
+//
+// # Terms
+//
+//   - A [Scenario] is one question put to the machine, such as "what does a
+//     reference count cost?".
+//   - A [Variant] is one configuration of a scenario: one row of its table.
+//   - A [Sample] is one measurement of one variant, lasting one [Budget].
+//   - A round takes one sample of every variant of a scenario.
+//
+// # Interleaving
+//
+// [Run] takes round after round, so that two variants are compared with what
+// their neighbour in time measured, not with a machine that was in another mood
+// a minute earlier. The order rotates and turns round from round to round, so
+// that no variant always follows the same one. The ratio of two rows is the
+// median over rounds of the ratios within a round. Before the first round every
+// variant takes one shorter sample that is thrown away; before every sample the
+// Go collector runs, outside the timing.
+//
+// # Samples
+//
+// [OpsPerSecond] and [NsPerOp] take a sample from a body that runs on one or
+// more goroutines and does its work in batches:
+//
+//	func(l *experiment.Lane) error {
+//		for l.Next() {
+//			work(l.N())
+//		}
+//		return nil
+//	}
+//
+// The clock and the stop flag are read between batches only, and batches grow
+// to a tenth of a millisecond, so the harness costs nothing per operation.
+//
+// # Reports
+//
+// [Text] writes tables, [JSON] one object a line, [Bench] the Go benchmark
+// format, which benchstat reads.
+//
+// # What it does not do
+//
+// It computes no confidence intervals: benchstat does that from the Bench
+// report. It does not pin threads, and does not set GOMAXPROCS.
+package experiment

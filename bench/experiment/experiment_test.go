@@ -1,0 +1,390 @@
+package experiment
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// fixed is a variant whose samples are the given values in turn.
+func fixed(c Config, metric string, values ...float64) Variant {
+	i := -1 // the first sample warms up
+	return Variant{Config: c, Metric: metric, Sample: func(context.Context, Budget) (Sample, error) {
+		v := values[max(i, 0)%len(values)]
+		i++
+		return Sample{Value: v, Ops: 100}, nil
+	}}
+}
+
+func scenario(variants ...Variant) Scenario {
+	return Scenario{
+		Name: "pair", Question: "what does a pair cost?",
+		Plan:         func(*Env) (*Plan, error) { return &Plan{Variants: variants}, nil },
+		Baseline:     func(c Config) Config { return c.With("state", "loads") },
+		BaselineName: "state=loads",
+	}
+}
+
+func options(count int) Options {
+	return Options{Env: Env{Count: count, Budget: Budget{Duration: time.Millisecond}, Threads: []int{1}}}
+}
+
+func render(t *testing.T, format string, r *Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	rep, err := NewReporter(format, &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rep.Begin(&Env{Count: 3, Budget: Budget{Ops: 10}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range r.Results {
+		if err := rep.Result(res); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rep.End(r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func twoRows() Scenario {
+	return scenario(
+		fixed(Cfg("state", "address", "temp", "hot", "threads", 1), NsOp, 0.93, 0.91, 1.02),
+		fixed(Cfg("state", "loads", "temp", "hot", "threads", 1), NsOp, 0.80, 0.90, 0.51),
+	)
+}
+
+func TestJSONRow(t *testing.T) {
+	r, err := Run(t.Context(), []Scenario{twoRows()}, options(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":3}}}
+{"scenario":"pair","config":{"state":"loads","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.8,"min":0.51,"max":0.9,"n":3}}}
+`
+	if got := render(t, "json", r); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestJSONValues(t *testing.T) {
+	row := &Row{Config: Cfg("q", "a\"\n\xff", "b", true), Metric: OpsS, Samples: []Sample{
+		{Value: 12345678.9, Extra: map[string]float64{"z/op": 0, "B/op": 1e-9}}}}
+	want := `{"scenario":"s","config":{"q":"a\"\n` + "\ufffd" + `","b":true},"metrics":{` +
+		`"ops/s":{"median":12345700,"min":12345700,"max":12345700,"n":1},` +
+		`"B/op":{"median":0.000000001,"min":0.000000001,"max":0.000000001,"n":1},` +
+		`"z/op":{"median":0,"min":0,"max":0,"n":1}},"partial":true}` + "\n"
+	if got := string(appendRow(nil, "s", row, true)); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestBenchFormatIsRead(t *testing.T) {
+	s := twoRows()
+	s.Plan = func(*Env) (*Plan, error) {
+		return &Plan{Variants: []Variant{
+			fixed(Cfg("state", "a/b c-2", "threads", 2), OpsS, 2e9),
+			fixed(Cfg("state", "loads", "threads", 1), NsOp, 0.80, 0.90),
+		}}, nil
+	}
+	r, err := Run(t.Context(), []Scenario{s}, options(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Partial = true
+	var got []string
+	in := benchfmt.NewReader(strings.NewReader(render(t, "bench", r)), "out")
+	for in.Scan() {
+		switch rec := in.Result().(type) {
+		case *benchfmt.Result:
+			v := rec.Values[0]
+			got = append(got, fmt.Sprintf("%s %d %.3g %s %s", rec.Name, rec.Iters, v.Value, v.Unit, rec.GetConfig("pkg")))
+		case *benchfmt.UnitMetadata:
+			got = append(got, rec.OrigUnit+" "+rec.Key+"="+rec.Value)
+		default:
+			t.Errorf("unexpected record %T: %v", rec, rec)
+		}
+	}
+	want := []string{
+		"ops/s better=higher",
+		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
+		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
+		"Pair/state=loads/threads=1 100 8e-10 sec/op github.com/ichor-go/ichor/bench",
+		"Pair/state=loads/threads=1 100 9e-10 sec/op github.com/ichor-go/ichor/bench",
+	}
+	if in.Err() != nil || !slices.Equal(got, want) {
+		t.Errorf("err %v, got\n%s\nwant\n%s", in.Err(), strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestTextTable(t *testing.T) {
+	s := twoRows()
+	s.Conclude = func(res *Result) []string {
+		return []string{fmt.Sprintf("conclusion: %.4f", res.Ratio(res.Find(Cfg("state", "address"))))}
+	}
+	r, err := Run(t.Context(), []Scenario{s}, options(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := render(t, "text", r)
+	_, got, _ = strings.Cut(got, "\n\n") // the machine differs
+	want := `pair: what does a pair cost?
+ state    temp  threads  ns/op   min   max  n  ratio 
+─────────────────────────────────────────────────────
+ address  hot   1         0.93  0.91  1.02  3   1.16 
+ loads    hot   1         0.80  0.51  0.90  3   1.00 
+ratio: to state=loads in the same round; below 1 is faster
+conclusion: 1.1625
+`
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestRatioPairsRounds(t *testing.T) {
+	a := &Row{Metric: NsOp, Samples: []Sample{{Value: 2}, {Value: 40}, {Value: 6}}, rounds: []int{0, 1, 2}}
+	b := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}, {Value: 20}, {Value: 0}, {Value: 9}}, rounds: []int{0, 1, 2, 3}}
+	if got := Ratio(a, b); got != 2 {
+		t.Errorf("the ratio is %v, want 2: the median of those of rounds 0 and 1", got)
+	}
+	late := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}}, rounds: []int{7}}
+	other := &Row{Metric: OpsS, Samples: a.Samples, rounds: a.rounds}
+	for _, r := range []*Row{nil, late, other} {
+		if got := Ratio(a, r); !math.IsNaN(got) {
+			t.Errorf("the ratio to %v is %v, want none", r, got)
+		}
+	}
+}
+
+func TestHuman(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
+		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G",
+	} {
+		if got := human(v); got != want {
+			t.Errorf("human(%v) is %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestInterleaving(t *testing.T) {
+	var seen []string
+	var vs []Variant
+	for _, name := range []string{"a", "b", "c"} {
+		vs = append(vs, Variant{Config: Cfg("v", name), Metric: NsOp, Sample: func(_ context.Context, b Budget) (Sample, error) {
+			if b.Duration < time.Millisecond {
+				name = strings.ToUpper(name)
+			}
+			seen = append(seen, name)
+			return Sample{Value: 1}, nil
+		}})
+	}
+	if _, err := Run(t.Context(), []Scenario{scenario(vs...)}, options(4)); err != nil {
+		t.Fatal(err)
+	}
+	// Three to warm up, then rounds that rotate and turn.
+	if got, want := strings.Join(seen, ""), "abc"+"abc"+"bac"+"cab"+"cba"; !strings.EqualFold(got, want) {
+		t.Errorf("the order is %s, want %s", got, want)
+	}
+	for n := range 6 {
+		for round := range 20 {
+			seq := order(n, round)
+			slices.Sort(seq)
+			for i, k := range seq {
+				if i != k {
+					t.Fatalf("order(%d, %d) misses %d", n, round, i)
+				}
+			}
+		}
+	}
+}
+
+func TestInterruptedRunKeepsItsSamples(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	taken, closed, finished := 0, 0, 0
+	v := func(name string) Variant {
+		return Variant{
+			Config: Cfg("v", name), Metric: OpsS, Close: func() error { closed++; return nil },
+			Sample: func(ctx context.Context, _ Budget) (Sample, error) {
+				if taken++; taken == 2+5 { // two warm up, then five samples
+					cancel()
+				}
+				return Sample{Value: 1, Ops: 1}, ctx.Err()
+			},
+		}
+	}
+	o := options(10)
+	o.Finished = func(res *Result) error { finished++; return nil }
+	never := Scenario{Name: "never", Plan: func(*Env) (*Plan, error) { return &Plan{Variants: []Variant{v("x")}}, nil }}
+	r, err := Run(ctx, []Scenario{scenario(v("a"), v("b")), never}, o)
+	if !errors.Is(err, context.Canceled) || !r.Partial || r.Done != 4 || r.Total != 30 || len(r.Results) != 1 {
+		t.Errorf("err %v, report %+v", err, r)
+	}
+	if closed != 2 || finished != 1 || !r.Results[0].Partial {
+		t.Errorf("closed %d variants, finished %d, partial %t", closed, finished, r.Results[0].Partial)
+	}
+	if got := render(t, "json", r); strings.Count(got, `,"partial":true}`) != 2 {
+		t.Errorf("the JSON rows are not marked: %s", got)
+	}
+	if got := render(t, "text", r); !strings.HasSuffix(got, "\npartial: interrupted after 4 of 30 samples\n") {
+		t.Errorf("the text is not marked: %s", got)
+	}
+	if got := render(t, "bench", r); !strings.HasSuffix(got, "\n# partial: interrupted after 4 of 30 samples\n") {
+		t.Errorf("the bench report is not marked: %s", got)
+	}
+}
+
+func TestStuckSampleIsAbandoned(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	defer close(release)
+	taken := 0
+	stuck := Variant{Config: Cfg("v", "stuck"), Metric: OpsS, Sample: func(context.Context, Budget) (Sample, error) {
+		if taken++; taken == 3 {
+			cancel()
+			<-release
+		}
+		return Sample{Value: 1}, nil
+	}}
+	o := options(10)
+	o.Grace = time.Millisecond
+	r, err := Run(ctx, []Scenario{scenario(stuck)}, o)
+	if !errors.Is(err, context.Canceled) || r.Done != 1 || len(r.Results) != 1 {
+		t.Errorf("err %v, report %+v", err, r)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	boom := errors.New("boom")
+	good := fixed(Cfg("v", "good"), NsOp, 1)
+	failing := func(after int) Variant {
+		return Variant{Config: Cfg("v", "bad"), Metric: NsOp, Sample: func(context.Context, Budget) (Sample, error) {
+			if after--; after < 0 {
+				return Sample{}, boom
+			}
+			return Sample{Value: 1}, nil
+		}}
+	}
+	unset := good
+	unset.Sample = nil
+	setUp, closing := good, good
+	setUp.Setup = func(context.Context) error { return boom }
+	closing.Close = func() error { return boom }
+	for name, c := range map[string]struct {
+		scenario Scenario
+		want     string
+		done     int
+	}{
+		"sample":  {scenario(good, failing(3)), "pair/v=bad: boom", 5},
+		"warm up": {scenario(good, failing(0)), "pair/v=bad: boom", 0},
+		"setup":   {scenario(setUp), "pair/v=good: set-up: boom", 0},
+		"close":   {scenario(closing), "pair/v=good: close: boom", 4},
+		"plan":    {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
+		"nan":     {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
+		"twice":   {scenario(good, good), "pair: v=good is there twice", 0},
+		"unset":   {scenario(unset), "pair: v=good has no Sample or no Metric", 0},
+	} {
+		r, err := Run(t.Context(), []Scenario{c.scenario}, options(4))
+		if err == nil || err.Error() != c.want || r.Done != c.done {
+			t.Errorf("%s: err %v after %d samples, want %q after %d", name, err, r.Done, c.want, c.done)
+		}
+	}
+	o := options(2)
+	o.Finished = func(*Result) error { return boom }
+	if _, err := Run(t.Context(), []Scenario{scenario(good), scenario(good)}, o); err != boom {
+		t.Errorf("an error of Finished gives %v", err)
+	}
+}
+
+func TestLanes(t *testing.T) {
+	for _, b := range []Budget{{Duration: 2 * time.Millisecond}, {Ops: 1000}} {
+		var mu sync.Mutex
+		total := 0
+		s, err := OpsPerSecond(t.Context(), b, 3, 7, func(l *Lane) error {
+			for l.Next() {
+				if l.N()%7 != 0 {
+					return fmt.Errorf("a batch of %d", l.N())
+				}
+				mu.Lock()
+				total += l.N()
+				mu.Unlock()
+			}
+			return nil
+		})
+		if err != nil || int(s.Ops) != total || s.Value <= 0 {
+			t.Errorf("%v: err %v, %d operations of %d, %v ops/s", b, err, s.Ops, total, s.Value)
+		}
+		if b.Ops > 0 && total != 3*1001 {
+			t.Errorf("%v did %d operations, want 1000 a lane, in sevens", b, total)
+		}
+	}
+	s, err := NsPerOp(t.Context(), Budget{Ops: 5}, 1, func(l *Lane) error {
+		for l.Next() {
+		}
+		return nil
+	})
+	if err != nil || s.Ops != 5 || s.Value <= 0 {
+		t.Errorf("err %v, sample %+v", err, s)
+	}
+}
+
+func TestLanesStop(t *testing.T) {
+	spin := func(l *Lane) error {
+		for l.Next() {
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	hour := Budget{Duration: time.Hour}
+	if _, err := OpsPerSecond(ctx, hour, 2, 1, spin); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled sample gives %v", err)
+	}
+	boom := errors.New("boom")
+	if _, err := OpsPerSecond(t.Context(), hour, 2, 1, func(l *Lane) error {
+		if l.Index == 1 {
+			return boom
+		}
+		return spin(l)
+	}); err != boom {
+		t.Errorf("a failing lane gives %v", err)
+	}
+	if _, err := NsPerOp(t.Context(), hour, 1, func(*Lane) error { return nil }); err != errLeftEarly {
+		t.Errorf("a body that does not loop gives %v", err)
+	}
+	if _, err := OpsPerSecond(t.Context(), hour, 0, 1, spin); err == nil {
+		t.Error("a sample on no thread gives no error")
+	}
+}
+
+func TestBudgetText(t *testing.T) {
+	for text, want := range map[string]Budget{"100ms": {Duration: 100 * time.Millisecond}, "12x": {Ops: 12}} {
+		if got, err := ParseBudget(text); err != nil || got != want || got.String() != text {
+			t.Errorf("%s is %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x"} {
+		if got, err := ParseBudget(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
+func TestCPUName(t *testing.T) {
+	if got := cpuFrom("processor\t: 0\nmodel name\t: AMD EPYC 7B13\nmodel name\t: other\n"); got != "AMD EPYC 7B13" {
+		t.Errorf("the processor is %q", got)
+	}
+}

@@ -1,0 +1,165 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+// batchTarget is how long a batch grows to be. Reading the clock and the flag
+// takes about 100 ns, a thousandth of it; a stop is noticed within a few batches.
+const batchTarget = 100 * time.Microsecond
+
+// maxBatch keeps the batches of a body that does nothing from overflowing.
+const maxBatch = 1 << 30
+
+// A Lane is one goroutine's part in a sample. Its body asks Next until it says
+// false, and does exactly N operations in between. Only its own goroutine uses it.
+type Lane struct {
+	Index int // 0 to threads-1
+
+	n       int64 // size of the batch under way
+	unit    int64
+	ops     int64         // done in finished batches
+	mark    time.Duration // start of the batch under way
+	end     time.Duration // when Next said false
+	ended   bool
+	target  time.Duration
+	budget  Budget
+	start   time.Time // the same for all lanes of a sample
+	stopped *atomic.Bool
+
+	_ [64]byte // lanes are written by different threads
+}
+
+// Next counts the batch before as done and reports whether there is one more to
+// do, of N operations. The first call starts the first batch.
+func (l *Lane) Next() bool {
+	now := time.Since(l.start)
+	if l.n > 0 {
+		l.ops += l.n
+		switch took := now - l.mark; {
+		case took < l.target/2 && l.n < maxBatch:
+			l.n *= 2
+		case took > 2*l.target && l.n > l.unit:
+			l.n = max(l.n/2/l.unit, 1) * l.unit
+		}
+	} else {
+		l.n = l.unit
+	}
+	done := l.stopped.Load()
+	if l.budget.Ops > 0 {
+		rest := l.budget.Ops - l.ops
+		done = done || rest <= 0
+		l.n = min(l.n, (rest+l.unit-1)/l.unit*l.unit)
+	} else if l.ops > 0 { // a lane that starts late still does one batch
+		done = done || now >= l.budget.Duration
+	}
+	if done {
+		l.end, l.ended, l.n = now, true, 0
+		return false
+	}
+	l.mark = now
+	return true
+}
+
+// N is the number of operations in this batch, a multiple of the sample's unit.
+func (l *Lane) N() int { return int(l.n) }
+
+// errLeftEarly is a broken contract of the body, and would make a wrong figure.
+var errLeftEarly = errors.New("the body returned before Next said false")
+
+// OpsPerSecond runs body on the given number of goroutines, started together,
+// and sums their rates. A batch is a multiple of unit operations (1 if in doubt).
+//
+// Time starts for all lanes at the same moment and ends for each when it leaves
+// its loop: waiting for each other, such as for a global lock, counts; the last
+// batch of a slow lane does not weigh on the others. What the body does before its
+// first Next counts as well, so it may attach to a runtime there, but not build one.
+//
+// The first error of a body stops the other lanes and is returned. If ctx ends
+// first, its error is returned: a sample cut short is no sample.
+func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
+	lanes, err := runLanes(ctx, b, threads, unit, body)
+	if err != nil {
+		return Sample{}, err
+	}
+	var s Sample
+	for i := range lanes {
+		s.Ops += lanes[i].ops
+		s.Value += float64(lanes[i].ops) / lanes[i].end.Seconds()
+	}
+	return s, nil
+}
+
+// NsPerOp runs body on one goroutine and returns nanoseconds per operation. The
+// rest is as in OpsPerSecond.
+func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) (Sample, error) {
+	lanes, err := runLanes(ctx, b, 1, unit, body)
+	if err != nil {
+		return Sample{}, err
+	}
+	l := &lanes[0]
+	return Sample{Value: float64(l.end.Nanoseconds()) / float64(l.ops), Ops: l.ops}, nil
+}
+
+func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) ([]Lane, error) {
+	if threads < 1 || unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
+		return nil, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", threads, unit, b)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var stopped atomic.Bool
+	defer context.AfterFunc(ctx, func() { stopped.Store(true) })()
+
+	target := batchTarget
+	if b.Ops <= 0 {
+		target = min(target, max(b.Duration/16, time.Microsecond))
+	}
+	lanes := make([]Lane, threads)
+	errs := make([]error, threads)
+	begin := make(chan struct{})
+	var ready, left sync.WaitGroup
+	ready.Add(threads)
+	for i := range lanes {
+		l := &lanes[i]
+		*l = Lane{Index: i, unit: int64(unit), target: target, budget: b, stopped: &stopped}
+		left.Go(func() {
+			ready.Done()
+			<-begin
+			err := body(l)
+			if err == nil && !l.ended {
+				err = errLeftEarly
+			}
+			if err != nil {
+				errs[i] = err
+				stopped.Store(true)
+			}
+		})
+	}
+	ready.Wait()
+	start := time.Now()
+	for i := range lanes {
+		lanes[i].start = start
+	}
+	close(begin)
+	left.Wait()
+
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i := range lanes {
+		lanes[i].end = max(lanes[i].end, 1) // a coarse clock may show no time at all
+	}
+	return lanes, nil
+}

@@ -1,0 +1,150 @@
+package experiment
+
+import (
+	"math"
+	"slices"
+)
+
+// A Report is what Run measured.
+type Report struct {
+	Results []*Result // in the order of the scenarios; those never begun are absent
+	Done    int       // samples taken
+	Total   int       // samples planned
+	Partial bool      // it ended before all samples were taken
+}
+
+// A Result is the table of one scenario.
+type Result struct {
+	Scenario *Scenario
+	Rows     []*Row // in the order of the plan
+	Partial  bool   // samples of this scenario are missing
+}
+
+// A Row holds the samples of one variant.
+type Row struct {
+	Config  Config
+	Metric  string
+	Samples []Sample
+	rounds  []int // rounds[i] is the round that took Samples[i], ascending
+}
+
+// A Stat sums up the samples of one metric.
+type Stat struct {
+	Metric           string
+	Median, Min, Max float64
+	N                int
+}
+
+// Row returns the row with exactly this config, nil if there is none.
+func (r *Result) Row(c Config) *Row {
+	for _, row := range r.Rows {
+		if slices.Equal(row.Config, c) {
+			return row
+		}
+	}
+	return nil
+}
+
+// Find returns the first row that has all of the given settings, nil if there is none.
+func (r *Result) Find(want Config) *Row {
+	for _, row := range r.Rows {
+		if !slices.ContainsFunc(want, func(kv KV) bool { return row.Config.Get(kv.Key) != kv.Value }) {
+			return row
+		}
+	}
+	return nil
+}
+
+// Ratio is row's ratio to its baseline, NaN if it has none.
+func (r *Result) Ratio(row *Row) float64 {
+	if r.Scenario.Baseline == nil {
+		return math.NaN()
+	}
+	c := r.Scenario.Baseline(row.Config)
+	if c == nil {
+		return math.NaN()
+	}
+	return Ratio(row, r.Row(c))
+}
+
+// Ratio is the median, over the rounds that took a sample of both rows, of a's
+// value divided by b's. It is NaN if they share no round or no metric.
+func Ratio(a, b *Row) float64 {
+	if a == nil || b == nil || a.Metric != b.Metric {
+		return math.NaN()
+	}
+	var ratios []float64
+	for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
+		switch {
+		case a.rounds[i] < b.rounds[j]:
+			i++
+		case a.rounds[i] > b.rounds[j]:
+			j++
+		default:
+			if b.Samples[j].Value != 0 {
+				ratios = append(ratios, a.Samples[i].Value/b.Samples[j].Value)
+			}
+			i, j = i+1, j+1
+		}
+	}
+	return median(ratios)
+}
+
+// Stat sums up the row's metric.
+func (r *Row) Stat() Stat {
+	values := make([]float64, len(r.Samples))
+	for i, s := range r.Samples {
+		values[i] = s.Value
+	}
+	return newStat(r.Metric, values)
+}
+
+// Stats sums up the row's metric and then the extra ones, sorted by unit.
+func (r *Row) Stats() []Stat {
+	extra := map[string][]float64{}
+	for _, s := range r.Samples {
+		for unit, v := range s.Extra {
+			extra[unit] = append(extra[unit], v)
+		}
+	}
+	stats := []Stat{r.Stat()}
+	for _, unit := range sortedKeys(extra) {
+		stats = append(stats, newStat(unit, extra[unit]))
+	}
+	return stats
+}
+
+func newStat(metric string, values []float64) Stat {
+	if len(values) == 0 {
+		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
+	}
+	return Stat{
+		Metric: metric,
+		Median: median(values),
+		Min:    slices.Min(values),
+		Max:    slices.Max(values),
+		N:      len(values),
+	}
+}
+
+// median returns the middle value, NaN if there is none.
+func median(values []float64) float64 {
+	n := len(values)
+	if n == 0 {
+		return math.NaN()
+	}
+	s := slices.Sorted(slices.Values(values))
+	if n%2 == 1 {
+		return s[n/2]
+	}
+	return (s[n/2-1] + s[n/2]) / 2
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

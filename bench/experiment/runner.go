@@ -1,0 +1,307 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"time"
+)
+
+// Options of a Run. Budget and Count must be set.
+type Options struct {
+	Env
+
+	// Progress is called between samples with the number of samples taken and
+	// planned, and what is measured next. It is never called during a sample.
+	Progress func(done, total int, next string)
+	// Finished is called when a scenario is complete, and, if the run ends early,
+	// for the one that was under way and has samples. An error ends the run.
+	Finished func(res *Result) error
+	// Grace is how long Run waits, once ctx has ended, for the sample or set-up
+	// under way; 0 is 500 ms.
+	Grace time.Duration
+}
+
+// Run measures the scenarios one after the other and reports what it has, even
+// if it fails. When ctx ends, Run returns within the grace time with a partial
+// report and the error of ctx. What does not heed ctx by then is abandoned on its
+// goroutine, so the program should end soon after.
+func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) {
+	if o.Count < 1 || o.Budget.IsZero() {
+		return &Report{}, fmt.Errorf("experiment: Run needs a count and a budget, not %d and %v", o.Count, o.Budget)
+	}
+	if o.Logf == nil {
+		o.Logf = func(string, ...any) {}
+	}
+	if len(o.Threads) == 0 {
+		o.Threads = DefaultThreads()
+	}
+	if o.Grace == 0 {
+		o.Grace = 500 * time.Millisecond
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	w := &worker{opts: &o, events: make(chan event), gone: make(chan struct{})}
+	defer close(w.gone)
+	ended := make(chan error, 1)
+	go func() { ended <- w.run(ctx, scenarios) }()
+
+	c := &collector{opts: &o, report: &Report{}}
+	interrupted := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case e := <-w.events:
+			if err := c.apply(e); err != nil {
+				return c.finish(err)
+			}
+			close(e.applied)
+		case err := <-ended:
+			return c.finish(err)
+		case <-interrupted:
+			interrupted = nil
+			late = time.After(o.Grace)
+		case <-late:
+			return c.finish(ctx.Err())
+		}
+	}
+}
+
+// An event carries what the measuring goroutine has to tell to the one that
+// called Run. The sender waits until it is applied, so that no callback runs
+// during a sample, and owns nothing of the report.
+type event struct {
+	apply   func(c *collector) error
+	applied chan struct{}
+}
+
+// collector owns the report. Only Run's goroutine uses it.
+type collector struct {
+	opts   *Options
+	report *Report
+	open   *Result // the scenario under way
+}
+
+func (c *collector) apply(e event) error { return e.apply(c) }
+
+func (c *collector) progress(next string) {
+	if c.opts.Progress != nil {
+		c.opts.Progress(c.report.Done, c.report.Total, next)
+	}
+}
+
+// close completes the scenario under way.
+func (c *collector) close() error {
+	res := c.open
+	c.open = nil
+	if res == nil {
+		return nil
+	}
+	for _, row := range res.Rows {
+		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
+	}
+	if c.opts.Finished != nil {
+		return c.opts.Finished(res)
+	}
+	return nil
+}
+
+func (c *collector) finish(err error) (*Report, error) {
+	r := c.report
+	r.Partial = r.Done < r.Total || r.Total == 0
+	if c.open != nil && !c.open.empty() {
+		err = errors.Join(err, c.close())
+	}
+	for i, res := range r.Results {
+		if res.empty() {
+			r.Results = r.Results[:i]
+			break
+		}
+	}
+	return r, err
+}
+
+func (r *Result) empty() bool {
+	for _, row := range r.Rows {
+		if len(row.Samples) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// worker measures, on a goroutine of its own.
+type worker struct {
+	opts   *Options
+	events chan event
+	gone   chan struct{} // closed when Run has returned
+}
+
+var errAbandoned = errors.New("experiment: the run is over")
+
+func (w *worker) tell(apply func(c *collector) error) error {
+	e := event{apply: apply, applied: make(chan struct{})}
+	select {
+	case w.events <- e:
+	case <-w.gone:
+		return errAbandoned
+	}
+	select {
+	case <-e.applied:
+		return nil
+	case <-w.gone:
+		return errAbandoned
+	}
+}
+
+func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
+	plans := make([]*Plan, len(scenarios))
+	total := 0
+	for i := range scenarios {
+		plan, err := scenarios[i].Plan(&w.opts.Env)
+		if err == nil {
+			err = plan.check()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", scenarios[i].Name, err)
+		}
+		plans[i] = plan
+		total += len(plan.Variants) * w.opts.Count
+	}
+	err := w.tell(func(c *collector) error { c.report.Total = total; return nil })
+	for i := range scenarios {
+		if err == nil {
+			err = w.scenario(ctx, &scenarios[i], plans[i])
+		}
+	}
+	return err
+}
+
+func (p *Plan) check() error {
+	seen := map[string]bool{}
+	for i := range p.Variants {
+		v := &p.Variants[i]
+		name := v.Config.String()
+		if v.Sample == nil || v.Metric == "" {
+			return fmt.Errorf("%s has no Sample or no Metric", name)
+		}
+		if seen[name] {
+			return fmt.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error) {
+	name := func(v *Variant) string { return s.Name + "/" + v.Config.String() }
+	err = w.tell(func(c *collector) error {
+		c.open = &Result{Scenario: s}
+		for i := range p.Variants {
+			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric})
+		}
+		c.report.Results = append(c.report.Results, c.open)
+		c.progress(s.Name)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	closeAfter := func(what string, f func() error) {
+		if f == nil {
+			return
+		}
+		if cerr := f(); cerr != nil && err == nil {
+			err = fmt.Errorf("%s: close: %w", what, cerr)
+		}
+	}
+	setUp := func(what string, f func(context.Context) error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if f != nil {
+			if err := f(ctx); err != nil {
+				return fmt.Errorf("%s: set-up: %w", what, err)
+			}
+		}
+		return ctx.Err()
+	}
+	defer closeAfter(s.Name, p.Close)
+	if err := setUp(s.Name, p.Setup); err != nil {
+		return err
+	}
+	for i := range p.Variants {
+		v := &p.Variants[i]
+		defer closeAfter(name(v), v.Close)
+		if err := setUp(name(v), v.Setup); err != nil {
+			return err
+		}
+	}
+	for i := range p.Variants {
+		if _, err := w.sample(ctx, &p.Variants[i], w.opts.Budget.warmUp()); err != nil {
+			return fmt.Errorf("%s: %w", name(&p.Variants[i]), err)
+		}
+	}
+	for round := range w.opts.Count {
+		for _, i := range order(len(p.Variants), round) {
+			v := &p.Variants[i]
+			got, err := w.sample(ctx, v, w.opts.Budget)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name(v), err)
+			}
+			err = w.tell(func(c *collector) error {
+				row := c.open.Rows[i]
+				row.Samples = append(row.Samples, got)
+				row.rounds = append(row.rounds, round)
+				c.report.Done++
+				c.progress(s.Name)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return w.tell((*collector).close)
+}
+
+// sample collects garbage, so that no variant pays for another's, and measures.
+func (w *worker) sample(ctx context.Context, v *Variant, b Budget) (Sample, error) {
+	if err := ctx.Err(); err != nil {
+		return Sample{}, err
+	}
+	runtime.GC()
+	s, err := v.Sample(ctx, b)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return s, err
+	}
+	values := map[string]float64{v.Metric: s.Value}
+	maps.Copy(values, s.Extra)
+	for unit, x := range values {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return s, fmt.Errorf("the sample is %v %s", x, unit)
+		}
+	}
+	return s, nil
+}
+
+// order is the sequence in which a round visits n variants: it begins one further
+// every round, and turns round every other.
+func order(n, round int) []int {
+	seq := make([]int, n)
+	for i := range seq {
+		k := (i + round) % n
+		if round%2 == 1 {
+			k = n - 1 - k
+		}
+		seq[i] = k
+	}
+	return seq
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// Exit codes; doc.go lists them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	// A reader that leaves gives EPIPE from the next write rather than a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+	a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: scenarios, compare: compareScenarios}
+	os.Exit(a.main(ctx, os.Args[1:]))
+}
+
+// An app is the command with its surroundings, so that tests can choose them.
+type app struct {
+	stdout, stderr io.Writer
+	scenarios      []experiment.Scenario
+	compare        func(docs []experiment.Document) []experiment.Scenario
+}
+
+// A usageError is the caller's mistake: one line and exit code 2.
+type usageError struct{ error }
+
+// main runs the command and turns its error into the exit code: the only place
+// that does.
+func (a *app) main(ctx context.Context, args []string) int {
+	err := a.run(ctx, args)
+	var usage usageError
+	var input *inputError
+	switch {
+	case err == nil, errors.Is(err, errHelp), isBrokenPipe(err):
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &usage), errors.As(err, &input):
+		a.complain(err)
+		return exitUsage
+	}
+	a.complain(err)
+	return exitFailed
+}
+
+// complain writes err as one line.
+func (a *app) complain(err error) {
+	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	fmt.Fprintf(a.stderr, "bench: %s\n", line)
+}
+
+func isBrokenPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+func (a *app) run(ctx context.Context, args []string) error {
+	command, c, err := parse(args, a.stdout)
+	switch {
+	case errors.Is(err, errHelp):
+		return err
+	case err != nil:
+		return usageError{err}
+	}
+	switch command {
+	case "list":
+		return a.list()
+	case "run":
+		picked, err := chosen(a.scenarios, c.Run.Scenario)
+		if err != nil {
+			return usageError{err}
+		}
+		pick := func([]experiment.Document) []experiment.Scenario { return picked }
+		return a.measure(ctx, command, &c.Run.measureFlags, pick, needDocuments(picked))
+	}
+	return a.measure(ctx, command, &c.Compare.measureFlags, a.compare, true)
+}
+
+func needDocuments(list []experiment.Scenario) bool {
+	for _, s := range list {
+		if s.Documents {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) list() error {
+	var b strings.Builder
+	width := 0
+	for _, s := range a.scenarios {
+		width = max(width, len(s.Name))
+	}
+	for _, s := range a.scenarios {
+		fmt.Fprintf(&b, "%-*s  %s\n", width, s.Name, s.Question)
+	}
+	_, err := io.WriteString(a.stdout, b.String())
+	return err
+}
+
+// measure loads the documents if they are given or needed, runs the scenarios that
+// pick chooses, and reports them.
+func (a *app) measure(ctx context.Context, command string, f *measureFlags,
+	pick func([]experiment.Document) []experiment.Scenario, needDocs bool) error {
+	env := f.env(command)
+	if len(f.Input) > 0 || needDocs {
+		docs, err := loadDocuments(ctx, f.Input)
+		if err != nil {
+			return err
+		}
+		env.Documents = docs
+	}
+	list := pick(env.Documents)
+	if len(list) == 0 {
+		return errors.New("there are no scenarios to run")
+	}
+	out := bufio.NewWriter(a.stdout)
+	reporter, err := experiment.NewReporter(f.Format, out)
+	if err != nil {
+		return usageError{err}
+	}
+	flushed := func(err error) error { return errors.Join(err, out.Flush()) }
+
+	bar := newProgress(a.stderr, f.Progress)
+	env.Logf = bar.logf
+	if err := flushed(reporter.Begin(&env)); err != nil {
+		return err
+	}
+	report, err := experiment.Run(ctx, list, experiment.Options{
+		Env:      env,
+		Progress: bar.show,
+		Finished: func(res *experiment.Result) error {
+			bar.clear()
+			return flushed(reporter.Result(res))
+		},
+	})
+	bar.clear()
+	if isBrokenPipe(err) {
+		return err
+	}
+	return errors.Join(err, flushed(reporter.End(report)))
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// demo is a scenario that needs no runtime.
+func demo() experiment.Scenario {
+	return experiment.Scenario{
+		Name: "demo", Question: "how long does nothing take?",
+		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
+			plan := &experiment.Plan{}
+			for _, threads := range env.Threads {
+				plan.Variants = append(plan.Variants, experiment.Variant{
+					Config: experiment.Cfg("documents", len(env.Documents), "threads", threads),
+					Metric: experiment.OpsS,
+					Sample: func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
+						return experiment.OpsPerSecond(ctx, b, threads, 1, func(l *experiment.Lane) error {
+							for l.Next() {
+							}
+							return nil
+						})
+					},
+				})
+			}
+			return plan, nil
+		},
+		Baseline: func(c experiment.Config) experiment.Config { return c.With("threads", 1) },
+	}
+}
+
+func testApp(stdout, stderr io.Writer) *app {
+	list := []experiment.Scenario{demo()}
+	return &app{stdout: stdout, stderr: stderr, scenarios: list,
+		compare: func([]experiment.Document) []experiment.Scenario { return list }}
+}
+
+// TestMain runs the command itself, with the demo, in the child processes of tests.
+func TestMain(m *testing.M) {
+	if os.Getenv("ICHOR_BENCH_CHILD") != "" {
+		scenarios = []experiment.Scenario{demo()}
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func child(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "ICHOR_BENCH_CHILD=1")
+	return cmd
+}
+
+// call runs the command and returns its exit code and what it wrote.
+func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = testApp(&out, &errs).main(t.Context(), args)
+	return code, out.String(), errs.String()
+}
+
+func TestUsageErrors(t *testing.T) {
+	for args, want := range map[string]string{
+		"-format xml":            `-format must be one of "text","json","bench" but got "xml"`,
+		"run -scenario nope":     `unknown scenario "nope"; known: demo`,
+		"run -scenario demo,no":  `unknown scenario "no"; known: demo`,
+		"-threads 0":             `-threads: "0" is not a number of threads from 1 to 1024`,
+		"-threads 1,x":           `-threads: "x" is not a number of threads from 1 to 1024`,
+		"run -count 0":           `-count: "0" is not a number from 1 to 100000`,
+		"-benchtime -1s":         `-benchtime: "-1s" is not a positive duration such as 100ms, nor a count such as 1000x`,
+		"-frobnicate":            `unknown flag -frobnicate`,
+		"dance":                  `unexpected argument dance`,
+		"run dance":              `unexpected argument dance`,
+		"-count":                 `flag -count needs a value`,
+		"-progress maybe":        `-progress must be one of "auto","on","off" but got "maybe"`,
+		"list -count 3":          `unknown flag -count`,
+		"compare -scenario demo": `unknown flag -scenario`,
+	} {
+		code, stdout, stderr := call(t, strings.Fields(args)...)
+		if code != exitUsage || stdout != "" || stderr != "bench: "+want+"\n" {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestHelpAndList(t *testing.T) {
+	for _, args := range []string{"-h", "-help", "--help", "run -h", "compare -help"} {
+		if code, stdout, stderr := call(t, strings.Fields(args)...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage: bench") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if code, stdout, _ := call(t, "list"); code != 0 || stdout != "demo  how long does nothing take?\n" {
+		t.Errorf("list: exit %d, %q", code, stdout)
+	}
+}
+
+func TestRunAndCompare(t *testing.T) {
+	doc := filepath.Join(t.TempDir(), "doc.json")
+	if err := os.WriteFile(doc, []byte(`{"a":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := call(t, "run", "-scenario", "demo,demo", "-format", "json", "-benchtime", "10x", "-count", "2", "-threads", "1,2,1")
+	if code != 0 || stderr != "" || strings.Count(stdout, "\n") != 2 ||
+		!strings.HasPrefix(stdout, `{"scenario":"demo","config":{"documents":0,"threads":1},"metrics":{"ops/s":{"median":`) {
+		t.Errorf("run: exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	code, stdout, stderr = call(t, "-input", doc, doc, "-benchtime", "10x", "-count", "1", "-threads", "2", "-progress", "on")
+	if code != 0 || !strings.Contains(stdout, "demo: how long does nothing take?\n documents  threads") || !strings.Contains(stderr, "demo") {
+		t.Errorf("compare: exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	a := testApp(io.Discard, io.Discard)
+	a.scenarios = nil
+	if code := a.main(t.Context(), []string{"run"}); code != exitFailed {
+		t.Errorf("no scenarios: exit %d", code)
+	}
+}
+
+func TestCancelledBeforeAnySample(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	if code := testApp(&out, &errs).main(ctx, []string{"run"}); code != exitInterrupted || errs.Len() > 0 ||
+		!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 20 samples\n") &&
+			!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 10 samples\n") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, out.String(), errs.String())
+	}
+}
+
+// An interrupted child prints what it has, although ten thousand samples are left.
+func TestInterrupt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can send an interrupt to another here")
+	}
+	slow := func(args ...string) (string, int) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := child(ctx, args...)
+		var out bytes.Buffer
+		cmd.Stdout = &out
+		errs, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// The bar shows the number of samples taken: wait until there are two.
+		in := bufio.NewReader(errs)
+		for seen := ""; !strings.Contains(seen, "2/"); {
+			b, err := in.ReadByte()
+			if err != nil {
+				t.Fatalf("the child ended after %q", seen)
+			}
+			seen += string(b)
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, in)
+		_ = cmd.Wait() // the exit code is read below
+		return out.String(), cmd.ProcessState.ExitCode()
+	}
+	for format, mark := range map[string]string{
+		"text": "\npartial: interrupted after ", "json": `"partial":true}`, "bench": "\n# partial: interrupted after ",
+	} {
+		out, code := slow("run", "-format", format, "-benchtime", "150ms", "-count", "10000", "-threads", "1", "-progress", "on")
+		if code != exitInterrupted || !strings.Contains(out, mark) || strings.Contains(out, "goroutine") {
+			t.Errorf("%s: exit %d, %q", format, code, out)
+		}
+	}
+}
+
+// A reader that leaves ends the command without a word.
+func TestBrokenPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := child(t.Context(), "run", "-benchtime", "10x", "-count", "1", "-format", "json")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &errs
+	if err := cmd.Run(); err != nil || errs.Len() > 0 {
+		t.Errorf("%v, stderr %q", err, errs.String())
+	}
+	_ = w.Close() // nothing was written through it here
+}
+
+func TestComplaintIsOneLine(t *testing.T) {
+	var errs bytes.Buffer
+	a := app{stderr: &errs}
+	a.complain(fmt.Errorf("one\ntwo\r\nthree"))
+	if errs.String() != "bench: one; two; three\n" {
+		t.Errorf("%q", errs.String())
+	}
+}

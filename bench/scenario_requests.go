@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// requestLeaves is how many values of a document a request looks up and answers
+// with.
+const requestLeaves = 8
+
+func requestsScenario() experiment.Scenario {
+	return experiment.Scenario{
+		Name: "requests",
+		Question: fmt.Sprintf("How many requests are answered from a shared graph of JSON documents? Each one follows %d paths from a document's root, "+
+			"takes a reference to what it finds, builds a response of its own objects around that, and drops it.", requestLeaves),
+		Documents: true,
+		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
+			p := &experiment.Plan{}
+			for _, immortal := range []string{immortalNone, immortalInPlace, immortalAddress} {
+				for _, mode := range []string{modeGIL, modeAtomic} {
+					run := &requestsRun{mode: mode, immortal: immortal, docs: env.Documents}
+					for _, n := range env.Threads {
+						p.Variants = append(p.Variants, experiment.Variant{
+							Config: experiment.Cfg("mode", mode, "immortal", immortal, "threads", n), Metric: experiment.OpsS,
+							Setup: run.setup, Close: run.close, Sample: run.sampler(n),
+						})
+					}
+				}
+			}
+			return p, nil
+		},
+		Baseline: func(c experiment.Config) experiment.Config {
+			return c.With("mode", modeGIL).With("immortal", immortalNone)
+		},
+		BaselineName: "mode=gil immortal=none, same threads",
+		Conclude:     concludeRequests,
+	}
+}
+
+// requestsRun is a runtime that holds the documents; the rows with its mode and
+// immortality share it.
+type requestsRun struct {
+	mode, immortal string
+	docs           []experiment.Document
+	rows           tenants
+
+	r     *rt.Runtime
+	roots []rt.Ref
+	paths [][]path // for each document
+}
+
+func (c *requestsRun) setup(ctx context.Context) (err error) {
+	if !c.rows.first() {
+		return nil
+	}
+	if c.r, err = newRuntime(c.mode); err != nil {
+		return err
+	}
+	return c.r.Do(func(t *rt.Thread) error {
+		for _, d := range c.docs {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			root, err := bear(t, c.immortal, func() (rt.Ref, error) {
+				return objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: 10000})
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", d.Name, err)
+			}
+			c.roots = append(c.roots, root)
+			c.paths = append(c.paths, findPaths(t, root))
+		}
+		return nil
+	})
+}
+
+func (c *requestsRun) close() error {
+	if !c.rows.last() || c.r == nil {
+		return nil
+	}
+	err := c.r.Do(func(t *rt.Thread) error {
+		t.DecRefs(c.roots)
+		return nil
+	})
+	return errors.Join(err, c.r.Close())
+}
+
+func (c *requestsRun) sampler(threads int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
+	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
+		return experiment.OpsPerSecond(ctx, b, threads, 1, func(l *experiment.Lane) error {
+			return c.r.Do(func(t *rt.Thread) error {
+				q := request{t: t, random: uint64(l.Index)*0x9e3779b97f4a7c15 + 1}
+				for l.Next() {
+					for range l.N() {
+						d := q.draw(len(c.roots))
+						if err := q.answer(c.roots[d], c.paths[d]); err != nil {
+							return err
+						}
+						t.Checkpoint()
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// request is what a thread needs to answer one.
+type request struct {
+	t      *rt.Thread
+	random uint64
+	leaves [requestLeaves]rt.Ref
+}
+
+// draw returns a number below n (xorshift64).
+func (q *request) draw(n int) int {
+	q.random ^= q.random << 13
+	q.random ^= q.random >> 7
+	q.random ^= q.random << 17
+	return int(q.random >> 33 % uint64(n))
+}
+
+// answer looks up some leaves of the document and builds {"n": ..., "items": [...]}.
+func (q *request) answer(root rt.Ref, paths []path) error {
+	t := q.t
+	t.IncRef(root)
+	for i := range q.leaves {
+		r := paths[q.draw(len(paths))].follow(t, root)
+		t.IncRef(r)
+		q.leaves[i] = r
+	}
+	response, err := q.respond()
+	t.DecRef(root)
+	if err != nil {
+		t.DecRefs(q.leaves[:])
+		return err
+	}
+	t.DecRef(response)
+	return nil
+}
+
+// respond returns a new reference to a response, and steals the leaves unless it
+// fails.
+func (q *request) respond() (rt.Ref, error) {
+	t := q.t
+	n, err := objects.NewInt(t, int64(q.random>>1))
+	if err != nil {
+		return rt.Nil, err
+	}
+	items, err := objects.NewListSteal(t, q.leaves[:]...)
+	if err != nil {
+		t.DecRef(n)
+		return rt.Nil, err
+	}
+	response, err := objects.NewTupleSteal(t, n, items)
+	if err != nil {
+		t.IncRefs(q.leaves[:]) // they go with the list
+		t.DecRef(n)
+		t.DecRef(items)
+	}
+	return response, err
+}
+
+// concludeRequests says in words what the table shows.
+func concludeRequests(res *experiment.Result) []string {
+	last := res.Rows[len(res.Rows)-1].Config.Get("threads")
+	var out []string
+	say := func(format string, a, b experiment.Config) {
+		ra, rb := res.Find(a), res.Find(b)
+		if ra != nil && rb != nil {
+			out = append(out, fmt.Sprintf(format, experiment.Ratio(ra, rb)))
+		}
+	}
+	row := func(mode, immortal string, threads any) experiment.Config {
+		return experiment.Cfg("mode", mode, "immortal", immortal, "threads", threads)
+	}
+	say(fmt.Sprintf("On %v threads, without a lock and with immortals, requests run at %%.2f times the GIL's speed: nobody waits, and nobody writes a shared header.", last),
+		row(modeAtomic, immortalAddress, last), row(modeGIL, immortalNone, last))
+	say(fmt.Sprintf("Without a lock but with a counted document it is %%.2f times: threads write the counts of the same objects, and wait for each other's cache lines (%v threads).", last),
+		row(modeAtomic, immortalNone, last), row(modeGIL, immortalNone, last))
+	say("On one thread, atomic counting runs at %.2f times the speed of the GIL's plain counting.",
+		row(modeAtomic, immortalNone, 1), row(modeGIL, immortalNone, 1))
+	return out
+}

@@ -1,0 +1,11 @@
+package main
+
+import "github.com/ichor-go/ichor/bench/experiment"
+
+// scenarios are what `run` and `list` know, in the order of `list`.
+var scenarios = []experiment.Scenario{pairScenario(), contendScenario(), requestsScenario(), treeScenario()}
+
+// compareScenarios are what `compare` runs over the documents.
+func compareScenarios([]experiment.Document) []experiment.Scenario {
+	return []experiment.Scenario{requestsScenario()}
+}

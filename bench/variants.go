@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Values of the config key mode, and of immortal: the same in every scenario.
+const (
+	modeGIL    = "gil"
+	modeAtomic = "atomic"
+
+	immortalNone    = "none"
+	immortalInPlace = "inplace"
+	immortalAddress = "address"
+)
+
+// newRuntime makes a runtime for a mode.
+func newRuntime(mode string) (*rt.Runtime, error) {
+	switch mode {
+	case modeGIL:
+		return rt.New(rt.Options{Mode: rt.GIL})
+	case modeAtomic:
+		return rt.New(rt.Options{Mode: rt.LockFree})
+	}
+	return nil, fmt.Errorf("unknown mode %q", mode)
+}
+
+// bear runs build, which returns a new reference, and gives the object the kind
+// of immortality.
+func bear(t *rt.Thread, immortal string, build func() (rt.Ref, error)) (r rt.Ref, err error) {
+	switch immortal {
+	case immortalAddress:
+		err = t.Immortally(func() error {
+			r, err = build()
+			return err
+		})
+		return r, err
+	case immortalInPlace:
+		if r, err = build(); err == nil {
+			err = t.Immortalize(r)
+		}
+		return r, err
+	}
+	return build()
+}
+
+// tenants counts the rows that share something: the first sets it up, the last
+// closes it.
+type tenants int
+
+func (n *tenants) first() bool { *n++; return *n == 1 }
+func (n *tenants) last() bool  { *n--; return *n == 0 }

@@ -1,0 +1,368 @@
+package arena
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var backings = []Backing{System, GoMemory}
+
+// forBackings runs f on every backing that the build can use. Under the race
+// detector system memory is invisible, and its atomics order nothing.
+func forBackings(t *testing.T, f func(t *testing.T, b Backing)) {
+	for _, b := range backings {
+		if b == System && (raceEnabled || !haveSystem) {
+			continue
+		}
+		t.Run(b.String(), func(t *testing.T) { f(t, b) })
+	}
+}
+
+func newSpace(t testing.TB, cfg Config) *Space {
+	t.Helper()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestClasses(t *testing.T) {
+	for n := uint32(1); n <= MaxSmall; n++ {
+		c := ClassOf(n)
+		if classGranules[c] < n || c > 0 && classGranules[c-1] >= n {
+			t.Fatalf("%d granules: class %d of %d", n, c, classGranules[c])
+		}
+	}
+	for _, n := range classGranules {
+		m := slotMagic(n)
+		for off := uint32(0); off < SpanGranules; off++ {
+			if got := uint32(uint64(off) * uint64(m) >> 32); got != off/n {
+				t.Fatalf("%d/%d = %d, want %d", off, n, got, off/n)
+			}
+		}
+	}
+}
+
+// TestModel runs random allocations and frees of two caches against a map of
+// the blocks that must be in use: blocks never overlap, keep their contents,
+// and the accounts and the walk agree with the model.
+func TestModel(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		rapid.Check(t, func(t *rapid.T) {
+			s, err := New(Config{Backing: b, Reserve: 64 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			caches := []*Cache{s.NewCache(), s.NewCache()}
+			type block struct {
+				p    Purpose
+				n    uint32
+				mark uint64
+			}
+			model := map[uint32]block{}
+			var order []uint32
+			mark := uint64(0)
+			t.Repeat(map[string]func(*rapid.T){
+				"alloc": func(t *rapid.T) {
+					c := caches[rapid.IntRange(0, 1).Draw(t, "cache")]
+					p := Purpose(rapid.IntRange(0, 1).Draw(t, "purpose"))
+					n := rapid.OneOf(rapid.Uint32Range(1, 16), rapid.Uint32Range(17, MaxSmall), rapid.Uint32Range(MaxSmall+1, 3*SpanGranules)).Draw(t, "granules")
+					for range rapid.IntRange(1, 200).Draw(t, "times") {
+						h, err := c.Alloc(p, n)
+						if errors.Is(err, ErrAddressSpace) {
+							return
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+						if _, dup := model[h]; dup {
+							t.Fatalf("handle given out twice")
+						}
+						mark++
+						s.Fill(h, n, mark)
+						model[h] = block{p, n, mark}
+						order = append(order, h)
+					}
+				},
+				"free": func(t *rapid.T) {
+					c := caches[rapid.IntRange(0, 1).Draw(t, "cache")]
+					for range rapid.IntRange(1, 300).Draw(t, "times") {
+						if len(order) == 0 {
+							return
+						}
+						i := rapid.IntRange(0, len(order)-1).Draw(t, "which")
+						h := order[i]
+						order[i] = order[len(order)-1]
+						order = order[:len(order)-1]
+						for _, x := range s.Bytes(h, 1) {
+							if x != byte(model[h].mark) {
+								t.Fatalf("block overwritten")
+							}
+						}
+						delete(model, h)
+						c.Free(h)
+					}
+				},
+				"trim": func(t *rapid.T) { caches[rapid.IntRange(0, 1).Draw(t, "cache")].Trim() },
+				"": func(t *rapid.T) {
+					s.Check()
+					var want, got [Purposes]int64
+					for h, b := range model {
+						want[b.p]++
+						if p, n, ok := s.Block(h); !ok || p != b.p || n < b.n {
+							t.Fatalf("block is not known as in use")
+						}
+					}
+					for p := range Purposes {
+						s.Walk(Purpose(p), func(h uint32) bool {
+							if model[h].p != Purpose(p) || model[h].n == 0 {
+								t.Fatalf("walk finds a block that is not in use")
+							}
+							got[p]++
+							return true
+						})
+					}
+					for _, c := range caches {
+						c.Publish()
+					}
+					if u := s.Usage(); got != want || u.Count != want {
+						t.Fatalf("walk and accounts do not agree with the model")
+					}
+				},
+			})
+			for _, h := range order {
+				caches[0].Free(h)
+			}
+			for _, c := range caches {
+				c.Trim()
+			}
+			if u := s.Usage(); u.Committed > warmSpans<<SpanShift || u.Count != [Purposes]int64{} || u.Bytes != [Purposes]int64{} {
+				t.Fatalf("memory is left when all is freed")
+			}
+		})
+	})
+}
+
+// TestForeignFree has threads free what others allocate, all at once.
+func TestForeignFree(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
+		defer s.Close()
+		const threads, rounds = 4, 4000
+		pipes := make([]chan uint32, threads)
+		for i := range pipes {
+			pipes[i] = make(chan uint32, 64)
+		}
+		var wg sync.WaitGroup
+		for i := range threads {
+			wg.Go(func() {
+				c := s.NewCache()
+				rnd := rand.New(rand.NewPCG(1, uint64(i)))
+				left := rounds
+				for n := 0; n < rounds; {
+					h, err := c.Alloc(Objects, 2+rnd.Uint32N(6))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					s.Fill(h, 2, uint64(h)) // a plain write: the detector sees it race if the slot is not ours
+					select {
+					case pipes[(i+1)%threads] <- h:
+						n++
+					case h2 := <-pipes[i]:
+						c.Free(h2)
+						c.Free(h)
+						left--
+					}
+				}
+				for ; left > 0; left-- {
+					c.Free(<-pipes[i])
+				}
+				c.Trim()
+			})
+		}
+		wg.Wait()
+		s.Check()
+		n := 0
+		s.Walk(Objects, func(uint32) bool { n++; return true })
+		if n != 0 {
+			t.Errorf("%d blocks left", n)
+		}
+	})
+}
+
+func TestLimit(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20, Limit: 4 << 20})
+		defer s.Close()
+		c, other := s.NewCache(), s.NewCache()
+		fill := func(c *Cache) (hs []uint32) {
+			for {
+				h, err := c.Alloc(Objects, 64)
+				if err != nil {
+					if !errors.Is(err, ErrLimit) {
+						t.Fatal(err)
+					}
+					return hs
+				}
+				hs = append(hs, h)
+			}
+		}
+		hs := fill(c)
+		if got := len(hs) * 64 * GranuleSize; got != 4<<20 {
+			t.Errorf("%d bytes fit a limit of 4 MiB", got)
+		}
+		if _, err := other.Alloc(Blocks, 2*SpanGranules); !errors.Is(err, ErrLimit) {
+			t.Errorf("large block over the limit: %v", err)
+		}
+		// Another thread frees all, the owner is away: its spans come back.
+		for _, h := range hs {
+			other.Free(h)
+		}
+		if _, err := other.Alloc(Objects, 2); !errors.Is(err, ErrLimit) {
+			t.Errorf("the owner has not been there yet, but: %v", err)
+		}
+		c.SetIdle(true)
+		if got := fill(other); len(got) != len(hs) {
+			t.Errorf("%d blocks fit after all was freed, %d before", len(got), len(hs))
+		}
+	})
+}
+
+func TestReturnsMemory(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 128 << 20})
+		defer s.Close()
+		c := s.NewCache()
+		for range 3 {
+			var hs []uint32
+			for range 1 << 14 {
+				h, err := c.Alloc(Objects, 128)
+				if err != nil {
+					t.Fatal(err)
+				}
+				hs = append(hs, h)
+			}
+			if u := s.Usage(); u.Committed != 32<<20 {
+				t.Errorf("%d bytes committed for 32 MiB", u.Committed)
+			}
+			for _, h := range hs {
+				c.Free(h)
+			}
+			c.Trim()
+			if u := s.Usage(); u.Committed > warmSpans<<SpanShift {
+				t.Errorf("%d bytes committed for nothing", u.Committed)
+			}
+		}
+	})
+}
+
+func TestRegion(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
+		defer s.Close()
+		for round := range 3 {
+			r := s.NewRegion()
+			var want []uint32
+			for i := range 5000 {
+				n := uint32(2 + i%70)
+				if i%1000 == 999 {
+					n = SpanGranules + 5
+				}
+				h, err := r.Alloc(n, i%3 != 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if h&ImmortalBit == 0 {
+					t.Fatalf("handle %#x is not in the immortal half", h)
+				}
+				for _, x := range s.Bytes(h, int(n)*GranuleSize) {
+					if x != 0 {
+						t.Fatalf("round %d: memory of a region is not zero", round)
+					}
+				}
+				s.Fill(h, n, ^uint64(0))
+				if i%3 != 0 {
+					want = append(want, h)
+				}
+			}
+			seen := map[uint32]bool{}
+			r.Walk(func(h uint32) bool { seen[h] = true; return true })
+			for _, h := range want {
+				if !seen[h] || !r.Contains(h) || r.Contains(h+1) {
+					t.Fatalf("object %#x is not found", h)
+				}
+			}
+			if len(seen) != len(want) || r.Objects() != int64(len(want)) {
+				t.Errorf("%d objects found of %d", len(seen), len(want))
+			}
+			r.Free()
+			if u := s.Usage(); u.Committed != 0 || u.Bytes[Immortal] != 0 {
+				t.Errorf("%+v left after Free", u)
+			}
+		}
+	})
+}
+
+func TestDoubleFree(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20})
+	defer s.Close()
+	c, other := s.NewCache(), s.NewCache()
+	panics := func(name string, f func()) {
+		t.Helper()
+		defer func() {
+			if recover() == nil {
+				t.Errorf("%s: no panic", name)
+			}
+		}()
+		f()
+	}
+	h, _ := c.Alloc(Objects, 2)
+	c.Alloc(Objects, 2)
+	c.Free(h)
+	panics("twice by the owner", func() { c.Free(h) })
+	h, _ = c.Alloc(Objects, 2)
+	other.Free(h)
+	panics("twice by another", func() { other.Free(h) })
+}
+
+func TestConfig(t *testing.T) {
+	for _, r := range []int64{-1, 65 << 30} {
+		if s, err := New(Config{Reserve: r}); err == nil {
+			s.Close()
+			t.Errorf("reserve of %d bytes was accepted", r)
+		}
+	}
+	s := newSpace(t, Config{Reserve: 1})
+	defer s.Close()
+	c := s.NewCache()
+	n := 0
+	for {
+		if _, err := c.Alloc(Objects, MaxSmall); err != nil {
+			if !errors.Is(err, ErrAddressSpace) {
+				t.Error(err)
+			}
+			break
+		}
+		n++
+	}
+	if n != 14 { // half of 16 spans, less span 0, two blocks each
+		t.Errorf("%d blocks fit the smallest space", n)
+	}
+}
+
+func BenchmarkAllocFree(b *testing.B) {
+	s := newSpace(b, Config{})
+	defer s.Close()
+	c := s.NewCache()
+	for b.Loop() {
+		h, _ := c.Alloc(Objects, 3)
+		c.Free(h)
+	}
+}

@@ -1,0 +1,28 @@
+package arena
+
+import "math/bits"
+
+// defaultBacking is Go memory where the race detector must see the accesses,
+// and where there is nothing else.
+var defaultBacking = func() Backing {
+	if raceEnabled || !haveSystem {
+		return GoMemory
+	}
+	return System
+}()
+
+// defaultReserve returns how many granules a space has unless it is told. A
+// reservation of system memory costs nothing, so it is all that handles can
+// name; Go memory counts against the Go heap, so there it is moderate.
+func defaultReserve(b Backing) uint64 {
+	switch {
+	case b == System && bits.UintSize == 64:
+		return maxSpaceGranules // 64 GiB
+	case b == System:
+		return 1 << 25 // 512 MiB of the 3 GiB that 32 bits leave
+	case bits.UintSize == 64:
+		return 1 << 24 // 256 MiB
+	default:
+		return 1 << 22 // 64 MiB
+	}
+}

@@ -1,0 +1,282 @@
+package arena
+
+import (
+	"fmt"
+	"math/bits"
+	"sync"
+
+	uatomic "go.uber.org/atomic"
+)
+
+const (
+	chunkSpans = 1024 // spans whose descriptors are made together: 64 MiB of space
+	maxChunks  = int(maxSpaceGranules / SpanGranules / chunkSpans)
+
+	// warmSpans is how many empty spans stay committed for the next one who
+	// asks: 1 MiB, so that a loop that fills and drains a few spans makes no
+	// system calls. A guess.
+	warmSpans = 16
+)
+
+type chunk [chunkSpans]Span
+
+// central hands out spans. Everything but the table is guarded by mu.
+//
+//	used = spans in caches, large blocks and regions
+//	used + |warm| ≤ limit
+type central struct {
+	space  *Space
+	chunks [maxChunks]uatomic.Pointer[chunk] // span table; an entry is written once
+	nspans uint32
+
+	mu struct {
+		sync.Mutex
+		counted  half
+		immortal half
+		warm     []uint32 // empty, committed spans of the counted half
+		used     int64
+		limit    int64 // in spans
+		idle     map[*Cache]struct{}
+		caches   map[*Cache]struct{}
+	}
+}
+
+// half is a range of spans that runs are taken from.
+type half struct {
+	next      uint32   // no span from here on was ever used
+	committed uint32   // spans below are open to access
+	end       uint32   // first span that does not belong to the half
+	first     uint32   // lowest span
+	avail     []uint64 // bit n: span first+n was used, is empty, and was returned to the system
+	navail    uint32
+	hint      uint32 // no bit of avail below this word is set
+}
+
+func (c *central) init(s *Space, granules uint64, cfg Config) error {
+	c.space = s
+	c.nspans = uint32(granules / SpanGranules)
+	middle := c.nspans / 2
+	// The last span holds what lives at fixed handles.
+	end := min(regionEnd/SpanGranules, uint64(c.nspans)-1)
+	// Span 0 is never handed out: handle 0 is no reference, and its granule is
+	// a header that the runtime makes immortal.
+	start := min(max(cfg.Start, 1), middle-1)
+	c.mu.counted = half{first: 1, next: start, committed: start, end: middle}
+	c.mu.immortal = half{first: middle, next: middle, committed: middle, end: uint32(end)}
+	c.mu.limit = int64(c.nspans)
+	if cfg.Limit > 0 {
+		c.mu.limit = cfg.Limit >> SpanShift
+	}
+	c.mu.idle = make(map[*Cache]struct{})
+	c.mu.caches = make(map[*Cache]struct{})
+	for _, n := range [...]uint32{0, c.nspans - 1} {
+		if err := c.space.mem.commit(uintptr(n)<<SpanShift, SpanSize); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		// Go memory that served an earlier space is not zero.
+		c.space.Zero(n*SpanGranules, SpanGranules)
+	}
+	return nil
+}
+
+// span returns the descriptor of the span that granule g lies in. The span has
+// been handed out at least once.
+func (c *central) span(g uint32) *Span {
+	n := g / SpanGranules
+	return &c.chunks[n/chunkSpans].Load()[n%chunkSpans]
+}
+
+// lookup is span for granules that may never have been handed out.
+func (c *central) lookup(g uint32) *Span {
+	n := g / SpanGranules
+	if n >= c.nspans {
+		return nil
+	}
+	if ch := c.chunks[n/chunkSpans].Load(); ch != nil {
+		return &ch[n%chunkSpans]
+	}
+	return nil
+}
+
+// acquire takes a run of n spans. Its memory is as it was left: zero only
+// where Span.dirty is false.
+func (c *central) acquire(n uint32, immortal bool) (*Span, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.makeRoom(n); err != nil {
+		return nil, err
+	}
+	if n == 1 && !immortal {
+		if l := len(c.mu.warm); l > 0 {
+			sp := c.descriptor(c.mu.warm[l-1])
+			c.mu.warm = c.mu.warm[:l-1]
+			c.mu.used++
+			return sp, nil
+		}
+	}
+	h := &c.mu.counted
+	if immortal {
+		h = &c.mu.immortal
+	}
+	first, ok := h.take(n)
+	if !ok {
+		c.cool()
+		if first, ok = h.take(n); !ok {
+			return nil, ErrAddressSpace
+		}
+	}
+	if top := first + n; top > h.committed {
+		off, size := uintptr(h.committed)<<SpanShift, uintptr(top-h.committed)<<SpanShift
+		if err := c.space.mem.commit(off, size); err != nil {
+			h.give(first, n)
+			return nil, fmt.Errorf("commit %d bytes: %w", size, err)
+		}
+		h.committed = top
+	}
+	c.mu.used += int64(n)
+	for i := range n {
+		c.descriptor(first + i).state = spanTail
+	}
+	sp := c.descriptor(first)
+	sp.spans = n
+	return sp, nil
+}
+
+// releaseRun takes a run back.
+func (c *central) releaseRun(sp *Span, n uint32, immortal bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release(sp, n, immortal)
+}
+
+// release is releaseRun with mu held.
+func (c *central) release(sp *Span, n uint32, immortal bool) {
+	first := sp.start / SpanGranules
+	for i := range n {
+		d := c.descriptor(first + i)
+		d.state, d.cache, d.dirty, d.pos = spanFree, nil, true, 0
+	}
+	c.mu.used -= int64(n)
+	if n == 1 && !immortal && len(c.mu.warm) < warmSpans {
+		c.mu.warm = append(c.mu.warm, first)
+		return
+	}
+	c.returnToSystem(first, n, immortal)
+}
+
+// cool returns the warm spans to the system.
+func (c *central) cool() {
+	for _, n := range c.mu.warm {
+		c.returnToSystem(n, 1, false)
+	}
+	c.mu.warm = c.mu.warm[:0]
+}
+
+func (c *central) returnToSystem(first, n uint32, immortal bool) {
+	if err := c.space.mem.decommit(uintptr(first)<<SpanShift, uintptr(n)<<SpanShift); err == nil && c.space.mem.zeroes {
+		for i := range n {
+			c.descriptor(first + i).dirty = false
+		}
+	}
+	if immortal {
+		c.mu.immortal.give(first, n)
+	} else {
+		c.mu.counted.give(first, n)
+	}
+}
+
+// makeRoom sees to it that n more spans stay within the limit. Before it gives
+// up it takes back what threads that are away have left empty.
+func (c *central) makeRoom(n uint32) error {
+	over := func() bool { return c.mu.used+int64(len(c.mu.warm))+int64(n) > c.mu.limit }
+	if !over() || n == 1 && len(c.mu.warm) > 0 {
+		return nil
+	}
+	c.cool()
+	if !over() {
+		return nil
+	}
+	for cache := range c.mu.idle {
+		cache.trim(true)
+	}
+	c.cool()
+	if over() {
+		return ErrLimit
+	}
+	return nil
+}
+
+// descriptor returns the descriptor of span n, making it if need be. mu held.
+func (c *central) descriptor(n uint32) *Span {
+	p := &c.chunks[n/chunkSpans]
+	ch := p.Load()
+	if ch == nil {
+		ch = new(chunk)
+		for i := range ch {
+			ch[i].start = (n/chunkSpans*chunkSpans + uint32(i)) * SpanGranules
+			ch[i].dirty = !c.space.mem.zeroes // Go memory may have served before
+		}
+		p.Store(ch)
+	}
+	return &ch[n%chunkSpans]
+}
+
+// take finds a run of n spans, lowest first among those returned.
+func (h *half) take(n uint32) (uint32, bool) {
+	if h.navail >= n {
+		if first, ok := h.search(n); ok {
+			for i := range n {
+				b := first - h.first + i
+				h.avail[b/64] &^= 1 << (b % 64)
+			}
+			h.navail -= n
+			return first, true
+		}
+	}
+	if h.end-h.next < n || h.next > h.end {
+		return 0, false
+	}
+	first := h.next
+	h.next += n
+	return first, true
+}
+
+func (h *half) search(n uint32) (uint32, bool) {
+	var run uint32
+	for i := h.hint; i < uint32(len(h.avail)); i++ {
+		w := h.avail[i]
+		if w == 0 {
+			if run == 0 && i == h.hint {
+				h.hint++
+			}
+			run = 0
+			continue
+		}
+		if n == 1 {
+			return h.first + i*64 + uint32(bits.TrailingZeros64(w)), true
+		}
+		for b := range uint32(64) {
+			if w>>b&1 == 0 {
+				run = 0
+				continue
+			}
+			if run++; run == n {
+				return h.first + i*64 + b - n + 1, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// give makes a run available again.
+func (h *half) give(first, n uint32) {
+	for i := range n {
+		b := first - h.first + i
+		for b/64 >= uint32(len(h.avail)) {
+			h.avail = append(h.avail, 0)
+		}
+		h.avail[b/64] |= 1 << (b % 64)
+		h.hint = min(h.hint, b/64)
+	}
+	h.navail += n
+}

@@ -1,0 +1,19 @@
+//go:build unix && !linux
+
+package arena
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const mapNoReserve = 0
+
+// decommit maps fresh pages over the old ones: outside Linux, madvise may keep
+// the contents.
+func decommit(b []byte) error {
+	_, err := unix.MmapPtr(-1, 0, unsafe.Pointer(&b[0]), uintptr(len(b)),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_FIXED)
+	return err
+}

@@ -1,0 +1,56 @@
+package arena
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+)
+
+// memory is a reserved range: what differs between backings.
+type memory struct {
+	base     unsafe.Pointer
+	commit   func(off, n uintptr) error // makes the bytes usable; they are zero if they never were
+	decommit func(off, n uintptr) error // returns the bytes to the system; they read as zero afterwards
+	release  func() error
+	zeroes   bool // decommit zeroes
+}
+
+// goSlabs keeps the Go memory of closed spaces for the next ones: such a range
+// is large, and making a new one under the race detector is slow.
+var goSlabs struct {
+	sync.Mutex
+	free map[uintptr][][]uint64
+}
+
+// reserveGo takes the range from Go memory. Its words hold no Go pointers, so
+// the garbage collector never looks inside. Pages that were never written cost
+// nothing on systems that hand out memory on first use.
+func reserveGo(n uintptr) memory {
+	page := uintptr(os.Getpagesize())
+	goSlabs.Lock()
+	defer goSlabs.Unlock()
+	var slab []uint64
+	if l := goSlabs.free[n]; len(l) > 0 {
+		slab, goSlabs.free[n] = l[len(l)-1], l[:len(l)-1]
+	} else {
+		slab = make([]uint64, (n+page)/8)
+	}
+	base := unsafe.Pointer(&slab[0])
+	// Same as: &slab[k] for the first k on a page boundary.
+	// Safety: the slab is one page longer than the range.
+	base = unsafe.Add(base, -uintptr(base)&(page-1))
+	return memory{
+		base:     base,
+		commit:   func(off, n uintptr) error { return nil },
+		decommit: func(off, n uintptr) error { return nil },
+		release: func() error {
+			goSlabs.Lock()
+			defer goSlabs.Unlock()
+			if goSlabs.free == nil {
+				goSlabs.free = make(map[uintptr][][]uint64)
+			}
+			goSlabs.free[n] = append(goSlabs.free[n], slab)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,128 @@
+package arena
+
+import "math/bits"
+
+// Region is memory of the immortal half that is handed out in order and given
+// back as a whole. One goroutine at a time uses it.
+type Region struct {
+	space  *Space
+	runs   []*Span
+	next   uint32 // handle of the next free granule
+	left   uint32 // granules left in the current run
+	starts []startMap
+	count  int64
+	bytes  int64
+
+	published struct{ count, bytes int64 } // what the space's accounts say of this region
+}
+
+// startMap marks the granules of a span at which an object begins.
+type startMap struct {
+	first uint32 // handle
+	bits  [SpanGranules / 64]uint64
+}
+
+// NewRegion returns an empty region.
+func (s *Space) NewRegion() *Region { return &Region{space: s} }
+
+// Alloc returns the handle of n granules of zeroed memory. object says whether
+// they begin with a header: Walk finds those.
+func (r *Region) Alloc(n uint32, object bool) (uint32, error) {
+	if n > r.left {
+		if err := r.extend(n); err != nil {
+			return 0, err
+		}
+	}
+	h := r.next
+	r.next += n
+	r.left -= n
+	r.bytes += int64(n) << GranuleShift
+	if object {
+		r.count++
+		r.mark(h)
+	}
+	return h, nil
+}
+
+func (r *Region) extend(n uint32) error {
+	r.Publish()
+	spans := (n + SpanGranules - 1) / SpanGranules
+	sp, err := r.space.central.acquire(spans, true)
+	if err != nil {
+		return err
+	}
+	for i := range spans {
+		d := r.space.central.span(sp.start + i*SpanGranules)
+		d.state, d.purpose = spanRegion, Immortal
+		if d.dirty {
+			r.space.Zero(d.start, SpanGranules)
+		}
+		d.dirty = true
+	}
+	h := ImmortalBit | sp.start
+	if l := len(r.runs); l > 0 && h == r.next+r.left {
+		r.left += spans * SpanGranules // the new run continues the last one
+	} else {
+		r.next, r.left = h, spans*SpanGranules
+	}
+	r.runs = append(r.runs, sp)
+	for i := range spans {
+		r.starts = append(r.starts, startMap{first: h + i*SpanGranules})
+	}
+	return nil
+}
+
+func (r *Region) mark(h uint32) {
+	for i := len(r.starts) - 1; ; i-- {
+		if m := &r.starts[i]; h-m.first < SpanGranules {
+			m.bits[(h-m.first)/64] |= 1 << ((h - m.first) % 64)
+			return
+		}
+	}
+}
+
+// Walk calls f with the handle of every object in the region, in the order of
+// their addresses within each span, until f returns false.
+func (r *Region) Walk(f func(h uint32) bool) {
+	for i := range r.starts {
+		m := &r.starts[i]
+		for w, b := range m.bits {
+			for ; b != 0; b &= b - 1 {
+				if !f(m.first + uint32(w*64+bits.TrailingZeros64(b))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Objects and Bytes say what the region holds.
+func (r *Region) Objects() int64 { return r.count }
+func (r *Region) Bytes() int64   { return r.bytes }
+
+// Contains reports whether an object of the region begins at handle h.
+func (r *Region) Contains(h uint32) bool {
+	for i := range r.starts {
+		if m := &r.starts[i]; h-m.first < SpanGranules {
+			return m.bits[(h-m.first)/64]>>((h-m.first)%64)&1 != 0
+		}
+	}
+	return false
+}
+
+// Publish brings the space's accounts up to date.
+func (r *Region) Publish() {
+	r.space.immortal.count.Add(r.count - r.published.count)
+	r.space.immortal.bytes.Add(r.bytes - r.published.bytes)
+	r.published.count, r.published.bytes = r.count, r.bytes
+}
+
+// Free gives all of it back.
+func (r *Region) Free() {
+	r.count, r.bytes = 0, 0
+	r.Publish()
+	for _, sp := range r.runs {
+		r.space.central.releaseRun(sp, sp.spans, true)
+	}
+	*r = Region{space: r.space}
+}

@@ -1,0 +1,148 @@
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"go.uber.org/atomic"
+)
+
+// Backing says what memory a space lies in.
+type Backing uint8
+
+const (
+	Auto     Backing = iota // Go memory under the race detector and where there is no mmap, else System
+	System                  // anonymous memory of the operating system
+	GoMemory                // Go memory: what the race detector can see
+)
+
+var backingNames = [...]string{"auto", "system", "go"}
+
+func (b Backing) String() string {
+	if int(b) < len(backingNames) {
+		return backingNames[b]
+	}
+	return fmt.Sprintf("Backing(%d)", uint8(b))
+}
+
+// ImmortalBit is set in a handle of the immortal half, clear in one of the
+// counted half.
+const ImmortalBit uint32 = 1 << 31
+
+// regionEnd is the handle at which regions end at the latest. Handles above it
+// need no memory (see runtime.Ref), but for those from Fixed on: they name the
+// last span of every space, whatever its size.
+const (
+	regionEnd uint64 = 0xC000_0000
+	Fixed     uint32 = 0xFFFF_F000
+)
+
+const (
+	minSpaceGranules = 1 << 16 // 1 MiB
+	maxSpaceGranules = 1 << 32 // 64 GiB: every handle
+)
+
+// ErrLimit says that the byte limit of the space is reached.
+var ErrLimit = errors.New("memory limit reached")
+
+// ErrAddressSpace says that the reserved range is used up.
+var ErrAddressSpace = errors.New("address space of the runtime used up")
+
+// Config is what New needs to know.
+type Config struct {
+	Backing Backing
+	Reserve int64  // bytes of address space, rounded up to a power of two; 0 for the backing's default
+	Limit   int64  // bytes in use at most; 0 for no limit
+	Start   uint32 // first span to hand out: spreads spaces, so that a foreign handle hits nothing
+}
+
+// Space is one reserved range of addresses.
+//
+// A handle of 32 bits names a granule: handle&mask is its number. The mask lets
+// a space be smaller than what handles can name, while the highest handles
+// keep their place at its end.
+type Space struct {
+	base    unsafe.Pointer // first byte of the range, aligned to a page
+	mask    uint32         // granules − 1
+	backing Backing
+	mem     memory
+	central central
+
+	immortal struct{ count, bytes atomic.Int64 } // accounts of all regions
+}
+
+// New reserves a space. Any goroutine.
+func New(cfg Config) (*Space, error) {
+	b := cfg.Backing
+	if b == Auto {
+		b = defaultBacking
+	}
+	want := uint64(cfg.Reserve) / GranuleSize
+	if cfg.Reserve == 0 {
+		want = defaultReserve(b)
+	}
+	if cfg.Reserve < 0 || want > maxSpaceGranules {
+		return nil, fmt.Errorf("reserve of %d bytes: want at most %d", cfg.Reserve, int64(maxSpaceGranules)*GranuleSize)
+	}
+	granules := uint64(1) << bits.Len64(max(want, minSpaceGranules)-1)
+	if uint64(uintptr(granules*GranuleSize)) != granules*GranuleSize {
+		return nil, fmt.Errorf("reserve of %d bytes: more than this machine can address", granules*GranuleSize)
+	}
+	mem, err := reserve(b, uintptr(granules*GranuleSize))
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of %s memory: %w", granules*GranuleSize, b, err)
+	}
+	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem}
+	if err := s.central.init(s, granules, cfg); err != nil {
+		mem.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives the range back. Nothing may use it afterwards.
+func (s *Space) Close() error { return s.mem.release() }
+
+// Backing returns the memory that the space lies in.
+func (s *Space) Backing() Backing { return s.backing }
+
+// Base returns the address of granule 0.
+func (s *Space) Base() unsafe.Pointer { return s.base }
+
+// Mask returns what a handle is masked with to give a granule.
+func (s *Space) Mask() uint32 { return s.mask }
+
+// At returns the address of a handle's granule.
+func (s *Space) At(h uint32) unsafe.Pointer {
+	// Same as: &memory[(h & mask) * 16].
+	// Safety: the mask keeps the granule inside the reserved range.
+	return unsafe.Add(s.base, uintptr(h&s.mask)<<GranuleShift)
+}
+
+// Bytes returns n bytes from a handle's granule on.
+func (s *Space) Bytes(h uint32, n int) []byte {
+	return unsafe.Slice((*byte)(s.At(h)), n)
+}
+
+// Zero clears n granules from handle h on. It stores words: the race detector
+// does not see the clear builtin.
+func (s *Space) Zero(h, n uint32) {
+	w := unsafe.Slice((*uint64)(s.At(h)), int(n)*2)
+	if raceEnabled || n <= 8 {
+		for i := range w {
+			w[i] = 0
+		}
+		return
+	}
+	clear(w)
+}
+
+// Fill stores the same word over n granules.
+func (s *Space) Fill(h, n uint32, word uint64) {
+	w := unsafe.Slice((*uint64)(s.At(h)), int(n)*2)
+	for i := range w {
+		w[i] = word
+	}
+}

@@ -1,0 +1,167 @@
+package arena
+
+import (
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+
+	uatomic "go.uber.org/atomic"
+)
+
+// Purpose names what memory is used for. Accounts are kept for each.
+type Purpose uint8
+
+const (
+	Objects  Purpose = iota // slots that begin with an object header
+	Blocks                  // storage of containers: no header, found through its container
+	Immortal                // regions: objects and blocks that are born immortal
+	Purposes = int(iota)
+)
+
+var purposeNames = [Purposes]string{"objects", "blocks", "immortal"}
+
+func (p Purpose) String() string { return purposeNames[p] }
+
+type spanState uint8
+
+const (
+	spanFree   spanState = iota // with the central, or never used
+	spanSmall                   // slots of one class, owned by a cache
+	spanLarge                   // first span of a large block
+	spanTail                    // further span of a large block
+	spanRegion                  // part of a region
+)
+
+// Span describes 64 KiB of a space. It lies in Go memory, apart from the span.
+//
+//	state — condition — invariant — transition (who)
+//	free — with the central — no slot is live — acquire (central, under its lock)
+//	small — in a cache — slots = live + |free| + |remote| — release when live is 0 (owner)
+//	large — block in use — spans−1 tails follow — release (who frees it)
+//	region — in a region — — release of the region
+//
+// The owner writes free, cursor and live; everybody else writes remote only.
+type Span struct {
+	state   spanState
+	purpose Purpose
+	class   uint8
+	dirty   bool   // has been in use since it was last known to be zero
+	start   uint32 // first granule
+	size    uint32 // granules of a slot; of the whole block if large
+	magic   uint32 // see slotMagic
+	slots   uint32
+	nfree   uint32 // bits set in free
+	cursor  uint32 // no bit of free below this word is set
+	words   uint32 // words of the bitmaps in use
+	spans   uint32 // of a large block or a free run: its length
+	pos     uint32 // place in the owner's list of spans with room, from 1; 0 if not listed
+	cache   *Cache
+
+	free [bitmapWords]uint64
+
+	_ [64]byte // what others write stays off the owner's cache lines
+
+	pending    uatomic.Bool // in the owner's list of spans with remote frees
+	nextRemote *Span        // link of that list, written before the push
+	remote     [bitmapWords]atomic.Uint64
+}
+
+// initSmall makes sp a span of empty slots.
+func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
+	n := classGranules[class]
+	sp.state, sp.purpose, sp.class, sp.cache = spanSmall, p, uint8(class), c
+	sp.size, sp.magic = n, slotMagic(n)
+	sp.slots = SpanGranules / n
+	sp.nfree, sp.cursor = sp.slots, 0
+	sp.words = (sp.slots + 63) / 64
+	for i := range sp.words {
+		sp.free[i] = ^uint64(0)
+	}
+	if r := sp.slots % 64; r != 0 {
+		sp.free[sp.words-1] = 1<<r - 1
+	}
+}
+
+// slot returns the number of the slot that begins at granule g.
+func (sp *Span) slot(g uint32) uint32 {
+	return uint32(uint64(g-sp.start) * uint64(sp.magic) >> 32)
+}
+
+// take hands out the lowest free slot; nfree must not be 0. Owner only.
+func (sp *Span) take() uint32 {
+	i := sp.cursor
+	w := sp.free[i]
+	for w == 0 {
+		i++
+		w = sp.free[i]
+	}
+	sp.cursor = i
+	sp.free[i] = w & (w - 1)
+	sp.nfree--
+	return sp.start + (i<<6+uint32(bits.TrailingZeros64(w)))*sp.size
+}
+
+// put takes slot s back. Owner only.
+func (sp *Span) put(s uint32) {
+	i, bit := s>>6, uint64(1)<<(s&63)
+	if sp.free[i]&bit != 0 {
+		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
+	}
+	sp.free[i] |= bit
+	sp.nfree++
+	if i < sp.cursor {
+		sp.cursor = i
+	}
+}
+
+// putRemote takes slot s back on behalf of another thread than the owner.
+func (sp *Span) putRemote(s uint32) {
+	bit := uint64(1) << (s & 63)
+	if sp.remote[s>>6].Or(bit)&bit != 0 {
+		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
+	}
+	// The bit is set before pending is read: an owner that clears pending
+	// later finds the bit, one that cleared it earlier is pushed again.
+	if !sp.pending.Load() && sp.pending.CompareAndSwap(false, true) {
+		sp.cache.pushRemote(sp)
+	}
+}
+
+// collectRemote moves the remote bits into free. Owner only.
+func (sp *Span) collectRemote() {
+	for i := range sp.words {
+		if sp.remote[i].Load() == 0 {
+			continue
+		}
+		w := sp.remote[i].Swap(0)
+		if w&sp.free[i] != 0 {
+			panic(fmt.Sprintf("ichor: slots %#x of span %#x freed twice", w&sp.free[i], sp.start))
+		}
+		sp.free[i] |= w
+		sp.nfree += uint32(bits.OnesCount64(w))
+		sp.cursor = min(sp.cursor, i)
+	}
+}
+
+// live reports whether slot s is in use. Exact while its threads stand still.
+func (sp *Span) live(s uint32) bool {
+	bit := uint64(1) << (s & 63)
+	return (sp.free[s>>6]|sp.remote[s>>6].Load())&bit == 0
+}
+
+// check panics unless the span's identities hold. World stopped.
+func (sp *Span) check() {
+	var n uint32
+	for i := range sp.words {
+		n += uint32(bits.OnesCount64(sp.free[i]))
+		if sp.free[i]&sp.remote[i].Load() != 0 {
+			panic(fmt.Sprintf("ichor: span %#x has slots both free and remote", sp.start))
+		}
+		if i < sp.cursor && sp.free[i] != 0 {
+			panic(fmt.Sprintf("ichor: span %#x has free slots below its cursor", sp.start))
+		}
+	}
+	if n != sp.nfree {
+		panic(fmt.Sprintf("ichor: span %#x counts %d free slots and has %d", sp.start, sp.nfree, n))
+	}
+}

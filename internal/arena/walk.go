@@ -1,0 +1,96 @@
+package arena
+
+// Walk calls f with the handle of every live slot and large block of purpose
+// p, lowest first, until f returns false. The threads that use the space stand
+// still, or what they do meanwhile may be missed.
+func (s *Space) Walk(p Purpose, f func(h uint32) bool) {
+	for i := range s.central.chunks {
+		ch := s.central.chunks[i].Load()
+		if ch == nil {
+			continue
+		}
+		for j := range ch {
+			if sp := &ch[j]; sp.purpose == p && !sp.walk(f) {
+				return
+			}
+		}
+	}
+}
+
+func (sp *Span) walk(f func(h uint32) bool) bool {
+	switch sp.state {
+	case spanLarge:
+		return f(sp.start)
+	case spanSmall:
+		for n := range sp.slots {
+			if sp.live(n) && !f(sp.start+n*sp.size) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Check panics unless the identities of every span hold. World stopped.
+func (s *Space) Check() {
+	for i := range s.central.chunks {
+		ch := s.central.chunks[i].Load()
+		if ch == nil {
+			continue
+		}
+		for j := range ch {
+			if ch[j].state == spanSmall {
+				ch[j].check()
+			}
+		}
+	}
+}
+
+// Block describes the live block that begins at handle h of the counted half,
+// and says whether there is one. World stopped, or h is known to be live.
+func (s *Space) Block(h uint32) (p Purpose, granules uint32, ok bool) {
+	if h&ImmortalBit != 0 {
+		return 0, 0, false
+	}
+	sp := s.central.lookup(h)
+	switch {
+	case sp == nil:
+	case sp.state == spanLarge:
+		return sp.purpose, sp.size, sp.start == h
+	case sp.state == spanSmall:
+		n := sp.slot(h)
+		return sp.purpose, sp.size, n < sp.slots && sp.start+n*sp.size == h && sp.live(n)
+	}
+	return 0, 0, false
+}
+
+// Granules returns the size of the block at handle h, which is in use.
+func (s *Space) Granules(h uint32) uint32 { return s.central.span(h).size }
+
+// Usage is what a space has in use.
+type Usage struct {
+	Account
+	Committed int64 // bytes of spans in use or kept warm
+	Limit     int64 // bytes
+}
+
+// Usage adds up the published accounts: each cache's are as of its last
+// refill, Publish or Trim. Any goroutine.
+func (s *Space) Usage() Usage {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u := Usage{
+		Committed: (c.mu.used + int64(len(c.mu.warm))) << SpanShift,
+		Limit:     c.mu.limit << SpanShift,
+	}
+	u.Count[Immortal] = s.immortal.count.Load()
+	u.Bytes[Immortal] = s.immortal.bytes.Load()
+	for cache := range c.mu.caches {
+		for p := range Purposes {
+			u.Count[p] += cache.published[p].count.Load()
+			u.Bytes[p] += cache.published[p].bytes.Load()
+		}
+	}
+	return u
+}

@@ -1,0 +1,31 @@
+// Package header holds the sixteen bytes that every object begins with, and
+// every change that counting may make to them. It is the one place that loads
+// and stores header words.
+//
+// # Layout
+//
+//	word    written by                                 meaning
+//	owner   birth, merge, immortalisation              <0 immortal, 0 nobody, >0 a thread id
+//	local   the owner alone, plainly                   the owner's count
+//	shared  everybody else, atomically                 signed count << 3 | weak << 2 | state
+//	meta    birth                                      type id, layout flags
+//
+//	shared  31 ............................ 3   2    1 0
+//	        signed count                       WEAK  state
+//	state   0 default, 1 unused, 2 queued, 3 merged
+//
+// # The same code for every way of counting
+//
+// What differs is the owner that birth stamps. Under a GIL all threads share
+// one id and every object bears it: counting is plain. Without a GIL an object
+// bears 0 and is born merged: counting is atomic. An immortal bears a negative
+// owner, and no count word of it is written: every function here that would
+// write one loads owner first.
+//
+// # Bands
+//
+// A count never wraps. The ends of both count words are bands: a count that has
+// reached one is frozen there ("sticky"), neither increments nor decrements
+// move it, and the object is never freed. Whoever meets a sticky count asks for
+// the object to be made immortal at the next safe point.
+package header

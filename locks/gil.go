@@ -1,0 +1,220 @@
+package locks
+
+import (
+	"sync"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+// DefaultInterval is CPython's switch interval.
+const DefaultInterval = 5 * time.Millisecond
+
+// GIL is a global lock that its holder gives up on request. Waiters get it in the
+// order in which they came: who finds k waiters ahead of it gets the lock with
+// the (k+1)-th switch, whatever else happens.
+//
+// State — condition — invariant — transition (who):
+//
+//	free      — !held — nobody waits, no drop request —
+//	            to held by Acquire (anybody)
+//	held      — held, head == nil — no drop request —
+//	            to free by Release (holder); to waited-for by Acquire (a waiter)
+//	waited-for — held, head != nil, drop == 0 — the timer is armed —
+//	            to asked-for by the timer; to held or waited-for by Release or Yield (holder)
+//	asked-for — held, head != nil, drop == 1 — the first waiter has waited for an
+//	            interval without a switch — to held or waited-for by Release or Yield (holder)
+//
+// Acquires = takings of a free lock + Switches.
+type GIL struct {
+	interval time.Duration
+	_        [cacheLine]byte
+	drop     atomic.Uint32 // 1: drop requested; written under mu, read by the holder at safe points
+	_        [cacheLine]byte
+
+	mu         sync.Mutex // guards all below; never held while waiting
+	held       bool
+	armed      bool          // the timer will call expire
+	since      time.Duration // when the holder got the lock
+	head, tail *gilWaiter
+	timer      *time.Timer // made with the first wait
+	stats      GILStats
+}
+
+// gilWaiter is a goroutine in the queue for the lock.
+type gilWaiter struct {
+	since time.Duration
+	next  *gilWaiter
+	ready chan struct{} // holds one, so that handing over never blocks
+}
+
+var gilWaiterPool = sync.Pool{New: func() any { return &gilWaiter{ready: make(chan struct{}, 1)} }}
+
+// GILStats is what a GIL has counted since it was made.
+type GILStats struct {
+	Acquires     uint64        // times that somebody became the holder
+	Switches     uint64        // of these, times that a holder handed over to a waiter
+	DropRequests uint64        // times that a waiter lost patience
+	Held         time.Duration // sum over all holds, the present one included
+	Waited       time.Duration // sum over all finished waits
+	MaxWait      time.Duration // longest finished wait
+}
+
+// NewGIL returns a free lock. An interval of zero or less means DefaultInterval.
+func NewGIL(interval time.Duration) *GIL {
+	if interval <= 0 {
+		interval = DefaultInterval
+	}
+	return &GIL{interval: interval}
+}
+
+// Acquire takes the lock and waits for its turn if need be. It is not reentrant.
+// Any goroutine that does not hold it.
+func (g *GIL) Acquire() {
+	g.mu.Lock()
+	if !g.held {
+		g.held = true
+		g.since = now()
+		g.stats.Acquires++
+		g.mu.Unlock()
+		return
+	}
+	w := g.enqueue(now())
+	g.mu.Unlock()
+	w.wait()
+}
+
+// Release gives the lock up, to the first waiter if there is one. It panics if
+// nobody holds the lock. Holder only.
+func (g *GIL) Release() {
+	g.mu.Lock()
+	g.mustBeHeld("Release")
+	t := now()
+	g.stats.Held += t - g.since
+	if g.head == nil {
+		g.held = false
+		g.mu.Unlock()
+		return
+	}
+	w := g.handOver(t)
+	g.mu.Unlock()
+	w.ready <- struct{}{}
+}
+
+// DropRequested reports whether a waiter has lost patience: the holder should
+// call Yield at its next safe point. One load. Any goroutine.
+func (g *GIL) DropRequested() bool { return g.drop.Load() != 0 }
+
+// Yield hands the lock over to the first waiter and takes it again behind all
+// others that wait now, so somebody else is sure to have run when it returns. It does
+// nothing when nobody waits. It does not need a drop request: who calls it wants to
+// switch. It panics if nobody holds the lock. Holder only.
+func (g *GIL) Yield() {
+	g.mu.Lock()
+	g.mustBeHeld("Yield")
+	if g.head == nil {
+		g.mu.Unlock()
+		return
+	}
+	t := now()
+	g.stats.Held += t - g.since
+	self := g.enqueue(t)
+	w := g.handOver(t)
+	g.mu.Unlock()
+	w.ready <- struct{}{}
+	self.wait()
+}
+
+// Stats returns a consistent copy of the counters. Any goroutine.
+func (g *GIL) Stats() GILStats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.stats
+	if g.held {
+		s.Held += now() - g.since
+	}
+	return s
+}
+
+// mustBeHeld panics, and unlocks mu, if nobody holds the lock. Under mu.
+func (g *GIL) mustBeHeld(op string) {
+	if !g.held {
+		g.mu.Unlock()
+		panic("ichor: GIL." + op + " without holding it")
+	}
+}
+
+// enqueue adds the caller to the queue. Under mu.
+func (g *GIL) enqueue(t time.Duration) *gilWaiter {
+	w := gilWaiterPool.Get().(*gilWaiter)
+	w.since, w.next = t, nil
+	if g.head == nil {
+		g.head = w
+	} else {
+		g.tail.next = w
+	}
+	g.tail = w
+	g.arm(g.interval)
+	return w
+}
+
+// handOver makes the first waiter the holder. The caller wakes it once mu is
+// unlocked. Under mu.
+func (g *GIL) handOver(t time.Duration) *gilWaiter {
+	w := g.head
+	g.head = w.next
+	if g.head == nil {
+		g.tail = nil
+	}
+	g.since = t
+	g.stats.Acquires++
+	g.stats.Switches++
+	waited := t - w.since
+	g.stats.Waited += waited
+	g.stats.MaxWait = max(g.stats.MaxWait, waited)
+	if g.drop.Load() != 0 {
+		g.drop.Store(0)
+	}
+	if g.head != nil {
+		g.arm(g.interval)
+	}
+	return w
+}
+
+// arm makes sure that expire will be called, or that it need not be. A switch
+// leaves a running timer alone: expire sees by itself that it came too early.
+// So a switch costs no timer operation. Under mu.
+func (g *GIL) arm(after time.Duration) {
+	if g.armed || g.drop.Load() != 0 {
+		return
+	}
+	g.armed = true
+	if g.timer == nil {
+		g.timer = time.AfterFunc(after, func() { g.expire(now()) })
+	} else {
+		g.timer.Reset(after)
+	}
+}
+
+// expire sets the drop request if the first waiter has waited for an interval
+// without a switch. Those behind it came later, so its interval is over first.
+func (g *GIL) expire(t time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.armed = false
+	if g.head == nil || g.drop.Load() != 0 {
+		return
+	}
+	if due := max(g.since, g.head.since) + g.interval; t < due {
+		g.arm(due - t)
+		return
+	}
+	g.drop.Store(1)
+	g.stats.DropRequests++
+}
+
+// wait sleeps until the lock is handed over.
+func (w *gilWaiter) wait() {
+	<-w.ready
+	gilWaiterPool.Put(w)
+}

@@ -1,0 +1,108 @@
+package locks
+
+import (
+	"fmt"
+
+	"go.uber.org/atomic"
+)
+
+// The states of a member.
+//
+// State — condition — invariant — transition (who):
+//
+//	outside — not running — the world may be stopped —
+//	          to inside by Enter, to parted by Part (owner)
+//	inside  — running — no stop is complete, or the member is about to see the flag and
+//	          to wait — to outside by Exit, to paused by Enter and Pause if the flag is
+//	          set, to asking by Stop (owner)
+//	paused  — sleeps in Enter or Pause — flag was set when it went to sleep, so a Start is to
+//	          come — to inside by Start (asker, under mu)
+//	asking  — between the calls of Stop and Start — counts as stopped; runs only if the
+//	          world is stopped and it is the asker — to inside by Start (owner)
+//	parted  — left its world — for good
+const (
+	outside uint32 = iota
+	inside
+	paused
+	asking
+	parted
+)
+
+var stateNames = [...]string{"outside", "inside", "paused", "asking", "parted"}
+
+// Member is one goroutine's part in a World. One goroutine at a time uses it,
+// its owner.
+type Member struct {
+	_     [cacheLine]byte
+	state atomic.Uint32 // written by the owner, and under mu by Start; read by askers
+	_     [cacheLine]byte
+	w     *World
+	name  string
+}
+
+// Name returns the name that the member joined with. Any goroutine.
+func (m *Member) Name() string { return m.name }
+
+// Enter goes inside. It waits while the world is stopped or being stopped. It
+// panics if the member is not outside. Owner only.
+func (m *Member) Enter() {
+	m.change("Enter", outside, inside)
+	// First the state, then the flag: see the package comment.
+	if m.w.flag.Load() != 0 {
+		m.Pause()
+	}
+}
+
+// Exit goes outside. It never waits. It panics if the member is not inside. Owner only.
+func (m *Member) Exit() {
+	m.change("Exit", inside, outside)
+	if w := m.w; w.flag.Load() != 0 {
+		// Under mu: an asker that saw us inside is asleep by now.
+		w.mu.Lock()
+		w.quiet.Broadcast()
+		w.mu.Unlock()
+	}
+}
+
+// Stopping reports whether somebody wants to stop the world: the test at a safe
+// point, after which comes Pause. One load of a word that seldom changes. Any
+// goroutine.
+func (m *Member) Stopping() bool { return m.w.flag.Load() != 0 }
+
+// Pause is the slow half of a safe point: it counts as outside until the
+// world runs, and then is inside again. It returns at once if nobody wants to stop the
+// world. It panics if the member is not inside. Owner only.
+func (m *Member) Pause() {
+	w := m.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.flag.Load() == 0 {
+		if s := m.state.Load(); s != inside {
+			m.misuse("Pause", s)
+		}
+		return
+	}
+	m.change("Pause", inside, paused)
+	w.quiet.Broadcast()
+	for m.state.Load() == paused {
+		w.run.Wait()
+	}
+}
+
+// change makes a transition of the owner, or panics.
+func (m *Member) change(op string, from, to uint32) {
+	if !m.state.CompareAndSwap(from, to) {
+		m.misuse(op, m.state.Load())
+	}
+}
+
+func (m *Member) misuse(op string, state uint32) {
+	panic(fmt.Sprintf("ichor: %s of %s, which is %s", op, m.describe(), stateNames[state]))
+}
+
+func (m *Member) describe() string {
+	if m == nil {
+		return "a stranger"
+	}
+	return fmt.Sprintf("member %q", m.name)
+}

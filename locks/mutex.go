@@ -1,0 +1,148 @@
+package locks
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// The bits of a lock word. The zero word is unlocked.
+//
+//	31 .................. 2  1       0
+//	zero                     PARKED  LOCKED
+//
+// State — condition — invariant — transition (who):
+//
+//	0               — free — nobody is parked, or a woken waiter is on its way —
+//	                  to LOCKED by Lock, TryLock (anybody)
+//	LOCKED          — held — nobody is parked for this hold —
+//	                  to 0 by Unlock (holder); to LOCKED|PARKED by Lock (a waiter)
+//	LOCKED|PARKED   — held — who is parked will be unparked by the holder —
+//	                  to 0, PARKED, LOCKED or itself (handed over) by Unlock (holder,
+//	                  under the queue's lock)
+//	PARKED          — free — somebody is parked, and a woken waiter is on its way —
+//	                  to LOCKED|PARKED by Lock, TryLock (anybody)
+const (
+	lockedBit uint32 = 1 << 0
+	parkedBit uint32 = 1 << 1
+	lockBits         = lockedBit | parkedBit
+)
+
+const (
+	// spins is how often a waiter lets others run before it parks. CPython
+	// takes 40 with threads; switching goroutines is dearer against parking them.
+	// A guess.
+	spins = 4
+
+	// fairAfter is how long a waiter may be barged past (CPython's TIME_TO_BE_FAIR_NS).
+	fairAfter = time.Millisecond
+)
+
+// Lock locks the word, and waits while somebody else holds it. The wait is no
+// safe point. Any goroutine.
+func Lock(w *uint32) {
+	if !atomic.CompareAndSwapUint32(w, 0, lockedBit) {
+		lockSlow(w)
+	}
+}
+
+// TryLock locks the word if it is free, and reports whether it did. Any
+// goroutine.
+func TryLock(w *uint32) bool {
+	return atomic.CompareAndSwapUint32(w, 0, lockedBit) || tryLockSlow(w)
+}
+
+// Unlock unlocks the word. It panics if the word is not locked. Any goroutine
+// may unlock what another one locked.
+func Unlock(w *uint32) {
+	if !atomic.CompareAndSwapUint32(w, lockedBit, 0) {
+		unlockSlow(w)
+	}
+}
+
+// Lock2 locks both words, the lower address first, so that any two calls of it
+// cannot wait for each other. If a and b are the same word it is locked
+// once. Any goroutine.
+func Lock2(a, b *uint32) {
+	if uintptr(unsafe.Pointer(a)) > uintptr(unsafe.Pointer(b)) {
+		a, b = b, a
+	}
+	Lock(a)
+	if a != b {
+		Lock(b)
+	}
+}
+
+// Unlock2 undoes Lock2. Any goroutine.
+func Unlock2(a, b *uint32) {
+	Unlock(a)
+	if a != b {
+		Unlock(b)
+	}
+}
+
+func tryLockSlow(w *uint32) bool {
+	for {
+		v := loadWord(w)
+		if v&lockedBit != 0 {
+			return false
+		}
+		if atomic.CompareAndSwapUint32(w, v, v|lockedBit) {
+			return true
+		}
+	}
+}
+
+func lockSlow(w *uint32) {
+	var since time.Duration // when this goroutine parked first, 0 if it never did
+	for tries := 0; ; {
+		v := loadWord(w)
+		switch {
+		case v&lockedBit == 0:
+			if atomic.CompareAndSwapUint32(w, v, v|lockedBit) {
+				return
+			}
+		case v&parkedBit == 0 && tries < spins:
+			tries++
+			runtime.Gosched()
+		case v&parkedBit == 0 && !atomic.CompareAndSwapUint32(w, v, v|parkedBit):
+			// The word changed: look again.
+		default:
+			again := since != 0
+			if !again {
+				since = now()
+			}
+			if park(w, since, again) {
+				return
+			}
+		}
+	}
+}
+
+func unlockSlow(w *uint32) {
+	for {
+		v := loadWord(w)
+		switch {
+		case v&lockedBit == 0:
+			panic("ichor: Unlock of an unlocked word")
+		case v&parkedBit == 0:
+			if atomic.CompareAndSwapUint32(w, v, 0) {
+				return
+			}
+		default:
+			unpark(w, now())
+			return
+		}
+	}
+}
+
+// loadWord loads a lock word and panics if it cannot be one.
+func loadWord(w *uint32) uint32 {
+	v := atomic.LoadUint32(w)
+	if v&^lockBits != 0 {
+		panic(fmt.Sprintf("ichor: %#x is not a lock word", v))
+	}
+	return v
+}

@@ -1,0 +1,381 @@
+package objects
+
+import (
+	"fmt"
+	"iter"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
+	Name:    "dict",
+	Mutable: true,
+	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
+		if r := o.LoadRef(boxBlock); r != rt.Nil {
+			b := h.Block(r)
+			e := unpackShape(b.Word(dictShape)).entries
+			for range usedOf(b.LoadUint64(dictState)) {
+				visit(b.Ref(e + entryKey)) // dead keys are counted until the rebuild
+				visit(b.LoadRef(e + entryValue))
+				e += entryWords
+			}
+		}
+	},
+	Drop: dropBlock,
+})
+
+// Dict maps keys to references, in the order of insertion. Its table is
+// described in dicttable.go.
+type Dict rt.Ref
+
+// NewDict returns a new reference to an empty dictionary. Attached thread.
+func NewDict(t *rt.Thread) (rt.Ref, error) {
+	r, _, err := t.New(dictType, boxBytes)
+	return r, err
+}
+
+// newDictSteal returns a new reference to a dictionary of the pairs, and steals
+// them unless it fails. The keys are distinct.
+func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
+	r, o, err := t.New(dictType, boxBytes)
+	if err != nil || len(pairs) == 0 {
+		return r, err
+	}
+	ref, b, err := newTable(t, len(pairs)/2)
+	if err != nil {
+		t.DecRef(r)
+		return rt.Nil, err
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		hash, err := Hash(t, pairs[i])
+		if err != nil {
+			t.FreeBlock(ref)
+			t.DecRef(r)
+			return rt.Nil, err
+		}
+		insert(b, pairs[i], pairs[i+1], hash)
+	}
+	o.SetRef(boxBlock, ref)
+	return r, nil
+}
+
+func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	if !ok {
+		return o, 0, t.WantType(rt.Ref(d), rt.TypeDict)
+	}
+	hash, err = Hash(t, key)
+	return o, hash, err
+}
+
+// Len returns the number of entries; 0 if d is no dictionary. Wait-free.
+// Attached thread.
+func (d Dict) Len(t *rt.Thread) int {
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	if !ok {
+		return 0
+	}
+	if r := o.LoadRef(boxBlock); r != rt.Nil {
+		return dictLen(t.Block(r))
+	}
+	return 0
+}
+
+// Lookup returns a borrowed reference to the value of key, and whether there is
+// one. Wait-free. Attached thread.
+func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
+	o, hash, err := d.open(t, key)
+	if err != nil {
+		return rt.Nil, false
+	}
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		return rt.Nil, false
+	}
+	_, v, ok := find(t, t.Block(r), key, hash)
+	return v, ok
+}
+
+// KeyError says that a dictionary has no such key.
+type KeyError struct{ Key string }
+
+func (e *KeyError) Error() string { return fmt.Sprintf("no key %s", e.Key) }
+
+// Get returns a new reference to the value of key. The error is a *KeyError, an
+// *UnhashableError or a *rt.TypeError. Wait-free. Attached thread.
+func (d Dict) Get(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
+	v, ok := d.Lookup(t, key)
+	if !ok {
+		if _, _, err := d.open(t, key); err != nil {
+			return rt.Nil, err
+		}
+		return rt.Nil, &KeyError{Format(t, key)}
+	}
+	t.IncRef(v)
+	return v, nil
+}
+
+// Has reports whether key is there. Wait-free. Attached thread.
+func (d Dict) Has(t *rt.Thread, key rt.Ref) bool {
+	_, ok := d.Lookup(t, key)
+	return ok
+}
+
+// Set makes value the value of key. Attached thread.
+func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
+	t.IncRef(value)
+	err := d.SetSteal(t, key, value)
+	if err != nil {
+		t.DecRef(value)
+	}
+	return err
+}
+
+// SetSteal is Set, and steals the reference to value, not that to key, unless it
+// fails. Attached thread.
+func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
+	o, hash, err := d.open(t, key)
+	if err != nil {
+		return err
+	}
+	if value == rt.Nil {
+		return fmt.Errorf("ichor: dict: nil reference as a value")
+	}
+	lock(t, o)
+	var b rt.Body
+	r := o.LoadRef(boxBlock)
+	if r != rt.Nil {
+		b = t.Block(r)
+		if e, _, ok := find(t, b, key, hash); ok {
+			old := b.SwapRef(e+entryValue, value)
+			unlock(t, o)
+			t.Retire(old)
+			return nil
+		}
+	}
+	replaced := rt.Nil
+	if r == rt.Nil || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
+		live := 0
+		if r != rt.Nil {
+			live = dictLen(b)
+		}
+		if live >= maxEntries {
+			unlock(t, o)
+			return fmt.Errorf("ichor: dict: more than %d entries", maxEntries)
+		}
+		fresh, to, err := rebuilt(t, b, max(live+live/2+1, 4))
+		if err != nil {
+			unlock(t, o)
+			return err
+		}
+		o.StoreRef(boxBlock, fresh)
+		replaced, b = r, to
+	}
+	t.IncRef(key)
+	insert(b, key, value, hash)
+	unlock(t, o)
+	retireTable(t, replaced, false)
+	return nil
+}
+
+// Delete removes key and reports whether it was there. Attached thread.
+func (d Dict) Delete(t *rt.Thread, key rt.Ref) (bool, error) {
+	v, err := d.take(t, key)
+	t.Retire(v)
+	return v != rt.Nil, err
+}
+
+// Pop removes key and returns a new reference to its value. Errors as for Get.
+// Attached thread.
+func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
+	v, err := d.take(t, key)
+	if err != nil {
+		return rt.Nil, err
+	}
+	if v == rt.Nil {
+		return rt.Nil, &KeyError{Format(t, key)}
+	}
+	t.IncRef(v) // the slot's own count is retired: a reader may have loaded it
+	t.Retire(v)
+	return v, nil
+}
+
+// take removes key and returns the slot's reference to its value, which the
+// caller retires, or Nil.
+func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
+	o, hash, err := d.open(t, key)
+	if err != nil {
+		return rt.Nil, err
+	}
+	lock(t, o)
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		unlock(t, o)
+		return rt.Nil, nil
+	}
+	b := t.Block(r)
+	e, _, ok := find(t, b, key, hash)
+	if !ok {
+		unlock(t, o)
+		return rt.Nil, nil
+	}
+	v := remove(b, e)
+	replaced := shrink(t, o, r, b)
+	unlock(t, o)
+	retireTable(t, replaced, false)
+	return v, nil
+}
+
+// shrink replaces a table that is empty or at least half dead, and returns it if
+// so. If there is no memory for a smaller one the table stays. The dict is locked.
+func shrink(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
+	live, used := dictLen(b), usedOf(b.LoadUint64(dictState))
+	if live == 0 {
+		o.StoreRef(boxBlock, rt.Nil)
+		return r
+	}
+	if used < 2*linearMax || live > used/2 {
+		return rt.Nil
+	}
+	fresh, _, err := rebuilt(t, b, live+live/2)
+	if err != nil {
+		return rt.Nil
+	}
+	o.StoreRef(boxBlock, fresh)
+	return r
+}
+
+// retireTable retires a table that was replaced, with the keys of its dead
+// entries; live entries have moved, unless the table is owning.
+func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
+	if r == rt.Nil {
+		return
+	}
+	b := t.Block(r)
+	eachEntry(b, func(e int, value rt.Ref) {
+		if owning || value == rt.Nil {
+			t.Retire(b.Ref(e + entryKey))
+			t.Retire(value)
+		}
+	})
+	t.RetireBlock(r)
+}
+
+// Clear removes all entries. Attached thread.
+func (d Dict) Clear(t *rt.Thread) error {
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	if !ok {
+		return t.WantType(rt.Ref(d), rt.TypeDict)
+	}
+	lock(t, o)
+	r := o.LoadRef(boxBlock)
+	o.StoreRef(boxBlock, rt.Nil)
+	unlock(t, o)
+	retireTable(t, r, true)
+	return nil
+}
+
+// Update sets every entry of other in d, as they are at one moment: both are
+// locked. If memory runs out it has set none. Attached thread.
+func (d Dict) Update(t *rt.Thread, other Dict) error {
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	p, ok2 := t.Object(rt.Ref(other), rt.TypeDict)
+	if !ok || !ok2 {
+		bad := rt.Ref(d)
+		if ok {
+			bad = rt.Ref(other)
+		}
+		return t.WantType(bad, rt.TypeDict)
+	}
+	if d == other {
+		return nil
+	}
+	lock2(t, o, p)
+	replaced, dropped, err := updateLocked(t, o, p)
+	unlock2(t, o, p)
+	for _, r := range dropped {
+		t.Retire(r)
+	}
+	retireTable(t, replaced, false)
+	return err
+}
+
+// updateLocked builds the united table and publishes it at once. It returns the
+// table that it replaced and the values that were overwritten.
+func updateLocked(t *rt.Thread, o, p rt.Body) (replaced rt.Ref, dropped []rt.Ref, err error) {
+	from := p.LoadRef(boxBlock)
+	if from == rt.Nil {
+		return rt.Nil, nil, nil
+	}
+	var b rt.Body
+	replaced = o.LoadRef(boxBlock)
+	n := dictLen(t.Block(from))
+	if replaced != rt.Nil {
+		b = t.Block(replaced)
+		n += dictLen(b)
+	}
+	fresh, to, err := rebuilt(t, b, n)
+	if err != nil {
+		return rt.Nil, nil, err
+	}
+	src := t.Block(from)
+	eachEntry(src, func(e int, value rt.Ref) {
+		if value == rt.Nil {
+			return
+		}
+		t.IncRef(value)
+		key, hash := src.Ref(e+entryKey), src.Word(e+entryHash)
+		if have, _, ok := find(t, to, key, hash); ok {
+			dropped = append(dropped, to.SwapRef(have+entryValue, value))
+			return
+		}
+		t.IncRef(key)
+		insert(to, key, value, hash)
+	})
+	o.StoreRef(boxBlock, fresh)
+	return replaced, dropped, nil
+}
+
+// All ranges over the entries as they are when the loop begins, in the order of
+// insertion. The references are borrowed, good until the loop's next step, also
+// across safe points: the loop holds counts. Attached thread.
+func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
+	return func(yield func(k, v rt.Ref) bool) {
+		pairs := d.Snapshot(t, nil)
+		defer func() { t.DecRefs(pairs) }()
+		for i := 0; i < len(pairs); i += 2 {
+			if !yield(pairs[i], pairs[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// Snapshot appends the entries to dst, key after value after key, each a new
+// reference: a state in which the entries were one after the other, not all at
+// one moment. Attached thread.
+func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	n := len(dst)
+	dst = d.appendBorrowed(t, dst)
+	t.IncRefs(dst[n:])
+	return dst
+}
+
+// appendBorrowed appends borrowed references to the entries.
+func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	if !ok {
+		return dst
+	}
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		return dst
+	}
+	b := t.Block(r)
+	eachEntry(b, func(e int, value rt.Ref) {
+		if value != rt.Nil {
+			dst = append(dst, b.Ref(e+entryKey), value)
+		}
+	})
+	return dst
+}

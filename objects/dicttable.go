@@ -1,0 +1,241 @@
+package objects
+
+import (
+	"math/bits"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a Dict's block, which is its table: entries in the order of
+// insertion, and for more than a few an index from hashes to entries (the
+// compact layout of Raymond Hettinger's, as in CPython 3.6).
+//
+//	0  capacity in entries
+//	1  index: log2 of its size, 0 for none; log2 of bytes in a place << 8
+//	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
+//	4  the entry that is being deleted
+//	6  index: packed places of 1, 2 or 4 bytes, each 0 or an entry's number + 1
+//	   entries: hash, key, value
+//
+// An entry's hash and key are written before it is published, and never again.
+// A value of Nil says that the entry is dead. Dead entries keep their keys until
+// the table is rebuilt; inserting the key again adds an entry.
+//
+// What a reader may rely on:
+//
+//	change      order of stores                                    takes effect at
+//	insert      entry, index, state with used+1 and live+1         state
+//	overwrite   value                                              value
+//	delete      deleting, state with DELETING, value := Nil,       value
+//	            state with live−1
+//	rebuild     all of a new table, then the dict's block          changes nothing
+//
+// So a reader takes an entry for present if it is below used, and its value is
+// not Nil. One that counts looks at the entry being deleted to learn whether
+// live still holds: see dictLen.
+const (
+	dictCap      = 0
+	dictShape    = 1
+	dictState    = 2
+	dictDeleting = 4
+	dictIndex    = 6
+
+	entryHash  = 0
+	entryKey   = 1
+	entryValue = 2
+	entryWords = 3
+
+	stateUsed     = 1<<32 - 1
+	stateOneLive  = 1 << 32
+	stateDeleting = 1 << 63
+
+	// linearMax is the largest capacity without an index: looking through as
+	// many hashes in a row costs no more than a probe. A guess.
+	linearMax  = 8
+	maxEntries = 1 << 30
+)
+
+func usedOf(state uint64) int { return int(state & stateUsed) }
+func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
+
+// shape is the form of a table, from its word dictShape.
+type shape struct {
+	log2    uint // of the index's size; 0 for none
+	place   uint // log2 of the bytes in a place
+	entries int  // first word of the entries
+}
+
+func unpackShape(w uint32) shape {
+	s := shape{log2: uint(w & 0xff), place: uint(w >> 8)}
+	s.entries = dictIndex
+	if s.log2 > 0 {
+		s.entries += 1 << (s.log2 + s.place) >> 2
+	}
+	return s
+}
+
+// shapeFor returns the form of a table for n entries.
+func shapeFor(n int) uint32 {
+	if n <= linearMax {
+		return 0
+	}
+	// The index is at most two thirds full.
+	log2 := uint32(bits.Len(uint(n + n/2)))
+	switch {
+	case n < 1<<8:
+		return log2
+	case n < 1<<16:
+		return log2 | 1<<8
+	}
+	return log2 | 2<<8
+}
+
+// newTable returns an empty table for at least n entries.
+func newTable(t *rt.Thread, n int) (rt.Ref, rt.Body, error) {
+	w := shapeFor(n)
+	first := unpackShape(w).entries
+	bytes := t.BlockBytes(4 * (first + entryWords*n))
+	r, b, err := t.NewBlock(bytes)
+	if err != nil {
+		return rt.Nil, rt.Body{}, err
+	}
+	room := (bytes/4 - first) / entryWords
+	if w == 0 {
+		room = min(room, linearMax)
+	} else if limit := 1 << (w & 0xff) * 2 / 3; room > limit || shapeFor(room) != w {
+		room = n
+	}
+	b.SetWord(dictCap, uint32(room))
+	b.SetWord(dictShape, w)
+	return r, b, nil
+}
+
+// place returns what is in place i of the index.
+func (s shape) at(b rt.Body, i uint32) uint32 {
+	switch s.place {
+	case 0:
+		return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & 0xff
+	case 1:
+		return b.Load(dictIndex+int(i>>1)) >> (i & 1 * 16) & 0xffff
+	}
+	return b.Load(dictIndex + int(i))
+}
+
+// set fills place i of the index, which is empty. Writer only.
+func (s shape) set(b rt.Body, i, v uint32) {
+	switch s.place {
+	case 0:
+		w := dictIndex + int(i>>2)
+		b.Store(w, b.Load(w)|v<<(i&3*8))
+	case 1:
+		w := dictIndex + int(i>>1)
+		b.Store(w, b.Load(w)|v<<(i&1*16))
+	default:
+		b.Store(dictIndex+int(i), v)
+	}
+}
+
+// find returns the words of the live entry with the key, and its value. A
+// reader may call it while a writer is at work.
+func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
+	s := unpackShape(b.Word(dictShape))
+	if s.log2 == 0 {
+		e = s.entries
+		for range usedOf(b.LoadUint64(dictState)) {
+			if b.Word(e+entryHash) == hash && (b.Ref(e+entryKey) == key || sameKey(t, b.Ref(e+entryKey), key)) {
+				if v := b.LoadRef(e + entryValue); v != rt.Nil {
+					return e, v, true
+				}
+			}
+			e += entryWords
+		}
+		return 0, rt.Nil, false
+	}
+	mask := uint32(1)<<s.log2 - 1
+	for i := hash & mask; ; i = (i + 1) & mask {
+		n := s.at(b, i)
+		if n == 0 {
+			return 0, rt.Nil, false
+		}
+		e = s.entries + int(n-1)*entryWords
+		if b.Word(e+entryHash) != hash || b.Ref(e+entryKey) != key && !sameKey(t, b.Ref(e+entryKey), key) {
+			continue
+		}
+		// Found in the index, but is it published?
+		if v := b.LoadRef(e + entryValue); v != rt.Nil && int(n) <= usedOf(b.LoadUint64(dictState)) {
+			return e, v, true
+		}
+	}
+}
+
+// insert adds an entry. The key has no live one, and there is room. Writer only.
+func insert(b rt.Body, key, value rt.Ref, hash uint32) {
+	s := unpackShape(b.Word(dictShape))
+	state := b.LoadUint64(dictState)
+	n := usedOf(state)
+	e := s.entries + n*entryWords
+	b.SetWord(e+entryHash, hash)
+	b.SetRef(e+entryKey, key)
+	b.StoreRef(e+entryValue, value)
+	if s.log2 > 0 {
+		mask := uint32(1)<<s.log2 - 1
+		i := hash & mask
+		for s.at(b, i) != 0 {
+			i = (i + 1) & mask
+		}
+		s.set(b, i, uint32(n+1))
+	}
+	b.StoreUint64(dictState, state+1+stateOneLive)
+}
+
+// remove kills the entry at e and returns its value. Writer only.
+func remove(b rt.Body, e int) rt.Ref {
+	state := b.LoadUint64(dictState)
+	b.Store(dictDeleting, uint32(e))
+	b.StoreUint64(dictState, state|stateDeleting)
+	v := b.SwapRef(e+entryValue, rt.Nil)
+	b.StoreUint64(dictState, state-stateOneLive)
+	return v
+}
+
+// dictLen returns the number of live entries, at some moment of the call.
+//
+// While an entry is being deleted, live is that with it. If the state is still
+// the same after a look at the entry, the look tells whether it was gone; if not,
+// that deletion is over, and it took effect before the call or within it. (used
+// only grows within a table, so the same state cannot come back.)
+func dictLen(b rt.Body) int {
+	state := b.LoadUint64(dictState)
+	n := liveOf(state)
+	if state&stateDeleting == 0 {
+		return n
+	}
+	gone := b.LoadRef(int(b.Load(dictDeleting))+entryValue) == rt.Nil
+	if gone || b.LoadUint64(dictState) != state {
+		return n - 1
+	}
+	return n
+}
+
+// rebuilt returns a table with the live entries of b and room for n in all.
+func rebuilt(t *rt.Thread, b rt.Body, n int) (rt.Ref, rt.Body, error) {
+	r, to, err := newTable(t, n)
+	if err != nil || b.IsNil() {
+		return r, to, err
+	}
+	eachEntry(b, func(e int, value rt.Ref) {
+		if value != rt.Nil {
+			insert(to, b.Ref(e+entryKey), value, b.Word(e+entryHash)) // moved: counts go along
+		}
+	})
+	return r, to, nil
+}
+
+// eachEntry calls f with every published entry, live or dead.
+func eachEntry(b rt.Body, f func(e int, value rt.Ref)) {
+	e := unpackShape(b.Word(dictShape)).entries
+	for range usedOf(b.LoadUint64(dictState)) {
+		f(e, b.LoadRef(e+entryValue))
+		e += entryWords
+	}
+}

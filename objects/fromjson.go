@@ -1,0 +1,250 @@
+package objects
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ichor-go/ichor/internal/jsonpos"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// JSONOptions are how FromJSON reads. The zero value works.
+type JSONOptions struct {
+	// MaxDepth bounds how deep arrays and objects nest. 0 is 1,000, and 10,000
+	// is the most.
+	MaxDepth int
+	// MaxBytes bounds the size of the text. 0 is 1 GiB.
+	MaxBytes int64
+	// Immortal has the document born immortal, by address: see
+	// rt.Thread.Immortally.
+	Immortal bool
+}
+
+// JSONError says where a text is not the JSON that FromJSON takes.
+type JSONError struct {
+	Byte     int64 // from the start of the text
+	Expected string
+	Found    string
+	Err      error // of the reader, if that failed
+}
+
+func (e *JSONError) Error() string {
+	return fmt.Sprintf("byte %d: expected %s, found %s", e.Byte, e.Expected, e.Found)
+}
+
+// Unwrap returns the reader's error, if any.
+func (e *JSONError) Unwrap() error { return e.Err }
+
+// FromJSON reads one JSON value to the end of r, and returns a new reference to
+// it: dicts, lists, strings, ints, floats, True, False and None. Member names are
+// interned. A number becomes an Int if it is written without point and exponent
+// and fits 64 bits, else a Float if that writes it as it was, else a Number; so
+// AppendJSON gives back every digit. An object that has a name twice is an error.
+//
+// It reads as it builds, and calls r outside the world: each read of 64 KiB is a
+// safe point. The error is a *JSONError, or ErrMemoryLimit; nothing is left
+// behind. Attached thread.
+func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
+	o := JSONOptions{}
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	if o.MaxDepth == 0 {
+		o.MaxDepth = 1000
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 1 << 30
+	}
+	if o.MaxDepth < 0 || o.MaxDepth > jsonpos.MaxDepth || o.MaxBytes < 0 {
+		return rt.Nil, fmt.Errorf("ichor: JSON options: depth %d or size %d is out of range", o.MaxDepth, o.MaxBytes)
+	}
+	if !o.Immortal {
+		return fromJSON(t, r, o)
+	}
+	var root rt.Ref
+	err := t.Immortally(func() (err error) {
+		root, err = fromJSON(t, r, o)
+		return err
+	})
+	if err != nil {
+		return rt.Nil, err
+	}
+	return root, nil
+}
+
+func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
+	b := jsonBuilder{
+		t:        t,
+		maxDepth: o.MaxDepth,
+		dec:      jsontext.NewDecoder(&outsideReader{t: t, r: r, left: o.MaxBytes}),
+	}
+	root, err := b.document()
+	if err != nil {
+		t.DecRefs(b.values)
+		return rt.Nil, err
+	}
+	return root, nil
+}
+
+// outsideReader calls a reader of the user's outside the world.
+type outsideReader struct {
+	t    *rt.Thread
+	r    io.Reader
+	left int64
+	buf  *bufio.Reader
+}
+
+// errTooLarge ends a text that is larger than the options allow.
+var errTooLarge = errors.New("text is too large")
+
+func (o *outsideReader) Read(p []byte) (n int, err error) {
+	if o.buf == nil {
+		o.buf = bufio.NewReaderSize(readerFunc(func(p []byte) (n int, err error) {
+			o.t.Blocking(func() { n, err = o.r.Read(p) })
+			return n, err
+		}), 64<<10)
+	}
+	n, err = o.buf.Read(p)
+	if o.left -= int64(n); o.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// jsonBuilder makes objects of tokens. It holds a count of everything in values:
+// what containers that are still open will hold.
+type jsonBuilder struct {
+	t        *rt.Thread
+	dec      *jsontext.Decoder
+	maxDepth int
+	values   []rt.Ref
+	open     []int // for each open container, where its values begin
+	text     []byte
+}
+
+func (b *jsonBuilder) document() (rt.Ref, error) {
+	for {
+		done, err := b.token()
+		if err != nil {
+			return rt.Nil, err
+		}
+		if done {
+			break
+		}
+	}
+	if b.dec.PeekKind() != jsontext.KindInvalid {
+		return rt.Nil, b.fault(nil)
+	}
+	if _, err := b.dec.ReadToken(); err != io.EOF {
+		return rt.Nil, b.fault(err)
+	}
+	return b.values[0], nil
+}
+
+// token takes in the next token and reports whether the value is complete.
+func (b *jsonBuilder) token() (done bool, err error) {
+	var r rt.Ref
+	switch b.dec.PeekKind() {
+	case '{', '[':
+		if _, err := b.dec.ReadToken(); err != nil {
+			return false, b.fault(err)
+		}
+		if len(b.open) >= b.maxDepth {
+			return false, &JSONError{
+				Byte:     b.dec.InputOffset() - 1,
+				Expected: fmt.Sprintf("at most %d levels of nesting", b.maxDepth),
+				Found:    "one more",
+			}
+		}
+		b.open = append(b.open, len(b.values))
+		return false, nil
+	case '}':
+		r, err = b.closeContainer(newDictSteal)
+	case ']':
+		r, err = b.closeContainer(func(t *rt.Thread, items []rt.Ref) (rt.Ref, error) { return NewListSteal(t, items...) })
+	default:
+		r, err = b.scalar()
+	}
+	if err != nil {
+		return false, err
+	}
+	b.values = append(b.values, r)
+	return len(b.open) == 0, nil
+}
+
+func (b *jsonBuilder) closeContainer(build func(*rt.Thread, []rt.Ref) (rt.Ref, error)) (rt.Ref, error) {
+	if _, err := b.dec.ReadToken(); err != nil {
+		return rt.Nil, b.fault(err)
+	}
+	start := b.open[len(b.open)-1]
+	r, err := build(b.t, b.values[start:])
+	if err != nil {
+		return rt.Nil, err
+	}
+	b.open = b.open[:len(b.open)-1]
+	b.values = b.values[:start]
+	return r, nil
+}
+
+func (b *jsonBuilder) scalar() (rt.Ref, error) {
+	depth := b.dec.StackDepth()
+	kind, n := b.dec.StackIndex(depth)
+	raw, err := b.dec.ReadValue()
+	if err != nil {
+		return rt.Nil, b.fault(err)
+	}
+	switch raw.Kind() {
+	case 'n':
+		return rt.None, nil
+	case 't':
+		return rt.True, nil
+	case 'f':
+		return rt.False, nil
+	case '"':
+		if b.text, err = jsontext.AppendUnquote(b.text[:0], raw); err != nil {
+			return rt.Nil, b.fault(err)
+		}
+		if kind == '{' && n%2 == 0 {
+			return intern(b.t, b.text)
+		}
+		return newString(b.t, b.text)
+	}
+	return newFromLiteral(b.t, raw)
+}
+
+// newFromLiteral returns a new reference to the number that a JSON literal says.
+func newFromLiteral(t *rt.Thread, raw []byte) (rt.Ref, error) {
+	text := string(raw)
+	if v, err := strconv.ParseInt(text, 10, 64); err == nil && text != "-0" {
+		return NewInt(t, v)
+	}
+	if v, err := strconv.ParseFloat(text, 64); err == nil {
+		if f, ok := formattingOf(raw, v); ok {
+			return newFloat(t, v, f)
+		}
+	}
+	return newNumber(t, raw)
+}
+
+// fault turns the decoder's error into one that says what was expected.
+func (b *jsonBuilder) fault(err error) error {
+	if errors.Is(err, errTooLarge) {
+		return &JSONError{Byte: b.dec.InputOffset(), Expected: "a text of fewer bytes, see JSONOptions.MaxBytes", Found: "more", Err: err}
+	}
+	f := jsonpos.Describe(b.dec, err)
+	e := &JSONError{Byte: f.Offset, Expected: f.Expected, Found: f.Found}
+	var syntax *jsontext.SyntacticError
+	if err != nil && !errors.As(err, &syntax) {
+		e.Err = err
+	}
+	return e
+}

@@ -1,0 +1,117 @@
+package objects
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/cespare/xxhash/v2"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Hashes are fixed functions, the same in every process and on every machine,
+// because images store them: xxHash64 with seed 0 for text, and for integers and
+// floats the finaliser of MurmurHash3 over 64 bits and a mark for the kind. They
+// are no defence against chosen keys: a service that builds dictionaries from
+// strangers' keys bounds the size of its input.
+
+// hashText returns the 64-bit hash of text; 32 of its bits are kept in objects.
+func hashText(b []byte) uint64 { return xxhash.Sum64(b) }
+
+func fold(h uint64) uint32 { return uint32(h) ^ uint32(h>>32) }
+
+func mix(x uint64) uint64 {
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}
+
+const (
+	intMark   = 0x9e3779b97f4a7c15
+	floatMark = 0xbf58476d1ce4e5b9
+	bytesMark = 0x94d0_49bb
+	tupleMark = 0x2545_f491
+)
+
+func hashInt(v int64) uint32 { return fold(mix(uint64(v) ^ intMark)) }
+
+func hashFloat(v float64) uint32 {
+	if v == 0 {
+		v = 0 // both zeros are the same key
+	}
+	return fold(mix(math.Float64bits(v) ^ floatMark))
+}
+
+// UnhashableError says that an object cannot be a key.
+type UnhashableError struct{ Type string }
+
+func (e *UnhashableError) Error() string {
+	return fmt.Sprintf("%s cannot be a key: want int, float, string, bytes, bool, None, or a tuple of these", e.Type)
+}
+
+// Hash returns the hash of a key. The error is an *UnhashableError. Attached thread.
+func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
+	if key.IsInt() {
+		return hashInt(key.Int()), nil
+	}
+	y := t.TypeOf(key)
+	if y == nil {
+		return 0, &UnhashableError{"nil reference"}
+	}
+	o := t.Body(key)
+	switch y.ID() {
+	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
+		return o.Word(textHash), nil
+	case rt.TypeInt:
+		return hashInt(int64(o.Uint64(0))), nil
+	case rt.TypeFloat:
+		return hashFloat(math.Float64frombits(o.Uint64(floatBits))), nil
+	case rt.TypeNone, rt.TypeBool:
+		return fold(mix(uint64(key))), nil
+	case rt.TypeTuple:
+		if h := o.Word(tupleHash); h != 0 || key == rt.EmptyTuple {
+			return h, nil
+		}
+		return 0, &UnhashableError{"a tuple with something in it that is no key"}
+	}
+	return 0, &UnhashableError{y.Name}
+}
+
+// sameKey reports whether two keys are equal. Their hashes are.
+func sameKey(t *rt.Thread, a, b rt.Ref) bool {
+	if a == b {
+		return true
+	}
+	if a.IsInt() || b.IsInt() {
+		return false // equal small integers are the same reference
+	}
+	ya, yb := t.TypeOf(a), t.TypeOf(b)
+	if ya != yb {
+		return false
+	}
+	oa, ob := t.Body(a), t.Body(b)
+	switch ya.ID() {
+	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
+		return textOf(oa) == textOf(ob)
+	case rt.TypeInt:
+		return oa.Uint64(0) == ob.Uint64(0)
+	case rt.TypeFloat:
+		x, y := oa.Uint64(floatBits), ob.Uint64(floatBits)
+		return x == y || math.Float64frombits(x) == math.Float64frombits(y)
+	case rt.TypeTuple:
+		n := int(oa.Word(tupleLen))
+		if n != int(ob.Word(tupleLen)) {
+			return false
+		}
+		ra, rb := oa.Refs(tupleSlots, n), ob.Refs(tupleSlots, n)
+		for i := range ra {
+			if !sameKey(t, ra[i], rb[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

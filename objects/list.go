@@ -1,0 +1,419 @@
+package objects
+
+import (
+	"fmt"
+	"iter"
+
+	"github.com/ichor-go/ichor/locks"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a container's body: List and Dict begin alike.
+const (
+	boxLock    = 0 // mutex, taken by writers in lock-free mode
+	boxBlock   = 1 // storage; Nil while there is nothing in it
+	boxVersion = 2 // raised under the lock before each change
+	boxBytes   = 12
+)
+
+// Words of a List's block. A block's capacity never changes: growing publishes
+// a new block. Slots at or above the length are Nil.
+const (
+	listLen   = 0
+	listCap   = 1
+	listSlots = 2
+)
+
+var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
+	Name:    "list",
+	Mutable: true,
+	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
+		if r := o.LoadRef(boxBlock); r != rt.Nil {
+			b := h.Block(r)
+			for i := range int(b.Load(listLen)) {
+				visit(b.LoadRef(listSlots + i))
+			}
+		}
+	},
+	Drop: dropBlock,
+})
+
+func dropBlock(t *rt.Thread, o rt.Body) {
+	t.FreeBlock(o.LoadRef(boxBlock))
+	o.StoreRef(boxBlock, rt.Nil)
+}
+
+// lock and unlock bracket a write to a container. The lock is a leaf: between
+// the two there is no safe point, no code of users and no other lock.
+func lock(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Lock(o.Lock(boxLock))
+	}
+	o.Add(boxVersion, 1)
+}
+
+func unlock(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Unlock(o.Lock(boxLock))
+	}
+}
+
+// IndexError says that an index is out of range.
+type IndexError struct{ Index, Len int }
+
+func (e *IndexError) Error() string {
+	return fmt.Sprintf("index %d is out of range: the list has %d items", e.Index, e.Len)
+}
+
+// List is a sequence that can change.
+type List rt.Ref
+
+// NewList returns a new reference to a list of the items. Attached thread.
+func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+	r, err := NewListSteal(t, items...)
+	if err == nil {
+		t.IncRefs(items)
+	}
+	return r, err
+}
+
+// NewListSteal is NewList, and steals the references to the items unless it
+// fails. Attached thread.
+func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+	for i, r := range items {
+		if r == rt.Nil {
+			return rt.Nil, fmt.Errorf("ichor: new list: item %d is a nil reference", i)
+		}
+	}
+	r, o, err := t.New(listType, boxBytes)
+	if err != nil || len(items) == 0 {
+		return r, err
+	}
+	ref, b, err := newListBlock(t, len(items))
+	if err != nil {
+		t.DecRef(r)
+		return rt.Nil, err
+	}
+	copy(b.Refs(listSlots, len(items)), items)
+	b.SetWord(listLen, uint32(len(items)))
+	o.SetRef(boxBlock, ref)
+	return r, nil
+}
+
+// newListBlock returns an empty block with room for at least n items.
+func newListBlock(t *rt.Thread, n int) (rt.Ref, rt.Body, error) {
+	bytes := t.BlockBytes(4 * (listSlots + n))
+	r, b, err := t.NewBlock(bytes)
+	if err != nil {
+		return rt.Nil, rt.Body{}, err
+	}
+	b.SetWord(listCap, uint32(bytes/4-listSlots))
+	return r, b, nil
+}
+
+// block returns the list's block; ok is false if it has none.
+func listBlock(t *rt.Thread, o rt.Body) (b rt.Body, ok bool) {
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		return rt.Body{}, false
+	}
+	return t.Block(r), true
+}
+
+// Len returns the number of items; 0 if l is no list. Wait-free. Attached thread.
+func (l List) Len(t *rt.Thread) int {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return 0
+	}
+	if b, ok := listBlock(t, o); ok {
+		return int(b.Load(listLen))
+	}
+	return 0
+}
+
+// At returns a borrowed reference to item i, and whether there is one.
+// Wait-free. Attached thread.
+func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return rt.Nil, false
+	}
+	b, ok := listBlock(t, o)
+	if !ok || uint(i) >= uint(b.Load(listLen)) {
+		return rt.Nil, false
+	}
+	// Nil here means that the item was popped since the length was read.
+	r := b.LoadRef(listSlots + i)
+	return r, r != rt.Nil
+}
+
+// Get returns a new reference to item i. The error is an *IndexError or a
+// *rt.TypeError. Wait-free. Attached thread.
+func (l List) Get(t *rt.Thread, i int) (rt.Ref, error) {
+	r, ok := l.At(t, i)
+	if !ok {
+		return rt.Nil, l.missing(t, i)
+	}
+	t.IncRef(r)
+	return r, nil
+}
+
+func (l List) missing(t *rt.Thread, i int) error {
+	if _, ok := t.Object(rt.Ref(l), rt.TypeList); !ok {
+		return t.WantType(rt.Ref(l), rt.TypeList)
+	}
+	return &IndexError{i, l.Len(t)}
+}
+
+// write checks that l is a list and v a reference, and returns the list's body.
+func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return o, t.WantType(rt.Ref(l), rt.TypeList)
+	}
+	if v == rt.Nil {
+		return o, fmt.Errorf("ichor: list: nil reference as an item")
+	}
+	return o, nil
+}
+
+// Append adds v at the end. Amortised constant time. Attached thread.
+func (l List) Append(t *rt.Thread, v rt.Ref) error {
+	t.IncRef(v)
+	err := l.AppendSteal(t, v)
+	if err != nil {
+		t.DecRef(v)
+	}
+	return err
+}
+
+// AppendSteal is Append, and steals the reference to v unless it fails.
+// Attached thread.
+func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	b, old, err := listRoom(t, o, 1)
+	if err == nil {
+		n := b.Load(listLen)
+		b.StoreRef(listSlots+int(n), v) // slot, then length: a reader sees both or neither
+		b.Store(listLen, n+1)
+	}
+	unlock(t, o)
+	t.RetireBlock(old)
+	return err
+}
+
+// listRoom returns a block with room for n more items, and the block that it
+// replaced, which the caller retires. The list is locked.
+func listRoom(t *rt.Thread, o rt.Body, n int) (b rt.Body, old rt.Ref, err error) {
+	old = o.LoadRef(boxBlock)
+	have := 0
+	if old != rt.Nil {
+		b = t.Block(old)
+		have = int(b.Load(listLen))
+		if have+n <= int(b.Word(listCap)) {
+			return b, rt.Nil, nil
+		}
+	}
+	r, grown, err := newListBlock(t, max(have+n, have+have/2, 4))
+	if err != nil {
+		return b, rt.Nil, err
+	}
+	for i := range have {
+		grown.SetRef(listSlots+i, b.LoadRef(listSlots+i)) // moved: counts go along
+	}
+	grown.SetWord(listLen, uint32(have))
+	o.StoreRef(boxBlock, r)
+	return grown, old, nil
+}
+
+// Set replaces item i by v. Attached thread.
+func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	b, ok := listBlock(t, o)
+	if !ok || uint(i) >= uint(b.Load(listLen)) {
+		unlock(t, o)
+		return &IndexError{i, l.Len(t)}
+	}
+	t.IncRef(v)
+	old := b.SwapRef(listSlots+i, v)
+	unlock(t, o)
+	t.Retire(old)
+	return nil
+}
+
+// Pop removes the last item and returns a new reference to it. Attached thread.
+func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return rt.Nil, t.WantType(rt.Ref(l), rt.TypeList)
+	}
+	lock(t, o)
+	b, ok := listBlock(t, o)
+	if !ok || b.Load(listLen) == 0 {
+		unlock(t, o)
+		return rt.Nil, &IndexError{-1, 0}
+	}
+	n := b.Load(listLen) - 1
+	b.Store(listLen, n)
+	r := b.SwapRef(listSlots+int(n), rt.Nil)
+	unlock(t, o)
+	t.IncRef(r) // the slot's own count is retired: a reader may have loaded it
+	t.Retire(r)
+	return r, nil
+}
+
+// Insert puts v before item i, or at the end if i is the length. It publishes a
+// new block, since more than one slot changes. Attached thread.
+func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	_, err = l.replace(t, o, i, 0, v)
+	return err
+}
+
+// Remove removes item i. It publishes a new block. Attached thread.
+func (l List) Remove(t *rt.Thread, i int) error {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return t.WantType(rt.Ref(l), rt.TypeList)
+	}
+	gone, err := l.replace(t, o, i, 1)
+	if err == nil {
+		t.Retire(gone)
+	}
+	return err
+}
+
+// replace publishes a block in which n items from i on, at most one, have given
+// way to the items with. It returns what was replaced.
+func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone rt.Ref, err error) {
+	lock(t, o)
+	old := o.LoadRef(boxBlock)
+	have := 0
+	var from rt.Body
+	if old != rt.Nil {
+		from = t.Block(old)
+		have = int(from.Load(listLen))
+	}
+	if i < 0 || i+n > have {
+		unlock(t, o)
+		return rt.Nil, &IndexError{i, have}
+	}
+	r, to, err := newListBlock(t, have-n+len(with))
+	if err != nil {
+		unlock(t, o)
+		return rt.Nil, err
+	}
+	for k := range i {
+		to.SetRef(listSlots+k, from.LoadRef(listSlots+k))
+	}
+	for k, v := range with {
+		t.IncRef(v)
+		to.SetRef(listSlots+i+k, v)
+	}
+	for k := i + n; k < have; k++ {
+		to.SetRef(listSlots+k-n+len(with), from.LoadRef(listSlots+k))
+	}
+	if n == 1 {
+		gone = from.LoadRef(listSlots + i)
+	}
+	to.SetWord(listLen, uint32(have-n+len(with)))
+	o.StoreRef(boxBlock, r)
+	unlock(t, o)
+	t.RetireBlock(old)
+	return gone, nil
+}
+
+// Clear removes all items. Attached thread.
+func (l List) Clear(t *rt.Thread) error {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	if !ok {
+		return t.WantType(rt.Ref(l), rt.TypeList)
+	}
+	lock(t, o)
+	old := o.LoadRef(boxBlock)
+	o.StoreRef(boxBlock, rt.Nil)
+	unlock(t, o)
+	if old != rt.Nil {
+		b := t.Block(old)
+		for i := range int(b.Load(listLen)) {
+			t.Retire(b.LoadRef(listSlots + i))
+		}
+		t.RetireBlock(old)
+	}
+	return nil
+}
+
+// Extend appends the items of other, as they are at one moment: both lists are
+// locked. l and other may be the same. Attached thread.
+func (l List) Extend(t *rt.Thread, other List) error {
+	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	p, ok2 := t.Object(rt.Ref(other), rt.TypeList)
+	if !ok || !ok2 {
+		bad := rt.Ref(l)
+		if ok {
+			bad = rt.Ref(other)
+		}
+		return t.WantType(bad, rt.TypeList)
+	}
+	lock2(t, o, p)
+	var old rt.Ref
+	var err error
+	if from, ok := listBlock(t, p); ok {
+		n := int(from.Load(listLen))
+		var b rt.Body
+		if b, old, err = listRoom(t, o, n); err == nil {
+			have := int(b.Load(listLen))
+			for i := range n {
+				r := from.LoadRef(listSlots + i)
+				t.IncRef(r)
+				b.StoreRef(listSlots+have+i, r)
+			}
+			b.Store(listLen, uint32(have+n)) // one store makes them all visible
+		}
+	}
+	unlock2(t, o, p)
+	t.RetireBlock(old)
+	return err
+}
+
+// lock2 locks two containers, of which the first is about to change.
+func lock2(t *rt.Thread, o, p rt.Body) {
+	if t.LockFree() {
+		locks.Lock2(o.Lock(boxLock), p.Lock(boxLock))
+	}
+	o.Add(boxVersion, 1)
+}
+
+func unlock2(t *rt.Thread, o, p rt.Body) {
+	if t.LockFree() {
+		locks.Unlock2(o.Lock(boxLock), p.Lock(boxLock))
+	}
+}
+
+// All ranges over the items by index, each borrowed. It looks at the list anew at
+// each step, so the body may change the list and reach safe points; it sees
+// what is there when it gets there. Attached thread.
+func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
+	return func(yield func(int, rt.Ref) bool) {
+		t.IncRef(rt.Ref(l))
+		defer t.DecRef(rt.Ref(l))
+		for i := 0; ; i++ {
+			r, ok := l.At(t, i)
+			if !ok || !yield(i, r) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package objects
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/puzpuzpuz/xsync/v3"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a Record's body.
+const (
+	recordVersion = 0 // raised before each change
+	recordSlots   = 1
+)
+
+// RecordType is a type that a user defined by the names of its fields. Its
+// objects are Records.
+type RecordType struct {
+	*rt.Type
+	fields []string
+}
+
+var (
+	recordTypes = xsync.NewMapOf[string, *RecordType]()
+	recordsByID = xsync.NewMapOf[rt.TypeID, *RecordType]()
+)
+
+// DefineRecord returns the type with this name and these fields. Defining it
+// again returns the same type. Any goroutine.
+func DefineRecord(name string, fields ...string) (*RecordType, error) {
+	seen := map[string]bool{}
+	for _, f := range fields {
+		if f == "" || seen[f] {
+			return nil, fmt.Errorf("ichor: define record %s: field %q is empty or named twice", name, f)
+		}
+		seen[f] = true
+	}
+	id := name + "\x00" + strings.Join(fields, "\x00")
+	var err error
+	y, _ := recordTypes.LoadOrTryCompute(id, func() (*RecordType, bool) {
+		var y *RecordType
+		y, err = defineRecord(name, fields)
+		return y, err != nil
+	})
+	return y, err
+}
+
+func defineRecord(name string, fields []string) (*RecordType, error) {
+	n := len(fields)
+	y, err := rt.DefineType(rt.Type{
+		Name:    name,
+		Mutable: true,
+		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
+			for i := range n {
+				visit(o.LoadRef(recordSlots + i))
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ichor: %w", err)
+	}
+	rec := &RecordType{Type: y, fields: slices.Clone(fields)}
+	recordsByID.Store(y.ID(), rec)
+	return rec, nil
+}
+
+// Fields returns the names of the fields.
+func (y *RecordType) Fields() []string { return slices.Clone(y.fields) }
+
+// Index returns the number of a field, or -1.
+func (y *RecordType) Index(field string) int { return slices.Index(y.fields, field) }
+
+// New returns a new reference to a record with the values, one for each field.
+// Attached thread.
+func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
+	if len(values) != len(y.fields) {
+		return rt.Nil, fmt.Errorf("ichor: new %s: %d values for %d fields", y.Name, len(values), len(y.fields))
+	}
+	for i, v := range values {
+		if v == rt.Nil {
+			return rt.Nil, fmt.Errorf("ichor: new %s: field %s is a nil reference", y.Name, y.fields[i])
+		}
+	}
+	r, o, err := t.New(y.Type, 4*(recordSlots+len(values)))
+	if err != nil {
+		return rt.Nil, err
+	}
+	t.IncRefs(values)
+	copy(o.Refs(recordSlots, len(values)), values)
+	return r, nil
+}
+
+func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (rt.Body, error) {
+	o, ok := t.Object(r, y.ID())
+	if !ok {
+		got := "nil reference"
+		if x := t.TypeOf(r); x != nil {
+			got = x.Name
+		}
+		return o, &rt.TypeError{Want: y.Name, Got: got}
+	}
+	if uint(field) >= uint(len(y.fields)) {
+		return o, fmt.Errorf("ichor: %s has no field %d", y.Name, field)
+	}
+	return o, nil
+}
+
+// At returns a borrowed reference to a field of the record r, by the field's
+// number, and whether there is one. Wait-free. Attached thread.
+func (y *RecordType) At(t *rt.Thread, r rt.Ref, field int) (rt.Ref, bool) {
+	o, err := y.open(t, r, field)
+	if err != nil {
+		return rt.Nil, false
+	}
+	return o.LoadRef(recordSlots + field), true
+}
+
+// Get returns a new reference to a field of the record r. Wait-free. Attached
+// thread.
+func (y *RecordType) Get(t *rt.Thread, r rt.Ref, field int) (rt.Ref, error) {
+	o, err := y.open(t, r, field)
+	if err != nil {
+		return rt.Nil, err
+	}
+	v := o.LoadRef(recordSlots + field)
+	t.IncRef(v)
+	return v, nil
+}
+
+// Set replaces a field of the record r. It changes one slot, so it takes no
+// lock. Attached thread.
+func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
+	o, err := y.open(t, r, field)
+	if err != nil {
+		return err
+	}
+	if v == rt.Nil {
+		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
+	}
+	t.IncRef(v)
+	o.Add(recordVersion, 1)
+	t.Retire(o.SwapRef(recordSlots+field, v))
+	return nil
+}
+
+// recordTypeOf returns the record type that y belongs to, or nil.
+func recordTypeOf(y *rt.Type) *RecordType {
+	r, _ := recordsByID.Load(y.ID())
+	return r
+}

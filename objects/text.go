@@ -1,0 +1,205 @@
+package objects
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"github.com/puzpuzpuz/xsync/v3"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of the body of String, Bytes and Number. The hash is there from birth:
+// filling it in later would be a write to an immutable object.
+const (
+	textHash  = 0
+	textLen   = 1
+	textBytes = 2
+	maxText   = math.MaxInt32 / 2
+)
+
+var (
+	stringType = rt.DefineBuiltin(rt.TypeString, rt.Type{
+		Name:      "string",
+		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) },
+		Forget:    forgetInterned,
+	})
+	bytesType = rt.DefineBuiltin(rt.TypeBytes, rt.Type{
+		Name:      "bytes",
+		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) },
+	})
+	numberType = rt.DefineBuiltin(rt.TypeNumber, rt.Type{Name: "number"})
+)
+
+// textOf returns the text of a String, Bytes or Number. It is good as long as
+// the object is.
+func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen))) }
+
+func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
+	if len(b) > maxText {
+		return rt.Nil, fmt.Errorf("ichor: %s of %d bytes, want at most %d", y.Name, len(b), maxText)
+	}
+	r, o, err := t.New(y, 4*textBytes+len(b))
+	if err != nil {
+		return rt.Nil, err
+	}
+	o.SetWord(textHash, hash)
+	o.SetWord(textLen, uint32(len(b)))
+	copy(o.Bytes(textBytes, len(b)), b)
+	return r, nil
+}
+
+// String is UTF-8 text. Immutable.
+type String rt.Ref
+
+// NewString returns a new reference to a string with the text s. Where births
+// are immortal, equal strings are one object. Attached thread.
+func NewString(t *rt.Thread, s string) (rt.Ref, error) { return newString(t, []byte(s)) }
+
+func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
+	if len(b) == 0 {
+		return rt.EmptyString, nil
+	}
+	if !utf8.Valid(b) {
+		return rt.Nil, fmt.Errorf("ichor: string is not valid UTF-8")
+	}
+	h := hashText(b)
+	if g := t.Region(); g != nil {
+		return equalInRegion(t, g, b, h)
+	}
+	return newText(t, stringType, b, fold(h))
+}
+
+// equalInRegion returns the region's string with this text, making it if it is
+// the first.
+func equalInRegion(t *rt.Thread, g *rt.Region, b []byte, h uint64) (rt.Ref, error) {
+	if r, ok := g.Equal()[h]; ok && textOf(t.Body(r)) == string(b) {
+		return r, nil
+	}
+	r, err := newText(t, stringType, b, fold(h))
+	if err == nil {
+		g.Equal()[h] = r
+	}
+	return r, err
+}
+
+// Intern returns a new reference to the string with the text s that all callers
+// of Intern get. The table is weak: it keeps no string alive and forgets one at
+// its death. Nothing becomes immortal by it. (Of two texts with the same 64-bit
+// hash the later is not shared.) Attached thread.
+func Intern(t *rt.Thread, s string) (rt.Ref, error) { return intern(t, []byte(s)) }
+
+func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
+	if len(b) == 0 || t.Region() != nil {
+		return newString(t, b)
+	}
+	h := hashText(b)
+	table := t.Runtime().Interned()
+	if r, ok := table.Load(h); ok {
+		// The table holds no count: r may be dead. Its memory stays in place
+		// until this thread's next safe point, see rt.Thread.TryIncRef.
+		same := textOf(t.Body(r)) == string(b)
+		if same && t.TryIncRef(r) {
+			return r, nil
+		}
+		if !same {
+			return newString(t, b)
+		}
+	}
+	fresh, err := newString(t, b)
+	if err != nil {
+		return rt.Nil, err
+	}
+	t.SetWeak(fresh)
+	return internFresh(t, table, h, fresh), nil
+}
+
+// internFresh enters a new string, unless another thread was faster: then it
+// gives fresh up and returns the other's.
+func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fresh rt.Ref) rt.Ref {
+	text := textOf(t.Body(fresh))
+	winner := fresh
+	table.Compute(h, func(old rt.Ref, loaded bool) (rt.Ref, bool) {
+		winner = fresh
+		if !loaded {
+			return fresh, false
+		}
+		if textOf(t.Body(old)) != text {
+			return old, false // another text with this hash is in the table
+		}
+		if t.TryIncRef(old) {
+			winner = old
+			return old, false
+		}
+		return fresh, false // the old one is dead, and about to be forgotten
+	})
+	if winner != fresh {
+		t.DecRef(fresh)
+	}
+	return winner
+}
+
+// forgetInterned takes a dying string out of the table, unless its place has
+// been taken already.
+func forgetInterned(t *rt.Thread, r rt.Ref, o rt.Body) {
+	h := hashText(o.Bytes(textBytes, int(o.Word(textLen))))
+	t.Runtime().Interned().Compute(h, func(old rt.Ref, loaded bool) (rt.Ref, bool) {
+		return old, !loaded || old == r
+	})
+}
+
+// Text returns a copy of the text, and whether s is a string. Attached thread.
+func (s String) Text(t *rt.Thread) (string, bool) {
+	v, ok := s.View(t)
+	return string([]byte(v)), ok
+}
+
+// View returns the text itself, and whether s is a string. It is borrowed: good
+// as long as the object is. Attached thread.
+func (s String) View(t *rt.Thread) (string, bool) {
+	o, ok := t.Object(rt.Ref(s), rt.TypeString)
+	if !ok {
+		return "", false
+	}
+	return textOf(o), true
+}
+
+// Bytes is a sequence of bytes. Immutable.
+type Bytes rt.Ref
+
+// NewBytes returns a new reference to a copy of b. Attached thread.
+func NewBytes(t *rt.Thread, b []byte) (rt.Ref, error) {
+	if len(b) == 0 {
+		return rt.EmptyBytes, nil
+	}
+	return newText(t, bytesType, b, fold(hashText(b))^bytesMark)
+}
+
+// View returns the bytes themselves, and whether s is of the kind. They are
+// borrowed, and must not be written. Attached thread.
+func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
+	o, ok := t.Object(rt.Ref(s), rt.TypeBytes)
+	if !ok {
+		return nil, false
+	}
+	return o.Bytes(textBytes, int(o.Word(textLen))), true
+}
+
+// Number is a number that neither Int nor Float holds without loss: its decimal
+// text as it was read. Immutable. Numbers are equal if their texts are.
+type Number rt.Ref
+
+func newNumber(t *rt.Thread, b []byte) (rt.Ref, error) {
+	return newText(t, numberType, b, fold(hashText(b)))
+}
+
+// View returns the number's text, and whether n is a Number. It is borrowed.
+// Attached thread.
+func (n Number) View(t *rt.Thread) (string, bool) {
+	o, ok := t.Object(rt.Ref(n), rt.TypeNumber)
+	if !ok {
+		return "", false
+	}
+	return textOf(o), true
+}

@@ -1,0 +1,182 @@
+package objects
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ichor-go/ichor/internal/jsonpos"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// NotJSONError says why an object cannot be written as JSON.
+type NotJSONError struct{ Why string }
+
+func (e *NotJSONError) Error() string { return "not JSON: " + e.Why }
+
+// AppendJSON appends the JSON of r to dst: dicts in their order, numbers digit
+// by digit as they were read, bytes as base64 text, tuples as arrays, records as
+// objects. The error is a *NotJSONError: a key that is no string, a float that is
+// not finite, or more than 10,000 levels, as in a cycle. dst is returned with
+// whatever was appended. While others write to what it reads, it sees some state of
+// each slot. It reaches no safe point. Attached thread.
+func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
+	w := jsonWriter{t: t, dst: dst}
+	err := w.value(r, 0)
+	return w.dst, err
+}
+
+// ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the
+// world: a safe point. Attached thread.
+func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
+	text, err := AppendJSON(t, nil, r)
+	if err != nil {
+		return err
+	}
+	t.Blocking(func() { _, err = w.Write(text) })
+	return err
+}
+
+type jsonWriter struct {
+	t       *rt.Thread
+	dst     []byte
+	scratch []rt.Ref // borrowed entries of the dicts being written
+}
+
+func (w *jsonWriter) value(r rt.Ref, depth int) error {
+	if depth > jsonpos.MaxDepth {
+		return &NotJSONError{fmt.Sprintf("more than %d levels, or a cycle", jsonpos.MaxDepth)}
+	}
+	if r.IsInt() {
+		w.dst = strconv.AppendInt(w.dst, r.Int(), 10)
+		return nil
+	}
+	y := w.t.TypeOf(r)
+	if y == nil {
+		return &NotJSONError{"nil reference"}
+	}
+	o := w.t.Body(r)
+	switch y.ID() {
+	case rt.TypeNone:
+		w.dst = append(w.dst, "null"...)
+	case rt.TypeBool:
+		w.dst = strconv.AppendBool(w.dst, r == rt.True)
+	case rt.TypeInt:
+		w.dst = strconv.AppendInt(w.dst, int64(o.Uint64(0)), 10)
+	case rt.TypeFloat:
+		v := math.Float64frombits(o.Uint64(floatBits))
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return &NotJSONError{fmt.Sprintf("the float %g", v)}
+		}
+		w.dst = appendFloat(w.dst, v, floatFormatting(o.Word(floatFormat)))
+	case rt.TypeNumber:
+		w.dst = append(w.dst, textOf(o)...)
+	case rt.TypeString:
+		return w.text(textOf(o))
+	case rt.TypeBytes:
+		w.dst = append(w.dst, '"')
+		w.dst = base64.StdEncoding.AppendEncode(w.dst, o.Bytes(textBytes, int(o.Word(textLen))))
+		w.dst = append(w.dst, '"')
+	case rt.TypeTuple:
+		return w.items(Tuple(r).Len(w.t), depth, func(i int) (rt.Ref, bool) { return Tuple(r).At(w.t, i) })
+	case rt.TypeList:
+		return w.items(math.MaxInt, depth, func(i int) (rt.Ref, bool) { return List(r).At(w.t, i) })
+	case rt.TypeDict:
+		return w.dict(Dict(r), depth)
+	default:
+		return w.other(r, y, depth)
+	}
+	return nil
+}
+
+func (w *jsonWriter) text(s string) (err error) {
+	w.dst, err = jsontext.AppendQuote(w.dst, s)
+	return err
+}
+
+func (w *jsonWriter) items(n, depth int, at func(int) (rt.Ref, bool)) error {
+	w.dst = append(w.dst, '[')
+	for i := range n {
+		r, ok := at(i)
+		if !ok {
+			break
+		}
+		if i > 0 {
+			w.dst = append(w.dst, ',')
+		}
+		if err := w.value(r, depth+1); err != nil {
+			return err
+		}
+	}
+	w.dst = append(w.dst, ']')
+	return nil
+}
+
+func (w *jsonWriter) dict(d Dict, depth int) error {
+	n := len(w.scratch)
+	w.scratch = d.appendBorrowed(w.t, w.scratch)
+	m := len(w.scratch)
+	w.dst = append(w.dst, '{')
+	for i := n; i < m; i += 2 {
+		k, v := w.scratch[i], w.scratch[i+1]
+		name, ok := String(k).View(w.t)
+		if !ok {
+			return &NotJSONError{"a key that is no string: " + Format(w.t, k)}
+		}
+		if err := w.member(i > n, name, v, depth); err != nil {
+			return err
+		}
+	}
+	w.scratch = w.scratch[:n]
+	w.dst = append(w.dst, '}')
+	return nil
+}
+
+func (w *jsonWriter) member(comma bool, name string, v rt.Ref, depth int) error {
+	if comma {
+		w.dst = append(w.dst, ',')
+	}
+	if err := w.text(name); err != nil {
+		return err
+	}
+	w.dst = append(w.dst, ':')
+	return w.value(v, depth+1)
+}
+
+func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
+	rec := recordTypeOf(y)
+	if rec == nil {
+		return &NotJSONError{"an object of type " + y.Name}
+	}
+	w.dst = append(w.dst, '{')
+	for i, f := range rec.fields {
+		v, _ := rec.At(w.t, r, i)
+		if err := w.member(i > 0, f, v, depth); err != nil {
+			return err
+		}
+	}
+	w.dst = append(w.dst, '}')
+	return nil
+}
+
+// Format returns a short text that shows r to a reader: its JSON where it has
+// one, cut at 80 bytes, else its type and reference. Attached thread.
+func Format(t *rt.Thread, r rt.Ref) string {
+	if r == rt.Nil {
+		return "nil"
+	}
+	text, err := AppendJSON(t, nil, r)
+	var not *NotJSONError
+	if errors.As(err, &not) {
+		return fmt.Sprintf("%s %s", t.TypeOf(r), r)
+	}
+	if len(text) > 80 {
+		return string(text[:77]) + "..."
+	}
+	return string(text)
+}

@@ -1,0 +1,98 @@
+package objects
+
+import (
+	"fmt"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a Tuple's body. A hash of 0 says that it is no key.
+const (
+	tupleLen   = 0
+	tupleHash  = 1
+	tupleSlots = 2
+)
+
+var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
+	Name: "tuple",
+	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
+		for _, r := range o.Refs(tupleSlots, int(o.Word(tupleLen))) {
+			visit(r)
+		}
+	},
+})
+
+// Tuple is a fixed sequence of references. Immutable.
+type Tuple rt.Ref
+
+// NewTuple returns a new reference to a tuple of the items. Attached thread.
+func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+	r, err := NewTupleSteal(t, items...)
+	if err == nil {
+		t.IncRefs(items)
+	}
+	return r, err
+}
+
+// NewTupleSteal is NewTuple, and steals the references to the items unless it
+// fails. Attached thread.
+func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+	if len(items) == 0 {
+		return rt.EmptyTuple, nil
+	}
+	h := uint32(tupleMark)
+	for i, r := range items {
+		if r == rt.Nil {
+			return rt.Nil, fmt.Errorf("ichor: new tuple: item %d is a nil reference", i)
+		}
+		if h != 0 {
+			h = hashItem(t, h, r)
+		}
+	}
+	r, o, err := t.New(tupleType, 4*(tupleSlots+len(items)))
+	if err != nil {
+		return rt.Nil, err
+	}
+	o.SetWord(tupleLen, uint32(len(items)))
+	o.SetWord(tupleHash, h)
+	copy(o.Refs(tupleSlots, len(items)), items)
+	return r, nil
+}
+
+// hashItem adds an item's hash to a tuple's. It returns 0 if the item is no key.
+func hashItem(t *rt.Thread, h uint32, r rt.Ref) uint32 {
+	x, err := Hash(t, r)
+	if err != nil {
+		return 0
+	}
+	return max(fold(mix(uint64(h)<<32|uint64(x))), 1)
+}
+
+// Len returns the number of items; 0 if s is no tuple. Attached thread.
+func (s Tuple) Len(t *rt.Thread) int {
+	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	if !ok {
+		return 0
+	}
+	return int(o.Word(tupleLen))
+}
+
+// At returns a borrowed reference to item i, good as long as the tuple is, and
+// whether there is one. Attached thread.
+func (s Tuple) At(t *rt.Thread, i int) (rt.Ref, bool) {
+	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	if !ok || uint(i) >= uint(o.Word(tupleLen)) {
+		return rt.Nil, false
+	}
+	return o.Ref(tupleSlots + i), true
+}
+
+// Items returns borrowed references to all items, good as long as the tuple is;
+// they must not be written. Attached thread.
+func (s Tuple) Items(t *rt.Thread) []rt.Ref {
+	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	if !ok {
+		return nil
+	}
+	return o.Refs(tupleSlots, int(o.Word(tupleLen)))
+}

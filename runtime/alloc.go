@@ -1,0 +1,88 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// maxBody bounds the size of one object or block.
+const maxBody = math.MaxUint32 / 2
+
+// New creates an object with a body of the given number of zero bytes, and
+// returns a new reference to it. Fill the body before the reference is stored
+// where another thread can read it. The error is ErrMemoryLimit, or says that the
+// address space is used up. Attached thread.
+func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
+	if bytes < 0 || bytes > maxBody {
+		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
+	}
+	n := arena.Granules(uintptr(bytes) + header.Size)
+	if t.region != nil {
+		return t.bornImmortal(y, n)
+	}
+	if t.check != nil {
+		t.mustBeAttached("new " + y.Name)
+	}
+	h, err := t.cache.Alloc(arena.Objects, n)
+	if err != nil {
+		return Nil, Body{}, allocError(err)
+	}
+	r := Ref(h)
+	t.rt.space.Zero(h+1, n-1)
+	t.header(r).Birth(t.stamp, y.meta)
+	if t.check != nil {
+		t.check.born(r, y)
+	}
+	return r, t.Body(r), nil
+}
+
+// NewBlock returns a block of the given number of zero bytes, for the storage of
+// a container. It has no header and no count; the container gives it back with
+// RetireBlock or, in its type's Drop, with FreeBlock. Attached thread.
+func (t *Thread) NewBlock(bytes int) (Ref, Body, error) {
+	if bytes < 0 || bytes > maxBody {
+		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
+	}
+	n := max(arena.Granules(uintptr(bytes)), 1)
+	if t.region != nil {
+		h, err := t.region.mem.Alloc(n, false)
+		return Ref(h), t.Block(Ref(h)), allocError(err)
+	}
+	h, err := t.cache.Alloc(arena.Blocks, n)
+	if err != nil {
+		return Nil, Body{}, allocError(err)
+	}
+	t.rt.space.Zero(h, n)
+	return Ref(h), t.Block(Ref(h)), nil
+}
+
+// BlockBytes returns how many bytes the block r has room for. Attached thread.
+func (t *Thread) BlockBytes(bytes int) int {
+	n := max(arena.Granules(uintptr(bytes)), 1)
+	if t.region != nil {
+		return int(n) << arena.GranuleShift
+	}
+	return int(arena.Rounded(n)) << arena.GranuleShift
+}
+
+// FreeBlock gives a block back at once: no other thread can be reading it.
+// Attached thread.
+func (t *Thread) FreeBlock(r Ref) {
+	if r != Nil && r < Limit {
+		t.cache.Free(uint32(r))
+	}
+}
+
+func allocError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, arena.ErrLimit):
+		return ErrMemoryLimit
+	}
+	return fmt.Errorf("ichor: %w", err)
+}

@@ -1,0 +1,140 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// AuditError says which objects an audit found wrong.
+type AuditError struct{ Findings []string }
+
+func (e *AuditError) Error() string {
+	n := len(e.Findings)
+	s := fmt.Sprintf("ichor: audit: %d findings", n)
+	for _, f := range e.Findings[:min(n, 10)] {
+		s += "\n  " + f
+	}
+	return s
+}
+
+// Audit adds up every reference in the heap, with the world stopped, and compares
+// the sums with the counts:
+//
+//	local + shared count = references in objects + references in scopes + held
+//
+// for every mortal object. held are the references that the program owns, one
+// entry for each count. It also finds references to what is not an object, and
+// checks the arena. What is retired is released first. The error is an
+// *AuditError. A safe point. Attached thread.
+func (t *Thread) Audit(held ...Ref) error {
+	t.mustBeAttached("audit")
+	a := audit{t: t, sums: map[Ref]int64{}}
+	t.StopTheWorld(func() {
+		t.drainRetired()
+		a.run(held)
+	})
+	if len(a.findings) > 0 {
+		slices.Sort(a.findings)
+		return &AuditError{a.findings}
+	}
+	return nil
+}
+
+type audit struct {
+	t        *Thread
+	sums     map[Ref]int64 // references found to each mortal object
+	findings []string
+}
+
+func (a *audit) run(held []Ref) {
+	t := a.t
+	t.rt.space.Check()
+	t.rt.eachObject(func(r Ref) {
+		if t.header(r).Owner() >= 0 {
+			a.sums[r] += 0
+		}
+	})
+	t.rt.eachObject(func(r Ref) {
+		if y := typeOf(t.header(r).Meta()); y == nil {
+			a.findings = append(a.findings, fmt.Sprintf("%s has no known type", r))
+		} else if y.Traverse != nil {
+			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, y.Name+" "+r.String()) })
+		}
+	})
+	for _, x := range t.rt.attachedThreads() {
+		for _, r := range x.owned {
+			a.add(r, "a scope")
+		}
+	}
+	for _, r := range held {
+		a.add(r, "the caller")
+	}
+	for r, sum := range a.sums {
+		h := t.header(r)
+		if n, ok := h.Count(); ok && n != sum && !h.IsSticky() {
+			a.findings = append(a.findings, fmt.Sprintf("%s %s counts %d references, there are %d", typeOf(h.Meta()), r, n, sum))
+		}
+	}
+}
+
+// add notes a reference to r.
+func (a *audit) add(r Ref, from string) {
+	if r == Nil || r >= Limit {
+		return
+	}
+	if _, ok := a.sums[r]; ok {
+		a.sums[r]++
+		return
+	}
+	if p, _, ok := a.t.rt.space.Block(uint32(r)); !ok || p != arena.Objects || a.t.header(r).Owner() >= 0 {
+		a.findings = append(a.findings, fmt.Sprintf("%s refers to %s, which is no live object", from, r))
+	}
+}
+
+// eachObject calls f with every object: those on the counted heap, and those
+// born immortal. World stopped.
+func (r *Runtime) eachObject(f func(Ref)) {
+	r.space.Walk(arena.Objects, func(h uint32) bool {
+		if r.header(Ref(h)).Meta()&metaPoison == 0 {
+			f(Ref(h))
+		}
+		return true
+	})
+	r.mu.Lock()
+	regions := slices.Clone(r.mu.regions)
+	r.mu.Unlock()
+	for _, g := range regions {
+		g.mem.Walk(func(h uint32) bool {
+			f(Ref(h))
+			return true
+		})
+	}
+}
+
+func (r *Runtime) attachedThreads() []*Thread {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ts := make([]*Thread, 0, len(r.mu.threads))
+	for t := range r.mu.threads {
+		ts = append(ts, t)
+	}
+	return ts
+}
+
+// Immortals calls f with every immortal object and a copy of its header, in
+// place and by address, with the world stopped. f must not use the runtime. It is
+// for tests that compare headers. A safe point. Attached thread.
+func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
+	t.StopTheWorld(func() {
+		t.rt.eachObject(func(r Ref) {
+			if h := t.header(r); h.Owner() < 0 {
+				f(r, h.Bytes())
+			}
+		})
+		for r := None; r < endSingletons; r += 2 {
+			f(r, t.header(r).Bytes())
+		}
+	})
+}

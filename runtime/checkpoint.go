@@ -1,0 +1,97 @@
+package runtime
+
+import "time"
+
+// Checkpoint is the safe point. It offers the GIL to those who wait, lets the
+// world be stopped, declares that the thread holds no borrowed references, and
+// releases what was retired and is due. Call it once for each unit of work: it
+// costs a few loads when there is nothing to do. Attached thread.
+func (t *Thread) Checkpoint() {
+	if !t.attached {
+		t.mustBeAttached("checkpoint")
+	}
+	if g := t.rt.gil; g != nil {
+		if g.DropRequested() {
+			t.cache.Publish()
+			g.Yield()
+		}
+	} else {
+		if t.member.Stopping() {
+			t.cache.Publish()
+			t.reader.Offline()
+			t.member.Pause()
+			t.reader.Online()
+		}
+		t.reader.Quiescent()
+		if t.retired.Len() > 0 || t.rt.orphaned.Load() {
+			t.releaseDue()
+		}
+	}
+	if len(t.sticky) > 0 {
+		t.immortaliseSticky()
+	}
+}
+
+// Blocking runs fn outside the world: other threads may hold the GIL, and stop
+// the world, meanwhile. It is a safe point. fn must not touch objects. Use it
+// around everything that waits: system calls, channels, locks of your own.
+// Attached thread.
+func (t *Thread) Blocking(fn func()) {
+	t.Checkpoint()
+	t.cache.Publish()
+	t.attached = false
+	t.leave()
+	defer func() {
+		t.enter()
+		t.attached = true
+	}()
+	fn()
+}
+
+// Recv receives from ch outside the world, and reports whether the channel is
+// still open. It is a safe point. Attached thread.
+func Recv[T any](t *Thread, ch <-chan T) (v T, ok bool) {
+	select {
+	case v, ok = <-ch:
+		t.Checkpoint()
+	default:
+		t.Blocking(func() { v, ok = <-ch })
+	}
+	return v, ok
+}
+
+// Send sends v to ch outside the world. It is a safe point. Attached thread.
+func Send[T any](t *Thread, ch chan<- T, v T) {
+	select {
+	case ch <- v:
+		t.Checkpoint()
+	default:
+		t.Blocking(func() { ch <- v })
+	}
+}
+
+// StopTheWorld runs fn while no other thread is between two safe points. Under
+// the GIL that is so already. It is a safe point before fn, and fn must not
+// reach another. Attached thread.
+func (t *Thread) StopTheWorld(fn func()) {
+	t.Checkpoint()
+	if t.rt.gil != nil {
+		fn()
+		return
+	}
+	t.cache.Publish()
+	t.reader.Offline() // while it waits for its turn it counts as stopped
+	t.rt.world.Stop(t.member)
+	t.stopped = true
+	defer func() {
+		t.stopped = false
+		t.rt.world.Start(t.member)
+		t.reader.Online()
+	}()
+	fn()
+}
+
+// stallLimit is how long a checkpoint waits for a grace period when the thread
+// holds back more than its budget. Waiting for ever would let one thread that
+// reaches no checkpoint stop all who drop. A guess.
+const stallLimit = 10 * time.Millisecond

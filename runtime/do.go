@@ -1,0 +1,57 @@
+package runtime
+
+import (
+	"context"
+
+	"github.com/ichor-go/ichor/sched"
+)
+
+// Do attaches the calling goroutine, runs fn, and detaches it, also if fn
+// panics. It returns fn's error. fn must not keep t. A goroutine that is attached
+// must not call it: under the GIL it would wait for itself, and in lock-free mode
+// no stop of the world would end; checked mode reports it. Any goroutine.
+func (r *Runtime) Do(fn func(t *Thread) error) error {
+	t, err := r.attachAlone("Do")
+	if err != nil {
+		return err
+	}
+	defer t.end()
+	return fn(t)
+}
+
+// Run runs fn on n goroutines, each attached to a thread of its own, and waits
+// for all. The first error, and the end of ctx, cancel the others: they see it
+// at t.Context. A panic of fn is carried to the caller, as a *sched.Panic with the
+// worker's stack. The rules of Do apply. Any goroutine.
+func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
+	if r.check != nil {
+		r.check.mustBeAlone("Run")
+	}
+	return sched.Run(ctx, n,
+		func(int) (*Thread, error) { return r.attachAlone("Run") },
+		(*Thread).end,
+		fn)
+}
+
+func (r *Runtime) attachAlone(what string) (*Thread, error) {
+	if r.check != nil {
+		r.check.mustBeAlone(what)
+	}
+	t, err := r.Attach()
+	if err == nil && r.check != nil {
+		r.check.enter(t)
+	}
+	return t, err
+}
+
+// end detaches a thread whose function is over, or has panicked: then scopes
+// are closed already, but for those that Goexit left.
+func (t *Thread) end() {
+	if t.check != nil {
+		t.check.exit(t)
+	}
+	for t.depth > 0 {
+		t.scopes[t.depth-1].close()
+	}
+	t.Detach()
+}

@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// Heap turns references into memory. It is a value: pass it on.
+type Heap struct {
+	base unsafe.Pointer
+	mask uint32
+}
+
+func (h Heap) at(r Ref) unsafe.Pointer {
+	// Same as: &granules[r & mask].
+	// Safety: the mask keeps it inside the reserved range.
+	return unsafe.Add(h.base, uintptr(uint32(r)&h.mask)<<4)
+}
+
+func (h Heap) header(r Ref) *header.Header { return header.On(h.at(r)) }
+
+// Body returns what follows the header of the object r. Reading and writing it
+// is as safe as its type's own rules make it. Attached thread.
+func (h Heap) Body(r Ref) Body { return Body{unsafe.Add(h.at(r), header.Size)} }
+
+// Block returns the storage block r. Attached thread.
+func (h Heap) Block(r Ref) Body { return Body{h.at(r)} }
+
+// Body is the memory of an object behind its header, or of a block: the payload
+// accessors, for those who define types. Words are 32 bits, counted from 0.
+// Nothing is checked against the size that was asked for at birth.
+//
+// A word that several threads use at once is used with Load, Store, Swap and
+// their kin alone. Under the race detector a mistake shows, as the memory is
+// Go memory there. One width for each word: the detector sees no overlap of
+// different widths.
+type Body struct{ p unsafe.Pointer }
+
+// IsNil reports whether b is the zero Body.
+func (b Body) IsNil() bool { return b.p == nil }
+
+func (b Body) word(i int) *uint32 {
+	// Same as: &words[i].
+	// Safety: the type's layout has a word i.
+	return (*uint32)(unsafe.Add(b.p, i*4))
+}
+
+// Word and SetWord are plain accesses to word i.
+func (b Body) Word(i int) uint32       { return *b.word(i) }
+func (b Body) SetWord(i int, v uint32) { *b.word(i) = v }
+
+// Load, Store and Swap are atomic accesses to word i.
+func (b Body) Load(i int) uint32             { return atomic.LoadUint32(b.word(i)) }
+func (b Body) Store(i int, v uint32)         { atomic.StoreUint32(b.word(i), v) }
+func (b Body) Swap(i int, v uint32) uint32   { return atomic.SwapUint32(b.word(i), v) }
+func (b Body) CAS(i int, old, v uint32) bool { return atomic.CompareAndSwapUint32(b.word(i), old, v) }
+func (b Body) Add(i int, d uint32) uint32    { return atomic.AddUint32(b.word(i), d) }
+
+// LoadRef, StoreRef and SwapRef are Load, Store and Swap for a slot.
+func (b Body) LoadRef(i int) Ref           { return Ref(b.Load(i)) }
+func (b Body) StoreRef(i int, r Ref)       { b.Store(i, uint32(r)) }
+func (b Body) SwapRef(i int, r Ref) Ref    { return Ref(b.Swap(i, uint32(r))) }
+func (b Body) Ref(i int) Ref               { return Ref(b.Word(i)) }
+func (b Body) SetRef(i int, r Ref)         { b.SetWord(i, uint32(r)) }
+func (b Body) long(i int) *uint64          { return (*uint64)(unsafe.Add(b.p, i*4)) }
+func (b Body) Uint64(i int) uint64         { return *b.long(i) } // words i and i+1, i even
+func (b Body) SetUint64(i int, v uint64)   { *b.long(i) = v }
+func (b Body) LoadUint64(i int) uint64     { return atomic.LoadUint64(b.long(i)) }
+func (b Body) StoreUint64(i int, v uint64) { atomic.StoreUint64(b.long(i), v) }
+
+// Lock returns word i for use with package locks.
+func (b Body) Lock(i int) *uint32 { return b.word(i) }
+
+// Bytes returns n bytes from word i on. They are good as long as the body is;
+// of an immutable object they must not be written.
+func (b Body) Bytes(i, n int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(b.p, i*4)), n)
+}
+
+// String is Bytes as a string. Copy it if it is to outlive the object.
+func (b Body) String(i, n int) string {
+	return unsafe.String((*byte)(unsafe.Add(b.p, i*4)), n)
+}
+
+// Refs returns n plain slots from word i on. It is for objects that are not yet
+// published, and for those whose slots never change.
+func (b Body) Refs(i, n int) []Ref {
+	return unsafe.Slice((*Ref)(unsafe.Add(b.p, i*4)), n)
+}

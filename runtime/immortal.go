@@ -1,0 +1,155 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// Immortalize makes everything that is reachable from refs immortal in place,
+// with the world stopped: nobody is between the test of a header and a store to
+// it. When it returns, the sixteen bytes of these headers never change again.
+// The contents of a mutable container still can; what it drops is released as
+// usual. There is no way back but Close. A safe point. Attached thread.
+//
+// Counts that are pending, retired or held do no harm: giving one up tests for
+// immortality first.
+func (t *Thread) Immortalize(refs ...Ref) error {
+	t.mustBeAttached("immortalize")
+	for _, r := range refs {
+		if r == Nil {
+			return fmt.Errorf("ichor: immortalize: nil reference")
+		}
+	}
+	t.StopTheWorld(func() { t.immortalise(refs) })
+	return nil
+}
+
+// Immortalize is Thread.Immortalize for goroutines that are not attached.
+func (r *Runtime) Immortalize(refs ...Ref) error {
+	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
+}
+
+// immortalise walks the graph with a list of its own: no depth of nesting needs
+// a deep stack. World stopped.
+func (t *Thread) immortalise(refs []Ref) {
+	var work []Ref
+	visit := func(r Ref) {
+		if r == Nil || r >= Limit {
+			return
+		}
+		if t.check != nil {
+			t.check.access(t, r)
+		}
+		if h := t.header(r); h.Immortalise() {
+			t.rt.inPlace.Inc()
+			if h.Meta()&metaRefs != 0 {
+				work = append(work, r)
+			}
+		}
+	}
+	for _, r := range refs {
+		visit(r)
+		for len(work) > 0 {
+			r := work[len(work)-1]
+			work = work[:len(work)-1]
+			typeOf(t.header(r).Meta()).Traverse(t.Heap, t.Body(r), visit)
+		}
+	}
+}
+
+// immortaliseSticky keeps the promise of the bands: an object whose count can
+// go no further becomes immortal, and what it reaches with it.
+func (t *Thread) immortaliseSticky() {
+	refs := t.sticky
+	t.sticky = nil
+	t.StopTheWorld(func() { t.immortalise(refs) })
+}
+
+// IsImmortal reports whether r is counted by nobody: a small integer, immortal
+// by address, or immortal in place. Attached thread.
+func (t *Thread) IsImmortal(r Ref) bool {
+	return r >= Limit || t.header(r).Owner() < 0
+}
+
+// Region holds objects that were born immortal together.
+type Region struct {
+	mem   *arena.Region
+	equal map[uint64]Ref
+}
+
+// Equal is the region's table of equal strings, by the 64-bit hash of their
+// text. It is for package objects.
+func (g *Region) Equal() map[uint64]Ref { return g.equal }
+
+// Region returns the region that births go to, or nil. Attached thread.
+func (t *Thread) Region() *Region { return t.region }
+
+// Immortally runs fn and has everything that fn creates born immortal, by
+// address, in a region of its own. Nobody counts these objects, and counting
+// does not even look at them; Close frees them. If fn fails or panics, the region
+// is discarded with all that is in it, and no reference into it may be used.
+// Attached thread; fn may reach safe points, and must not detach.
+func (t *Thread) Immortally(fn func() error) (err error) {
+	t.mustBeAttached("immortally")
+	if t.region != nil {
+		return fmt.Errorf("ichor: immortally: inside another one")
+	}
+	g := &Region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
+	t.region = g
+	kept := false
+	defer func() {
+		t.region = nil
+		if !kept {
+			t.emptyRegion(g)
+			g.mem.Free()
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	kept = true
+	g.equal = nil
+	g.mem.Publish()
+	t.rt.mu.Lock()
+	defer t.rt.mu.Unlock()
+	t.rt.mu.regions = append(t.rt.mu.regions, g)
+	return nil
+}
+
+func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
+	h, err := t.region.mem.Alloc(n, true)
+	if err != nil {
+		return Nil, Body{}, allocError(err)
+	}
+	r := Ref(h)
+	t.header(r).Birth(-1, y.meta)
+	return r, t.Body(r), nil
+}
+
+// emptyRegion gives up what the objects of a region hold on the counted heap.
+func (t *Thread) emptyRegion(g *Region) {
+	g.mem.Walk(func(h uint32) bool {
+		t.emptyImmortal(Ref(h))
+		return true
+	})
+}
+
+// emptyImmortal gives up the mortal references that an immortal object holds,
+// and its blocks. Nobody uses the object any more.
+func (t *Thread) emptyImmortal(r Ref) {
+	y := typeOf(t.header(r).Meta())
+	if y == nil {
+		return
+	}
+	if y.Traverse != nil {
+		y.Traverse(t.Heap, t.Body(r), func(c Ref) {
+			if c != Nil && c < Limit {
+				t.DecRef(c)
+			}
+		})
+	}
+	if y.Drop != nil {
+		y.Drop(t, t.Body(r))
+	}
+}

@@ -1,0 +1,94 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// Mode says how threads share a runtime.
+type Mode uint8
+
+const (
+	LockFree Mode = iota // threads run at the same time; counting is atomic
+	GIL                  // one thread runs at a time, under a global lock; counting is plain
+)
+
+var modeNames = [...]string{"lockfree", "gil"}
+
+func (m Mode) String() string {
+	if int(m) < len(modeNames) {
+		return modeNames[m]
+	}
+	return fmt.Sprintf("Mode(%d)", uint8(m))
+}
+
+// Backing says what memory objects lie in.
+type Backing = arena.Backing
+
+const (
+	AutoBacking   = arena.Auto     // system memory, but Go memory under the race detector or without mmap
+	SystemBacking = arena.System   // anonymous memory of the operating system
+	GoBacking     = arena.GoMemory // Go memory, which the race detector sees
+)
+
+// Options are what New needs to know. The zero value works.
+type Options struct {
+	Mode Mode
+
+	// MemoryLimit bounds the memory for objects, in bytes, rounded down to
+	// spans of 64 KiB. An allocation beyond it returns ErrMemoryLimit, and
+	// everything goes on. 0 is no limit.
+	MemoryLimit int64
+
+	// AddressSpace is how much of the address space to reserve, rounded up to a
+	// power of two. Half of it is for mortal objects. 0 is 64 GiB of system
+	// memory, or 256 MiB of Go memory.
+	AddressSpace int64
+
+	// Backing is what memory objects lie in.
+	Backing Backing
+
+	// SwitchInterval is how long a thread keeps the GIL while another one
+	// waits for it; it gives it up at its next safe point after that. 0 is
+	// 5 ms, as in CPython.
+	SwitchInterval time.Duration
+
+	// DeferredBytes is how much memory a thread may hold back for grace periods
+	// before its checkpoints begin to wait for one. 0 is 1 MiB.
+	DeferredBytes int64
+
+	// Checked turns on checked mode: every access is validated, freed objects
+	// are poisoned and kept for a while, and misuse panics with the object's
+	// history. Some fifty times slower.
+	Checked bool
+}
+
+// Errors of a runtime.
+var (
+	ErrMemoryLimit = errors.New("ichor: memory limit reached")
+	ErrClosed      = errors.New("ichor: runtime is closed")
+)
+
+func (o *Options) validate() error {
+	switch {
+	case int(o.Mode) >= len(modeNames):
+		return fmt.Errorf("ichor: options: unknown mode %s", o.Mode)
+	case o.MemoryLimit < 0:
+		return fmt.Errorf("ichor: options: memory limit of %d bytes is negative", o.MemoryLimit)
+	case o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:
+		return fmt.Errorf("ichor: options: memory limit of %d bytes is less than one span of %d", o.MemoryLimit, arena.SpanSize)
+	case o.AddressSpace < 0:
+		return fmt.Errorf("ichor: options: address space of %d bytes is negative", o.AddressSpace)
+	case o.SwitchInterval < 0:
+		return fmt.Errorf("ichor: options: switch interval of %s is negative", o.SwitchInterval)
+	case o.DeferredBytes < 0:
+		return fmt.Errorf("ichor: options: %d deferred bytes is negative", o.DeferredBytes)
+	}
+	if o.DeferredBytes == 0 {
+		o.DeferredBytes = 1 << 20
+	}
+	return nil
+}

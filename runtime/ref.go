@@ -1,0 +1,92 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// Ref names an object, or is a small integer. The zero Ref is no reference;
+// counting it does nothing.
+//
+//	from         what                                     counted
+//	0            Nil
+//	1            objects on the counted heap              by their header
+//	Limit        objects in regions: born immortal        never, nor is memory touched
+//	0xC000_0000  kept for references inside images        -
+//	0xD000_0000  small integers, -2^28 to 2^28-1          -
+//	0xFFFF_F000  None and the other singletons            -
+//
+// A reference below the integers is the number of a 16-byte granule. Compare
+// two references to learn whether they name the same object.
+type Ref uint32
+
+const (
+	Nil Ref = 0
+
+	// Limit divides mortal from immortal by address: a reference at or above
+	// it is counted by nobody. The test is the sign bit.
+	Limit Ref = 1 << 31
+
+	intBase  Ref = 0xD000_0000
+	intCount     = 1 << 29
+
+	// MinInt and MaxInt bound the integers that fit a reference.
+	MinInt = -intCount / 2
+	MaxInt = intCount/2 - 1
+)
+
+// The singletons lie in the last span of every arena, at the same references
+// in every runtime.
+const (
+	None        Ref = Ref(arena.Fixed) + 0xF00 + 2*iota
+	True            // the boolean true
+	False           // the boolean false
+	EmptyString     // the string of length 0
+	EmptyBytes      // the bytes of length 0
+	EmptyTuple      // the tuple of length 0
+	endSingletons
+)
+
+// Int returns the reference that is the integer v, and whether v fits.
+func Int(v int64) (Ref, bool) {
+	if v < MinInt || v > MaxInt {
+		return Nil, false
+	}
+	return intBase + Ref(v-MinInt), true
+}
+
+// IsInt reports whether r is a small integer.
+func (r Ref) IsInt() bool { return r-intBase < intCount }
+
+// Int returns the small integer that r is. r.IsInt() holds.
+func (r Ref) Int() int64 { return int64(r-intBase) + MinInt }
+
+// Bool returns the singleton for b.
+func Bool(b bool) Ref {
+	if b {
+		return True
+	}
+	return False
+}
+
+// ImmortalByAddress reports whether the reference alone says that it is not
+// counted.
+func (r Ref) ImmortalByAddress() bool { return r >= Limit }
+
+// String formats the reference, not the object.
+func (r Ref) String() string {
+	switch {
+	case r == Nil:
+		return "nil"
+	case r == None:
+		return "None"
+	case r == True:
+		return "True"
+	case r == False:
+		return "False"
+	case r.IsInt():
+		return fmt.Sprintf("int %d", r.Int())
+	}
+	return fmt.Sprintf("%#08x", uint32(r))
+}

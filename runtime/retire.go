@@ -1,0 +1,145 @@
+package runtime
+
+import (
+	"time"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// retired is something that must outlive the borrowed references to it.
+type retired struct {
+	ref  Ref
+	kind retiredKind
+}
+
+type retiredKind uint8
+
+const (
+	aCount  retiredKind = iota // a reference that left a slot
+	aBlock                     // a block that left its container
+	aMemory                    // an object that is dead, but in a weak table's reach
+)
+
+// Retire gives up a reference that was in a slot which other threads may be
+// reading. In lock-free mode it is released after a grace period, under the GIL
+// at once. The reference was the slot's own, and has left it before the call.
+// Attached thread.
+func (t *Thread) Retire(r Ref) {
+	if r >= Limit || r == Nil {
+		return
+	}
+	if t.rt.gil != nil {
+		t.DecRef(r)
+		return
+	}
+	if t.header(r).Owner() < 0 {
+		return
+	}
+	if t.check != nil {
+		t.check.count(t, r, "retire")
+	}
+	t.retire(r, aCount)
+}
+
+// RetireBlock gives back a block that other threads may be reading, after a
+// grace period. What it refers to is no concern of the call: a container that
+// replaces its block has moved those counts to the new one, or retires them
+// itself. Attached thread.
+func (t *Thread) RetireBlock(r Ref) {
+	if r >= Limit || r == Nil {
+		return
+	}
+	if t.rt.gil != nil {
+		t.cache.Free(uint32(r))
+		return
+	}
+	t.retire(r, aBlock)
+}
+
+func (t *Thread) retire(r Ref, kind retiredKind) {
+	bytes := int64(t.rt.space.Granules(uint32(r))) << arena.GranuleShift
+	t.retired.Defer(retired{r, kind}, bytes)
+}
+
+// release carries out what was retired.
+func (t *Thread) release(x retired) {
+	switch x.kind {
+	case aCount:
+		t.DecRef(x.ref)
+	case aBlock:
+		t.cache.Free(uint32(x.ref))
+	case aMemory:
+		t.freeMemory(x.ref)
+	}
+}
+
+// releaseDue releases what has waited for its grace period. A thread that holds
+// back more than its budget waits a while for the others.
+func (t *Thread) releaseDue() {
+	t.retired.Due(t.release)
+	if t.rt.orphaned.Load() && t.rt.orphans.TryLock() {
+		t.rt.orphans.list.Due(t.release)
+		t.rt.orphaned.Store(t.rt.orphans.list.Len() > 0)
+		t.rt.orphans.Unlock()
+	}
+	if t.retired.Over() {
+		t.stall()
+	}
+}
+
+// stall waits outside the world until the thread is within its budget again, or
+// for stallLimit.
+func (t *Thread) stall() {
+	for wait := 10 * time.Microsecond; wait < stallLimit; wait *= 2 {
+		t.leave()
+		time.Sleep(wait)
+		t.enter()
+		t.reader.Quiescent()
+		if t.retired.Due(t.release); !t.retired.Over() {
+			return
+		}
+	}
+}
+
+// abandonRetired leaves what is not due yet to whoever comes to a checkpoint
+// next.
+func (t *Thread) abandonRetired() {
+	t.reader.Offline()
+	t.retired.Due(t.release)
+	t.reader.Online()
+	if t.retired.Len() == 0 {
+		return
+	}
+	o := &t.rt.orphans
+	o.Lock()
+	defer o.Unlock()
+	o.list.Adopt(t.retired.Take())
+	t.rt.orphaned.Store(true)
+}
+
+// drainRetired releases everything that is retired, by whomever: a stop of the
+// world is a grace period. World stopped, or no thread attached but t.
+func (t *Thread) drainRetired() {
+	r := t.rt
+	if r.gil != nil {
+		return
+	}
+	for again := true; again; {
+		again = false
+		r.mu.Lock()
+		lists := []*Thread{}
+		for x := range r.mu.threads {
+			lists = append(lists, x)
+		}
+		r.mu.Unlock()
+		for _, x := range lists {
+			again = again || x.retired.Len() > 0
+			x.retired.Drain(t.release)
+		}
+		r.orphans.Lock()
+		again = again || r.orphans.list.Len() > 0
+		r.orphans.list.Drain(t.release)
+		r.orphaned.Store(false)
+		r.orphans.Unlock()
+	}
+}

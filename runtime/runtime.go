@@ -1,0 +1,167 @@
+package runtime
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/puzpuzpuz/xsync/v3"
+	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/locks"
+	"github.com/ichor-go/ichor/sched"
+)
+
+// gilOwner is the id that all threads of a GIL runtime share.
+const gilOwner int32 = 1
+
+// Runtime is one heap with the threads that use it. Runtimes share nothing: a
+// reference means something to its own runtime only.
+//
+//	state — condition — transition (who)
+//	open — Attach works — Close (any goroutine)
+//	closing — Attach gives ErrClosed — closed, or open again if threads are attached
+//	closed — the memory is gone
+type Runtime struct {
+	Heap
+	opts  Options
+	space *arena.Space
+	check *checker // nil unless Options.Checked
+
+	gil   *locks.GIL   // GIL mode
+	cache *arena.Cache // GIL mode: the one cache of all threads
+	world *locks.World // lock-free mode
+	grace *sched.Grace // lock-free mode
+
+	intern   *xsync.MapOf[uint64, Ref] // weak: holds no counts
+	inPlace  atomic.Int64              // objects made immortal in place
+	orphaned atomic.Bool               // orphans is not empty
+
+	mu struct {
+		sync.Mutex
+		closing bool
+		closed  bool
+		threads map[*Thread]struct{} // attached
+		idle    []*Thread            // pooled states
+		nextID  int32
+		regions []*Region
+	}
+	orphans struct {
+		sync.Mutex
+		list *sched.Deferred[retired]
+	}
+}
+
+// New makes a runtime. Close it in the end. Any goroutine.
+func New(opts Options) (*Runtime, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	cfg := arena.Config{Backing: opts.Backing, Reserve: opts.AddressSpace, Limit: opts.MemoryLimit}
+	if opts.Checked {
+		cfg.Start = nextCheckedStart(opts)
+	}
+	space, err := arena.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("ichor: %w", err)
+	}
+	r := &Runtime{
+		Heap:   Heap{space.Base(), space.Mask()},
+		opts:   opts,
+		space:  space,
+		intern: xsync.NewMapOfWithHasher[uint64, Ref](func(h uint64, seed uint64) uint64 { return h ^ seed }),
+	}
+	if opts.Checked {
+		r.check = newChecker(r)
+	}
+	if opts.Mode == GIL {
+		r.gil = locks.NewGIL(opts.SwitchInterval)
+		r.cache = space.NewCache()
+	} else {
+		r.world = locks.NewWorld()
+		r.grace = sched.NewGrace()
+		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
+	}
+	r.mu.threads = make(map[*Thread]struct{})
+	r.mu.nextID = gilOwner
+	r.makeSingletons()
+	return r, nil
+}
+
+// makeSingletons writes the objects at fixed references, and the header of
+// granule 0, which lets Nil be counted like an immortal.
+func (r *Runtime) makeSingletons() {
+	r.header(Nil).Birth(header.Immortal, 0)
+	for _, s := range [...]struct {
+		ref Ref
+		id  TypeID
+	}{
+		{None, TypeNone}, {True, TypeBool}, {False, TypeBool},
+		{EmptyString, TypeString}, {EmptyBytes, TypeBytes}, {EmptyTuple, TypeTuple},
+	} {
+		y := types.table[s.id].Load()
+		if y == nil {
+			continue // package objects is not part of the program
+		}
+		r.header(s.ref).Birth(header.Immortal, y.meta)
+		if y.Singleton != nil {
+			y.Singleton(s.ref, r.Body(s.ref))
+		}
+	}
+}
+
+// Mode returns the mode that the runtime was made with. Any goroutine.
+func (r *Runtime) Mode() Mode { return r.opts.Mode }
+
+// Memory is what a runtime has in use.
+type Memory struct {
+	Objects     int64 // objects on the counted heap
+	ObjectBytes int64 // their slots
+	Blocks      int64 // storage of containers
+	BlockBytes  int64
+	Immortals   int64 // objects born immortal
+	RegionBytes int64 // their memory and that of their blocks
+	InPlace     int64 // objects made immortal in place; they are among Objects
+	Committed   int64 // memory taken from the system, all in all
+	Limit       int64 // what Committed stays within
+	Backing     Backing
+	Attached    int // threads
+}
+
+// Memory adds up what is in use. Each thread's share is as of its last
+// checkpoint or allocation of a span, so the sum is exact when all threads have
+// been at a checkpoint since they last did anything. Any goroutine.
+func (r *Runtime) Memory() Memory {
+	u := r.space.Usage()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Memory{
+		Objects: u.Count[arena.Objects], ObjectBytes: u.Bytes[arena.Objects],
+		Blocks: u.Count[arena.Blocks], BlockBytes: u.Bytes[arena.Blocks],
+		Immortals: u.Count[arena.Immortal], RegionBytes: u.Bytes[arena.Immortal],
+		InPlace: r.inPlace.Load(), Committed: u.Committed, Limit: u.Limit,
+		Backing: r.space.Backing(), Attached: len(r.mu.threads),
+	}
+}
+
+// GILStats returns how the GIL was used; zero in lock-free mode. Any goroutine.
+func (r *Runtime) GILStats() locks.GILStats {
+	if r.gil == nil {
+		return locks.GILStats{}
+	}
+	return r.gil.Stats()
+}
+
+// WorldStats returns how often and for how long the world was stopped; zero
+// under the GIL, where holding the GIL stops the world. Any goroutine.
+func (r *Runtime) WorldStats() locks.WorldStats {
+	if r.world == nil {
+		return locks.WorldStats{}
+	}
+	return r.world.Stats()
+}
+
+// Interned is the weak table of equal strings, by the 64-bit hash of their
+// text. It is for package objects.
+func (r *Runtime) Interned() *xsync.MapOf[uint64, Ref] { return r.intern }

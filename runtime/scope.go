@@ -1,0 +1,94 @@
+package runtime
+
+import "fmt"
+
+// Scope owns references and gives them up at its end. It is the comfortable way
+// to hold new references; hot paths count by hand.
+type Scope struct {
+	t    *Thread
+	base int // of its references in t.owned
+}
+
+// scopeAbort carries an error from Own to Scope.
+type scopeAbort struct {
+	s   *Scope
+	err error
+}
+
+// Scope runs fn and then gives up the references that its scope owns, also when
+// fn panics. It returns the error that ended fn through Own, if any. Scopes nest.
+// Attached thread.
+func (t *Thread) Scope(fn func(s *Scope)) (err error) {
+	if t.depth == len(t.scopes) {
+		t.scopes = append(t.scopes, &Scope{t: t})
+	}
+	s := t.scopes[t.depth]
+	s.base = len(t.owned)
+	t.depth++
+	defer func() {
+		s.close()
+		if p := recover(); p != nil {
+			a, ok := p.(scopeAbort)
+			if !ok || a.s != s {
+				panic(p)
+			}
+			err = a.err
+		}
+	}()
+	fn(s)
+	return nil
+}
+
+func (s *Scope) close() {
+	t := s.t
+	t.depth--
+	t.DecRefs(t.owned[s.base:])
+	t.owned = t.owned[:s.base]
+}
+
+func (s *Scope) mustBeOpen() {
+	if t := s.t; t.depth == 0 || t.scopes[t.depth-1] != s {
+		panic("ichor: use of a scope that is not the innermost open one")
+	}
+}
+
+// Own steals r, keeps it until the scope ends, and returns it as a borrowed
+// reference that is good that long. If err is not nil, Own ends the scope's
+// function: Scope returns the error. It takes the results of a call:
+//
+//	list := s.Own(objects.NewList(t))
+//
+// The innermost scope's goroutine.
+func (s *Scope) Own(r Ref, err error) Ref {
+	s.mustBeOpen()
+	if err != nil {
+		panic(scopeAbort{s, err})
+	}
+	if r != Nil && r < Limit {
+		s.t.owned = append(s.t.owned, r)
+	}
+	return r
+}
+
+// Check ends the scope's function if err is not nil, as Own does.
+func (s *Scope) Check(err error) {
+	if err != nil {
+		s.mustBeOpen()
+		panic(scopeAbort{s, err})
+	}
+}
+
+// Keep returns a new reference to r, which outlives the scope.
+func (s *Scope) Keep(r Ref) Ref {
+	s.mustBeOpen()
+	s.t.IncRef(r)
+	return r
+}
+
+// Len returns how many counted references the scope owns.
+func (s *Scope) Len() int {
+	s.mustBeOpen()
+	return len(s.t.owned) - s.base
+}
+
+func (s *Scope) String() string { return fmt.Sprintf("scope %d of thread %d", s.t.depth, s.t.owner) }

@@ -1,0 +1,179 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/locks"
+	"github.com/ichor-go/ichor/sched"
+)
+
+// Thread is what a goroutine needs to touch objects. One goroutine at a time
+// uses it. The state behind it is pooled: ids and memory outlive attaches.
+//
+//	state — condition — invariant — transition (who)
+//	idle — in the runtime's pool — owns no GIL, is outside the world, its reader
+//	       is offline, nothing is retired — attach (Runtime.Attach)
+//	attached — a goroutine has it — holds the GIL, or is inside the world with its
+//	       reader online — blocked, idle (that goroutine)
+//	blocked — in Blocking — as idle, but not in the pool — attached (that goroutine)
+type Thread struct {
+	Heap
+
+	// id is what counting compares with an object's owner; in checked mode
+	// no object has it, which sends all counting the long way. owner is the
+	// thread's real id, and stamp the owner of what it creates.
+	id, owner, stamp int32
+
+	check *checker
+	cache *arena.Cache
+	rt    *Runtime
+
+	region  *Region // where births go; nil for the counted heap
+	deadTop Ref     // objects being freed, linked through their headers
+	visit   func(Ref)
+
+	member  *locks.Member            // lock-free mode
+	reader  *sched.Reader            // lock-free mode
+	retired *sched.Deferred[retired] // lock-free mode
+
+	owned  []Ref    // references of the open scopes
+	scopes []*Scope // open ones, then spare ones
+	depth  int      // open scopes
+	sticky []Ref    // objects whose count has reached its band
+
+	attached bool
+	stopped  bool // has stopped the world
+
+	_ [64]byte // threads never share a cache line
+}
+
+// uncounted is an id that no object is stamped with.
+const uncounted int32 = 1<<31 - 1
+
+// Attach gives the calling goroutine a thread: a safe point. It waits for the
+// GIL, or while the world is stopped. Detach it in the end. A goroutine that is
+// attached already must not attach again: under the GIL it would wait for itself.
+// Any goroutine.
+func (r *Runtime) Attach() (*Thread, error) {
+	r.mu.Lock()
+	if r.mu.closing {
+		r.mu.Unlock()
+		return nil, ErrClosed
+	}
+	t := r.takeIdle()
+	r.mu.threads[t] = struct{}{}
+	r.mu.Unlock()
+	t.enter()
+	if r.gil == nil {
+		t.cache.SetIdle(false)
+	}
+	t.attached = true
+	return t, nil
+}
+
+// takeIdle returns a pooled state, or a new one. r.mu is held.
+func (r *Runtime) takeIdle() *Thread {
+	if n := len(r.mu.idle); n > 0 {
+		t := r.mu.idle[n-1]
+		r.mu.idle = r.mu.idle[:n-1]
+		return t
+	}
+	t := &Thread{Heap: r.Heap, rt: r, check: r.check}
+	t.visit = t.visitDead
+	if r.gil != nil {
+		t.owner, t.stamp, t.cache = gilOwner, gilOwner, r.cache
+	} else {
+		r.mu.nextID++
+		t.owner, t.stamp = r.mu.nextID, header.Nobody
+		t.cache = r.space.NewCache()
+		t.member = r.world.Join(fmt.Sprintf("thread %d", t.owner))
+		t.reader = r.grace.Register()
+		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
+	}
+	t.id = t.owner
+	if t.check != nil {
+		t.id = uncounted
+	}
+	return t
+}
+
+// Detach ends the thread's use: a safe point. The thread must have no open
+// scope. Attached thread.
+func (t *Thread) Detach() {
+	t.mustBeAttached("detach")
+	if t.depth > 0 {
+		panic("ichor: detach inside a scope")
+	}
+	t.Checkpoint()
+	r := t.rt
+	if r.gil == nil {
+		t.abandonRetired()
+		t.cache.Trim()
+		t.cache.SetIdle(true)
+	} else {
+		t.cache.Publish()
+	}
+	t.attached = false
+	t.leave()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.mu.threads, t)
+	if t.check != nil {
+		// A stale handle must not come to life with the next attach: the
+		// state moves to a new handle.
+		fresh := *t
+		fresh.visit = fresh.visitDead
+		fresh.owned, fresh.scopes = nil, nil
+		r.mu.idle = append(r.mu.idle, &fresh)
+		return
+	}
+	r.mu.idle = append(r.mu.idle, t)
+}
+
+func (t *Thread) mustBeAttached(what string) {
+	if !t.attached {
+		panic(fmt.Sprintf("ichor: %s on a thread that is not attached", what))
+	}
+}
+
+// enter begins a stay among running threads, leave ends it.
+func (t *Thread) enter() {
+	if t.rt.gil != nil {
+		t.rt.gil.Acquire()
+		return
+	}
+	t.member.Enter()
+	t.reader.Online()
+}
+
+func (t *Thread) leave() {
+	if t.rt.gil != nil {
+		t.rt.gil.Release()
+		return
+	}
+	t.reader.Offline()
+	t.member.Exit()
+}
+
+// Runtime returns the runtime that the thread belongs to. Any goroutine.
+func (t *Thread) Runtime() *Runtime { return t.rt }
+
+// LockFree reports whether other threads may run at the same time, which is
+// what makes a container take its lock. Any goroutine.
+func (t *Thread) LockFree() bool { return t.rt.gil == nil }
+
+// ID returns the number of the thread's state. Under the GIL all have the same.
+func (t *Thread) ID() int32 { return t.owner }
+
+// attachedNames describes the attached threads. r.mu is held.
+func (r *Runtime) attachedNames() []string {
+	names := make([]string, 0, len(r.mu.threads))
+	for t := range r.mu.threads {
+		names = append(names, fmt.Sprintf("thread %d", t.owner))
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,163 @@
+package runtime
+
+import (
+	"fmt"
+	"sync"
+
+	"go.uber.org/atomic"
+)
+
+// TypeID numbers a type. The built-in ones are the same in every process.
+type TypeID uint16
+
+const (
+	_ TypeID = iota
+	TypeNone
+	TypeBool
+	TypeInt // small ones are in the reference, the others boxed
+	TypeFloat
+	TypeNumber
+	TypeString
+	TypeBytes
+	TypeTuple
+	TypeList
+	TypeDict
+
+	firstUserType TypeID = 64
+	maxTypes             = 1 << 16
+)
+
+// The meta word of a header: type id in the lower half, flags above.
+const (
+	metaRefs    = 1 << 16 // the type has a Traverse
+	metaPoison  = 1 << 31 // freed, in checked mode
+	metaTypeMax = 1<<16 - 1
+)
+
+// Type describes a type of objects. It is not changed after DefineType.
+type Type struct {
+	Name string
+
+	// Traverse calls visit with every reference that the object holds a count
+	// of, and may call it with Nil and with immortals. It sees an object that
+	// nobody is changing, or, for a type that can change, must read its slots
+	// with LoadRef. Nil if the type holds no references.
+	Traverse func(h Heap, o Body, visit func(Ref))
+
+	// Drop gives back what a dead object holds beside references, which is
+	// its blocks, by Thread.FreeBlock. Traverse was called before.
+	Drop func(t *Thread, o Body)
+
+	// Forget takes an object with weak references out of the tables that lead
+	// to it. It is called at its death, when it cannot be revived any more.
+	Forget func(t *Thread, r Ref, o Body)
+
+	// Mutable says that references in the object can change after birth.
+	Mutable bool
+
+	// Singleton fills the body of one of the singletons. Built-in types only.
+	Singleton func(r Ref, o Body)
+
+	id   TypeID
+	meta uint32
+}
+
+// ID returns the type's number.
+func (y *Type) ID() TypeID { return y.id }
+
+func (y *Type) String() string { return y.Name }
+
+var types struct {
+	sync.Mutex
+	next  TypeID
+	table [maxTypes]atomic.Pointer[Type]
+}
+
+// DefineType adds a type and returns its descriptor. Types live as long as the
+// process, and serve every runtime in it. Any goroutine.
+func DefineType(y Type) (*Type, error) {
+	if y.Name == "" {
+		return nil, fmt.Errorf("define type: no name")
+	}
+	if y.Singleton != nil {
+		return nil, fmt.Errorf("define type %s: only built-in types have singletons", y.Name)
+	}
+	types.Lock()
+	defer types.Unlock()
+	if types.next == 0 {
+		types.next = firstUserType
+	}
+	if types.next == metaTypeMax {
+		return nil, fmt.Errorf("define type %s: %d types are defined, there is no room for more", y.Name, metaTypeMax)
+	}
+	return setType(types.next, y), nil
+}
+
+// DefineBuiltin is DefineType for the types with a fixed id. Package objects
+// calls it while the program starts.
+func DefineBuiltin(id TypeID, y Type) *Type {
+	types.Lock()
+	defer types.Unlock()
+	if id == 0 || id >= firstUserType || types.table[id].Load() != nil {
+		panic(fmt.Sprintf("ichor: built-in type %d (%s) defined twice, or out of range", id, y.Name))
+	}
+	next := types.next
+	p := setType(id, y)
+	types.next = next
+	return p
+}
+
+func setType(id TypeID, y Type) *Type {
+	y.id = id
+	y.meta = uint32(id)
+	if y.Traverse != nil {
+		y.meta |= metaRefs
+	}
+	types.table[id].Store(&y)
+	types.next = id + 1
+	return &y
+}
+
+func typeOf(meta uint32) *Type { return types.table[meta&metaTypeMax].Load() }
+
+// TypeOf returns the type of what r names; nil for Nil. Attached thread.
+func (t *Thread) TypeOf(r Ref) *Type {
+	switch {
+	case r.IsInt():
+		return types.table[TypeInt].Load()
+	case r == Nil:
+		return nil
+	}
+	if t.check != nil {
+		t.check.access(t, r)
+	}
+	return typeOf(t.header(r).Meta())
+}
+
+// Object returns the body of r if r is an object of the given type, boxed
+// integers included, small ones not. It tells cheaply what a reference is.
+// Attached thread.
+func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
+	if r.IsInt() {
+		return Body{}, false
+	}
+	if t.check != nil {
+		t.check.access(t, r)
+	}
+	return t.Body(r), TypeID(t.header(r).Meta()&metaTypeMax) == id
+}
+
+// TypeError says that an object is of another type than a call needs.
+type TypeError struct{ Want, Got string }
+
+func (e *TypeError) Error() string { return fmt.Sprintf("want %s, got %s", e.Want, e.Got) }
+
+// WantType returns the error for an object that is not of the type that a call
+// needs.
+func (t *Thread) WantType(r Ref, want TypeID) error {
+	got := "nil reference"
+	if y := t.TypeOf(r); y != nil {
+		got = y.Name
+	}
+	return &TypeError{Want: types.table[want].Load().Name, Got: got}
+}

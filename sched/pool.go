@@ -1,0 +1,169 @@
+package sched
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// ErrGoexit is what Run reports, wrapped, of a worker that called
+// runtime.Goexit; testing's FailNow does.
+var ErrGoexit = errors.New("ichor: worker called runtime.Goexit")
+
+// Panic is what Run panics with when a worker has panicked. It is an error, so
+// that code that recovers errors prints it whole.
+type Panic struct {
+	Value  any    // what the worker panicked with
+	Stack  []byte // the worker's stack at that time
+	Worker int
+}
+
+// Error returns the value and the worker's stack.
+func (p *Panic) Error() string {
+	return fmt.Sprintf("ichor: worker %d panicked: %v\n\n%s", p.Worker, p.Value, p.Stack)
+}
+
+// String is Error.
+func (p *Panic) String() string { return p.Error() }
+
+// Unwrap returns the value if it is an error, else nil.
+func (p *Panic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// Run calls fn in n goroutines, each with a state that open made for it and close
+// takes back. It returns when all have ended. A nil open gives zero states, a nil close
+// does nothing. close is called if and only if open succeeded, however fn ended.
+//
+// The first error, panic or Goexit cancels the context that the workers see,
+// with itself as the cause. The error returned joins
+//
+//   - the cause of ctx, if ctx was cancelled: even if no worker minded, as their
+//     work may not be complete;
+//   - the workers' errors in the order in which they came, less those after the
+//     cancellation that only repeat it.
+//
+// A single error is returned as it is. If a worker panicked, Run panics with the
+// first *Panic once all have ended. Any goroutine.
+func Run[S any](
+	ctx context.Context, n int,
+	open func(worker int) (S, error), close func(S),
+	fn func(ctx context.Context, s S, worker int) error,
+) error {
+	if n < 1 {
+		return fmt.Errorf("ichor: Run with %d workers", n)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := &pool[S]{outer: ctx, inner: inner, cancel: cancel, open: open, close: close, fn: fn}
+	p.ended.Add(n)
+	for worker := range n {
+		go p.work(worker)
+	}
+	p.ended.Wait()
+	return p.result()
+}
+
+// pool is one call of Run.
+type pool[S any] struct {
+	outer, inner context.Context
+	cancel       context.CancelCauseFunc
+	open         func(int) (S, error)
+	close        func(S)
+	fn           func(context.Context, S, int) error
+	ended        sync.WaitGroup
+
+	mu    sync.Mutex
+	errs  []error // under mu
+	panic *Panic  // under mu: the first
+}
+
+// work is a worker's life. Each stage is watched on its own, so that close
+// runs after a panic of fn, and neither hides the other.
+func (p *pool[S]) work(worker int) {
+	defer p.ended.Done()
+	var s S
+	if p.open != nil {
+		opened := false
+		// A Goexit in open ends the goroutine here.
+		p.watch(worker, func() (err error) {
+			s, err = p.open(worker)
+			opened = err == nil
+			return err
+		})
+		if !opened {
+			return
+		}
+	}
+	if p.close != nil {
+		// Deferred, because Goexit runs nothing else.
+		defer p.watch(worker, func() error {
+			p.close(s)
+			return nil
+		})
+	}
+	p.watch(worker, func() error { return p.fn(p.inner, s, worker) })
+}
+
+// watch calls stage and records how it ended. It returns, unless stage called
+// Goexit.
+func (p *pool[S]) watch(worker int, stage func() error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			p.panicked(&Panic{Value: v, Stack: debug.Stack(), Worker: worker})
+		} else {
+			p.failed(fmt.Errorf("worker %d: %w", worker, ErrGoexit))
+		}
+	}()
+	err := stage()
+	returned = true
+	if err != nil {
+		p.failed(err)
+	}
+}
+
+// failed records an error and cancels the others. An error that only repeats
+// why the context was cancelled is dropped.
+func (p *pool[S]) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if why := p.inner.Err(); why != nil && (errors.Is(err, why) || errors.Is(err, context.Cause(p.inner))) {
+		return
+	}
+	p.errs = append(p.errs, err)
+	p.cancel(err)
+}
+
+func (p *pool[S]) panicked(v *Panic) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.panic == nil {
+		p.panic = v
+	}
+	p.cancel(v)
+}
+
+// result tells the caller, after all workers have ended.
+func (p *pool[S]) result() error {
+	if p.panic != nil {
+		panic(p.panic)
+	}
+	errs := p.errs
+	if p.outer.Err() != nil {
+		errs = append([]error{context.Cause(p.outer)}, errs...)
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

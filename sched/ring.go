@@ -1,0 +1,48 @@
+package sched
+
+// ring is a queue in a circular slice whose length is a power of two.
+//
+//	n = items in it;  item i is at buf[(head+i) & (len(buf)-1)]
+type ring[E any] struct {
+	buf  []E
+	head int
+	n    int
+}
+
+const (
+	ringMin  = 16
+	ringKeep = 1 << 12 // an empty ring that is longer gives its slice back; a guess
+)
+
+// push adds e at the back.
+func (r *ring[E]) push(e E) {
+	if r.n == len(r.buf) {
+		r.grow()
+	}
+	r.buf[(r.head+r.n)&(len(r.buf)-1)] = e
+	r.n++
+}
+
+// pop takes the front item, of a ring that is not empty.
+func (r *ring[E]) pop() E {
+	var zero E
+	at := &r.buf[r.head]
+	e := *at
+	*at = zero // lets go of what it points to
+	r.head = (r.head + 1) & (len(r.buf) - 1)
+	r.n--
+	if r.n == 0 && len(r.buf) > ringKeep {
+		r.buf, r.head = nil, 0
+	}
+	return e
+}
+
+// front returns the front item in place, of a ring that is not empty.
+func (r *ring[E]) front() *E { return &r.buf[r.head] }
+
+func (r *ring[E]) grow() {
+	buf := make([]E, max(ringMin, 2*len(r.buf)))
+	k := copy(buf, r.buf[r.head:])
+	copy(buf[k:], r.buf[:r.head])
+	r.buf, r.head = buf, 0
+}
