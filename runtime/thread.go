@@ -22,10 +22,11 @@ import (
 type Thread struct {
 	Heap
 
-	// id is what counting compares with an object's owner; in checked mode
-	// no object has it, which sends all counting the long way. owner is the
-	// thread's real id, and stamp the owner of what it creates.
-	id, owner, stamp int32
+	// id and merged are what counting compares with an object's owner: the
+	// thread's own, and nobody's. In checked mode no object has either, which
+	// sends all counting the long way. owner is the thread's real id, and stamp
+	// the owner of what it creates.
+	id, merged, owner, stamp int32
 
 	check *checker
 	cache *arena.Cache
@@ -93,9 +94,9 @@ func (r *Runtime) takeIdle() *Thread {
 		t.reader = r.grace.Register()
 		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
 	}
-	t.id = t.owner
+	t.id, t.merged = t.owner, header.Nobody
 	if t.check != nil {
-		t.id = uncounted
+		t.id, t.merged = uncounted, uncounted
 	}
 	return t
 }

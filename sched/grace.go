@@ -96,8 +96,8 @@ func (r *Reader) Online() {
 // does nothing if the reader is offline. Owner only.
 func (r *Reader) Offline() { r.seq.Store(0) }
 
-// Quiescent announces that the reader holds nothing at this moment. It panics,
-// if the period changed, when the reader is offline. Owner only.
+// Quiescent announces that the reader holds nothing at this moment. It panics if
+// the reader is offline. Owner only.
 func (r *Reader) Quiescent() {
 	if r.seq.Load() != r.g.period.Load() {
 		r.catchUp()

@@ -27,15 +27,6 @@ func At(base unsafe.Pointer, granule uint32) *Header {
 	return (*Header)(unsafe.Add(base, uintptr(granule)<<4))
 }
 
-// Mortal reports whether the object at a granule of the counted half is counted:
-// the first test of every count. It is written out so that it costs the inliner
-// as little as can be.
-func Mortal(base unsafe.Pointer, granule uint32) bool {
-	// Same as: At(base, granule).Owner() >= 0.
-	// Safety: as At; owner is the header's first word.
-	return atomic.LoadInt32((*int32)(unsafe.Add(base, uintptr(granule)<<4))) >= 0
-}
-
 // On returns the header at p, which is where an object begins.
 func On(p unsafe.Pointer) *Header { return (*Header)(p) }
 
@@ -66,24 +57,41 @@ func (h *Header) Shared() int32 { return atomic.LoadInt32(&h.shared) }
 // Meta returns the type id and the layout flags. They never change.
 func (h *Header) Meta() uint32 { return h.meta }
 
-// IncOwned adds a reference if the object belongs to the thread with the given
-// id, plainly, and reports whether it did. It leaves out the cases at either
-// end of the count.
-func (h *Header) IncOwned(id int32) bool {
-	if h.Owner() == id && h.local-1 < StickyLocal-1 {
+// IncLocal adds a reference, plainly, unless the count is at either end. Owner
+// only.
+func (h *Header) IncLocal() bool {
+	if h.local-1 < StickyLocal-1 {
 		h.local++
 		return true
 	}
 	return false
 }
 
-// DecOwned is IncOwned for giving up a reference that is not the last one.
-func (h *Header) DecOwned(id int32) bool {
-	if h.Owner() == id && h.local-2 < StickyLocal-2 {
+// DecLocal is IncLocal for giving up a reference that is not the last one.
+func (h *Header) DecLocal() bool {
+	if h.local-2 < StickyLocal-2 {
 		h.local--
 		return true
 	}
 	return false
+}
+
+// IncMerged adds a reference to an object that nobody owns.
+func (h *Header) IncMerged() Verdict {
+	v := incMerged(atomic.LoadInt32(&h.shared))
+	if v == Alive {
+		atomic.AddInt32(&h.shared, One)
+	}
+	return v
+}
+
+// DecMerged gives up a reference to an object that nobody owns.
+func (h *Header) DecMerged() Verdict {
+	v, final := decMerged(atomic.LoadInt32(&h.shared))
+	if final {
+		return v
+	}
+	return afterDec(atomic.AddInt32(&h.shared, -One))
 }
 
 // Inc adds a reference for a thread with the given id.
@@ -91,20 +99,14 @@ func (h *Header) Inc(id int32) Verdict {
 	switch o := h.Owner(); {
 	case o < 0:
 		return Alive
-	case o == id:
-		if h.IncOwned(id) {
-			return Alive
-		}
-		if h.local == 0 {
-			return Broken
-		}
-		return Sticky
+	case o != id:
+		return h.IncMerged()
+	case h.IncLocal():
+		return Alive
+	case h.local == 0:
+		return Broken
 	}
-	v := incMerged(h.Shared())
-	if v == Alive {
-		atomic.AddInt32(&h.shared, One)
-	}
-	return v
+	return Sticky
 }
 
 // Dec gives up a reference of a thread with the given id. After Dead the
@@ -113,17 +115,12 @@ func (h *Header) Dec(id int32) Verdict {
 	switch o := h.Owner(); {
 	case o < 0:
 		return Alive
-	case o == id:
-		if h.DecOwned(id) {
-			return Alive
-		}
-		return h.decLastLocal()
+	case o != id:
+		return h.DecMerged()
+	case h.DecLocal():
+		return Alive
 	}
-	v, final := decMerged(h.Shared())
-	if final {
-		return v
-	}
-	return afterDec(atomic.AddInt32(&h.shared, -One))
+	return h.decLastLocal()
 }
 
 // decLastLocal gives up the owner's last reference, or meets a sticky count.

@@ -44,19 +44,18 @@ func IsMerged(shared int32) bool { return shared&stateMask == Merged }
 
 // sticky reports whether the count of a shared word is in a band.
 func sticky(shared int32) bool {
-	c := SharedCount(shared)
-	return c >= stickyShared || c <= -stickyShared
+	return uint32(SharedCount(shared)+stickyShared-1) > 2*stickyShared-2
 }
 
 // incMerged judges an increment of a merged object's count.
 func incMerged(shared int32) Verdict {
-	switch {
-	case sticky(shared):
-		return Sticky
-	case SharedCount(shared) <= 0:
-		return Broken
+	if uint32(SharedCount(shared)-1) < stickyShared-1 {
+		return Alive
 	}
-	return Alive
+	if sticky(shared) {
+		return Sticky
+	}
+	return Broken
 }
 
 // decMerged judges a decrement of a merged object's count, before it is made.
@@ -66,24 +65,21 @@ func incMerged(shared int32) Verdict {
 // thread has one to copy, and none can come by one through a slot (whose
 // reference would be counted) or a weak reference (whose bit would be set).
 func decMerged(shared int32) (v Verdict, final bool) {
-	switch {
-	case shared == One|Merged:
+	if shared == One|Merged {
 		return Dead, true
-	case sticky(shared):
-		return Sticky, true
-	case SharedCount(shared) <= 0:
-		return Broken, true
 	}
-	return Alive, false
+	v = incMerged(shared)
+	return v, v != Alive
 }
 
-// afterDec judges the word that an atomic decrement left.
+// afterDec judges the word that an atomic decrement left. The count was above 0
+// when it was tested: it is below now only if a reference was released twice.
 func afterDec(shared int32) Verdict {
-	switch {
-	case SharedCount(shared) == 0:
+	switch c := SharedCount(shared); {
+	case c > 0:
+		return Alive
+	case c == 0:
 		return Dead
-	case SharedCount(shared) < 0:
-		return Broken
 	}
-	return Alive
+	return Broken
 }

@@ -1,0 +1,247 @@
+package locks
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+// queued counts those who wait for the lock.
+func (g *GIL) queued() (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for w := g.head; w != nil; w = w.next {
+		n++
+	}
+	return n
+}
+
+func TestGILAlone(t *testing.T) {
+	g := NewGIL(0)
+	if g.interval != DefaultInterval {
+		t.Errorf("interval %v", g.interval)
+	}
+	for range 3 {
+		g.Acquire()
+		g.Yield()
+		g.Release()
+	}
+	s := g.Stats()
+	if s.Acquires != 3 || s.Switches != 0 || s.DropRequests != 0 || s.Waited != 0 || s.Held <= 0 {
+		t.Errorf("stats %+v", s)
+	}
+	if g.timer != nil {
+		t.Error("a timer without a wait")
+	}
+}
+
+func TestGILMisuse(t *testing.T) {
+	g := NewGIL(0)
+	mustPanic(t, "GIL.Release without holding it", g.Release)
+	mustPanic(t, "GIL.Yield without holding it", g.Yield)
+	g.Acquire() // still usable
+	g.Release()
+	mustPanic(t, "GIL.Release without holding it", g.Release)
+}
+
+// TestGILOrder: who found k waiters ahead gets the lock with switch k+1, also
+// when those who had it come back for more.
+func TestGILOrder(t *testing.T) {
+	watchdog(t)
+	const n = 8
+	g := NewGIL(time.Hour)
+	var order []int
+	var wg sync.WaitGroup
+	g.Acquire()
+	for i := range n {
+		wg.Go(func() {
+			g.Acquire()
+			if s := g.Stats().Switches; s != uint64(i+1) {
+				t.Errorf("waiter %d served by switch %d", i, s)
+			}
+			order = append(order, i)
+			g.Yield()
+			order = append(order, n+1+i)
+			g.Release()
+		})
+		await(func() bool { return g.queued() == i+1 })
+	}
+	g.Yield()
+	order = append(order, n)
+	g.Release()
+	wg.Wait()
+	var want []int
+	for i := range 2*n + 1 {
+		want = append(want, i)
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("order %v", order)
+	}
+	if s := g.Stats(); s.Acquires != 2*n+2 || s.Switches != 2*n+1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestGILDropRequest moves the clock by hand: it calls what the timer calls.
+func TestGILDropRequest(t *testing.T) {
+	watchdog(t)
+	const hour = time.Hour
+	g := NewGIL(hour)
+	g.Acquire()
+	g.expire(now() + 10*hour)
+	if g.DropRequested() {
+		t.Fatal("drop requested while nobody waits")
+	}
+	var wg sync.WaitGroup
+	ran := make(chan int)
+	for i := range 2 {
+		wg.Go(func() {
+			g.Acquire()
+			ran <- i
+			<-ran
+			g.Release()
+		})
+		await(func() bool { return g.queued() == i+1 })
+	}
+	first := g.head.since // nobody else touches the queue now
+	g.expire(first + hour - 1)
+	if g.DropRequested() {
+		t.Fatal("drop requested before the interval was over")
+	}
+	g.expire(first + hour)
+	g.expire(first + 2*hour)
+	if !g.DropRequested() {
+		t.Fatal("no drop request after an interval")
+	}
+	if s := g.Stats(); s.DropRequests != 1 {
+		t.Fatalf("%d drop requests", s.DropRequests)
+	}
+	done := make(chan bool)
+	go func() {
+		g.Yield()
+		g.Release()
+		close(done)
+	}()
+	if i := <-ran; i != 0 {
+		t.Errorf("waiter %d first", i)
+	}
+	if g.DropRequested() {
+		t.Error("the drop request outlived the switch")
+	}
+	// The second waiter's interval begins again with the switch.
+	g.mu.Lock()
+	g.since += 3 * hour
+	since := g.since
+	g.mu.Unlock()
+	g.expire(since + hour - 1)
+	if g.DropRequested() {
+		t.Error("drop requested though a switch has happened")
+	}
+	g.expire(since + hour)
+	if !g.DropRequested() {
+		t.Error("no drop request an interval after the switch")
+	}
+	ran <- 0
+	<-ran
+	ran <- 0
+	<-done
+	wg.Wait()
+	g.timer.Stop()
+}
+
+// TestGILTimer: with the real timer every holder that spins is asked to go as
+// long as anybody waits.
+func TestGILTimer(t *testing.T) {
+	watchdog(t)
+	g := NewGIL(100 * time.Microsecond)
+	var wg sync.WaitGroup
+	var ended atomic.Int32
+	const n = 3
+	for range n {
+		wg.Go(func() {
+			for range 5 {
+				g.Acquire()
+				await(func() bool { return g.DropRequested() || ended.Load() == n-1 })
+				g.Yield()
+				g.Release()
+			}
+			ended.Inc()
+		})
+	}
+	wg.Wait()
+	if s := g.Stats(); s.DropRequests == 0 || s.Switches < s.DropRequests {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestGILExcludes(t *testing.T) {
+	watchdog(t)
+	g := NewGIL(50 * time.Microsecond)
+	n := rounds(5000)
+	const goroutines = 6
+	sum, yields := 0, uint64(0)
+	stop := make(chan bool)
+	var wg, watcher sync.WaitGroup
+	watcher.Go(func() {
+		for last := uint64(0); ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s := g.Stats()
+			if s.Acquires < last || s.Switches > s.Acquires {
+				t.Errorf("stats %+v", s)
+			}
+			last = s.Acquires
+		}
+	})
+	for range goroutines {
+		wg.Go(func() {
+			for i := range n {
+				g.Acquire()
+				sum++
+				if i%4 == 0 || g.DropRequested() {
+					yields++
+					g.Yield()
+				}
+				g.Release()
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	watcher.Wait()
+	if sum != goroutines*n {
+		t.Errorf("sum %d", sum)
+	}
+	s := g.Stats()
+	if free := uint64(goroutines * n); s.Acquires < free || s.Acquires > free+yields {
+		t.Errorf("%d acquires, %d calls of Acquire, %d of Yield", s.Acquires, free, yields)
+	}
+	if g.held || g.head != nil || g.DropRequested() {
+		t.Error("not free at the end")
+	}
+}
+
+func BenchmarkGIL(b *testing.B) {
+	b.Run("contended=no", func(b *testing.B) {
+		g := NewGIL(0)
+		for b.Loop() {
+			g.Acquire()
+			g.Release()
+		}
+	})
+	b.Run("contended=yes", func(b *testing.B) {
+		g := NewGIL(0)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				g.Acquire()
+				g.Release()
+			}
+		})
+	})
+}

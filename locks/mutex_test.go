@@ -1,0 +1,341 @@
+package locks
+
+import (
+	goruntime "runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// waiting counts the goroutines that are parked for the word.
+func waiting(w *uint32) (n int) {
+	b := bucketOf(w)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := b.head; p != nil; p = p.next {
+		if p.word == w {
+			n++
+		}
+	}
+	return n
+}
+
+func TestMutexExcludes(t *testing.T) {
+	watchdog(t)
+	const goroutines = 8
+	var words [3]uint32
+	var sums [3]int
+	n := rounds(20000)
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range n {
+				k := (i + g) % len(words)
+				if i%16 != 0 || !TryLock(&words[k]) {
+					Lock(&words[k])
+				}
+				sums[k]++
+				Unlock(&words[k])
+			}
+		})
+	}
+	wg.Wait()
+	if got := sums[0] + sums[1] + sums[2]; got != goroutines*n {
+		t.Errorf("sum %d, want %d", got, goroutines*n)
+	}
+	if words != [3]uint32{} {
+		t.Errorf("words %v after the last Unlock", words)
+	}
+}
+
+// TestNoLostWakeUp makes each round end with nobody but the parked left to act,
+// so that one lost wake-up hangs it.
+func TestNoLostWakeUp(t *testing.T) {
+	watchdog(t)
+	for range rounds(5000) {
+		var w uint32
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				Lock(&w)
+				for range 2 * spins { // outlast the others' spinning
+					goruntime.Gosched()
+				}
+				Unlock(&w)
+			})
+		}
+		wg.Wait()
+		if w != 0 {
+			t.Fatalf("word %d at the end", w)
+		}
+	}
+}
+
+// TestParkLooksAgain: who comes to the lot after the unlock must not sleep.
+func TestParkLooksAgain(t *testing.T) {
+	watchdog(t)
+	for _, v := range []uint32{0, lockedBit, parkedBit} {
+		w := v
+		if park(&w, now(), false) {
+			t.Errorf("park(%d) says that the lock was handed over", v)
+		}
+	}
+}
+
+// TestUnlockOfParked goes through what Unlock does for waiters that have waited for
+// so long.
+func TestUnlockOfParked(t *testing.T) {
+	at := now()
+	for _, c := range []struct {
+		waited []time.Duration
+		word   uint32
+		handed bool
+	}{
+		{nil, 0, false},
+		{[]time.Duration{0}, 0, false},
+		{[]time.Duration{fairAfter}, 0, false},
+		{[]time.Duration{fairAfter + 1}, lockedBit, true},
+		{[]time.Duration{0, 2 * fairAfter}, parkedBit, false},
+		{[]time.Duration{2 * fairAfter, 0}, lockBits, true},
+	} {
+		w := lockBits
+		b := bucketOf(&w)
+		var queue []*parked
+		for _, d := range c.waited {
+			p := &parked{word: &w, since: at - d, wake: make(chan bool, 1)}
+			b.mu.Lock()
+			b.push(p, false)
+			b.mu.Unlock()
+			queue = append(queue, p)
+		}
+		unpark(&w, at)
+		if w != c.word {
+			t.Errorf("waited %v: word %d, want %d", c.waited, w, c.word)
+		}
+		for i, p := range queue {
+			switch {
+			case len(p.wake) != 0 && i != 0 || len(p.wake) == 0 && i == 0:
+				t.Errorf("waited %v: waiter %d: %d wake-ups", c.waited, i, len(p.wake))
+			case i == 0 && <-p.wake != c.handed:
+				t.Errorf("waited %v: handed over: %v", c.waited, !c.handed)
+			}
+		}
+		b.mu.Lock()
+		for more := true; more; {
+			_, more = b.pop(&w)
+		}
+		b.mu.Unlock()
+	}
+}
+
+func TestParkedInOrder(t *testing.T) {
+	watchdog(t)
+	var w uint32
+	var order []int
+	var wg sync.WaitGroup
+	Lock(&w)
+	for i := range 6 {
+		wg.Go(func() {
+			Lock(&w)
+			order = append(order, i)
+			Unlock(&w)
+		})
+		await(func() bool { return waiting(&w) == i+1 })
+	}
+	if TryLock(&w) {
+		t.Error("TryLock of a locked word")
+	}
+	Unlock(&w)
+	wg.Wait()
+	if !slices.Equal(order, []int{0, 1, 2, 3, 4, 5}) {
+		t.Errorf("served in order %v", order)
+	}
+}
+
+// TestHandedOver: a waiter of long standing cannot be barged past, though its
+// goroutine has not run yet.
+func TestHandedOver(t *testing.T) {
+	watchdog(t)
+	var w uint32
+	for range rounds(200) {
+		Lock(&w)
+		held, done := make(chan bool), make(chan bool)
+		go func() {
+			Lock(&w)
+			<-held
+			Unlock(&w)
+			close(done)
+		}()
+		await(func() bool { return waiting(&w) == 1 })
+		b := bucketOf(&w)
+		b.mu.Lock()
+		b.head.since -= 2 * fairAfter
+		b.mu.Unlock()
+		Unlock(&w)
+		if TryLock(&w) {
+			t.Fatal("barged past a waiter to whom the lock was due")
+		}
+		close(held)
+		<-done
+	}
+}
+
+func TestLock2(t *testing.T) {
+	watchdog(t)
+	var words [4]uint32
+	var sums [4]int
+	n := rounds(10000)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range n {
+				a, b := (i+g)%4, (i*3+g*g)%4
+				Lock2(&words[a], &words[b])
+				sums[a]++
+				if a != b {
+					sums[b]++
+				}
+				Unlock2(&words[a], &words[b])
+			}
+		})
+	}
+	wg.Wait()
+	if words != [4]uint32{} {
+		t.Errorf("words %v at the end", words)
+	}
+	var w uint32
+	Lock2(&w, &w)
+	if w != lockedBit {
+		t.Errorf("word %d after Lock2 with itself", w)
+	}
+	Unlock2(&w, &w)
+	if w != 0 {
+		t.Errorf("word %d after Unlock2 with itself", w)
+	}
+	Lock2(&words[1], &words[0])
+	if words[0] != lockedBit || words[1] != lockedBit {
+		t.Errorf("words %v after Lock2", words)
+	}
+}
+
+func TestMutexMisuse(t *testing.T) {
+	var w uint32
+	mustPanic(t, "Unlock of an unlocked word", func() { Unlock(&w) })
+	w = parkedBit
+	mustPanic(t, "Unlock of an unlocked word", func() { Unlock(&w) })
+	w = 12
+	mustPanic(t, "0xc is not a lock word", func() { Lock(&w) })
+	mustPanic(t, "0xc is not a lock word", func() { TryLock(&w) })
+	mustPanic(t, "0xc is not a lock word", func() { Unlock(&w) })
+}
+
+// TestMutexModel compares words with booleans, one goroutine at a time. Words
+// may carry a parked bit that a waiter left behind.
+func TestMutexModel(t *testing.T) {
+	watchdog(t)
+	rapid.Check(t, func(t *rapid.T) {
+		var words [3]uint32
+		var model [3]bool
+		pick := rapid.IntRange(0, 2)
+		t.Repeat(map[string]func(*rapid.T){
+			"trylock": func(t *rapid.T) {
+				i := pick.Draw(t, "i")
+				if got := TryLock(&words[i]); got == model[i] {
+					t.Fatalf("TryLock %v, locked %v", got, model[i])
+				}
+				model[i] = true
+			},
+			"lock": func(t *rapid.T) {
+				if i := pick.Draw(t, "i"); !model[i] {
+					Lock(&words[i])
+					model[i] = true
+				}
+			},
+			"unlock": func(t *rapid.T) {
+				i := pick.Draw(t, "i")
+				if got := panics(func() { Unlock(&words[i]) }) == ""; got != model[i] {
+					t.Fatalf("Unlock succeeds %v, locked %v", got, model[i])
+				}
+				model[i] = false
+			},
+			"parked": func(t *rapid.T) { words[pick.Draw(t, "i")] |= parkedBit },
+			"": func(t *rapid.T) {
+				for i, w := range words {
+					if w&lockedBit != 0 != model[i] {
+						t.Fatalf("word %d is %d, locked %v", i, w, model[i])
+					}
+				}
+			},
+		})
+	})
+}
+
+// TestBucketModel compares a queue for several words with plain slices.
+func TestBucketModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var b bucket
+		var words [3]uint32
+		var model [3][]*parked
+		pick := rapid.IntRange(0, 2)
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				i, front := pick.Draw(t, "i"), rapid.Bool().Draw(t, "front")
+				p := &parked{word: &words[i]}
+				b.push(p, front)
+				if front {
+					model[i] = slices.Insert(model[i], 0, p)
+				} else {
+					model[i] = append(model[i], p)
+				}
+			},
+			"pop": func(t *rapid.T) {
+				i := pick.Draw(t, "i")
+				p, more := b.pop(&words[i])
+				if len(model[i]) == 0 {
+					if p != nil || more {
+						t.Fatal("popped from nothing")
+					}
+					return
+				}
+				if p != model[i][0] || more != (len(model[i]) > 1) {
+					t.Fatalf("popped %p, more %v; want %v", p, more, model[i])
+				}
+				model[i] = model[i][1:]
+			},
+		})
+	})
+}
+
+// TestLotSpreads: the words of neighbouring objects do not share a queue.
+func TestLotSpreads(t *testing.T) {
+	words := make([]uint32, lotSize*4)
+	used := map[*bucket]bool{}
+	for i := 0; i < len(words); i += 4 { // 16 bytes, a granule
+		used[bucketOf(&words[i])] = true
+	}
+	if len(used) < lotSize/2 {
+		t.Errorf("%d words use %d queues", lotSize, len(used))
+	}
+}
+
+func BenchmarkMutex(b *testing.B) {
+	b.Run("contended=no", func(b *testing.B) {
+		var w uint32
+		for b.Loop() {
+			Lock(&w)
+			Unlock(&w)
+		}
+	})
+	b.Run("contended=yes", func(b *testing.B) {
+		var w uint32
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				Lock(&w)
+				Unlock(&w)
+			}
+		})
+	})
+}

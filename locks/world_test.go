@@ -1,0 +1,370 @@
+package locks
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+func (m *Member) is(state uint32) func() bool {
+	return func() bool { return m.state.Load() == state }
+}
+
+// asked reports whether n askers have come in all.
+func (w *World) asked(n uint64) func() bool {
+	return func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.tickets == n
+	}
+}
+
+func TestStopWaitsForMembers(t *testing.T) {
+	watchdog(t)
+	for _, leave := range []struct {
+		how string
+		do  func(*Member)
+	}{
+		{"exit", (*Member).Exit},
+		{"pause", (*Member).Pause},
+		{"ask", func(m *Member) { m.w.Stop(m); m.w.Start(m) }},
+	} {
+		w := NewWorld()
+		a, b := w.Join("a"), w.Join("b")
+		a.Enter()
+		b.Enter()
+		stopped, restart, done := make(chan bool), make(chan bool), make(chan bool)
+		go func() {
+			w.Stop(a)
+			close(stopped)
+			<-restart
+			w.Start(a)
+			a.Exit()
+			close(done)
+		}()
+		await(b.Stopping)
+		if w.Stopped() {
+			t.Errorf("%s: stopped while b is inside", leave.how)
+		}
+		if got := w.Members(); !slices.Equal(got, []string{"b"}) && !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("%s: inside: %v", leave.how, got)
+		}
+		left := make(chan bool)
+		go func() {
+			leave.do(b)
+			close(left)
+		}()
+		<-stopped
+		if !w.Stopped() || len(w.Members()) != 0 {
+			t.Errorf("%s: stopped %v, inside %v", leave.how, w.Stopped(), w.Members())
+		}
+		close(restart)
+		<-done
+		<-left
+		if w.Stopped() || b.Stopping() {
+			t.Errorf("%s: not running after Start", leave.how)
+		}
+		if s := w.Stats(); s.Stops == 0 || s.Waited < s.MaxWaited || s.Stopped < s.MaxStopped || s.MaxStopped <= 0 {
+			t.Errorf("%s: stats %+v", leave.how, s)
+		}
+	}
+}
+
+func TestEnterWaitsForStart(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	m := w.Join("m")
+	w.Stop(nil)
+	entered := make(chan bool)
+	go func() {
+		m.Enter()
+		if w.Stopped() {
+			t.Error("entered a stopped world")
+		}
+		close(entered)
+	}()
+	await(m.is(paused))
+	w.Start(nil)
+	<-entered
+	m.Exit()
+}
+
+// TestStartLetsWaitersIn: another asker in the queue does not keep out a member
+// that has waited for this stop already, and has to wait for that member.
+func TestStartLetsWaitersIn(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	m := w.Join("m")
+	w.Stop(nil)
+	entered, leave, stopped := make(chan bool), make(chan bool), make(chan bool)
+	go func() {
+		m.Enter()
+		close(entered)
+		<-leave
+		m.Exit()
+	}()
+	await(m.is(paused))
+	go func() {
+		w.Stop(nil)
+		close(stopped)
+	}()
+	await(w.asked(2))
+	w.Start(nil)
+	<-entered
+	if w.Stopped() {
+		t.Error("stopped with m inside")
+	}
+	close(leave)
+	<-stopped
+	w.Start(nil)
+}
+
+// TestStopAgainstStop: askers that are all inside count as stopped for one
+// another, and have the world to themselves in turn, in order.
+func TestStopAgainstStop(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	const n = 5
+	var order []int
+	var wg sync.WaitGroup
+	first := w.Join("first")
+	first.Enter()
+	w.Stop(first)
+	for i := range n {
+		m := w.Join(fmt.Sprint(i))
+		// It comes inside between two stops, by Start's hand, or here by ours.
+		m.state.Store(inside)
+		wg.Go(func() {
+			w.Stop(m)
+			order = append(order, i)
+			w.Start(m)
+			m.Exit()
+		})
+		await(w.asked(uint64(i + 2)))
+	}
+	w.Start(first)
+	first.Exit()
+	wg.Wait()
+	if !slices.Equal(order, []int{0, 1, 2, 3, 4}) {
+		t.Errorf("turns %v", order)
+	}
+	if s := w.Stats(); s.Stops != n+1 {
+		t.Errorf("%d stops", s.Stops)
+	}
+}
+
+// TestTightStops: members get on however fast askers follow each other.
+func TestTightStops(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	var over atomic.Bool
+	var askers, members sync.WaitGroup
+	for range 2 {
+		askers.Go(func() {
+			for !over.Load() {
+				w.Stop(nil)
+				w.Start(nil)
+			}
+		})
+	}
+	for i := range 2 {
+		m := w.Join(fmt.Sprint(i))
+		members.Go(func() {
+			for range rounds(500) {
+				m.Enter()
+				m.Exit()
+			}
+			w.Part(m)
+		})
+	}
+	members.Wait()
+	over.Store(true)
+	askers.Wait()
+}
+
+// TestWorldHammer has members write plain words while inside and askers write
+// all of them while stopped: the race detector, and the sums, find whoever slips in.
+func TestWorldHammer(t *testing.T) {
+	watchdog(t)
+	const goroutines = 4
+	w := NewWorld()
+	n := rounds(4000)
+	var slots [goroutines]struct {
+		in  bool
+		sum int
+		_   [cacheLine]byte
+	}
+	stopped := 0
+	stop := func(m *Member, self int) {
+		w.Stop(m)
+		if !w.Stopped() {
+			t.Error("not stopped after Stop")
+		}
+		for i := range slots {
+			if slots[i].in && i != self {
+				t.Errorf("member %d is inside a stopped world", i)
+			}
+			slots[i].sum++
+		}
+		stopped++
+		w.Start(m)
+	}
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			m := w.Join(fmt.Sprint(g))
+			s := &slots[g]
+			for i := range n {
+				m.Enter()
+				s.in = true
+				s.sum++
+				for range i % 3 {
+					if m.Stopping() {
+						s.in = false
+						m.Pause()
+						s.in = true
+					}
+				}
+				if i%64 == g {
+					s.in = false
+					stop(m, g)
+				}
+				s.in = false
+				m.Exit()
+				if i%512 == 0 {
+					w.Part(m)
+					m = w.Join(fmt.Sprint(g))
+				}
+			}
+			w.Part(m)
+		})
+	}
+	wg.Go(func() {
+		for range n / 8 {
+			stop(nil, -1)
+		}
+	})
+	wg.Wait()
+	for i := range slots {
+		if slots[i].sum != n+stopped {
+			t.Errorf("slot %d: %d, want %d", i, slots[i].sum, n+stopped)
+		}
+	}
+	if len(w.members) != 0 || w.flag.Load() != 0 || w.Stats().Stops != uint64(stopped) {
+		t.Errorf("%d members, flag %d, stats %+v", len(w.members), w.flag.Load(), w.Stats())
+	}
+}
+
+// TestDekker races one Enter against one Stop, again and again.
+func TestDekker(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	m := w.Join("m")
+	shared := 0
+	n := rounds(20000)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range n {
+			m.Enter()
+			shared++
+			m.Exit()
+		}
+	})
+	wg.Go(func() {
+		for range n {
+			w.Stop(nil)
+			shared++
+			w.Start(nil)
+		}
+	})
+	wg.Wait()
+	if shared != 2*n {
+		t.Errorf("%d, want %d", shared, 2*n)
+	}
+}
+
+func TestOnStall(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	slow, quick := w.Join("slow"), w.Join("quick")
+	slow.Enter()
+	quick.Enter()
+	quick.Exit()
+	calls := 0
+	called := make(chan bool)
+	w.OnStall(time.Millisecond, func(m *Member, waited time.Duration) {
+		if m.Name() != "slow" || waited <= 0 {
+			t.Errorf("stalled by %s for %v", m.Name(), waited)
+		}
+		if got := w.Members(); !slices.Equal(got, []string{"slow"}) {
+			t.Errorf("inside: %v", got)
+		}
+		if calls++; calls == 3 {
+			close(called)
+			await(slow.is(outside))
+		}
+	})
+	go func() {
+		<-called
+		slow.Exit()
+	}()
+	w.Stop(nil)
+	w.Start(nil)
+	if calls != 3 {
+		t.Errorf("%d calls", calls)
+	}
+	w.OnStall(0, nil)
+	w.Stop(nil)
+	w.Start(nil)
+}
+
+func TestWorldMisuse(t *testing.T) {
+	w, other := NewWorld(), NewWorld()
+	m, x := w.Join("m"), w.Join("x")
+	mustPanic(t, `Exit of member "m", which is outside`, m.Exit)
+	mustPanic(t, `Pause of member "m", which is outside`, m.Pause)
+	mustPanic(t, `Stop of member "m", which is outside`, func() { w.Stop(m) })
+	mustPanic(t, `Start by a stranger`, func() { w.Start(nil) })
+	mustPanic(t, `Part of member "m" of another world`, func() { other.Part(m) })
+	m.Enter()
+	mustPanic(t, `Enter of member "m", which is inside`, m.Enter)
+	mustPanic(t, `Part of member "m", which is inside`, func() { w.Part(m) })
+	mustPanic(t, `Stop by member "m" of another world`, func() { other.Stop(m) })
+	mustPanic(t, `Start by member "m"`, func() { w.Start(m) })
+	w.Stop(m)
+	mustPanic(t, `Stop of member "m", which is asking`, func() { w.Stop(m) })
+	mustPanic(t, `Exit of member "m", which is asking`, m.Exit)
+	mustPanic(t, `Pause of member "m", which is asking`, m.Pause)
+	mustPanic(t, `Start by member "x"`, func() { w.Start(x) })
+	mustPanic(t, `Start by a stranger`, func() { w.Start(nil) })
+	w.Start(m)
+	m.Exit()
+	w.Part(m)
+	mustPanic(t, `Enter of member "m", which is parted`, m.Enter)
+	mustPanic(t, `Part of member "m", which is parted`, func() { w.Part(m) })
+	x.Enter() // the world is none the worse
+	w.Stop(x)
+	w.Start(x)
+	x.Exit()
+}
+
+func BenchmarkWorld(b *testing.B) {
+	b.Run("op=enter-exit", func(b *testing.B) {
+		m := NewWorld().Join("m")
+		for b.Loop() {
+			m.Enter()
+			m.Exit()
+		}
+	})
+	b.Run("op=stop-start", func(b *testing.B) {
+		w := NewWorld()
+		for b.Loop() {
+			w.Stop(nil)
+			w.Start(nil)
+		}
+	})
+}

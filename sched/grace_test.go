@@ -1,0 +1,218 @@
+package sched
+
+import (
+	"sync"
+	"testing"
+
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+)
+
+func TestGraceWithoutReaders(t *testing.T) {
+	g := NewGrace()
+	r := g.Register() // offline, so as good as none
+	for range 3 {
+		goal := g.Advance()
+		if g.Passed(goal + 1) {
+			t.Error("a period that has not begun has passed")
+		}
+		if !g.Passed(goal) {
+			t.Error("nobody is online, and the goal has not passed")
+		}
+	}
+	g.Unregister(r)
+}
+
+func TestGraceWaits(t *testing.T) {
+	for name, end := range map[string]func(*Reader){
+		"quiescent": (*Reader).Quiescent,
+		"offline":   (*Reader).Offline,
+		"gone":      func(r *Reader) { r.Offline(); r.g.Unregister(r) },
+		"back":      func(r *Reader) { r.Offline(); r.Online() },
+	} {
+		g := NewGrace()
+		a, b := g.Register(), g.Register()
+		a.Online()
+		b.Online()
+		goal := g.Advance()
+		late := g.Register()
+		late.Online() // cannot have seen anything
+		for range 3 {
+			if g.Passed(goal) {
+				t.Fatalf("%s: passed while two old readers are online", name)
+			}
+		}
+		end(a)
+		for range 3 {
+			if g.Passed(goal) {
+				t.Fatalf("%s: passed while an old reader is online", name)
+			}
+		}
+		b.Quiescent()
+		if !g.Passed(goal) {
+			t.Fatalf("%s: not passed", name)
+		}
+		next := g.Advance()
+		if g.Passed(next) || !g.Passed(goal) {
+			t.Fatalf("%s: passed %v %v", name, g.Passed(next), g.Passed(goal))
+		}
+	}
+}
+
+func TestGraceMisuse(t *testing.T) {
+	g := NewGrace()
+	r := g.Register()
+	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	r.Online()
+	mustPanic(t, "Online of a reader that is online", r.Online)
+	mustPanic(t, "Unregister of a reader that is online", func() { g.Unregister(r) })
+	r.Offline()
+	r.Offline()
+	mustPanic(t, "not registered here", func() { NewGrace().Unregister(r) })
+	g.Unregister(r)
+	mustPanic(t, "not registered here", func() { g.Unregister(r) })
+}
+
+// graceModel says of each goal which readers may still hold something.
+type graceModel struct {
+	online  []bool
+	blocked map[uint64]map[int]bool
+}
+
+func newGraceModel(readers int) *graceModel {
+	return &graceModel{make([]bool, readers), map[uint64]map[int]bool{}}
+}
+
+func (m *graceModel) advance(goal uint64) {
+	m.blocked[goal] = map[int]bool{}
+	for i, on := range m.online {
+		if on {
+			m.blocked[goal][i] = true
+		}
+	}
+}
+
+func (m *graceModel) clear(i int) {
+	for _, by := range m.blocked {
+		delete(by, i)
+	}
+}
+
+func (m *graceModel) passed(goal uint64) bool { return len(m.blocked[goal]) == 0 }
+
+// actions are the readers' steps, applied to the readers and to the model.
+func (m *graceModel) actions(readers []*Reader) map[string]func(*rapid.T) {
+	pick := rapid.IntRange(0, len(readers)-1)
+	return map[string]func(*rapid.T){
+		"online": func(t *rapid.T) {
+			if i := pick.Draw(t, "i"); !m.online[i] {
+				readers[i].Online()
+				m.online[i] = true
+			}
+		},
+		"offline": func(t *rapid.T) {
+			i := pick.Draw(t, "i")
+			readers[i].Offline()
+			m.online[i] = false
+			m.clear(i)
+		},
+		"quiescent": func(t *rapid.T) {
+			if i := pick.Draw(t, "i"); m.online[i] {
+				readers[i].Quiescent()
+				m.clear(i)
+			}
+		},
+	}
+}
+
+func TestGraceModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := NewGrace()
+		readers := []*Reader{g.Register(), g.Register(), g.Register()}
+		m := newGraceModel(len(readers))
+		actions := m.actions(readers)
+		actions["advance"] = func(t *rapid.T) { m.advance(g.Advance()) }
+		actions["passed"] = func(t *rapid.T) {
+			if len(m.blocked) == 0 {
+				return
+			}
+			goal := rapid.Uint64Range(2, uint64(len(m.blocked)+1)).Draw(t, "goal")
+			if got := g.Passed(goal); got != m.passed(goal) {
+				t.Fatalf("Passed(%d) %v; blocked by %v", goal, got, m.blocked[goal])
+			}
+		}
+		t.Repeat(actions)
+	})
+}
+
+// TestGraceHammer: a thing is spoilt, by a plain write, once its goal has passed.
+// Readers that come and go must never see a spoilt one, and the race detector must find
+// no read beside the write.
+func TestGraceHammer(t *testing.T) {
+	watchdog(t)
+	type thing struct{ spoilt bool }
+	g := NewGrace()
+	var slots [4]atomic.Pointer[thing]
+	for i := range slots {
+		slots[i].Store(&thing{})
+	}
+	var over atomic.Bool
+	var readers, writers sync.WaitGroup
+	look := func(i int) {
+		for k := range slots {
+			if slots[(i+k)%len(slots)].Load().spoilt {
+				t.Error("a reader saw what was given back")
+			}
+		}
+	}
+	for n := range 4 {
+		readers.Go(func() {
+			for i := 0; !over.Load(); i++ {
+				r := g.Register()
+				for k := range 20 {
+					r.Online()
+					held := slots[i%len(slots)].Load()
+					look(i)
+					if k%3 == n%3 {
+						if held.spoilt {
+							t.Error("what a reader held was given back")
+						}
+						r.Quiescent()
+						look(i)
+					}
+					if held2 := slots[0].Load(); held2.spoilt {
+						t.Error("a reader saw what was given back")
+					}
+					r.Offline()
+				}
+				g.Unregister(r)
+			}
+		})
+	}
+	for n := range 2 {
+		writers.Go(func() {
+			d := NewDeferred[*thing](g, 64)
+			spoil := func(x *thing) { x.spoilt = true }
+			for i := range rounds(20000) {
+				d.Defer(slots[(i+n)%len(slots)].Swap(&thing{}), int64(i%20))
+				if i%5 == 0 {
+					d.Due(spoil)
+				}
+			}
+			for d.Len() > 0 {
+				d.Due(spoil)
+			}
+		})
+	}
+	writers.Wait()
+	over.Store(true)
+	readers.Wait()
+}
+
+func BenchmarkQuiescent(b *testing.B) {
+	r := NewGrace().Register()
+	r.Online()
+	for b.Loop() {
+		r.Quiescent()
+	}
+}

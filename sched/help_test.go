@@ -1,0 +1,68 @@
+package sched
+
+import (
+	"os"
+	"os/exec"
+	goruntime "runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain fails if a test leaves goroutines behind.
+func TestMain(m *testing.M) {
+	before := goruntime.NumGoroutine()
+	code := m.Run()
+	for tries := 0; goruntime.NumGoroutine() > before; tries++ {
+		if tries == 200 {
+			debug.SetTraceback("all")
+			panic("goroutines left behind")
+		}
+		time.Sleep(5 * time.Millisecond) // those that ended may not be gone yet
+	}
+	os.Exit(code)
+}
+
+// watchdog ends the test process with all stacks if the test hangs.
+func watchdog(t testing.TB) {
+	dog := time.AfterFunc(25*time.Second, func() {
+		debug.SetTraceback("all")
+		panic("deadlock in " + t.Name())
+	})
+	t.Cleanup(func() { dog.Stop() })
+}
+
+// rounds is fewer with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return n/10 + 1
+	}
+	return n
+}
+
+// mustPanic fails unless fn panics with such a text.
+func mustPanic(t testing.TB, want string, fn func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		text, _ := recover().(string)
+		if !strings.HasPrefix(text, "ichor: ") || !strings.Contains(text, want) {
+			t.Errorf("panic %q, want one with %q", text, want)
+		}
+	}()
+	fn()
+}
+
+// TestInlined fails when a fast path stops inlining.
+func TestInlined(t *testing.T) {
+	out, err := exec.Command("go", "build", "-gcflags=-m=1", ".").CombinedOutput()
+	if err != nil {
+		t.Skipf("no compiler: %v", err)
+	}
+	for _, f := range []string{"(*Reader).Quiescent", "(*Reader).Online", "(*Reader).Offline", "(*Grace).Advance"} {
+		if !strings.Contains(string(out), "can inline "+f+"\n") {
+			t.Errorf("%s is not inlined", f)
+		}
+	}
+}
