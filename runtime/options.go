@@ -76,6 +76,8 @@ func (o *Options) validate() error {
 	switch {
 	case int(o.Mode) >= len(modeNames):
 		return fmt.Errorf("ichor: options: unknown mode %s", o.Mode)
+	case o.Backing > GoBacking:
+		return fmt.Errorf("ichor: options: unknown backing %s", o.Backing)
 	case o.MemoryLimit < 0:
 		return fmt.Errorf("ichor: options: memory limit of %d bytes is negative", o.MemoryLimit)
 	case o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:

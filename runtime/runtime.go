@@ -60,7 +60,7 @@ func New(opts Options) (*Runtime, error) {
 	}
 	cfg := arena.Config{Backing: opts.Backing, Reserve: opts.AddressSpace, Limit: opts.MemoryLimit}
 	if opts.Checked {
-		cfg.Start = nextCheckedStart(opts)
+		cfg.Start, cfg.Readable = nextCheckedStart(opts), true
 	}
 	space, err := arena.New(cfg)
 	if err != nil {

@@ -12,16 +12,20 @@ import (
 const haveSystem = true
 
 // reserve takes n bytes of address space. The system backing reserves without
-// access rights, opens pages as spans are committed, and returns them with
+// the right to write, opens pages as spans are committed, and returns them with
 // MADV_DONTNEED.
-func reserve(b Backing, n uintptr) (memory, error) {
+func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 	if b == GoMemory {
 		return reserveGo(n), nil
 	}
 	if uintptr(int(n)) != n || int(n) < 0 {
 		return memory{}, fmt.Errorf("%d bytes do not fit the address space", n)
 	}
-	p, err := unix.MmapPtr(-1, 0, nil, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve)
+	prot := unix.PROT_NONE
+	if readable {
+		prot = unix.PROT_READ
+	}
+	p, err := unix.MmapPtr(-1, 0, nil, n, prot, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve)
 	if err != nil {
 		return memory{}, err
 	}

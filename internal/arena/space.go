@@ -53,9 +53,14 @@ var ErrAddressSpace = errors.New("address space of the runtime used up")
 // Config is what New needs to know.
 type Config struct {
 	Backing Backing
-	Reserve int64  // bytes of address space, rounded up to a power of two; 0 for the backing's default
-	Limit   int64  // bytes in use at most; 0 for no limit
-	Start   uint32 // first span to hand out: spreads spaces, so that a foreign handle hits nothing
+	Reserve int64 // bytes of address space, rounded up to a power of two; 0 for the backing's default
+	Limit   int64 // bytes in use at most; 0 for no limit
+
+	// For finding mistakes: the first span to hand out, which spreads spaces so
+	// that a handle of another one hits nothing; and whether what is not
+	// committed reads as zero instead of faulting.
+	Start    uint32
+	Readable bool
 }
 
 // Space is one reserved range of addresses.
@@ -90,7 +95,7 @@ func New(cfg Config) (*Space, error) {
 	if uint64(uintptr(granules*GranuleSize)) != granules*GranuleSize {
 		return nil, fmt.Errorf("reserve of %d bytes: more than this machine can address", granules*GranuleSize)
 	}
-	mem, err := reserve(b, uintptr(granules*GranuleSize))
+	mem, err := reserve(b, uintptr(granules*GranuleSize), cfg.Readable)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of %s memory: %w", granules*GranuleSize, b, err)
 	}

@@ -1,0 +1,152 @@
+package runtime
+
+import (
+	"testing"
+)
+
+// checkedRuntime returns a checked runtime whose threads the test leaves as they
+// are: a panic leaves no order to check.
+func checkedThread(t *testing.T, m Mode) (*Runtime, *Thread) {
+	r := newRuntime(t, Options{Mode: m, Checked: true})
+	return r, must(r.Attach())
+}
+
+func TestMisuseIsReported(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Run("use after free", func(t *testing.T) {
+				_, th := checkedThread(t, m)
+				x := newLeaf(th)
+				th.IncRef(x)
+				th.DecRef(x)
+				th.DecRef(x)
+				for name, f := range map[string]func(){
+					"IncRef":  func() { th.IncRef(x) },
+					"IncRefs": func() { th.IncRefs([]Ref{x}) },
+					"Object":  func() { th.Object(x, TypeString) },
+					"TypeOf":  func() { th.TypeOf(x) },
+				} {
+					wantIn(t, panics(t, f), "ichor: use after free: leaf", x.String(), "born at", "incref at", "decref at", "freed at",
+						"checked_test.go", "TestMisuseIsReported")
+					_ = name
+				}
+			})
+			t.Run("double release", func(t *testing.T) {
+				_, th := checkedThread(t, m)
+				x := newLeaf(th)
+				th.DecRef(x)
+				wantIn(t, panics(t, func() { th.DecRef(x) }), "use after free: leaf", "decref at", "freed at")
+				y := newNode(th, newLeaf(th))
+				z := th.Body(y).LoadRef(1)
+				th.DecRef(y)
+				wantIn(t, panics(t, func() { th.DecRefs([]Ref{z}) }), "use after free: leaf", "its container's death")
+			})
+			t.Run("foreign", func(t *testing.T) {
+				_, th := checkedThread(t, m)
+				_, other := checkedThread(t, m)
+				x := newLeaf(other)
+				wantIn(t, panics(t, func() { th.IncRef(x) }), "foreign reference")
+				wantIn(t, panics(t, func() { th.TypeOf(x) }), "foreign reference")
+				var born Ref
+				if err := other.Immortally(func() error { born = newLeaf(other); return nil }); err != nil {
+					t.Fatal(err)
+				}
+				wantIn(t, panics(t, func() { th.TypeOf(born) }), "foreign reference")
+			})
+			t.Run("detached", func(t *testing.T) {
+				r, th := checkedThread(t, m)
+				x := newLeaf(th)
+				th.Detach()
+				for _, f := range []func(){
+					func() { th.IncRef(x) },
+					func() { th.TypeOf(x) },
+					func() { newLeaf(th) },
+					func() { th.Checkpoint() },
+					func() { th.Detach() },
+				} {
+					wantIn(t, panics(t, f), "ichor:", "not attached")
+				}
+				again := must(r.Attach())
+				wantIn(t, panics(t, func() { th.IncRef(x) }), "not attached") // a stale handle stays dead
+				again.DecRef(x)
+				again.Blocking(func() {
+					wantIn(t, panics(t, func() { again.TypeOf(x) }), "not attached")
+				})
+				again.Detach()
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			t.Run("nested", func(t *testing.T) {
+				r := newRuntime(t, Options{Mode: m, Checked: true})
+				err := r.Do(func(th *Thread) error {
+					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "Do by a goroutine that is attached already")
+					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "attached already")
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestQuarantine frees more than is kept: memory comes back all the same.
+func TestQuarantine(t *testing.T) {
+	clean(t, Options{Checked: true, MemoryLimit: 16 << 20}, func(t *testing.T, th *Thread) {
+		for range 200 {
+			x, _, err := th.New(leafType, 1<<20-16)
+			if err != nil {
+				t.Fatal(err)
+			}
+			th.DecRef(x)
+		}
+	})
+}
+
+func TestAudit(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		r := newRuntime(t, Options{Mode: m})
+		th := must(r.Attach())
+		x := newLeaf(th)
+		node := newNode(th, x, None)
+		if err := th.Audit(node); err != nil {
+			t.Error(err)
+		}
+		if err := th.Audit(); err == nil {
+			t.Error("a reference that nobody holds was not found")
+		}
+		if err := th.Audit(node, x); err == nil {
+			t.Error("a reference that is not counted was not found")
+		}
+		th.IncRef(x)
+		if err := th.Audit(node); err == nil {
+			t.Error("a count without a reference was not found")
+		}
+		th.DecRef(x)
+		th.Body(node).SetRef(2, x+1) // to where no object is
+		if err := th.Audit(node); err == nil {
+			t.Error("a reference to nothing was not found")
+		} else {
+			wantIn(t, err.Error(), "ichor: audit:", "is no live object")
+		}
+		th.Body(node).SetRef(2, None)
+		if err := th.Scope(func(s *Scope) {
+			s.Own(newLeaf(th), nil)
+			if err := th.Audit(node); err != nil {
+				t.Errorf("what a scope owns: %v", err)
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+		th.DecRef(node)
+		th.Detach()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+func count(t *Thread, r Ref) int64 {
+	n, _ := t.header(r).Count()
+	return n
+}
+
+func TestCounting(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			a, b := newLeaf(th), newLeaf(th)
+			rs := []Ref{a, Nil, None, b, a, must1(Int(5))}
+			for range 3 {
+				th.IncRef(a)
+				th.IncRefs(rs)
+			}
+			if count(th, a) != 10 || count(th, b) != 4 {
+				t.Errorf("counts are %d and %d, want 10 and 4", count(th, a), count(th, b))
+			}
+			for range 3 {
+				th.DecRef(a)
+				th.DecRefs(rs)
+			}
+			if count(th, a) != 1 || count(th, b) != 1 {
+				t.Errorf("counts are %d and %d, want 1 and 1", count(th, a), count(th, b))
+			}
+			th.DecRefs([]Ref{a, b}) // the last ones
+			th.Runtime().mustHold(t, th, 0)
+		})
+	})
+}
+
+func must1(r Ref, ok bool) Ref {
+	if !ok {
+		panic("not ok")
+	}
+	return r
+}
+
+// mustHold fails unless n objects are alive.
+func (r *Runtime) mustHold(t *testing.T, th *Thread, n int) {
+	t.Helper()
+	got := 0
+	r.eachObject(func(Ref) { got++ })
+	if got != n {
+		t.Errorf("%d objects are alive, want %d", got, n)
+	}
+}
+
+// TestDeepFree frees a chain of a million nodes: recursion would need gigabytes
+// of stack, or a list of what is to be freed.
+func TestDeepFree(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		n := 1_000_000
+		if o.Checked || raceEnabled {
+			n = 20_000
+		}
+		clean(t, o, func(t *testing.T, th *Thread) {
+			chain := newLeaf(th)
+			for range n {
+				chain = newNode(th, chain)
+			}
+			th.DecRef(chain)
+			th.Runtime().mustHold(t, th, 0)
+		})
+	})
+}
+
+// TestManyThreads has threads count one object, and create and hand over others.
+func TestManyThreads(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		rounds := 20_000
+		if o.Checked || raceEnabled {
+			rounds = 500
+		}
+		var shared Ref
+		if err := r.Do(func(t *Thread) error { shared = newNode(t, newLeaf(t)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		const n = 4
+		ring := make([]chan Ref, n)
+		for i := range ring {
+			ring[i] = make(chan Ref, 8)
+		}
+		err := r.Run(context.Background(), n, func(_ context.Context, th *Thread, w int) error {
+			for i := range rounds {
+				th.IncRef(shared)
+				x := newNode(th, newLeaf(th))
+				Send(th, ring[(w+1)%n], x)
+				y, _ := Recv(th, ring[w])
+				th.DecRef(y)
+				th.DecRef(shared)
+				if i%64 == 0 {
+					th.Checkpoint()
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.Do(func(th *Thread) error {
+			if got := count(th, shared); got != 1 {
+				t.Errorf("%d references after as many increments as decrements", got)
+			}
+			th.DecRef(shared)
+			return th.Audit()
+		})
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestBands puts counts at the edges of their words: they freeze there, never
+// free, and the object is immortal after the next checkpoint.
+func TestBands(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		const shared = 1<<28 - 1<<26 - 1 // the last count below the band
+		clean(t, o, func(t *testing.T, th *Thread) {
+			r := newLeaf(th)
+			if th.stamp > 0 {
+				th.header(r).SetCounts(header.StickyLocal-1, 0)
+			} else {
+				th.header(r).SetCounts(0, shared)
+			}
+			th.IncRef(r) // into the band
+			before := th.header(r).Bytes()
+			for range 100 {
+				th.IncRef(r)
+				th.DecRef(r)
+				th.DecRef(r)
+				th.IncRefs([]Ref{r, r})
+			}
+			if after := th.header(r).Bytes(); before != after {
+				t.Errorf("a count in its band moved: %x to %x", before, after)
+			}
+			if th.IsImmortal(r) {
+				t.Error("immortal before a checkpoint")
+			}
+			th.Checkpoint()
+			if !th.IsImmortal(r) {
+				t.Error("a count has reached its band, but the object is not immortal after a checkpoint")
+			}
+			if th.rt.Memory().InPlace != 1 {
+				t.Error("the immortal is not counted")
+			}
+		})
+	})
+}
+
+func TestBrokenCounts(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		keep, x := newLeaf(th), newLeaf(th)
+		th.IncRef(x)
+		th.DecRef(x)
+		th.header(x).SetCounts(0, 0)
+		msg := panics(t, func() { th.DecRef(x) })
+		wantIn(t, msg, "ichor: more references released than there were", "leaf", x.String())
+		msg = panics(t, func() { th.IncRef(x) })
+		wantIn(t, msg, "ichor: incref of a dead object")
+		th.cache.Free(uint32(x))
+		th.DecRef(keep)
+		th.Detach()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestInlining fails when a function that must be inlined no longer is.
+func TestInlining(t *testing.T) {
+	if raceEnabled {
+		t.Skip("race builds inline less; the plain run of this test decides")
+	}
+	out, err := exec.Command("go", "build", "-gcflags=-m=2", ".", "../internal/header", "../locks", "../sched").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, f := range []string{
+		"(*Thread).IncRef", "(*Thread).DecRef", "Heap.Body", "Heap.Block", "Body.Load", "Body.LoadRef", "Ref.IsInt",
+		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*Header).IncMerged",
+		"(*GIL).DropRequested", "(*Member).Stopping", "(*Reader).Quiescent",
+	} {
+		if !strings.Contains(string(out), "can inline "+f+" with cost") {
+			t.Errorf("%s is not inlined any more", f)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The tests of this package define types of their own: package objects sits
+// above it.
+var (
+	leafType = must(DefineType(Type{Name: "leaf"}))
+
+	// A node has a number of slots, in word 0, and the slots behind it.
+	nodeType = must(DefineType(Type{
+		Name:    "node",
+		Mutable: true,
+		Traverse: func(_ Heap, o Body, visit func(Ref)) {
+			for i := range int(o.Word(0)) {
+				visit(o.LoadRef(1 + i))
+			}
+		},
+	}))
+
+	// A box keeps one slot in a block.
+	boxType = must(DefineType(Type{
+		Name:    "box",
+		Mutable: true,
+		Traverse: func(h Heap, o Body, visit func(Ref)) {
+			if b := o.LoadRef(0); b != Nil {
+				visit(h.Block(b).LoadRef(0))
+			}
+		},
+		Drop: func(t *Thread, o Body) { t.FreeBlock(o.Ref(0)) },
+	}))
+
+	_ = DefineBuiltin(TypeString, Type{Name: "string"})
+	_ = DefineBuiltin(TypeNone, Type{Name: "None"})
+	_ = DefineBuiltin(TypeBool, Type{Name: "bool"})
+	_ = DefineBuiltin(TypeInt, Type{Name: "int"})
+	_ = DefineBuiltin(TypeBytes, Type{Name: "bytes"})
+	_ = DefineBuiltin(TypeTuple, Type{Name: "tuple"})
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func newLeaf(t *Thread) Ref {
+	r, o, err := t.New(leafType, 8)
+	if err != nil {
+		panic(err)
+	}
+	o.SetWord(0, 42)
+	return r
+}
+
+// newNode returns a new reference to a node, and steals the slots.
+func newNode(t *Thread, slots ...Ref) Ref {
+	r, o, err := t.New(nodeType, 4*(1+len(slots)))
+	if err != nil {
+		panic(err)
+	}
+	o.SetWord(0, uint32(len(slots)))
+	copy(o.Refs(1, len(slots)), slots)
+	return r
+}
+
+func newBox(t *Thread, slot Ref) Ref {
+	r, o, err := t.New(boxType, 8)
+	if err != nil {
+		panic(err)
+	}
+	b, blk, err := t.NewBlock(16)
+	if err != nil {
+		panic(err)
+	}
+	blk.SetRef(0, slot)
+	o.SetRef(0, b)
+	return r
+}
+
+// setSlot overwrites a node's slot, as a container does it.
+func setSlot(t *Thread, node Ref, i int, v Ref) {
+	t.IncRef(v)
+	t.Retire(t.Body(node).SwapRef(1+i, v))
+}
+
+// forModes runs f in every mode, plain and checked.
+func forModes(t *testing.T, f func(t *testing.T, o Options)) {
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: GIL, Checked: true}, {Mode: LockFree, Checked: true}} {
+		t.Run(fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked), func(t *testing.T) { f(t, o) })
+	}
+}
+
+func newRuntime(t testing.TB, o Options) *Runtime {
+	t.Helper()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// clean runs f on a thread of a new runtime, and fails if anything is left.
+func clean(t *testing.T, o Options, f func(t *testing.T, th *Thread)) {
+	t.Helper()
+	r := newRuntime(t, o)
+	err := r.Do(func(th *Thread) error {
+		f(t, th)
+		return th.Audit()
+	})
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// panics returns the message of f's panic, and fails if there is none.
+func panics(t *testing.T, f func()) (msg string) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		p := recover()
+		if p == nil {
+			t.Error("no panic")
+			return
+		}
+		msg = fmt.Sprint(p)
+	}()
+	f()
+	return ""
+}
+
+func wantIn(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is missing in:\n%s", p, text)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// headers returns the header of every immortal.
+func headers(th *Thread) map[Ref][4]uint32 {
+	m := map[Ref][4]uint32{}
+	th.Immortals(func(r Ref, h [4]uint32) { m[r] = h })
+	return m
+}
+
+func TestImmortalInPlace(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			leaf := newLeaf(th)
+			th.IncRef(leaf)
+			loop := newNode(th, leaf, Nil)
+			setSlot(th, loop, 1, loop) // cycles are no obstacle
+			root := newBox(th, newNode(th, loop, None))
+			other := newLeaf(th)
+
+			if err := th.Immortalize(root, must1(Int(3)), None); err != nil {
+				t.Fatal(err)
+			}
+			if err := th.Immortalize(Nil); err == nil {
+				t.Error("Immortalize(Nil) was accepted")
+			}
+			for _, r := range []Ref{leaf, loop, root} {
+				if !th.IsImmortal(r) {
+					t.Errorf("%s is not immortal", r)
+				}
+			}
+			if th.IsImmortal(other) {
+				t.Error("an object that is not reachable became immortal")
+			}
+			if n := th.rt.Memory().InPlace; n != 4 {
+				t.Errorf("%d immortals in place, want 4", n)
+			}
+			before := headers(th)
+			for range 1000 {
+				th.IncRef(leaf)
+				th.DecRef(root)
+				th.DecRefs([]Ref{leaf, loop, root})
+				th.Retire(leaf)
+				th.SetWeak(leaf)
+				th.TryIncRef(leaf)
+			}
+			if err := th.Immortalize(root); err != nil {
+				t.Fatal(err)
+			}
+			th.Checkpoint()
+			for r, h := range headers(th) {
+				if before[r] != h {
+					t.Errorf("header of %s changed from %x to %x", r, before[r], h)
+				}
+			}
+			th.DecRef(other)
+		})
+	})
+}
+
+// TestImmortalContent changes what an immortal container holds: that is released
+// as usual, and what it holds at Close is no leak.
+func TestImmortalContent(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			inPlace := newNode(th, Nil)
+			if err := th.Immortalize(inPlace); err != nil {
+				t.Fatal(err)
+			}
+			var born Ref
+			if err := th.Immortally(func() error { born = newNode(th, newLeaf(th)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			for _, node := range []Ref{inPlace, born} {
+				x := newLeaf(th)
+				setSlot(th, node, 0, x)
+				if count(th, x) != 2 {
+					t.Error("the slot's reference is not counted")
+				}
+				setSlot(th, node, 0, None)
+				th.Checkpoint()
+				th.Checkpoint()
+				if count(th, x) != 1 {
+					t.Error("an immortal container kept what it dropped")
+				}
+				setSlot(th, node, 0, x)
+				th.DecRef(x) // only the immortal holds it now
+			}
+		})
+	})
+}
+
+func TestBornImmortal(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var root, box Ref
+			err := th.Immortally(func() error {
+				leaf := newLeaf(th)
+				root = newNode(th, leaf, leaf)
+				box = newBox(th, leaf)
+				th.DecRef(leaf) // counting it is nothing
+				if err := th.Immortally(func() error { return nil }); err == nil {
+					t.Error("Immortally inside Immortally was accepted")
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []Ref{root, box} {
+				if !r.ImmortalByAddress() || !th.IsImmortal(r) {
+					t.Errorf("%s is not immortal by address", r)
+				}
+			}
+			if th.Body(root).LoadRef(1) != th.Body(root).LoadRef(2) {
+				t.Error("the slots differ")
+			}
+			m := th.rt.Memory()
+			if m.Immortals != 3 || m.RegionBytes == 0 {
+				t.Errorf("three objects born immortal are accounted as %+v", m)
+			}
+
+			// A region that fails gives everything back, mortal references too.
+			mortal := newLeaf(th)
+			broken := errors.New("broken")
+			if err := th.Immortally(func() error {
+				th.IncRef(mortal)
+				newNode(th, mortal, newLeaf(th))
+				return broken
+			}); err != broken {
+				t.Errorf("got %v", err)
+			}
+			panics(t, func() {
+				_ = th.Immortally(func() error {
+					th.IncRef(mortal)
+					newNode(th, mortal)
+					panic("mine")
+				})
+			})
+			if n := count(th, mortal); n != 1 {
+				t.Errorf("regions that failed have kept %d references", n-1)
+			}
+			if now := th.rt.Memory(); now.Immortals != 3 || now.RegionBytes != m.RegionBytes {
+				t.Errorf("regions that failed have kept memory: %+v", now)
+			}
+			th.DecRef(mortal)
+		})
+	})
+}
+
+// TestImmortalizeWhileCounting makes an object immortal that others count at the
+// same time: from the moment the call returns its header is constant.
+func TestImmortalizeWhileCounting(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		rounds := 50
+		var shared Ref
+		var want [4]uint32
+		done := make(chan struct{})
+		for range rounds {
+			if err := r.Do(func(th *Thread) error { shared = newNode(th, newLeaf(th)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			done = make(chan struct{})
+			err := r.Run(context.Background(), 3, func(_ context.Context, th *Thread, w int) error {
+				if w == 0 {
+					defer close(done)
+					if err := th.Immortalize(shared); err != nil {
+						return err
+					}
+					want = th.header(shared).Bytes()
+					return nil
+				}
+				for {
+					th.IncRef(shared)
+					th.DecRef(shared)
+					th.Checkpoint()
+					select {
+					case <-done:
+						for range 100 {
+							th.IncRef(shared)
+							th.DecRefs([]Ref{shared, shared})
+						}
+						if th.header(shared).Bytes() != want {
+							t.Error("the header of an immortal has changed")
+						}
+						return nil
+					default:
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRef(t *testing.T) {
+	for _, v := range []int64{0, 1, -1, MinInt, MaxInt} {
+		r, ok := Int(v)
+		if !ok || !r.IsInt() || r.Int() != v || !r.ImmortalByAddress() {
+			t.Errorf("Int(%d) is %s", v, r)
+		}
+	}
+	for _, v := range []int64{MinInt - 1, MaxInt + 1} {
+		if _, ok := Int(v); ok {
+			t.Errorf("%d fits a reference", v)
+		}
+	}
+	for _, r := range []Ref{Nil, None, True, False, EmptyString, EmptyBytes, EmptyTuple} {
+		if r.IsInt() || r.ImmortalByAddress() != (r != Nil) {
+			t.Errorf("%s is taken for something else", r)
+		}
+	}
+}
