@@ -135,7 +135,7 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 	c.rt.mu.Lock()
 	defer c.rt.mu.Unlock()
 	for _, g := range c.rt.mu.regions {
-		if g.mem.Contains(uint32(r)) {
+		if g.built.Load() && g.mem.Contains(uint32(r)) {
 			return
 		}
 	}

@@ -2,8 +2,12 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
+
+	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
 )
 
 // Immortalize makes everything that is reachable from refs immortal in place,
@@ -76,6 +80,7 @@ func (t *Thread) IsImmortal(r Ref) bool {
 type Region struct {
 	mem   *arena.Region
 	equal map[uint64]Ref
+	built atomic.Bool // no births any more
 }
 
 // Equal is the region's table of equal strings, by the 64-bit hash of their
@@ -96,12 +101,14 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 		return fmt.Errorf("ichor: immortally: inside another one")
 	}
 	g := &Region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
+	t.rt.addRegion(g)
 	t.region = g
 	kept := false
 	defer func() {
 		t.region = nil
 		if !kept {
 			t.emptyRegion(g)
+			t.rt.dropRegion(g)
 			g.mem.Free()
 		}
 	}()
@@ -111,10 +118,20 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	kept = true
 	g.equal = nil
 	g.mem.Publish()
-	t.rt.mu.Lock()
-	defer t.rt.mu.Unlock()
-	t.rt.mu.regions = append(t.rt.mu.regions, g)
+	g.built.Store(true)
 	return nil
+}
+
+func (r *Runtime) addRegion(g *Region) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.regions = append(r.mu.regions, g)
+}
+
+func (r *Runtime) dropRegion(g *Region) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.regions = slices.DeleteFunc(r.mu.regions, func(x *Region) bool { return x == g })
 }
 
 func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
@@ -123,7 +140,7 @@ func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
 		return Nil, Body{}, allocError(err)
 	}
 	r := Ref(h)
-	t.header(r).Birth(-1, y.meta)
+	t.header(r).Birth(header.Immortal, y.meta)
 	return r, t.Body(r), nil
 }
 

@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
@@ -80,6 +82,7 @@ func New(opts Options) (*Runtime, error) {
 		r.cache = space.NewCache()
 	} else {
 		r.world = locks.NewWorld()
+		r.world.OnStall(stallWarning, warnOfStall)
 		r.grace = sched.NewGrace()
 		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
 	}
@@ -109,6 +112,15 @@ func (r *Runtime) makeSingletons() {
 			y.Singleton(s.ref, r.Body(s.ref))
 		}
 	}
+}
+
+// stallWarning is how long a thread may keep the world waiting before it is
+// named in a warning.
+const stallWarning = time.Second
+
+func warnOfStall(m *locks.Member, waited time.Duration) {
+	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, and waits outside Blocking or never ends",
+		"thread", m.Name(), "waited", waited)
 }
 
 // Mode returns the mode that the runtime was made with. Any goroutine.

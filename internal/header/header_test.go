@@ -1,0 +1,219 @@
+package header
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"pgregory.net/rapid"
+)
+
+// TestModel runs random operations on a header against a plain count. The count
+// starts near the places where something changes.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const me = 7
+		h := new(Header)
+		owned := rapid.Bool().Draw(t, "owned")
+		var n, band int64
+		if owned {
+			h.Birth(me, 5)
+			band = StickyLocal
+		} else {
+			h.Birth(Nobody, 5)
+			band = stickyShared
+		}
+		n = rapid.SampledFrom([]int64{1, 2, 3, 1000, band - 3, band - 2, band - 1}).Draw(t, "count")
+		if owned {
+			h.SetCounts(uint32(n), 0)
+		} else {
+			h.SetCounts(0, int32(n))
+		}
+		immortal := false
+		var frozen [4]uint32
+		t.Repeat(map[string]func(*rapid.T){
+			"inc": func(t *rapid.T) {
+				want := Alive
+				switch {
+				case immortal:
+				case n == 0:
+					want = Broken
+				case n >= band:
+					want = Sticky
+				default:
+					n++
+				}
+				if h.Inc(me) != want {
+					t.Fatalf("wrong verdict of inc")
+				}
+			},
+			"dec": func(t *rapid.T) {
+				want := Alive
+				switch {
+				case immortal:
+				case n == 0:
+					want = Broken
+				case n >= band:
+					want = Sticky
+				default:
+					if n--; n == 0 {
+						want = Dead
+					}
+				}
+				got := h.Dec(me)
+				if got != want {
+					t.Fatalf("wrong verdict of dec")
+				}
+				if got == Dead && !owned {
+					h.SetCounts(0, 0) // the word of one that died without an atomic still says one
+				}
+			},
+			"try": func(t *rapid.T) {
+				want := immortal || n > 0
+				if h.TryInc(me) != want {
+					t.Fatalf("wrong answer of tryinc")
+				}
+				if want && !immortal && n < band {
+					n++
+				}
+			},
+			"weak": func(*rapid.T) { h.SetWeak() },
+			"immortalise": func(t *rapid.T) {
+				if n == 0 {
+					t.SkipNow()
+				}
+				if h.Immortalise() == immortal {
+					t.Fatalf("immortalise reports the wrong state before")
+				}
+				if !immortal {
+					immortal, frozen = true, h.Bytes()
+				}
+			},
+			"": func(t *rapid.T) {
+				if immortal {
+					if h.Bytes() != frozen {
+						t.Fatalf("the header of an immortal changed")
+					}
+					return
+				}
+				if got, ok := h.Count(); !ok || got != n {
+					t.Fatalf("the counts do not add up to the number of references")
+				}
+				if h.IsSticky() != (n >= band) || h.Meta() != 5 {
+					t.Fatalf("band or type are wrong")
+				}
+			},
+		})
+	})
+}
+
+// TestWords walks the pure functions over the edges of the word.
+func TestWords(t *testing.T) {
+	for _, c := range []int32{1, 2, 5, stickyShared - 1, stickyShared, stickyShared + 1, 1<<28 - 1, 0, -1, -5, -stickyShared + 1, -stickyShared, -1 << 28} {
+		for _, flags := range []int32{0, Weak} {
+			s := c<<countShift | flags | Merged
+			inBand := c >= stickyShared || c <= -stickyShared
+			if SharedCount(s) != c || !IsMerged(s) || sticky(s) != inBand {
+				t.Errorf("count %d flags %d: read back as %d, merged %t, sticky %t", c, flags, SharedCount(s), IsMerged(s), sticky(s))
+			}
+			want := Alive
+			if inBand {
+				want = Sticky
+			} else if c <= 0 {
+				want = Broken
+			}
+			if got := incMerged(s); got != want {
+				t.Errorf("inc of count %d: %v, want %v", c, got, want)
+			}
+			final := want != Alive
+			if c == 1 && flags == 0 {
+				want, final = Dead, true
+			}
+			if got, f := decMerged(s); got != want || f != final {
+				t.Errorf("dec of count %d flags %d: %v %t, want %v %t", c, flags, got, f, want, final)
+			}
+		}
+	}
+	if math.MaxInt32>>countShift-stickyShared+1 < 1<<26 {
+		t.Error("the band of shared is narrower than 2^26")
+	}
+}
+
+// TestRaces has goroutines give up more references than one: exactly one of
+// them is told that it was the last.
+func TestRaces(t *testing.T) {
+	for _, weak := range []bool{false, true} {
+		t.Run(fmt.Sprintf("weak=%t", weak), func(t *testing.T) {
+			for range 2000 {
+				h := new(Header)
+				h.Birth(Nobody, 1)
+				if weak {
+					h.SetWeak()
+				}
+				const n = 3
+				var deaths, revived [n + 1]int
+				for range n - 1 {
+					h.Inc(9)
+				}
+				var wg sync.WaitGroup
+				for i := range n {
+					wg.Go(func() {
+						h.Inc(9)
+						if h.Dec(9) == Dead {
+							t.Error("died with a reference left")
+						}
+						if h.Dec(9) == Dead {
+							deaths[i]++
+						}
+					})
+				}
+				if weak {
+					wg.Go(func() {
+						if h.TryInc(9) {
+							revived[n]++
+							if h.Dec(9) == Dead {
+								deaths[n]++
+							}
+						}
+					})
+				}
+				wg.Wait()
+				total := 0
+				for _, d := range deaths {
+					total += d
+				}
+				if total != 1 {
+					t.Fatalf("%d deaths", total)
+				}
+				if weak && h.TryInc(9) {
+					t.Fatal("a dead object was revived")
+				}
+			}
+		})
+	}
+}
+
+func TestLayout(t *testing.T) {
+	var h Header
+	for name, off := range map[string]uintptr{"owner": unsafe.Offsetof(h.owner), "local": unsafe.Offsetof(h.local) - 4,
+		"shared": unsafe.Offsetof(h.shared) - 8, "meta": unsafe.Offsetof(h.meta) - 12} {
+		if off != 0 {
+			t.Errorf("%s has moved: runtime.IncRef reads the first word as the owner", name)
+		}
+	}
+	granules := make([]Header, 4)
+	if At(unsafe.Pointer(&granules[0]), 3) != &granules[3] || On(unsafe.Pointer(&granules[1])) != &granules[1] {
+		t.Error("granules are not headers apart")
+	}
+	h.Birth(Immortal, 3)
+	h.SetLink(77)
+	if h.Link() != 77 {
+		t.Error("the link is lost")
+	}
+	h.Poison(1 << 31)
+	if h.Owner() != Nobody || h.Inc(3) != Broken || h.Dec(3) != Broken || h.TryInc(3) || h.IsWeak() {
+		t.Error("a poisoned header can be counted")
+	}
+}
