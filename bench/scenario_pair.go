@@ -175,8 +175,8 @@ func countEach(t *rt.Thread, refs []rt.Ref) {
 
 // cell is as large as the objects that pair counts.
 type cell struct {
-	owner, local, shared, meta uint32
-	body                       [4]uint32
+	owner, local, shared, _ uint32
+	_                       [4]uint32
 }
 
 // pairReference is a row that shows what the machine asks for the same work

@@ -25,7 +25,7 @@ func requestsScenario() experiment.Scenario {
 			p := &experiment.Plan{}
 			for _, immortal := range []string{immortalNone, immortalInPlace, immortalAddress} {
 				for _, mode := range []string{modeGIL, modeAtomic} {
-					run := &requestsRun{mode: mode, immortal: immortal, docs: env.Documents}
+					run := &requestsRun{mode: mode, immortal: immortal, docs: env.Documents, logf: env.Logf}
 					for _, n := range env.Threads {
 						p.Variants = append(p.Variants, experiment.Variant{
 							Config: experiment.Cfg("mode", mode, "immortal", immortal, "threads", n), Metric: experiment.OpsS,
@@ -49,6 +49,7 @@ func requestsScenario() experiment.Scenario {
 type requestsRun struct {
 	mode, immortal string
 	docs           []experiment.Document
+	logf           func(format string, args ...any)
 	rows           tenants
 
 	r     *rt.Runtime
@@ -63,6 +64,17 @@ func (c *requestsRun) setup(ctx context.Context) (err error) {
 	if c.r, err = newRuntime(c.mode); err != nil {
 		return err
 	}
+	if err := c.load(ctx); err != nil {
+		return err
+	}
+	if c.mode == modeGIL && c.immortal == immortalNone {
+		c.describe()
+	}
+	return nil
+}
+
+// load builds the documents.
+func (c *requestsRun) load(ctx context.Context) error {
 	return c.r.Do(func(t *rt.Thread) error {
 		for _, d := range c.docs {
 			if ctx.Err() != nil {
@@ -79,6 +91,17 @@ func (c *requestsRun) setup(ctx context.Context) (err error) {
 		}
 		return nil
 	})
+}
+
+// describe says how large the documents are as text and as objects.
+func (c *requestsRun) describe() {
+	text := 0
+	for _, d := range c.docs {
+		text += len(d.Data)
+	}
+	m := c.r.Memory()
+	c.logf("%d documents: %.1f MiB of JSON, %d objects in %.1f MiB",
+		len(c.docs), float64(text)/(1<<20), m.Objects, float64(m.ObjectBytes+m.BlockBytes)/(1<<20))
 }
 
 func (c *requestsRun) close() error {
@@ -170,22 +193,23 @@ func (q *request) respond() (rt.Ref, error) {
 
 // concludeRequests says in words what the table shows.
 func concludeRequests(res *experiment.Result) []string {
-	last := res.Rows[len(res.Rows)-1].Config.Get("threads")
-	var out []string
-	say := func(format string, a, b experiment.Config) {
-		ra, rb := res.Find(a), res.Find(b)
-		if ra != nil && rb != nil {
-			out = append(out, fmt.Sprintf(format, experiment.Ratio(ra, rb)))
-		}
-	}
+	threads := res.Rows[len(res.Rows)-1].Config.Get("threads")
 	row := func(mode, immortal string, threads any) experiment.Config {
 		return experiment.Cfg("mode", mode, "immortal", immortal, "threads", threads)
 	}
-	say(fmt.Sprintf("On %v threads, without a lock and with immortals, requests run at %%.2f times the GIL's speed: nobody waits, and nobody writes a shared header.", last),
-		row(modeAtomic, immortalAddress, last), row(modeGIL, immortalNone, last))
-	say(fmt.Sprintf("Without a lock but with a counted document it is %%.2f times: threads write the counts of the same objects, and wait for each other's cache lines (%v threads).", last),
-		row(modeAtomic, immortalNone, last), row(modeGIL, immortalNone, last))
-	say("On one thread, atomic counting runs at %.2f times the speed of the GIL's plain counting.",
+	var lines []string
+	say := func(format string, a, b experiment.Config) {
+		if ra, rb := res.Find(a), res.Find(b); ra != nil && rb != nil {
+			lines = append(lines, fmt.Sprintf(format, experiment.Ratio(ra, rb)))
+		}
+	}
+	say("One thread, nothing immortal: %.2f times the GIL's speed. Counting is atomic where the GIL's is plain.",
 		row(modeAtomic, immortalNone, 1), row(modeGIL, immortalNone, 1))
-	return out
+	if n, ok := threads.(int); ok && n > 1 {
+		say(fmt.Sprintf("%d threads, nothing immortal: %%.2f times. No lock to wait for, but all write the counts of the shared document.", n),
+			row(modeAtomic, immortalNone, n), row(modeGIL, immortalNone, n))
+		say(fmt.Sprintf("%d threads, the document born immortal: %%.2f times. No lock, and nobody writes or even reads a shared header.", n),
+			row(modeAtomic, immortalAddress, n), row(modeGIL, immortalNone, n))
+	}
+	return lines
 }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // IncRef adds a reference to the object r, which the caller holds or has
@@ -80,6 +81,9 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 				return i
 			}
 		case o < 0:
+			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
+				_ = h.IncLocal() || h.IncMerged() == header.Alive
+			}
 		case o != merged || h.IncMerged() != header.Alive:
 			return i
 		}

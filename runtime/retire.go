@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // retired is something that must outlive the borrowed references to it.
@@ -28,7 +29,7 @@ func (t *Thread) Retire(r Ref) {
 	if r >= Limit || r == Nil {
 		return
 	}
-	if t.rt.gil != nil {
+	if t.rt.gil != nil || mutant.On && mutant.Is(mutant.NoRetire) {
 		t.DecRef(r)
 		return
 	}

@@ -1,0 +1,51 @@
+// Package mutant plants bugs, to show that a check can fail. A planted bug is one
+// line at the place where the mistake would be made:
+//
+//	if mutant.On && mutant.Is(mutant.DoubleRelease) {
+//		t.Retire(old)
+//	}
+//
+// Builds without the tag "mutant" have On as the constant false, so that the
+// compiler drops such lines before it decides what to inline. With the tag, the
+// environment variable ICHOR_MUTANT names the bug that is active; without the
+// variable none is. The tests of package proptest run each bug and demand that
+// the property which claims to find it fails.
+package mutant
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// ID names a planted bug.
+type ID string
+
+const (
+	SkipImmortalTest ID = "skip-immortal-test" // IncRefs counts immortals too
+	DoubleRelease    ID = "double-release"     // List.Set and Dict.Set release the old value twice
+	NoRetire         ID = "no-retire"          // what leaves a slot is released at once in lock-free mode
+	PopHandsOver     ID = "pop-hands-over"     // List.Pop gives the slot's count to the caller
+	ForgottenIncRef  ID = "forgotten-incref"   // List.Set takes no reference to the new item
+	DeadKeysLost     ID = "dead-keys-lost"     // a dict's rebuild forgets the keys of dead entries
+	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
+)
+
+// All is every planted bug.
+var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, WrongPlace}
+
+// Variable is the environment variable that names the active bug.
+const Variable = "ICHOR_MUTANT"
+
+var active = read()
+
+func read() ID {
+	id := ID(os.Getenv(Variable))
+	if On && id != "" && !slices.Contains(All, id) {
+		panic(fmt.Sprintf("ichor: %s=%s names no planted bug", Variable, id))
+	}
+	return id
+}
+
+// Is reports whether the bug is active. Any goroutine.
+func Is(id ID) bool { return On && active == id }
