@@ -332,6 +332,26 @@ func TestDoubleFree(t *testing.T) {
 	panics("twice by another", func() { other.Free(h) })
 }
 
+// TestStart uses all of a space that begins in the middle.
+func TestStart(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Start: 100})
+	defer s.Close()
+	c := s.NewCache()
+	h, err := c.Alloc(Blocks, SpanGranules)
+	if err != nil || h != 100*SpanGranules {
+		t.Errorf("the first block lies at %#x: %v", h, err)
+	}
+	n := 1
+	for ; err == nil; n++ {
+		if h, err = c.Alloc(Blocks, SpanGranules); err == nil {
+			s.Fill(h, SpanGranules, 1)
+		}
+	}
+	if n-1 != 127 || !errors.Is(err, ErrAddressSpace) {
+		t.Errorf("%d blocks of a span fit 127 spans: %v", n-1, err)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	for _, r := range []int64{-1, 65 << 30} {
 		if s, err := New(Config{Reserve: r}); err == nil {

@@ -47,6 +47,7 @@ type half struct {
 	committed uint32   // spans below are open to access
 	end       uint32   // first span that does not belong to the half
 	first     uint32   // lowest span
+	start     uint32   // where it began; the spans below come last
 	avail     []uint64 // bit n: span first+n was used, is empty, and was returned to the system
 	navail    uint32
 	hint      uint32 // no bit of avail below this word is set
@@ -61,8 +62,8 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	// Span 0 is never handed out: handle 0 is no reference, and its granule is
 	// a header that the runtime makes immortal.
 	start := min(max(cfg.Start, 1), middle-1)
-	c.mu.counted = half{first: 1, next: start, committed: start, end: middle}
-	c.mu.immortal = half{first: middle, next: middle, committed: middle, end: uint32(end)}
+	c.mu.counted = half{first: 1, start: start, next: start, committed: start, end: middle}
+	c.mu.immortal = half{first: middle, start: middle, next: middle, committed: middle, end: uint32(end)}
 	c.mu.limit = int64(c.nspans)
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift
@@ -233,7 +234,10 @@ func (h *half) take(n uint32) (uint32, bool) {
 			return first, true
 		}
 	}
-	if h.end-h.next < n || h.next > h.end {
+	if h.end-h.next < n && h.start > h.first {
+		h.next, h.committed, h.end, h.start = h.first, h.first, h.start, h.first
+	}
+	if h.end-h.next < n {
 		return 0, false
 	}
 	first := h.next
