@@ -43,8 +43,8 @@
 //
 // [GIL] is CPython's global interpreter lock with one difference: waiters are
 // served in the order in which they came, by handing over. A waiter therefore
-// gets the lock with the k-th switch if k-1 waiters were ahead of it. Only the first
-// waiter's patience counts: when it has waited for an interval in which no
+// gets the lock with the k-th switch if k-1 waiters were ahead of it. Only the
+// first waiter's patience counts: when it has waited for an interval in which no
 // switch happened, the drop request is set, which the holder tests at its safe
 // points with one load.
 //
@@ -65,5 +65,7 @@
 // for it is not a safe point: the waiter stays inside its world, so its holders
 // must not stop the world or wait for a GIL. Nothing here can be cancelled by a
 // context. A member that never comes to a safe point holds up every stop;
-// [World.OnStall] can only name it.
+// [World.OnStall] can only name it. The race detector knows Go memory only: for a
+// word elsewhere it sees no order between an Unlock and the next Lock, and reports
+// races that are none.
 package locks

@@ -106,9 +106,9 @@ func (g *GIL) Release() {
 func (g *GIL) DropRequested() bool { return g.drop.Load() != 0 }
 
 // Yield hands the lock over to the first waiter and takes it again behind all
-// others that wait now, so somebody else is sure to have run when it returns. It does
-// nothing when nobody waits. It does not need a drop request: who calls it wants to
-// switch. It panics if nobody holds the lock. Holder only.
+// others that wait now, so somebody else is sure to have run when it returns. It
+// does nothing when nobody waits. It does not need a drop request: who calls it
+// wants to switch. It panics if nobody holds the lock. Holder only.
 func (g *GIL) Yield() {
 	g.mu.Lock()
 	g.mustBeHeld("Yield")

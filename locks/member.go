@@ -53,7 +53,8 @@ func (m *Member) Enter() {
 	}
 }
 
-// Exit goes outside. It never waits. It panics if the member is not inside. Owner only.
+// Exit goes outside. It never waits. It panics if the member is not inside.
+// Owner only.
 func (m *Member) Exit() {
 	m.change("Exit", inside, outside)
 	if w := m.w; w.flag.Load() != 0 {
@@ -69,8 +70,8 @@ func (m *Member) Exit() {
 // goroutine.
 func (m *Member) Stopping() bool { return m.w.flag.Load() != 0 }
 
-// Pause is the slow half of a safe point: it counts as outside until the
-// world runs, and then is inside again. It returns at once if nobody wants to stop the
+// Pause is the slow half of a safe point: it counts as outside until the world
+// runs, and then is inside again. It returns at once if nobody wants to stop the
 // world. It panics if the member is not inside. Owner only.
 func (m *Member) Pause() {
 	w := m.w

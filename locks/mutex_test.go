@@ -215,9 +215,27 @@ func TestLock2(t *testing.T) {
 	if w != 0 {
 		t.Errorf("word %d after Unlock2 with itself", w)
 	}
-	Lock2(&words[1], &words[0])
-	if words[0] != lockedBit || words[1] != lockedBit {
-		t.Errorf("words %v after Lock2", words)
+}
+
+// TestLock2InOrder: who waits for the lower word does not hold the higher one.
+func TestLock2InOrder(t *testing.T) {
+	watchdog(t)
+	var words [2]uint32
+	for _, first := range []int{0, 1} {
+		Lock(&words[0])
+		var wg sync.WaitGroup
+		wg.Go(func() { Lock2(&words[first], &words[1-first]) })
+		await(func() bool { return waiting(&words[0]) == 1 })
+		if !TryLock(&words[1]) {
+			t.Fatal("the higher word was locked first")
+		}
+		Unlock(&words[1])
+		Unlock(&words[0])
+		wg.Wait()
+		if words != [2]uint32{lockedBit, lockedBit} {
+			t.Errorf("words %v after Lock2", words)
+		}
+		Unlock2(&words[first], &words[1-first])
 	}
 }
 
@@ -233,12 +251,13 @@ func TestMutexMisuse(t *testing.T) {
 }
 
 // TestMutexModel compares words with booleans, one goroutine at a time. Words
-// may carry a parked bit that a waiter left behind.
+// may carry a parked bit that a waiter left behind: locking keeps it, unlocking
+// finds nobody and clears it.
 func TestMutexModel(t *testing.T) {
 	watchdog(t)
 	rapid.Check(t, func(t *rapid.T) {
 		var words [3]uint32
-		var model [3]bool
+		var model, parked [3]bool
 		pick := rapid.IntRange(0, 2)
 		t.Repeat(map[string]func(*rapid.T){
 			"trylock": func(t *rapid.T) {
@@ -259,13 +278,20 @@ func TestMutexModel(t *testing.T) {
 				if got := panics(func() { Unlock(&words[i]) }) == ""; got != model[i] {
 					t.Fatalf("Unlock succeeds %v, locked %v", got, model[i])
 				}
+				if model[i] {
+					parked[i] = false
+				}
 				model[i] = false
 			},
-			"parked": func(t *rapid.T) { words[pick.Draw(t, "i")] |= parkedBit },
+			"parked": func(t *rapid.T) {
+				i := pick.Draw(t, "i")
+				words[i] |= parkedBit
+				parked[i] = true
+			},
 			"": func(t *rapid.T) {
 				for i, w := range words {
-					if w&lockedBit != 0 != model[i] {
-						t.Fatalf("word %d is %d, locked %v", i, w, model[i])
+					if w&lockedBit != 0 != model[i] || w&parkedBit != 0 != parked[i] {
+						t.Fatalf("word %d is %d, locked %v, parked %v", i, w, model[i], parked[i])
 					}
 				}
 			},

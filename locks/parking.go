@@ -49,8 +49,8 @@ func bucketOf(w *uint32) *bucket {
 }
 
 // park sleeps until the word's holder unparks this goroutine, and reports
-// whether the lock was handed over to it. It returns false at once if
-// the word is not LOCKED|PARKED any more. A goroutine that was woken and then lost the
+// whether the lock was handed over to it. It returns false at once if the word
+// is not LOCKED|PARKED any more. A goroutine that was woken and then lost the
 // lock to another parks again, at the front.
 func park(w *uint32, since time.Duration, again bool) bool {
 	b := bucketOf(w)

@@ -88,9 +88,9 @@ func (w *World) Part(m *Member) {
 
 // Stop returns once no member but m is inside, and keeps it so until Start. The
 // asker m is inside, or nil if the asker is no member. Several askers take turns
-// in the order in which they came; who waits for its turn counts as stopped, so Stop
-// is a safe point of m. Who has stopped the world must not stop it again. The owner of m,
-// or any goroutine with nil.
+// in the order in which they came; who waits for its turn counts as stopped, so
+// Stop is a safe point of m. Who has stopped the world must not stop it again.
+// The owner of m, or any goroutine with nil.
 func (w *World) Stop(m *Member) {
 	asked := now()
 	if m != nil {
@@ -116,11 +116,11 @@ func (w *World) Stop(m *Member) {
 	w.stopped.Store(true)
 }
 
-// Start ends what Stop began; m is the same. Afterwards m is inside, as if it had been
-// all along. All members that wait at this moment are let in even if
-// another asker's turn comes next, so a member waits for one stop at most from each
-// arrival and cannot be starved by askers. It panics if m has not stopped the
-// world. The asker.
+// Start ends what Stop began; m is the same. Afterwards m is inside, as if it
+// had been all along. All members that wait at this moment are let in even if
+// another asker's turn comes next, so a member waits for one stop at most from
+// each arrival and cannot be starved by askers. It panics if m has not stopped
+// the world. The asker.
 func (w *World) Start(m *Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

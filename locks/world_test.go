@@ -2,6 +2,7 @@ package locks
 
 import (
 	"fmt"
+	goruntime "runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -91,6 +92,61 @@ func TestEnterWaitsForStart(t *testing.T) {
 	w.Start(nil)
 	<-entered
 	m.Exit()
+}
+
+// TestStopLooksAgain: one member's leaving is not the end of the wait for another.
+func TestStopLooksAgain(t *testing.T) {
+	watchdog(t)
+	for range rounds(100) {
+		w := NewWorld()
+		a, b := w.Join("a"), w.Join("b")
+		a.Enter()
+		b.Enter()
+		var left atomic.Bool
+		stopped := make(chan bool)
+		go func() {
+			w.Stop(nil)
+			if !left.Load() {
+				t.Error("stopped with a member inside")
+			}
+			close(stopped)
+		}()
+		await(a.Stopping)
+		b.Exit()
+		for range 10 { // time for the asker to make a mistake
+			goruntime.Gosched()
+		}
+		left.Store(true)
+		a.Exit()
+		<-stopped
+		w.Start(nil)
+	}
+}
+
+// TestExitTellsUnderLock: an asker between its look at the states and its sleep has
+// mu, so Exit must wait for mu before it wakes anybody.
+func TestExitTellsUnderLock(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	m := w.Join("m")
+	m.Enter()
+	var told atomic.Bool
+	var wg sync.WaitGroup
+	w.mu.Lock()
+	w.flag.Store(1)
+	wg.Go(func() {
+		m.Exit()
+		told.Store(true)
+	})
+	await(m.is(outside))
+	for range 100 { // time for Exit to make a mistake
+		goruntime.Gosched()
+	}
+	if told.Load() {
+		t.Error("Exit has told an asker that may not be asleep yet")
+	}
+	w.mu.Unlock()
+	wg.Wait()
 }
 
 // TestStartLetsWaitersIn: another asker in the queue does not keep out a member
@@ -187,7 +243,8 @@ func TestTightStops(t *testing.T) {
 }
 
 // TestWorldHammer has members write plain words while inside and askers write
-// all of them while stopped: the race detector, and the sums, find whoever slips in.
+// all of them while stopped: the race detector, and the sums, find whoever slips
+// in.
 func TestWorldHammer(t *testing.T) {
 	watchdog(t)
 	const goroutines = 4
@@ -320,51 +377,4 @@ func TestOnStall(t *testing.T) {
 	w.OnStall(0, nil)
 	w.Stop(nil)
 	w.Start(nil)
-}
-
-func TestWorldMisuse(t *testing.T) {
-	w, other := NewWorld(), NewWorld()
-	m, x := w.Join("m"), w.Join("x")
-	mustPanic(t, `Exit of member "m", which is outside`, m.Exit)
-	mustPanic(t, `Pause of member "m", which is outside`, m.Pause)
-	mustPanic(t, `Stop of member "m", which is outside`, func() { w.Stop(m) })
-	mustPanic(t, `Start by a stranger`, func() { w.Start(nil) })
-	mustPanic(t, `Part of member "m" of another world`, func() { other.Part(m) })
-	m.Enter()
-	mustPanic(t, `Enter of member "m", which is inside`, m.Enter)
-	mustPanic(t, `Part of member "m", which is inside`, func() { w.Part(m) })
-	mustPanic(t, `Stop by member "m" of another world`, func() { other.Stop(m) })
-	mustPanic(t, `Start by member "m"`, func() { w.Start(m) })
-	w.Stop(m)
-	mustPanic(t, `Stop of member "m", which is asking`, func() { w.Stop(m) })
-	mustPanic(t, `Exit of member "m", which is asking`, m.Exit)
-	mustPanic(t, `Pause of member "m", which is asking`, m.Pause)
-	mustPanic(t, `Start by member "x"`, func() { w.Start(x) })
-	mustPanic(t, `Start by a stranger`, func() { w.Start(nil) })
-	w.Start(m)
-	m.Exit()
-	w.Part(m)
-	mustPanic(t, `Enter of member "m", which is parted`, m.Enter)
-	mustPanic(t, `Part of member "m", which is parted`, func() { w.Part(m) })
-	x.Enter() // the world is none the worse
-	w.Stop(x)
-	w.Start(x)
-	x.Exit()
-}
-
-func BenchmarkWorld(b *testing.B) {
-	b.Run("op=enter-exit", func(b *testing.B) {
-		m := NewWorld().Join("m")
-		for b.Loop() {
-			m.Enter()
-			m.Exit()
-		}
-	})
-	b.Run("op=stop-start", func(b *testing.B) {
-		w := NewWorld()
-		for b.Loop() {
-			w.Stop(nil)
-			w.Start(nil)
-		}
-	})
 }

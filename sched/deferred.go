@@ -85,9 +85,10 @@ func (d *Deferred[T]) Defer(x T, bytes int64) {
 }
 
 // Due calls fn for each thing whose goal has passed, in the order in which they
-// were deferred. What fn defers waits for a later call; Due inside fn does nothing. An open
-// batch is closed first, so that a quiet owner's things do not wait for ever. If fn
-// panics, the thing that it was called with is out of the queue. Owner only.
+// were deferred. What fn defers waits for a later call; Due inside fn does
+// nothing. An open batch is closed first, so that a quiet owner's things do not
+// wait for ever. If fn panics, the thing that it was called with is out of the
+// queue. Owner only.
 func (d *Deferred[T]) Due(fn func(T)) {
 	if d.due || d.Len() == 0 {
 		return
@@ -107,8 +108,8 @@ func (d *Deferred[T]) Due(fn func(T)) {
 	}
 }
 
-// Drain calls fn for everything, in order, and for what fn defers, until
-// nothing is left. No goal is waited for: the caller guarantees that no reader holds
+// Drain calls fn for everything, in order, and for what fn defers, until nothing
+// is left. No goal is waited for: the caller guarantees that no reader holds
 // anything, because the world is stopped or nobody else is online. Owner, or
 // whoever has stopped it.
 func (d *Deferred[T]) Drain(fn func(T)) {

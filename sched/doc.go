@@ -35,30 +35,30 @@
 //	give x back
 //
 // The order matters in three places. Advance comes after unlinking: a reader
-// whose number is the goal has loaded it after the unlinking. Online stores its number
-// before the reader's first look. And the poll loads the current period before
-// it looks at the readers: a reader that comes online behind the poll's back is later
-// than everything that the poll declares passed.
+// whose number is the goal has loaded it after the unlinking. Online stores its
+// number before the reader's first look. And the poll loads the current period
+// before it looks at the readers: a reader that comes online behind the poll's
+// back is later than everything that the poll declares passed.
 //
 // # Deferred things
 //
 // [Deferred] is one thread's queue of things that wait. A goal for each would
-// make the global number, which all readers load, change all the time; so a batch shares
-// one. Memory is bounded by bytes and not by a count: a few large things are as bad as many
-// small ones (python/cpython#132519).
+// make the global number, which all readers load, change all the time; so a
+// batch shares one. Memory is bounded by bytes and not by a count: a few large
+// things are as bad as many small ones (python/cpython#132519).
 //
 // # Workers
 //
 // [Run] starts goroutines that each open a state, work, and close it. The first
-// failure cancels the others. Panics come out in the caller, with the
-// stack of the goroutine where they happened. [ForEach] shares out numbered items: each
-// worker has a range in one atomic word and takes from its front; who has run out
-// takes half of somebody's range from the back.
+// failure cancels the others. Panics come out in the caller, with the stack of
+// the goroutine where they happened. [ForEach] shares out numbered items: each
+// worker has a range in one atomic word and takes from its front; who has run
+// out takes half of somebody's range from the back.
 //
 // # What it does not do
 //
 // A reader that stays online without being quiescent holds up every goal for
-// ever: nothing here interrupts it. Grace does not give anything back by itself: it has no
-// goroutine. A pool neither keeps goroutines between calls nor kills one that does not
-// look at its context.
+// ever: nothing here interrupts it. Grace does not give anything back by itself:
+// it has no goroutine. A pool neither keeps goroutines between calls nor kills
+// one that does not look at its context.
 package sched

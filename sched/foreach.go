@@ -42,7 +42,8 @@ func ForEach[S any](
 }
 
 // shares divides item numbers among workers. At each moment a number is in one
-// share, or was returned by next once, or is on its way between a steal's two steps.
+// share, or was returned by next once, or is on its way between a steal's two
+// steps.
 type shares []share
 
 // share is one worker's range of items that nobody has begun, lo <= item < hi.
@@ -92,8 +93,9 @@ func (sh shares) next(worker int) (int, bool) {
 }
 
 // steal moves the upper half of the first share that is not empty into the
-// worker's own, which is, and returns its first item. A range that another thief is moving at this
-// moment is in no share: who misses it ends early, and the other does the work.
+// worker's own, which is, and returns its first item. A range that another thief
+// is moving at this moment is in no share: who misses it ends early, and the
+// other does the work.
 func (sh shares) steal(worker int) (int, bool) {
 	for i := 1; i < len(sh); i++ {
 		victim := &sh[(worker+i)%len(sh)].word

@@ -120,8 +120,8 @@ func TestForEachMisuse(t *testing.T) {
 	}
 }
 
-// TestSharesModel: in whatever order workers ask, each item is given once, and as long
-// as any is left everybody gets one.
+// TestSharesModel: in whatever order workers ask, each item is given once, and
+// as long as any is left everybody gets one.
 func TestSharesModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(t, "workers")

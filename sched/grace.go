@@ -116,9 +116,10 @@ func (r *Reader) catchUp() {
 // that was unlinked before the call. Any goroutine.
 func (g *Grace) Advance() uint64 { return g.period.Inc() }
 
-// Passed reports whether each reader that is online has been quiescent, or has come
-// online, since Advance returned the goal. Repeated calls cost two or three
-// loads, whatever the answer, as long as the same reader is in the way. Any goroutine.
+// Passed reports whether each reader that is online has been quiescent, or has
+// come online, since Advance returned the goal. Repeated calls cost two or three
+// loads, whatever the answer, as long as the same reader is in the way. Any
+// goroutine.
 func (g *Grace) Passed(goal uint64) bool {
 	if goal <= g.passed.Load() {
 		return true
@@ -128,14 +129,14 @@ func (g *Grace) Passed(goal uint64) bool {
 			return false
 		}
 	}
-	return g.poll() >= goal
-}
-
-// poll looks at all readers, and returns the highest goal known to have passed.
-func (g *Grace) poll() uint64 {
 	// The period comes first: whoever comes online after we looked at it cannot see
 	// what was unlinked before this period began.
-	low := g.period.Load()
+	return g.poll(g.period.Load()) >= goal
+}
+
+// poll looks at all readers, and returns the highest goal known to have passed. It
+// is given the period that was current before it looks, low.
+func (g *Grace) poll(low uint64) uint64 {
 	var last *Reader
 	for _, r := range *g.readers.Load() {
 		if s := r.seq.Load(); s != 0 && s < low {

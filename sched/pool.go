@@ -34,9 +34,10 @@ func (p *Panic) Unwrap() error {
 	return err
 }
 
-// Run calls fn in n goroutines, each with a state that open made for it and close
-// takes back. It returns when all have ended. A nil open gives zero states, a nil close
-// does nothing. close is called if and only if open succeeded, however fn ended.
+// Run calls fn in n goroutines, each with a state that open made for it and
+// close takes back. It returns when all have ended. A nil open gives zero
+// states, a nil close does nothing. close is called if and only if open
+// succeeded, however fn ended.
 //
 // The first error, panic or Goexit cancels the context that the workers see,
 // with itself as the cause. The error returned joins

@@ -175,7 +175,8 @@ func caught(fn func()) (p *Panic) {
 
 func explode() { panic(errB) }
 
-// TestRunPanics: the caller gets the panic, with the worker's stack, after all have ended.
+// TestRunPanics: the caller gets the panic, with the worker's stack, after all
+// have ended.
 func TestRunPanics(t *testing.T) {
 	watchdog(t)
 	st := newStates()
