@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/locks"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a ring's body.
+const (
+	ringLock  = 0 // taken in lock-free mode only
+	ringHead  = 1 // the slot of the oldest item
+	ringLen   = 2
+	ringCap   = 3
+	ringSlots = 4
+)
+
+// ringType is a type that Ichor knows nothing of but this: how to find the
+// references in it. Counting, freeing, immortality and audits follow from that.
+var ringType = func() *rt.Type {
+	y, err := rt.DefineType(rt.Type{
+		Name:    "ring",
+		Mutable: true,
+		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
+			for i := range int(o.Word(ringCap)) {
+				visit(o.LoadRef(ringSlots + i)) // an empty slot is Nil, which visit takes
+			}
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return y
+}()
+
+// Ring keeps the last items that were pushed. Many threads may use it at once:
+// each call takes the ring's lock, so all calls are linearizable.
+type Ring rt.Ref
+
+// NewRing returns a new reference to an empty ring of the capacity. Attached thread.
+func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
+	if capacity < 1 {
+		return rt.Nil, fmt.Errorf("new ring: capacity is %d, want at least 1", capacity)
+	}
+	r, o, err := t.New(ringType, 4*(ringSlots+capacity))
+	if err == nil {
+		o.SetWord(ringCap, uint32(capacity))
+	}
+	return r, err
+}
+
+func (g Ring) open(t *rt.Thread) rt.Body {
+	o, ok := t.Object(rt.Ref(g), ringType.ID())
+	if !ok {
+		panic("not a ring")
+	}
+	if t.LockFree() {
+		locks.Lock(o.Lock(ringLock))
+	}
+	return o
+}
+
+func closeRing(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Unlock(o.Lock(ringLock))
+	}
+}
+
+// slot returns the word of item i.
+func slot(o rt.Body, i uint32) int {
+	return ringSlots + int((o.Word(ringHead)+i)%o.Word(ringCap))
+}
+
+// Push adds v, in place of the oldest item if the ring is full. Attached thread.
+func (g Ring) Push(t *rt.Thread, v rt.Ref) {
+	t.IncRef(v) // the slot's own count
+	o := g.open(t)
+	n := o.Word(ringLen)
+	old := o.SwapRef(slot(o, n), v)
+	if n < o.Word(ringCap) {
+		o.SetWord(ringLen, n+1)
+	} else {
+		o.SetWord(ringHead, (o.Word(ringHead)+1)%o.Word(ringCap))
+	}
+	closeRing(t, o)
+	t.Retire(old) // after the lock; Nil is welcome
+}
+
+// Pop removes the oldest item and returns a new reference to it; Nil if there is
+// none. What leaves the slot is retired, and the caller gets a count of its own.
+// Attached thread.
+func (g Ring) Pop(t *rt.Thread) rt.Ref {
+	o := g.open(t)
+	n := o.Word(ringLen)
+	if n == 0 {
+		closeRing(t, o)
+		return rt.Nil
+	}
+	v := o.SwapRef(slot(o, 0), rt.Nil)
+	o.SetWord(ringHead, (o.Word(ringHead)+1)%o.Word(ringCap))
+	o.SetWord(ringLen, n-1)
+	closeRing(t, o)
+	t.IncRef(v)
+	t.Retire(v)
+	return v
+}
+
+// Get returns a new reference to item i, the oldest being 0; Nil if there is
+// none. Attached thread.
+func (g Ring) Get(t *rt.Thread, i int) rt.Ref {
+	o := g.open(t)
+	defer closeRing(t, o)
+	if uint(i) >= uint(o.Word(ringLen)) {
+		return rt.Nil
+	}
+	v := o.LoadRef(slot(o, uint32(i)))
+	t.IncRef(v)
+	return v
+}
+
+// Len returns the number of items. Attached thread.
+func (g Ring) Len(t *rt.Thread) int {
+	o := g.open(t)
+	defer closeRing(t, o)
+	return int(o.Word(ringLen))
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// TestRun means most under go test -race: it runs all workers on one dictionary.
+func TestRun(t *testing.T) {
+	for _, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
+		t.Run(mode.String(), func(t *testing.T) {
+			var out strings.Builder
+			if err := run(&out, mode, 4, 2000); err != nil {
+				t.Fatal(err)
+			}
+			want := "ada: 500 views\nbrian: 500 views\ngrace: 500 views\nken: 500 views\n"
+			if out.String() != want {
+				t.Errorf("got:\n%swant:\n%s", out.String(), want)
+			}
+		})
+	}
+}
