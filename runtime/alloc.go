@@ -41,14 +41,16 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 }
 
 // NewBlock returns a block of the given number of zero bytes, for the storage of
-// a container. It has no header and no count; the container gives it back with
-// RetireBlock or, in its type's Drop, with FreeBlock. Attached thread.
-func (t *Thread) NewBlock(bytes int) (Ref, Body, error) {
+// container. It has no header and no count; the container gives it back with
+// RetireBlock, or FreeBlock if nobody can have seen it. The one that the type's
+// Block finds at the container's death is freed by the runtime. It lies in the region of
+// what is born immortal if the container does. Attached thread.
+func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
 	}
 	n := max(arena.Granules(uintptr(bytes)), 1)
-	if t.region != nil {
+	if t.inRegion(container) {
 		h, err := t.region.mem.Alloc(n, false)
 		return Ref(h), t.Block(Ref(h)), allocError(err)
 	}
@@ -60,10 +62,17 @@ func (t *Thread) NewBlock(bytes int) (Ref, Body, error) {
 	return Ref(h), t.Block(Ref(h)), nil
 }
 
-// BlockBytes returns how many bytes the block r has room for. Attached thread.
-func (t *Thread) BlockBytes(bytes int) int {
+// inRegion reports whether the container was born in the region that births go
+// to now: only then its blocks share its fate.
+func (t *Thread) inRegion(container Ref) bool {
+	return container >= Limit && t.region != nil && t.region.mem.Contains(uint32(container))
+}
+
+// BlockBytes returns how many bytes a block that is asked for with the given
+// size has room for. Attached thread.
+func (t *Thread) BlockBytes(container Ref, bytes int) int {
 	n := max(arena.Granules(uintptr(bytes)), 1)
-	if t.region != nil {
+	if t.inRegion(container) {
 		return int(n) << arena.GranuleShift
 	}
 	return int(arena.Rounded(n)) << arena.GranuleShift
@@ -72,9 +81,13 @@ func (t *Thread) BlockBytes(bytes int) int {
 // FreeBlock gives a block back at once: no other thread can be reading it.
 // Attached thread.
 func (t *Thread) FreeBlock(r Ref) {
-	if r != Nil && r < Limit {
-		t.cache.Free(uint32(r))
+	if r == Nil || r >= Limit {
+		return
 	}
+	if t.check != nil {
+		t.rt.space.Fill(uint32(r), t.rt.space.Granules(uint32(r)), poisonWord)
+	}
+	t.cache.Free(uint32(r))
 }
 
 func allocError(err error) error {

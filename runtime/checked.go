@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	historyLen      = 8                     // count operations remembered for each object
-	stackLen        = 8                     // frames remembered for each
-	quarantineBytes = 4 << 20               // freed memory that is kept from reuse
-	poisonWord      = 0xDBDB_DBDB_DBDB_DBDB // what freed bodies are filled with
+	historyLen      = 8           // count operations remembered for each object
+	stackLen        = 8           // frames remembered for each
+	quarantineBytes = 4 << 20     // freed memory that is kept from reuse
+	poisonWord      = 0xDBDB_DBDB // what freed bodies are filled with
 )
 
 // checker is checked mode: what it knows of every object that was ever born.

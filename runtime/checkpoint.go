@@ -7,8 +7,9 @@ import "time"
 // releases what was retired and is due. Call it once for each unit of work: it
 // costs a few loads when there is nothing to do. Attached thread.
 func (t *Thread) Checkpoint() {
-	if !t.attached {
+	if !t.attached || t.stopped {
 		t.mustBeAttached("checkpoint")
+		panic("ichor: safe point inside StopTheWorld")
 	}
 	if g := t.rt.gil; g != nil {
 		if g.DropRequested() {
@@ -75,18 +76,18 @@ func Send[T any](t *Thread, ch chan<- T, v T) {
 // reach another. Attached thread.
 func (t *Thread) StopTheWorld(fn func()) {
 	t.Checkpoint()
-	if t.rt.gil != nil {
-		fn()
-		return
-	}
 	t.cache.Publish()
-	t.reader.Offline() // while it waits for its turn it counts as stopped
-	t.rt.world.Stop(t.member)
+	if t.rt.gil == nil {
+		t.reader.Offline() // while it waits for its turn it counts as stopped
+		t.rt.world.Stop(t.member)
+	}
 	t.stopped = true
 	defer func() {
 		t.stopped = false
-		t.rt.world.Start(t.member)
-		t.reader.Online()
+		if t.rt.gil == nil {
+			t.rt.world.Start(t.member)
+			t.reader.Online()
+		}
 	}()
 	fn()
 }

@@ -20,8 +20,8 @@ func (r *Runtime) Do(fn func(t *Thread) error) error {
 }
 
 // Run runs fn on n goroutines, each attached to a thread of its own, and waits
-// for all. The first error, and the end of ctx, cancel the others: they see it
-// at t.Context. A panic of fn is carried to the caller, as a *sched.Panic with the
+// for all. The first error, and the end of ctx, cancel the others, by the
+// context that fn gets. A panic of fn is carried to the caller, as a *sched.Panic with the
 // worker's stack. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
 	if r.check != nil {

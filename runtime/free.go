@@ -35,8 +35,8 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 	if meta&metaRefs != 0 {
 		y.Traverse(t.Heap, t.Body(r), t.visit)
 	}
-	if y.Drop != nil {
-		y.Drop(t, t.Body(r))
+	if y.Block != nil {
+		t.FreeBlock(y.Block(t.Body(r)))
 	}
 	if t.header(r).IsWeak() {
 		t.forget(r, y)

@@ -32,7 +32,7 @@ var (
 				visit(h.Block(b).LoadRef(0))
 			}
 		},
-		Drop: func(t *Thread, o Body) { t.FreeBlock(o.Ref(0)) },
+		Block: func(o Body) Ref { return o.LoadRef(0) },
 	}))
 
 	_ = DefineBuiltin(TypeString, Type{Name: "string"})
@@ -75,7 +75,7 @@ func newBox(t *Thread, slot Ref) Ref {
 	if err != nil {
 		panic(err)
 	}
-	b, blk, err := t.NewBlock(16)
+	b, blk, err := t.NewBlock(r, 16)
 	if err != nil {
 		panic(err)
 	}

@@ -35,21 +35,27 @@ func (r *Runtime) Immortalize(refs ...Ref) error {
 }
 
 // immortalise walks the graph with a list of its own: no depth of nesting needs
-// a deep stack. World stopped.
+// a deep stack. It goes on through objects that are immortal already, since a
+// mutable one may have come to hold mortals. World stopped.
 func (t *Thread) immortalise(refs []Ref) {
 	var work []Ref
+	seen := map[Ref]bool{} // of those that were immortal already
 	visit := func(r Ref) {
-		if r == Nil || r >= Limit {
+		if r == Nil || r.IsInt() {
 			return
 		}
 		if t.check != nil {
 			t.check.access(t, r)
 		}
-		if h := t.header(r); h.Immortalise() {
+		h := t.header(r)
+		refs := h.Meta()&metaRefs != 0
+		if h.Immortalise() {
 			t.rt.inPlace.Inc()
-			if h.Meta()&metaRefs != 0 {
-				work = append(work, r)
-			}
+		} else if refs = refs && !seen[r]; refs {
+			seen[r] = true
+		}
+		if refs {
+			work = append(work, r)
 		}
 	}
 	for _, r := range refs {
@@ -166,7 +172,7 @@ func (t *Thread) emptyImmortal(r Ref) {
 			}
 		})
 	}
-	if y.Drop != nil {
-		y.Drop(t, t.Body(r))
+	if y.Block != nil {
+		t.FreeBlock(y.Block(t.Body(r)))
 	}
 }

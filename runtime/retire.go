@@ -47,19 +47,31 @@ func (t *Thread) Retire(r Ref) {
 // replaces its block has moved those counts to the new one, or retires them
 // itself. Attached thread.
 func (t *Thread) RetireBlock(r Ref) {
-	if r >= Limit || r == Nil {
+	if r >= Limit || r == Nil || mutant.On && mutant.Is(mutant.BlockLost) {
 		return
 	}
 	if t.rt.gil != nil {
-		t.cache.Free(uint32(r))
+		t.FreeBlock(r)
 		return
 	}
 	t.retire(r, aBlock)
 }
 
 func (t *Thread) retire(r Ref, kind retiredKind) {
-	bytes := int64(t.rt.space.Granules(uint32(r))) << arena.GranuleShift
+	bytes := t.sizeOf(r)
+	if kind == aCount {
+		if y := typeOf(t.header(r).Meta()); y.Block != nil {
+			if b := y.Block(t.Body(r)); b != Nil && b < Limit {
+				bytes += t.sizeOf(b)
+			}
+		}
+	}
 	t.retired.Defer(retired{r, kind}, bytes)
+}
+
+// sizeOf returns the bytes of the slot that r lies in.
+func (t *Thread) sizeOf(r Ref) int64 {
+	return int64(t.rt.space.Granules(uint32(r))) << arena.GranuleShift
 }
 
 // release carries out what was retired.
@@ -68,7 +80,7 @@ func (t *Thread) release(x retired) {
 	case aCount:
 		t.DecRef(x.ref)
 	case aBlock:
-		t.cache.Free(uint32(x.ref))
+		t.FreeBlock(x.ref)
 	case aMemory:
 		t.freeMemory(x.ref)
 	}

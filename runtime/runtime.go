@@ -43,7 +43,6 @@ type Runtime struct {
 	mu struct {
 		sync.Mutex
 		closing bool
-		closed  bool
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states
 		nextID  int32
@@ -141,9 +140,9 @@ type Memory struct {
 	Attached    int // threads
 }
 
-// Memory adds up what is in use. Each thread's share is as of its last
-// checkpoint or allocation of a span, so the sum is exact when all threads have
-// been at a checkpoint since they last did anything. Any goroutine.
+// Memory adds up what is in use. Each thread's share is as of the last time that
+// it took a new span, was blocked or stopped, or gave up the GIL, so the sum is
+// exact when no thread is running. Any goroutine.
 func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
 	r.mu.Lock()

@@ -42,8 +42,9 @@ func (t *Thread) Scope(fn func(s *Scope)) (err error) {
 func (s *Scope) close() {
 	t := s.t
 	t.depth--
-	t.DecRefs(t.owned[s.base:])
-	t.owned = t.owned[:s.base]
+	mine := t.owned[s.base:]
+	t.owned = t.owned[:s.base] // first: a misuse that panics below is not released twice
+	t.DecRefs(mine)
 }
 
 func (s *Scope) mustBeOpen() {

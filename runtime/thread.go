@@ -105,8 +105,8 @@ func (r *Runtime) takeIdle() *Thread {
 // scope. Attached thread.
 func (t *Thread) Detach() {
 	t.mustBeAttached("detach")
-	if t.depth > 0 {
-		panic("ichor: detach inside a scope")
+	if t.depth > 0 || t.region != nil || t.stopped {
+		panic("ichor: detach inside a scope, Immortally or StopTheWorld")
 	}
 	t.Checkpoint()
 	r := t.rt

@@ -220,7 +220,7 @@ func TestMemoryLimit(t *testing.T) {
 				if !errors.Is(err, ErrMemoryLimit) {
 					t.Fatal(err)
 				}
-				if _, _, err := th.NewBlock(4 << 20); !errors.Is(err, ErrMemoryLimit) {
+				if _, _, err := th.NewBlock(Nil, 4<<20); !errors.Is(err, ErrMemoryLimit) {
 					t.Errorf("a block beyond the limit: %v", err)
 				}
 				if round == 0 && (len(all) < 1500 || len(all) > 2100) {

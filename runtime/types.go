@@ -34,7 +34,9 @@ const (
 	metaTypeMax = 1<<16 - 1
 )
 
-// Type describes a type of objects. It is not changed after DefineType.
+// Type describes a type of objects. It is not changed after DefineType. Its
+// functions are called in the midst of counting and freeing, also with the world
+// stopped: they must not count, allocate, reach a safe point or wait.
 type Type struct {
 	Name string
 
@@ -44,9 +46,10 @@ type Type struct {
 	// with LoadRef. Nil if the type holds no references.
 	Traverse func(h Heap, o Body, visit func(Ref))
 
-	// Drop gives back what a dead object holds beside references, which is
-	// its blocks, by Thread.FreeBlock. Traverse was called before.
-	Drop func(t *Thread, o Body)
+	// Block returns the block that the object keeps its contents in, or Nil.
+	// The runtime frees it with the object, and counts its size to what waits
+	// for a grace period. Nil if the type has no blocks.
+	Block func(o Body) Ref
 
 	// Forget takes an object with weak references out of the tables that lead
 	// to it. It is called at its death, when it cannot be revived any more.

@@ -85,7 +85,7 @@ func TestModel(t *testing.T) {
 							t.Fatalf("handle given out twice")
 						}
 						mark++
-						s.Fill(h, n, mark)
+						s.Fill(h, n, uint32(mark))
 						model[h] = block{p, n, mark}
 						order = append(order, h)
 					}
@@ -171,7 +171,7 @@ func TestForeignFree(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					s.Fill(h, 2, uint64(h)) // a plain write: the detector sees it race if the slot is not ours
+					s.Fill(h, 2, h) // a plain write: the detector sees it race if the slot is not ours
 					select {
 					case pipes[(i+1)%threads] <- h:
 						n++
@@ -193,6 +193,49 @@ func TestForeignFree(t *testing.T) {
 		s.Walk(Objects, func(uint32) bool { n++; return true })
 		if n != 0 {
 			t.Errorf("%d blocks left", n)
+		}
+	})
+}
+
+// TestForeignFreeOfWholeSpans frees the last slots of spans from other threads
+// while the owner gives empty spans away: who frees must not touch a span after
+// that.
+func TestForeignFreeOfWholeSpans(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
+		defer s.Close()
+		owner := s.NewCache()
+		handles := make(chan uint32, 64)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				c := s.NewCache()
+				for h := range handles {
+					c.Free(h)
+				}
+			})
+		}
+		for i := range 20_000 {
+			h, err := owner.Alloc(Objects, MaxSmall)
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			handles <- h
+			if i%7 == 0 {
+				owner.Trim()
+			}
+		}
+		close(handles)
+		wg.Wait()
+		owner.Trim()
+		s.Check()
+		s.Walk(Objects, func(h uint32) bool {
+			t.Errorf("block %#x is left", h)
+			return true
+		})
+		if u := s.Usage(); u.Committed > warmSpans<<SpanShift {
+			t.Errorf("%d bytes are left", u.Committed)
 		}
 	})
 }
@@ -287,7 +330,7 @@ func TestRegion(t *testing.T) {
 						t.Fatalf("round %d: memory of a region is not zero", round)
 					}
 				}
-				s.Fill(h, n, ^uint64(0))
+				s.Fill(h, n, ^uint32(0))
 				if i%3 != 0 {
 					want = append(want, h)
 				}

@@ -1,6 +1,10 @@
 package arena
 
-import "go.uber.org/atomic"
+import (
+	"errors"
+
+	"go.uber.org/atomic"
+)
 
 // Account counts what is in use for one purpose.
 type Account struct {
@@ -67,7 +71,7 @@ func (c *Cache) refill(p Purpose, class int) (*Span, error) {
 		c.current[p][class] = sp
 		return sp, nil
 	}
-	sp, err := c.space.central.acquire(1, false)
+	sp, err := c.acquire(1)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +80,21 @@ func (c *Cache) refill(p Purpose, class int) (*Span, error) {
 	return sp, nil
 }
 
+// acquire takes a run of spans from the central. At the limit it gives back
+// what the cache itself has left empty first.
+func (c *Cache) acquire(n uint32) (*Span, error) {
+	sp, err := c.space.central.acquire(n, false)
+	if errors.Is(err, ErrLimit) {
+		c.Trim()
+		sp, err = c.space.central.acquire(n, false)
+	}
+	return sp, err
+}
+
 func (c *Cache) allocLarge(p Purpose, n uint32) (uint32, error) {
 	c.Publish()
 	spans := (uint64(n) + SpanGranules - 1) / SpanGranules
-	sp, err := c.space.central.acquire(uint32(spans), false)
+	sp, err := c.acquire(uint32(spans))
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +130,7 @@ func (c *Cache) freeLocal(sp *Span, slot uint32) {
 // back if nothing in it is in use. locked says whether the central is.
 func (c *Cache) settle(sp *Span, locked bool) {
 	switch {
-	case sp == c.current[sp.purpose][sp.class]:
+	case sp == c.current[sp.purpose][sp.class] || sp.nfree == 0:
 	case sp.nfree == sp.slots:
 		c.unlist(sp)
 		c.release(sp, locked)
@@ -166,8 +181,9 @@ func (c *Cache) collectRemote(locked bool) {
 	}
 	for sp := c.remote.Swap(nil); sp != nil; {
 		next := sp.nextRemote
-		sp.pending.Store(false) // before the bits are read: see putRemote
-		sp.collectRemote()
+		if sp.collectRemote() {
+			c.pushRemote(sp)
+		}
 		c.settle(sp, locked)
 		sp = next
 	}

@@ -155,7 +155,7 @@ func (c *central) release(sp *Span, n uint32, immortal bool) {
 	first := sp.start / SpanGranules
 	for i := range n {
 		d := c.descriptor(first + i)
-		d.state, d.cache, d.dirty, d.pos = spanFree, nil, true, 0
+		d.state, d.cache, d.region, d.dirty, d.pos = spanFree, nil, nil, true, 0
 	}
 	c.mu.used -= int64(n)
 	if n == 1 && !immortal && len(c.mu.warm) < warmSpans {

@@ -67,18 +67,17 @@ func (r *Region) extend(n uint32) error {
 	}
 	r.runs = append(r.runs, sp)
 	for i := range spans {
+		d := r.space.central.span(sp.start + i*SpanGranules)
+		d.region, d.pos = r, uint32(len(r.starts))
 		r.starts = append(r.starts, startMap{first: h + i*SpanGranules})
 	}
 	return nil
 }
 
 func (r *Region) mark(h uint32) {
-	for i := len(r.starts) - 1; ; i-- {
-		if m := &r.starts[i]; h-m.first < SpanGranules {
-			m.bits[(h-m.first)/64] |= 1 << ((h - m.first) % 64)
-			return
-		}
-	}
+	g := h & r.space.mask
+	m := &r.starts[r.space.central.span(g).pos]
+	m.bits[g%SpanGranules/64] |= 1 << (g % 64)
 }
 
 // Walk calls f with the handle of every object in the region, in the order of
@@ -102,12 +101,12 @@ func (r *Region) Bytes() int64   { return r.bytes }
 
 // Contains reports whether an object of the region begins at handle h.
 func (r *Region) Contains(h uint32) bool {
-	for i := range r.starts {
-		if m := &r.starts[i]; h-m.first < SpanGranules {
-			return m.bits[(h-m.first)/64]>>((h-m.first)%64)&1 != 0
-		}
+	g := h & r.space.mask
+	sp := r.space.central.lookup(g)
+	if h&ImmortalBit == 0 || sp == nil || sp.region != r {
+		return false
 	}
-	return false
+	return r.starts[sp.pos].bits[g%SpanGranules/64]>>(g%64)&1 != 0
 }
 
 // Publish brings the space's accounts up to date.

@@ -131,11 +131,14 @@ func (s *Space) Bytes(h uint32, n int) []byte {
 	return unsafe.Slice((*byte)(s.At(h)), n)
 }
 
-// Zero clears n granules from handle h on. It stores words: the race detector
-// does not see the clear builtin.
+// Zero clears n granules from handle h on.
 func (s *Space) Zero(h, n uint32) {
+	if raceEnabled {
+		s.Fill(h, n, 0)
+		return
+	}
 	w := unsafe.Slice((*uint64)(s.At(h)), int(n)*2)
-	if raceEnabled || n <= 8 {
+	if n <= 8 {
 		for i := range w {
 			w[i] = 0
 		}
@@ -144,9 +147,11 @@ func (s *Space) Zero(h, n uint32) {
 	clear(w)
 }
 
-// Fill stores the same word over n granules.
-func (s *Space) Fill(h, n uint32, word uint64) {
-	w := unsafe.Slice((*uint64)(s.At(h)), int(n)*2)
+// Fill stores the same word all over n granules. The words have the width that
+// objects are accessed with: the race detector notes the first byte of an
+// access only, and does not see the clear builtin at all.
+func (s *Space) Fill(h, n uint32, word uint32) {
+	w := unsafe.Slice((*uint32)(s.At(h)), int(n)*4)
 	for i := range w {
 		w[i] = word
 	}

@@ -56,13 +56,14 @@ type Span struct {
 	spans   uint32 // of a large block or a free run: its length
 	pos     uint32 // place in the owner's list of spans with room, from 1; 0 if not listed
 	cache   *Cache
+	region  *Region // that the span belongs to; pos is its place in there
 
 	free [bitmapWords]uint64
 
 	_ [64]byte // what others write stays off the owner's cache lines
 
-	pending    uatomic.Bool // in the owner's list of spans with remote frees
-	nextRemote *Span        // link of that list, written before the push
+	pending    uatomic.Int32 // remote frees announced and not collected; if any, the span is in its owner's list
+	nextRemote *Span         // link of that list, written before the push
 	remote     [bitmapWords]atomic.Uint64
 }
 
@@ -115,20 +116,24 @@ func (sp *Span) put(s uint32) {
 }
 
 // putRemote takes slot s back on behalf of another thread than the owner.
+//
+// Setting the bit is the last access to the span: from then on the owner may
+// find the span empty and give it away. So the span is announced before. An owner
+// that looks too early finds fewer bits than pending says, and looks again.
 func (sp *Span) putRemote(s uint32) {
+	if sp.pending.Inc() == 1 {
+		sp.cache.pushRemote(sp)
+	}
 	bit := uint64(1) << (s & 63)
 	if sp.remote[s>>6].Or(bit)&bit != 0 {
 		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
 	}
-	// The bit is set before pending is read: an owner that clears pending
-	// later finds the bit, one that cleared it earlier is pushed again.
-	if !sp.pending.Load() && sp.pending.CompareAndSwap(false, true) {
-		sp.cache.pushRemote(sp)
-	}
 }
 
-// collectRemote moves the remote bits into free. Owner only.
-func (sp *Span) collectRemote() {
+// collectRemote moves the remote bits into free. It reports whether more are
+// announced. Owner only.
+func (sp *Span) collectRemote() (more bool) {
+	var n int32
 	for i := range sp.words {
 		if sp.remote[i].Load() == 0 {
 			continue
@@ -138,9 +143,11 @@ func (sp *Span) collectRemote() {
 			panic(fmt.Sprintf("ichor: slots %#x of span %#x freed twice", w&sp.free[i], sp.start))
 		}
 		sp.free[i] |= w
-		sp.nfree += uint32(bits.OnesCount64(w))
+		n += int32(bits.OnesCount64(w))
 		sp.cursor = min(sp.cursor, i)
 	}
+	sp.nfree += uint32(n)
+	return sp.pending.Sub(n) > 0
 }
 
 // live reports whether slot s is in use. Exact while its threads stand still.

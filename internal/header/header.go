@@ -33,7 +33,7 @@ func On(p unsafe.Pointer) *Header { return (*Header)(p) }
 // Birth writes a header with one reference. The object is not yet visible to
 // other threads: publishing it orders these stores before their loads.
 func (h *Header) Birth(owner int32, meta uint32) {
-	h.meta = meta
+	h.meta = meta // plain stores: nobody else sees the object yet
 	switch {
 	case owner > 0:
 		h.local, h.shared = 1, 0
@@ -42,7 +42,7 @@ func (h *Header) Birth(owner int32, meta uint32) {
 	default:
 		h.local, h.shared = 0, 0
 	}
-	atomic.StoreInt32(&h.owner, owner)
+	h.owner = owner
 }
 
 // Owner returns the owner word: negative for an immortal.
