@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -21,7 +22,7 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 			}
 		}
 	},
-	Drop: dropBlock,
+	Block: func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 })
 
 // Dict maps keys to references, in the order of insertion. Its table is
@@ -41,7 +42,7 @@ func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
 	if err != nil || len(pairs) == 0 {
 		return r, err
 	}
-	ref, b, err := newTable(t, len(pairs)/2)
+	ref, b, err := newTable(t, r, len(pairs)/2)
 	if err != nil {
 		t.DecRef(r)
 		return rt.Nil, err
@@ -150,6 +151,9 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 			old := b.SwapRef(e+entryValue, value)
 			unlock(t, o)
 			t.Retire(old)
+			if mutant.On && mutant.Is(mutant.DoubleRelease) {
+				t.Retire(old)
+			}
 			return nil
 		}
 	}
@@ -163,7 +167,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 			unlock(t, o)
 			return fmt.Errorf("ichor: dict: more than %d entries", maxEntries)
 		}
-		fresh, to, err := rebuilt(t, b, max(live+live/2+1, 4))
+		fresh, to, err := rebuilt(t, rt.Ref(d), b, max(live+live/2+1, 4))
 		if err != nil {
 			unlock(t, o)
 			return err
@@ -220,7 +224,7 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 		return rt.Nil, nil
 	}
 	v := remove(b, e)
-	replaced := shrink(t, o, r, b)
+	replaced := shrink(t, d, o, r, b)
 	unlock(t, o)
 	retireTable(t, replaced, false)
 	return v, nil
@@ -228,7 +232,7 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 
 // shrink replaces a table that is empty or at least half dead, and returns it if
 // so. If there is no memory for a smaller one the table stays. The dict is locked.
-func shrink(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
+func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	live, used := dictLen(b), usedOf(b.LoadUint64(dictState))
 	if live == 0 {
 		o.StoreRef(boxBlock, rt.Nil)
@@ -237,7 +241,7 @@ func shrink(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	if used < 2*linearMax || live > used/2 {
 		return rt.Nil
 	}
-	fresh, _, err := rebuilt(t, b, live+live/2)
+	fresh, _, err := rebuilt(t, rt.Ref(d), b, live+live/2)
 	if err != nil {
 		return rt.Nil
 	}
@@ -253,6 +257,9 @@ func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
 	}
 	b := t.Block(r)
 	eachEntry(b, func(e int, value rt.Ref) {
+		if mutant.On && mutant.Is(mutant.DeadKeysLost) && !owning {
+			return
+		}
 		if owning || value == rt.Nil {
 			t.Retire(b.Ref(e + entryKey))
 			t.Retire(value)
@@ -291,7 +298,7 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 		return nil
 	}
 	lock2(t, o, p)
-	replaced, dropped, err := updateLocked(t, o, p)
+	replaced, dropped, err := updateLocked(t, d, o, p)
 	unlock2(t, o, p)
 	for _, r := range dropped {
 		t.Retire(r)
@@ -302,7 +309,7 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 
 // updateLocked builds the united table and publishes it at once. It returns the
 // table that it replaced and the values that were overwritten.
-func updateLocked(t *rt.Thread, o, p rt.Body) (replaced rt.Ref, dropped []rt.Ref, err error) {
+func updateLocked(t *rt.Thread, d Dict, o, p rt.Body) (replaced rt.Ref, dropped []rt.Ref, err error) {
 	from := p.LoadRef(boxBlock)
 	if from == rt.Nil {
 		return rt.Nil, nil, nil
@@ -314,7 +321,7 @@ func updateLocked(t *rt.Thread, o, p rt.Body) (replaced rt.Ref, dropped []rt.Ref
 		b = t.Block(replaced)
 		n += dictLen(b)
 	}
-	fresh, to, err := rebuilt(t, b, n)
+	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
 	if err != nil {
 		return rt.Nil, nil, err
 	}

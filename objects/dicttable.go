@@ -90,12 +90,12 @@ func shapeFor(n int) uint32 {
 	return log2 | 2<<8
 }
 
-// newTable returns an empty table for at least n entries.
-func newTable(t *rt.Thread, n int) (rt.Ref, rt.Body, error) {
+// newTable returns an empty table for the dict d and at least n entries.
+func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	w := shapeFor(n)
 	first := unpackShape(w).entries
-	bytes := t.BlockBytes(4 * (first + entryWords*n))
-	r, b, err := t.NewBlock(bytes)
+	bytes := t.BlockBytes(d, 4*(first+entryWords*n))
+	r, b, err := t.NewBlock(d, bytes)
 	if err != nil {
 		return rt.Nil, rt.Body{}, err
 	}
@@ -217,9 +217,9 @@ func dictLen(b rt.Body) int {
 	return n
 }
 
-// rebuilt returns a table with the live entries of b and room for n in all.
-func rebuilt(t *rt.Thread, b rt.Body, n int) (rt.Ref, rt.Body, error) {
-	r, to, err := newTable(t, n)
+// rebuilt returns a table for the dict d with the live entries of b and room for n in all.
+func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int) (rt.Ref, rt.Body, error) {
+	r, to, err := newTable(t, d, n)
 	if err != nil || b.IsNil() {
 		return r, to, err
 	}

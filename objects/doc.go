@@ -24,7 +24,7 @@
 //	Record.At, Get, Set           yes        yes           no
 //	other writes                  no         yes           yes
 //	Extend, Update                no         yes           yes, both
-//	All, Equal, JSON out          no         weakly consistent: each step is
+//	All, Snapshot, JSON out       no         weakly consistent: each step is
 //
 // What leaves a slot is retired, never handed over: a caller who pops gets a
 // count of its own. So a reader that has loaded a slot may add a reference, with

@@ -17,10 +17,10 @@ import (
 // 'f', 'e' or 'E'.
 type floatFormatting uint32
 
-const (
-	shortest  floatFormatting = 0
-	maxDigits                 = 60
-)
+const shortest floatFormatting = 0
+
+// maxDigits bounds the digits behind the point that a formatting can ask for.
+const maxDigits = 60
 
 // formattingOf returns the formatting that writes v as the literal, and whether
 // there is one. v is what the literal reads as.
@@ -45,7 +45,11 @@ func formattingOf(literal []byte, v float64) (floatFormatting, bool) {
 	}
 	f := floatFormatting(least<<24 | plus<<16 | digits<<8 | int(style))
 	var buf [96]byte
-	return f, bytes.Equal(appendFloat(buf[:0], v, f), literal)
+	if bytes.Equal(appendFloat(buf[:0], v, f), literal) {
+		return f, true
+	}
+	// From 2^53 on the shortest text has zeros where the number has digits.
+	return shortest, bytes.Equal(appendShortest(buf[:0], v), literal)
 }
 
 // appendFloat appends v, which is finite, to dst.

@@ -78,26 +78,32 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 }
 
 func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
-	b := jsonBuilder{
-		t:        t,
-		maxDepth: o.MaxDepth,
-		dec:      jsontext.NewDecoder(&outsideReader{t: t, r: r, left: o.MaxBytes}),
-	}
+	in := &outsideReader{t: t, r: r, left: o.MaxBytes}
+	b := jsonBuilder{t: t, in: in, dec: jsontext.NewDecoder(in), maxDepth: o.MaxDepth}
+	done := false
+	defer func() { // also if r panics
+		if !done {
+			t.DecRefs(b.values)
+		}
+	}()
 	root, err := b.document()
-	if err != nil {
-		t.DecRefs(b.values)
-		return rt.Nil, err
-	}
-	return root, nil
+	done = err == nil
+	return root, err
 }
 
-// outsideReader calls a reader of the user's outside the world.
+// outsideReader calls a reader of the user's outside the world. It gives up on
+// one that keeps returning nothing, and does not call it again after an error:
+// the decoder would do neither.
 type outsideReader struct {
 	t    *rt.Thread
 	r    io.Reader
 	left int64
 	buf  *bufio.Reader
+	err  error
 }
+
+// maxEmptyReads is how many reads in a row may return nothing, as in bufio.
+const maxEmptyReads = 100
 
 // errTooLarge ends a text that is larger than the options allow.
 var errTooLarge = errors.New("text is too large")
@@ -109,11 +115,21 @@ func (o *outsideReader) Read(p []byte) (n int, err error) {
 			return n, err
 		}), 64<<10)
 	}
-	n, err = o.buf.Read(p)
-	if o.left -= int64(n); o.left < 0 {
-		return 0, errTooLarge
+	for range maxEmptyReads {
+		if o.err != nil {
+			return 0, o.err
+		}
+		n, o.err = o.buf.Read(p)
+		if o.left -= int64(n); o.left < 0 {
+			o.err = errTooLarge
+			return 0, o.err
+		}
+		if n > 0 {
+			return n, nil
+		}
 	}
-	return n, err
+	o.err = io.ErrNoProgress
+	return 0, o.err
 }
 
 type readerFunc func(p []byte) (int, error)
@@ -124,6 +140,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // what containers that are still open will hold.
 type jsonBuilder struct {
 	t        *rt.Thread
+	in       *outsideReader
 	dec      *jsontext.Decoder
 	maxDepth int
 	values   []rt.Ref
@@ -239,6 +256,9 @@ func newFromLiteral(t *rt.Thread, raw []byte) (rt.Ref, error) {
 func (b *jsonBuilder) fault(err error) error {
 	if errors.Is(err, errTooLarge) {
 		return &JSONError{Byte: b.dec.InputOffset(), Expected: "a text of fewer bytes, see JSONOptions.MaxBytes", Found: "more", Err: err}
+	}
+	if b.in.err != nil && errors.Is(err, b.in.err) {
+		err = b.in.err // without the decoder's words around it
 	}
 	f := jsonpos.Describe(b.dec, err)
 	e := &JSONError{Byte: f.Offset, Expected: f.Expected, Found: f.Found}

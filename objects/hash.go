@@ -48,7 +48,7 @@ func hashFloat(v float64) uint32 {
 type UnhashableError struct{ Type string }
 
 func (e *UnhashableError) Error() string {
-	return fmt.Sprintf("%s cannot be a key: want int, float, string, bytes, bool, None, or a tuple of these", e.Type)
+	return fmt.Sprintf("%s cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these", e.Type)
 }
 
 // Hash returns the hash of a key. The error is an *UnhashableError. Attached thread.
@@ -101,17 +101,38 @@ func sameKey(t *rt.Thread, a, b rt.Ref) bool {
 		x, y := oa.Uint64(floatBits), ob.Uint64(floatBits)
 		return x == y || math.Float64frombits(x) == math.Float64frombits(y)
 	case rt.TypeTuple:
+		return sameTuple(t, a, b)
+	}
+	return false
+}
+
+// sameTuple is sameKey for two tuples, with a list of what is still to be
+// compared: no depth of nesting needs a deep stack.
+func sameTuple(t *rt.Thread, a, b rt.Ref) bool {
+	type pair struct{ a, b rt.Ref }
+	for work := []pair{{a, b}}; len(work) > 0; {
+		p := work[len(work)-1]
+		work = work[:len(work)-1]
+		oa, ob := t.Body(p.a), t.Body(p.b)
 		n := int(oa.Word(tupleLen))
-		if n != int(ob.Word(tupleLen)) {
+		if n != int(ob.Word(tupleLen)) || oa.Word(tupleHash) != ob.Word(tupleHash) {
 			return false
 		}
 		ra, rb := oa.Refs(tupleSlots, n), ob.Refs(tupleSlots, n)
 		for i := range ra {
-			if !sameKey(t, ra[i], rb[i]) {
+			switch {
+			case ra[i] == rb[i]:
+			case isTuple(t, ra[i]) && isTuple(t, rb[i]):
+				work = append(work, pair{ra[i], rb[i]})
+			case !sameKey(t, ra[i], rb[i]):
 				return false
 			}
 		}
-		return true
 	}
-	return false
+	return true
+}
+
+func isTuple(t *rt.Thread, r rt.Ref) bool {
+	_, ok := t.Object(r, rt.TypeTuple)
+	return ok
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -35,13 +36,8 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 			}
 		}
 	},
-	Drop: dropBlock,
+	Block: func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 })
-
-func dropBlock(t *rt.Thread, o rt.Body) {
-	t.FreeBlock(o.LoadRef(boxBlock))
-	o.StoreRef(boxBlock, rt.Nil)
-}
 
 // lock and unlock bracket a write to a container. The lock is a leaf: between
 // the two there is no safe point, no code of users and no other lock.
@@ -89,7 +85,7 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	if err != nil || len(items) == 0 {
 		return r, err
 	}
-	ref, b, err := newListBlock(t, len(items))
+	ref, b, err := newListBlock(t, r, len(items))
 	if err != nil {
 		t.DecRef(r)
 		return rt.Nil, err
@@ -100,10 +96,11 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	return r, nil
 }
 
-// newListBlock returns an empty block with room for at least n items.
-func newListBlock(t *rt.Thread, n int) (rt.Ref, rt.Body, error) {
-	bytes := t.BlockBytes(4 * (listSlots + n))
-	r, b, err := t.NewBlock(bytes)
+// newListBlock returns an empty block for the list l, with room for at least n
+// items.
+func newListBlock(t *rt.Thread, l rt.Ref, n int) (rt.Ref, rt.Body, error) {
+	bytes := t.BlockBytes(l, 4*(listSlots+n))
+	r, b, err := t.NewBlock(l, bytes)
 	if err != nil {
 		return rt.Nil, rt.Body{}, err
 	}
@@ -111,7 +108,7 @@ func newListBlock(t *rt.Thread, n int) (rt.Ref, rt.Body, error) {
 	return r, b, nil
 }
 
-// block returns the list's block; ok is false if it has none.
+// listBlock returns the list's block; ok is false if it has none.
 func listBlock(t *rt.Thread, o rt.Body) (b rt.Body, ok bool) {
 	r := o.LoadRef(boxBlock)
 	if r == rt.Nil {
@@ -143,9 +140,14 @@ func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	if !ok || uint(i) >= uint(b.Load(listLen)) {
 		return rt.Nil, false
 	}
-	// Nil here means that the item was popped since the length was read.
+	// Nil here means that the item was popped since the length was read. A slot
+	// may also be filled again before its new item counts: hence the second look
+	// at the length.
 	r := b.LoadRef(listSlots + i)
-	return r, r != rt.Nil
+	if r == rt.Nil || uint(i) >= uint(b.Load(listLen)) {
+		return rt.Nil, false
+	}
+	return r, true
 }
 
 // Get returns a new reference to item i. The error is an *IndexError or a
@@ -163,7 +165,11 @@ func (l List) missing(t *rt.Thread, i int) error {
 	if _, ok := t.Object(rt.Ref(l), rt.TypeList); !ok {
 		return t.WantType(rt.Ref(l), rt.TypeList)
 	}
-	return &IndexError{i, l.Len(t)}
+	n := l.Len(t)
+	if i >= 0 {
+		n = min(n, i) // it may have grown since item i was missed
+	}
+	return &IndexError{i, n}
 }
 
 // write checks that l is a list and v a reference, and returns the list's body.
@@ -196,7 +202,7 @@ func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 		return err
 	}
 	lock(t, o)
-	b, old, err := listRoom(t, o, 1)
+	b, old, err := listRoom(t, l, o, 1)
 	if err == nil {
 		n := b.Load(listLen)
 		b.StoreRef(listSlots+int(n), v) // slot, then length: a reader sees both or neither
@@ -209,7 +215,7 @@ func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 
 // listRoom returns a block with room for n more items, and the block that it
 // replaced, which the caller retires. The list is locked.
-func listRoom(t *rt.Thread, o rt.Body, n int) (b rt.Body, old rt.Ref, err error) {
+func listRoom(t *rt.Thread, l List, o rt.Body, n int) (b rt.Body, old rt.Ref, err error) {
 	old = o.LoadRef(boxBlock)
 	have := 0
 	if old != rt.Nil {
@@ -219,7 +225,7 @@ func listRoom(t *rt.Thread, o rt.Body, n int) (b rt.Body, old rt.Ref, err error)
 			return b, rt.Nil, nil
 		}
 	}
-	r, grown, err := newListBlock(t, max(have+n, have+have/2, 4))
+	r, grown, err := newListBlock(t, rt.Ref(l), max(have+n, have+have/2, 4))
 	if err != nil {
 		return b, rt.Nil, err
 	}
@@ -237,16 +243,27 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 	if err != nil {
 		return err
 	}
+	t.IncRef(v)
 	lock(t, o)
 	b, ok := listBlock(t, o)
-	if !ok || uint(i) >= uint(b.Load(listLen)) {
-		unlock(t, o)
-		return &IndexError{i, l.Len(t)}
+	n := 0
+	if ok {
+		n = int(b.Load(listLen))
 	}
-	t.IncRef(v)
+	if uint(i) >= uint(n) {
+		unlock(t, o)
+		t.DecRef(v)
+		return &IndexError{i, n}
+	}
 	old := b.SwapRef(listSlots+i, v)
 	unlock(t, o)
 	t.Retire(old)
+	if mutant.On && mutant.Is(mutant.DoubleRelease) {
+		t.Retire(old)
+	}
+	if mutant.On && mutant.Is(mutant.ForgottenIncRef) {
+		t.DecRef(v)
+	}
 	return nil
 }
 
@@ -266,6 +283,9 @@ func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
 	b.Store(listLen, n)
 	r := b.SwapRef(listSlots+int(n), rt.Nil)
 	unlock(t, o)
+	if mutant.On && mutant.Is(mutant.PopHandsOver) {
+		return r, nil
+	}
 	t.IncRef(r) // the slot's own count is retired: a reader may have loaded it
 	t.Retire(r)
 	return r, nil
@@ -278,7 +298,13 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.replace(t, o, i, 0, v)
+	if mutant.On && mutant.Is(mutant.WrongPlace) && t.LockFree() {
+		i = max(i-1, 0)
+	}
+	t.IncRef(v)
+	if _, err = l.replace(t, o, i, 0, v); err != nil {
+		t.DecRef(v)
+	}
 	return err
 }
 
@@ -296,7 +322,8 @@ func (l List) Remove(t *rt.Thread, i int) error {
 }
 
 // replace publishes a block in which n items from i on, at most one, have given
-// way to the items with. It returns what was replaced.
+// way to the items with, which it steals unless it fails. It returns what was
+// replaced.
 func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone rt.Ref, err error) {
 	lock(t, o)
 	old := o.LoadRef(boxBlock)
@@ -306,11 +333,11 @@ func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone r
 		from = t.Block(old)
 		have = int(from.Load(listLen))
 	}
-	if i < 0 || i+n > have {
+	if i < 0 || i > have-n {
 		unlock(t, o)
 		return rt.Nil, &IndexError{i, have}
 	}
-	r, to, err := newListBlock(t, have-n+len(with))
+	r, to, err := newListBlock(t, rt.Ref(l), have-n+len(with))
 	if err != nil {
 		unlock(t, o)
 		return rt.Nil, err
@@ -319,7 +346,6 @@ func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone r
 		to.SetRef(listSlots+k, from.LoadRef(listSlots+k))
 	}
 	for k, v := range with {
-		t.IncRef(v)
 		to.SetRef(listSlots+i+k, v)
 	}
 	for k := i + n; k < have; k++ {
@@ -373,7 +399,7 @@ func (l List) Extend(t *rt.Thread, other List) error {
 	if from, ok := listBlock(t, p); ok {
 		n := int(from.Load(listLen))
 		var b rt.Body
-		if b, old, err = listRoom(t, o, n); err == nil {
+		if b, old, err = listRoom(t, l, o, n); err == nil {
 			have := int(b.Load(listLen))
 			for i := range n {
 				r := from.LoadRef(listSlots + i)

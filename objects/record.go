@@ -3,7 +3,7 @@ package objects
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/puzpuzpuz/xsync/v3"
 
@@ -12,7 +12,7 @@ import (
 
 // Words of a Record's body.
 const (
-	recordVersion = 0 // raised before each change
+	recordVersion = 0 // raised before and after each change
 	recordSlots   = 1
 )
 
@@ -36,9 +36,12 @@ func DefineRecord(name string, fields ...string) (*RecordType, error) {
 		if f == "" || seen[f] {
 			return nil, fmt.Errorf("ichor: define record %s: field %q is empty or named twice", name, f)
 		}
+		if !utf8.ValidString(f) {
+			return nil, fmt.Errorf("ichor: define record %s: field %q is not valid UTF-8", name, f)
+		}
 		seen[f] = true
 	}
-	id := name + "\x00" + strings.Join(fields, "\x00")
+	id := fmt.Sprintf("%q %q", name, fields) // quoted: no two definitions have the same
 	var err error
 	y, _ := recordTypes.LoadOrTryCompute(id, func() (*RecordType, bool) {
 		var y *RecordType
@@ -141,8 +144,10 @@ func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
 	}
 	t.IncRef(v)
+	o.Add(recordVersion, 1) // before and after: who copies the record sees one of them
+	old := o.SwapRef(recordSlots+field, v)
 	o.Add(recordVersion, 1)
-	t.Retire(o.SwapRef(recordSlots+field, v))
+	t.Retire(old)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -49,9 +50,6 @@ type jsonWriter struct {
 }
 
 func (w *jsonWriter) value(r rt.Ref, depth int) error {
-	if depth > jsonpos.MaxDepth {
-		return &NotJSONError{fmt.Sprintf("more than %d levels, or a cycle", jsonpos.MaxDepth)}
-	}
 	if r.IsInt() {
 		w.dst = strconv.AppendInt(w.dst, r.Int(), 10)
 		return nil
@@ -59,6 +57,9 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 	y := w.t.TypeOf(r)
 	if y == nil {
 		return &NotJSONError{"nil reference"}
+	}
+	if depth >= jsonpos.MaxDepth && y.Traverse != nil {
+		return &NotJSONError{fmt.Sprintf("more than %d levels, or a cycle", jsonpos.MaxDepth)}
 	}
 	o := w.t.Body(r)
 	switch y.ID() {
@@ -176,7 +177,7 @@ func Format(t *rt.Thread, r rt.Ref) string {
 		return fmt.Sprintf("%s %s", t.TypeOf(r), r)
 	}
 	if len(text) > 80 {
-		return string(text[:77]) + "..."
+		return strings.ToValidUTF8(string(text[:77]), "") + "..."
 	}
 	return string(text)
 }

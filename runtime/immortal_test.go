@@ -222,3 +222,82 @@ func TestRef(t *testing.T) {
 		}
 	}
 }
+
+// TestMortalContainerGrowsInRegion has a mortal container take a block while
+// births are immortal, and the region fail: the block is no part of it.
+func TestMortalContainerGrowsInRegion(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			box := newBox(th, newLeaf(th))
+			broken := errors.New("broken")
+			if err := th.Immortally(func() error {
+				b, blk, err := th.NewBlock(box, 16)
+				if err != nil {
+					return err
+				}
+				old := th.Body(box).LoadRef(0)
+				blk.StoreRef(0, th.Block(old).LoadRef(0))
+				th.Body(box).StoreRef(0, b)
+				th.RetireBlock(old)
+				inner := newBox(th, newLeaf(th))
+				if in := th.Body(inner).LoadRef(0); !in.ImmortalByAddress() || b.ImmortalByAddress() {
+					t.Errorf("blocks lie at %s, of a mortal, and %s, of an immortal", b, in)
+				}
+				return broken
+			}); err != broken {
+				t.Fatal(err)
+			}
+			if leaf := th.Block(th.Body(box).LoadRef(0)).LoadRef(0); th.Body(leaf).Word(0) != 42 {
+				t.Error("the box has lost its contents with the region")
+			}
+			th.DecRef(box)
+		})
+	})
+}
+
+// TestImmortalizeGoesOn makes a graph immortal again that has come to hold mortals.
+func TestImmortalizeGoesOn(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			inner := newNode(th, Nil)
+			root := newNode(th, inner)
+			var born Ref
+			if err := th.Immortally(func() error { born = newNode(th, root); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if err := th.Immortalize(root); err != nil {
+				t.Fatal(err)
+			}
+			leaf := newLeaf(th)
+			setSlot(th, inner, 0, leaf)
+			if th.IsImmortal(leaf) {
+				t.Error("storing a leaf in an immortal made it immortal")
+			}
+			if err := th.Immortalize(born); err != nil {
+				t.Fatal(err)
+			}
+			if !th.IsImmortal(leaf) {
+				t.Error("a leaf stayed mortal behind containers that were immortal already")
+			}
+		})
+	})
+}
+
+// TestStoppedIsNoSafePoint has a stop's function do what it must not.
+func TestStoppedIsNoSafePoint(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			th.StopTheWorld(func() {
+				wantIn(t, panics(t, th.Checkpoint), "safe point inside StopTheWorld")
+				wantIn(t, panics(t, func() { th.Blocking(func() {}) }), "safe point inside StopTheWorld")
+				wantIn(t, panics(t, th.Detach), "inside")
+			})
+			if err := th.Immortally(func() error {
+				wantIn(t, panics(t, th.Detach), "inside")
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}

@@ -1,0 +1,87 @@
+package objects_test
+
+import (
+	"fmt"
+	"log"
+	"strings"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// scope runs f on a thread of a new runtime. A scope gives up what it owns, so
+// nothing is leaked.
+func scope(f func(t *rt.Thread, s *rt.Scope)) {
+	r, err := rt.New(rt.Options{Mode: rt.LockFree})
+	if err == nil {
+		err = r.Do(func(t *rt.Thread) error { return t.Scope(func(s *rt.Scope) { f(t, s) }) })
+	}
+	if err == nil {
+		err = r.Close()
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExampleList() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		l := objects.List(s.Own(objects.NewList(t, rt.None)))
+		s.Check(l.Append(t, s.Own(objects.NewString(t, "a"))))
+		s.Check(l.Insert(t, 0, rt.True))
+		last := s.Own(l.Pop(t))
+		fmt.Println(objects.Format(t, last), objects.Format(t, rt.Ref(l)))
+		_, err := l.Get(t, 9)
+		fmt.Println(err)
+	})
+	// Output:
+	// "a" [true,null]
+	// index 9 is out of range: the list has 2 items
+}
+
+func ExampleDict() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		d := objects.Dict(s.Own(objects.NewDict(t)))
+		for i, name := range []string{"tea", "coffee", "tea"} {
+			n := s.Own(objects.NewInt(t, int64(i)))
+			s.Check(d.Set(t, s.Own(objects.Intern(t, name)), n))
+		}
+		for k, v := range d.All(t) {
+			fmt.Println(objects.Format(t, k), objects.Format(t, v))
+		}
+		_, err := d.Get(t, s.Own(objects.NewString(t, "milk")))
+		fmt.Println(err)
+	})
+	// Output:
+	// "tea" 2
+	// "coffee" 1
+	// no key "milk"
+}
+
+func ExampleFromJSON() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		doc := s.Own(objects.FromJSON(t, strings.NewReader(`{"prices": [1.50, 1e3]}`)))
+		text, err := objects.AppendJSON(t, nil, doc)
+		s.Check(err)
+		fmt.Println(string(text))
+		_, err = objects.FromJSON(t, strings.NewReader(`{"prices": [1.50, }`))
+		fmt.Println(err)
+	})
+	// Output:
+	// {"prices":[1.50,1e3]}
+	// byte 18: expected an array element after ',', found '}'
+}
+
+func ExampleDefineRecord() {
+	point, err := objects.DefineRecord("point", "x", "y")
+	if err != nil {
+		log.Fatal(err)
+	}
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		one, two := s.Own(objects.NewInt(t, 1)), s.Own(objects.NewInt(t, 2))
+		p := s.Own(point.New(t, one, one))
+		s.Check(point.Set(t, p, point.Index("y"), two))
+		fmt.Println(objects.Format(t, p))
+	})
+	// Output: {"x":1,"y":2}
+}

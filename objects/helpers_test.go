@@ -1,0 +1,297 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// scaled returns how often to do something: n times, a tenth of that under the
+// race detector or with -short, a hundredth with both.
+func scaled(n int) int {
+	if raceEnabled {
+		n /= 10
+	}
+	if testing.Short() {
+		n /= 10
+	}
+	return max(n, 1)
+}
+
+// smallSpace is the address space of runtimes that are made by the hundred:
+// under the race detector it is Go memory.
+const smallSpace = 32 << 20
+
+// forModes runs f in the two modes.
+func forModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
+	for _, o := range []rt.Options{{Mode: rt.GIL}, {Mode: rt.LockFree}} {
+		t.Run(o.Mode.String(), func(t *testing.T) { f(t, o) })
+	}
+}
+
+// forAllModes is forModes, with checked mode for what is small.
+func forAllModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
+	forModes(t, f)
+	t.Run("lockfree,checked", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Checked: true}) })
+}
+
+// clean runs f on a thread of a new runtime. It fails if counts and references
+// differ then, or if an object or a block is left.
+func clean(t rapid.TB, o rt.Options, f func(th *rt.Thread)) {
+	t.Helper()
+	withRuntime(t, o, func(r *rt.Runtime) {
+		must0(t, r.Do(func(th *rt.Thread) error {
+			f(th)
+			return nil
+		}))
+	})
+}
+
+// withRuntime is clean for tests with threads of their own.
+func withRuntime(t rapid.TB, o rt.Options, f func(r *rt.Runtime)) {
+	t.Helper()
+	r, err := rt.New(o)
+	must0(t, err)
+	f(r)
+	err = r.Do(func(th *rt.Thread) error { return th.Audit() })
+	m := r.Memory()
+	if err = errors.Join(err, r.Close()); err != nil {
+		t.Logf("%v", err)
+		t.Fatalf("the audit or the close found something wrong")
+	}
+	// Checked mode keeps the dead, and immortals stay.
+	if !o.Checked && m.Immortals+m.InPlace == 0 && m.Objects+m.Blocks != 0 {
+		t.Logf("%+v", m)
+		t.Fatalf("objects or blocks are left")
+	}
+}
+
+// audit compares counts and references. held are the test's own.
+func audit(t rapid.TB, th *rt.Thread, held ...rt.Ref) {
+	t.Helper()
+	if err := th.Audit(held...); err != nil {
+		t.Logf("%v", err)
+		t.Fatalf("the audit found something wrong")
+	}
+}
+
+func must0(t rapid.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Logf("%v", err)
+		t.Fatalf("unexpected error")
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// ok is must for worker goroutines, from which a test cannot be failed: Run
+// carries the panic to the test.
+func ok(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// unless returns err if it is no E.
+func unless[E error](err error) error {
+	var e E
+	if errors.As(err, &e) {
+		return nil
+	}
+	return err
+}
+
+// hog takes all memory that the limit leaves, and returns what holds it.
+func hog(t rapid.TB, th *rt.Thread) (held []rt.Ref) {
+	t.Helper()
+	for size := 24 << 10; size > 0; size /= 2 {
+		for {
+			r, err := NewBytes(th, make([]byte, size))
+			if errors.Is(err, rt.ErrMemoryLimit) {
+				break
+			}
+			must0(t, err)
+			held = append(held, r)
+		}
+	}
+	return held
+}
+
+// bigBase makes integers that do not fit a reference: each is an object.
+const bigBase = 1 << 40
+
+// newBig returns a new reference to a boxed integer with the mark n.
+func newBig(th *rt.Thread, n int) rt.Ref { return must(NewInt(th, bigBase+int64(n))) }
+
+// bigOf returns the mark of a boxed integer, or -1.
+func bigOf(th *rt.Thread, r rt.Ref) int {
+	v, ok := IntOf(th, r)
+	if !ok || v < bigBase || r.IsInt() {
+		return -1
+	}
+	return int(v - bigBase)
+}
+
+func smallInt(n int) rt.Ref {
+	r, ok := rt.Int(int64(n))
+	if !ok {
+		panic("too large for a small integer")
+	}
+	return r
+}
+
+// wantError fails unless err is a *E.
+func wantError[E error](t rapid.TB, err error) {
+	t.Helper()
+	var e E
+	if !errors.As(err, &e) {
+		t.Logf("got %v (%T), want %T", err, err, e)
+		t.Fatalf("wrong kind of error")
+	}
+}
+
+// A machine drives an object and its model. Its operations take two numbers, and
+// do something sensible with any; check compares object and model.
+type machine interface {
+	ops() map[string]func(a, b int)
+	check()
+	close()
+}
+
+// checkMachine runs random operations, drawn by rapid.
+func checkMachine(t *testing.T, o rt.Options, start func(t rapid.TB, th *rt.Thread) machine) {
+	t.Helper()
+	o.AddressSpace = smallSpace
+	rapid.Check(t, func(t *rapid.T) {
+		clean(t, o, func(th *rt.Thread) {
+			m := start(t, th)
+			actions := map[string]func(*rapid.T){"": func(*rapid.T) { m.check() }}
+			for name, op := range m.ops() {
+				actions[name] = func(t *rapid.T) {
+					op(rapid.IntRange(0, 1<<16).Draw(t, "a"), rapid.IntRange(0, 1<<16).Draw(t, "b"))
+				}
+			}
+			t.Repeat(actions)
+			m.close()
+		})
+	})
+}
+
+// fuzzMachine runs the operations that a fuzz input lists, three bytes each.
+func fuzzMachine(t *testing.T, input []byte, start func(t rapid.TB, th *rt.Thread) machine) {
+	t.Helper()
+	if len(input) > 3*300 {
+		t.Skip("too long to tell more")
+	}
+	for _, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
+		clean(t, rt.Options{Mode: mode, AddressSpace: smallSpace}, func(th *rt.Thread) {
+			m := start(t, th)
+			ops := m.ops()
+			names := slices.Sorted(maps.Keys(ops))
+			for ; len(input) >= 3; input = input[3:] {
+				ops[names[int(input[0])%len(names)]](int(input[1]), int(input[2]))
+				m.check()
+			}
+			m.close()
+		})
+	}
+}
+
+// fuzzSeeds adds command lists that reach every operation in many orders.
+func fuzzSeeds(f *testing.F) {
+	f.Add([]byte{})
+	for seed := range byte(8) {
+		var b []byte
+		for i := range 200 {
+			x := byte(i)*(2*seed+37) + seed
+			b = append(b, x, x*x>>3+byte(i), x^0x5a)
+		}
+		f.Add(b)
+	}
+}
+
+// run is Runtime.Run, which must succeed. The workers reach a safe point every
+// now and then by themselves.
+func run(t *testing.T, r *rt.Runtime, n int, fn func(th *rt.Thread, worker int) error) {
+	t.Helper()
+	err := r.Run(context.Background(), n, func(_ context.Context, th *rt.Thread, worker int) error { return fn(th, worker) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A borrower reads boxed integers that it holds no count of, and looks at them
+// again before its next safe point: they are good until then.
+type borrower struct {
+	refs  []rt.Ref
+	marks []int
+}
+
+// borrow notes a borrowed reference, which must be one that somebody stored.
+func (b *borrower) borrow(th *rt.Thread, r rt.Ref) error {
+	n := bigOf(th, r)
+	if n < 0 {
+		return fmt.Errorf("read %s, which nobody stored", Format(th, r))
+	}
+	b.refs, b.marks = append(b.refs, r), append(b.marks, n)
+	return nil
+}
+
+// giveBack is the end of all borrows, and a safe point.
+func (b *borrower) giveBack(th *rt.Thread) error {
+	for i, r := range b.refs {
+		if got := bigOf(th, r); got != b.marks[i] {
+			return fmt.Errorf("borrowed %d, found %d before the next safe point", b.marks[i], got)
+		}
+	}
+	b.refs, b.marks = b.refs[:0], b.marks[:0]
+	th.Checkpoint()
+	return nil
+}
+
+// timeline checks what readers see of a single writer for linearizability. The
+// writer's operations are numbered; state s holds when s of them have taken effect.
+type timeline struct{ started, done atomic.Int64 }
+
+// write runs the writer's next operation.
+func (l *timeline) write(op func()) {
+	l.started.Inc()
+	op()
+	l.done.Inc()
+}
+
+// A witness is a reader: what it sees never goes back in time.
+type witness struct {
+	l  *timeline
+	at int64 // no earlier state can explain what it sees next
+}
+
+// see runs a read whose result holds in the states s for which explains(s). It
+// fails unless there is one between the read's begin and end, and not before the
+// states that explained earlier reads.
+func (w *witness) see(read func() (explains func(s int64) bool, what string)) error {
+	from := max(w.at, w.l.done.Load())
+	explains, what := read()
+	to := w.l.started.Load()
+	for s := from; s <= to; s++ {
+		if explains(s) {
+			w.at = s
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: explained by no state from %d to %d", what, from, to)
+}

@@ -1,0 +1,709 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// listItem is what the model knows of an item. Items of a mark are boxed integers
+// that only the list holds.
+type listItem struct {
+	ref  rt.Ref
+	mark int // -1 for one of the pool
+}
+
+type listMachine struct {
+	t     rapid.TB
+	th    *rt.Thread
+	list  List
+	model []listItem
+	pool  []rt.Ref // the test holds these
+	marks int
+	steps int
+}
+
+func newListMachine(t rapid.TB, th *rt.Thread) machine {
+	inner := must(NewList(th, rt.None))
+	return &listMachine{
+		t: t, th: th,
+		list: List(must(NewList(th))),
+		pool: []rt.Ref{inner, must(NewString(th, "text")), newBig(th, 1<<30), smallInt(7), rt.None, rt.EmptyTuple},
+	}
+}
+
+func (m *listMachine) fresh() listItem {
+	m.marks++
+	return listItem{newBig(m.th, m.marks), m.marks}
+}
+
+func (m *listMachine) pooled(b int) listItem { return listItem{m.pool[b%len(m.pool)], -1} }
+
+// index is a valid index, or out of range now and then.
+func (m *listMachine) index(a int) int {
+	switch n := len(m.model); {
+	case a%16 == 15:
+		return [...]int{-1, n, n + 1, math.MaxInt, math.MinInt}[a/16%5]
+	case n == 0:
+		return 0
+	default:
+		return a % n
+	}
+}
+
+func (m *listMachine) wantIndexError(err error, i int) {
+	m.t.Helper()
+	var e *IndexError
+	if !errors.As(err, &e) || e.Index != i || e.Len != len(m.model) {
+		m.t.Logf("got %v for index %d of %d", err, i, len(m.model))
+		m.t.Fatalf("wrong error for an index")
+	}
+}
+
+func (m *listMachine) same(r rt.Ref, want listItem) {
+	m.t.Helper()
+	if r != want.ref || want.mark >= 0 && bigOf(m.th, r) != want.mark {
+		m.t.Fatalf("the list has another item than the model")
+	}
+}
+
+func (m *listMachine) ops() map[string]func(a, b int) {
+	th, l := m.th, m.list
+	return map[string]func(a, b int){
+		"append": func(_, b int) {
+			it := m.pooled(b)
+			must0(m.t, l.Append(th, it.ref))
+			m.model = append(m.model, it)
+		},
+		"appendSteal": func(_, b int) {
+			for range b%8 + 1 {
+				it := m.fresh()
+				must0(m.t, l.AppendSteal(th, it.ref))
+				m.model = append(m.model, it)
+			}
+		},
+		"grow": func(a, _ int) {
+			for range a % 300 {
+				it := m.fresh()
+				must0(m.t, l.AppendSteal(th, it.ref))
+				m.model = append(m.model, it)
+			}
+		},
+		"set": func(a, b int) {
+			i, it := m.index(a), m.fresh()
+			if b%2 == 0 {
+				th.DecRef(it.ref)
+				it = m.pooled(b / 2)
+			}
+			err := l.Set(th, i, it.ref)
+			if it.mark >= 0 {
+				th.DecRef(it.ref)
+			}
+			if i < 0 || i >= len(m.model) {
+				m.wantIndexError(err, i)
+				return
+			}
+			must0(m.t, err)
+			m.model[i] = it
+		},
+		"pop": func(a, _ int) {
+			for range a%8 + 1 {
+				r, err := l.Pop(th)
+				n := len(m.model) - 1
+				if n < 0 {
+					m.wantIndexError(err, -1)
+					return
+				}
+				must0(m.t, err)
+				m.same(r, m.model[n])
+				th.DecRef(r)
+				m.model = m.model[:n]
+			}
+		},
+		"insert": func(a, b int) {
+			i, it := m.index(a), m.fresh()
+			if b%4 == 0 {
+				i = len(m.model)
+			}
+			err := l.Insert(th, i, it.ref)
+			th.DecRef(it.ref)
+			if i < 0 || i > len(m.model) {
+				m.wantIndexError(err, i)
+				return
+			}
+			must0(m.t, err)
+			m.model = append(m.model, listItem{})
+			copy(m.model[i+1:], m.model[i:])
+			m.model[i] = it
+		},
+		"remove": func(a, _ int) {
+			i := m.index(a)
+			err := l.Remove(th, i)
+			if i < 0 || i >= len(m.model) {
+				m.wantIndexError(err, i)
+				return
+			}
+			must0(m.t, err)
+			m.model = append(m.model[:i], m.model[i+1:]...)
+		},
+		"clear": func(a, _ int) {
+			if a%4 == 0 {
+				must0(m.t, l.Clear(th))
+				m.model = nil
+			}
+		},
+		"extend": func(a, b int) {
+			if len(m.model) > 2000 {
+				return
+			}
+			if a%3 == 0 {
+				must0(m.t, l.Extend(th, l))
+				m.model = append(m.model, m.model...)
+				return
+			}
+			var items []rt.Ref
+			for range b % 40 {
+				it := m.fresh()
+				items = append(items, it.ref)
+				m.model = append(m.model, it)
+			}
+			other := must(NewListSteal(th, items...))
+			must0(m.t, l.Extend(th, List(other)))
+			th.DecRef(other)
+		},
+		"get": func(a, _ int) {
+			i := m.index(a)
+			r, err := l.Get(th, i)
+			at, ok := l.At(th, i)
+			if i < 0 || i >= len(m.model) {
+				m.wantIndexError(err, i)
+				if ok {
+					m.t.Fatalf("At finds an item that is not there")
+				}
+				return
+			}
+			must0(m.t, err)
+			m.same(r, m.model[i])
+			if at != r {
+				m.t.Fatalf("At and Get differ")
+			}
+			th.DecRef(r)
+		},
+		"all": func(a, _ int) {
+			// The loop looks anew at each step: it sees the append and the
+			// pop that the body makes.
+			i, changed := 0, false
+			for k, r := range l.All(th) {
+				if k != i || i >= len(m.model) {
+					m.t.Fatalf("the loop is out of step")
+				}
+				m.same(r, m.model[i])
+				if i++; i == a%64 && !changed {
+					changed = true
+					it := m.pooled(a)
+					must0(m.t, l.Append(th, it.ref))
+					m.model = append(m.model, it)
+					th.Checkpoint()
+				}
+				if i == 200 {
+					return
+				}
+			}
+			if i != len(m.model) {
+				m.t.Fatalf("the loop ends early")
+			}
+		},
+		"misuse": func(a, _ int) {
+			for _, not := range []rt.Ref{rt.Nil, rt.None, smallInt(1), m.pool[1]} {
+				x := List(not)
+				wantError[*rt.TypeError](m.t, x.Append(th, rt.None))
+				wantError[*rt.TypeError](m.t, x.Set(th, 0, rt.None))
+				wantError[*rt.TypeError](m.t, x.Insert(th, 0, rt.None))
+				wantError[*rt.TypeError](m.t, x.Remove(th, 0))
+				wantError[*rt.TypeError](m.t, x.Clear(th))
+				wantError[*rt.TypeError](m.t, x.Extend(th, l))
+				wantError[*rt.TypeError](m.t, l.Extend(th, x))
+				_, err := x.Pop(th)
+				wantError[*rt.TypeError](m.t, err)
+				_, err = x.Get(th, 0)
+				wantError[*rt.TypeError](m.t, err)
+				if _, ok := x.At(th, 0); ok || x.Len(th) != 0 {
+					m.t.Fatalf("what is no list has items")
+				}
+				for range x.All(th) {
+					m.t.Fatalf("what is no list has items to loop over")
+				}
+			}
+			if l.Append(th, rt.Nil) == nil || l.Insert(th, 0, rt.Nil) == nil || l.Set(th, 0, rt.Nil) == nil {
+				m.t.Fatalf("a nil reference was stored")
+			}
+			if _, err := NewList(th, m.pool[0], rt.Nil); err == nil {
+				m.t.Fatalf("a list was made of a nil reference")
+			}
+		},
+		"checkpoint": func(_, _ int) { th.Checkpoint() },
+	}
+}
+
+func (m *listMachine) check() {
+	n := len(m.model)
+	if m.list.Len(m.th) != n {
+		m.t.Fatalf("the length differs from the model's")
+	}
+	step := 1
+	if n > 300 {
+		step = n / 97
+	}
+	for i := 0; i < n; i += step {
+		r, ok := m.list.At(m.th, i)
+		if !ok {
+			m.t.Fatalf("an item is missing")
+		}
+		m.same(r, m.model[i])
+	}
+	if m.steps++; m.steps%8 == 0 {
+		m.audit()
+	}
+}
+
+func (m *listMachine) audit() {
+	audit(m.t, m.th, append([]rt.Ref{rt.Ref(m.list)}, m.pool...)...)
+}
+
+func (m *listMachine) close() {
+	m.audit()
+	m.th.DecRef(rt.Ref(m.list))
+	m.th.DecRefs(m.pool)
+}
+
+func TestListModel(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) { checkMachine(t, o, newListMachine) })
+}
+
+func FuzzList(f *testing.F) {
+	fuzzSeeds(f)
+	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newListMachine) })
+}
+
+func TestListErrors(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			l := List(must(NewList(th, rt.None)))
+			defer th.DecRef(rt.Ref(l))
+			_, err := l.Get(th, 3)
+			for _, c := range []struct {
+				got  error
+				want string
+			}{
+				{err, "index 3 is out of range: the list has 1 items"},
+				{l.Set(th, -1, rt.True), "index -1 is out of range: the list has 1 items"},
+				{l.Remove(th, math.MaxInt), fmt.Sprintf("index %d is out of range: the list has 1 items", math.MaxInt)},
+				{List(rt.True).Append(th, rt.True), "want list, got bool"},
+				{l.Extend(th, List(rt.Nil)), "want list, got nil reference"},
+				{l.Append(th, rt.Nil), "ichor: list: nil reference as an item"},
+			} {
+				if c.got == nil || c.got.Error() != c.want {
+					t.Errorf("got  %v\nwant %s", c.got, c.want)
+				}
+			}
+		})
+	})
+}
+
+// TestListMemoryLimit has every call that allocates run into the limit: the list
+// is as before, and the references are still the caller's.
+func TestListMemoryLimit(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		o.MemoryLimit = 1 << 20
+		clean(t, o, func(th *rt.Thread) {
+			v := newBig(th, 1)
+			n := 20_000 // blocks this large are no slots of a span that may have one left
+			l, other := List(must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...))), List(must(NewList(th)))
+			held := append(hog(t, th), v, rt.Ref(l), rt.Ref(other))
+			for ; ; n++ {
+				if err := l.Append(th, v); err != nil {
+					break
+				}
+			}
+			for i, err := range []error{l.Append(th, v), l.AppendSteal(th, v), l.Insert(th, 0, v), l.Remove(th, 0), l.Extend(th, l), other.Extend(th, l)} {
+				if !errors.Is(err, rt.ErrMemoryLimit) {
+					t.Errorf("call %d: got %v, want the memory limit", i, err)
+				}
+			}
+			if _, err := NewList(th, v); !errors.Is(err, rt.ErrMemoryLimit) {
+				t.Errorf("new list: got %v, want the memory limit", err)
+			}
+			if l.Len(th) != n || other.Len(th) != 0 {
+				t.Errorf("%d and %d items, want %d and none", l.Len(th), other.Len(th), n)
+			}
+			audit(t, th, held...)
+			must0(t, l.Clear(th)) // and the runtime goes on
+			th.DecRefs(held)
+		})
+	})
+}
+
+// TestListChaos has threads do everything to two lists at once.
+func TestListChaos(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			var lists [2]List
+			must0(t, r.Do(func(th *rt.Thread) error {
+				lists[0], lists[1] = List(must(NewList(th))), List(must(NewList(th)))
+				return nil
+			}))
+			const workers = 4
+			run(t, r, workers, func(th *rt.Thread, worker int) error {
+				rnd := rand.New(rand.NewPCG(1, uint64(worker)))
+				var b borrower
+				for i := range scaled(200_000) {
+					l, other := lists[i%2], lists[1-i%2]
+					var err error
+					if worker < 2 {
+						err = changeList(th, rnd, l, other)
+					} else {
+						err = readList(th, rnd, l, &b)
+					}
+					if err == nil && rnd.IntN(32) == 0 {
+						err = b.giveBack(th)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return b.giveBack(th)
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				audit(t, th, rt.Ref(lists[0]), rt.Ref(lists[1]))
+				th.DecRefs([]rt.Ref{rt.Ref(lists[0]), rt.Ref(lists[1])})
+				return nil
+			}))
+		})
+	})
+}
+
+// readList reads something, and checks it: all items are boxed integers.
+func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
+	i := rnd.IntN(64)
+	switch rnd.IntN(5) {
+	case 0:
+		if r, found := l.At(th, i); found {
+			return b.borrow(th, r)
+		}
+	case 1:
+		r, err := l.Get(th, i)
+		if err == nil {
+			err = b.borrow(th, r)
+			th.DecRef(r)
+		}
+		return unless[*IndexError](err)
+	case 2:
+		if n := l.Len(th); n < 0 || n > 1<<16 {
+			return fmt.Errorf("length is %d", n)
+		}
+	case 3:
+		for _, r := range l.All(th) {
+			if err := b.borrow(th, r); err != nil {
+				return err
+			}
+		}
+	case 4:
+		text, err := AppendJSON(th, nil, rt.Ref(l))
+		if err == nil && !jsontext.Value(text).IsValid() {
+			err = fmt.Errorf("bad JSON: %s", text)
+		}
+		return err
+	}
+	return nil
+}
+
+// changeList changes something. Indexes may be out of range by the time of the
+// call.
+func changeList(th *rt.Thread, rnd *rand.Rand, l, other List) error {
+	if l.Len(th) > 200 || other.Len(th) > 200 {
+		return l.Clear(th)
+	}
+	i := rnd.IntN(64)
+	v := newBig(th, i)
+	defer th.DecRef(v)
+	var err error
+	switch rnd.IntN(8) {
+	case 0, 1:
+		err = l.Append(th, v)
+	case 2:
+		err = l.Set(th, i, v)
+	case 3:
+		var r rt.Ref
+		if r, err = l.Pop(th); err == nil && bigOf(th, r) < 0 {
+			err = fmt.Errorf("popped %s, which nobody stored", Format(th, r))
+		}
+		th.DecRef(r)
+	case 4:
+		err = l.Insert(th, i, v)
+	case 5:
+		err = l.Remove(th, i)
+	case 6:
+		err = l.Extend(th, other)
+	case 7:
+		if i == 0 {
+			err = l.Clear(th)
+		}
+	}
+	return unless[*IndexError](err)
+}
+
+// TestExtendBothWays has threads extend two lists by each other: who locked one
+// first would wait for ever.
+func TestExtendBothWays(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			var lists [2]List
+			must0(t, r.Do(func(th *rt.Thread) error {
+				lists[0], lists[1] = List(must(NewList(th, rt.None))), List(must(NewList(th)))
+				return nil
+			}))
+			run(t, r, 2, func(th *rt.Thread, w int) error {
+				for range scaled(100_000) {
+					l, other := lists[w], lists[1-w]
+					if err := l.Extend(th, other); err != nil {
+						return err
+					}
+					if l.Len(th) > 20 {
+						ok(l.Clear(th))
+						ok(l.Append(th, rt.None))
+					}
+					th.Checkpoint()
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				th.DecRefs([]rt.Ref{rt.Ref(lists[0]), rt.Ref(lists[1])})
+				return nil
+			}))
+		})
+	})
+}
+
+// TestListOwnWrites has each thread write a slot of its own, while all push,
+// pop, insert and remove behind those slots: nobody loses a write.
+func TestListOwnWrites(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			const workers = 4
+			var l List
+			must0(t, r.Do(func(th *rt.Thread) error {
+				l = List(must(NewList(th, rt.None, rt.None, rt.None, rt.None)))
+				return nil
+			}))
+			run(t, r, workers, func(th *rt.Thread, w int) error {
+				for i := range scaled(20_000) {
+					v := newBig(th, i)
+					ok(l.Set(th, w, v))
+					th.DecRef(v)
+					switch i % 4 {
+					case 0:
+						ok(l.Append(th, smallInt(i)))
+					case 1:
+						ok(l.Insert(th, workers, smallInt(i)))
+					case 2:
+						ok(l.Remove(th, workers))
+					case 3:
+						th.DecRef(must(l.Pop(th)))
+					}
+					if got, found := l.At(th, w); !found || got != v || bigOf(th, got) != i {
+						return fmt.Errorf("worker %d does not see its own write", w)
+					}
+					if n := l.Len(th); n < workers || n > 3*workers {
+						return fmt.Errorf("length is %d", n)
+					}
+					if i%16 == 0 {
+						th.Checkpoint()
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				audit(t, th, rt.Ref(l))
+				th.DecRef(rt.Ref(l))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestListAppendOnly has one thread append, and readers that must see a prefix
+// that never shrinks.
+func TestListAppendOnly(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			var l List
+			must0(t, r.Do(func(th *rt.Thread) error {
+				l = List(must(NewList(th)))
+				return nil
+			}))
+			total := scaled(100_000)
+			run(t, r, 3, func(th *rt.Thread, w int) error {
+				if w == 0 {
+					for i := range total {
+						ok(l.AppendSteal(th, newBig(th, i)))
+						th.Checkpoint()
+					}
+					return nil
+				}
+				for seen := 0; seen < total; th.Checkpoint() {
+					n := l.Len(th)
+					if n < seen {
+						return fmt.Errorf("%d items after %d were seen", n, seen)
+					}
+					seen = n
+					for _, i := range []int{0, n / 2, n - 1} {
+						if r, found := l.At(th, i); n > 0 && (!found || bigOf(th, r) != i) {
+							return fmt.Errorf("item %d of %d is not what was appended", i, n)
+						}
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				audit(t, th, rt.Ref(l))
+				th.DecRef(rt.Ref(l))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestListLinearizable has one thread push and pop one place, and readers whose
+// every result must fit a state of the list that they have not left behind. A
+// reader that finds an item before it counts, or after it was popped, is caught when
+// it falls between two stores: some of the time in each run.
+func TestListLinearizable(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			const base = 3
+			var l List
+			must0(t, r.Do(func(th *rt.Thread) error {
+				l = List(must(NewList(th, rt.None, rt.None, rt.None)))
+				return nil
+			}))
+			line, total := &timeline{}, scaled(200_000)
+			var over atomic.Bool
+			run(t, r, 3, func(th *rt.Thread, w int) error {
+				if w == 0 {
+					defer over.Store(true)
+					for i := range total {
+						line.write(func() { ok(l.AppendSteal(th, newBig(th, i))) })
+						line.write(func() { th.DecRef(must(l.Pop(th))) })
+						if i%64 == 0 {
+							th.Checkpoint()
+						}
+					}
+					return nil
+				}
+				seer := witness{l: line}
+				for i := 0; !over.Load(); i++ {
+					err := seer.see(func() (func(int64) bool, string) {
+						r, found := l.At(th, base)
+						if !found {
+							return func(s int64) bool { return s%2 == 0 }, "no item"
+						}
+						n := int64(bigOf(th, r))
+						return func(s int64) bool { return s == 2*n+1 }, fmt.Sprintf("item %d", n)
+					})
+					if err == nil {
+						err = seer.see(func() (func(int64) bool, string) {
+							n := l.Len(th)
+							return func(s int64) bool { return n == base+int(s%2) }, fmt.Sprintf("length %d", n)
+						})
+					}
+					if err != nil {
+						return err
+					}
+					if i%64 == 0 {
+						th.Checkpoint()
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				th.DecRef(rt.Ref(l))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestListDeepFree frees lists nested a million deep, and the same born immortal.
+func TestListDeepFree(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		depth := scaled(1_000_000)
+		build := func(th *rt.Thread) rt.Ref {
+			r := must(NewString(th, "innermost"))
+			for range depth {
+				r = must(NewListSteal(th, r))
+			}
+			return r
+		}
+		clean(t, o, func(th *rt.Thread) {
+			deep := build(th)
+			_, err := AppendJSON(th, nil, deep)
+			wantError[*NotJSONError](t, err)
+			th.DecRef(deep)
+		})
+		clean(t, o, func(th *rt.Thread) {
+			must0(t, th.Immortally(func() error { build(th); return nil }))
+			deep := build(th)
+			must0(t, th.Immortalize(deep))
+		})
+	})
+}
+
+// TestChangedInRegion changes containers that are older than a region while births
+// go there. The region is discarded, their storage is not.
+func TestChangedInRegion(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			l, d := List(must(NewList(th))), Dict(must(NewDict(th)))
+			failed := errors.New("changed its mind")
+			err := th.Immortally(func() error {
+				for i := range 1000 {
+					ok(l.Append(th, smallInt(i)))
+					ok(d.Set(th, smallInt(i), smallInt(i)))
+				}
+				ok(l.Insert(th, 0, rt.None))
+				return failed
+			})
+			if err != failed {
+				t.Errorf("got %v", err)
+			}
+			for range 20 { // over what was the region
+				th.DecRef(parse(t, th, `[[1,2,3],{"a":"b"}]`))
+				err := th.Immortally(func() error {
+					must(NewBytes(th, make([]byte, 1<<16)))
+					return failed
+				})
+				if err != failed {
+					t.Errorf("got %v", err)
+				}
+			}
+			for i := range 1000 {
+				r, _ := l.At(th, i+1)
+				v, _ := d.Lookup(th, smallInt(i))
+				if r != smallInt(i) || v != r {
+					t.Fatalf("item %d is lost", i)
+				}
+			}
+			audit(t, th, rt.Ref(l), rt.Ref(d))
+			th.DecRefs([]rt.Ref{rt.Ref(l), rt.Ref(d)})
+		})
+	})
+}

@@ -1,0 +1,156 @@
+package objects
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+func TestAppendJSON(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			must0(t, th.Scope(func(s *rt.Scope) {
+				str := func(text string) rt.Ref { return s.Own(NewString(th, text)) }
+				point := must(DefineRecord("json point", "x", "why?\n"))
+				d := Dict(s.Own(NewDict(th)))
+				s.Check(d.Set(th, str("b"), rt.True))
+				s.Check(d.Set(th, str("a"), s.Own(NewTuple(th, rt.None, rt.EmptyTuple))))
+				for _, c := range []struct {
+					r    rt.Ref
+					want string
+				}{
+					{rt.None, "null"}, {rt.True, "true"}, {rt.False, "false"}, {smallInt(-7), "-7"},
+					{s.Own(NewInt(th, math.MinInt64)), "-9223372036854775808"},
+					{str("a\"\\\n\x00é\u2028😀</script>"), `"a\"\\\n\u0000é` + "\u2028" + `😀</script>"`},
+					{rt.EmptyString, `""`}, {rt.EmptyBytes, `""`}, {rt.EmptyTuple, "[]"},
+					{s.Own(NewBytes(th, []byte{0, 255, 1})), `"AP8B"`},
+					{rt.Ref(d), `{"b":true,"a":[null,[]]}`},
+					{s.Own(point.New(th, smallInt(1), rt.Ref(d))), `{"x":1,"why?\n":{"b":true,"a":[null,[]]}}`},
+					{s.Own(NewList(th, rt.Ref(d), rt.Ref(d))), `[{"b":true,"a":[null,[]]},{"b":true,"a":[null,[]]}]`},
+				} {
+					got, err := AppendJSON(th, []byte("before "), c.r)
+					if string(got) != "before "+c.want || err != nil {
+						t.Errorf("got  %s, %v\nwant %s", got, err, c.want)
+					}
+					var w bytes.Buffer
+					if err := ToJSON(th, &w, c.r); err != nil || w.String() != c.want {
+						t.Errorf("written: %s, %v", w.String(), err)
+					}
+				}
+			}))
+		})
+	})
+}
+
+func TestNotJSON(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		strange := must(rt.DefineType(rt.Type{Name: "strange"}))
+		clean(t, o, func(th *rt.Thread) {
+			must0(t, th.Scope(func(s *rt.Scope) {
+				d := Dict(s.Own(NewDict(th)))
+				s.Check(d.Set(th, s.Own(NewFloat(th, 0.5)), rt.None))
+				x, _, err := th.New(strange, 8)
+				s.Own(x, err)
+				loop := List(s.Own(NewList(th)))
+				s.Check(loop.Append(th, s.Own(NewList(th, rt.Ref(loop), rt.Ref(loop)))))
+				for want, r := range map[string]rt.Ref{
+					"not JSON: nil reference":                       rt.Nil,
+					"not JSON: the float NaN":                       s.Own(NewFloat(th, math.NaN())),
+					"not JSON: the float -Inf":                      s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
+					"not JSON: a key that is no string: 0.5":        rt.Ref(d),
+					"not JSON: an object of type strange":           s.Own(NewTuple(th, x)),
+					"not JSON: more than 10000 levels, or a cycle":  rt.Ref(loop),
+					"not JSON: more than 10000 levels, or a cycle ": s.Own(NewTuple(th, rt.Ref(loop))),
+				} {
+					_, err := AppendJSON(th, nil, r)
+					wantError[*NotJSONError](t, err)
+					if err.Error() != strings.TrimSpace(want) {
+						t.Errorf("got  %v\nwant %s", err, want)
+					}
+					var w bytes.Buffer
+					if err := ToJSON(th, &w, r); err == nil || w.Len() > 0 {
+						t.Errorf("%s: %v, %d bytes were written", want, err, w.Len())
+					}
+				}
+				if got := Format(th, rt.Ref(loop)); got != "list "+rt.Ref(loop).String() {
+					t.Errorf("formatted as %s", got)
+				}
+				// What holds itself would leak.
+				s.Check(loop.Clear(th))
+			}))
+		})
+	})
+}
+
+// TestCycles: graphs that lead back to themselves through each kind of container.
+func TestCycles(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			must0(t, th.Scope(func(s *rt.Scope) {
+				typ := must(DefineRecord("cyclic", "next"))
+				d, l := Dict(s.Own(NewDict(th))), List(s.Own(NewList(th)))
+				rec := s.Own(typ.New(th, rt.Ref(l)))
+				s.Check(d.Set(th, s.Own(NewString(th, "next")), rec))
+				s.Check(l.Append(th, s.Own(NewTuple(th, rt.Ref(d)))))
+				for _, r := range []rt.Ref{rt.Ref(d), rt.Ref(l), rec} {
+					_, err := AppendJSON(th, nil, r)
+					wantError[*NotJSONError](t, err)
+				}
+				s.Check(typ.Set(th, rec, 0, rt.None))
+				if got := Format(th, rt.Ref(d)); got != `{"next":{"next":null}}` {
+					t.Error(got)
+				}
+			}))
+		})
+	})
+}
+
+type failingWriter struct{ err error }
+
+func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
+
+// TestToJSONOutside: the writer is called outside the world, and its error comes
+// back.
+func TestToJSONOutside(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			full := errors.New("disk full")
+			if err := ToJSON(th, failingWriter{full}, rt.None); err != full {
+				t.Errorf("got %v", err)
+			}
+			err := ToJSON(th, writerFunc(func(p []byte) (int, error) {
+				done := make(chan error)
+				go func() { done <- th.Runtime().Do(func(*rt.Thread) error { return nil }) }()
+				return len(p), <-done
+			}), rt.None)
+			must0(t, err)
+		})
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestFormat(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			if got := Format(th, rt.Nil); got != "nil" {
+				t.Error(got)
+			}
+			for n := range 120 { // the cut falls into the middle of a character
+				s := must(NewString(th, strings.Repeat("x", n%4)+strings.Repeat("é😀", n)))
+				got := Format(th, s)
+				if len(got) > 80 || !utf8.ValidString(got) {
+					t.Errorf("%d bytes: %q", len(got), got)
+				}
+				th.DecRef(s)
+			}
+		})
+	})
+}
