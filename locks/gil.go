@@ -39,6 +39,10 @@ type GIL struct {
 	head, tail *gilWaiter
 	timer      *time.Timer // made with the first wait
 	stats      GILStats
+
+	stallAfter time.Duration
+	stall      func(waited time.Duration)
+	watcher    *time.Timer // made with each drop request
 }
 
 // gilWaiter is a goroutine in the queue for the lock.
@@ -174,6 +178,9 @@ func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	g.stats.MaxWait = max(g.stats.MaxWait, waited)
 	if g.drop.Load() != 0 {
 		g.drop.Store(0)
+		if g.watcher != nil {
+			g.watcher.Stop()
+		}
 	}
 	if g.head != nil {
 		g.arm(g.interval)
@@ -211,6 +218,37 @@ func (g *GIL) expire(t time.Duration) {
 	}
 	g.drop.Store(1)
 	g.stats.DropRequests++
+	if g.stall != nil {
+		g.watch(g.stats.Switches, now(), g.stallAfter)
+	}
+}
+
+// OnStall has fn called when a holder has not given the lock up for longer than
+// after since it was asked to, and again after twice that time, four times, and so
+// on. It is called by a goroutine of its own with no lock held. A goroutine that
+// waits for a lock which it holds itself shows this way. No fn switches it off.
+// Any goroutine.
+func (g *GIL) OnStall(after time.Duration, fn func(waited time.Duration)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stallAfter, g.stall = after, fn
+}
+
+// watch reports a stall after patience unless there has been a switch since the
+// drop request was made, at asked. Under mu.
+func (g *GIL) watch(switches uint64, asked, patience time.Duration) {
+	g.watcher = time.AfterFunc(patience, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.head == nil || g.stats.Switches != switches || g.stall == nil {
+			return
+		}
+		fn := g.stall
+		g.watch(switches, asked, 2*patience)
+		g.mu.Unlock()
+		defer g.mu.Lock()
+		fn(now() - asked)
+	})
 }
 
 // wait sleeps until the lock is handed over.

@@ -251,3 +251,29 @@ func BenchmarkGIL(b *testing.B) {
 		})
 	})
 }
+
+// TestGILStall has a goroutine wait for the lock that it holds: somebody is told.
+func TestGILStall(t *testing.T) {
+	g := NewGIL(time.Microsecond)
+	told := make(chan time.Duration, 8)
+	g.OnStall(time.Millisecond, func(waited time.Duration) {
+		select {
+		case told <- waited:
+		default:
+		}
+	})
+	g.Acquire()
+	done := make(chan struct{})
+	go func() {
+		g.Acquire()
+		g.Release()
+		close(done)
+	}()
+	first, second := <-told, <-told
+	if first <= 0 || second <= 0 {
+		t.Errorf("told of waits of %s and %s", first, second)
+	}
+	g.Release()
+	<-done
+	g.OnStall(0, nil)
+}

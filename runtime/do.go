@@ -9,7 +9,8 @@ import (
 // Do attaches the calling goroutine, runs fn, and detaches it, also if fn
 // panics. It returns fn's error. fn must not keep t. A goroutine that is attached
 // must not call it: under the GIL it would wait for itself, and in lock-free mode
-// no stop of the world would end; checked mode reports it. Any goroutine.
+// no stop of the world would end. Checked mode panics at that; otherwise the wait
+// is reported in a slog warning after a second. Any goroutine.
 func (r *Runtime) Do(fn func(t *Thread) error) error {
 	t, err := r.attachAlone("Do")
 	if err != nil {

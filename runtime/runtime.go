@@ -78,6 +78,9 @@ func New(opts Options) (*Runtime, error) {
 	}
 	if opts.Mode == GIL {
 		r.gil = locks.NewGIL(opts.SwitchInterval)
+		r.gil.OnStall(stallWarning, func(waited time.Duration) {
+			slog.Warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time", "waited", waited)
+		})
 		r.cache = space.NewCache()
 	} else {
 		r.world = locks.NewWorld()
@@ -118,7 +121,7 @@ func (r *Runtime) makeSingletons() {
 const stallWarning = time.Second
 
 func warnOfStall(m *locks.Member, waited time.Duration) {
-	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, and waits outside Blocking or never ends",
+	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
 		"thread", m.Name(), "waited", waited)
 }
 

@@ -1,0 +1,87 @@
+// Package lint holds tests that read the source of the whole module.
+package lint
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// unsafeFiles may import unsafe: the arena, the header, the payload accessors,
+// and the locks, which take the address of a word as its name. Nothing else may.
+var unsafeFiles = []string{
+	"internal/arena/",
+	"internal/header/",
+	"locks/mutex.go", "locks/parking.go",
+	"runtime/heap.go",  // payload accessors
+	"runtime/count.go", // the load of the owner that IncRef has inline
+}
+
+// layers are the packages from the ground up: none imports one that stands
+// further down this list.
+var layers = []string{
+	"internal/mutant", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "bench/experiment", "bench",
+}
+
+const module = "github.com/ichor-go/ichor/"
+
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	files := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(name) != ".go" {
+			return nil
+		}
+		files++
+		return checkImports(t, path, name)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 50 {
+		t.Errorf("only %d files were read", files)
+	}
+}
+
+func checkImports(t *testing.T, path, name string) error {
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	isTest := strings.HasSuffix(name, "_test.go")
+	for _, spec := range f.Imports {
+		what, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		if what == "unsafe" && !isTest && !slices.ContainsFunc(unsafeFiles, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			t.Errorf("%s imports unsafe: only these may: %s", name, unsafeFiles)
+		}
+		if what == module+"runtime" && (spec.Name == nil || spec.Name.Name != "rt") {
+			t.Errorf("%s imports our runtime under another name than rt", name)
+		}
+		from, to := layer(filepath.ToSlash(filepath.Dir(name))), layer(strings.TrimPrefix(what, module))
+		if from >= 0 && to > from && !isTest {
+			t.Errorf("%s imports %s: the arrow points up", name, what)
+		}
+	}
+	return nil
+}
+
+func layer(pkg string) int { return slices.Index(layers, pkg) }
