@@ -32,7 +32,7 @@ func (t *Thread) Audit(held ...Ref) error {
 	t.mustBeAttached("audit")
 	a := audit{t: t, sums: map[Ref]int64{}}
 	t.StopTheWorld(func() {
-		t.drainRetired()
+		t.settle()
 		a.run(held)
 	})
 	if len(a.findings) > 0 {

@@ -27,6 +27,12 @@ func (t *Thread) Checkpoint() {
 		if t.retired.Len() > 0 || t.rt.orphaned.Load() {
 			t.releaseDue()
 		}
+		if t.queue.some.Load() {
+			t.drain(t.queue)
+		}
+		if t.behind != nil {
+			t.waitForOwner()
+		}
 	}
 	if len(t.sticky) > 0 {
 		t.immortaliseSticky()
@@ -40,10 +46,16 @@ func (t *Thread) Checkpoint() {
 func (t *Thread) Blocking(fn func()) {
 	t.Checkpoint()
 	t.cache.Publish()
+	if t.queue != nil {
+		t.leaveQueue()
+	}
 	t.attached = false
 	t.leave()
 	defer func() {
 		t.enter()
+		if t.queue != nil {
+			t.attachQueue()
+		}
 		t.attached = true
 	}()
 	fn()

@@ -53,9 +53,9 @@ func (r *Runtime) Close() error {
 	if err != nil {
 		return err
 	}
-	t.drainRetired()
+	t.settle()
 	t.emptyImmortals()
-	t.drainRetired()
+	t.settle()
 	leaks := t.leaks()
 	r.space.Check()
 	t.leave()

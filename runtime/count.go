@@ -82,9 +82,9 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 			}
 		case o < 0:
 			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
-				_ = h.IncLocal() || h.IncMerged() == header.Alive
+				_ = h.IncLocal() || h.IncForeign() == header.Alive
 			}
-		case o != merged || h.IncMerged() != header.Alive:
+		case o != merged || h.IncForeign() != header.Alive:
 			return i
 		}
 	}
@@ -119,7 +119,7 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 		}
 		h := header.At(base, uint32(r))
 		if o := h.Owner(); o == merged {
-			if v := h.DecMerged(); v != header.Alive {
+			if v := h.DecForeign(); v != header.Alive {
 				return i, v
 			}
 		} else if o >= 0 {
@@ -159,7 +159,7 @@ func (t *Thread) inc(r Ref) {
 	h := header.At(t.base, uint32(r))
 	switch o := h.Owner(); {
 	case o == t.id && h.IncLocal():
-	case o == t.merged && h.IncMerged() == header.Alive:
+	case o == t.merged && h.IncForeign() == header.Alive:
 	default:
 		t.incSlow(r, h)
 	}
@@ -171,7 +171,7 @@ func (t *Thread) dec(r Ref) {
 	switch o := h.Owner(); {
 	case o == t.id && h.DecLocal():
 	case o == t.merged:
-		if v := h.DecMerged(); v != header.Alive {
+		if v := h.DecForeign(); v != header.Alive {
 			t.afterDec(r, v)
 		}
 	default:
@@ -206,6 +206,8 @@ func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	switch v {
 	case header.Dead:
 		t.free(r)
+	case header.Queue:
+		t.enqueue(r)
 	case header.Sticky:
 		t.askImmortal(r)
 	case header.Broken:

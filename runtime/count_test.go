@@ -192,7 +192,7 @@ func TestInlining(t *testing.T) {
 	}
 	for _, f := range []string{
 		"(*Thread).IncRef", "(*Thread).DecRef", "Heap.Body", "Heap.Block", "Body.Load", "Body.LoadRef", "Ref.IsInt",
-		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*Header).IncMerged",
+		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*Header).IncForeign",
 		"(*GIL).DropRequested", "(*Member).Stopping", "(*Reader).Quiescent",
 	} {
 		if !strings.Contains(string(out), "can inline "+f+" with cost") {

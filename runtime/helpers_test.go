@@ -92,8 +92,11 @@ func setSlot(t *Thread, node Ref, i int, v Ref) {
 
 // forModes runs f in every mode, plain and checked.
 func forModes(t *testing.T, f func(t *testing.T, o Options)) {
-	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: GIL, Checked: true}, {Mode: LockFree, Checked: true}} {
-		t.Run(fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked), func(t *testing.T) { f(t, o) })
+	for _, o := range []Options{
+		{Mode: GIL}, {Mode: LockFree, Counting: Atomic}, {Mode: LockFree, Counting: Biased},
+		{Mode: GIL, Checked: true}, {Mode: LockFree, Counting: Atomic, Checked: true}, {Mode: LockFree, Counting: Biased, Checked: true},
+	} {
+		t.Run(fmt.Sprintf("%s/%s/checked=%t", o.Mode, o.Counting, o.Checked), func(t *testing.T) { f(t, o) })
 	}
 }
 

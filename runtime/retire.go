@@ -60,13 +60,20 @@ func (t *Thread) RetireBlock(r Ref) {
 func (t *Thread) retire(r Ref, kind retiredKind) {
 	bytes := t.sizeOf(r)
 	if kind == aCount {
-		if y := typeOf(t.header(r).Meta()); y.Block != nil {
-			if b := y.Block(t.Body(r)); b != Nil && b < Limit {
-				bytes += t.sizeOf(b)
-			}
-		}
+		bytes = t.weightOf(r)
 	}
 	t.retired.Defer(retired{r, kind}, bytes)
+}
+
+// weightOf returns the bytes that an object and its block keep in use.
+func (t *Thread) weightOf(r Ref) int64 {
+	bytes := t.sizeOf(r)
+	if y := typeOf(t.header(r).Meta()); y.Block != nil {
+		if b := y.Block(t.Body(r)); b != Nil && b < Limit {
+			bytes += t.sizeOf(b)
+		}
+	}
+	return bytes
 }
 
 // sizeOf returns the bytes of the slot that r lies in.
@@ -103,14 +110,27 @@ func (t *Thread) releaseDue() {
 // stall waits outside the world until the thread is within its budget again, or
 // for stallLimit.
 func (t *Thread) stall() {
-	for wait := 10 * time.Microsecond; wait < stallLimit; wait *= 2 {
+	t.stallUntil(func() bool {
+		t.retired.Due(t.release)
+		return !t.retired.Over()
+	})
+}
+
+// waitForOwner waits for the owner of a queue that this thread has filled beyond
+// the budget.
+func (t *Thread) waitForOwner() {
+	q := t.behind
+	t.behind = nil
+	t.stallUntil(func() bool { return q.bytes.Load() <= t.rt.opts.DeferredBytes })
+}
+
+// stallUntil waits outside the world until done, or for stallLimit.
+func (t *Thread) stallUntil(done func() bool) {
+	for wait := 10 * time.Microsecond; wait < stallLimit && !done(); wait *= 2 {
 		t.leave()
 		time.Sleep(wait)
 		t.enter()
 		t.reader.Quiescent()
-		if t.retired.Due(t.release); !t.retired.Over() {
-			return
-		}
 	}
 }
 
@@ -130,9 +150,10 @@ func (t *Thread) abandonRetired() {
 	t.rt.orphaned.Store(true)
 }
 
-// drainRetired releases everything that is retired, by whomever: a stop of the
-// world is a grace period. World stopped, or no thread attached but t.
-func (t *Thread) drainRetired() {
+// settle releases everything that is retired and merges everything that is
+// queued, by whomever, until nothing is left to do: a stop of the world is a grace
+// period. World stopped, or no thread attached but t.
+func (t *Thread) settle() {
 	r := t.rt
 	if r.gil != nil {
 		return
@@ -154,5 +175,6 @@ func (t *Thread) drainRetired() {
 		r.orphans.list.Drain(t.release)
 		r.orphaned.Store(false)
 		r.orphans.Unlock()
+		t.drainQueues()
 	}
 }

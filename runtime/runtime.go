@@ -15,8 +15,12 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// gilOwner is the id that all threads of a GIL runtime share.
-const gilOwner int32 = 1
+// Ids of threads: all of a GIL runtime share one; in lock-free mode each pooled
+// state has its own, for good.
+const (
+	gilOwner int32 = 1
+	firstID  int32 = 2
+)
 
 // Runtime is one heap with the threads that use it. Runtimes share nothing: a
 // reference means something to its own runtime only.
@@ -36,16 +40,16 @@ type Runtime struct {
 	world *locks.World // lock-free mode
 	grace *sched.Grace // lock-free mode
 
-	intern   *xsync.MapOf[uint64, Ref] // weak: holds no counts
-	inPlace  atomic.Int64              // objects made immortal in place
-	orphaned atomic.Bool               // orphans is not empty
+	queues   atomic.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
+	intern   *xsync.MapOf[uint64, Ref]     // weak: holds no counts
+	inPlace  atomic.Int64                  // objects made immortal in place
+	orphaned atomic.Bool                   // orphans is not empty
 
 	mu struct {
 		sync.Mutex
 		closing bool
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states
-		nextID  int32
 		regions []*Region
 	}
 	orphans struct {
@@ -89,7 +93,7 @@ func New(opts Options) (*Runtime, error) {
 		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
 	}
 	r.mu.threads = make(map[*Thread]struct{})
-	r.mu.nextID = gilOwner
+	r.queues.Store(new([]*mergeQueue))
 	r.makeSingletons()
 	return r, nil
 }

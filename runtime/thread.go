@@ -39,6 +39,8 @@ type Thread struct {
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
 	retired *sched.Deferred[retired] // lock-free mode
+	queue   *mergeQueue              // lock-free mode
+	behind  *mergeQueue              // a queue that this thread has filled beyond the budget
 
 	owned  []Ref    // references of the open scopes
 	scopes []*Scope // open ones, then spare ones
@@ -69,6 +71,7 @@ func (r *Runtime) Attach() (*Thread, error) {
 	r.mu.Unlock()
 	t.enter()
 	if r.gil == nil {
+		t.attachQueue()
 		t.cache.SetIdle(false)
 	}
 	t.attached = true
@@ -87,8 +90,10 @@ func (r *Runtime) takeIdle() *Thread {
 	if r.gil != nil {
 		t.owner, t.stamp, t.cache = gilOwner, gilOwner, r.cache
 	} else {
-		r.mu.nextID++
-		t.owner, t.stamp = r.mu.nextID, header.Nobody
+		t.queue, t.owner = r.addQueue()
+		if r.opts.Counting == Biased {
+			t.stamp = t.owner
+		}
 		t.cache = r.space.NewCache()
 		t.member = r.world.Join(fmt.Sprintf("thread %d", t.owner))
 		t.reader = r.grace.Register()
@@ -112,6 +117,7 @@ func (t *Thread) Detach() {
 	r := t.rt
 	if r.gil == nil {
 		t.abandonRetired()
+		t.leaveQueue()
 		t.cache.Trim()
 		t.cache.SetIdle(true)
 	} else {

@@ -76,22 +76,37 @@ func (h *Header) DecLocal() bool {
 	return false
 }
 
-// IncMerged adds a reference to an object that nobody owns.
-func (h *Header) IncMerged() Verdict {
-	v := incMerged(atomic.LoadInt32(&h.shared))
+// IncForeign adds a reference to an object that another thread owns, or nobody.
+func (h *Header) IncForeign() Verdict {
+	v := incForeign(atomic.LoadInt32(&h.shared))
 	if v == Alive {
 		atomic.AddInt32(&h.shared, One)
 	}
 	return v
 }
 
-// DecMerged gives up a reference to an object that nobody owns.
-func (h *Header) DecMerged() Verdict {
-	v, final := decMerged(atomic.LoadInt32(&h.shared))
-	if final {
-		return v
+// DecForeign gives up a reference to an object that another thread owns, or
+// nobody.
+//
+// A word that says exactly "one reference, merged, no weak references" needs no
+// atomic operation to die: the one reference is the caller's, so no other
+// thread has one to copy, and none can come by one through a slot (whose
+// reference would be counted) or a weak reference (whose bit would be set).
+func (h *Header) DecForeign() Verdict {
+	s := atomic.LoadInt32(&h.shared)
+	if s == One|Merged {
+		return Dead
 	}
-	return afterDec(atomic.AddInt32(&h.shared, -One))
+	if IsMerged(s) && uint32(SharedCount(s)-1) < stickyShared-1 {
+		return afterDec(atomic.AddInt32(&h.shared, -One)) // merged is for good
+	}
+	for {
+		next, v := decForeign(s)
+		if next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			return v
+		}
+		s = atomic.LoadInt32(&h.shared)
+	}
 }
 
 // Inc adds a reference for a thread with the given id.
@@ -100,7 +115,7 @@ func (h *Header) Inc(id int32) Verdict {
 	case o < 0:
 		return Alive
 	case o != id:
-		return h.IncMerged()
+		return h.IncForeign()
 	case h.IncLocal():
 		return Alive
 	case h.local == 0:
@@ -116,7 +131,7 @@ func (h *Header) Dec(id int32) Verdict {
 	case o < 0:
 		return Alive
 	case o != id:
-		return h.DecMerged()
+		return h.DecForeign()
 	case h.DecLocal():
 		return Alive
 	}
@@ -124,20 +139,60 @@ func (h *Header) Dec(id int32) Verdict {
 }
 
 // decLastLocal gives up the owner's last reference, or meets a sticky count.
+//
+// If shared is 0, all of it, no other thread can reach the object: a slot's
+// reference would be counted, a weak reference has set its bit, a queue its
+// state. So it is dead without an atomic operation.
 func (h *Header) decLastLocal() Verdict {
 	switch {
 	case h.local >= StickyLocal:
 		return Sticky
 	case h.local == 0:
 		return Broken
+	case atomic.LoadInt32(&h.shared) == 0:
+		h.local = 0
+		return Dead
 	}
+	return h.merge(-1)
+}
+
+// merge ends the object's ownership: it adds extra and local to shared. The
+// caller is the owner, has claimed its state, or has stopped the world.
+//
+// local and owner are written before MERGED is published: whoever sees MERGED
+// may free the object and its memory may be used again. Who sees owner 0 and not
+// yet MERGED counts in shared like before.
+func (h *Header) merge(extra int64) Verdict {
+	local := int64(h.local) + extra
 	h.local = 0
-	return Dead
+	atomic.StoreInt32(&h.owner, Nobody)
+	for {
+		s := atomic.LoadInt32(&h.shared)
+		next, v := merge(s, local)
+		if atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			return v
+		}
+	}
+}
+
+// Drain gives up the reference that a queue holds: it merges an object that is
+// still owned, and is a plain decrement of one that is not. Who may: see merge.
+func (h *Header) Drain() Verdict {
+	switch {
+	case h.Owner() < 0:
+		return Alive
+	case IsMerged(atomic.LoadInt32(&h.shared)):
+		return h.DecForeign()
+	case h.local >= StickyLocal:
+		return Sticky
+	}
+	return h.merge(-1)
 }
 
 // TryInc adds a reference unless the object is dead. It is for whoever comes by
 // an object without holding a reference to it: a weak table, within a grace
-// period that keeps the memory in place.
+// period that keeps the memory in place. The object's weak bit is set, so it
+// cannot die without being merged.
 func (h *Header) TryInc(id int32) bool {
 	for {
 		o := h.Owner()
@@ -154,7 +209,7 @@ func (h *Header) TryInc(id int32) bool {
 			return true
 		}
 		s := h.Shared()
-		if SharedCount(s) <= 0 {
+		if IsMerged(s) && SharedCount(s) <= 0 {
 			return false
 		}
 		if sticky(s) || atomic.CompareAndSwapInt32(&h.shared, s, s+One) {

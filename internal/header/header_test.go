@@ -3,6 +3,7 @@ package header
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"unsafe"
@@ -69,6 +70,7 @@ func TestModel(t *testing.T) {
 				if got == Dead && !owned {
 					h.SetCounts(0, 0) // the word of one that died without an atomic still says one
 				}
+
 			},
 			"try": func(t *rapid.T) {
 				want := immortal || n > 0
@@ -124,15 +126,54 @@ func TestWords(t *testing.T) {
 			} else if c <= 0 {
 				want = Broken
 			}
-			if got := incMerged(s); got != want {
+			if got := incForeign(s); got != want {
 				t.Errorf("inc of count %d: %v, want %v", c, got, want)
 			}
-			final := want != Alive
-			if c == 1 && flags == 0 {
-				want, final = Dead, true
+			next := s - One
+			switch {
+			case want != Alive:
+				next = s
+			case c == 1:
+				want = Dead
 			}
-			if got, f := decMerged(s); got != want || f != final {
-				t.Errorf("dec of count %d flags %d: %v %t, want %v %t", c, flags, got, f, want, final)
+			if n, got := decForeign(s); n != next || got != want {
+				t.Errorf("dec of count %d flags %d: %#x %v, want %#x %v", c, flags, n, got, next, want)
+			}
+
+			// The same count of an object that somebody owns.
+			for _, state := range []int32{0, Queued} {
+				s := s&^stateMask | state
+				want, next := Alive, s-One
+				if inBand {
+					want, next = Sticky, s
+				} else if c == 0 && state == 0 {
+					want, next = Queue, s|Queued
+				}
+				if n, got := decForeign(s); n != next || got != want {
+					t.Errorf("dec of count %d flags %d state %d: %#x %v, want %#x %v", c, flags, state, n, got, next, want)
+				}
+				if want == Queue {
+					want = Alive
+				}
+				if got := incForeign(s); got != want {
+					t.Errorf("inc of count %d state %d: %v, want %v", c, state, got, want)
+				}
+				for _, local := range []int64{0, 1, 5, -1, StickyLocal - 1} {
+					sum := int64(c) + local
+					want, n := Alive, sum
+					switch {
+					case inBand || sum >= stickyShared:
+						want, n = Sticky, stickyShared
+					case sum == 0:
+						want = Dead
+					case sum < 0:
+						want = Broken
+					}
+					next, got := merge(s, local)
+					if got != want || int64(SharedCount(next)) != n || !IsMerged(next) || next&Weak != flags {
+						t.Errorf("merge of count %d with %d: %#x %v, want count %d %v", c, local, next, got, n, want)
+					}
+				}
 			}
 		}
 	}
@@ -215,5 +256,78 @@ func TestLayout(t *testing.T) {
 	h.Poison(1 << 31)
 	if h.Owner() != Nobody || h.Inc(3) != Broken || h.Dec(3) != Broken || h.TryInc(3) || h.IsWeak() {
 		t.Error("a poisoned header can be counted")
+	}
+}
+
+// TestOwnership has an owner and two others count one object at random, the owner
+// draining when it is told to. The counts add up at the end, and the object dies
+// once.
+func TestOwnership(t *testing.T) {
+	for seed := range uint64(3000) {
+		h := new(Header)
+		const owner = 5
+		h.Birth(owner, 1)
+		var mu sync.Mutex
+		queued := 0
+		var deaths [3]int
+		live := func(i int, v Verdict) {
+			switch v {
+			case Dead:
+				deaths[i]++
+			case Queue:
+				if h.Owner() == Nobody { // as runtime's enqueue does
+					if h.DecForeign() == Dead {
+						deaths[i]++
+					}
+					return
+				}
+				mu.Lock()
+				queued++
+				mu.Unlock()
+			case Sticky, Broken:
+				t.Errorf("verdict %d", v)
+			}
+		}
+		drain := func(i int) {
+			mu.Lock()
+			n := queued
+			queued = 0
+			mu.Unlock()
+			for range n {
+				live(i, h.Drain())
+			}
+		}
+		if seed%2 == 0 {
+			h.SetWeak()
+		}
+		h.Inc(owner) // one reference for each of the others, handed over
+		h.Inc(owner)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			id := int32(owner + i)
+			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+			wg.Go(func() {
+				held := 1
+				for held > 0 {
+					if rnd.IntN(5) < 2 && held < 6 {
+						live(i, h.Inc(id))
+						held++
+					} else {
+						held--
+						live(i, h.Dec(id))
+					}
+					if i == 0 && held > 0 && rnd.IntN(3) == 0 {
+						drain(0)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for queued > 0 {
+			drain(0)
+		}
+		if n := deaths[0] + deaths[1] + deaths[2]; n != 1 {
+			t.Fatalf("seed %d: %d deaths, header %x", seed, n, h.Bytes())
+		}
 	}
 }

@@ -12,6 +12,7 @@ const (
 	One        = 1 << countShift // one reference
 	Weak       = 1 << 2          // weak references may lead to the object
 	stateMask  = 3
+	Queued     = 2 // in its owner's queue, which holds one of the references
 	Merged     = 3 // nobody owns it; terminal
 )
 
@@ -32,6 +33,7 @@ type Verdict uint8
 const (
 	Alive  Verdict = iota
 	Dead           // the last reference went: the caller frees the object
+	Queue          // the reference is the queue's now: the caller puts the object there
 	Sticky         // the count is frozen: ask for the object to be immortalised
 	Broken         // there was no reference to give up, or to copy
 )
@@ -47,33 +49,67 @@ func sticky(shared int32) bool {
 	return uint32(SharedCount(shared)+stickyShared-1) > 2*stickyShared-2
 }
 
-// incMerged judges an increment of a merged object's count.
-func incMerged(shared int32) Verdict {
-	if uint32(SharedCount(shared)-1) < stickyShared-1 {
+// incForeign judges an increment by a thread that is not the owner. An object
+// that somebody owns may be counted below 0 here: the owner's count makes up for
+// it.
+func incForeign(shared int32) Verdict {
+	switch {
+	case uint32(SharedCount(shared)-1) < stickyShared-1:
 		return Alive
-	}
-	if sticky(shared) {
+	case sticky(shared):
 		return Sticky
+	case IsMerged(shared):
+		return Broken
 	}
-	return Broken
+	return Alive
 }
 
-// decMerged judges a decrement of a merged object's count, before it is made.
+// decForeign returns the word after a decrement by a thread that is not the
+// owner, and what it means, if the word is still the same when it is stored. A
+// word that is not to be stored comes back unchanged.
 //
-// A word that says exactly "one reference, merged, no weak references" needs no
-// atomic operation to die: the one reference is the caller's, so no other
-// thread has one to copy, and none can come by one through a slot (whose
-// reference would be counted) or a weak reference (whose bit would be set).
-func decMerged(shared int32) (v Verdict, final bool) {
-	if shared == One|Merged {
-		return Dead, true
+//	shared          next             verdict
+//	in a band       -                Sticky
+//	default, 0      QUEUED, 0        Queue: the count is not lowered, the queue inherits it
+//	default, n      default, n-1     Alive
+//	QUEUED, n       QUEUED, n-1      Alive: the queue's merge sees the sum
+//	MERGED, n > 1   MERGED, n-1      Alive
+//	MERGED, 1       MERGED, 0        Dead
+//	MERGED, n < 1   -                Broken
+func decForeign(shared int32) (next int32, v Verdict) {
+	n := SharedCount(shared)
+	switch {
+	case sticky(shared):
+		return shared, Sticky
+	case IsMerged(shared) && n < 1:
+		return shared, Broken
+	case shared == One|Merged || shared == One|Merged|Weak:
+		return shared - One, Dead
+	case shared&^Weak == 0:
+		return shared | Queued, Queue
 	}
-	v = incMerged(shared)
-	return v, v != Alive
+	return shared - One, Alive
 }
 
-// afterDec judges the word that an atomic decrement left. The count was above 0
-// when it was tested: it is below now only if a reference was released twice.
+// merge returns the word of an object after local references, from the word
+// local, have been added to those in shared, and what it means. A sum that
+// leaves no room is in the band.
+func merge(shared int32, local int64) (next int32, v Verdict) {
+	n := int64(SharedCount(shared)) + local
+	switch {
+	case sticky(shared) || n >= stickyShared:
+		n, v = stickyShared, Sticky
+	case n == 0:
+		v = Dead
+	case n < 0:
+		v = Broken
+	}
+	return int32(n)<<countShift | shared&Weak | Merged, v
+}
+
+// afterDec judges the word that an atomic decrement of a merged object left. The
+// count was above 0 when it was tested: it is below now only if a reference was
+// released twice.
 func afterDec(shared int32) Verdict {
 	switch c := SharedCount(shared); {
 	case c > 0:

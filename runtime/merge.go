@@ -1,0 +1,143 @@
+package runtime
+
+import (
+	goruntime "runtime"
+	"sync"
+
+	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// mergeQueue holds objects of one thread state that others have dropped below
+// what they hold: the state's owner, or who claims the state, merges their counts
+// and gives up the reference that the queue has inherited (Choi, Shull and
+// Torrellas, PACT 2018; CPython's brc.c).
+//
+//	state    — condition — invariant — transition (who)
+//	away     — no goroutine has the thread — the queue is empty, or somebody is about
+//	           to claim the state — attached (Attach), claimed (who has pushed, or
+//	           has just gone away)
+//	attached — a goroutine has the thread — only it merges — away (Detach)
+//	claimed  — somebody merges for a thread that is away — Attach waits — away
+//	           (who claimed)
+//
+// Who pushes looks at the state afterwards, who goes away looks at the queue
+// afterwards: so one of the two sees the other.
+type mergeQueue struct {
+	_     [64]byte
+	state atomic.Uint32
+	some  atomic.Bool // refs is not empty
+	bytes atomic.Int64
+	mu    sync.Mutex
+	refs  []Ref
+	_     [64]byte
+}
+
+const (
+	away uint32 = iota
+	attached
+	claimed
+)
+
+// enqueue puts r, whose reference the queue has inherited, where its owner finds
+// it.
+func (t *Thread) enqueue(r Ref) {
+	h := t.header(r)
+	o := h.Owner()
+	switch {
+	case o < 0:
+		return
+	case o == header.Nobody:
+		// It was merged meanwhile. The reference is ours again to give up.
+		t.afterDec(r, h.DecForeign())
+		return
+	}
+	q := t.rt.queueOf(o)
+	q.push(r, t.weightOf(r))
+	if q.bytes.Load() > t.rt.opts.DeferredBytes {
+		t.behind = q
+	}
+	if q.state.Load() == away {
+		t.drainFor(q)
+	}
+}
+
+func (q *mergeQueue) push(r Ref, bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refs = append(q.refs, r)
+	q.bytes.Add(bytes)
+	q.some.Store(true)
+}
+
+// take empties the queue.
+func (q *mergeQueue) take() []Ref {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	refs := q.refs
+	q.refs = nil
+	q.bytes.Store(0)
+	q.some.Store(false)
+	return refs
+}
+
+// drain merges what is in a queue. t is the queue's owner, has claimed its state,
+// or has stopped the world. What dies by it may be queued elsewhere.
+func (t *Thread) drain(q *mergeQueue) {
+	for q.some.Load() {
+		for _, r := range q.take() {
+			if t.check != nil {
+				t.check.note(r, "merge")
+			}
+			t.afterDec(r, t.header(r).Drain())
+		}
+	}
+}
+
+// drainFor merges on behalf of a thread that is away. If it comes back, or
+// somebody else has claimed it, those see to the queue.
+func (t *Thread) drainFor(q *mergeQueue) {
+	for q.some.Load() && q.state.CompareAndSwap(away, claimed) {
+		t.drain(q)
+		q.state.Store(away)
+	}
+}
+
+// attachQueue takes the queue for the thread's own, once nobody merges for it.
+func (t *Thread) attachQueue() {
+	for !t.queue.state.CompareAndSwap(away, attached) {
+		goruntime.Gosched()
+	}
+}
+
+// leaveQueue ends that.
+func (t *Thread) leaveQueue() {
+	t.drain(t.queue)
+	t.queue.state.Store(away)
+	t.drainFor(t.queue)
+}
+
+// drainQueues merges everything that is queued, by whomever. World stopped, or no
+// thread attached but t.
+func (t *Thread) drainQueues() {
+	for again := true; again; {
+		again = false
+		for _, q := range *t.rt.queues.Load() {
+			again = again || q.some.Load()
+			t.drain(q)
+		}
+	}
+}
+
+// queueOf returns the queue of the state with the given id.
+func (r *Runtime) queueOf(id int32) *mergeQueue { return (*r.queues.Load())[id-firstID] }
+
+// addQueue makes the queue of a new state, which gets the next id. r.mu is held.
+func (r *Runtime) addQueue() (q *mergeQueue, id int32) {
+	q = &mergeQueue{}
+	old := *r.queues.Load()
+	queues := append(old[:len(old):len(old)], q)
+	r.queues.Store(&queues)
+	return q, firstID + int32(len(old))
+}
