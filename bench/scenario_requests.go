@@ -24,7 +24,7 @@ func requestsScenario() experiment.Scenario {
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, immortal := range []string{immortalNone, immortalInPlace, immortalAddress} {
-				for _, mode := range []string{modeGIL, modeAtomic} {
+				for _, mode := range modes {
 					run := &requestsRun{mode: mode, immortal: immortal, docs: env.Documents, logf: env.Logf}
 					for _, n := range env.Threads {
 						p.Variants = append(p.Variants, experiment.Variant{

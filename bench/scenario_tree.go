@@ -20,7 +20,7 @@ func treeScenario() experiment.Scenario {
 		Question: "How fast do threads build binary trees of tuples and drop them? (An op is one tuple.)",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
-			for _, mode := range []string{modeGIL, modeAtomic} {
+			for _, mode := range modes {
 				run := &treeRun{mode: mode}
 				for _, n := range env.Threads {
 					p.Variants = append(p.Variants, experiment.Variant{

@@ -10,11 +10,15 @@ import (
 const (
 	modeGIL    = "gil"
 	modeAtomic = "atomic"
+	modeBiased = "biased"
 
 	immortalNone    = "none"
 	immortalInPlace = "inplace"
 	immortalAddress = "address"
 )
+
+// modes are all of them, the baseline first.
+var modes = []string{modeGIL, modeAtomic, modeBiased}
 
 // newRuntime makes a runtime for a mode.
 func newRuntime(mode string) (*rt.Runtime, error) {
@@ -22,7 +26,9 @@ func newRuntime(mode string) (*rt.Runtime, error) {
 	case modeGIL:
 		return rt.New(rt.Options{Mode: rt.GIL})
 	case modeAtomic:
-		return rt.New(rt.Options{Mode: rt.LockFree})
+		return rt.New(rt.Options{Mode: rt.LockFree, Counting: rt.Atomic})
+	case modeBiased:
+		return rt.New(rt.Options{Mode: rt.LockFree, Counting: rt.Biased})
 	}
 	return nil, fmt.Errorf("unknown mode %q", mode)
 }
