@@ -136,6 +136,7 @@ func TestBands(t *testing.T) {
 				th.header(r).SetCounts(0, shared)
 			}
 			th.IncRef(r) // into the band
+			th.IncRef(r) // to the middle of it
 			before := th.header(r).Bytes()
 			for range 100 {
 				th.IncRef(r)

@@ -30,7 +30,7 @@ func (m Mode) String() string {
 type Counting uint8
 
 const (
-	AutoCounting Counting = iota // what wins on the workloads of package bench: Biased
+	AutoCounting Counting = iota // Atomic
 	Atomic                       // every count is an atomic add
 	Biased                       // the thread that made an object counts it plainly, the others atomically
 )
@@ -117,7 +117,7 @@ func (o *Options) validate() error {
 		o.DeferredBytes = 1 << 20
 	}
 	if o.Counting == AutoCounting {
-		o.Counting = Biased
+		o.Counting = Atomic
 	}
 	return nil
 }

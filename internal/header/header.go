@@ -115,13 +115,27 @@ func (h *Header) Inc(id int32) Verdict {
 	case o < 0:
 		return Alive
 	case o != id:
-		return h.IncForeign()
+		v := h.IncForeign()
+		if v == Sticky {
+			h.pin()
+		}
+		return v
 	case h.IncLocal():
 		return Alive
 	case h.local == 0:
 		return Broken
 	}
 	return Sticky
+}
+
+// pin moves a count in its band to the middle of it.
+func (h *Header) pin() {
+	for {
+		s := atomic.LoadInt32(&h.shared)
+		if next := pinned(s); next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			return
+		}
+	}
 }
 
 // Dec gives up a reference of a thread with the given id. After Dead the

@@ -16,8 +16,10 @@ const (
 	Merged     = 3 // nobody owns it; terminal
 )
 
-// Bands. Both are wider than any number of operations that can be under way
-// between a test and the count that it allowed: one for each thread.
+// Bands. Whoever meets a count in shared that is in its band moves it to the
+// middle of the band: an operation that was tested before, one for each thread at
+// most, may still land, and half a band is wider than that. A count in local has
+// its owner alone, so it stays where it is.
 const (
 	// StickyLocal is where local freezes. It is the sign bit, so that the
 	// test is one comparison.
@@ -25,6 +27,7 @@ const (
 	// stickyShared is where the count in shared freezes, on either side of 0:
 	// 2^26 short of the 2^28 that the word could hold.
 	stickyShared = 1<<28 - 1<<26
+	pinnedShared = stickyShared + 1<<25
 )
 
 // Verdict is what a change of a count means for the object.
@@ -49,6 +52,15 @@ func sticky(shared int32) bool {
 	return uint32(SharedCount(shared)+stickyShared-1) > 2*stickyShared-2
 }
 
+// pinned returns a word in a band with its count in the middle.
+func pinned(shared int32) int32 {
+	c := int32(pinnedShared)
+	if shared < 0 {
+		c = -c
+	}
+	return c<<countShift | shared&(Weak|stateMask)
+}
+
 // incForeign judges an increment by a thread that is not the owner. An object
 // that somebody owns may be counted below 0 here: the owner's count makes up for
 // it.
@@ -69,7 +81,7 @@ func incForeign(shared int32) Verdict {
 // word that is not to be stored comes back unchanged.
 //
 //	shared          next             verdict
-//	in a band       -                Sticky
+//	in a band       its middle       Sticky
 //	default, 0      QUEUED, 0        Queue: the count is not lowered, the queue inherits it
 //	default, n      default, n-1     Alive
 //	QUEUED, n       QUEUED, n-1      Alive: the queue's merge sees the sum
@@ -80,7 +92,7 @@ func decForeign(shared int32) (next int32, v Verdict) {
 	n := SharedCount(shared)
 	switch {
 	case sticky(shared):
-		return shared, Sticky
+		return pinned(shared), Sticky
 	case IsMerged(shared) && n < 1:
 		return shared, Broken
 	case shared == One|Merged || shared == One|Merged|Weak:
@@ -93,12 +105,12 @@ func decForeign(shared int32) (next int32, v Verdict) {
 
 // merge returns the word of an object after local references, from the word
 // local, have been added to those in shared, and what it means. A sum that
-// leaves no room is in the band.
+// leaves no room is pinned in the band.
 func merge(shared int32, local int64) (next int32, v Verdict) {
 	n := int64(SharedCount(shared)) + local
 	switch {
 	case sticky(shared) || n >= stickyShared:
-		n, v = stickyShared, Sticky
+		n, v = pinnedShared, Sticky
 	case n == 0:
 		v = Dead
 	case n < 0:
