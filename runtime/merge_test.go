@@ -1,0 +1,177 @@
+package runtime
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// biasedPair returns a runtime with two threads, driven by one goroutine.
+func biasedPair(t *testing.T, o Options) (r *Runtime, owner, other *Thread) {
+	o.Mode, o.Counting = LockFree, Biased
+	r = newRuntime(t, o)
+	return r, must(r.Attach()), must(r.Attach())
+}
+
+func closePair(t *testing.T, r *Runtime, owner, other *Thread) {
+	t.Helper()
+	owner.Detach()
+	other.Detach()
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQueueWaitsForOwner drops on one thread what another one owns.
+func TestQueueWaitsForOwner(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{})
+	x := newNode(owner, newLeaf(owner))
+	other.DecRef(x)
+	r.mustHold(t, other, 2)
+	if s := other.header(x).Shared(); header.SharedCount(s) != 0 || owner.queue.bytes.Load() == 0 {
+		t.Errorf("a queued object has the shared word %#x", s)
+	}
+	other.IncRef(x) // what a borrower may do as long as the queue holds it
+	owner.Checkpoint()
+	r.mustHold(t, other, 2)
+	if n := count(other, x); n != 1 || other.header(x).Owner() != header.Nobody {
+		t.Errorf("after the merge the object counts %d references", n)
+	}
+	other.DecRef(x)
+	owner.Checkpoint() // its leaf was queued by that
+	r.mustHold(t, other, 0)
+	closePair(t, r, owner, other)
+}
+
+// TestOwnerAway merges for a thread that is detached, or blocked.
+func TestOwnerAway(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		r, owner, other := biasedPair(t, Options{Checked: checked})
+		x, y := newNode(owner, newLeaf(owner)), newNode(owner, newLeaf(owner))
+		owner.Blocking(func() {
+			other.DecRef(x)
+			r.mustHold(t, other, 2)
+		})
+		owner.Detach()
+		other.DecRef(y)
+		r.mustHold(t, other, 0)
+		owner = must(r.Attach())
+		closePair(t, r, owner, other)
+	}
+}
+
+// TestQueueWhenOwnerLeaves has the queue filled before the owner goes away.
+func TestQueueWhenOwnerLeaves(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{})
+	for range 10 {
+		other.DecRef(newNode(owner, newLeaf(owner)))
+	}
+	r.mustHold(t, other, 20)
+	owner.Detach()
+	r.mustHold(t, other, 0)
+	owner = must(r.Attach())
+	closePair(t, r, owner, other)
+}
+
+// TestChainOfOwners frees a list whose nodes belong to threads that are away, in
+// turns: neither the stack nor the number of states grows with its length.
+func TestChainOfOwners(t *testing.T) {
+	r, a, b := biasedPair(t, Options{})
+	n := 200_000
+	if raceEnabled {
+		n = 5_000
+	}
+	chain := newLeaf(a)
+	for i := range n {
+		chain = newNode([]*Thread{a, b}[i%2], chain)
+	}
+	c := must(r.Attach())
+	a.Detach()
+	b.Detach()
+	c.DecRef(chain)
+	r.mustHold(t, c, 0)
+	closePair(t, r, c, must(r.Attach()))
+}
+
+// TestImmortalizeQueued makes an object immortal that its owner is to merge.
+func TestImmortalizeQueued(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{})
+	x := newLeaf(owner)
+	owner.IncRef(x)
+	other.DecRef(x) // queued
+	owner.Detach()
+	// The owner has merged it when it left. Queue another one that stays queued.
+	owner = must(r.Attach())
+	y := newLeaf(owner)
+	owner.IncRef(y)
+	other.DecRef(y)
+	other.immortalise([]Ref{x, y}) // nobody else runs: one goroutine drives both
+	before := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}
+	owner.Checkpoint()
+	for _, th := range []*Thread{owner, other} {
+		th.DecRef(x)
+		th.DecRef(y)
+		th.IncRef(y)
+		th.SetWeak(y)
+		th.Checkpoint()
+	}
+	if after := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}; after != before {
+		t.Errorf("headers of immortals changed from %x to %x", before, after)
+	}
+	closePair(t, r, owner, other)
+}
+
+// TestBudget has a thread drop more than the budget while the owner reaches no
+// checkpoint: it stalls, goes on, and the owner takes it all in.
+func TestBudget(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{DeferredBytes: 1 << 10})
+	for range 500 {
+		other.DecRef(newLeaf(owner))
+	}
+	other.Checkpoint()
+	r.mustHold(t, other, 500)
+	owner.Checkpoint()
+	r.mustHold(t, other, 0)
+	closePair(t, r, owner, other)
+}
+
+// TestOwnersComeAndGo hands objects around while threads attach and detach.
+func TestOwnersComeAndGo(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		r := newRuntime(t, Options{Mode: LockFree, Counting: Biased, Checked: checked})
+		rounds := 3000
+		if checked || raceEnabled {
+			rounds = 300
+		}
+		ring := [4]chan Ref{}
+		for i := range ring {
+			ring[i] = make(chan Ref, 4)
+		}
+		var wg sync.WaitGroup
+		for i := range ring {
+			wg.Go(func() {
+				for range rounds {
+					err := r.Do(func(th *Thread) error {
+						x := newNode(th, newLeaf(th), newLeaf(th))
+						th.IncRef(x)
+						Send(th, ring[(i+1)%len(ring)], x)
+						y, _ := Recv(th, ring[i])
+						th.IncRef(y)
+						th.DecRef(y)
+						th.DecRef(y)
+						th.DecRef(x)
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
