@@ -217,6 +217,9 @@ func (h *heap) document(n uint8, immortal bool) handle {
 	h.epoch++
 	t := h.t
 	r := must(objects.FromJSON(t, strings.NewReader(jsonText(n)), objects.JSONOptions{Immortal: immortal}))
+	if string(must(objects.AppendJSON(t, nil, r))) != jsonText(n) {
+		panic(&failure{propAgree, "a document is written in another way than it was read"})
+	}
 	for _, v := range objects.Dict(r).All(t) {
 		switch y := t.TypeOf(v); y.ID() {
 		case rt.TypeDict:

@@ -36,9 +36,9 @@ func isInt(v int64) bool {
 
 func isFloat(v float64) bool { return v >= 0.25 && v <= 255.25 && v-0.25 == float64(int(v)) }
 
-// jsonText returns the nth document.
+// jsonText returns the nth document, as objects.AppendJSON writes it.
 func jsonText(n uint8) string {
-	return fmt.Sprintf(`{%q: [%d, %q, {%q: %d.25}, null, true], %q: {}}`,
+	return fmt.Sprintf(`{%q:[%d,%q,{%q:%d.25},null,true],%q:{}}`,
 		text(n), n, text(n/2), text(7), n, text(n^1))
 }
 

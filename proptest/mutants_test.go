@@ -39,7 +39,7 @@ var kills = []struct {
 	{mutant.PopHandsOver, popped, propAlive},
 	{mutant.ForgottenIncRef, underGIL, propAudit},
 	{mutant.DeadKeysLost, lockFree, propAudit},
-	{mutant.BlockLost, lockFree, propNone},
+	{mutant.BlockLost, lockFree, propAudit},
 	{mutant.WrongPlace, lockFree, propAgree},
 }
 

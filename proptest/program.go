@@ -94,6 +94,9 @@ func (o op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.code]
 // and 0, to which it shrinks, to the first.
 func spread(x uint32) opcode { return opcodes[x*2654435761>>16%uint32(len(opcodes))] }
 
+// GoString is what rapid prints.
+func (o op) GoString() string { return o.String() }
+
 var anyOp = rapid.Custom(func(t *rapid.T) op {
 	return op{
 		code: spread(rapid.Uint32().Draw(t, "code")),
@@ -156,7 +159,8 @@ type turn struct {
 	op     op
 }
 
-func (s turn) String() string { return fmt.Sprintf("%d:%s", s.thread, s.op) }
+func (s turn) String() string   { return fmt.Sprintf("%d:%s", s.thread, s.op) }
+func (s turn) GoString() string { return s.String() }
 
 func drawTurns(t *rapid.T, threads, n int) []turn {
 	anyTurn := rapid.Custom(func(t *rapid.T) turn {
