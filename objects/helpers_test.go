@@ -202,8 +202,8 @@ func fuzzMachine(t *testing.T, input []byte, start func(t rapid.TB, th *rt.Threa
 			m := start(t, th)
 			ops := m.ops()
 			names := slices.Sorted(maps.Keys(ops))
-			for ; len(input) >= 3; input = input[3:] {
-				ops[names[int(input[0])%len(names)]](int(input[1]), int(input[2]))
+			for c := range slices.Chunk(input[:len(input)/3*3], 3) {
+				ops[names[int(c[0])%len(names)]](int(c[1]), int(c[2]))
 				m.check()
 			}
 			m.close()

@@ -583,9 +583,10 @@ func TestListAppendOnly(t *testing.T) {
 }
 
 // TestListLinearizable has one thread push and pop one place, and readers whose
-// every result must fit a state of the list that they have not left behind. A
-// reader that finds an item before it counts, or after it was popped, is caught when
-// it falls between two stores: some of the time in each run.
+// every result must fit a state of the list that they have not left behind. It
+// finds slot and length stored in the wrong order in every run on two cores. What
+// takes a reader that stands still for two writes, such as an At that looks at the
+// length only once, it finds too seldom to count on.
 func TestListLinearizable(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -595,7 +596,7 @@ func TestListLinearizable(t *testing.T) {
 				l = List(must(NewList(th, rt.None, rt.None, rt.None)))
 				return nil
 			}))
-			line, total := &timeline{}, scaled(200_000)
+			line, total := &timeline{}, scaled(500_000)
 			var over atomic.Bool
 			run(t, r, 3, func(th *rt.Thread, w int) error {
 				if w == 0 {
@@ -645,7 +646,7 @@ func TestListLinearizable(t *testing.T) {
 // TestListDeepFree frees lists nested a million deep, and the same born immortal.
 func TestListDeepFree(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
-		depth := scaled(1_000_000)
+		depth := max(scaled(1_000_000), 20_000)
 		build := func(th *rt.Thread) rt.Ref {
 			r := must(NewString(th, "innermost"))
 			for range depth {

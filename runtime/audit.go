@@ -26,11 +26,11 @@ func (e *AuditError) Error() string {
 //
 // for every mortal object. held are the references that the program owns, one
 // entry for each count. It also finds references to what is not an object, and
-// checks the arena. What is retired is released first. The error is an
+// blocks that belong to no object or to two, and checks the arena. What is retired is released first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
 	t.mustBeAttached("audit")
-	a := audit{t: t, sums: map[Ref]int64{}}
+	a := audit{t: t, sums: map[Ref]int64{}, blocks: map[Ref]Ref{}}
 	t.StopTheWorld(func() {
 		t.settle()
 		a.run(held)
@@ -45,6 +45,7 @@ func (t *Thread) Audit(held ...Ref) error {
 type audit struct {
 	t        *Thread
 	sums     map[Ref]int64 // references found to each mortal object
+	blocks   map[Ref]Ref   // the object that each block belongs to
 	findings []string
 }
 
@@ -57,11 +58,23 @@ func (a *audit) run(held []Ref) {
 		}
 	})
 	t.rt.eachObject(func(r Ref) {
-		if y := typeOf(t.header(r).Meta()); y == nil {
-			a.findings = append(a.findings, fmt.Sprintf("%s has no known type", r))
-		} else if y.Traverse != nil {
+		y := typeOf(t.header(r).Meta())
+		if y == nil {
+			a.find("%s has no known type", r)
+			return
+		}
+		if y.Block != nil {
+			a.addBlock(r, y.Block(t.Body(r)))
+		}
+		if y.Traverse != nil {
 			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, y.Name+" "+r.String()) })
 		}
+	})
+	t.rt.space.Walk(arena.Blocks, func(h uint32) bool {
+		if _, ok := a.blocks[Ref(h)]; !ok {
+			a.find("block %s belongs to no object", Ref(h))
+		}
+		return true
 	})
 	for _, x := range t.rt.attachedThreads() {
 		for _, r := range x.owned {
@@ -74,7 +87,7 @@ func (a *audit) run(held []Ref) {
 	for r, sum := range a.sums {
 		h := t.header(r)
 		if n, ok := h.Count(); ok && n != sum && !h.IsSticky() {
-			a.findings = append(a.findings, fmt.Sprintf("%s %s counts %d references, there are %d", typeOf(h.Meta()), r, n, sum))
+			a.find("%s %s counts %d references, there are %d", typeOf(h.Meta()), r, n, sum)
 		}
 	}
 }
@@ -89,8 +102,26 @@ func (a *audit) add(r Ref, from string) {
 		return
 	}
 	if p, _, ok := a.t.rt.space.Block(uint32(r)); !ok || p != arena.Objects || a.t.header(r).Owner() >= 0 {
-		a.findings = append(a.findings, fmt.Sprintf("%s refers to %s, which is no live object", from, r))
+		a.find("%s refers to %s, which is no live object", from, r)
 	}
+}
+
+// addBlock notes that block b belongs to the object r.
+func (a *audit) addBlock(r, b Ref) {
+	if b == Nil || b >= Limit {
+		return
+	}
+	if other, ok := a.blocks[b]; ok {
+		a.find("block %s belongs to %s and to %s", b, other, r)
+	}
+	a.blocks[b] = r
+	if p, _, ok := a.t.rt.space.Block(uint32(b)); !ok || p != arena.Blocks {
+		a.find("%s has its contents in %s, which is no live block", r, b)
+	}
+}
+
+func (a *audit) find(format string, args ...any) {
+	a.findings = append(a.findings, fmt.Sprintf(format, args...))
 }
 
 // eachObject calls f with every object: those on the counted heap, and those

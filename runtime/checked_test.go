@@ -135,6 +135,29 @@ func TestAudit(t *testing.T) {
 			wantIn(t, err.Error(), "ichor: audit:", "is no live object")
 		}
 		th.Body(node).SetRef(2, None)
+		block, _, err := th.NewBlock(Nil, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := th.Audit(node); err == nil {
+			t.Error("a block of nobody was not found")
+		} else {
+			wantIn(t, err.Error(), "belongs to no object")
+		}
+		box := newBox(th, None)
+		own := th.Body(box).Ref(0)
+		th.Body(box).SetRef(0, block)
+		twin := newBox(th, None)
+		th.FreeBlock(th.Body(twin).Ref(0))
+		th.Body(twin).SetRef(0, block)
+		if err := th.Audit(node, box, twin); err == nil {
+			t.Error("a block of two was not found")
+		} else {
+			wantIn(t, err.Error(), "belongs to", "and to")
+		}
+		th.Body(box).SetRef(0, own)
+		th.DecRef(twin)
+		th.DecRef(box)
 		if err := th.Scope(func(s *Scope) {
 			s.Own(newLeaf(th), nil)
 			if err := th.Audit(node); err != nil {

@@ -13,7 +13,7 @@
 //     earliest of the thread's next safe point, the thread giving up the
 //     counted reference that its path began at, and the thread's own write that
 //     drops the slot it was read from.
-//   - steals: the call takes over the caller's count, also when it fails.
+//   - steals: the call takes over the caller's count, unless it fails.
 //   - thread ([Thread]): what a goroutine needs to touch objects.
 //   - safe point: [Thread.Checkpoint], [Thread.Blocking], attach, detach, and the
 //     calls that stop the world. Only there can the world be stopped, another

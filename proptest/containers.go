@@ -1,0 +1,236 @@
+package proptest
+
+import (
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// The calls of heap that work on containers.
+
+func (h *heap) length(v handle) int {
+	h.verify(v)
+	switch v.o.kind {
+	case aList:
+		return objects.List(v.ref).Len(h.t)
+	case aDict:
+		return objects.Dict(v.ref).Len(h.t)
+	case aTuple:
+		return objects.Tuple(v.ref).Len(h.t)
+	}
+	return fields
+}
+
+func (h *heap) append(l, v handle, steal bool) outcome {
+	h.verify(l)
+	h.verify(v)
+	if steal {
+		return classify(objects.List(l.ref).AppendSteal(h.t, v.ref))
+	}
+	return classify(objects.List(l.ref).Append(h.t, v.ref))
+}
+
+func (h *heap) setItem(l handle, i int, v handle) outcome {
+	h.verify(v)
+	return classify(objects.List(l.ref).Set(h.t, i, v.ref))
+}
+
+func (h *heap) insert(l handle, i int, v handle) outcome {
+	h.verify(v)
+	return classify(objects.List(l.ref).Insert(h.t, i, v.ref))
+}
+
+func (h *heap) getItem(v handle, i int) (handle, outcome) {
+	if v.o.kind == aList {
+		return h.fetch(objects.List(v.ref).Get(h.t, i))
+	}
+	r, ok := objects.Tuple(v.ref).At(h.t, i)
+	if !ok {
+		return handle{}, badIndex
+	}
+	h.t.IncRef(r)
+	return h.found(r), fine
+}
+
+func (h *heap) pop(l handle) (handle, outcome) { return h.fetch(objects.List(l.ref).Pop(h.t)) }
+
+func (h *heap) remove(l handle, i int) outcome {
+	return classify(objects.List(l.ref).Remove(h.t, i))
+}
+
+func (h *heap) clear(v handle) {
+	if v.o.kind == aList {
+		classify(objects.List(v.ref).Clear(h.t))
+	} else {
+		classify(objects.Dict(v.ref).Clear(h.t))
+	}
+}
+
+func (h *heap) extend(v, from handle) {
+	h.verify(from)
+	if v.o.kind == aList {
+		classify(objects.List(v.ref).Extend(h.t, objects.List(from.ref)))
+	} else {
+		classify(objects.Dict(v.ref).Update(h.t, objects.Dict(from.ref)))
+	}
+}
+
+// iterate goes through a container, across safe points. It stops a list that
+// others extend all the time.
+func (h *heap) iterate(v handle) string {
+	h.epoch++
+	h.verify(v)
+	var parts []string
+	if v.o.kind == aList {
+		for i, r := range objects.List(v.ref).All(h.t) {
+			parts = append(parts, h.render(h.found(r)))
+			if h.t.Checkpoint(); i > maxItems {
+				break
+			}
+		}
+		return join("[", parts, "]")
+	}
+	for k, x := range objects.Dict(v.ref).All(h.t) {
+		h.t.Checkpoint()
+		parts = append(parts, h.render(h.found(k))+":"+h.render(h.found(x)))
+	}
+	return join("{", parts, "}")
+}
+
+func (h *heap) put(d, key, v handle, steal bool) outcome {
+	h.verify(key)
+	h.verify(v)
+	if steal {
+		return classify(objects.Dict(d.ref).SetSteal(h.t, key.ref, v.ref))
+	}
+	return classify(objects.Dict(d.ref).Set(h.t, key.ref, v.ref))
+}
+
+func (h *heap) lookup(d, key handle) (handle, outcome) {
+	return h.fetch(objects.Dict(d.ref).Get(h.t, key.ref))
+}
+
+func (h *heap) deleteKey(d, key handle) (bool, outcome) {
+	ok, err := objects.Dict(d.ref).Delete(h.t, key.ref)
+	return ok, classify(err)
+}
+
+func (h *heap) take(d, key handle) (handle, outcome) {
+	return h.fetch(objects.Dict(d.ref).Pop(h.t, key.ref))
+}
+
+func (h *heap) setField(r handle, i int, v handle) {
+	h.verify(v)
+	if err := record.Set(h.t, r.ref, i, v.ref); err != nil {
+		panic(err)
+	}
+}
+
+func (h *heap) getField(r handle, i int) handle { return h.found(must(record.Get(h.t, r.ref, i))) }
+
+// render writes what hangs below v, and checks it on the way. It takes counts
+// only of what dicts hold: the rest is borrowed.
+func (h *heap) render(v handle) string {
+	budget := maxRendered
+	h.verify(v)
+	return h.write(v, &budget)
+}
+
+func (h *heap) write(v handle, budget *int) string {
+	if *budget--; *budget < 0 {
+		return "…"
+	}
+	t := h.t
+	below := func(r rt.Ref) string {
+		x := h.found(r)
+		h.check(h.level(x) < h.level(v), "a container holds what was never stored in it")
+		return h.write(x, budget)
+	}
+	var parts []string
+	switch h.kind(v) {
+	case leaf:
+		return h.writeLeaf(v.ref)
+	case aTuple:
+		for _, r := range objects.Tuple(v.ref).Items(t) {
+			parts = append(parts, below(r))
+		}
+		return join("(", parts, ")")
+	case aList:
+		for i := 0; ; i++ {
+			r, ok := objects.List(v.ref).At(t, i)
+			if !ok {
+				return join("[", parts, "]")
+			}
+			parts = append(parts, below(r))
+		}
+	case aDict:
+		pairs := objects.Dict(v.ref).Snapshot(t, nil)
+		for i := 0; i < len(pairs); i += 2 {
+			parts = append(parts, below(pairs[i])+":"+below(pairs[i+1]))
+		}
+		t.DecRefs(pairs)
+		return join("{", parts, "}")
+	}
+	for i := range fields {
+		r, _ := record.At(t, v.ref, i)
+		parts = append(parts, below(r))
+	}
+	return join("<", parts, ">")
+}
+
+func (h *heap) writeLeaf(r rt.Ref) string {
+	if v, ok := objects.IntOf(h.t, r); ok {
+		return leafText("i", v)
+	}
+	if v, ok := objects.FloatOf(h.t, r); ok {
+		return leafText("f", v)
+	}
+	if s, ok := objects.String(r).View(h.t); ok {
+		return leafText("s", s)
+	}
+	if b, ok := objects.Bytes(r).View(h.t); ok {
+		return leafText("b", string(b))
+	}
+	return r.String()
+}
+
+// walk checks everything that hangs below the handles, each object once.
+func (h *heap) walk(from []handle) {
+	seen := map[rt.Ref]bool{}
+	for work := from; len(work) > 0; {
+		v := work[len(work)-1]
+		work = work[:len(work)-1]
+		h.verify(v)
+		if v.o == nil || seen[v.ref] {
+			continue
+		}
+		seen[v.ref] = true
+		for _, r := range h.children(v) {
+			x := h.found(r)
+			h.check(h.level(x) < h.level(v), "a container holds what was never stored in it")
+			work = append(work, x)
+		}
+	}
+}
+
+// children returns borrowed references to what a container holds.
+func (h *heap) children(v handle) []rt.Ref {
+	var rs []rt.Ref
+	switch v.o.kind {
+	case aTuple:
+		return objects.Tuple(v.ref).Items(h.t)
+	case aList:
+		for _, r := range objects.List(v.ref).All(h.t) {
+			rs = append(rs, r)
+		}
+	case aDict:
+		for k, x := range objects.Dict(v.ref).All(h.t) {
+			rs = append(rs, k, x)
+		}
+	case aRecord:
+		for i := range fields {
+			r, _ := record.At(h.t, v.ref, i)
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}

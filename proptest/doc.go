@@ -1,0 +1,73 @@
+// Package proptest runs random programs on a runtime, and checks what the library
+// promises of every program. It draws the programs with pgregory.net/rapid, which
+// shrinks one that breaks a promise.
+//
+//	func TestMyOptions(t *testing.T) {
+//		proptest.Run(t, proptest.Config{Options: rt.Options{Mode: rt.LockFree}})
+//	}
+//
+// [Audit] and [Headers] check two of the promises in tests that have programs of
+// their own.
+//
+// # Glossary
+//
+//   - program: a list of operations that was drawn before anything runs. Any
+//     operands make sense for any operation, so that every part of a program is a
+//     program.
+//   - machine: what runs operations. It has six registers, each of which owns a
+//     reference or is empty, and three roots: a list, a dict and a record that it
+//     was given.
+//   - domain: what a machine computes with: the heap of a runtime, or plain Go
+//     values, which are the model. The machine's code is the same for both.
+//   - history: what a machine observed, a line for each operation: contents, the
+//     class of an error, lengths, whether two references are the same object.
+//   - level: a number that a container has from birth. A machine stores values
+//     only in containers of a higher level. So there are no cycles, and all memory
+//     comes back once everything is dropped.
+//   - origin: what the program noted about a container at its birth. Whoever comes
+//     by the container later compares. Leaves need none: their own bytes tell
+//     whether they are what some thread wrote.
+//
+// # The properties
+//
+//	(a)  The header of an immortal never changes: its sixteen bytes are those of the
+//	     moment it became immortal. Immortals by address, in place, and the
+//	     singletons. Compared after each operation that makes some, on
+//	     ticks while threads run, and in the end; none may disappear either.
+//	(b)  Counts are what the references add up to: Thread.Audit, given all that
+//	     the program holds.
+//	(c)  Nothing reachable is freed: whatever a machine reads or holds agrees with its
+//	     origin, and there is no misuse, no broken count, no memory fault.
+//	     Nothing is left after all is dropped: Close finds no leak, and no block
+//	     is without a container.
+//	(d)  All modes agree, and with them the model: the same program on one
+//	     thread has the same history everywhere.
+//
+// # The ways to run
+//
+//	sequential   one thread; property (d); audits in the midst
+//	interleaved  several threads on one goroutine, in a drawn order, one operation
+//	             each: what fails here fails again, and shrinks. Lock-free mode only.
+//	             What stops the world detaches the other threads first
+//	concurrent   a goroutine for each thread, and one that samples headers. Each
+//	             has a part of the program to itself, whose history the model
+//	             foretells, and one on roots that all share
+//
+// A thread may borrow an object from a root, and count it some operations later,
+// as long as the rules allow: between the two the others overwrite, pop and
+// drop. That is how a missing grace period shows.
+//
+// # That the properties can fail
+//
+// The tests of this package run planted bugs (package internal/mutant), each in a
+// child process, and pass if the property fails that claims to find it. Another
+// test plants a race, and demands the race detector's report.
+//
+// # What it does not do
+//
+// It finds no cycles, as there are none, and draws no types of users. An
+// interleaved run switches threads between operations, not within them. A
+// concurrent run that fails may fail once and not again. Where a broken count has
+// corrupted memory, a run without checked mode may also hang: the runtime then warns
+// of the thread that holds up the world.
+package proptest

@@ -1,0 +1,371 @@
+package proptest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// What fails, by property. The texts are constant: rapid takes a failure with
+// another text for another failure.
+const (
+	propHeaders = "property (a), the header of an immortal never changes"
+	propAudit   = "property (b), counts are what the references add up to"
+	propAlive   = "property (c), nothing reachable is freed"
+	propNone    = "property (c), nothing is left after all is dropped"
+	propAgree   = "property (d), all modes and the model agree"
+)
+
+// failure is what a machine panics with when a property does not hold.
+type failure struct{ property, detail string }
+
+func (f *failure) Error() string { return f.property + ": " + f.detail }
+
+// record is the type of the programs' records. Types live as long as the process.
+var record = func() *objects.RecordType {
+	y, err := objects.DefineRecord("proptest record", "x", "y", "z")
+	if err != nil {
+		panic(err)
+	}
+	return y
+}()
+
+// heap is the domain of a runtime's objects, as one thread sees it.
+type heap struct {
+	t       *rt.Thread
+	origins origins
+	headers *Headers
+
+	epoch    int // safe points so far
+	borrowed int // epoch of the last borrow
+
+	// alone runs what stops the world. held returns all that the program
+	// holds; nil while other threads are running, who hold more.
+	alone func(func())
+	held  func() []rt.Ref
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (h *heap) check(ok bool, what string) {
+	if !ok {
+		panic(&failure{propAlive, what})
+	}
+}
+
+// bornHere notes a new container.
+func (h *heap) bornHere(r rt.Ref, k kind, level int, items ...rt.Ref) handle {
+	o := &origin{k, level, items}
+	*h.origins.at(r) = o
+	return handle{r, o}
+}
+
+// found returns the handle of a reference that was read somewhere, and checks
+// what is there.
+func (h *heap) found(r rt.Ref) handle {
+	h.check(r != rt.Nil, "a slot holds a nil reference")
+	y := h.t.TypeOf(r)
+	h.check(y != nil, "a reference leads to no object")
+	var k kind
+	switch y.ID() {
+	case rt.TypeInt:
+		v, _ := objects.IntOf(h.t, r)
+		h.check(isInt(v), "an int has another value than it was born with")
+		return handle{ref: r}
+	case rt.TypeFloat:
+		v, _ := objects.FloatOf(h.t, r)
+		h.check(isFloat(v), "a float has another value than it was born with")
+		return handle{ref: r}
+	case rt.TypeString:
+		s, _ := objects.String(r).View(h.t)
+		h.check(isText(s), "a string has another text than it was born with")
+		return handle{ref: r}
+	case rt.TypeBytes:
+		b, _ := objects.Bytes(r).View(h.t)
+		h.check(isText(string(b)), "bytes are not those that they were born with")
+		return handle{ref: r}
+	case rt.TypeNone, rt.TypeBool:
+		return handle{ref: r}
+	case rt.TypeTuple:
+		if r == rt.EmptyTuple {
+			return handle{r, emptyTuple}
+		}
+		k = aTuple
+	case rt.TypeList:
+		k = aList
+	case rt.TypeDict:
+		k = aDict
+	default:
+		h.check(y == record.Type, "an object has a type that the program does not use")
+		k = aRecord
+	}
+	o := *h.origins.at(r)
+	h.check(o != nil && o.kind == k, "a container is of another kind than it was born")
+	if k == aTuple {
+		items := objects.Tuple(r).Items(h.t)
+		h.check(len(items) == len(o.items), "a tuple has another length than it was born with")
+		for i, x := range items {
+			h.check(x == o.items[i], "a tuple has other items than it was born with")
+		}
+	}
+	return handle{r, o}
+}
+
+var emptyTuple = &origin{kind: aTuple}
+
+// verify checks that a handle still leads to what it led to.
+func (h *heap) verify(v handle) {
+	h.check(h.found(v.ref) == v, "a held object has given way to another one")
+}
+
+// fetch turns a new reference that a call returned into a handle.
+func (h *heap) fetch(r rt.Ref, err error) (handle, outcome) {
+	if e := classify(err); e != fine {
+		return handle{}, e
+	}
+	return h.found(r), fine
+}
+
+// classify returns the class of an error, and panics with one that has none.
+func classify(err error) outcome {
+	var (
+		i *objects.IndexError
+		k *objects.KeyError
+		u *objects.UnhashableError
+		y *rt.TypeError
+	)
+	switch {
+	case err == nil:
+		return fine
+	case errors.As(err, &i):
+		return badIndex
+	case errors.As(err, &k):
+		return badKey
+	case errors.As(err, &u):
+		return unhashable
+	case errors.As(err, &y):
+		return badType
+	}
+	panic(err)
+}
+
+func (h *heap) leaf(k, n uint8) handle {
+	t := h.t
+	switch k {
+	case smallInt:
+		return handle{ref: must(objects.NewInt(t, int64(n)))}
+	case bigInt:
+		return handle{ref: must(objects.NewInt(t, bigBase+int64(n)*bigStep))}
+	case aFloat:
+		return handle{ref: must(objects.NewFloat(t, float64(n)+0.25))}
+	case aString:
+		return handle{ref: must(objects.NewString(t, text(n)))}
+	case interned:
+		return handle{ref: must(objects.Intern(t, text(n)))}
+	case someBytes:
+		return handle{ref: must(objects.NewBytes(t, []byte(text(n))))}
+	}
+	if n%6 == 5 {
+		return handle{rt.EmptyTuple, emptyTuple}
+	}
+	return handle{ref: [...]rt.Ref{rt.None, rt.True, rt.False, rt.EmptyString, rt.EmptyBytes}[n%6]}
+}
+
+func refsOf(hs []handle) []rt.Ref {
+	var rs []rt.Ref
+	for _, v := range hs {
+		rs = append(rs, v.ref)
+	}
+	return rs
+}
+
+func (h *heap) tuple(items []handle) handle {
+	rs := refsOf(items)
+	r := must(objects.NewTuple(h.t, rs...))
+	if len(rs) == 0 {
+		return handle{r, emptyTuple}
+	}
+	level := 0
+	for _, v := range items {
+		level = max(level, h.level(v))
+	}
+	return h.bornHere(r, aTuple, level+1, rs...)
+}
+
+func (h *heap) list(level int, items []handle) handle {
+	return h.bornHere(must(objects.NewList(h.t, refsOf(items)...)), aList, level)
+}
+
+func (h *heap) dict(level int) handle {
+	return h.bornHere(must(objects.NewDict(h.t)), aDict, level)
+}
+
+func (h *heap) record(level int, values [fields]handle) handle {
+	return h.bornHere(must(record.New(h.t, refsOf(values[:])...)), aRecord, level)
+}
+
+// document reads JSON, and notes the containers that came of it.
+func (h *heap) document(n uint8, immortal bool) handle {
+	h.epoch++
+	t := h.t
+	r := must(objects.FromJSON(t, strings.NewReader(jsonText(n)), objects.JSONOptions{Immortal: immortal}))
+	if string(must(objects.AppendJSON(t, nil, r))) != jsonText(n) {
+		panic(&failure{propAgree, "a document is written in another way than it was read"})
+	}
+	for _, v := range objects.Dict(r).All(t) {
+		switch y := t.TypeOf(v); y.ID() {
+		case rt.TypeDict:
+			h.bornHere(v, aDict, objectLevel)
+		case rt.TypeList:
+			h.bornHere(v, aList, arrayLevel)
+			inner, ok := objects.List(v).At(t, 2)
+			h.check(ok, "a document is not what was read")
+			h.bornHere(inner, aDict, objectLevel)
+		}
+	}
+	return h.bornHere(r, aDict, documentLevel)
+}
+
+// errMiscarried ends a birth that is to fail.
+var errMiscarried = errors.New("miscarried")
+
+func (h *heap) born(f func() handle, fail bool) (v handle) {
+	err := h.t.Immortally(func() error {
+		v = f()
+		if fail {
+			return errMiscarried
+		}
+		return nil
+	})
+	if fail != (err == errMiscarried) {
+		panic(err)
+	}
+	return v
+}
+
+// scoped makes a list of a string and v within a scope, across a safe point.
+func (h *heap) scoped(v handle, n uint8) (list handle) {
+	h.epoch++
+	err := h.t.Scope(func(s *rt.Scope) {
+		str := s.Own(objects.NewString(h.t, text(n)))
+		l := s.Own(objects.NewList(h.t, str, v.ref))
+		h.t.Checkpoint()
+		list = h.bornHere(s.Keep(l), aList, h.level(v)+1)
+	})
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
+func (h *heap) kind(v handle) kind {
+	switch {
+	case v == handle{}:
+		return nothing
+	case v.o == nil:
+		return leaf
+	}
+	return v.o.kind
+}
+
+func (h *heap) level(v handle) int {
+	if v.o == nil {
+		return 0
+	}
+	return v.o.level
+}
+
+func (h *heap) copy(v handle) handle {
+	h.verify(v)
+	h.t.IncRef(v.ref)
+	return v
+}
+
+func (h *heap) drop(v handle) {
+	h.verify(v)
+	h.t.DecRef(v.ref)
+}
+
+func (h *heap) churn(v handle, n int) {
+	h.epoch++
+	many := make([]rt.Ref, n)
+	for i := range many {
+		many[i] = v.ref
+	}
+	h.t.IncRefs(many)
+	h.t.Checkpoint()
+	h.verify(v)
+	h.t.DecRefs(many)
+}
+
+func (h *heap) same(v, w handle) bool { return v.o != nil && v == w }
+
+func (h *heap) immortalise(v handle) {
+	h.epoch++
+	h.alone(func() {
+		if err := h.t.Immortalize(v.ref); err != nil {
+			panic(err)
+		}
+		h.sample()
+	})
+}
+
+func (h *heap) sample() {
+	if err := h.headers.Sample(h.t); err != nil {
+		panic(&failure{propHeaders, err.Error()})
+	}
+}
+
+func (h *heap) immortal(v handle) bool { return h.t.IsImmortal(v.ref) }
+
+func (h *heap) borrow(v handle, i int) handle {
+	h.borrowed = h.epoch
+	var r rt.Ref
+	switch v.o.kind {
+	case aList:
+		l := objects.List(v.ref)
+		r, _ = l.At(h.t, l.Len(h.t)-1-i)
+	case aDict:
+		key, _ := rt.Int(int64(i))
+		r, _ = objects.Dict(v.ref).Lookup(h.t, key)
+	case aRecord:
+		r, _ = record.At(h.t, v.ref, i%fields)
+	}
+	if r == rt.Nil {
+		return handle{}
+	}
+	return h.found(r)
+}
+
+func (h *heap) validBorrow() bool { return h.borrowed == h.epoch }
+
+func (h *heap) checkpoint() {
+	h.epoch++
+	h.t.Checkpoint()
+}
+
+func (h *heap) blocking() {
+	h.epoch++
+	h.t.Blocking(func() {})
+}
+
+func (h *heap) audit() {
+	h.epoch++
+	h.alone(func() {
+		h.sample()
+		if h.held == nil {
+			return
+		}
+		if err := h.t.Audit(h.held()...); err != nil {
+			panic(&failure{propAudit, fmt.Sprint(err)})
+		}
+	})
+}

@@ -1,0 +1,54 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Leaves say of themselves what they must be: whoever reads one, wherever it
+// was found, can tell whether its bytes are those that some thread wrote.
+
+const (
+	bigBase = 1 << 40
+	bigStep = 1_000_003
+)
+
+// text returns the nth text. Lengths differ, so that size classes do.
+func text(n uint8) string {
+	return fmt.Sprintf("t%d-%s", n, strings.Repeat("ab", int(n)%40))
+}
+
+// isText reports whether text returns s for some n.
+func isText(s string) bool {
+	var n uint8
+	if _, err := fmt.Sscanf(s, "t%d-", &n); err != nil {
+		return s == ""
+	}
+	return s == text(n)
+}
+
+func isInt(v int64) bool {
+	if v >= bigBase {
+		return (v-bigBase)%bigStep == 0 && v-bigBase <= 255*bigStep
+	}
+	return v >= 0 && v <= 255
+}
+
+func isFloat(v float64) bool { return v >= 0.25 && v <= 255.25 && v-0.25 == float64(int(v)) }
+
+// jsonText returns the nth document, as objects.AppendJSON writes it.
+func jsonText(n uint8) string {
+	return fmt.Sprintf(`{%q:[%d,%q,{%q:%d.25},null,true],%q:{}}`,
+		text(n), n, text(n/2), text(7), n, text(n^1))
+}
+
+// Levels of the containers in a document.
+const (
+	documentLevel = 4
+	arrayLevel    = 3
+	objectLevel   = 2
+)
+
+// maxRendered bounds how many values one rendering goes through: shared
+// structure would otherwise be written again and again.
+const maxRendered = 300

@@ -1,0 +1,292 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	regs  = 6 // registers of a machine: references that it owns
+	roots = 3 // a list, a dict and a record that it has from outside
+
+	rootLevel = 100
+	maxLevel  = 50 // of what registers hold
+	maxItems  = 64 // beyond it a container is not extended, and iteration stops
+	maxFilled = 600
+	fields    = 3 // of a record
+)
+
+// kind is what the machine has to know of a value.
+type kind uint8
+
+const (
+	nothing kind = iota // an empty register
+	leaf
+	aTuple
+	aList
+	aDict
+	aRecord
+)
+
+// Kinds of leaves.
+const (
+	smallInt uint8 = iota
+	bigInt
+	aFloat
+	aString
+	interned
+	someBytes
+	singleton
+	leafKinds
+)
+
+// outcome is the class of a call's error.
+type outcome string
+
+const (
+	fine       outcome = ""
+	badIndex   outcome = "index"
+	badKey     outcome = "key"
+	unhashable outcome = "unhashable"
+	badType    outcome = "type"
+)
+
+// domain is what a machine computes with: the heap of a runtime, or plain Go
+// values. Results of type V are the machine's own until it drops them. The zero
+// V is no value.
+//
+// Every value has a level: 0 for a leaf, one more than its highest item for a
+// tuple, and a fixed one for the others. The machine stores a value only in
+// containers of a higher level, so that there are no cycles.
+type domain[V comparable] interface {
+	leaf(k, n uint8) V
+	tuple(items []V) V
+	list(level int, items []V) V
+	dict(level int) V
+	record(level int, values [fields]V) V
+	document(n uint8, immortal bool) V
+	born(f func() V, fail bool) V
+	scoped(v V, n uint8) V
+
+	kind(v V) kind
+	level(v V) int
+	copy(v V) V
+	drop(v V)
+	churn(v V, n int)
+	render(v V) string
+	same(v, w V) bool
+	immortalise(v V)
+	immortal(v V) bool
+
+	length(v V) int
+	append(l, v V, steal bool) outcome // steals unless it fails
+	setItem(l V, i int, v V) outcome
+	insert(l V, i int, v V) outcome
+	getItem(v V, i int) (V, outcome) // of a list or tuple
+	pop(l V) (V, outcome)
+	remove(l V, i int) outcome
+	clear(v V)
+	extend(v, from V) // list by list, dict by dict
+	iterate(v V) string
+
+	put(d, key, v V, steal bool) outcome
+	lookup(d, key V) (V, outcome)
+	deleteKey(d, key V) (bool, outcome)
+	take(d, key V) (V, outcome)
+	setField(r V, i int, v V)
+	getField(r V, i int) V
+
+	borrow(v V, i int) V // of a root, of a list from its end: a borrowed reference
+	validBorrow() bool   // no safe point since borrow
+	checkpoint()
+	blocking()
+	audit()
+}
+
+// machine runs operations on a domain. It is the same for every domain, so that
+// two of them can be compared.
+type machine[V comparable] struct {
+	d        domain[V]
+	regs     [regs]V
+	roots    [roots]V
+	borrowed V
+}
+
+// makeRoots makes what machines share.
+func makeRoots[V comparable](d domain[V]) [roots]V {
+	var none [fields]V
+	for i := range none {
+		none[i] = d.leaf(singleton, 0)
+	}
+	return [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none)}
+}
+
+// dropAll empties the registers.
+func (m *machine[V]) dropAll() {
+	for i := range m.regs {
+		m.set(uint8(i), *new(V))
+	}
+}
+
+func (m *machine[V]) set(i uint8, v V) {
+	r := &m.regs[i%regs]
+	old := *r
+	*r = v
+	if old != *new(V) {
+		m.d.drop(old)
+	}
+}
+
+// pick returns the first of the roots and registers, from i on, that suits.
+func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
+	for k := range roots + regs {
+		v := m.roots[0]
+		if j := (int(i) + k) % (roots + regs); j < roots {
+			v = m.roots[j]
+		} else {
+			v = m.regs[j-roots]
+		}
+		if v != *new(V) && suits(v) {
+			return v, true
+		}
+	}
+	return *new(V), false
+}
+
+// container returns one of kind k into which a value of the level goes. There
+// is always one for lists, dicts and records: the root.
+func (m *machine[V]) container(i uint8, k kind, level int) V {
+	v, _ := m.pick(i, func(v V) bool { return m.d.kind(v) == k && m.d.level(v) > level })
+	return v
+}
+
+// value returns what a register holds, from i on, that is below the level, or
+// None. It is borrowed from the register; None needs no owner.
+func (m *machine[V]) value(i uint8, below int) V {
+	for k := range regs {
+		if v := m.regs[(int(i)+k)%regs]; v != *new(V) && m.d.level(v) < below {
+			return v
+		}
+	}
+	return m.d.leaf(singleton, 0)
+}
+
+// withKey calls f with a key: a small leaf that is made for it, or a register.
+func (m *machine[V]) withKey(o op, below int, f func(key V)) {
+	if o.n%8 == 7 {
+		f(m.value(o.a/16, below))
+		return
+	}
+	kinds := [...]uint8{interned, smallInt, aString}
+	key := m.d.leaf(kinds[o.n%3], o.n/8%8)
+	f(key)
+	m.d.drop(key)
+}
+
+// index maps an operand to an index that is mostly in range.
+func index(n uint8, length int) int { return int(n)%(length+2) - 1 }
+
+// step runs one operation and returns what was seen.
+func (m *machine[V]) step(o op) string {
+	seen := m.do(o)
+	return fmt.Sprintf("%s %s", o, seen)
+}
+
+func (m *machine[V]) do(o op) string {
+	switch {
+	case o.code >= opAppend && o.code <= opFill:
+		m.borrowed = *new(V) // the thread's own write may drop the slot
+		return m.doList(o)
+	case o.code >= opPut && o.code <= opFillDict:
+		m.borrowed = *new(V)
+		return m.doDict(o)
+	case o.code >= opDocument:
+		m.borrowed = *new(V)
+		return m.doRare(o)
+	}
+	d := m.d
+	switch o.code {
+	case opLeaf:
+		m.set(o.a, d.leaf(o.b%leafKinds, o.n))
+	case opDrop:
+		m.set(o.a, *new(V))
+	case opCopy:
+		m.set(o.a, d.copy(m.value(o.b, maxLevel)))
+	case opRender:
+		if v, ok := m.pick(o.a, func(V) bool { return true }); ok {
+			return d.render(v)
+		}
+	case opList, opTuple, opDict, opRecord:
+		m.build(o)
+	case opField:
+		m.borrowed = *new(V)
+		v := m.value(o.b, maxLevel)
+		r := m.container(o.a, aRecord, d.level(v))
+		d.setField(r, int(o.n)%fields, v)
+	case opGetField:
+		m.set(o.b, d.getField(m.container(o.a, aRecord, 0), int(o.n)%fields))
+		return d.render(m.regs[o.b%regs])
+	case opItem:
+		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aTuple }); ok {
+			return m.got(o.b)(d.getItem(v, index(o.n, d.length(v))))
+		}
+	case opUse:
+		if m.borrowed != *new(V) && d.validBorrow() {
+			m.set(o.a, d.copy(m.borrowed))
+			return d.render(m.regs[o.a%regs])
+		}
+		m.borrowed = d.borrow(m.roots[o.a%roots], int(o.n)%4)
+	case opCheckpoint:
+		d.checkpoint()
+	case opBlocking:
+		d.blocking()
+	case opChurn:
+		d.churn(m.value(o.a, maxLevel), int(o.n)%8)
+	case opScope:
+		m.set(o.a, d.scoped(m.value(o.b, maxLevel-2), o.n))
+	}
+	return ""
+}
+
+// build makes a container of what registers hold.
+func (m *machine[V]) build(o op) {
+	d := m.d
+	level := 1 + int(o.n)/4%4
+	var items []V
+	for i := range o.n % 4 {
+		items = append(items, m.value(o.b+i, level))
+	}
+	switch o.code {
+	case opTuple:
+		m.set(o.a, d.tuple(items))
+	case opList:
+		m.set(o.a, d.list(level, items))
+	case opDict:
+		m.set(o.a, d.dict(level))
+	case opRecord:
+		m.set(o.a, d.record(level, [fields]V{m.value(o.b, level), m.value(o.b+1, level), m.value(o.b+2, level)}))
+	}
+}
+
+// got returns a function that puts the result of a call into register i and
+// returns what was seen.
+func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
+	return func(v V, e outcome) string {
+		if e != fine {
+			return string(e)
+		}
+		text := m.d.render(v)
+		m.set(i, v)
+		return text
+	}
+}
+
+// join writes the texts with a comma between them, cut at a length that keeps
+// histories readable.
+func join(open string, parts []string, end string) string {
+	s := open + strings.Join(parts, ",") + end
+	if len(s) > 400 {
+		return fmt.Sprintf("%s... %d bytes", s[:400], len(s))
+	}
+	return s
+}

@@ -1,0 +1,332 @@
+package proptest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// value is an object of the model: plain Go, collected by Go, counted by nobody.
+type value struct {
+	kind     kind
+	lvl      int
+	text     string // of a leaf
+	items    []*value
+	keys     []*value // of a dict, in order; items are the values
+	immortal bool
+}
+
+// model is the domain of plain Go values.
+type model struct {
+	birth           bool // births are immortal
+	epoch, borrowed int
+}
+
+func leafText(kind string, v any) string { return fmt.Sprintf("%s%v", kind, v) }
+
+func (m *model) leaf(k, n uint8) *value {
+	var s string
+	switch k {
+	case smallInt:
+		s = leafText("i", n)
+	case bigInt:
+		s = leafText("i", bigBase+int64(n)*bigStep)
+	case aFloat:
+		s = leafText("f", float64(n)+0.25)
+	case aString, interned:
+		s = leafText("s", text(n))
+	case someBytes:
+		s = leafText("b", text(n))
+	default:
+		if n%6 == 5 {
+			return modelEmpty
+		}
+		s = [...]string{"None", "True", "False", "s", "b"}[n%6]
+	}
+	return &value{kind: leaf, text: s}
+}
+
+// modelEmpty is the empty tuple.
+var modelEmpty = &value{kind: aTuple, immortal: true}
+
+func (m *model) new(k kind, level int, items ...*value) *value {
+	return &value{kind: k, lvl: level, items: slices.Clone(items), immortal: m.birth}
+}
+
+func (m *model) tuple(items []*value) *value {
+	if len(items) == 0 {
+		return modelEmpty
+	}
+	level := 0
+	for _, v := range items {
+		level = max(level, v.lvl)
+	}
+	return m.new(aTuple, level+1, items...)
+}
+
+func (m *model) list(level int, items []*value) *value { return m.new(aList, level, items...) }
+func (m *model) dict(level int) *value                 { return m.new(aDict, level) }
+
+func (m *model) record(level int, values [fields]*value) *value {
+	return m.new(aRecord, level, values[:]...)
+}
+
+func (m *model) document(n uint8, immortal bool) *value {
+	m.epoch++
+	return m.born(func() *value {
+		m.birth = immortal
+		inner := m.dict(objectLevel)
+		m.put(inner, m.leaf(aString, 7), m.leaf(aFloat, n), false)
+		array := m.list(arrayLevel, []*value{
+			m.leaf(smallInt, n), m.leaf(aString, n/2), inner, m.leaf(singleton, 0), m.leaf(singleton, 1),
+		})
+		d := m.dict(documentLevel)
+		m.put(d, m.leaf(aString, n), array, false)
+		m.put(d, m.leaf(aString, n^1), m.dict(objectLevel), false)
+		return d
+	}, false)
+}
+
+func (m *model) born(f func() *value, fail bool) *value {
+	m.birth = true
+	defer func() { m.birth = false }()
+	return f()
+}
+
+func (m *model) scoped(v *value, n uint8) *value {
+	m.epoch++
+	return m.list(v.lvl+1, []*value{m.leaf(aString, n), v})
+}
+
+func (m *model) kind(v *value) kind {
+	if v == nil {
+		return nothing
+	}
+	return v.kind
+}
+
+func (m *model) level(v *value) int {
+	if v == nil {
+		return 0
+	}
+	return v.lvl
+}
+
+func (m *model) copy(v *value) *value   { return v }
+func (m *model) drop(*value)            {}
+func (m *model) churn(*value, int)      { m.epoch++ }
+func (m *model) same(v, w *value) bool  { return v == w && v.kind > leaf }
+func (m *model) immortal(v *value) bool { return v.immortal }
+func (m *model) immortalise(v *value)   { m.epoch++; immortalise(v) }
+func (m *model) length(v *value) int    { return len(v.items) }
+func (m *model) clear(v *value)         { v.items, v.keys = nil, nil }
+func (m *model) validBorrow() bool      { return m.borrowed == m.epoch }
+func (m *model) checkpoint()            { m.epoch++ }
+func (m *model) blocking()              { m.epoch++ }
+func (m *model) audit()                 { m.epoch++ }
+func (m *model) render(v *value) string { n := maxRendered; return m.write(v, &n) }
+
+// immortalise goes on through what is immortal already: that may have come to
+// hold mortals since.
+func immortalise(v *value) {
+	seen := map[*value]bool{}
+	for work := []*value{v}; len(work) > 0; {
+		x := work[len(work)-1]
+		work = work[:len(work)-1]
+		if !seen[x] {
+			seen[x] = true
+			x.immortal = true
+			work = append(append(work, x.items...), x.keys...)
+		}
+	}
+}
+
+func (m *model) append(l, v *value, steal bool) outcome {
+	if l.kind != aList {
+		return badType
+	}
+	l.items = append(l.items, v)
+	return fine
+}
+
+func (m *model) setItem(l *value, i int, v *value) outcome {
+	if i < 0 || i >= len(l.items) {
+		return badIndex
+	}
+	l.items[i] = v
+	return fine
+}
+
+func (m *model) insert(l *value, i int, v *value) outcome {
+	if i < 0 || i > len(l.items) {
+		return badIndex
+	}
+	l.items = slices.Insert(l.items, i, v)
+	return fine
+}
+
+func (m *model) getItem(v *value, i int) (*value, outcome) {
+	if i < 0 || i >= len(v.items) {
+		return nil, badIndex
+	}
+	return v.items[i], fine
+}
+
+func (m *model) pop(l *value) (*value, outcome) {
+	n := len(l.items) - 1
+	if n < 0 {
+		return nil, badIndex
+	}
+	v := l.items[n]
+	l.items = l.items[:n]
+	return v, fine
+}
+
+func (m *model) remove(l *value, i int) outcome {
+	if i < 0 || i >= len(l.items) {
+		return badIndex
+	}
+	l.items = slices.Delete(l.items, i, i+1)
+	return fine
+}
+
+func (m *model) extend(v, from *value) {
+	if v.kind == aList {
+		v.items = append(v.items, from.items...)
+		return
+	}
+	for i, k := range from.keys {
+		m.put(v, k, from.items[i], false)
+	}
+}
+
+func (m *model) iterate(v *value) string {
+	m.epoch++
+	var parts []string
+	for i, x := range v.items {
+		text := m.render(x)
+		if v.kind == aDict {
+			text = m.render(v.keys[i]) + ":" + text
+		}
+		if parts = append(parts, text); v.kind == aList && i > maxItems {
+			break
+		}
+	}
+	if v.kind == aList {
+		return join("[", parts, "]")
+	}
+	return join("{", parts, "}")
+}
+
+// name returns what two keys have in common if and only if they are equal.
+func name(key *value) (string, bool) {
+	switch key.kind {
+	case leaf:
+		return key.text, true
+	case aTuple:
+		var parts []string
+		for _, x := range key.items {
+			s, ok := name(x)
+			if !ok {
+				return "", false
+			}
+			parts = append(parts, s)
+		}
+		return "(" + strings.Join(parts, ",") + ")", true
+	}
+	return "", false
+}
+
+// find returns the place of a key in a dict, or -1.
+func find(d, key *value) (int, outcome) {
+	want, ok := name(key)
+	if !ok {
+		return -1, unhashable
+	}
+	return slices.IndexFunc(d.keys, func(k *value) bool {
+		have, _ := name(k)
+		return have == want
+	}), fine
+}
+
+func (m *model) put(d, key, v *value, steal bool) outcome {
+	i, e := find(d, key)
+	switch {
+	case e != fine:
+		return e
+	case i >= 0:
+		d.items[i] = v
+	default:
+		d.keys, d.items = append(d.keys, key), append(d.items, v)
+	}
+	return fine
+}
+
+func (m *model) lookup(d, key *value) (*value, outcome) {
+	i, e := find(d, key)
+	switch {
+	case e != fine:
+		return nil, e
+	case i < 0:
+		return nil, badKey
+	}
+	return d.items[i], fine
+}
+
+func (m *model) deleteKey(d, key *value) (bool, outcome) {
+	i, e := find(d, key)
+	if e != fine || i < 0 {
+		return false, e
+	}
+	d.keys, d.items = slices.Delete(d.keys, i, i+1), slices.Delete(d.items, i, i+1)
+	return true, fine
+}
+
+func (m *model) take(d, key *value) (*value, outcome) {
+	v, e := m.lookup(d, key)
+	if e == fine {
+		m.deleteKey(d, key)
+	}
+	return v, e
+}
+
+func (m *model) setField(r *value, i int, v *value) { r.items[i] = v }
+func (m *model) getField(r *value, i int) *value    { return r.items[i] }
+
+func (m *model) borrow(v *value, i int) *value {
+	m.borrowed = m.epoch
+	switch v.kind {
+	case aRecord:
+		return v.items[i%fields]
+	case aList:
+		x, _ := m.getItem(v, len(v.items)-1-i)
+		return x
+	}
+	x, _ := m.lookup(v, m.leaf(smallInt, uint8(i)))
+	return x
+}
+
+func (m *model) write(v *value, budget *int) string {
+	if *budget--; *budget < 0 {
+		return "…"
+	}
+	var parts []string
+	for i, x := range v.items {
+		if v.kind == aDict {
+			parts = append(parts, m.write(v.keys[i], budget)+":"+m.write(x, budget))
+		} else {
+			parts = append(parts, m.write(x, budget))
+		}
+	}
+	switch v.kind {
+	case leaf:
+		return v.text
+	case aTuple:
+		return join("(", parts, ")")
+	case aList:
+		return join("[", parts, "]")
+	case aDict:
+		return join("{", parts, "}")
+	}
+	return join("<", parts, ">")
+}

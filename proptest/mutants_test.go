@@ -1,0 +1,95 @@
+package proptest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+)
+
+// The tests that a planted bug is run against. Both are deterministic, given
+// rapid's seed: one goroutine does it all.
+const (
+	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
+	lockFree  = "^TestPrograms$/^lockfree$/^checked=false$/^sequential$"
+	inTurns   = "^TestPrograms$/^lockfree$/^checked=false$/^interleaved$"
+	checked   = "^TestPrograms$/^lockfree$/^checked=true$/^interleaved$"
+	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
+	popped    = "^TestScenarios$/^lockfree$/^checked=true$/^pop_what_is_borrowed$"
+	replaced  = "^TestScenarios$/^lockfree$/^checked=true$/^overwrite_what_is_borrowed$"
+)
+
+// kills says which test finds a planted bug, and by which property.
+var kills = []struct {
+	bug      mutant.ID
+	test     string
+	property string
+}{
+	{mutant.SkipImmortalTest, underGIL, propHeaders},
+	{mutant.SkipImmortalTest, lockFree, propHeaders},
+	{mutant.SkipImmortalTest, inTurns, propHeaders},
+	{mutant.DoubleRelease, underGIL, propAlive},
+	{mutant.DoubleRelease, overwrite, propAudit},
+	{mutant.NoRetire, checked, propAlive},
+	{mutant.NoRetire, replaced, propAlive},
+	{mutant.PopHandsOver, checked, propAlive},
+	{mutant.PopHandsOver, popped, propAlive},
+	{mutant.ForgottenIncRef, underGIL, propAudit},
+	{mutant.DeadKeysLost, lockFree, propAudit},
+	{mutant.BlockLost, lockFree, propAudit},
+	{mutant.WrongPlace, lockFree, propAgree},
+}
+
+// TestPlantedBugs runs each planted bug, in a child process, and passes if the
+// property that claims to find it fails.
+func TestPlantedBugs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short runs no planted bugs, so nothing shows that the properties can fail")
+	}
+	binary, out, err := build(t, "-tags=mutant")
+	if err != nil {
+		t.Fatalf("go test -c: %v\n%s", err, out)
+	}
+	found := map[mutant.ID]bool{}
+	for _, k := range kills {
+		found[k.bug] = true
+		t.Run(string(k.bug)+"/"+strings.NewReplacer("^", "", "$", "").Replace(k.test), func(t *testing.T) {
+			out, err := child(t, binary, k.test, k.bug, "2000")
+			if err == nil {
+				t.Errorf("nothing failed:\n%s", out)
+			} else if !strings.Contains(out, ": "+k.property) {
+				t.Errorf("something else failed than %s:\n%s", k.property, out)
+			}
+		})
+	}
+	for _, id := range mutant.All {
+		if !found[id] {
+			t.Errorf("no test runs the planted bug %s", id)
+		}
+	}
+	t.Run("none", func(t *testing.T) {
+		if out, err := child(t, binary, "^(TestPrograms|TestScenarios)$", "", "50"); err != nil {
+			t.Errorf("without a planted bug: %v\n%s", err, out)
+		}
+	})
+}
+
+// build builds this package's tests, and returns what the toolchain printed.
+func build(t *testing.T, flag string) (binary, out string, err error) {
+	binary = filepath.Join(t.TempDir(), "proptest.test.exe")
+	text, err := exec.Command("go", "test", "-c", "-o", binary, flag, ".").CombinedOutput()
+	return binary, string(text), err
+}
+
+// child runs tests of a binary, and returns all that it printed.
+func child(t *testing.T, binary, tests string, bug mutant.ID, checks string) (string, error) {
+	cmd := exec.Command(binary, "-test.run="+tests, "-test.timeout=2m", "-rapid.checks="+checks,
+		"-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), mutant.Variable+"="+string(bug))
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,147 @@
+package proptest
+
+import "fmt"
+
+// The operations of a machine on lists and dicts, and the rare ones.
+
+func (m *machine[V]) doList(o op) string {
+	d := m.d
+	v := m.value(o.b, maxLevel)
+	l := m.container(o.a, aList, d.level(v))
+	switch o.code {
+	case opAppend:
+		switch {
+		case o.n%4 == 1 && m.regs[o.b%regs] == v: // move the register's reference
+			m.regs[o.b%regs] = *new(V)
+			return string(d.append(l, v, true))
+		case o.n%4 > 1: // what nobody else holds
+			return string(d.append(l, d.leaf(bigInt+o.b%3, o.n), true))
+		}
+		return string(d.append(l, v, false))
+	case opSet:
+		return string(d.setItem(l, index(o.n, d.length(l)), v))
+	case opInsert:
+		return string(d.insert(l, index(o.n, d.length(l)), v))
+	case opGet:
+		return m.got(o.b)(d.getItem(l, index(o.n, d.length(l))))
+	case opPop:
+		seen := m.got(o.b)(d.pop(l))
+		if o.n%2 == 1 && seen != string(badIndex) {
+			m.set(o.b, *new(V))
+		}
+		return seen
+	case opRemove:
+		return string(d.remove(l, index(o.n, d.length(l))))
+	case opClear:
+		if o.n%4 == 1 {
+			d.clear(l)
+		}
+	case opExtend:
+		from := m.container(o.b, aList, 0)
+		if d.level(from) <= d.level(l) && d.length(from)+d.length(l) <= maxItems {
+			d.extend(l, from)
+		}
+	case opFill:
+		if n := 2 * int(o.n); d.length(l)+n <= maxFilled {
+			for range n {
+				d.append(l, v, false)
+			}
+		}
+	}
+	return fmt.Sprint(d.length(l))
+}
+
+func (m *machine[V]) doDict(o op) (seen string) {
+	d := m.d
+	v := m.value(o.b, maxLevel)
+	dict := m.container(o.a, aDict, d.level(v))
+	m.withKey(o, d.level(dict), func(key V) {
+		switch o.code {
+		case opPut:
+			if o.n%8 != 1 || m.regs[o.b%regs] != v {
+				seen = string(d.put(dict, key, v, false))
+				return
+			}
+			seen = string(d.put(dict, key, v, true)) // the key is fresh: it does not fail
+			m.regs[o.b%regs] = *new(V)
+		case opLookup:
+			seen = m.got(o.b)(d.lookup(dict, key))
+		case opDelete:
+			ok, e := d.deleteKey(dict, key)
+			seen = fmt.Sprint(ok, e)
+		case opTake:
+			seen = m.got(o.b)(d.take(dict, key))
+		}
+	})
+	switch o.code {
+	case opEmpty:
+		if o.n%4 == 1 {
+			d.clear(dict)
+		}
+	case opUpdate:
+		from := m.container(o.b, aDict, 0)
+		if d.level(from) <= d.level(dict) && d.length(from)+d.length(dict) <= maxItems {
+			d.extend(dict, from)
+		}
+	case opFillDict:
+		if d.length(dict)+int(o.n) <= maxFilled {
+			for i := range o.n {
+				key := d.leaf([...]uint8{smallInt, aFloat, someBytes}[o.b%3], i)
+				d.put(dict, key, v, false)
+				d.drop(key)
+			}
+		}
+	}
+	return seen + fmt.Sprint(" ", d.length(dict))
+}
+
+func (m *machine[V]) doRare(o op) string {
+	d := m.d
+	anything := func(V) bool { return true }
+	switch o.code {
+	case opDocument:
+		m.set(o.a, d.document(o.n, o.b%4 == 0))
+	case opBorn, opMiscarry:
+		v := m.value(o.b, maxLevel-2)
+		w := d.born(func() V { return m.litter(v, o.n) }, o.code == opMiscarry)
+		if o.code == opBorn {
+			m.set(o.a, w)
+		}
+	case opImmortalise:
+		d.immortalise(m.value(o.a, maxLevel))
+	case opState:
+		v, _ := m.pick(o.a, anything)
+		w, _ := m.pick(o.b, anything)
+		// Not of tuples: as the key of a dead entry, which no model knows of, a
+		// tuple becomes immortal with its dict.
+		return fmt.Sprint(d.kind(v) > aTuple && d.immortal(v), d.same(v, w))
+	case opMistype:
+		if v, _ := m.pick(o.a, anything); d.kind(v) != aList {
+			return string(d.append(v, m.value(o.b, maxLevel), false))
+		}
+	case opIterate:
+		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aList || d.kind(v) == aDict }); ok {
+			return d.iterate(v)
+		}
+	case opAudit:
+		d.audit()
+	}
+	return ""
+}
+
+// litter makes a few values of every kind, around v. It runs where births are
+// immortal.
+func (m *machine[V]) litter(v V, n uint8) V {
+	d := m.d
+	level := d.level(v) + 1
+	text, number := d.leaf(aString, n), d.leaf(bigInt, n)
+	pair := d.tuple([]V{text, number})
+	dict := d.dict(max(level, 2))
+	d.put(dict, text, pair, false)
+	d.put(dict, number, v, false)
+	list := d.list(max(level, 2)+1, []V{dict, text, v})
+	for _, x := range []V{text, number, pair, dict} {
+		d.drop(x)
+	}
+	return list
+}

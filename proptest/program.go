@@ -1,0 +1,197 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// opcode says what an operation does. The generator shrinks towards the front.
+type opcode uint8
+
+const (
+	opLeaf opcode = iota // register a = a leaf
+	opDrop
+	opCopy
+	opRender // read everything that hangs below a register
+	opList
+	opDict
+	opTuple
+	opRecord
+	opAppend
+	opSet
+	opPop
+	opGet
+	opInsert
+	opRemove
+	opClear
+	opExtend
+	opFill // many items at once
+	opPut  // dict
+	opLookup
+	opDelete
+	opTake // Dict.Pop
+	opEmpty
+	opUpdate
+	opFillDict
+	opField    // record set
+	opGetField // record get
+	opItem     // tuple get
+	opUse      // count what was borrowed, or else borrow from a root
+	opCheckpoint
+	opBlocking
+	opChurn // many counts on one object at once
+	opScope
+	opDocument // from JSON
+	opBorn     // born immortal
+	opMiscarry // a birth of immortals that fails
+	opImmortalise
+	opState // is it immortal, are two the same
+	opMistype
+	opIterate
+	opAudit
+	opCount // how many opcodes there are
+)
+
+var opNames = [opCount]string{
+	"leaf", "drop", "copy", "render", "list", "dict", "tuple", "record",
+	"append", "set", "pop", "get", "insert", "remove", "clear", "extend", "fill",
+	"put", "lookup", "delete", "take", "empty", "update", "filldict",
+	"field", "getfield", "item", "use", "checkpoint", "blocking",
+	"churn", "scope", "document", "born", "miscarry", "immortalise", "state",
+	"mistype", "iterate", "audit",
+}
+
+// frequent lists opcodes once more for each time that they are to be more
+// frequent than the others.
+var frequent = []opcode{
+	opLeaf, opLeaf, opLeaf, opDrop, opCopy, opList, opDict, opTuple, opRecord,
+	opAppend, opAppend, opAppend, opSet, opSet, opPop, opGet, opGet, opInsert,
+	opPut, opPut, opPut, opPut, opLookup, opDelete, opDelete, opTake,
+	opField, opField, opGetField, opUse, opUse, opUse, opUse,
+	opCheckpoint, opCheckpoint,
+}
+
+var opcodes = func() []opcode {
+	var all []opcode
+	for c := range opCount {
+		all = append(all, c)
+	}
+	return append(all, frequent...)
+}()
+
+// op is one operation. What its operands mean is the machine's business: any
+// value of them makes sense for any opcode.
+type op struct {
+	code    opcode
+	a, b, n uint8
+}
+
+func (o op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.code], o.a, o.b, o.n) }
+
+// spread maps small numbers, which rapid draws more often, to all opcodes alike,
+// and 0, to which it shrinks, to the first.
+func spread(x uint32) opcode { return opcodes[x*2654435761>>16%uint32(len(opcodes))] }
+
+// GoString is what rapid prints.
+func (o op) GoString() string { return o.String() }
+
+var anyOp = rapid.Custom(func(t *rapid.T) op {
+	return op{
+		code: spread(rapid.Uint32().Draw(t, "code")),
+		a:    rapid.Uint8().Draw(t, "a"),
+		b:    rapid.Uint8().Draw(t, "b"),
+		n:    rapid.Uint8().Draw(t, "n"),
+	}
+})
+
+// hot lists what threads do to each other where they meet: read a slot of a
+// root, count it later, and overwrite or empty the slot in between.
+var hot = []opcode{
+	opUse, opUse, opUse, opUse, opUse, opLeaf, opLeaf, opList, opDrop, opDrop,
+	opAppend, opAppend, opAppend, opSet, opSet, opPop, opPop, opPop, opPut, opPut, opTake, opDelete, opField, opField,
+}
+
+// hotOp is an operation on few places. Leaves are no small integers.
+var hotOp = rapid.Custom(func(t *rapid.T) op {
+	o := op{
+		code: rapid.SampledFrom(hot).Draw(t, "code"),
+		a:    rapid.Uint8Range(0, 3).Draw(t, "a"),
+		b:    rapid.Uint8Range(0, 2).Draw(t, "b"),
+		n:    rapid.Uint8Range(0, 3).Draw(t, "n"),
+	}
+	if o.code == opLeaf {
+		o.b += bigInt
+	}
+	return o
+})
+
+// program is what one thread does: operations on what is shared and on what is
+// its own, in turns.
+type program struct{ shared, own []op }
+
+func (p program) String() string { return fmt.Sprintf("shared%v own%v", p.shared, p.own) }
+
+// drawSlice draws at most n elements. Left alone, rapid would draw five on
+// average: hence the minimum, which shrinks away.
+func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
+	least := 0
+	if rapid.Bool().Draw(t, label+": long") {
+		least = n * 3 / 4
+	}
+	return rapid.SliceOfN(g, least, n).Draw(t, label)
+}
+
+func drawOps(t *rapid.T, label string, n int) []op { return drawSlice(t, label, anyOp, n) }
+
+// drawProgram draws a program with at most n operations of either kind.
+func drawProgram(t *rapid.T, label string, n int) program {
+	return program{
+		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp), n),
+		own:    drawOps(t, label+" own", n),
+	}
+}
+
+// turn is one step of an interleaved run: whose it is, and what it does.
+type turn struct {
+	thread uint8
+	op     op
+}
+
+func (s turn) String() string   { return fmt.Sprintf("%d:%s", s.thread, s.op) }
+func (s turn) GoString() string { return s.String() }
+
+func drawTurns(t *rapid.T, threads, n int) []turn {
+	anyTurn := rapid.Custom(func(t *rapid.T) turn {
+		return turn{
+			thread: rapid.Uint8Range(0, uint8(threads-1)).Draw(t, "thread"),
+			op:     rapid.OneOf(hotOp, hotOp, anyOp).Draw(t, "op"),
+		}
+	})
+	return drawSlice(t, "turns", anyTurn, n)
+}
+
+// history is what a machine observed, one line for each operation.
+type history []string
+
+// diff returns the first line in which two histories differ, or "".
+func (h history) diff(other history, prog []op) string {
+	for i := range max(len(h), len(other)) {
+		a, b := "(nothing)", "(nothing)"
+		if i < len(h) {
+			a = h[i]
+		}
+		if i < len(other) {
+			b = other[i]
+		}
+		if a != b {
+			var before []string
+			for _, o := range prog[:min(i+1, len(prog))] {
+				before = append(before, o.String())
+			}
+			return fmt.Sprintf("after %s:\n  %s\n  %s", strings.Join(before, " "), a, b)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,103 @@
+package proptest
+
+import (
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Config says what Run runs. The zero value works.
+type Config struct {
+	// Options are those of the runtimes; each program gets one of its own. Here an
+	// AddressSpace of 0 is 64 MiB, and a SwitchInterval of 0 is 10 µs.
+	Options rt.Options
+	// Threads is how many threads run at the same time. 0 is 3.
+	Threads int
+	// Ops is the most operations of one thread. 0 is 60.
+	Ops int
+}
+
+func (c *Config) fill() {
+	if c.Threads == 0 {
+		c.Threads = 3
+	}
+	if c.Ops == 0 {
+		c.Ops = 60
+	}
+}
+
+// Run draws random programs with rapid, runs them, and fails t if one of the
+// properties in the package comment does not hold. How many programs it draws, from
+// which seed, is up to rapid's flags. Any goroutine that is not attached.
+func Run(t *testing.T, c Config) {
+	t.Helper()
+	c.fill()
+	t.Run("sequential", func(t *testing.T) { checkSequential(t, c) })
+	if c.Options.Mode == rt.LockFree {
+		t.Run("interleaved", func(t *testing.T) { checkInterleaved(t, c) })
+	}
+	t.Run("concurrent", func(t *testing.T) { checkConcurrent(t, c) })
+}
+
+// Audit fails t if the heap's counts are not what its references add up to, held
+// included: see rt.Thread.Audit. A safe point. Attached thread, and, as it may end
+// the test, the test's goroutine.
+func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
+	t.Helper()
+	if err := th.Audit(held...); err != nil {
+		t.Fatalf("%s: %v", propAudit, err)
+	}
+}
+
+// report fails t with a text that is the same for all failures of a property;
+// what differs between them is logged.
+func report(t *rapid.T, err error) {
+	if err == nil {
+		return
+	}
+	t.Log(err)
+	var f *failure
+	if errors.As(err, &f) {
+		t.Fatal(f.property)
+	}
+	t.Fatal("a run of a program failed")
+}
+
+// checkSequential compares the histories of one thread with the model's.
+func checkSequential(t *testing.T, c Config) {
+	rapid.Check(t, func(t *rapid.T) {
+		agree(t, drawOps(t, "program", 2*c.Ops), c.Options)
+	})
+}
+
+// agree runs a program with each of the options, and demands that all see what
+// the model sees.
+func agree(t *rapid.T, prog []op, options ...rt.Options) {
+	want := modelled(prog)
+	for _, o := range options {
+		got, err := sequential(o, prog)
+		report(t, err)
+		if d := got.diff(want, prog); d != "" {
+			report(t, &failure{propAgree, d})
+		}
+	}
+}
+
+func checkInterleaved(t *testing.T, c Config) {
+	rapid.Check(t, func(t *rapid.T) {
+		report(t, interleaved(c.Options, c.Threads, drawTurns(t, c.Threads, 2*c.Ops)))
+	})
+}
+
+func checkConcurrent(t *testing.T, c Config) {
+	rapid.Check(t, func(t *rapid.T) {
+		progs := make([]program, c.Threads)
+		for i := range progs {
+			progs[i] = drawProgram(t, "thread", c.Ops)
+		}
+		report(t, concurrent(c.Options, progs))
+	})
+}

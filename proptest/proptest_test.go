@@ -1,0 +1,51 @@
+package proptest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// TestMain sets how many programs each test draws; -rapid.checks on the command
+// line says otherwise.
+func TestMain(m *testing.M) {
+	checks := "400"
+	if raceEnabled {
+		checks = "120"
+	}
+	if err := flag.Set("rapid.checks", checks); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// configs are all kinds of runtime.
+func configs() []rt.Options {
+	return []rt.Options{
+		{Mode: rt.GIL},
+		{Mode: rt.LockFree},
+		{Mode: rt.GIL, Checked: true},
+		{Mode: rt.LockFree, Checked: true},
+	}
+}
+
+// TestPrograms runs random programs in every mode.
+func TestPrograms(t *testing.T) {
+	for _, o := range configs() {
+		t.Run(fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked), func(t *testing.T) {
+			Run(t, Config{Options: o})
+		})
+	}
+}
+
+// TestModesAgree runs each program in all modes, and on the model.
+func TestModesAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		agree(t, drawOps(t, "program", 200), configs()...)
+	})
+}
