@@ -352,7 +352,7 @@ func TestFromJSONMemoryLimit(t *testing.T) {
 	var doc strings.Builder
 	doc.WriteString("[")
 	for i := range 4000 {
-		fmt.Fprintf(&doc, `{"name %d":"text %d","list":[%d,1.5,"x"]},`, i, i, bigBase+i)
+		fmt.Fprintf(&doc, `{"name %d":"text %d","list":[%d,1.5,"x"]},`, i, i, bigBase+int64(i))
 	}
 	doc.WriteString("null]")
 	forModes(t, func(t *testing.T, o rt.Options) {
