@@ -56,12 +56,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 	if key.IsInt() {
 		return hashInt(key.Int()), nil
 	}
-	y := t.TypeOf(key)
-	if y == nil {
-		return 0, &UnhashableError{"nil reference"}
-	}
-	o := t.Body(key)
-	switch y.ID() {
+	switch kind, o := t.Kind(key), t.Body(key); kind {
 	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
 		return o.Word(textHash), nil
 	case rt.TypeInt:
@@ -76,7 +71,14 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 		}
 		return 0, &UnhashableError{"a tuple with something in it that is no key"}
 	}
-	return 0, &UnhashableError{y.Name}
+	return 0, unhashable(t, key)
+}
+
+func unhashable(t *rt.Thread, key rt.Ref) error {
+	if y := t.TypeOf(key); y != nil {
+		return &UnhashableError{y.Name}
+	}
+	return &UnhashableError{"nil reference"}
 }
 
 // sameKey reports whether two keys are equal. Their hashes are.
@@ -87,12 +89,12 @@ func sameKey(t *rt.Thread, a, b rt.Ref) bool {
 	if a.IsInt() || b.IsInt() {
 		return false // equal small integers are the same reference
 	}
-	ya, yb := t.TypeOf(a), t.TypeOf(b)
-	if ya != yb {
+	kind := t.Kind(a)
+	if kind != t.Kind(b) {
 		return false
 	}
 	oa, ob := t.Body(a), t.Body(b)
-	switch ya.ID() {
+	switch kind {
 	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
 		return textOf(oa) == textOf(ob)
 	case rt.TypeInt:

@@ -140,7 +140,7 @@ func (m *machine[V]) set(i uint8, v V) {
 // pick returns the first of the roots and registers, from i on, that suits.
 func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
 	for k := range roots + regs {
-		v := m.roots[0]
+		var v V
 		if j := (int(i) + k) % (roots + regs); j < roots {
 			v = m.roots[j]
 		} else {

@@ -18,6 +18,7 @@ const (
 	inTurns   = "^TestPrograms$/^lockfree$/^checked=false$/^interleaved$"
 	checked   = "^TestPrograms$/^lockfree$/^checked=true$/^interleaved$"
 	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
+	dropped   = "^TestScenarios$/^gil$/^checked=false$/^drop_all$"
 	popped    = "^TestScenarios$/^lockfree$/^checked=true$/^pop_what_is_borrowed$"
 	replaced  = "^TestScenarios$/^lockfree$/^checked=true$/^overwrite_what_is_borrowed$"
 )
@@ -40,6 +41,9 @@ var kills = []struct {
 	{mutant.ForgottenIncRef, underGIL, propAudit},
 	{mutant.DeadKeysLost, lockFree, propAudit},
 	{mutant.BlockLost, lockFree, propAudit},
+	{mutant.ChildKept, dropped, propAudit},
+	{mutant.ChildKept, lockFree, propAudit},
+	{mutant.MemoryKept, dropped, propNone},
 	{mutant.WrongPlace, lockFree, propAgree},
 }
 

@@ -2,6 +2,7 @@ package proptest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -133,14 +134,16 @@ type program struct{ shared, own []op }
 
 func (p program) String() string { return fmt.Sprintf("shared%v own%v", p.shared, p.own) }
 
-// drawSlice draws at most n elements. Left alone, rapid would draw five on
-// average: hence the minimum, which shrinks away.
+// drawSlice draws at most n elements, often about as many. From a plain slice
+// rapid would draw five on average, and a minimum would keep it from shrinking:
+// hence groups of groups of elements.
 func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
-	least := 0
-	if rapid.Bool().Draw(t, label+": long") {
-		least = n * 3 / 4
-	}
-	return rapid.SliceOfN(g, least, n).Draw(t, label)
+	groups := rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(g, 0, 10), 0, 10), 0, max(n/10, 1))
+	flat := rapid.Custom(func(t *rapid.T) []E {
+		all := slices.Concat(slices.Concat(groups.Draw(t, "groups")...)...)
+		return all[:min(n, len(all))]
+	})
+	return flat.Draw(t, label)
 }
 
 func drawOps(t *rapid.T, label string, n int) []op { return drawSlice(t, label, anyOp, n) }

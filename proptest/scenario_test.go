@@ -20,6 +20,12 @@ var overwriteItself = []op{
 	{opRender, 0, 0, 0},
 }
 
+// dropAll ends with a list that alone holds a leaf.
+var dropAll = []op{
+	{opAppend, 0, 1, 2},
+	{opAudit, 0, 0, 0},
+}
+
 // Thread 0 borrows what only the root list holds. Thread 1 takes it from the list
 // before thread 0 has counted it.
 var (
@@ -53,6 +59,10 @@ func TestScenarios(t *testing.T) {
 				if d := seen.diff(modelled(overwriteItself), overwriteItself); d != "" {
 					t.Error(d)
 				}
+			})
+			t.Run("drop all", func(t *testing.T) {
+				_, err := sequential(o, dropAll)
+				demand(t, err)
 			})
 			if o.Mode != rt.LockFree {
 				return

@@ -184,9 +184,7 @@ func TestBrokenCounts(t *testing.T) {
 
 // TestInlining fails when a function that must be inlined no longer is.
 func TestInlining(t *testing.T) {
-	if raceEnabled {
-		t.Skip("race builds inline less; the plain run of this test decides")
-	}
+	// A build of its own: race builds inline less.
 	out, err := exec.Command("go", "build", "-gcflags=-m=2", ".", "../internal/header", "../locks", "../sched").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -1,5 +1,7 @@
 package runtime
 
+import "github.com/ichor-go/ichor/internal/mutant"
+
 // free frees the dead object r and whatever dies with it.
 //
 // The objects that are dead and not yet freed form a list through their own
@@ -25,7 +27,10 @@ func (t *Thread) push(r Ref) {
 
 // visitDead gives up a reference that a dying object held.
 func (t *Thread) visitDead(r Ref) {
-	if r != Nil && r < Limit && t.decDead(r) {
+	if r == Nil || r >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
+		return
+	}
+	if t.decDead(r) {
 		t.push(r)
 	}
 }
@@ -60,6 +65,9 @@ func (t *Thread) forget(r Ref, y *Type) {
 
 // freeMemory gives the memory of a dead object back.
 func (t *Thread) freeMemory(r Ref) {
+	if mutant.On && mutant.Is(mutant.MemoryKept) && t.header(r).Meta()&metaRefs == 0 {
+		return
+	}
 	if t.check != nil {
 		t.check.freed(t, r)
 		return

@@ -137,6 +137,17 @@ func (t *Thread) TypeOf(r Ref) *Type {
 	return typeOf(t.header(r).Meta())
 }
 
+// Kind returns the number of the type of what r names; 0 for Nil. Attached thread.
+func (t *Thread) Kind(r Ref) TypeID {
+	if r.IsInt() {
+		return TypeInt
+	}
+	if t.check != nil && r != Nil {
+		t.check.access(t, r)
+	}
+	return TypeID(t.header(r).Meta() & metaTypeMax) // Nil's header has no type
+}
+
 // Object returns the body of r if r is an object of the given type, boxed
 // integers included, small ones not. It tells cheaply what a reference is.
 // Attached thread.

@@ -114,6 +114,9 @@ func TestForEachPanics(t *testing.T) {
 
 func TestForEachMisuse(t *testing.T) {
 	for _, c := range [][2]int{{0, 5}, {-1, 5}, {2, -1}, {2, math.MaxInt}} {
+		if c[1] == math.MaxInt && math.MaxInt == math.MaxInt32 {
+			continue // on 32 bits no count of items is too large
+		}
 		if err := ForEach[int](t.Context(), c[0], c[1], nil, nil, nil); err == nil || !strings.HasPrefix(err.Error(), "ichor: ForEach") {
 			t.Errorf("%d workers, %d items: %v", c[0], c[1], err)
 		}

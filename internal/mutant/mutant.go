@@ -29,11 +29,13 @@ const (
 	ForgottenIncRef  ID = "forgotten-incref"   // List.Set takes no reference to the new item
 	DeadKeysLost     ID = "dead-keys-lost"     // a dict's rebuild forgets the keys of dead entries
 	BlockLost        ID = "block-lost"         // a container's old block is not given back
+	ChildKept        ID = "child-kept"         // an object's death leaves its children alive
+	MemoryKept       ID = "memory-kept"        // the memory of a dead leaf is not given back
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
 )
 
 // All is every planted bug.
-var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, WrongPlace}
+var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, WrongPlace}
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"
