@@ -30,11 +30,11 @@ func scaled(n int) int {
 // under the race detector it is Go memory.
 const smallSpace = 32 << 20
 
-// forModes runs f in the two modes.
+// forModes runs f in the two modes, the lock-free one with both ways of counting.
 func forModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
-	for _, o := range []rt.Options{{Mode: rt.GIL}, {Mode: rt.LockFree}} {
-		t.Run(o.Mode.String(), func(t *testing.T) { f(t, o) })
-	}
+	t.Run("gil", func(t *testing.T) { f(t, rt.Options{Mode: rt.GIL}) })
+	t.Run("lockfree", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Atomic}) })
+	t.Run("biased", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Biased}) })
 }
 
 // forAllModes is forModes, with checked mode for what is small.

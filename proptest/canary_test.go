@@ -53,7 +53,7 @@ func canary(binary, what string) (string, error) {
 // test where the toolchain has none.
 func compileRace(t *testing.T) string {
 	t.Helper()
-	binary, out, err := build(t, "-race")
+	binary, out, err := build(t, ".", "-race")
 	if err == nil {
 		return binary
 	}

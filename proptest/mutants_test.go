@@ -14,13 +14,14 @@ import (
 // rapid's seed: one goroutine does it all.
 const (
 	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
-	lockFree  = "^TestPrograms$/^lockfree$/^checked=false$/^sequential$"
-	inTurns   = "^TestPrograms$/^lockfree$/^checked=false$/^interleaved$"
-	checked   = "^TestPrograms$/^lockfree$/^checked=true$/^interleaved$"
+	lockFree  = "^TestPrograms$/^atomic$/^checked=false$/^sequential$"
+	inTurns   = "^TestPrograms$/^atomic$/^checked=false$/^interleaved$"
+	checked   = "^TestPrograms$/^atomic$/^checked=true$/^interleaved$"
+	biased    = "^TestPrograms$/^biased$/^checked=false$/^interleaved$"
 	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
 	dropped   = "^TestScenarios$/^gil$/^checked=false$/^drop_all$"
-	popped    = "^TestScenarios$/^lockfree$/^checked=true$/^pop_what_is_borrowed$"
-	replaced  = "^TestScenarios$/^lockfree$/^checked=true$/^overwrite_what_is_borrowed$"
+	popped    = "^TestScenarios$/^atomic$/^checked=true$/^pop_what_is_borrowed$"
+	replaced  = "^TestScenarios$/^atomic$/^checked=true$/^overwrite_what_is_borrowed$"
 )
 
 // kills says which test finds a planted bug, and by which property.
@@ -41,10 +42,22 @@ var kills = []struct {
 	{mutant.ForgottenIncRef, underGIL, propAudit},
 	{mutant.DeadKeysLost, lockFree, propAudit},
 	{mutant.BlockLost, lockFree, propAudit},
+	{mutant.QueueSubtracts, biased, propAlive},
 	{mutant.ChildKept, dropped, propAudit},
 	{mutant.ChildKept, lockFree, propAudit},
 	{mutant.MemoryKept, dropped, propNone},
 	{mutant.WrongPlace, lockFree, propAgree},
+}
+
+// unitKills are planted bugs that random programs cannot reach, as the runtime
+// drains its queues whenever one goroutine could stop the world: a test of package
+// runtime finds them, with these words.
+var unitKills = []struct {
+	bug  mutant.ID
+	test string
+	says string
+}{
+	{mutant.MergeForgets, "^TestImmortalizeQueued$", "headers of immortals changed"},
 }
 
 // TestPlantedBugs runs each planted bug, in a child process, and passes if the
@@ -53,7 +66,7 @@ func TestPlantedBugs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short runs no planted bugs, so nothing shows that the properties can fail")
 	}
-	binary, out, err := build(t, "-tags=mutant")
+	binary, out, err := build(t, ".", "-tags=mutant")
 	if err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
@@ -69,6 +82,21 @@ func TestPlantedBugs(t *testing.T) {
 			}
 		})
 	}
+	unit, out, err := build(t, "../runtime", "-tags=mutant")
+	if err != nil {
+		t.Fatalf("go test -c: %v\n%s", err, out)
+	}
+	for _, k := range unitKills {
+		found[k.bug] = true
+		t.Run(string(k.bug)+"/"+k.test, func(t *testing.T) {
+			if out, err := child(t, unit, k.test, "", ""); err != nil {
+				t.Errorf("without the planted bug: %v\n%s", err, out)
+			}
+			if out, err := child(t, unit, k.test, k.bug, ""); err == nil || !strings.Contains(out, k.says) {
+				t.Errorf("something else failed than %s:\n%s", k.says, out)
+			}
+		})
+	}
 	for _, id := range mutant.All {
 		if !found[id] {
 			t.Errorf("no test runs the planted bug %s", id)
@@ -81,17 +109,21 @@ func TestPlantedBugs(t *testing.T) {
 	})
 }
 
-// build builds this package's tests, and returns what the toolchain printed.
-func build(t *testing.T, flag string) (binary, out string, err error) {
-	binary = filepath.Join(t.TempDir(), "proptest.test.exe")
-	text, err := exec.Command("go", "test", "-c", "-o", binary, flag, ".").CombinedOutput()
+// build builds a package's tests, and returns what the toolchain printed.
+func build(t *testing.T, pkg, flag string) (binary, out string, err error) {
+	binary = filepath.Join(t.TempDir(), "mutant.test.exe")
+	text, err := exec.Command("go", "test", "-c", "-o", binary, flag, pkg).CombinedOutput()
 	return binary, string(text), err
 }
 
-// child runs tests of a binary, and returns all that it printed.
+// child runs tests of a binary, and returns all that it printed. checks is how
+// many programs rapid draws for a property; "" if the tests have none.
 func child(t *testing.T, binary, tests string, bug mutant.ID, checks string) (string, error) {
-	cmd := exec.Command(binary, "-test.run="+tests, "-test.timeout=2m", "-rapid.checks="+checks,
-		"-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
+	args := []string{"-test.run=" + tests, "-test.timeout=2m"}
+	if checks != "" {
+		args = append(args, "-rapid.checks="+checks, "-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
+	}
+	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), mutant.Variable+"="+string(bug))
 	out, err := cmd.CombinedOutput()

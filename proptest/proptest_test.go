@@ -28,16 +28,27 @@ func TestMain(m *testing.M) {
 func configs() []rt.Options {
 	return []rt.Options{
 		{Mode: rt.GIL},
-		{Mode: rt.LockFree},
+		{Mode: rt.LockFree, Counting: rt.Atomic},
+		{Mode: rt.LockFree, Counting: rt.Biased},
 		{Mode: rt.GIL, Checked: true},
-		{Mode: rt.LockFree, Checked: true},
+		{Mode: rt.LockFree, Counting: rt.Atomic, Checked: true},
+		{Mode: rt.LockFree, Counting: rt.Biased, Checked: true},
 	}
+}
+
+// configName names a configuration: gil, atomic or biased, and whether it is checked.
+func configName(o rt.Options) string {
+	mode := o.Mode.String()
+	if o.Mode == rt.LockFree {
+		mode = o.Counting.String()
+	}
+	return fmt.Sprintf("%s/checked=%t", mode, o.Checked)
 }
 
 // TestPrograms runs random programs in every mode.
 func TestPrograms(t *testing.T) {
 	for _, o := range configs() {
-		t.Run(fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked), func(t *testing.T) {
+		t.Run(configName(o), func(t *testing.T) {
 			Run(t, Config{Options: o})
 		})
 	}

@@ -2,7 +2,6 @@ package proptest
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -52,7 +51,7 @@ var (
 // TestScenarios runs the programs above.
 func TestScenarios(t *testing.T) {
 	for _, o := range configs() {
-		t.Run(fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked), func(t *testing.T) {
+		t.Run(configName(o), func(t *testing.T) {
 			t.Run("overwrite itself", func(t *testing.T) {
 				seen, err := sequential(o, overwriteItself)
 				demand(t, err)

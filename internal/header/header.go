@@ -3,6 +3,8 @@ package header
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Size is the size of a header in bytes: one granule of the arena.
@@ -193,7 +195,7 @@ func (h *Header) merge(extra int64) Verdict {
 // still owned, and is a plain decrement of one that is not. Who may: see merge.
 func (h *Header) Drain() Verdict {
 	switch {
-	case h.Owner() < 0:
+	case h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.MergeForgets)):
 		return Alive
 	case IsMerged(atomic.LoadInt32(&h.shared)):
 		return h.DecForeign()

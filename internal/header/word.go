@@ -1,5 +1,7 @@
 package header
 
+import "github.com/ichor-go/ichor/internal/mutant"
+
 // Owners.
 const (
 	Immortal int32 = -1
@@ -98,6 +100,9 @@ func decForeign(shared int32) (next int32, v Verdict) {
 	case shared == One|Merged || shared == One|Merged|Weak:
 		return shared - One, Dead
 	case shared&^Weak == 0:
+		if mutant.On && mutant.Is(mutant.QueueSubtracts) {
+			return shared - One | Queued, Queue
+		}
 		return shared | Queued, Queue
 	}
 	return shared - One, Alive

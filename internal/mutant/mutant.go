@@ -31,11 +31,13 @@ const (
 	BlockLost        ID = "block-lost"         // a container's old block is not given back
 	ChildKept        ID = "child-kept"         // an object's death leaves its children alive
 	MemoryKept       ID = "memory-kept"        // the memory of a dead leaf is not given back
+	QueueSubtracts   ID = "queue-subtracts"    // a foreign decrement that queues also lowers the count
+	MergeForgets     ID = "merge-forgets"      // a merge does not ask whether the object is immortal
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
 )
 
 // All is every planted bug.
-var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, WrongPlace}
+var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, QueueSubtracts, MergeForgets, WrongPlace}
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"
