@@ -28,8 +28,10 @@
 //
 // IncRef and DecRef do not ask for the mode. A thread has an id, an object an
 // owner: under the GIL all threads share an id and all objects bear it, so that
-// counting is plain; in lock-free mode objects bear none and counting is atomic.
-// See package header for the words.
+// counting is plain; in lock-free mode objects bear none and counting is atomic,
+// or they bear the id of the thread that made them, which then counts plainly and
+// is the one to merge its count with the others' (Options.Counting). See package
+// header for the words.
 //
 // # Memory
 //

@@ -30,7 +30,7 @@ func (m Mode) String() string {
 type Counting uint8
 
 const (
-	AutoCounting Counting = iota // Atomic
+	AutoCounting Counting = iota // Atomic, until measurements on many cores say otherwise
 	Atomic                       // every count is an atomic add
 	Biased                       // the thread that made an object counts it plainly, the others atomically
 )

@@ -18,14 +18,15 @@
 //
 // What differs is the owner that birth stamps. Under a GIL all threads share
 // one id and every object bears it: counting is plain. Without a GIL an object
-// bears 0 and is born merged: counting is atomic. An immortal bears a negative
+// bears 0 and is born merged: counting is atomic. Or it bears the id of the thread
+// that made it (biased counting: Choi, Shull and Torrellas, PACT 2018): that thread
+// counts plainly in local, the others atomically in shared. An immortal bears a negative
 // owner, and no count word of it is written: every function here that would
 // write one loads owner first.
 //
 // # Bands
 //
 // A count never wraps. The ends of both count words are bands: a count that has
-// reached one is frozen there ("sticky"), neither increments nor decrements
-// move it, and the object is never freed. Whoever meets a sticky count asks for
+// reached one stays there ("sticky"), and the object is never freed. Whoever meets a sticky count asks for
 // the object to be made immortal at the next safe point.
 package header
