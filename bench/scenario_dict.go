@@ -90,7 +90,6 @@ type ichorDict struct {
 	r    *rt.Runtime
 	dict rt.Ref
 	keys []rt.Ref
-	sum  int64
 }
 
 func (*ichorDict) name() string { return "ichor" }
