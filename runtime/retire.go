@@ -134,12 +134,17 @@ func (t *Thread) stallUntil(done func() bool) {
 	}
 }
 
-// abandonRetired leaves what is not due yet to whoever comes to a checkpoint
-// next.
-func (t *Thread) abandonRetired() {
+// releaseAtDetach releases what is due, now that the thread itself is not in the
+// way. It counts, so it comes before others may merge on the thread's behalf.
+func (t *Thread) releaseAtDetach() {
 	t.reader.Offline()
 	t.retired.Due(t.release)
 	t.reader.Online()
+}
+
+// abandonRetired leaves what is not due yet to whoever comes to a checkpoint
+// next. It counts nothing.
+func (t *Thread) abandonRetired() {
 	if t.retired.Len() == 0 {
 		return
 	}

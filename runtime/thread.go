@@ -116,8 +116,9 @@ func (t *Thread) Detach() {
 	t.Checkpoint()
 	r := t.rt
 	if r.gil == nil {
-		t.abandonRetired()
+		t.releaseAtDetach()
 		t.leaveQueue()
+		t.abandonRetired() // also what died by leaving the queue
 		t.cache.Trim()
 		t.cache.SetIdle(true)
 	} else {
