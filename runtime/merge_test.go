@@ -175,19 +175,3 @@ func TestOwnersComeAndGo(t *testing.T) {
 		}
 	}
 }
-
-// TestWeakDiesAtDetach has an object with weak references die by a merge at its
-// owner's detach: its memory waits for a grace period, and must not be left behind
-// with the thread.
-func TestWeakDiesAtDetach(t *testing.T) {
-	r, owner, other := biasedPair(t, Options{})
-	x := newLeaf(owner)
-	owner.SetWeak(x)
-	other.DecRef(x) // queued
-	owner.Detach()
-	other.Checkpoint()
-	other.Checkpoint()
-	r.mustHold(t, other, 0)
-	owner = must(r.Attach())
-	closePair(t, r, owner, other)
-}
