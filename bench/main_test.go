@@ -141,7 +141,7 @@ func TestCancelledBeforeAnySample(t *testing.T) {
 // An interrupted child prints what it has, although ten thousand samples are left.
 func TestInterrupt(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no process can send an interrupt to another here")
+		t.Skip("SKIPPED: no process can send an interrupt to another here")
 	}
 	slow := func(args ...string) (string, int) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
