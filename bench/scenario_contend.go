@@ -17,7 +17,10 @@ func contendScenario() experiment.Scenario {
 		Question: "What do threads cost each other that count one and the same object?",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
-			for _, s := range pairStates {
+			for _, s := range countStates {
+				if s.mode == modeBiased {
+					continue // who owns the object would be left to the pool of threads
+				}
 				run := &contendRun{state: s}
 				for _, n := range env.Threads {
 					p.Variants = append(p.Variants, experiment.Variant{
@@ -43,7 +46,7 @@ func contendScenario() experiment.Scenario {
 
 // contendRun is one object of a state; the rows with it share it.
 type contendRun struct {
-	state pairState
+	state countState
 	rows  tenants
 	r     *rt.Runtime
 	ref   rt.Ref

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -19,19 +20,21 @@ const (
 	coldObjects = 1_000_000
 )
 
-// pairState is a way for an object to be counted.
-type pairState struct {
+// countState is a way for an object to be counted.
+type countState struct {
 	name     string
 	mode     string
 	immortal string
 }
 
-// pairStates are Ichor's; the references loads, plain, atomic and mutex are in
-// pairReferences.
-var pairStates = []pairState{
+// countStates are Ichor's; the references loads, plain, atomic and mutex are in
+// pairReferences. What is said of an owned object in general holds under the GIL,
+// so that one comes first.
+var countStates = []countState{
 	{"address", modeAtomic, immortalAddress},
 	{"inplace", modeAtomic, immortalInPlace},
 	{"owned", modeGIL, immortalNone},
+	{"owned", modeBiased, immortalNone},
 	{"shared", modeAtomic, immortalNone},
 }
 
@@ -39,7 +42,8 @@ func pairScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "pair",
 		Question: "What does an incref and a decref cost, for each way to be counted, against loads and adds that do no more? " +
-			"(A pass of increments and a pass of decrements over 1,024 references at a time: counted as slices, by IncRefs and DecRefs; rows with call=each count one reference a call.)",
+			"(A pass of increments and a pass of decrements over 1,024 references at a time: counted as slices, by IncRefs and DecRefs; rows with call=each count one reference a call. " +
+			"Owned objects are counted by the thread that made them: under the GIL that is every thread.)",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, temp := range []string{"hot", "cold"} {
@@ -50,9 +54,9 @@ func pairScenario() experiment.Scenario {
 				for _, ref := range pairReferences(n) {
 					p.Variants = append(p.Variants, ref.variant(experiment.Cfg("state", ref.name, "temp", temp, "threads", 1)))
 				}
-				for _, s := range pairStates {
+				for _, s := range countStates {
 					for _, each := range []bool{false, true} {
-						c := experiment.Cfg("state", s.name, "temp", temp, "threads", 1)
+						c := experiment.Cfg("state", s.name, "mode", s.mode, "temp", temp, "threads", 1)
 						if each {
 							c = c.With("call", "each")
 						}
@@ -94,13 +98,14 @@ func (c *chunks[T]) take() []T {
 
 // pairRun is a row of Ichor's.
 type pairRun struct {
-	state pairState
+	state countState
 	n     int
 	each  bool
 
-	r    *rt.Runtime
-	root rt.Ref
-	refs []rt.Ref
+	r     *rt.Runtime
+	owner int32 // the id of the thread that made the objects
+	root  rt.Ref
+	refs  []rt.Ref
 }
 
 func (p *pairRun) variant(c experiment.Config) experiment.Variant {
@@ -112,6 +117,7 @@ func (p *pairRun) setup(context.Context) (err error) {
 		return err
 	}
 	return p.r.Do(func(t *rt.Thread) error {
+		p.owner = t.ID()
 		p.root, err = bear(t, p.state.immortal, func() (rt.Ref, error) {
 			for i := range p.n {
 				r, err := objects.NewInt(t, 1<<40+int64(i))
@@ -144,6 +150,10 @@ func (p *pairRun) close() error {
 func (p *pairRun) sample(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 	return experiment.NsPerOp(ctx, b, hotObjects, func(l *experiment.Lane) error {
 		return p.r.Do(func(t *rt.Thread) error {
+			// The runtime has one thread at a time, so one pooled state serves them all.
+			if t.ID() != p.owner {
+				return fmt.Errorf("thread %d counts the objects of thread %d", t.ID(), p.owner)
+			}
 			c := chunks[rt.Ref]{refs: p.refs}
 			for l.Next() {
 				for range l.N() / hotObjects {
