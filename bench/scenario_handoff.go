@@ -186,7 +186,7 @@ func whereLost(shares []int, ratios []float64) string {
 		switch {
 		case ratio >= 1:
 		case i == 0:
-			return fmt.Sprintf("Biased counting loses in this run from %d %% foreign on.", shares[0])
+			return fmt.Sprintf("Biased counting loses in this run already at %d %% foreign.", shares[0])
 		default:
 			before, step := ratios[i-1], float64(shares[i]-shares[i-1])
 			at := float64(shares[i-1]) + step*(before-1)/(before-ratio)
