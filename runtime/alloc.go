@@ -20,24 +20,43 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
 	}
-	n := arena.Granules(uintptr(bytes) + header.Size)
+	n := arena.Granules(uintptr(bytes) + header.Size + y.tail)
 	if t.region != nil {
 		return t.bornImmortal(y, n)
 	}
 	if t.check != nil {
 		t.mustBeAttached("new " + y.Name)
 	}
-	h, err := t.cache.Alloc(arena.Objects, n)
+	h, err := t.cache.Alloc(y.purpose, n)
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}
 	r := Ref(h)
 	t.rt.space.Zero(h+1, n-1)
 	t.header(r).Birth(t.stamp, y.meta)
+	if y.Finalize != nil {
+		o, word := t.finalizedWord(r)
+		o.SetWord(word, 0) // it may lie behind what was asked for
+	}
+	if t.refills != t.cache.Refills() {
+		t.refilled()
+	}
 	if t.check != nil {
 		t.check.born(r, y)
 	}
 	return r, t.Body(r), nil
+}
+
+// refilled is what allocation does now and then, when it takes a span: the
+// owner's share of merging must not wait for a thread that comes to no safe point,
+// and a collection may have become due. Neither ends a borrow: what others have
+// dropped is not what a slot has given up since (see Retire).
+func (t *Thread) refilled() {
+	t.refills = t.cache.Refills()
+	if t.queue != nil && t.queue.some.Load() {
+		t.drain(t.queue)
+	}
+	t.rt.requestCollection()
 }
 
 // NewBlock returns a block of the given number of zero bytes, for the storage of

@@ -101,7 +101,7 @@ func (a *audit) add(r Ref, from string) {
 		a.sums[r]++
 		return
 	}
-	if p, _, ok := a.t.rt.space.Block(uint32(r)); !ok || p != arena.Objects || a.t.header(r).Owner() >= 0 {
+	if p, _, ok := a.t.rt.space.Block(uint32(r)); !ok || p > arena.Containers || a.t.header(r).Owner() >= 0 {
 		a.find("%s refers to %s, which is no live object", from, r)
 	}
 }
@@ -127,7 +127,7 @@ func (a *audit) find(format string, args ...any) {
 // eachObject calls f with every object: those on the counted heap, and those
 // born immortal. World stopped.
 func (r *Runtime) eachObject(f func(Ref)) {
-	r.space.Walk(arena.Objects, func(h uint32) bool {
+	r.space.WalkObjects(func(h uint32) bool {
 		if r.header(Ref(h)).Meta()&metaPoison == 0 {
 			f(Ref(h))
 		}

@@ -37,6 +37,15 @@ func (t *Thread) Checkpoint() {
 	if len(t.sticky) > 0 {
 		t.immortaliseSticky()
 	}
+	if t.rt.collector.due.Load() {
+		t.collectDue()
+	}
+	if t.rt.left.some.Load() {
+		t.adoptPending()
+	}
+	if len(t.pending) > 0 {
+		t.runPending()
+	}
 }
 
 // Blocking runs fn outside the world: other threads may hold the GIL, and stop

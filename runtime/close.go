@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // LeakError lists the mortal objects that were still alive at Close: references
@@ -44,19 +42,31 @@ func (e *AttachedError) Error() string {
 	return fmt.Sprintf("ichor: close: %d threads are still attached: %s", len(e.Threads), strings.Join(e.Threads, ", "))
 }
 
-// Close frees everything, immortals too, and gives the memory back. It returns
+// Close collects cycles and calls the finalizers and callbacks that are due. Then
+// it frees everything, immortals too, and gives the memory back. It returns
 // an *AttachedError, and does nothing, while threads are attached or blocked, and a
-// *LeakError if mortal objects were left; their memory is freed all the same.
-// Closing twice returns ErrClosed. Any goroutine.
+// *LeakError if mortal objects were left; their memory is freed all the same, and
+// their foreign values are released. Closing twice returns ErrClosed. Any goroutine
+// that is not attached.
 func (r *Runtime) Close() error {
 	t, err := r.beginClose()
 	if err != nil {
 		return err
 	}
+	for range lastRounds {
+		if c := t.Collect(); c.Freed == 0 && !t.mayStillRun() {
+			break
+		}
+	}
+	t.stopped = true
+	r.ending = true
 	t.settle()
 	t.emptyImmortals()
 	t.settle()
 	leaks := t.leaks()
+	t.releaseForeign()
+	t.stopped = false
+	t.runPending()
 	r.space.Check()
 	t.leave()
 	if err := r.space.Close(); err != nil {
@@ -66,6 +76,27 @@ func (r *Runtime) Close() error {
 		return leaks
 	}
 	return nil
+}
+
+// lastRounds bounds how often Close collects: finalizers may make new garbage.
+const lastRounds = 10
+
+// mayStillRun reports whether code of the user's is due, or may be once what is
+// retired is released. Nobody else is attached.
+func (t *Thread) mayStillRun() bool {
+	r := t.rt
+	if len(t.pending) > 0 || r.left.some.Load() {
+		return true
+	}
+	return r.gil == nil && (t.retired.Len() > 0 || r.orphaned.Load())
+}
+
+// releaseForeign has the foreign values of what is left released.
+func (t *Thread) releaseForeign() {
+	t.rt.foreign.Range(func(r Ref, _ any) bool {
+		typeOf(t.header(r).Meta()).Drop(t, r, t.Body(r))
+		return true
+	})
 }
 
 // beginClose bars new threads and returns one for Close itself, which nobody
@@ -82,7 +113,7 @@ func (r *Runtime) beginClose() (*Thread, error) {
 	r.mu.closing = true
 	t := r.takeIdle()
 	t.enter()
-	t.attached, t.stopped = true, true
+	t.attached = true
 	return t, nil
 }
 
@@ -90,7 +121,7 @@ func (r *Runtime) beginClose() (*Thread, error) {
 // kept alive is no leak.
 func (t *Thread) emptyImmortals() {
 	var inPlace []Ref
-	t.rt.space.Walk(arena.Objects, func(h uint32) bool {
+	t.rt.space.WalkObjects(func(h uint32) bool {
 		if t.header(Ref(h)).Owner() < 0 {
 			inPlace = append(inPlace, Ref(h))
 		}
@@ -111,7 +142,7 @@ func (t *Thread) emptyImmortals() {
 func (t *Thread) leaks() error {
 	counts := map[string]int{}
 	var born []string
-	t.rt.space.Walk(arena.Objects, func(h uint32) bool {
+	t.rt.space.WalkObjects(func(h uint32) bool {
 		hd := t.header(Ref(h))
 		if hd.Meta()&metaPoison != 0 {
 			return true // freed, and kept by checked mode

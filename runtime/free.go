@@ -37,13 +37,25 @@ func (t *Thread) visitDead(r Ref) {
 
 func (t *Thread) freeOne(r Ref, meta uint32) {
 	y := typeOf(meta)
+	weak := t.header(r).IsWeak()
+	if weak {
+		t.clearWeak(r, nil)
+	}
+	if meta&metaDeath != 0 {
+		if t.revive(r, y) {
+			return
+		}
+		if y.Drop != nil {
+			y.Drop(t, r, t.Body(r))
+		}
+	}
 	if meta&metaRefs != 0 {
 		y.Traverse(t.Heap, t.Body(r), t.visit)
 	}
 	if y.Block != nil {
 		t.FreeBlock(y.Block(t.Body(r)))
 	}
-	if t.header(r).IsWeak() {
+	if weak {
 		t.forget(r, y)
 		return
 	}

@@ -50,6 +50,13 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func must0(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func newLeaf(t *Thread) Ref {
 	r, o, err := t.New(leafType, 8)
 	if err != nil {

@@ -51,6 +51,7 @@ func (t *Thread) immortalise(refs []Ref) {
 		refs := h.Meta()&metaRefs != 0
 		if h.Immortalise() {
 			t.rt.inPlace.Inc()
+			t.rt.space.Hide(uint32(r))
 		} else if refs = refs && !seen[r]; refs {
 			seen[r] = true
 		}
@@ -174,5 +175,8 @@ func (t *Thread) emptyImmortal(r Ref) {
 	}
 	if y.Block != nil {
 		t.FreeBlock(y.Block(t.Body(r)))
+	}
+	if y.Drop != nil {
+		y.Drop(t, r, t.Body(r))
 	}
 }

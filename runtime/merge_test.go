@@ -9,7 +9,7 @@ import (
 
 // biasedPair returns a runtime with two threads, driven by one goroutine.
 func biasedPair(t *testing.T, o Options) (r *Runtime, owner, other *Thread) {
-	o.Mode, o.Counting = LockFree, Biased
+	o.Mode, o.Counting, o.CollectAfter = LockFree, Biased, -1 // two threads on one goroutine: no safe point may stop the world
 	r = newRuntime(t, o)
 	return r, must(r.Attach()), must(r.Attach())
 }

@@ -82,6 +82,22 @@ type Options struct {
 	// before its checkpoints begin to wait for one. 0 is 1 MiB.
 	DeferredBytes int64
 
+	// CollectAfter is how many more containers than after the last collection of
+	// cycles there must be before a safe point begins the next one by itself: at
+	// least, for a collection is also put off until there are half as many again as
+	// it left alive. 0 is 20,000. Negative: only Collect collects.
+	CollectAfter int
+
+	// PauseBudget is the share of time for which collections that begin by
+	// themselves may stop the world. One that would go over it is put off, but not
+	// beyond four times the containers that make it due. 0 is 0.1.
+	PauseBudget float64
+
+	// OnError is told of panics of finalizers and callbacks, as a *PanicError: by
+	// the thread that ran them, at a safe point, with no lock held. It must not use
+	// objects. Nil is slog.
+	OnError func(error)
+
 	// Checked turns on checked mode: every access is validated, freed objects
 	// are poisoned and kept for a while, and misuse panics with the object's
 	// history. Some fifty times slower.
@@ -110,11 +126,19 @@ func (o *Options) validate() error {
 		return fmt.Errorf("ichor: options: address space of %d bytes is negative", o.AddressSpace)
 	case o.SwitchInterval < 0:
 		return fmt.Errorf("ichor: options: switch interval of %s is negative", o.SwitchInterval)
+	case o.PauseBudget < 0 || o.PauseBudget > 1 || o.PauseBudget != o.PauseBudget:
+		return fmt.Errorf("ichor: options: pause budget of %v is no share of time: want 0 to 1", o.PauseBudget)
 	case o.DeferredBytes < 0:
 		return fmt.Errorf("ichor: options: %d deferred bytes is negative", o.DeferredBytes)
 	}
 	if o.DeferredBytes == 0 {
 		o.DeferredBytes = 1 << 20
+	}
+	if o.CollectAfter == 0 {
+		o.CollectAfter = 20_000
+	}
+	if o.PauseBudget == 0 {
+		o.PauseBudget = 0.1
 	}
 	if o.Counting == AutoCounting {
 		o.Counting = Atomic

@@ -40,10 +40,17 @@ type Runtime struct {
 	world *locks.World // lock-free mode
 	grace *sched.Grace // lock-free mode
 
-	queues   atomic.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
-	intern   *xsync.MapOf[uint64, Ref]     // weak: holds no counts
-	inPlace  atomic.Int64                  // objects made immortal in place
-	orphaned atomic.Bool                   // orphans is not empty
+	queues  atomic.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
+	intern  *xsync.MapOf[uint64, Ref]     // weak: holds no counts
+	weak    *xsync.MapOf[Ref, []weakRef]  // weak references, by what they lead to
+	foreign *xsync.MapOf[Ref, any]        // Go values that objects hold
+	left    leftovers
+	ending  bool // Close gives up what immortals hold: nothing is finalized any more
+
+	collector collector
+
+	inPlace  atomic.Int64 // objects made immortal in place
+	orphaned atomic.Bool  // orphans is not empty
 
 	mu struct {
 		sync.Mutex
@@ -72,10 +79,12 @@ func New(opts Options) (*Runtime, error) {
 		return nil, fmt.Errorf("ichor: %w", err)
 	}
 	r := &Runtime{
-		Heap:   Heap{space.Base(), space.Mask()},
-		opts:   opts,
-		space:  space,
-		intern: xsync.NewMapOfWithHasher[uint64, Ref](func(h uint64, seed uint64) uint64 { return h ^ seed }),
+		Heap:    Heap{space.Base(), space.Mask()},
+		opts:    opts,
+		space:   space,
+		intern:  xsync.NewMapOfWithHasher[uint64, Ref](func(h uint64, seed uint64) uint64 { return h ^ seed }),
+		weak:    xsync.NewMapOf[Ref, []weakRef](),
+		foreign: xsync.NewMapOf[Ref, any](),
 	}
 	if opts.Checked {
 		r.check = newChecker(r)
@@ -95,6 +104,7 @@ func New(opts Options) (*Runtime, error) {
 	r.mu.threads = make(map[*Thread]struct{})
 	r.queues.Store(new([]*mergeQueue))
 	r.makeSingletons()
+	r.plan(0)
 	return r, nil
 }
 
@@ -136,6 +146,7 @@ func (r *Runtime) Mode() Mode { return r.opts.Mode }
 type Memory struct {
 	Objects     int64 // objects on the counted heap
 	ObjectBytes int64 // their slots
+	Containers  int64 // those of them that can hold references
 	Blocks      int64 // storage of containers
 	BlockBytes  int64
 	Immortals   int64 // objects born immortal
@@ -155,8 +166,10 @@ func (r *Runtime) Memory() Memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Memory{
-		Objects: u.Count[arena.Objects], ObjectBytes: u.Bytes[arena.Objects],
-		Blocks: u.Count[arena.Blocks], BlockBytes: u.Bytes[arena.Blocks],
+		Objects:     u.Count[arena.Leaves] + u.Count[arena.Containers],
+		ObjectBytes: u.Bytes[arena.Leaves] + u.Bytes[arena.Containers],
+		Containers:  u.Count[arena.Containers],
+		Blocks:      u.Count[arena.Blocks], BlockBytes: u.Bytes[arena.Blocks],
 		Immortals: u.Count[arena.Immortal], RegionBytes: u.Bytes[arena.Immortal],
 		InPlace: r.inPlace.Load(), Committed: u.Committed, Limit: u.Limit,
 		Backing: r.space.Backing(), Attached: len(r.mu.threads),
@@ -183,3 +196,7 @@ func (r *Runtime) WorldStats() locks.WorldStats {
 // Interned is the weak table of equal strings, by the 64-bit hash of their
 // text. It is for package objects.
 func (r *Runtime) Interned() *xsync.MapOf[uint64, Ref] { return r.intern }
+
+// Foreign is the table of the Go values that objects hold, by the object. It is
+// for package objects.
+func (r *Runtime) Foreign() *xsync.MapOf[Ref, any] { return r.foreign }

@@ -47,6 +47,10 @@ type Thread struct {
 	depth  int      // open scopes
 	sticky []Ref    // objects whose count has reached its band
 
+	pending []pending // code of the user's that is due
+	running bool      // in runPending
+	refills uint32    // of cache, as of the last look
+
 	attached bool
 	stopped  bool // has stopped the world
 
@@ -110,15 +114,17 @@ func (r *Runtime) takeIdle() *Thread {
 // scope. Attached thread.
 func (t *Thread) Detach() {
 	t.mustBeAttached("detach")
-	if t.depth > 0 || t.region != nil || t.stopped {
-		panic("ichor: detach inside a scope, Immortally or StopTheWorld")
+	if t.depth > 0 || t.region != nil || t.stopped || t.running {
+		panic("ichor: detach inside a scope, Immortally, StopTheWorld, a finalizer or a callback")
 	}
 	t.Checkpoint()
 	r := t.rt
 	if r.gil == nil {
 		t.releaseAtDetach()
+		t.runPending()
 		t.leaveQueue()
 		t.abandonRetired() // also what died by leaving the queue
+		t.leavePending()   // likewise
 		t.cache.Trim()
 		t.cache.SetIdle(true)
 	} else {

@@ -32,8 +32,9 @@ func TestClose(t *testing.T) {
 		th := must(r.Attach())
 		leaf := newLeaf(th)
 		loop := newNode(th, Nil)
-		setSlot(th, loop, 0, loop) // a cycle that nobody holds
+		setSlot(th, loop, 0, loop) // a cycle that nobody holds: no leak
 		th.DecRef(loop)
+		newNode(th, Nil)
 
 		var attached *AttachedError
 		if err := r.Close(); !errors.As(err, &attached) || len(attached.Threads) != 1 {

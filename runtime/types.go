@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // TypeID numbers a type. The built-in ones are the same in every process.
@@ -22,6 +24,9 @@ const (
 	TypeTuple
 	TypeList
 	TypeDict
+	TypeWeak
+	TypeCell
+	TypeForeign
 
 	firstUserType TypeID = 64
 	maxTypes             = 1 << 16
@@ -30,6 +35,7 @@ const (
 // The meta word of a header: type id in the lower half, flags above.
 const (
 	metaRefs    = 1 << 16 // the type has a Traverse
+	metaDeath   = 1 << 17 // the type has a Finalize or a Drop
 	metaPoison  = 1 << 31 // freed, in checked mode
 	metaTypeMax = 1<<16 - 1
 )
@@ -51,9 +57,24 @@ type Type struct {
 	// for a grace period. Nil if the type has no blocks.
 	Block func(o Body) Ref
 
-	// Forget takes an object with weak references out of the tables that lead
-	// to it. It is called at its death, when it cannot be revived any more.
+	// Finalize is code of the user's for an object that has died. It is called
+	// once for each object, at the next safe point of the thread that gave up the
+	// last reference, with no lock held and the world running, and may do
+	// anything but detach. r is borrowed from the runtime for the time of the
+	// call; who keeps a reference resurrects the object, which then lives on, and
+	// dies without Finalize. Not called for immortals, nor for what only they keep
+	// alive until Close. A panic goes to Options.OnError. Nil for none.
+	Finalize func(t *Thread, r Ref)
+
+	// Forget takes an object that has its weak bit set (see Thread.SetWeak) out of
+	// the tables that lead to it. It is called at its death, when it cannot be
+	// revived any more.
 	Forget func(t *Thread, r Ref, o Body)
+
+	// Drop gives up what every object of the type has outside the heap. It is
+	// called at its death like Forget, and for immortals at Close. Code of the
+	// user's that is due by it goes to Thread.Later.
+	Drop func(t *Thread, r Ref, o Body)
 
 	// Mutable says that references in the object can change after birth.
 	Mutable bool
@@ -61,8 +82,10 @@ type Type struct {
 	// Singleton fills the body of one of the singletons. Built-in types only.
 	Singleton func(r Ref, o Body)
 
-	id   TypeID
-	meta uint32
+	id      TypeID
+	meta    uint32
+	purpose arena.Purpose
+	tail    uintptr // bytes behind the body that are the runtime's
 }
 
 // ID returns the type's number.
@@ -113,8 +136,16 @@ func DefineBuiltin(id TypeID, y Type) *Type {
 func setType(id TypeID, y Type) *Type {
 	y.id = id
 	y.meta = uint32(id)
+	y.purpose = arena.Leaves
 	if y.Traverse != nil {
 		y.meta |= metaRefs
+		y.purpose = arena.Containers
+	}
+	if y.Finalize != nil || y.Drop != nil {
+		y.meta |= metaDeath
+	}
+	if y.Finalize != nil {
+		y.tail = 4
 	}
 	types.table[id].Store(&y)
 	types.next = id + 1

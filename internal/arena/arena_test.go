@@ -166,7 +166,7 @@ func TestForeignFree(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(1, uint64(i)))
 				left := rounds
 				for n := 0; n < rounds; {
-					h, err := c.Alloc(Objects, 2+rnd.Uint32N(6))
+					h, err := c.Alloc(Leaves, 2+rnd.Uint32N(6))
 					if err != nil {
 						t.Error(err)
 						return
@@ -190,7 +190,7 @@ func TestForeignFree(t *testing.T) {
 		wg.Wait()
 		s.Check()
 		n := 0
-		s.Walk(Objects, func(uint32) bool { n++; return true })
+		s.Walk(Leaves, func(uint32) bool { n++; return true })
 		if n != 0 {
 			t.Errorf("%d blocks left", n)
 		}
@@ -216,7 +216,7 @@ func TestForeignFreeOfWholeSpans(t *testing.T) {
 			})
 		}
 		for i := range 20_000 {
-			h, err := owner.Alloc(Objects, MaxSmall)
+			h, err := owner.Alloc(Leaves, MaxSmall)
 			if err != nil {
 				t.Error(err)
 				break
@@ -230,7 +230,7 @@ func TestForeignFreeOfWholeSpans(t *testing.T) {
 		wg.Wait()
 		owner.Trim()
 		s.Check()
-		s.Walk(Objects, func(h uint32) bool {
+		s.Walk(Leaves, func(h uint32) bool {
 			t.Errorf("block %#x is left", h)
 			return true
 		})
@@ -247,7 +247,7 @@ func TestLimit(t *testing.T) {
 		c, other := s.NewCache(), s.NewCache()
 		fill := func(c *Cache) (hs []uint32) {
 			for {
-				h, err := c.Alloc(Objects, 64)
+				h, err := c.Alloc(Leaves, 64)
 				if err != nil {
 					if !errors.Is(err, ErrLimit) {
 						t.Fatal(err)
@@ -268,7 +268,7 @@ func TestLimit(t *testing.T) {
 		for _, h := range hs {
 			other.Free(h)
 		}
-		if _, err := other.Alloc(Objects, 2); !errors.Is(err, ErrLimit) {
+		if _, err := other.Alloc(Leaves, 2); !errors.Is(err, ErrLimit) {
 			t.Errorf("the owner has not been there yet, but: %v", err)
 		}
 		c.SetIdle(true)
@@ -286,7 +286,7 @@ func TestReturnsMemory(t *testing.T) {
 		for range 3 {
 			var hs []uint32
 			for range 1 << 14 {
-				h, err := c.Alloc(Objects, 128)
+				h, err := c.Alloc(Leaves, 128)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -366,11 +366,11 @@ func TestDoubleFree(t *testing.T) {
 		}()
 		f()
 	}
-	h, _ := c.Alloc(Objects, 2)
-	c.Alloc(Objects, 2)
+	h, _ := c.Alloc(Leaves, 2)
+	c.Alloc(Leaves, 2)
 	c.Free(h)
 	panics("twice by the owner", func() { c.Free(h) })
-	h, _ = c.Alloc(Objects, 2)
+	h, _ = c.Alloc(Leaves, 2)
 	other.Free(h)
 	panics("twice by another", func() { other.Free(h) })
 }
@@ -407,7 +407,7 @@ func TestConfig(t *testing.T) {
 	c := s.NewCache()
 	n := 0
 	for {
-		if _, err := c.Alloc(Objects, MaxSmall); err != nil {
+		if _, err := c.Alloc(Leaves, MaxSmall); err != nil {
 			if !errors.Is(err, ErrAddressSpace) {
 				t.Error(err)
 			}
@@ -425,7 +425,7 @@ func BenchmarkAllocFree(b *testing.B) {
 	defer s.Close()
 	c := s.NewCache()
 	for b.Loop() {
-		h, _ := c.Alloc(Objects, 3)
+		h, _ := c.Alloc(Leaves, 3)
 		c.Free(h)
 	}
 }

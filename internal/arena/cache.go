@@ -17,10 +17,12 @@ type Account struct {
 type Cache struct {
 	space *Space
 
-	current [2][Classes]*Span   // being allocated from
-	partial [2][Classes][]*Span // further spans with room
+	current [cached][Classes]*Span   // being allocated from
+	partial [cached][Classes][]*Span // further spans with room
 
 	account Account // what this cache gave out less what it took back; owner only
+	refills uint32  // how often a span was looked for; owner only
+	told    int64   // containers, as told to the space
 
 	_         [64]byte
 	remote    atomic.Pointer[Span] // spans with remote frees, linked by nextRemote
@@ -38,7 +40,7 @@ func (s *Space) NewCache() *Cache {
 }
 
 // Alloc returns the handle of a block of at least n granules for purpose p,
-// Objects or Blocks. Its bytes are whatever was there before. The error is
+// none of regions. Its bytes are whatever was there before. The error is
 // ErrLimit, ErrAddressSpace, or the system's. Owner only.
 func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
@@ -59,6 +61,7 @@ func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 
 // refill makes a span with room current. It is the slow path of Alloc.
 func (c *Cache) refill(p Purpose, class int) (*Span, error) {
+	c.refills++
 	c.Publish()
 	c.collectRemote(false)
 	if sp := c.current[p][class]; sp != nil && sp.nfree > 0 {
@@ -76,6 +79,7 @@ func (c *Cache) refill(p Purpose, class int) (*Span, error) {
 		return nil, err
 	}
 	sp.initSmall(c, p, class)
+	c.space.central.track(sp)
 	c.current[p][class] = sp
 	return sp, nil
 }
@@ -92,6 +96,7 @@ func (c *Cache) acquire(n uint32) (*Span, error) {
 }
 
 func (c *Cache) allocLarge(p Purpose, n uint32) (uint32, error) {
+	c.refills++
 	c.Publish()
 	spans := (uint64(n) + SpanGranules - 1) / SpanGranules
 	sp, err := c.acquire(uint32(spans))
@@ -99,6 +104,7 @@ func (c *Cache) allocLarge(p Purpose, n uint32) (uint32, error) {
 		return 0, err
 	}
 	sp.state, sp.purpose, sp.size = spanLarge, p, uint32(spans)*SpanGranules
+	c.space.central.track(sp)
 	c.account.Count[p]++
 	c.account.Bytes[p] += int64(spans) << SpanShift
 	return sp.start, nil
@@ -224,4 +230,15 @@ func (c *Cache) Publish() {
 		c.published[p].count.Store(c.account.Count[p])
 		c.published[p].bytes.Store(c.account.Bytes[p])
 	}
+	if d := c.account.Count[Containers] - c.told; d >= tellAfter || d <= -tellAfter {
+		c.told += d
+		c.space.containers.Add(d)
+	}
 }
+
+// tellAfter is how many containers a cache gives out or takes back before it
+// tells the space: telling writes a word that all caches share.
+const tellAfter = 64
+
+// Refills counts how often Alloc has taken its slow path. Owner only.
+func (c *Cache) Refills() uint32 { return c.refills }

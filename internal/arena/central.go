@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	uatomic "go.uber.org/atomic"
 )
@@ -28,6 +29,11 @@ type central struct {
 	space  *Space
 	chunks [maxChunks]uatomic.Pointer[chunk] // span table; an entry is written once
 	nspans uint32
+
+	// tracked has a bit for each span that may hold something for the cycle
+	// collector to look at. Set by who takes the span, cleared under mu or with
+	// the world stopped.
+	tracked []atomic.Uint64
 
 	mu struct {
 		sync.Mutex
@@ -56,6 +62,7 @@ type half struct {
 func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	c.space = s
 	c.nspans = uint32(granules / SpanGranules)
+	c.tracked = make([]atomic.Uint64, (c.nspans/2+63)/64)
 	middle := c.nspans / 2
 	// The last span holds what lives at fixed handles.
 	end := min(regionEnd/SpanGranules, uint64(c.nspans)-1)
@@ -153,6 +160,9 @@ func (c *central) releaseRun(sp *Span, n uint32, immortal bool) {
 // release is releaseRun with mu held.
 func (c *central) release(sp *Span, n uint32, immortal bool) {
 	first := sp.start / SpanGranules
+	if sp.purpose == Containers {
+		c.untrack(sp)
+	}
 	for i := range n {
 		d := c.descriptor(first + i)
 		d.state, d.cache, d.region, d.dirty, d.pos = spanFree, nil, nil, true, 0

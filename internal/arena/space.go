@@ -76,6 +76,8 @@ type Space struct {
 	central central
 
 	immortal struct{ count, bytes atomic.Int64 } // accounts of all regions
+
+	containers atomic.Int64 // in use on the counted half, as caches have told
 }
 
 // New reserves a space. Any goroutine.
@@ -109,6 +111,10 @@ func New(cfg Config) (*Space, error) {
 
 // Close gives the range back. Nothing may use it afterwards.
 func (s *Space) Close() error { return s.mem.release() }
+
+// Containers returns how many containers are in use on the counted half: each
+// cache's share as of its last refill or Publish, to within tellAfter. Any goroutine.
+func (s *Space) Containers() int64 { return s.containers.Load() }
 
 // Backing returns the memory that the space lies in.
 func (s *Space) Backing() Backing { return s.backing }

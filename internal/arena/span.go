@@ -12,13 +12,16 @@ import (
 type Purpose uint8
 
 const (
-	Objects  Purpose = iota // slots that begin with an object header
-	Blocks                  // storage of containers: no header, found through its container
-	Immortal                // regions: objects and blocks that are born immortal
-	Purposes = int(iota)
+	Leaves     Purpose = iota // objects, which begin with a header, that refer to nothing
+	Containers                // objects that refer to others: those that the cycle collector looks at
+	Blocks                    // storage of containers: no header, found through its container
+	Immortal                  // regions: objects and blocks that are born immortal
+	Purposes   = int(iota)
+
+	cached = int(Immortal) // purposes that caches allocate for
 )
 
-var purposeNames = [Purposes]string{"objects", "blocks", "immortal"}
+var purposeNames = [Purposes]string{"leaves", "containers", "blocks", "immortal"}
 
 func (p Purpose) String() string { return purposeNames[p] }
 
@@ -60,6 +63,9 @@ type Span struct {
 
 	free [bitmapWords]uint64
 
+	hidden  *[bitmapWords]uint64 // slots that the collector passes over; nil if there are none
+	nhidden uint32
+
 	_ [64]byte // what others write stays off the owner's cache lines
 
 	pending    uatomic.Int32 // remote frees announced and not collected; if any, the span is in its owner's list
@@ -75,6 +81,7 @@ func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	sp.slots = SpanGranules / n
 	sp.nfree, sp.cursor = sp.slots, 0
 	sp.words = (sp.slots + 63) / 64
+	sp.hidden, sp.nhidden = nil, 0
 	for i := range sp.words {
 		sp.free[i] = ^uint64(0)
 	}

@@ -4,13 +4,23 @@ package arena
 // p, lowest first, until f returns false. The threads that use the space stand
 // still, or what they do meanwhile may be missed.
 func (s *Space) Walk(p Purpose, f func(h uint32) bool) {
+	s.eachSpan(func(sp *Span) bool { return sp.purpose != p || sp.walk(f) })
+}
+
+// WalkObjects is Walk for everything that begins with a header: leaves and
+// containers.
+func (s *Space) WalkObjects(f func(h uint32) bool) {
+	s.eachSpan(func(sp *Span) bool { return sp.purpose > Containers || sp.walk(f) })
+}
+
+func (s *Space) eachSpan(f func(sp *Span) bool) {
 	for i := range s.central.chunks {
 		ch := s.central.chunks[i].Load()
 		if ch == nil {
 			continue
 		}
 		for j := range ch {
-			if sp := &ch[j]; sp.purpose == p && !sp.walk(f) {
+			if !f(&ch[j]) {
 				return
 			}
 		}
@@ -33,17 +43,12 @@ func (sp *Span) walk(f func(h uint32) bool) bool {
 
 // Check panics unless the identities of every span hold. World stopped.
 func (s *Space) Check() {
-	for i := range s.central.chunks {
-		ch := s.central.chunks[i].Load()
-		if ch == nil {
-			continue
+	s.eachSpan(func(sp *Span) bool {
+		if sp.state == spanSmall {
+			sp.check()
 		}
-		for j := range ch {
-			if ch[j].state == spanSmall {
-				ch[j].check()
-			}
-		}
-	}
+		return true
+	})
 }
 
 // Block describes the live block that begins at handle h of the counted half,

@@ -234,6 +234,14 @@ func (h *Header) TryInc(id int32) bool {
 	}
 }
 
+// Revive gives a dead object one reference, which is nobody's own. The caller has
+// the dead object; who meets it in a weak table sees it dead, or alive again.
+func (h *Header) Revive() {
+	h.local = 0
+	atomic.StoreInt32(&h.owner, Nobody)
+	atomic.StoreInt32(&h.shared, One|Merged|h.Shared()&Weak)
+}
+
 // SetWeak notes that weak references may lead to the object: its death is then
 // an atomic operation, and its memory outlives it by a grace period. It tests
 // for immortality first, and writes nothing to an immortal.

@@ -33,11 +33,17 @@ const (
 	MemoryKept       ID = "memory-kept"        // the memory of a dead leaf is not given back
 	QueueSubtracts   ID = "queue-subtracts"    // a foreign decrement that queues also lowers the count
 	MergeForgets     ID = "merge-forgets"      // a merge does not ask whether the object is immortal
+	FinalizesTwice   ID = "finalizes-twice"    // a finalizer leaves no note that it was called
+	WeakFromZero     ID = "weak-from-zero"     // a weak get increments without asking whether the object is dead
+	EdgeTwice        ID = "edge-twice"         // the collector counts a reference twice
+	OwnerFreesQueued ID = "owner-frees-queued" // the owner's last decrement looks at the count alone, not at the states
+	MergeLate        ID = "merge-late"         // a merge clears local and owner after it has published merged
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
 )
 
 // All is every planted bug.
-var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, QueueSubtracts, MergeForgets, WrongPlace}
+var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, QueueSubtracts, MergeForgets,
+	FinalizesTwice, WeakFromZero, EdgeTwice, OwnerFreesQueued, MergeLate, WrongPlace}
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"

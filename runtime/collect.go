@@ -1,0 +1,290 @@
+package runtime
+
+import (
+	"context"
+	"runtime/trace"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+// The collector finds cycles of garbage, which counting never frees: containers
+// that only garbage refers to. It is trial deletion (Bacon and Rajan, ECOOP 2001, the
+// synchronous variant; CPython's gcmodule.c) with the world stopped:
+//
+//	stop    settle what is retired or queued: a stop is everybody's grace period
+//	        trace (see trial.go): garbage is what trial deletion leaves
+//	        weak references to garbage are emptied, their callbacks are due
+//	        if something in it is to be finalized, all garbage gets one more reference
+//	run     finalizers of garbage, each with all of the garbage in place
+//	stop    settle; trace again, the candidates only: what has become reachable stays
+//	run     what is left is freed, and what stays gives back its one more reference
+//
+// The two later steps are left out where nothing is to be finalized. What is freed
+// has no reference from outside and no weak one, so the world may run meanwhile.
+//
+// Roots are what counts say: a mortal container with a reference that no mortal
+// container accounts for. So Go variables, scopes, immortals, waiting finalizers and
+// everything else that holds a count needs no list of roots.
+//
+// Immortals are neither looked at nor written, and of what lives no byte is written
+// at all: trial counts and marks lie in tables of Go memory.
+
+// Collected says what a collection has done.
+type Collected struct {
+	Candidates  int           // mortal containers that it has looked at
+	Garbage     int           // of these, what only garbage referred to
+	Finalized   int           // finalizers called
+	Resurrected int           // garbage that was reachable after that
+	Freed       int           // garbage that was freed
+	Stopped     time.Duration // for which the world stood still
+	Workers     int           // goroutines that have traced
+}
+
+// collector is the state of a runtime's collections.
+type collector struct {
+	due  atomic.Bool  // a safe point is to collect
+	next atomic.Int64 // containers in use from which on one is due
+	hard atomic.Int64 // from which on the pause budget does not matter
+
+	mu struct {
+		sync.Mutex
+		stopped time.Duration // by the last one
+		ended   time.Time     // when it was
+		stats   CollectorStats
+	}
+}
+
+// CollectorStats adds up a runtime's collections.
+type CollectorStats struct {
+	Collections int64 // all of them
+	Automatic   int64 // of these, begun by a safe point
+	PutOff      int64 // times that the pause budget kept one from being begun
+
+	Candidates, Garbage, Finalized, Resurrected, Freed int64 // sums of what Collected says
+
+	Stopped time.Duration // sum
+	Longest time.Duration // the most that one collection has stopped the world
+	Budget  float64       // Options.PauseBudget
+	Next    int64         // containers in use from which on the next one is due
+}
+
+// CollectorStats returns what collections have done so far. Any goroutine.
+func (r *Runtime) CollectorStats() CollectorStats {
+	m := &r.collector.mu
+	m.Lock()
+	defer m.Unlock()
+	s := m.stats
+	s.Budget, s.Next = r.opts.PauseBudget, r.collector.next.Load()
+	return s
+}
+
+// note adds a collection that is over to the statistics.
+func (c *collection) note() {
+	m := &c.t.rt.collector.mu
+	m.Lock()
+	defer m.Unlock()
+	m.stopped, m.ended = c.Stopped, time.Now()
+	s := &m.stats
+	s.Collections++
+	if c.auto {
+		s.Automatic++
+	}
+	s.Candidates += int64(c.Candidates)
+	s.Garbage += int64(c.Garbage)
+	s.Finalized += int64(c.Finalized)
+	s.Resurrected += int64(c.Resurrected)
+	s.Freed += int64(c.Freed)
+	s.Stopped += c.Stopped
+	s.Longest = max(s.Longest, c.Stopped)
+}
+
+// requestCollection has the next safe point collect if enough containers have
+// come, and the pause budget allows it or too many have come.
+func (r *Runtime) requestCollection() {
+	c := &r.collector
+	if n := r.space.Containers(); r.opts.CollectAfter > 0 && n >= c.next.Load() && !c.due.Load() {
+		c.due.Store(n >= c.hard.Load() || r.withinBudget())
+	}
+}
+
+// withinBudget reports whether the last pause is far enough back.
+func (r *Runtime) withinBudget() bool {
+	m := &r.collector.mu
+	m.Lock()
+	defer m.Unlock()
+	if time.Since(m.ended).Seconds()*r.opts.PauseBudget >= m.stopped.Seconds() {
+		return true
+	}
+	m.stats.PutOff++
+	return false
+}
+
+// plan sets when the next collection is due: when there are half as many
+// containers more than were found alive, and at least CollectAfter. So a container
+// is traced three times for each that is made, at worst, whatever the size of the
+// heap.
+func (r *Runtime) plan(alive int64) {
+	grow := max(int64(r.opts.CollectAfter), alive/2)
+	n := r.space.Containers()
+	r.collector.next.Store(n + grow)
+	r.collector.hard.Store(n + 4*grow)
+}
+
+// collectDue is a safe point's collection.
+func (t *Thread) collectDue() {
+	if t.running || t.region != nil {
+		return // at the next safe point that is nobody's callback
+	}
+	if t.rt.collector.due.CompareAndSwap(true, false) {
+		t.collect(true)
+	}
+}
+
+// Collect finds all cycles of garbage and frees them, and returns what it has
+// found. A safe point, at which finalizers and callbacks run. Attached thread.
+func (t *Thread) Collect() Collected {
+	t.mustBeAttached("collect")
+	c := t.collect(false)
+	t.Checkpoint()
+	return c
+}
+
+// Collect is Thread.Collect for goroutines that are not attached.
+func (r *Runtime) Collect() (c Collected, err error) {
+	err = r.Do(func(t *Thread) error {
+		c = t.Collect()
+		return nil
+	})
+	return c, err
+}
+
+func (t *Thread) collect(auto bool) Collected {
+	ctx, task := trace.NewTask(context.Background(), "ichor collection")
+	defer task.End()
+	c := &collection{t: t, ctx: ctx, auto: auto}
+	final := false
+	c.stop(func() {
+		c.garbage = c.trace()
+		c.Garbage = len(c.garbage)
+		if final = !slices.ContainsFunc(c.garbage, t.toFinalize); !final {
+			c.hold()
+		}
+		c.condemn(final)
+	})
+	if !final {
+		c.finalize()
+		c.stop(func() {
+			c.retrace()
+			c.condemn(true)
+		})
+	}
+	trace.WithRegion(ctx, "ichor free", c.free)
+	t.cache.Publish()
+	t.rt.plan(int64(c.Candidates - c.Freed))
+	c.note()
+	return c.Collected
+}
+
+// collection is one in the making.
+type collection struct {
+	Collected
+	t       *Thread
+	ctx     context.Context
+	auto    bool
+	trial   trial
+	garbage []Ref
+	kept    []Ref // garbage that was resurrected
+}
+
+// stop runs fn with the world stopped and everything settled.
+func (c *collection) stop(fn func()) {
+	defer trace.StartRegion(c.ctx, "ichor stop").End()
+	c.t.StopTheWorld(func() {
+		began := time.Now()
+		defer func() { c.Stopped += time.Since(began) }()
+		c.t.settle()
+		fn()
+	})
+}
+
+// condemn empties the weak references to garbage. If this is final, garbage
+// leaves all other tables as well. World stopped.
+func (c *collection) condemn(final bool) {
+	t := c.t
+	for _, r := range c.garbage {
+		h := t.header(r)
+		y := typeOf(h.Meta())
+		if h.IsWeak() {
+			t.clearWeak(r, c.trial.isGarbage)
+			if final && y.Forget != nil {
+				y.Forget(t, r, t.Body(r))
+			}
+		}
+		if final && y.Drop != nil {
+			y.Drop(t, r, t.Body(r))
+		}
+	}
+}
+
+// hold gives all garbage one more reference: finalizers may do what they like
+// with the rest. World stopped.
+func (c *collection) hold() {
+	for _, r := range c.garbage {
+		c.t.IncRef(r)
+	}
+}
+
+// toFinalize reports whether r has a finalizer that has not been called.
+func (t *Thread) toFinalize(r Ref) bool {
+	meta := t.header(r).Meta()
+	if meta&metaDeath == 0 || typeOf(meta).Finalize == nil {
+		return false
+	}
+	o, word := t.finalizedWord(r)
+	return o.Word(word) == 0
+}
+
+// finalize calls the finalizers of garbage. The world runs.
+func (c *collection) finalize() {
+	t := c.t
+	region, running := t.region, t.running
+	t.region, t.running = nil, true
+	defer func() { t.region, t.running = region, running }()
+	for _, r := range c.garbage {
+		if t.toFinalize(r) {
+			o, word := t.finalizedWord(r)
+			o.SetWord(word, 1)
+			t.finalize(r)
+			c.Finalized++
+		}
+	}
+}
+
+// free frees garbage, which nobody can reach. What garbage refers to among itself
+// needs no counting.
+func (c *collection) free() {
+	t := c.t
+	visit := func(r Ref) {
+		if r != Nil && r < Limit && !c.trial.isGarbage(r) {
+			t.DecRef(r)
+		}
+	}
+	for _, r := range c.garbage {
+		y := typeOf(t.header(r).Meta())
+		o := t.Body(r)
+		y.Traverse(t.Heap, o, visit)
+		if y.Block != nil {
+			t.FreeBlock(y.Block(o))
+		}
+		t.freeMemory(r)
+	}
+	c.Freed = len(c.garbage)
+	c.trial.release()
+	for _, r := range c.kept {
+		t.DecRef(r)
+	}
+	c.Resurrected = len(c.kept)
+}

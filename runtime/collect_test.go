@@ -1,0 +1,339 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// finalType has one slot, in word 0, and calls finalized at its death.
+var (
+	finalType = must(DefineType(Type{
+		Name:     "final",
+		Mutable:  true,
+		Traverse: func(_ Heap, o Body, visit func(Ref)) { visit(o.LoadRef(0)) },
+		Finalize: func(t *Thread, r Ref) { finalized(t, r) },
+	}))
+	finalized func(t *Thread, r Ref)
+
+	// A watch is a weak reference, as package objects makes them.
+	watchType = must(DefineType(Type{
+		Name:     "watch",
+		Traverse: func(Heap, Body, func(Ref)) {},
+		Drop:     func(t *Thread, r Ref, _ Body) { t.UnlinkWeak(r) },
+	}))
+)
+
+func newFinal(t *Thread, child Ref) Ref {
+	r, o, err := t.New(finalType, 4)
+	if err != nil {
+		panic(err)
+	}
+	o.StoreRef(0, child)
+	return r
+}
+
+func newWatch(t *Thread, target Ref, fn func(*Thread)) Ref {
+	r, _, err := t.New(watchType, 4)
+	if err != nil {
+		panic(err)
+	}
+	t.LinkWeak(r, target, fn)
+	return r
+}
+
+// ring returns n nodes, each with a reference to the next one and to itself, and
+// gives up all references to them.
+func ring(t *Thread, n int) []Ref {
+	nodes := make([]Ref, n)
+	for i := range nodes {
+		nodes[i] = newNode(t, Nil, Nil)
+	}
+	for i, r := range nodes {
+		setSlot(t, r, 0, nodes[(i+1)%n])
+		setSlot(t, r, 1, r)
+	}
+	t.DecRefs(nodes)
+	return nodes
+}
+
+func wantCollected(t *testing.T, got, want Collected) {
+	t.Helper()
+	got.Stopped, got.Workers = 0, 0
+	if got != want {
+		t.Errorf("collected %+v, want %+v", got, want)
+	}
+}
+
+func TestCollect(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			leaf := newLeaf(th)
+			held := newNode(th, leaf, Nil) // held by the test
+			setSlot(th, held, 1, held)
+			ring(th, 3)
+			self := newNode(th, Nil) // garbage that holds what is held
+			setSlot(th, self, 0, self)
+			th.IncRef(held)
+			tail := newNode(th, held)
+			loop := newNode(th, Nil, tail)
+			setSlot(th, loop, 0, loop)
+			th.DecRefs([]Ref{self, loop})
+			wantCollected(t, th.Collect(), Collected{Candidates: 7, Garbage: 6, Freed: 6})
+			wantCollected(t, th.Collect(), Collected{Candidates: 1})
+			must0(t, th.Audit(held))
+			setSlot(th, held, 1, Nil)
+			th.DecRef(held)
+			wantCollected(t, th.Collect(), Collected{}) // it settles what is retired
+			r.mustHold(t, th, 0)
+			return nil
+		}))
+		s := r.CollectorStats()
+		if s.Collections != 3 || s.Garbage != 6 || s.Freed != 6 || s.Longest <= 0 {
+			t.Errorf("statistics: %+v", s)
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestCollectImmortals: what immortals hold stays, and immortals are not
+// looked at.
+func TestCollectImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			inPlace := newNode(th, Nil)
+			must0(t, th.Immortalize(inPlace))
+			setSlot(th, inPlace, 0, ring(th, 2)[0])
+			wantCollected(t, th.Collect(), Collected{Candidates: 2})
+			setSlot(th, inPlace, 0, Nil)
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 2, Freed: 2})
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestWeak: callbacks come after the death, the youngest reference's first, and
+// only of references that are alive.
+func TestWeak(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		var calls []int
+		note := func(n int) func(*Thread) { return func(*Thread) { calls = append(calls, n) } }
+		must0(t, r.Do(func(th *Thread) error {
+			x := newLeaf(th)
+			var ws []Ref
+			for i := range 4 {
+				ws = append(ws, newWatch(th, x, note(i)))
+			}
+			if got := th.FollowWeak(ws[0]); got != x {
+				t.Errorf("follows to %s, want %s", got, x)
+			}
+			th.DecRef(x)
+			th.DecRef(ws[2])
+			th.DecRef(x)
+			if got := th.FollowWeak(ws[0]); got != Nil {
+				t.Errorf("follows to %s after the death", got)
+			}
+			if len(calls) != 0 {
+				t.Error("a callback was called inside DecRef")
+			}
+			th.Checkpoint()
+			if !slices.Equal(calls, []int{3, 1, 0}) {
+				t.Errorf("callbacks %v", calls)
+			}
+			if n := r.weak.Size(); n != 0 {
+				t.Errorf("the table has %d entries of the dead", n)
+			}
+			for _, i := range []int{0, 1, 3} {
+				th.DecRef(ws[i])
+			}
+
+			// Of an immortal, and of one that becomes immortal.
+			calls = nil
+			y := newLeaf(th)
+			before := newWatch(th, y, note(0))
+			must0(t, th.Immortalize(y))
+			after := newWatch(th, y, note(1))
+			for _, w := range []Ref{before, after} {
+				if th.FollowWeak(w) != y {
+					t.Error("a weak reference to an immortal leads nowhere")
+				}
+				th.DecRef(w)
+			}
+			if r.weak.Size() != 0 || len(calls) != 0 {
+				t.Errorf("%d entries, %d calls", r.weak.Size(), len(calls))
+			}
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestWeakGarbage: weak references to cyclic garbage are emptied before
+// finalizers run, and garbage that is a weak reference gets no callback.
+func TestWeakGarbage(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		var order []string
+		must0(t, r.Do(func(th *Thread) error {
+			f := newFinal(th, Nil)
+			loop := newNode(th, f, Nil, Nil)
+			setSlot(th, loop, 1, loop)
+			inside := newWatch(th, loop, func(*Thread) { order = append(order, "inside") })
+			setSlot(th, loop, 2, inside)
+			outside := newWatch(th, loop, func(*Thread) { order = append(order, "callback") })
+			finalized = func(th *Thread, r Ref) {
+				order = append(order, "finalizer")
+				if th.FollowWeak(outside) != Nil {
+					t.Error("a weak reference leads to garbage while it is finalized")
+				}
+			}
+			th.DecRef(inside)
+			th.DecRef(loop)
+			wantCollected(t, th.Collect(), Collected{Candidates: 4, Garbage: 3, Finalized: 1, Freed: 3})
+			if !slices.Equal(order, []string{"finalizer", "callback"}) {
+				t.Errorf("order %v", order)
+			}
+			th.DecRef(outside)
+			r.mustHold(t, th, 0)
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestFinalize: once, at the next safe point, with the world running; a
+// resurrected object lives on and dies without another call.
+func TestFinalize(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		var errs []error
+		o.OnError = func(err error) { errs = append(errs, err) }
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			calls := map[Ref]int{}
+			var saved Ref
+			finalized = func(th *Thread, r Ref) {
+				calls[r]++
+				if saved == Nil {
+					th.IncRef(r)
+					saved = r
+				}
+				th.Checkpoint()
+				th.StopTheWorld(func() {})
+			}
+			a := newFinal(th, newFinal(th, newLeaf(th)))
+			th.DecRef(a)
+			if len(calls) != 0 {
+				t.Error("a finalizer ran inside DecRef")
+			}
+			th.Checkpoint()
+			if saved != a || calls[a] != 1 || len(calls) != 1 {
+				t.Errorf("saved %s, calls %v", saved, calls)
+			}
+			th.DecRef(a) // dies for good, and takes the inner one along
+			th.Checkpoint()
+			if calls[a] != 1 || len(calls) != 2 {
+				t.Errorf("calls %v", calls)
+			}
+			r.mustHold(t, th, 0)
+
+			// A panic is reported and loses nothing else.
+			calls = map[Ref]int{}
+			finalized = func(th *Thread, r Ref) {
+				th.Scope(func(*Scope) {
+					if calls[r]++; len(calls) == 1 {
+						panic("broken")
+					}
+				})
+			}
+			th.DecRefs([]Ref{newFinal(th, Nil), newFinal(th, Nil)})
+			th.Checkpoint()
+			if len(calls) != 2 || len(errs) != 1 {
+				t.Errorf("calls %v, errors %v", calls, errs)
+			}
+			wantIn(t, fmt.Sprint(errs), "finalizer of final", "broken")
+			r.mustHold(t, th, 0)
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestFinalizeGarbage: finalizers of a cycle find all of it in place, and what
+// they make reachable stays.
+func TestFinalizeGarbage(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			calls := map[Ref]int{}
+			holder := newNode(th, Nil)
+			var rescue Ref
+			finalized = func(th *Thread, r Ref) {
+				calls[r]++
+				next := th.Body(r).LoadRef(0)
+				if th.TypeOf(next) != finalType {
+					t.Error("a finalizer finds its cycle broken")
+				}
+				if r == rescue {
+					setSlot(th, holder, 0, r)
+				}
+			}
+			pair := func() (a Ref) {
+				a = newFinal(th, Nil)
+				b := newFinal(th, a)
+				th.Body(a).StoreRef(0, b) // steals b
+				th.IncRef(a)
+				return a
+			}
+			a, c := pair(), pair()
+			rescue = a
+			wantCollected(t, th.Collect(), Collected{Candidates: 5})
+			th.DecRefs([]Ref{a, c})
+			wantCollected(t, th.Collect(), Collected{Candidates: 5, Garbage: 4, Finalized: 4, Resurrected: 2, Freed: 2})
+			must0(t, th.Audit(holder))
+			setSlot(th, holder, 0, Nil)
+			wantCollected(t, th.Collect(), Collected{Candidates: 3, Garbage: 2, Freed: 2})
+			for r, n := range calls {
+				if n != 1 {
+					t.Errorf("%s was finalized %d times", r, n)
+				}
+			}
+			th.DecRef(holder)
+			r.mustHold(t, th, 0)
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestCollectByItself has a thread make nothing but cycles: collections keep the
+// heap bounded.
+func TestCollectByItself(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.CollectAfter = 500
+		r := newRuntime(t, o)
+		rounds := 20_000
+		if o.Checked || raceEnabled {
+			rounds = 4_000
+		}
+		must0(t, r.Do(func(th *Thread) error {
+			most := int64(0)
+			for range rounds {
+				ring(th, 2)
+				th.Checkpoint()
+				most = max(most, r.space.Containers())
+			}
+			if most > 8_000 && !o.Checked {
+				t.Errorf("%d containers at the most", most)
+			}
+			return nil
+		}))
+		if s := r.CollectorStats(); s.Automatic == 0 || s.Automatic != s.Collections {
+			t.Errorf("statistics: %+v", s)
+		}
+		must0(t, r.Close())
+	})
+}

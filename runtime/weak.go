@@ -1,0 +1,98 @@
+package runtime
+
+import "github.com/ichor-go/ichor/internal/mutant"
+
+// The weak table leads from an object to the weak references to it. It holds no
+// count of either:
+//
+//	what dies        who                                 what happens
+//	the object       the thread on which it dies         its entry goes, all its weak references are
+//	                                                     emptied, their callbacks are due
+//	a weak reference the thread on which it dies         it leaves its object's entry
+//
+// Both happen under the lock that the table has for an entry, so a weak reference
+// in an entry is in place. A weak reference is emptied before its object's memory
+// is free: and that waits for a grace period, as the object's weak bit is set. So
+// who has loaded the object from a weak reference may try to increment it until its
+// next safe point.
+
+// weakRef is a weak reference as the table has it.
+type weakRef struct {
+	ref Ref // the object whose first word leads to the target
+	fn  func(*Thread)
+}
+
+// weakTarget is the word of a weak reference's body that leads to its object.
+const weakTarget = 0
+
+// LinkWeak makes the object w, which nobody else has seen yet, a weak reference to
+// target: word 0 of its body leads there until target dies. fn, if not nil, is
+// called afterwards, as Thread.Later does, unless w has died by then. To an immortal
+// nothing is noted. It is for package objects, whose type of w has a Drop that calls
+// UnlinkWeak. Attached thread, which holds target or has borrowed it.
+func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
+	o := t.Body(w)
+	if t.IsImmortal(target) {
+		o.StoreRef(weakTarget, target)
+		return
+	}
+	t.SetWeak(target)
+	t.rt.weak.Compute(target, func(list []weakRef, _ bool) ([]weakRef, bool) {
+		o.StoreRef(weakTarget, target)
+		return append(list, weakRef{w, fn}), false
+	})
+}
+
+// UnlinkWeak takes the weak reference w, which is dead, out of the table. It is
+// for package objects. Attached thread.
+func (t *Thread) UnlinkWeak(w Ref) {
+	target := t.Body(w).LoadRef(weakTarget)
+	if target == Nil || target >= Limit {
+		return
+	}
+	t.rt.weak.Compute(target, func(list []weakRef, loaded bool) ([]weakRef, bool) {
+		var rest []weakRef // a copy: others may be reading the list
+		for _, x := range list {
+			if x.ref != w {
+				rest = append(rest, x)
+			}
+		}
+		return rest, len(rest) == 0
+	})
+}
+
+// FollowWeak returns a new reference to what the weak reference w leads to, or
+// Nil. It is for package objects. Attached thread.
+func (t *Thread) FollowWeak(w Ref) Ref {
+	target := t.Body(w).LoadRef(weakTarget)
+	if target == Nil {
+		return Nil
+	}
+	if mutant.On && mutant.Is(mutant.WeakFromZero) {
+		t.header(target).Inc(t.owner)
+		return target
+	}
+	if !t.TryIncRef(target) {
+		return Nil
+	}
+	return target
+}
+
+// clearWeak empties the weak references to r, which has died, and has their
+// callbacks called later: the youngest reference's first. Those that the function
+// garbage names, which may be nil, have died as well, and get no call.
+func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
+	if _, ok := t.rt.weak.Load(r); !ok {
+		return // nobody can add to it any more
+	}
+	t.rt.weak.Compute(r, func(list []weakRef, _ bool) ([]weakRef, bool) {
+		for i := len(list) - 1; i >= 0; i-- {
+			w := list[i]
+			t.Body(w.ref).StoreRef(weakTarget, Nil)
+			if w.fn != nil && (garbage == nil || !garbage(w.ref)) {
+				t.Later(w.fn)
+			}
+		}
+		return nil, true
+	})
+}
