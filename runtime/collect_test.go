@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
+	"runtime/trace"
 	"slices"
 	"testing"
 )
@@ -375,4 +377,26 @@ func TestCollectParallel(t *testing.T) {
 			must0(t, r.Close())
 		})
 	}
+}
+
+// TestCollectTrace: an execution trace says what a collection was doing.
+func TestCollectTrace(t *testing.T) {
+	if trace.IsEnabled() {
+		t.Skip("the tests are being traced already")
+	}
+	r := newRuntime(t, Options{CollectAfter: -1})
+	var buf bytes.Buffer
+	must0(t, trace.Start(&buf))
+	got, err := r.Collect()
+	trace.Stop()
+	must0(t, err)
+	if got.Stopped <= 0 {
+		t.Errorf("collected %+v", got)
+	}
+	for _, name := range []string{"ichor collection", "ichor stop", "ichor trace", "ichor free"} {
+		if !bytes.Contains(buf.Bytes(), []byte(name)) {
+			t.Errorf("the trace has no %q", name)
+		}
+	}
+	must0(t, r.Close())
 }
