@@ -14,7 +14,7 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
 		if r := o.LoadRef(boxBlock); r != rt.Nil {
 			b := h.Block(r)
-			e := unpackShape(b.Word(dictShape)).entries
+			e := shapeOf(b).entries
 			for range usedOf(b.LoadUint64(dictState)) {
 				visit(b.Ref(e + entryKey)) // dead keys are counted until the rebuild
 				visit(b.LoadRef(e + entryValue))
@@ -60,7 +60,15 @@ func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
 	return r, nil
 }
 
+// open returns the body of d and the hash of key. Strings take the short way.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
+	if t.QuickKind(rt.Ref(d)) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
+		return t.Body(rt.Ref(d)), t.Body(key).Word(textHash), nil
+	}
+	return d.openSlow(t, key)
+}
+
+func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
 	if !ok {
 		return o, 0, t.WantType(rt.Ref(d), rt.TypeDict)
@@ -142,18 +150,31 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	if value == rt.Nil {
 		return fmt.Errorf("ichor: dict: nil reference as a value")
 	}
+	r, used := o.LoadRef(boxBlock), -1
+	if r != rt.Nil && hasGates(t.Block(r)) {
+		b := t.Block(r)
+		used = usedOf(b.LoadUint64(dictState)) // before the look
+		if e, _, ok := find(t, b, key, hash); ok {
+			if old, ok := overwrite(t, o, r, e, value); ok {
+				dropValue(t, old)
+				return nil
+			}
+			used = -1
+		}
+	}
 	lock(t, o)
+	looked := r
+	r = o.LoadRef(boxBlock)
 	var b rt.Body
-	r := o.LoadRef(boxBlock)
 	if r != rt.Nil {
 		b = t.Block(r)
+	}
+	// A key that was not in this table is still not there if none was added.
+	if r != rt.Nil && (r != looked || usedOf(b.LoadUint64(dictState)) != used) {
 		if e, _, ok := find(t, b, key, hash); ok {
 			old := b.SwapRef(e+entryValue, value)
 			unlock(t, o)
-			t.Retire(old)
-			if mutant.On && mutant.Is(mutant.DoubleRelease) {
-				t.Retire(old)
-			}
+			dropValue(t, old)
 			return nil
 		}
 	}
@@ -167,12 +188,11 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 			unlock(t, o)
 			return fmt.Errorf("ichor: dict: more than %d entries", maxEntries)
 		}
-		fresh, to, err := rebuilt(t, rt.Ref(d), b, max(live+live/2+1, 4))
+		to, err := renew(t, d, o, r, max(live+live/2+1, 4))
 		if err != nil {
 			unlock(t, o)
 			return err
 		}
-		o.StoreRef(boxBlock, fresh)
 		replaced, b = r, to
 	}
 	t.IncRef(key)
@@ -180,6 +200,14 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	unlock(t, o)
 	retireTable(t, replaced, false)
 	return nil
+}
+
+// dropValue retires a value that was overwritten.
+func dropValue(t *rt.Thread, old rt.Ref) {
+	t.Retire(old)
+	if mutant.On && mutant.Is(mutant.DoubleRelease) {
+		t.Retire(old)
+	}
 }
 
 // Delete removes key and reports whether it was there. Attached thread.
@@ -235,18 +263,39 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	live, used := dictLen(b), usedOf(b.LoadUint64(dictState))
 	if live == 0 {
-		o.StoreRef(boxBlock, rt.Nil)
+		empty(t, o, r)
 		return r
 	}
 	if used < 2*linearMax || live > used/2 {
 		return rt.Nil
 	}
-	fresh, _, err := rebuilt(t, rt.Ref(d), b, live+live/2)
-	if err != nil {
+	if _, err := renew(t, d, o, r, live+live/2); err != nil {
 		return rt.Nil
 	}
-	o.StoreRef(boxBlock, fresh)
 	return r
+}
+
+// renew replaces the table r, which may be Nil, by one with its live entries and
+// room for n in all. The dict is locked.
+func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int) (rt.Body, error) {
+	var b rt.Body
+	if r != rt.Nil {
+		b = t.Block(r)
+	}
+	shut(t, r)
+	defer reopen(t, r)
+	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
+	if err == nil {
+		o.StoreRef(boxBlock, fresh)
+	}
+	return to, err
+}
+
+// empty takes the table r from the dict. The dict is locked.
+func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
+	shut(t, r)
+	o.StoreRef(boxBlock, rt.Nil)
+	reopen(t, r)
 }
 
 // retireTable retires a table that was replaced, with the keys of its dead
@@ -276,7 +325,7 @@ func (d Dict) Clear(t *rt.Thread) error {
 	}
 	lock(t, o)
 	r := o.LoadRef(boxBlock)
-	o.StoreRef(boxBlock, rt.Nil)
+	empty(t, o, r)
 	unlock(t, o)
 	retireTable(t, r, true)
 	return nil
@@ -321,6 +370,10 @@ func updateLocked(t *rt.Thread, d Dict, o, p rt.Body) (replaced rt.Ref, dropped 
 		b = t.Block(replaced)
 		n += dictLen(b)
 	}
+	shut(t, replaced)
+	defer reopen(t, replaced)
+	shut(t, from)
+	defer reopen(t, from)
 	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
 	if err != nil {
 		return rt.Nil, nil, err

@@ -464,7 +464,7 @@ func TestTables(t *testing.T) {
 		for _, n := range sizes {
 			r, b, err := newTable(th, d, n)
 			must0(t, err)
-			room, s := int(b.Word(dictCap)), unpackShape(b.Word(dictShape))
+			room, s := int(b.Word(dictCap)), shapeOf(b)
 			if room < n || s.log2 > 0 && 3*room > 2<<s.log2 || s.log2 == 0 && room > linearMax {
 				t.Fatalf("a table for %d has %d entries and 2^%d places", n, room, s.log2)
 			}

@@ -11,11 +11,14 @@ import (
 // compact layout of Raymond Hettinger's, as in CPython 3.6).
 //
 //	0  capacity in entries
-//	1  index: log2 of its size, 0 for none; log2 of bytes in a place << 8
+//	1  index: log2 of its size, 0 for none; log2 of bytes in a place << 8;
+//	   GATES << 16
 //	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
 //	4  the entry that is being deleted
+//	5  first word of the entries
 //	6  index: packed places of 1, 2 or 4 bytes, each 0 or an entry's number + 1
 //	   entries: hash, key, value
+//	   gates, in large tables: see dictgates.go
 //
 // An entry's hash and key are written before it is published, and never again.
 // A value of Nil says that the entry is dead. Dead entries keep their keys until
@@ -38,12 +41,15 @@ const (
 	dictShape    = 1
 	dictState    = 2
 	dictDeleting = 4
+	dictFirst    = 5
 	dictIndex    = 6
 
 	entryHash  = 0
 	entryKey   = 1
 	entryValue = 2
 	entryWords = 3
+
+	shapeGates = 1 << 16
 
 	stateUsed     = 1<<32 - 1
 	stateOneLive  = 1 << 32
@@ -58,21 +64,30 @@ const (
 func usedOf(state uint64) int { return int(state & stateUsed) }
 func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
 
-// shape is the form of a table, from its word dictShape.
+// shape is the form of a table.
 type shape struct {
-	log2    uint // of the index's size; 0 for none
-	place   uint // log2 of the bytes in a place
-	entries int  // first word of the entries
+	log2    uint   // of the index's size; 0 for none
+	place   uint   // log2 of the bytes in a place
+	full    uint32 // a place with all bits set
+	entries int    // first word of the entries
 }
 
-func unpackShape(w uint32) shape {
-	s := shape{log2: uint(w & 0xff), place: uint(w >> 8)}
-	s.entries = dictIndex
-	if s.log2 > 0 {
-		s.entries += 1 << (s.log2 + s.place) >> 2
-	}
+func shapeOf(b rt.Body) shape {
+	w := b.Word(dictShape)
+	s := shape{log2: uint(w & 31), place: uint(w >> 8 & 3), entries: int(b.Word(dictFirst))}
+	s.full = uint32(1<<(8<<s.place&63) - 1)
 	return s
 }
+
+// firstEntry returns the first word of the entries in a table of the form w.
+func firstEntry(w uint32) int {
+	if log2 := w & 31; log2 > 0 {
+		return dictIndex + 1<<(log2+w>>8&3)>>2
+	}
+	return dictIndex
+}
+
+func (s shape) mask() uint32 { return 1<<(s.log2&31) - 1 }
 
 // shapeFor returns the form of a table for n entries.
 func shapeFor(n int) uint32 {
@@ -93,56 +108,52 @@ func shapeFor(n int) uint32 {
 // newTable returns an empty table for the dict d and at least n entries.
 func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	w := shapeFor(n)
-	first := unpackShape(w).entries
-	bytes := t.BlockBytes(d, 4*(first+entryWords*n))
+	first, behind := firstEntry(w), 0
+	if n >= gatesFrom && t.LockFree() {
+		behind = gatesSize
+	}
+	bytes := t.BlockBytes(d, 4*(first+entryWords*n+behind))
 	r, b, err := t.NewBlock(d, bytes)
 	if err != nil {
 		return rt.Nil, rt.Body{}, err
 	}
-	room := (bytes/4 - first) / entryWords
+	room := (bytes/4 - first - behind) / entryWords
 	if w == 0 {
 		room = min(room, linearMax)
 	} else if limit := 1 << (w & 0xff) * 2 / 3; room > limit || shapeFor(room) != w {
 		room = n
 	}
+	if behind > 0 {
+		w |= shapeGates
+	}
 	b.SetWord(dictCap, uint32(room))
 	b.SetWord(dictShape, w)
+	b.SetWord(dictFirst, uint32(first))
 	return r, b, nil
 }
 
-// place returns what is in place i of the index.
+// at returns what is in place i of the index. No branch depends on the width:
+// an index is looked at in each lookup.
 func (s shape) at(b rt.Body, i uint32) uint32 {
-	switch s.place {
-	case 0:
-		return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & 0xff
-	case 1:
-		return b.Load(dictIndex+int(i>>1)) >> (i & 1 * 16) & 0xffff
-	}
-	return b.Load(dictIndex + int(i))
+	i <<= s.place & 3
+	return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & s.full
 }
 
 // set fills place i of the index, which is empty. Writer only.
 func (s shape) set(b rt.Body, i, v uint32) {
-	switch s.place {
-	case 0:
-		w := dictIndex + int(i>>2)
-		b.Store(w, b.Load(w)|v<<(i&3*8))
-	case 1:
-		w := dictIndex + int(i>>1)
-		b.Store(w, b.Load(w)|v<<(i&1*16))
-	default:
-		b.Store(dictIndex+int(i), v)
-	}
+	i <<= s.place & 3
+	w := dictIndex + int(i>>2)
+	b.Store(w, b.Load(w)|v<<(i&3*8))
 }
 
 // find returns the words of the live entry with the key, and its value. A
 // reader may call it while a writer is at work.
 func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
-	s := unpackShape(b.Word(dictShape))
+	s := shapeOf(b)
 	if s.log2 == 0 {
 		e = s.entries
 		for range usedOf(b.LoadUint64(dictState)) {
-			if b.Word(e+entryHash) == hash && (b.Ref(e+entryKey) == key || sameKey(t, b.Ref(e+entryKey), key)) {
+			if k := b.Ref(e + entryKey); k == key || b.Word(e+entryHash) == hash && sameKey(t, k, key) {
 				if v := b.LoadRef(e + entryValue); v != rt.Nil {
 					return e, v, true
 				}
@@ -151,14 +162,14 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 		}
 		return 0, rt.Nil, false
 	}
-	mask := uint32(1)<<s.log2 - 1
+	mask := s.mask()
 	for i := hash & mask; ; i = (i + 1) & mask {
 		n := s.at(b, i)
 		if n == 0 {
 			return 0, rt.Nil, false
 		}
 		e = s.entries + int(n-1)*entryWords
-		if b.Word(e+entryHash) != hash || b.Ref(e+entryKey) != key && !sameKey(t, b.Ref(e+entryKey), key) {
+		if k := b.Ref(e + entryKey); k != key && (b.Word(e+entryHash) != hash || !sameKey(t, k, key)) {
 			continue
 		}
 		// Found in the index, but is it published?
@@ -170,7 +181,7 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 
 // insert adds an entry. The key has no live one, and there is room. Writer only.
 func insert(b rt.Body, key, value rt.Ref, hash uint32) {
-	s := unpackShape(b.Word(dictShape))
+	s := shapeOf(b)
 	state := b.LoadUint64(dictState)
 	n := usedOf(state)
 	e := s.entries + n*entryWords
@@ -178,7 +189,7 @@ func insert(b rt.Body, key, value rt.Ref, hash uint32) {
 	b.SetRef(e+entryKey, key)
 	b.StoreRef(e+entryValue, value)
 	if s.log2 > 0 {
-		mask := uint32(1)<<s.log2 - 1
+		mask := s.mask()
 		i := hash & mask
 		for s.at(b, i) != 0 {
 			i = (i + 1) & mask
@@ -233,7 +244,7 @@ func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int) (rt.Ref, rt.Body, error) 
 
 // eachEntry calls f with every published entry, live or dead.
 func eachEntry(b rt.Body, f func(e int, value rt.Ref)) {
-	e := unpackShape(b.Word(dictShape)).entries
+	e := shapeOf(b).entries
 	for range usedOf(b.LoadUint64(dictState)) {
 		f(e, b.LoadRef(e+entryValue))
 		e += entryWords

@@ -22,6 +22,8 @@
 //	List.At, Get, Len             yes        yes           no
 //	Dict.Lookup, Get, Len, ...    yes        yes           no
 //	Record.At, Get, Set           yes        yes           no
+//	Dict.Set of a key that is     no         yes           yes, or a gate of a large table
+//	  there
 //	other writes                  no         yes           yes
 //	Extend, Update                no         yes           yes, both
 //	All, Snapshot, JSON out       no         weakly consistent: each step is
