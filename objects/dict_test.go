@@ -451,7 +451,7 @@ func TestDictMemoryLimit(t *testing.T) {
 }
 
 // TestTables fills tables of every capacity up to 600, and of those around the
-// widths of the index: each entry's number fits its place, and the index has
+// forms of the index: each entry's number fits its place, and the index has
 // free places left.
 func TestTables(t *testing.T) {
 	sizes := []int{21_844, 21_845, 21_846, 43_690, 43_691, 65_534, 65_535, 65_536, 65_537, 65_600}
@@ -465,8 +465,8 @@ func TestTables(t *testing.T) {
 			r, b, err := newTable(th, d, n)
 			must0(t, err)
 			room, s := int(b.Word(dictCap)), shapeOf(b)
-			if room < n || s.log2 > 0 && 3*room > 2<<s.log2 || s.log2 == 0 && room > linearMax {
-				t.Fatalf("a table for %d has %d entries and 2^%d places", n, room, s.log2)
+			if room < n || s.mask > 0 && 3*room > 2*int(s.mask+1) || s.mask == 0 && room > linearMax {
+				t.Fatalf("a table for %d has %d entries and %d places", n, room, s.mask+1)
 			}
 			for i := range room {
 				insert(b, smallInt(i), rt.True, hashInt(int64(i)))

@@ -11,14 +11,23 @@ import (
 // compact layout of Raymond Hettinger's, as in CPython 3.6).
 //
 //	0  capacity in entries
-//	1  index: log2 of its size, 0 for none; log2 of bytes in a place << 8;
-//	   GATES << 16
+//	1  index: log2 of its size, 0 for none; TAGS << 8; GATES << 16
 //	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
 //	4  the entry that is being deleted
 //	5  first word of the entries
-//	6  index: packed places of 1, 2 or 4 bytes, each 0 or an entry's number + 1
+//	6  index: see below
 //	   entries: hash, key, value
 //	   gates, in large tables: see dictgates.go
+//
+// A place of the index is 0, or leads to an entry. Without TAGS it is a byte, the
+// entry's number + 1. With TAGS it is a word:
+//
+//	31 ............ log2  log2-1 ............ 0
+//	the hash's bits       entry's number + 1
+//
+// The lower bits of the hash are where its place is, or should be. So hardly ever
+// is an entry looked at that has another hash: its cache line would be what a
+// lookup in a large table waits for.
 //
 // An entry's hash and key are written before it is published, and never again.
 // A value of Nil says that the entry is dead. Dead entries keep their keys until
@@ -49,6 +58,7 @@ const (
 	entryValue = 2
 	entryWords = 3
 
+	shapeTags  = 1 << 8
 	shapeGates = 1 << 16
 
 	stateUsed     = 1<<32 - 1
@@ -66,28 +76,30 @@ func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
 
 // shape is the form of a table.
 type shape struct {
-	log2    uint   // of the index's size; 0 for none
-	place   uint   // log2 of the bytes in a place
-	full    uint32 // a place with all bits set
-	entries int    // first word of the entries
+	mask    uint32 // of the index; 0 for none
+	tags    bool
+	entries int // first word of the entries
 }
 
 func shapeOf(b rt.Body) shape {
 	w := b.Word(dictShape)
-	s := shape{log2: uint(w & 31), place: uint(w >> 8 & 3), entries: int(b.Word(dictFirst))}
-	s.full = uint32(1<<(8<<s.place&63) - 1)
-	return s
+	return shape{mask: maskOf(w), tags: w&shapeTags != 0, entries: int(b.Word(dictFirst))}
 }
+
+// maskOf returns the mask of the index in a table of the form w.
+func maskOf(w uint32) uint32 { return 1<<(w&31) - 1 }
 
 // firstEntry returns the first word of the entries in a table of the form w.
 func firstEntry(w uint32) int {
-	if log2 := w & 31; log2 > 0 {
-		return dictIndex + 1<<(log2+w>>8&3)>>2
+	places := int(maskOf(w)) + 1
+	switch {
+	case w&31 == 0:
+		return dictIndex
+	case w&shapeTags != 0:
+		return dictIndex + places
 	}
-	return dictIndex
+	return dictIndex + places/4
 }
-
-func (s shape) mask() uint32 { return 1<<(s.log2&31) - 1 }
 
 // shapeFor returns the form of a table for n entries.
 func shapeFor(n int) uint32 {
@@ -96,13 +108,10 @@ func shapeFor(n int) uint32 {
 	}
 	// The index is at most two thirds full.
 	log2 := uint32(bits.Len(uint(n + n/2)))
-	switch {
-	case n < 1<<8:
+	if n < 1<<8 {
 		return log2
-	case n < 1<<16:
-		return log2 | 1<<8
 	}
-	return log2 | 2<<8
+	return log2 | shapeTags
 }
 
 // newTable returns an empty table for the dict d and at least n entries.
@@ -120,7 +129,7 @@ func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	room := (bytes/4 - first - behind) / entryWords
 	if w == 0 {
 		room = min(room, linearMax)
-	} else if limit := 1 << (w & 0xff) * 2 / 3; room > limit || shapeFor(room) != w {
+	} else if limit := 1 << (w & 31) * 2 / 3; room > limit || shapeFor(room) != w {
 		room = n
 	}
 	if behind > 0 {
@@ -132,16 +141,10 @@ func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	return r, b, nil
 }
 
-// at returns what is in place i of the index. No branch depends on the width:
-// an index is looked at in each lookup.
-func (s shape) at(b rt.Body, i uint32) uint32 {
-	i <<= s.place & 3
-	return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & s.full
-}
+// byteAt and setByte are for an index without tags. The place is empty before.
+func byteAt(b rt.Body, i uint32) uint32 { return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & 0xff }
 
-// set fills place i of the index, which is empty. Writer only.
-func (s shape) set(b rt.Body, i, v uint32) {
-	i <<= s.place & 3
+func setByte(b rt.Body, i, v uint32) {
 	w := dictIndex + int(i>>2)
 	b.Store(w, b.Load(w)|v<<(i&3*8))
 }
@@ -150,7 +153,7 @@ func (s shape) set(b rt.Body, i, v uint32) {
 // reader may call it while a writer is at work.
 func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
 	s := shapeOf(b)
-	if s.log2 == 0 {
+	if s.mask == 0 {
 		e = s.entries
 		for range usedOf(b.LoadUint64(dictState)) {
 			if k := b.Ref(e + entryKey); k == key || b.Word(e+entryHash) == hash && sameKey(t, k, key) {
@@ -162,9 +165,16 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 		}
 		return 0, rt.Nil, false
 	}
-	mask := s.mask()
-	for i := hash & mask; ; i = (i + 1) & mask {
-		n := s.at(b, i)
+	for i := hash & s.mask; ; i = (i + 1) & s.mask {
+		var n uint32
+		if s.tags {
+			if n = b.Load(dictIndex + int(i)); n != 0 && (n^hash)&^s.mask != 0 {
+				continue
+			}
+			n &= s.mask
+		} else {
+			n = byteAt(b, i)
+		}
 		if n == 0 {
 			return 0, rt.Nil, false
 		}
@@ -188,13 +198,18 @@ func insert(b rt.Body, key, value rt.Ref, hash uint32) {
 	b.SetWord(e+entryHash, hash)
 	b.SetRef(e+entryKey, key)
 	b.StoreRef(e+entryValue, value)
-	if s.log2 > 0 {
-		mask := s.mask()
-		i := hash & mask
-		for s.at(b, i) != 0 {
-			i = (i + 1) & mask
+	i := hash & s.mask
+	switch {
+	case s.tags:
+		for b.Load(dictIndex+int(i)) != 0 {
+			i = (i + 1) & s.mask
 		}
-		s.set(b, i, uint32(n+1))
+		b.Store(dictIndex+int(i), uint32(n+1)|hash&^s.mask)
+	case s.mask != 0:
+		for byteAt(b, i) != 0 {
+			i = (i + 1) & s.mask
+		}
+		setByte(b, i, uint32(n+1))
 	}
 	b.StoreUint64(dictState, state+1+stateOneLive)
 }
