@@ -192,6 +192,68 @@ func TestInternChurn(t *testing.T) {
 	})
 }
 
+// TestInternForgets makes and drops a great many different strings: the table does
+// not grow with the dead, and gives back the room that it took while they lived.
+func TestInternForgets(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			n := scaled(100_000)
+			must0(t, r.Do(func(th *rt.Thread) error {
+				least := r.Interned().Stats().Capacity
+				for i := range n { // one after the other
+					th.DecRef(must(Intern(th, fmt.Sprint("text ", i))))
+					th.Checkpoint()
+				}
+				if s := r.Interned().Stats(); s.Size != 0 || s.Capacity > least {
+					t.Errorf("%d entries, room for %d, want %d", s.Size, s.Capacity, least)
+				}
+				held := make([]rt.Ref, n) // and all at once
+				for i := range held {
+					held[i] = must(Intern(th, fmt.Sprint("text ", i)))
+				}
+				if s := r.Interned().Stats(); s.Size != n {
+					t.Errorf("%d entries of %d living strings", s.Size, n)
+				}
+				th.DecRefs(held)
+				if s := r.Interned().Stats(); s.Size != 0 || s.Capacity > max(n/2, least) {
+					t.Errorf("%d entries of the dead, room for %d", s.Size, s.Capacity)
+				}
+				return nil
+			}))
+		})
+	})
+}
+
+// TestInternForgetsForMany is TestInternForgets with threads that make different
+// strings and each other's, at the same time.
+func TestInternForgetsForMany(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			n := scaled(100_000)
+			run(t, r, 4, func(th *rt.Thread, w int) error {
+				var held []rt.Ref
+				for i := range n {
+					text := fmt.Sprint("text ", i/2, " of ", w/2) // two threads make the same
+					s := must(Intern(th, text))
+					if got, _ := String(s).View(th); got != text {
+						return fmt.Errorf("interned %q, got %q", text, got)
+					}
+					if held = append(held, s); len(held) == 100 {
+						th.DecRefs(held)
+						held = held[:0]
+						th.Checkpoint()
+					}
+				}
+				th.DecRefs(held)
+				return nil
+			})
+			if s := r.Interned().Stats(); s.Size != 0 || s.Counter != 0 {
+				t.Errorf("%d entries of the dead, counted as %d", s.Size, s.Counter)
+			}
+		})
+	})
+}
+
 // TestInternCollision puts a string in the place that another text's hash leads
 // to: both stay what they are, and the table ends up empty.
 func TestInternCollision(t *testing.T) {

@@ -64,6 +64,9 @@ func TestNotJSON(t *testing.T) {
 					"not JSON: the float -Inf":                      s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
 					"not JSON: a key that is no string: 0.5":        rt.Ref(d),
 					"not JSON: an object of type strange":           s.Own(NewTuple(th, x)),
+					"not JSON: an object of type weak":              s.Own(NewTuple(th, s.Own(NewWeak(th, x)))),
+					"not JSON: an object of type cell":              s.Own(NewCell(th, rt.None)),
+					"not JSON: an object of type foreign":           s.Own(NewList(th, s.Own(NewForeign(th, 1, nil)))),
 					"not JSON: more than 10000 levels, or a cycle":  rt.Ref(loop),
 					"not JSON: more than 10000 levels, or a cycle ": s.Own(NewTuple(th, rt.Ref(loop))),
 				} {

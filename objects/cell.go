@@ -1,0 +1,151 @@
+package objects
+
+import (
+	"fmt"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a Cell's body.
+const (
+	cellVersion = 0 // raised before and after each change, as in a Record
+	cellSlot    = 1 // never Nil
+	cellBytes   = 8
+)
+
+var cellType = rt.DefineBuiltin(rt.TypeCell, rt.Type{
+	Name:     "cell",
+	Mutable:  true,
+	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(cellSlot)) },
+})
+
+// Cell holds one reference, which is loaded, stored and compared atomically. It
+// has no lock: what threads agree on by it takes effect at one atomic operation on
+// its slot. Under the GIL the same code runs, and no other thread comes between
+// two of a thread's safe points.
+//
+// Counts of a slot that others may be reading leave it only by way of Retire (see
+// docs/memory-model.md, Retire and grace periods), so Swap and CompareAndSwap do
+// not pass on the slot's own.
+type Cell rt.Ref
+
+// NewCell returns a new reference to a cell that holds v. Attached thread.
+func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
+	if v == rt.Nil {
+		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
+	}
+	r, o, err := t.New(cellType, cellBytes)
+	if err != nil {
+		return rt.Nil, err
+	}
+	t.IncRef(v)
+	o.SetRef(cellSlot, v)
+	return r, nil
+}
+
+// At returns a borrowed reference to what the cell holds, and whether c is a cell.
+// Wait-free: one load. Attached thread.
+func (c Cell) At(t *rt.Thread) (rt.Ref, bool) {
+	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
+	if !ok {
+		return rt.Nil, false
+	}
+	return o.LoadRef(cellSlot), true
+}
+
+// Load returns a new reference to what the cell holds. The error is a
+// *rt.TypeError. Wait-free: a load, and an increment that cannot fail, since the
+// slot's count is not given up before this thread's next safe point. Attached
+// thread.
+func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
+	r, ok := c.At(t)
+	if !ok {
+		return rt.Nil, t.WantType(rt.Ref(c), rt.TypeCell)
+	}
+	t.IncRef(r)
+	return r, nil
+}
+
+// write checks that c is a cell and v a reference, and returns the cell's body.
+func (c Cell) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
+	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
+	if !ok {
+		return o, t.WantType(rt.Ref(c), rt.TypeCell)
+	}
+	if v == rt.Nil {
+		return o, fmt.Errorf("ichor: cell: nil reference")
+	}
+	return o, nil
+}
+
+// Store has the cell hold v instead of what it held. Lock-free. Attached thread.
+func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
+	o, err := c.write(t, v)
+	if err != nil {
+		return err
+	}
+	t.IncRef(v)
+	t.Retire(cellSwap(o, v))
+	return nil
+}
+
+// StoreSteal is Store, and steals the reference to v unless it fails. Lock-free.
+// Attached thread.
+func (c Cell) StoreSteal(t *rt.Thread, v rt.Ref) error {
+	o, err := c.write(t, v)
+	if err != nil {
+		return err
+	}
+	t.Retire(cellSwap(o, v))
+	return nil
+}
+
+// Swap is Store, and returns a new reference to what the cell held. Lock-free.
+// Attached thread.
+func (c Cell) Swap(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
+	o, err := c.write(t, v)
+	if err != nil {
+		return rt.Nil, err
+	}
+	t.IncRef(v)
+	old := cellSwap(o, v)
+	t.IncRef(old) // the slot's own count is retired: a reader may have loaded it
+	t.Retire(old)
+	return old, nil
+}
+
+// cellSwap puts v in the slot and returns what was there, with the slot's count.
+func cellSwap(o rt.Body, v rt.Ref) rt.Ref {
+	o.Add(cellVersion, 1)
+	old := o.SwapRef(cellSlot, v)
+	o.Add(cellVersion, 1)
+	return old
+}
+
+// CompareAndSwap has the cell hold v if it holds old, and reports whether it did.
+// It compares references, not values: the same object, or equal small integers.
+// The caller holds old, or has borrowed it since its last safe point, so that the
+// reference cannot have come to name another object meanwhile. Lock-free, and
+// without a loop of its own. Attached thread.
+func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
+	o, err := c.write(t, v)
+	if err != nil {
+		return false, err
+	}
+	if old == rt.Nil {
+		return false, fmt.Errorf("ichor: cell: nil reference to compare with")
+	}
+	if o.LoadRef(cellSlot) != old {
+		return false, nil
+	}
+	t.IncRef(v) // before others can see it
+	o.Add(cellVersion, 1)
+	done := o.CAS(cellSlot, uint32(old), uint32(v))
+	o.Add(cellVersion, 1)
+	if done {
+		t.Retire(old)
+	} else {
+		t.DecRef(v)
+	}
+	return done, nil
+}

@@ -1,0 +1,379 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+type cellMachine struct {
+	t    rapid.TB
+	th   *rt.Thread
+	c    Cell
+	mark int // of what the cell holds
+	next int
+	held []rt.Ref
+}
+
+func newCellMachine(t rapid.TB, th *rt.Thread) machine {
+	v := newBig(th, 0)
+	m := &cellMachine{t: t, th: th, c: Cell(must(NewCell(th, v)))}
+	th.DecRef(v)
+	return m
+}
+
+// fresh returns a new reference to the next integer.
+func (m *cellMachine) fresh() rt.Ref {
+	m.next++
+	return newBig(m.th, m.next)
+}
+
+func (m *cellMachine) ops() map[string]func(a, b int) {
+	return map[string]func(a, b int){
+		"store": func(_, _ int) {
+			v := m.fresh()
+			must0(m.t, m.c.Store(m.th, v))
+			m.th.DecRef(v)
+			m.mark = m.next
+		},
+		"steal": func(_, _ int) {
+			must0(m.t, m.c.StoreSteal(m.th, m.fresh()))
+			m.mark = m.next
+		},
+		"swap": func(_, _ int) {
+			v := m.fresh()
+			old := must(m.c.Swap(m.th, v))
+			m.th.DecRef(v)
+			if bigOf(m.th, old) != m.mark {
+				m.t.Fatalf("swapped out another value than in the model")
+			}
+			m.held = append(m.held, old)
+			m.mark = m.next
+		},
+		"swap for itself": func(_, _ int) {
+			v, _ := m.c.At(m.th)
+			old := must(m.c.Swap(m.th, v))
+			if old != v {
+				m.t.Fatalf("swapped out another value than was there")
+			}
+			m.th.DecRef(old)
+		},
+		"compare and swap": func(a, _ int) {
+			old, _ := m.c.At(m.th)
+			want := a%2 == 0
+			if !want {
+				old = newBig(m.th, m.mark) // equal, but another object
+				defer m.th.DecRef(old)
+			}
+			v := m.fresh()
+			done, err := m.c.CompareAndSwap(m.th, old, v)
+			must0(m.t, err)
+			m.th.DecRef(v)
+			if done != want {
+				m.t.Fatalf("compare and swap: %v, want %v", done, want)
+			}
+			if done {
+				m.mark = m.next
+			}
+		},
+		"drop": func(_, _ int) {
+			m.th.DecRefs(m.held)
+			m.held = nil
+		},
+		"checkpoint": func(_, _ int) { m.th.Checkpoint() },
+	}
+}
+
+func (m *cellMachine) check() {
+	r, found := m.c.At(m.th)
+	got := must(m.c.Load(m.th))
+	if !found || got != r || bigOf(m.th, r) != m.mark {
+		m.t.Fatalf("the cell holds another value than in the model")
+	}
+	m.th.DecRef(got)
+	audit(m.t, m.th, append(slices.Clone(m.held), rt.Ref(m.c))...)
+}
+
+func (m *cellMachine) close() { m.th.DecRefs(append(m.held, rt.Ref(m.c))) }
+
+func TestCellModel(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) { checkMachine(t, o, newCellMachine) })
+}
+
+func FuzzCell(f *testing.F) {
+	fuzzSeeds(f)
+	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newCellMachine) })
+}
+
+func TestCellErrors(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			v := newBig(th, 1)
+			c, none := Cell(must(NewCell(th, v))), Cell(rt.None)
+			_, empty := NewCell(th, rt.Nil)
+			_, wrong := none.Load(th)
+			_, nowhere := Cell(rt.Nil).Load(th)
+			_, swapNil := c.Swap(th, rt.Nil)
+			_, swapWrong := none.Swap(th, v)
+			_, casNil := c.CompareAndSwap(th, v, rt.Nil)
+			_, casOld := c.CompareAndSwap(th, rt.Nil, v)
+			_, casWrong := Cell(smallInt(1)).CompareAndSwap(th, v, v)
+			for _, x := range []struct {
+				got  error
+				want string
+			}{
+				{empty, "ichor: new cell: nil reference"},
+				{wrong, "want cell, got None"},
+				{nowhere, "want cell, got nil reference"},
+				{swapNil, "ichor: cell: nil reference"},
+				{swapWrong, "want cell, got None"},
+				{casNil, "ichor: cell: nil reference"},
+				{casOld, "ichor: cell: nil reference to compare with"},
+				{casWrong, "want cell, got int"},
+				{c.Store(th, rt.Nil), "ichor: cell: nil reference"},
+				{none.Store(th, v), "want cell, got None"},
+				{c.StoreSteal(th, rt.Nil), "ichor: cell: nil reference"},
+				{none.StoreSteal(th, v), "want cell, got None"},
+			} {
+				if x.got == nil || x.got.Error() != x.want {
+					t.Errorf("got  %v\nwant %s", x.got, x.want)
+				}
+			}
+			if _, found := none.At(th); found {
+				t.Error("what is no cell holds something")
+			}
+			audit(t, th, v, rt.Ref(c))
+			th.DecRefs([]rt.Ref{v, rt.Ref(c)})
+		})
+		if o.Checked {
+			return
+		}
+		o.MemoryLimit = 1 << 20
+		clean(t, o, func(th *rt.Thread) {
+			held := hog(t, th)
+			if _, err := NewCell(th, held[0]); !errors.Is(err, rt.ErrMemoryLimit) {
+				t.Errorf("got %v, want the memory limit", err)
+			}
+			audit(t, th, held...)
+			th.DecRefs(held)
+		})
+	})
+}
+
+// TestCellChaos has threads do everything to one cell at once. What they borrow
+// stays good, and the counts are right in the end.
+func TestCellChaos(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			var c Cell
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v := newBig(th, 0)
+				defer th.DecRef(v)
+				c = Cell(must(NewCell(th, v)))
+				return nil
+			}))
+			run(t, r, 4, func(th *rt.Thread, w int) error {
+				rnd := rand.New(rand.NewPCG(6, uint64(w)))
+				var b borrower
+				for i := range scaled(200_000) {
+					v := newBig(th, i)
+					var got rt.Ref
+					var err error
+					switch rnd.IntN(6) {
+					case 0:
+						got = must(c.Load(th))
+					case 1:
+						old, _ := c.At(th)
+						if err = b.borrow(th, old); err == nil {
+							_, err = c.CompareAndSwap(th, old, v)
+						}
+					case 2:
+						err = c.Store(th, v)
+					case 3:
+						th.IncRef(v)
+						err = c.StoreSteal(th, v)
+					case 4:
+						got = must(c.Swap(th, v))
+					case 5:
+						old, _ := c.At(th)
+						err = b.borrow(th, old)
+					}
+					// A borrow ends with the thread's own write under the GIL, where
+					// what was written over is freed at once.
+					if o.Mode == rt.GIL {
+						b.refs, b.marks = b.refs[:0], b.marks[:0]
+					}
+					if got != rt.Nil && bigOf(th, got) < 0 {
+						err = fmt.Errorf("got %s, which nobody stored", Format(th, got))
+					}
+					th.DecRefs([]rt.Ref{v, got})
+					if err == nil && rnd.IntN(32) == 0 {
+						err = b.giveBack(th)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return b.giveBack(th)
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				audit(t, th, rt.Ref(c))
+				th.DecRef(rt.Ref(c))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestCellChain has threads put integers into a cell, each a different one, by
+// Swap and CompareAndSwap: each comes out once, or is in the cell at the end.
+func TestCellChain(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			const workers = 4
+			n := scaled(50_000)
+			var c Cell
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v := newBig(th, workers*n)
+				defer th.DecRef(v)
+				c = Cell(must(NewCell(th, v)))
+				return nil
+			}))
+			out := make([][]int, workers)
+			run(t, r, workers, func(th *rt.Thread, w int) error {
+				for i := range n {
+					v := newBig(th, w*n+i)
+					if i%2 == 0 {
+						old := must(c.Swap(th, v))
+						out[w] = append(out[w], bigOf(th, old))
+						th.DecRef(old)
+					}
+					for done := i%2 == 0; !done; {
+						old := must(c.Load(th))
+						done = must(c.CompareAndSwap(th, old, v))
+						if done {
+							out[w] = append(out[w], bigOf(th, old))
+						}
+						th.DecRef(old)
+					}
+					th.DecRef(v)
+					if i%16 == 0 {
+						th.Checkpoint()
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				last, _ := c.At(th)
+				all := append(slices.Concat(out...), bigOf(th, last))
+				slices.Sort(all)
+				for i, mark := range all {
+					if i != mark {
+						t.Fatalf("%d values came out; in order, the one at %d is %d", len(all), i, mark)
+					}
+				}
+				audit(t, th, rt.Ref(c))
+				th.DecRef(rt.Ref(c))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestCellCounter has threads count in one cell by CompareAndSwap: no step is
+// lost.
+func TestCellCounter(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			const workers = 4
+			n := scaled(50_000)
+			var c Cell
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v := newBig(th, 0)
+				defer th.DecRef(v)
+				c = Cell(must(NewCell(th, v)))
+				return nil
+			}))
+			run(t, r, workers, func(th *rt.Thread, w int) error {
+				for i := range n {
+					for done := false; !done; {
+						old, _ := c.At(th)
+						v := newBig(th, bigOf(th, old)+1)
+						done = must(c.CompareAndSwap(th, old, v))
+						th.DecRef(v)
+					}
+					if i%16 == 0 {
+						th.Checkpoint()
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v, _ := c.At(th)
+				if got := bigOf(th, v); got != workers*n {
+					t.Errorf("counted to %d, want %d", got, workers*n)
+				}
+				audit(t, th, rt.Ref(c))
+				th.DecRef(rt.Ref(c))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestCellCycles: cycles through cells are collected, and what is held is not.
+func TestCellCycles(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			self := Cell(must(NewCell(th, rt.None)))
+			must0(t, self.Store(th, rt.Ref(self)))
+			a := Cell(must(NewCell(th, rt.None)))
+			l := must(NewList(th, rt.Ref(a), rt.Ref(self)))
+			b := must(NewCell(th, l))
+			must0(t, a.StoreSteal(th, b))
+			th.DecRefs([]rt.Ref{rt.Ref(self), l})
+			if got := th.Collect(); got.Garbage != 0 {
+				t.Errorf("collected %+v while the cycle is held", got)
+			}
+			audit(t, th, rt.Ref(a))
+			th.DecRef(rt.Ref(a))
+			if got := th.Collect(); got.Garbage != 4 || got.Freed != 4 {
+				t.Errorf("collected %+v, want 4 containers", got)
+			}
+		})
+	})
+}
+
+// TestCellImmortal: a cell that is immortal, by address or in place, holds mortals
+// like any other, and counts what it drops.
+func TestCellImmortal(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			var born Cell
+			must0(t, th.Immortally(func() error {
+				born = Cell(must(NewCell(th, rt.None)))
+				return nil
+			}))
+			inPlace := Cell(must(NewCell(th, rt.None)))
+			must0(t, th.Immortalize(rt.Ref(inPlace)))
+			for i, c := range []Cell{born, inPlace} {
+				for range 3 {
+					must0(t, c.StoreSteal(th, newBig(th, i)))
+				}
+				old := must(c.Swap(th, rt.True))
+				if bigOf(th, old) != i {
+					t.Errorf("swapped out %s", Format(th, old))
+				}
+				th.DecRef(old)
+				audit(t, th)
+				must0(t, c.StoreSteal(th, newBig(th, i))) // Close gives it up
+			}
+		})
+	})
+}

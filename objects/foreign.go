@@ -1,0 +1,67 @@
+package objects
+
+import rt "github.com/ichor-go/ichor/runtime"
+
+// The Go value of a Foreign lies in a table of the runtime, by the object's
+// reference: Go's collector does not look into objects.
+//
+//	state — condition — transition (who)
+//	held     — the object is alive; its entry is in the table — dropped (the thread on
+//	           which it dies, whoever discards its region, Close)
+//	dropped  — the entry has been taken out, before the memory is free and its
+//	           reference can name another object; release is due — released (that
+//	           thread at its next safe point, or Close)
+//	released — release has been called
+//
+// Taking the entry out is one step of the table, and who got it makes release due:
+// so that is called once, also where Close drops an object that dies afterwards.
+type foreign struct {
+	value   any
+	release func(any)
+}
+
+var foreignType = rt.DefineBuiltin(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign})
+
+func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
+	e, ok := t.Runtime().Foreign().LoadAndDelete(r)
+	if !ok {
+		return
+	}
+	if f := e.(foreign); f.release != nil {
+		t.Later(func(*rt.Thread) { f.release(f.value) })
+	}
+}
+
+// Foreign is an object that holds a Go value. Immutable; what the Go value is good
+// for is its own affair.
+type Foreign rt.Ref
+
+// NewForeign returns a new reference to an object that holds v, which may be nil,
+// until it dies. Then v leaves the runtime at once, and release, if not nil, is
+// called with it: once, at the next safe point of the thread on which the object
+// died, with no lock held; for what is immortal or leaked, by rt.Runtime.Close.
+// Where a region is discarded, what was born in it dies. A panic of release goes to
+// rt.Options.OnError. If NewForeign fails, v is the caller's as before and release
+// is not called. A count that the Go value holds of an object is a root to the
+// collector: it finds no cycle through a Foreign. Attached thread.
+func NewForeign(t *rt.Thread, v any, release func(v any)) (rt.Ref, error) {
+	r, _, err := t.New(foreignType, 0)
+	if err != nil {
+		return rt.Nil, err
+	}
+	t.Runtime().Foreign().Store(r, foreign{v, release})
+	return r, nil
+}
+
+// Value returns the Go value, and whether f is a Foreign. It stays good when the
+// object dies, but for what release does to it. Takes no lock. Attached thread.
+func (f Foreign) Value(t *rt.Thread) (any, bool) {
+	if _, ok := t.Object(rt.Ref(f), rt.TypeForeign); !ok {
+		return nil, false
+	}
+	e, ok := t.Runtime().Foreign().Load(rt.Ref(f))
+	if !ok {
+		return nil, false
+	}
+	return e.(foreign).value, true
+}

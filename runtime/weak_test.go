@@ -1,0 +1,118 @@
+package runtime
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"go.uber.org/atomic"
+)
+
+// TestWeakTable makes and drops a great many targets and weak references to them,
+// in either order: nothing of the dead stays in the table.
+func TestWeakTable(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		n := 100_000
+		if raceEnabled || o.Checked || testing.Short() {
+			n = 10_000
+		}
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			least := r.weak.Stats().Capacity
+			for i := range n { // one after the other
+				x := newLeaf(th)
+				pair := []Ref{x, newWatch(th, x, nil)}
+				th.DecRef(pair[i%2])
+				th.DecRef(pair[1-i%2])
+				th.Checkpoint()
+			}
+			if s := r.weak.Stats(); s.Size != 0 || s.Capacity > least {
+				t.Errorf("%d entries, room for %d, want %d", s.Size, s.Capacity, least)
+			}
+			var targets, watches []Ref // and all at once
+			for range n {
+				x := newLeaf(th)
+				targets, watches = append(targets, x), append(watches, newWatch(th, x, nil))
+			}
+			if s := r.weak.Stats(); s.Size != n {
+				t.Errorf("%d entries of %d living targets", s.Size, n)
+			}
+			th.DecRefs(targets[:n/2])
+			th.DecRefs(watches)
+			if s := r.weak.Stats(); s.Size != 0 || s.Capacity > max(n/2, least) {
+				t.Errorf("%d entries of the dead, room for %d", s.Size, s.Capacity)
+			}
+			th.DecRefs(targets[n/2:])
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestWeakTableManyThreads has threads watch a few targets, and drop both: an
+// entry is changed, removed and emptied by several at once.
+func TestWeakTableManyThreads(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		n := 40_000
+		if raceEnabled || o.Checked || testing.Short() {
+			n = 4_000
+		}
+		r := newRuntime(t, o)
+		var shared Ref // each slot holds a target
+		var calls, silent atomic.Int64
+		const slots = 3
+		must0(t, r.Do(func(th *Thread) error {
+			shared = newNode(th, newLeaf(th), newLeaf(th), newLeaf(th))
+			return nil
+		}))
+		must0(t, r.Run(context.Background(), 4, func(_ context.Context, th *Thread, w int) error {
+			rnd := rand.New(rand.NewPCG(1, uint64(w)))
+			var held []Ref
+			for range n {
+				i := rnd.IntN(slots)
+				x := th.Body(shared).LoadRef(1 + i) // borrowed
+				held = append(held, newWatch(th, x, func(*Thread) { calls.Inc() }))
+				if rnd.IntN(8) == 0 {
+					fresh := newLeaf(th)
+					setSlot(th, shared, i, fresh)
+					th.DecRef(fresh)
+				}
+				if j := rnd.IntN(len(held)); rnd.IntN(3) > 0 {
+					if y := th.FollowWeak(held[j]); y != Nil {
+						if th.TypeOf(y) != leafType || th.Body(y).Word(0) != 42 {
+							t.Error("a weak reference leads to something that is no leaf")
+						}
+						th.DecRef(y)
+					} else {
+						silent.Inc()
+					}
+					th.DecRef(held[j])
+					held[j] = held[len(held)-1]
+					held = held[:len(held)-1]
+				}
+				if len(held) > 20 {
+					th.DecRefs(held)
+					held = held[:0]
+				}
+				if rnd.IntN(8) == 0 {
+					th.Checkpoint()
+				}
+			}
+			th.DecRefs(held)
+			return nil
+		}))
+		must0(t, r.Do(func(th *Thread) error {
+			must0(t, th.Audit(shared))
+			th.DecRef(shared)
+			return nil
+		}))
+		t.Logf("%d callbacks, %d looks at what had died", calls.Load(), silent.Load())
+		if calls.Load() == 0 || silent.Load() == 0 {
+			t.Error("nothing died while it was watched")
+		}
+		if s := r.weak.Stats(); s.Size != 0 {
+			t.Errorf("%d entries of the dead", s.Size)
+		}
+		must0(t, r.Close())
+	})
+}
