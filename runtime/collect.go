@@ -240,7 +240,7 @@ func (c *collection) hold() {
 // toFinalize reports whether r has a finalizer that has not been called.
 func (t *Thread) toFinalize(r Ref) bool {
 	meta := t.header(r).Meta()
-	if meta&metaDeath == 0 || typeOf(meta).Finalize == nil {
+	if meta&metaDeath == 0 || t.rt.ending || typeOf(meta).Finalize == nil {
 		return false
 	}
 	o, word := t.finalizedWord(r)

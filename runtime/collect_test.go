@@ -337,3 +337,31 @@ func TestCollectByItself(t *testing.T) {
 		must0(t, r.Close())
 	})
 }
+
+// TestCloseImmortals: cycles that only immortals hold are no leak, and are not
+// finalized.
+func TestCloseImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		finalized = func(*Thread, Ref) { t.Error("a finalizer was called in Close") }
+		must0(t, r.Do(func(th *Thread) error {
+			inPlace := newNode(th, Nil)
+			must0(t, th.Immortalize(inPlace))
+			final := newFinal(th, Nil)
+			weak := newLeaf(th) // its memory outlives it by a grace period
+			th.SetWeak(weak)
+			loop := newNode(th, final, Nil, inPlace, weak)
+			setSlot(th, loop, 1, loop)
+			setSlot(th, inPlace, 0, loop)
+			th.DecRef(loop)
+			return th.Immortally(func() error {
+				ring := newNode(th, Nil)
+				setSlot(th, ring, 0, ring)
+				newNode(th, loop)
+				th.IncRef(loop)
+				return nil
+			})
+		}))
+		must0(t, r.Close())
+	})
+}
