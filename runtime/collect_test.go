@@ -338,6 +338,37 @@ func TestCollectByItself(t *testing.T) {
 	})
 }
 
+// TestCollectRetired: what dies because a stop is a grace period is finalized
+// before the collection, and does not keep cycles from being found. An audit knows of
+// the reference that a waiting finalizer has.
+func TestCollectRetired(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			calls := 0
+			finalized = func(*Thread, Ref) { calls++ }
+			slot := newNode(th, Nil)
+			overwrite := func() {
+				loop := newNode(th, Nil)
+				setSlot(th, loop, 0, loop)
+				final := newFinal(th, loop)
+				setSlot(th, slot, 0, final)
+				th.DecRef(final)
+				setSlot(th, slot, 0, Nil)
+			}
+			overwrite()
+			must0(t, th.Audit(slot))
+			th.Checkpoint()
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			overwrite()
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			if calls != 2 {
+				t.Errorf("%d finalizers were called", calls)
+			}
+			th.DecRef(slot)
+		})
+	})
+}
+
 // TestCloseImmortals: cycles that only immortals hold are no leak, and are not
 // finalized.
 func TestCloseImmortals(t *testing.T) {
