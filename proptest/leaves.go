@@ -36,6 +36,13 @@ func isInt(v int64) bool {
 
 func isFloat(v float64) bool { return v >= 0.25 && v <= 255.25 && v-0.25 == float64(int(v)) }
 
+// nodeText returns what is written of a node within another one.
+func nodeText(serial uint32) string { return fmt.Sprintf("n%d", serial&serialMask) }
+
+// weakText is what is written of a weak reference: where it leads depends on when
+// one looks.
+const weakText = "weak"
+
 // jsonText returns the nth document, as objects.AppendJSON writes it.
 func jsonText(n uint8) string {
 	return fmt.Sprintf(`{%q:[%d,%q,{%q:%d.25},null,true],%q:{}}`,
