@@ -28,13 +28,13 @@ const (
 var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 	Name:    "list",
 	Mutable: true,
-	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
-		if r := o.LoadRef(boxBlock); r != rt.Nil {
-			b := h.Block(r)
-			for i := range int(b.Load(listLen)) {
-				visit(b.LoadRef(listSlots + i))
-			}
+	Slots: func(h rt.Heap, o rt.Body) (rt.Body, int, int) {
+		r := o.LoadRef(boxBlock)
+		if r == rt.Nil {
+			return o, 0, 0
 		}
+		b := h.Block(r)
+		return b, listSlots, int(b.Load(listLen))
 	},
 	Block: func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 })

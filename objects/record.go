@@ -56,11 +56,7 @@ func defineRecord(name string, fields []string) (*RecordType, error) {
 	y, err := rt.DefineType(rt.Type{
 		Name:    name,
 		Mutable: true,
-		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
-			for i := range n {
-				visit(o.LoadRef(recordSlots + i))
-			}
-		},
+		Slots:   func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, recordSlots, n },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ichor: %w", err)

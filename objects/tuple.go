@@ -15,10 +15,8 @@ const (
 
 var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
 	Name: "tuple",
-	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
-		for _, r := range o.Refs(tupleSlots, int(o.Word(tupleLen))) {
-			visit(r)
-		}
+	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) {
+		return o, tupleSlots, int(o.Word(tupleLen))
 	},
 })
 

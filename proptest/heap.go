@@ -186,6 +186,8 @@ func (h *heap) leaf(k, n uint8) handle {
 		return handle{ref: must(objects.NewString(t, text(n)))}
 	case interned:
 		return handle{ref: must(objects.Intern(t, text(n)))}
+	case bigText:
+		return handle{ref: must(objects.NewString(t, longText(n)))}
 	case someBytes:
 		return handle{ref: must(objects.NewBytes(t, []byte(text(n))))}
 	}

@@ -17,6 +17,7 @@ const (
 	maxItems  = 64 // beyond it a container is not extended, and iteration stops
 	maxFilled = 600
 	maxMail   = 16
+	herd      = 80
 	fields    = 3 // of a record or a node
 )
 
@@ -43,6 +44,7 @@ const (
 	interned
 	someBytes
 	singleton
+	bigText
 	leafKinds
 )
 

@@ -1,7 +1,6 @@
 package proptest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -34,8 +33,6 @@ type model struct {
 	late []uint32        // serials of nodes that were finalized since the last collection
 }
 
-func leafText(kind string, v any) string { return fmt.Sprintf("%s%v", kind, v) }
-
 func (m *model) leaf(k, n uint8) *value {
 	var s string
 	switch k {
@@ -47,6 +44,8 @@ func (m *model) leaf(k, n uint8) *value {
 		s = leafText("f", float64(n)+0.25)
 	case aString, interned:
 		s = leafText("s", text(n))
+	case bigText:
+		s = leafText("s", longText(n))
 	case someBytes:
 		s = leafText("b", text(n))
 	default:

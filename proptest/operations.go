@@ -114,6 +114,13 @@ func (m *machine[V]) doNode(o op) string {
 		if o.n%2 == 0 {
 			m.set(o.a, *new(V))
 		}
+	case opHerd:
+		n, text := m.ring(m.value(o.b, maxLevel), herd), d.leaf(bigText, o.n)
+		d.setField(n, 2, text)
+		d.drop(text)
+		if m.set(o.a, n); o.n%2 == 0 {
+			m.set(o.a, *new(V))
+		}
 	case opWeak:
 		m.set(o.a, d.weak(m.value(o.b, maxLevel)))
 	case opFollow:

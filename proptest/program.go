@@ -48,6 +48,7 @@ const (
 	opLink    // node set: what makes cycles
 	opGetLink // node get
 	opRing    // some nodes in a cycle
+	opHerd    // more of them, and a large leaf: collections may begin after it
 	opWeak
 	opFollow
 	opCollect
@@ -71,7 +72,7 @@ var opNames = [opCount]string{
 	"append", "set", "pop", "get", "insert", "remove", "clear", "extend", "fill",
 	"put", "lookup", "delete", "take", "empty", "update", "filldict",
 	"field", "getfield", "item", "use", "checkpoint", "blocking",
-	"churn", "scope", "node", "link", "getlink", "ring", "weak", "follow", "collect",
+	"churn", "scope", "node", "link", "getlink", "ring", "herd", "weak", "follow", "collect",
 	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "state",
 	"mistype", "iterate", "audit",
 }
@@ -144,7 +145,7 @@ var hotOp = rapid.Custom(func(t *rapid.T) op {
 
 // tangle lists what makes, drops and finds cycles and what hangs below them.
 var tangle = []opcode{
-	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opWeak, opWeak, opFollow, opFollow,
+	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opHerd, opWeak, opWeak, opFollow, opFollow,
 	opCollect, opRescue, opDrop, opDrop, opDrop, opList, opAppend, opAppend, opSet, opRemove, opPut, opField, opTuple, opCopy, opRender,
 }
 

@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
+	"runtime/trace"
 	"slices"
 	"testing"
 )
@@ -336,6 +338,67 @@ func TestCollectByItself(t *testing.T) {
 		}
 		must0(t, r.Close())
 	})
+}
+
+// TestCollectParallel has several goroutines trace a graph that one root leads to,
+// and one that has many.
+func TestCollectParallel(t *testing.T) {
+	if raceEnabled {
+		defer func(n int64) { parallelFrom = n }(parallelFrom)
+		parallelFrom = 2000
+	}
+	for _, roots := range []int{1, 100} {
+		t.Run(fmt.Sprintf("roots=%d", roots), func(t *testing.T) {
+			r := newRuntime(t, Options{CollectWorkers: 3, CollectAfter: -1, AddressSpace: 1 << 28})
+			must0(t, r.Do(func(th *Thread) error {
+				n := int(parallelFrom) + 1000
+				all := make([]Ref, n)
+				for i := range all {
+					all[i] = newNode(th, Nil, Nil, Nil)
+				}
+				for i, x := range all {
+					for k := range 3 {
+						setSlot(th, x, k, all[(i*3+1+k)%n])
+					}
+				}
+				kept := append([]Ref(nil), all[:roots]...)
+				th.DecRefs(all[roots:])
+				garbage := ring(th, n)
+				got := th.Collect()
+				if got.Workers != 3 {
+					t.Errorf("%d workers", got.Workers)
+				}
+				wantCollected(t, got, Collected{Candidates: 2 * n, Garbage: len(garbage), Freed: len(garbage)})
+				must0(t, th.Audit(kept...))
+				th.DecRefs(kept)
+				wantCollected(t, th.Collect(), Collected{Candidates: n, Garbage: n, Freed: n})
+				return nil
+			}))
+			must0(t, r.Close())
+		})
+	}
+}
+
+// TestCollectTrace: an execution trace says what a collection was doing.
+func TestCollectTrace(t *testing.T) {
+	if trace.IsEnabled() {
+		t.Skip("the tests are being traced already")
+	}
+	r := newRuntime(t, Options{CollectAfter: -1})
+	var buf bytes.Buffer
+	must0(t, trace.Start(&buf))
+	got, err := r.Collect()
+	trace.Stop()
+	must0(t, err)
+	if got.Stopped <= 0 {
+		t.Errorf("collected %+v", got)
+	}
+	for _, name := range []string{"ichor collection", "ichor stop", "ichor trace", "ichor free"} {
+		if !bytes.Contains(buf.Bytes(), []byte(name)) {
+			t.Errorf("the trace has no %q", name)
+		}
+	}
+	must0(t, r.Close())
 }
 
 // TestCollectRetired: what dies because a stop is a grace period is finalized

@@ -175,3 +175,23 @@ func TestOwnersComeAndGo(t *testing.T) {
 		}
 	}
 }
+
+// TestAllocationMerges: an owner that allocates and comes to no safe point merges
+// what others have queued for it.
+func TestAllocationMerges(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{})
+	other.DecRef(newLeaf(owner))
+	if !owner.queue.some.Load() {
+		t.Fatal("nothing is queued")
+	}
+	var made []Ref
+	for n := 0; n < 10_000 && owner.queue.some.Load(); n++ {
+		made = append(made, newLeaf(owner))
+	}
+	if owner.queue.some.Load() {
+		t.Error("10,000 allocations have merged nothing")
+	}
+	owner.DecRefs(made)
+	r.mustHold(t, owner, 0)
+	closePair(t, r, owner, other)
+}

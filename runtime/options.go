@@ -93,6 +93,10 @@ type Options struct {
 	// beyond four times the containers that make it due. 0 is 0.1.
 	PauseBudget float64
 
+	// CollectWorkers is how many goroutines trace when the heap is large. 0 is
+	// GOMAXPROCS.
+	CollectWorkers int
+
 	// OnError is told of panics of finalizers and callbacks, as a *PanicError: by
 	// the thread that ran them, at a safe point, with no lock held. It must not use
 	// objects. Nil is slog.
@@ -128,6 +132,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("ichor: options: switch interval of %s is negative", o.SwitchInterval)
 	case o.PauseBudget < 0 || o.PauseBudget > 1 || o.PauseBudget != o.PauseBudget:
 		return fmt.Errorf("ichor: options: pause budget of %v is no share of time: want 0 to 1", o.PauseBudget)
+	case o.CollectWorkers < 0:
+		return fmt.Errorf("ichor: options: %d collect workers is negative", o.CollectWorkers)
 	case o.DeferredBytes < 0:
 		return fmt.Errorf("ichor: options: %d deferred bytes is negative", o.DeferredBytes)
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	goruntime "runtime"
 	"runtime/trace"
 	"sync/atomic"
@@ -43,8 +44,8 @@ type trial struct {
 }
 
 // parallelFrom is how many containers there must be for tracing to use more than
-// one core. Below it the pause is a millisecond or so. A guess.
-const parallelFrom = 1 << 15
+// one core. Below it the pause is a millisecond or so. A guess; tests change it.
+var parallelFrom int64 = 1 << 15
 
 // word returns the word of the container r, or nil if r is none.
 func (x *trial) word(r Ref) *int32 {
@@ -59,7 +60,7 @@ func (x *trial) word(r Ref) *int32 {
 // isGarbage reports whether the collection has found that r is garbage.
 func (x *trial) isGarbage(r Ref) bool {
 	w := x.word(r)
-	return w != nil && *w&(trialCandidate|trialReached) == trialCandidate
+	return w != nil && isGarbage(*w)
 }
 
 func (x *trial) release() { x.spans, x.tables = nil, nil }
@@ -72,7 +73,8 @@ func (c *collection) trace() (garbage []Ref) {
 	x.spans = c.t.rt.space.Tracked(nil)
 	c.Workers = 1
 	if c.t.rt.space.Containers() >= parallelFrom {
-		c.Workers = min(goruntime.GOMAXPROCS(0), len(x.spans))
+		c.Workers = cmp.Or(c.t.rt.opts.CollectWorkers, goruntime.GOMAXPROCS(0))
+		c.Workers = max(1, min(c.Workers, len(x.spans)))
 	}
 	if n := len(x.spans); n > 0 {
 		x.tables = make([]*trialTable, x.spans[n-1].Number()+1)
@@ -83,9 +85,16 @@ func (c *collection) trace() (garbage []Ref) {
 	team := newTeam(x, c.Workers)
 	team.run((*tracer).countSpan)
 	team.run((*tracer).markSpan)
-	team.run((*tracer).sweepSpan)
+	marked := 0
 	for _, w := range team.all {
 		c.Candidates += w.candidates
+		marked += w.marked
+	}
+	if marked == c.Candidates {
+		return nil
+	}
+	team.run((*tracer).sweepSpan)
+	for _, w := range team.all {
 		garbage = append(garbage, w.garbage...)
 	}
 	return garbage
@@ -105,7 +114,10 @@ func (c *collection) retrace() {
 		w.count(r, 1)
 	}
 	for _, r := range c.garbage {
-		w.markFrom(r)
+		if isRoot(*w.word(r)) {
+			w.reach(r)
+			w.drain()
+		}
 	}
 	all := c.garbage
 	c.garbage = nil
@@ -120,34 +132,61 @@ func (c *collection) retrace() {
 
 // tracer is what one of the goroutines that trace has for its own.
 type tracer struct {
-	*trial
+	trial
 	team       *team
-	shared     bool  // others are tracing too
-	stack      []Ref // reached, and not looked into yet
+	shared     bool // others are tracing too
 	candidates int
+	marked     int
+	handles    []uint32 // of the span at hand
+	stack      []Ref    // reached, and not looked into yet
 	garbage    []Ref
+	touched    uint32 // keeps the compiler from dropping loads
 
-	// Methods as values, made once.
-	counted, reached                func(Ref)
-	countHandle, markHandle, sorted func(uint32)
+	counted, reached func(Ref) // methods as values, made once
 }
 
 func newTracer(x *trial, m *team, shared bool) *tracer {
-	w := &tracer{trial: x, team: m, shared: shared}
+	w := &tracer{trial: *x, team: m, shared: shared}
 	w.counted, w.reached = w.subtract, w.reach
-	w.countHandle = func(h uint32) { w.count(Ref(h), 0) }
-	w.markHandle = func(h uint32) { w.markFrom(Ref(h)) }
-	w.sorted = func(h uint32) {
-		if w.isGarbage(Ref(h)) {
-			w.garbage = append(w.garbage, Ref(h))
-		}
-	}
 	return w
 }
 
-func (w *tracer) countSpan(sp *arena.Span) { sp.EachTracked(w.countHandle) }
-func (w *tracer) markSpan(sp *arena.Span)  { sp.EachTracked(w.markHandle) }
-func (w *tracer) sweepSpan(sp *arena.Span) { sp.EachTracked(w.sorted) }
+func (w *tracer) countSpan(sp *arena.Span) {
+	w.handles = sp.Containers(w.handles[:0])
+	for _, h := range w.handles {
+		w.count(Ref(h), 0)
+	}
+}
+
+func (w *tracer) markSpan(sp *arena.Span) {
+	tab := w.tables[sp.Number()]
+	r, size, n := sp.Slots()
+	for range n {
+		if isRoot(atomic.LoadInt32(&tab[r%arena.SpanGranules/2])) {
+			w.reach(Ref(r))
+			w.drain()
+		}
+		r += size
+	}
+}
+
+func (w *tracer) sweepSpan(sp *arena.Span) {
+	tab := w.tables[sp.Number()]
+	r, size, n := sp.Slots()
+	for range n {
+		if isGarbage(tab[r%arena.SpanGranules/2]) {
+			w.garbage = append(w.garbage, Ref(r))
+		}
+		r += size
+	}
+}
+
+// isRoot reports whether a candidate with this word is a root that nobody has
+// reached.
+func isRoot(word int32) bool { return isGarbage(word) && (word >= trialOne || word&trialPinned != 0) }
+
+// isGarbage reports whether a candidate with this word has not been reached.
+func isGarbage(word int32) bool { return word&(trialCandidate|trialReached) == trialCandidate }
 
 // count makes r a candidate, with its count less what the collection itself holds,
 // and subtracts its references from what they lead to.
@@ -161,11 +200,28 @@ func (w *tracer) count(r Ref, held int64) {
 	w.candidates++
 	n -= held
 	word := int32(n)<<trialShift | trialCandidate
-	if n > trialMax || h.IsSticky() {
+	if uint64(n) > trialMax { // a count that is sticky is either larger, or below 0
 		word = trialPinned | trialCandidate
 	}
 	w.add(w.word(r), word)
-	typeOf(meta).Traverse(w.heap, w.heap.Body(r), w.counted)
+	y := typeOf(meta)
+	if y.Slots == nil || mutant.On {
+		y.Traverse(w.heap, w.heap.Body(r), w.counted)
+		return
+	}
+	if w.shared {
+		for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 {
+			w.subtract(b.LoadRef(i))
+		}
+		return
+	}
+	tables := w.tables
+	for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 { // subtract, written out
+		r := b.LoadRef(i)
+		if n := int(r / arena.SpanGranules); n < len(tables) && tables[n] != nil {
+			tables[n][r%arena.SpanGranules/2] -= trialOne
+		}
+	}
 }
 
 func (w *tracer) add(word *int32, d int32) {
@@ -186,19 +242,10 @@ func (w *tracer) subtract(r Ref) {
 	}
 }
 
-// markFrom marks r and what it reaches, if r is a root.
-func (w *tracer) markFrom(r Ref) {
-	word := w.word(r)
-	if v := atomic.LoadInt32(word); v&trialPinned != 0 || v>>trialShift > 0 {
-		w.reach(r)
-		w.drain()
-	}
-}
-
 // reach marks r as reached, if nobody has.
 func (w *tracer) reach(r Ref) {
 	word := w.word(r)
-	if word == nil || atomic.LoadInt32(word)&(trialCandidate|trialReached) != trialCandidate {
+	if word == nil || !isGarbage(atomic.LoadInt32(word)) {
 		return
 	}
 	if !w.shared {
@@ -206,17 +253,69 @@ func (w *tracer) reach(r Ref) {
 	} else if atomic.OrInt32(word, trialReached)&trialReached != 0 {
 		return
 	}
+	w.marked++
 	w.stack = append(w.stack, r)
 }
 
 // drain looks into what is on the stack.
 func (w *tracer) drain() {
 	for n := len(w.stack); n > 0; n = len(w.stack) {
-		r := w.stack[n-1]
-		w.stack = w.stack[:n-1]
-		typeOf(w.heap.header(r).Meta()).Traverse(w.heap, w.heap.Body(r), w.reached)
+		if n >= touchFrom {
+			// Touching some ahead lets their cache misses overlap.
+			for _, r := range w.stack[n-touchFrom:] {
+				w.touched += w.heap.header(r).Meta() + w.heap.Body(r).Word(touchWord)
+			}
+			w.lookInto(touchFrom)
+		} else {
+			w.lookInto(1)
+		}
 		if w.shared && len(w.stack) > donateFrom && w.team.hungry.Load() > 0 {
 			w.donate()
 		}
 	}
+}
+
+// touchWord is in the cache line behind the header's, or in the same one.
+const touchWord = 4
+
+// touchFrom is how many objects are touched ahead: about as many misses as a core
+// has in flight.
+const touchFrom = 16
+
+// lookInto takes some objects from the stack and reaches what they refer to.
+func (w *tracer) lookInto(some int) {
+	var batch [touchFrom]Ref
+	n := len(w.stack) - some
+	copy(batch[:some], w.stack[n:])
+	stack, tables := w.stack[:n], w.tables
+	for _, r := range batch[:some] {
+		o := w.heap.Body(r)
+		y := typeOf(w.heap.header(r).Meta())
+		if y.Slots == nil {
+			w.stack = stack
+			y.Traverse(w.heap, o, w.reached)
+			stack = w.stack
+			continue
+		}
+		if w.shared {
+			w.stack = stack
+			for b, i, n := y.Slots(w.heap, o); n > 0; i, n = i+1, n-1 {
+				w.reach(b.LoadRef(i))
+			}
+			stack = w.stack
+			continue
+		}
+		before := len(stack)
+		for b, i, n := y.Slots(w.heap, o); n > 0; i, n = i+1, n-1 { // reach, written out
+			r := b.LoadRef(i)
+			if n := int(r / arena.SpanGranules); n < len(tables) && tables[n] != nil {
+				if word := &tables[n][r%arena.SpanGranules/2]; isGarbage(*word) {
+					*word |= trialReached
+					stack = append(stack, r)
+				}
+			}
+		}
+		w.marked += len(stack) - before
+	}
+	w.stack = stack
 }

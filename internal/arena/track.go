@@ -59,12 +59,20 @@ func (s *Space) Tracked(dst []*Span) []*Span {
 // Number returns the number of the span in its space: handle / SpanGranules.
 func (sp *Span) Number() uint32 { return sp.start / SpanGranules }
 
-// EachTracked calls f with the handle of every live container that is not
-// hidden, lowest first. World stopped.
-func (sp *Span) EachTracked(f func(h uint32)) {
+// Slots describes where handles in the span can be: the first, the distance to
+// the next, and how many there are.
+func (sp *Span) Slots() (first, size, n uint32) {
 	if sp.state == spanLarge {
-		f(sp.start)
-		return
+		return sp.start, sp.size, 1
+	}
+	return sp.start, sp.size, sp.slots
+}
+
+// Containers appends the handles of the live containers in the span that are not
+// hidden, lowest first. World stopped.
+func (sp *Span) Containers(dst []uint32) []uint32 {
+	if sp.state == spanLarge {
+		return append(dst, sp.start)
 	}
 	for i := range sp.words {
 		w := ^(sp.free[i] | sp.remote[i].Load())
@@ -75,7 +83,8 @@ func (sp *Span) EachTracked(f func(h uint32)) {
 			w &= 1<<(sp.slots%64) - 1
 		}
 		for ; w != 0; w &= w - 1 {
-			f(sp.start + (i<<6+uint32(bits.TrailingZeros64(w)))*sp.size)
+			dst = append(dst, sp.start+(i<<6+uint32(bits.TrailingZeros64(w)))*sp.size)
 		}
 	}
+	return dst
 }
