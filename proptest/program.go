@@ -145,7 +145,7 @@ var hotOp = rapid.Custom(func(t *rapid.T) op {
 
 // tangle lists what makes, drops and finds cycles and what hangs below them.
 var tangle = []opcode{
-	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opHerd, opWeak, opWeak, opFollow, opFollow,
+	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opWeak, opWeak, opFollow, opFollow,
 	opCollect, opRescue, opDrop, opDrop, opDrop, opList, opAppend, opAppend, opSet, opRemove, opPut, opField, opTuple, opCopy, opRender,
 }
 
