@@ -120,12 +120,21 @@ func (h *heap) take(d, key handle) (handle, outcome) {
 
 func (h *heap) setField(r handle, i int, v handle) {
 	h.verify(v)
+	if r.o.kind == aNode {
+		h.setNodeField(r, i, v)
+		return
+	}
 	if err := record.Set(h.t, r.ref, i, v.ref); err != nil {
 		panic(err)
 	}
 }
 
-func (h *heap) getField(r handle, i int) handle { return h.found(must(record.Get(h.t, r.ref, i))) }
+func (h *heap) getField(r handle, i int) handle {
+	if r.o.kind == aNode {
+		return h.copy(h.found(h.nodeField(r, i)))
+	}
+	return h.found(must(record.Get(h.t, r.ref, i)))
+}
 
 // render writes what hangs below v, and checks it on the way. It takes counts
 // only of what dicts hold: the rest is borrowed.
@@ -142,7 +151,10 @@ func (h *heap) write(v handle, budget *int) string {
 	t := h.t
 	below := func(r rt.Ref) string {
 		x := h.found(r)
-		h.check(h.level(x) < h.level(v), "a container holds what was never stored in it")
+		h.checkLevel(v, x)
+		if h.kind(v) == aNode && h.kind(x) == aNode {
+			return nodeText(x.o.serial)
+		}
 		return h.write(x, budget)
 	}
 	var parts []string
@@ -169,6 +181,13 @@ func (h *heap) write(v handle, budget *int) string {
 		}
 		t.DecRefs(pairs)
 		return join("{", parts, "}")
+	case aNode:
+		for i := range fields {
+			parts = append(parts, below(h.nodeField(v, i)))
+		}
+		return join(nodeText(v.o.serial)+"<", parts, ">")
+	case aWeak:
+		return weakText
 	}
 	for i := range fields {
 		r, _ := record.At(t, v.ref, i)
@@ -193,9 +212,20 @@ func (h *heap) writeLeaf(r rt.Ref) string {
 	return r.String()
 }
 
-// walk checks everything that hangs below the handles, each object once.
-func (h *heap) walk(from []handle) {
+// checkLevel demands that x may be in v. In a node may be all that registers hold.
+func (h *heap) checkLevel(v, x handle) {
+	below := h.level(v)
+	if v.o.kind == aNode {
+		below = maxLevel
+	}
+	h.check(h.level(x) < below, "a container holds what was never stored in it")
+}
+
+// walk checks everything that hangs below the handles, each object once, and
+// returns the nodes among it.
+func (h *heap) walk(from []handle) (nodes map[uint32]bool) {
 	seen := map[rt.Ref]bool{}
+	nodes = map[uint32]bool{}
 	for work := from; len(work) > 0; {
 		v := work[len(work)-1]
 		work = work[:len(work)-1]
@@ -204,12 +234,16 @@ func (h *heap) walk(from []handle) {
 			continue
 		}
 		seen[v.ref] = true
+		if v.o.kind == aNode {
+			nodes[v.o.serial] = true
+		}
 		for _, r := range h.children(v) {
 			x := h.found(r)
-			h.check(h.level(x) < h.level(v), "a container holds what was never stored in it")
+			h.checkLevel(v, x)
 			work = append(work, x)
 		}
 	}
+	return nodes
 }
 
 // children returns borrowed references to what a container holds.
@@ -230,6 +264,10 @@ func (h *heap) children(v handle) []rt.Ref {
 		for i := range fields {
 			r, _ := record.At(h.t, v.ref, i)
 			rs = append(rs, r)
+		}
+	case aNode:
+		for i := range fields {
+			rs = append(rs, h.nodeField(v, i))
 		}
 	}
 	return rs

@@ -81,7 +81,7 @@ func (h *Headers) containers() (n int64) {
 			continue
 		}
 		switch rt.TypeID(first.header[3]) {
-		case rt.TypeList, rt.TypeDict, rt.TypeTuple, record.ID():
+		case rt.TypeList, rt.TypeDict, rt.TypeTuple, record.ID(), nodeType.ID():
 			n++
 		}
 	}

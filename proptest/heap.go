@@ -17,6 +17,8 @@ const (
 	propAlive   = "property (c), nothing reachable is freed"
 	propNone    = "property (c), nothing is left after all is dropped"
 	propAgree   = "property (d), all modes and the model agree"
+	propFinal   = "property (e), what dies is finalized once"
+	propGarbage = "property (f), one collection finds all garbage"
 )
 
 // failure is what a machine panics with when a property does not hold.
@@ -38,9 +40,16 @@ type heap struct {
 	t       *rt.Thread
 	origins origins
 	headers *Headers
+	nodes   *census
 
 	epoch    int // safe points so far
 	borrowed int // epoch of the last borrow
+
+	// birth has the serials of the nodes that are being born immortal; else nil.
+	birth []uint32
+
+	// replace detaches the thread, so that another one comes in its place.
+	replace func()
 
 	// alone runs what stops the world. held returns all that the program
 	// holds; nil while other threads are running, who hold more.
@@ -63,7 +72,7 @@ func (h *heap) check(ok bool, what string) {
 
 // bornHere notes a new container.
 func (h *heap) bornHere(r rt.Ref, k kind, level int, items ...rt.Ref) handle {
-	o := &origin{k, level, items}
+	o := &origin{kind: k, level: level, items: items}
 	*h.origins.at(r) = o
 	return handle{r, o}
 }
@@ -103,13 +112,20 @@ func (h *heap) found(r rt.Ref) handle {
 		k = aList
 	case rt.TypeDict:
 		k = aDict
+	case nodeType.ID():
+		k = aNode
+	case weakType.ID():
+		k = aWeak
 	default:
 		h.check(y == record.Type, "an object has a type that the program does not use")
 		k = aRecord
 	}
 	o := *h.origins.at(r)
 	h.check(o != nil && o.kind == k, "a container is of another kind than it was born")
-	if k == aTuple {
+	switch k {
+	case aNode:
+		h.check(h.t.Body(r).Word(nodeSerial) == o.serial, "a node has another number than it was born with")
+	case aTuple:
 		items := objects.Tuple(r).Items(h.t)
 		h.check(len(items) == len(o.items), "a tuple has another length than it was born with")
 		for i, x := range items {
@@ -170,6 +186,8 @@ func (h *heap) leaf(k, n uint8) handle {
 		return handle{ref: must(objects.NewString(t, text(n)))}
 	case interned:
 		return handle{ref: must(objects.Intern(t, text(n)))}
+	case bigText:
+		return handle{ref: must(objects.NewString(t, longText(n)))}
 	case someBytes:
 		return handle{ref: must(objects.NewBytes(t, []byte(text(n))))}
 	}
@@ -238,9 +256,12 @@ func (h *heap) document(n uint8, immortal bool) handle {
 var errMiscarried = errors.New("miscarried")
 
 func (h *heap) born(f func() handle, fail bool) (v handle) {
+	h.birth = []uint32{}
+	defer func() { h.birth = nil }()
 	err := h.t.Immortally(func() error {
 		v = f()
 		if fail {
+			h.nodes.miscarried(h.birth)
 			return errMiscarried
 		}
 		return nil
@@ -306,6 +327,11 @@ func (h *heap) churn(v handle, n int) {
 	h.t.DecRefs(many)
 }
 
+func (h *heap) leave() {
+	h.epoch++
+	h.replace()
+}
+
 func (h *heap) same(v, w handle) bool { return v.o != nil && v == w }
 
 func (h *heap) immortalise(v handle) {
@@ -338,6 +364,8 @@ func (h *heap) borrow(v handle, i int) handle {
 		r, _ = objects.Dict(v.ref).Lookup(h.t, key)
 	case aRecord:
 		r, _ = record.At(h.t, v.ref, i%fields)
+	case aNode:
+		r = h.nodeField(v, i%fields)
 	}
 	if r == rt.Nil {
 		return handle{}
@@ -364,8 +392,17 @@ func (h *heap) audit() {
 		if h.held == nil {
 			return
 		}
-		if err := h.t.Audit(h.held()...); err != nil {
-			panic(&failure{propAudit, fmt.Sprint(err)})
+		for {
+			kept, changes := h.nodes.kept()
+			err := h.t.Audit(append(h.held(), refsOf(kept)...)...)
+			switch _, now := h.nodes.kept(); {
+			case now != changes: // finalizers have kept something before the audit
+				continue
+			case err != nil:
+				panic(&failure{propAudit, fmt.Sprint(err)})
+			}
+			return
 		}
 	})
+	h.nodes.check()
 }

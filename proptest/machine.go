@@ -2,18 +2,23 @@ package proptest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 const (
 	regs  = 6 // registers of a machine: references that it owns
-	roots = 3 // a list, a dict and a record that it has from outside
+	roots = 4 // a list, a dict, a record and a node that it has from outside
 
 	rootLevel = 100
+	nodeLevel = 1
 	maxLevel  = 50 // of what registers hold
 	maxItems  = 64 // beyond it a container is not extended, and iteration stops
 	maxFilled = 600
-	fields    = 3 // of a record
+	maxMail   = 16
+	herd      = 80
+	fields    = 3 // of a record or a node
 )
 
 // kind is what the machine has to know of a value.
@@ -26,6 +31,8 @@ const (
 	aList
 	aDict
 	aRecord
+	aNode
+	aWeak
 )
 
 // Kinds of leaves.
@@ -37,6 +44,7 @@ const (
 	interned
 	someBytes
 	singleton
+	bigText
 	leafKinds
 )
 
@@ -57,13 +65,16 @@ const (
 //
 // Every value has a level: 0 for a leaf, one more than its highest item for a
 // tuple, and a fixed one for the others. The machine stores a value only in
-// containers of a higher level, so that there are no cycles.
+// containers of a higher level, and anywhere in nodes: so every cycle goes
+// through a node.
 type domain[V comparable] interface {
 	leaf(k, n uint8) V
 	tuple(items []V) V
 	list(level int, items []V) V
 	dict(level int) V
 	record(level int, values [fields]V) V
+	node(serial uint32, level int, values [fields]V) V
+	weak(v V) V
 	document(n uint8, immortal bool) V
 	born(f func() V, fail bool) V
 	scoped(v V, n uint8) V
@@ -93,13 +104,18 @@ type domain[V comparable] interface {
 	lookup(d, key V) (V, outcome)
 	deleteKey(d, key V) (bool, outcome)
 	take(d, key V) (V, outcome)
-	setField(r V, i int, v V)
+	setField(r V, i int, v V) // of a record or a node
 	getField(r V, i int) V
+
+	follow(w V) (V, bool) // a weak reference; nothing either if the model cannot tell
+	collect() string      // cycles
+	rescued() (V, bool)   // what a finalizer has kept
 
 	borrow(v V, i int) V // of a root, of a list from its end: a borrowed reference
 	validBorrow() bool   // no safe point since borrow
 	checkpoint()
 	blocking()
+	leave() // the thread ends, and another one takes over
 	audit()
 }
 
@@ -110,15 +126,56 @@ type machine[V comparable] struct {
 	regs     [regs]V
 	roots    [roots]V
 	borrowed V
+	box      *mailbox[V]
+	serial   uint32 // of the last node that it has made
 }
 
-// makeRoots makes what machines share.
-func makeRoots[V comparable](d domain[V]) [roots]V {
+// mailbox hands references from machine to machine.
+type mailbox[V comparable] struct {
+	mu    sync.Mutex
+	items []V
+}
+
+// put reports whether the mailbox has taken v over.
+func (b *mailbox[V]) put(v V) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) >= maxMail {
+		return false
+	}
+	b.items = append(b.items, v)
+	return true
+}
+
+func (b *mailbox[V]) take() (v V, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) == 0 {
+		return v, false
+	}
+	v = b.items[0]
+	b.items = b.items[1:]
+	return v, true
+}
+
+func (b *mailbox[V]) all() []V {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.items)
+}
+
+// newMachine returns a machine that numbers its nodes from the serial on.
+func newMachine[V comparable](d domain[V], shared [roots]V, box *mailbox[V], serial uint32) *machine[V] {
+	return &machine[V]{d: d, roots: shared, box: box, serial: serial}
+}
+
+// makeRoots makes what machines share. serial is the node's.
+func makeRoots[V comparable](d domain[V], serial uint32) [roots]V {
 	var none [fields]V
 	for i := range none {
 		none[i] = d.leaf(singleton, 0)
 	}
-	return [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none)}
+	return [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none), d.node(serial, rootLevel, none)}
 }
 
 // dropAll empties the registers.
@@ -200,6 +257,9 @@ func (m *machine[V]) do(o op) string {
 	case o.code >= opPut && o.code <= opFillDict:
 		m.borrowed = *new(V)
 		return m.doDict(o)
+	case o.code >= opNode && o.code <= opLeave:
+		m.borrowed = *new(V)
+		return m.doNode(o)
 	case o.code >= opDocument:
 		m.borrowed = *new(V)
 		return m.doRare(o)

@@ -1,7 +1,6 @@
 package proptest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -14,15 +13,25 @@ type value struct {
 	items    []*value
 	keys     []*value // of a dict, in order; items are the values
 	immortal bool
+
+	serial    uint32 // of a node
+	finalized bool
+	dead      bool
+	lives     int    // how often its weak references were emptied
+	target    *value // of a weak reference
+	life      int    // which of the target's lives it leads to
 }
 
 // model is the domain of plain Go values.
 type model struct {
 	birth           bool // births are immortal
 	epoch, borrowed int
-}
 
-func leafText(kind string, v any) string { return fmt.Sprintf("%s%v", kind, v) }
+	held func() []*value // what the program holds
+	all  []*value        // containers that have not died, as far as settle knows
+	bag  []*value        // nodes that their finalizers have kept
+	late []uint32        // serials of nodes that were finalized since the last collection
+}
 
 func (m *model) leaf(k, n uint8) *value {
 	var s string
@@ -35,6 +44,8 @@ func (m *model) leaf(k, n uint8) *value {
 		s = leafText("f", float64(n)+0.25)
 	case aString, interned:
 		s = leafText("s", text(n))
+	case bigText:
+		s = leafText("s", longText(n))
 	case someBytes:
 		s = leafText("b", text(n))
 	default:
@@ -50,7 +61,9 @@ func (m *model) leaf(k, n uint8) *value {
 var modelEmpty = &value{kind: aTuple, immortal: true}
 
 func (m *model) new(k kind, level int, items ...*value) *value {
-	return &value{kind: k, lvl: level, items: slices.Clone(items), immortal: m.birth}
+	v := &value{kind: k, lvl: level, items: slices.Clone(items), immortal: m.birth}
+	m.all = append(m.all, v)
+	return v
 }
 
 func (m *model) tuple(items []*value) *value {
@@ -88,8 +101,14 @@ func (m *model) document(n uint8, immortal bool) *value {
 }
 
 func (m *model) born(f func() *value, fail bool) *value {
+	before := len(m.all)
 	m.birth = true
-	defer func() { m.birth = false }()
+	defer func() {
+		m.birth = false
+		if fail {
+			m.all = m.all[:before]
+		}
+	}()
 	return f()
 }
 
@@ -123,6 +142,7 @@ func (m *model) clear(v *value)         { v.items, v.keys = nil, nil }
 func (m *model) validBorrow() bool      { return m.borrowed == m.epoch }
 func (m *model) checkpoint()            { m.epoch++ }
 func (m *model) blocking()              { m.epoch++ }
+func (m *model) leave()                 { m.epoch++ }
 func (m *model) audit()                 { m.epoch++ }
 func (m *model) render(v *value) string { n := maxRendered; return m.write(v, &n) }
 
@@ -296,7 +316,7 @@ func (m *model) getField(r *value, i int) *value    { return r.items[i] }
 func (m *model) borrow(v *value, i int) *value {
 	m.borrowed = m.epoch
 	switch v.kind {
-	case aRecord:
+	case aRecord, aNode:
 		return v.items[i%fields]
 	case aList:
 		x, _ := m.getItem(v, len(v.items)-1-i)
@@ -312,7 +332,9 @@ func (m *model) write(v *value, budget *int) string {
 	}
 	var parts []string
 	for i, x := range v.items {
-		if v.kind == aDict {
+		if v.kind == aNode && x.kind == aNode {
+			parts = append(parts, nodeText(x.serial))
+		} else if v.kind == aDict {
 			parts = append(parts, m.write(v.keys[i], budget)+":"+m.write(x, budget))
 		} else {
 			parts = append(parts, m.write(x, budget))
@@ -327,6 +349,10 @@ func (m *model) write(v *value, budget *int) string {
 		return join("[", parts, "]")
 	case aDict:
 		return join("{", parts, "}")
+	case aNode:
+		return join(nodeText(v.serial)+"<", parts, ">")
+	case aWeak:
+		return weakText
 	}
 	return join("<", parts, ">")
 }

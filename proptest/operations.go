@@ -95,6 +95,89 @@ func (m *machine[V]) doDict(o op) (seen string) {
 	return seen + fmt.Sprint(" ", d.length(dict))
 }
 
+// doNode runs the operations that make cycles, die, and hand over.
+func (m *machine[V]) doNode(o op) string {
+	d := m.d
+	isNode := func(v V) bool { return d.kind(v) == aNode }
+	switch o.code {
+	case opNode:
+		m.set(o.a, m.node(m.value(o.b, maxLevel), m.value(o.b+1, maxLevel), m.value(o.n, maxLevel)))
+	case opLink:
+		n, _ := m.pick(o.a, isNode)
+		d.setField(n, int(o.n)%fields, m.value(o.b, maxLevel))
+	case opGetLink:
+		n, _ := m.pick(o.a, isNode)
+		m.set(o.b, d.getField(n, int(o.n)%fields))
+		return d.render(m.regs[o.b%regs])
+	case opRing:
+		m.set(o.a, m.ring(m.value(o.b, maxLevel), 1+int(o.n/2)%8))
+		if o.n%2 == 0 {
+			m.set(o.a, *new(V))
+		}
+	case opHerd:
+		n, text := m.ring(m.value(o.b, maxLevel), herd), d.leaf(bigText, o.n)
+		d.setField(n, 2, text)
+		d.drop(text)
+		if m.set(o.a, n); o.n%2 == 0 {
+			m.set(o.a, *new(V))
+		}
+	case opWeak:
+		m.set(o.a, d.weak(m.value(o.b, maxLevel)))
+	case opFollow:
+		if w, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aWeak }); ok {
+			return m.revealed(o.b)(d.follow(w))
+		}
+	case opCollect:
+		return d.collect()
+	case opRescue:
+		return m.revealed(o.a)(d.rescued())
+	case opSend:
+		if r := &m.regs[o.a%regs]; *r != *new(V) && m.box.put(*r) {
+			*r = *new(V)
+		}
+	case opReceive:
+		return m.revealed(o.a)(m.box.take())
+	case opLeave:
+		d.leave()
+	}
+	return ""
+}
+
+// revealed returns a function that puts what there is into register i and returns
+// what was seen.
+func (m *machine[V]) revealed(i uint8) func(v V, ok bool) string {
+	return func(v V, ok bool) string {
+		if !ok {
+			return "nothing"
+		}
+		m.set(i, v)
+		return m.d.render(v)
+	}
+}
+
+func (m *machine[V]) node(values ...V) V {
+	m.serial++
+	return m.d.node(m.serial, nodeLevel, [fields]V(values))
+}
+
+// ring makes n nodes that lead to each other, to themselves and to v, and returns
+// one of them.
+func (m *machine[V]) ring(v V, n int) V {
+	d := m.d
+	first := m.node(v, v, v)
+	last := d.copy(first)
+	for range n - 1 {
+		next := m.node(first, v, v)
+		d.setField(last, 0, next)
+		d.setField(last, 1, last)
+		d.drop(last)
+		last = next
+	}
+	d.setField(last, 0, first)
+	d.drop(last)
+	return first
+}
+
 func (m *machine[V]) doRare(o op) string {
 	d := m.d
 	anything := func(V) bool { return true }
@@ -139,8 +222,10 @@ func (m *machine[V]) litter(v V, n uint8) V {
 	dict := d.dict(max(level, 2))
 	d.put(dict, text, pair, false)
 	d.put(dict, number, v, false)
-	list := d.list(max(level, 2)+1, []V{dict, text, v})
-	for _, x := range []V{text, number, pair, dict} {
+	node := m.node(v, text, dict)
+	d.setField(node, 1, node)
+	list := d.list(max(level, 2)+1, []V{dict, text, v, node})
+	for _, x := range []V{text, number, pair, dict, node} {
 		d.drop(x)
 	}
 	return list

@@ -2,6 +2,7 @@ package proptest
 
 import (
 	"github.com/puzpuzpuz/xsync/v3"
+	"go.uber.org/atomic"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -11,6 +12,14 @@ type origin struct {
 	kind  kind
 	level int
 	items []rt.Ref // of a tuple
+
+	serial uint32 // of a node
+
+	// Of a weak reference: what it leads to, nil for a leaf; whether the model
+	// knows when that dies; and how often its callback was called.
+	target *origin
+	unique bool
+	calls  atomic.Int32
 }
 
 // handle is a reference, and for a container what must be found there. If the

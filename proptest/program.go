@@ -44,6 +44,18 @@ const (
 	opBlocking
 	opChurn // many counts on one object at once
 	opScope
+	opNode
+	opLink    // node set: what makes cycles
+	opGetLink // node get
+	opRing    // some nodes in a cycle
+	opHerd    // more of them, and a large leaf: collections may begin after it
+	opWeak
+	opFollow
+	opCollect
+	opRescue // what a finalizer has kept
+	opSend   // to another machine
+	opReceive
+	opLeave    // the thread ends
 	opDocument // from JSON
 	opBorn     // born immortal
 	opMiscarry // a birth of immortals that fails
@@ -60,7 +72,8 @@ var opNames = [opCount]string{
 	"append", "set", "pop", "get", "insert", "remove", "clear", "extend", "fill",
 	"put", "lookup", "delete", "take", "empty", "update", "filldict",
 	"field", "getfield", "item", "use", "checkpoint", "blocking",
-	"churn", "scope", "document", "born", "miscarry", "immortalise", "state",
+	"churn", "scope", "node", "link", "getlink", "ring", "herd", "weak", "follow", "collect",
+	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "state",
 	"mistype", "iterate", "audit",
 }
 
@@ -72,6 +85,7 @@ var frequent = []opcode{
 	opPut, opPut, opPut, opPut, opLookup, opDelete, opDelete, opTake,
 	opField, opField, opGetField, opUse, opUse, opUse, opUse,
 	opCheckpoint, opCheckpoint,
+	opNode, opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opWeak, opFollow, opSend, opReceive,
 }
 
 var opcodes = func() []opcode {
@@ -112,6 +126,7 @@ var anyOp = rapid.Custom(func(t *rapid.T) op {
 var hot = []opcode{
 	opUse, opUse, opUse, opUse, opUse, opLeaf, opLeaf, opList, opDrop, opDrop,
 	opAppend, opAppend, opAppend, opSet, opSet, opPop, opPop, opPop, opPut, opPut, opTake, opDelete, opField, opField,
+	opNode, opLink, opLink, opLink, opWeak, opWeak, opFollow, opFollow, opSend, opSend, opSend, opReceive, opReceive, opReceive, opLeave,
 }
 
 // hotOp is an operation on few places. Leaves are no small integers.
@@ -126,6 +141,22 @@ var hotOp = rapid.Custom(func(t *rapid.T) op {
 		o.b += bigInt
 	}
 	return o
+})
+
+// tangle lists what makes, drops and finds cycles and what hangs below them.
+var tangle = []opcode{
+	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opWeak, opWeak, opFollow, opFollow,
+	opCollect, opRescue, opDrop, opDrop, opDrop, opList, opAppend, opAppend, opSet, opRemove, opPut, opField, opTuple, opCopy, opRender,
+}
+
+// tangleOp is an operation on few places, most of them registers.
+var tangleOp = rapid.Custom(func(t *rapid.T) op {
+	return op{
+		code: rapid.SampledFrom(tangle).Draw(t, "code"),
+		a:    rapid.Uint8Range(0, roots+2).Draw(t, "a"),
+		b:    rapid.Uint8Range(0, 3).Draw(t, "b"),
+		n:    rapid.Uint8Range(0, 9).Draw(t, "n"),
+	}
 })
 
 // program is what one thread does: operations on what is shared and on what is
@@ -146,12 +177,14 @@ func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []
 	return flat.Draw(t, label)
 }
 
-func drawOps(t *rapid.T, label string, n int) []op { return drawSlice(t, label, anyOp, n) }
+func drawOps(t *rapid.T, label string, n int) []op {
+	return drawSlice(t, label, rapid.OneOf(anyOp, tangleOp), n)
+}
 
 // drawProgram draws a program with at most n operations of either kind.
 func drawProgram(t *rapid.T, label string, n int) program {
 	return program{
-		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp), n),
+		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp, tangleOp), n),
 		own:    drawOps(t, label+" own", n),
 	}
 }
@@ -169,7 +202,7 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 	anyTurn := rapid.Custom(func(t *rapid.T) turn {
 		return turn{
 			thread: rapid.Uint8Range(0, uint8(threads-1)).Draw(t, "thread"),
-			op:     rapid.OneOf(hotOp, hotOp, anyOp).Draw(t, "op"),
+			op:     rapid.OneOf(hotOp, hotOp, tangleOp, anyOp).Draw(t, "op"),
 		}
 	})
 	return drawSlice(t, "turns", anyTurn, n)

@@ -69,16 +69,20 @@ func report(t *rapid.T, err error) {
 // checkSequential compares the histories of one thread with the model's.
 func checkSequential(t *testing.T, c Config) {
 	rapid.Check(t, func(t *rapid.T) {
-		agree(t, drawOps(t, "program", 2*c.Ops), c.Options)
+		prog, when := drawOps(t, "program", 2*c.Ops), collecting(rapid.Bool().Draw(t, "collects by itself"))
+		if when == byItself {
+			prog = foretold(prog)
+		}
+		agree(t, prog, when, c.Options)
 	})
 }
 
 // agree runs a program with each of the options, and demands that all see what
 // the model sees.
-func agree(t *rapid.T, prog []op, options ...rt.Options) {
+func agree(t *rapid.T, prog []op, when collecting, options ...rt.Options) {
 	want := modelled(prog)
 	for _, o := range options {
-		got, err := sequential(o, prog)
+		got, err := sequential(o, when, prog)
 		report(t, err)
 		if d := got.diff(want, prog); d != "" {
 			report(t, &failure{propAgree, d})

@@ -57,6 +57,6 @@ func TestPrograms(t *testing.T) {
 // TestModesAgree runs each program in all modes, and on the model.
 func TestModesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		agree(t, drawOps(t, "program", 200), configs()...)
+		agree(t, drawOps(t, "program", 200), onDemand, configs()...)
 	})
 }

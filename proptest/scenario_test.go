@@ -35,7 +35,7 @@ var (
 		{0, op{opUse, 0, 0, 0}},    // count what was borrowed
 		{0, op{opCheckpoint, 0, 0, 0}},
 		{1, op{opCheckpoint, 0, 0, 0}},
-		{0, op{opRender, 3, 0, 0}},
+		{0, op{opRender, roots, 0, 0}},
 	}
 	overwriteBorrowed = []turn{
 		{1, op{opAppend, 0, 1, 2}},
@@ -44,7 +44,7 @@ var (
 		{0, op{opUse, 0, 0, 0}},
 		{0, op{opCheckpoint, 0, 0, 0}},
 		{1, op{opCheckpoint, 0, 0, 0}},
-		{0, op{opRender, 3, 0, 0}},
+		{0, op{opRender, roots, 0, 0}},
 	}
 )
 
@@ -53,14 +53,14 @@ func TestScenarios(t *testing.T) {
 	for _, o := range configs() {
 		t.Run(configName(o), func(t *testing.T) {
 			t.Run("overwrite itself", func(t *testing.T) {
-				seen, err := sequential(o, overwriteItself)
+				seen, err := sequential(o, onDemand, overwriteItself)
 				demand(t, err)
 				if d := seen.diff(modelled(overwriteItself), overwriteItself); d != "" {
 					t.Error(d)
 				}
 			})
 			t.Run("drop all", func(t *testing.T) {
-				_, err := sequential(o, dropAll)
+				_, err := sequential(o, onDemand, dropAll)
 				demand(t, err)
 			})
 			if o.Mode != rt.LockFree {

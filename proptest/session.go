@@ -1,7 +1,6 @@
 package proptest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	goruntime "runtime"
@@ -9,10 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"go.uber.org/atomic"
-
 	rt "github.com/ichor-go/ichor/runtime"
-	"github.com/ichor-go/ichor/sched"
 )
 
 // session is one run of programs on a runtime of its own.
@@ -21,31 +17,73 @@ type session struct {
 	checked bool
 	origins origins
 	headers Headers
+	nodes   census
 }
 
-func open(o rt.Options) (*session, error) {
+// collecting says when collections begin by themselves.
+type collecting bool
+
+const (
+	onDemand collecting = false // only operations collect
+	byItself collecting = true  // as often as there is occasion
+)
+
+func open(o rt.Options, when collecting) (*session, error) {
 	if o.AddressSpace == 0 {
 		o.AddressSpace = 64 << 20
 	}
 	if o.SwitchInterval == 0 {
 		o.SwitchInterval = 10 * time.Microsecond // a program is over long before the usual 5 ms
 	}
+	o.CollectAfter = -1
+	if when == byItself {
+		o.CollectAfter, o.PauseBudget = 1, 1
+	}
+	s := &session{checked: o.Checked, origins: newOrigins()}
+	s.nodes.fates = map[uint32]*fate{}
+	for i := range s.nodes.bags {
+		s.nodes.bags[i] = map[uint32]handle{}
+	}
+	o.OnError = func(err error) { s.nodes.failed(&failure{propAlive, err.Error()}) }
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
 	}
-	return &session{rt: r, checked: o.Checked, origins: newOrigins()}, nil
+	s.rt = r
+	sessions.Store(r, s)
+	return s, nil
 }
 
 // heap returns the domain of a thread that may stop the world as it is.
 func (s *session) heap(t *rt.Thread) *heap {
-	return &heap{t: t, origins: s.origins, headers: &s.headers, alone: func(f func()) { f() }}
+	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, alone: func(f func()) { f() }}
+	h.replace = func() {
+		h.t.Detach()
+		goruntime.Gosched()
+		h.t = must(s.rt.Attach())
+	}
+	return h
+}
+
+// do runs f with a heap whose thread is f's own, and may be another one in the end.
+func (s *session) do(f func(h *heap) error) error {
+	t, err := s.rt.Attach()
+	if err != nil {
+		return err
+	}
+	h := s.heap(t)
+	if err := f(h); err != nil {
+		return err
+	}
+	h.t.Detach()
+	return nil
 }
 
 // close demands that nothing is left but immortals and what they hold. All
 // threads have detached. In checked mode, where what is freed is kept for a while,
 // it is up to Close alone.
 func (s *session) close() error {
+	defer sessions.Delete(s.rt)
 	m, immortals := s.rt.Memory(), s.headers.containers()
 	mortals := m.Objects - m.InPlace
 	switch {
@@ -59,7 +97,11 @@ func (s *session) close() error {
 	if errors.As(err, &leak) {
 		return &failure{propNone, err.Error()}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	s.nodes.check()
+	return s.nodes.buried()
 }
 
 // catch turns a panic into the failure of a property.
@@ -71,13 +113,6 @@ func catch(err *error) {
 
 func verdict(p any) error {
 	switch p := p.(type) {
-	case *sched.Panic:
-		err := verdict(p.Value)
-		var f *failure
-		if errors.As(err, &f) {
-			f.detail += "\n" + string(p.Stack)
-		}
-		return err
 	case *failure:
 		return p
 	}
@@ -101,15 +136,18 @@ func (m *machine[V]) everything() []V {
 	return vs
 }
 
-// finish checks everything, drops it, and checks again. Nobody else is attached.
-func (h *heap) finish(shared [roots]handle, machines []*machine[handle]) {
-	held := shared[:]
+// finish checks everything, drops it, and checks again: what is left is what
+// immortals are or hold. Nobody else is attached.
+func (h *heap) finish(shared [roots]handle, box *mailbox[handle], machines []*machine[handle]) {
+	held := slices.Concat(shared[:], box.all())
 	for _, m := range machines {
 		held = append(held, m.everything()...)
 	}
-	h.walk(slices.Clone(held))
+	kept, _ := h.nodes.kept()
+	h.walk(slices.Concat(held, kept))
 	h.held = func() []rt.Ref { return refsOf(held) }
 	h.audit()
+	h.nodes.close()
 	for _, m := range machines {
 		m.d = h
 		m.dropAll()
@@ -117,26 +155,51 @@ func (h *heap) finish(shared [roots]handle, machines []*machine[handle]) {
 	for _, r := range shared {
 		h.drop(r)
 	}
+	for v, ok := box.take(); ok; v, ok = box.take() {
+		h.drop(v)
+	}
+	for bag := range h.nodes.bags {
+		for v, ok := h.nodes.take(bag); ok; v, ok = h.nodes.take(bag) {
+			h.drop(v)
+		}
+	}
 	held = nil
+	h.audit()
+	h.t.Collect()
+	if c := h.t.Collect(); c.Garbage > 0 {
+		panic(&failure{propGarbage, fmt.Sprintf("the second one: %+v", c)})
+	}
+	h.nodes.check()
+	h.nodes.judge(h.walk(h.immortals()))
 	h.audit()
 }
 
+// immortals returns handles of all immortals.
+func (h *heap) immortals() (vs []handle) {
+	var rs []rt.Ref
+	h.t.Immortals(func(r rt.Ref, _ [4]uint32) { rs = append(rs, r) })
+	for _, r := range rs {
+		vs = append(vs, h.found(r))
+	}
+	return vs
+}
+
 // sequential runs a program on one thread and returns what it saw.
-func sequential(o rt.Options, prog []op) (seen history, err error) {
+func sequential(o rt.Options, when collecting, prog []op) (seen history, err error) {
 	defer catch(&err)
 	defer guarded()()
-	s, err := open(o)
+	s, err := open(o, when)
 	if err != nil {
 		return nil, err
 	}
-	err = s.rt.Do(func(t *rt.Thread) error {
-		h := s.heap(t)
-		m := &machine[handle]{d: h, roots: makeRoots(h)}
-		h.held = func() []rt.Ref { return refsOf(append(m.everything(), m.roots[:]...)) }
+	err = s.do(func(h *heap) error {
+		box := &mailbox[handle]{}
+		m := newMachine(h, makeRoots(h, 0), box, 0)
+		h.held = func() []rt.Ref { return refsOf(slices.Concat(m.everything(), m.roots[:], box.all())) }
 		for _, o := range prog {
 			seen = append(seen, m.step(o))
 		}
-		h.finish(m.roots, []*machine[handle]{m})
+		h.finish(m.roots, box, []*machine[handle]{m})
 		return nil
 	})
 	if err != nil {
@@ -148,172 +211,11 @@ func sequential(o rt.Options, prog []op) (seen history, err error) {
 // modelled runs a program on the model and returns what it saw.
 func modelled(prog []op) (seen history) {
 	d := &model{}
-	m := machine[*value]{d: d, roots: makeRoots(d)}
+	box := &mailbox[*value]{}
+	m := newMachine(d, makeRoots(d, 0), box, 0)
+	d.held = func() []*value { return slices.Concat(m.everything(), m.roots[:], box.all()) }
 	for _, o := range prog {
 		seen = append(seen, m.step(o))
 	}
 	return seen
-}
-
-// interleaved runs several threads on one goroutine, in the order of the turns.
-// Lock-free mode only: under the GIL they would wait for each other.
-func interleaved(o rt.Options, threads int, turns []turn) (err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o)
-	if err != nil {
-		return err
-	}
-	heaps := make([]*heap, threads)
-	machines := make([]*machine[handle], threads)
-	var shared [roots]handle
-	held := func() []rt.Ref {
-		rs := refsOf(shared[:])
-		for _, m := range machines {
-			rs = append(rs, refsOf(m.everything())...)
-		}
-		return rs
-	}
-	for i := range heaps {
-		heaps[i] = s.heap(must(s.rt.Attach()))
-		heaps[i].held = held
-		heaps[i].alone = func(f func()) {
-			others(heaps, i, func(h *heap) { h.t.Detach() })
-			f()
-			others(heaps, i, func(h *heap) {
-				h.t = must(s.rt.Attach())
-				h.epoch++
-			})
-		}
-	}
-	shared = makeRoots(heaps[0])
-	for i := range machines {
-		machines[i] = &machine[handle]{d: heaps[i], roots: shared}
-	}
-	for _, x := range turns {
-		machines[int(x.thread)%threads].step(x.op)
-	}
-	others(heaps, 0, func(h *heap) { h.t.Detach() })
-	heaps[0].alone = func(f func()) { f() }
-	heaps[0].finish(shared, machines)
-	heaps[0].t.Detach()
-	return s.close()
-}
-
-func others(heaps []*heap, i int, f func(*heap)) {
-	for k, h := range heaps {
-		if k != i {
-			f(h)
-		}
-	}
-}
-
-// concurrent runs each program on a thread of its own, and one more thread that
-// samples headers. Each program has a part that works on what all share, and
-// one whose history the model foretells.
-func concurrent(o rt.Options, progs []program) (err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o)
-	if err != nil {
-		return err
-	}
-	var shared [roots]handle
-	if err := s.rt.Do(func(t *rt.Thread) error { shared = makeRoots(s.heap(t)); return nil }); err != nil {
-		return err
-	}
-	n := len(progs)
-	machines := make([]*machine[handle], n)
-	var (
-		arrived, left atomic.Int32
-		start         = make(chan struct{})
-		ticks         = make(chan struct{}, 1)
-	)
-	err = s.parallel(n+1, func(t *rt.Thread, worker int) error {
-		h := s.heap(t)
-		if worker == n {
-			for open := true; open; _, open = rt.Recv(t, ticks) {
-				h.sample()
-			}
-			return nil
-		}
-		defer func() {
-			if left.Inc() == int32(n) {
-				close(ticks)
-			}
-		}()
-		machines[worker] = &machine[handle]{d: h, roots: shared}
-		if arrived.Inc() == int32(n) {
-			close(start)
-		}
-		rt.Recv(t, start)
-		return h.perform(machines[worker], progs[worker], ticks)
-	})
-	if err != nil {
-		return err
-	}
-	err = s.rt.Do(func(t *rt.Thread) error {
-		s.heap(t).finish(shared, machines)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return s.close()
-}
-
-// parallel is Runtime.Run, but does not wait for the others once a worker has
-// failed: what broke its property may keep them from ever ending. They are left to
-// themselves.
-func (s *session) parallel(n int, f func(t *rt.Thread, worker int) error) error {
-	ended := make(chan error, n+1) // whoever sends never waits
-	go func() {
-		var err error
-		defer func() { ended <- err }()
-		defer catch(&err)
-		err = s.rt.Run(context.Background(), n, func(_ context.Context, t *rt.Thread, worker int) error {
-			defer guarded()()
-			defer func() {
-				if p := recover(); p != nil {
-					ended <- verdict(p)
-					panic(p)
-				}
-			}()
-			return f(t, worker)
-		})
-	}()
-	return <-ended
-}
-
-// perform runs both parts of a program in turns. In the part that is the
-// thread's own nothing is borrowed: a safe point of the other part would end
-// the borrow, which the model cannot know.
-func (h *heap) perform(m *machine[handle], p program, ticks chan<- struct{}) error {
-	own := slices.DeleteFunc(slices.Clone(p.own), func(o op) bool { return o.code == opUse })
-	mine := &machine[handle]{d: h, roots: makeRoots(h)}
-	var seen history
-	for i := range max(len(own), len(p.shared)) {
-		if i < len(p.shared) {
-			m.step(p.shared[i])
-		}
-		if i < len(own) {
-			seen = append(seen, mine.step(own[i]))
-		}
-		if i%8 == 0 {
-			select {
-			case ticks <- struct{}{}:
-			default:
-			}
-		}
-		goruntime.Gosched()
-	}
-	if d := seen.diff(modelled(own), own); d != "" {
-		return &failure{propAgree, d}
-	}
-	h.walk(append(mine.everything(), mine.roots[:]...))
-	mine.dropAll()
-	for _, r := range mine.roots {
-		h.drop(r)
-	}
-	return nil
 }

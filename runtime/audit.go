@@ -22,7 +22,7 @@ func (e *AuditError) Error() string {
 // Audit adds up every reference in the heap, with the world stopped, and compares
 // the sums with the counts:
 //
-//	local + shared count = references in objects + references in scopes + held
+//	local + shared count = references in objects + in scopes + of waiting finalizers + held
 //
 // for every mortal object. held are the references that the program owns, one
 // entry for each count. It also finds references to what is not an object, and
@@ -81,6 +81,11 @@ func (a *audit) run(held []Ref) {
 			a.add(r, "a scope")
 		}
 	}
+	for _, x := range a.waiting() {
+		if x.fn == nil {
+			a.add(x.ref, "a waiting finalizer")
+		}
+	}
 	for _, r := range held {
 		a.add(r, "the caller")
 	}
@@ -90,6 +95,18 @@ func (a *audit) run(held []Ref) {
 			a.find("%s %s counts %d references, there are %d", typeOf(h.Meta()), r, n, sum)
 		}
 	}
+}
+
+// waiting returns the code of the user's that is due.
+func (a *audit) waiting() (all []pending) {
+	l := &a.t.rt.left
+	l.mu.Lock()
+	all = slices.Clone(l.list)
+	l.mu.Unlock()
+	for _, x := range a.t.rt.attachedThreads() {
+		all = append(all, x.pending...)
+	}
+	return all
 }
 
 // add notes a reference to r.

@@ -61,8 +61,13 @@ func (r *Runtime) Close() error {
 	t.stopped = true
 	r.ending = true
 	t.settle()
-	t.emptyImmortals()
+	inPlace := t.emptyImmortals()
 	t.settle()
+	t.collectLast()
+	t.settle()
+	for _, r := range inPlace {
+		t.cache.Free(uint32(r))
+	}
 	leaks := t.leaks()
 	t.releaseForeign()
 	t.stopped = false
@@ -117,10 +122,17 @@ func (r *Runtime) beginClose() (*Thread, error) {
 	return t, nil
 }
 
+// collectLast frees the cycles that only immortals kept alive. No code of the
+// user's runs in it: what immortals held is gone.
+func (t *Thread) collectLast() {
+	t.stopped, t.running = false, true
+	t.collect(false)
+	t.stopped, t.running = true, false
+}
+
 // emptyImmortals gives up what immortal containers hold, so that what only they
-// kept alive is no leak.
-func (t *Thread) emptyImmortals() {
-	var inPlace []Ref
+// kept alive is no leak. It returns those that became immortal in place.
+func (t *Thread) emptyImmortals() (inPlace []Ref) {
 	t.rt.space.WalkObjects(func(h uint32) bool {
 		if t.header(Ref(h)).Owner() < 0 {
 			inPlace = append(inPlace, Ref(h))
@@ -133,9 +145,7 @@ func (t *Thread) emptyImmortals() {
 	for _, g := range t.rt.mu.regions {
 		t.emptyRegion(g)
 	}
-	for _, r := range inPlace {
-		t.cache.Free(uint32(r))
-	}
+	return inPlace
 }
 
 // leaks counts the mortal objects that are left.

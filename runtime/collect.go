@@ -14,7 +14,8 @@ import (
 // that only garbage refers to. It is trial deletion (Bacon and Rajan, ECOOP 2001, the
 // synchronous variant; CPython's gcmodule.c) with the world stopped:
 //
-//	stop    settle what is retired or queued: a stop is everybody's grace period
+//	stop    settle what is retired or queued: a stop is everybody's grace period.
+//	        Again, if something was to be finalized that died by it
 //	        trace (see trial.go): garbage is what trial deletion leaves
 //	        weak references to garbage are emptied, their callbacks are due
 //	        if something in it is to be finalized, all garbage gets one more reference
@@ -165,15 +166,23 @@ func (t *Thread) collect(auto bool) Collected {
 	ctx, task := trace.NewTask(context.Background(), "ichor collection")
 	defer task.End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
-	final := false
-	c.stop(func() {
-		c.garbage = c.trace()
-		c.Garbage = len(c.garbage)
-		if final = !slices.ContainsFunc(c.garbage, t.toFinalize); !final {
-			c.hold()
+	final, waits := false, true
+	for rounds := 0; waits; rounds++ {
+		c.stop(func() {
+			if waits = c.waits(rounds); waits {
+				return
+			}
+			c.garbage = c.trace()
+			c.Garbage = len(c.garbage)
+			if final = !slices.ContainsFunc(c.garbage, t.toFinalize); !final {
+				c.hold()
+			}
+			c.condemn(final)
+		})
+		if waits {
+			t.runPending()
 		}
-		c.condemn(final)
-	})
+	}
 	if !final {
 		c.finalize()
 		c.stop(func() {
@@ -197,6 +206,17 @@ type collection struct {
 	trial   trial
 	garbage []Ref
 	kept    []Ref // garbage that was resurrected
+}
+
+// waitRounds bounds how often a collection waits for finalizers. A guess.
+const waitRounds = 10
+
+// waits reports whether to run what is due first: what has died because the stop
+// was a grace period, and is to be finalized, holds all that it refers to until
+// then, cycles too. A collection that a safe point has begun leaves them to the
+// next one.
+func (c *collection) waits(rounds int) bool {
+	return len(c.t.pending) > 0 && !c.auto && !c.t.running && rounds < waitRounds
 }
 
 // stop runs fn with the world stopped and everything settled.
@@ -240,7 +260,7 @@ func (c *collection) hold() {
 // toFinalize reports whether r has a finalizer that has not been called.
 func (t *Thread) toFinalize(r Ref) bool {
 	meta := t.header(r).Meta()
-	if meta&metaDeath == 0 || typeOf(meta).Finalize == nil {
+	if meta&metaDeath == 0 || t.rt.ending || typeOf(meta).Finalize == nil {
 		return false
 	}
 	o, word := t.finalizedWord(r)

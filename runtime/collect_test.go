@@ -400,3 +400,62 @@ func TestCollectTrace(t *testing.T) {
 	}
 	must0(t, r.Close())
 }
+
+// TestCollectRetired: what dies because a stop is a grace period is finalized
+// before the collection, and does not keep cycles from being found. An audit knows of
+// the reference that a waiting finalizer has.
+func TestCollectRetired(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			calls := 0
+			finalized = func(*Thread, Ref) { calls++ }
+			slot := newNode(th, Nil)
+			overwrite := func() {
+				loop := newNode(th, Nil)
+				setSlot(th, loop, 0, loop)
+				final := newFinal(th, loop)
+				setSlot(th, slot, 0, final)
+				th.DecRef(final)
+				setSlot(th, slot, 0, Nil)
+			}
+			overwrite()
+			must0(t, th.Audit(slot))
+			th.Checkpoint()
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			overwrite()
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			if calls != 2 {
+				t.Errorf("%d finalizers were called", calls)
+			}
+			th.DecRef(slot)
+		})
+	})
+}
+
+// TestCloseImmortals: cycles that only immortals hold are no leak, and are not
+// finalized.
+func TestCloseImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		finalized = func(*Thread, Ref) { t.Error("a finalizer was called in Close") }
+		must0(t, r.Do(func(th *Thread) error {
+			inPlace := newNode(th, Nil)
+			must0(t, th.Immortalize(inPlace))
+			final := newFinal(th, Nil)
+			weak := newLeaf(th) // its memory outlives it by a grace period
+			th.SetWeak(weak)
+			loop := newNode(th, final, Nil, inPlace, weak)
+			setSlot(th, loop, 1, loop)
+			setSlot(th, inPlace, 0, loop)
+			th.DecRef(loop)
+			return th.Immortally(func() error {
+				ring := newNode(th, Nil)
+				setSlot(th, ring, 0, ring)
+				newNode(th, loop)
+				th.IncRef(loop)
+				return nil
+			})
+		}))
+		must0(t, r.Close())
+	})
+}

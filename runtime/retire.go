@@ -166,9 +166,11 @@ func (t *Thread) settle() {
 	for again := true; again; {
 		again = false
 		r.mu.Lock()
-		lists := []*Thread{}
+		lists := []*Thread{t} // Close's is not among the attached
 		for x := range r.mu.threads {
-			lists = append(lists, x)
+			if x != t {
+				lists = append(lists, x)
+			}
 		}
 		r.mu.Unlock()
 		for _, x := range lists {
