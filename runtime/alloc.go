@@ -20,7 +20,7 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
 	}
-	n := arena.Granules(uintptr(bytes) + header.Size + y.tail)
+	n := max(arena.Granules(uintptr(bytes)+header.Size+y.tail), y.least)
 	if t.region != nil {
 		return t.bornImmortal(y, n)
 	}

@@ -86,6 +86,7 @@ type Type struct {
 	meta    uint32
 	purpose arena.Purpose
 	tail    uintptr // bytes behind the body that are the runtime's
+	least   uint32  // granules that an object takes at least
 }
 
 // ID returns the type's number.
@@ -140,6 +141,7 @@ func setType(id TypeID, y Type) *Type {
 	if y.Traverse != nil {
 		y.meta |= metaRefs
 		y.purpose = arena.Containers
+		y.least = arena.MinContainer
 	}
 	if y.Finalize != nil || y.Drop != nil {
 		y.meta |= metaDeath
