@@ -12,7 +12,7 @@ import (
 // IncRef adds a reference to the object r, which the caller holds or has
 // borrowed. What it costs follows from the owner in the object's header:
 // nothing for an immortal, a plain add for the thread's own, an atomic add
-// otherwise. Attached thread.
+// otherwise: for a Float in every mode. Attached thread.
 //
 // The tests for immortality are inlined into the caller, the counting is one
 // call: the inliner affords one call (57 of its 80), not one and the owner's
@@ -84,7 +84,7 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
 				_ = h.IncLocal() || h.IncForeign() == header.Alive
 			}
-		case o != merged || h.IncForeign() != header.Alive:
+		case o != merged && !plainFloat(o, merged) || h.IncForeign() != header.Alive:
 			return i
 		}
 	}
@@ -118,7 +118,7 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 			continue
 		}
 		h := header.At(base, uint32(r))
-		if o := h.Owner(); o == merged {
+		if o := h.Owner(); o == merged || plainFloat(o, merged) {
 			if v := h.DecForeign(); v != header.Alive {
 				return i, v
 			}
@@ -128,6 +128,10 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 	}
 	return len(rs), header.Alive
 }
+
+// plainFloat reports whether o is the owner of a mortal float, and merged that of a
+// thread that counts in the short way.
+func plainFloat(o, merged int32) bool { return o >= header.Float && merged == header.Nobody }
 
 // TryIncRef adds a reference to the object r unless it is dead, for a caller
 // that came by r through a table that holds no count. The memory of r must
@@ -160,6 +164,7 @@ func (t *Thread) inc(r Ref) {
 	switch o := h.Owner(); {
 	case o == t.id && h.IncLocal():
 	case o == t.merged && h.IncForeign() == header.Alive:
+	case plainFloat(o, t.merged) && h.IncForeign() == header.Alive:
 	default:
 		t.incSlow(r, h)
 	}
@@ -170,7 +175,7 @@ func (t *Thread) dec(r Ref) {
 	h := header.At(t.base, uint32(r))
 	switch o := h.Owner(); {
 	case o == t.id && h.DecLocal():
-	case o == t.merged:
+	case o == t.merged || plainFloat(o, t.merged):
 		if v := h.DecForeign(); v != header.Alive {
 			t.afterDec(r, v)
 		}
