@@ -44,6 +44,10 @@ func (t *Thread) IncRefs(rs []Ref) {
 		if len(rs) == 0 {
 			return
 		}
+		if n := incFloats(t.base, t.merged, rs); n > 0 {
+			rs = rs[n:]
+			continue
+		}
 		t.incSlow(rs[0], header.At(t.base, uint32(rs[0])))
 		rs = rs[1:]
 	}
@@ -54,6 +58,11 @@ func (t *Thread) DecRefs(rs []Ref) {
 	for {
 		rs = rs[decOwned(t.base, t.id, rs):]
 		n, v := decMerged(t.base, t.merged, rs)
+		if n < len(rs) && v == header.Alive {
+			var m int
+			m, v = decFloats(t.base, t.merged, rs[n:])
+			n += m
+		}
 		if n == len(rs) {
 			return
 		}
@@ -84,7 +93,7 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
 				_ = h.IncLocal() || h.IncForeign() == header.Alive
 			}
-		case o != merged && !plainFloat(o, merged) || h.IncForeign() != header.Alive:
+		case o != merged || h.IncForeign() != header.Alive:
 			return i
 		}
 	}
@@ -118,12 +127,43 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 			continue
 		}
 		h := header.At(base, uint32(r))
-		if o := h.Owner(); o == merged || plainFloat(o, merged) {
+		if o := h.Owner(); o == merged {
 			if v := h.DecForeign(); v != header.Alive {
 				return i, v
 			}
 		} else if o >= 0 {
 			return i, header.Alive
+		}
+	}
+	return len(rs), header.Alive
+}
+
+// incFloats is incPlain for floats. With their case in its loop it ran a third slower
+// over immortals.
+func incFloats(base unsafe.Pointer, merged int32, rs []Ref) int {
+	for i, r := range rs {
+		if r >= Limit {
+			continue
+		}
+		if h := header.At(base, uint32(r)); !plainFloat(h.Owner(), merged) || h.IncForeign() != header.Alive {
+			return i
+		}
+	}
+	return len(rs)
+}
+
+// decFloats is decMerged for floats.
+func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Verdict) {
+	for i, r := range rs {
+		if r >= Limit {
+			continue
+		}
+		h := header.At(base, uint32(r))
+		if !plainFloat(h.Owner(), merged) {
+			return i, header.Alive
+		}
+		if v := h.DecForeign(); v != header.Alive {
+			return i, v
 		}
 	}
 	return len(rs), header.Alive
