@@ -14,7 +14,7 @@ import (
 //	least digits    sign: 1 if +  the point
 //
 // style is 0 for the shortest text that reads back as the same number, else
-// 'f', 'e' or 'E'.
+// 'f', 'e' or 'E'. It is the note on a Float: 26 bits at most.
 type floatFormatting uint32
 
 const shortest floatFormatting = 0

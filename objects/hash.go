@@ -62,7 +62,8 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 	case rt.TypeInt:
 		return hashInt(int64(o.Uint64(0))), nil
 	case rt.TypeFloat:
-		return hashFloat(math.Float64frombits(o.Uint64(floatBits))), nil
+		v, _, _ := t.Float(key)
+		return hashFloat(v), nil
 	case rt.TypeNone, rt.TypeBool:
 		return fold(mix(uint64(key))), nil
 	case rt.TypeTuple:
@@ -100,8 +101,9 @@ func sameKey(t *rt.Thread, a, b rt.Ref) bool {
 	case rt.TypeInt:
 		return oa.Uint64(0) == ob.Uint64(0)
 	case rt.TypeFloat:
-		x, y := oa.Uint64(floatBits), ob.Uint64(floatBits)
-		return x == y || math.Float64frombits(x) == math.Float64frombits(y)
+		x, _, _ := t.Float(a)
+		y, _, _ := t.Float(b)
+		return x == y || math.Float64bits(x) == math.Float64bits(y)
 	case rt.TypeTuple:
 		return sameTuple(t, a, b)
 	}

@@ -1,24 +1,16 @@
 package objects
 
-import (
-	"math"
-
-	rt "github.com/ichor-go/ichor/runtime"
-)
-
-// Words of a Float's body.
-const (
-	floatBits   = 0 // two words
-	floatFormat = 2 // see floatformat.go
-	floatBytes  = 12
-)
+import rt "github.com/ichor-go/ichor/runtime"
 
 var (
 	_ = rt.DefineBuiltin(rt.TypeNone, rt.Type{Name: "None"})
 	_ = rt.DefineBuiltin(rt.TypeBool, rt.Type{Name: "bool"})
 
-	intType   = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int"})
-	floatType = rt.DefineBuiltin(rt.TypeFloat, rt.Type{Name: "float"})
+	// A Float is its header alone: the number is in there, and how it is written
+	// is the runtime's note on it.
+	_ = rt.DefineBuiltin(rt.TypeFloat, rt.Type{Name: "float"})
+
+	intType = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int"})
 )
 
 // NewInt returns a new reference to the integer v. From -2^28 to 2^28-1 it is in
@@ -47,28 +39,20 @@ func IntOf(t *rt.Thread, r rt.Ref) (int64, bool) {
 	return int64(o.Uint64(0)), true
 }
 
-// NewFloat returns a new reference to the number v. Immutable. Attached thread.
+// NewFloat returns a new reference to the number v, which takes 16 bytes.
+// Immutable. Attached thread.
 func NewFloat(t *rt.Thread, v float64) (rt.Ref, error) {
 	return newFloat(t, v, shortest)
 }
 
 func newFloat(t *rt.Thread, v float64, f floatFormatting) (rt.Ref, error) {
-	r, o, err := t.New(floatType, floatBytes)
-	if err != nil {
-		return rt.Nil, err
-	}
-	o.SetUint64(floatBits, math.Float64bits(v))
-	o.SetWord(floatFormat, uint32(f))
-	return r, nil
+	return t.NewFloat(v, uint32(f))
 }
 
 // FloatOf returns the number that r is, and whether it is a Float. Attached thread.
 func FloatOf(t *rt.Thread, r rt.Ref) (float64, bool) {
-	o, ok := t.Object(r, rt.TypeFloat)
-	if !ok {
-		return 0, false
-	}
-	return math.Float64frombits(o.Uint64(floatBits)), true
+	v, _, ok := t.Float(r)
+	return v, ok
 }
 
 // BoolOf returns the boolean that r is, and whether it is one. Any goroutine.

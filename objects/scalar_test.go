@@ -75,6 +75,94 @@ func TestFloat(t *testing.T) {
 	})
 }
 
+// TestFloatWays has a number read as it is written in several ways, and made
+// immortal in both: it is one key, and each is written as it was read.
+func TestFloatWays(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			literals := []string{"1.5", "1.50", "15e-1", "1.5E+00", "1.5e0", "0.15e1", "1.500000000000000000000000000000000000000000000000000000000000"}
+			var keys []rt.Ref
+			for _, literal := range literals {
+				r := parse(t, th, literal)
+				if th.Kind(r) != rt.TypeFloat { // 15e-1 and 0.15e1 keep their text
+					th.DecRef(r)
+					continue
+				}
+				inPlace := parse(t, th, literal)
+				must0(t, th.Immortalize(inPlace))
+				keys = append(keys, r, inPlace, parse(t, th, literal, JSONOptions{Immortal: true}))
+				for _, k := range keys[len(keys)-3:] {
+					if got := Format(th, k); got != literal {
+						t.Errorf("%s is written as %s", literal, got)
+					}
+				}
+			}
+			if len(keys) != 3*5 {
+				t.Errorf("%d keys are floats", len(keys))
+			}
+			keys = append(keys, must(NewFloat(th, 1.5)))
+			for i, k := range keys {
+				d := Dict(must(NewDict(th)))
+				must0(t, d.Set(th, k, smallInt(i)))
+				for _, other := range keys {
+					if v, ok := d.Lookup(th, other); !ok || v != smallInt(i) || !sameKey(th, k, other) {
+						t.Errorf("%s and %s are not one key", Format(th, k), Format(th, other))
+					}
+					must0(t, d.Set(th, other, smallInt(i)))
+				}
+				if d.Len(th) != 1 {
+					t.Errorf("%d keys for one number", d.Len(th))
+				}
+				a, b := must(NewTuple(th, k)), must(NewTuple(th, keys[0]))
+				if !sameKey(th, a, b) || must(Hash(th, a)) != must(Hash(th, b)) {
+					t.Error("tuples of one number are not one key")
+				}
+				th.DecRefs([]rt.Ref{rt.Ref(d), a, b})
+			}
+			if _, ok := th.Object(keys[0], rt.TypeInt); ok {
+				t.Error("a float is an integer")
+			}
+			audit(t, th, keys...)
+			th.DecRefs(keys)
+		})
+	})
+}
+
+// TestFloatBytes: a float takes a granule, and a list of two of them 16 bytes for
+// its header, 16 for its body and 16 for its block.
+func TestFloatBytes(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			const n = 1000
+			var floats, lists []rt.Ref
+			memory := func() rt.Memory {
+				th.Collect() // publishes the accounts
+				return th.Runtime().Memory()
+			}
+			for i := range n {
+				floats = append(floats, must(NewFloat(th, float64(i))), parse(t, th, "1.50"))
+			}
+			if m := memory(); m.ObjectBytes != 2*n*16 || m.Objects != 2*n {
+				t.Errorf("%d floats take %d bytes", m.Objects, m.ObjectBytes)
+			}
+			for i := range n {
+				lists = append(lists, must(NewList(th, floats[2*i:2*i+2]...)))
+			}
+			if m := memory(); m.ObjectBytes != 2*n*16+n*32 || m.BlockBytes != n*16 {
+				t.Errorf("%d lists of two floats take %d bytes, %d of them blocks", n, m.ObjectBytes+m.BlockBytes, m.BlockBytes)
+			}
+			for i, l := range lists { // full: the next item takes a new block
+				must0(t, List(l).Append(th, smallInt(i)))
+				if r, ok := List(l).At(th, 2); !ok || r != smallInt(i) || List(l).Len(th) != 3 {
+					t.Fatal("an item is lost when a block of two grows")
+				}
+			}
+			th.DecRefs(lists)
+			th.DecRefs(floats)
+		})
+	})
+}
+
 func TestScalarWrongKind(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

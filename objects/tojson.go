@@ -70,11 +70,11 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 	case rt.TypeInt:
 		w.dst = strconv.AppendInt(w.dst, int64(o.Uint64(0)), 10)
 	case rt.TypeFloat:
-		v := math.Float64frombits(o.Uint64(floatBits))
+		v, f, _ := w.t.Float(r)
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return &NotJSONError{fmt.Sprintf("the float %g", v)}
 		}
-		w.dst = appendFloat(w.dst, v, floatFormatting(o.Word(floatFormat)))
+		w.dst = appendFloat(w.dst, v, floatFormatting(f))
 	case rt.TypeNumber:
 		w.dst = append(w.dst, textOf(o)...)
 	case rt.TypeString:

@@ -20,7 +20,7 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
 	}
-	n := arena.Granules(uintptr(bytes) + header.Size + y.tail)
+	n := max(arena.Granules(uintptr(bytes)+header.Size+y.tail), y.least)
 	if t.region != nil {
 		return t.bornImmortal(y, n)
 	}
@@ -45,6 +45,53 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 		t.check.born(r, y)
 	}
 	return r, t.Body(r), nil
+}
+
+// NewFloat returns a new reference to a Float, which is its header alone: the number
+// v, and a note of fewer than 30 bits that its user keeps with it. It is counted
+// atomically in every mode. The error is as for New. It is for package objects,
+// which defines the type. Attached thread.
+func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
+	if note >= header.Notes {
+		return Nil, fmt.Errorf("ichor: new float: note %#x, want at most %#x", note, header.Notes-1)
+	}
+	if t.region != nil {
+		h, err := t.region.mem.Alloc(1, true)
+		if err != nil {
+			return Nil, allocError(err)
+		}
+		t.header(Ref(h)).BirthFloat(math.Float64bits(v), note, true)
+		return Ref(h), nil
+	}
+	if t.check != nil {
+		t.mustBeAttached("new float")
+	}
+	h, err := t.cache.Alloc(arena.Leaves, 1)
+	if err != nil {
+		return Nil, allocError(err)
+	}
+	r := Ref(h)
+	t.header(r).BirthFloat(math.Float64bits(v), note, false)
+	if t.refills != t.cache.Refills() {
+		t.refilled()
+	}
+	if t.check != nil {
+		t.check.born(r, types.table[TypeFloat].Load())
+	}
+	return r, nil
+}
+
+// Float returns the number that r is and the note on it, and whether r is a Float.
+// Attached thread.
+func (t *Thread) Float(r Ref) (v float64, note uint32, ok bool) {
+	if r.IsInt() {
+		return 0, 0, false
+	}
+	if t.check != nil {
+		t.check.access(t, r)
+	}
+	bits, note, ok := t.header(r).Number()
+	return math.Float64frombits(bits), note, ok
 }
 
 // refilled is what allocation does now and then, when it takes a span: the

@@ -12,7 +12,7 @@ import (
 // IncRef adds a reference to the object r, which the caller holds or has
 // borrowed. What it costs follows from the owner in the object's header:
 // nothing for an immortal, a plain add for the thread's own, an atomic add
-// otherwise. Attached thread.
+// otherwise: for a Float in every mode. Attached thread.
 //
 // The tests for immortality are inlined into the caller, the counting is one
 // call: the inliner affords one call (57 of its 80), not one and the owner's
@@ -44,6 +44,10 @@ func (t *Thread) IncRefs(rs []Ref) {
 		if len(rs) == 0 {
 			return
 		}
+		if n := incFloats(t.base, t.merged, rs); n > 0 {
+			rs = rs[n:]
+			continue
+		}
 		t.incSlow(rs[0], header.At(t.base, uint32(rs[0])))
 		rs = rs[1:]
 	}
@@ -54,6 +58,11 @@ func (t *Thread) DecRefs(rs []Ref) {
 	for {
 		rs = rs[decOwned(t.base, t.id, rs):]
 		n, v := decMerged(t.base, t.merged, rs)
+		if n < len(rs) && v == header.Alive {
+			var m int
+			m, v = decFloats(t.base, t.merged, rs[n:])
+			n += m
+		}
 		if n == len(rs) {
 			return
 		}
@@ -129,6 +138,41 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 	return len(rs), header.Alive
 }
 
+// incFloats is incPlain for floats. With their case in its loop it ran a third slower
+// over immortals.
+func incFloats(base unsafe.Pointer, merged int32, rs []Ref) int {
+	for i, r := range rs {
+		if r >= Limit {
+			continue
+		}
+		if h := header.At(base, uint32(r)); !plainFloat(h.Owner(), merged) || h.IncForeign() != header.Alive {
+			return i
+		}
+	}
+	return len(rs)
+}
+
+// decFloats is decMerged for floats.
+func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Verdict) {
+	for i, r := range rs {
+		if r >= Limit {
+			continue
+		}
+		h := header.At(base, uint32(r))
+		if !plainFloat(h.Owner(), merged) {
+			return i, header.Alive
+		}
+		if v := h.DecForeign(); v != header.Alive {
+			return i, v
+		}
+	}
+	return len(rs), header.Alive
+}
+
+// plainFloat reports whether o is the owner of a mortal float, and merged that of a
+// thread that counts in the short way.
+func plainFloat(o, merged int32) bool { return o >= header.Float && merged == header.Nobody }
+
 // TryIncRef adds a reference to the object r unless it is dead, for a caller
 // that came by r through a table that holds no count. The memory of r must
 // still be in place: r was in the table since the thread's last safe point, and
@@ -160,6 +204,7 @@ func (t *Thread) inc(r Ref) {
 	switch o := h.Owner(); {
 	case o == t.id && h.IncLocal():
 	case o == t.merged && h.IncForeign() == header.Alive:
+	case plainFloat(o, t.merged) && h.IncForeign() == header.Alive:
 	default:
 		t.incSlow(r, h)
 	}
@@ -170,7 +215,7 @@ func (t *Thread) dec(r Ref) {
 	h := header.At(t.base, uint32(r))
 	switch o := h.Owner(); {
 	case o == t.id && h.DecLocal():
-	case o == t.merged:
+	case o == t.merged || plainFloat(o, t.merged):
 		if v := h.DecForeign(); v != header.Alive {
 			t.afterDec(r, v)
 		}

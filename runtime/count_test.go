@@ -76,6 +76,33 @@ func TestDeepFree(t *testing.T) {
 	})
 }
 
+// TestSmallest makes objects of nothing but their headers: a leaf is a granule,
+// and a container two, since the collector's words are that far apart.
+func TestSmallest(t *testing.T) {
+	empty := must(DefineType(Type{Name: "empty"}))
+	hollow := must(DefineType(Type{Name: "hollow", Traverse: func(Heap, Body, func(Ref)) {}}))
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var rs []Ref
+			for range 5000 {
+				for _, y := range []*Type{empty, hollow} {
+					r, _, err := th.New(y, 0)
+					must0(t, err)
+					rs = append(rs, r)
+				}
+			}
+			if a, b := th.sizeOf(rs[0]), th.sizeOf(rs[1]); a != 16 || b != 32 {
+				t.Errorf("an empty leaf takes %d bytes and a container %d", a, b)
+			}
+			if c := th.Collect(); c.Candidates != 5000 || c.Garbage != 0 {
+				t.Errorf("the collector sees %+v", c)
+			}
+			th.DecRefs(rs)
+			th.Runtime().mustHold(t, th, 0)
+		})
+	})
+}
+
 // TestManyThreads has threads count one object, and create and hand over others.
 func TestManyThreads(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {

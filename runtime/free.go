@@ -78,6 +78,7 @@ func (t *Thread) forget(r Ref, y *Type) {
 // freeMemory gives the memory of a dead object back.
 func (t *Thread) freeMemory(r Ref) {
 	if mutant.On && mutant.Is(mutant.MemoryKept) && t.header(r).Meta()&metaRefs == 0 {
+		t.header(r).SetCounts(0, 0) // of a float that died without an atomic operation the word still says one
 		return
 	}
 	if t.check != nil {

@@ -21,8 +21,9 @@ func (h Heap) at(r Ref) unsafe.Pointer {
 
 func (h Heap) header(r Ref) *header.Header { return header.On(h.at(r)) }
 
-// Body returns what follows the header of the object r. Reading and writing it
-// is as safe as its type's own rules make it. Attached thread.
+// Body returns what follows the header of the object r: of a Float, what is not
+// its own. Reading and writing it is as safe as its type's own rules make it.
+// Attached thread.
 func (h Heap) Body(r Ref) Body { return Body{unsafe.Add(h.at(r), header.Size)} }
 
 // Block returns the storage block r. Attached thread.

@@ -38,6 +38,7 @@ var (
 	_ = DefineBuiltin(TypeString, Type{Name: "string"})
 	_ = DefineBuiltin(TypeNone, Type{Name: "None"})
 	_ = DefineBuiltin(TypeBool, Type{Name: "bool"})
+	_ = DefineBuiltin(TypeFloat, Type{Name: "float"})
 	_ = DefineBuiltin(TypeInt, Type{Name: "int"})
 	_ = DefineBuiltin(TypeBytes, Type{Name: "bytes"})
 	_ = DefineBuiltin(TypeTuple, Type{Name: "tuple"})

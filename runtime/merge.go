@@ -133,7 +133,8 @@ func (t *Thread) drainQueues() {
 // queueOf returns the queue of the state with the given id.
 func (r *Runtime) queueOf(id int32) *mergeQueue { return (*r.queues.Load())[id-firstID] }
 
-// addQueue makes the queue of a new state, which gets the next id. r.mu is held.
+// addQueue makes the queue of a new state, which gets the next id. r.mu is held. An
+// id never reaches header.Float: the list of 2^30 queues alone would take 8 GiB.
 func (r *Runtime) addQueue() (q *mergeQueue, id int32) {
 	q = &mergeQueue{}
 	old := *r.queues.Load()

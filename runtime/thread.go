@@ -57,8 +57,9 @@ type Thread struct {
 	_ [64]byte // threads never share a cache line
 }
 
-// uncounted is an id that no object is stamped with.
-const uncounted int32 = 1<<31 - 1
+// uncounted is an id that no object is stamped with: all of threads are below, and
+// all of floats above.
+const uncounted = header.Float - 1
 
 // Attach gives the calling goroutine a thread: a safe point. It waits for the
 // GIL, or while the world is stopped. Detach it in the end. A goroutine that is

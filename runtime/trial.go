@@ -32,9 +32,9 @@ const (
 	trialMax       = 1<<27 - 1
 )
 
-// trialTable has the words of one span, by half the granule's number: a
-// container takes two granules at least.
-type trialTable [arena.SpanGranules / 2]int32
+// trialTable has the words of one span, by the granule's number: no two
+// containers begin less than MinContainer granules apart.
+type trialTable [arena.SpanGranules / arena.MinContainer]int32
 
 // trial is the scratch of one collection. It lies in Go memory.
 type trial struct {
@@ -51,7 +51,7 @@ var parallelFrom int64 = 1 << 15
 func (x *trial) word(r Ref) *int32 {
 	if n := int(r / arena.SpanGranules); n < len(x.tables) {
 		if tab := x.tables[n]; tab != nil {
-			return &tab[r%arena.SpanGranules/2]
+			return &tab[r%arena.SpanGranules/arena.MinContainer]
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
 )
 
 // TypeID numbers a type. The built-in ones are the same in every process.
@@ -16,8 +17,8 @@ const (
 	_ TypeID = iota
 	TypeNone
 	TypeBool
-	TypeInt // small ones are in the reference, the others boxed
-	TypeFloat
+	TypeInt   // small ones are in the reference, the others boxed
+	TypeFloat // a header without a body: see Thread.NewFloat
 	TypeNumber
 	TypeString
 	TypeBytes
@@ -39,6 +40,8 @@ const (
 	metaPoison  = 1 << 31 // freed, in checked mode
 	metaTypeMax = 1<<16 - 1
 )
+
+const _ = -uint(header.FloatMeta ^ uint32(TypeFloat)) // package header cannot import TypeFloat
 
 // Type describes a type of objects. It is not changed after DefineType. Its
 // functions are called in the midst of counting and freeing, also with the world
@@ -92,6 +95,7 @@ type Type struct {
 	meta    uint32
 	purpose arena.Purpose
 	tail    uintptr // bytes behind the body that are the runtime's
+	least   uint32  // granules that an object takes at least
 }
 
 // ID returns the type's number.
@@ -136,6 +140,9 @@ func DefineBuiltin(id TypeID, y Type) *Type {
 	if id == 0 || id >= firstUserType || types.table[id].Load() != nil {
 		panic(fmt.Sprintf("ichor: built-in type %d (%s) defined twice, or out of range", id, y.Name))
 	}
+	if id == TypeFloat && (y.Traverse != nil || y.Block != nil || y.Finalize != nil || y.Forget != nil || y.Drop != nil) {
+		panic("ichor: a float has no body and no death of its own")
+	}
 	next := types.next
 	p := setType(id, y)
 	types.next = next
@@ -157,6 +164,7 @@ func setType(id TypeID, y Type) *Type {
 	if y.Traverse != nil {
 		y.meta |= metaRefs
 		y.purpose = arena.Containers
+		y.least = arena.MinContainer
 	}
 	if y.Finalize != nil || y.Drop != nil {
 		y.meta |= metaDeath

@@ -40,8 +40,9 @@ func (s *Space) NewCache() *Cache {
 }
 
 // Alloc returns the handle of a block of at least n granules for purpose p,
-// none of regions. Its bytes are whatever was there before. The error is
-// ErrLimit, ErrAddressSpace, or the system's. Owner only.
+// none of regions; a container takes MinContainer at least. Its bytes are
+// whatever was there before. The error is ErrLimit, ErrAddressSpace, or the
+// system's. Owner only.
 func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
 		return c.allocLarge(p, n)

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	chunkSpans = 1024 // spans whose descriptors are made together: 64 MiB of space
+	chunkSpans = 256 // spans whose descriptors are made together: 300 KiB of them for 16 MiB of space
 	maxChunks  = int(maxSpaceGranules / SpanGranules / chunkSpans)
 
 	// warmSpans is how many empty spans stay committed for the next one who

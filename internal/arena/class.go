@@ -1,7 +1,5 @@
 package arena
 
-import "math/bits"
-
 const (
 	GranuleShift = 4
 	GranuleSize  = 1 << GranuleShift
@@ -12,16 +10,20 @@ const (
 	SpanSize     = 1 << SpanShift
 	SpanGranules = SpanSize / GranuleSize
 
-	// minGranules is a header and one granule of body; nothing is smaller.
-	minGranules = 2
-	maxSlots    = SpanGranules / minGranules
+	// A span of the smallest class has a slot for each granule: a header
+	// without a body, or a block of 16 bytes.
+	maxSlots    = SpanGranules
 	bitmapWords = maxSlots / 64
+
+	// MinContainer is the least size of a Container in granules: the cycle
+	// collector has a word for every second granule.
+	MinContainer = 2
 )
 
 // classGranules are the slot sizes. Steps of a quarter to an eighth bound the
 // waste inside a slot; the last ones divide a span into 4, 3 and 2 slots.
 var classGranules = [...]uint32{
-	2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128,
+	1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128,
 	160, 192, 224, 256, 315, 372, 455, 512, 585, 682, 819, 1024, 1365, 2048,
 }
 
@@ -60,11 +62,9 @@ func ClassOf(n uint32) int {
 // Granules returns how many granules hold n bytes.
 func Granules(n uintptr) uint32 { return uint32((n + GranuleSize - 1) >> GranuleShift) }
 
-// slotMagic returns m such that off*m>>32 is off/n for every off in a span.
-func slotMagic(n uint32) uint32 {
-	hi, _ := bits.Div32(1, 0, n)
-	return hi + 1
-}
+// slotMagic returns m such that off*m>>32 is off/n for every off in a span. For
+// n = 1 it is more than 32 bits.
+func slotMagic(n uint32) uint64 { return 1<<32/uint64(n) + 1 }
 
 // Rounded returns how many granules a block of n has room for.
 func Rounded(n uint32) uint32 {

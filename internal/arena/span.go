@@ -13,7 +13,7 @@ type Purpose uint8
 
 const (
 	Leaves     Purpose = iota // objects, which begin with a header, that refer to nothing
-	Containers                // objects that refer to others: those that the cycle collector looks at
+	Containers                // objects that refer to others: those that the cycle collector looks at; MinContainer granules at least
 	Blocks                    // storage of containers: no header, found through its container
 	Immortal                  // regions: objects and blocks that are born immortal
 	Purposes   = int(iota)
@@ -50,8 +50,8 @@ type Span struct {
 	class   uint8
 	dirty   bool   // has been in use since it was last known to be zero
 	start   uint32 // first granule
+	magic   uint64 // see slotMagic
 	size    uint32 // granules of a slot; of the whole block if large
-	magic   uint32 // see slotMagic
 	slots   uint32
 	nfree   uint32 // bits set in free
 	cursor  uint32 // no bit of free below this word is set
@@ -76,6 +76,9 @@ type Span struct {
 // initSmall makes sp a span of empty slots.
 func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	n := classGranules[class]
+	if p == Containers && n < MinContainer {
+		panic("ichor: container of one granule")
+	}
 	sp.state, sp.purpose, sp.class, sp.cache = spanSmall, p, uint8(class), c
 	sp.size, sp.magic = n, slotMagic(n)
 	sp.slots = SpanGranules / n
@@ -92,7 +95,7 @@ func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 
 // slot returns the number of the slot that begins at granule g.
 func (sp *Span) slot(g uint32) uint32 {
-	return uint32(uint64(g-sp.start) * uint64(sp.magic) >> 32)
+	return uint32(uint64(g-sp.start) * sp.magic >> 32)
 }
 
 // take hands out the lowest free slot; nfree must not be 0. Owner only.

@@ -5,7 +5,7 @@
 // # Layout
 //
 //	word    written by                                 meaning
-//	owner   birth, merge, immortalisation              <0 immortal, 0 nobody, >0 a thread id
+//	owner   birth, merge, immortalisation              <0 immortal, 0 nobody, >0 a thread id; bit 30: a float
 //	local   the owner alone, plainly                   the owner's count
 //	shared  everybody else, atomically                 signed count << 3 | weak << 2 | state
 //	meta    birth                                      type id, layout flags
@@ -13,6 +13,21 @@
 //	shared  31 ............................ 3   2    1 0
 //	        signed count                       WEAK  state
 //	state   0 default, 1 unused, 2 queued, 3 merged
+//
+// # Floats
+//
+// A float is a header and nothing else: what counting does not need of the words of
+// an object that nobody owns holds its number.
+//
+//	owner   birth, immortalisation                     IMMORTAL, FLOAT, a note: how it is written
+//	local   birth                                      the number's lower 32 bits
+//	shared  everybody, atomically                      as above, born merged
+//	meta    birth                                      the number's upper 32 bits
+//
+// Its owner is no thread's id, so whoever counts it goes the way of an object that
+// somebody else owned and that is merged. No function here reads local as a count
+// before it has seen its own id in owner, or asked for FLOAT. Meta asks, so all
+// others learn the type from it without knowing.
 //
 // # The same code for every way of counting
 //

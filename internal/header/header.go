@@ -10,7 +10,7 @@ import (
 // Size is the size of a header in bytes: one granule of the arena.
 const Size = 16
 
-// Header is the beginning of every object. Its words lie in raw memory at
+// Header is the beginning of every object, and the whole of a float. Its words lie in raw memory at
 // 4-byte alignment, which go.uber.org/atomic's types cannot overlay.
 type Header struct {
 	owner  int32
@@ -47,17 +47,46 @@ func (h *Header) Birth(owner int32, meta uint32) {
 	h.owner = owner
 }
 
+// BirthFloat writes the header of a float: 64 bits of a number, which lie where
+// others have local and meta, and a note below Notes, which lies in the owner word.
+// It is born merged, with one reference in shared, and nobody ever owns it; if it is
+// born immortal its count is 0. Its number is written here alone.
+func (h *Header) BirthFloat(bits uint64, note uint32, immortal bool) {
+	h.local, h.meta = uint32(bits), uint32(bits>>32) // plain stores, as in Birth
+	h.owner, h.shared = Float|int32(note), One|Merged
+	if immortal {
+		h.owner, h.shared = Immortal|Float|int32(note), 0
+	}
+}
+
+// Number returns what BirthFloat wrote, and whether the header is a float's. It is
+// good as long as the object is: of a dead one SetLink has overwritten half.
+func (h *Header) Number() (bits uint64, note uint32, ok bool) {
+	o := h.Owner()
+	if o&Float == 0 {
+		return 0, 0, false
+	}
+	return uint64(h.meta)<<32 | uint64(h.local), uint32(o) & (Notes - 1), true
+}
+
 // Owner returns the owner word: negative for an immortal.
 func (h *Header) Owner() int32 { return atomic.LoadInt32(&h.owner) }
 
-// Local returns the owner's count. Owner only, or world stopped.
+// Local returns the owner's count, which a float has not. Owner only, or world
+// stopped.
 func (h *Header) Local() uint32 { return h.local }
 
 // Shared returns the shared word.
 func (h *Header) Shared() int32 { return atomic.LoadInt32(&h.shared) }
 
-// Meta returns the type id and the layout flags. They never change.
-func (h *Header) Meta() uint32 { return h.meta }
+// Meta returns the type id and the layout flags. They never change. The owner word
+// tells where they are, and what it tells never changes either.
+func (h *Header) Meta() uint32 {
+	if h.Owner()&Float != 0 {
+		return FloatMeta
+	}
+	return h.meta
+}
 
 // IncLocal adds a reference, plainly, unless the count is at either end. Owner
 // only.
@@ -78,7 +107,8 @@ func (h *Header) DecLocal() bool {
 	return false
 }
 
-// IncForeign adds a reference to an object that another thread owns, or nobody.
+// IncForeign adds a reference to an object that another thread owns, or nobody:
+// to any float.
 func (h *Header) IncForeign() Verdict {
 	v := incForeign(atomic.LoadInt32(&h.shared))
 	if v == Alive {
@@ -235,7 +265,8 @@ func (h *Header) TryInc(id int32) bool {
 }
 
 // Revive gives a dead object one reference, which is nobody's own. The caller has
-// the dead object; who meets it in a weak table sees it dead, or alive again.
+// the dead object, which is no float; who meets it in a weak table sees it dead, or
+// alive again.
 func (h *Header) Revive() {
 	h.local = 0
 	atomic.StoreInt32(&h.owner, Nobody)
@@ -261,23 +292,37 @@ func (h *Header) Count() (int64, bool) {
 	if h.Owner() < 0 {
 		return 0, false
 	}
-	return int64(h.local) + int64(SharedCount(h.Shared())), true
+	return int64(h.counted()) + int64(SharedCount(h.Shared())), true
 }
 
 // IsSticky reports whether a count of the object is frozen. World stopped.
-func (h *Header) IsSticky() bool { return h.local >= StickyLocal || sticky(h.Shared()) }
+func (h *Header) IsSticky() bool { return h.counted() >= StickyLocal || sticky(h.Shared()) }
+
+// counted returns local where it is a count: of a float it is half of a number.
+func (h *Header) counted() uint32 {
+	if h.Owner()&Float != 0 {
+		return 0
+	}
+	return h.local
+}
 
 // Immortalise makes the object immortal for good. World stopped. It reports
-// whether it was mortal before.
+// whether it was mortal before. A float stays one, and keeps its note.
 func (h *Header) Immortalise() bool {
-	if h.Owner() < 0 {
+	o := h.Owner()
+	if o < 0 {
 		return false
 	}
-	atomic.StoreInt32(&h.owner, Immortal)
+	next := Immortal
+	if o&Float != 0 {
+		next |= o
+	}
+	atomic.StoreInt32(&h.owner, next)
 	return true
 }
 
-// Dead headers form lists through local, which nobody counts in any more.
+// Dead headers form lists through local, which nobody counts in any more, and from
+// which nobody reads a float's number any more.
 
 // SetLink stores the next dead object. The caller owns the dead one.
 func (h *Header) SetLink(granule uint32) { h.local = granule }
@@ -294,9 +339,11 @@ func (h *Header) Poison(meta uint32) {
 	atomic.StoreInt32(&h.owner, Nobody)
 }
 
-// SetCounts overwrites both counts, for tests of the bands.
+// SetCounts overwrites both counts, for tests of the bands. A float has one.
 func (h *Header) SetCounts(local uint32, count int32) {
-	h.local = local
+	if h.Owner()&Float == 0 {
+		h.local = local
+	}
 	atomic.StoreInt32(&h.shared, count<<countShift|h.Shared()&(stateMask|Weak))
 }
 

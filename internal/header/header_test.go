@@ -17,12 +17,18 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const me = 7
 		h := new(Header)
-		owned := rapid.Bool().Draw(t, "owned")
+		born := rapid.SampledFrom([]string{"owned", "merged", "float"}).Draw(t, "born")
+		owned, float := born == "owned", born == "float"
+		bits, note, meta := anyBits().Draw(t, "bits"), anyNote().Draw(t, "note"), uint32(5)
 		var n, band int64
-		if owned {
+		switch {
+		case owned:
 			h.Birth(me, 5)
 			band = StickyLocal
-		} else {
+		case float:
+			h.BirthFloat(bits, note, false)
+			band, meta = stickyShared, FloatMeta
+		default:
 			h.Birth(Nobody, 5)
 			band = stickyShared
 		}
@@ -82,6 +88,29 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"weak": func(*rapid.T) { h.SetWeak() },
+			"drain": func(t *rapid.T) { // of what was queued and merged since
+				if owned {
+					t.SkipNow()
+				}
+				want := Alive
+				switch {
+				case immortal:
+				case n == 0:
+					want = Broken
+				case n >= band:
+					want = Sticky
+				default:
+					if n--; n == 0 {
+						want = Dead
+					}
+				}
+				if h.Drain() != want {
+					t.Fatalf("wrong verdict of drain")
+				}
+				if want == Dead {
+					h.SetCounts(0, 0)
+				}
+			},
 			"immortalise": func(t *rapid.T) {
 				if n == 0 {
 					t.SkipNow()
@@ -94,6 +123,13 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
+				b, m, ok := h.Number()
+				if ok != float || float && (b != bits || m != note) {
+					t.Fatalf("a float has lost its number or its note, or something else has one")
+				}
+				if h.Meta() != meta || h.Owner() < 0 != immortal {
+					t.Fatalf("type or owner are wrong")
+				}
 				if immortal {
 					if h.Bytes() != frozen {
 						t.Fatalf("the header of an immortal changed")
@@ -103,11 +139,77 @@ func TestModel(t *testing.T) {
 				if got, ok := h.Count(); !ok || got != n && (n < band || got < n) {
 					t.Fatalf("the counts do not add up to the number of references")
 				}
-				if h.IsSticky() != (n >= band) || h.Meta() != 5 {
-					t.Fatalf("band or type are wrong")
+				if h.IsSticky() != (n >= band) {
+					t.Fatalf("the band is wrong")
 				}
 			},
 		})
+	})
+}
+
+// anyBits draws numbers, and more often those whose halves would be odd counts or
+// types.
+func anyBits() *rapid.Generator[uint64] {
+	half := rapid.SampledFrom([]uint64{0, 1, StickyLocal - 1, StickyLocal, StickyLocal + 1, 1<<32 - 1, uint64(Float), 5, 1 << 16, 7})
+	return rapid.OneOf(
+		rapid.Uint64(),
+		rapid.Map(rapid.Float64(), math.Float64bits),
+		rapid.SampledFrom([]uint64{1 << 63, 0x7ff8_0000_0000_0001, 0xfff0_0000_0000_0000, 0x7ff0_0000_8000_0000}), // -0, a NaN, -Inf, a signalling NaN
+		rapid.Custom(func(t *rapid.T) uint64 { return half.Draw(t, "high")<<32 | half.Draw(t, "low") }),
+	)
+}
+
+func anyNote() *rapid.Generator[uint32] {
+	return rapid.OneOf(rapid.Uint32Range(0, Notes-1), rapid.SampledFrom([]uint32{0, 1, Notes - 1}))
+}
+
+// TestFloat walks a float through birth, both immortalities and death.
+func TestFloat(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bits, note := anyBits().Draw(t, "bits"), anyNote().Draw(t, "note")
+		is := func(h *Header, what string) {
+			b, n, ok := h.Number()
+			if !ok || b != bits || n != note || h.Meta() != FloatMeta {
+				t.Fatalf("%s", what)
+			}
+		}
+		uncounted := func(h *Header, what string) {
+			is(h, what)
+			was := h.Bytes()
+			h.SetWeak()
+			_, counted := h.Count()
+			if h.Owner() >= 0 || counted || h.Inc(3) != Alive || h.Dec(3) != Alive || h.Drain() != Alive || !h.TryInc(3) || h.Immortalise() || h.Bytes() != was {
+				t.Fatalf("an immortal float is counted")
+			}
+		}
+		h := new(Header)
+		h.BirthFloat(bits, note, true)
+		uncounted(h, "a float is born immortal as something else")
+		h.BirthFloat(bits, note, false)
+		is(h, "a float is born as something else")
+		if o := h.Owner(); o < Float || o == Nobody || !IsMerged(h.Shared()) {
+			t.Fatalf("a float has an owner that a thread could be")
+		}
+		if !h.Immortalise() {
+			t.Fatalf("a float was immortal before")
+		}
+		uncounted(h, "a float that became immortal is something else")
+		h.BirthFloat(bits, note, false)
+		if h.Dec(1) != Dead {
+			t.Fatalf("a float has outlived its last reference")
+		}
+		h.SetLink(1234)
+		if h.Link() != 1234 || h.Meta() != FloatMeta {
+			t.Fatalf("a dead float loses its type, or the next dead object")
+		}
+		h.Poison(1 << 31)
+		if _, _, ok := h.Number(); ok || h.Meta() != 1<<31 || h.Inc(3) != Broken || h.Dec(3) != Broken || h.TryInc(3) {
+			t.Fatalf("a poisoned float looks like a float, or can be counted")
+		}
+		h.Birth(7, 5)
+		if _, _, ok := h.Number(); ok || h.Meta() != 5 {
+			t.Fatalf("what is born where a float was looks like one")
+		}
 	})
 }
 
@@ -190,11 +292,15 @@ func TestWords(t *testing.T) {
 // TestRaces has goroutines give up more references than one: exactly one of
 // them is told that it was the last.
 func TestRaces(t *testing.T) {
-	for _, weak := range []bool{false, true} {
-		t.Run(fmt.Sprintf("weak=%t", weak), func(t *testing.T) {
+	for i := range 4 {
+		weak, float := i%2 == 1, i/2 == 1
+		t.Run(fmt.Sprintf("weak=%t/float=%t", weak, float), func(t *testing.T) {
 			for range 2000 {
 				h := new(Header)
 				h.Birth(Nobody, 1)
+				if float {
+					h.BirthFloat(1<<31, 0, false)
+				}
 				if weak {
 					h.SetWeak()
 				}

@@ -3,10 +3,22 @@ package header
 import "github.com/ichor-go/ichor/internal/mutant"
 
 // Owners.
+//
+//	31        30     29 ......................... 0
+//	IMMORTAL  FLOAT  thread id, or a float's note
+//
+// 0 is nobody. A float that is mortal has an owner of Float or above, which is no
+// thread's id: so whoever counts it is not its owner.
 const (
-	Immortal int32 = -1
-	Nobody   int32 = 0 // merged: local is 0, shared holds the count
+	Immortal int32 = -1 << 31
+	Nobody   int32 = 0       // merged: local is 0, shared holds the count
+	Float    int32 = 1 << 30 // local and meta hold a number: see BirthFloat
+	Notes          = 1 << 30 // a float's note is below it
 )
+
+// FloatMeta is the meta word that a float would have if a number were not in its
+// place: the type id of package runtime's TypeFloat, and no flags.
+const FloatMeta uint32 = 4
 
 // Fields of shared.
 const (
