@@ -255,11 +255,9 @@ func (h *Header) TryInc(id int32) bool {
 			return true
 		}
 		s := h.Shared()
-		if IsMerged(s) && SharedCount(s) <= 0 {
-			return false
-		}
-		if sticky(s) || atomic.CompareAndSwapInt32(&h.shared, s, s+One) {
-			return true
+		next, alive := tryInc(s)
+		if next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			return alive
 		}
 	}
 }
@@ -270,7 +268,7 @@ func (h *Header) TryInc(id int32) bool {
 func (h *Header) Revive() {
 	h.local = 0
 	atomic.StoreInt32(&h.owner, Nobody)
-	atomic.StoreInt32(&h.shared, One|Merged|h.Shared()&Weak)
+	atomic.StoreInt32(&h.shared, revived(h.Shared()))
 }
 
 // SetWeak notes that weak references may lead to the object: its death is then

@@ -246,6 +246,18 @@ func TestWords(t *testing.T) {
 			if n, got := decForeign(s); n != next || got != want {
 				t.Errorf("dec of count %d flags %d: %#x %v, want %#x %v", c, flags, n, got, next, want)
 			}
+			wantNext, wantAlive := s+One, true
+			if inBand {
+				wantNext = s
+			} else if c <= 0 {
+				wantNext, wantAlive = s, false
+			}
+			if n, alive := tryInc(s); n != wantNext || alive != wantAlive {
+				t.Errorf("try inc of count %d flags %d: %#x %t, want %#x %t", c, flags, n, alive, wantNext, wantAlive)
+			}
+			if n := revived(s); SharedCount(n) != 1 || !IsMerged(n) || n&Weak != flags {
+				t.Errorf("revived from %#x: %#x", s, n)
+			}
 
 			// The same count of an object that somebody owns.
 			for _, state := range []int32{0, Queued} {

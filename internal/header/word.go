@@ -120,6 +120,22 @@ func decForeign(shared int32) (next int32, v Verdict) {
 	return shared - One, Alive
 }
 
+// tryInc returns the word after an increment by who holds no reference, and
+// whether the object is alive. The weak bit is set, so a dead one is merged. A word
+// that is not to be stored comes back unchanged.
+func tryInc(shared int32) (next int32, alive bool) {
+	switch {
+	case IsMerged(shared) && SharedCount(shared) <= 0 && !sticky(shared):
+		return shared, false
+	case sticky(shared):
+		return shared, true
+	}
+	return shared + One, true
+}
+
+// revived returns the word of a dead object that gets one reference back.
+func revived(shared int32) int32 { return One | Merged | shared&Weak }
+
 // merge returns the word of an object after local references, from the word
 // local, have been added to those in shared, and what it means. A sum that
 // leaves no room is pinned in the band.
