@@ -68,7 +68,7 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 	if target == Nil {
 		return Nil
 	}
-	if mutant.On && mutant.Is(mutant.WeakFromZero) {
+	if mutant.On && mutant.Is(mutant.WeakFromZero) && target < Limit {
 		t.header(target).Inc(t.owner)
 		return target
 	}

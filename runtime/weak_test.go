@@ -65,7 +65,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 			shared = newNode(th, newLeaf(th), newLeaf(th), newLeaf(th))
 			return nil
 		}))
-		must0(t, r.Run(context.Background(), 4, func(_ context.Context, th *Thread, w int) error {
+		must0(t, r.Run(context.Background(), 2, func(_ context.Context, th *Thread, w int) error {
 			rnd := rand.New(rand.NewPCG(1, uint64(w)))
 			var held []Ref
 			for range n {
@@ -94,7 +94,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 					th.DecRefs(held)
 					held = held[:0]
 				}
-				if rnd.IntN(8) == 0 {
+				if rnd.IntN(4) == 0 {
 					th.Checkpoint()
 				}
 			}
