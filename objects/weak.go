@@ -6,8 +6,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A Weak's body is one word, which is the runtime's: see rt.Thread.LinkWeak.
-const weakBytes = 4
+// A Weak's body is two words, which are the runtime's: see rt.Thread.LinkWeak.
+const weakBytes = 8
 
 // Weak visits nothing, as it holds no count. It has a Traverse all the same: so it
 // lies among the containers, where the collector can tell that a weak reference is

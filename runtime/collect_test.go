@@ -36,7 +36,7 @@ func newFinal(t *Thread, child Ref) Ref {
 }
 
 func newWatch(t *Thread, target Ref, fn func(*Thread)) Ref {
-	r, _, err := t.New(watchType, 4)
+	r, _, err := t.New(watchType, 8)
 	if err != nil {
 		panic(err)
 	}

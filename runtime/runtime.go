@@ -42,7 +42,7 @@ type Runtime struct {
 
 	queues  atomic.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
 	intern  *xsync.MapOf[uint64, Ref]     // weak: holds no counts
-	weak    *xsync.MapOf[Ref, []weakRef]  // weak references, by what they lead to
+	weak    *xsync.MapOf[Ref, weakRefs]   // weak references, by what they lead to
 	foreign *xsync.MapOf[Ref, any]        // Go values that objects hold
 	left    leftovers
 	ending  bool // Close gives up what immortals hold: nothing is finalized any more
@@ -83,7 +83,7 @@ func New(opts Options) (*Runtime, error) {
 		opts:    opts,
 		space:   space,
 		intern:  xsync.NewMapOfWithHasher[uint64, Ref](func(h uint64, seed uint64) uint64 { return h ^ seed }),
-		weak:    xsync.NewMapOf[Ref, []weakRef](),
+		weak:    xsync.NewMapOf[Ref, weakRefs](),
 		foreign: xsync.NewMapOf[Ref, any](),
 	}
 	if opts.Checked {

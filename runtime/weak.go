@@ -18,15 +18,30 @@ import "github.com/ichor-go/ichor/internal/mutant"
 
 // weakRef is a weak reference as the table has it.
 type weakRef struct {
-	ref Ref // the object whose first word leads to the target
+	ref Ref // the object whose first word leads to the target; Nil if it has left
 	fn  func(*Thread)
 }
 
-// weakTarget is the word of a weak reference's body that leads to its object.
-const weakTarget = 0
+// weakRefs is an entry: the weak references to one object, oldest first.
+//
+//	alive = items of list that have not left
+//	len(list) <= 2*alive, so leaving takes constant time, amortised
+//
+// It is read and changed under the entry's lock alone.
+type weakRefs struct {
+	list  []weakRef
+	alive int
+}
+
+// Words of a weak reference's body.
+const (
+	weakTarget = 0 // leads to its object; Nil when that has died
+	weakIndex  = 1 // its place in the entry's list; under the entry's lock
+)
 
 // LinkWeak makes the object w, which nobody else has seen yet, a weak reference to
-// target: word 0 of its body leads there until target dies. fn, if not nil, is
+// target: word 0 of its body leads there until target dies, and word 1 is the
+// table's. fn, if not nil, is
 // called afterwards, as Thread.Later does, unless w has died by then. To an immortal
 // nothing is noted. It is for package objects, whose type of w has a Drop that calls
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
@@ -37,9 +52,10 @@ func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
 		return
 	}
 	t.SetWeak(target)
-	t.rt.weak.Compute(target, func(list []weakRef, _ bool) ([]weakRef, bool) {
+	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		o.StoreRef(weakTarget, target)
-		return append(list, weakRef{w, fn}), false
+		o.SetWord(weakIndex, uint32(len(e.list)))
+		return weakRefs{append(e.list, weakRef{w, fn}), e.alive + 1}, false
 	})
 }
 
@@ -50,15 +66,30 @@ func (t *Thread) UnlinkWeak(w Ref) {
 	if target == Nil || target >= Limit {
 		return
 	}
-	t.rt.weak.Compute(target, func(list []weakRef, loaded bool) ([]weakRef, bool) {
-		var rest []weakRef // a copy: others may be reading the list
-		for _, x := range list {
-			if x.ref != w {
-				rest = append(rest, x)
-			}
+	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
+		i := int(t.Body(w).Word(weakIndex))
+		if i >= len(e.list) || e.list[i].ref != w {
+			return e, e.alive == 0 // emptied meanwhile, or never noted
 		}
-		return rest, len(rest) == 0
+		e.list[i] = weakRef{}
+		if e.alive--; len(e.list) > 2*e.alive {
+			e.list = t.closeRanks(e)
+		}
+		return e, e.alive == 0
 	})
+}
+
+// closeRanks returns the entry's list without those that have left. The entry is
+// locked.
+func (t *Thread) closeRanks(e weakRefs) []weakRef {
+	rest := make([]weakRef, 0, e.alive)
+	for _, x := range e.list {
+		if x.ref != Nil {
+			t.Body(x.ref).SetWord(weakIndex, uint32(len(rest)))
+			rest = append(rest, x)
+		}
+	}
+	return rest
 }
 
 // FollowWeak returns a new reference to what the weak reference w leads to, or
@@ -68,7 +99,7 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 	if target == Nil {
 		return Nil
 	}
-	if mutant.On && mutant.Is(mutant.WeakFromZero) {
+	if mutant.On && mutant.Is(mutant.WeakFromZero) && target < Limit {
 		t.header(target).Inc(t.owner)
 		return target
 	}
@@ -85,14 +116,17 @@ func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
 	if _, ok := t.rt.weak.Load(r); !ok {
 		return // nobody can add to it any more
 	}
-	t.rt.weak.Compute(r, func(list []weakRef, _ bool) ([]weakRef, bool) {
-		for i := len(list) - 1; i >= 0; i-- {
-			w := list[i]
+	t.rt.weak.Compute(r, func(e weakRefs, _ bool) (weakRefs, bool) {
+		for i := len(e.list) - 1; i >= 0; i-- {
+			w := e.list[i]
+			if w.ref == Nil {
+				continue
+			}
 			t.Body(w.ref).StoreRef(weakTarget, Nil)
 			if w.fn != nil && (garbage == nil || !garbage(w.ref)) {
 				t.Later(w.fn)
 			}
 		}
-		return nil, true
+		return weakRefs{}, true
 	})
 }

@@ -3,7 +3,9 @@ package runtime
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"go.uber.org/atomic"
 )
@@ -49,6 +51,54 @@ func TestWeakTable(t *testing.T) {
 	})
 }
 
+// TestWeakToOne makes and drops a great many weak references to one target, in
+// orders that take each from another place of the list: each leaves in about the
+// same time, and the callbacks of those that stay come in their order. Copying the
+// list each time took 36 s for 40,000 of them.
+func TestWeakToOne(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		n := 40_000
+		if raceEnabled || o.Checked || testing.Short() {
+			n = 2_000
+		}
+		for name, leaves := range map[string]func(k int) int{
+			"oldest first":   func(k int) int { return k },
+			"youngest first": func(k int) int { return n - 1 - k },
+			"all over":       func(k int) int { return k * 7919 % n }, // a prime, and no factor of n
+		} {
+			clean(t, o, func(t *testing.T, th *Thread) {
+				x := newLeaf(th)
+				var calls, want []int
+				watches := make([]Ref, n)
+				for i := range watches {
+					watches[i] = newWatch(th, x, func(*Thread) { calls = append(calls, i) })
+				}
+				began := time.Now()
+				const left = 10
+				for k := range n - left {
+					i := leaves(k)
+					th.DecRef(watches[i])
+					watches[i] = Nil
+				}
+				if d := time.Since(began); d > 10*time.Second {
+					t.Errorf("%s: %s to drop %d", name, d, n)
+				}
+				for i := n - 1; i >= 0; i-- {
+					if watches[i] != Nil {
+						want = append(want, i)
+					}
+				}
+				th.DecRef(x)
+				th.Checkpoint()
+				if len(want) != left || !slices.Equal(calls, want) {
+					t.Errorf("%s: called %v, want %v", name, calls, want)
+				}
+				th.DecRefs(watches)
+			})
+		}
+	})
+}
+
 // TestWeakTableManyThreads has threads watch a few targets, and drop both: an
 // entry is changed, removed and emptied by several at once.
 func TestWeakTableManyThreads(t *testing.T) {
@@ -65,7 +115,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 			shared = newNode(th, newLeaf(th), newLeaf(th), newLeaf(th))
 			return nil
 		}))
-		must0(t, r.Run(context.Background(), 4, func(_ context.Context, th *Thread, w int) error {
+		must0(t, r.Run(context.Background(), 2, func(_ context.Context, th *Thread, w int) error {
 			rnd := rand.New(rand.NewPCG(1, uint64(w)))
 			var held []Ref
 			for range n {
@@ -94,7 +144,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 					th.DecRefs(held)
 					held = held[:0]
 				}
-				if rnd.IntN(8) == 0 {
+				if rnd.IntN(4) == 0 {
 					th.Checkpoint()
 				}
 			}
