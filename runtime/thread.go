@@ -156,7 +156,7 @@ func (t *Thread) mustBeAttached(what string) {
 // enter begins a stay among running threads, leave ends it.
 func (t *Thread) enter() {
 	if t.rt.gil != nil {
-		t.rt.gil.Acquire()
+		t.rt.gil.AcquireFor(t)
 		return
 	}
 	t.member.Enter()
