@@ -98,15 +98,20 @@ func Send[T any](t *Thread, ch chan<- T, v T) {
 func (t *Thread) StopTheWorld(fn func()) {
 	t.Checkpoint()
 	t.cache.Publish()
-	if t.rt.gil == nil {
+	r := t.rt
+	asked := time.Now()
+	if r.gil == nil {
 		t.reader.Offline() // while it waits for its turn it counts as stopped
-		t.rt.world.Stop(t.member)
+		r.world.Stop(t.member)
+		r.stopping.add(time.Since(asked))
 	}
 	t.stopped = true
+	began := time.Now()
 	defer func() {
 		t.stopped = false
-		if t.rt.gil == nil {
-			t.rt.world.Start(t.member)
+		r.pauses.add(time.Since(began))
+		if r.gil == nil {
+			r.world.Start(t.member)
 			t.reader.Online()
 		}
 	}()

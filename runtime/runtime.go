@@ -47,6 +47,10 @@ type Runtime struct {
 
 	collector collector
 
+	// Every stop: until the world stood still, and while it did; and for each
+	// collection the latter, added up.
+	stopping, pauses, collectorPauses durations
+
 	inPlace  atomic.Int64 // objects made immortal in place
 	orphaned atomic.Bool  // orphans is not empty
 
@@ -55,6 +59,7 @@ type Runtime struct {
 		closing bool
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states
+		tallies []*tally             // of all states
 		regions []*Region
 	}
 	orphans struct {
