@@ -99,20 +99,21 @@ func (t *Thread) StopTheWorld(fn func()) {
 	t.Checkpoint()
 	t.cache.Publish()
 	r := t.rt
-	asked := time.Now()
+	var began time.Time
 	if r.gil == nil {
 		t.reader.Offline() // while it waits for its turn it counts as stopped
-		r.world.Stop(t.member)
-		r.stopping.add(time.Since(asked))
+		r.stopping.add(r.world.Stop(t.member))
+	} else {
+		began = time.Now()
 	}
 	t.stopped = true
-	began := time.Now()
 	defer func() {
 		t.stopped = false
-		r.pauses.add(time.Since(began))
 		if r.gil == nil {
-			r.world.Start(t.member)
+			r.pauses.add(r.world.Start(t.member))
 			t.reader.Online()
+		} else {
+			r.pauses.add(time.Since(began))
 		}
 	}()
 	fn()
