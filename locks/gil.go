@@ -34,6 +34,7 @@ type GIL struct {
 
 	mu         sync.Mutex // guards all below; never held while waiting
 	held       bool
+	holder     any           // what AcquireFor was given by who holds the lock
 	armed      bool          // the timer will call expire
 	since      time.Duration // when the holder got the lock
 	head, tail *gilWaiter
@@ -48,6 +49,7 @@ type GIL struct {
 // gilWaiter is a goroutine in the queue for the lock.
 type gilWaiter struct {
 	since time.Duration
+	who   any
 	next  *gilWaiter
 	ready chan struct{} // holds one, so that handing over never blocks
 }
@@ -74,16 +76,20 @@ func NewGIL(interval time.Duration) *GIL {
 
 // Acquire takes the lock and waits for its turn if need be. It is not reentrant.
 // Any goroutine that does not hold it.
-func (g *GIL) Acquire() {
+func (g *GIL) Acquire() { g.AcquireFor(nil) }
+
+// AcquireFor is Acquire in the name of who, for Holder. Any goroutine that does
+// not hold it.
+func (g *GIL) AcquireFor(who any) {
 	g.mu.Lock()
 	if !g.held {
-		g.held = true
+		g.held, g.holder = true, who
 		g.since = now()
 		g.stats.Acquires++
 		g.mu.Unlock()
 		return
 	}
-	w := g.enqueue(now())
+	w := g.enqueue(now(), who)
 	g.mu.Unlock()
 	w.wait()
 }
@@ -96,7 +102,7 @@ func (g *GIL) Release() {
 	t := now()
 	g.stats.Held += t - g.since
 	if g.head == nil {
-		g.held = false
+		g.held, g.holder = false, nil
 		g.mu.Unlock()
 		return
 	}
@@ -122,11 +128,19 @@ func (g *GIL) Yield() {
 	}
 	t := now()
 	g.stats.Held += t - g.since
-	self := g.enqueue(t)
+	self := g.enqueue(t, g.holder)
 	w := g.handOver(t)
 	g.mu.Unlock()
 	w.ready <- struct{}{}
 	self.wait()
+}
+
+// Holder returns what AcquireFor was given by who holds the lock at this moment,
+// for messages. Any goroutine.
+func (g *GIL) Holder() any {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.holder
 }
 
 // Stats returns a consistent copy of the counters. Any goroutine.
@@ -149,9 +163,9 @@ func (g *GIL) mustBeHeld(op string) {
 }
 
 // enqueue adds the caller to the queue. Under mu.
-func (g *GIL) enqueue(t time.Duration) *gilWaiter {
+func (g *GIL) enqueue(t time.Duration, who any) *gilWaiter {
 	w := gilWaiterPool.Get().(*gilWaiter)
-	w.since, w.next = t, nil
+	w.since, w.who, w.next = t, who, nil
 	if g.head == nil {
 		g.head = w
 	} else {
@@ -170,7 +184,7 @@ func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	if g.head == nil {
 		g.tail = nil
 	}
-	g.since = t
+	g.since, g.holder = t, w.who
 	g.stats.Acquires++
 	g.stats.Switches++
 	waited := t - w.since
@@ -254,5 +268,6 @@ func (g *GIL) watch(switches uint64, asked, patience time.Duration) {
 // wait sleeps until the lock is handed over.
 func (w *gilWaiter) wait() {
 	<-w.ready
+	w.who = nil
 	gilWaiterPool.Put(w)
 }

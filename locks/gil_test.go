@@ -277,3 +277,40 @@ func TestGILStall(t *testing.T) {
 	<-done
 	g.OnStall(0, nil)
 }
+
+// TestGILHolder asks who holds the lock at each step of its way.
+func TestGILHolder(t *testing.T) {
+	watchdog(t)
+	g := NewGIL(time.Hour)
+	want := func(who any) {
+		t.Helper()
+		if got := g.Holder(); got != who {
+			t.Errorf("held by %v, want %v", got, who)
+		}
+	}
+	want(nil)
+	g.AcquireFor("first")
+	want("first")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.AcquireFor("second")
+		want("second")
+		g.Yield() // to the first, which came back meanwhile
+		want("second")
+		g.Release()
+	}()
+	await(func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.head != nil
+	})
+	g.Yield()
+	want("first")
+	g.Release()
+	<-done
+	want(nil)
+	g.Acquire()
+	want(nil)
+	g.Release()
+}

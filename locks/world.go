@@ -90,8 +90,8 @@ func (w *World) Part(m *Member) {
 // asker m is inside, or nil if the asker is no member. Several askers take turns
 // in the order in which they came; who waits for its turn counts as stopped, so
 // Stop is a safe point of m. Who has stopped the world must not stop it again.
-// The owner of m, or any goroutine with nil.
-func (w *World) Stop(m *Member) {
+// It returns how long it has waited. The owner of m, or any goroutine with nil.
+func (w *World) Stop(m *Member) (waited time.Duration) {
 	asked := now()
 	if m != nil {
 		w.mustOwn("Stop", m)
@@ -109,27 +109,28 @@ func (w *World) Stop(m *Member) {
 	w.awaitQuiet()
 	w.asker = m
 	w.since = now()
-	waited := w.since - asked
+	waited = w.since - asked
 	w.stats.Stops++
 	w.stats.Waited += waited
 	w.stats.MaxWaited = max(w.stats.MaxWaited, waited)
 	w.stopped.Store(true)
+	return waited
 }
 
 // Start ends what Stop began; m is the same. Afterwards m is inside, as if it
 // had been all along. All members that wait at this moment are let in even if
 // another asker's turn comes next, so a member waits for one stop at most from
 // each arrival and cannot be starved by askers. It panics if m has not stopped
-// the world. The asker.
-func (w *World) Start(m *Member) {
+// the world. It returns for how long the world has stood still. The asker.
+func (w *World) Start(m *Member) (stopped time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped.Load() || w.asker != m {
 		panic(fmt.Sprintf("ichor: World.Start by %s, which has not stopped it", m.describe()))
 	}
-	d := now() - w.since
-	w.stats.Stopped += d
-	w.stats.MaxStopped = max(w.stats.MaxStopped, d)
+	stopped = now() - w.since
+	w.stats.Stopped += stopped
+	w.stats.MaxStopped = max(w.stats.MaxStopped, stopped)
 	w.asker = nil
 	w.stopped.Store(false)
 	for _, x := range w.members {
@@ -145,6 +146,7 @@ func (w *World) Start(m *Member) {
 		w.quiet.Broadcast()
 	}
 	w.run.Broadcast()
+	return stopped
 }
 
 // Stopped reports whether the world stands still, for assertions. Any goroutine.

@@ -378,3 +378,16 @@ func TestOnStall(t *testing.T) {
 	w.Stop(nil)
 	w.Start(nil)
 }
+
+// TestStopTimes adds up what Stop and Start return.
+func TestStopTimes(t *testing.T) {
+	w := NewWorld()
+	var waited, stopped time.Duration
+	for range 10 {
+		waited += w.Stop(nil)
+		stopped += w.Start(nil)
+	}
+	if s := w.Stats(); s.Waited != waited || s.Stopped != stopped || stopped <= 0 {
+		t.Errorf("waited %v, stopped %v; the counters say %+v", waited, stopped, s)
+	}
+}

@@ -98,16 +98,22 @@ func Send[T any](t *Thread, ch chan<- T, v T) {
 func (t *Thread) StopTheWorld(fn func()) {
 	t.Checkpoint()
 	t.cache.Publish()
-	if t.rt.gil == nil {
+	r := t.rt
+	var began time.Time
+	if r.gil == nil {
 		t.reader.Offline() // while it waits for its turn it counts as stopped
-		t.rt.world.Stop(t.member)
+		r.stopping.add(r.world.Stop(t.member))
+	} else {
+		began = time.Now()
 	}
 	t.stopped = true
 	defer func() {
 		t.stopped = false
-		if t.rt.gil == nil {
-			t.rt.world.Start(t.member)
+		if r.gil == nil {
+			r.pauses.add(r.world.Start(t.member))
 			t.reader.Online()
+		} else {
+			r.pauses.add(time.Since(began))
 		}
 	}()
 	fn()

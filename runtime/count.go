@@ -7,6 +7,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/stat"
 )
 
 // IncRef adds a reference to the object r, which the caller holds or has
@@ -20,6 +21,9 @@ import (
 // DecRef: a call of header.At would cost the five that are missing. IncRefs has
 // it all in one loop.
 func (t *Thread) IncRef(r Ref) {
+	if stat.On {
+		t.countOp(r)
+	}
 	// Same as: header.At(t.base, uint32(r)).Owner() >= 0.
 	// Safety: r names an object of the counted half; owner is its first word.
 	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {
@@ -31,6 +35,9 @@ func (t *Thread) IncRef(r Ref) {
 // object is freed before the call returns, and so on down. It runs no code of
 // users. Attached thread.
 func (t *Thread) DecRef(r Ref) {
+	if stat.On {
+		t.countOp(r)
+	}
 	// Same as, and safe as, in IncRef.
 	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {
 		t.dec(r)
@@ -39,6 +46,9 @@ func (t *Thread) DecRef(r Ref) {
 
 // IncRefs adds a reference to each object in rs. Attached thread.
 func (t *Thread) IncRefs(rs []Ref) {
+	if stat.On {
+		t.countOps(rs)
+	}
 	for {
 		rs = rs[incPlain(t.base, t.id, t.merged, rs):]
 		if len(rs) == 0 {
@@ -55,6 +65,9 @@ func (t *Thread) IncRefs(rs []Ref) {
 
 // DecRefs gives up a reference to each object in rs. Attached thread.
 func (t *Thread) DecRefs(rs []Ref) {
+	if stat.On {
+		t.countOps(rs) // now, while all of them are alive
+	}
 	for {
 		rs = rs[decOwned(t.base, t.id, rs):]
 		n, v := decMerged(t.base, t.merged, rs)
@@ -179,10 +192,16 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // has its weak bit set. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if r >= Limit {
+		if stat.On {
+			t.countOp(r)
+		}
 		return true
 	}
 	if !t.header(r).TryInc(t.owner) {
 		return false
+	}
+	if stat.On || t.check != nil {
+		t.countOp(r)
 	}
 	if t.check != nil {
 		t.check.note(r, "tryincref")
@@ -230,6 +249,7 @@ func (t *Thread) dec(r Ref) {
 func (t *Thread) incSlow(r Ref, h *header.Header) {
 	if t.check != nil {
 		t.check.count(t, r, "incref")
+		t.countChecked(r)
 	}
 	switch h.Inc(t.owner) {
 	case header.Sticky:
@@ -242,6 +262,7 @@ func (t *Thread) incSlow(r Ref, h *header.Header) {
 func (t *Thread) decSlow(r Ref, h *header.Header) {
 	if t.check != nil {
 		t.check.count(t, r, "decref")
+		t.countChecked(r)
 	}
 	t.afterDec(r, h.Dec(t.owner))
 }
@@ -263,11 +284,15 @@ func (t *Thread) afterDec(r Ref, v header.Verdict) {
 // decDead is decSlow for the cascade: it reports a death instead of acting.
 func (t *Thread) decDead(r Ref) bool {
 	h := t.header(r)
+	if stat.On {
+		t.countOp(r)
+	}
 	if h.Owner() < 0 {
 		return false
 	}
 	if t.check != nil {
 		t.check.count(t, r, "decref by its container's death")
+		t.countChecked(r)
 	}
 	v := h.Dec(t.owner)
 	if v == header.Dead {

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	goruntime "runtime"
 
 	"github.com/ichor-go/ichor/sched"
 )
@@ -10,14 +11,32 @@ import (
 // panics. It returns fn's error. fn must not keep t. A goroutine that is attached
 // must not call it: under the GIL it would wait for itself, and in lock-free mode
 // no stop of the world would end. Checked mode panics at that; otherwise the wait
-// is reported in a slog warning after a second. Any goroutine.
+// is reported in a slog warning after a second, with the stack. Any goroutine.
 func (r *Runtime) Do(fn func(t *Thread) error) error {
 	t, err := r.attachAlone("Do")
 	if err != nil {
 		return err
 	}
 	defer t.end()
-	return fn(t)
+	return t.do(fn)
+}
+
+// do calls fn in a frame that names the thread: see stackOf.
+//
+//go:noinline
+func (t *Thread) do(fn func(*Thread) error) error {
+	err := fn(t)
+	goruntime.KeepAlive(t)
+	return err
+}
+
+// work is do for Run.
+//
+//go:noinline
+func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, *Thread, int) error) error {
+	err := fn(ctx, t, worker)
+	goruntime.KeepAlive(t)
+	return err
 }
 
 // Run runs fn on n goroutines, each attached to a thread of its own, and waits
@@ -31,7 +50,7 @@ func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t
 	return sched.Run(ctx, n,
 		func(int) (*Thread, error) { return r.attachAlone("Run") },
 		(*Thread).end,
-		fn)
+		func(ctx context.Context, t *Thread, worker int) error { return t.work(ctx, worker, fn) })
 }
 
 func (r *Runtime) attachAlone(what string) (*Thread, error) {

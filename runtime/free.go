@@ -1,6 +1,9 @@
 package runtime
 
-import "github.com/ichor-go/ichor/internal/mutant"
+import (
+	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/stat"
+)
 
 // free frees the dead object r and whatever dies with it.
 //
@@ -28,6 +31,9 @@ func (t *Thread) push(r Ref) {
 // visitDead gives up a reference that a dying object held.
 func (t *Thread) visitDead(r Ref) {
 	if r == Nil || r >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
+		if stat.On {
+			t.countOp(r)
+		}
 		return
 	}
 	if t.decDead(r) {

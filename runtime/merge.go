@@ -71,6 +71,12 @@ func (q *mergeQueue) push(r Ref, bytes int64) {
 	q.some.Store(true)
 }
 
+func (q *mergeQueue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.refs)
+}
+
 // take empties the queue.
 func (q *mergeQueue) take() []Ref {
 	q.mu.Lock()
@@ -86,7 +92,9 @@ func (q *mergeQueue) take() []Ref {
 // or has stopped the world. What dies by it may be queued elsewhere.
 func (t *Thread) drain(q *mergeQueue) {
 	for q.some.Load() {
-		for _, r := range q.take() {
+		refs := q.take()
+		t.merges(q, len(refs))
+		for _, r := range refs {
 			if t.check != nil {
 				t.check.note(r, "merge")
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/stat"
 )
 
 // retired is something that must outlive the borrowed references to it.
@@ -27,6 +28,9 @@ const (
 // Attached thread.
 func (t *Thread) Retire(r Ref) {
 	if r >= Limit || r == Nil {
+		if stat.On {
+			t.countOp(r)
+		}
 		return
 	}
 	if t.rt.gil != nil || mutant.On && mutant.Is(mutant.NoRetire) {
@@ -34,6 +38,9 @@ func (t *Thread) Retire(r Ref) {
 		return
 	}
 	if t.header(r).Owner() < 0 {
+		if stat.On {
+			t.countOp(r)
+		}
 		return
 	}
 	if t.check != nil {
@@ -105,6 +112,7 @@ func (t *Thread) releaseDue() {
 	if t.retired.Over() {
 		t.stall()
 	}
+	t.tellDeferred()
 }
 
 // stall waits outside the world until the thread is within its budget again, or
@@ -145,14 +153,14 @@ func (t *Thread) releaseAtDetach() {
 // abandonRetired leaves what is not due yet to whoever comes to a checkpoint
 // next. It counts nothing.
 func (t *Thread) abandonRetired() {
-	if t.retired.Len() == 0 {
-		return
+	if t.retired.Len() > 0 {
+		o := &t.rt.orphans
+		o.Lock()
+		defer o.Unlock()
+		o.list.Adopt(t.retired.Take())
+		t.rt.orphaned.Store(true)
 	}
-	o := &t.rt.orphans
-	o.Lock()
-	defer o.Unlock()
-	o.list.Adopt(t.retired.Take())
-	t.rt.orphaned.Store(true)
+	t.tellDeferred()
 }
 
 // settle releases everything that is retired and merges everything that is
@@ -176,6 +184,7 @@ func (t *Thread) settle() {
 		for _, x := range lists {
 			again = again || x.retired.Len() > 0
 			x.retired.Drain(t.release)
+			x.tellDeferred()
 		}
 		r.orphans.Lock()
 		again = again || r.orphans.list.Len() > 0

@@ -2,9 +2,7 @@ package runtime
 
 import (
 	"fmt"
-	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
@@ -49,6 +47,10 @@ type Runtime struct {
 
 	collector collector
 
+	// Every stop: until the world stood still, and while it did; and for each
+	// collection the latter, added up.
+	stopping, pauses, collectorPauses durations
+
 	inPlace  atomic.Int64 // objects made immortal in place
 	orphaned atomic.Bool  // orphans is not empty
 
@@ -57,6 +59,7 @@ type Runtime struct {
 		closing bool
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states
+		tallies []*tally             // of all states
 		regions []*Region
 	}
 	orphans struct {
@@ -91,13 +94,11 @@ func New(opts Options) (*Runtime, error) {
 	}
 	if opts.Mode == GIL {
 		r.gil = locks.NewGIL(opts.SwitchInterval)
-		r.gil.OnStall(stallWarning, func(waited time.Duration) {
-			slog.Warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time", "waited", waited)
-		})
+		r.gil.OnStall(stallWarning, r.warnOfHolder)
 		r.cache = space.NewCache()
 	} else {
 		r.world = locks.NewWorld()
-		r.world.OnStall(stallWarning, warnOfStall)
+		r.world.OnStall(stallWarning, r.warnOfMember)
 		r.grace = sched.NewGrace()
 		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
 	}
@@ -128,15 +129,6 @@ func (r *Runtime) makeSingletons() {
 			y.Singleton(s.ref, r.Body(s.ref))
 		}
 	}
-}
-
-// stallWarning is how long a thread may keep the world waiting before it is
-// named in a warning.
-const stallWarning = time.Second
-
-func warnOfStall(m *locks.Member, waited time.Duration) {
-	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
-		"thread", m.Name(), "waited", waited)
 }
 
 // Mode returns the mode that the runtime was made with. Any goroutine.

@@ -41,6 +41,7 @@ type Thread struct {
 	retired *sched.Deferred[retired] // lock-free mode
 	queue   *mergeQueue              // lock-free mode
 	behind  *mergeQueue              // a queue that this thread has filled beyond the budget
+	tally   *tally
 
 	owned  []Ref    // references of the open scopes
 	scopes []*Scope // open ones, then spare ones
@@ -90,7 +91,7 @@ func (r *Runtime) takeIdle() *Thread {
 		r.mu.idle = r.mu.idle[:n-1]
 		return t
 	}
-	t := &Thread{Heap: r.Heap, rt: r, check: r.check}
+	t := &Thread{Heap: r.Heap, rt: r, check: r.check, tally: r.newTally()}
 	t.visit = t.visitDead
 	if r.gil != nil {
 		t.owner, t.stamp, t.cache = gilOwner, gilOwner, r.cache
@@ -157,7 +158,7 @@ func (t *Thread) mustBeAttached(what string) {
 // enter begins a stay among running threads, leave ends it.
 func (t *Thread) enter() {
 	if t.rt.gil != nil {
-		t.rt.gil.Acquire()
+		t.rt.gil.AcquireFor(t)
 		return
 	}
 	t.member.Enter()

@@ -134,6 +134,13 @@ func (g *Grace) Passed(goal uint64) bool {
 	return g.poll(g.period.Load()) >= goal
 }
 
+// Periods returns how many periods have been begun by Advance, and how many of
+// these are known to be over. Any goroutine.
+func (g *Grace) Periods() (begun, over uint64) {
+	passed := g.passed.Load()
+	return g.period.Load() - 1, max(passed, 1) - 1
+}
+
 // poll looks at all readers, and returns the highest goal known to have passed. It
 // is given the period that was current before it looks, low.
 func (g *Grace) poll(low uint64) uint64 {

@@ -231,3 +231,26 @@ func BenchmarkQuiescent(b *testing.B) {
 		r.Quiescent()
 	}
 }
+
+func TestGracePeriods(t *testing.T) {
+	g := NewGrace()
+	want := func(begun, over uint64) {
+		t.Helper()
+		if b, o := g.Periods(); b != begun || o != over {
+			t.Errorf("%d periods begun, %d over: want %d, %d", b, o, begun, over)
+		}
+	}
+	r := g.Register()
+	r.Online()
+	want(0, 0)
+	first := g.Advance()
+	g.Passed(first)
+	want(1, 0)
+	r.Quiescent()
+	g.Advance()
+	g.Passed(first)
+	want(2, 1)
+	r.Offline()
+	g.Passed(first + 1)
+	want(2, 2)
+}

@@ -25,7 +25,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up: none imports one that stands
 // further down this list.
 var layers = []string{
-	"internal/mutant", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "bench/experiment", "bench",
+	"internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "bench/experiment", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

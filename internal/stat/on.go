@@ -1,0 +1,6 @@
+//go:build ichorstats
+
+package stat
+
+// On reports whether this is a statistics build.
+const On = true

@@ -1,0 +1,104 @@
+package runtime
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	goruntime "runtime"
+	"time"
+
+	"github.com/ichor-go/ichor/locks"
+)
+
+// A thread that others have to wait for is named in a warning, with the stack of
+// its goroutine. Go tells nobody which goroutine has attached, but for a
+// microsecond, which each attach would pay. So it is found when it is needed: a
+// trace of all goroutines prints the arguments of each frame, and one of those is
+// the thread's address.
+
+// stallWarning is how long a thread may keep others waiting before it is named in
+// a warning. Tests have less patience.
+var stallWarning = time.Second
+
+// maxStacks bounds the trace of all goroutines. It takes a few hundred bytes for
+// each frame; the world of Go stands still meanwhile.
+const maxStacks = 16 << 20
+
+// warnOfMember is told of a thread that keeps the world from being stopped.
+func (r *Runtime) warnOfMember(m *locks.Member, waited time.Duration) {
+	t := r.threadOf(m)
+	stacks := allStacks() // t is not passed on before: no frame of ours may show it
+	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
+		"thread", m.Name(), "waited", waited, "stack", stackOf(t, stacks))
+}
+
+// warnOfHolder is told that a thread keeps the GIL.
+func (r *Runtime) warnOfHolder(waited time.Duration) {
+	t, _ := r.gil.Holder().(*Thread)
+	stacks := allStacks()
+	slog.Warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time",
+		"waited", waited, "stack", stackOf(t, stacks))
+}
+
+// threadOf returns the attached thread that m belongs to, or nil.
+func (r *Runtime) threadOf(m *locks.Member) *Thread {
+	for _, t := range r.attachedThreads() {
+		if t.member == m {
+			return t
+		}
+	}
+	return nil
+}
+
+// allStacks returns the traces of all goroutines, or as many as there is room for.
+func allStacks() []byte {
+	for size := 64 << 10; ; size *= 4 {
+		buf := make([]byte, size)
+		if n := goruntime.Stack(buf, true); n < size || size >= maxStacks {
+			return buf[:n]
+		}
+	}
+}
+
+// stackOf returns the trace of the goroutine that has thread t. Do and Run call
+// the user's function in a frame that is sure to show the thread; after Attach it
+// is up to what the user's functions pass on. Where Go does not know that an
+// argument still means something it prints a question mark behind it: such a frame
+// counts if there is no better one.
+func stackOf(t *Thread, stacks []byte) string {
+	if t == nil {
+		return "the thread went on meanwhile"
+	}
+	address := fmt.Appendf(nil, "%p", t)
+	unsure := ""
+	for _, trace := range bytes.Split(stacks, []byte("\n\n")) {
+		switch sure, found := showsAddress(trace, address); {
+		case sure:
+			return string(trace)
+		case found && unsure == "":
+			unsure = string(trace)
+		}
+	}
+	if unsure != "" {
+		return unsure
+	}
+	return "not found: no goroutine has a frame that shows the thread at " + string(address)
+}
+
+// showsAddress reports whether an address is an argument in a goroutine's trace,
+// and whether that is sure.
+func showsAddress(trace, address []byte) (sure, found bool) {
+	for {
+		_, rest, ok := bytes.Cut(trace, address)
+		if !ok {
+			return false, found
+		}
+		switch trace = rest; {
+		case len(rest) == 0:
+		case rest[0] == '?':
+			found = true
+		case bytes.IndexByte([]byte(",)}"), rest[0]) >= 0:
+			return true, true
+		}
+	}
+}

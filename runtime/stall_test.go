@@ -1,0 +1,174 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// spinInDo, spinInRun and spinAttached keep the world waiting. They are functions
+// of their own so that a warning can name them.
+//
+//go:noinline
+func spinInDo(_ *Thread, warned *atomic.Bool) error {
+	for !warned.Load() {
+	}
+	return nil
+}
+
+//go:noinline
+func spinInRun(_ *Thread, warned *atomic.Bool) error {
+	for !warned.Load() {
+	}
+	return nil
+}
+
+//go:noinline
+func spinAttached(t *Thread, x Ref, warned *atomic.Bool) {
+	for !warned.Load() {
+		t.IncRef(x)
+		t.DecRef(x)
+	}
+}
+
+// TestStallWarning has a thread come to no checkpoint while another one wants to
+// stop the world, or the GIL: the warning has the function that does not come.
+func TestStallWarning(t *testing.T) {
+	defer func(d time.Duration) { stallWarning = d }(stallWarning)
+	stallWarning = 20 * time.Millisecond
+
+	spins := []struct {
+		name string
+		run  func(r *Runtime, begun chan<- bool, warned *atomic.Bool) error
+	}{
+		{"spinInDo", func(r *Runtime, begun chan<- bool, warned *atomic.Bool) error {
+			return r.Do(func(t *Thread) error {
+				close(begun)
+				return spinInDo(t, warned)
+			})
+		}},
+		{"spinInRun", func(r *Runtime, begun chan<- bool, warned *atomic.Bool) error {
+			return r.Run(context.Background(), 1, func(_ context.Context, t *Thread, _ int) error {
+				close(begun)
+				return spinInRun(t, warned)
+			})
+		}},
+		{"spinAttached", func(r *Runtime, begun chan<- bool, warned *atomic.Bool) error {
+			th := must(r.Attach())
+			defer th.Detach()
+			x := newLeaf(th)
+			close(begun)
+			spinAttached(th, x, warned)
+			th.DecRef(x)
+			return nil
+		}},
+	}
+	forModes(t, func(t *testing.T, o Options) {
+		for _, spin := range spins {
+			t.Run(spin.name, func(t *testing.T) {
+				text := warningOf(t, o, spin.name, spin.run)
+				wantIn(t, text, "level=WARN", "ichor: a thread keeps the", "goroutine ")
+				for _, other := range spins {
+					if other.name != spin.name && strings.Contains(text, other.name) {
+						t.Errorf("the stack has %s as well:\n%s", other.name, text)
+					}
+				}
+				if o.Mode == LockFree {
+					wantIn(t, text, "thread=")
+				}
+			})
+		}
+	})
+}
+
+// warningOf has run keep a runtime from being stopped until there was a warning
+// with such a name, which it returns. Others may be of the runtime before this one,
+// and late.
+func warningOf(t *testing.T, o Options, name string, run func(*Runtime, chan<- bool, *atomic.Bool) error) string {
+	t.Helper()
+	var warned atomic.Bool
+	lines := make(chan string, 100)
+	restore := captureLog(func(line []byte) {
+		lines <- string(line)
+		if bytes.Contains(line, []byte(name)) {
+			warned.Store(true)
+		}
+	})
+	defer restore()
+
+	r := newRuntime(t, o)
+	begun, ended := make(chan bool), make(chan error)
+	go func() { ended <- run(r, begun, &warned) }()
+	<-begun
+	give := time.AfterFunc(20*time.Second, func() { warned.Store(true) })
+	defer give.Stop()
+	err := r.Do(func(th *Thread) error {
+		th.StopTheWorld(func() {})
+		return nil
+	})
+	if err := errors.Join(err, <-ended, r.Close()); err != nil {
+		t.Error(err)
+	}
+	all := ""
+	for range len(lines) {
+		line := <-lines
+		if strings.Contains(line, name) {
+			return line
+		}
+		all += line
+	}
+	t.Fatalf("no warning in 20 seconds, but\n%s", all)
+	return ""
+}
+
+// captureLog has each record of slog's default logger passed to fn as text.
+func captureLog(fn func(line []byte)) (restore func()) {
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(fn), nil)))
+	return func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out) // SetDefault has redirected package log
+		log.SetFlags(flags)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+// TestStackOf tells the traces apart that show a thread surely, perhaps, and not
+// at all.
+func TestStackOf(t *testing.T) {
+	th := &Thread{}
+	a := fmt.Sprintf("%p", th)
+	const none = "goroutine 1 [running]:\nmain.f(0x1, 0xc00000000042)"
+	perhaps := "goroutine 2 [running]:\nmain.g(" + a + "?, 0x2)"
+	surely := "goroutine 3 [running]:\nmain.h({0x1, " + a + "})"
+	longer := "goroutine 4 [running]:\nmain.i(" + a + "0, 0x2)"
+	for _, c := range []struct {
+		stacks []string
+		want   string
+	}{
+		{[]string{none, perhaps, longer, surely}, surely},
+		{[]string{none, perhaps, longer}, perhaps},
+		{[]string{none, longer}, "not found: no goroutine has a frame that shows the thread at " + a},
+		{nil, "not found: no goroutine has a frame that shows the thread at " + a},
+	} {
+		if got := stackOf(th, []byte(strings.Join(c.stacks, "\n\n"))); got != c.want {
+			t.Errorf("of %q: %q, want %q", c.stacks, got, c.want)
+		}
+	}
+	if got := stackOf(nil, nil); got != "the thread went on meanwhile" {
+		t.Errorf("of a thread that went on: %q", got)
+	}
+}
