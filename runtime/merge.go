@@ -29,6 +29,7 @@ type mergeQueue struct {
 	state atomic.Uint32
 	some  atomic.Bool // refs is not empty
 	bytes atomic.Int64
+	full  atomic.Int64 // since when it is beyond the budget, or when that was last reported
 	mu    sync.Mutex
 	refs  []Ref
 	_     [64]byte
@@ -84,6 +85,7 @@ func (q *mergeQueue) take() []Ref {
 	refs := q.refs
 	q.refs = nil
 	q.bytes.Store(0)
+	q.full.Store(0)
 	q.some.Store(false)
 	return refs
 }

@@ -130,6 +130,9 @@ func (t *Thread) waitForOwner() {
 	q := t.behind
 	t.behind = nil
 	t.stallUntil(func() bool { return q.bytes.Load() <= t.rt.opts.DeferredBytes })
+	if q.bytes.Load() > t.rt.opts.DeferredBytes {
+		t.rt.warnOfOwner(q)
+	}
 }
 
 // stallUntil waits outside the world until done, or for stallLimit.

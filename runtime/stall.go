@@ -40,6 +40,30 @@ func (r *Runtime) warnOfHolder(waited time.Duration) {
 		"waited", waited, "stack", stackOf(t, stacks))
 }
 
+// warnOfOwner is told of a queue that its owner does not empty. Waiting for the
+// owner was in vain, but not for long: memory is what runs out.
+func (r *Runtime) warnOfOwner(q *mergeQueue) {
+	now := time.Now().UnixNano()
+	since := q.full.Load()
+	if since == 0 {
+		q.full.CompareAndSwap(0, now)
+		return
+	}
+	waited := time.Duration(now - since)
+	if waited < stallWarning || !q.full.CompareAndSwap(since, now) {
+		return
+	}
+	for _, t := range r.attachedThreads() {
+		if t.queue == q {
+			id := t.owner
+			stacks := allStacks()
+			slog.Warn("ichor: a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing",
+				"thread", fmt.Sprintf("thread %d", id), "bytes", q.bytes.Load(), "waited", waited, "stack", stackOf(t, stacks))
+			return
+		}
+	}
+}
+
 // threadOf returns the attached thread that m belongs to, or nil.
 func (r *Runtime) threadOf(m *locks.Member) *Thread {
 	for _, t := range r.attachedThreads() {

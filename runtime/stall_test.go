@@ -172,3 +172,40 @@ func TestStackOf(t *testing.T) {
 		t.Errorf("of a thread that went on: %q", got)
 	}
 }
+
+// TestOwnerWarning has a thread keep its queue full: who fills it goes on, and the
+// owner is named.
+func TestOwnerWarning(t *testing.T) {
+	defer func(d time.Duration) { stallWarning = d }(stallWarning)
+	stallWarning = 20 * time.Millisecond
+	o := Options{Mode: LockFree, Counting: Biased, DeferredBytes: 100, CollectAfter: -1}
+	text := warningOf(t, o, "spinInDo", func(r *Runtime, begun chan<- bool, warned *atomic.Bool) error {
+		give := time.AfterFunc(20*time.Second, func() { warned.Store(true) })
+		defer give.Stop()
+		made := make(chan []Ref)
+		ended := make(chan error)
+		go func() {
+			ended <- r.Do(func(t *Thread) error {
+				refs := <-made
+				q := r.queueOf(t.header(refs[0]).Owner())
+				t.DecRefs(refs) // queued for the owner
+				for !warned.Load() {
+					t.behind = q // as dropping one more would do
+					t.Checkpoint()
+				}
+				return nil
+			})
+		}()
+		err := r.Do(func(t *Thread) error {
+			var refs []Ref
+			for range 10 {
+				refs = append(refs, newLeaf(t))
+			}
+			made <- refs
+			return spinInDo(t, warned)
+		})
+		close(begun)
+		return errors.Join(err, <-ended)
+	})
+	wantIn(t, text, "level=WARN", "does not merge", "thread=", "bytes=")
+}
