@@ -106,12 +106,10 @@ func shapeFor(n int) uint32 {
 	if n <= linearMax {
 		return 0
 	}
-	// The index is at most two thirds full.
-	log2 := uint32(bits.Len(uint(n + n/2)))
 	if n < 1<<8 {
-		return log2
+		return uint32(bits.Len(uint(n + n/2))) // at most two thirds full
 	}
-	return log2 | shapeTags
+	return uint32(bits.Len(uint(4*n))) | shapeTags // at most a quarter full: see docs/rationale.md
 }
 
 // newTable returns an empty table for the dict d and at least n entries.
@@ -129,7 +127,7 @@ func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	room := (bytes/4 - first - behind) / entryWords
 	if w == 0 {
 		room = min(room, linearMax)
-	} else if limit := 1 << (w & 31) * 2 / 3; room > limit || shapeFor(room) != w {
+	} else if shapeFor(room) != w {
 		room = n
 	}
 	if behind > 0 {
@@ -153,10 +151,13 @@ func setByte(b rt.Body, i, v uint32) {
 // reader may call it while a writer is at work.
 func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
 	s := shapeOf(b)
-	if s.mask == 0 {
+	switch {
+	case s.tags:
+		return findTagged(t, b, key, hash)
+	case s.mask == 0:
 		e = s.entries
 		for range usedOf(b.LoadUint64(dictState)) {
-			if k := b.Ref(e + entryKey); k == key || b.Word(e+entryHash) == hash && sameKey(t, k, key) {
+			if b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
 				if v := b.LoadRef(e + entryValue); v != rt.Nil {
 					return e, v, true
 				}
@@ -166,27 +167,51 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 		return 0, rt.Nil, false
 	}
 	for i := hash & s.mask; ; i = (i + 1) & s.mask {
-		var n uint32
-		if s.tags {
-			if n = b.Load(dictIndex + int(i)); n != 0 && (n^hash)&^s.mask != 0 {
-				continue
-			}
-			n &= s.mask
-		} else {
-			n = byteAt(b, i)
-		}
+		n := byteAt(b, i)
 		if n == 0 {
 			return 0, rt.Nil, false
 		}
-		e = s.entries + int(n-1)*entryWords
-		if k := b.Ref(e + entryKey); k != key && (b.Word(e+entryHash) != hash || !sameKey(t, k, key)) {
-			continue
-		}
-		// Found in the index, but is it published?
-		if v := b.LoadRef(e + entryValue); v != rt.Nil && int(n) <= usedOf(b.LoadUint64(dictState)) {
-			return e, v, true
+		if e = s.entries + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
+			if v := published(b, e, n); v != rt.Nil {
+				return e, v, true
+			}
 		}
 	}
+}
+
+// findTagged is find in a table with TAGS: what lookups in large tables spend
+// their time on.
+func findTagged(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
+	mask, first := maskOf(b.Word(dictShape)), int(b.Word(dictFirst))
+	for i := hash & mask; ; i = (i + 1) & mask {
+		p := b.Load(dictIndex + int(i))
+		n := p & mask
+		if n == 0 {
+			return 0, rt.Nil, false
+		}
+		if (p^hash)&^mask != 0 {
+			continue
+		}
+		if e = first + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
+			if v := published(b, e, n); v != rt.Nil {
+				return e, v, true
+			}
+		}
+	}
+}
+
+// equalKey reports whether the entry at e has an equal key.
+func equalKey(t *rt.Thread, b rt.Body, e int, key rt.Ref, hash uint32) bool {
+	return b.Word(e+entryHash) == hash && sameKey(t, b.Ref(e+entryKey), key)
+}
+
+// published returns the value of entry n, which lies at e, if it is published and
+// alive. An index may lead to one that is not.
+func published(b rt.Body, e int, n uint32) rt.Ref {
+	if v := b.LoadRef(e + entryValue); int(n) <= usedOf(b.LoadUint64(dictState)) {
+		return v
+	}
+	return rt.Nil
 }
 
 // insert adds an entry. The key has no live one, and there is room. Writer only.
