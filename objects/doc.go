@@ -1,13 +1,14 @@
 // Package objects has the kinds of objects that come with Ichor: Int, Float,
-// Number, String, Bytes, Tuple, List, Dict, and Record for types that users define.
-// It turns JSON into graphs of them and back.
+// Number, String, Bytes, Tuple, List, Dict, Record for types that users define, Cell
+// for one reference that threads share, Weak for one that keeps nothing alive, and
+// Foreign for Go values. It turns JSON into graphs of them and back.
 //
 // A kind's Go type is a reference under another name: List(r).Append(t, v) says
 // that r is a list. A call on an object of another kind returns a *rt.TypeError.
 //
 // # Who owns what
 //
-// Constructors and calls named Get or Pop return a new reference. Calls named At
+// Constructors and calls named Get, Pop, Load or Swap return a new reference. Calls named At
 // or Lookup return a borrowed one: good until the thread's next safe point, until
 // it gives up what it reached the object through, or overwrites the slot.
 // Arguments are borrowed, and what stores one takes a reference of its own, but
@@ -24,6 +25,9 @@
 //	Record.At, Get, Set           yes        yes           no
 //	Dict.Set of a key that is     no         yes           yes, or a gate of a large table
 //	  there
+//	Cell.At, Load                 yes        yes           no
+//	other calls of Cell           no         yes           there is none
+//	Weak.Get, Foreign.Value       no         yes           there is none
 //	other writes                  no         yes           yes
 //	Extend, Update                no         yes           yes, both
 //	All, Snapshot, JSON out       no         weakly consistent: each step is

@@ -85,3 +85,56 @@ func ExampleDefineRecord() {
 	})
 	// Output: {"x":1,"y":2}
 }
+
+func ExampleWeak() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		l, err := objects.NewList(t, rt.True)
+		s.Check(err)
+		w := s.Own(objects.NewWeak(t, l, func(*rt.Thread) { fmt.Println("the list has died") }))
+		if r, alive := objects.Weak(w).Get(t); alive {
+			fmt.Println(objects.Format(t, r))
+			t.DecRef(r)
+		}
+		t.DecRef(l)
+		_, alive := objects.Weak(w).Get(t)
+		fmt.Println("alive:", alive)
+		t.Checkpoint()
+	})
+	// Output:
+	// [true]
+	// alive: false
+	// the list has died
+}
+
+func ExampleCell() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		one, _ := rt.Int(1)
+		c := objects.Cell(s.Own(objects.NewCell(t, one)))
+		for { // as many threads may do at once
+			old := s.Own(c.Load(t))
+			n, _ := objects.IntOf(t, old)
+			done, err := c.CompareAndSwap(t, old, s.Own(objects.NewInt(t, n+1)))
+			s.Check(err)
+			if done {
+				break
+			}
+		}
+		fmt.Println(objects.Format(t, s.Own(c.Load(t))))
+	})
+	// Output:
+	// 2
+}
+
+func ExampleForeign() {
+	scope(func(t *rt.Thread, s *rt.Scope) {
+		f, err := objects.NewForeign(t, strings.NewReader("Go's own"), func(any) { fmt.Println("released") })
+		s.Check(err)
+		v, _ := objects.Foreign(f).Value(t)
+		fmt.Println(v.(*strings.Reader).Len())
+		t.DecRef(f)
+		t.Checkpoint()
+	})
+	// Output:
+	// 8
+	// released
+}

@@ -401,7 +401,8 @@ func TestWeakRaces(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(7, uint64(w)))
 				if w == 0 {
 					defer over.Store(true)
-					for i := range n {
+					// Others may come late, or be elsewhere all the time.
+					for i := 0; i < n || found.Load() == 0 && i < 20*n; i++ {
 						weak, err := dropWatched(th, rnd, c, i, func(*rt.Thread) { calls.Inc() })
 						if err != nil {
 							return err
@@ -442,8 +443,8 @@ func TestWeakRaces(t *testing.T) {
 				audit(t, th, append(weaks, rt.Ref(c))...)
 				th.Checkpoint()
 				// Several weak references may lead to one interned text: each is called.
-				if got := calls.Load(); got != int64(n) {
-					t.Errorf("%d callbacks, want %d", got, n)
+				if got := calls.Load(); got != int64(len(weaks)) {
+					t.Errorf("%d callbacks, want %d", got, len(weaks))
 				}
 				for _, w := range weaks {
 					if _, found := Weak(w).Get(th); found {

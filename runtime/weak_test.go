@@ -99,6 +99,36 @@ func TestWeakToOne(t *testing.T) {
 	})
 }
 
+// TestWeakList: a target's list has no more than twice the places that it needs, and
+// who was never noted there takes nobody's place away.
+func TestWeakList(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			x := newLeaf(th)
+			stays := newWatch(th, x, nil)
+			for range 1000 {
+				a, b := newWatch(th, x, nil), newWatch(th, x, nil)
+				th.DecRefs([]Ref{a, b})
+			}
+			if e, _ := r.weak.Load(x); e.alive != 1 || len(e.list) > 2 {
+				t.Errorf("%d places for %d", len(e.list), e.alive)
+			}
+			must0(t, th.Immortalize(x))
+			th.DecRef(newWatch(th, x, nil)) // not noted
+			if e, _ := r.weak.Load(x); e.alive != 1 {
+				t.Errorf("%d weak references are noted, want 1", e.alive)
+			}
+			th.DecRef(stays)
+			if n := r.weak.Size(); n != 0 {
+				t.Errorf("%d entries of the dead", n)
+			}
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
 // TestWeakTableManyThreads has threads watch a few targets, and drop both: an
 // entry is changed, removed and emptied by several at once.
 func TestWeakTableManyThreads(t *testing.T) {
