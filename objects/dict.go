@@ -93,15 +93,26 @@ func (d Dict) Len(t *rt.Thread) int {
 // Lookup returns a borrowed reference to the value of key, and whether there is
 // one. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
-	o, hash, err := d.open(t, key)
-	if err != nil {
-		return rt.Nil, false
+	var o rt.Body
+	var hash uint32
+	if t.QuickKind(rt.Ref(d)) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
+		o, hash = t.Body(rt.Ref(d)), t.Body(key).Word(textHash) // open, written out
+	} else {
+		var err error
+		if o, hash, err = d.openSlow(t, key); err != nil {
+			return rt.Nil, false
+		}
 	}
 	r := o.LoadRef(boxBlock)
 	if r == rt.Nil {
 		return rt.Nil, false
 	}
-	_, v, ok := find(t, t.Block(r), key, hash)
+	b := t.Block(r)
+	if hasTags(b) {
+		_, v, ok := findTagged(t, b, key, hash)
+		return v, ok
+	}
+	_, v, ok := find(t, b, key, hash)
 	return v, ok
 }
 

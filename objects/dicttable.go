@@ -86,6 +86,8 @@ func shapeOf(b rt.Body) shape {
 	return shape{mask: maskOf(w), tags: w&shapeTags != 0, entries: int(b.Word(dictFirst))}
 }
 
+func hasTags(b rt.Body) bool { return b.Word(dictShape)&shapeTags != 0 }
+
 // maskOf returns the mask of the index in a table of the form w.
 func maskOf(w uint32) uint32 { return 1<<(w&31) - 1 }
 
