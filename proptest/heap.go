@@ -399,6 +399,7 @@ func (h *heap) audit() {
 			case now != changes: // finalizers have kept something before the audit
 				continue
 			case err != nil:
+				h.nodes.check() // who has found something may also have kept it
 				panic(&failure{propAudit, fmt.Sprint(err)})
 			}
 			return

@@ -10,7 +10,7 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// The tests that a planted bug is run against. Both are deterministic, given
+// The tests that a planted bug is run against. All but two are deterministic, given
 // rapid's seed: one goroutine does it all.
 const (
 	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
@@ -22,6 +22,13 @@ const (
 	dropped   = "^TestScenarios$/^gil$/^checked=false$/^drop_all$"
 	popped    = "^TestScenarios$/^atomic$/^checked=true$/^pop_what_is_borrowed$"
 	replaced  = "^TestScenarios$/^atomic$/^checked=true$/^overwrite_what_is_borrowed$"
+	held      = "^TestScenarios$/^atomic$/^checked=false$/^collect_what_is_held$"
+	once      = "^TestScenarios$/^gil$/^checked=false$/^finalize_once$"
+	queued    = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_queued$"
+
+	// These two race. They were seen to find their bugs in each of 20 runs.
+	dying  = "^TestScenarios$/^biased$/^checked=false$/^follow_what_is_dying$"
+	merged = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_merged$"
 )
 
 // kills says which test finds a planted bug, and by which property.
@@ -47,6 +54,11 @@ var kills = []struct {
 	{mutant.ChildKept, lockFree, propAudit},
 	{mutant.MemoryKept, dropped, propNone},
 	{mutant.WrongPlace, lockFree, propAgree},
+	{mutant.EdgeTwice, held, propAudit},
+	{mutant.FinalizesTwice, once, propFinal},
+	{mutant.OwnerFreesQueued, queued, propAlive},
+	{mutant.WeakFromZero, dying, propAlive},
+	{mutant.MergeLate, merged, propAlive},
 }
 
 // unitKills are planted bugs that random programs cannot reach, as the runtime

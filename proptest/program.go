@@ -159,6 +159,21 @@ var tangleOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
+// barter lists what hands objects from thread to thread and counts them.
+var barter = []opcode{
+	opLeaf, opList, opCopy, opCopy, opCopy, opDrop, opDrop, opDrop, opDrop, opSend, opSend, opSend, opReceive, opReceive, opReceive, opCheckpoint, opLeave,
+}
+
+// barterOp is an operation on few registers.
+var barterOp = rapid.Custom(func(t *rapid.T) op {
+	return op{
+		code: rapid.SampledFrom(barter).Draw(t, "code"),
+		a:    rapid.Uint8Range(0, 2).Draw(t, "a"),
+		b:    rapid.Uint8Range(0, 2).Draw(t, "b") + bigInt,
+		n:    0,
+	}
+})
+
 // program is what one thread does: operations on what is shared and on what is
 // its own, in turns.
 type program struct{ shared, own []op }
@@ -184,7 +199,7 @@ func drawOps(t *rapid.T, label string, n int) []op {
 // drawProgram draws a program with at most n operations of either kind.
 func drawProgram(t *rapid.T, label string, n int) program {
 	return program{
-		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp, tangleOp), n),
+		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp, tangleOp, barterOp), n),
 		own:    drawOps(t, label+" own", n),
 	}
 }
@@ -202,7 +217,7 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 	anyTurn := rapid.Custom(func(t *rapid.T) turn {
 		return turn{
 			thread: rapid.Uint8Range(0, uint8(threads-1)).Draw(t, "thread"),
-			op:     rapid.OneOf(hotOp, hotOp, tangleOp, anyOp).Draw(t, "op"),
+			op:     rapid.OneOf(hotOp, hotOp, barterOp, barterOp, tangleOp, anyOp).Draw(t, "op"),
 		}
 	})
 	return drawSlice(t, "turns", anyTurn, n)

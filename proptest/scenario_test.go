@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -48,6 +49,115 @@ var (
 	}
 )
 
+// Thread 0 makes an object and hands two of three references to thread 1, which
+// gives up one: the object is queued. Thread 1 hands back another two, one of them
+// its own, and thread 0 gives up all before it merges.
+var dropQueued = []turn{
+	{0, op{opLeaf, 0, aString, 1}},
+	{0, op{opCopy, 1, 0, 0}},
+	{0, op{opCopy, 2, 0, 0}},
+	{0, op{opSend, 0, 0, 0}},
+	{0, op{opSend, 1, 0, 0}},
+	{1, op{opReceive, 0, 0, 0}},
+	{1, op{opReceive, 1, 0, 0}},
+	{1, op{opDrop, 0, 0, 0}},
+	{1, op{opCopy, 2, 1, 0}},
+	{1, op{opSend, 1, 0, 0}},
+	{1, op{opSend, 2, 0, 0}},
+	{0, op{opReceive, 0, 0, 0}},
+	{0, op{opReceive, 1, 0, 0}},
+	{0, op{opDrop, 0, 0, 0}},
+	{0, op{opDrop, 1, 0, 0}},
+	{0, op{opDrop, 2, 0, 0}},
+	{0, op{opCheckpoint, 0, 0, 0}},
+}
+
+// collectHeld has a node that a register and another node lead to, below what a
+// slot has just given up.
+var collectHeld = []op{
+	{opNode, 0, 0, 0}, // register 0
+	{opNode, 1, 0, 0}, // leads to it three times
+	{opRing, 2, 1, 1}, // leads to register 1
+	{opNode, 3, 2, 0},
+	{opAppend, 0, 3, 1}, // the list alone holds what leads to the ring
+	{opDrop, 2, 0, 0},
+	{opRemove, 0, 0, 1},
+	{opCollect, 0, 0, 0},
+	{opRender, roots, 0, 0},
+	{opRender, roots + 1, 0, 0},
+	{opAudit, 0, 0, 0},
+}
+
+// finalizeOnce has a node die.
+var finalizeOnce = []op{
+	{opNode, 0, 0, 0},
+	{opDrop, 0, 0, 0},
+	{opCollect, 0, 0, 0},
+}
+
+// Threads race: one program for each, repeated.
+var (
+	// Thread 0 drops what thread 1 follows a weak reference to.
+	followDying = [][]op{
+		{
+			{opList, 0, 0, 0}, {opWeak, 1, 0, 0}, {opField, 2, 1, 0}, // the root record
+			{opCheckpoint, 0, 0, 0}, {opCheckpoint, 0, 0, 0}, {opCheckpoint, 0, 0, 0}, {opDrop, 0, 0, 0},
+		},
+		{{opGetField, 2, 0, 0}, {opFollow, roots, 1, 0}, {opDrop, 1, 0, 0}, {opCheckpoint, 0, 0, 0}},
+	}
+
+	// Thread 0 merges what thread 1 drops. Its place is used again at once.
+	dropMerged = [][]op{
+		{
+			{opLeaf, 0, bigText, 1}, {opCopy, 1, 0, 0}, {opSend, 0, 0, 0}, {opSend, 1, 0, 0},
+			{opDrop, 0, 0, 0}, {opDrop, 1, 0, 0}, {opCheckpoint, 0, 0, 0}, {opCheckpoint, 0, 0, 0},
+		},
+		{
+			{opReceive, 0, 0, 0}, {opReceive, 1, 0, 0}, {opCopy, 2, 0, 0}, {opDrop, 0, 0, 0},
+			{opDrop, 1, 0, 0}, {opRender, roots + 2, 0, 0}, {opRender, roots + 2, 0, 0}, {opDrop, 2, 0, 0}, {opLeaf, 3, bigText, 2}, {opCopy, 4, 3, 0},
+		},
+	}
+)
+
+// race runs each program on a thread of its own, over and over, with nothing else
+// in between.
+func race(o rt.Options, progs [][]op, rounds int) (err error) {
+	defer catch(&err)
+	s, err := open(o, byItself)
+	if err != nil {
+		return err
+	}
+	var shared [roots]handle
+	box := &mailbox[handle]{}
+	machines := make([]*machine[handle], len(progs))
+	err = s.do(func(h *heap) error { shared = makeRoots(h, 0); return nil })
+	if err != nil {
+		return err
+	}
+	err = s.parallel(len(progs), func(h *heap, worker int) error {
+		m := newMachine(h, shared, box, uint32(worker+1)<<serialShift)
+		machines[worker] = m
+		for range rounds {
+			for _, o := range progs[worker] {
+				m.do(o)
+			}
+			h.checkpoint()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = s.do(func(h *heap) error {
+		h.finish(shared, box, machines)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.close()
+}
+
 // TestScenarios runs the programs above.
 func TestScenarios(t *testing.T) {
 	for _, o := range configs() {
@@ -63,13 +173,35 @@ func TestScenarios(t *testing.T) {
 				_, err := sequential(o, onDemand, dropAll)
 				demand(t, err)
 			})
+			t.Run("collect what is held", func(t *testing.T) {
+				seen, err := sequential(o, onDemand, collectHeld)
+				demand(t, err)
+				if d := seen.diff(modelled(collectHeld), collectHeld); d != "" {
+					t.Error(d)
+				}
+			})
+			t.Run("finalize once", func(t *testing.T) {
+				_, err := sequential(o, onDemand, finalizeOnce)
+				demand(t, err)
+			})
+			t.Run("follow what is dying", func(t *testing.T) { demand(t, race(o, followDying, rounds())) })
+			t.Run("drop what is merged", func(t *testing.T) { demand(t, race(o, dropMerged, rounds())) })
 			if o.Mode != rt.LockFree {
 				return
 			}
 			t.Run("pop what is borrowed", func(t *testing.T) { demand(t, interleaved(o, 2, popBorrowed)) })
+			t.Run("drop what is queued", func(t *testing.T) { demand(t, interleaved(o, 2, dropQueued)) })
 			t.Run("overwrite what is borrowed", func(t *testing.T) { demand(t, interleaved(o, 2, overwriteBorrowed)) })
 		})
 	}
+}
+
+// rounds is how often a race is run: long, if a planted bug is to be found.
+func rounds() int {
+	if mutant.Active() {
+		return 50_000
+	}
+	return 100
 }
 
 func demand(t *testing.T, err error) {

@@ -100,6 +100,7 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 		return Nil
 	}
 	if mutant.On && mutant.Is(mutant.WeakFromZero) && target < Limit {
+		mutant.Dawdle()
 		t.header(target).Inc(t.owner)
 		return target
 	}

@@ -195,7 +195,7 @@ func (h *Header) decLastLocal() Verdict {
 		return Sticky
 	case h.local == 0:
 		return Broken
-	case atomic.LoadInt32(&h.shared) == 0:
+	case atomic.LoadInt32(&h.shared) == 0, mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued:
 		h.local = 0
 		return Dead
 	}
@@ -210,12 +210,30 @@ func (h *Header) decLastLocal() Verdict {
 // yet MERGED counts in shared like before.
 func (h *Header) merge(extra int64) Verdict {
 	local := int64(h.local) + extra
+	if mutant.On && mutant.Is(mutant.MergeLate) {
+		return h.mergeLate(local)
+	}
 	h.local = 0
 	atomic.StoreInt32(&h.owner, Nobody)
 	for {
 		s := atomic.LoadInt32(&h.shared)
 		next, v := merge(s, local)
 		if atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			return v
+		}
+	}
+}
+
+// mergeLate is a planted bug: merge with its stores in the wrong order, and time
+// between them.
+func (h *Header) mergeLate(local int64) Verdict {
+	for {
+		s := atomic.LoadInt32(&h.shared)
+		next, v := merge(s, local)
+		if atomic.CompareAndSwapInt32(&h.shared, s, next) {
+			mutant.Dawdle()
+			h.local = 0
+			atomic.StoreInt32(&h.owner, Nobody)
 			return v
 		}
 	}

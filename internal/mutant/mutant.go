@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 )
 
 // ID names a planted bug.
@@ -36,7 +37,7 @@ const (
 	FinalizesTwice   ID = "finalizes-twice"    // a finalizer leaves no note that it was called
 	WeakFromZero     ID = "weak-from-zero"     // a weak get increments without asking whether the object is dead
 	EdgeTwice        ID = "edge-twice"         // the collector counts a reference twice
-	OwnerFreesQueued ID = "owner-frees-queued" // the owner's last decrement looks at the count alone, not at the states
+	OwnerFreesQueued ID = "owner-frees-queued" // the owner's last own reference kills an object that is queued
 	MergeLate        ID = "merge-late"         // a merge clears local and owner after it has published merged
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
 )
@@ -57,6 +58,14 @@ func read() ID {
 	}
 	return id
 }
+
+// Dawdle widens the window of a race, so that others have time to come in between.
+func Dawdle() {
+	time.Sleep(20 * time.Microsecond)
+}
+
+// Active reports whether any bug is active. Any goroutine.
+func Active() bool { return On && active != "" }
 
 // Is reports whether the bug is active. Any goroutine.
 func Is(id ID) bool { return On && active == id }
