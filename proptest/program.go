@@ -217,7 +217,7 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 	anyTurn := rapid.Custom(func(t *rapid.T) turn {
 		return turn{
 			thread: rapid.Uint8Range(0, uint8(threads-1)).Draw(t, "thread"),
-			op:     rapid.OneOf(hotOp, hotOp, barterOp, barterOp, tangleOp, anyOp).Draw(t, "op"),
+			op:     rapid.OneOf(hotOp, hotOp, hotOp, barterOp, tangleOp, anyOp).Draw(t, "op"),
 		}
 	})
 	return drawSlice(t, "turns", anyTurn, n)
