@@ -58,7 +58,7 @@ type Runtime struct {
 		sync.Mutex
 		closing bool
 		threads map[*Thread]struct{} // attached
-		idle    []*Thread            // pooled states
+		idle    []*Thread            // pooled states, by falling id
 		tallies []*tally             // of all states
 		regions []*Region
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -84,7 +85,9 @@ func (r *Runtime) Attach() (*Thread, error) {
 	return t, nil
 }
 
-// takeIdle returns a pooled state, or a new one. r.mu is held.
+// takeIdle returns the pooled state with the lowest id, or a new one. The lowest,
+// not the last one used: who attaches after a time with many threads is then the
+// owner of what the first ones made, and finds their caches. r.mu is held.
 func (r *Runtime) takeIdle() *Thread {
 	if n := len(r.mu.idle); n > 0 {
 		t := r.mu.idle[n-1]
@@ -143,10 +146,15 @@ func (t *Thread) Detach() {
 		fresh := *t
 		fresh.visit = fresh.visitDead
 		fresh.owned, fresh.scopes = nil, nil
-		r.mu.idle = append(r.mu.idle, &fresh)
-		return
+		t = &fresh
 	}
-	r.mu.idle = append(r.mu.idle, t)
+	r.putIdle(t)
+}
+
+// putIdle puts a state into the pool, which is in falling order of ids. r.mu is held.
+func (r *Runtime) putIdle(t *Thread) {
+	i, _ := slices.BinarySearchFunc(r.mu.idle, t.owner, func(x *Thread, id int32) int { return cmp.Compare(id, x.owner) })
+	r.mu.idle = slices.Insert(r.mu.idle, i, t)
 }
 
 func (t *Thread) mustBeAttached(what string) {

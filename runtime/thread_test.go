@@ -250,3 +250,28 @@ func TestMemoryIsReadable(t *testing.T) {
 		})
 	})
 }
+
+// TestPoolGivesLowestFirst lets many threads come and go, in any order, and then
+// finds the first one's state at the next attach: objects that it owns are owned.
+func TestPoolGivesLowestFirst(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		r := newRuntime(t, Options{Counting: Biased, Checked: checked})
+		var threads []*Thread
+		for range 5 {
+			threads = append(threads, must(r.Attach()))
+		}
+		for _, i := range []int{3, 0, 4, 2, 1} {
+			threads[i].Detach()
+		}
+		for want := range 5 {
+			threads[want] = must(r.Attach())
+			if got := threads[want].ID(); got != firstID+int32(want) {
+				t.Errorf("checked=%t: attach %d got state %d, want %d", checked, want, got, firstID+int32(want))
+			}
+		}
+		for _, th := range threads {
+			th.Detach()
+		}
+		must0(t, r.Close())
+	}
+}
