@@ -13,7 +13,8 @@ import (
 //	0            Nil
 //	1            objects on the counted heap              by their header
 //	Limit        objects in regions: born immortal        never, nor is memory touched
-//	0xC000_0000  kept for references inside images        -
+//	0xA000_0000  frozen objects: see Thread.Freeze        never, nor is memory written
+//	0xC000_0000  kept for slots of frozen objects         -
 //	0xD000_0000  small integers, -2^28 to 2^28-1          -
 //	0xFFFF_F000  None and the other singletons            -
 //
@@ -27,6 +28,14 @@ const (
 	// Limit divides mortal from immortal by address: a reference at or above
 	// it is counted by nobody. The test is the sign bit.
 	Limit Ref = 1 << 31
+
+	frozenBase  = Ref(arena.FrozenBits)
+	frozenCount = Ref(arena.FrozenEnd - arena.FrozenBits)
+
+	// Slots of frozen objects lead to others of the same Frozen by their distance
+	// from its start, on top of selfBase: so they mean the same wherever it lies.
+	selfBase  = Ref(arena.FrozenEnd)
+	selfCount = Ref(1 << 28) // granules: 4 GiB
 
 	intBase  Ref = 0xD000_0000
 	intCount     = 1 << 29
@@ -69,6 +78,9 @@ func Bool(b bool) Ref {
 	}
 	return False
 }
+
+// IsFrozen reports whether r names a frozen object: see Thread.Freeze.
+func (r Ref) IsFrozen() bool { return r-frozenBase < frozenCount }
 
 // ImmortalByAddress reports whether the reference alone says that it is not
 // counted.

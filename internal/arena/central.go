@@ -23,7 +23,7 @@ type chunk [chunkSpans]Span
 
 // central hands out spans. Everything but the table is guarded by mu.
 //
-//	used = spans in caches, large blocks and regions
+//	used = spans in caches, large blocks, regions, and extents that show no file
 //	used + |warm| ≤ limit
 type central struct {
 	space  *Space
@@ -39,6 +39,8 @@ type central struct {
 		sync.Mutex
 		counted  half
 		immortal half
+		frozen   runs
+		locked   []run    // extents that the system does not let go of
 		warm     []uint32 // empty, committed spans of the counted half
 		used     int64
 		limit    int64 // in spans
@@ -64,13 +66,16 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	c.nspans = uint32(granules / SpanGranules)
 	c.tracked = make([]atomic.Uint64, (c.nspans/2+63)/64)
 	middle := c.nspans / 2
-	// The last span holds what lives at fixed handles.
-	end := min(regionEnd/SpanGranules, uint64(c.nspans)-1)
+	end, frozenEnd := c.nspans/4*3, c.nspans-1 // the last span holds what lives at fixed handles
+	if granules == maxSpaceGranules {
+		end, frozenEnd = FrozenBits/SpanGranules, FrozenEnd/SpanGranules
+	}
 	// Span 0 is never handed out: handle 0 is no reference, and its granule is
 	// a header that the runtime makes immortal.
 	start := min(max(cfg.Start, 1), middle-1)
 	c.mu.counted = half{first: 1, start: start, next: start, committed: start, end: middle}
-	c.mu.immortal = half{first: middle, start: middle, next: middle, committed: middle, end: uint32(end)}
+	c.mu.immortal = half{first: middle, start: middle, next: middle, committed: middle, end: end}
+	c.mu.frozen.give(run{end, frozenEnd - end}, false)
 	c.mu.limit = int64(c.nspans)
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift

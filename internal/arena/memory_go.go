@@ -11,8 +11,14 @@ type memory struct {
 	base     unsafe.Pointer
 	commit   func(off, n uintptr) error // makes the bytes usable; they are zero if they never were
 	decommit func(off, n uintptr) error // returns the bytes to the system; they read as zero afterwards
-	release  func() error
-	zeroes   bool // decommit zeroes
+	release  func(kept []run) error     // gives the range back, but for some runs of spans
+	zeroes   bool                       // decommit and bar zero
+
+	// For extents. Those that may be nil say by it that the memory cannot do it.
+	bar     func(off, n uintptr) error                               // returns the bytes, which become inaccessible
+	seal    func(off, n uintptr) error                               // forbids writing; may be nil
+	lockUp  func(off, n uintptr) error                               // forbids all change of the mapping, for good; may be nil
+	mapFile func(off uintptr, f *os.File, at int64, n uintptr) error // shows a file, for reading; may be nil
 }
 
 // goSlabs keeps the Go memory of closed spaces for the next ones: such a range
@@ -43,7 +49,11 @@ func reserveGo(n uintptr) memory {
 		base:     base,
 		commit:   func(off, n uintptr) error { return nil },
 		decommit: func(off, n uintptr) error { return nil },
-		release: func() error {
+		bar: func(off, n uintptr) error {
+			clear(slab[(uintptr(base)+off-uintptr(unsafe.Pointer(&slab[0])))/8:][:n/8]) // a stale reference finds nothing
+			return nil
+		},
+		release: func([]run) error {
 			goSlabs.Lock()
 			defer goSlabs.Unlock()
 			if goSlabs.free == nil {

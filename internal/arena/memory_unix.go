@@ -3,7 +3,10 @@
 package arena
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +40,28 @@ func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 			return unix.Mprotect(part(off, n), unix.PROT_READ|unix.PROT_WRITE)
 		},
 		decommit: func(off, n uintptr) error { return decommit(part(off, n)) },
-		release:  func() error { return unix.MunmapPtr(p, n) },
+		bar: func(off, n uintptr) error {
+			_, err := unix.MmapPtr(-1, 0, unsafe.Add(p, off), n, prot, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED)
+			return err
+		},
+		seal:   func(off, n uintptr) error { return unix.Mprotect(part(off, n), unix.PROT_READ) },
+		lockUp: lockUp(part),
+		mapFile: func(off uintptr, f *os.File, at int64, n uintptr) error {
+			_, err := unix.MmapPtr(int(f.Fd()), at, unsafe.Add(p, off), n, unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED)
+			return err
+		},
+		release: func(kept []run) error {
+			slices.SortFunc(kept, func(a, b run) int { return cmp.Compare(a.first, b.first) })
+			from := uintptr(0)
+			for _, k := range append(kept, run{first: uint32(n >> SpanShift)}) {
+				if to := uintptr(k.first) << SpanShift; to > from {
+					if err := unix.MunmapPtr(unsafe.Add(p, from), to-from); err != nil {
+						return err
+					}
+				}
+				from = uintptr(k.first+k.n) << SpanShift
+			}
+			return nil
+		},
 	}, nil
 }

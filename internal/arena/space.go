@@ -31,17 +31,22 @@ func (b Backing) String() string {
 // counted half.
 const ImmortalBit uint32 = 1 << 31
 
-// regionEnd is the handle at which regions end at the latest. Handles above it
-// need no memory (see runtime.Ref), but for those from Fixed on: they name the
-// last span of every space, whatever its size.
+// FrozenBits are set in a handle of the frozen quarter, which extents lie in.
+// Handles from FrozenEnd on need no memory (see runtime.Ref), but for those from
+// Fixed on: they name the last span of every space, whatever its size.
 const (
-	regionEnd uint64 = 0xC000_0000
-	Fixed     uint32 = 0xFFFF_F000
+	FrozenBits uint32 = 0xA000_0000
+	FrozenEnd  uint32 = 0xC000_0000
+	Fixed      uint32 = 0xFFFF_F000
 )
 
+// Where the parts of a space lie. The largest one has every handle, and its parts
+// are where handles of their kind are. A smaller one is halved, and its upper half
+// again, so the mask must cut off the bits that tell the kinds apart.
 const (
-	minSpaceGranules = 1 << 16 // 1 MiB
-	maxSpaceGranules = 1 << 32 // 64 GiB: every handle
+	minSpaceGranules   = 1 << 16 // 1 MiB
+	smallSpaceGranules = 1 << 29 // 8 GiB: the largest of the smaller ones
+	maxSpaceGranules   = 1 << 32 // 64 GiB: every handle
 )
 
 // ErrLimit says that the byte limit of the space is reached.
@@ -53,7 +58,7 @@ var ErrAddressSpace = errors.New("address space of the runtime used up")
 // Config is what New needs to know.
 type Config struct {
 	Backing Backing
-	Reserve int64 // bytes of address space, rounded up to a power of two; 0 for the backing's default
+	Reserve int64 // bytes of address space, rounded up to a power of two, or from 8 GiB on to 64 GiB; 0 for the backing's default
 	Limit   int64 // bytes in use at most; 0 for no limit
 
 	// For finding mistakes: the first span to hand out, which spreads spaces so
@@ -94,6 +99,9 @@ func New(cfg Config) (*Space, error) {
 		return nil, fmt.Errorf("reserve of %d bytes: want at most %d", cfg.Reserve, int64(maxSpaceGranules)*GranuleSize)
 	}
 	granules := uint64(1) << bits.Len64(max(want, minSpaceGranules)-1)
+	if granules > smallSpaceGranules {
+		granules = maxSpaceGranules
+	}
 	if uint64(uintptr(granules*GranuleSize)) != granules*GranuleSize {
 		return nil, fmt.Errorf("reserve of %d bytes: more than this machine can address", granules*GranuleSize)
 	}
@@ -103,14 +111,15 @@ func New(cfg Config) (*Space, error) {
 	}
 	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem}
 	if err := s.central.init(s, granules, cfg); err != nil {
-		mem.release()
+		_ = mem.release(nil)
 		return nil, err
 	}
 	return s, nil
 }
 
-// Close gives the range back. Nothing may use it afterwards.
-func (s *Space) Close() error { return s.mem.release() }
+// Close gives the range back, but for extents that are sealed for good. Nothing may
+// use it afterwards.
+func (s *Space) Close() error { return s.mem.release(s.central.mu.locked) }
 
 // Containers returns how many containers are in use on the counted half: each
 // cache's share as of its last refill or Publish, to within tellAfter. Any goroutine.
