@@ -22,7 +22,8 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 			}
 		}
 	},
-	Block: func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
+	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
+	Freezing: &dictFreezing,
 })
 
 // Dict maps keys to references, in the order of insertion. Its table is
@@ -68,6 +69,15 @@ func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error)
 	return d.openSlow(t, key)
 }
 
+// openToWrite is open for a call that changes d.
+func (d Dict) openToWrite(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
+	o, hash, err = d.open(t, key)
+	if err == nil && rt.Ref(d).IsFrozen() {
+		err = t.FrozenError(rt.Ref(d))
+	}
+	return o, hash, err
+}
+
 func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
 	if !ok {
@@ -80,6 +90,9 @@ func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err er
 // Len returns the number of entries; 0 if d is no dictionary. Wait-free.
 // Attached thread.
 func (d Dict) Len(t *rt.Thread) int {
+	if rt.Ref(d).IsFrozen() {
+		return frozenLen(t, rt.Ref(d), rt.TypeDict)
+	}
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
 	if !ok {
 		return 0
@@ -93,6 +106,9 @@ func (d Dict) Len(t *rt.Thread) int {
 // Lookup returns a borrowed reference to the value of key, and whether there is
 // one. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
+	if rt.Ref(d).IsFrozen() {
+		return d.lookupFrozen(t, key)
+	}
 	var o rt.Body
 	var hash uint32
 	if t.QuickKind(rt.Ref(d)) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
@@ -154,7 +170,7 @@ func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
 // SetSteal is Set, and steals the reference to value, not that to key, unless it
 // fails. Attached thread.
 func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
-	o, hash, err := d.open(t, key)
+	o, hash, err := d.openToWrite(t, key)
 	if err != nil {
 		return err
 	}
@@ -246,7 +262,7 @@ func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 // take removes key and returns the slot's reference to its value, which the
 // caller retires, or Nil.
 func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
-	o, hash, err := d.open(t, key)
+	o, hash, err := d.openToWrite(t, key)
 	if err != nil {
 		return rt.Nil, err
 	}
@@ -330,9 +346,9 @@ func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
 
 // Clear removes all entries. Attached thread.
 func (d Dict) Clear(t *rt.Thread) error {
-	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
-	if !ok {
-		return t.WantType(rt.Ref(d), rt.TypeDict)
+	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	if err != nil {
+		return err
 	}
 	lock(t, o)
 	r := o.LoadRef(boxBlock)
@@ -345,21 +361,32 @@ func (d Dict) Clear(t *rt.Thread) error {
 // Update sets every entry of other in d, as they are at one moment: both are
 // locked. If memory runs out it has set none. Attached thread.
 func (d Dict) Update(t *rt.Thread, other Dict) error {
-	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
-	p, ok2 := t.Object(rt.Ref(other), rt.TypeDict)
-	if !ok || !ok2 {
-		bad := rt.Ref(d)
-		if ok {
-			bad = rt.Ref(other)
-		}
-		return t.WantType(bad, rt.TypeDict)
+	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	if err != nil {
+		return err
+	}
+	p, ok := t.Object(rt.Ref(other), rt.TypeDict)
+	if !ok {
+		return t.WantType(rt.Ref(other), rt.TypeDict)
 	}
 	if d == other {
 		return nil
 	}
-	lock2(t, o, p)
-	replaced, dropped, err := updateLocked(t, d, o, p)
-	unlock2(t, o, p)
+	var replaced rt.Ref
+	var dropped []rt.Ref
+	if rt.Ref(other).IsFrozen() {
+		lock(t, o)
+		replaced, dropped, err = updateLocked(t, d, o, frozenEntries(t, rt.Ref(other)))
+		unlock(t, o)
+	} else {
+		lock2(t, o, p)
+		if from := p.LoadRef(boxBlock); from != rt.Nil {
+			shut(t, from)
+			replaced, dropped, err = updateLocked(t, d, o, liveEntries(t.Block(from)))
+			reopen(t, from)
+		}
+		unlock2(t, o, p)
+	}
 	for _, r := range dropped {
 		t.Retire(r)
 	}
@@ -367,42 +394,51 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 	return err
 }
 
+// entry is an entry of a dictionary, borrowed.
+type entry struct {
+	key, value rt.Ref
+	hash       uint32
+}
+
+// liveEntries returns the live entries of a table that nobody changes.
+func liveEntries(b rt.Body) []entry {
+	list := make([]entry, 0, dictLen(b))
+	eachEntry(b, func(e int, value rt.Ref) {
+		if value != rt.Nil {
+			list = append(list, entry{b.Ref(e + entryKey), value, b.Word(e + entryHash)})
+		}
+	})
+	return list
+}
+
 // updateLocked builds the united table and publishes it at once. It returns the
 // table that it replaced and the values that were overwritten.
-func updateLocked(t *rt.Thread, d Dict, o, p rt.Body) (replaced rt.Ref, dropped []rt.Ref, err error) {
-	from := p.LoadRef(boxBlock)
-	if from == rt.Nil {
+func updateLocked(t *rt.Thread, d Dict, o rt.Body, from []entry) (replaced rt.Ref, dropped []rt.Ref, err error) {
+	if len(from) == 0 {
 		return rt.Nil, nil, nil
 	}
 	var b rt.Body
 	replaced = o.LoadRef(boxBlock)
-	n := dictLen(t.Block(from))
+	n := len(from)
 	if replaced != rt.Nil {
 		b = t.Block(replaced)
 		n += dictLen(b)
 	}
 	shut(t, replaced)
 	defer reopen(t, replaced)
-	shut(t, from)
-	defer reopen(t, from)
 	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
 	if err != nil {
 		return rt.Nil, nil, err
 	}
-	src := t.Block(from)
-	eachEntry(src, func(e int, value rt.Ref) {
-		if value == rt.Nil {
-			return
+	for _, x := range from {
+		t.IncRef(x.value)
+		if have, _, ok := find(t, to, x.key, x.hash); ok {
+			dropped = append(dropped, to.SwapRef(have+entryValue, x.value))
+			continue
 		}
-		t.IncRef(value)
-		key, hash := src.Ref(e+entryKey), src.Word(e+entryHash)
-		if have, _, ok := find(t, to, key, hash); ok {
-			dropped = append(dropped, to.SwapRef(have+entryValue, value))
-			return
-		}
-		t.IncRef(key)
-		insert(to, key, value, hash)
-	})
+		t.IncRef(x.key)
+		insert(to, x.key, x.value, x.hash)
+	}
 	o.StoreRef(boxBlock, fresh)
 	return replaced, dropped, nil
 }
@@ -434,6 +470,12 @@ func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 
 // appendBorrowed appends borrowed references to the entries.
 func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	if rt.Ref(d).IsFrozen() {
+		for _, e := range frozenEntries(t, rt.Ref(d)) {
+			dst = append(dst, e.key, e.value)
+		}
+		return dst
+	}
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
 	if !ok {
 		return dst

@@ -22,6 +22,17 @@ const shortest floatFormatting = 0
 // maxDigits bounds the digits behind the point that a formatting can ask for.
 const maxDigits = 60
 
+// valid reports whether f is one that formattingOf can return.
+func (f floatFormatting) valid() bool {
+	switch byte(f) {
+	case 'f':
+		return f>>16 == 0 && f>>8 <= maxDigits
+	case 'e', 'E':
+		return f>>24 <= 3 && f>>16&0xff <= 1 && f>>8&0xff <= maxDigits
+	}
+	return f == shortest
+}
+
 // formattingOf returns the formatting that writes v as the literal, and whether
 // there is one. v is what the literal reads as.
 func formattingOf(literal []byte, v float64) (floatFormatting, bool) {

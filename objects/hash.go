@@ -122,13 +122,13 @@ func sameTuple(t *rt.Thread, a, b rt.Ref) bool {
 		if n != int(ob.Word(tupleLen)) || oa.Word(tupleHash) != ob.Word(tupleHash) {
 			return false
 		}
-		ra, rb := oa.Refs(tupleSlots, n), ob.Refs(tupleSlots, n)
-		for i := range ra {
+		for i := range n {
+			x, y := t.Slot(p.a, oa, tupleSlots+i), t.Slot(p.b, ob, tupleSlots+i)
 			switch {
-			case ra[i] == rb[i]:
-			case isTuple(t, ra[i]) && isTuple(t, rb[i]):
-				work = append(work, pair{ra[i], rb[i]})
-			case !sameKey(t, ra[i], rb[i]):
+			case x == y:
+			case isTuple(t, x) && isTuple(t, y):
+				work = append(work, pair{x, y})
+			case !sameKey(t, x, y):
 				return false
 			}
 		}

@@ -36,7 +36,8 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 		b := h.Block(r)
 		return b, listSlots, int(b.Load(listLen))
 	},
-	Block: func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
+	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
+	Freezing: &listFreezing,
 })
 
 // lock and unlock bracket a write to a container. The lock is a leaf: between
@@ -119,6 +120,9 @@ func listBlock(t *rt.Thread, o rt.Body) (b rt.Body, ok bool) {
 
 // Len returns the number of items; 0 if l is no list. Wait-free. Attached thread.
 func (l List) Len(t *rt.Thread) int {
+	if rt.Ref(l).IsFrozen() {
+		return frozenLen(t, rt.Ref(l), rt.TypeList)
+	}
 	o, ok := t.Object(rt.Ref(l), rt.TypeList)
 	if !ok {
 		return 0
@@ -132,6 +136,9 @@ func (l List) Len(t *rt.Thread) int {
 // At returns a borrowed reference to item i, and whether there is one.
 // Wait-free. Attached thread.
 func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
+	if rt.Ref(l).IsFrozen() {
+		return frozenItem(t, rt.Ref(l), i)
+	}
 	o, ok := t.Object(rt.Ref(l), rt.TypeList)
 	if !ok {
 		return rt.Nil, false
@@ -172,11 +179,24 @@ func (l List) missing(t *rt.Thread, i int) error {
 	return &IndexError{i, n}
 }
 
-// write checks that l is a list and v a reference, and returns the list's body.
+// writable returns the body of the object r of the kind, if it can be changed.
+func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {
+	o, ok := t.Object(r, kind)
+	switch {
+	case !ok:
+		return o, t.WantType(r, kind)
+	case r.IsFrozen():
+		return o, t.FrozenError(r)
+	}
+	return o, nil
+}
+
+// write checks that l is a list that can be changed and v a reference, and returns the
+// list's body.
 func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
-	if !ok {
-		return o, t.WantType(rt.Ref(l), rt.TypeList)
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return o, err
 	}
 	if v == rt.Nil {
 		return o, fmt.Errorf("ichor: list: nil reference as an item")
@@ -269,9 +289,9 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 
 // Pop removes the last item and returns a new reference to it. Attached thread.
 func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
-	if !ok {
-		return rt.Nil, t.WantType(rt.Ref(l), rt.TypeList)
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return rt.Nil, err
 	}
 	lock(t, o)
 	b, ok := listBlock(t, o)
@@ -310,9 +330,9 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 
 // Remove removes item i. It publishes a new block. Attached thread.
 func (l List) Remove(t *rt.Thread, i int) error {
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
-	if !ok {
-		return t.WantType(rt.Ref(l), rt.TypeList)
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
 	}
 	gone, err := l.replace(t, o, i, 1)
 	if err == nil {
@@ -363,9 +383,9 @@ func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone r
 
 // Clear removes all items. Attached thread.
 func (l List) Clear(t *rt.Thread) error {
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
-	if !ok {
-		return t.WantType(rt.Ref(l), rt.TypeList)
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
 	}
 	lock(t, o)
 	old := o.LoadRef(boxBlock)
@@ -384,18 +404,19 @@ func (l List) Clear(t *rt.Thread) error {
 // Extend appends the items of other, as they are at one moment: both lists are
 // locked. l and other may be the same. Attached thread.
 func (l List) Extend(t *rt.Thread, other List) error {
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
-	p, ok2 := t.Object(rt.Ref(other), rt.TypeList)
-	if !ok || !ok2 {
-		bad := rt.Ref(l)
-		if ok {
-			bad = rt.Ref(other)
-		}
-		return t.WantType(bad, rt.TypeList)
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
+	}
+	p, ok := t.Object(rt.Ref(other), rt.TypeList)
+	if !ok {
+		return t.WantType(rt.Ref(other), rt.TypeList)
+	}
+	if rt.Ref(other).IsFrozen() {
+		return l.extendFrozen(t, o, other)
 	}
 	lock2(t, o, p)
 	var old rt.Ref
-	var err error
 	if from, ok := listBlock(t, p); ok {
 		n := int(from.Load(listLen))
 		var b rt.Body
@@ -410,6 +431,23 @@ func (l List) Extend(t *rt.Thread, other List) error {
 		}
 	}
 	unlock2(t, o, p)
+	t.RetireBlock(old)
+	return err
+}
+
+// extendFrozen is Extend by a list that does not change, and is not counted.
+func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
+	home, items := frozenItems(t, rt.Ref(other))
+	lock(t, o)
+	b, old, err := listRoom(t, l, o, len(items))
+	if err == nil {
+		have := int(b.Load(listLen))
+		for i, r := range items {
+			b.StoreRef(listSlots+have+i, home.Ref(r))
+		}
+		b.Store(listLen, uint32(have+len(items)))
+	}
+	unlock(t, o)
 	t.RetireBlock(old)
 	return err
 }

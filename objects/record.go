@@ -54,9 +54,10 @@ func DefineRecord(name string, fields ...string) (*RecordType, error) {
 func defineRecord(name string, fields []string) (*RecordType, error) {
 	n := len(fields)
 	y, err := rt.DefineType(rt.Type{
-		Name:    name,
-		Mutable: true,
-		Slots:   func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, recordSlots, n },
+		Name:     name,
+		Mutable:  true,
+		Slots:    func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, recordSlots, n },
+		Freezing: recordFreezing(fields),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ichor: %w", err)
@@ -114,7 +115,7 @@ func (y *RecordType) At(t *rt.Thread, r rt.Ref, field int) (rt.Ref, bool) {
 	if err != nil {
 		return rt.Nil, false
 	}
-	return o.LoadRef(recordSlots + field), true
+	return t.Slot(r, o, recordSlots+field), true
 }
 
 // Get returns a new reference to a field of the record r. Wait-free. Attached
@@ -124,7 +125,7 @@ func (y *RecordType) Get(t *rt.Thread, r rt.Ref, field int) (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	v := o.LoadRef(recordSlots + field)
+	v := t.Slot(r, o, recordSlots+field)
 	t.IncRef(v)
 	return v, nil
 }
@@ -138,6 +139,9 @@ func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 	}
 	if v == rt.Nil {
 		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
+	}
+	if r.IsFrozen() {
+		return t.FrozenError(r)
 	}
 	t.IncRef(v)
 	o.Add(recordVersion, 1) // before and after: who copies the record sees one of them

@@ -8,9 +8,9 @@ var (
 
 	// A Float is its header alone: the number is in there, and how it is written
 	// is the runtime's note on it.
-	_ = rt.DefineBuiltin(rt.TypeFloat, rt.Type{Name: "float"})
+	_ = rt.DefineBuiltin(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing})
 
-	intType = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int"})
+	intType = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing})
 )
 
 // NewInt returns a new reference to the integer v. From -2^28 to 2^28-1 it is in

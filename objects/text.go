@@ -24,12 +24,14 @@ var (
 		Name:      "string",
 		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) },
 		Forget:    forgetInterned,
+		Freezing:  textFreezing(checkString),
 	})
 	bytesType = rt.DefineBuiltin(rt.TypeBytes, rt.Type{
 		Name:      "bytes",
 		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) },
+		Freezing:  textFreezing(checkBytes),
 	})
-	numberType = rt.DefineBuiltin(rt.TypeNumber, rt.Type{Name: "number"})
+	numberType = rt.DefineBuiltin(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)})
 )
 
 // textOf returns the text of a String, Bytes or Number. It is good as long as

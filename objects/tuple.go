@@ -18,6 +18,7 @@ var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) {
 		return o, tupleSlots, int(o.Word(tupleLen))
 	},
+	Freezing: &tupleFreezing,
 })
 
 // Tuple is a fixed sequence of references. Immutable.
@@ -82,15 +83,23 @@ func (s Tuple) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	if !ok || uint(i) >= uint(o.Word(tupleLen)) {
 		return rt.Nil, false
 	}
-	return o.Ref(tupleSlots + i), true
+	return t.Slot(rt.Ref(s), o, tupleSlots+i), true
 }
 
 // Items returns borrowed references to all items, good as long as the tuple is;
-// they must not be written. Attached thread.
+// they must not be written. Of a frozen tuple it makes a slice. Attached thread.
 func (s Tuple) Items(t *rt.Thread) []rt.Ref {
 	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
 	if !ok {
 		return nil
 	}
-	return o.Refs(tupleSlots, int(o.Word(tupleLen)))
+	items := o.Refs(tupleSlots, int(o.Word(tupleLen)))
+	if !rt.Ref(s).IsFrozen() {
+		return items
+	}
+	home, own := t.Home(rt.Ref(s)), make([]rt.Ref, len(items))
+	for i, r := range items {
+		own[i] = home.Ref(r)
+	}
+	return own
 }

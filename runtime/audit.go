@@ -111,6 +111,9 @@ func (a *audit) waiting() (all []pending) {
 
 // add notes a reference to r.
 func (a *audit) add(r Ref, from string) {
+	if r.IsFrozen() && a.t.rt.frozenAt(r) == nil {
+		a.find("%s refers to %s, in what was unloaded", from, r)
+	}
 	if r == Nil || r >= Limit {
 		return
 	}

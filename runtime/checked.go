@@ -129,6 +129,9 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 	if r == Nil || r.IsInt() || r >= None && r < endSingletons && (r-None)%2 == 0 {
 		return
 	}
+	if r.IsFrozen() && c.rt.frozenAt(r) != nil {
+		return
+	}
 	if t.region != nil && t.region.mem.Contains(uint32(r)) {
 		return
 	}

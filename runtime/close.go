@@ -115,11 +115,32 @@ func (r *Runtime) beginClose() (*Thread, error) {
 	if len(r.mu.threads) > 0 {
 		return nil, &AttachedError{r.attachedNames()}
 	}
+	if err := r.closeFrozen(); err != nil {
+		return nil, err
+	}
 	r.mu.closing = true
 	t := r.takeIdle()
 	t.enter()
 	t.attached = true
 	return t, nil
+}
+
+// closeFrozen sees to it that nobody is looking through what is frozen, and that nobody
+// begins to. r.mu is held.
+func (r *Runtime) closeFrozen() error {
+	list := *r.frozen.Load()
+	if r.mu.opening > 0 {
+		return &AttachedError{[]string{"an image is being opened"}}
+	}
+	for i, f := range list {
+		if !f.using.CompareAndSwap(0, -1) {
+			for _, f := range list[:i] {
+				f.using.Store(0)
+			}
+			return &AttachedError{[]string{"an image is being written, or looked through"}}
+		}
+	}
+	return nil
 }
 
 // collectLast frees the cycles that only immortals kept alive. No code of the

@@ -29,6 +29,32 @@ func (h Heap) Body(r Ref) Body { return Body{unsafe.Add(h.at(r), header.Size)} }
 // Block returns the storage block r. Attached thread.
 func (h Heap) Block(r Ref) Body { return Body{h.at(r)} }
 
+// Slot returns what slot i in b leads to, where b is the body or the block of the
+// object r: LoadRef for an object that may be frozen. Attached thread.
+func (h Heap) Slot(r Ref, b Body, i int) Ref {
+	v := b.LoadRef(i)
+	if v-selfBase < selfCount {
+		v = h.Home(r).Ref(v)
+	}
+	return v
+}
+
+// Home is where the Frozen begins that an object lies in. What frozen objects hold of
+// each other is kept as the distance from there, so that it is right wherever the
+// Frozen lies.
+type Home Ref
+
+// Home returns the home of the frozen object r, which is no Float.
+func (h Heap) Home(r Ref) Home { return Home(r - Ref(h.header(r).Offset())) }
+
+// Ref returns the reference that a slot with the raw contents v stands for.
+func (h Home) Ref(v Ref) Ref {
+	if v-selfBase < selfCount {
+		return Ref(h) + (v - selfBase)
+	}
+	return v
+}
+
 // Body is the memory of an object behind its header, or of a block: the payload
 // accessors, for those who define types. Words are 32 bits, counted from 0.
 // Nothing is checked against the size that was asked for at birth.

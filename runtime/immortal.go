@@ -41,7 +41,7 @@ func (t *Thread) immortalise(refs []Ref) {
 	var work []Ref
 	seen := map[Ref]bool{} // of those that were immortal already
 	visit := func(r Ref) {
-		if r == Nil || r.IsInt() {
+		if r == Nil || r.IsInt() || r.IsFrozen() {
 			return
 		}
 		if t.check != nil {

@@ -42,6 +42,7 @@ type Runtime struct {
 	intern  *xsync.MapOf[uint64, Ref]     // weak: holds no counts
 	weak    *xsync.MapOf[Ref, weakRefs]   // weak references, by what they lead to
 	foreign *xsync.MapOf[Ref, any]        // Go values that objects hold
+	frozen  atomic.Pointer[[]*Frozen]     // by address; replaced as a whole under mu
 	left    leftovers
 	ending  bool // Close gives up what immortals hold: nothing is finalized any more
 
@@ -61,6 +62,7 @@ type Runtime struct {
 		idle    []*Thread            // pooled states, by falling id
 		tallies []*tally             // of all states
 		regions []*Region
+		opening int // images that are being opened
 	}
 	orphans struct {
 		sync.Mutex
@@ -104,6 +106,7 @@ func New(opts Options) (*Runtime, error) {
 	}
 	r.mu.threads = make(map[*Thread]struct{})
 	r.queues.Store(new([]*mergeQueue))
+	r.frozen.Store(new([]*Frozen))
 	r.makeSingletons()
 	r.plan(0)
 	return r, nil
@@ -143,6 +146,9 @@ type Memory struct {
 	BlockBytes  int64
 	Immortals   int64 // objects born immortal
 	RegionBytes int64 // their memory and that of their blocks
+	Frozen      int64 // frozen objects
+	FrozenBytes int64 // their memory
+	MappedBytes int64 // what of it belongs to files, and not to Committed
 	InPlace     int64 // objects made immortal in place; they are among Objects
 	Committed   int64 // memory taken from the system, all in all
 	Limit       int64 // what Committed stays within
@@ -157,7 +163,7 @@ func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Memory{
+	m := Memory{
 		Objects:     u.Count[arena.Leaves] + u.Count[arena.Containers],
 		ObjectBytes: u.Bytes[arena.Leaves] + u.Bytes[arena.Containers],
 		Containers:  u.Count[arena.Containers],
@@ -166,6 +172,14 @@ func (r *Runtime) Memory() Memory {
 		InPlace: r.inPlace.Load(), Committed: u.Committed, Limit: u.Limit,
 		Backing: r.space.Backing(), Attached: len(r.mu.threads),
 	}
+	for _, f := range *r.frozen.Load() {
+		m.Frozen += f.Objects()
+		m.FrozenBytes += f.Bytes()
+		if f.Mapped() {
+			m.MappedBytes += f.Bytes()
+		}
+	}
+	return m
 }
 
 // GILStats returns how the GIL was used; zero in lock-free mode. Any goroutine.

@@ -29,6 +29,11 @@ const (
 	TypeCell
 	TypeForeign
 
+	// typeLocal stands in the headers of frozen objects of user-defined types. Its
+	// number differs from one process to the next, so the type is an entry in the
+	// table of the Frozen, whose index is above localShift.
+	typeLocal TypeID = 63
+
 	firstUserType TypeID = 64
 	maxTypes             = 1 << 16
 )
@@ -39,6 +44,9 @@ const (
 	metaDeath   = 1 << 17 // the type has a Finalize or a Drop
 	metaPoison  = 1 << 31 // freed, in checked mode
 	metaTypeMax = 1<<16 - 1
+
+	localShift = 16 // frozen objects of type typeLocal have an index where others have flags
+	maxLocal   = 1 << 15
 )
 
 const _ = -uint(header.FloatMeta ^ uint32(TypeFloat)) // package header cannot import TypeFloat
@@ -88,6 +96,10 @@ type Type struct {
 	// Mutable says that references in the object can change after birth.
 	Mutable bool
 
+	// Freezing says how objects of the type are frozen, and checked in images. Nil if
+	// they cannot be.
+	Freezing *Freezing
+
 	// Singleton fills the body of one of the singletons. Built-in types only.
 	Singleton func(r Ref, o Body)
 
@@ -105,8 +117,16 @@ func (y *Type) String() string { return y.Name }
 
 var types struct {
 	sync.Mutex
-	next  TypeID
-	table [maxTypes]atomic.Pointer[Type]
+	next   TypeID
+	table  [maxTypes]atomic.Pointer[Type]
+	layout map[[2]string]*Type // user-defined types that images take, by name and Freezing.Layout
+}
+
+// typeOfLayout returns the user-defined type with this name and this layout, or nil.
+func typeOfLayout(name, layout string) *Type {
+	types.Lock()
+	defer types.Unlock()
+	return types.layout[[2]string{name, layout}]
 }
 
 // DefineType adds a type and returns its descriptor. Types live as long as the
@@ -117,6 +137,9 @@ func DefineType(y Type) (*Type, error) {
 	}
 	if y.Traverse != nil && y.Slots != nil {
 		return nil, fmt.Errorf("define type %s: it has Traverse and Slots, want one of them", y.Name)
+	}
+	if err := y.Freezing.validate(&y); err != nil {
+		return nil, fmt.Errorf("define type %s: %w", y.Name, err)
 	}
 	if y.Singleton != nil {
 		return nil, fmt.Errorf("define type %s: only built-in types have singletons", y.Name)
@@ -129,7 +152,19 @@ func DefineType(y Type) (*Type, error) {
 	if types.next == metaTypeMax {
 		return nil, fmt.Errorf("define type %s: %d types are defined, there is no room for more", y.Name, metaTypeMax)
 	}
-	return setType(types.next, y), nil
+	if y.Freezing == nil || y.Freezing.Layout == "" {
+		return setType(types.next, y), nil
+	}
+	key := [2]string{y.Name, y.Freezing.Layout}
+	if types.layout[key] != nil {
+		return nil, fmt.Errorf("define type %s: there is one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)
+	}
+	if types.layout == nil {
+		types.layout = make(map[[2]string]*Type)
+	}
+	p := setType(types.next, y)
+	types.layout[key] = p
+	return p, nil
 }
 
 // DefineBuiltin is DefineType for the types with a fixed id. Package objects
@@ -190,7 +225,16 @@ func (t *Thread) TypeOf(r Ref) *Type {
 	if t.check != nil {
 		t.check.access(t, r)
 	}
-	return typeOf(t.header(r).Meta())
+	return t.rt.typeAt(r)
+}
+
+// typeAt returns the type of the object r, which is frozen or not.
+func (r *Runtime) typeAt(o Ref) *Type {
+	meta := r.header(o).Meta()
+	if TypeID(meta&metaTypeMax) == typeLocal {
+		return r.localType(o, meta)
+	}
+	return typeOf(meta)
 }
 
 // Kind returns the number of the type of what r names; 0 for Nil. Attached thread.
@@ -201,12 +245,17 @@ func (t *Thread) Kind(r Ref) TypeID {
 	if t.check != nil && r != Nil {
 		t.check.access(t, r)
 	}
-	return TypeID(t.header(r).Meta() & metaTypeMax) // Nil's header has no type
+	id := TypeID(t.header(r).Meta() & metaTypeMax) // Nil's header has no type
+	if id == typeLocal {
+		return t.rt.typeAt(r).id
+	}
+	return id
 }
 
 // QuickKind is Kind where that takes one look at the header, and 0 elsewhere: for
 // small integers, for Nil, and for everything in checked mode. A caller that gets
-// 0 asks Kind or Object, which also report misuse. It is inlined. Attached thread.
+// 0 asks Kind or Object, which also report misuse. Of a frozen object of a
+// user-defined type it is no type's number. It is inlined. Attached thread.
 func (t *Thread) QuickKind(r Ref) TypeID {
 	if t.check != nil || r.IsInt() {
 		return 0
@@ -224,7 +273,11 @@ func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
 	if t.check != nil {
 		t.check.access(t, r)
 	}
-	return t.Body(r), TypeID(t.header(r).Meta()&metaTypeMax) == id
+	got := TypeID(t.header(r).Meta() & metaTypeMax)
+	if got == typeLocal {
+		got = t.rt.typeAt(r).id
+	}
+	return t.Body(r), got == id
 }
 
 // TypeError says that an object is of another type than a call needs.

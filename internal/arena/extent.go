@@ -30,11 +30,12 @@ type Extent struct {
 	locked bool // for good
 }
 
-// growBy is how many spans Grow opens at a time, at least: 1 MiB. A guess.
-const growBy = 16
+// Grow opens as many spans as there are, so that small extents stay small, but no more
+// than growBy at a time: 2 MiB, which a large page has on many systems.
+const growBy = 32
 
 // ErrLocked says that an extent stays for as long as the process.
-var ErrLocked = errors.New("memory is sealed for good")
+var ErrLocked = errors.New("ichor: memory is sealed until the process ends")
 
 // NewExtent takes addresses for an extent of the given size; 0 stands for one of
 // which nobody knows how large it gets: it gets half of the addresses that are free
@@ -85,7 +86,7 @@ func (e *Extent) Grow(bytes uintptr) error {
 	if want > e.at.n {
 		return ErrAddressSpace
 	}
-	want = min(max(want, e.open+growBy), e.at.n)
+	want = min(max(want, e.open+min(e.open, growBy)), e.at.n)
 	c := &e.space.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,6 +97,9 @@ func (e *Extent) Grow(bytes uintptr) error {
 	off := e.offset() + e.Room()
 	if err := e.space.mem.commit(off, uintptr(n)<<SpanShift); err != nil {
 		return fmt.Errorf("commit %d bytes: %w", uintptr(n)<<SpanShift, err)
+	}
+	if e.space.mem.populate != nil {
+		e.space.mem.populate(off, uintptr(n)<<SpanShift)
 	}
 	if !e.space.mem.zeroes {
 		e.space.Zero(e.Start()+e.open*SpanGranules, n*SpanGranules)
@@ -110,7 +114,7 @@ func (e *Extent) Grow(bytes uintptr) error {
 // ends; where it cannot do that, the error is errors.ErrUnsupported.
 func (e *Extent) Seal(bytes uintptr, forGood bool) error {
 	e.bytes = bytes
-	e.trim(spansOf(uint64(bytes)))
+	e.trim(spansOf(uint64(max(bytes, 1))))
 	if bytes == 0 || e.space.mem.seal == nil {
 		if forGood {
 			return errors.ErrUnsupported
@@ -141,7 +145,8 @@ func (e *Extent) lockUp() error {
 	return nil
 }
 
-// trim gives back what lies behind the first keep spans.
+// trim gives back what lies behind the first keep spans, of which there is at least
+// one, so that no two extents begin at the same address.
 func (e *Extent) trim(keep uint32) {
 	c := &e.space.central
 	c.mu.Lock()
@@ -165,14 +170,14 @@ func (e *Extent) MapFile(f *os.File, at int64, bytes uintptr) error {
 	if e.space.mem.mapFile == nil || at%int64(os.Getpagesize()) != 0 {
 		return errors.ErrUnsupported
 	}
-	e.trim(spansOf(uint64(bytes)))
+	e.trim(spansOf(uint64(max(bytes, 1))))
 	if bytes == 0 {
 		return nil
 	}
 	if err := e.space.mem.mapFile(e.offset(), f, at, bytes); err != nil {
 		return fmt.Errorf("map %d bytes of %s: %w", bytes, f.Name(), err)
 	}
-	e.mapped, e.open, e.bytes = true, e.at.n, bytes
+	e.mapped, e.open, e.bytes = true, spansOf(uint64(bytes)), bytes
 	return nil
 }
 

@@ -20,3 +20,6 @@ func decommit(b []byte) error {
 
 // lockUp has nothing to offer here.
 func lockUp(func(off, n uintptr) []byte) func(off, n uintptr) error { return nil }
+
+// populate has nothing to offer here either.
+func populate(func(off, n uintptr) []byte) func(off, n uintptr) { return nil }

@@ -14,6 +14,8 @@ type memory struct {
 	release  func(kept []run) error     // gives the range back, but for some runs of spans
 	zeroes   bool                       // decommit and bar zero
 
+	populate func(off, n uintptr) // has the system bring memory now, and large pages if it likes; may be nil
+
 	// For extents. Those that may be nil say by it that the memory cannot do it.
 	bar     func(off, n uintptr) error                               // returns the bytes, which become inaccessible
 	seal    func(off, n uintptr) error                               // forbids writing; may be nil

@@ -21,3 +21,16 @@ func lockUp(part func(off, n uintptr) []byte) func(off, n uintptr) error {
 		return err
 	}
 }
+
+// populate asks for the pages before they are written one by one: a fault for each
+// took a fifth of the time of freezing. It is advice: whether it is heeded makes no
+// other difference.
+func populate(part func(off, n uintptr) []byte) func(off, n uintptr) {
+	return func(off, n uintptr) {
+		b := part(off, n)
+		if n >= 2<<20 {
+			_ = unix.Madvise(b, unix.MADV_HUGEPAGE)
+		}
+		_ = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
+	}
+}

@@ -44,8 +44,9 @@ func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 			_, err := unix.MmapPtr(-1, 0, unsafe.Add(p, off), n, prot, unix.MAP_PRIVATE|unix.MAP_ANON|mapNoReserve|unix.MAP_FIXED)
 			return err
 		},
-		seal:   func(off, n uintptr) error { return unix.Mprotect(part(off, n), unix.PROT_READ) },
-		lockUp: lockUp(part),
+		populate: populate(part),
+		seal:     func(off, n uintptr) error { return unix.Mprotect(part(off, n), unix.PROT_READ) },
+		lockUp:   lockUp(part),
 		mapFile: func(off uintptr, f *os.File, at int64, n uintptr) error {
 			_, err := unix.MmapPtr(int(f.Fd()), at, unsafe.Add(p, off), n, unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED)
 			return err

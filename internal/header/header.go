@@ -59,6 +59,37 @@ func (h *Header) BirthFloat(bits uint64, note uint32, immortal bool) {
 	}
 }
 
+// BirthFrozen writes the header of a frozen object: nobody counts in local and shared,
+// so they say how far the object lies from the start of its Frozen, and how large it
+// is, both in granules. The bytes are the same in every process.
+func (h *Header) BirthFrozen(meta, offset, size uint32) {
+	h.owner, h.local, h.shared, h.meta = Immortal, offset, int32(size), meta
+}
+
+// BirthFrozenFloat is BirthFrozen for a float. Its number is where others have their
+// offset, which a float does not need, as it leads nowhere.
+func (h *Header) BirthFrozenFloat(bits uint64, note uint32) {
+	h.BirthFloat(bits, note, true)
+	h.shared = 1
+}
+
+// Frozen returns what BirthFrozen wrote, for a check of bytes that somebody else has
+// written: ok is false if this is no header of a frozen object at that offset. Only an
+// ok one is any more than words.
+func (h *Header) Frozen(offset uint32) (meta, size uint32, ok bool) {
+	size = uint32(h.shared)
+	if h.owner == Immortal {
+		return h.meta, size, h.local == offset && size >= 1 && h.meta != FloatMeta
+	}
+	return FloatMeta, size, h.owner&(Immortal|Float) == Immortal|Float && size == 1
+}
+
+// Offset returns the offset that BirthFrozen wrote.
+func (h *Header) Offset() uint32 { return h.local }
+
+// FrozenSize returns the size that BirthFrozen wrote.
+func (h *Header) FrozenSize() uint32 { return uint32(h.shared) }
+
 // Number returns what BirthFloat wrote, and whether the header is a float's. It is
 // good as long as the object is: of a dead one SetLink has overwritten half.
 func (h *Header) Number() (bits uint64, note uint32, ok bool) {

@@ -1,0 +1,316 @@
+package objects
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ichor-go/ichor/locks"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// What the bodies of frozen kinds look like, beside those of docs/images.md:
+//
+//	String, Bytes, Number, Int, Tuple, Record   as others
+//	Float                                       as others: a header alone
+//	List                                        0  length
+//	                                            1  items
+//	Dict                                        see frozendict.go
+//
+// A frozen List has its items where others have the way to a block: a reader takes one
+// cache miss less, and a short list half the memory.
+const (
+	frozenLength = 0
+	frozenSlots  = 1
+)
+
+// frozenLen returns the length of a frozen List or Dict; 0 if r is of another kind.
+func frozenLen(t *rt.Thread, r rt.Ref, kind rt.TypeID) int {
+	o, ok := t.Object(r, kind)
+	if !ok {
+		return 0
+	}
+	return int(o.Word(frozenLength))
+}
+
+// frozenItem is List.At.
+func frozenItem(t *rt.Thread, r rt.Ref, i int) (rt.Ref, bool) {
+	o, ok := t.Object(r, rt.TypeList)
+	if !ok || uint(i) >= uint(o.Word(frozenLength)) {
+		return rt.Nil, false
+	}
+	return t.Slot(r, o, frozenSlots+i), true
+}
+
+// frozenItems returns the items of a frozen List, as home knows them.
+func frozenItems(t *rt.Thread, r rt.Ref) (home rt.Home, items []rt.Ref) {
+	o := t.Body(r)
+	return t.Home(r), o.Refs(frozenSlots, int(o.Word(frozenLength)))
+}
+
+// lockToCopy is lock for who does not change the container.
+func lockToCopy(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Lock(o.Lock(boxLock))
+	}
+}
+
+var listFreezing = rt.Freezing{
+	Layout:  "length, items",
+	Copy:    copyList,
+	Version: func(_ rt.Heap, o rt.Body) uint64 { return uint64(o.Load(boxVersion)) },
+	Check: func(k *rt.Check) error {
+		n, err := checkedLength(k, frozenSlots)
+		if err == nil {
+			err = k.Exactly(4 * (frozenSlots + n))
+		}
+		if err == nil {
+			err = k.Slots(frozenSlots, n)
+		}
+		return err
+	},
+	Label: func(_ *rt.Thread, _ rt.Ref, i int) string { return fmt.Sprintf("[%d]", i) },
+}
+
+func copyList(c *rt.Copy) error {
+	t := c.Thread()
+	r, o := c.Source()
+	if r.IsFrozen() {
+		home, items := frozenItems(t, r)
+		return copyItems(c, len(items), func(i int) rt.Ref { return home.Ref(items[i]) })
+	}
+	lockToCopy(t, o)
+	defer unlock(t, o)
+	b, ok := listBlock(t, o)
+	if !ok {
+		return copyItems(c, 0, nil)
+	}
+	return copyItems(c, int(b.Load(listLen)), func(i int) rt.Ref { return b.LoadRef(listSlots + i) })
+}
+
+func copyItems(c *rt.Copy, n int, at func(i int) rt.Ref) error {
+	to, err := c.Alloc(4 * (frozenSlots + n))
+	if err != nil {
+		return err
+	}
+	to.SetWord(frozenLength, uint32(n))
+	for i := range n {
+		c.Slot(frozenSlots+i, at(i))
+	}
+	return nil
+}
+
+// checkedLength returns the length in word 0 of a body, if that many words fit behind
+// the first ones.
+func checkedLength(k *rt.Check, first int) (int, error) {
+	if k.Bytes() < 4*first {
+		return 0, fmt.Errorf("a body of %d bytes", k.Bytes())
+	}
+	n := k.Body().Word(0)
+	if uint64(n) > uint64(k.Bytes()/4-first) {
+		return 0, fmt.Errorf("length %d in a body of %d bytes", n, k.Bytes())
+	}
+	return int(n), nil
+}
+
+var tupleFreezing = rt.Freezing{
+	Layout: "length, hash, items",
+	Copy:   rt.CopySlots,
+	Hash:   func(o rt.Body) uint32 { return o.Word(tupleHash) },
+	Check: func(k *rt.Check) error {
+		n, err := checkedLength(k, tupleSlots)
+		if err == nil && n == 0 {
+			err = errors.New("an empty tuple that is not the singleton")
+		}
+		if err == nil {
+			err = k.Exactly(4 * (tupleSlots + n))
+		}
+		if err == nil {
+			err = k.Slots(tupleSlots, n)
+		}
+		return err
+	},
+	CheckDeep: func(k *rt.Check) error {
+		h := uint32(tupleMark)
+		for i := range int(k.Body().Word(tupleLen)) {
+			if h != 0 {
+				h = hashChecked(k, tupleSlots+i, func(r rt.Ref) uint32 { return hashItem(k.Reader(), h, r) })
+			}
+		}
+		if h != k.Body().Word(tupleHash) {
+			return errors.New("it has not its hash")
+		}
+		return nil
+	},
+	Label: func(_ *rt.Thread, _ rt.Ref, i int) string { return fmt.Sprintf("[%d]", i) },
+}
+
+// hashChecked returns what hash returns for the object in a slot, and 0 if that is of
+// no kind that can be a key.
+func hashChecked(k *rt.Check, slot int, hash func(r rt.Ref) uint32) uint32 {
+	r := k.Ref(slot)
+	switch k.Kind(r) {
+	case 0, rt.TypeList, rt.TypeDict:
+		return 0
+	}
+	return hash(r)
+}
+
+// recordFreezing is for records with the given fields. Their writers take no lock.
+func recordFreezing(fields []string) *rt.Freezing {
+	quoted := make([]string, len(fields))
+	for i, f := range fields {
+		quoted[i] = strconv.Quote(f)
+	}
+	n := len(fields)
+	return &rt.Freezing{
+		Layout:   "record: version, " + strings.Join(quoted, ", "),
+		Copy:     copyRecord,
+		Version:  func(_ rt.Heap, o rt.Body) uint64 { return uint64(o.Load(recordVersion)) },
+		Lockless: true,
+		Check: func(k *rt.Check) error {
+			err := k.Exactly(4 * (recordSlots + n))
+			if err == nil && k.Body().Word(recordVersion) != 0 {
+				err = errors.New("it has a version")
+			}
+			if err == nil {
+				err = k.Slots(recordSlots, n)
+			}
+			return err
+		},
+		Label: func(_ *rt.Thread, _ rt.Ref, i int) string { return label(fields[i]) },
+	}
+}
+
+// copyRecord leaves out the version.
+func copyRecord(c *rt.Copy) error {
+	err := rt.CopySlots(c)
+	if err == nil {
+		c.Body().SetWord(recordVersion, 0)
+	}
+	return err
+}
+
+// label is how a path names a field or a key: .x, or ["x y"].
+func label(name string) string {
+	for i, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return "[" + strconv.Quote(name) + "]"
+		}
+	}
+	return "." + name
+}
+
+var intFreezing = rt.Freezing{
+	Layout: "64 bits",
+	Copy:   rt.CopyBody(8),
+	Check: func(k *rt.Check) error {
+		if err := k.Exactly(8); err != nil {
+			return err
+		}
+		if _, small := rt.Int(int64(k.Body().Uint64(0))); small {
+			return errors.New("it fits a reference")
+		}
+		return nil
+	},
+}
+
+var floatFreezing = rt.Freezing{
+	Layout: "none: note, number in the header",
+	Copy:   func(*rt.Copy) error { return errors.New("a float is copied by its header") },
+	Check: func(k *rt.Check) error {
+		v, note, _ := k.Reader().Float(k.Object())
+		if f := floatFormatting(note); f != shortest && (!f.valid() || math.IsNaN(v) || math.IsInf(v, 0)) {
+			return fmt.Errorf("it is written in no known way: %#x", note)
+		}
+		return nil
+	},
+}
+
+// textFreezing is for String, Bytes and Number: check says which texts there are, and
+// returns the hash of one.
+func textFreezing(check func(text []byte) (hash uint32, err error)) *rt.Freezing {
+	return &rt.Freezing{
+		Layout: "xxHash64 with seed 0, folded; length, bytes",
+		Copy: func(c *rt.Copy) error {
+			_, o := c.Source()
+			n := int(o.Word(textLen))
+			to, err := c.Alloc(4*textBytes + n)
+			if err == nil {
+				to.SetWord(textHash, o.Word(textHash))
+				to.SetWord(textLen, uint32(n))
+				copy(to.Bytes(textBytes, n), o.Bytes(textBytes, n))
+			}
+			return err
+		},
+		Check: func(k *rt.Check) error {
+			o := k.Body()
+			if k.Bytes() < 4*textBytes || uint64(o.Word(textLen)) > uint64(k.Bytes()-4*textBytes) {
+				return fmt.Errorf("a text in a body of %d bytes", k.Bytes())
+			}
+			n := int(o.Word(textLen))
+			if err := k.Exactly(4*textBytes + n); err != nil {
+				return err
+			}
+			if n == 0 {
+				return errors.New("an empty text that is not the singleton")
+			}
+			hash, err := check(o.Bytes(textBytes, n))
+			if err == nil && hash != o.Word(textHash) {
+				err = errors.New("it has not its hash")
+			}
+			return err
+		},
+	}
+}
+
+func checkString(b []byte) (uint32, error) {
+	if !utf8.Valid(b) {
+		return 0, errors.New("it is not valid UTF-8")
+	}
+	return fold(hashText(b)), nil
+}
+
+func checkBytes(b []byte) (uint32, error) { return fold(hashText(b)) ^ bytesMark, nil }
+
+// checkNumber sees to it that JSON with the number in it is still JSON.
+func checkNumber(b []byte) (uint32, error) {
+	if !isJSONNumber(b) {
+		return 0, errors.New("it is not a number as JSON has it")
+	}
+	return fold(hashText(b)), nil
+}
+
+// isJSONNumber reports whether b is a JSON number (RFC 8259, section 6).
+func isJSONNumber(b []byte) bool {
+	digits := func() bool {
+		rest := bytes.TrimLeft(b, "0123456789")
+		ok := len(rest) < len(b)
+		b = rest
+		return ok
+	}
+	b = bytes.TrimPrefix(b, []byte("-"))
+	leading := len(b) > 1 && b[0] == '0' && b[1] >= '0' && b[1] <= '9'
+	if leading || !digits() {
+		return false
+	}
+	if len(b) > 0 && b[0] == '.' {
+		if b = b[1:]; !digits() {
+			return false
+		}
+	}
+	if len(b) > 0 && (b[0] == 'e' || b[0] == 'E') {
+		b = b[1:]
+		if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+			b = b[1:]
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return len(b) == 0
+}

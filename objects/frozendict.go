@@ -1,0 +1,338 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// The body of a frozen Dict is its table: entries in the order of insertion, and for
+// more than a few an index from hashes to entries.
+//
+//	0  length
+//	1  log2 of the index's size, 0 for none
+//	2  index
+//	   entries: hash, key, value
+//
+// A place of the index is 0, or leads to an entry. Up to 255 entries it is a byte, the
+// entry's number + 1; beyond that a word as in the table of others, with bits of the
+// hash above the number. The index is half full at most, two thirds where it is bytes,
+// so a search for what is not there ends soon.
+const (
+	frozenLog   = 1
+	frozenIndex = 2
+)
+
+// frozenTable is the form of a frozen table for n entries.
+type frozenTable struct {
+	n, log int
+	words  bool // places are words
+	first  int  // first word of the entries
+}
+
+func frozenTableFor(n int) frozenTable {
+	f := frozenTable{n: n, first: frozenIndex}
+	switch {
+	case n <= linearMax:
+	case n < 1<<8:
+		f.log = bits.Len(uint(n + n/2))
+		f.first += 1 << f.log / 4
+	default:
+		f.log, f.words = bits.Len(uint(2*n-1)), true
+		f.first += 1 << f.log
+	}
+	return f
+}
+
+func (f frozenTable) mask() uint32 { return 1<<f.log - 1 }
+
+func (f frozenTable) size() int { return f.first + entryWords*f.n }
+
+// place returns what leads to entry n, counted from 1, in place i of the index; 0 if
+// that is empty. rest is 0 if the bits of the hash are right.
+func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
+	if !f.words {
+		return o.Word(frozenIndex+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
+	}
+	p := o.Word(frozenIndex + int(i))
+	return p & f.mask(), (p ^ hash) &^ f.mask()
+}
+
+// put has place i lead to entry n.
+func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
+	if f.words {
+		o.SetWord(frozenIndex+int(i), n|hash&^f.mask())
+		return
+	}
+	w := frozenIndex + int(i>>2)
+	o.SetWord(w, o.Word(w)|n<<(i&3*8))
+}
+
+// lookupFrozen is Dict.Lookup.
+func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
+	o, hash, err := d.open(t, key)
+	if err != nil {
+		return rt.Nil, false
+	}
+	home := t.Home(rt.Ref(d))
+	n := int(o.Word(frozenLength))
+	if n <= linearMax {
+		for e := frozenIndex; n > 0; e, n = e+entryWords, n-1 {
+			if o.Word(e+entryHash) == hash && sameKey(t, home.Ref(o.Ref(e+entryKey)), key) {
+				return home.Ref(o.Ref(e + entryValue)), true
+			}
+		}
+		return rt.Nil, false
+	}
+	f := frozenTableFor(n)
+	mask := f.mask()
+	for i := hash & mask; ; i = (i + 1) & mask {
+		n, rest := f.place(o, i, hash)
+		if n == 0 {
+			return rt.Nil, false
+		}
+		if rest != 0 {
+			continue
+		}
+		e := f.first + int(n-1)*entryWords
+		if o.Word(e+entryHash) == hash && sameKey(t, home.Ref(o.Ref(e+entryKey)), key) {
+			return home.Ref(o.Ref(e + entryValue)), true
+		}
+	}
+}
+
+// frozenEntries returns the entries of a frozen Dict; none if r is of another kind.
+func frozenEntries(t *rt.Thread, r rt.Ref) []entry {
+	o, ok := t.Object(r, rt.TypeDict)
+	if !ok {
+		return nil
+	}
+	home, f := t.Home(r), frozenTableFor(int(o.Word(frozenLength)))
+	list := make([]entry, f.n)
+	for i := range list {
+		e := f.first + i*entryWords
+		list[i] = entry{home.Ref(o.Ref(e + entryKey)), home.Ref(o.Ref(e + entryValue)), o.Word(e + entryHash)}
+	}
+	return list
+}
+
+var dictFreezing = rt.Freezing{
+	Layout:    "length, log2 of index, index, entries: hash, key, value",
+	Copy:      copyDict,
+	Version:   dictVersion,
+	Check:     checkDict,
+	CheckDeep: checkDictKeys,
+	Label:     dictLabel,
+}
+
+// dictVersion has the dict's version, and below it the sum of those of its table's
+// gates: while the dict's stays the same the table does.
+func dictVersion(h rt.Heap, o rt.Body) uint64 {
+	v := uint64(o.Load(boxVersion)) << 32
+	if r := o.LoadRef(boxBlock); r != rt.Nil {
+		if b := h.Block(r); hasGates(b) {
+			for i := range gates {
+				v += uint64(b.Load(gate(b, i) + gateVersion))
+			}
+		}
+	}
+	return v
+}
+
+func copyDict(c *rt.Copy) error {
+	t := c.Thread()
+	r, o := c.Source()
+	if r.IsFrozen() {
+		entries := frozenEntries(t, r)
+		w, err := newTableCopy(c, len(entries))
+		if err == nil {
+			for _, x := range entries {
+				w.add(x.key, x.value, x.hash)
+			}
+		}
+		return err
+	}
+	lockToCopy(t, o)
+	defer unlock(t, o)
+	table := o.LoadRef(boxBlock)
+	if table == rt.Nil {
+		_, err := newTableCopy(c, 0)
+		return err
+	}
+	b := t.Block(table)
+	if hasGates(b) {
+		shut(t, table)
+		defer reopen(t, table)
+	}
+	state := b.LoadUint64(dictState)
+	w, err := newTableCopy(c, liveOf(state)) // nobody is deleting
+	if err != nil {
+		return err
+	}
+	e := shapeOf(b).entries
+	for range usedOf(state) {
+		if value := b.LoadRef(e + entryValue); value != rt.Nil {
+			w.add(b.Ref(e+entryKey), value, b.Word(e+entryHash))
+		}
+		e += entryWords
+	}
+	return nil
+}
+
+// tableCopy is a frozen table that is being filled.
+type tableCopy struct {
+	frozenTable
+	c  *rt.Copy
+	to rt.Body
+	i  int // entries so far
+}
+
+func newTableCopy(c *rt.Copy, n int) (tableCopy, error) {
+	w := tableCopy{frozenTable: frozenTableFor(n), c: c}
+	var err error
+	if w.to, err = c.Alloc(4 * w.size()); err == nil {
+		w.to.SetWord(frozenLength, uint32(n))
+		w.to.SetWord(frozenLog, uint32(w.log))
+	}
+	return w, err
+}
+
+// add adds an entry. The key is different from the others.
+func (w *tableCopy) add(key, value rt.Ref, hash uint32) {
+	e := w.first + w.i*entryWords
+	w.i++
+	w.to.SetWord(e+entryHash, hash)
+	w.c.Slot(e+entryKey, key)
+	w.c.Slot(e+entryValue, value)
+	if w.log == 0 {
+		return
+	}
+	p := hash & w.mask()
+	for n, _ := w.place(w.to, p, 0); n != 0; n, _ = w.place(w.to, p, 0) {
+		p = (p + 1) & w.mask()
+	}
+	w.put(w.to, p, uint32(w.i), hash)
+}
+
+// dictLabel names a value by its key, and a key by itself. Traverse visits a key before
+// its value.
+func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
+	table := t.Body(r).LoadRef(boxBlock)
+	if table == rt.Nil {
+		return "[?]" // emptied meanwhile
+	}
+	b := t.Block(table)
+	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
+	name, ok := String(key).View(t)
+	if ok {
+		name = fmt.Sprintf("[%q]", name)
+	} else {
+		name = "[" + Format(t, key) + "]"
+	}
+	if i%2 == 0 {
+		return ".key" + name
+	}
+	return name
+}
+
+// checkDict checks sizes, slots, and that each entry has one place in the index.
+func checkDict(k *rt.Check) error {
+	n, err := checkedLength(k, frozenIndex)
+	if err != nil {
+		return err
+	}
+	o, f := k.Body(), frozenTableFor(n)
+	if err := k.Exactly(4 * f.size()); err != nil {
+		return err
+	}
+	if int(o.Word(frozenLog)) != f.log {
+		return fmt.Errorf("an index of 2^%d for %d entries", o.Word(frozenLog), n)
+	}
+	for i := range n {
+		if err := k.Slots(f.first+i*entryWords+entryKey, 2); err != nil {
+			return err
+		}
+	}
+	if f.log == 0 {
+		return nil
+	}
+	filled := 0
+	for i := range f.mask() + 1 {
+		switch p, _ := f.place(o, i, 0); {
+		case p > uint32(n):
+			return fmt.Errorf("place %d of the index leads to entry %d of %d", i, p, n)
+		case p != 0:
+			filled++
+		}
+	}
+	if filled != n {
+		return fmt.Errorf("%d places of the index lead to entries, of which there are %d", filled, n)
+	}
+	return nil
+}
+
+// checkDictKeys checks that keys are keys, have their hashes, are found, and are
+// different from each other.
+func checkDictKeys(k *rt.Check) error {
+	o, t := k.Body(), k.Reader()
+	f := frozenTableFor(int(o.Word(frozenLength)))
+	for i := range f.n {
+		e := f.first + i*entryWords
+		var err error
+		hash := hashChecked(k, e+entryKey, func(r rt.Ref) (h uint32) {
+			h, err = Hash(t, r)
+			return h
+		})
+		if err != nil {
+			return err
+		}
+		if kind := k.Kind(k.Ref(e + entryKey)); kind == 0 || kind == rt.TypeList || kind == rt.TypeDict {
+			return fmt.Errorf("entry %d has a key that cannot be one", i)
+		}
+		if hash != o.Word(e+entryHash) {
+			return fmt.Errorf("entry %d has not its key's hash", i)
+		}
+		if err := f.checkFound(k, i, hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFound fails unless a search for the key of entry i finds entry i.
+func (f frozenTable) checkFound(k *rt.Check, i int, hash uint32) error {
+	o, t := k.Body(), k.Reader()
+	key := k.Ref(f.first + i*entryWords + entryKey)
+	other := func(j int) error {
+		e := f.first + j*entryWords
+		if o.Word(e+entryHash) == hash && sameKey(t, k.Ref(e+entryKey), key) {
+			return fmt.Errorf("entries %d and %d have the same key", j, i)
+		}
+		return nil
+	}
+	if f.log == 0 {
+		for j := range i {
+			if err := other(j); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	mask := f.mask()
+	for p := hash & mask; ; p = (p + 1) & mask {
+		n, rest := f.place(o, p, hash)
+		switch {
+		case n == 0:
+			return errors.New("a key is not where its hash leads")
+		case int(n-1) == i && rest == 0:
+			return nil
+		case int(n-1) == i:
+			return errors.New("the index has other bits than the hash")
+		}
+		if err := other(int(n - 1)); err != nil {
+			return err
+		}
+	}
+}

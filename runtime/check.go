@@ -1,0 +1,246 @@
+package runtime
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// Checking an image takes nothing for granted that its bytes say, and reads none
+// outside:
+//
+//	headers  each object begins where the one before ends, in a header as Freeze writes
+//	         it, of a known type. Where objects begin is noted in a bitmap
+//	bodies   Freezing.Check of each: sizes fit, and every slot leads to where an object
+//	         begins
+//	cycles   what has a Freezing.Hash does not lead back to itself
+//	depths   Freezing.CheckDeep of each, which may look at other objects
+type checking struct {
+	heap     Heap
+	start    Ref
+	granules uint32
+	types    []*Type // user-defined, by their index in headers
+	starts   []uint64
+	objects  int64
+	hashed   []Ref // objects whose type has a Freezing.Hash
+	deep     []Ref // objects whose type has a CheckDeep
+
+	reader *Thread // looks, and does nothing else
+	k      Check
+}
+
+// Check is the look at one object of an image. Nothing may be believed of it: so
+// Freezing.Check reads no word of the body behind Bytes, and follows no reference.
+type Check struct {
+	x     *checking
+	r     Ref
+	bytes int
+}
+
+// Object returns the object that is looked at.
+func (k *Check) Object() Ref { return k.r }
+
+// Body returns the body that is looked at.
+func (k *Check) Body() Body { return k.x.heap.Body(k.r) }
+
+// Bytes returns the size of the body, a multiple of 16.
+func (k *Check) Bytes() int { return k.bytes }
+
+// Exactly fails unless a body of that many bytes takes as much memory as this one has,
+// and is zero behind them.
+func (k *Check) Exactly(bytes int) error {
+	if bytes < 0 || bytes > maxBody || int(arena.Granules(uintptr(bytes)))<<arena.GranuleShift != k.bytes {
+		return fmt.Errorf("a body of %d bytes in the place of %d", bytes, k.bytes)
+	}
+	for _, b := range k.Body().Bytes(0, k.bytes)[bytes:] {
+		if b != 0 {
+			return fmt.Errorf("its last bytes are not zero")
+		}
+	}
+	return nil
+}
+
+// Slots fails unless words first to first+n-1 of the body are references to objects of
+// the image, small integers or singletons. They lie within Bytes.
+func (k *Check) Slots(first, n int) error {
+	x, o := k.x, k.Body()
+	starts, granules := x.starts, x.granules
+	for i := first; i < first+n; i++ {
+		v := Ref(o.Word(i))
+		if at := uint32(v - selfBase); at < granules {
+			if starts[at/64]>>(at%64)&1 != 0 {
+				continue
+			}
+		} else if v.IsInt() || isSingleton(v) {
+			continue
+		}
+		return fmt.Errorf("word %d, %#08x, is no reference to an object of the image", i, uint32(v))
+	}
+	return nil
+}
+
+// Reader returns a thread that is good for looking at objects of the image, and for
+// nothing else: for CheckDeep.
+func (k *Check) Reader() *Thread { return k.x.reader }
+
+// Ref returns the reference in word i, which Slots has found good.
+func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(Ref(k.Body().Word(i))) }
+
+// Kind returns the number of the type of r, which Ref has returned; 0 if it is of no
+// built-in type.
+func (k *Check) Kind(r Ref) TypeID {
+	if r.IsInt() {
+		return TypeInt
+	}
+	if id := TypeID(k.x.heap.header(r).Meta() & metaTypeMax); id < typeLocal {
+		return id
+	}
+	return 0
+}
+
+// CheckBody returns the Freezing.Check that goes with CopyBody.
+func CheckBody(bytes int) func(k *Check) error {
+	return func(k *Check) error { return k.Exactly((bytes + 3) / 4 * 4) }
+}
+
+// CheckSlots is the Freezing.Check that goes with CopySlots, for types whose Slots
+// looks at nothing but the first words of the body.
+func CheckSlots(words int) func(k *Check) error {
+	return func(k *Check) error {
+		if k.bytes < 4*words {
+			return fmt.Errorf("a body of %d bytes, want %d at least", k.bytes, 4*words)
+		}
+		y := k.x.typeOf(k.x.heap.header(k.r).Meta())
+		o, first, n := y.Slots(k.x.heap, k.Body())
+		if o != k.Body() || first < 0 || n < 0 || n > k.bytes/4 || first > k.bytes/4 {
+			return fmt.Errorf("%d slots from word %d on in a body of %d bytes", n, first, k.bytes)
+		}
+		if err := k.Exactly(4 * (first + n)); err != nil {
+			return err
+		}
+		return k.Slots(first, n)
+	}
+}
+
+func isSingleton(r Ref) bool { return r >= None && r < endSingletons && (r-None)%2 == 0 }
+
+// typeOf returns the type that a meta word stands for, or nil.
+func (x *checking) typeOf(meta uint32) *Type {
+	id, i := TypeID(meta&metaTypeMax), int(meta>>localShift)
+	switch {
+	case id == typeLocal && i < len(x.types):
+		return x.types[i]
+	case id < typeLocal && i == 0:
+		return types.table[id].Load()
+	}
+	return nil
+}
+
+// run checks everything. root is as a slot would hold it.
+func (x *checking) run(root Ref) error {
+	x.k.x = x
+	if err := x.headers(); err != nil {
+		return err
+	}
+	if at := uint32(root - selfBase); !(at < x.granules && x.starts[at/64]>>(at%64)&1 != 0 || root.IsInt() || isSingleton(root)) {
+		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root))
+	}
+	for w, b := range x.starts {
+		for ; b != 0; b &= b - 1 {
+			r := x.start + Ref(w*64+bits.TrailingZeros64(b))
+			if err := x.body(r); err != nil {
+				return err
+			}
+		}
+	}
+	if err := x.cycles(); err != nil {
+		return err
+	}
+	for _, r := range x.deep {
+		y := x.look(r)
+		if err := y.Freezing.CheckDeep(&x.k); err != nil {
+			return x.fault(r, y, err)
+		}
+	}
+	return nil
+}
+
+// headers checks all headers, and fills starts.
+func (x *checking) headers() error {
+	x.starts = make([]uint64, x.granules/64+1)
+	for at := uint32(0); at < x.granules; {
+		meta, size, ok := x.heap.header(x.start + Ref(at)).Frozen(at)
+		if !ok || size > x.granules-at {
+			return fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
+		}
+		y := x.typeOf(meta)
+		if y == nil || y.Freezing == nil || y.Freezing.Check == nil {
+			return fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
+		}
+		x.starts[at/64] |= 1 << (at % 64)
+		x.objects++
+		at += size
+	}
+	return nil
+}
+
+// look makes r the object that is looked at, and returns its type.
+func (x *checking) look(r Ref) *Type {
+	h := x.heap.header(r)
+	x.k.r, x.k.bytes = r, int(h.FrozenSize()-1)<<arena.GranuleShift
+	return x.typeOf(h.Meta())
+}
+
+func (x *checking) body(r Ref) error {
+	y := x.look(r)
+	z := y.Freezing
+	if err := z.Check(&x.k); err != nil {
+		return x.fault(r, y, err)
+	}
+	if z.Hash != nil {
+		x.hashed = append(x.hashed, r)
+	}
+	if z.CheckDeep != nil {
+		x.deep = append(x.deep, r)
+	}
+	return nil
+}
+
+func (x *checking) fault(r Ref, y *Type, err error) error {
+	return fmt.Errorf("byte %#x of the objects, a %s: %w", int64(r-x.start)<<arena.GranuleShift, y.Name, err)
+}
+
+// cycles fails if an object with a hash leads back to itself by others that have one.
+func (x *checking) cycles() error {
+	const entered, left = 1, 2
+	state := make(map[Ref]uint8, len(x.hashed))
+	for _, r := range x.hashed {
+		for stack := []Ref{r}; len(stack) > 0; {
+			r := stack[len(stack)-1]
+			if state[r] != 0 {
+				stack = stack[:len(stack)-1]
+				state[r] = left
+				continue
+			}
+			state[r] = entered
+			y := x.look(r)
+			b, first, n := y.Slots(x.heap, x.k.Body())
+			for i := first; i < first+n; i++ {
+				c := Home(x.start).Ref(b.Ref(i))
+				if c >= selfBase || state[c] == left {
+					continue
+				}
+				z := x.typeOf(x.heap.header(c).Meta()).Freezing
+				if z.Hash == nil || z.Hash(x.heap.Body(c)) == 0 {
+					continue
+				}
+				if state[c] == entered {
+					return x.fault(r, y, fmt.Errorf("it leads back to itself"))
+				}
+				stack = append(stack, c)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,413 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// Freezing copies a graph, in the order in which a walk from its root meets the
+// objects, into memory that is then read-only:
+//
+//	copy      object by object, other threads running. A container is copied with its lock
+//	          held, and its version noted before. What is still to be copied is borrowed,
+//	          and counted before each safe point
+//	validate  the versions of all that can change are looked at again. If none has
+//	          changed, all of the graph was at this moment as it was copied
+//	seal      the memory becomes read-only, and the Frozen one of the runtime's
+//
+// A slot of a copy holds a small integer, a singleton, or the distance of another copy
+// from the start, on top of selfBase. Headers are immortal, and keep in the words that
+// nobody counts in how far the object is from the start, and how large. So the bytes
+// depend on nothing but the graph: an image is these bytes and a page before them.
+
+// Errors of Freeze, as the cause of a *FreezeError.
+var (
+	// ErrFrozen says that a frozen object was to be changed.
+	ErrFrozen = errors.New("object is frozen")
+	// ErrChanged says that an object changed while it was being frozen.
+	ErrChanged = errors.New("changed while it was being copied")
+	// ErrNotFreezable says that objects of a type cannot be frozen.
+	ErrNotFreezable = errors.New("cannot be frozen")
+)
+
+// FrozenError is what a write to a frozen object returns: ErrFrozen, and which one.
+type FrozenError struct {
+	Type string
+	Ref  Ref
+}
+
+func (e *FrozenError) Error() string { return fmt.Sprintf("ichor: %s %s is frozen", e.Type, e.Ref) }
+
+// Unwrap returns ErrFrozen.
+func (e *FrozenError) Unwrap() error { return ErrFrozen }
+
+// FrozenError returns the error for a write to the frozen object r. Attached thread.
+func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).Name, r} }
+
+// FreezeError says which object could not be frozen.
+type FreezeError struct {
+	Path string // from the root: root["a"][3].x
+	Type string
+	Err  error // ErrNotFreezable, ErrChanged, ErrMemoryLimit, or what the type's Copy said
+}
+
+func (e *FreezeError) Error() string {
+	return fmt.Sprintf("ichor: freeze: %s, a %s: %s", e.Path, e.Type, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *FreezeError) Unwrap() error { return e.Err }
+
+// FreezeOptions are how Freeze copies. The zero value works.
+type FreezeOptions struct {
+	// ShareEqual makes one object of equal ints, floats, numbers, bytes, and tuples
+	// that are keys, and of equal objects of user-defined types without references.
+	// Equal strings are one in any case.
+	ShareEqual bool
+
+	// Mseal has the system refuse to let go of the memory, by whatever call, before
+	// the process ends (mseal of Linux 6.10). So Unload fails, and Close leaves it.
+	// Where the system cannot do it the error is errors.ErrUnsupported.
+	Mseal bool
+}
+
+// Freeze makes a deep copy of everything that is reachable from root, compact and in
+// the order of a walk, in memory that is then read-only: also to code that is broken or
+// foreign, where the system protects pages. Any thread reads the copy, with no
+// lock, no count and no retry; a write returns an error that is ErrFrozen. Shared
+// objects stay shared, and cycles cycles. The originals are not changed, and die by
+// their own counts. The copy lives until Unload or Close.
+//
+// Other threads may run, and read what is copied; what they change meanwhile is an
+// error, ErrChanged, never a copy that is half old and half new: the copy is the graph
+// at one moment of the call. An object that cannot be frozen (Cell, Weak, Foreign, or
+// of a type without Freezing) is ErrNotFreezable. Errors are a *FreezeError with the path
+// to the object; nothing is left behind then. A safe point, also now and then while it
+// copies. Attached thread, which holds root.
+func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
+	t.mustBeAttached("freeze")
+	if root == Nil {
+		return nil, fmt.Errorf("ichor: freeze: nil reference")
+	}
+	t.Checkpoint()
+	ext, err := t.rt.space.NewExtent(0)
+	if err != nil {
+		return nil, fmt.Errorf("ichor: freeze: %w", err)
+	}
+	z := &freezer{t: t, ext: ext, start: Ref(ext.Start()), copies: newCopyMap(t.Heap), byHash: make(map[uint32][]uint32)}
+	if len(opts) > 0 {
+		z.opts = opts[0]
+	}
+	done := false
+	defer func() { // also if a type's Copy panics
+		z.letGo()
+		if !done {
+			_ = ext.Free() // it is not sealed for good
+		}
+	}()
+	if f, err = z.freeze(root); err != nil {
+		return nil, err
+	}
+	done = true
+	t.rt.addFrozen(f)
+	return f, nil
+}
+
+// Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root.
+func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
+	err = r.Do(func(t *Thread) error {
+		f, err = t.Freeze(root, opts...)
+		return err
+	})
+	return f, err
+}
+
+// freezer is a Freeze under way.
+//
+//	counted ≤ len(stack): the entries below hold a count, those above are borrowed
+//	held ≤ len(watched): likewise
+type freezer struct {
+	t     *Thread
+	opts  FreezeOptions
+	ext   *arena.Extent
+	start Ref
+	next  uint32 // granules in use
+	room  uint32 // granules that can be used
+
+	copies  copyMap
+	objects int64
+	types   []*Type // user-defined, by their index in headers
+	local   map[*Type]uint32
+	equal   equalTable
+	byHash  map[uint32][]uint32 // what Freezing.Hash knows, for ShareEqual
+
+	root    Ref
+	stored  Ref // the root, as a slot would hold it
+	stack   []wanted
+	counted int
+	done    []Ref // counted entries that are copied: their children may still be borrowed
+	watched []watched
+	held    int
+
+	lockless bool // there is one among the watched
+
+	c Copy
+}
+
+// wanted is an object to be copied, and the word that is to lead to the copy.
+type wanted struct {
+	r    Ref
+	word uint32 // from the start of the Frozen; rootWord for none
+}
+
+const rootWord = ^uint32(0)
+
+// watched is an object that can change, and its version before it was copied.
+type watched struct {
+	r       Ref
+	version uint64
+}
+
+// restEvery is how many objects are copied between two safe points: a fraction of a
+// millisecond. A guess.
+const restEvery = 4096
+
+func (z *freezer) freeze(root Ref) (*Frozen, error) {
+	z.root = root
+	z.want(root, rootWord)
+	for n := 1; len(z.stack) > 0; n++ {
+		if n%restEvery == 0 {
+			z.rest()
+		}
+		w := z.pop()
+		at, ok := z.copies.get(w.r)
+		if !ok {
+			var err error
+			if at, err = z.copy(w.r); err != nil {
+				return nil, z.fail(w.r, err)
+			}
+			z.copies.set(w.r, at)
+		}
+		z.store(w.word, selfBase+Ref(at))
+	}
+	if err := z.validate(); err != nil {
+		return nil, err
+	}
+	bytes := uintptr(z.next) << arena.GranuleShift
+	if err := z.ext.Seal(bytes, z.opts.Mseal); err != nil {
+		return nil, fmt.Errorf("ichor: freeze: %w", err)
+	}
+	return &Frozen{rt: z.t.rt, ext: z.ext, start: z.start, granules: z.next, stored: z.stored, objects: z.objects, types: z.types}, nil
+}
+
+// want notes that a word is to lead to the copy of r.
+func (z *freezer) want(r Ref, word uint32) {
+	switch {
+	case r == Nil:
+		panic("ichor: frozen slot of a nil reference")
+	case r >= selfBase:
+		z.store(word, r) // the same in every runtime
+	default:
+		z.stack = append(z.stack, wanted{r, word})
+	}
+}
+
+func (z *freezer) store(word uint32, v Ref) {
+	if word == rootWord {
+		z.stored = v
+		return
+	}
+	z.t.Block(z.start).SetRef(int(word), v)
+}
+
+func (z *freezer) pop() wanted {
+	n := len(z.stack) - 1
+	w := z.stack[n]
+	z.stack = z.stack[:n]
+	if n < z.counted {
+		z.counted = n
+		if w.r < Limit {
+			z.done = append(z.done, w.r)
+		}
+	}
+	return w
+}
+
+func (z *freezer) header(at uint32) *header.Header { return z.t.header(z.start + Ref(at)) }
+func (z *freezer) body(at uint32) Body             { return z.t.Body(z.start + Ref(at)) }
+
+// alloc returns the offset of n granules.
+func (z *freezer) alloc(n uint32) (uint32, error) {
+	if n > z.room-z.next {
+		if n > uint32(selfCount)-z.next {
+			return 0, fmt.Errorf("more than %d bytes in one frozen graph: %w", int64(selfCount)<<arena.GranuleShift, arena.ErrAddressSpace)
+		}
+		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
+			return 0, freezeAllocError(err)
+		}
+		z.room = uint32(z.ext.Room() >> arena.GranuleShift)
+	}
+	at := z.next
+	z.next += n
+	return at, nil
+}
+
+func freezeAllocError(err error) error {
+	if errors.Is(err, arena.ErrLimit) {
+		return ErrMemoryLimit
+	}
+	return err
+}
+
+// copy copies one object, and returns the copy's offset.
+func (z *freezer) copy(r Ref) (uint32, error) {
+	t := z.t
+	if t.check != nil {
+		t.check.access(t, r)
+	}
+	if bits, note, ok := t.header(r).Number(); ok {
+		at, err := z.alloc(1)
+		if err != nil {
+			return 0, err
+		}
+		z.header(at).BirthFrozenFloat(bits, note)
+		return z.keep(at, z.opts.ShareEqual), nil
+	}
+	y := t.rt.typeAt(r)
+	if y == nil || y.Freezing == nil {
+		return 0, ErrNotFreezable
+	}
+	o := t.Body(r)
+	hash := uint32(0)
+	if z.opts.ShareEqual && y.Freezing.Hash != nil {
+		hash = y.Freezing.Hash(o)
+		if at, ok := z.findEqual(r, y, hash); ok {
+			return at, nil
+		}
+	}
+	if y.Mutable && !r.IsFrozen() {
+		z.watched = append(z.watched, watched{r, y.Freezing.Version(t.Heap, o)})
+		z.lockless = z.lockless || y.Freezing.Lockless
+	}
+	z.c = Copy{z: z, r: r, o: o, words: -1}
+	n := len(z.stack)
+	if err := y.Freezing.Copy(&z.c); err != nil {
+		return 0, err
+	}
+	at := z.c.at
+	if z.c.words < 0 {
+		return 0, fmt.Errorf("the type's Copy has allocated nothing")
+	}
+	meta, err := z.meta(y)
+	if err != nil {
+		return 0, err
+	}
+	z.header(at).BirthFrozen(meta, at, z.next-at)
+	for i, j := n, len(z.stack)-1; i < j; i, j = i+1, j-1 {
+		z.stack[i], z.stack[j] = z.stack[j], z.stack[i] // the first one is copied next
+	}
+	if hash != 0 {
+		z.byHash[hash] = append(z.byHash[hash], at)
+	}
+	leaf := y.Traverse == nil && !y.Mutable
+	return z.keep(at, leaf && (y.id == TypeString || z.opts.ShareEqual)), nil
+}
+
+// keep counts the object at offset at, which was the last to be copied. If it may be
+// shared and there was one like it, that one's offset is returned and the memory
+// taken back.
+func (z *freezer) keep(at uint32, share bool) uint32 {
+	if share {
+		if other := z.equal.find(z, at); other != at {
+			z.t.rt.space.Zero(uint32(z.start)+at, z.next-at)
+			z.next = at
+			return other
+		}
+	}
+	z.objects++
+	return at
+}
+
+// meta returns the meta word of frozen objects of type y.
+func (z *freezer) meta(y *Type) (uint32, error) {
+	if y.id < firstUserType {
+		return uint32(y.id), nil
+	}
+	i, ok := z.local[y]
+	if !ok {
+		if i = uint32(len(z.types)); i == maxLocal {
+			return 0, fmt.Errorf("more than %d user-defined types in one frozen graph", maxLocal)
+		}
+		if z.local == nil {
+			z.local = make(map[*Type]uint32)
+		}
+		z.local[y] = i
+		z.types = append(z.types, y)
+	}
+	return i<<localShift | uint32(typeLocal), nil
+}
+
+// rest is a safe point. What was borrowed is counted before.
+func (z *freezer) rest() {
+	z.hold()
+	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
+	z.done = z.done[:0]
+	z.t.Checkpoint()
+}
+
+func (z *freezer) hold() {
+	for ; z.counted < len(z.stack); z.counted++ {
+		z.t.IncRef(z.stack[z.counted].r)
+	}
+	for ; z.held < len(z.watched); z.held++ {
+		z.t.IncRef(z.watched[z.held].r)
+	}
+}
+
+// letGo gives up all counts.
+func (z *freezer) letGo() {
+	for _, w := range z.stack[:z.counted] {
+		z.t.DecRef(w.r)
+	}
+	for _, w := range z.watched[:z.held] {
+		z.t.DecRef(w.r)
+	}
+	z.t.DecRefs(z.done)
+	z.stack, z.watched, z.done, z.counted, z.held = nil, nil, nil, 0, 0
+}
+
+// validate fails if an object has changed since it was copied. Those whose writers
+// take no lock are looked at in a stopped world, where nobody is in the midst of a
+// change; the others after that, so that all of them were unchanged in the stop.
+func (z *freezer) validate() error {
+	changed := Nil
+	look := func(lockless bool) {
+		for _, w := range z.watched {
+			y := z.t.rt.typeAt(w.r)
+			if changed == Nil && y.Freezing.Lockless == lockless && y.Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
+				changed = w.r
+			}
+		}
+	}
+	if z.lockless {
+		z.hold()
+		z.t.StopTheWorld(func() { look(true) })
+	}
+	look(false)
+	if changed != Nil {
+		return z.fail(changed, ErrChanged)
+	}
+	return nil
+}
+
+// fail returns the error for the object r.
+func (z *freezer) fail(r Ref, err error) error {
+	name := "object of an unknown type"
+	if y := z.t.rt.typeAt(r); y != nil {
+		name = y.Name
+	}
+	return &FreezeError{Path: z.t.pathTo(z.root, r), Type: name, Err: err}
+}

@@ -1,0 +1,152 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// Freezing is how objects of a type are frozen. Its functions are called by a thread
+// that may hold borrowed references: they reach no safe point and call no code of
+// users.
+type Freezing struct {
+	// Layout names the form of a frozen object's body. An image says by the type's
+	// name and this word what it holds; a program opens it if it has a type of both.
+	// Change it when the form changes. Empty for types that images do not take.
+	Layout string
+
+	// Copy makes the copy: see Copy. CopyBody and CopySlots serve types whose frozen
+	// objects look like the others.
+	Copy func(c *Copy) error
+
+	// Version returns a number that differs after each change of the object, for
+	// types that are Mutable. Whoever changes one raises it before the change, with a
+	// lock held that Copy takes as well. A type whose writers take no lock raises it
+	// before and after, and says so with Lockless.
+	Version  func(h Heap, o Body) uint64
+	Lockless bool
+
+	// Check looks at an object of an image as if an enemy had written it: see Check.
+	// CheckBody and CheckSlots go with CopyBody and CopySlots. Nil for types without
+	// a Layout.
+	Check func(k *Check) error
+
+	// CheckDeep is called when Check has found all objects of the image good, and may
+	// follow references. Nil if there is nothing more to look at.
+	CheckDeep func(k *Check) error
+
+	// Hash returns a number that is the same for equal objects, for types that are not
+	// Mutable, keep all that they are in Slots, and do not lead back to themselves; 0 for
+	// an object that equals no other. It is what FreezeOptions.ShareEqual asks for. Nil
+	// for never.
+	Hash func(o Body) uint32
+
+	// Label names the i-th reference that Traverse visits, in the path of an error:
+	// "[3]", ".x". Nil for "<3>".
+	Label func(t *Thread, r Ref, i int) string
+}
+
+func (z *Freezing) validate(y *Type) error {
+	switch {
+	case z == nil:
+		return nil
+	case z.Copy == nil:
+		return fmt.Errorf("its Freezing has no Copy")
+	case y.Mutable && z.Version == nil:
+		return fmt.Errorf("it is Mutable, and its Freezing has no Version")
+	case z.Hash != nil && y.Slots == nil:
+		return fmt.Errorf("its Freezing has a Hash, and the type no Slots")
+	case z.Layout != "" && z.Check == nil:
+		return fmt.Errorf("its Freezing has a Layout, and no Check")
+	case y.Finalize != nil || y.Drop != nil:
+		return fmt.Errorf("it has Freezing and Finalize or Drop: frozen objects do not die")
+	}
+	return nil
+}
+
+// Copy is the copying of one object, as Freezing.Copy gets it: Alloc is called once,
+// and then the copy's body is filled. Words that are no references are stored
+// plainly, references with Slot. Nobody else sees the copy yet.
+type Copy struct {
+	z     *freezer
+	r     Ref
+	o     Body
+	at    uint32 // granules from the start of the Frozen; of the copy's header
+	words int    // of the copy's body; -1 before Alloc
+}
+
+// Thread returns the thread that freezes. It must reach no safe point.
+func (c *Copy) Thread() *Thread { return c.z.t }
+
+// Source returns the object that is copied, which may be frozen itself: then its
+// slots are read by Heap.Slot, which is right in any case.
+func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
+
+// Alloc returns the copy's body, of that many zero bytes.
+func (c *Copy) Alloc(bytes int) (Body, error) {
+	if bytes < 0 || bytes > maxBody {
+		return Body{}, fmt.Errorf("body of %d bytes, want at most %d", bytes, maxBody)
+	}
+	at, err := c.z.alloc(arena.Granules(uintptr(bytes) + header.Size))
+	if err != nil {
+		return Body{}, err
+	}
+	c.at, c.words = at, bytes/4
+	return c.z.body(at), nil
+}
+
+// Body returns the copy's body, once Alloc has made it.
+func (c *Copy) Body() Body { return c.z.body(c.at) }
+
+// Slot has word i of the copy's body refer to the copy of child: a reference that
+// was just loaded from a slot of the source.
+func (c *Copy) Slot(i int, child Ref) {
+	if uint(i) >= uint(c.words) {
+		panic(fmt.Sprintf("ichor: slot %d of a frozen body of %d words", i, c.words))
+	}
+	c.z.want(child, c.at*granuleWords+headerWords+uint32(i))
+}
+
+const (
+	granuleWords = arena.GranuleSize / 4
+	headerWords  = header.Size / 4
+)
+
+// CopyBody returns a Freezing.Copy for types without references and without blocks,
+// whose bodies all have that many bytes.
+func CopyBody(bytes int) func(c *Copy) error {
+	return func(c *Copy) error {
+		_, err := c.copyWords((bytes + 3) / 4)
+		return err
+	}
+}
+
+// CopySlots is a Freezing.Copy for types that have Slots, and these in the object
+// itself, behind all other words of the body.
+func CopySlots(c *Copy) error {
+	from, first, n := c.z.t.rt.typeAt(c.r).Slots(c.z.t.Heap, c.o)
+	if from != c.o {
+		return fmt.Errorf("its slots are not in the object")
+	}
+	to, err := c.copyWords(first + n)
+	if err != nil {
+		return err
+	}
+	for i := first; i < first+n; i++ {
+		to.SetRef(i, Nil)
+		c.Slot(i, c.z.t.Slot(c.r, c.o, i))
+	}
+	return nil
+}
+
+func (c *Copy) copyWords(n int) (Body, error) {
+	to, err := c.Alloc(n * 4)
+	if err != nil {
+		return to, err
+	}
+	for i := range n {
+		to.SetWord(i, c.o.Load(i))
+	}
+	return to, nil
+}

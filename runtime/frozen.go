@@ -1,0 +1,245 @@
+package runtime
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// Frozen is a frozen graph with its memory: made by Freeze, or an image that was
+// opened.
+//
+//	state — condition — transition (who)
+//	loaded — it is in the runtime's list; its objects are read by anybody — unloaded
+//	         (Unload, Close)
+//	unloaded — references into it mean nothing, and its addresses are inaccessible
+//	         where the system can do that
+type Frozen struct {
+	rt       *Runtime
+	ext      *arena.Extent
+	start    Ref
+	granules uint32
+	stored   Ref // the root, as a slot would hold it
+	objects  int64
+	types    []*Type // user-defined, by their index in headers
+
+	using atomic.Int32 // readers that Unload must not take the memory from; -1 once it has
+}
+
+// use keeps f loaded until unuse. It fails if f is not.
+func (f *Frozen) use() bool {
+	for {
+		n := f.using.Load()
+		if n < 0 {
+			return false
+		}
+		if f.using.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (f *Frozen) unuse() { f.using.Dec() }
+
+// Root returns the reference to the copy of what was frozen. It is good until the
+// Frozen is unloaded, and counted by nobody. Any goroutine.
+func (f *Frozen) Root() Ref { return Home(f.start).Ref(f.stored) }
+
+// Objects returns how many objects there are. Any goroutine.
+func (f *Frozen) Objects() int64 { return f.objects }
+
+// Bytes returns how many bytes the objects take. Any goroutine.
+func (f *Frozen) Bytes() int64 { return int64(f.granules) << arena.GranuleShift }
+
+// Sealed reports whether the system keeps writes away: not where objects lie in Go
+// memory. Any goroutine.
+func (f *Frozen) Sealed() bool { return f.ext.Sealed() }
+
+// Mapped reports whether the memory is a file's: an image that was opened. Any
+// goroutine.
+func (f *Frozen) Mapped() bool { return f.ext.Mapped() }
+
+// Contains reports whether r lies in it. Any goroutine.
+func (f *Frozen) Contains(r Ref) bool { return r-f.start < Ref(f.granules) }
+
+// Start returns the address of the first object, for who asks the system about these
+// pages. Any goroutine.
+func (f *Frozen) Start() uintptr { return uintptr(f.rt.at(f.start)) }
+
+// FrozenType is what the objects of one type take in a Frozen.
+type FrozenType struct {
+	Type    string
+	Objects int64
+	Bytes   int64
+}
+
+// Types adds up the objects by type, by falling bytes. It looks at each. Any
+// goroutine, while it is loaded.
+func (f *Frozen) Types() []FrozenType {
+	if !f.use() {
+		return nil
+	}
+	defer f.unuse()
+	sums := map[*Type]*FrozenType{}
+	f.each(func(r Ref, size uint32) {
+		y := f.rt.typeAt(r)
+		s := sums[y]
+		if s == nil {
+			s = &FrozenType{Type: y.Name}
+			sums[y] = s
+		}
+		s.Objects++
+		s.Bytes += int64(size) << arena.GranuleShift
+	})
+	list := make([]FrozenType, 0, len(sums))
+	for _, s := range sums {
+		list = append(list, *s)
+	}
+	slices.SortFunc(list, func(a, b FrozenType) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Type, b.Type))
+	})
+	return list
+}
+
+// each calls fn with every object and its size in granules, in order.
+func (f *Frozen) each(fn func(r Ref, size uint32)) {
+	for at := uint32(0); at < f.granules; {
+		size := f.rt.header(f.start + Ref(at)).FrozenSize()
+		fn(f.start+Ref(at), size)
+		at += size
+	}
+}
+
+// frozenAt returns the Frozen that r lies in, or nil. Any goroutine.
+func (r *Runtime) frozenAt(x Ref) *Frozen {
+	list := *r.frozen.Load()
+	i, found := slices.BinarySearchFunc(list, x, func(f *Frozen, x Ref) int { return cmp.Compare(f.start, x) })
+	if !found {
+		i--
+	}
+	if i < 0 || !list[i].Contains(x) {
+		return nil
+	}
+	return list[i]
+}
+
+// localType returns the type of a frozen object whose meta word has an index.
+func (r *Runtime) localType(x Ref, meta uint32) *Type {
+	f := r.frozenAt(x)
+	if i := int(meta >> localShift); f != nil && i < len(f.types) {
+		return f.types[i]
+	}
+	return nil
+}
+
+// addFrozen and dropFrozen change the list of what is loaded, which is in the order
+// of addresses and replaced as a whole.
+func (r *Runtime) addFrozen(f *Frozen) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := append(slices.Clone(*r.frozen.Load()), f)
+	slices.SortFunc(list, func(a, b *Frozen) int { return cmp.Compare(a.start, b.start) })
+	r.frozen.Store(&list)
+}
+
+func (r *Runtime) dropFrozen(f *Frozen) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(*r.frozen.Load()), func(x *Frozen) bool { return x == f })
+	r.frozen.Store(&list)
+}
+
+// Frozen returns what is loaded, in the order of addresses. Any goroutine.
+func (r *Runtime) Frozen() []*Frozen { return slices.Clone(*r.frozen.Load()) }
+
+// ErrSealed says that a Frozen stays until the process ends.
+var ErrSealed = arena.ErrLocked
+
+// ErrInUse says that a Frozen is being written to a file, or looked through.
+var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile or Types")
+
+// ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
+var ErrUnloaded = errors.New("ichor: not loaded in this runtime")
+
+// ReferredError says that a Frozen cannot be unloaded, because objects refer into it.
+type ReferredError struct {
+	Count int    // references that were found
+	Type  string // of the first object
+	Ref   Ref
+}
+
+func (e *ReferredError) Error() string {
+	return fmt.Sprintf("ichor: unload: %d references lead into it, the first one from %s %s", e.Count, e.Type, e.Ref)
+}
+
+// Unload gives the memory of f back. With the world stopped it looks for objects
+// that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
+// there is one, the error is a *ReferredError, and nothing is done. Weak references
+// into it are emptied. References that Go variables hold are the caller's to forget:
+// they mean nothing any more. Other errors are ErrUnloaded, ErrInUse, and ErrSealed if it was
+// frozen with Mseal. A safe point. Attached thread.
+func (t *Thread) Unload(f *Frozen) (err error) {
+	t.mustBeAttached("unload")
+	t.StopTheWorld(func() {
+		if f == nil || f.rt != t.rt || !slices.Contains(*t.rt.frozen.Load(), f) {
+			err = ErrUnloaded
+			return
+		}
+		t.settle() // what is retired may be all that refers into it
+		if err = t.referred(f); err != nil {
+			return
+		}
+		if !f.using.CompareAndSwap(0, -1) {
+			err = ErrInUse
+			return
+		}
+		if err = f.ext.Free(); err != nil {
+			f.using.Store(0)
+			return
+		}
+		t.rt.dropFrozen(f)
+		t.emptyWeakInto(f)
+	})
+	return err
+}
+
+// Unload is Thread.Unload for goroutines that are not attached.
+func (r *Runtime) Unload(f *Frozen) error {
+	return r.Do(func(t *Thread) error { return t.Unload(f) })
+}
+
+// referred looks for references into f. World stopped.
+func (t *Thread) referred(f *Frozen) error {
+	var e ReferredError
+	t.rt.eachObject(func(r Ref) {
+		y := typeOf(t.header(r).Meta())
+		if y == nil || y.Traverse == nil {
+			return
+		}
+		y.Traverse(t.Heap, t.Body(r), func(c Ref) {
+			if f.Contains(c) {
+				if e.Count++; e.Count == 1 {
+					e.Type, e.Ref = y.Name, r
+				}
+			}
+		})
+	})
+	if e.Count > 0 {
+		return &e
+	}
+	return nil
+}
+
+// emptyWeakInto empties the weak references into f. World stopped.
+func (t *Thread) emptyWeakInto(f *Frozen) {
+	t.rt.eachObject(func(r Ref) {
+		if TypeID(t.header(r).Meta()&metaTypeMax) == TypeWeak && f.Contains(t.Body(r).LoadRef(weakTarget)) {
+			t.Body(r).StoreRef(weakTarget, Nil)
+		}
+	})
+}

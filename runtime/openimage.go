@@ -1,0 +1,262 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime/debug"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// ImageOptions are how an image is opened. The zero value works.
+type ImageOptions struct {
+	// TrustImage leaves out what takes longer with larger images: the checksum of the
+	// objects, and the checks of each of them. A file that was tampered with can then
+	// crash the program, or worse.
+	TrustImage bool
+}
+
+// OpenImage maps the image in a file, so that all processes which open it share its
+// memory, and nothing is read before it is looked at. Before any object can be reached
+// it checks all that a file could get wrong, by accident or by intent: what kind of file
+// it is and which version, layouts, checksums, each object and each reference. The
+// error is an *ImageError that says what is wrong. Where files cannot be mapped (in Go
+// memory, with pages larger than 16 KiB) it reads the file.
+//
+// As long as it is loaded the file must not be changed or cut in place: what is written
+// there shows in objects that are immutable. Replacing it by renaming, as WriteFile
+// does, is fine. Any goroutine.
+func (r *Runtime) OpenImage(path string, opts ...ImageOptions) (*Frozen, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &ImageError{path, err}
+	}
+	defer func() { _ = file.Close() }() // only read; a mapping does not need it
+	st, err := file.Stat()
+	if err != nil {
+		return nil, &ImageError{path, err}
+	}
+	if !st.Mode().IsRegular() {
+		return nil, &ImageError{path, errors.New("not a regular file")}
+	}
+	return r.openImage(path, file, st.Size(), file, opts)
+}
+
+// OpenImageAt is OpenImage for an image that lies in a file, a database or anything
+// else that can be read by offset. It copies the objects into memory. Any goroutine.
+func (r *Runtime) OpenImageAt(at io.ReaderAt, opts ...ImageOptions) (*Frozen, error) {
+	return r.openImage("image", at, -1, nil, opts)
+}
+
+// openImage opens the image in at, of which file, if not nil, can be mapped. A size of
+// -1 is not known.
+func (r *Runtime) openImage(name string, at io.ReaderAt, size int64, file *os.File, opts []ImageOptions) (f *Frozen, err error) {
+	if err := r.beginOpening(); err != nil {
+		return nil, err
+	}
+	defer r.endOpening()
+	o := opener{rt: r, at: at, size: size, file: file}
+	if len(opts) > 0 {
+		o.trust = opts[0].TrustImage
+	}
+	if f, err = o.open(); err != nil {
+		if o.ext != nil {
+			err = errors.Join(err, o.ext.Free())
+		}
+		return nil, &ImageError{name, err}
+	}
+	r.addFrozen(f)
+	return f, nil
+}
+
+// beginOpening keeps Close away until endOpening.
+func (r *Runtime) beginOpening() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.closing {
+		return ErrClosed
+	}
+	r.mu.opening++
+	return nil
+}
+
+func (r *Runtime) endOpening() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.opening--
+}
+
+// opener is the opening of an image.
+type opener struct {
+	rt    *Runtime
+	at    io.ReaderAt
+	size  int64
+	file  *os.File
+	trust bool
+
+	head  imageHeader
+	types []*Type
+	ext   *arena.Extent
+}
+
+func (o *opener) open() (*Frozen, error) {
+	if err := o.readHeader(); err != nil {
+		return nil, err
+	}
+	if err := o.readTypes(); err != nil {
+		return nil, err
+	}
+	ext, err := o.rt.space.NewExtent(max(int64(o.head.data), 1))
+	if err != nil {
+		return nil, err
+	}
+	o.ext = ext
+	mapped := errors.ErrUnsupported
+	if o.file != nil {
+		mapped = ext.MapFile(o.file, imageData, uintptr(o.head.data))
+	}
+	if errors.Is(mapped, errors.ErrUnsupported) {
+		mapped = o.read()
+	}
+	if mapped != nil {
+		return nil, mapped
+	}
+	f := &Frozen{
+		rt: o.rt, ext: ext, start: Ref(ext.Start()), granules: uint32(o.head.data >> arena.GranuleShift),
+		stored: Ref(o.head.root), objects: int64(o.head.objects), types: o.types,
+	}
+	if !o.trust {
+		if err := o.check(f); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// readHeader reads the header and what is behind it up to the objects.
+func (o *opener) readHeader() error {
+	b := make([]byte, imageData)
+	n, err := o.at.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := o.head.parse(b[:n]); err != nil {
+		return err
+	}
+	want := o.head.size()
+	switch {
+	case n < imageData || o.size >= 0 && o.size < want:
+		return fmt.Errorf("cut short: %d bytes, the header says %d", max(int64(n), o.size), want)
+	case o.size > want:
+		return fmt.Errorf("too long: %d bytes, the header says %d", o.size, want)
+	case len(bytes.Trim(b[headerBytes:], "\x00")) > 0:
+		return errors.New("bytes between header and objects are not zero")
+	}
+	if o.size < 0 { // is there anything behind?
+		if n, _ := o.at.ReadAt(b[:1], want); n > 0 {
+			return fmt.Errorf("too long: more bytes than the %d that the header says", want)
+		}
+	}
+	return nil
+}
+
+// readTypes finds this program's types for those of the image.
+func (o *opener) readTypes() error {
+	b := make([]byte, o.head.typeBytes)
+	if err := o.readAt(b, imageData+int64(o.head.data)); err != nil {
+		return err
+	}
+	if xxhash.Sum64(b) != o.head.typeHash {
+		return errors.New("the table of types does not have its checksum")
+	}
+	take := func() (string, bool) {
+		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
+			return "", false
+		}
+		n := 4 + int(binary.LittleEndian.Uint32(b))
+		s := string(b[4:n])
+		b = b[n:]
+		return s, true
+	}
+	for range o.head.types {
+		name, ok := take()
+		layout, ok2 := take()
+		if !ok || !ok2 {
+			return errors.New("the table of types is cut short")
+		}
+		y := typeOfLayout(name, layout)
+		if y == nil {
+			return fmt.Errorf("this program has no type %s with the layout %q", name, layout)
+		}
+		o.types = append(o.types, y)
+	}
+	if len(b) > 0 {
+		return errors.New("the table of types is longer than its types")
+	}
+	return nil
+}
+
+func (o *opener) readAt(b []byte, at int64) error {
+	n, err := o.at.ReadAt(b, at)
+	if n == len(b) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("cut short: it ends before byte %d", at+int64(len(b)))
+	}
+	return err
+}
+
+// read copies the objects into memory.
+func (o *opener) read() error {
+	n := uintptr(o.head.data)
+	if err := o.ext.Grow(n); err != nil {
+		return freezeAllocError(err)
+	}
+	if uint64(n) > math.MaxInt {
+		return arena.ErrAddressSpace
+	}
+	if err := o.readAt(o.rt.Block(Ref(o.ext.Start())).Bytes(0, int(n)), imageData); err != nil {
+		return err
+	}
+	return o.ext.Seal(n, false)
+}
+
+// check fails if anything about the objects is not as Freeze makes it. If the file is
+// cut meanwhile, that is an error and no crash.
+func (o *opener) check(f *Frozen) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			fault, ok := p.(interface {
+				error
+				Addr() uintptr
+			})
+			if !ok {
+				panic(p)
+			}
+			err = fmt.Errorf("cannot be read any more: %w", fault)
+		}
+	}()
+	if xxhash.Sum64(o.rt.Block(f.start).Bytes(0, int(f.Bytes()))) != o.head.dataHash {
+		return errors.New("the objects do not have their checksum")
+	}
+	x := checking{
+		heap: o.rt.Heap, start: f.start, granules: f.granules, types: f.types,
+		reader: &Thread{Heap: o.rt.Heap, rt: o.rt},
+	}
+	if err := x.run(f.stored); err != nil {
+		return err
+	}
+	if x.objects != f.objects {
+		return fmt.Errorf("%d objects, the header says %d", x.objects, f.objects)
+	}
+	return nil
+}
