@@ -7,9 +7,10 @@ import (
 )
 
 // equalTable finds frozen objects without references by their contents: open
-// addressing, at most two thirds full. What is in it are offsets in granules, + 1.
+// addressing, at most two thirds full. A place is 0, or has an object's hash in the
+// upper half and its offset in granules, + 1, in the lower one.
 type equalTable struct {
-	places []uint32
+	places []uint64
 	n      int
 }
 
@@ -17,30 +18,31 @@ type equalTable struct {
 // and returns at itself.
 func (e *equalTable) find(z *freezer, at uint32) uint32 {
 	if 3*(e.n+1) > 2*len(e.places) {
-		e.grow(z)
+		e.grow()
 	}
+	hash := z.contentHash(at)
 	mask := uint32(len(e.places) - 1)
-	for i := z.contentHash(at) & mask; ; i = (i + 1) & mask {
+	for i := hash & mask; ; i = (i + 1) & mask {
 		switch p := e.places[i]; {
 		case p == 0:
-			e.places[i] = at + 1
+			e.places[i] = uint64(hash)<<32 | uint64(at+1)
 			e.n++
 			return at
-		case z.sameContents(p-1, at):
-			return p - 1
+		case uint32(p>>32) == hash && z.sameContents(uint32(p)-1, at):
+			return uint32(p) - 1
 		}
 	}
 }
 
-func (e *equalTable) grow(z *freezer) {
+func (e *equalTable) grow() {
 	old := e.places
-	e.places = make([]uint32, max(2*len(old), 1024))
+	e.places = make([]uint64, max(2*len(old), 1024))
 	mask := uint32(len(e.places) - 1)
 	for _, p := range old {
 		if p == 0 {
 			continue
 		}
-		i := z.contentHash(p-1) & mask
+		i := uint32(p>>32) & mask
 		for e.places[i] != 0 {
 			i = (i + 1) & mask
 		}

@@ -128,7 +128,6 @@ func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error)
 // freezer is a Freeze under way.
 //
 //	counted ≤ len(stack): the entries below hold a count, those above are borrowed
-//	held ≤ len(watched): likewise
 type freezer struct {
 	t     *Thread
 	opts  FreezeOptions
@@ -148,11 +147,11 @@ type freezer struct {
 	stored  Ref // the root, as a slot would hold it
 	stack   []wanted
 	counted int
-	done    []Ref // counted entries that are copied: their children may still be borrowed
-	watched []watched
-	held    int
+	done    []Ref     // counted entries that are copied: their children may still be borrowed
+	watched []watched // in the order in which they were copied, so what leads to one is before it
 
-	lockless bool // there is one among the watched
+	lockless bool   // there is one among the watched
+	touched  uint32 // keeps the compiler from dropping loads
 
 	c Copy
 }
@@ -171,9 +170,9 @@ type watched struct {
 	version uint64
 }
 
-// restEvery is how many objects are copied between two safe points: a fraction of a
+// restEvery is how many objects are copied between two safe points: about a
 // millisecond. A guess.
-const restEvery = 4096
+const restEvery = 16384
 
 func (z *freezer) freeze(root Ref) (*Frozen, error) {
 	z.root = root
@@ -211,6 +210,12 @@ func (z *freezer) want(r Ref, word uint32) {
 	case r >= selfBase:
 		z.store(word, r) // the same in every runtime
 	default:
+		if at, ok := z.copies.get(r); ok {
+			z.store(word, selfBase+Ref(at))
+			return
+		}
+		// The copy is not far, and misses of the cache overlap if they begin now.
+		z.touched += z.t.header(r).Meta()
 		z.stack = append(z.stack, wanted{r, word})
 	}
 }
@@ -352,19 +357,12 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 
 // rest is a safe point. What was borrowed is counted before.
 func (z *freezer) rest() {
-	z.hold()
-	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
-	z.done = z.done[:0]
-	z.t.Checkpoint()
-}
-
-func (z *freezer) hold() {
 	for ; z.counted < len(z.stack); z.counted++ {
 		z.t.IncRef(z.stack[z.counted].r)
 	}
-	for ; z.held < len(z.watched); z.held++ {
-		z.t.IncRef(z.watched[z.held].r)
-	}
+	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
+	z.done = z.done[:0]
+	z.t.Checkpoint()
 }
 
 // letGo gives up all counts.
@@ -372,31 +370,31 @@ func (z *freezer) letGo() {
 	for _, w := range z.stack[:z.counted] {
 		z.t.DecRef(w.r)
 	}
-	for _, w := range z.watched[:z.held] {
-		z.t.DecRef(w.r)
-	}
 	z.t.DecRefs(z.done)
-	z.stack, z.watched, z.done, z.counted, z.held = nil, nil, nil, 0, 0
+	z.stack, z.done, z.counted = nil, nil, 0
 }
 
-// validate fails if an object has changed since it was copied. Those whose writers
-// take no lock are looked at in a stopped world, where nobody is in the midst of a
-// change; the others after that, so that all of them were unchanged in the stop.
+// validate fails if an object has changed since it was copied. Nothing holds these
+// objects any more. But the way to each from the root, which the caller holds, leads
+// by objects that are before it in the list: if those have not changed, it lives.
+//
+// Where writers take no lock, one may be in the midst of a change that began before
+// the copy and shows in no version yet. In a stopped world nobody is.
 func (z *freezer) validate() error {
 	changed := Nil
-	look := func(lockless bool) {
+	look := func() {
 		for _, w := range z.watched {
-			y := z.t.rt.typeAt(w.r)
-			if changed == Nil && y.Freezing.Lockless == lockless && y.Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
+			if typeOf(z.t.header(w.r).Meta()).Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
 				changed = w.r
+				return
 			}
 		}
 	}
 	if z.lockless {
-		z.hold()
-		z.t.StopTheWorld(func() { look(true) })
+		z.t.StopTheWorld(look)
+	} else {
+		look()
 	}
-	look(false)
 	if changed != Nil {
 		return z.fail(changed, ErrChanged)
 	}

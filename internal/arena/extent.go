@@ -226,14 +226,19 @@ func (r *runs) take(n uint32) (run, bool) {
 		}
 		if best >= 0 {
 			x := &r.fresh[best]
-			if n == 0 {
-				n = min((x.n+1)/2, MaxExtent>>SpanShift)
-			}
 			got := run{x.first, n}
-			x.first, x.n = x.first+n, x.n-n
-			if x.n == 0 {
+			if n == 0 {
+				got.n = min((x.n+1)/2, MaxExtent>>SpanShift)
+				if got.n > 2*growBy {
+					got.first = (x.first + growBy - 1) / growBy * growBy // where large pages begin
+				}
+			}
+			before, end := got.first-x.first, x.first+x.n
+			x.n = before
+			if before == 0 {
 				r.fresh = append(r.fresh[:best], r.fresh[best+1:]...)
 			}
+			r.give(run{got.first + got.n, end - got.first - got.n}, false)
 			return got, true
 		}
 		used := r.used
