@@ -137,9 +137,12 @@ var tupleFreezing = rt.Freezing{
 	CheckDeep: func(k *rt.Check) error {
 		h := uint32(tupleMark)
 		for i := range int(k.Body().Word(tupleLen)) {
-			if h != 0 {
-				h = hashChecked(k, tupleSlots+i, func(r rt.Ref) uint32 { return hashItem(k.Reader(), h, r) })
+			x, ok := hashOfKey(k, k.Ref(tupleSlots+i))
+			if !ok {
+				h = 0
+				break
 			}
+			h = addHash(h, x)
 		}
 		if h != k.Body().Word(tupleHash) {
 			return errors.New("it has not its hash")
@@ -147,17 +150,6 @@ var tupleFreezing = rt.Freezing{
 		return nil
 	},
 	Label: func(_ *rt.Thread, _ rt.Ref, i int) string { return fmt.Sprintf("[%d]", i) },
-}
-
-// hashChecked returns what hash returns for the object in a slot, and 0 if that is of
-// no kind that can be a key.
-func hashChecked(k *rt.Check, slot int, hash func(r rt.Ref) uint32) uint32 {
-	r := k.Ref(slot)
-	switch k.Kind(r) {
-	case 0, rt.TypeList, rt.TypeDict:
-		return 0
-	}
-	return hash(r)
 }
 
 // recordFreezing is for records with the given fields. Their writers take no lock.

@@ -64,8 +64,11 @@ func hashItem(t *rt.Thread, h uint32, r rt.Ref) uint32 {
 	if err != nil {
 		return 0
 	}
-	return max(fold(mix(uint64(h)<<32|uint64(x))), 1)
+	return addHash(h, x)
 }
+
+// addHash adds the hash of an item that is a key.
+func addHash(h, x uint32) uint32 { return max(fold(mix(uint64(h)<<32|uint64(x))), 1) }
 
 // Len returns the number of items; 0 if s is no tuple. Attached thread.
 func (s Tuple) Len(t *rt.Thread) int {

@@ -35,6 +35,7 @@ type checking struct {
 type Check struct {
 	x     *checking
 	r     Ref
+	o     Body
 	bytes int
 }
 
@@ -42,7 +43,7 @@ type Check struct {
 func (k *Check) Object() Ref { return k.r }
 
 // Body returns the body that is looked at.
-func (k *Check) Body() Body { return k.x.heap.Body(k.r) }
+func (k *Check) Body() Body { return k.o }
 
 // Bytes returns the size of the body, a multiple of 16.
 func (k *Check) Bytes() int { return k.bytes }
@@ -53,10 +54,16 @@ func (k *Check) Exactly(bytes int) error {
 	if bytes < 0 || bytes > maxBody || int(arena.Granules(uintptr(bytes)))<<arena.GranuleShift != k.bytes {
 		return fmt.Errorf("a body of %d bytes in the place of %d", bytes, k.bytes)
 	}
-	for _, b := range k.Body().Bytes(0, k.bytes)[bytes:] {
-		if b != 0 {
-			return fmt.Errorf("its last bytes are not zero")
-		}
+	rest := byte(0)
+	for _, b := range k.o.Bytes(0, (bytes+3)&^3)[bytes:] {
+		rest |= b
+	}
+	words := uint32(rest)
+	for i := (bytes + 3) / 4; i < k.bytes/4; i++ {
+		words |= k.o.Word(i)
+	}
+	if words != 0 {
+		return fmt.Errorf("its last bytes are not zero")
 	}
 	return nil
 }
@@ -64,7 +71,7 @@ func (k *Check) Exactly(bytes int) error {
 // Slots fails unless words first to first+n-1 of the body are references to objects of
 // the image, small integers or singletons. They lie within Bytes.
 func (k *Check) Slots(first, n int) error {
-	x, o := k.x, k.Body()
+	x, o := k.x, k.o
 	starts, granules := x.starts, x.granules
 	for i := first; i < first+n; i++ {
 		v := Ref(o.Word(i))
@@ -85,7 +92,7 @@ func (k *Check) Slots(first, n int) error {
 func (k *Check) Reader() *Thread { return k.x.reader }
 
 // Ref returns the reference in word i, which Slots has found good.
-func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(Ref(k.Body().Word(i))) }
+func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(Ref(k.o.Word(i))) }
 
 // Kind returns the number of the type of r, which Ref has returned; 0 if it is of no
 // built-in type.
@@ -188,7 +195,7 @@ func (x *checking) headers() error {
 // look makes r the object that is looked at, and returns its type.
 func (x *checking) look(r Ref) *Type {
 	h := x.heap.header(r)
-	x.k.r, x.k.bytes = r, int(h.FrozenSize()-1)<<arena.GranuleShift
+	x.k.r, x.k.o, x.k.bytes = r, x.heap.Body(r), int(h.FrozenSize()-1)<<arena.GranuleShift
 	return x.typeOf(h.Meta())
 }
 

@@ -9,8 +9,9 @@ import (
 // LeakError lists the mortal objects that were still alive at Close: references
 // that nobody gave up, and cycles.
 type LeakError struct {
-	Types []Leak   // by falling count
-	Born  []string // checked mode: where some of them were made
+	Types  []Leak   // by falling count
+	Frozen int64    // frozen objects that were loaded until then: no leak, but for who knows them all
+	Born   []string // checked mode: where some of them were made
 }
 
 // Leak counts the leaked objects of a type.
@@ -27,6 +28,9 @@ func (e *LeakError) Error() string {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "%d %s", l.Count, l.Type)
+	}
+	if e.Frozen > 0 {
+		fmt.Fprintf(&b, "; apart from these, %d frozen objects were loaded", e.Frozen)
 	}
 	for _, s := range e.Born {
 		b.WriteString("\n")
@@ -192,6 +196,9 @@ func (t *Thread) leaks() error {
 		return nil
 	}
 	e := &LeakError{Born: born}
+	for _, f := range *t.rt.frozen.Load() {
+		e.Frozen += f.objects
+	}
 	for name, n := range counts {
 		e.Types = append(e.Types, Leak{name, n})
 	}

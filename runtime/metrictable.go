@@ -38,6 +38,15 @@ var metricTable = []metric{
 	gauge("/ichor/deferred:bytes", "What waits for a grace period: each thread's as of its last safe point, and what detached threads have left.",
 		func(s *Stats) int64 { return s.Deferred }),
 
+	gauge("/ichor/frozen/graphs:graphs", "Frozen graphs that are loaded, opened images among them.",
+		func(s *Stats) int64 { return s.Memory.FrozenGraphs }),
+	gauge("/ichor/frozen/mapped:bytes", "What of the frozen objects' memory is the files' that they were opened from.",
+		func(s *Stats) int64 { return s.Memory.MappedBytes }),
+	gauge("/ichor/frozen/objects:bytes", "Memory of frozen objects.",
+		func(s *Stats) int64 { return s.Memory.FrozenBytes }),
+	gauge("/ichor/frozen/objects:objects", "Frozen objects.",
+		func(s *Stats) int64 { return s.Memory.Frozen }),
+
 	total("/ichor/gil/acquires:acquires", "Times that a thread became the holder of the GIL.",
 		func(s *Stats) int64 { return int64(s.GIL.Acquires) }),
 	total("/ichor/gil/drop-requests:requests", "Times that a thread which waited for the GIL lost patience.",

@@ -139,21 +139,22 @@ func (r *Runtime) Mode() Mode { return r.opts.Mode }
 
 // Memory is what a runtime has in use.
 type Memory struct {
-	Objects     int64 // objects on the counted heap
-	ObjectBytes int64 // their slots
-	Containers  int64 // those of them that can hold references
-	Blocks      int64 // storage of containers
-	BlockBytes  int64
-	Immortals   int64 // objects born immortal
-	RegionBytes int64 // their memory and that of their blocks
-	Frozen      int64 // frozen objects
-	FrozenBytes int64 // their memory
-	MappedBytes int64 // what of it belongs to files, and not to Committed
-	InPlace     int64 // objects made immortal in place; they are among Objects
-	Committed   int64 // memory taken from the system, all in all
-	Limit       int64 // what Committed stays within
-	Backing     Backing
-	Attached    int // threads
+	Objects      int64 // objects on the counted heap
+	ObjectBytes  int64 // their slots
+	Containers   int64 // those of them that can hold references
+	Blocks       int64 // storage of containers
+	BlockBytes   int64
+	Immortals    int64 // objects born immortal
+	RegionBytes  int64 // their memory and that of their blocks
+	Frozen       int64 // frozen objects
+	FrozenBytes  int64 // their memory
+	FrozenGraphs int64 // that are loaded
+	MappedBytes  int64 // what of it belongs to files, and not to Committed
+	InPlace      int64 // objects made immortal in place; they are among Objects
+	Committed    int64 // memory taken from the system, all in all
+	Limit        int64 // what Committed stays within
+	Backing      Backing
+	Attached     int // threads
 }
 
 // Memory adds up what is in use. Each thread's share is as of the last time that
@@ -173,6 +174,7 @@ func (r *Runtime) Memory() Memory {
 		Backing: r.space.Backing(), Attached: len(r.mu.threads),
 	}
 	for _, f := range *r.frozen.Load() {
+		m.FrozenGraphs++
 		m.Frozen += f.Objects()
 		m.FrozenBytes += f.Bytes()
 		if f.Mapped() {
