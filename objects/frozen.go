@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -42,6 +43,9 @@ func frozenItem(t *rt.Thread, r rt.Ref, i int) (rt.Ref, bool) {
 	o, ok := t.Object(r, rt.TypeList)
 	if !ok || uint(i) >= uint(o.Word(frozenLength)) {
 		return rt.Nil, false
+	}
+	if mutant.On && mutant.Is(mutant.FrozenWritten) {
+		o.Store(frozenLength, o.Word(frozenLength)) // the compiler leaves out a plain store of what was loaded
 	}
 	return t.Slot(r, o, frozenSlots+i), true
 }

@@ -124,9 +124,7 @@ func (h *heap) setField(r handle, i int, v handle) {
 		h.setNodeField(r, i, v)
 		return
 	}
-	if err := record.Set(h.t, r.ref, i, v.ref); err != nil {
-		panic(err)
-	}
+	classify(record.Set(h.t, r.ref, i, v.ref))
 }
 
 func (h *heap) getField(r handle, i int) handle {

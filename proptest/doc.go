@@ -43,6 +43,10 @@
 //	(d)  All modes agree, and with them the model: the same program on one
 //	     thread has the same history everywhere.
 //
+//	(g)  What is frozen never changes: the bytes of a frozen graph are those of the
+//	     moment it was made, and so are those of the image that it is written to.
+//	     Where the system protects its pages, a store is a fault that names it.
+//
 // # The ways to run
 //
 //	sequential   one thread; property (d); audits in the midst

@@ -19,6 +19,7 @@ const (
 	propAgree   = "property (d), all modes and the model agree"
 	propFinal   = "property (e), what dies is finalized once"
 	propGarbage = "property (f), one collection finds all garbage"
+	propFrozen  = "property (g), what is frozen never changes"
 )
 
 // failure is what a machine panics with when a property does not hold.
@@ -41,6 +42,7 @@ type heap struct {
 	origins origins
 	headers *Headers
 	nodes   *census
+	frozen  *frozenGraphs
 
 	epoch    int // safe points so far
 	borrowed int // epoch of the last borrow
@@ -169,6 +171,12 @@ func classify(err error) outcome {
 		return unhashable
 	case errors.As(err, &y):
 		return badType
+	case errors.Is(err, rt.ErrFrozen):
+		return isFrozen
+	case errors.Is(err, rt.ErrNotFreezable):
+		return noFreezing
+	case errors.Is(err, rt.ErrChanged):
+		return hasChanged
 	}
 	panic(err)
 }
@@ -389,6 +397,7 @@ func (h *heap) audit() {
 	h.epoch++
 	h.alone(func() {
 		h.sample()
+		h.frozen.check()
 		if h.held == nil {
 			return
 		}

@@ -57,6 +57,9 @@ const (
 	badKey     outcome = "key"
 	unhashable outcome = "unhashable"
 	badType    outcome = "type"
+	isFrozen   outcome = "frozen"
+	noFreezing outcome = "cannot be frozen"
+	hasChanged outcome = "changed" // what others write to may change under a copy
 )
 
 // domain is what a machine computes with: the heap of a runtime, or plain Go
@@ -88,6 +91,7 @@ type domain[V comparable] interface {
 	same(v, w V) bool
 	immortalise(v V)
 	immortal(v V) bool
+	freeze(v V, image bool) (V, outcome) // image: written to a file and opened again
 
 	length(v V) int
 	append(l, v V, steal bool) outcome // steals unless it fails

@@ -13,6 +13,7 @@ type value struct {
 	items    []*value
 	keys     []*value // of a dict, in order; items are the values
 	immortal bool
+	frozen   bool
 
 	serial    uint32 // of a node
 	finalized bool
@@ -138,7 +139,6 @@ func (m *model) same(v, w *value) bool  { return v == w && v.kind > leaf }
 func (m *model) immortal(v *value) bool { return v.immortal }
 func (m *model) immortalise(v *value)   { m.epoch++; immortalise(v) }
 func (m *model) length(v *value) int    { return len(v.items) }
-func (m *model) clear(v *value)         { v.items, v.keys = nil, nil }
 func (m *model) validBorrow() bool      { return m.borrowed == m.epoch }
 func (m *model) checkpoint()            { m.epoch++ }
 func (m *model) blocking()              { m.epoch++ }
@@ -165,11 +165,17 @@ func (m *model) append(l, v *value, steal bool) outcome {
 	if l.kind != aList {
 		return badType
 	}
+	if l.frozen {
+		return isFrozen
+	}
 	l.items = append(l.items, v)
 	return fine
 }
 
 func (m *model) setItem(l *value, i int, v *value) outcome {
+	if l.frozen {
+		return isFrozen
+	}
 	if i < 0 || i >= len(l.items) {
 		return badIndex
 	}
@@ -178,6 +184,9 @@ func (m *model) setItem(l *value, i int, v *value) outcome {
 }
 
 func (m *model) insert(l *value, i int, v *value) outcome {
+	if l.frozen {
+		return isFrozen
+	}
 	if i < 0 || i > len(l.items) {
 		return badIndex
 	}
@@ -193,6 +202,9 @@ func (m *model) getItem(v *value, i int) (*value, outcome) {
 }
 
 func (m *model) pop(l *value) (*value, outcome) {
+	if l.frozen {
+		return nil, isFrozen
+	}
 	n := len(l.items) - 1
 	if n < 0 {
 		return nil, badIndex
@@ -203,6 +215,9 @@ func (m *model) pop(l *value) (*value, outcome) {
 }
 
 func (m *model) remove(l *value, i int) outcome {
+	if l.frozen {
+		return isFrozen
+	}
 	if i < 0 || i >= len(l.items) {
 		return badIndex
 	}
@@ -211,6 +226,9 @@ func (m *model) remove(l *value, i int) outcome {
 }
 
 func (m *model) extend(v, from *value) {
+	if v.frozen {
+		return
+	}
 	if v.kind == aList {
 		v.items = append(v.items, from.items...)
 		return
@@ -236,6 +254,12 @@ func (m *model) iterate(v *value) string {
 		return join("[", parts, "]")
 	}
 	return join("{", parts, "}")
+}
+
+func (m *model) clear(v *value) {
+	if !v.frozen {
+		v.items, v.keys = nil, nil
+	}
 }
 
 // name returns what two keys have in common if and only if they are equal.
@@ -274,6 +298,8 @@ func (m *model) put(d, key, v *value, steal bool) outcome {
 	switch {
 	case e != fine:
 		return e
+	case d.frozen:
+		return isFrozen
 	case i >= 0:
 		d.items[i] = v
 	default:
@@ -295,6 +321,9 @@ func (m *model) lookup(d, key *value) (*value, outcome) {
 
 func (m *model) deleteKey(d, key *value) (bool, outcome) {
 	i, e := find(d, key)
+	if e == fine && d.frozen {
+		e = isFrozen
+	}
 	if e != fine || i < 0 {
 		return false, e
 	}
@@ -304,14 +333,22 @@ func (m *model) deleteKey(d, key *value) (bool, outcome) {
 
 func (m *model) take(d, key *value) (*value, outcome) {
 	v, e := m.lookup(d, key)
+	if e != unhashable && d.frozen {
+		return nil, isFrozen
+	}
 	if e == fine {
 		m.deleteKey(d, key)
 	}
 	return v, e
 }
 
-func (m *model) setField(r *value, i int, v *value) { r.items[i] = v }
-func (m *model) getField(r *value, i int) *value    { return r.items[i] }
+func (m *model) setField(r *value, i int, v *value) {
+	if !r.frozen {
+		r.items[i] = v
+	}
+}
+
+func (m *model) getField(r *value, i int) *value { return r.items[i] }
 
 func (m *model) borrow(v *value, i int) *value {
 	m.borrowed = m.epoch

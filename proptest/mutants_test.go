@@ -25,6 +25,7 @@ const (
 	replaced  = "^TestScenarios$/^atomic$/^checked=true$/^overwrite_what_is_borrowed$"
 	held      = "^TestScenarios$/^atomic$/^checked=false$/^collect_what_is_held$"
 	once      = "^TestScenarios$/^gil$/^checked=false$/^finalize_once$"
+	shared    = "^TestScenarios$/^atomic$/^checked=false$/^freeze_what_is_shared$"
 	queued    = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_queued$"
 
 	// These two race. They were seen to find their bugs in each of 20 runs.
@@ -59,6 +60,10 @@ var kills = []struct {
 	{mutant.MemoryKept, dropped, propNone},
 	{mutant.WrongPlace, lockFree, propAgree},
 	{mutant.EdgeTwice, held, propAudit},
+	{mutant.FrozenWritten, underGIL, propFrozen},
+	{mutant.FrozenWritten, lockFree, propFrozen},
+	{mutant.FrozenWritten, shared, propFrozen},
+	{mutant.CopiedTwice, shared, propAgree},
 	{mutant.FinalizesTwice, once, propFinal},
 	{mutant.OwnerFreesQueued, queued, propAlive},
 	{mutant.WeakFromZero, dying, propAlive},

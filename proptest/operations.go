@@ -12,10 +12,18 @@ func (m *machine[V]) doList(o op) string {
 	case opAppend:
 		switch {
 		case o.n%4 == 1 && m.regs[o.b%regs] == v: // move the register's reference
-			m.regs[o.b%regs] = *new(V)
-			return string(d.append(l, v, true))
+			e := d.append(l, v, true)
+			if e == fine {
+				m.regs[o.b%regs] = *new(V)
+			}
+			return string(e)
 		case o.n%4 > 1: // what nobody else holds
-			return string(d.append(l, d.leaf(bigInt+o.b%3, o.n), true))
+			x := d.leaf(bigInt+o.b%3, o.n)
+			e := d.append(l, x, true)
+			if e != fine {
+				d.drop(x)
+			}
+			return string(e)
 		}
 		return string(d.append(l, v, false))
 	case opSet:
@@ -26,7 +34,7 @@ func (m *machine[V]) doList(o op) string {
 		return m.got(o.b)(d.getItem(l, index(o.n, d.length(l))))
 	case opPop:
 		seen := m.got(o.b)(d.pop(l))
-		if o.n%2 == 1 && seen != string(badIndex) {
+		if o.n%2 == 1 && seen != string(badIndex) && seen != string(isFrozen) {
 			m.set(o.b, *new(V))
 		}
 		return seen
@@ -62,8 +70,11 @@ func (m *machine[V]) doDict(o op) (seen string) {
 				seen = string(d.put(dict, key, v, false))
 				return
 			}
-			seen = string(d.put(dict, key, v, true)) // the key is fresh: it does not fail
-			m.regs[o.b%regs] = *new(V)
+			e := d.put(dict, key, v, true)
+			if e == fine {
+				m.regs[o.b%regs] = *new(V)
+			}
+			seen = string(e)
 		case opLookup:
 			seen = m.got(o.b)(d.lookup(dict, key))
 		case opDelete:
@@ -192,6 +203,10 @@ func (m *machine[V]) doRare(o op) string {
 		}
 	case opImmortalise:
 		d.immortalise(m.value(o.a, maxLevel))
+	case opFreeze:
+		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) != aNode && d.kind(v) != aWeak || o.n%8 == 0 }); ok {
+			return m.got(o.b)(d.freeze(v, o.n%2 == 1))
+		}
 	case opState:
 		v, _ := m.pick(o.a, anything)
 		w, _ := m.pick(o.b, anything)

@@ -60,7 +60,8 @@ const (
 	opBorn     // born immortal
 	opMiscarry // a birth of immortals that fails
 	opImmortalise
-	opState // is it immortal, are two the same
+	opFreeze // a frozen copy
+	opState  // is it immortal, are two the same
 	opMistype
 	opIterate
 	opAudit
@@ -73,7 +74,7 @@ var opNames = [opCount]string{
 	"put", "lookup", "delete", "take", "empty", "update", "filldict",
 	"field", "getfield", "item", "use", "checkpoint", "blocking",
 	"churn", "scope", "node", "link", "getlink", "ring", "herd", "weak", "follow", "collect",
-	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "state",
+	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "freeze", "state",
 	"mistype", "iterate", "audit",
 }
 
@@ -159,6 +160,23 @@ var tangleOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
+// ice lists what freezes, reads what is frozen, and tries to write to it.
+var ice = []opcode{
+	opFreeze, opFreeze, opFreeze, opGet, opLookup, opLookup, opItem, opGetField, opExtend, opUpdate, opIterate, opRender,
+	opAppend, opSet, opPop, opInsert, opRemove, opClear, opPut, opPut, opDelete, opTake, opEmpty, opField, opFillDict,
+	opList, opDict, opTuple, opRecord, opLeaf, opCopy, opDrop, opImmortalise, opMistype, opState, opWeak, opFollow,
+}
+
+// iceOp is an operation on few places, most of them registers.
+var iceOp = rapid.Custom(func(t *rapid.T) op {
+	return op{
+		code: rapid.SampledFrom(ice).Draw(t, "code"),
+		a:    rapid.Uint8Range(0, roots+3).Draw(t, "a"),
+		b:    rapid.Uint8Range(0, 3).Draw(t, "b"),
+		n:    rapid.Uint8Range(0, 24).Draw(t, "n"),
+	}
+})
+
 // barter lists what hands objects from thread to thread and counts them.
 var barter = []opcode{
 	opLeaf, opList, opCopy, opCopy, opCopy, opDrop, opDrop, opDrop, opDrop, opSend, opSend, opSend, opReceive, opReceive, opReceive, opCheckpoint, opLeave,
@@ -193,13 +211,13 @@ func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []
 }
 
 func drawOps(t *rapid.T, label string, n int) []op {
-	return drawSlice(t, label, rapid.OneOf(anyOp, tangleOp), n)
+	return drawSlice(t, label, rapid.OneOf(anyOp, tangleOp, iceOp), n)
 }
 
 // drawProgram draws a program with at most n operations of either kind.
 func drawProgram(t *rapid.T, label string, n int) program {
 	return program{
-		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp, tangleOp, barterOp), n),
+		shared: drawSlice(t, label+" shared", rapid.OneOf(anyOp, hotOp, tangleOp, barterOp, iceOp), n),
 		own:    drawOps(t, label+" own", n),
 	}
 }
@@ -217,7 +235,7 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 	anyTurn := rapid.Custom(func(t *rapid.T) turn {
 		return turn{
 			thread: rapid.Uint8Range(0, uint8(threads-1)).Draw(t, "thread"),
-			op:     rapid.OneOf(hotOp, hotOp, hotOp, barterOp, tangleOp, anyOp).Draw(t, "op"),
+			op:     rapid.OneOf(hotOp, hotOp, hotOp, barterOp, tangleOp, iceOp, anyOp).Draw(t, "op"),
 		}
 	})
 	return drawSlice(t, "turns", anyTurn, n)

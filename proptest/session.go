@@ -18,6 +18,7 @@ type session struct {
 	origins origins
 	headers Headers
 	nodes   census
+	frozen  frozenGraphs
 }
 
 // collecting says when collections begin by themselves.
@@ -56,7 +57,7 @@ func open(o rt.Options, when collecting) (*session, error) {
 
 // heap returns the domain of a thread that may stop the world as it is.
 func (s *session) heap(t *rt.Thread) *heap {
-	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, alone: func(f func()) { f() }}
+	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, frozen: &s.frozen, alone: func(f func()) { f() }}
 	h.replace = func() {
 		h.t.Detach()
 		goruntime.Gosched()
@@ -92,6 +93,9 @@ func (s *session) close() error {
 		return &failure{propNone, fmt.Sprintf("%d mortal objects and %d blocks, with %d immortal containers",
 			mortals, m.Blocks, immortals)}
 	}
+	if err := s.frozen.unload(s.rt, immortals > 0); err != nil {
+		return err
+	}
 	err := s.rt.Close()
 	var leak *rt.LeakError
 	if errors.As(err, &leak) {
@@ -116,7 +120,11 @@ func verdict(p any) error {
 	case *failure:
 		return p
 	}
-	return &failure{propAlive, fmt.Sprintf("a panic: %v\n%s", p, debug.Stack())}
+	property := propAlive
+	if fault, ok := p.(interface{ Addr() uintptr }); ok && inFrozen(fault.Addr()) {
+		property = propFrozen
+	}
+	return &failure{property, fmt.Sprintf("a panic: %v\n%s", p, debug.Stack())}
 }
 
 // guarded has memory faults of this goroutine panic: what is freed may be gone

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Freezing copies a graph, in the order in which a walk from its root meets the
@@ -183,7 +184,7 @@ func (z *freezer) freeze(root Ref) (*Frozen, error) {
 		}
 		w := z.pop()
 		at, ok := z.copies.get(w.r)
-		if !ok {
+		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
 			var err error
 			if at, err = z.copy(w.r); err != nil {
 				return nil, z.fail(w.r, err)
@@ -210,7 +211,7 @@ func (z *freezer) want(r Ref, word uint32) {
 	case r >= selfBase:
 		z.store(word, r) // the same in every runtime
 	default:
-		if at, ok := z.copies.get(r); ok {
+		if at, ok := z.copies.get(r); ok && !(mutant.On && mutant.Is(mutant.CopiedTwice)) {
 			z.store(word, selfBase+Ref(at))
 			return
 		}

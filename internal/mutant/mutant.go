@@ -40,11 +40,13 @@ const (
 	OwnerFreesQueued ID = "owner-frees-queued" // the owner's last own reference kills an object that is queued
 	MergeLate        ID = "merge-late"         // a merge clears local and owner after it has published merged
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
+	FrozenWritten    ID = "frozen-written"     // List.At stores to a frozen list what is there already
+	CopiedTwice      ID = "copied-twice"       // Freeze copies a shared object for each reference to it
 )
 
 // All is every planted bug.
 var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, QueueSubtracts, MergeForgets,
-	FinalizesTwice, WeakFromZero, EdgeTwice, OwnerFreesQueued, MergeLate, WrongPlace}
+	FinalizesTwice, WeakFromZero, EdgeTwice, OwnerFreesQueued, MergeLate, WrongPlace, FrozenWritten, CopiedTwice}
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"

@@ -1,0 +1,192 @@
+package proptest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/puzpuzpuz/xsync/v3"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// frozenGraphs are the frozen graphs of a session, with what their bytes were when
+// they were made. Where the system keeps writes away, a store to one is a fault
+// besides, which guarded goroutines survive.
+type frozenGraphs struct {
+	mu   sync.Mutex
+	list []frozenGraph
+}
+
+type frozenGraph struct {
+	f    *rt.Frozen
+	hash uint64
+}
+
+// frozenRanges are the addresses of all frozen graphs, for whom a fault asks.
+var frozenRanges = xsync.NewMapOf[*rt.Frozen, uintptr]()
+
+func inFrozen(addr uintptr) (in bool) {
+	frozenRanges.Range(func(f *rt.Frozen, start uintptr) bool {
+		in = addr-start < uintptr(f.Bytes())
+		return !in
+	})
+	return in
+}
+
+// hashOf hashes the image of a frozen graph.
+func hashOf(f *rt.Frozen) uint64 {
+	h := xxhash.New()
+	if _, err := f.WriteTo(h); err != nil {
+		panic(err)
+	}
+	return h.Sum64()
+}
+
+func (g *frozenGraphs) add(f *rt.Frozen) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.list = append(g.list, frozenGraph{f, hashOf(f)})
+	frozenRanges.Store(f, f.Start())
+}
+
+// check demands that no byte has changed.
+func (g *frozenGraphs) check() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, x := range g.list {
+		if hashOf(x.f) != x.hash {
+			panic(&failure{propFrozen, fmt.Sprintf("the bytes of %d frozen objects", x.f.Objects())})
+		}
+	}
+}
+
+// unload checks and unloads all. Immortals may refer to what is frozen for ever.
+func (g *frozenGraphs) unload(r *rt.Runtime, immortals bool) (err error) {
+	defer catch(&err)
+	g.check()
+	for _, x := range g.list {
+		frozenRanges.Delete(x.f)
+		err := r.Unload(x.f)
+		var referred *rt.ReferredError
+		if err != nil && !(immortals && errors.As(err, &referred)) {
+			return &failure{propNone, err.Error()}
+		}
+	}
+	return nil
+}
+
+// freeze returns a frozen copy of v, or what an image of it is opened as.
+func (h *heap) freeze(v handle, image bool) (copied handle, e outcome) {
+	h.epoch++
+	h.verify(v)
+	h.alone(func() {
+		f, err := h.t.Freeze(v.ref)
+		if e = classify(err); e != fine {
+			return
+		}
+		if image {
+			f = h.reopened(f)
+		}
+		h.frozen.add(f)
+		copied = h.adopt(f.Root(), map[rt.Ref]handle{})
+	})
+	return copied, e
+}
+
+// reopened writes f to an image, and gives way to what that is opened as.
+func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
+	var file bytes.Buffer
+	must(f.WriteTo(&file))
+	opened := must(h.t.Runtime().OpenImageAt(bytes.NewReader(file.Bytes())))
+	if hashOf(opened) != hashOf(f) {
+		panic(&failure{propFrozen, "an image is opened as something else than was written"})
+	}
+	if err := h.t.Unload(f); err != nil {
+		panic(&failure{propFrozen, "a frozen graph that nobody has seen: " + err.Error()})
+	}
+	return opened
+}
+
+// adopt notes the containers of a frozen graph, and returns the handle of r. A
+// container's level is one more than those of what it holds: there are no cycles, as
+// these go through nodes, which cannot be frozen.
+func (h *heap) adopt(r rt.Ref, seen map[rt.Ref]handle) handle {
+	if v, ok := seen[r]; ok {
+		return v
+	}
+	var k kind
+	switch y := h.t.TypeOf(r); {
+	case r == rt.EmptyTuple:
+		return handle{r, emptyTuple}
+	case y == record.Type:
+		k = aRecord
+	case y.ID() == rt.TypeTuple:
+		k = aTuple
+	case y.ID() == rt.TypeList:
+		k = aList
+	case y.ID() == rt.TypeDict:
+		k = aDict
+	default:
+		return handle{ref: r}
+	}
+	children := h.children(handle{r, &origin{kind: k}})
+	level := 0
+	for _, c := range children {
+		level = max(level, h.level(h.adopt(c, seen)))
+	}
+	var items []rt.Ref
+	if k == aTuple {
+		items = objects.Tuple(r).Items(h.t)
+	}
+	seen[r] = h.bornHere(r, k, level+1, items...)
+	return seen[r]
+}
+
+func (m *model) freeze(v *value, _ bool) (*value, outcome) {
+	m.epoch++
+	copies := map[*value]*value{}
+	w, ok := frozenCopy(v, copies)
+	if !ok {
+		return nil, noFreezing
+	}
+	for _, c := range copies {
+		if c.kind > leaf {
+			m.all = append(m.all, c)
+		}
+	}
+	return w, fine
+}
+
+// frozenCopy returns a copy of v, and whether there can be one.
+func frozenCopy(v *value, copies map[*value]*value) (*value, bool) {
+	switch {
+	case v == modelEmpty:
+		return v, true
+	case v.kind == aNode, v.kind == aWeak:
+		return nil, false
+	}
+	if w, ok := copies[v]; ok {
+		return w, true
+	}
+	w := &value{kind: v.kind, text: v.text, immortal: true, frozen: true}
+	copies[v] = w
+	level := 0
+	for _, list := range []struct{ from, to *[]*value }{{&v.keys, &w.keys}, {&v.items, &w.items}} {
+		for _, x := range *list.from {
+			y, ok := frozenCopy(x, copies)
+			if !ok {
+				return nil, false
+			}
+			level = max(level, y.lvl)
+			*list.to = append(*list.to, y)
+		}
+	}
+	if w.kind > leaf {
+		w.lvl = level + 1
+	}
+	return w, true
+}
