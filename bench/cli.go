@@ -33,7 +33,8 @@ type cli struct {
 		measureFlags
 		Scenario []string `placeholder:"NAME" help:"Scenarios to run (default: all)."`
 	} `cmd:"" help:"Run scenarios."`
-	List struct{} `cmd:"" help:"List the scenarios and their questions."`
+	List  struct{}   `cmd:"" help:"List the scenarios and their questions."`
+	Image imageFlags `cmd:"" help:"Build and look at images: frozen graphs as files."`
 }
 
 // count is the number of samples a row.

@@ -4,6 +4,7 @@
 //	go run ./bench -input a.json b.json.gz          # the same with your own documents
 //	go run ./bench list                             # the scenarios and their questions
 //	go run ./bench run -scenario pair -format json  # some scenarios, for programs
+//	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //
 // The harness is package [github.com/ichor-go/ichor/bench/experiment]; the
 // scenarios are in the files scenario_*.go and are registered in scenarios.go.
@@ -11,7 +12,7 @@
 // # Exit codes
 //
 //	0    all samples were taken, or the reader of the output left
-//	1    a scenario failed
+//	1    a scenario failed, an image is not sound, or has nothing at a path
 //	2    a wrong command line or a wrong input file; one line says what
 //	130  interrupted: what was measured is printed and marked as partial
 package main

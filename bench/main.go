@@ -82,6 +82,14 @@ func (a *app) run(ctx context.Context, args []string) error {
 	switch command {
 	case "list":
 		return a.list()
+	case "image build <files>":
+		return a.buildImage(ctx, c.Image.Build.O, c.Image.Build.ShareEqual, c.Image.Build.Files)
+	case "image info <image>":
+		return a.showImage(ctx, c.Image.Info.Image)
+	case "image verify <image>":
+		return a.verifyImage(ctx, c.Image.Verify.Image)
+	case "image cat <image>", "image cat <image> <path>":
+		return a.catImage(ctx, c.Image.Cat.Image, c.Image.Cat.Path)
 	case "run":
 		picked, err := chosen(a.scenarios, c.Run.Scenario)
 		if err != nil {

@@ -27,29 +27,48 @@ func (e *NotJSONError) Error() string { return "not JSON: " + e.Why }
 // whatever was appended. While others write to what it reads, it sees some state of
 // each slot. It reaches no safe point. Attached thread.
 func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
-	w := jsonWriter{t: t, dst: dst}
+	w := jsonWriter{t: t, dst: dst, full: math.MaxInt}
 	err := w.value(r, 0)
 	return w.dst, err
 }
 
 // ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the
-// world: a safe point. Attached thread.
+// world: a safe point. Where r is frozen it writes piece by piece, and takes no memory for
+// the whole text; so an error may come when a part is written, and the graph must stay
+// loaded meanwhile. Attached thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
-	text, err := AppendJSON(t, nil, r)
-	if err != nil {
+	j := jsonWriter{t: t, full: math.MaxInt}
+	j.flush = func() (err error) {
+		t.Blocking(func() { _, err = w.Write(j.dst) })
+		j.dst = j.dst[:0]
 		return err
 	}
-	t.Blocking(func() { _, err = w.Write(text) })
-	return err
+	if r.IsFrozen() { // what is borrowed stays, whatever others do at the safe points
+		j.full = jsonPiece
+	}
+	if err := j.value(r, 0); err != nil {
+		return err
+	}
+	return j.flush()
 }
+
+// jsonPiece is how much text is written at once. It makes little of a call: a guess.
+const jsonPiece = 64 << 10
 
 type jsonWriter struct {
 	t       *rt.Thread
 	dst     []byte
 	scratch []rt.Ref // borrowed entries of the dicts being written
+	full    int      // length of dst at which it is flushed
+	flush   func() error
 }
 
 func (w *jsonWriter) value(r rt.Ref, depth int) error {
+	if len(w.dst) >= w.full {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
 	if r.IsInt() {
 		w.dst = strconv.AppendInt(w.dst, r.Int(), 10)
 		return nil

@@ -157,3 +157,43 @@ func TestFormat(t *testing.T) {
 		})
 	})
 }
+
+// countingWriter keeps what is written, and how long the longest piece was.
+type countingWriter struct {
+	bytes.Buffer
+	longest int
+	limit   int // bytes before an error; 0 for none
+}
+
+var errFull = errors.New("full")
+
+func (c *countingWriter) Write(b []byte) (int, error) {
+	c.longest = max(c.longest, len(b))
+	if c.limit > 0 && c.Len()+len(b) > c.limit {
+		return 0, errFull
+	}
+	return c.Buffer.Write(b)
+}
+
+// The JSON of a frozen graph comes in pieces, the same text as AppendJSON has.
+func TestToJSONFrozen(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			text := `[` + strings.Repeat(`{"name":"value","n":[1.5,null]},`, 20000) + `0]`
+			root := must(FromJSON(th, strings.NewReader(text)))
+			f := must(th.Freeze(root))
+			th.DecRef(root)
+			var w countingWriter
+			if err := ToJSON(th, &w, f.Root()); err != nil || w.String() != text {
+				t.Errorf("%d bytes written, want %d; %v", w.Len(), len(text), err)
+			}
+			if w.longest > 2*jsonPiece {
+				t.Errorf("a piece of %d bytes", w.longest)
+			}
+			full := countingWriter{limit: len(text) / 2}
+			if err := ToJSON(th, &full, f.Root()); !errors.Is(err, errFull) {
+				t.Errorf("a writer that fails: %v", err)
+			}
+		})
+	})
+}

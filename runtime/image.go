@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -167,13 +168,20 @@ func appendText(b []byte, s string) []byte {
 // WriteFile writes the image of f to a file, which appears as a whole or not at all: it
 // is written under another name beside it, synced, and renamed. A file that was there
 // stays as it was for who has opened it. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFile(path string) error {
+func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
+
+// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
+// nothing is left behind. Any goroutine, while f is loaded.
+func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
 	tmp, err := createBeside(path)
 	if err != nil {
 		return fmt.Errorf("ichor: write image: %w", err)
 	}
-	_, err = f.WriteTo(tmp)
+	_, err = f.WriteTo(pieceWriter{ctx, tmp})
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
@@ -185,6 +193,26 @@ func (f *Frozen) WriteFile(path string) error {
 		_ = dir.Close()
 	}
 	return nil
+}
+
+// pieceWriter looks at ctx now and then.
+type pieceWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// writePiece is some milliseconds' worth of writing: a guess.
+const writePiece = 16 << 20
+
+func (p pieceWriter) Write(b []byte) (done int, err error) {
+	for err == nil && done < len(b) {
+		if err = p.ctx.Err(); err == nil {
+			var n int
+			n, err = p.w.Write(b[done:min(len(b), done+writePiece)])
+			done += n
+		}
+	}
+	return done, err
 }
 
 // createBeside creates a new file in the folder of path.

@@ -34,19 +34,43 @@ type ImageOptions struct {
 // there shows in objects that are immutable. Replacing it by renaming, as WriteFile
 // does, is fine. Any goroutine.
 func (r *Runtime) OpenImage(path string, opts ...ImageOptions) (*Frozen, error) {
-	file, err := os.Open(path)
+	file, size, err := openRegular(path)
 	if err != nil {
 		return nil, &ImageError{path, err}
 	}
 	defer func() { _ = file.Close() }() // only read; a mapping does not need it
-	st, err := file.Stat()
+	return r.openImage(path, file, size, file, opts)
+}
+
+// openRegular opens a file for reading and returns its size. It looks before it opens,
+// so as not to wait for the writer of a pipe.
+func openRegular(path string) (file *os.File, size int64, err error) {
+	st, err := os.Stat(path)
+	if err == nil && st.Mode().IsRegular() {
+		if file, err = os.Open(path); err != nil {
+			return nil, 0, bare(err)
+		}
+		st, err = file.Stat()
+	}
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
 	if err != nil {
-		return nil, &ImageError{path, err}
+		if file != nil {
+			_ = file.Close() // only read
+		}
+		return nil, 0, bare(err)
 	}
-	if !st.Mode().IsRegular() {
-		return nil, &ImageError{path, errors.New("not a regular file")}
+	return file, st.Size(), nil
+}
+
+// bare takes the path off an error, which *ImageError names.
+func bare(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
 	}
-	return r.openImage(path, file, st.Size(), file, opts)
+	return err
 }
 
 // OpenImageAt is OpenImage for an image that lies in a file, a database or anything
@@ -169,12 +193,28 @@ func (o *opener) readHeader() error {
 
 // readTypes finds this program's types for those of the image.
 func (o *opener) readTypes() error {
-	b := make([]byte, o.head.typeBytes)
-	if err := o.readAt(b, imageData+int64(o.head.data)); err != nil {
+	table, err := o.typeTable()
+	if err != nil {
 		return err
 	}
+	for _, e := range table {
+		y := typeOfLayout(e.Name, e.Layout)
+		if y == nil {
+			return fmt.Errorf("this program has no type %s with the layout %q", e.Name, e.Layout)
+		}
+		o.types = append(o.types, y)
+	}
+	return nil
+}
+
+// typeTable reads the table of types.
+func (o *opener) typeTable() ([]ImageType, error) {
+	b := make([]byte, o.head.typeBytes)
+	if err := o.readAt(b, imageData+int64(o.head.data)); err != nil {
+		return nil, err
+	}
 	if xxhash.Sum64(b) != o.head.typeHash {
-		return errors.New("the table of types does not have its checksum")
+		return nil, errors.New("the table of types does not have its checksum")
 	}
 	take := func() (string, bool) {
 		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
@@ -185,22 +225,19 @@ func (o *opener) readTypes() error {
 		b = b[n:]
 		return s, true
 	}
+	var table []ImageType
 	for range o.head.types {
 		name, ok := take()
 		layout, ok2 := take()
 		if !ok || !ok2 {
-			return errors.New("the table of types is cut short")
+			return nil, errors.New("the table of types is cut short")
 		}
-		y := typeOfLayout(name, layout)
-		if y == nil {
-			return fmt.Errorf("this program has no type %s with the layout %q", name, layout)
-		}
-		o.types = append(o.types, y)
+		table = append(table, ImageType{name, layout})
 	}
 	if len(b) > 0 {
-		return errors.New("the table of types is longer than its types")
+		return nil, errors.New("the table of types is longer than its types")
 	}
-	return nil
+	return table, nil
 }
 
 func (o *opener) readAt(b []byte, at int64) error {

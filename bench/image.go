@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/internal/jsonpos"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// imageFlags are the commands of `bench image`.
+type imageFlags struct {
+	Build struct {
+		O          string   `name:"o" placeholder:"FILE" help:"The image (default: the first document's name with .img, in this folder)."`
+		ShareEqual bool     `name:"share-equal" help:"One object of equal ints, floats, numbers and bytes; equal strings are one in any case."`
+		Files      []string `arg:"" name:"files" help:"JSON documents, plain, .gz or .zst, 1 GiB of JSON at most. The root of the image is the document; of several, a dict of them by name."`
+	} `cmd:"" help:"Freeze JSON documents, and write the image: as a whole, or not at all."`
+	Info struct {
+		Image string `arg:"" help:"The image."`
+	} `cmd:"" help:"Show what an image has in it: format, root, objects and bytes by type."`
+	Verify struct {
+		Image string `arg:"" help:"The image."`
+	} `cmd:"" help:"Open an image with every check, and say how long that took. Exit status 1 if it is not sound."`
+	Cat struct {
+		Image string `arg:"" help:"The image."`
+		Path  string `arg:"" optional:"" help:"Which value (default: all). Keys after a dot, indexes in brackets, other keys in brackets and quotes: statuses[3].user[\"a b\"]."`
+	} `cmd:"" help:"Print the JSON of a value of an image."`
+}
+
+// unlessInterrupted runs f on a goroutine of its own, and returns when ctx ends: f goes on
+// then, so the program should end.
+func unlessInterrupted(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// buildImage freezes the documents in files, and writes the image to out.
+func (a *app) buildImage(ctx context.Context, out string, shareEqual bool, files []string) error {
+	docs, err := loadDocuments(ctx, files)
+	if err != nil {
+		return err
+	}
+	if out == "" {
+		out = docs[0].Name + ".img"
+	}
+	r, err := newRuntime(modeGIL)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	var f *rt.Frozen
+	err = unlessInterrupted(ctx, func() error {
+		return r.Do(func(t *rt.Thread) error {
+			root, err := buildRoot(ctx, t, docs)
+			if err != nil {
+				return err
+			}
+			defer t.DecRef(root)
+			f, err = t.Freeze(root, rt.FreezeOptions{ShareEqual: shareEqual})
+			return err
+		})
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil {
+		err = f.WriteFileContext(ctx, out)
+	}
+	text := 0
+	for _, d := range docs {
+		text += len(d.Data)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(a.stdout, "%s: %d objects in %d bytes, of %d bytes of JSON, in %v\n",
+			out, f.Objects(), f.Bytes(), text, time.Since(begin).Round(time.Millisecond))
+	}
+	return errors.Join(err, r.Close())
+}
+
+// buildRoot returns a new reference to the document, or to a dict of several.
+func buildRoot(ctx context.Context, t *rt.Thread, docs []experiment.Document) (rt.Ref, error) {
+	build := func(d experiment.Document) (rt.Ref, error) {
+		if err := ctx.Err(); err != nil {
+			return rt.Nil, err
+		}
+		r, err := objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: jsonpos.MaxDepth})
+		if err != nil {
+			return rt.Nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		return r, nil
+	}
+	if len(docs) == 1 {
+		return build(docs[0])
+	}
+	all, err := objects.NewDict(t)
+	if err != nil {
+		return rt.Nil, err
+	}
+	for _, d := range docs {
+		key, err := objects.NewString(t, d.Name)
+		if err == nil {
+			var v rt.Ref
+			if v, err = build(d); err == nil {
+				err = objects.Dict(all).Set(t, key, v)
+				t.DecRef(v)
+			}
+			t.DecRef(key)
+		}
+		if err != nil {
+			t.DecRef(all)
+			return rt.Nil, err
+		}
+	}
+	return all, nil
+}
+
+// withImage opens an image with every check and calls fn with it.
+func withImage(ctx context.Context, file string, fn func(t *rt.Thread, f *rt.Frozen) error) error {
+	r, err := newRuntime(modeGIL)
+	if err != nil {
+		return err
+	}
+	err = unlessInterrupted(ctx, func() error {
+		f, err := r.OpenImage(file)
+		if err != nil {
+			return err
+		}
+		return r.Do(func(t *rt.Thread) error { return fn(t, f) })
+	})
+	if ctx.Err() != nil {
+		return ctx.Err() // it may be at work still
+	}
+	return errors.Join(err, r.Close())
+}
+
+// showImage prints what an image has in it.
+func (a *app) showImage(ctx context.Context, file string) error {
+	info, err := rt.ReadImageInfo(file)
+	if err != nil {
+		return err
+	}
+	return withImage(ctx, file, func(t *rt.Thread, f *rt.Frozen) error {
+		var b strings.Builder
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		flag := map[bool]string{true: "yes", false: "no"}
+		fmt.Fprintf(w, "file\t%d bytes\n", info.FileBytes)
+		fmt.Fprintf(w, "format\tversion %d, %s, layout %#016x\n", info.Version, info.ByteOrder, info.Layout)
+		fmt.Fprintf(w, "objects\t%d in %d bytes, xxHash64 %#016x\n", info.Objects, info.Bytes, info.Hash)
+		fmt.Fprintf(w, "root\t%s\n", describeRoot(t, f.Root()))
+		fmt.Fprintf(w, "opened\tmapped: %s, sealed: %s\n", flag[f.Mapped()], flag[f.Sealed()])
+		for _, y := range info.Types {
+			fmt.Fprintf(w, "type\t%s: %s\n", y.Name, y.Layout)
+		}
+		_ = w.Flush() // into memory
+		w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintf(w, "\ntype\tobjects\tbytes\tbytes each\t%%\t\n")
+		for _, y := range f.Types() {
+			fmt.Fprintf(w, "%s\t%d\t%d\t%.1f\t%.1f\t\n", y.Type, y.Objects, y.Bytes,
+				float64(y.Bytes)/float64(y.Objects), 100*float64(y.Bytes)/float64(info.Bytes))
+		}
+		_ = w.Flush() // into memory
+		_, err := io.WriteString(a.stdout, b.String())
+		return err
+	})
+}
+
+// describeRoot says what kind of object r is, and how long.
+func describeRoot(t *rt.Thread, r rt.Ref) string {
+	switch t.Kind(r) {
+	case rt.TypeDict:
+		return fmt.Sprintf("dict of %d entries", objects.Dict(r).Len(t))
+	case rt.TypeList:
+		return fmt.Sprintf("list of %d items", objects.List(r).Len(t))
+	case rt.TypeTuple:
+		return fmt.Sprintf("tuple of %d items", objects.Tuple(r).Len(t))
+	}
+	return t.TypeOf(r).Name + " " + objects.Format(t, r)
+}
+
+// verifyImage opens an image with every check.
+func (a *app) verifyImage(ctx context.Context, file string) error {
+	begin := time.Now()
+	return withImage(ctx, file, func(_ *rt.Thread, f *rt.Frozen) error {
+		took := time.Since(begin)
+		_, err := fmt.Fprintf(a.stdout, "%s: sound: %d objects in %d bytes, checked in %v, %.2f GiB/s\n",
+			file, f.Objects(), f.Bytes(), took.Round(time.Microsecond), float64(f.Bytes())/(1<<30)/took.Seconds())
+		return err
+	})
+}
+
+// catImage prints the JSON of the value at a path.
+func (a *app) catImage(ctx context.Context, file, path string) error {
+	steps, err := parseImagePath(path)
+	if err != nil {
+		return usageError{fmt.Errorf("path %s: %w", path, err)}
+	}
+	return withImage(ctx, file, func(t *rt.Thread, f *rt.Frozen) error {
+		r, err := followImagePath(t, f.Root(), path, steps)
+		if err != nil {
+			return err
+		}
+		if err := objects.ToJSON(t, untilDone{ctx, a.stdout}, r); err != nil {
+			return err
+		}
+		_, err = io.WriteString(a.stdout, "\n")
+		return err
+	})
+}
+
+// untilDone is a writer that fails once ctx has ended.
+type untilDone struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (u untilDone) Write(b []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(b)
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+const imageDoc = `{"list":[{"name":"tea","price":1.50},{"name":"\u65e5\u672c","price":12345678901}],` +
+	`"a b":{"":[],"x.y":{"q\"[]":null}},"deep":[[[true,false,-3]]],"num":1e400}`
+
+// buildTestImage builds an image of the documents with the command, and returns its name.
+func buildTestImage(t *testing.T, flags []string, docs ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "test.img")
+	args := append([]string{"image", "build", "-o", out}, flags...)
+	for i, d := range docs {
+		args = append(args, write(t, fmt.Sprintf("doc%d.json", i), []byte(d)))
+	}
+	code, stdout, stderr := call(t, args...)
+	if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, out+": ") || !strings.Contains(stdout, " objects in ") {
+		t.Fatalf("build: exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	return out
+}
+
+func TestImageCat(t *testing.T) {
+	one := buildTestImage(t, nil, imageDoc)
+	two := buildTestImage(t, []string{"-share-equal"}, imageDoc, `[1,{"k":"v"}]`)
+	for _, c := range []struct{ image, path, want string }{
+		{one, "", strings.NewReplacer(`\u65e5`, "日", `\u672c`, "本").Replace(imageDoc)},
+		{one, "list[1].name", `"日本"`},
+		{one, ".list[0].price", "1.50"},
+		{one, "list[01]", `{"name":"日本","price":12345678901}`},
+		{one, `["a b"]`, `{"":[],"x.y":{"q\"[]":null}}`},
+		{one, `["a b"][""]`, "[]"},
+		{one, `["a b"]["x.y"]["q\"[]"]`, "null"},
+		{one, `["\u0061 b"]["x.y"]`, `{"q\"[]":null}`},
+		{one, "deep[0][0][2]", "-3"},
+		{one, "num", "1e400"},
+		{two, "doc1[1].k", `"v"`},
+		{two, "doc0.list[0].name", `"tea"`},
+	} {
+		code, stdout, stderr := call(t, "image", "cat", c.image, c.path)
+		if code != exitOK || stderr != "" || stdout != c.want+"\n" {
+			t.Errorf("%s: exit %d, stdout %q, want %q, stderr %q", c.path, code, stdout, c.want, stderr)
+		}
+	}
+}
+
+func TestImageCatNothingThere(t *testing.T) {
+	image := buildTestImage(t, nil, imageDoc)
+	for _, c := range []struct {
+		code       int
+		path, want string
+	}{
+		{exitFailed, "list[2].name", `path list[2]: index 2 is out of range: there are 2 items`},
+		{exitFailed, "list[99999999999999999999]", `path list[99999999999999999999]: index 9223372036854775807 is out of range`},
+		{exitFailed, "list[0].nam", `path list[0].nam: no key "nam" in a dict of 2 entries`},
+		{exitFailed, "list.name", `path list.name: no key "name": this is no dict but a value of type list`},
+		{exitFailed, "num[0]", `path num[0]: no index 0: this is no list but a value of type number`},
+		{exitFailed, "deep[0][0][2].x", `no key "x": this is no dict but a value of type int`},
+		{exitUsage, "list[", `path list[: byte 5: expected an index or a quoted key, found the end`},
+		{exitUsage, "list[-1]", `path list[-1]: byte 5: expected an index or a quoted key, found "-"`},
+		{exitUsage, "list[0", `path list[0: byte 6: expected ']', found the end`},
+		{exitUsage, "list[0x]", `byte 6: expected ']', found "x"`},
+		{exitUsage, "list[0]name", `byte 7: expected '.' or '[', found "n"`},
+		{exitUsage, "list..name", `byte 5: expected a key, found "."`},
+		{exitUsage, "list.", `byte 5: expected a key, found the end`},
+		{exitUsage, "list]", `byte 4: expected '.' or '[' after a key, found "]"`},
+		{exitUsage, "a b", `byte 1: expected '.' or '[' after a key, found " "`},
+		{exitUsage, `["a b`, `byte 1: expected a key as a JSON string`},
+		{exitUsage, `["a\`, `byte 1: expected a key as a JSON string`},
+		{exitUsage, `["a\q"]`, `byte 1: expected a key as a JSON string`},
+		{exitUsage, `["a"`, `byte 4: expected ']', found the end`},
+		{exitUsage, `x[日`, `byte 2: expected an index or a quoted key, found "日"`},
+	} {
+		code, stdout, stderr := call(t, "image", "cat", image, c.path)
+		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %q", c.path, code, stdout, stderr, c.want)
+		}
+	}
+}
+
+func TestImageInfoAndVerify(t *testing.T) {
+	image := buildTestImage(t, nil, imageDoc, imageDoc)
+	code, stdout, stderr := call(t, "image", "info", image)
+	if code != exitOK || stderr != "" {
+		t.Errorf("info: exit %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{"format   version 1, ", "root     dict of 2 entries", "mapped: ", "bytes each", "  number "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("info has no %q in\n%s", want, stdout)
+		}
+	}
+	code, stdout, stderr = call(t, "image", "verify", image)
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, ": sound: ") || !strings.Contains(stdout, " GiB/s\n") {
+		t.Errorf("verify: exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if folder, err := os.ReadDir(filepath.Dir(image)); err != nil || len(folder) != 1 {
+		t.Errorf("beside the image there is something: %v, %v", folder, err)
+	}
+}
+
+// Without -o the image is named after the first document, in the folder of the caller.
+func TestImageBuildNames(t *testing.T) {
+	doc := write(t, "first.json.gz", gzipped(t, []byte("[1]")))
+	t.Chdir(t.TempDir())
+	if code, stdout, stderr := call(t, "image", "build", doc); code != exitOK || !strings.HasPrefix(stdout, "first.img: ") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if code, stdout, _ := call(t, "image", "cat", "first.img", "[0]"); code != exitOK || stdout != "1\n" {
+		t.Errorf("exit %d, stdout %q", code, stdout)
+	}
+}
+
+func TestImageUsage(t *testing.T) {
+	image := buildTestImage(t, nil, imageDoc)
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, `expected one of "build", "info", "verify", "cat"`},
+		{[]string{"build"}, exitUsage, `expected "<files> ..."`},
+		{[]string{"build", "-o"}, exitUsage, "flag -o needs a value"},
+		{[]string{"verify"}, exitUsage, `expected "<image>"`},
+		{[]string{"info", image, "x"}, exitUsage, "unexpected argument x"},
+		{[]string{"cat", image, "-count", "3"}, exitUsage, "unknown flag -count"},
+		{[]string{"build", "-o", filepath.Join(image, "x"), write(t, "x", []byte("1"))}, exitFailed, "write image"},
+		{[]string{"build", "-o", image, write(t, "x", []byte("[1"))}, exitUsage, "byte 2: expected ',' or ']'"},
+		{[]string{"build", "-o", image, write(t, "x", []byte(`{"a":1,"a":2}`))}, exitUsage, "byte"},
+		{[]string{"build", filepath.Join(t.TempDir(), "none")}, exitUsage, "expected a file, found none"},
+		{[]string{"verify", filepath.Join(t.TempDir(), "none")}, exitFailed, "none: "},
+		{[]string{"info", t.TempDir()}, exitFailed, "not a regular file"},
+	} {
+		code, stdout, stderr := call(t, append([]string{"image"}, c.args...)...)
+		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", c.args, code, stdout, stderr)
+		}
+	}
+	for _, args := range []string{"image -h", "image build -h", "image info -h", "image verify -help", "image cat --help"} {
+		if code, stdout, stderr := call(t, strings.Fields(args)...); code != exitOK || stderr != "" || !strings.Contains(stdout, "Usage: bench image") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	// What failed has left the image that was there as it was.
+	if code, _, stderr := call(t, "image", "verify", image); code != exitOK {
+		t.Errorf("the image has suffered: %s", stderr)
+	}
+}
+
+// Places in the header of an image, and where the objects begin: see docs/images.md.
+const (
+	imageDataHash   = 64
+	imageHeaderHash = 72
+	imageObjects    = 16384
+)
+
+// resealed gives an image that was tampered with the checksums that go with it.
+func resealed(b []byte, objects int) []byte {
+	binary.LittleEndian.PutUint64(b[imageDataHash:], xxhash.Sum64(b[imageObjects:imageObjects+objects]))
+	binary.LittleEndian.PutUint64(b[imageHeaderHash:], xxhash.Sum64(b[:imageHeaderHash]))
+	return b
+}
+
+// No image is believed: cut, with a bit turned, and with the checksums made to fit.
+func TestImageHostile(t *testing.T) {
+	image := buildTestImage(t, nil, imageDoc)
+	good, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(good) - imageObjects
+	if !bytes.Equal(resealed(bytes.Clone(good), n), good) {
+		t.Fatal("the checksums are not where this test has them")
+	}
+	file := filepath.Join(t.TempDir(), "bad.img")
+	bad := func(what string, b []byte) bool {
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := call(t, "image", "verify", file)
+		if code == exitOK {
+			return false
+		}
+		if code != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, file) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", what, code, stdout, stderr)
+		}
+		return true
+	}
+	for _, size := range []int{0, 7, 79, 80, imageObjects - 1, imageObjects, len(good) - 16, len(good) - 1, len(good) + 1} {
+		if !bad(fmt.Sprintf("%d bytes", size), append(bytes.Clone(good), 0)[:size]) {
+			t.Errorf("%d of %d bytes are sound", size, len(good))
+		}
+	}
+	for at := range good {
+		if at >= 80 && at < imageObjects && at%97 != 0 {
+			continue // zeros, which are looked at as one
+		}
+		b := bytes.Clone(good)
+		b[at] ^= 1 << (at % 8)
+		if !bad(fmt.Sprintf("byte %d", at), b) {
+			t.Errorf("with a bit of byte %d turned it is sound", at)
+		}
+	}
+	refused := 0
+	for at := range n {
+		b := bytes.Clone(good)
+		b[imageObjects+at] ^= 0x80 >> (at % 8)
+		if bad(fmt.Sprintf("objects byte %d", at), resealed(b, n)) {
+			refused++
+			continue
+		}
+		// What the checks let pass is an image of something else.
+		if code, stdout, stderr := call(t, "image", "cat", file); code != exitOK && code != exitFailed {
+			t.Errorf("byte %d: exit %d, stdout %q, stderr %q", at, code, stdout, stderr)
+		}
+	}
+	// Texts are found out by their hash. A float can say what it likes.
+	if refused < n*9/10 {
+		t.Errorf("%d of %d objects bytes may be anything", n-refused, n)
+	}
+}
+
+// Ctrl-C ends each command at once, with nothing printed, and leaves no file.
+func TestImageInterrupted(t *testing.T) {
+	image := buildTestImage(t, nil, imageDoc)
+	doc := write(t, "doc.json", []byte(imageDoc))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	folder := t.TempDir()
+	for _, args := range [][]string{
+		{"build", "-o", filepath.Join(folder, "new.img"), doc}, {"info", image}, {"verify", image}, {"cat", image},
+	} {
+		var out, errs bytes.Buffer
+		code := testApp(&out, &errs).main(ctx, append([]string{"image"}, args...))
+		// A command that is through before it looks may end well, but for build.
+		if code != exitInterrupted && (code != exitOK || args[0] == "build") || errs.Len() > 0 {
+			t.Errorf("%s: exit %d, stderr %q", args[0], code, errs.String())
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
