@@ -89,6 +89,15 @@ func (c *checker) born(r Ref, y *Type) {
 	c.records[r] = &record{typ: y.Name, born: here(2)}
 }
 
+// adopt notes what another process has made. Nobody else uses the runtime yet.
+func (c *checker) adopt() {
+	c.rt.eachObject(func(r Ref) {
+		if r < Limit {
+			c.records[r] = &record{typ: c.rt.typeAt(r).Name}
+		}
+	})
+}
+
 // count validates an operation on the count of r, and notes it.
 func (c *checker) count(t *Thread, r Ref, what string) {
 	c.access(t, r)
@@ -192,7 +201,11 @@ func (c *checker) history(rec *record) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "    born at%s", rec.born)
+	if rec.born == nil {
+		b.WriteString("    born in the process that has shared the heap")
+	} else {
+		fmt.Fprintf(&b, "    born at%s", rec.born)
+	}
 	for i := max(0, rec.n-historyLen); i < rec.n; i++ {
 		op := rec.last[i%historyLen]
 		fmt.Fprintf(&b, "\n    %s at%s", op.what, op.at)

@@ -177,9 +177,10 @@ func (t *Thread) emptyImmortals() (inPlace []Ref) {
 func (t *Thread) leaks() error {
 	counts := map[string]int{}
 	var born []string
+	inherited := t.inherited()
 	t.rt.space.WalkObjects(func(h uint32) bool {
 		hd := t.header(Ref(h))
-		if hd.Meta()&metaPoison != 0 {
+		if hd.Meta()&metaPoison != 0 || inherited(Ref(h)) {
 			return true // freed, and kept by checked mode
 		}
 		name := "unknown type"
@@ -209,6 +210,41 @@ func (t *Thread) leaks() error {
 		return strings.Compare(a.Type, b.Type)
 	})
 	return e
+}
+
+// inherited returns a function that tells which objects are no leak, in a heap that
+// another process has made: what is left of that, as the other may hold it, and what it
+// holds. Nobody uses the runtime any more.
+func (t *Thread) inherited() func(Ref) bool {
+	if !t.rt.adopted {
+		return func(Ref) bool { return false }
+	}
+	shared := func(r Ref) bool { return t.rt.space.IsShared(uint32(r)) }
+	own := map[Ref]bool{}
+	var work []Ref
+	visit := func(r Ref) {
+		if r != Nil && r < Limit && !shared(r) && !own[r] {
+			own[r] = true
+			work = append(work, r)
+		}
+	}
+	follow := func(r Ref) {
+		if y := typeOf(t.header(r).Meta()); y != nil && y.Traverse != nil {
+			y.Traverse(t.Heap, t.Body(r), visit)
+		}
+	}
+	t.rt.space.WalkObjects(func(h uint32) bool {
+		if shared(Ref(h)) && t.header(Ref(h)).Meta()&metaPoison == 0 {
+			follow(Ref(h))
+		}
+		return true
+	})
+	for len(work) > 0 {
+		r := work[len(work)-1]
+		work = work[:len(work)-1]
+		follow(r)
+	}
+	return func(r Ref) bool { return own[r] || shared(r) }
 }
 
 // maxBornReports bounds how many leaked objects are described one by one.

@@ -192,6 +192,7 @@ func (t *Thread) collect(auto bool) Collected {
 		})
 	}
 	trace.WithRegion(ctx, "ichor free", c.free)
+	t.rt.space.TrimShared()
 	t.cache.Publish()
 	t.rt.plan(int64(c.Candidates - c.Freed))
 	c.note()

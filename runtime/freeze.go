@@ -94,6 +94,8 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 		return nil, fmt.Errorf("ichor: freeze: nil reference")
 	}
 	t.Checkpoint()
+	t.rt.freezing.Inc()
+	defer t.rt.freezing.Dec()
 	ext, err := t.rt.space.NewExtent(0)
 	if err != nil {
 		return nil, fmt.Errorf("ichor: freeze: %w", err)

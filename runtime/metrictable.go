@@ -85,6 +85,8 @@ var metricTable = []metric{
 		func(s *Stats) int64 { return s.Memory.RegionBytes }),
 	gauge("/ichor/memory/regions:objects", "Objects that were born immortal.",
 		func(s *Stats) int64 { return s.Memory.Immortals }),
+	gauge("/ichor/memory/shared:bytes", "Addresses at which processes share memory: a heap that was shared, and its frozen objects.",
+		func(s *Stats) int64 { return s.Memory.SharedBytes }),
 
 	total("/ichor/merges/by-owner:objects", "Queued objects that their owner has merged.",
 		func(s *Stats) int64 { return s.Merges.ByOwner }),

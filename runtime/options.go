@@ -51,6 +51,7 @@ const (
 	AutoBacking   = arena.Auto     // system memory, but Go memory under the race detector or without mmap
 	SystemBacking = arena.System   // anonymous memory of the operating system
 	GoBacking     = arena.GoMemory // Go memory, which the race detector sees
+	MemfdBacking  = arena.Memfd    // a file in memory, which processes can share: see Share; Linux
 )
 
 // Options are what New needs to know. The zero value works.
@@ -120,7 +121,7 @@ func (o *Options) validate() error {
 		return fmt.Errorf("ichor: options: unknown mode %s", o.Mode)
 	case int(o.Counting) >= len(countingNames):
 		return fmt.Errorf("ichor: options: unknown counting %s", o.Counting)
-	case o.Backing > GoBacking:
+	case o.Backing > MemfdBacking:
 		return fmt.Errorf("ichor: options: unknown backing %s", o.Backing)
 	case o.MemoryLimit < 0:
 		return fmt.Errorf("ichor: options: memory limit of %d bytes is negative", o.MemoryLimit)

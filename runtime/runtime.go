@@ -52,7 +52,9 @@ type Runtime struct {
 	// collection the latter, added up.
 	stopping, pauses, collectorPauses durations
 
+	adopted  bool         // another process has made what is shared
 	inPlace  atomic.Int64 // objects made immortal in place
+	freezing atomic.Int32 // calls of Freeze under way
 	orphaned atomic.Bool  // orphans is not empty
 
 	mu struct {
@@ -83,6 +85,13 @@ func New(opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ichor: %w", err)
 	}
+	r := makeRuntime(space, opts)
+	r.plan(0)
+	return r, nil
+}
+
+// makeRuntime makes a runtime of a space. The options are valid.
+func makeRuntime(space *arena.Space, opts Options) *Runtime {
 	r := &Runtime{
 		Heap:    Heap{space.Base(), space.Mask()},
 		opts:    opts,
@@ -108,8 +117,7 @@ func New(opts Options) (*Runtime, error) {
 	r.queues.Store(new([]*mergeQueue))
 	r.frozen.Store(new([]*Frozen))
 	r.makeSingletons()
-	r.plan(0)
-	return r, nil
+	return r
 }
 
 // makeSingletons writes the objects at fixed references, and the header of
@@ -150,6 +158,7 @@ type Memory struct {
 	FrozenBytes  int64 // their memory
 	FrozenGraphs int64 // that are loaded
 	MappedBytes  int64 // what of it belongs to files, and not to Committed
+	SharedBytes  int64 // addresses that processes share, see Share; not in Committed
 	InPlace      int64 // objects made immortal in place; they are among Objects
 	Committed    int64 // memory taken from the system, all in all
 	Limit        int64 // what Committed stays within
@@ -162,9 +171,11 @@ type Memory struct {
 // exact when no thread is running. Any goroutine.
 func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
+	shared := r.sharedBytes()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := Memory{
+		SharedBytes: shared,
 		Objects:     u.Count[arena.Leaves] + u.Count[arena.Containers],
 		ObjectBytes: u.Bytes[arena.Leaves] + u.Bytes[arena.Containers],
 		Containers:  u.Count[arena.Containers],

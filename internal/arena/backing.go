@@ -16,9 +16,9 @@ var defaultBacking = func() Backing {
 // name; Go memory counts against the Go heap, so there it is moderate.
 func defaultReserve(b Backing) uint64 {
 	switch {
-	case b == System && bits.UintSize == 64:
+	case b != GoMemory && bits.UintSize == 64:
 		return maxSpaceGranules // 64 GiB
-	case b == System:
+	case b != GoMemory:
 		return 1 << 25 // 512 MiB of the 3 GiB that 32 bits leave
 	case bits.UintSize == 64:
 		return 1 << 24 // 256 MiB

@@ -23,7 +23,8 @@ type chunk [chunkSpans]Span
 
 // central hands out spans. Everything but the table is guarded by mu.
 //
-//	used = spans in caches, large blocks, regions, and extents that show no file
+//	used = spans in caches, large blocks, regions, and extents that show no file,
+//	       less those that processes share
 //	used + |warm| ≤ limit
 type central struct {
 	space  *Space
@@ -46,6 +47,8 @@ type central struct {
 		limit    int64 // in spans
 		idle     map[*Cache]struct{}
 		caches   map[*Cache]struct{}
+		sharing  *Cache // that spans belong to which processes share; nil if there are none
+		ranges   []run  // of the halves, where those are
 	}
 }
 
@@ -65,17 +68,11 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	c.space = s
 	c.nspans = uint32(granules / SpanGranules)
 	c.tracked = make([]atomic.Uint64, (c.nspans/2+63)/64)
-	middle := c.nspans / 2
-	end, frozenEnd := c.nspans/4*3, c.nspans-1 // the last span holds what lives at fixed handles
-	if granules == maxSpaceGranules {
-		end, frozenEnd = FrozenBits/SpanGranules, FrozenEnd/SpanGranules
-	}
-	// Span 0 is never handed out: handle 0 is no reference, and its granule is
-	// a header that the runtime makes immortal.
-	start := min(max(cfg.Start, 1), middle-1)
-	c.mu.counted = half{first: 1, start: start, next: start, committed: start, end: middle}
-	c.mu.immortal = half{first: middle, start: middle, next: middle, committed: middle, end: end}
-	c.mu.frozen.give(run{end, frozenEnd - end}, false)
+	p := partsOf(granules)
+	start := min(max(cfg.Start, p.counted.first), p.immortal.first-1)
+	c.mu.counted = freshHalf(p.counted, start)
+	c.mu.immortal = freshHalf(p.immortal, p.immortal.first)
+	c.mu.frozen.give(p.frozen, false)
 	c.mu.limit = int64(c.nspans)
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift
@@ -90,6 +87,26 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 		c.space.Zero(n*SpanGranules, SpanGranules)
 	}
 	return nil
+}
+
+// parts are where a space of a given size has what.
+type parts struct{ counted, immortal, frozen run }
+
+// partsOf leaves out two spans. Span 0: handle 0 is no reference, and its granule is a
+// header that the runtime makes immortal. And the last one, which holds what lives at
+// fixed handles.
+func partsOf(granules uint64) parts {
+	n := uint32(granules / SpanGranules)
+	middle, end, frozenEnd := n/2, n/4*3, n-1
+	if granules == maxSpaceGranules {
+		end, frozenEnd = FrozenBits/SpanGranules, FrozenEnd/SpanGranules
+	}
+	return parts{run{1, middle - 1}, run{middle, end - middle}, run{end, frozenEnd - end}}
+}
+
+// freshHalf is a half of which nothing was handed out; start is where that begins.
+func freshHalf(at run, start uint32) half {
+	return half{first: at.first, start: start, next: start, committed: start, end: at.end()}
 }
 
 // span returns the descriptor of the span that granule g lies in. The span has
@@ -171,6 +188,12 @@ func (c *central) release(sp *Span, n uint32, immortal bool) {
 	for i := range n {
 		d := c.descriptor(first + i)
 		d.state, d.cache, d.region, d.dirty, d.pos = spanFree, nil, nil, true, 0
+	}
+	if sp.shared {
+		// Of what lay here nothing is kept but the file. The addresses are not used
+		// again, as each page would be copied first.
+		_ = c.space.mem.decommit(uintptr(first)<<SpanShift, uintptr(n)<<SpanShift)
+		return
 	}
 	c.mu.used -= int64(n)
 	if n == 1 && !immortal && len(c.mu.warm) < warmSpans {

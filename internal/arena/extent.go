@@ -27,6 +27,7 @@ type Extent struct {
 	counts uint32 // of these, spans that count against the limit
 	bytes  uintptr
 	mapped bool // shows a file
+	shared bool // the file is a heap's, which processes share
 	locked bool // for good
 }
 
@@ -70,6 +71,9 @@ func (e *Extent) Bytes() uintptr { return e.bytes }
 
 // Mapped reports whether the extent shows a file.
 func (e *Extent) Mapped() bool { return e.mapped }
+
+// Shared reports whether processes share the extent's memory with the rest of a heap.
+func (e *Extent) Shared() bool { return e.shared }
 
 // Sealed reports whether the system keeps writes away.
 func (e *Extent) Sealed() bool { return e.space.mem.seal != nil }
@@ -204,6 +208,8 @@ func (e *Extent) Free() error {
 // run is a run of spans.
 type run struct{ first, n uint32 }
 
+func (r run) end() uint32 { return r.first + r.n }
+
 // runs are the addresses of the frozen quarter that nobody has. There are few, as
 // extents are large things.
 type runs struct {
@@ -248,6 +254,19 @@ func (r *runs) take(n uint32) (run, bool) {
 		}
 	}
 	return run{}, false
+}
+
+// takeAt takes a run of which nothing was taken yet.
+func (r *runs) takeAt(want run) bool {
+	for i, x := range r.fresh {
+		if want.n > 0 && x.first <= want.first && want.first-x.first < x.n && want.n <= x.end()-want.first {
+			r.fresh = append(r.fresh[:i], r.fresh[i+1:]...)
+			r.give(run{x.first, want.first - x.first}, false)
+			r.give(run{want.end(), x.end() - want.end()}, false)
+			return true
+		}
+	}
+	return false
 }
 
 // give takes a run back.

@@ -3,6 +3,8 @@
 package arena
 
 import (
+	"errors"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,3 +25,11 @@ func lockUp(func(off, n uintptr) []byte) func(off, n uintptr) error { return nil
 
 // populate has nothing to offer here either.
 func populate(func(off, n uintptr) []byte) func(off, n uintptr) { return nil }
+
+func reserveMemfd(uintptr, bool) (memory, error) { return memory{}, errMemfd }
+
+func sealFile(*os.File) error { return errMemfd }
+
+func sealed(*os.File) error { return errMemfd }
+
+var errMemfd = errors.New("memfd is Linux's")

@@ -21,6 +21,13 @@ type memory struct {
 	seal    func(off, n uintptr) error                               // forbids writing; may be nil
 	lockUp  func(off, n uintptr) error                               // forbids all change of the mapping, for good; may be nil
 	mapFile func(off uintptr, f *os.File, at int64, n uintptr) error // shows a file, for reading; may be nil
+
+	// copyFile shows a file, from the same offset on, and keeps what is written there to
+	// itself; may be nil.
+	copyFile func(off uintptr, f *os.File, n uintptr, write bool) error
+
+	file  *os.File // what the memory is, if it is one
+	after *memory  // what it is from then on when the file has been shared
 }
 
 // goSlabs keeps the Go memory of closed spaces for the next ones: such a range

@@ -2,14 +2,21 @@
 
 package arena
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 const haveSystem = false
 
 // reserve has only Go memory to offer: this system has no mmap.
 func reserve(b Backing, n uintptr, _ bool) (memory, error) {
-	if b == System {
+	if b != GoMemory {
 		return memory{}, errors.New("not available on this system")
 	}
 	return reserveGo(n), nil
 }
+
+func sealFile(*os.File) error { return errors.ErrUnsupported }
+
+func sealed(*os.File) error { return errors.ErrUnsupported }

@@ -14,13 +14,20 @@ import (
 
 const haveSystem = true
 
-// reserve takes n bytes of address space. The system backing reserves without
-// the right to write, opens pages as spans are committed, and returns them with
-// MADV_DONTNEED.
+// reserve takes n bytes of address space.
 func reserve(b Backing, n uintptr, readable bool) (memory, error) {
-	if b == GoMemory {
+	switch b {
+	case GoMemory:
 		return reserveGo(n), nil
+	case Memfd:
+		return reserveMemfd(n, readable)
 	}
+	return reserveSystem(n, readable)
+}
+
+// reserveSystem reserves without the right to write, opens pages as spans are
+// committed, and returns them with MADV_DONTNEED.
+func reserveSystem(n uintptr, readable bool) (memory, error) {
 	if uintptr(int(n)) != n || int(n) < 0 {
 		return memory{}, fmt.Errorf("%d bytes do not fit the address space", n)
 	}
@@ -49,6 +56,14 @@ func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 		lockUp:   lockUp(part),
 		mapFile: func(off uintptr, f *os.File, at int64, n uintptr) error {
 			_, err := unix.MmapPtr(int(f.Fd()), at, unsafe.Add(p, off), n, unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED)
+			return err
+		},
+		copyFile: func(off uintptr, f *os.File, n uintptr, write bool) error {
+			prot := unix.PROT_READ
+			if write {
+				prot |= unix.PROT_WRITE
+			}
+			_, err := unix.MmapPtr(int(f.Fd()), int64(off), unsafe.Add(p, off), n, prot, unix.MAP_PRIVATE|mapNoReserve|unix.MAP_FIXED)
 			return err
 		},
 		release: func(kept []run) error {

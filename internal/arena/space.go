@@ -16,9 +16,10 @@ const (
 	Auto     Backing = iota // Go memory under the race detector and where there is no mmap, else System
 	System                  // anonymous memory of the operating system
 	GoMemory                // Go memory: what the race detector can see
+	Memfd                   // a file that lies in memory alone, so that other processes can map it; Linux
 )
 
-var backingNames = [...]string{"auto", "system", "go"}
+var backingNames = [...]string{"auto", "system", "go", "memfd"}
 
 func (b Backing) String() string {
 	if int(b) < len(backingNames) {
@@ -102,6 +103,10 @@ func New(cfg Config) (*Space, error) {
 	if granules > smallSpaceGranules {
 		granules = maxSpaceGranules
 	}
+	return makeSpace(b, granules, cfg)
+}
+
+func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	if uint64(uintptr(granules*GranuleSize)) != granules*GranuleSize {
 		return nil, fmt.Errorf("reserve of %d bytes: more than this machine can address", granules*GranuleSize)
 	}

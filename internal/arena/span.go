@@ -49,6 +49,7 @@ type Span struct {
 	purpose Purpose
 	class   uint8
 	dirty   bool   // has been in use since it was last known to be zero
+	shared  bool   // lies in a file that processes share: see share.go
 	start   uint32 // first granule
 	magic   uint64 // see slotMagic
 	size    uint32 // granules of a slot; of the whole block if large

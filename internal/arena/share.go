@@ -1,0 +1,348 @@
+package arena
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A space in a memfd can be shared with other processes, once. From then on the file
+// never changes: each process, the first one included, has private copies of the pages
+// that it writes to, and nobody sees another's.
+//
+//	state    — condition — invariant — transition (who)
+//	own      — made by New — writes go to the file — shared (Share)
+//	shared   — Share was called — the file is write-sealed, and mapped privately where
+//	           it was in use; everything else is anonymous memory
+//	adopted  — made by Adopt, in another process — likewise
+//
+// What was in use when the space was shared belongs to a cache that nobody allocates
+// from: so new objects do not lie on the pages of old ones, which would be copied for
+// it. What is freed there comes back to that cache, and a span that is empty gives its
+// copies back, and is not used again.
+//
+// The descriptors of spans travel as a Layout, which lies behind the space in the file:
+//
+//	byte            what
+//	0               the space, with holes where it was not in use
+//	size of it      what Share was given, with the Layout
+//	last 32 bytes   shareMagic; where that begins, and how long it is; its xxHash64
+
+// Layout is what of a space is in use, for another process.
+type Layout struct {
+	Granules uint64
+	Spans    []SpanLayout
+	Regions  []RegionLayout
+	Extents  []ExtentLayout
+	Account  Account
+}
+
+// Run is the first span of a run, and how many there are.
+type Run [2]uint32
+
+// SpanLayout is a span of the counted half that is in use.
+type SpanLayout struct {
+	Number  uint32
+	Spans   uint32 // of a large block; else 0
+	Purpose Purpose
+	Class   uint8
+	Tracked bool
+	Free    []uint64
+	Hidden  []uint64
+}
+
+// RegionLayout is a region.
+type RegionLayout struct {
+	Runs         []Run
+	Starts       [][SpanGranules / 64]uint64
+	Count, Bytes int64
+}
+
+// ExtentLayout is an extent.
+type ExtentLayout struct {
+	At    Run
+	Bytes uint64
+}
+
+// Errors of sharing.
+var (
+	ErrShared    = errors.New("shared already")
+	ErrNoMemfd   = errors.New("memory does not lie in a memfd")
+	errNotShared = errors.New("not a heap that was shared")
+)
+
+// Layout takes in what was freed, and describes what is in use. World stopped.
+func (s *Space) Layout(regions []*Region, extents []*Extent) (*Layout, error) {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.mu.sharing != nil:
+		return nil, ErrShared
+	case s.mem.file == nil:
+		return nil, ErrNoMemfd
+	}
+	l := &Layout{Granules: uint64(s.mask) + 1}
+	for cache := range c.mu.caches {
+		cache.trim(true)
+		for p := range Purposes {
+			l.Account.Count[p] += cache.account.Count[p]
+			l.Account.Bytes[p] += cache.account.Bytes[p]
+		}
+	}
+	c.cool()
+	s.eachSpan(func(sp *Span) bool {
+		if sp.state == spanSmall || sp.state == spanLarge {
+			l.Spans = append(l.Spans, c.layout(sp))
+		}
+		return true
+	})
+	for _, r := range regions {
+		l.Regions = append(l.Regions, r.layout())
+	}
+	for _, e := range extents {
+		l.Extents = append(l.Extents, ExtentLayout{Run{e.at.first, e.at.n}, uint64(e.bytes)})
+	}
+	return l, nil
+}
+
+func (c *central) layout(sp *Span) SpanLayout {
+	n := sp.Number()
+	l := SpanLayout{Number: n, Purpose: sp.purpose, Class: sp.class}
+	if sp.purpose == Containers {
+		l.Tracked = c.tracked[n/64].Load()>>(n%64)&1 != 0
+	}
+	if sp.state == spanLarge {
+		l.Spans = sp.spans
+		return l
+	}
+	l.Free = slices.Clone(sp.free[:sp.words])
+	if sp.hidden != nil {
+		l.Hidden = slices.Clone(sp.hidden[:sp.words])
+	}
+	return l
+}
+
+func (r *Region) layout() RegionLayout {
+	l := RegionLayout{Count: r.count, Bytes: r.bytes}
+	for _, sp := range r.runs {
+		l.Runs = append(l.Runs, Run{sp.Number(), sp.spans})
+	}
+	for i := range r.starts {
+		l.Starts = append(l.Starts, r.starts[i].bits)
+	}
+	return l
+}
+
+// ranges returns the runs of the two halves that were in use: one each, with what is
+// free in between, as mapping a hole costs nothing.
+func (l *Layout) ranges() []run {
+	var counted, immortal run
+	for i := range l.Spans {
+		sp := &l.Spans[i]
+		counted = counted.join(run{sp.Number, max(sp.Spans, 1)})
+	}
+	for i := range l.Regions {
+		for _, r := range l.Regions[i].Runs {
+			immortal = immortal.join(run{r[0], r[1]})
+		}
+	}
+	return slices.DeleteFunc([]run{counted, immortal}, func(r run) bool { return r.n == 0 })
+}
+
+// join returns the shortest run that has both in it.
+func (r run) join(x run) run {
+	if r.n == 0 {
+		return x
+	}
+	first := min(r.first, x.first)
+	return run{first, max(r.end(), x.end()) - first}
+}
+
+// Share keeps the file as l describes it, for good, with message behind it, and returns
+// it. It is the caller's to close: processes that have mapped it do not need it open.
+// extents are those of l. World stopped since Layout was called.
+//
+// If it fails, the space goes on, but may not be able to be shared any more.
+func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, error) {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file, ranges := s.mem.file, l.ranges()
+	if err := s.writeBehind(file, extents, message); err != nil {
+		return nil, err
+	}
+	s.mem = *s.mem.after
+	err := s.keepApart(file, ranges, extents)
+	if err == nil {
+		err = sealFile(file)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	for _, e := range extents {
+		e.shared = true
+	}
+	c.share(ranges, Account{})
+	return file, nil
+}
+
+// writeBehind completes the file: with what extents show of other files, and with
+// message and what finds it.
+func (s *Space) writeBehind(file *os.File, extents []*Extent, message []byte) error {
+	for _, e := range extents {
+		if !e.mapped {
+			continue
+		}
+		if _, err := file.WriteAt(s.Bytes(e.Start(), int(e.bytes)), int64(e.offset())); err != nil {
+			return fmt.Errorf("copy %d bytes of an image: %w", e.bytes, err)
+		}
+	}
+	size := (int64(s.mask) + 1) << GranuleShift
+	_, err := file.WriteAt(appendTrailer(message, size), size)
+	return err
+}
+
+// keepApart maps the file privately where it is in use, and fresh memory over the rest:
+// nothing that is written from now on goes to the file. Extents are mapped so already.
+func (s *Space) keepApart(file *os.File, ranges []run, extents []*Extent) error {
+	own := append([]run{{0, 1}, {s.central.nspans - 1, 1}}, ranges...)
+	kept := slices.Clone(own)
+	for _, e := range extents {
+		kept = append(kept, e.at)
+	}
+	slices.SortFunc(kept, func(a, b run) int { return cmp.Compare(a.first, b.first) })
+	from := uint32(0)
+	for _, k := range append(kept, run{s.central.nspans, 0}) {
+		if k.first > from {
+			if err := s.mem.bar(uintptr(from)<<SpanShift, uintptr(k.first-from)<<SpanShift); err != nil {
+				return fmt.Errorf("map fresh memory: %w", err)
+			}
+		}
+		from = k.end()
+	}
+	return s.mapCopies(file, own)
+}
+
+// mapCopies maps runs of a file so that writes stay private.
+func (s *Space) mapCopies(file *os.File, runs []run) error {
+	for _, r := range runs {
+		if err := s.mem.copyFile(uintptr(r.first)<<SpanShift, file, uintptr(r.n)<<SpanShift, true); err != nil {
+			return fmt.Errorf("map %d bytes of the shared heap: %w", int64(r.n)<<SpanShift, err)
+		}
+	}
+	return nil
+}
+
+// share makes what is in use in these ranges shared. mu held.
+func (c *central) share(ranges []run, account Account) {
+	for cache := range c.mu.caches {
+		clear(cache.current[:])
+		clear(cache.partial[:])
+	}
+	c.mu.sharing = &Cache{space: c.space, account: account}
+	c.mu.sharing.Publish()
+	c.mu.caches[c.mu.sharing] = struct{}{}
+	c.mu.idle[c.mu.sharing] = struct{}{}
+	p := partsOf(uint64(c.nspans) * SpanGranules)
+	for _, r := range ranges {
+		for n := r.first; n < r.end(); n++ {
+			sp := c.descriptor(n)
+			sp.shared = true
+			if sp.state != spanFree {
+				c.mu.used--
+			}
+			if sp.state == spanSmall {
+				sp.cache, sp.pos = c.mu.sharing, 0
+			}
+		}
+		h, at := &c.mu.counted, p.counted
+		if r.first >= p.immortal.first {
+			h, at = &c.mu.immortal, p.immortal
+		}
+		*h = freshHalf(at, r.first)
+		h.next, h.committed = r.end(), r.end()
+	}
+	c.mu.ranges = ranges
+}
+
+// TrimShared takes in what was freed of what is shared, and gives back the copies of
+// spans that have become empty. Any goroutine.
+func (s *Space) TrimShared() {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.sharing != nil {
+		c.mu.sharing.trim(true)
+	}
+}
+
+// SharedRanges returns where the halves lie that are shared: the addresses of their
+// first bytes, and of what is behind them. Any goroutine.
+func (s *Space) SharedRanges() (ranges [][2]uintptr) {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.mu.ranges {
+		base := uintptr(s.base)
+		ranges = append(ranges, [2]uintptr{base + uintptr(r.first)<<SpanShift, base + uintptr(r.end())<<SpanShift})
+	}
+	return ranges
+}
+
+// IsShared reports whether the block at handle h, which is in use, is shared.
+func (s *Space) IsShared(h uint32) bool { return s.central.span(h & s.mask).shared }
+
+// The trailer finds the message: shareMagic, where the message begins, how long it is,
+// and its hash.
+const (
+	shareMagic   = 0x6368_6f72_7368_6172 // nothing else is likely to end so
+	trailerBytes = 32
+	maxMessage   = 1 << 32
+)
+
+func appendTrailer(message []byte, at int64) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint64(slices.Clip(message), shareMagic)
+	b = le.AppendUint64(b, uint64(at))
+	b = le.AppendUint64(b, uint64(len(message)))
+	return le.AppendUint64(b, xxhash.Sum64(message))
+}
+
+// ReadShared returns what Share was given with the space that lies in the file, and
+// checks that nothing of that can change any more. The file is not trusted; its objects
+// will be.
+func ReadShared(file *os.File) (message []byte, err error) {
+	st, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := sealed(file); err != nil {
+		return nil, err
+	}
+	var b [trailerBytes]byte
+	if st.Size() < trailerBytes {
+		return nil, errNotShared
+	}
+	if _, err := file.ReadAt(b[:], st.Size()-trailerBytes); err != nil {
+		return nil, err
+	}
+	le := binary.LittleEndian
+	at, n := le.Uint64(b[8:]), le.Uint64(b[16:])
+	if le.Uint64(b[:]) != shareMagic || n > maxMessage || at+n != uint64(st.Size()-trailerBytes) {
+		return nil, errNotShared
+	}
+	message = make([]byte, n)
+	if _, err := file.ReadAt(message, int64(at)); err != nil {
+		return nil, err
+	}
+	if xxhash.Sum64(message) != le.Uint64(b[24:]) {
+		return nil, fmt.Errorf("%w: its description does not have its checksum", errNotShared)
+	}
+	return message, nil
+}

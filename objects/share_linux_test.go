@@ -1,0 +1,377 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// copied returns how many pages of a range this process has copies of: those that are
+// there, and are not the file's (see pagemap in the kernel's documentation).
+func copied(t testing.TB, r rt.SharedRange) (pages int) {
+	t.Helper()
+	f, err := os.Open("/proc/self/pagemap")
+	must0(t, err)
+	defer f.Close()
+	size := uintptr(os.Getpagesize())
+	first, end := r.Start/size, (r.End+size-1)/size
+	b := make([]byte, 8*(end-first))
+	if _, err := f.ReadAt(b, int64(first)*8); err != nil {
+		t.Fatal(err)
+	}
+	for ; len(b) > 0; b = b[8:] {
+		const ofFile, swapped, present = 1 << 61, 1 << 62, 1 << 63
+		if w := binary.NativeEndian.Uint64(b); w&(swapped|present) != 0 && w&ofFile == 0 {
+			pages++
+		}
+	}
+	return pages
+}
+
+// sharedFamily is a heap with something of everything.
+type sharedFamily struct {
+	mortal, born, inPlace, frozen rt.Ref
+	weak, cell, big               rt.Ref
+}
+
+const familyText = `{"name": "ichor", "list": [1, 2.5, -3000000000, null, true, "ichor", {"deep": [[["x"]]]}], "empty": {}}`
+
+// newFamily makes one. The references are new, and nobody needs to give up those to
+// immortals.
+func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
+	t.Helper()
+	var f sharedFamily
+	load := func(o ...JSONOptions) rt.Ref { return must(FromJSON(th, strings.NewReader(familyText), o...)) }
+	f.mortal, f.inPlace, f.born = load(), load(), load(JSONOptions{Immortal: true})
+	must0(t, th.Immortalize(f.inPlace))
+	original := load()
+	f.frozen = must(th.Freeze(original)).Root()
+	th.DecRef(original)
+	f.cell = must(NewCell(th, f.mortal))
+	f.weak = must(NewWeak(th, f.mortal))
+	var err error
+	f.big, err = NewList(th)
+	must0(t, err)
+	for i := range 3000 {
+		v := newBig(th, i)
+		must0(t, List(f.big).Append(th, v))
+		if i%2 == 0 { // leaves holes between what lives
+			th.DecRef(v)
+			continue
+		}
+		th.DecRef(v)
+		th.DecRef(must(NewString(th, fmt.Sprint("text that soon dies, ", i))))
+	}
+	return f
+}
+
+func (f sharedFamily) roots() []rt.Ref {
+	return []rt.Ref{f.mortal, f.born, f.inPlace, f.frozen, f.weak, f.cell, f.big}
+}
+
+func familyOf(roots []rt.Ref) sharedFamily {
+	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6]}
+}
+
+// held are the counts that the maker has of mortals.
+func (f sharedFamily) held() []rt.Ref { return []rt.Ref{f.mortal, f.weak, f.cell, f.big} }
+
+// look checks that all is as it was made.
+func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
+	t.Helper()
+	for i, r := range []rt.Ref{f.mortal, f.born, f.inPlace, f.frozen} {
+		if got := string(must(AppendJSON(th, nil, r))); got != want {
+			t.Fatalf("root %d is %s, want %s", i, got, want)
+		}
+	}
+	if r, ok := Weak(f.weak).Get(th); !ok || r != f.mortal {
+		t.Fatalf("the weak reference leads to %s, want %s", r, f.mortal)
+	}
+	th.DecRef(f.mortal)
+	if r := must(Cell(f.cell).Load(th)); r != f.mortal {
+		t.Fatalf("the cell leads to %s, want %s", r, f.mortal)
+	}
+	th.DecRef(f.mortal)
+	if n := List(f.big).Len(th); n != 3000 {
+		t.Fatalf("the long list has %d elements", n)
+	}
+	for i := range 3000 {
+		v, _ := List(f.big).At(th, i)
+		if got := bigOf(th, v); got != i {
+			t.Fatalf("element %d is %d", i, got)
+		}
+	}
+}
+
+func (f sharedFamily) giveUp(th *rt.Thread) {
+	for _, r := range f.held() {
+		th.DecRef(r)
+	}
+}
+
+// use does in a process what it likes with the heap, and checks that it is exact.
+func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
+	must0(t, r.Do(func(th *rt.Thread) error {
+		th.DecRef(must(Intern(th, "ichor")))
+		key := must(Intern(th, "changed"))
+		for _, d := range []rt.Ref{f.mortal, f.born, f.inPlace} {
+			must0(t, Dict(d).Set(th, key, f.big))
+		}
+		if err := Dict(f.frozen).Set(th, key, rt.None); !errors.Is(err, rt.ErrFrozen) {
+			t.Fatalf("a write to what is frozen gives %v", err)
+		}
+		th.DecRef(key)
+		own := newFamily(t, th)
+		own.look(t, th, string(must(AppendJSON(th, nil, own.frozen))))
+		own.giveUp(th)
+		audit(t, th, f.held()...)
+		for range 2500 { // whole spans of what was shared die
+			th.DecRef(must(List(f.big).Pop(th)))
+		}
+		cycle := must(NewList(th))
+		must0(t, List(cycle).Append(th, cycle))
+		th.DecRef(cycle)
+		if c := th.Collect(); c.Freed != 1 {
+			t.Fatalf("the collector freed %d objects, want the cycle", c.Freed)
+		}
+		audit(t, th, f.held()...)
+		return nil
+	}))
+}
+
+// newMemfd makes a runtime whose heap can be shared. The race detector does not see what
+// is done with its objects.
+func newMemfd(t testing.TB, o rt.Options) *rt.Runtime {
+	t.Helper()
+	o.Backing = rt.MemfdBacking
+	return must(rt.New(o))
+}
+
+// Three runtimes use one heap, each as it likes, and none sees what the others do.
+func TestShared(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		parent := newMemfd(t, o)
+		var f sharedFamily
+		var text string
+		must0(t, parent.Do(func(th *rt.Thread) error {
+			f = newFamily(t, th)
+			text = string(must(AppendJSON(th, nil, f.frozen)))
+			return nil
+		}))
+		file := must(parent.Share(f.roots()...))
+		look := func(r *rt.Runtime, f sharedFamily) {
+			must0(t, r.Do(func(th *rt.Thread) error {
+				f.look(t, th, text)
+				audit(t, th, f.held()...)
+				return nil
+			}))
+		}
+		first, roots, err := rt.OpenShared(file, o)
+		must0(t, err)
+		look(first, familyOf(roots))
+		familyOf(roots).use(t, first)
+		look(parent, f)
+		f.use(t, parent)
+		second, roots, err := rt.OpenShared(file, o)
+		must0(t, err)
+		must0(t, file.Close())
+		look(second, familyOf(roots))
+		must0(t, parent.Do(func(th *rt.Thread) error {
+			f.giveUp(th)
+			return nil
+		}))
+		must0(t, parent.Close())
+		look(second, familyOf(roots))
+		must0(t, second.Do(func(th *rt.Thread) error { // gives up what the parent had
+			familyOf(roots).giveUp(th)
+			return nil
+		}))
+		must0(t, errors.Join(first.Close(), second.Close()))
+	})
+}
+
+// What nobody counts is not copied.
+func TestSharedPagesStayShared(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		if o.Checked {
+			return
+		}
+		parent := newMemfd(t, o)
+		defer func() { must0(t, parent.Close()) }()
+		var f sharedFamily
+		must0(t, parent.Do(func(th *rt.Thread) error {
+			original := must(FromJSON(th, strings.NewReader("["+strings.Repeat(familyText+",", 500)+"0]")))
+			f.inPlace = must(FromJSON(th, strings.NewReader("["+strings.Repeat(familyText+",", 500)+"0]")))
+			must0(t, th.Immortalize(f.inPlace))
+			f.frozen = must(th.Freeze(original)).Root()
+			th.DecRef(original)
+			return nil
+		}))
+		file := must(parent.Share(f.frozen, f.inPlace))
+		defer file.Close()
+		worker, roots, err := rt.OpenShared(file, o)
+		must0(t, err)
+		defer func() { must0(t, worker.Close()) }()
+		must0(t, worker.Do(func(th *rt.Thread) error {
+			for _, r := range roots {
+				must(AppendJSON(th, nil, r))
+				th.IncRef(r)
+				for _, v := range List(r).All(th) {
+					th.IncRef(v)
+					th.DecRef(v)
+				}
+				th.DecRef(r)
+			}
+			th.Collect()
+			return nil
+		}))
+		ranges := worker.SharedRanges()
+		if len(ranges) < 2 {
+			t.Fatalf("ranges %v, want the counted half and the frozen graph", ranges)
+		}
+		for _, x := range ranges {
+			if n := copied(t, x); n > 0 {
+				t.Errorf("%d pages of %+v were copied", n, x)
+			}
+		}
+		// The oracle sees a page that is.
+		must0(t, worker.Do(func(th *rt.Thread) error { return List(roots[1]).Append(th, rt.None) }))
+		n := 0
+		for _, x := range ranges {
+			n += copied(t, x)
+		}
+		if n == 0 {
+			t.Error("a page was written, and none is copied")
+		}
+	})
+}
+
+// A worker in another process, which this test's program is when it finds a descriptor.
+func TestSharedWithAnotherProcess(t *testing.T) {
+	const flag = "ICHOR_TEST_WORKER"
+	o := rt.Options{Mode: rt.LockFree, Counting: rt.Biased}
+	if os.Getenv(flag) != "" {
+		r, roots, err := rt.OpenShared(os.NewFile(3, "heap"), o)
+		must0(t, err)
+		familyOf(roots).use(t, r)
+		must0(t, r.Close())
+		return
+	}
+	parent := newMemfd(t, o)
+	var f sharedFamily
+	must0(t, parent.Do(func(th *rt.Thread) error {
+		f = newFamily(t, th)
+		return nil
+	}))
+	file := must(parent.Share(f.roots()...))
+	defer file.Close()
+	for range 2 {
+		c := exec.Command(must(os.Executable()), "-test.run=^TestSharedWithAnotherProcess$", "-test.v")
+		c.Env = append(os.Environ(), flag+"=1")
+		c.ExtraFiles = []*os.File{file}
+		if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("PASS: TestSharedWithAnotherProcess")) {
+			t.Fatalf("the worker: %v\n%s", err, out)
+		}
+	}
+	f.use(t, parent)
+	must0(t, parent.Do(func(th *rt.Thread) error {
+		f.giveUp(th)
+		return nil
+	}))
+	must0(t, parent.Close())
+}
+
+func TestShareRefusals(t *testing.T) {
+	o := rt.Options{}
+	fails := func(want string, err error) {
+		t.Helper()
+		var e *rt.ShareError
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+	share := func(r *rt.Runtime, roots ...rt.Ref) error {
+		f, err := r.Share(roots...)
+		if err == nil {
+			must0(t, f.Close())
+		}
+		return err
+	}
+	plain := must(rt.New(o))
+	fails("does not lie in a memfd", share(plain))
+	must0(t, plain.Close())
+
+	r := newMemfd(t, o)
+	fails("nil reference", share(r, rt.Nil))
+	must0(t, r.Do(func(th *rt.Thread) error {
+		th.DecRef(must(NewForeign(th, 1, nil)))
+		return nil
+	}))
+	var keep []rt.Ref
+	must0(t, r.Do(func(th *rt.Thread) error {
+		keep = append(keep, must(NewForeign(th, 1, nil)))
+		return nil
+	}))
+	fails("hold Go values", share(r))
+	must0(t, r.Do(func(th *rt.Thread) error {
+		th.DecRef(keep[0])
+		l := must(NewList(th))
+		keep = []rt.Ref{l, must(NewWeak(th, l, func(*rt.Thread) {}))}
+		return nil
+	}))
+	fails("callback", share(r))
+	must0(t, r.Do(func(th *rt.Thread) error {
+		th.DecRef(keep[1])
+		th.DecRef(keep[0])
+		return nil
+	}))
+	f := must(r.Share())
+	fails("shared already", share(r))
+	if err := share(r); !errors.Is(err, rt.ErrShared) {
+		t.Errorf("error %v, want ErrShared", err)
+	}
+	open := func(f *os.File, o rt.Options) error {
+		r, _, err := rt.OpenShared(f, o)
+		if err == nil {
+			must0(t, r.Close())
+		}
+		return err
+	}
+	fails("mode", open(f, rt.Options{Mode: rt.GIL}))
+	fails("counting", open(f, rt.Options{Counting: rt.Biased}))
+	fails("AddressSpace", open(f, rt.Options{AddressSpace: 1 << 30}))
+	fails("Backing", open(f, rt.Options{Backing: rt.SystemBacking}))
+	must0(t, open(f, o))
+	worker, _, err := rt.OpenShared(f, o)
+	must0(t, err)
+	fails("shared already", share(worker))
+	must0(t, worker.Close())
+	must0(t, r.Close())
+	must0(t, open(f, o)) // though who shared it is gone
+	must0(t, f.Close())
+	fails("closed", open(f, o))
+	fails("invalid", open(nil, o))
+
+	regular := must(os.Create(t.TempDir() + "/file"))
+	fails("not a memfd", open(regular, o))
+	must0(t, regular.Close())
+	memfd := func(text string, seals int) *os.File {
+		f := os.NewFile(uintptr(must(unix.MemfdCreate("test", unix.MFD_ALLOW_SEALING))), "memfd")
+		must(f.WriteString(text))
+		must(unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals))
+		return f
+	}
+	const all = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	fails("not write-sealed", open(memfd("x", unix.F_SEAL_SHRINK), o))
+	fails("not a heap", open(memfd("x", all), o))
+	fails("not a heap", open(memfd(strings.Repeat("x", 10000), all), o))
+}
