@@ -2,7 +2,6 @@ package objects
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,29 +11,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ichor-go/ichor/internal/pagemap"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// copied returns how many pages of a range this process has copies of: those that are
-// there, and are not the file's (see pagemap in the kernel's documentation).
-func copied(t testing.TB, r rt.SharedRange) (pages int) {
+// copied returns how many pages of a range this process has copies of.
+func copied(t testing.TB, r rt.SharedRange) int {
 	t.Helper()
-	f, err := os.Open("/proc/self/pagemap")
+	n, err := pagemap.Read(0, r.Start, r.End)
 	must0(t, err)
-	defer f.Close()
-	size := uintptr(os.Getpagesize())
-	first, end := r.Start/size, (r.End+size-1)/size
-	b := make([]byte, 8*(end-first))
-	if _, err := f.ReadAt(b, int64(first)*8); err != nil {
-		t.Fatal(err)
-	}
-	for ; len(b) > 0; b = b[8:] {
-		const ofFile, swapped, present = 1 << 61, 1 << 62, 1 << 63
-		if w := binary.NativeEndian.Uint64(b); w&(swapped|present) != 0 && w&ofFile == 0 {
-			pages++
-		}
-	}
-	return pages
+	return n.Copied
 }
 
 // sharedFamily is a heap with something of everything.

@@ -46,6 +46,8 @@
 //	(g)  What is frozen never changes: the bytes of a frozen graph are those of the
 //	     moment it was made, and so are those of the image that it is written to.
 //	     Where the system protects its pages, a store is a fault that names it.
+//	(h)  What is frozen is not copied: of a heap that was shared, no page of a
+//	     frozen graph is private to a process, whatever that does.
 //
 // # The ways to run
 //
@@ -56,6 +58,9 @@
 //	concurrent   a goroutine for each thread, and one that samples headers. Each
 //	             has a part of the program to itself, whose history the model
 //	             foretells, and one on roots that all share
+//	moved        one thread, whose heap is shared in the midst of the program, and
+//	             which goes on in another runtime, as a worker would; the first
+//	             one must find all as it was. Linux only
 //
 // A thread may borrow an object from a root, and count it some operations later,
 // as long as the rules allow: between the two the others overwrite, pop and

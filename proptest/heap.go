@@ -20,6 +20,7 @@ const (
 	propFinal   = "property (e), what dies is finalized once"
 	propGarbage = "property (f), one collection finds all garbage"
 	propFrozen  = "property (g), what is frozen never changes"
+	propShared  = "property (h), what is frozen is not copied"
 )
 
 // failure is what a machine panics with when a property does not hold.
@@ -43,6 +44,7 @@ type heap struct {
 	headers *Headers
 	nodes   *census
 	frozen  *frozenGraphs
+	moves   bool // to another runtime, at some time: nothing holds code
 
 	epoch    int // safe points so far
 	borrowed int // epoch of the last borrow

@@ -2,6 +2,8 @@ package proptest
 
 import (
 	"errors"
+	goruntime "runtime"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -40,6 +42,9 @@ func Run(t *testing.T, c Config) {
 		t.Run("interleaved", func(t *testing.T) { checkInterleaved(t, c) })
 	}
 	t.Run("concurrent", func(t *testing.T) { checkConcurrent(t, c) })
+	if goruntime.GOOS == "linux" {
+		t.Run("moved", func(t *testing.T) { checkMoved(t, c) })
+	}
 }
 
 // Audit fails t if the heap's counts are not what its references add up to, held
@@ -103,5 +108,19 @@ func checkConcurrent(t *testing.T, c Config) {
 			progs[i] = drawProgram(t, "thread", c.Ops)
 		}
 		report(t, concurrent(c.Options, progs))
+	})
+}
+
+// checkMoved compares the histories of programs whose second part runs on a shared heap
+// with the model's.
+func checkMoved(t *testing.T, c Config) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := drawOps(t, "before", c.Ops), drawOps(t, "after", c.Ops)
+		prog := slices.Concat(before, []op{{code: opCollect}, {code: opLeave}}, after)
+		got, err := moved(c.Options, prog, len(before)+1)
+		report(t, err)
+		if d := got.diff(modelled(prog), prog); d != "" {
+			report(t, &failure{propAgree, d})
+		}
 	})
 }

@@ -19,6 +19,8 @@ type session struct {
 	headers Headers
 	nodes   census
 	frozen  frozenGraphs
+	opts    rt.Options
+	moves   bool // see moved
 }
 
 // collecting says when collections begin by themselves.
@@ -50,14 +52,14 @@ func open(o rt.Options, when collecting) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.rt = r
+	s.rt, s.opts = r, o
 	sessions.Store(r, s)
 	return s, nil
 }
 
 // heap returns the domain of a thread that may stop the world as it is.
 func (s *session) heap(t *rt.Thread) *heap {
-	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, frozen: &s.frozen, alone: func(f func()) { f() }}
+	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, frozen: &s.frozen, moves: s.moves, alone: func(f func()) { f() }}
 	h.replace = func() {
 		h.t.Detach()
 		goruntime.Gosched()

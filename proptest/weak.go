@@ -21,6 +21,10 @@ func (h *heap) weak(v handle) handle {
 	}
 	w := h.bornHere(r, aWeak, 0)
 	w.o.target, w.o.unique = v.o, h.traced(v)
+	if h.moves {
+		h.t.LinkWeak(r, v.ref, nil)
+		return w
+	}
 	c, o := h.nodes, w.o
 	h.t.LinkWeak(r, v.ref, func(*rt.Thread) {
 		if o.calls.Inc() > 1 {

@@ -209,12 +209,21 @@ func (s *Space) writeBehind(file *os.File, extents []*Extent, message []byte) er
 }
 
 // keepApart maps the file privately where it is in use, and fresh memory over the rest:
-// nothing that is written from now on goes to the file. Extents are mapped so already.
+// nothing that is written from now on goes to the file. Extents are mapped so already,
+// but for those that show another file, whose contents are in this one by now.
 func (s *Space) keepApart(file *os.File, ranges []run, extents []*Extent) error {
 	own := append([]run{{0, 1}, {s.central.nspans - 1, 1}}, ranges...)
 	kept := slices.Clone(own)
 	for _, e := range extents {
+		if e.bytes == 0 {
+			continue
+		}
 		kept = append(kept, e.at)
+		if e.mapped {
+			if err := s.mem.copyFile(e.offset(), file, uintptr(e.at.n)<<SpanShift, false); err != nil {
+				return fmt.Errorf("map %d frozen bytes: %w", e.bytes, err)
+			}
+		}
 	}
 	slices.SortFunc(kept, func(a, b run) int { return cmp.Compare(a.first, b.first) })
 	from := uint32(0)

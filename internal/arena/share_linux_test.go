@@ -1,0 +1,182 @@
+package arena
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// aShared returns a space that was shared, and what is in use in it.
+func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
+	check(err)
+	c := s.NewCache()
+	for i := range 3000 {
+		p := []Purpose{Leaves, Containers, Blocks}[i%3]
+		h, err := c.Alloc(p, uint32(i%40)+MinContainer)
+		check(err)
+		s.Fill(h, 1, uint32(i))
+		switch {
+		case i%5 == 0:
+			c.Free(h)
+		case p == Containers && i%4 == 0:
+			s.Hide(h)
+		}
+	}
+	_, err = c.Alloc(Blocks, 3*SpanGranules)
+	check(err)
+	r := s.NewRegion()
+	_, err = r.Alloc(2*SpanGranules, true)
+	check(err)
+	_, err = r.Alloc(7, true)
+	check(err)
+	r.Publish()
+	e, err := s.NewExtent(0)
+	check(err)
+	check(e.Grow(100_000))
+	s.Fill(e.Start(), 10, 7)
+	check(e.Seal(100_000, false))
+	l, err = s.Layout([]*Region{r}, []*Extent{e})
+	check(err)
+	file, err = s.Share(l, []*Extent{e}, []byte("message"))
+	check(err)
+	return s, file, l
+}
+
+func TestAdopt(t *testing.T) {
+	s, file, l := aShared(t)
+	defer func() { _, _ = file.Close(), s.Close() }()
+	if message, err := ReadShared(file); err != nil || string(message) != "message" {
+		t.Fatalf("message %q, %v", message, err)
+	}
+	a, regions, extents, err := Adopt(file, l, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	if got, want := a.Usage().Account, s.Usage().Account; got != want {
+		t.Errorf("account %+v, want %+v", got, want)
+	}
+	if a.Usage().Committed != 0 {
+		t.Errorf("%d bytes are committed, want none", a.Usage().Committed)
+	}
+	for p := range Purposes {
+		var handles []uint32
+		s.Walk(Purpose(p), func(h uint32) bool { handles = append(handles, h); return true })
+		a.Walk(Purpose(p), func(h uint32) bool {
+			if len(handles) == 0 || h != handles[0] || a.Bytes(h, 4)[0] != s.Bytes(h, 4)[0] || !a.IsShared(h) {
+				t.Fatalf("%s: %#x is in use, want %#x", Purpose(p), h, handles)
+			}
+			handles = handles[1:]
+			return true
+		})
+		if len(handles) > 0 {
+			t.Errorf("%s: %d are missing", Purpose(p), len(handles))
+		}
+	}
+	if len(regions) != 1 || regions[0].Objects() != 2 || !regions[0].Contains(regions[0].starts[0].first) {
+		t.Errorf("regions %+v", regions)
+	}
+	if len(extents) != 1 || a.Bytes(extents[0].Start(), 4)[0] != 7 || !extents[0].Shared() {
+		t.Errorf("extents %+v", extents)
+	}
+	if got, want := len(a.Tracked(nil)), len(s.Tracked(nil)); got != want {
+		t.Errorf("%d spans are tracked, want %d", got, want)
+	}
+
+	// What is new lies elsewhere, and what dies comes back as it was shared.
+	c := a.NewCache()
+	fresh, err := c.Alloc(Containers, 2)
+	if err != nil || a.IsShared(fresh) {
+		t.Fatalf("a new block at %#x, %v", fresh, err)
+	}
+	var all []uint32
+	a.Walk(Containers, func(h uint32) bool {
+		if h != fresh {
+			all = append(all, h)
+		}
+		return true
+	})
+	was := a.Bytes(all[0], 4)[0]
+	for _, h := range all {
+		a.Fill(h, 1, 0xEEEE_EEEE)
+		c.Free(h)
+	}
+	a.TrimShared()
+	a.Check()
+	if got := a.Bytes(all[0], 4)[0]; got != was {
+		t.Errorf("a byte of a span that is empty is %#x, want %#x as in the file", got, was)
+	}
+	if got := s.Bytes(all[0], 4)[0]; got != was {
+		t.Errorf("the byte is %#x for the process that has shared it, want %#x", got, was)
+	}
+	for range 1000 {
+		if h, err := c.Alloc(Containers, 2); err != nil || a.IsShared(h) {
+			t.Fatalf("a new block at %#x, %v", h, err)
+		}
+	}
+}
+
+// Whatever a description says, adopting it fails, or what comes of it is sound.
+func TestAdoptTrustsNothing(t *testing.T) {
+	s, file, good := aShared(t)
+	defer func() { _, _ = file.Close(), s.Close() }()
+	number := rapid.OneOf(rapid.Uint32Range(0, 70), rapid.Uint32Range(1<<8, 1<<9), rapid.Uint32())
+	rapid.Check(t, func(t *rapid.T) {
+		l := *good
+		l.Spans = append([]SpanLayout{}, good.Spans...)
+		sp := &l.Spans[rapid.IntRange(0, len(l.Spans)-1).Draw(t, "span")]
+		n := number.Draw(t, "number")
+		what := rapid.SampledFrom([]string{"granules", "number", "length", "purpose", "class", "free", "bits", "hidden", "run", "runs", "starts", "extent", "bytes"}).Draw(t, "what")
+		switch what {
+		case "granules":
+			l.Granules = uint64(n)<<rapid.IntRange(0, 33).Draw(t, "shift") + 1
+		case "number":
+			sp.Number = n
+		case "length":
+			sp.Spans = n
+		case "purpose":
+			sp.Purpose = Purpose(n)
+		case "class":
+			sp.Class = uint8(n)
+		case "free":
+			sp.Free = make([]uint64, n%100)
+		case "bits":
+			sp.Free = []uint64{^uint64(0), uint64(n) << 40}
+		case "hidden":
+			sp.Hidden = make([]uint64, n%100)
+		case "run":
+			l.Regions = []RegionLayout{{Runs: []Run{{n, number.Draw(t, "length")}}, Starts: good.Regions[0].Starts}}
+		case "runs":
+			l.Regions = append([]RegionLayout{{Runs: good.Regions[0].Runs[:1], Starts: good.Regions[0].Starts}}, good.Regions...)
+		case "starts":
+			l.Regions = []RegionLayout{{Runs: good.Regions[0].Runs, Starts: good.Regions[0].Starts[:1]}}
+		case "extent":
+			l.Extents = []ExtentLayout{{Run{n, number.Draw(t, "length")}, 1000}}
+		case "bytes":
+			l.Extents = []ExtentLayout{{good.Extents[0].At, uint64(n) << 10}}
+		}
+		a, _, _, err := Adopt(file, &l, Config{})
+		if err != nil {
+			if !errors.Is(err, errNotShared) && !strings.Contains(err.Error(), "more than this machine") {
+				t.Fatalf("%s: %v", what, err)
+			}
+			return
+		}
+		a.Check()
+		a.WalkObjects(func(h uint32) bool { return a.Bytes(h, 4)[0] != 0xAB })
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
