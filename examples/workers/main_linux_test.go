@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestMain is the worker where the program would be.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestWorkers(t *testing.T) {
+	out := os.Stdout
+	defer func() { os.Stdout = out }()
+	f, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	os.Stdout = f // of the workers too
+	if err := parent(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(f.Name())
+	if want := "tea: 3\ncoffee: 4\n"; err != nil || string(got) != want {
+		t.Fatalf("%q, %v, want %q", got, err, want)
+	}
+}
