@@ -33,8 +33,12 @@ type cli struct {
 		measureFlags
 		Scenario []string `placeholder:"NAME" help:"Scenarios to run (default: all)."`
 	} `cmd:"" help:"Run scenarios."`
-	List  struct{}   `cmd:"" help:"List the scenarios and their questions."`
-	Image imageFlags `cmd:"" help:"Build and look at images: frozen graphs as files."`
+	List    struct{}     `cmd:"" help:"List the scenarios and their questions."`
+	Image   imageFlags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
+	Prefork preforkFlags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel what they copy of it. Linux."`
+	Worker  struct {
+		Mode string `arg:""`
+	} `cmd:"" name:"prefork-worker" hidden:""`
 }
 
 // count is the number of samples a row.

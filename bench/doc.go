@@ -4,6 +4,7 @@
 //	go run ./bench -input a.json b.json.gz          # the same with your own documents
 //	go run ./bench list                             # the scenarios and their questions
 //	go run ./bench run -scenario pair -format json  # some scenarios, for programs
+//	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //
 // The harness is package [github.com/ichor-go/ichor/bench/experiment]; the

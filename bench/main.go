@@ -90,6 +90,10 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return a.verifyImage(ctx, c.Image.Verify.Image)
 	case "image cat <image>", "image cat <image> <path>":
 		return a.catImage(ctx, c.Image.Cat.Image, c.Image.Cat.Path)
+	case "prefork":
+		return a.prefork(ctx, &c.Prefork)
+	case "prefork-worker <mode>":
+		return serveHeap(ctx, c.Worker.Mode, os.Stdin, a.stdout)
 	case "run":
 		picked, err := chosen(a.scenarios, c.Run.Scenario)
 		if err != nil {

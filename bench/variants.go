@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -15,6 +16,7 @@ const (
 	immortalNone    = "none"
 	immortalInPlace = "inplace"
 	immortalAddress = "address"
+	immortalFrozen  = "frozen"
 )
 
 // modes are all of them, the baseline first.
@@ -22,15 +24,21 @@ var modes = []string{modeGIL, modeAtomic, modeBiased}
 
 // newRuntime makes a runtime for a mode.
 func newRuntime(mode string) (*rt.Runtime, error) {
-	switch mode {
-	case modeGIL:
-		return rt.New(rt.Options{Mode: rt.GIL})
-	case modeAtomic:
-		return rt.New(rt.Options{Mode: rt.LockFree, Counting: rt.Atomic})
-	case modeBiased:
-		return rt.New(rt.Options{Mode: rt.LockFree, Counting: rt.Biased})
+	if !slices.Contains(modes, mode) {
+		return nil, fmt.Errorf("unknown mode %q", mode)
 	}
-	return nil, fmt.Errorf("unknown mode %q", mode)
+	return rt.New(modeOptions(mode))
+}
+
+// modeOptions are the options for a mode, which is known.
+func modeOptions(mode string) rt.Options {
+	switch mode {
+	case modeAtomic:
+		return rt.Options{Mode: rt.LockFree, Counting: rt.Atomic}
+	case modeBiased:
+		return rt.Options{Mode: rt.LockFree, Counting: rt.Biased}
+	}
+	return rt.Options{Mode: rt.GIL}
 }
 
 // bear runs build, which returns a new reference, and gives the object the kind

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/internal/jsonpos"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// preforkVariants say what the parent does with the documents before it starts workers.
+var preforkVariants = []struct{ immortal, line string }{
+	{immortalNone, "mortal: reading counts"},
+	{immortalInPlace, "immortal in place"},
+	{immortalFrozen, "frozen"},
+}
+
+// preforkRun is the experiment under way.
+type preforkRun struct {
+	f      *preforkFlags
+	docs   []experiment.Document
+	bar    *progress
+	points []int // numbers of answered requests at which the workers are looked at
+	done   int   // points, of all variants
+	result experiment.Result
+	sums   map[string]uint64 // of what each variant has answered
+}
+
+// points returns when to look at the workers: in equal steps, and early.
+func points(requests int) []int {
+	all := []int{0, max(requests/100, 1), max(requests/50, 2)}
+	for i := range plotSteps {
+		if n := requests * (i + 1) / plotSteps; n > all[len(all)-1] {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+const plotSteps = 20
+
+// runPrefork runs all variants, one after the other, and reports what it has, also if it
+// is interrupted.
+func (a *app) runPrefork(ctx context.Context, f *preforkFlags, docs []experiment.Document) error {
+	p := &preforkRun{f: f, docs: docs, bar: newProgress(a.stderr, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}}
+	p.result.Scenario = &experiment.Scenario{
+		Name: "prefork",
+		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
+			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has touched of that and not copied; pss_bytes is its whole memory, shared pages by share.",
+		Conclude: p.conclude,
+	}
+	var err error
+	for _, v := range preforkVariants {
+		if err = p.variant(ctx, v.immortal); err != nil {
+			err = fmt.Errorf("immortal=%s: %w", v.immortal, err)
+			break
+		}
+	}
+	p.bar.clear()
+	if err == nil {
+		err = p.sameAnswers()
+	}
+	if err == nil && f.Plot != "" {
+		err = p.plot()
+	}
+	return errors.Join(err, p.report(a))
+}
+
+// report writes the rows: all of them for programs, a few for readers.
+func (p *preforkRun) report(a *app) error {
+	partial := p.done < len(preforkVariants)*len(p.points)
+	out := bufio.NewWriter(a.stdout)
+	reporter, err := experiment.NewReporter(p.f.Format, out)
+	if err != nil {
+		return err
+	}
+	res := p.result
+	res.Partial = partial
+	if p.f.Format == "text" {
+		res.Rows = nil
+		for _, row := range p.result.Rows {
+			if all := int(p.f.Requests); slices.Contains([]int{0, p.points[1], all / 10, all / 2, all}, row.Config.Get("requests").(int)) {
+				res.Rows = append(res.Rows, row)
+			}
+		}
+	}
+	report := &experiment.Report{Results: []*experiment.Result{&res}, Done: p.done, Total: len(preforkVariants) * len(p.points), Partial: partial}
+	return errors.Join(reporter.Result(&res), reporter.End(report), out.Flush())
+}
+
+// variant loads the documents, starts the workers, and looks at them between requests.
+func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
+	p.bar.show(p.done, len(preforkVariants)*len(p.points), immortal+": load")
+	heap, size, err := p.load(ctx, immortal)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, heap.Close()) }()
+	p.bar.logf("immortal=%s: a heap of %.0f MiB", immortal, float64(size)/(1<<20))
+
+	ctx, cancel := context.WithCancel(ctx)
+	var workers []*worker
+	defer func() { // whatever happens, none is left
+		cancel()
+		for _, w := range workers {
+			_ = w.cmd.Wait() // killed, by the context
+		}
+	}()
+	for range p.f.Workers {
+		w, err := startWorker(ctx, heap, p.f.Mode)
+		if err != nil {
+			return err
+		}
+		workers = append(workers, w)
+		w.only(immortal == immortalFrozen)
+	}
+	answered := 0
+	for _, n := range p.points {
+		p.bar.show(p.done, len(preforkVariants)*len(p.points), fmt.Sprintf("%s: %d requests", immortal, n))
+		sum, err := drive(ctx, workers, answered, n)
+		if err != nil {
+			return err
+		}
+		p.sums[immortal] += sum
+		answered = n
+		for i, w := range workers {
+			s, err := w.look()
+			if err != nil {
+				return fmt.Errorf("worker %d: %w", i, err)
+			}
+			p.result.Rows = append(p.result.Rows, &experiment.Row{
+				Config: experiment.Cfg("immortal", immortal, "requests", n, "worker", i), Metric: "heap_private_bytes",
+				Samples: []experiment.Sample{s},
+			})
+		}
+		p.done++
+	}
+	return nil
+}
+
+// load builds the heap and shares it, and says how large it is. The runtime is closed by
+// then: the file is all that workers need.
+func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, size int64, err error) {
+	o := modeOptions(p.f.Mode)
+	o.Backing = rt.MemfdBacking
+	r, err := rt.New(o)
+	if err != nil {
+		return nil, 0, err
+	}
+	var root rt.Ref
+	err = unlessInterrupted(ctx, func() error {
+		err := r.Do(func(t *rt.Thread) (err error) {
+			if root, err = p.build(ctx, t); err != nil {
+				return err
+			}
+			switch immortal {
+			case immortalInPlace:
+				return t.Immortalize(root)
+			case immortalFrozen:
+				defer t.DecRef(root)
+				f, err := t.Freeze(root)
+				if err != nil {
+					return err
+				}
+				root = f.Root()
+			}
+			return nil
+		})
+		if err == nil {
+			m := r.Memory()
+			size = m.ObjectBytes + m.BlockBytes + m.FrozenBytes
+			heap, err = r.Share(root)
+		}
+		return err
+	})
+	if ctx.Err() != nil {
+		return nil, 0, ctx.Err() // it may be at work still, and ends with the program
+	}
+	if err == nil {
+		err = r.Do(func(t *rt.Thread) error {
+			t.DecRef(root)
+			return nil
+		})
+	}
+	if err = errors.Join(err, r.Close()); err != nil && heap != nil {
+		err = errors.Join(err, heap.Close())
+	}
+	return heap, size, err
+}
+
+// build returns a new reference to a list of the documents, again and again until there
+// is enough text.
+func (p *preforkRun) build(ctx context.Context, t *rt.Thread) (root rt.Ref, err error) {
+	if root, err = objects.NewList(t); err != nil {
+		return rt.Nil, err
+	}
+	text := int64(0)
+	for i := 0; text < int64(p.f.Size); i++ {
+		d := p.docs[i%len(p.docs)]
+		text += int64(max(len(d.Data), 1))
+		var r rt.Ref
+		if err = ctx.Err(); err == nil {
+			r, err = objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: jsonpos.MaxDepth})
+		}
+		if err == nil {
+			err = objects.List(root).AppendSteal(t, r)
+		}
+		if err != nil {
+			t.DecRef(root)
+			return rt.Nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+	}
+	return root, nil
+}
+
+// worker is a process that serves the heap.
+type worker struct {
+	cmd *exec.Cmd
+	hello
+}
+
+// startWorker starts a worker, which ends with ctx, and at the latest with this process.
+func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, "prefork-worker", mode)
+	cmd.ExtraFiles = []*os.File{heap}
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil { // it ends when this process does
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	w := &worker{cmd: cmd}
+	if err := json.NewDecoder(out).Decode(&w.hello); err != nil {
+		return nil, errors.Join(fmt.Errorf("a worker says nothing: %w", err), cmd.Cancel(), cmd.Wait())
+	}
+	return w, nil
+}
+
+// sameAnswers demands that the variants have answered the same.
+func (p *preforkRun) sameAnswers() error {
+	for immortal, sum := range p.sums {
+		if sum != p.sums[immortalNone] {
+			return fmt.Errorf("answers with immortal=%s differ from those with immortal=%s", immortal, immortalNone)
+		}
+	}
+	return nil
+}
+
+// worst returns the most that a worker has copied after n requests.
+func (p *preforkRun) worst(immortal string, n int) (bytes float64) {
+	for _, row := range p.result.Rows {
+		if row.Config.Get("immortal") == immortal && row.Config.Get("requests") == n {
+			bytes = max(bytes, row.Samples[0].Value)
+		}
+	}
+	return bytes
+}
+
+// conclude says in words what the table shows.
+func (p *preforkRun) conclude(*experiment.Result) (lines []string) {
+	n := p.points[len(p.points)-1]
+	for _, v := range preforkVariants {
+		lines = append(lines, fmt.Sprintf("%s: after %d requests, a worker has copied %.1f MiB of the heap.", v.line, n, p.worst(v.immortal, n)/(1<<20)))
+	}
+	if p.f.Plot != "" {
+		lines = append(lines, "The plot is "+p.f.Plot+".")
+	}
+	return lines
+}
+
+// plot writes the plot.
+func (p *preforkRun) plot() error {
+	var requests []int
+	for i := range plotSteps + 1 {
+		requests = append(requests, int(p.f.Requests)*i/plotSteps)
+	}
+	var lines []line
+	for _, v := range preforkVariants {
+		var l line
+		for _, n := range requests {
+			l.values = append(l.values, p.worst(v.immortal, n)/(1<<20))
+		}
+		l.name = fmt.Sprintf("%s (in the end %.3g MiB)", v.line, l.values[plotSteps])
+		lines = append(lines, l)
+	}
+	title := fmt.Sprintf("%d HTTP workers share a heap of %d MiB of JSON", p.f.Workers, p.f.Size>>20)
+	return plotPrivate(p.f.Plot, title, requests, lines)
+}
+
+// workerTimeout bounds how long a worker takes for one answer. A guess, far above any.
+const workerTimeout = 30 * time.Second

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDocument has enough nesting for parts to be chosen.
+func smallDocument(t *testing.T) string {
+	t.Helper()
+	entry := `{"id": 3000000000, "name": "someone", "tags": ["a", "b", [1.5, null, true]], "empty": {}}`
+	file := filepath.Join(t.TempDir(), "doc.json")
+	text := `{"list": [` + strings.Repeat(entry+",", 400) + entry + `], "title": "t"}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestPrefork(t *testing.T) {
+	for _, mode := range []string{modeGIL, modeAtomic, modeBiased} {
+		t.Run(mode, func(t *testing.T) {
+			plot := filepath.Join(t.TempDir(), "plot.svg")
+			cmd := child(t.Context(), "prefork", "-input", smallDocument(t), "-size", "512KiB", "-workers", "2", "-requests", "200",
+				"-mode", mode, "-format", "json", "-plot", plot)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, stderr.Bytes())
+			}
+			type row struct {
+				Scenario string
+				Config   struct {
+					Immortal         string
+					Requests, Worker int
+				}
+				Metrics map[string]struct{ Median float64 }
+				Partial bool
+			}
+			rows, last := 0, map[string]float64{}
+			for l := range strings.Lines(string(out)) {
+				var r row
+				if err := json.Unmarshal([]byte(l), &r); err != nil || r.Scenario != "prefork" || r.Partial || r.Metrics["pss_bytes"].Median == 0 {
+					t.Fatalf("%s: %v", l, err)
+				}
+				rows++
+				if r.Config.Requests == 200 {
+					last[r.Config.Immortal] = max(last[r.Config.Immortal], r.Metrics["heap_private_bytes"].Median)
+					if r.Metrics["heap_shared_bytes"].Median == 0 && r.Config.Immortal != immortalNone {
+						t.Errorf("nothing is shared: %s", l)
+					}
+				}
+			}
+			if want := 3 * 2 * len(points(200)); rows != want {
+				t.Errorf("%d rows, want %d", rows, want)
+			}
+			if last[immortalFrozen] != 0 || last[immortalInPlace] != 0 || last[immortalNone] < 64<<10 {
+				t.Errorf("copied in the end: %v", last)
+			}
+			if b, err := os.ReadFile(plot); err != nil || !bytes.Contains(b, []byte("<svg")) || !bytes.Contains(b, []byte("frozen")) {
+				t.Errorf("plot: %v", err)
+			}
+			noWorkers(t)
+		})
+	}
+}
+
+// noWorkers fails if a worker of this test is left.
+func noWorkers(t *testing.T) {
+	t.Helper()
+	var left []string
+	for range 100 {
+		left = nil
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, f := range files {
+			if b, err := os.ReadFile(f); err == nil && bytes.HasPrefix(b, append([]byte(os.Args[0]), "\x00prefork"...)) {
+				left = append(left, string(b))
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // what was killed is on its way
+	}
+	t.Errorf("processes are left: %q", left)
+}
+
+// Whatever ends the parent, its workers end.
+func TestPreforkEnds(t *testing.T) {
+	doc := smallDocument(t)
+	for name, signal := range map[string]os.Signal{"interrupt": unix.SIGINT, "kill": unix.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			cmd := child(t.Context(), "prefork", "-input", doc, "-size", "512KiB", "-requests", "100000", "-format", "json", "-plot", "none")
+			var out bytes.Buffer
+			cmd.Stdout = &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // of the signal
+			if name == "interrupt" && (cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(out.String(), `"partial":true`)) {
+				t.Errorf("exit %d, %q", cmd.ProcessState.ExitCode(), out.String())
+			}
+			noWorkers(t)
+		})
+	}
+}
+
+func TestPreforkUsage(t *testing.T) {
+	doc := smallDocument(t)
+	for args, want := range map[string]string{
+		"-size 0":             `-size: "0" is not a size from 1 to 16GiB, such as 64MiB`,
+		"-size 64MB":          `-size: "64MB" is not a size from 1 to 16GiB, such as 64MiB`,
+		"-size 17GiB":         `-size: "17GiB" is not a size from 1 to 16GiB, such as 64MiB`,
+		"-workers 0":          `-workers: "0" is not a number from 1 to 100000`,
+		"-workers 65":         `-workers: 65 is more than 64`,
+		"-requests x":         `-requests: "x" is not a number from 1 to 100000`,
+		"-mode none":          `-mode must be one of "gil","atomic","biased" but got "none"`,
+		"-plot a.gif":         `-plot: "a.gif" ends neither in .svg nor in .png`,
+		"-input " + doc + "x": "",
+	} {
+		code, stdout, stderr := call(t, append([]string{"prefork"}, strings.Fields(args)...)...)
+		if code != exitUsage || stdout != "" || want != "" && stderr != "bench: "+want+"\n" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}
