@@ -97,11 +97,7 @@ func buildRoot(ctx context.Context, t *rt.Thread, docs []experiment.Document) (r
 		if err := ctx.Err(); err != nil {
 			return rt.Nil, err
 		}
-		r, err := objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: jsonpos.MaxDepth})
-		if err != nil {
-			return rt.Nil, fmt.Errorf("%s: %w", d.Name, err)
-		}
-		return r, nil
+		return buildDocument(t, d)
 	}
 	if len(docs) == 1 {
 		return build(docs[0])
@@ -126,6 +122,15 @@ func buildRoot(ctx context.Context, t *rt.Thread, docs []experiment.Document) (r
 		}
 	}
 	return all, nil
+}
+
+// buildDocument returns a new reference to a document.
+func buildDocument(t *rt.Thread, d experiment.Document) (rt.Ref, error) {
+	r, err := objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: jsonpos.MaxDepth})
+	if err != nil {
+		return rt.Nil, fmt.Errorf("%s: %w", d.Name, err)
+	}
+	return r, nil
 }
 
 // withImage opens an image with every check and calls fn with it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/ichor-go/ichor/bench/experiment"
-	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -50,10 +48,7 @@ func memoryScenario() experiment.Scenario {
 				}
 			}
 			for i, d := range env.Documents {
-				if d.Name == inTotal {
-					d.Name += ".json"
-				}
-				add(d.Name, env.Documents[i:i+1])
+				add(rowName(d), env.Documents[i:i+1])
 			}
 			add(inTotal, env.Documents)
 			return p, nil
@@ -95,9 +90,9 @@ func (m *memoryRow) inIchor(ctx context.Context, _ experiment.Budget) (experimen
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			root, err := objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: 10000})
+			root, err := buildDocument(t, d)
 			if err != nil {
-				return fmt.Errorf("%s: %w", d.Name, err)
+				return err
 			}
 			roots = append(roots, root)
 		}

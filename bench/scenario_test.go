@@ -114,6 +114,55 @@ func TestWhereLost(t *testing.T) {
 	}
 }
 
+// everyKind has all kinds of values that a document may have.
+const everyKind = `{"": "", "a b": [null, true, false, 0, -1, 12345678901, 123456789012345678901234567890, 1.5, 1e2, [], {}],
+	"nine": {"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}, "text": "\u00e4\u0000"}`
+
+// That both walks see the same is checked by every sample.
+func TestWalk(t *testing.T) {
+	res := shortRun(t, walkScenario(), nil, experiment.Document{Name: "large", Data: sample}, experiment.Document{Name: inTotal, Data: []byte(everyKind)})
+	if len(res.Rows) != 6 || res.Find(experiment.Cfg("document", inTotal, "heap", heapFrozen)) == nil {
+		t.Errorf("%d rows, want frozen and go for two documents and their total", len(res.Rows))
+	}
+}
+
+// A walk that misses a value, or sees another one, is found out.
+func TestWalkDiffers(t *testing.T) {
+	g := &walkGraph{doc: experiment.Document{Name: "every kind", Data: []byte(everyKind)}}
+	if err := g.setup(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := g.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	// 1 dict of 4, in it 4 keys, "", a list of 11, a dict of 9 keys and values, and a text.
+	if want := uint64(1 + 4 + 1 + 1 + 11 + 1 + 2*9 + 1); g.want.visits != want {
+		t.Errorf("%d visits, want %d", g.want.visits, want)
+	}
+	for _, heap := range []string{heapFrozen, heapGo} {
+		if err := g.walk(heap); err != nil {
+			t.Error(err)
+		}
+	}
+	list := g.graph.(map[string]any)["a b"].([]any)
+	for i, v := range list {
+		for _, other := range []any{int64(5), "other", nil, false} {
+			if v == other {
+				continue
+			}
+			list[i] = other
+			if err := g.walk(heapGo); err == nil {
+				t.Errorf("nobody saw that item %d is %v", i, other)
+			}
+			if list[i] = v; i >= 9 { // [] and {} cannot be compared
+				break
+			}
+		}
+	}
+}
+
 // Bytes are no times: samples agree, and the documents together take about the sum.
 func TestMemory(t *testing.T) {
 	const small = `[1, 2.5, "text", {"name": null, "other": [true, 12345678901]}]`

@@ -160,6 +160,13 @@ func (s String) Text(t *rt.Thread) (string, bool) {
 // View returns the text itself, and whether s is a string. It is borrowed: good
 // as long as the object is. Attached thread.
 func (s String) View(t *rt.Thread) (string, bool) {
+	if t.QuickKind(rt.Ref(s)) == rt.TypeString {
+		return textOf(t.Body(rt.Ref(s))), true
+	}
+	return s.viewChecked(t)
+}
+
+func (s String) viewChecked(t *rt.Thread) (string, bool) {
 	o, ok := t.Object(rt.Ref(s), rt.TypeString)
 	if !ok {
 		return "", false

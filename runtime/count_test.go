@@ -217,7 +217,7 @@ func TestInlining(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, f := range []string{
-		"(*Thread).IncRef", "(*Thread).DecRef", "(*Thread).QuickKind", "Heap.Body", "Heap.Block", "Body.Load", "Body.LoadRef", "Ref.IsInt",
+		"(*Thread).IncRef", "(*Thread).DecRef", "(*Thread).QuickKind", "Heap.Body", "Heap.Block", "Heap.FrozenKind", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Ref.IsInt",
 		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*Header).IncForeign",
 		"(*GIL).DropRequested", "(*Member).Stopping", "(*Reader).Quiescent",
 	} {

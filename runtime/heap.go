@@ -55,6 +55,25 @@ func (h Home) Ref(v Ref) Ref {
 	return v
 }
 
+// FrozenKind returns the number of the type of r if r is a frozen object of a built-in
+// type; 0 if it is not frozen, and no type's number for one of a user-defined type. It is
+// inlined. Any goroutine, while the Frozen is loaded.
+func (h Heap) FrozenKind(r Ref) TypeID {
+	if !r.IsFrozen() {
+		return 0
+	}
+	return TypeID(h.header(r).Meta() & metaTypeMax)
+}
+
+// FrozenFloat returns the number of r, and whether r is a frozen Float. It is inlined.
+// Any goroutine, while the Frozen is loaded.
+func (h Heap) FrozenFloat(r Ref) (v float64, ok bool) {
+	if !r.IsFrozen() {
+		return 0, false
+	}
+	return h.header(r).FrozenFloat()
+}
+
 // Body is the memory of an object behind its header, or of a block: the payload
 // accessors, for those who define types. Words are 32 bits, counted from 0.
 // Nothing is checked against the size that was asked for at birth.

@@ -1,6 +1,7 @@
 package header
 
 import (
+	"math"
 	"sync/atomic"
 	"unsafe"
 
@@ -98,6 +99,11 @@ func (h *Header) Number() (bits uint64, note uint32, ok bool) {
 		return 0, 0, false
 	}
 	return uint64(h.meta)<<32 | uint64(h.local), uint32(o) & (Notes - 1), true
+}
+
+// FrozenFloat is Number for a header that never changes: a plain load is enough.
+func (h *Header) FrozenFloat() (v float64, ok bool) {
+	return math.Float64frombits(uint64(h.meta)<<32 | uint64(h.local)), h.owner&Float != 0
 }
 
 // Owner returns the owner word: negative for an immortal.

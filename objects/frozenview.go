@@ -1,0 +1,92 @@
+package objects
+
+import (
+	"iter"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A view of a frozen container looks at what is in it where it lies: it counts
+// nothing, copies nothing and takes no memory. It stays good, across safe points and on
+// any thread, until the Frozen is unloaded. That is the quick way through a frozen
+// graph; a container that may or may not be frozen is read by All, At and Lookup.
+
+// FrozenItems are the items of a frozen List or Tuple. The zero value has none.
+type FrozenItems struct {
+	home  rt.Home
+	slots []rt.Ref
+}
+
+// FrozenItems returns the items of l, and whether l is a frozen List. Attached thread.
+func (l List) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
+	if t.FrozenKind(rt.Ref(l)) != rt.TypeList {
+		return FrozenItems{}, false
+	}
+	o := t.Body(rt.Ref(l))
+	return FrozenItems{t.Home(rt.Ref(l)), o.Refs(frozenSlots, int(o.Word(frozenLength)))}, true
+}
+
+// FrozenItems returns the items of s, and whether s is a frozen Tuple, which EmptyTuple is
+// not. Attached thread.
+func (s Tuple) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
+	if t.FrozenKind(rt.Ref(s)) != rt.TypeTuple {
+		return FrozenItems{}, false
+	}
+	o := t.Body(rt.Ref(s))
+	return FrozenItems{t.Home(rt.Ref(s)), o.Refs(tupleSlots, int(o.Word(tupleLen)))}, true
+}
+
+// Len returns the number of items. Any goroutine.
+func (x FrozenItems) Len() int { return len(x.slots) }
+
+// At returns a borrowed reference to item i, and panics if there is none. Any goroutine.
+func (x FrozenItems) At(i int) rt.Ref { return x.home.Ref(x.slots[i]) }
+
+// All ranges over the items, each borrowed. Any goroutine.
+func (x FrozenItems) All() iter.Seq2[int, rt.Ref] {
+	return func(yield func(int, rt.Ref) bool) {
+		for i, r := range x.slots {
+			if !yield(i, x.home.Ref(r)) {
+				return
+			}
+		}
+	}
+}
+
+// FrozenEntries are the entries of a frozen Dict, in the order of insertion. The zero value
+// has none.
+type FrozenEntries struct {
+	home  rt.Home
+	words []rt.Ref // entries of hash, key and value
+}
+
+// FrozenEntries returns the entries of d, and whether d is a frozen Dict. Attached thread.
+func (d Dict) FrozenEntries(t *rt.Thread) (FrozenEntries, bool) {
+	if t.FrozenKind(rt.Ref(d)) != rt.TypeDict {
+		return FrozenEntries{}, false
+	}
+	o := t.Body(rt.Ref(d))
+	f := frozenTableFor(int(o.Word(frozenLength)))
+	return FrozenEntries{t.Home(rt.Ref(d)), o.Refs(f.first, entryWords*f.n)}, true
+}
+
+// Len returns the number of entries. Any goroutine.
+func (x FrozenEntries) Len() int { return len(x.words) / entryWords }
+
+// At returns borrowed references to the key and the value of entry i, and panics if there
+// is none. Any goroutine.
+func (x FrozenEntries) At(i int) (key, value rt.Ref) {
+	e := x.words[i*entryWords:][:entryWords]
+	return x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])
+}
+
+// All ranges over the entries, each borrowed. Any goroutine.
+func (x FrozenEntries) All() iter.Seq2[rt.Ref, rt.Ref] {
+	return func(yield func(k, v rt.Ref) bool) {
+		for i := range x.Len() {
+			if !yield(x.At(i)) {
+				return
+			}
+		}
+	}
+}

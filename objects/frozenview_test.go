@@ -1,0 +1,160 @@
+package objects
+
+import (
+	"math"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// frozenSizes are lengths around those at which a frozen Dict gets another form.
+var frozenSizes = []int{0, 1, linearMax, linearMax + 1, 255, 256, 1000}
+
+// freeze returns a frozen copy of r, which it takes over.
+func freeze(t *testing.T, th *rt.Thread, r rt.Ref) rt.Ref {
+	t.Helper()
+	f, err := th.Freeze(r)
+	must0(t, err)
+	th.DecRef(r)
+	return f.Root()
+}
+
+// A view has the same entries as All, in the order of insertion.
+func TestFrozenEntries(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, n := range frozenSizes {
+				d := must(NewDict(th))
+				for i := range n {
+					key, value := must(NewInt(th, int64(n-i))), must(NewFloat(th, float64(i)))
+					must0(t, Dict(d).Set(th, key, value))
+					th.DecRef(key)
+					th.DecRef(value)
+				}
+				if _, ok := Dict(d).FrozenEntries(th); ok {
+					t.Fatal("a mortal dict has a view")
+				}
+				d = freeze(t, th, d)
+				x, ok := Dict(d).FrozenEntries(th)
+				if !ok || x.Len() != n {
+					t.Fatalf("%d entries, want %d: %v", x.Len(), n, ok)
+				}
+				i := 0
+				for key, value := range x.All() {
+					k, v := x.At(i)
+					f, isFloat := th.FrozenFloat(value)
+					if k != key || v != value || !key.IsInt() || key.Int() != int64(n-i) || !isFloat || f != float64(i) {
+						t.Fatalf("entry %d of %d is %v, %v", i, n, key, value)
+					}
+					if got, ok := Dict(d).Lookup(th, key); !ok || got != value {
+						t.Fatalf("entry %d of %d is not what is found", i, n)
+					}
+					i++
+				}
+				if i != n {
+					t.Fatalf("%d entries were seen, want %d", i, n)
+				}
+				for range x.All() {
+					break
+				}
+				mustPanic(t, func() { x.At(n) })
+			}
+		})
+	})
+}
+
+func TestFrozenItems(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, n := range frozenSizes {
+				items := make([]rt.Ref, n)
+				for i := range items {
+					items[i], _ = rt.Int(int64(i * i))
+				}
+				if n > 1 {
+					items[1] = must(NewString(th, "text"))
+				}
+				list, tuple := must(NewList(th, items...)), must(NewTuple(th, items...))
+				if n > 1 {
+					th.DecRef(items[1])
+				}
+				_, ok := List(list).FrozenItems(th)
+				if _, ok2 := Tuple(tuple).FrozenItems(th); ok || ok2 {
+					t.Fatal("a mortal object has a view")
+				}
+				list, tuple = freeze(t, th, list), freeze(t, th, tuple)
+				inList, ok := List(list).FrozenItems(th)
+				inTuple, ok2 := Tuple(tuple).FrozenItems(th)
+				if !ok || inList.Len() != n || ok2 != (n > 0) || inTuple.Len() != n {
+					t.Fatalf("%d items in a list, %d in a tuple, want %d", inList.Len(), inTuple.Len(), n)
+				}
+				for _, x := range []FrozenItems{inList, inTuple} {
+					seen := 0
+					for i, r := range x.All() {
+						text, isText := String(r).View(th)
+						if r != x.At(i) || i != seen || i != 1 && r != items[i] || i == 1 && (!isText || text != "text") {
+							t.Fatalf("item %d is %v", i, r)
+						}
+						seen++
+					}
+					if seen != n {
+						t.Fatalf("%d items were seen, want %d", seen, n)
+					}
+					for range x.All() {
+						break
+					}
+					mustPanic(t, func() { x.At(n) })
+				}
+			}
+		})
+	})
+}
+
+// What is of another kind has no view, even a float whose number has the bits of a type
+// where others have theirs.
+func TestFrozenKinds(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		for _, kind := range []rt.TypeID{rt.TypeList, rt.TypeDict, rt.TypeTuple} {
+			number := math.Float64frombits(uint64(kind)<<32 | 3)
+			r := freeze(t, th, must(NewFloat(th, number)))
+			if got, ok := th.FrozenFloat(r); !ok || got != number || th.FrozenKind(r) != rt.TypeFloat {
+				t.Errorf("%v %v, kind %d, want the float %v", got, ok, th.FrozenKind(r), number)
+			}
+			wantNoView(t, th, r)
+		}
+		for _, r := range []rt.Ref{rt.Nil, rt.None, rt.True, rt.EmptyTuple, rt.EmptyString, intRef(7), freeze(t, th, must(NewString(th, "x")))} {
+			wantNoView(t, th, r)
+			if _, ok := th.FrozenFloat(r); ok {
+				t.Errorf("%v is a float", r)
+			}
+			if want := th.Kind(r); r.IsFrozen() && th.FrozenKind(r) != want || !r.IsFrozen() && th.FrozenKind(r) != 0 {
+				t.Errorf("%v has frozen kind %d, and kind %d", r, th.FrozenKind(r), want)
+			}
+		}
+	})
+}
+
+func wantNoView(t *testing.T, th *rt.Thread, r rt.Ref) {
+	t.Helper()
+	_, list := List(r).FrozenItems(th)
+	_, tuple := Tuple(r).FrozenItems(th)
+	_, dict := Dict(r).FrozenEntries(th)
+	if list || tuple || dict {
+		t.Errorf("%v has a view", r)
+	}
+}
+
+func mustPanic(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Error("it did not panic")
+		}
+	}()
+	f()
+}
+
+func intRef(v int64) rt.Ref {
+	r, _ := rt.Int(v)
+	return r
+}
