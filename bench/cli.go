@@ -31,7 +31,8 @@ type cli struct {
 	} `cmd:"" default:"withargs" help:"Run the same requests in every mode and compare (the default)."`
 	Run struct {
 		measureFlags
-		Scenario []string `placeholder:"NAME" help:"Scenarios to run (default: all)."`
+		Scenario []string  `placeholder:"NAME" help:"Scenarios to run (default: all)."`
+		Size     byteCount `placeholder:"BYTES" help:"How large image (default: 256MiB) and gcshare (default: 1GiB) make their graphs."`
 	} `cmd:"" help:"Run scenarios."`
 	List    struct{}     `cmd:"" help:"List the scenarios and their questions."`
 	Image   imageFlags   `cmd:"" help:"Build and look at images: frozen graphs as files."`

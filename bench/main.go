@@ -100,9 +100,11 @@ func (a *app) run(ctx context.Context, args []string) error {
 			return usageError{err}
 		}
 		pick := func([]experiment.Document) []experiment.Scenario { return picked }
-		return a.measure(ctx, command, &c.Run.measureFlags, pick, needDocuments(picked))
+		env := c.Run.env(command)
+		env.Size = int64(c.Run.Size)
+		return a.measure(ctx, env, &c.Run.measureFlags, pick, needDocuments(picked))
 	}
-	return a.measure(ctx, command, &c.Compare.measureFlags, a.compare, true)
+	return a.measure(ctx, c.Compare.env(command), &c.Compare.measureFlags, a.compare, true)
 }
 
 func needDocuments(list []experiment.Scenario) bool {
@@ -129,9 +131,8 @@ func (a *app) list() error {
 
 // measure loads the documents if they are given or needed, runs the scenarios that
 // pick chooses, and reports them.
-func (a *app) measure(ctx context.Context, command string, f *measureFlags,
+func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags,
 	pick func([]experiment.Document) []experiment.Scenario, needDocs bool) error {
-	env := f.env(command)
 	if len(f.Input) > 0 || needDocs {
 		docs, err := loadDocuments(ctx, f.Input)
 		if err != nil {

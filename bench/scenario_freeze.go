@@ -63,36 +63,23 @@ type round struct {
 	objects        int64
 }
 
-// sample builds and freezes until the step has taken the time of the budget, or all
-// together ten times as long: the other step is not counted.
 func (c *freezeRun) sample(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 	text := int64(0)
 	for _, d := range c.docs {
 		text += int64(len(d.Data))
 	}
 	var last round
-	var took time.Duration
-	ops := int64(0)
-	begin := time.Now()
-	for {
-		var err error
-		if last, err = c.round(ctx); err != nil {
-			return experiment.Sample{}, err
-		}
-		ops += max(text, 1)
-		took += last.took[c.step]
-		if b.Ops > 0 && ops >= b.Ops || b.Ops == 0 && (took >= b.Duration || time.Since(begin) >= 10*b.Duration) {
-			break
-		}
-	}
-	s := experiment.Sample{Value: float64(ops) / max(took, 1).Seconds(), Ops: ops}
-	if c.step == stepFreeze {
+	s, err := timedRate(ctx, b, max(text, 1), func() (took time.Duration, err error) {
+		last, err = c.round(ctx)
+		return last.took[c.step], err
+	})
+	if err == nil && c.step == stepFreeze {
 		s.Extra = map[string]float64{
 			bytesFrozen: float64(last.frozen), bytesMortal: float64(last.mortal),
 			frozenShare: float64(last.frozen) / float64(max(last.mortal, 1)), frozenObject: float64(last.objects),
 		}
 	}
-	return s, nil
+	return s, err
 }
 
 // round builds and freezes the documents once. In which mode does not matter much: nobody

@@ -74,6 +74,7 @@ type Env struct {
 	Threads   []int                            // thread counts to measure, without repetitions
 	Budget    Budget                           // length of one sample
 	Count     int                              // samples a row
+	Size      int64                            // bytes of what scenarios of one size make; 0 is each one's own
 	Logf      func(format string, args ...any) // one line on standard error; any goroutine, not during a sample
 }
 
