@@ -40,6 +40,9 @@ type cli struct {
 	Worker  struct {
 		Mode string `arg:""`
 	} `cmd:"" name:"prefork-worker" hidden:""`
+	GCChild struct {
+		Heap string `arg:""`
+	} `cmd:"" name:"gcshare-child" hidden:""`
 }
 
 // count is the number of samples a row.

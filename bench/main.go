@@ -94,6 +94,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return a.prefork(ctx, &c.Prefork)
 	case "prefork-worker <mode>":
 		return serveHeap(ctx, c.Worker.Mode, os.Stdin, a.stdout)
+	case "gcshare-child <heap>":
+		return serveGCShare(c.GCChild.Heap, os.Stdin, a.stdout)
 	case "run":
 		picked, err := chosen(a.scenarios, c.Run.Scenario)
 		if err != nil {

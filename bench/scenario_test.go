@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -245,6 +246,63 @@ func TestRepeated(t *testing.T) {
 		if err != nil || string(got) != want || r.read != int64(len(want)) {
 			t.Errorf("%d documents: %q, %d bytes, %v; want %q", n, got, r.read, err, want)
 		}
+	}
+}
+
+// Each row is a process, which keeps what it is to keep, and ends with the scenario.
+func TestGCShare(t *testing.T) {
+	t.Setenv("ICHOR_BENCH_CHILD", "1")
+	t.Setenv("GOGC", "off") // does not reach the children: there would be no cycle
+	res := shortRun(t, gcshareScenario(), nil, experiment.Document{Name: "small", Data: []byte(everyKind)}, experiment.Document{Name: "large", Data: sample})
+	extra := func(heap, metric string) float64 {
+		for _, s := range res.Find(experiment.Cfg("heap", heap)).Stats() {
+			if s.Metric == metric {
+				return s.Min
+			}
+		}
+		return 0
+	}
+	for _, row := range res.Rows {
+		if s := row.Stat(); s.Max > 100 {
+			t.Errorf("%s: %v %%", row.Config, s)
+		}
+		if n := extra(row.Config.Get("heap").(string), gcCycles); n < gcshareCycles {
+			t.Errorf("%s: %v cycles", row.Config, n)
+		}
+	}
+	kept := extra(heapGo, goHeapBytes)
+	if kept < 1<<20 || extra(heapEmpty, goHeapBytes) > kept/2 || extra(heapFrozen, goHeapBytes) > kept/2 {
+		t.Errorf("Go's heap has %.0f bytes with maps, %.0f with frozen documents, %.0f with none", kept, extra(heapFrozen, goHeapBytes), extra(heapEmpty, goHeapBytes))
+	}
+	if n := extra(heapFrozen, bytesFrozen); n < 20000*68 {
+		t.Errorf("%.0f frozen bytes", n)
+	}
+}
+
+// A child that cannot do its job says why, and one that is at work is ended.
+func TestGCShareChild(t *testing.T) {
+	t.Setenv("ICHOR_BENCH_CHILD", "1")
+	for _, heap := range []string{heapGo, heapFrozen} {
+		c := &gcshareChild{run: &gcshareRun{docs: []experiment.Document{{Name: "bad", Data: []byte("[")}}, copies: 1}, heap: heap}
+		if err := c.start(t.Context()); err == nil || !strings.Contains(err.Error(), "bad: ") {
+			t.Errorf("%s: %v", heap, err)
+		}
+		if err := c.stop(); err != nil {
+			t.Errorf("%s: %v", heap, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &gcshareChild{run: &gcshareRun{}, heap: heapEmpty}
+	if err := c.start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, cancel)
+	begin := time.Now()
+	if _, err := c.sample(ctx, experiment.Budget{Duration: time.Hour}); err == nil || time.Since(begin) > time.Minute {
+		t.Errorf("after %v: %v", time.Since(begin), err)
+	}
+	if err := c.stop(); err == nil {
+		t.Error("the child ended by itself")
 	}
 }
 

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// heapEmpty is a value of the config key heap: nothing but the load.
+const heapEmpty = "empty"
+
+// Metrics of the scenario gcshare, the first one a share of all CPU time in hundredths: lower
+// is better.
+const (
+	gcPercent    = "gc-cpu-%"
+	gcCycles     = "gc-cycles"
+	requestsRate = "requests/s"
+	goHeapBytes  = "goheap-bytes" // what lives in Go's heap, before the load
+)
+
+// gcshareSize is how large Go's graph is if nothing else is asked for.
+const gcshareSize = 1 << 30
+
+func gcshareScenario() experiment.Scenario {
+	return experiment.Scenario{
+		Name: "gcshare",
+		Question: "How much CPU time does Go's collector take in a program that keeps documents, as Go's map[string]any, frozen, and not at all, and allocates all the time? " +
+			"(Each row is a process of its own, with GOGC=100 and no memory limit. On GOMAXPROCS goroutines it builds and drops small maps as fast as it can; a sample is the collector's share of the time of whole cycles, two at least, and takes a second at least. " +
+			"The documents are there again and again, up to the size that -size says, 1GiB by default, as maps in Go's heap. Memory: three and a half times the size.)",
+		Documents: true,
+		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
+			run := &gcshareRun{docs: env.Documents, size: env.Size}
+			if run.size == 0 {
+				run.size = gcshareSize
+			}
+			p := &experiment.Plan{Setup: run.setup}
+			for _, heap := range []string{heapGo, heapFrozen, heapEmpty} {
+				c := &gcshareChild{run: run, heap: heap}
+				p.Variants = append(p.Variants, experiment.Variant{
+					Config: experiment.Cfg("heap", heap, "threads", runtime.GOMAXPROCS(0)), Metric: gcPercent,
+					Setup: c.start, Close: c.stop, Sample: c.sample,
+				})
+			}
+			return p, nil
+		},
+		Baseline:     func(c experiment.Config) experiment.Config { return c.With("heap", heapGo) },
+		BaselineName: "heap=go",
+		Conclude:     concludeGCShare,
+	}
+}
+
+// gcshareRun is what the children have in common.
+type gcshareRun struct {
+	docs   []experiment.Document
+	size   int64
+	copies int // of all documents, for Go's graph to have the size
+}
+
+// setup finds out how often the documents fit into the size, at least once.
+func (g *gcshareRun) setup(context.Context) error {
+	before := liveBytes()
+	graphs, err := (&memoryRow{docs: g.docs}).decode()
+	one := max(liveBytes()-before, 1)
+	runtime.KeepAlive(graphs)
+	g.copies = int((g.size + one - 1) / one)
+	return err
+}
+
+// gcshareChild is the process of one row.
+//
+//	parent                    child
+//	start: gcshareJob         builds the graph
+//	                          gcshareReady
+//	sample: time.Duration     the load
+//	                          gcshareResult
+//	stop: end of stdin        ends
+type gcshareChild struct {
+	run  *gcshareRun
+	heap string
+
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	to    *gob.Encoder
+	from  *gob.Decoder
+	ready gcshareReady
+}
+
+func (c *gcshareChild) start(ctx context.Context) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c.cmd = exec.CommandContext(ctx, program, "gcshare-child", c.heap)
+	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
+	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
+	})
+	c.cmd.Stderr = os.Stderr
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.cmd.Start(); err != nil {
+		c.cmd = nil
+		return err
+	}
+	c.to, c.from = gob.NewEncoder(c.in), gob.NewDecoder(out)
+	job := gcshareJob{Copies: c.run.copies, Docs: c.run.docs}
+	if c.heap == heapEmpty {
+		job = gcshareJob{}
+	}
+	if err := c.to.Encode(job); err != nil {
+		return fmt.Errorf("a child process: %w", err)
+	}
+	if err := c.from.Decode(&c.ready); err != nil {
+		return fmt.Errorf("a child process: %w", err)
+	}
+	if c.ready.Err != "" {
+		return errors.New(c.ready.Err)
+	}
+	return nil
+}
+
+// stop ends the child, also one that is at work.
+func (c *gcshareChild) stop() error {
+	if c.cmd == nil {
+		return nil
+	}
+	_ = c.in.Close() // it ends, or is gone already
+	done := make(chan error, 1)
+	go func() { done <- c.cmd.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Second):
+		return errors.Join(c.cmd.Process.Kill(), <-done)
+	}
+}
+
+func (c *gcshareChild) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
+	var got gcshareResult
+	err := c.to.Encode(b)
+	if err == nil {
+		err = c.from.Decode(&got)
+	}
+	if err == nil && got.Err != "" {
+		err = errors.New(got.Err)
+	}
+	if err != nil {
+		return experiment.Sample{}, fmt.Errorf("a child process: %w", err)
+	}
+	s := experiment.Sample{Value: 100 * got.GC / got.Total, Ops: got.Requests, Extra: map[string]float64{
+		gcCycles: float64(got.Cycles), requestsRate: float64(got.Requests) / got.Took.Seconds(), goHeapBytes: float64(c.ready.GoHeap),
+	}}
+	if c.ready.Frozen > 0 {
+		s.Extra[bytesFrozen] = float64(c.ready.Frozen)
+	}
+	return s, nil
+}
+
+func concludeGCShare(res *experiment.Result) []string {
+	share := func(heap string) float64 {
+		return res.Find(experiment.Cfg("heap", heap)).Stat().Median
+	}
+	return []string{fmt.Sprintf("Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same frozen, and %.2g %% with none.",
+		share(heapGo), share(heapFrozen), share(heapEmpty))}
+}
