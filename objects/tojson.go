@@ -25,7 +25,9 @@ func (e *NotJSONError) Error() string { return "not JSON: " + e.Why }
 // objects. The error is a *NotJSONError: a key that is no string, a float that is
 // not finite, or more than 10,000 levels, as in a cycle. dst is returned with
 // whatever was appended. While others write to what it reads, it sees some state of
-// each slot. It reaches no safe point. Attached thread.
+// each slot. It reaches no safe point. What is shared is written wherever it is met, so
+// the text of a graph can be much larger than the graph: ToJSON can be stopped. Attached
+// thread.
 func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 	w := jsonWriter{t: t, dst: dst, full: math.MaxInt}
 	err := w.value(r, 0)
@@ -190,13 +192,19 @@ func Format(t *rt.Thread, r rt.Ref) string {
 	if r == rt.Nil {
 		return "nil"
 	}
-	text, err := AppendJSON(t, nil, r)
+	w := jsonWriter{t: t, full: formatted + 1, flush: func() error { return errLong }}
+	err := w.value(r, 0)
 	var not *NotJSONError
 	if errors.As(err, &not) {
 		return fmt.Sprintf("%s %s", t.TypeOf(r), r)
 	}
-	if len(text) > 80 {
-		return strings.ToValidUTF8(string(text[:77]), "") + "..."
+	if len(w.dst) > formatted {
+		return strings.ToValidUTF8(string(w.dst[:formatted-3]), "") + "..."
 	}
-	return string(text)
+	return string(w.dst)
 }
+
+// formatted is how many bytes Format returns at most: no more is looked at.
+const formatted = 80
+
+var errLong = errors.New("long enough")

@@ -80,7 +80,7 @@ func TestNotJSON(t *testing.T) {
 						t.Errorf("%s: %v, %d bytes were written", want, err, w.Len())
 					}
 				}
-				if got := Format(th, rt.Ref(loop)); got != "list "+rt.Ref(loop).String() {
+				if got := Format(th, rt.Ref(loop)); got != strings.Repeat("[", 77)+"..." {
 					t.Errorf("formatted as %s", got)
 				}
 				// What holds itself would leak.
