@@ -134,7 +134,8 @@ func (c *gcshareChild) start(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the child, also one that is at work.
+// stop ends the child, also one that is at work. One that was built with the race
+// detector takes a second to end.
 func (c *gcshareChild) stop() error {
 	if c.cmd == nil {
 		return nil
@@ -145,7 +146,7 @@ func (c *gcshareChild) stop() error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(time.Second):
+	case <-time.After(10 * time.Second):
 		return errors.Join(c.cmd.Process.Kill(), <-done)
 	}
 }
