@@ -26,11 +26,13 @@ var imagePoint = must(DefineRecord("image point", "x", "y"))
 
 // someGraphs build graphs of everything that can be frozen.
 var someGraphs = map[string]func(th *rt.Thread) rt.Ref{
-	"none":     func(*rt.Thread) rt.Ref { return rt.None },
-	"int":      func(*rt.Thread) rt.Ref { return smallInt(-7) },
-	"big":      func(th *rt.Thread) rt.Ref { return newBig(th, 3) },
-	"float":    func(th *rt.Thread) rt.Ref { return must(NewFloat(th, 2.5)) },
-	"number":   func(th *rt.Thread) rt.Ref { return must(FromJSON(th, strings.NewReader("123456789012345678901234567890"))) },
+	"none":  func(*rt.Thread) rt.Ref { return rt.None },
+	"int":   func(*rt.Thread) rt.Ref { return smallInt(-7) },
+	"big":   func(th *rt.Thread) rt.Ref { return newBig(th, 3) },
+	"float": func(th *rt.Thread) rt.Ref { return must(NewFloat(th, 2.5)) },
+	"number": func(th *rt.Thread) rt.Ref {
+		return must(FromJSON(th, strings.NewReader("123456789012345678901234567890")))
+	},
 	"string":   func(th *rt.Thread) rt.Ref { return must(NewString(th, "a text of more than sixteen bytes")) },
 	"bytes":    func(th *rt.Thread) rt.Ref { return must(NewBytes(th, []byte{0, 1, 2, 255})) },
 	"document": func(th *rt.Thread) rt.Ref { return must(FromJSON(th, strings.NewReader(familyJSON))) },
