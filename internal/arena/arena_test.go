@@ -3,19 +3,20 @@ package arena
 import (
 	"errors"
 	"math/rand/v2"
+	goruntime "runtime"
 	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-var backings = []Backing{System, GoMemory}
+var backings = []Backing{System, Memfd, GoMemory}
 
 // forBackings runs f on every backing that the build can use. Under the race
 // detector system memory is invisible, and its atomics order nothing.
 func forBackings(t *testing.T, f func(t *testing.T, b Backing)) {
 	for _, b := range backings {
-		if b == System && (raceEnabled || !haveSystem) {
+		if b != GoMemory && (raceEnabled || !haveSystem) || b == Memfd && goruntime.GOOS != "linux" {
 			continue
 		}
 		t.Run(b.String(), func(t *testing.T) { f(t, b) })

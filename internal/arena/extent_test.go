@@ -1,0 +1,201 @@
+package arena
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The free runs of addresses are what was not taken, whatever is taken and given back.
+func TestRunsModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const first, end = 100, 100 + 300
+		var r runs
+		r.give(run{first, end - first}, false)
+		var taken []run
+		free := func() (n uint32) {
+			for _, x := range append(append([]run{}, r.fresh...), r.used...) {
+				n += x.n
+			}
+			return n
+		}
+		left := uint32(end - first)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			n := rapid.Uint32Range(0, 80).Draw(t, "n")
+			switch what := rapid.IntRange(0, 3).Draw(t, "what"); {
+			case what == 0 && len(taken) > 0:
+				i := int(n) % len(taken)
+				r.give(taken[i], rapid.Bool().Draw(t, "used"))
+				left += taken[i].n
+				taken = append(taken[:i], taken[i+1:]...)
+				continue
+			case what == 1:
+				at := run{first + n*3, n}
+				clear := n > 0 && at.end() <= end
+				for _, x := range taken {
+					clear = clear && (at.end() <= x.first || x.end() <= at.first)
+				}
+				if len(r.used) > 0 {
+					continue // takeAt is for addresses of which nothing was in use
+				}
+				if got := r.takeAt(at); got != clear {
+					t.Fatalf("takeAt(%v) = %t, want %t beside %v", at, got, clear, taken)
+				}
+				if clear {
+					taken, left = append(taken, at), left-n
+				}
+			default:
+				got, ok := r.take(n)
+				if !ok {
+					if n == 0 && left > 0 {
+						t.Fatalf("nothing was found, and %d are free", left)
+					}
+					continue
+				}
+				if n > 0 && got.n != n || got.n == 0 || got.first < first || got.end() > end {
+					t.Fatalf("take(%d) = %v", n, got)
+				}
+				for _, x := range taken {
+					if got.first < x.end() && x.first < got.end() {
+						t.Fatalf("%v was given out, and %v is in use", got, x)
+					}
+				}
+				taken, left = append(taken, got), left-got.n
+			}
+			if free() != left {
+				t.Fatalf("%d are free, want %d", free(), left)
+			}
+			for i := 1; i < len(r.fresh); i++ {
+				if r.fresh[i-1].end() >= r.fresh[i].first {
+					t.Fatalf("runs %v are not apart", r.fresh)
+				}
+			}
+		}
+	})
+}
+
+// haveBackings returns the backings that this machine has.
+func haveBackings() (all []Backing) {
+	for _, b := range []Backing{GoMemory, System, Memfd} {
+		if s, err := New(Config{Backing: b, Reserve: 16 << 20}); err == nil {
+			_ = s.Close()
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// An extent counts what it has opened, and gives back what it does not need.
+func TestExtentAccounts(t *testing.T) {
+	for _, b := range haveBackings() {
+		t.Run(b.String(), func(t *testing.T) {
+			s, err := New(Config{Backing: b, Reserve: 32 << 20, Limit: 1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			spans := func(want int64) {
+				t.Helper()
+				if got := s.Usage().Committed / SpanSize; got != want {
+					t.Fatalf("%d spans are committed, want %d", got, want)
+				}
+			}
+			for range 3 { // the same addresses again in the end
+				e, err := s.NewExtent(0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Grow(5*SpanSize - 1); err != nil {
+					t.Fatal(err)
+				}
+				spans(5)
+				all := s.Bytes(e.Start(), int(e.Room()))
+				if !bytes.Equal(all, make([]byte, len(all))) {
+					t.Fatal("new memory is not zero")
+				}
+				all[0], all[len(all)-1] = 1, 1
+				if err := e.Grow(17 * SpanSize); !errors.Is(err, ErrLimit) {
+					t.Fatalf("beyond the limit: %v", err)
+				}
+				spans(5)
+				if err := e.Seal(2*SpanSize+1, false); err != nil {
+					t.Fatal(err)
+				}
+				spans(3)
+				if e.Bytes() != 2*SpanSize+1 || e.Mapped() || s.Bytes(e.Start(), 1)[0] != 1 {
+					t.Fatalf("sealed: %d bytes", e.Bytes())
+				}
+				if err := e.Free(); err != nil {
+					t.Fatal(err)
+				}
+				spans(0)
+			}
+			if _, err := s.NewExtent(MaxExtent + 1); !errors.Is(err, ErrAddressSpace) {
+				t.Errorf("an extent too large: %v", err)
+			}
+			e, err := s.NewExtent(3 * SpanSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Grow(4 * SpanSize); !errors.Is(err, ErrAddressSpace) {
+				t.Errorf("beyond its addresses: %v", err)
+			}
+			if err := e.Seal(0, true); !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("nothing, sealed for good: %v", err)
+			}
+			if err := e.Free(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What an extent shows of a file is the file's, and takes no memory.
+func TestExtentMapFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	page := os.Getpagesize()
+	text := bytes.Repeat([]byte("0123456789abcdef"), 10_000)
+	if err := os.WriteFile(name, append(make([]byte, page), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range haveBackings() {
+		s, err := New(Config{Backing: b, Reserve: 32 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.NewExtent(int64(len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.MapFile(f, 1, 10); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%s: from within a page: %v", b, err)
+		}
+		err = e.MapFile(f, int64(page), uintptr(len(text)))
+		_ = f.Close()
+		switch {
+		case b == GoMemory:
+			if !errors.Is(err, errors.ErrUnsupported) {
+				t.Errorf("%s: %v", b, err)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", b, err)
+		case !bytes.Equal(s.Bytes(e.Start(), len(text)), text) || !e.Mapped() || s.Usage().Committed != 0:
+			t.Errorf("%s: not what is in the file, or it is counted", b)
+		}
+		if err := errors.Join(e.Free(), s.Close()); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+}
