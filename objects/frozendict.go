@@ -237,7 +237,9 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	return name
 }
 
-// checkDict checks sizes, slots, and that each entry has one place in the index.
+// checkDict checks sizes, slots, and that each entry has one place in the index. Of a dict
+// whose keys are strings that have been checked, as most are that another dict has had as
+// well, it also does what checkDictKeys does.
 func checkDict(k *rt.Check) error {
 	n, err := checkedLength(k, frozenIndex)
 	if err != nil {
@@ -250,15 +252,41 @@ func checkDict(k *rt.Check) error {
 	if int(o.Word(frozenLog)) != f.log {
 		return fmt.Errorf("an index of 2^%d for %d entries", o.Word(frozenLog), n)
 	}
-	for i := range n {
-		if err := k.Slots(f.first+i*entryWords+entryKey, 2); err != nil {
+	if f.log > 0 {
+		if err := f.checkIndex(o); err != nil {
 			return err
 		}
 	}
+	early := true // all keys so far are strings that have been checked
+	for i := range n {
+		e := f.first + i*entryWords
+		if err := k.Slots(e+entryKey, 2); err != nil {
+			return err
+		}
+		if !early {
+			continue
+		}
+		var text rt.Body
+		text, early = k.Checked(e+entryKey, rt.TypeString)
+		if early && f.log == 0 { // an index may lead to an entry further on, whose slots are not checked yet
+			if err := f.checkKey(k, i, text.Word(textHash)); err != nil {
+				return err
+			}
+		}
+	}
+	if !early {
+		return nil
+	}
+	k.Settled()
 	if f.log == 0 {
 		return nil
 	}
-	filled := 0
+	return checkDictKeys(k)
+}
+
+// checkIndex checks that as many places lead to entries as there are, and none elsewhere.
+func (f frozenTable) checkIndex(o rt.Body) error {
+	n, filled := f.n, 0
 	for i := range f.mask() + 1 {
 		switch p, _ := f.place(o, i, 0); {
 		case p > uint32(n):
@@ -284,10 +312,7 @@ func checkDictKeys(k *rt.Check) error {
 		if !ok {
 			return fmt.Errorf("entry %d has a key that cannot be one", i)
 		}
-		if hash != o.Word(e+entryHash) {
-			return fmt.Errorf("entry %d has not its key's hash", i)
-		}
-		if err := f.checkFound(k, i, hash); err != nil {
+		if err := f.checkKey(k, i, hash); err != nil {
 			return err
 		}
 	}
@@ -306,6 +331,14 @@ func hashOfKey(k *rt.Check, key rt.Ref) (uint32, bool) {
 	return hash, err == nil
 }
 
+// checkKey checks that entry i has its key's hash, and is found.
+func (f frozenTable) checkKey(k *rt.Check, i int, hash uint32) error {
+	if k.Body().Word(f.first+i*entryWords+entryHash) != hash {
+		return fmt.Errorf("entry %d has not its key's hash", i)
+	}
+	return f.checkFound(k, i, hash)
+}
+
 // checkFound fails unless a search for the key of entry i finds entry i.
 func (f frozenTable) checkFound(k *rt.Check, i int, hash uint32) error {
 	o := k.Body()
@@ -313,8 +346,8 @@ func (f frozenTable) checkFound(k *rt.Check, i int, hash uint32) error {
 		return sameKey(k.Reader(), k.Ref(f.first+j*entryWords+entryKey), k.Ref(f.first+i*entryWords+entryKey))
 	}
 	if f.log == 0 {
-		for j := range i {
-			if o.Word(f.first+j*entryWords+entryHash) == hash && same(j) {
+		for j, e := 0, f.first+entryHash; j < i; j, e = j+1, e+entryWords {
+			if o.Word(e) == hash && same(j) {
 				return fmt.Errorf("entries %d and %d have the same key", j, i)
 			}
 		}

@@ -1,8 +1,11 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
 )
@@ -11,20 +14,23 @@ import (
 // outside:
 //
 //	headers  each object begins where the one before ends, in a header as Freeze writes
-//	         it, of a known type. Where objects begin is noted in a bitmap
-//	bodies   Freezing.Check of each: sizes fit, and every slot leads to where an object
-//	         begins
+//	         it, of a known type. Where objects begin is noted in a bitmap. The checksum is
+//	         taken in the same pass, block by block, so memory is read once for both
+//	bodies   Freezing.Check of each, in the order of addresses: sizes fit, and every slot
+//	         leads to where an object begins
 //	cycles   what has a Freezing.Hash does not lead back to itself
-//	depths   Freezing.CheckDeep of each, which may look at other objects
+//	depths   Freezing.CheckDeep of each that has not said Settled, which may look at other
+//	         objects
 type checking struct {
 	heap     Heap
 	start    Ref
 	granules uint32
-	types    []*Type // user-defined, by their index in headers
+	types    []*Type // user-defined, by their index in headers; in run nil for what cannot be checked
+	builtin  [typeLocal]*Type
 	starts   []uint64
 	objects  int64
 	hashed   []Ref // objects whose type has a Freezing.Hash
-	deep     []Ref // objects whose type has a CheckDeep
+	deep     []Ref // objects whose type has a CheckDeep, and more to look at
 
 	reader *Thread // looks, and does nothing else
 	k      Check
@@ -33,10 +39,11 @@ type checking struct {
 // Check is the look at one object of an image. Nothing may be believed of it: so
 // Freezing.Check reads no word of the body behind Bytes, and follows no reference.
 type Check struct {
-	x     *checking
-	r     Ref
-	o     Body
-	bytes int
+	x       *checking
+	r       Ref
+	o       Body
+	bytes   int
+	settled bool
 }
 
 // Object returns the object that is looked at.
@@ -87,6 +94,21 @@ func (k *Check) Slots(first, n int) error {
 	return nil
 }
 
+// Checked returns the body of the object that word i refers to, if Slots has found that
+// good, and it is an object of the given built-in type that Check has found good already:
+// one that lies before this one. What is behind it may not be good.
+func (k *Check) Checked(i int, kind TypeID) (o Body, ok bool) {
+	at := k.o.Word(i) - uint32(selfBase)
+	if at >= uint32(k.r-k.x.start) {
+		return Body{}, false
+	}
+	r := k.x.start + Ref(at)
+	return k.x.heap.Body(r), k.x.heap.header(r).Meta() == uint32(kind)
+}
+
+// Settled has the runtime leave out CheckDeep: Check has looked at all there is.
+func (k *Check) Settled() { k.settled = true }
+
 // Reader returns a thread that is good for looking at objects of the image, and for
 // nothing else: for CheckDeep.
 func (k *Check) Reader() *Thread { return k.x.reader }
@@ -132,22 +154,36 @@ func CheckSlots(words int) func(k *Check) error {
 
 func isSingleton(r Ref) bool { return r >= None && r < endSingletons && (r-None)%2 == 0 }
 
-// typeOf returns the type that a meta word stands for, or nil.
+// typeOf returns the type that a meta word stands for, or nil if there is none that can be
+// checked.
 func (x *checking) typeOf(meta uint32) *Type {
-	id, i := TypeID(meta&metaTypeMax), int(meta>>localShift)
-	switch {
-	case id == typeLocal && i < len(x.types):
+	if meta < uint32(typeLocal) {
+		return x.builtin[meta]
+	}
+	if i := int(meta >> localShift); TypeID(meta&metaTypeMax) == typeLocal && i < len(x.types) {
 		return x.types[i]
-	case id < typeLocal && i == 0:
-		return types.table[id].Load()
 	}
 	return nil
 }
 
 // run checks everything. root is as a slot would hold it.
-func (x *checking) run(root Ref) error {
+func (x *checking) run(root Ref, checksum uint64) error {
 	x.k.x = x
-	if err := x.headers(); err != nil {
+	checkable := func(y *Type) *Type {
+		if y == nil || y.Freezing == nil || y.Freezing.Check == nil {
+			return nil
+		}
+		return y
+	}
+	for id := range x.builtin {
+		x.builtin[id] = checkable(types.table[id].Load())
+	}
+	local := x.types
+	x.types = make([]*Type, len(local))
+	for i, y := range local {
+		x.types[i] = checkable(y)
+	}
+	if err := x.headers(checksum); err != nil {
 		return err
 	}
 	if at := uint32(root - selfBase); !(at < x.granules && x.starts[at/64]>>(at%64)&1 != 0 || root.IsInt() || isSingleton(root)) {
@@ -173,28 +209,54 @@ func (x *checking) run(root Ref) error {
 	return nil
 }
 
-// headers checks all headers, and fills starts.
-func (x *checking) headers() error {
+// hashBlock is how many granules are hashed before their headers are looked at: the
+// second cache holds them.
+const hashBlock = 256 << 10 >> arena.GranuleShift
+
+// headers checks the checksum and all headers, and fills starts. An image without its
+// checksum is said to be that, wherever the first wrong header is.
+func (x *checking) headers(checksum uint64) error {
 	x.starts = make([]uint64, x.granules/64+1)
-	for at := uint32(0); at < x.granules; {
+	var sum xxhash.Digest
+	sum.Reset()
+	var fault error
+	at := uint32(0)
+	for from := uint32(0); from < x.granules; {
+		n := min(hashBlock, x.granules-from)
+		_, _ = sum.Write(x.heap.Block(x.start+Ref(from)).Bytes(0, int(n)<<arena.GranuleShift)) // of a hash: never fails
+		from += n
+		if fault == nil {
+			at, fault = x.headersTo(at, from)
+		}
+	}
+	if sum.Sum64() != checksum {
+		return errors.New("the objects do not have their checksum")
+	}
+	return fault
+}
+
+// headersTo checks headers from granule at on, as long as they begin before end. It returns
+// where the next one begins.
+func (x *checking) headersTo(at, end uint32) (uint32, error) {
+	for at < end {
 		meta, size, ok := x.heap.header(x.start + Ref(at)).Frozen(at)
 		if !ok || size > x.granules-at {
-			return fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
+			return at, fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
 		}
-		y := x.typeOf(meta)
-		if y == nil || y.Freezing == nil || y.Freezing.Check == nil {
-			return fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
+		if x.typeOf(meta) == nil {
+			return at, fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
 		}
 		x.starts[at/64] |= 1 << (at % 64)
 		x.objects++
 		at += size
 	}
-	return nil
+	return at, nil
 }
 
 // look makes r the object that is looked at, and returns its type.
 func (x *checking) look(r Ref) *Type {
 	h := x.heap.header(r)
+	x.k.settled = false
 	x.k.r, x.k.o, x.k.bytes = r, x.heap.Body(r), int(h.FrozenSize()-1)<<arena.GranuleShift
 	return x.typeOf(h.Meta())
 }
@@ -208,7 +270,7 @@ func (x *checking) body(r Ref) error {
 	if z.Hash != nil {
 		x.hashed = append(x.hashed, r)
 	}
-	if z.CheckDeep != nil {
+	if z.CheckDeep != nil && !x.k.settled {
 		x.deep = append(x.deep, r)
 	}
 	return nil

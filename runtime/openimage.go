@@ -282,14 +282,11 @@ func (o *opener) check(f *Frozen) (err error) {
 			err = fmt.Errorf("cannot be read any more: %w", fault)
 		}
 	}()
-	if xxhash.Sum64(o.rt.Block(f.start).Bytes(0, int(f.Bytes()))) != o.head.dataHash {
-		return errors.New("the objects do not have their checksum")
-	}
 	x := checking{
 		heap: o.rt.Heap, start: f.start, granules: f.granules, types: f.types,
 		reader: &Thread{Heap: o.rt.Heap, rt: o.rt},
 	}
-	if err := x.run(f.stored); err != nil {
+	if err := x.run(f.stored, o.head.dataHash); err != nil {
 		return err
 	}
 	if x.objects != f.objects {
