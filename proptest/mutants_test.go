@@ -28,10 +28,14 @@ const (
 	shared    = "^TestScenarios$/^atomic$/^checked=false$/^freeze_what_is_shared$"
 	queued    = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_queued$"
 
-	// These two race. They were seen to find their bugs in each of 20 runs.
+	// These two race. They were seen to find their bugs in each of 20 runs on an idle
+	// machine, and are run again if they do not: see racing.
 	dying  = "^TestScenarios$/^biased$/^checked=false$/^follow_what_is_dying$"
 	merged = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_merged$"
 )
+
+// racing reports whether a test may find a bug in one run and not in another.
+func racing(test string) bool { return test == dying || test == merged }
 
 // or stands between the properties that may find a planted bug.
 const or = " or "
@@ -96,6 +100,9 @@ func TestPlantedBugs(t *testing.T) {
 		found[k.bug] = true
 		t.Run(string(k.bug)+"/"+strings.NewReplacer("^", "", "$", "").Replace(k.test), func(t *testing.T) {
 			out, err := child(t, binary, k.test, k.bug, "2000")
+			for i := 1; err == nil && racing(k.test) && i < 10; i++ { // its threads may not have met
+				out, err = child(t, binary, k.test, k.bug, "2000")
+			}
 			if err == nil {
 				t.Errorf("nothing failed:\n%s", out)
 			} else if !slices.ContainsFunc(strings.Split(k.property, or), func(p string) bool { return strings.Contains(out, ": "+p) }) {
