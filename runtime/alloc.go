@@ -21,11 +21,14 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
 	}
 	n := max(arena.Granules(uintptr(bytes)+header.Size+y.tail), y.least)
-	if t.region != nil {
-		return t.bornImmortal(y, n)
-	}
 	if t.check != nil {
 		t.mustBeAttached("new " + y.Name)
+		if err := t.check.inject(); err != nil {
+			return Nil, Body{}, err
+		}
+	}
+	if t.region != nil {
+		return t.bornImmortal(y, n)
 	}
 	h, err := t.cache.Alloc(y.purpose, n)
 	if err != nil {
@@ -55,6 +58,12 @@ func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
 	if note >= header.Notes {
 		return Nil, fmt.Errorf("ichor: new float: note %#x, want at most %#x", note, header.Notes-1)
 	}
+	if t.check != nil {
+		t.mustBeAttached("new float")
+		if err := t.check.inject(); err != nil {
+			return Nil, err
+		}
+	}
 	if t.region != nil {
 		h, err := t.region.mem.Alloc(1, true)
 		if err != nil {
@@ -62,9 +71,6 @@ func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
 		}
 		t.header(Ref(h)).BirthFloat(math.Float64bits(v), note, true)
 		return Ref(h), nil
-	}
-	if t.check != nil {
-		t.mustBeAttached("new float")
 	}
 	h, err := t.cache.Alloc(arena.Leaves, 1)
 	if err != nil {
@@ -114,6 +120,11 @@ func (t *Thread) refilled() {
 func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
+	}
+	if t.check != nil {
+		if err := t.check.inject(); err != nil {
+			return Nil, Body{}, err
+		}
 	}
 	n := max(arena.Granules(uintptr(bytes)), 1)
 	if t.inRegion(container) {

@@ -82,6 +82,14 @@ func (s stack) String() string {
 	}
 }
 
+// inject asks Options.Inject whether an allocation is to fail.
+func (c *checker) inject() error {
+	if c.rt.opts.Inject == nil {
+		return nil
+	}
+	return c.rt.opts.Inject(AllocateObject)
+}
+
 // born notes a new object.
 func (c *checker) born(r Ref, y *Type) {
 	c.mu.Lock()

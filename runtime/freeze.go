@@ -249,6 +249,11 @@ func (z *freezer) body(at uint32) Body             { return z.t.Body(z.start + R
 
 // alloc returns the offset of n granules.
 func (z *freezer) alloc(n uint32) (uint32, error) {
+	if z.t.check != nil {
+		if err := z.t.check.inject(); err != nil {
+			return 0, err
+		}
+	}
 	if n > z.room-z.next {
 		if n > uint32(selfCount)-z.next {
 			return 0, fmt.Errorf("more than %d bytes in one frozen graph: %w", int64(selfCount)<<arena.GranuleShift, arena.ErrAddressSpace)

@@ -107,7 +107,24 @@ type Options struct {
 	// are poisoned and kept for a while, and misuse panics with the object's
 	// history. Some fifty times slower.
 	Checked bool
+
+	// Inject is for tests of what happens when memory runs out: it is called before each
+	// allocation of an object or a block, and before each call to the system for memory.
+	// What it returns is the error of that. It needs Checked, and may be called by several
+	// goroutines at once. See proptest.Faults.
+	Inject func(what Injection) error
 }
+
+// Injection says what is about to be done.
+type Injection = arena.Call
+
+// What can fail.
+const (
+	AllocateObject = arena.Allocate // of an object or a block, frozen ones too
+	CommitMemory   = arena.Commit
+	SealMemory     = arena.SealCall
+	MapMemory      = arena.Map
+)
 
 // Errors of a runtime.
 var (
@@ -135,6 +152,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("ichor: options: pause budget of %v is no share of time: want 0 to 1", o.PauseBudget)
 	case o.CollectWorkers < 0:
 		return fmt.Errorf("ichor: options: %d collect workers is negative", o.CollectWorkers)
+	case o.Inject != nil && !o.Checked:
+		return errors.New("ichor: options: Inject needs Checked")
 	case o.DeferredBytes < 0:
 		return fmt.Errorf("ichor: options: %d deferred bytes is negative", o.DeferredBytes)
 	}

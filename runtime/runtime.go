@@ -77,7 +77,7 @@ func New(opts Options) (*Runtime, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	cfg := arena.Config{Backing: opts.Backing, Reserve: opts.AddressSpace, Limit: opts.MemoryLimit}
+	cfg := arena.Config{Backing: opts.Backing, Reserve: opts.AddressSpace, Limit: opts.MemoryLimit, Inject: opts.Inject}
 	if opts.Checked {
 		cfg.Start, cfg.Readable = nextCheckedStart(opts), true
 	}

@@ -249,7 +249,7 @@ func openShared(file *os.File, opts Options) (*Runtime, []Ref, error) {
 	if err := h.fits(opts); err != nil {
 		return nil, nil, err
 	}
-	space, regions, extents, err := arena.Adopt(file, h.Space, arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked})
+	space, regions, extents, err := arena.Adopt(file, h.Space, arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked, Inject: opts.Inject})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -67,6 +67,10 @@ type Config struct {
 	// committed reads as zero instead of faulting.
 	Start    uint32
 	Readable bool
+
+	// Inject, if not nil, is called before each call to the system, and what it returns is
+	// the error of that.
+	Inject func(Call) error
 }
 
 // Space is one reserved range of addresses.
@@ -113,6 +117,9 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	mem, err := reserve(b, uintptr(granules*GranuleSize), cfg.Readable)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %d bytes of %s memory: %w", granules*GranuleSize, b, err)
+	}
+	if cfg.Inject != nil {
+		mem = mem.injected(cfg.Inject)
 	}
 	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem}
 	if err := s.central.init(s, granules, cfg); err != nil {

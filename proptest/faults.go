@@ -1,0 +1,76 @@
+package proptest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"go.uber.org/atomic"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// ErrInjected is the error that Faults injects.
+var ErrInjected = errors.New("injected by a test")
+
+// Faults runs a program again and again on new runtimes. In the n-th run the n-th
+// allocation fails, or the n-th call to the system for memory, until one comes to its end
+// undisturbed. A program that is hit must give up all that it owns and return an error
+// that is ErrInjected, or get along without; then counts and references must agree, and
+// Close finds no leak. The
+// program is called by an attached thread of a runtime in checked mode, whose other options
+// are o's. It must do the same each time.
+func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
+	t.Helper()
+	if o.AddressSpace == 0 {
+		o.AddressSpace = 64 << 20
+	}
+	o.Checked, o.CollectAfter = true, -1
+	for n := int64(1); ; n++ {
+		hit, err := faulty(o, n, program)
+		if err != nil {
+			t.Fatalf("with error %d injected (%s): %v", n, hit, err)
+		}
+		if hit == "" {
+			t.Logf("%d errors were injected, one in each run", n-1)
+			if n == 1 {
+				t.Error("the program allocates nothing")
+			}
+			return
+		}
+	}
+}
+
+// faulty runs the program with the n-th call failing, and says which that was; "" if there
+// were fewer.
+func faulty(o rt.Options, n int64, program func(*rt.Thread) error) (hit rt.Injection, err error) {
+	var calls atomic.Int64
+	var armed atomic.Bool
+	o.Inject = func(what rt.Injection) error {
+		if armed.Load() && calls.Inc() == n {
+			hit = what
+			return fmt.Errorf("%w: no %s", ErrInjected, what)
+		}
+		return nil
+	}
+	var late error
+	o.OnError = func(err error) { late = err }
+	r, err := rt.New(o)
+	if err != nil {
+		return "", err
+	}
+	err = r.Do(func(th *rt.Thread) error {
+		armed.Store(true)
+		err := program(th)
+		armed.Store(false)
+		switch {
+		case err != nil && !errors.Is(err, ErrInjected):
+			return fmt.Errorf("the program's error is another one: %w", err)
+		case err != nil && hit == "":
+			return fmt.Errorf("the program fails undisturbed: %w", err)
+		}
+		th.Collect()
+		return th.Audit()
+	})
+	return hit, errors.Join(err, r.Close(), late)
+}
