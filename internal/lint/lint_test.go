@@ -17,6 +17,7 @@ import (
 var unsafeFiles = []string{
 	"internal/arena/",
 	"internal/header/",
+	"internal/point/on.go", // addresses as numbers
 	"locks/mutex.go", "locks/parking.go",
 	"runtime/heap.go",  // payload accessors
 	"runtime/count.go", // the load of the owner that IncRef has inline
@@ -25,7 +26,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up: none imports one that stands
 // further down this list.
 var layers = []string{
-	"internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "bench/experiment", "bench",
+	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore", "bench/experiment", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

@@ -1,0 +1,42 @@
+//go:build !explore
+
+package point
+
+import (
+	"sync"
+	"time"
+
+	"go.uber.org/atomic"
+)
+
+// On reports whether points are part of the program.
+const On = false
+
+// Other names, which cost nothing.
+type (
+	Mutex          = sync.Mutex
+	Cond           = sync.Cond
+	Bool           = atomic.Bool
+	Uint32         = atomic.Uint32
+	Uint64         = atomic.Uint64
+	Int64          = atomic.Int64
+	Pointer[T any] = atomic.Pointer[T]
+)
+
+// Sleep is time.Sleep.
+func Sleep(d time.Duration) { time.Sleep(d) }
+
+// What stands behind a test of On is never called, and says so if it is.
+
+func Load[T any](*T)         { panic(off) }
+func Store[T any](*T)        { panic(off) }
+func Update[T any](*T)       { panic(off) }
+func Read[T any](*T)         { panic(off) }
+func Write[T any](*T)        { panic(off) }
+func Born[T any](*T, int)    { panic(off) }
+func Freed[T any](*T, int)   { panic(off) }
+func Wait(func() bool)       { panic(off) }
+func Whole[T any](*T) func() { panic(off) }
+func Explored() bool         { panic(off) }
+
+const off = "ichor: a point in a build without the tag explore"

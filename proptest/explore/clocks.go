@@ -1,0 +1,184 @@
+//go:build explore
+
+package explore
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/point"
+)
+
+// clocks orders accesses. Each thread has a vector: how far it knows each thread to
+// have come (Lamport; Mattern; the check is that of race detectors). A thread's own
+// entry goes up with each access that others can learn of.
+//
+// What is known of memory lies in cells of eight bytes. Two accesses of a byte by
+// different threads are in order if the later one's thread knows of the earlier one.
+type clocks struct {
+	generation uint32
+	threads    int
+	now        [maxThreads]vector
+	cells      map[uintptr]*cell
+}
+
+type vector [maxThreads]uint32
+
+func (v *vector) join(w *vector) {
+	for i := range v {
+		v[i] = max(v[i], w[i])
+	}
+}
+
+// cell is what is known of eight bytes. What an earlier generation knew is void.
+type cell struct {
+	generation uint32
+	dead       uint8     // a bit for each byte that was given back
+	released   [2]vector // by the last atomic store, by each half's first byte
+	bytes      [8][accesses]vector
+}
+
+// accesses of a byte: for each thread when it was the last time.
+const (
+	plainRead = iota
+	plainWrite
+	atomicRead
+	atomicWrite
+	accesses
+)
+
+// conflicts are the accesses that must be in order with one of the kind.
+var conflicts = [accesses][]int{
+	plainRead:   {plainWrite, atomicWrite},
+	plainWrite:  {plainRead, plainWrite, atomicRead, atomicWrite},
+	atomicRead:  {plainWrite},
+	atomicWrite: {plainRead, plainWrite},
+}
+
+var accessNames = [accesses]string{"plain read", "plain write", "atomic load", "atomic store"}
+
+func newClocks() *clocks { return &clocks{cells: map[uintptr]*cell{}} }
+
+// begin forgets everything.
+func (c *clocks) begin(threads int) {
+	if len(c.cells) > 1<<12 {
+		clear(c.cells)
+	}
+	c.generation++
+	c.threads = threads
+	for i := range c.now {
+		c.now[i] = vector{}
+		c.now[i][i] = 1
+	}
+}
+
+func (c *clocks) cell(addr uintptr) *cell {
+	x := c.cells[addr>>3]
+	if x == nil {
+		x = &cell{}
+		c.cells[addr>>3] = x
+	}
+	if x.generation != c.generation {
+		*x = cell{generation: c.generation}
+	}
+	return x
+}
+
+// access checks that an access is in order with the earlier ones, and notes it.
+func (c *clocks) access(t int, op point.Op) error {
+	switch op.Kind {
+	case point.PlainRead:
+		return c.touch(t, op, plainRead)
+	case point.PlainWrite:
+		return c.touch(t, op, plainWrite)
+	case point.AtomicLoad:
+		c.acquire(t, op.Addr)
+		return c.touch(t, op, atomicRead)
+	case point.AtomicStore:
+		err := c.touch(t, op, atomicWrite)
+		c.release(t, op.Addr, false)
+		return err
+	case point.AtomicUpdate:
+		c.acquire(t, op.Addr)
+		err := c.touch(t, op, atomicWrite)
+		c.release(t, op.Addr, true)
+		return err
+	case point.Acquire:
+		c.acquire(t, op.Addr)
+	case point.Release:
+		c.release(t, op.Addr, true)
+	case point.Uninterrupted:
+		c.acquire(t, op.Addr)
+		c.release(t, op.Addr, true)
+	case point.Waiting:
+		if op.Size > 0 {
+			c.acquire(t, op.Addr)
+		}
+	case point.Birth:
+		c.born(t, op)
+	case point.Death:
+		err := c.touch(t, op, plainWrite)
+		c.died(op)
+		return err
+	}
+	return nil
+}
+
+func (c *clocks) acquire(t int, addr uintptr) {
+	c.now[t].join(&c.cell(addr).released[addr>>2&1])
+}
+
+func (c *clocks) release(t int, addr uintptr, joins bool) {
+	v := &c.cell(addr).released[addr>>2&1]
+	if joins {
+		v.join(&c.now[t])
+	} else {
+		*v = c.now[t]
+	}
+	c.now[t][t]++
+}
+
+func (c *clocks) touch(t int, op point.Op, kind int) error {
+	var err error
+	for a, end := op.Addr, op.Addr+op.Size; a < end; {
+		x := c.cell(a)
+		for ; a < end; a++ {
+			b := a & 7
+			if x.dead>>b&1 != 0 && err == nil {
+				err = fmt.Errorf("%s of memory that was given back", accessNames[kind])
+			}
+			for _, k := range conflicts[kind] {
+				for u, when := range x.bytes[b][k] {
+					if u != t && when > c.now[t][u] && err == nil {
+						err = fmt.Errorf("race: %s, not in order with the %s of thread %d", accessNames[kind], accessNames[k], u)
+					}
+				}
+			}
+			x.bytes[b][kind][t] = c.now[t][t]
+			if b == 7 {
+				a++
+				break
+			}
+		}
+	}
+	return err
+}
+
+// born forgets what was known of memory that is given out, and takes it for written.
+func (c *clocks) born(t int, op point.Op) {
+	c.each(op, func(x *cell, b uintptr) {
+		x.dead &^= 1 << b
+		x.bytes[b] = [accesses]vector{}
+		x.bytes[b][plainWrite][t] = c.now[t][t]
+		x.released[b>>2] = vector{}
+	})
+}
+
+func (c *clocks) died(op point.Op) {
+	c.each(op, func(x *cell, b uintptr) { x.dead |= 1 << b })
+}
+
+func (c *clocks) each(op point.Op, f func(x *cell, b uintptr)) {
+	for a := op.Addr; a < op.Addr+op.Size; a++ {
+		f(c.cell(a), a&7)
+	}
+}
