@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -139,6 +140,9 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 		return false, nil
 	}
 	t.IncRef(v) // before others can see it
+	if mutant.On && mutant.Is(mutant.CASLies) {
+		mutant.Dawdle()
+	}
 	o.Add(cellVersion, 1)
 	done := o.CAS(cellSlot, uint32(old), uint32(v))
 	o.Add(cellVersion, 1)
@@ -147,5 +151,5 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	} else {
 		t.DecRef(v)
 	}
-	return done, nil
+	return done || mutant.On && mutant.Is(mutant.CASLies), nil
 }

@@ -42,11 +42,12 @@ const (
 	WrongPlace       ID = "wrong-place"        // List.Insert is off by one in lock-free mode
 	FrozenWritten    ID = "frozen-written"     // List.At stores to a frozen list what is there already
 	CopiedTwice      ID = "copied-twice"       // Freeze copies a shared object for each reference to it
+	CASLies          ID = "cas-lies"           // a Cell's compare and swap that has lost a race says that it has won
 )
 
 // All is every planted bug.
 var All = []ID{SkipImmortalTest, DoubleRelease, NoRetire, PopHandsOver, ForgottenIncRef, DeadKeysLost, BlockLost, ChildKept, MemoryKept, QueueSubtracts, MergeForgets,
-	FinalizesTwice, WeakFromZero, EdgeTwice, OwnerFreesQueued, MergeLate, WrongPlace, FrozenWritten, CopiedTwice}
+	FinalizesTwice, WeakFromZero, EdgeTwice, OwnerFreesQueued, MergeLate, WrongPlace, FrozenWritten, CopiedTwice, CASLies}
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"

@@ -1,0 +1,177 @@
+package proptest
+
+import (
+	"fmt"
+	goruntime "runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Concurrent histories. Threads call one object, and note for each call what it was given,
+// what came of it, and when it began and ended. Package porcupine looks for an order of all
+// calls, each at some moment between its beginning and its end, in which one thread alone
+// would have seen the same (Herlihy and Wing, TOPLAS 1990; Lowe, CCPE 2017). The calls are
+// drawn before the threads start.
+
+const propLinear = "property (i), concurrent calls are linearizable"
+
+// call is one call: which, and its operands, whose meaning is the subject's.
+type call struct{ what, a, b uint8 }
+
+// subject is a kind of object whose histories are checked.
+type subject struct {
+	calls []string // names, by call.what
+
+	// make makes the object, and what threads need beside it.
+	make func(t *rt.Thread) (arena any)
+	// do makes a call and returns what came of it, and whether there was something to do.
+	do func(t *rt.Thread, arena, own any, c call) (out any, done bool)
+	// own returns what a thread has to itself, which calls of the kind last give up in
+	// the end, until there is nothing to do; nil for nothing.
+	own  func() any
+	last call
+	// end gives up what make has made.
+	end func(t *rt.Thread, arena any)
+
+	model porcupine.Model
+	skip  func(o rt.Options) bool
+}
+
+// historyThreads is how many threads make a history.
+const historyThreads = 3
+
+// callsEach is how many calls a thread makes: the search takes longer with more.
+const callsEach = 40
+
+// checkHistories draws calls for threads, has them made on a runtime of its own, and
+// demands that they are linearizable.
+func checkHistories(t *testing.T, o rt.Options, s subject) {
+	if s.skip != nil && s.skip(o) {
+		return
+	}
+	aCall := rapid.Custom(func(t *rapid.T) call {
+		return call{uint8(rapid.IntRange(0, len(s.calls)-1).Draw(t, "what")), rapid.Uint8Range(0, 7).Draw(t, "a"), rapid.Uint8Range(0, 7).Draw(t, "b")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		progs := make([][]call, historyThreads)
+		for i := range progs {
+			progs[i] = drawSlice(t, "calls", aCall, callsEach)
+		}
+		seen, err := s.record(o, progs)
+		if err != nil {
+			report(t, err)
+		}
+		switch res, _ := porcupine.CheckOperationsVerbose(s.model, seen, 10*time.Second); res {
+		case porcupine.Illegal:
+			report(t, &failure{propLinear, s.describe(seen)})
+		case porcupine.Unknown:
+			t.Skip("the search took too long")
+		}
+	})
+}
+
+// record has the calls made, and returns the history.
+func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operation, err error) {
+	o.AddressSpace = 64 << 20
+	r, err := rt.New(o)
+	if err != nil {
+		return nil, err
+	}
+	var arena any
+	err = r.Do(func(t *rt.Thread) error {
+		arena = s.make(t)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	var ready atomic.Int32
+	histories := make([][]porcupine.Operation, len(progs))
+	parallel := session{rt: r}
+	err = parallel.parallel(len(progs), func(h *heap, worker int) (err error) {
+		defer catch(&err)
+		t := h.t
+		var own any
+		if s.own != nil {
+			own = s.own()
+		}
+		ready.Inc()
+		for o.Mode == rt.LockFree && int(ready.Load()) < len(progs) {
+			goruntime.Gosched()
+		}
+		note := func(c call) bool {
+			call := time.Since(began).Nanoseconds()
+			out, done := s.do(t, arena, own, c)
+			end := time.Since(began).Nanoseconds()
+			if done {
+				histories[worker] = append(histories[worker], porcupine.Operation{ClientId: worker, Input: c, Call: call, Output: out, Return: end})
+			}
+			return done
+		}
+		for i, c := range progs[worker] {
+			note(c)
+			if i%8 == 7 {
+				t.Checkpoint()
+			}
+		}
+		for s.own != nil && note(s.last) {
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = r.Do(func(t *rt.Thread) error {
+		s.end(t, arena)
+		return t.Audit()
+	})
+	if err != nil {
+		return nil, &failure{propAudit, err.Error()}
+	}
+	if err := r.Close(); err != nil {
+		return nil, &failure{propNone, err.Error()}
+	}
+	return slices.Concat(histories...), nil
+}
+
+func (s *subject) describe(seen []porcupine.Operation) string {
+	text := ""
+	slices.SortFunc(seen, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	for _, x := range seen {
+		c := x.Input.(call)
+		text += fmt.Sprintf("\n  %d to %d, thread %d: %s(%d, %d) = %v", x.Call, x.Return, x.ClientId, s.calls[c.what], c.a, c.b, x.Output)
+	}
+	return text
+}
+
+// values are counted objects that histories pass around: ints that are boxed.
+type values [8]rt.Ref
+
+func newValues(t *rt.Thread) (v values) {
+	for i := range v {
+		v[i] = must(objects.NewInt(t, bigBase+int64(i)))
+	}
+	return v
+}
+
+// number returns which of them r is, -1 for no object.
+func (v *values) number(r rt.Ref) int { return slices.Index(v[:], r) }
+
+// taken turns a new reference that a call returned into a number, and gives it up.
+func (v *values) taken(t *rt.Thread, r rt.Ref, err error) int {
+	if err != nil {
+		return -1
+	}
+	n := v.number(r)
+	t.DecRef(r)
+	return n
+}
