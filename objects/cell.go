@@ -86,7 +86,9 @@ func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
 		return err
 	}
 	t.IncRef(v)
-	t.Retire(cellSwap(o, v))
+	if old := cellSwap(o, v); !(mutant.On && mutant.Is(mutant.StoreKeeps)) {
+		t.Retire(old)
+	}
 	return nil
 }
 

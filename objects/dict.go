@@ -222,7 +222,9 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 		}
 		replaced, b = r, to
 	}
-	t.IncRef(key)
+	if !(mutant.On && mutant.Is(mutant.KeyUncounted)) {
+		t.IncRef(key)
+	}
 	insert(b, key, value, hash)
 	unlock(t, o)
 	retireTable(t, replaced, false)
@@ -253,6 +255,9 @@ func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	}
 	if v == rt.Nil {
 		return rt.Nil, &KeyError{Format(t, key)}
+	}
+	if mutant.On && mutant.Is(mutant.DictPopHandsOver) {
+		return v, nil
 	}
 	t.IncRef(v) // the slot's own count is retired: a reader may have loaded it
 	t.Retire(v)

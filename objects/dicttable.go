@@ -3,6 +3,7 @@ package objects
 import (
 	"math/bits"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -162,6 +163,8 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 			if b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
 				if v := b.LoadRef(e + entryValue); v != rt.Nil {
 					return e, v, true
+				} else if mutant.On && mutant.Is(mutant.TombstoneStops) {
+					return 0, rt.Nil, false
 				}
 			}
 			e += entryWords
@@ -277,7 +280,7 @@ func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int) (rt.Ref, rt.Body, error) 
 		return r, to, err
 	}
 	eachEntry(b, func(e int, value rt.Ref) {
-		if value != rt.Nil {
+		if value != rt.Nil && !(mutant.On && mutant.Is(mutant.RebuildLoses) && dictLen(to) == 2) {
 			insert(to, b.Ref(e+entryKey), value, b.Word(e+entryHash)) // moved: counts go along
 		}
 	})

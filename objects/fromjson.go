@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ichor-go/ichor/internal/jsonpos"
+	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -83,7 +84,9 @@ func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
 	done := false
 	defer func() { // also if r panics
 		if !done {
-			t.DecRefs(b.values)
+			if !(mutant.On && mutant.Is(mutant.JSONLeaks)) {
+				t.DecRefs(b.values)
+			}
 		}
 	}()
 	root, err := b.document()

@@ -46,7 +46,9 @@ func lock(t *rt.Thread, o rt.Body) {
 	if t.LockFree() {
 		locks.Lock(o.Lock(boxLock))
 	}
-	o.Add(boxVersion, 1)
+	if !(mutant.On && mutant.Is(mutant.VersionKept)) {
+		o.Add(boxVersion, 1)
+	}
 }
 
 func unlock(t *rt.Thread, o rt.Body) {
@@ -252,6 +254,9 @@ func listRoom(t *rt.Thread, l List, o rt.Body, n int) (b rt.Body, old rt.Ref, er
 	for i := range have {
 		grown.SetRef(listSlots+i, b.LoadRef(listSlots+i)) // moved: counts go along
 	}
+	if mutant.On && mutant.Is(mutant.GrowDrops) {
+		have = max(have-1, 0)
+	}
 	grown.SetWord(listLen, uint32(have))
 	o.StoreRef(boxBlock, r)
 	return grown, old, nil
@@ -394,6 +399,9 @@ func (l List) Clear(t *rt.Thread) error {
 	if old != rt.Nil {
 		b := t.Block(old)
 		for i := range int(b.Load(listLen)) {
+			if mutant.On && mutant.Is(mutant.ClearKeeps) {
+				break
+			}
 			t.Retire(b.LoadRef(listSlots + i))
 		}
 		t.RetireBlock(old)
@@ -424,7 +432,9 @@ func (l List) Extend(t *rt.Thread, other List) error {
 			have := int(b.Load(listLen))
 			for i := range n {
 				r := from.LoadRef(listSlots + i)
-				t.IncRef(r)
+				if !(mutant.On && mutant.Is(mutant.ExtendUncounted)) {
+					t.IncRef(r)
+				}
 				b.StoreRef(listSlots+have+i, r)
 			}
 			b.Store(listLen, uint32(have+n)) // one store makes them all visible

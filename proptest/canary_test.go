@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -119,4 +120,11 @@ func meet(n *atomic.Int32) {
 	for n.Inc(); n.Load() < 2; {
 		runtime.Gosched()
 	}
+}
+
+// build builds a package's tests, and returns what the toolchain printed.
+func build(t *testing.T, pkg, flag string) (binary, out string, err error) {
+	binary = filepath.Join(t.TempDir(), "race.test.exe")
+	text, err := exec.Command("go", "test", "-c", "-o", binary, flag, pkg).CombinedOutput()
+	return binary, string(text), err
 }

@@ -70,9 +70,9 @@
 //
 // # That the properties can fail
 //
-// The tests of this package run planted bugs (package internal/mutant), each in a
-// child process, and pass if the property fails that claims to find it. Another
-// test plants a race, and demands the race detector's report.
+// Command mutants, beside this package, plants one bug after the other (package
+// internal/mutant), and passes if the property fails that claims to find it. A test
+// plants a race, and demands the race detector's report.
 //
 // # What it does not do
 //

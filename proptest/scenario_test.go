@@ -38,6 +38,16 @@ var (
 		{1, op{opCheckpoint, 0, 0, 0}},
 		{0, op{opRender, roots, 0, 0}},
 	}
+	takeBorrowed = []turn{
+		{1, op{opLeaf, 0, bigInt, 1}},
+		{1, op{opPut, 1, 0, 1}}, // into the root dict, which alone holds it then
+		{0, op{opUse, 1, 0, 0}},
+		{1, op{opTake, 1, 1, 1}},
+		{1, op{opDrop, 1, 0, 0}},
+		{0, op{opUse, 1, 0, 0}},
+		{0, op{opCheckpoint, 0, 0, 0}},
+		{1, op{opCheckpoint, 0, 0, 0}},
+	}
 	overwriteBorrowed = []turn{
 		{1, op{opAppend, 0, 1, 2}},
 		{0, op{opUse, 0, 0, 0}},
@@ -205,6 +215,7 @@ func TestScenarios(t *testing.T) {
 				return
 			}
 			t.Run("pop what is borrowed", func(t *testing.T) { demand(t, interleaved(o, 2, popBorrowed)) })
+			t.Run("take what is borrowed", func(t *testing.T) { demand(t, interleaved(o, 2, takeBorrowed)) })
 			t.Run("drop what is queued", func(t *testing.T) { demand(t, interleaved(o, 2, dropQueued)) })
 			t.Run("overwrite what is borrowed", func(t *testing.T) { demand(t, interleaved(o, 2, overwriteBorrowed)) })
 		})

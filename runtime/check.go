@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Checking an image takes nothing for granted that its bytes say, and reads none
@@ -87,6 +88,9 @@ func (k *Check) Slots(first, n int) error {
 				continue
 			}
 		} else if v.IsInt() || isSingleton(v) {
+			continue
+		}
+		if mutant.On && mutant.Is(mutant.SlotUnchecked) {
 			continue
 		}
 		return fmt.Errorf("word %d, %#08x, is no reference to an object of the image", i, uint32(v))
@@ -229,7 +233,7 @@ func (x *checking) headers(checksum uint64) error {
 			at, fault = x.headersTo(at, from)
 		}
 	}
-	if sum.Sum64() != checksum {
+	if sum.Sum64() != checksum && !(mutant.On && mutant.Is(mutant.ChecksumSkipped)) {
 		return errors.New("the objects do not have their checksum")
 	}
 	return fault

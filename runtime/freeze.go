@@ -389,6 +389,9 @@ func (z *freezer) letGo() {
 // Where writers take no lock, one may be in the midst of a change that began before
 // the copy and shows in no version yet. In a stopped world nobody is.
 func (z *freezer) validate() error {
+	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
+		return nil
+	}
 	changed := Nil
 	look := func() {
 		for _, w := range z.watched {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Immortalize makes everything that is reachable from refs immortal in place,
@@ -55,7 +56,7 @@ func (t *Thread) immortalise(refs []Ref) {
 		} else if refs = refs && !seen[r]; refs {
 			seen[r] = true
 		}
-		if refs {
+		if refs && !(mutant.On && mutant.Is(mutant.ImmortaliseShallow)) {
 			work = append(work, r)
 		}
 	}
@@ -114,7 +115,9 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	defer func() {
 		t.region = nil
 		if !kept {
-			t.emptyRegion(g)
+			if !(mutant.On && mutant.Is(mutant.BornKept)) {
+				t.emptyRegion(g)
+			}
 			t.rt.dropRegion(g)
 			g.mem.Free()
 		}

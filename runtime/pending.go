@@ -45,6 +45,9 @@ func (t *Thread) revive(r Ref, y *Type) bool {
 		o.SetWord(word, 1)
 	}
 	t.header(r).Revive()
+	if mutant.On && mutant.Is(mutant.FinalizerLost) {
+		return true
+	}
 	t.pending = append(t.pending, pending{ref: r})
 	return true
 }

@@ -160,7 +160,9 @@ func (t *Thread) abandonRetired() {
 		o := &t.rt.orphans
 		o.Lock()
 		defer o.Unlock()
-		o.list.Adopt(t.retired.Take())
+		if left := t.retired.Take(); !(mutant.On && mutant.Is(mutant.DetachLoses)) {
+			o.list.Adopt(left)
+		}
 		t.rt.orphaned.Store(true)
 	}
 	t.tellDeferred()

@@ -1,6 +1,10 @@
 package runtime
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+)
 
 // Scope owns references and gives them up at its end. It is the comfortable way
 // to hold new references; hot paths count by hand.
@@ -44,7 +48,9 @@ func (s *Scope) close() {
 	t.depth--
 	mine := t.owned[s.base:]
 	t.owned = t.owned[:s.base] // first: a misuse that panics below is not released twice
-	t.DecRefs(mine)
+	if !(mutant.On && mutant.Is(mutant.ScopeForgets)) {
+		t.DecRefs(mine)
+	}
 }
 
 func (s *Scope) mustBeOpen() {

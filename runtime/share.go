@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // A heap in a memfd is shared with other processes, which go on with it each on its own:
@@ -305,6 +306,9 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		r.intern.Store(hash, x)
 	}
 	for target, list := range h.Weak {
+		if mutant.On && mutant.Is(mutant.SharedWeakLost) {
+			break
+		}
 		e := weakRefs{alive: len(list)}
 		for i, w := range list {
 			if o := r.Body(w); o.Word(weakIndex) != uint32(i) {

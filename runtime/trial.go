@@ -183,7 +183,12 @@ func (w *tracer) sweepSpan(sp *arena.Span) {
 
 // isRoot reports whether a candidate with this word is a root that nobody has
 // reached.
-func isRoot(word int32) bool { return isGarbage(word) && (word >= trialOne || word&trialPinned != 0) }
+func isRoot(word int32) bool {
+	if mutant.On && mutant.Is(mutant.RootMissed) {
+		return isGarbage(word) && word >= 2*trialOne
+	}
+	return isGarbage(word) && (word >= trialOne || word&trialPinned != 0)
+}
 
 // isGarbage reports whether a candidate with this word has not been reached.
 func isGarbage(word int32) bool { return word&(trialCandidate|trialReached) == trialCandidate }
@@ -234,7 +239,7 @@ func (w *tracer) add(word *int32, d int32) {
 
 // subtract takes a reference to r from its trial count.
 func (w *tracer) subtract(r Ref) {
-	if word := w.word(r); word != nil {
+	if word := w.word(r); word != nil && !(mutant.On && mutant.Is(mutant.EdgeMissed)) {
 		w.add(word, -trialOne)
 		if mutant.On && mutant.Is(mutant.EdgeTwice) {
 			w.add(word, -trialOne)

@@ -114,7 +114,7 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 // callbacks called later: the youngest reference's first. Those that the function
 // garbage names, which may be nil, have died as well, and get no call.
 func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
-	if _, ok := t.rt.weak.Load(r); !ok {
+	if _, ok := t.rt.weak.Load(r); !ok || mutant.On && mutant.Is(mutant.WeakKept) {
 		return // nobody can add to it any more
 	}
 	t.rt.weak.Compute(r, func(e weakRefs, _ bool) (weakRefs, bool) {

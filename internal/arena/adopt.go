@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Adopt makes a space of one that another process has shared, as l describes it. What
@@ -130,6 +132,10 @@ func (a *adoption) span(l *SpanLayout) error {
 		return bad("bits for slots that it does not have")
 	}
 	sp.nfree = uint32(copyBits(sp.free[:], l.Free))
+	if mutant.On && mutant.Is(mutant.SharedAsUsed) {
+		clear(sp.free[:])
+		sp.nfree = 0
+	}
 	if len(l.Hidden) > 0 {
 		sp.hidden = new([bitmapWords]uint64)
 		sp.nhidden = uint32(copyBits(sp.hidden[:], l.Hidden))

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	uatomic "go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Purpose names what memory is used for. Accounts are kept for each.
@@ -136,6 +138,10 @@ func (sp *Span) putRemote(s uint32) {
 		sp.cache.pushRemote(sp)
 	}
 	bit := uint64(1) << (s & 63)
+	if mutant.On && mutant.Is(mutant.RemoteLost) {
+		sp.pending.Dec()
+		return
+	}
 	if sp.remote[s>>6].Or(bit)&bit != 0 {
 		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
 	}
@@ -150,6 +156,9 @@ func (sp *Span) collectRemote() (more bool) {
 			continue
 		}
 		w := sp.remote[i].Swap(0)
+		if mutant.On && mutant.Is(mutant.FreedTwice) {
+			sp.remote[i].Store(w)
+		}
 		if w&sp.free[i] != 0 {
 			panic(fmt.Sprintf("ichor: slots %#x of span %#x freed twice", w&sp.free[i], sp.start))
 		}

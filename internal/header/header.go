@@ -282,6 +282,8 @@ func (h *Header) Drain() Verdict {
 	switch {
 	case h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.MergeForgets)):
 		return Alive
+	case IsMerged(atomic.LoadInt32(&h.shared)) && mutant.On && mutant.Is(mutant.DrainLost):
+		return Alive
 	case IsMerged(atomic.LoadInt32(&h.shared)):
 		return h.DecForeign()
 	case h.local >= StickyLocal:
@@ -298,6 +300,9 @@ func (h *Header) TryInc(id int32) bool {
 	for {
 		o := h.Owner()
 		if o < 0 {
+			if mutant.On && mutant.Is(mutant.TryIncWrites) {
+				atomic.AddInt32(&h.shared, One)
+			}
 			return true
 		}
 		if o == id {

@@ -63,6 +63,9 @@ func IsMerged(shared int32) bool { return shared&stateMask == Merged }
 
 // sticky reports whether the count of a shared word is in a band.
 func sticky(shared int32) bool {
+	if mutant.On && mutant.Is(mutant.NeverSticky) {
+		return false
+	}
 	return uint32(SharedCount(shared)+stickyShared-1) > 2*stickyShared-2
 }
 

@@ -1,0 +1,101 @@
+package mutant
+
+// A Kill says which test finds a planted bug, and by what.
+type Kill struct {
+	Bug     ID
+	Package string   // of the module
+	Test    string   // as -test.run takes it
+	Says    []string // one of these the test says: the properties of package proptest, mostly
+	Races   bool     // its threads may not meet: it is run again then
+}
+
+// Tests of package proptest. All but those that race are deterministic, given rapid's seed.
+const (
+	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
+	lockFree  = "^TestPrograms$/^atomic$/^checked=false$/^sequential$"
+	inTurns   = "^TestPrograms$/^atomic$/^checked=false$/^interleaved$"
+	checked   = "^TestPrograms$/^atomic$/^checked=true$/^interleaved$"
+	biased    = "^TestPrograms$/^biased$/^checked=false$/^interleaved$"
+	moves     = "^TestPrograms$/^atomic$/^checked=false$/^moved$"
+	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
+	dropped   = "^TestScenarios$/^gil$/^checked=false$/^drop_all$"
+	popped    = "^TestScenarios$/^atomic$/^checked=true$/^pop_what_is_borrowed$"
+	taken     = "^TestScenarios$/^atomic$/^checked=true$/^take_what_is_borrowed$"
+	replaced  = "^TestScenarios$/^atomic$/^checked=true$/^overwrite_what_is_borrowed$"
+	held      = "^TestScenarios$/^atomic$/^checked=false$/^collect_what_is_held$"
+	once      = "^TestScenarios$/^gil$/^checked=false$/^finalize_once$"
+	shared    = "^TestScenarios$/^atomic$/^checked=false$/^freeze_what_is_shared$"
+	queued    = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_queued$"
+
+	dying   = "^TestScenarios$/^biased$/^checked=false$/^follow_what_is_dying$"
+	merged  = "^TestScenarios$/^biased$/^checked=false$/^drop_what_is_merged$"
+	inCells = "^TestHistories$/^atomic$/^checked=false$/^cell$"
+)
+
+// Kills is every planted bug, with what finds it.
+var Kills = []Kill{
+	{SkipImmortalTest, "proptest", underGIL, []string{"property (a)"}, false},
+	{SkipImmortalTest, "proptest", lockFree, []string{"property (a)"}, false},
+	{SkipImmortalTest, "proptest", inTurns, []string{"property (a)"}, false},
+	{DoubleRelease, "proptest", underGIL, []string{"property (c)"}, false},
+	{DoubleRelease, "proptest", overwrite, []string{"property (b)"}, false},
+	{NoRetire, "proptest", checked, []string{"property (c)"}, false},
+	{NoRetire, "proptest", replaced, []string{"property (c)"}, false},
+	{PopHandsOver, "proptest", checked, []string{"property (c)"}, false},
+	{PopHandsOver, "proptest", popped, []string{"property (c)"}, false},
+	{ForgottenIncRef, "proptest", underGIL, []string{"property (b)"}, false},
+	{DeadKeysLost, "proptest", lockFree, []string{"property (b)"}, false},
+	{BlockLost, "proptest", lockFree, []string{"property (b)"}, false},
+	{QueueSubtracts, "proptest", biased, []string{"property (c)"}, false},
+	{ChildKept, "proptest", dropped, []string{"property (b)"}, false},
+	{ChildKept, "proptest", lockFree, []string{"property (b)"}, false},
+	{MemoryKept, "proptest", dropped, []string{"property (c)"}, false},
+	{WrongPlace, "proptest", lockFree, []string{"property (d)"}, false},
+	{EdgeTwice, "proptest", held, []string{"property (b)"}, false},
+	{FrozenWritten, "proptest", underGIL, []string{"property (g)"}, false},
+	{FrozenWritten, "proptest", lockFree, []string{"property (g)"}, false},
+	{FrozenWritten, "proptest", shared, []string{"property (g)"}, false},
+	{CopiedTwice, "proptest", shared, []string{"property (d)"}, false},
+	{FinalizesTwice, "proptest", once, []string{"property (e)"}, false},
+	{OwnerFreesQueued, "proptest", queued, []string{"property (c)"}, false},
+	{DetachLoses, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
+	{GraceAtOnce, "sched", "^TestGraceWaits$", []string{"FAIL: TestGraceWaits"}, false},
+	{StoreKeeps, "proptest", inCells, []string{"property (b)"}, false},
+	{KeyUncounted, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
+	{TombstoneStops, "proptest", underGIL, []string{"property (d)"}, false},
+	{RebuildLoses, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
+	{GrowDrops, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
+	{ClearKeeps, "proptest", underGIL, []string{"property (b)"}, false},
+	{ExtendUncounted, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
+	{WeakKept, "proptest", underGIL, []string{"property (c)", "property (b)"}, false},
+	{FinalizerLost, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
+	{EdgeMissed, "proptest", underGIL, []string{"property (d)", "property (f)"}, false},
+	{RootMissed, "proptest", held, []string{"property (b)", "property (c)"}, false},
+	{ImmortaliseShallow, "proptest", underGIL, []string{"property (d)"}, false},
+	{RemoteLost, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
+	{FreedTwice, "proptest", inTurns, []string{"property (c)"}, false},
+	{ScopeForgets, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
+	{BornKept, "proptest", underGIL, []string{"property (b)"}, false},
+	{DrainLost, "internal/header", "^TestModel$", []string{"FAIL: TestModel"}, false},
+	{TryIncWrites, "proptest", underGIL, []string{"property (a)"}, false},
+	{DictPopHandsOver, "proptest", taken, []string{"property (c)"}, false},
+	{SharedWeakLost, "proptest", moves, []string{"property (c)", "property (d)"}, false},
+
+	{CASLies, "proptest", inCells, []string{"property (i)"}, true},
+	{WeakFromZero, "proptest", dying, []string{"property (c)"}, true},
+	{MergeLate, "proptest", merged, []string{"property (c)", "property (b)"}, true},
+
+	// What random programs do not reach, a test of its own does.
+	{MergeForgets, "runtime", "^TestImmortalizeQueued$", []string{"headers of immortals changed"}, false},
+	{NeverSticky, "internal/header", "^TestWords$", []string{"FAIL: TestWords"}, false},
+	{StopEarly, "locks", "^TestStopWaitsForMembers$", []string{"FAIL: TestStopWaitsForMembers"}, false},
+	{LimitIgnored, "internal/arena", "^TestLimit$", []string{"FAIL: TestLimit"}, false},
+	{SharedAsUsed, "internal/arena", "^TestAdopt$", []string{"is in use, want"}, false},
+	{SharedReused, "internal/arena", "^TestAdopt$", []string{"a byte of a span that is empty"}, false},
+	{FreezeUnvalidated, "objects", "^TestFreezeIsNeverTorn$", []string{"torn:"}, true},
+	{VersionKept, "objects", "^TestFreezeIsNeverTorn$", []string{"torn:"}, true},
+	{SlotUnchecked, "objects", "^TestImageErrors$", []string{"is no reference to an object of the image"}, false},
+	{ChecksumSkipped, "objects", "^TestImageErrors$", []string{"the objects do not have their checksum"}, false},
+	{UnloadOverlooks, "objects", "^TestUnload$", []string{"unexpected fault address"}, false},
+	{JSONLeaks, "proptest", "^TestFaults$/^atomic$/^checked=false$/^json$", []string{"ichor: audit"}, false},
+}
