@@ -33,7 +33,8 @@ type Freezing struct {
 	Check func(k *Check) error
 
 	// CheckDeep is called when Check has found all objects of the image good, and may
-	// follow references. Nil if there is nothing more to look at.
+	// follow references; not for objects of which Check has said Settled. Nil if there is
+	// nothing more to look at.
 	CheckDeep func(k *Check) error
 
 	// Hash returns a number that is the same for equal objects, for types that are not
