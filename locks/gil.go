@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/atomic"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // DefaultInterval is CPython's switch interval.
@@ -29,10 +29,10 @@ const DefaultInterval = 5 * time.Millisecond
 type GIL struct {
 	interval time.Duration
 	_        [cacheLine]byte
-	drop     atomic.Uint32 // 1: drop requested; written under mu, read by the holder at safe points
+	drop     point.Uint32 // 1: drop requested; written under mu, read by the holder at safe points
 	_        [cacheLine]byte
 
-	mu         sync.Mutex // guards all below; never held while waiting
+	mu         point.Mutex // guards all below; never held while waiting
 	held       bool
 	holder     any           // what AcquireFor was given by who holds the lock
 	armed      bool          // the timer will call expire
@@ -108,7 +108,7 @@ func (g *GIL) Release() {
 	}
 	w := g.handOver(t)
 	g.mu.Unlock()
-	w.ready <- struct{}{}
+	w.wake()
 }
 
 // DropRequested reports whether a waiter has lost patience: the holder should
@@ -131,7 +131,7 @@ func (g *GIL) Yield() {
 	self := g.enqueue(t, g.holder)
 	w := g.handOver(t)
 	g.mu.Unlock()
-	w.ready <- struct{}{}
+	w.wake()
 	self.wait()
 }
 
@@ -209,6 +209,11 @@ func (g *GIL) arm(after time.Duration) {
 	if g.armed || g.drop.Load() != 0 {
 		return
 	}
+	if point.On && point.Explored() {
+		g.drop.Store(1) // the first waiter has lost patience
+		g.stats.DropRequests++
+		return
+	}
 	g.armed = true
 	if g.timer == nil {
 		g.timer = time.AfterFunc(after, func() { g.expire(now()) })
@@ -265,8 +270,19 @@ func (g *GIL) watch(switches uint64, asked, patience time.Duration) {
 	})
 }
 
+// wake ends the sleep of who is the holder now.
+func (w *gilWaiter) wake() {
+	if point.On {
+		point.Send(w)
+	}
+	w.ready <- struct{}{}
+}
+
 // wait sleeps until the lock is handed over.
 func (w *gilWaiter) wait() {
+	if point.On {
+		point.Receive(w, func() bool { return len(w.ready) > 0 })
+	}
 	<-w.ready
 	w.who = nil
 	gilWaiterPool.Put(w)

@@ -3,7 +3,7 @@ package locks
 import (
 	"fmt"
 
-	"go.uber.org/atomic"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // The states of a member.
@@ -34,7 +34,7 @@ var stateNames = [...]string{"outside", "inside", "paused", "asking", "parted"}
 // its owner.
 type Member struct {
 	_     [cacheLine]byte
-	state atomic.Uint32 // written by the owner, and under mu by Start; read by askers
+	state point.Uint32 // written by the owner, and under mu by Start; read by askers
 	_     [cacheLine]byte
 	w     *World
 	name  string

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // The bits of a lock word. The zero word is unlocked.
@@ -43,6 +45,9 @@ const (
 // Lock locks the word, and waits while somebody else holds it. The wait is no
 // safe point. Any goroutine.
 func Lock(w *uint32) {
+	if point.On {
+		point.Update(w)
+	}
 	if !atomic.CompareAndSwapUint32(w, 0, lockedBit) {
 		lockSlow(w)
 	}
@@ -51,12 +56,18 @@ func Lock(w *uint32) {
 // TryLock locks the word if it is free, and reports whether it did. Any
 // goroutine.
 func TryLock(w *uint32) bool {
+	if point.On {
+		point.Update(w)
+	}
 	return atomic.CompareAndSwapUint32(w, 0, lockedBit) || tryLockSlow(w)
 }
 
 // Unlock unlocks the word. It panics if the word is not locked. Any goroutine
 // may unlock what another one locked.
 func Unlock(w *uint32) {
+	if point.On {
+		point.Update(w)
+	}
 	if !atomic.CompareAndSwapUint32(w, lockedBit, 0) {
 		unlockSlow(w)
 	}
@@ -89,7 +100,7 @@ func tryLockSlow(w *uint32) bool {
 		if v&lockedBit != 0 {
 			return false
 		}
-		if atomic.CompareAndSwapUint32(w, v, v|lockedBit) {
+		if casWord(w, v, v|lockedBit) {
 			return true
 		}
 	}
@@ -101,13 +112,16 @@ func lockSlow(w *uint32) {
 		v := loadWord(w)
 		switch {
 		case v&lockedBit == 0:
-			if atomic.CompareAndSwapUint32(w, v, v|lockedBit) {
+			if casWord(w, v, v|lockedBit) {
 				return
 			}
 		case v&parkedBit == 0 && tries < spins:
 			tries++
+			if point.On && point.Explored() {
+				tries = spins
+			}
 			runtime.Gosched()
-		case v&parkedBit == 0 && !atomic.CompareAndSwapUint32(w, v, v|parkedBit):
+		case v&parkedBit == 0 && !casWord(w, v, v|parkedBit):
 			// The word changed: look again.
 		default:
 			again := since != 0
@@ -128,7 +142,7 @@ func unlockSlow(w *uint32) {
 		case v&lockedBit == 0:
 			panic("ichor: Unlock of an unlocked word")
 		case v&parkedBit == 0:
-			if atomic.CompareAndSwapUint32(w, v, 0) {
+			if casWord(w, v, 0) {
 				return
 			}
 		default:
@@ -140,9 +154,19 @@ func unlockSlow(w *uint32) {
 
 // loadWord loads a lock word and panics if it cannot be one.
 func loadWord(w *uint32) uint32 {
+	if point.On {
+		point.Load(w)
+	}
 	v := atomic.LoadUint32(w)
 	if v&^lockBits != 0 {
 		panic(fmt.Sprintf("ichor: %#x is not a lock word", v))
 	}
 	return v
+}
+
+func casWord(w *uint32, old, v uint32) bool {
+	if point.On {
+		point.Update(w)
+	}
+	return atomic.CompareAndSwapUint32(w, old, v)
 }

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // cacheLine is the distance that keeps two words from disturbing each other: a
@@ -16,7 +18,12 @@ const cacheLine = 128
 var epoch = time.Now().Add(-time.Second)
 
 // now returns a monotonic time, without the wall clock that time.Now reads too.
-func now() time.Duration { return time.Since(epoch) }
+func now() time.Duration {
+	if point.On && point.Explored() {
+		return point.Now()
+	}
+	return time.Since(epoch)
+}
 
 // lotSize is the number of queues, a power of two. Words that share a queue
 // share only its lock for a moment; CPython has 257.
@@ -27,7 +34,7 @@ var lot [lotSize]bucket
 
 // bucket is one queue of the lot, of all words whose address hashes to it.
 type bucket struct {
-	mu         sync.Mutex
+	mu         point.Mutex
 	head, tail *parked // under mu, first come first
 	_          [cacheLine - 24]byte
 }
@@ -57,6 +64,9 @@ func park(w *uint32, since time.Duration, again bool) bool {
 	b.mu.Lock()
 	// Only the holder's unlock changes this value, and it takes b.mu to do so. If it
 	// came before us, nobody would wake us.
+	if point.On {
+		point.Load(w)
+	}
 	if atomic.LoadUint32(w) != lockBits {
 		b.mu.Unlock()
 		return false
@@ -66,6 +76,9 @@ func park(w *uint32, since time.Duration, again bool) bool {
 	b.push(p, again)
 	b.mu.Unlock()
 
+	if point.On {
+		point.Receive(p, func() bool { return len(p.wake) > 0 })
+	}
 	handed := <-p.wake
 	p.word = nil
 	parkedPool.Put(p)
@@ -86,11 +99,17 @@ func unpark(w *uint32, at time.Duration) {
 	if handed {
 		v |= lockedBit
 	}
+	if point.On {
+		point.Store(w)
+	}
 	atomic.StoreUint32(w, v)
 	b.mu.Unlock()
 	// There is nobody to wake if the waiter that set the bit is about to look at the
 	// word again, in park.
 	if p != nil {
+		if point.On {
+			point.Send(p)
+		}
 		p.wake <- handed
 	}
 }

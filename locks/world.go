@@ -2,12 +2,10 @@ package locks
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
-	"go.uber.org/atomic"
-
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // World is a set of members that can be stopped together.
@@ -23,14 +21,14 @@ import (
 //	           to running or, if more askers wait, to stopping by Start (asker)
 type World struct {
 	_    [cacheLine]byte
-	flag atomic.Uint32 // 1 while any asker holds a ticket; written under mu, read by all
+	flag point.Uint32 // 1 while any asker holds a ticket; written under mu, read by all
 	_    [cacheLine]byte
 
-	mu      sync.Mutex
-	quiet   sync.Cond // askers: for their turn, and for members to stop
-	run     sync.Cond // members: to be let in
-	members []*Member // under mu
-	stopped atomic.Bool
+	mu      point.Mutex
+	quiet   point.Cond // askers: for their turn, and for members to stop
+	run     point.Cond // members: to be let in
+	members []*Member  // under mu
+	stopped point.Bool
 	tickets uint64        // under mu: askers so far
 	serving uint64        // under mu: the ticket whose turn it is
 	asker   *Member       // under mu: who stopped the world; nil may be a stranger
@@ -198,7 +196,7 @@ func (w *World) awaitQuiet() {
 		return
 	}
 	after, fn := w.stallAfter, w.stall
-	if after <= 0 {
+	if after <= 0 || point.On && point.Explored() {
 		for w.anyInside() {
 			w.quiet.Wait()
 		}

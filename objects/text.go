@@ -7,6 +7,7 @@ import (
 
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"github.com/ichor-go/ichor/internal/point"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -98,6 +99,9 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 	}
 	h := hashText(b)
 	table := t.Runtime().Interned()
+	if point.On {
+		point.Load(table)
+	}
 	if r, ok := table.Load(h); ok {
 		// The table holds no count: r may be dead. Its memory stays in place
 		// until this thread's next safe point, see rt.Thread.TryIncRef.
@@ -120,8 +124,19 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 // internFresh enters a new string, unless another thread was faster: then it
 // gives fresh up and returns the other's.
 func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fresh rt.Ref) rt.Ref {
+	winner := internFirst(t, table, h, fresh)
+	if winner != fresh {
+		t.DecRef(fresh)
+	}
+	return winner
+}
+
+// internFirst enters a new string, or returns a new reference to the one that is there.
+func internFirst(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fresh rt.Ref) (winner rt.Ref) {
 	text := textOf(t.Body(fresh))
-	winner := fresh
+	if point.On {
+		defer point.Whole(table)()
+	}
 	table.Compute(h, func(old rt.Ref, loaded bool) (rt.Ref, bool) {
 		winner = fresh
 		if !loaded {
@@ -136,9 +151,6 @@ func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fre
 		}
 		return fresh, false // the old one is dead, and about to be forgotten
 	})
-	if winner != fresh {
-		t.DecRef(fresh)
-	}
 	return winner
 }
 
@@ -146,7 +158,11 @@ func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fre
 // been taken already.
 func forgetInterned(t *rt.Thread, r rt.Ref, o rt.Body) {
 	h := hashText(o.Bytes(textBytes, int(o.Word(textLen))))
-	t.Runtime().Interned().Compute(h, func(old rt.Ref, loaded bool) (rt.Ref, bool) {
+	table := t.Runtime().Interned()
+	if point.On {
+		defer point.Whole(table)()
+	}
+	table.Compute(h, func(old rt.Ref, loaded bool) (rt.Ref, bool) {
 		return old, !loaded || old == r
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // maxBody bounds the size of one object or block.
@@ -36,6 +37,7 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	}
 	r := Ref(h)
 	t.rt.space.Zero(h+1, n-1)
+	t.born(r, n)
 	t.header(r).Birth(t.stamp, y.meta)
 	if y.Finalize != nil {
 		o, word := t.finalizedWord(r)
@@ -77,6 +79,7 @@ func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
 		return Nil, allocError(err)
 	}
 	r := Ref(h)
+	t.born(r, 1)
 	t.header(r).BirthFloat(math.Float64bits(v), note, false)
 	if t.refills != t.cache.Refills() {
 		t.refilled()
@@ -136,6 +139,7 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 		return Nil, Body{}, allocError(err)
 	}
 	t.rt.space.Zero(h, n)
+	t.born(Ref(h), n)
 	return Ref(h), t.Block(Ref(h)), nil
 }
 
@@ -163,6 +167,9 @@ func (t *Thread) FreeBlock(r Ref) {
 	}
 	if t.check != nil {
 		t.rt.space.Fill(uint32(r), t.rt.space.Granules(uint32(r)), poisonWord)
+	}
+	if point.On {
+		t.freed(r, t.rt.space.Granules(uint32(r)))
 	}
 	t.cache.Free(uint32(r))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/internal/stat"
 )
 
@@ -24,6 +25,9 @@ func (t *Thread) IncRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
 	}
+	if point.On && r < Limit {
+		_ = t.header(r).Owner()
+	}
 	// Same as: header.At(t.base, uint32(r)).Owner() >= 0.
 	// Safety: r names an object of the counted half; owner is its first word.
 	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {
@@ -37,6 +41,9 @@ func (t *Thread) IncRef(r Ref) {
 func (t *Thread) DecRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
+	}
+	if point.On && r < Limit {
+		_ = t.header(r).Owner()
 	}
 	// Same as, and safe as, in IncRef.
 	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/internal/stat"
 )
 
@@ -90,6 +91,9 @@ func (t *Thread) freeMemory(r Ref) {
 	if t.check != nil {
 		t.check.freed(t, r)
 		return
+	}
+	if point.On {
+		t.freed(r, t.rt.space.Granules(uint32(r)))
 	}
 	t.cache.Free(uint32(r))
 }

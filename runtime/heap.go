@@ -4,7 +4,9 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Heap turns references into memory. It is a value: pass it on.
@@ -28,6 +30,20 @@ func (h Heap) Body(r Ref) Body { return Body{unsafe.Add(h.at(r), header.Size)} }
 
 // Block returns the storage block r. Attached thread.
 func (h Heap) Block(r Ref) Body { return Body{h.at(r)} }
+
+// born and freed tell the explorer of interleavings that granules from r on were given
+// out, and are given back.
+func (h Heap) born(r Ref, granules uint32) {
+	if point.On {
+		point.Born((*byte)(h.at(r)), int(granules)<<arena.GranuleShift)
+	}
+}
+
+func (h Heap) freed(r Ref, granules uint32) {
+	if point.On {
+		point.Freed((*byte)(h.at(r)), int(granules)<<arena.GranuleShift)
+	}
+}
 
 // Slot returns what slot i in b leads to, where b is the body or the block of the
 // object r: LoadRef for an object that may be frozen. Attached thread.
@@ -94,27 +110,92 @@ func (b Body) word(i int) *uint32 {
 }
 
 // Word and SetWord are plain accesses to word i.
-func (b Body) Word(i int) uint32       { return *b.word(i) }
-func (b Body) SetWord(i int, v uint32) { *b.word(i) = v }
+func (b Body) Word(i int) uint32 {
+	if point.On {
+		point.Read(b.word(i))
+	}
+	return *b.word(i)
+}
+
+func (b Body) SetWord(i int, v uint32) {
+	if point.On {
+		point.Write(b.word(i))
+	}
+	*b.word(i) = v
+}
 
 // Load, Store and Swap are atomic accesses to word i.
-func (b Body) Load(i int) uint32             { return atomic.LoadUint32(b.word(i)) }
-func (b Body) Store(i int, v uint32)         { atomic.StoreUint32(b.word(i), v) }
-func (b Body) Swap(i int, v uint32) uint32   { return atomic.SwapUint32(b.word(i), v) }
-func (b Body) CAS(i int, old, v uint32) bool { return atomic.CompareAndSwapUint32(b.word(i), old, v) }
-func (b Body) Add(i int, d uint32) uint32    { return atomic.AddUint32(b.word(i), d) }
+func (b Body) Load(i int) uint32 {
+	if point.On {
+		point.Load(b.word(i))
+	}
+	return atomic.LoadUint32(b.word(i))
+}
+
+func (b Body) Store(i int, v uint32) {
+	if point.On {
+		point.Store(b.word(i))
+	}
+	atomic.StoreUint32(b.word(i), v)
+}
+
+func (b Body) Swap(i int, v uint32) uint32 {
+	if point.On {
+		point.Update(b.word(i))
+	}
+	return atomic.SwapUint32(b.word(i), v)
+}
+
+func (b Body) CAS(i int, old, v uint32) bool {
+	if point.On {
+		point.Update(b.word(i))
+	}
+	return atomic.CompareAndSwapUint32(b.word(i), old, v)
+}
+
+func (b Body) Add(i int, d uint32) uint32 {
+	if point.On {
+		point.Update(b.word(i))
+	}
+	return atomic.AddUint32(b.word(i), d)
+}
 
 // LoadRef, StoreRef and SwapRef are Load, Store and Swap for a slot.
-func (b Body) LoadRef(i int) Ref           { return Ref(b.Load(i)) }
-func (b Body) StoreRef(i int, r Ref)       { b.Store(i, uint32(r)) }
-func (b Body) SwapRef(i int, r Ref) Ref    { return Ref(b.Swap(i, uint32(r))) }
-func (b Body) Ref(i int) Ref               { return Ref(b.Word(i)) }
-func (b Body) SetRef(i int, r Ref)         { b.SetWord(i, uint32(r)) }
-func (b Body) long(i int) *uint64          { return (*uint64)(unsafe.Add(b.p, i*4)) }
-func (b Body) Uint64(i int) uint64         { return *b.long(i) } // words i and i+1, i even
-func (b Body) SetUint64(i int, v uint64)   { *b.long(i) = v }
-func (b Body) LoadUint64(i int) uint64     { return atomic.LoadUint64(b.long(i)) }
-func (b Body) StoreUint64(i int, v uint64) { atomic.StoreUint64(b.long(i), v) }
+func (b Body) LoadRef(i int) Ref        { return Ref(b.Load(i)) }
+func (b Body) StoreRef(i int, r Ref)    { b.Store(i, uint32(r)) }
+func (b Body) SwapRef(i int, r Ref) Ref { return Ref(b.Swap(i, uint32(r))) }
+func (b Body) Ref(i int) Ref            { return Ref(b.Word(i)) }
+func (b Body) SetRef(i int, r Ref)      { b.SetWord(i, uint32(r)) }
+func (b Body) long(i int) *uint64       { return (*uint64)(unsafe.Add(b.p, i*4)) }
+
+// Uint64, SetUint64, LoadUint64 and StoreUint64 are for words i and i+1, i even.
+func (b Body) Uint64(i int) uint64 {
+	if point.On {
+		point.Read(b.long(i))
+	}
+	return *b.long(i)
+}
+
+func (b Body) SetUint64(i int, v uint64) {
+	if point.On {
+		point.Write(b.long(i))
+	}
+	*b.long(i) = v
+}
+
+func (b Body) LoadUint64(i int) uint64 {
+	if point.On {
+		point.Load(b.long(i))
+	}
+	return atomic.LoadUint64(b.long(i))
+}
+
+func (b Body) StoreUint64(i int, v uint64) {
+	if point.On {
+		point.Store(b.long(i))
+	}
+	atomic.StoreUint64(b.long(i), v)
+}
 
 // Lock returns word i for use with package locks.
 func (b Body) Lock(i int) *uint32 { return b.word(i) }
@@ -122,11 +203,17 @@ func (b Body) Lock(i int) *uint32 { return b.word(i) }
 // Bytes returns n bytes from word i on. They are good as long as the body is;
 // of an immutable object they must not be written.
 func (b Body) Bytes(i, n int) []byte {
+	if point.On {
+		point.Read(b.word(i))
+	}
 	return unsafe.Slice((*byte)(unsafe.Add(b.p, i*4)), n)
 }
 
 // String is Bytes as a string. Copy it if it is to outlive the object.
 func (b Body) String(i, n int) string {
+	if point.On {
+		point.Read(b.word(i))
+	}
 	return unsafe.String((*byte)(unsafe.Add(b.p, i*4)), n)
 }
 

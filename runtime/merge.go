@@ -2,11 +2,11 @@ package runtime
 
 import (
 	goruntime "runtime"
-	"sync"
 
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // mergeQueue holds objects of one thread state that others have dropped below
@@ -26,11 +26,11 @@ import (
 // afterwards: so one of the two sees the other.
 type mergeQueue struct {
 	_     [64]byte
-	state atomic.Uint32
-	some  atomic.Bool // refs is not empty
-	bytes atomic.Int64
+	state point.Uint32
+	some  point.Bool   // refs is not empty
+	bytes atomic.Int64 // a hint
 	full  atomic.Int64 // since when it is beyond the budget, or when that was last reported
-	mu    sync.Mutex
+	mu    point.Mutex
 	refs  []Ref
 	_     [64]byte
 }
@@ -117,6 +117,9 @@ func (t *Thread) drainFor(q *mergeQueue) {
 // attachQueue takes the queue for the thread's own, once nobody merges for it.
 func (t *Thread) attachQueue() {
 	for !t.queue.state.CompareAndSwap(away, attached) {
+		if point.On {
+			point.Wait(func() bool { return t.queue.state.Load() == away })
+		}
 		goruntime.Gosched()
 	}
 }

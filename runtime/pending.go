@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"sync"
-
-	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Code of the user's that a death has made due: finalizers, callbacks of weak
@@ -121,8 +119,8 @@ func (t *Thread) call(where string, fn func(*Thread)) {
 
 // leftovers are what threads had no time for before they detached.
 type leftovers struct {
-	some atomic.Bool // list is not empty
-	mu   sync.Mutex
+	some point.Bool // list is not empty
+	mu   point.Mutex
 	list []pending
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/internal/stat"
 )
 
@@ -139,7 +140,7 @@ func (t *Thread) waitForOwner() {
 func (t *Thread) stallUntil(done func() bool) {
 	for wait := 10 * time.Microsecond; wait < stallLimit && !done(); wait *= 2 {
 		t.leave()
-		time.Sleep(wait)
+		point.Sleep(wait)
 		t.enter()
 		t.reader.Quiescent()
 	}

@@ -2,13 +2,13 @@ package runtime
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/locks"
 	"github.com/ichor-go/ichor/sched"
 )
@@ -38,11 +38,11 @@ type Runtime struct {
 	world *locks.World // lock-free mode
 	grace *sched.Grace // lock-free mode
 
-	queues  atomic.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
-	intern  *xsync.MapOf[uint64, Ref]     // weak: holds no counts
-	weak    *xsync.MapOf[Ref, weakRefs]   // weak references, by what they lead to
-	foreign *xsync.MapOf[Ref, any]        // Go values that objects hold
-	frozen  atomic.Pointer[[]*Frozen]     // by address; replaced as a whole under mu
+	queues  point.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
+	intern  *xsync.MapOf[uint64, Ref]    // weak: holds no counts
+	weak    *xsync.MapOf[Ref, weakRefs]  // weak references, by what they lead to
+	foreign *xsync.MapOf[Ref, any]       // Go values that objects hold
+	frozen  atomic.Pointer[[]*Frozen]    // by address; replaced as a whole under mu
 	left    leftovers
 	ending  bool // Close gives up what immortals hold: nothing is finalized any more
 
@@ -55,10 +55,10 @@ type Runtime struct {
 	adopted  bool         // another process has made what is shared
 	inPlace  atomic.Int64 // objects made immortal in place
 	freezing atomic.Int32 // calls of Freeze under way
-	orphaned atomic.Bool  // orphans is not empty
+	orphaned point.Bool   // orphans is not empty
 
 	mu struct {
-		sync.Mutex
+		point.Mutex
 		closing bool
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states, by falling id
@@ -67,7 +67,7 @@ type Runtime struct {
 		opening int // images that are being opened
 	}
 	orphans struct {
-		sync.Mutex
+		point.Mutex
 		list *sched.Deferred[retired]
 	}
 }

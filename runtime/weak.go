@@ -1,6 +1,9 @@
 package runtime
 
-import "github.com/ichor-go/ichor/internal/mutant"
+import (
+	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
+)
 
 // The weak table leads from an object to the weak references to it. It holds no
 // count of either:
@@ -52,6 +55,9 @@ func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
 		return
 	}
 	t.SetWeak(target)
+	if point.On {
+		defer point.Whole(t.rt.weak)()
+	}
 	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		o.StoreRef(weakTarget, target)
 		o.SetWord(weakIndex, uint32(len(e.list)))
@@ -65,6 +71,9 @@ func (t *Thread) UnlinkWeak(w Ref) {
 	target := t.Body(w).LoadRef(weakTarget)
 	if target == Nil || target >= Limit {
 		return
+	}
+	if point.On {
+		defer point.Whole(t.rt.weak)()
 	}
 	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		i := int(t.Body(w).Word(weakIndex))
@@ -114,8 +123,14 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 // callbacks called later: the youngest reference's first. Those that the function
 // garbage names, which may be nil, have died as well, and get no call.
 func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
+	if point.On {
+		point.Load(t.rt.weak)
+	}
 	if _, ok := t.rt.weak.Load(r); !ok || mutant.On && mutant.Is(mutant.WeakKept) {
 		return // nobody can add to it any more
+	}
+	if point.On {
+		defer point.Whole(t.rt.weak)()
 	}
 	t.rt.weak.Compute(r, func(e weakRefs, _ bool) (weakRefs, bool) {
 		for i := len(e.list) - 1; i >= 0; i-- {

@@ -2,11 +2,9 @@ package sched
 
 import (
 	"slices"
-	"sync"
-
-	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // cacheLine is the distance that keeps two words from disturbing each other: a
@@ -24,14 +22,14 @@ const cacheLine = 128
 //	over    — goal <= passed — no reader sees what waited for it — for good
 type Grace struct {
 	_      [cacheLine]byte
-	period atomic.Uint64 // the current period, at least 1; raised by Advance, read by all
+	period point.Uint64 // the current period, at least 1; raised by Advance, read by all
 	_      [cacheLine]byte
-	passed atomic.Uint64          // the last minimum found; only rises; by polls
-	behind atomic.Pointer[Reader] // the reader that held up the last poll, or nil; a hint
+	passed point.Uint64          // the last minimum found; only rises; by polls
+	behind point.Pointer[Reader] // the reader that held up the last poll, or nil; a hint
 	_      [cacheLine]byte
 
-	readers atomic.Pointer[[]*Reader] // replaced as a whole under mu
-	mu      sync.Mutex
+	readers point.Pointer[[]*Reader] // replaced as a whole under mu
+	mu      point.Mutex
 }
 
 // Reader is one goroutine's part in a Grace. One goroutine at a time uses it,
@@ -44,7 +42,7 @@ type Grace struct {
 //	          began — to itself by Quiescent, to offline by Offline (owner)
 type Reader struct {
 	_   [cacheLine]byte
-	seq atomic.Uint64 // written by the owner, read by polls
+	seq point.Uint64 // written by the owner, read by polls
 	_   [cacheLine]byte
 	g   *Grace
 }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Size is the size of a header in bytes: one granule of the arena.
@@ -98,7 +99,7 @@ func (h *Header) Number() (bits uint64, note uint32, ok bool) {
 	if o&Float == 0 {
 		return 0, 0, false
 	}
-	return uint64(h.meta)<<32 | uint64(h.local), uint32(o) & (Notes - 1), true
+	return uint64(h.word())<<32 | uint64(h.Local()), uint32(o) & (Notes - 1), true
 }
 
 // FrozenFloat is Number for a header that never changes: a plain load is enough.
@@ -106,28 +107,21 @@ func (h *Header) FrozenFloat() (v float64, ok bool) {
 	return math.Float64frombits(uint64(h.meta)<<32 | uint64(h.local)), h.owner&Float != 0
 }
 
-// Owner returns the owner word: negative for an immortal.
-func (h *Header) Owner() int32 { return atomic.LoadInt32(&h.owner) }
-
-// Local returns the owner's count, which a float has not. Owner only, or world
-// stopped.
-func (h *Header) Local() uint32 { return h.local }
-
-// Shared returns the shared word.
-func (h *Header) Shared() int32 { return atomic.LoadInt32(&h.shared) }
-
 // Meta returns the type id and the layout flags. They never change. The owner word
 // tells where they are, and what it tells never changes either.
 func (h *Header) Meta() uint32 {
 	if h.Owner()&Float != 0 {
 		return FloatMeta
 	}
-	return h.meta
+	return h.word()
 }
 
 // IncLocal adds a reference, plainly, unless the count is at either end. Owner
 // only.
 func (h *Header) IncLocal() bool {
+	if point.On {
+		point.Write(&h.local)
+	}
 	if h.local-1 < StickyLocal-1 {
 		h.local++
 		return true
@@ -137,6 +131,9 @@ func (h *Header) IncLocal() bool {
 
 // DecLocal is IncLocal for giving up a reference that is not the last one.
 func (h *Header) DecLocal() bool {
+	if point.On {
+		point.Write(&h.local)
+	}
 	if h.local-2 < StickyLocal-2 {
 		h.local--
 		return true
@@ -145,10 +142,17 @@ func (h *Header) DecLocal() bool {
 }
 
 // IncForeign adds a reference to an object that another thread owns, or nobody:
-// to any float.
+// to any float. It is inlined, for which calls of the accessors cost one unit too
+// much.
 func (h *Header) IncForeign() Verdict {
+	if point.On {
+		point.Load(&h.shared)
+	}
 	v := incForeign(atomic.LoadInt32(&h.shared))
 	if v == Alive {
+		if point.On {
+			point.Update(&h.shared)
+		}
 		atomic.AddInt32(&h.shared, One)
 	}
 	return v
@@ -162,19 +166,19 @@ func (h *Header) IncForeign() Verdict {
 // thread has one to copy, and none can come by one through a slot (whose
 // reference would be counted) or a weak reference (whose bit would be set).
 func (h *Header) DecForeign() Verdict {
-	s := atomic.LoadInt32(&h.shared)
+	s := h.Shared()
 	if s == One|Merged {
 		return Dead
 	}
 	if IsMerged(s) && uint32(SharedCount(s)-1) < stickyShared-1 {
-		return afterDec(atomic.AddInt32(&h.shared, -One)) // merged is for good
+		return afterDec(h.addShared(-One)) // merged is for good
 	}
 	for {
 		next, v := decForeign(s)
-		if next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+		if next == s || h.casShared(s, next) {
 			return v
 		}
-		s = atomic.LoadInt32(&h.shared)
+		s = h.Shared()
 	}
 }
 
@@ -191,7 +195,7 @@ func (h *Header) Inc(id int32) Verdict {
 		return v
 	case h.IncLocal():
 		return Alive
-	case h.local == 0:
+	case h.Local() == 0:
 		return Broken
 	}
 	return Sticky
@@ -200,8 +204,8 @@ func (h *Header) Inc(id int32) Verdict {
 // pin moves a count in its band to the middle of it.
 func (h *Header) pin() {
 	for {
-		s := atomic.LoadInt32(&h.shared)
-		if next := pinned(s); next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+		s := h.Shared()
+		if next := pinned(s); next == s || h.casShared(s, next) {
 			return
 		}
 	}
@@ -228,12 +232,12 @@ func (h *Header) Dec(id int32) Verdict {
 // state. So it is dead without an atomic operation.
 func (h *Header) decLastLocal() Verdict {
 	switch {
-	case h.local >= StickyLocal:
+	case h.Local() >= StickyLocal:
 		return Sticky
-	case h.local == 0:
+	case h.Local() == 0:
 		return Broken
-	case atomic.LoadInt32(&h.shared) == 0, mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued:
-		h.local = 0
+	case h.Shared() == 0, mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued:
+		h.setLocal(0)
 		return Dead
 	}
 	return h.merge(-1)
@@ -246,16 +250,16 @@ func (h *Header) decLastLocal() Verdict {
 // may free the object and its memory may be used again. Who sees owner 0 and not
 // yet MERGED counts in shared like before.
 func (h *Header) merge(extra int64) Verdict {
-	local := int64(h.local) + extra
+	local := int64(h.Local()) + extra
 	if mutant.On && mutant.Is(mutant.MergeLate) {
 		return h.mergeLate(local)
 	}
-	h.local = 0
-	atomic.StoreInt32(&h.owner, Nobody)
+	h.setLocal(0)
+	h.setOwner(Nobody)
 	for {
-		s := atomic.LoadInt32(&h.shared)
+		s := h.Shared()
 		next, v := merge(s, local)
-		if atomic.CompareAndSwapInt32(&h.shared, s, next) {
+		if h.casShared(s, next) {
 			return v
 		}
 	}
@@ -265,12 +269,12 @@ func (h *Header) merge(extra int64) Verdict {
 // between them.
 func (h *Header) mergeLate(local int64) Verdict {
 	for {
-		s := atomic.LoadInt32(&h.shared)
+		s := h.Shared()
 		next, v := merge(s, local)
-		if atomic.CompareAndSwapInt32(&h.shared, s, next) {
+		if h.casShared(s, next) {
 			mutant.Dawdle()
-			h.local = 0
-			atomic.StoreInt32(&h.owner, Nobody)
+			h.setLocal(0)
+			h.setOwner(Nobody)
 			return v
 		}
 	}
@@ -282,11 +286,11 @@ func (h *Header) Drain() Verdict {
 	switch {
 	case h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.MergeForgets)):
 		return Alive
-	case IsMerged(atomic.LoadInt32(&h.shared)) && mutant.On && mutant.Is(mutant.DrainLost):
+	case IsMerged(h.Shared()) && mutant.On && mutant.Is(mutant.DrainLost):
 		return Alive
-	case IsMerged(atomic.LoadInt32(&h.shared)):
+	case IsMerged(h.Shared()):
 		return h.DecForeign()
-	case h.local >= StickyLocal:
+	case h.Local() >= StickyLocal:
 		return Sticky
 	}
 	return h.merge(-1)
@@ -301,22 +305,22 @@ func (h *Header) TryInc(id int32) bool {
 		o := h.Owner()
 		if o < 0 {
 			if mutant.On && mutant.Is(mutant.TryIncWrites) {
-				atomic.AddInt32(&h.shared, One)
+				h.addShared(One)
 			}
 			return true
 		}
 		if o == id {
-			if h.local == 0 {
+			if h.Local() == 0 {
 				return false
 			}
-			if h.local < StickyLocal {
-				h.local++
+			if h.Local() < StickyLocal {
+				h.setLocal(h.Local() + 1)
 			}
 			return true
 		}
 		s := h.Shared()
 		next, alive := tryInc(s)
-		if next == s || atomic.CompareAndSwapInt32(&h.shared, s, next) {
+		if next == s || h.casShared(s, next) {
 			return alive
 		}
 	}
@@ -326,9 +330,9 @@ func (h *Header) TryInc(id int32) bool {
 // the dead object, which is no float; who meets it in a weak table sees it dead, or
 // alive again.
 func (h *Header) Revive() {
-	h.local = 0
-	atomic.StoreInt32(&h.owner, Nobody)
-	atomic.StoreInt32(&h.shared, revived(h.Shared()))
+	h.setLocal(0)
+	h.setOwner(Nobody)
+	h.setShared(revived(h.Shared()))
 }
 
 // SetWeak notes that weak references may lead to the object: its death is then
@@ -338,7 +342,7 @@ func (h *Header) SetWeak() {
 	if h.Owner() < 0 {
 		return
 	}
-	atomic.OrInt32(&h.shared, Weak)
+	h.orShared(Weak)
 }
 
 // IsWeak reports whether weak references may lead to the object.
@@ -361,7 +365,7 @@ func (h *Header) counted() uint32 {
 	if h.Owner()&Float != 0 {
 		return 0
 	}
-	return h.local
+	return h.Local()
 }
 
 // Immortalise makes the object immortal for good. World stopped. It reports
@@ -375,7 +379,7 @@ func (h *Header) Immortalise() bool {
 	if o&Float != 0 {
 		next |= o
 	}
-	atomic.StoreInt32(&h.owner, next)
+	h.setOwner(next)
 	return true
 }
 
@@ -383,29 +387,29 @@ func (h *Header) Immortalise() bool {
 // which nobody reads a float's number any more.
 
 // SetLink stores the next dead object. The caller owns the dead one.
-func (h *Header) SetLink(granule uint32) { h.local = granule }
+func (h *Header) SetLink(granule uint32) { h.setLocal(granule) }
 
 // Link returns what SetLink stored.
-func (h *Header) Link() uint32 { return h.local }
+func (h *Header) Link() uint32 { return h.Local() }
 
 // Poison overwrites the header of a freed object with what checked mode
 // recognises: an owner that no thread has and a type that does not exist.
 func (h *Header) Poison(meta uint32) {
 	h.meta = meta
-	h.local = 0
-	atomic.StoreInt32(&h.shared, Merged)
-	atomic.StoreInt32(&h.owner, Nobody)
+	h.setLocal(0)
+	h.setShared(Merged)
+	h.setOwner(Nobody)
 }
 
 // SetCounts overwrites both counts, for tests of the bands. A float has one.
 func (h *Header) SetCounts(local uint32, count int32) {
 	if h.Owner()&Float == 0 {
-		h.local = local
+		h.setLocal(local)
 	}
-	atomic.StoreInt32(&h.shared, count<<countShift|h.Shared()&(stateMask|Weak))
+	h.setShared(count<<countShift | h.Shared()&(stateMask|Weak))
 }
 
 // Bytes returns a copy of the four words, for tests that compare them.
 func (h *Header) Bytes() [4]uint32 {
-	return [4]uint32{uint32(h.Owner()), h.local, uint32(h.Shared()), h.meta}
+	return [4]uint32{uint32(h.Owner()), h.Local(), uint32(h.Shared()), h.word()}
 }

@@ -28,15 +28,18 @@ func Sleep(d time.Duration) { time.Sleep(d) }
 
 // What stands behind a test of On is never called, and says so if it is.
 
-func Load[T any](*T)         { panic(off) }
-func Store[T any](*T)        { panic(off) }
-func Update[T any](*T)       { panic(off) }
-func Read[T any](*T)         { panic(off) }
-func Write[T any](*T)        { panic(off) }
-func Born[T any](*T, int)    { panic(off) }
-func Freed[T any](*T, int)   { panic(off) }
-func Wait(func() bool)       { panic(off) }
-func Whole[T any](*T) func() { panic(off) }
-func Explored() bool         { panic(off) }
+func Load[T any](*T)                 { panic(off) }
+func Store[T any](*T)                { panic(off) }
+func Update[T any](*T)               { panic(off) }
+func Read[T any](*T)                 { panic(off) }
+func Write[T any](*T)                { panic(off) }
+func Born[T any](*T, int)            { panic(off) }
+func Freed[T any](*T, int)           { panic(off) }
+func Send[T any](*T)                 { panic(off) }
+func Receive[T any](*T, func() bool) { panic(off) }
+func Now() time.Duration             { panic(off) }
+func Wait(func() bool)               { panic(off) }
+func Whole[T any](*T) func()         { panic(off) }
+func Explored() bool                 { panic(off) }
 
 const off = "ichor: a point in a build without the tag explore"

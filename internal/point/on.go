@@ -43,6 +43,8 @@ type Explorer interface {
 	Point(op Op, ready func() bool)
 	// Note is a point at which the thread goes on at once.
 	Note(op Op)
+	// Now is what the thread takes for the time.
+	Now() time.Duration
 }
 
 // explorer runs the thread that is running; nil if none is. Whoever explores is one
@@ -69,7 +71,9 @@ func Load[T any](p *T)   { access(AtomicLoad, p) }
 func Store[T any](p *T)  { access(AtomicStore, p) }
 func Update[T any](p *T) { access(AtomicUpdate, p) }
 
-// Read and Write are the points before a plain access.
+// Read and Write stand before a plain access. They are no points: if plain accesses are in
+// order, which is checked, where threads are switched between them changes nothing
+// (Musuvathi and Qadeer, PLDI 2007).
 func Read[T any](p *T)  { access(PlainRead, p) }
 func Write[T any](p *T) { access(PlainWrite, p) }
 
@@ -81,6 +85,15 @@ func Freed[T any](p *T, n int) { note(Op{Death, address(p), uintptr(n)}) }
 // Wait returns when ready is true. ready looks at what others do, and changes
 // nothing.
 func Wait(ready func() bool) { at(Op{Kind: Waiting}, ready) }
+
+// Send and Receive stand before a channel operation that hands over what p names.
+// There is room in the channel, and Receive waits until ready is true.
+func Send[T any](p *T)                       { at(Op{Release, address(p), 1}, nil) }
+func Receive[T any](p *T, ready func() bool) { at(Op{Acquire, address(p), 1}, ready) }
+
+// Now is the time in a thread: as the program says, the same whenever it takes the same
+// turns.
+func Now() time.Duration { return explorer.Now() }
 
 // Whole begins a stretch without points, which works on what p names under a lock that
 // the explorer does not know. It is over when the result is called. Nothing in it
@@ -109,8 +122,17 @@ func Sleep(d time.Duration) {
 }
 
 func access[T any](k Kind, p *T) {
-	if explorer != nil {
-		at(Op{k, address(p), unsafe.Sizeof(*p)}, nil)
+	if explorer == nil {
+		return
+	}
+	op := Op{k, address(p), unsafe.Sizeof(*p)}
+	if op.Size > 8 {
+		op.Size = 1 // a table stands for itself
+	}
+	if k <= PlainWrite {
+		note(op)
+	} else {
+		at(op, nil)
 	}
 }
 

@@ -19,7 +19,7 @@ var errLost = errors.New("an update was lost")
 func lostUpdate() Program {
 	w := &word{2}
 	dec := func() { w.store(w.load() - 1) }
-	return Program{[]func(){dec, dec}, func() error {
+	return Program{Threads: []func(){dec, dec}, Check: func() error {
 		if w.v != 0 {
 			return errLost
 		}
@@ -30,7 +30,7 @@ func lostUpdate() Program {
 func noLostUpdate() Program {
 	w := &word{2}
 	dec := func() { w.add(-1) }
-	return Program{[]func(){dec, dec}, func() error {
+	return Program{Threads: []func(){dec, dec}, Check: func() error {
 		if w.v != 0 {
 			return errLost
 		}
@@ -43,7 +43,7 @@ func upgrade(correct bool) func() Program {
 	return func() Program {
 		count := &word{1}
 		freed, got := false, false
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() {
 				if count.add(-1) == 0 {
 					freed = true
@@ -65,7 +65,7 @@ func upgrade(correct bool) func() Program {
 					return
 				}
 			},
-		}, func() error {
+		}, Check: func() error {
 			if freed && got {
 				return errors.New("a freed object has a reference")
 			}
@@ -110,7 +110,7 @@ func freeList(tagged bool) func() Program {
 				}
 			}
 		}
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() { pop() },
 			func() {
 				a := pop()
@@ -119,7 +119,7 @@ func freeList(tagged bool) func() Program {
 					push(a)
 				}
 			},
-		}, func() error {
+		}, Check: func() error {
 			for i := head.v & 0xff; i != 0; i = next[i].v {
 				if taken[i] != 0 {
 					return errors.New("a slot is taken and free")
@@ -138,7 +138,7 @@ func biasedMerge(correct bool) func() Program {
 		shared := &word{1 << 1} // count << 1 | merged
 		local := int32(1)
 		freed := 0
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() { // the owner gives up its last reference, and merges
 				local--
 				if correct {
@@ -162,7 +162,7 @@ func biasedMerge(correct bool) func() Program {
 					freed++
 				}
 			},
-		}, func() error {
+		}, Check: func() error {
 			if freed != 1 {
 				return errors.New("freed more than once, or never")
 			}
@@ -176,7 +176,7 @@ func immortalise(correct bool) func() Program {
 	const immortal = -1 << 31
 	return func() Program {
 		w := &word{1}
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() {
 				for {
 					v := w.load()
@@ -190,7 +190,7 @@ func immortalise(correct bool) func() Program {
 				}
 			},
 			func() { w.store(immortal) },
-		}, func() error {
+		}, Check: func() error {
 			if w.v != immortal {
 				return errors.New("the immortal's word has changed")
 			}
@@ -204,7 +204,7 @@ func published(correct bool) func() Program {
 	return func() Program {
 		var data int32
 		var flag word
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() {
 				point.Write(&data)
 				data = 1
@@ -216,7 +216,7 @@ func published(correct bool) func() Program {
 					_ = data
 				}
 			},
-		}, nil}
+		}}
 	}
 }
 
@@ -228,10 +228,10 @@ func overlap(correct bool) func() Program {
 		if !correct {
 			upper = (*int32)(unsafe.Add(unsafe.Pointer(&data), 2))
 		}
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() { point.Write(&data[0]) },
 			func() { point.Write(upper) },
-		}, nil}
+		}}
 	}
 }
 
@@ -241,7 +241,7 @@ func afterFree(correct bool) func() Program {
 	return func() Program {
 		data := new([4]int32)
 		var gone word
-		return Program{[]func(){
+		return Program{Threads: []func(){
 			func() {
 				if gone.load() == 0 {
 					return
@@ -256,7 +256,7 @@ func afterFree(correct bool) func() Program {
 				point.Freed(data, 16)
 				gone.store(1)
 			},
-		}, nil}
+		}}
 	}
 }
 

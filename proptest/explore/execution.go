@@ -4,6 +4,7 @@ package explore
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -15,18 +16,22 @@ const maxThreads = 4
 type Program struct {
 	Threads []func()
 	Check   func() error // what must be true when all have ended; may be nil
+
+	// Tick is by how much the time goes on whenever a thread looks at it.
+	Tick time.Duration
 }
 
 // execution is one run of a program, by one schedule.
 type execution struct {
-	threads  []*thread
-	running  *thread
-	last     int // who took the last step; -1 before the first
-	schedule Schedule
-	clocks   *clocks
-	err      error
-	trace    *trace // nil: nothing is noted
-	fine     bool   // the end of a lock is a point as well
+	threads   []*thread
+	running   *thread
+	last      int // who took the last step; -1 before the first
+	schedule  Schedule
+	clocks    *clocks
+	err       error
+	trace     *trace // nil: nothing is noted
+	now, tick time.Duration
+	fine      bool // the end of a lock is a point as well
 }
 
 // pick chooses who takes the next step among those enabled, of which there is one at
@@ -35,7 +40,7 @@ type pick func(e *execution, enabled []int) int
 
 // execute runs a program. It returns false if the schedule was given up.
 func execute(p Program, c *clocks, limit int, fine bool, tr *trace, choose pick) (e *execution, whole bool) {
-	e = &execution{last: -1, clocks: c, trace: tr, fine: fine}
+	e = &execution{last: -1, clocks: c, trace: tr, fine: fine, now: time.Second, tick: p.Tick}
 	c.begin(len(p.Threads))
 	for i, fn := range p.Threads {
 		e.threads = append(e.threads, newThread(i, fn))
@@ -151,6 +156,12 @@ func (e *execution) Note(op point.Op) {
 	default:
 		e.learn(t, op)
 	}
+}
+
+// Now implements point.Explorer.
+func (e *execution) Now() time.Duration {
+	e.now += e.tick
+	return e.now
 }
 
 // learn hears of an access at the moment it happens.

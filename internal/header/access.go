@@ -1,0 +1,86 @@
+package header
+
+import (
+	"sync/atomic"
+
+	"github.com/ichor-go/ichor/internal/point"
+)
+
+// The loads and stores of header words after birth. Each is one access of the machine,
+// with a point of the explorer's before it. owner and shared are atomic, local and
+// meta plain.
+
+// Owner returns the owner word: negative for an immortal.
+func (h *Header) Owner() int32 {
+	if point.On {
+		point.Load(&h.owner)
+	}
+	return atomic.LoadInt32(&h.owner)
+}
+
+func (h *Header) setOwner(v int32) {
+	if point.On {
+		point.Store(&h.owner)
+	}
+	atomic.StoreInt32(&h.owner, v)
+}
+
+// Local returns the owner's count, which a float has not. Owner only, or world
+// stopped.
+func (h *Header) Local() uint32 {
+	if point.On {
+		point.Read(&h.local)
+	}
+	return h.local
+}
+
+func (h *Header) setLocal(v uint32) {
+	if point.On {
+		point.Write(&h.local)
+	}
+	h.local = v
+}
+
+// Shared returns the shared word.
+func (h *Header) Shared() int32 {
+	if point.On {
+		point.Load(&h.shared)
+	}
+	return atomic.LoadInt32(&h.shared)
+}
+
+func (h *Header) setShared(v int32) {
+	if point.On {
+		point.Store(&h.shared)
+	}
+	atomic.StoreInt32(&h.shared, v)
+}
+
+func (h *Header) addShared(d int32) int32 {
+	if point.On {
+		point.Update(&h.shared)
+	}
+	return atomic.AddInt32(&h.shared, d)
+}
+
+func (h *Header) casShared(old, v int32) bool {
+	if point.On {
+		point.Update(&h.shared)
+	}
+	return atomic.CompareAndSwapInt32(&h.shared, old, v)
+}
+
+func (h *Header) orShared(bits int32) {
+	if point.On {
+		point.Update(&h.shared)
+	}
+	atomic.OrInt32(&h.shared, bits)
+}
+
+// word returns the meta word, whatever it means.
+func (h *Header) word() uint32 {
+	if point.On {
+		point.Read(&h.meta)
+	}
+	return h.meta
+}
