@@ -44,7 +44,7 @@ func goFlags(args []string) ([]string, error) {
 			values = append(values, args[i])
 		}
 		for _, v := range values {
-			if v == "" {
+			if v == "" && name != "plot" { // for which it is "none"
 				return nil, fmt.Errorf("flag -%s needs a value", name)
 			}
 			out = append(out, "--"+name+"="+v)

@@ -15,7 +15,7 @@ type preforkFlags struct {
 	Requests count     `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
 	Mode     string    `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
 	Format   string    `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
-	Plot     string    `default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none for no plot (default: prefork.svg)."`
+	Plot     string    `default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or nothing for no plot (default: prefork.svg)."`
 	Progress string    `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -20,7 +21,7 @@ import (
 
 // preforkVariants say what the parent does with the documents before it starts workers.
 var preforkVariants = []struct{ immortal, line string }{
-	{immortalNone, "mortal: reading counts"},
+	{immortalNone, "mortal"},
 	{immortalInPlace, "immortal in place"},
 	{immortalFrozen, "frozen"},
 }
@@ -34,7 +35,12 @@ type preforkRun struct {
 	done   int   // points, of all variants
 	result experiment.Result
 	sums   map[string]uint64 // of what each variant has answered
+	walks  map[string]walked
 }
+
+// walked is what a worker has of the heap once it has walked all of it, in bytes: it
+// cannot copy more by reading.
+type walked struct{ copied, mapped float64 }
 
 // points returns when to look at the workers: in equal steps, and early.
 func points(requests int) []int {
@@ -52,11 +58,11 @@ const plotSteps = 20
 // runPrefork runs all variants, one after the other, and reports what it has, also if it
 // is interrupted.
 func (a *app) runPrefork(ctx context.Context, f *preforkFlags, docs []experiment.Document) error {
-	p := &preforkRun{f: f, docs: docs, bar: newProgress(a.stderr, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}}
+	p := &preforkRun{f: f, docs: docs, bar: newProgress(a.stderr, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
 	p.result.Scenario = &experiment.Scenario{
 		Name: "prefork",
 		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
-			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has touched of that and not copied; pss_bytes is its whole memory, shared pages by share.",
+			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has mapped of that and not copied; pss_bytes is its whole memory, shared pages by share.",
 		Conclude: p.conclude,
 	}
 	var err error
@@ -145,6 +151,12 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 		}
 		p.done++
 	}
+	p.bar.show(p.done, len(preforkVariants)*len(p.points), immortal+": everything")
+	s, err := workers[0].walkAll(ctx)
+	if err != nil {
+		return err
+	}
+	p.walks[immortal] = walked{s.Value, s.Value + s.Extra["heap_shared_bytes"]}
 	return nil
 }
 
@@ -238,7 +250,9 @@ func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, erro
 	cmd := exec.CommandContext(ctx, program, "prefork-worker", mode)
 	cmd.ExtraFiles = []*os.File{heap}
 	cmd.Stderr = os.Stderr
-	if _, err := cmd.StdinPipe(); err != nil { // it ends when this process does
+	// Ctrl-C is for this process, which ends it. If this one is killed, stdin ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
@@ -279,7 +293,12 @@ func (p *preforkRun) worst(immortal string, n int) (bytes float64) {
 func (p *preforkRun) conclude(*experiment.Result) (lines []string) {
 	n := p.points[len(p.points)-1]
 	for _, v := range preforkVariants {
-		lines = append(lines, fmt.Sprintf("%s: after %d requests, a worker has copied %.1f MiB of the heap.", v.line, n, p.worst(v.immortal, n)/(1<<20)))
+		all, finished := p.walks[v.immortal]
+		if !finished {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s: after %d requests, a worker has copied %.1f MiB of the heap; after a walk over everything, %.1f of %.1f.",
+			v.line, n, p.worst(v.immortal, n)/(1<<20), all.copied/(1<<20), all.mapped/(1<<20)))
 	}
 	if p.f.Plot != "" {
 		lines = append(lines, "The plot is "+p.f.Plot+".")
@@ -299,7 +318,7 @@ func (p *preforkRun) plot() error {
 		for _, n := range requests {
 			l.values = append(l.values, p.worst(v.immortal, n)/(1<<20))
 		}
-		l.name = fmt.Sprintf("%s (in the end %.3g MiB)", v.line, l.values[plotSteps])
+		l.name = fmt.Sprintf("%s: %.3g MiB in the end", v.line, l.values[plotSteps])
 		lines = append(lines, l)
 	}
 	title := fmt.Sprintf("%d HTTP workers share a heap of %d MiB of JSON", p.f.Workers, p.f.Size>>20)

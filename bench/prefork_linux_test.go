@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -73,39 +74,68 @@ func TestPrefork(t *testing.T) {
 	}
 }
 
-// noWorkers fails if a worker of this test is left.
+// The table for readers says how much a walk over everything copies.
+func TestPreforkText(t *testing.T) {
+	cmd := child(t.Context(), "prefork", "-input", smallDocument(t), "-size", "512KiB", "-workers", "1", "-requests", "20", "-plot", "")
+	cmd.Dir = t.TempDir()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range preforkVariants {
+		zero := regexp.MustCompile(`(?m)^` + v.line + `: after 20 requests, a worker has copied 0\.0 MiB of the heap; after a walk over everything, 0\.0 of [0-9.]+\.$`)
+		some := regexp.MustCompile(`(?m)^` + v.line + `: after 20 requests, a worker has copied [0-9.]+ MiB of the heap; after a walk over everything, (0\.[1-9]|[1-9]\.[0-9]) of [0-9.]+\.$`)
+		if zero.Match(out) == (v.immortal == immortalNone) || some.Match(out) != (v.immortal == immortalNone) {
+			t.Errorf("%s: %s", v.immortal, out)
+		}
+	}
+	if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
+		t.Errorf("files where there should be no plot: %v, %v", left, err)
+	}
+}
+
+// processes returns those of this test whose first argument begins with command.
+func processes(command string) (list []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil && bytes.HasPrefix(b, []byte(os.Args[0]+"\x00"+command)) {
+			list = append(list, string(b))
+		}
+	}
+	return list
+}
+
+// noWorkers fails if a process of this test is left.
 func noWorkers(t *testing.T) {
 	t.Helper()
-	var left []string
 	for range 100 {
-		left = nil
-		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, f := range files {
-			if b, err := os.ReadFile(f); err == nil && bytes.HasPrefix(b, append([]byte(os.Args[0]), "\x00prefork"...)) {
-				left = append(left, string(b))
-			}
-		}
-		if len(left) == 0 {
+		if len(processes("prefork")) == 0 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond) // what was killed is on its way
 	}
-	t.Errorf("processes are left: %q", left)
+	t.Errorf("processes are left: %q", processes("prefork"))
 }
 
 // Whatever ends the parent, its workers end.
 func TestPreforkEnds(t *testing.T) {
 	doc := smallDocument(t)
-	for name, signal := range map[string]os.Signal{"interrupt": unix.SIGINT, "kill": unix.SIGKILL} {
+	for name, signal := range map[string]unix.Signal{"interrupt": unix.SIGINT, "kill": unix.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
 			cmd := child(t.Context(), "prefork", "-input", doc, "-size", "512KiB", "-requests", "100000", "-format", "json", "-plot", "none")
 			var out bytes.Buffer
 			cmd.Stdout = &out
+			cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second)
-			if err := cmd.Process.Signal(signal); err != nil {
+			for deadline := time.Now().Add(time.Minute); len(processes("prefork-worker")) < 2; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("there are no workers")
+				}
+			}
+			time.Sleep(100 * time.Millisecond)                          // requests are on their way
+			if err := unix.Kill(-cmd.Process.Pid, signal); err != nil { // as a terminal does
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // of the signal

@@ -78,7 +78,17 @@ func (w *worker) only(frozen bool) {
 	}
 }
 
-// look asks the kernel what the worker has copied of the heap, and touched of it.
+// walkAll has the worker walk all documents, and looks at it.
+func (w *worker) walkAll(ctx context.Context) (s experiment.Sample, err error) {
+	client := &http.Client{Transport: &http.Transport{}} // ends with ctx: it takes as long as the heap is large
+	defer client.CloseIdleConnections()
+	if _, err := ask(ctx, client, fmt.Sprintf("http://%s/all", w.Address)); err != nil {
+		return s, err
+	}
+	return w.look()
+}
+
+// look asks the kernel what the worker has copied of the heap, and mapped of it.
 func (w *worker) look() (s experiment.Sample, err error) {
 	pid := w.cmd.Process.Pid
 	var all pagemap.Pages

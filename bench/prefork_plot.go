@@ -39,7 +39,8 @@ func plotPrivate(file, title string, requests []int, lines []line) error {
 	}
 	o := charts.NewLineChartOptionWithData(values)
 	o.Title.Text = title
-	o.Title.Subtext = "private copies of the parent's heap in a worker, MiB, over the requests that it has answered"
+	o.Title.Subtext = "what a worker has copied of the parent's heap by reading it"
+	o.Title.Offset = charts.OffsetCenter
 	o.Title.FontStyle.FontSize = 14
 	o.Title.SubtextFontStyle.FontSize = 11
 	o.Legend.SeriesNames = names

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,11 @@ func serveHeap(ctx context.Context, mode string, stdin io.Reader, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	s := &http.Server{Handler: &heapHandler{r, roots[0]}, ReadHeaderTimeout: 10 * time.Second}
+	h := &heapHandler{r, roots[0]}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", h.part)
+	mux.HandleFunc("GET /all", h.all)
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		_ = s.Close()
@@ -53,14 +58,14 @@ func serveHeap(ctx context.Context, mode string, stdin io.Reader, stdout io.Writ
 	return nil // the process ends, and the runtime with it
 }
 
-// heapHandler answers GET /?part=N with the part of the documents that the number N
-// leads to.
+// heapHandler answers requests from the heap. Each is a thread of its own.
 type heapHandler struct {
 	r    *rt.Runtime
 	root rt.Ref // a list of documents
 }
 
-func (h *heapHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// part answers GET /?part=N with the part of the documents that the number N leads to.
+func (h *heapHandler) part(w http.ResponseWriter, req *http.Request) {
 	n, err := strconv.ParseUint(req.FormValue("part"), 10, 64)
 	if err != nil {
 		http.Error(w, fmt.Sprintf("part=%q is no number", req.FormValue("part")), http.StatusBadRequest)
@@ -78,6 +83,24 @@ func (h *heapHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body) // the client is gone
+}
+
+// all answers GET /all with the number of values, once it has taken a reference to
+// each of them.
+func (h *heapHandler) all(w http.ResponseWriter, _ *http.Request) {
+	left := math.MaxInt
+	err := h.r.Do(func(t *rt.Thread) error {
+		p := part{t: t}
+		t.IncRef(h.root)
+		p.count(h.root, &left)
+		t.DecRef(h.root)
+		return nil
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = fmt.Fprintln(w, math.MaxInt-left) // the client is gone
 }
 
 // maxPart is how many values the part of a document has that a request is answered
