@@ -107,12 +107,11 @@ func (p *preforkRun) report(a *app) error {
 // variant loads the documents, starts the workers, and looks at them between requests.
 func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 	p.bar.show(p.done, len(preforkVariants)*len(p.points), immortal+": load")
-	heap, size, err := p.load(ctx, immortal)
+	heap, err := p.load(ctx, immortal)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, heap.Close()) }()
-	p.bar.logf("immortal=%s: a heap of %.0f MiB", immortal, float64(size)/(1<<20))
 
 	ctx, cancel := context.WithCancel(ctx)
 	var workers []*worker
@@ -161,13 +160,13 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 }
 
 // load builds the heap and shares it, and says how large it is. The runtime is closed by
-// then: the file is all that workers need.
-func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, size int64, err error) {
+// then: the file, which the caller closes, is all that workers need.
+func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, err error) {
 	o := modeOptions(p.f.Mode)
 	o.Backing = rt.MemfdBacking
 	r, err := rt.New(o)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var root rt.Ref
 	err = unlessInterrupted(ctx, func() error {
@@ -190,13 +189,14 @@ func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, 
 		})
 		if err == nil {
 			m := r.Memory()
-			size = m.ObjectBytes + m.BlockBytes + m.FrozenBytes
+			p.bar.logf("immortal=%s: %.1f MiB of objects, %.1f of blocks, %.1f frozen", immortal,
+				float64(m.ObjectBytes)/(1<<20), float64(m.BlockBytes)/(1<<20), float64(m.FrozenBytes)/(1<<20))
 			heap, err = r.Share(root)
 		}
 		return err
 	})
 	if ctx.Err() != nil {
-		return nil, 0, ctx.Err() // it may be at work still, and ends with the program
+		return nil, ctx.Err() // it may be at work still, and ends with the program
 	}
 	if err == nil {
 		err = r.Do(func(t *rt.Thread) error {
@@ -207,7 +207,7 @@ func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, 
 	if err = errors.Join(err, r.Close()); err != nil && heap != nil {
 		err = errors.Join(err, heap.Close())
 	}
-	return heap, size, err
+	return heap, err
 }
 
 // build returns a new reference to a list of the documents, again and again until there
