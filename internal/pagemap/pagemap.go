@@ -23,7 +23,7 @@ const (
 
 // Pages counts pages of a range.
 type Pages struct {
-	Mapped int // the process has touched them; the file's, and copies
+	Mapped int // the process has them mapped, touched or next to what is; the file's, and copies
 	Copied int // the process has copies of them
 }
 
