@@ -23,6 +23,22 @@ type (
 	Pointer[T any] = atomic.Pointer[T]
 )
 
+// inlined calls what must be inlined where these types are used. The compiler passes a
+// function's body on to who imports this package only if it has been inlined here.
+// Nobody calls it.
+var _ = inlined
+
+func inlined(m *Mutex, b *Bool, u *Uint32, v *Uint64, i *Int64) {
+	m.Lock()
+	m.Unlock()
+	b.Store(b.Load())
+	u.Store(u.Load())
+	u.CompareAndSwap(0, 0)
+	v.Store(v.Load() + v.Inc())
+	v.CompareAndSwap(0, 0)
+	i.Store(i.Load() + i.Add(0))
+}
+
 // Sleep is time.Sleep.
 func Sleep(d time.Duration) { time.Sleep(d) }
 
