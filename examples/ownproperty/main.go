@@ -1,8 +1,8 @@
 // Command ownproperty is for somebody who builds a language or an object model:
 // it defines a type of its own, a ring of the last items pushed (ring.go), and
-// has Ichor count, free and audit it. The test beside it is the point: random
-// programs in every mode against a plain Go model, with an audit of the whole
-// heap at the end of each.
+// has Ichor count, free and audit it. The test beside it is the point: a model in plain
+// Go, and proptest.Conformance, which runs random programs on both, in every mode and on
+// many threads, with audits of the whole heap.
 //
 //	go run ./examples/ownproperty
 //	go test -race ./examples/ownproperty
@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"os"
 
 	"github.com/ichor-go/ichor/objects"
@@ -21,7 +20,8 @@ import (
 
 func main() {
 	if err := run(os.Stdout); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 

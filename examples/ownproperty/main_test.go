@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -25,147 +24,112 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// space is small, so that a runtime for each program costs little.
-const space = 16 << 20
+// TestRing has random programs run on rings and on their model.
+func TestRing(t *testing.T) { proptest.Conformance(t, proptest.Config{}, subject(push)) }
 
-var modes = []rt.Options{
-	{Mode: rt.GIL, AddressSpace: space},
-	{Mode: rt.LockFree, AddressSpace: space},
-	{Mode: rt.GIL, AddressSpace: space, Checked: true},
-	{Mode: rt.LockFree, AddressSpace: space, Checked: true},
+const capacity = 3
+
+// model is what a ring is, in Go.
+type model struct {
+	items []int
+	log   string
 }
 
-func name(o rt.Options) string { return fmt.Sprintf("%s/checked=%t", o.Mode, o.Checked) }
-
-// TestRingModel runs random programs on a ring and on a slice, and compares what
-// they see. Audit then adds up all references, and Close reports what leaked.
-func TestRingModel(t *testing.T) {
-	for _, o := range modes {
-		t.Run(name(o), func(t *testing.T) {
-			rapid.Check(t, func(rp *rapid.T) {
-				r, err := rt.New(o)
-				if err != nil {
-					rp.Fatal(err)
-				}
-				err = r.Do(func(th *rt.Thread) error { return program(rp, th) })
-				if err := errors.Join(err, r.Close()); err != nil {
-					rp.Fatal(err)
-				}
-			})
-		})
+// subject returns rings whose Push is the given one.
+func subject(push func(t *rt.Thread, r rt.Ref, n int) (any, error)) proptest.Subject[model] {
+	return proptest.Subject[model]{
+		New: func(t *rt.Thread) (rt.Ref, error) { return NewRing(t, capacity) },
+		Ops: []proptest.Op[model]{
+			{Name: "push", Do: push, Model: pushed, Writes: true, Linearizable: true},
+			{Name: "pop", Do: pop, Model: popped, Writes: true, Linearizable: true},
+			{Name: "get", Do: get, Model: got, Linearizable: true},
+			{Name: "log", Do: readLog, Model: logged, Linearizable: true},
+		},
 	}
 }
 
-// program runs one random program. The items are boxed integers, so that they
-// are counted.
-func program(rp *rapid.T, th *rt.Thread) error {
-	capacity := rapid.IntRange(1, 5).Draw(rp, "capacity")
-	ref, err := NewRing(th, capacity)
-	if err != nil {
-		return err
+// boxed is beyond the small integers, so that the items of rings are counted.
+const boxed = 1 << 40
+
+func push(t *rt.Thread, r rt.Ref, n int) (any, error) {
+	v, err := objects.NewInt(t, boxed+int64(n))
+	if err == nil {
+		Ring(r).Push(t, v)
+		t.DecRef(v)
 	}
-	ring := Ring(ref)
-	var model []int64
-	same := func(got rt.Ref, want int64) {
-		if v, ok := objects.IntOf(th, got); !ok || v != want {
-			rp.Fatalf("got %s, want %d", objects.Format(th, got), want)
-		}
-		th.DecRef(got)
-	}
-	next := int64(1) << 40
-	rp.Repeat(map[string]func(*rapid.T){
-		"push": func(rp *rapid.T) {
-			v, err := objects.NewInt(th, next)
-			if err != nil {
-				rp.Fatal(err)
-			}
-			ring.Push(th, v)
-			th.DecRef(v)
-			if model = append(model, next); len(model) > capacity {
-				model = model[1:]
-			}
-			next++
-		},
-		"pop": func(rp *rapid.T) {
-			if v := ring.Pop(th); len(model) == 0 {
-				if v != rt.Nil {
-					rp.Fatalf("popped %s from an empty ring", objects.Format(th, v))
-				}
-			} else {
-				same(v, model[0])
-				model = model[1:]
-			}
-		},
-		"get": func(rp *rapid.T) {
-			i := rapid.IntRange(0, capacity).Draw(rp, "i")
-			if v := ring.Get(th, i); i < len(model) {
-				same(v, model[i])
-			} else if v != rt.Nil {
-				rp.Fatalf("item %d of %d is %s", i, len(model), objects.Format(th, v))
-			}
-		},
-		"immortalize": func(rp *rapid.T) {
-			if err := th.Immortalize(ref); err != nil {
-				rp.Fatal(err)
-			}
-		},
-		"checkpoint": func(*rapid.T) { th.Checkpoint() },
-		"audit": func(rp *rapid.T) {
-			if err := th.Audit(ref); err != nil {
-				rp.Fatal(err)
-			}
-		},
-		"": func(rp *rapid.T) {
-			if ring.Len(th) != len(model) {
-				rp.Fatalf("%d items, want %d", ring.Len(th), len(model))
-			}
-		},
-	})
-	th.DecRef(ref)
-	return th.Audit()
+	return nil, err
 }
 
-// TestRingThreads has threads push, pop and read one ring, and audits the heap
-// when they are done.
-func TestRingThreads(t *testing.T) {
-	for _, o := range modes {
-		t.Run(name(o), func(t *testing.T) {
-			r, err := rt.New(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var ring rt.Ref
-			err = r.Do(func(th *rt.Thread) (err error) {
-				ring, err = NewRing(th, 4)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = r.Run(context.Background(), 3, func(_ context.Context, th *rt.Thread, worker int) error {
-				for i := range 300 {
-					v, err := objects.NewInt(th, 1<<40+int64(worker*1000+i))
-					if err != nil {
-						return err
-					}
-					Ring(ring).Push(th, v)
-					th.DecRef(v)
-					th.DecRef(Ring(ring).Get(th, i%4))
-					if i%3 == 0 {
-						th.DecRef(Ring(ring).Pop(th))
-					}
-					th.Checkpoint()
-				}
-				return nil
-			})
-			err = errors.Join(err, r.Do(func(th *rt.Thread) error {
-				before := th.Audit(ring)
-				th.DecRef(ring)
-				return errors.Join(before, th.Audit())
-			}))
-			if err := errors.Join(err, r.Close()); err != nil {
-				t.Error(err)
-			}
-		})
+func pop(t *rt.Thread, r rt.Ref, _ int) (any, error) { return number(t, Ring(r).Pop(t)), nil }
+
+func get(t *rt.Thread, r rt.Ref, n int) (any, error) { return number(t, Ring(r).Get(t, n)), nil }
+
+func readLog(t *rt.Thread, r rt.Ref, _ int) (any, error) { return Ring(r).Log(t), nil }
+
+// number returns which item v is, -1 for Nil, and gives it up.
+func number(t *rt.Thread, v rt.Ref) int {
+	if v == rt.Nil {
+		return -1
+	}
+	defer t.DecRef(v)
+	n, _ := objects.IntOf(t, v)
+	return int(n - boxed)
+}
+
+func noted(log, op string) string { return (log + op)[max(0, len(log)+1-16):] }
+
+func pushed(m model, n int) (model, any) {
+	items := append(slices.Clone(m.items), n)
+	return model{items[max(0, len(items)-capacity):], noted(m.log, "+")}, nil
+}
+
+func popped(m model, _ int) (model, any) {
+	if len(m.items) == 0 {
+		return m, -1
+	}
+	return model{slices.Clone(m.items[1:]), noted(m.log, "-")}, m.items[0]
+}
+
+func got(m model, n int) (model, any) {
+	if n >= len(m.items) {
+		return m, -1
+	}
+	return m, m.items[n]
+}
+
+func logged(m model, _ int) (model, any) { return m, m.log }
+
+// leakyPush is a Push with a bug: it never gives up the item that it overwrites.
+func leakyPush(t *rt.Thread, r rt.Ref, n int) (any, error) {
+	full := Ring(r).Len(t) == capacity
+	if full {
+		Ring(r).Get(t, 0) // as if the slot's count had not been retired
+	}
+	return push(t, r, n)
+}
+
+const plant = "RING_WITH_A_BUG"
+
+// TestLeakyRing fails, in a process of its own: see TestBugIsFound.
+func TestLeakyRing(t *testing.T) {
+	if os.Getenv(plant) == "" {
+		t.Skip("run by TestBugIsFound")
+	}
+	proptest.Conformance(t, proptest.Config{}, subject(leakyPush))
+}
+
+// TestBugIsFound demands that Conformance finds the bug, and tells it by the shortest
+// program that has it: four pushes into a ring of three.
+func TestBugIsFound(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestLeakyRing$/^programs$", "-rapid.nofailfile", "-rapid.seed=1")
+	cmd.Env = append(os.Environ(), plant+"=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err == nil || !strings.Contains(string(out), "counts are what the references add up to") {
+		t.Fatalf("the bug was not found: %v", err)
+	}
+	_, program, _ := strings.Cut(string(out), "the program, with ")
+	if n := strings.Count(program[:strings.Index(program, "\tend")], "\n"); n != 1+capacity+1 {
+		t.Errorf("the program has %d lines before its end, want %d", n, 1+capacity+1)
 	}
 }

@@ -13,7 +13,17 @@ const (
 	ringHead  = 1 // the slot of the oldest item
 	ringLen   = 2
 	ringCap   = 3
-	ringSlots = 4
+	ringLog   = 4 // two bits for each of the last operations, the latest lowest
+	ringSlots = 5
+)
+
+// Operations in a ring's log. 0 is none.
+const (
+	logPush = 1
+	logPop  = 2
+
+	logShift = 2
+	logMask  = 1<<logShift - 1
 )
 
 // ringType is a type that Ichor knows nothing of but this: how to find the
@@ -34,7 +44,7 @@ var ringType = func() *rt.Type {
 	return y
 }()
 
-// Ring keeps the last items that were pushed. Many threads may use it at once:
+// Ring keeps the last items that were pushed, and a log of its last 16 operations. Many threads may use it at once:
 // each call takes the ring's lock, so all calls are linearizable.
 type Ring rt.Ref
 
@@ -72,6 +82,9 @@ func slot(o rt.Body, i uint32) int {
 	return ringSlots + int((o.Word(ringHead)+i)%o.Word(ringCap))
 }
 
+// log notes an operation. The ring is open.
+func log(o rt.Body, op uint32) { o.SetWord(ringLog, o.Word(ringLog)<<logShift|op) }
+
 // Push adds v, in place of the oldest item if the ring is full. Attached thread.
 func (g Ring) Push(t *rt.Thread, v rt.Ref) {
 	t.IncRef(v) // the slot's own count
@@ -83,6 +96,7 @@ func (g Ring) Push(t *rt.Thread, v rt.Ref) {
 	} else {
 		o.SetWord(ringHead, (o.Word(ringHead)+1)%o.Word(ringCap))
 	}
+	log(o, logPush)
 	closeRing(t, o)
 	t.Retire(old) // after the lock; Nil is welcome
 }
@@ -100,6 +114,7 @@ func (g Ring) Pop(t *rt.Thread) rt.Ref {
 	v := o.SwapRef(slot(o, 0), rt.Nil)
 	o.SetWord(ringHead, (o.Word(ringHead)+1)%o.Word(ringCap))
 	o.SetWord(ringLen, n-1)
+	log(o, logPop)
 	closeRing(t, o)
 	t.IncRef(v)
 	t.Retire(v)
@@ -124,4 +139,16 @@ func (g Ring) Len(t *rt.Thread) int {
 	o := g.open(t)
 	defer closeRing(t, o)
 	return int(o.Word(ringLen))
+}
+
+// Log returns the last operations that changed the ring, oldest first: + for a push, -
+// for a pop. Attached thread.
+func (g Ring) Log(t *rt.Thread) (text string) {
+	o := g.open(t)
+	word := o.Word(ringLog)
+	closeRing(t, o)
+	for ; word&logMask != 0; word >>= logShift {
+		text = string(" +-"[word&logMask]) + text
+	}
+	return text
 }

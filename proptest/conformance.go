@@ -1,0 +1,118 @@
+package proptest
+
+import (
+	goruntime "runtime"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Subject is a type of objects, and a model of them, for Conformance. A model is a Go
+// value that stands for the state of an object:
+//
+//	proptest.Conformance(t, proptest.Config{}, proptest.Subject[[]int]{
+//		New:   func(t *rt.Thread) (rt.Ref, error) { return NewRing(t, 4) },
+//		Ops: []proptest.Op[[]int]{
+//			{Name: "push", Linearizable: true, Do: push, Model: pushed},
+//			{Name: "pop", Linearizable: true, Do: pop, Model: popped},
+//		},
+//	})
+type Subject[M any] struct {
+	// New returns a new reference to an object in its first state.
+	New func(t *rt.Thread) (rt.Ref, error)
+	// Model is the state of what New returns.
+	Model M
+	Ops   []Op[M]
+	// Freezes says that the type has Freezing.
+	Freezes bool
+}
+
+// Op is an operation on objects of a Subject. It has an operand from 0 to 15, which it
+// makes of it what it likes.
+type Op[M any] struct {
+	Name string
+
+	// Do makes the call on r, which it borrows, and gives up all else that it owns. It
+	// returns what it has seen: anything that reflect.DeepEqual can compare, and that
+	// names no references. If it returns an error, r is as before. It may be called by
+	// several threads at once, and also in the midst of errors that Faults injects.
+	Do func(t *rt.Thread, r rt.Ref, n int) (seen any, err error)
+
+	// Derive stands in Do's place for operations that make another object of the type
+	// from r. It returns a new reference to it.
+	Derive func(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error)
+
+	// Model returns the state after the call, or that of the object that Derive returns,
+	// and what Do sees. It leaves m as it is.
+	Model func(m M, n int) (after M, seen any)
+
+	// Writes says that Do changes r: of a frozen object its error is rt.ErrFrozen.
+	Writes bool
+
+	// Linearizable says that calls of Do by several threads are linearizable with one
+	// another.
+	Linearizable bool
+}
+
+// Conformance draws random programs with rapid, runs them on objects of the subject and
+// on their models, and fails t if they differ, or if one of the properties in the package
+// comment does not hold for the type. The log has the shrunk program.
+//
+//   - programs: one thread, in every mode. Objects become immortal, and are copied into
+//     frozen ones if they can be. Audits, headers, frozen bytes, what is left at Close.
+//   - moved: the same, with the heap shared in the midst; both runtimes go on. Linux only.
+//   - faults: the same, while one allocation fails, or one call to the system. What
+//     returns the error must have changed nothing.
+//   - threads: several at once, on the same object, with an audit at the end.
+//   - histories: several at once make calls that are Linearizable.
+//
+// Of the Config's Options, Mode, Counting, Checked and Backing are Conformance's own. Any
+// goroutine that is not attached.
+func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
+	t.Helper()
+	c.fill()
+	if c.Options.AddressSpace == 0 {
+		c.Options.AddressSpace = 16 << 20
+	}
+	c.Options.CollectAfter = -1
+	x := &trials[M]{Subject: s, config: c}
+	t.Run("programs", func(t *testing.T) { x.check(t, x.programs) })
+	if goruntime.GOOS == "linux" {
+		t.Run("moved", func(t *testing.T) { x.check(t, x.moved) })
+	}
+	t.Run("faults", func(t *testing.T) { x.check(t, x.faults) })
+	t.Run("threads", func(t *testing.T) { x.check(t, x.threads) })
+	t.Run("histories", func(t *testing.T) {
+		if len(x.linearizable()) == 0 {
+			t.Skip("no operation is said to be linearizable")
+		}
+		x.check(t, x.histories)
+	})
+}
+
+// allModes are the options that differ in how objects are counted and checked.
+func allModes(o rt.Options) (all []rt.Options) {
+	o.Backing, o.Counting, o.Checked = rt.AutoBacking, rt.AutoCounting, false
+	for _, checked := range []bool{false, true} {
+		o.Checked = checked
+		o.Mode, o.Counting = rt.GIL, rt.AutoCounting
+		all = append(all, o)
+		o.Mode = rt.LockFree
+		for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
+			o.Counting = counting
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// check has rapid draw and shrink, and logs how much was run.
+func (x *trials[M]) check(t *testing.T, property func(t *rapid.T)) {
+	x.runs.Store(0)
+	x.steps.Store(0)
+	x.hits.Store(0)
+	rapid.Check(t, property)
+	t.Logf("%d runs, %d operations, %d errors injected", x.runs.Load(), x.steps.Load(), x.hits.Load())
+}

@@ -1,0 +1,196 @@
+package proptest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Programs of a Subject on several threads, which all call the same object. The
+// programs are drawn before the threads start.
+
+// historyOps is the most calls that a thread makes for a history: the search takes longer
+// with more.
+const historyOps = 15
+
+// linearizable returns which operations are said to be so.
+func (x *trials[M]) linearizable() (ops []int) {
+	for i, op := range x.Ops {
+		if op.Linearizable && op.Do != nil {
+			ops = append(ops, i)
+		}
+	}
+	return ops
+}
+
+// threads draws a program for each of several threads. One shared object is in the first
+// register of each; what a thread derives is its own.
+func (x *trials[M]) threads(t *rapid.T) {
+	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
+	progs := make([]plan, x.config.Threads)
+	for i := range progs {
+		progs[i] = x.draw(t, "thread", x.config.Ops)
+	}
+	_, err := x.parallel(o, progs, func(y *trial[M], object rt.Ref, s step) (op porcupine.Operation, seen bool) {
+		y.hammer(object, s)
+		return op, false
+	})
+	report(t, err)
+}
+
+// hammer makes a step on what others use as well: what it sees is not compared.
+func (y *trial[M]) hammer(object rt.Ref, s step) {
+	y.x.steps.Inc()
+	own := int(s.what) - len(y.x.Ops)
+	switch {
+	case own == stepImmortal:
+		y.injected(y.t.Immortalize(object))
+		y.sample()
+	case own == stepFreeze:
+		f, err := y.t.Freeze(object)
+		if errors.Is(err, rt.ErrChanged) {
+			return
+		}
+		y.injected(err)
+		y.injected(y.t.Unload(f))
+	case own == stepCollect:
+		y.t.Collect()
+	case own >= 0:
+		y.t.Checkpoint()
+	case y.x.Ops[s.what].Derive != nil:
+		r, err := y.x.Ops[s.what].Derive(y.t, object, int(s.n))
+		if !y.injected(err) {
+			y.t.DecRef(r)
+		}
+	default:
+		_, err := y.x.Ops[s.what].Do(y.t, object, int(s.n))
+		y.injected(err)
+	}
+}
+
+// histories draws calls for several threads, and demands that there is an order of all in
+// which the model sees the same.
+func (x *trials[M]) histories(t *rapid.T) {
+	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
+	aCall := rapid.Custom(func(t *rapid.T) step {
+		what := rapid.SampledFrom(x.linearizable()).Draw(t, "what")
+		return step{what: uint8(what), n: uint8(rapid.IntRange(0, 15).Draw(t, "n"))}
+	})
+	progs := make([]plan, x.config.Threads)
+	for i := range progs {
+		progs[i] = drawSlice(t, "calls", aCall, historyOps)
+	}
+	began := time.Now()
+	history, err := x.parallel(o, progs, func(y *trial[M], object rt.Ref, s step) (op porcupine.Operation, seen bool) {
+		y.x.steps.Inc()
+		op.Input, op.Call = s, time.Since(began).Nanoseconds()
+		out, err := x.Ops[s.what].Do(y.t, object, int(s.n))
+		op.Output, op.Return = out, time.Since(began).Nanoseconds()
+		return op, !y.injected(err)
+	})
+	report(t, err)
+	model := porcupine.Model{
+		Init:  func() any { return x.Model },
+		Equal: reflect.DeepEqual,
+		Step: func(state, in, out any) (bool, any) {
+			s := in.(step)
+			after, want := x.Ops[s.what].Model(state.(M), int(s.n))
+			return reflect.DeepEqual(out, want), after
+		},
+	}
+	switch res, _ := porcupine.CheckOperationsVerbose(model, history, 10*time.Second); res {
+	case porcupine.Illegal:
+		report(t, told(&failure{propLinear, "no order of these calls explains them"}, o, x.describe(history)))
+	case porcupine.Unknown:
+		t.Skip("the search took too long")
+	}
+}
+
+// describe tells a history.
+func (x *trials[M]) describe(history []porcupine.Operation) (lines []string) {
+	slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	for _, h := range history {
+		s := h.Input.(step)
+		lines = append(lines, fmt.Sprintf("%d to %d ns, thread %d: %s(%d) = %v", h.Call, h.Return, h.ClientId, x.Ops[s.what].Name, s.n, h.Output))
+	}
+	return lines
+}
+
+// parallel has threads make steps on one object, and audits when they are done. It
+// returns what step wants to have noted.
+func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], object rt.Ref, s step) (porcupine.Operation, bool)) ([]porcupine.Operation, error) {
+	x.runs.Inc()
+	var late atomic.Error
+	o.OnError = func(err error) { late.Store(&failure{propAlive, err.Error()}) }
+	o.SwitchInterval = 10 * time.Microsecond
+	r, err := rt.New(o)
+	if err != nil {
+		return nil, err
+	}
+	var object rt.Ref
+	headers := &Headers{}
+	err = r.Do(func(t *rt.Thread) (err error) {
+		object, err = x.New(t)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{}
+	for i, p := range progs {
+		lines = append(lines, fmt.Sprintf("thread %d: %s", i, x.text(p)))
+	}
+	histories := make([][]porcupine.Operation, len(progs))
+	both := session{rt: r}
+	err = both.parallel(len(progs), func(h *heap, worker int) (err error) {
+		defer catch(&err)
+		y := &trial[M]{x: x, t: h.t, headers: headers}
+		for _, s := range progs[worker] {
+			if op, seen := do(y, object, s); seen {
+				op.ClientId = worker
+				histories[worker] = append(histories[worker], op)
+			}
+			y.t.Checkpoint()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, told(err, o, lines)
+	}
+	err = r.Do(func(t *rt.Thread) error {
+		y := &trial[M]{x: x, t: t, headers: headers}
+		return y.attempt(func() {
+			y.regs[0] = &thing[M]{ref: object}
+			y.audit()
+			y.set(0, nil)
+			t.Collect()
+			y.audit()
+		})
+	})
+	if err = errors.Join(err, late.Load()); err == nil {
+		err = closed(r)
+	}
+	return slices.Concat(histories...), told(err, o, lines)
+}
+
+// text tells a program of threads.
+func (x *trials[M]) text(p plan) (text string) {
+	common := [stepKinds]string{stepImmortal: "immortalize", stepCollect: "collect", stepFreeze: "freeze"}
+	for _, s := range p {
+		switch own := int(s.what) - len(x.Ops); {
+		case own < 0:
+			text += fmt.Sprintf("%s(%d) ", x.Ops[s.what].Name, s.n)
+		case common[own] != "":
+			text += common[own] + " "
+		}
+	}
+	return text
+}
