@@ -107,6 +107,7 @@ func Whole[T any](p *T) (end func()) {
 	whole++
 	return func() {
 		if explorer == e && whole > 0 {
+			note(Op{Release, address(p), 1}) // what was done in it is seen by the next one
 			whole--
 		}
 	}

@@ -38,6 +38,9 @@ func (m *Mutex) TryLock() bool {
 
 // Unlock unlocks m.
 func (m *Mutex) Unlock() {
+	if explorer != nil && !m.held {
+		return // a thread is unwound that has waited for a Cond
+	}
 	note(Op{Release, address(m), 1})
 	m.held = false
 	m.mu.Unlock()

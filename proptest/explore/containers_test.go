@@ -1,0 +1,265 @@
+//go:build explore
+
+package explore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// boxed returns a new reference to an int that is counted.
+func boxed(t *rt.Thread, n int64) rt.Ref { return must(objects.NewInt(t, 1<<40+n)) }
+
+func key(n int64) rt.Ref {
+	r, _ := rt.Int(n)
+	return r
+}
+
+// listOf makes a list that alone holds n boxed ints.
+func (s *stage) listOf(n int) objects.List {
+	l := must(objects.NewList(s.t[0]))
+	for i := range n {
+		ok(objects.List(l).AppendSteal(s.t[0], boxed(s.t[0], int64(i))))
+	}
+	s.own(l)
+	return objects.List(l)
+}
+
+// dictOf makes a dict that alone holds n boxed ints.
+func (s *stage) dictOf(n int) objects.Dict {
+	d := must(objects.NewDict(s.t[0]))
+	for i := range n {
+		ok(objects.Dict(d).SetSteal(s.t[0], key(int64(i)), boxed(s.t[0], int64(i))))
+	}
+	s.own(d)
+	return objects.Dict(d)
+}
+
+// read takes a reference to item i, looks at it and gives it up.
+func read(t *rt.Thread, l objects.List, i int) {
+	if r, err := l.Get(t, i); err == nil {
+		look(t, r)
+	}
+}
+
+// look looks at an int that was found, and gives the reference up.
+func look(t *rt.Thread, r rt.Ref) {
+	if v, isInt := objects.IntOf(t, r); r != rt.None && (!isInt || v < 1<<40) {
+		panic(fmt.Sprintf("found %s", objects.Format(t, r)))
+	}
+	t.DecRef(r)
+}
+
+func readKey(t *rt.Thread, d objects.Dict, n int64) {
+	if r, err := d.Get(t, key(n)); err == nil {
+		look(t, r)
+	}
+}
+
+var point3 = must(objects.DefineRecord("explored point", "x"))
+
+// What writes containers, against what reads them and against itself.
+var containerScenarios = []scenario{
+	{"list set against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(1)
+		s.run(0, func(t *rt.Thread) { ok(l.Set(t, 0, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { read(t, l, 0); t.Checkpoint() })
+	}},
+	{"list pop against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(1)
+		s.run(0, func(t *rt.Thread) { look(t, must(l.Pop(t))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { read(t, l, 0); t.Checkpoint() })
+	}},
+	{"list pop against pop", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { look(t, must(l.Pop(t))) })
+		}
+	}},
+	{"list growth against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(4)
+		s.run(0, func(t *rt.Thread) { ok(l.Append(t, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { read(t, l, 3); t.Checkpoint() })
+	}},
+	{"list growth against append", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(3)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { ok(l.Append(t, rt.None)) })
+		}
+		s.last = func(t *rt.Thread) error {
+			if l.Len(t) != 5 {
+				return errors.New("an item is lost")
+			}
+			return nil
+		}
+	}},
+	{"list clear against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(1)
+		s.run(0, func(t *rt.Thread) { ok(l.Clear(t)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { read(t, l, 0); t.Checkpoint() })
+	}},
+	{"list remove against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { read(t, l, 1); t.Checkpoint() })
+	}},
+	{"list extend against extend, crosswise", "ab", func(s *stage) {
+		s.enter(2)
+		l, m := s.listOf(1), s.listOf(1)
+		s.run(0, func(t *rt.Thread) { ok(l.Extend(t, m)) })
+		s.run(1, func(t *rt.Thread) { ok(m.Extend(t, l)) })
+	}},
+	{"a list's death against what it holds", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(1)
+		s.disown(rt.Ref(l))
+		x := must(l.Get(s.t[0], 0))
+		s.run(0, func(t *rt.Thread) { t.DecRef(rt.Ref(l)) })
+		s.run(1, func(t *rt.Thread) { look(t, x) })
+	}},
+	{"dict set against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(1)
+		s.run(0, func(t *rt.Thread) { ok(d.Set(t, key(0), rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 0); t.Checkpoint() })
+	}},
+	{"dict delete against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(2)
+		s.run(0, func(t *rt.Thread) { must(d.Delete(t, key(0))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 0); t.Checkpoint() })
+	}},
+	{"dict delete and set against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(2)
+		s.run(0, func(t *rt.Thread) { must(d.Delete(t, key(0))); ok(d.Set(t, key(0), rt.None)) })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 0) })
+	}},
+	{"dict growth against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(4)
+		s.run(0, func(t *rt.Thread) { ok(d.Set(t, key(9), rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 3); t.Checkpoint() })
+	}},
+	{"dict set against set", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(1)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { ok(d.Set(t, key(int64(i)), rt.None)) })
+		}
+		s.last = func(t *rt.Thread) error {
+			if d.Len(t) != 2 {
+				return errors.New("a key is lost")
+			}
+			return nil
+		}
+	}},
+	{"dict pop against pop", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(1)
+		n := 0
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				if r, err := d.Pop(t, key(0)); err == nil {
+					n++
+					look(t, r)
+				}
+			})
+		}
+		s.also = func() error {
+			if n != 1 {
+				return fmt.Errorf("popped %d times", n)
+			}
+			return nil
+		}
+	}},
+	{"dict clear against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(1)
+		s.run(0, func(t *rt.Thread) { ok(d.Clear(t)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 0); t.Checkpoint() })
+	}},
+	{"cell swap against load", "ab", func(s *stage) {
+		s.enter(2)
+		x := boxed(s.t[0], 1)
+		c := must(objects.NewCell(s.t[0], x))
+		s.t[0].DecRef(x)
+		s.own(c)
+		s.run(0, func(t *rt.Thread) { look(t, must(objects.Cell(c).Swap(t, rt.None))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { look(t, must(objects.Cell(c).Load(t))); t.Checkpoint() })
+	}},
+	{"cell store against load", "ab", func(s *stage) {
+		s.enter(2)
+		x := boxed(s.t[0], 1)
+		c := must(objects.NewCell(s.t[0], x))
+		s.t[0].DecRef(x)
+		s.own(c)
+		s.run(0, func(t *rt.Thread) { ok(objects.Cell(c).Store(t, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { look(t, must(objects.Cell(c).Load(t))); t.Checkpoint() })
+	}},
+	{"cell compare and swap against itself", "ab", func(s *stage) {
+		s.enter(2)
+		c := must(objects.NewCell(s.t[0], key(0)))
+		s.own(c)
+		n := 0
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				if must(objects.Cell(c).CompareAndSwap(t, key(0), key(int64(i+1)))) {
+					n++
+				}
+			})
+		}
+		s.also = func() error {
+			if n != 1 {
+				return fmt.Errorf("%d have won", n)
+			}
+			return nil
+		}
+	}},
+	{"record set against get", "ab", func(s *stage) {
+		s.enter(2)
+		x := boxed(s.t[0], 1)
+		p := must(point3.New(s.t[0], x))
+		s.t[0].DecRef(x)
+		s.own(p)
+		s.run(0, func(t *rt.Thread) { ok(point3.Set(t, p, 0, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { look(t, must(point3.Get(t, p, 0))); t.Checkpoint() })
+	}},
+	{"record set against set", "ab", func(s *stage) {
+		s.enter(2)
+		p := must(point3.New(s.t[0], rt.None))
+		s.own(p)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				x := boxed(t, int64(i))
+				ok(point3.Set(t, p, 0, x))
+				t.DecRef(x)
+			})
+		}
+	}},
+	{"freeze against set", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		l := s.listOf(1)
+		s.run(0, func(t *rt.Thread) { ok(l.Set(t, 0, rt.None)) })
+		s.run(1, func(t *rt.Thread) {
+			f, err := t.Freeze(rt.Ref(l))
+			if err == nil {
+				read(t, objects.List(f.Root()), 0)
+				ok(t.Unload(f))
+			} else if !errors.Is(err, rt.ErrChanged) {
+				panic(err)
+			}
+		})
+	}},
+}

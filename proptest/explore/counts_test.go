@@ -1,0 +1,216 @@
+//go:build explore
+
+package explore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+var scenarios = append(append(countScenarios, stopScenarios...), containerScenarios...)
+
+// leafType is an object that notes its death.
+var leafType = must(rt.DefineType(rt.Type{Name: "explored leaf"}))
+
+// leaf makes an object that thread 0 owns, with references to spare: one for each entry
+// of the result.
+func (s *stage) leaf(refs int) rt.Ref {
+	r, _, err := s.t[0].New(leafType, 4)
+	ok(err)
+	for range refs - 1 {
+		s.t[0].IncRef(r)
+	}
+	return r
+}
+
+// phoenixType is an object whose finalizer keeps it, in a list that the object leads to.
+var phoenixType = must(rt.DefineType(rt.Type{
+	Name: "explored phoenix", Mutable: true,
+	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(0)) },
+	Finalize: func(t *rt.Thread, r rt.Ref) {
+		ok(objects.List(t.Body(r).LoadRef(0)).Append(t, r))
+	},
+}))
+
+// weakOf makes a weak reference to r, which the test holds.
+func (s *stage) weakOf(r rt.Ref) objects.Weak {
+	w := must(objects.NewWeak(s.t[0], r))
+	s.own(w)
+	return objects.Weak(w)
+}
+
+// got follows w and gives the reference up again.
+func got(t *rt.Thread, w objects.Weak) bool {
+	r, found := w.Get(t)
+	if found {
+		t.DecRef(r)
+	}
+	return found
+}
+
+// Every pair of what changes a header, and what else can come at the same time.
+var countScenarios = []scenario{
+	{"inc and dec against inc and dec", "abg", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.own(x, x)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { t.IncRef(x); t.DecRef(x) })
+		}
+	}},
+	{"two last references", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { t.DecRef(x) })
+		}
+	}},
+	{"three last references", "ab", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(3)
+		for i := range 3 {
+			s.run(i, func(t *rt.Thread) { t.DecRef(x) })
+		}
+	}},
+	{"slices of references", "ab", func(s *stage) {
+		s.enter(2)
+		x, y := s.leaf(2), s.leaf(2)
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { t.IncRefs([]rt.Ref{x, y}); t.DecRefs([]rt.Ref{x, y, x, y}) })
+		}
+	}},
+	{"queue against the owner's last reference", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(3)
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); t.DecRef(x) })
+	}},
+	{"queue against the owner's checkpoint", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { t.Checkpoint(); t.IncRef(x); t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"two who queue", "b", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(3)
+		s.run(0, func(t *rt.Thread) { t.DecRef(x); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(2, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"queue against inc by another", "b", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(3)
+		s.own(x, x)
+		s.run(0, func(t *rt.Thread) { t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(2, func(t *rt.Thread) { t.IncRef(x); t.DecRef(x) })
+	}},
+	{"queue against the owner's end", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { t.Detach(); s.t[0] = nil })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"merge for an owner that is away", "b", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(2)
+		s.t[0].Detach()
+		s.t[0] = nil
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(2, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"merge for an owner that comes back", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.own(x)
+		s.t[0].Detach()
+		s.t[0] = nil
+		s.threads = append(s.threads, func() { s.t[0] = must(s.r.Attach()); s.t[0].IncRef(x); s.t[0].DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"a death that goes down against a reference below", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		l := must(objects.NewListSteal(s.t[0], x))
+		s.run(0, func(t *rt.Thread) { t.DecRef(l) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+	}},
+	{"weak get against the last reference", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(1)
+		w := s.weakOf(x)
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { got(t, w) })
+	}},
+	{"weak get against a foreign last reference", "ab", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(1)
+		w := s.weakOf(x)
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(2, func(t *rt.Thread) { got(t, w) })
+	}},
+	{"weak get against weak get and a death", "ab", func(s *stage) {
+		s.enter(3)
+		x := s.leaf(1)
+		w := s.weakOf(x)
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { got(t, w) })
+		s.run(2, func(t *rt.Thread) { got(t, w) })
+	}},
+	{"a new weak reference against a death", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { s.own(must(objects.NewWeak(t, x))); t.DecRef(x) })
+	}},
+	{"the death of a weak reference against its target's", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(1)
+		w := must(objects.NewWeak(s.t[0], x))
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(w) })
+	}},
+	{"resurrection against weak get", "ab", func(s *stage) {
+		s.enter(2)
+		l := must(objects.NewList(s.t[0]))
+		s.own(l)
+		r, o, err := s.t[0].New(phoenixType, 4)
+		ok(err)
+		s.t[0].IncRef(l)
+		o.SetRef(0, l)
+		w := s.weakOf(r)
+		s.run(0, func(t *rt.Thread) { t.DecRef(r); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { got(t, w) })
+		s.last = func(t *rt.Thread) error { // the object and the list hold each other
+			if n := objects.List(l).Len(t); n != 1 {
+				return fmt.Errorf("the finalizer was called %d times", n)
+			}
+			return objects.List(l).Clear(t)
+		}
+	}},
+	{"interning one text", "ab", func(s *stage) {
+		s.enter(2)
+		var refs [2]rt.Ref
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { refs[i] = must(objects.Intern(t, "text")); s.own(refs[i]) })
+		}
+		s.also = func() error {
+			if refs[0] != refs[1] {
+				return errors.New("one text has been interned twice")
+			}
+			return nil
+		}
+	}},
+	{"interning against the text's death", "ab", func(s *stage) {
+		s.enter(2)
+		x := must(objects.Intern(s.t[0], "text"))
+		s.run(0, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { s.own(must(objects.Intern(t, "text"))) })
+	}},
+}

@@ -1,0 +1,179 @@
+//go:build explore
+
+package explore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A scenario is a short program of two or three threads on a runtime of its own. What it
+// needs is made before the threads begin, with nobody watching; afterwards every count must
+// be what the references add up to, and nothing is left when all is given up.
+type scenario struct {
+	name  string
+	modes string // letters: g is the GIL, a atomic counts, b biased ones
+	set   func(s *stage)
+}
+
+// stage is where a scenario happens.
+type stage struct {
+	r       *rt.Runtime
+	t       []*rt.Thread // attached ones, in the order of their ids
+	held    []rt.Ref     // references that are left when the threads have ended
+	threads []func()
+	stops   bool                     // a thread stops the world: the others detach when they have ended
+	also    func() error             // what must be true then, besides
+	last    func(t *rt.Thread) error // unties what would leak
+}
+
+// enter attaches threads. Under the GIL only one of them can be attached while nobody
+// explores: there the threads attach by themselves.
+func (s *stage) enter(n int) {
+	if s.r.Mode() == rt.GIL {
+		n = 1
+	}
+	for range n {
+		s.t = append(s.t, must(s.r.Attach()))
+	}
+}
+
+// run adds a thread of the explorer, which works on attached thread i.
+func (s *stage) run(i int, fn func(t *rt.Thread)) {
+	s.threads = append(s.threads, func() {
+		if s.r.Mode() == rt.GIL {
+			ok(s.r.Do(func(t *rt.Thread) error { fn(t); return nil }))
+			return
+		}
+		fn(s.t[i])
+		if s.stops && s.t[i] != nil { // nobody is kept waiting
+			s.t[i].Detach()
+			s.t[i] = nil
+		}
+	})
+}
+
+// own notes references that the test holds in the end.
+func (s *stage) own(refs ...rt.Ref) { s.held = append(s.held, refs...) }
+
+// disown undoes own for one reference.
+func (s *stage) disown(r rt.Ref) {
+	for i, x := range s.held {
+		if x == r {
+			s.held = append(s.held[:i], s.held[i+1:]...)
+			return
+		}
+	}
+	panic("not owned")
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func ok(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// program makes a scenario's stage.
+func (c *scenario) program(o rt.Options) Program {
+	o.AddressSpace, o.CollectAfter = 1<<20, -1
+	s := &stage{r: must(rt.New(o))}
+	c.set(s)
+	if o.Mode == rt.GIL {
+		s.t[0].Detach()
+		s.t = nil
+	}
+	return Program{Threads: s.threads, Check: s.check, Tick: time.Microsecond}
+}
+
+// check gives everything up.
+func (s *stage) check() error {
+	for _, t := range s.t {
+		if t != nil {
+			t.Detach()
+		}
+	}
+	err := s.r.Do(func(t *rt.Thread) error {
+		for range 3 {
+			t.Checkpoint()
+		}
+		if err := t.Audit(s.held...); err != nil {
+			return err
+		}
+		if s.also != nil {
+			if err := s.also(); err != nil {
+				return err
+			}
+		}
+		if s.last != nil {
+			if err := s.last(t); err != nil {
+				return err
+			}
+		}
+		t.DecRefs(s.held)
+		return nil
+	})
+	if err = errors.Join(err, s.r.Close()); err != nil {
+		return err
+	}
+	return nil
+}
+
+// bound is how many preemptions schedules have at most.
+func bound() int {
+	if n, err := strconv.Atoi(os.Getenv("PROPTEST_BOUND")); err == nil {
+		return n
+	}
+	return 2
+}
+
+// wide are the scenarios in which three threads and a stop make so many schedules that one
+// preemption less has to do.
+var wide = map[string]bool{"immortalise against queue": true, "a stop against a container's lock": true}
+
+// TestScenarios explores each scenario in its modes.
+func TestScenarios(t *testing.T) {
+	modes := map[rune]rt.Options{
+		'g': {Mode: rt.GIL},
+		'a': {Mode: rt.LockFree, Counting: rt.Atomic},
+		'b': {Mode: rt.LockFree, Counting: rt.Biased},
+	}
+	names := map[string]bool{}
+	all, began := int64(0), time.Now()
+	for _, c := range scenarios {
+		if names[c.name] {
+			t.Errorf("two scenarios are called %s", c.name)
+		}
+		names[c.name] = true
+		for _, mode := range c.modes {
+			t.Run(fmt.Sprintf("%s/%c", c.name, mode), func(t *testing.T) {
+				begin, most := time.Now(), bound()
+				if wide[c.name] {
+					most--
+				}
+				res := Bounded(func() Program { return c.program(modes[mode]) }, most)
+				t.Logf("%d schedules with at most %d preemptions, %d steps, %s", res.Schedules, most, res.Steps, time.Since(begin).Round(time.Millisecond))
+				all += res.Schedules
+				if res.Failure != nil {
+					t.Fatal(res.Failure)
+				}
+				if res.Schedules < 2 {
+					t.Error("there is only one schedule: nobody meets anybody")
+				}
+			})
+		}
+	}
+	t.Logf("%d scenarios, %d schedules, %s", len(scenarios), all, time.Since(began).Round(time.Second))
+}

@@ -1,0 +1,212 @@
+//go:build explore
+
+package explore
+
+import (
+	"errors"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// stillImmortal demands that r is immortal, and that nobody has touched its header since it
+// became so.
+func (s *stage) stillImmortal(r rt.Ref, at *[4]uint32) {
+	s.also = func() error {
+		return s.r.Do(func(*rt.Thread) error { return nil })
+	}
+	s.last = func(t *rt.Thread) (err error) {
+		if !t.IsImmortal(r) {
+			return errors.New("it is not immortal")
+		}
+		t.Immortals(func(x rt.Ref, h [4]uint32) {
+			if x == r && *at != [4]uint32{} && h != *at {
+				err = errors.New("the header of an immortal has changed")
+			}
+		})
+		return err
+	}
+	s.also = nil
+}
+
+// header returns the header of an immortal.
+func headerOf(t *rt.Thread, r rt.Ref) (h [4]uint32) {
+	t.Immortals(func(x rt.Ref, now [4]uint32) {
+		if x == r {
+			h = now
+		}
+	})
+	return h
+}
+
+// makeImmortal makes r immortal and notes its header.
+func makeImmortal(t *rt.Thread, r rt.Ref, at *[4]uint32) {
+	ok(t.Immortalize(r))
+	*at = headerOf(t, r)
+}
+
+// Immortalising, collecting and other stops, against all that can come at the same time.
+var stopScenarios = []scenario{
+	{"immortalise against inc", "abg", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(1), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.run(1, func(t *rt.Thread) { t.IncRef(x); t.Checkpoint(); t.DecRef(x); t.Checkpoint() })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against dec", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(2), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); t.Checkpoint() })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against queue", "b", func(s *stage) {
+		s.enter(3)
+		s.stops = true
+		x, h := s.leaf(3), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); t.DecRef(x); t.Checkpoint() })
+		s.run(2, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against merge", "b", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(2), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { t.Checkpoint(); t.IncRef(x); t.DecRef(x); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); makeImmortal(t, x, h) })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against weak get", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(1), new([4]uint32)
+		s.own(x)
+		w := s.weakOf(x)
+		s.run(0, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.run(1, func(t *rt.Thread) { got(t, w); t.Checkpoint() })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against the death of what leads there", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(2), new([4]uint32)
+		s.own(x)
+		l := must(objects.NewListSteal(s.t[0], x))
+		s.run(0, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(l); t.Checkpoint() })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against immortalise", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(1), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.run(1, func(t *rt.Thread) { ok(t.Immortalize(x)) })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against the owner's end", "b", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(2), new([4]uint32)
+		s.own(x)
+		s.run(0, func(t *rt.Thread) { t.Detach(); s.t[0] = nil })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); makeImmortal(t, x, h) })
+		s.stillImmortal(x, h)
+	}},
+	{"immortalise against retire", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x, h := s.leaf(2), new([4]uint32)
+		s.own(x)
+		l := must(objects.NewListSteal(s.t[0], x))
+		s.own(l)
+		s.run(0, func(t *rt.Thread) { ok(objects.List(l).Set(t, 0, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { makeImmortal(t, x, h) })
+		s.stillImmortal(x, h)
+	}},
+	{"collect against dec", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		l := must(objects.NewList(s.t[0]))
+		s.t[0].IncRef(l)
+		s.run(0, func(t *rt.Thread) { t.Collect() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(l); t.Checkpoint(); t.DecRef(l) })
+	}},
+	{"collect against the last way to a cycle", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		l := must(objects.NewList(s.t[0]))
+		ok(objects.List(l).Append(s.t[0], l))
+		s.run(0, func(t *rt.Thread) { t.Collect() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(l); t.Checkpoint() })
+	}},
+	{"collect against weak get of a cycle", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		l := must(objects.NewList(s.t[0]))
+		ok(objects.List(l).Append(s.t[0], l))
+		w := s.weakOf(l)
+		s.t[0].DecRef(l)
+		s.run(0, func(t *rt.Thread) { t.Collect() })
+		s.run(1, func(t *rt.Thread) { got(t, w); t.Checkpoint() })
+	}},
+	{"a stop against the end of a thread", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		s.run(0, func(t *rt.Thread) { t.StopTheWorld(func() {}) })
+		s.run(1, func(t *rt.Thread) { t.Detach(); s.t[1] = nil })
+	}},
+	{"a stop against attach", "ab", func(s *stage) {
+		s.enter(1)
+		s.run(0, func(t *rt.Thread) { t.StopTheWorld(func() {}) })
+		s.threads = append(s.threads, func() { must(s.r.Attach()).Detach() })
+	}},
+	{"a stop against blocking", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		s.run(0, func(t *rt.Thread) { t.StopTheWorld(func() {}) })
+		s.run(1, func(t *rt.Thread) { t.Blocking(func() {}) })
+	}},
+	{"a stop against a stop", "abg", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		inside := 0
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				t.StopTheWorld(func() {
+					if inside++; inside > 1 {
+						panic("two have stopped the world")
+					}
+					inside--
+				})
+			})
+		}
+	}},
+	{"a stop against a container's lock", "ab", func(s *stage) {
+		s.enter(3)
+		s.stops = true
+		l := must(objects.NewList(s.t[0]))
+		s.own(l)
+		s.run(0, func(t *rt.Thread) { ok(objects.List(l).Append(t, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { ok(objects.List(l).Append(t, rt.None)); t.Checkpoint() })
+		s.run(2, func(t *rt.Thread) { t.StopTheWorld(func() {}) })
+	}},
+	{"a grace period against the end of a thread", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		x := s.leaf(1)
+		l := must(objects.NewListSteal(s.t[0], x))
+		s.own(l)
+		s.run(0, func(t *rt.Thread) { ok(objects.List(l).Set(t, 0, rt.None)); t.Detach(); s.t[0] = nil })
+		s.run(1, func(t *rt.Thread) { t.Checkpoint(); t.Checkpoint() })
+	}},
+}
