@@ -19,6 +19,8 @@ type clocks struct {
 	threads    int
 	now        [maxThreads]vector
 	cells      map[uintptr]*cell
+	recent     *cell // the one that was looked for last, of key
+	key        uintptr
 }
 
 type vector [maxThreads]uint32
@@ -64,6 +66,7 @@ func (c *clocks) begin(threads int) {
 		clear(c.cells)
 	}
 	c.generation++
+	c.recent = nil
 	c.threads = threads
 	for i := range c.now {
 		c.now[i] = vector{}
@@ -72,11 +75,15 @@ func (c *clocks) begin(threads int) {
 }
 
 func (c *clocks) cell(addr uintptr) *cell {
+	if c.recent != nil && c.key == addr>>3 {
+		return c.recent
+	}
 	x := c.cells[addr>>3]
 	if x == nil {
 		x = &cell{}
 		c.cells[addr>>3] = x
 	}
+	c.recent, c.key = x, addr>>3
 	if x.generation != c.generation {
 		*x = cell{generation: c.generation}
 	}
@@ -147,7 +154,7 @@ func (c *clocks) touch(t int, op point.Op, kind int) error {
 				err = fmt.Errorf("%s of memory that was given back", accessNames[kind])
 			}
 			for _, k := range conflicts[kind] {
-				for u, when := range x.bytes[b][k] {
+				for u, when := range x.bytes[b][k][:c.threads] {
 					if u != t && when > c.now[t][u] && err == nil {
 						err = fmt.Errorf("race: %s, not in order with the %s of thread %d", accessNames[kind], accessNames[k], u)
 					}

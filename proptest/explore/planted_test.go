@@ -1,0 +1,47 @@
+//go:build explore
+
+package explore
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+)
+
+// planted says which planted bug each test of this package must find, and by what.
+var planted = []struct {
+	bug  mutant.ID
+	test string
+	says string
+}{
+	{mutant.QueueSubtracts, "^TestPairs$", "and the count is"},
+	{mutant.MergeLate, "^TestPairs$", "race: plain write"},
+	{mutant.OwnerFreesQueued, "^TestHandedOver$", "it has died 2 times"},
+	{mutant.DrainLost, "^TestHandedOver$", "it has died 0 times"},
+}
+
+// TestPlantedBugs runs planted bugs, each in a child process, and passes if the test fails
+// that claims to find it.
+func TestPlantedBugs(t *testing.T) {
+	if mutant.On || testing.Short() {
+		t.Skip("SKIPPED: no planted bug is run, so nothing shows that the scenarios can fail")
+	}
+	binary := filepath.Join(t.TempDir(), "planted.test.exe")
+	if out, err := exec.Command("go", "test", "-c", "-o", binary, "-tags=explore,mutant", ".").CombinedOutput(); err != nil {
+		t.Fatalf("go test -c: %v\n%s", err, out)
+	}
+	for _, x := range planted {
+		t.Run(string(x.bug), func(t *testing.T) {
+			cmd := exec.Command(binary, "-test.run="+x.test, "-test.timeout=2m")
+			cmd.Env = append(os.Environ(), mutant.Variable+"="+string(x.bug))
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), x.says) {
+				t.Errorf("want a failure with %q, found: %v\n%s", x.says, err, out)
+			}
+		})
+	}
+}
