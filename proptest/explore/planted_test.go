@@ -22,6 +22,8 @@ var planted = []struct {
 	{mutant.MergeLate, "^TestPairs$", "race: plain write"},
 	{mutant.OwnerFreesQueued, "^TestHandedOver$", "it has died 2 times"},
 	{mutant.DrainLost, "^TestHandedOver$", "it has died 0 times"},
+	{mutant.StopEarly, "^TestLocks$/^stop_against_a_lock_that_is_handed_over$", "race: plain read"},
+	{mutant.GraceAtOnce, "^TestLocks$/^grace_period_against_quiescence$", "race: plain write"},
 }
 
 // TestPlantedBugs runs planted bugs, each in a child process, and passes if the test fails
