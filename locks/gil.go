@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
 
@@ -82,7 +83,7 @@ func (g *GIL) Acquire() { g.AcquireFor(nil) }
 // not hold it.
 func (g *GIL) AcquireFor(who any) {
 	g.mu.Lock()
-	if !g.held {
+	if !g.held || mutant.On && mutant.Is(mutant.GILShared) {
 		g.held, g.holder = true, who
 		g.since = now()
 		g.stats.Acquires++
@@ -235,7 +236,9 @@ func (g *GIL) expire(t time.Duration) {
 		g.arm(due - t)
 		return
 	}
-	g.drop.Store(1)
+	if !(mutant.On && mutant.Is(mutant.DropForgotten)) {
+		g.drop.Store(1)
+	}
 	g.stats.DropRequests++
 	if g.stall != nil {
 		g.watch(g.stats.Switches, now(), g.stallAfter)

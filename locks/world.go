@@ -103,7 +103,7 @@ func (w *World) Stop(m *Member) (waited time.Duration) {
 	w.tickets++
 	w.flag.Store(1)
 	w.quiet.Broadcast() // the stop under way may be waiting for m
-	for w.serving != ticket {
+	for w.serving != ticket && !(mutant.On && mutant.Is(mutant.TurnIgnored)) {
 		w.quiet.Wait()
 	}
 	if !(mutant.On && mutant.Is(mutant.StopEarly)) {

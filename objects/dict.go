@@ -284,6 +284,9 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 		return rt.Nil, nil
 	}
 	v := remove(b, e)
+	if mutant.On && mutant.Is(mutant.DeadKeyEarly) {
+		t.Retire(b.Ref(e + entryKey))
+	}
 	replaced := shrink(t, d, o, r, b)
 	unlock(t, o)
 	retireTable(t, replaced, false)
@@ -436,7 +439,9 @@ func updateLocked(t *rt.Thread, d Dict, o rt.Body, from []entry) (replaced rt.Re
 		return rt.Nil, nil, err
 	}
 	for _, x := range from {
-		t.IncRef(x.value)
+		if !(mutant.On && mutant.Is(mutant.UpdateUncounted)) {
+			t.IncRef(x.value)
+		}
 		if have, _, ok := find(t, to, x.key, x.hash); ok {
 			dropped = append(dropped, to.SwapRef(have+entryValue, x.value))
 			continue

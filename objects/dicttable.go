@@ -250,6 +250,9 @@ func remove(b rt.Body, e int) rt.Ref {
 	b.Store(dictDeleting, uint32(e))
 	b.StoreUint64(dictState, state|stateDeleting)
 	v := b.SwapRef(e+entryValue, rt.Nil)
+	if mutant.On && mutant.Is(mutant.EntryReused) && e == shapeOf(b).entries+(usedOf(state)-1)*entryWords {
+		state--
+	}
 	b.StoreUint64(dictState, state-stateOneLive)
 	return v
 }

@@ -324,6 +324,10 @@ func TestImageErrors(t *testing.T) {
 		le.PutUint32(b[imageData+at:], v)
 		return reseal(b, typeBytesOf(image))
 	}
+	tuple := 0 // where the first one lies
+	for le.Uint32(image[imageData+tuple+12:]) != uint32(rt.TypeTuple) {
+		tuple += 16 * int(le.Uint32(image[imageData+tuple+8:]))
+	}
 	types := len(image) - typeBytesOf(image)
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	defer func() { must0(t, r.Close()) }()
@@ -354,6 +358,9 @@ func TestImageErrors(t *testing.T) {
 		"reference":           {words(16+8, 0xC000_0001), "is no reference to an object of the image"},
 		"reference behind":    {words(16+8, 0xCFFF_FFFF), "is no reference to an object of the image"},
 		"absolute reference":  {words(16+8, 0xA000_0000), "is no reference to an object of the image"},
+		"shorter list":        {words(16, 9), "its last bytes are not zero"},
+		"longer list":         {words(16, 1000), "length 1000 in a body of"},
+		"hash of a tuple":     {words(tuple+16+4*tupleHash, 12345), "it has not its hash"},
 		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), "no type image joint"},
 		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type image point with the layout`},
 	} {

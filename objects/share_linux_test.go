@@ -185,6 +185,32 @@ func TestShared(t *testing.T) {
 	})
 }
 
+// The threads that have made what is shared are nobody in a worker: its own threads have
+// other ids, and merge what those have left.
+func TestSharedOwners(t *testing.T) {
+	o := rt.Options{Mode: rt.LockFree, Counting: rt.Biased}
+	parent := newMemfd(t, o)
+	a, b := must(parent.Attach()), must(parent.Attach())
+	var lists []rt.Ref
+	for _, th := range []*rt.Thread{a, b, a, b} {
+		lists = append(lists, must(NewList(th)))
+	}
+	a.Detach()
+	b.Detach()
+	file := must(parent.Share(lists...))
+	worker, roots, err := rt.OpenShared(file, o)
+	must0(t, errors.Join(err, file.Close()))
+	drop := func(th *rt.Thread) error {
+		must0(t, List(roots[0]).Append(th, roots[1]))
+		th.DecRefs(roots)
+		audit(t, th)
+		return nil
+	}
+	must0(t, worker.Do(drop))
+	must0(t, parent.Do(drop))
+	must0(t, errors.Join(worker.Close(), parent.Close()))
+}
+
 // What nobody counts is not copied.
 func TestSharedPagesStayShared(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
@@ -192,14 +218,22 @@ func TestSharedPagesStayShared(t *testing.T) {
 			return
 		}
 		parent := newMemfd(t, o)
-		defer func() { must0(t, parent.Close()) }()
 		var f sharedFamily
+		defer func() {
+			must0(t, parent.Do(func(th *rt.Thread) error {
+				th.DecRefs([]rt.Ref{f.weak, f.mortal})
+				return nil
+			}))
+			must0(t, parent.Close())
+		}()
 		must0(t, parent.Do(func(th *rt.Thread) error {
 			original := must(FromJSON(th, strings.NewReader("["+strings.Repeat(familyText+",", 500)+"0]")))
 			f.inPlace = must(FromJSON(th, strings.NewReader("["+strings.Repeat(familyText+",", 500)+"0]")))
 			must0(t, th.Immortalize(f.inPlace))
 			f.frozen = must(th.Freeze(original)).Root()
 			th.DecRef(original)
+			f.mortal = must(NewList(th))
+			f.weak = must(NewWeak(th, f.mortal)) // is in a table that the worker gets
 			return nil
 		}))
 		file := must(parent.Share(f.frozen, f.inPlace))

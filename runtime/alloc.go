@@ -7,6 +7,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
 
@@ -36,7 +37,9 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 		return Nil, Body{}, allocError(err)
 	}
 	r := Ref(h)
-	t.rt.space.Zero(h+1, n-1)
+	if !(mutant.On && mutant.Is(mutant.BodyDirty)) {
+		t.rt.space.Zero(h+1, n-1)
+	}
 	t.born(r, n)
 	t.header(r).Birth(t.stamp, y.meta)
 	if y.Finalize != nil {

@@ -59,6 +59,9 @@ func (k *Check) Bytes() int { return k.bytes }
 // Exactly fails unless a body of that many bytes takes as much memory as this one has,
 // and is zero behind them.
 func (k *Check) Exactly(bytes int) error {
+	if mutant.On && mutant.Is(mutant.LengthUnchecked) {
+		return nil
+	}
 	if bytes < 0 || bytes > maxBody || int(arena.Granules(uintptr(bytes)))<<arena.GranuleShift != k.bytes {
 		return fmt.Errorf("a body of %d bytes in the place of %d", bytes, k.bytes)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // The collector finds cycles of garbage, which counting never frees: containers
@@ -227,7 +229,9 @@ func (c *collection) stop(fn func()) {
 	c.t.StopTheWorld(func() {
 		began := time.Now()
 		defer func() { c.Stopped += time.Since(began) }()
-		c.t.settle()
+		if !(mutant.On && mutant.Is(mutant.CollectUnsettled)) {
+			c.t.settle()
+		}
 		fn()
 	})
 }
@@ -240,7 +244,9 @@ func (c *collection) condemn(final bool) {
 		h := t.header(r)
 		y := typeOf(h.Meta())
 		if h.IsWeak() {
-			t.clearWeak(r, c.trial.isGarbage)
+			if !(mutant.On && mutant.Is(mutant.GarbageWeakKept)) {
+				t.clearWeak(r, c.trial.isGarbage)
+			}
 			if final && y.Forget != nil {
 				y.Forget(t, r, t.Body(r))
 			}

@@ -134,6 +134,8 @@ func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 			}
 		} else if o >= 0 {
 			return i
+		} else if mutant.On && mutant.Is(mutant.DecCounts) {
+			_ = h.DecLocal() || h.DecForeign() == header.Alive
 		}
 	}
 	return len(rs)
@@ -295,6 +297,9 @@ func (t *Thread) decDead(r Ref) bool {
 		t.countOp(r)
 	}
 	if h.Owner() < 0 {
+		if mutant.On && mutant.Is(mutant.CascadeCounts) {
+			h.DecForeign()
+		}
 		return false
 	}
 	if t.check != nil {
@@ -312,6 +317,9 @@ func (t *Thread) decDead(r Ref) bool {
 // askImmortal has a count that reached its band made immortal at the next safe
 // point. Until then it is frozen, so asking twice does no harm.
 func (t *Thread) askImmortal(r Ref) {
+	if mutant.On && mutant.Is(mutant.StickyForgotten) {
+		return
+	}
 	if n := len(t.sticky); n == 0 || t.sticky[n-1] != r {
 		t.sticky = append(t.sticky, r)
 	}

@@ -72,7 +72,7 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 // forget takes a dead object out of the weak tables that lead to it. Whoever
 // has found it there before may still be looking at its header.
 func (t *Thread) forget(r Ref, y *Type) {
-	if y.Forget != nil {
+	if y.Forget != nil && !(mutant.On && mutant.Is(mutant.InternKept)) {
 		y.Forget(t, r, t.Body(r))
 	}
 	if t.rt.gil != nil || t.stopped {

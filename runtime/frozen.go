@@ -204,7 +204,9 @@ func (t *Thread) Unload(f *Frozen) (err error) {
 			return
 		}
 		t.rt.dropFrozen(f)
-		t.emptyWeakInto(f)
+		if !(mutant.On && mutant.Is(mutant.UnloadWeakKept)) {
+			t.emptyWeakInto(f)
+		}
 	})
 	return err
 }
@@ -219,7 +221,8 @@ func (t *Thread) referred(f *Frozen) error {
 	var e ReferredError
 	t.rt.eachObject(func(r Ref) {
 		y := typeOf(t.header(r).Meta())
-		if y == nil || y.Traverse == nil || mutant.On && mutant.Is(mutant.UnloadOverlooks) && r >= Limit {
+		if y == nil || y.Traverse == nil || mutant.On && mutant.Is(mutant.UnloadOverlooks) && r >= Limit ||
+			mutant.On && mutant.Is(mutant.UnloadOverlooksMortal) && r < Limit {
 			return
 		}
 		y.Traverse(t.Heap, t.Body(r), func(c Ref) {

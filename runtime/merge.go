@@ -6,6 +6,7 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
 
@@ -108,6 +109,9 @@ func (t *Thread) drain(q *mergeQueue) {
 // drainFor merges on behalf of a thread that is away. If it comes back, or
 // somebody else has claimed it, those see to the queue.
 func (t *Thread) drainFor(q *mergeQueue) {
+	if mutant.On && mutant.Is(mutant.QueueStays) {
+		return
+	}
 	for q.some.Load() && q.state.CompareAndSwap(away, claimed) {
 		t.drain(q)
 		q.state.Store(away)

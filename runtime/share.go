@@ -295,7 +295,7 @@ func (y *Type) describe() string {
 
 // adopt takes over what another process's runtime knew. Nobody else has r yet.
 func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena.Extent) error {
-	if r.gil == nil {
+	if r.gil == nil && !(mutant.On && mutant.Is(mutant.IDsReused)) {
 		for range h.States {
 			r.addQueue()
 		}
@@ -311,7 +311,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		}
 		e := weakRefs{alive: len(list)}
 		for i, w := range list {
-			if o := r.Body(w); o.Word(weakIndex) != uint32(i) {
+			if o := r.Body(w); o.Word(weakIndex) != uint32(i) || mutant.On && mutant.Is(mutant.SharedWritten) {
 				o.SetWord(weakIndex, uint32(i)) // some had left the list; else no page is written
 			}
 			e.list = append(e.list, weakRef{ref: w})

@@ -114,7 +114,7 @@ func (c *collection) retrace() {
 		w.count(r, 1)
 	}
 	for _, r := range c.garbage {
-		if isRoot(*w.word(r)) {
+		if isRoot(*w.word(r)) && !(mutant.On && mutant.Is(mutant.RevivedFreed)) {
 			w.reach(r)
 			w.drain()
 		}
@@ -296,6 +296,9 @@ func (w *tracer) lookInto(some int) {
 	for _, r := range batch[:some] {
 		o := w.heap.Body(r)
 		y := typeOf(w.heap.header(r).Meta())
+		if mutant.On && mutant.Is(mutant.MarkShallow) {
+			continue
+		}
 		if y.Slots == nil {
 			w.stack = stack
 			y.Traverse(w.heap, o, w.reached)

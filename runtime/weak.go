@@ -50,7 +50,7 @@ const (
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
 func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
 	o := t.Body(w)
-	if t.IsImmortal(target) {
+	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
 		o.StoreRef(weakTarget, target)
 		return
 	}

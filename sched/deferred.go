@@ -1,6 +1,10 @@
 package sched
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+)
 
 const (
 	// DefaultBudget is CPython's QSBR_FREE_MEM_LIMIT.
@@ -95,7 +99,9 @@ func (d *Deferred[T]) Due(fn func(T)) {
 	}
 	d.due = true
 	defer func() { d.due = false }()
-	d.closeBatch()
+	if !(mutant.On && mutant.Is(mutant.OpenKept)) {
+		d.closeBatch()
+	}
 	end := d.out + uint64(d.Len())
 	for passed := uint64(0); d.parcel.batches.n > 0 && d.out < end; {
 		if goal := d.parcel.batches.front().goal; goal > passed {
@@ -167,7 +173,11 @@ func (d *Deferred[T]) closeBatch() {
 	if d.open == 0 {
 		return
 	}
-	d.parcel.batches.push(batch{d.g.Advance(), d.open})
+	goal := d.g.Advance()
+	if mutant.On && mutant.Is(mutant.GoalEarly) {
+		goal--
+	}
+	d.parcel.batches.push(batch{goal, d.open})
 	d.open, d.openSize = 0, 0
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/mutant"
 )
 
 // Account counts what is in use for one purpose.
@@ -138,7 +140,7 @@ func (c *Cache) freeLocal(sp *Span, slot uint32) {
 func (c *Cache) settle(sp *Span, locked bool) {
 	switch {
 	case sp == c.current[sp.purpose][sp.class] || sp.nfree == 0:
-	case sp.nfree == sp.slots:
+	case sp.nfree == sp.slots, mutant.On && mutant.Is(mutant.SpanReturned) && sp.nfree == sp.slots-1:
 		c.unlist(sp)
 		c.release(sp, locked)
 	case sp.pos == 0:

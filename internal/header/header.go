@@ -187,6 +187,8 @@ func (h *Header) Inc(id int32) Verdict {
 	switch o := h.Owner(); {
 	case o < 0:
 		return Alive
+	case o != id && mutant.On && mutant.Is(mutant.IncLost):
+		return Alive
 	case o != id:
 		v := h.IncForeign()
 		if v == Sticky {
@@ -251,6 +253,9 @@ func (h *Header) decLastLocal() Verdict {
 // yet MERGED counts in shared like before.
 func (h *Header) merge(extra int64) Verdict {
 	local := int64(h.Local()) + extra
+	if mutant.On && mutant.Is(mutant.MergeLoses) {
+		local = extra
+	}
 	if mutant.On && mutant.Is(mutant.MergeLate) {
 		return h.mergeLate(local)
 	}
@@ -339,7 +344,7 @@ func (h *Header) Revive() {
 // an atomic operation, and its memory outlives it by a grace period. It tests
 // for immortality first, and writes nothing to an immortal.
 func (h *Header) SetWeak() {
-	if h.Owner() < 0 {
+	if h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.WeakMarks)) {
 		return
 	}
 	h.orShared(Weak)

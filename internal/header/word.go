@@ -128,7 +128,7 @@ func decForeign(shared int32) (next int32, v Verdict) {
 // that is not to be stored comes back unchanged.
 func tryInc(shared int32) (next int32, alive bool) {
 	switch {
-	case IsMerged(shared) && SharedCount(shared) <= 0 && !sticky(shared):
+	case IsMerged(shared) && SharedCount(shared) <= 0 && !sticky(shared) && !(mutant.On && mutant.Is(mutant.DeadRevived)):
 		return shared, false
 	case sticky(shared):
 		return shared, true

@@ -8,8 +8,8 @@
 // Builds without the tag "mutant" have On as the constant false, so that the
 // compiler drops such lines before it decides what to inline. With the tag, the
 // environment variable ICHOR_MUTANT names the bug that is active; without the
-// variable none is. Kills says which test finds which; `go run ./proptest/mutants` runs
-// them all.
+// variable none is. Changes says what each does, Kills which test finds it;
+// `go run ./proptest/mutants` runs them all.
 package mutant
 
 import (
@@ -21,62 +21,6 @@ import (
 
 // ID names a planted bug.
 type ID string
-
-const (
-	SkipImmortalTest   ID = "skip-immortal-test"  // IncRefs counts immortals too
-	DoubleRelease      ID = "double-release"      // List.Set and Dict.Set release the old value twice
-	NoRetire           ID = "no-retire"           // what leaves a slot is released at once in lock-free mode
-	PopHandsOver       ID = "pop-hands-over"      // List.Pop gives the slot's count to the caller
-	ForgottenIncRef    ID = "forgotten-incref"    // List.Set takes no reference to the new item
-	DeadKeysLost       ID = "dead-keys-lost"      // a dict's rebuild forgets the keys of dead entries
-	BlockLost          ID = "block-lost"          // a container's old block is not given back
-	ChildKept          ID = "child-kept"          // an object's death leaves its children alive
-	MemoryKept         ID = "memory-kept"         // the memory of a dead leaf is not given back
-	QueueSubtracts     ID = "queue-subtracts"     // a foreign decrement that queues also lowers the count
-	MergeForgets       ID = "merge-forgets"       // a merge does not ask whether the object is immortal
-	FinalizesTwice     ID = "finalizes-twice"     // a finalizer leaves no note that it was called
-	WeakFromZero       ID = "weak-from-zero"      // a weak get increments without asking whether the object is dead
-	EdgeTwice          ID = "edge-twice"          // the collector counts a reference twice
-	OwnerFreesQueued   ID = "owner-frees-queued"  // the owner's last own reference kills an object that is queued
-	MergeLate          ID = "merge-late"          // a merge clears local and owner after it has published merged
-	WrongPlace         ID = "wrong-place"         // List.Insert is off by one in lock-free mode
-	FrozenWritten      ID = "frozen-written"      // List.At stores to a frozen list what is there already
-	CopiedTwice        ID = "copied-twice"        // Freeze copies a shared object for each reference to it
-	CASLies            ID = "cas-lies"            // a Cell's compare and swap that has lost a race says that it has won
-	DetachLoses        ID = "detach-loses"        // a thread that detaches forgets what it has retired
-	GraceAtOnce        ID = "grace-at-once"       // every grace period has passed
-	StoreKeeps         ID = "store-keeps"         // Cell.Store does not release the old value
-	KeyUncounted       ID = "key-uncounted"       // Dict.Set takes no reference to a new key
-	TombstoneStops     ID = "tombstone-stops"     // a lookup ends at a dead entry with its key
-	RebuildLoses       ID = "rebuild-loses"       // a dict's rebuild leaves its third entry out
-	GrowDrops          ID = "grow-drops"          // a list that grows loses its last item
-	ClearKeeps         ID = "clear-keeps"         // List.Clear releases nothing
-	ExtendUncounted    ID = "extend-uncounted"    // List.Extend takes no references
-	VersionKept        ID = "version-kept"        // a container does not raise its version when it changes
-	WeakKept           ID = "weak-kept"           // a death empties no weak reference
-	FinalizerLost      ID = "finalizer-lost"      // an object that is to be finalized is forgotten
-	EdgeMissed         ID = "edge-missed"         // the collector counts no reference
-	RootMissed         ID = "root-missed"         // the collector takes what one reference from outside holds for garbage
-	ImmortaliseShallow ID = "immortalise-shallow" // Immortalize stops at what it is given
-	RemoteLost         ID = "remote-lost"         // a slot that another thread frees is lost
-	FreedTwice         ID = "freed-twice"         // a slot that another thread has freed is taken in twice
-	FreezeUnvalidated  ID = "freeze-unvalidated"  // Freeze does not look whether something has changed meanwhile
-	SlotUnchecked      ID = "slot-unchecked"      // opening an image takes any word for a reference
-	ChecksumSkipped    ID = "checksum-skipped"    // opening an image does not compare the objects' checksum
-	UnloadOverlooks    ID = "unload-overlooks"    // Unload does not look into what was born immortal
-	SharedAsUsed       ID = "shared-as-used"      // a worker takes free slots of the parent for used ones
-	SharedWeakLost     ID = "shared-weak-lost"    // weak references do not travel to a worker
-	SharedReused       ID = "shared-reused"       // a worker puts new objects on the parent's pages
-	LimitIgnored       ID = "limit-ignored"       // the memory limit is not looked at
-	ScopeForgets       ID = "scope-forgets"       // a scope releases nothing
-	BornKept           ID = "born-kept"           // a birth that has failed gives up nothing that it held
-	DrainLost          ID = "drain-lost"          // the queue's reference to an object that is merged is lost
-	TryIncWrites       ID = "try-inc-writes"      // a weak get counts an immortal
-	NeverSticky        ID = "never-sticky"        // a shared count has no bands
-	StopEarly          ID = "stop-early"          // a stop of the world waits for nobody
-	JSONLeaks          ID = "json-leaks"          // a document that has failed is not given up
-	DictPopHandsOver   ID = "dict-pop-hands-over" // Dict.Pop gives the slot's count to the caller
-)
 
 // Variable is the environment variable that names the active bug.
 const Variable = "ICHOR_MUTANT"

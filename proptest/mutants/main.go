@@ -179,7 +179,7 @@ func (t tests) try(ctx context.Context, k mutant.Kill) result {
 // child runs a test, and returns all that it printed. checks is how many programs rapid
 // draws.
 func (t tests) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks string) (string, error) {
-	args := []string{"-test.run=" + k.Test, "-test.timeout=2m"}
+	args := []string{"-test.run=" + k.Test, "-test.timeout=30s"}
 	if k.Package == "proptest" {
 		args = append(args, "-rapid.checks="+checks, "-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
 	}
@@ -193,11 +193,12 @@ func (t tests) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks s
 // report writes the matrix, and what those printed that were not killed.
 func report(w io.Writer, results []result) (all bool, err error) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "bug\ttest\tverdict\ttime")
+	fmt.Fprintln(tab, "bug\tchanges\tclaimed by\ttest\tverdict\ttime")
 	killed, bugs := map[mutant.ID]bool{}, map[mutant.ID]bool{}
 	for _, r := range results {
 		test := strings.NewReplacer("^", "", "$", "").Replace(r.Package + " " + r.Test)
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%.1fs\n", r.Bug, test, r.verdict, r.took.Seconds())
+		claim := strings.Join(r.Says, " or ")
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%.1fs\n", r.Bug, mutant.Changes[r.Bug], claim, test, r.verdict, r.took.Seconds())
 		if known, seen := killed[r.Bug]; !seen || known {
 			killed[r.Bug] = r.killed // by all tests that claim it
 		}
