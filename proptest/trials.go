@@ -27,6 +27,8 @@ type trials[M any] struct {
 	Subject[M]
 	config Config
 
+	failing *rt.Options // the mode in which a program has failed: it is shrunk in no other
+
 	runs, steps, hits atomic.Int64
 }
 
@@ -315,8 +317,16 @@ func closed(r *rt.Runtime) error {
 // programs draws a program, and runs it in every mode.
 func (x *trials[M]) programs(t *rapid.T) {
 	p := x.draw(t, "program", x.config.Ops)
-	for _, o := range allModes(x.config.Options) {
-		report(t, x.sequential(o, p))
+	modes := allModes(x.config.Options)
+	if x.failing != nil {
+		modes = []rt.Options{*x.failing}
+	}
+	for _, o := range modes {
+		err := x.sequential(o, p)
+		if err != nil {
+			x.failing = &o
+		}
+		report(t, err)
 	}
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+func TestRun(t *testing.T) {
+	var out strings.Builder
+	if err := run(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "100 versions with 49600 keys in all\n"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got %q, want %q first", out.String(), want)
+	}
+}
+
+// TestMap has random programs run on maps and on Go's.
+func TestMap(t *testing.T) {
+	proptest.Conformance(t, proptest.Config{}, proptest.Subject[map[uint32]int]{
+		New:     func(t *rt.Thread) (rt.Ref, error) { return Empty.Set(t, 0, rt.None) },
+		Model:   map[uint32]int{0: -1},
+		Freezes: true,
+		Ops: []proptest.Op[map[uint32]int]{
+			{Name: "set", Derive: set, Model: modelSet},
+			{Name: "delete", Derive: remove, Model: modelDelete},
+			{Name: "get", Do: get, Model: modelGet, Linearizable: true},
+			{Name: "len", Do: length, Model: modelLen, Linearizable: true},
+		},
+	})
+}
+
+// boxed is beyond the small integers, so that values are counted.
+const boxed = 1 << 40
+
+// key has two operands share a key, so that values are replaced.
+func key(n int) uint32 { return uint32(n / 2) }
+
+func set(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) {
+	v, err := objects.NewInt(t, boxed+int64(n))
+	if err != nil {
+		return rt.Nil, err
+	}
+	defer t.DecRef(v)
+	return Map(r).Set(t, key(n), v)
+}
+
+func remove(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) { return Map(r).Delete(t, key(n)) }
+
+// get sees the number that a key's value is, -1 for None, -2 for nothing.
+func get(t *rt.Thread, r rt.Ref, n int) (any, error) {
+	v := Map(r).Get(t, key(n))
+	if v == rt.Nil {
+		return -2, nil
+	}
+	defer t.DecRef(v)
+	if v == rt.None {
+		return -1, nil
+	}
+	i, _ := objects.IntOf(t, v)
+	return int(i - boxed), nil
+}
+
+func length(t *rt.Thread, r rt.Ref, _ int) (any, error) { return Map(r).Len(t), nil }
+
+func modelSet(m map[uint32]int, n int) (map[uint32]int, any) {
+	m = maps.Clone(m)
+	m[key(n)] = n
+	return m, nil
+}
+
+func modelDelete(m map[uint32]int, n int) (map[uint32]int, any) {
+	m = maps.Clone(m)
+	delete(m, key(n))
+	return m, nil
+}
+
+func modelGet(m map[uint32]int, n int) (map[uint32]int, any) {
+	if v, ok := m[key(n)]; ok {
+		return m, v
+	}
+	return m, -2
+}
+
+func modelLen(m map[uint32]int, _ int) (map[uint32]int, any) { return m, len(m) }

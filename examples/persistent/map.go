@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A map is a treap: a search tree by keys whose nodes have higher priorities than what is
+// below them. A priority is a hash of the key, so that equal sets of keys have trees of
+// the same shape, which are low for most sets. Nodes never change. An empty tree is None.
+
+// Words of a node's body. The slots are behind the others, as rt.CopySlots wants it.
+const (
+	nodeKey   = 0
+	nodeLeft  = 1
+	nodeRight = 2
+	nodeValue = 3
+	nodeWords = 4
+)
+
+var nodeType = func() *rt.Type {
+	y, err := rt.DefineType(rt.Type{
+		Name:  "persistent map node",
+		Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, nodeLeft, nodeWords - nodeLeft },
+		Freezing: &rt.Freezing{
+			Layout: "key, left, right, value",
+			Copy:   rt.CopySlots,
+			Check:  rt.CheckSlots(nodeWords),
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return y
+}()
+
+// Map is an immutable map from keys to references. Set and Delete return another one, which
+// shares all nodes with it that are not on the way to the key. Any number of threads may
+// use it at once, with no lock.
+type Map rt.Ref
+
+// Empty has no keys. It is immortal.
+const Empty = Map(rt.None)
+
+// node is a node that is looked at. Its references are borrowed from the map.
+type node struct {
+	key                uint32
+	left, right, value rt.Ref
+}
+
+// look returns what the node r holds.
+func look(t *rt.Thread, r rt.Ref) node {
+	o, ok := t.Object(r, nodeType.ID())
+	if !ok {
+		panic(fmt.Sprintf("not a persistent map: %s", r))
+	}
+	return node{o.Word(nodeKey), t.Slot(r, o, nodeLeft), t.Slot(r, o, nodeRight), t.Slot(r, o, nodeValue)}
+}
+
+// make returns a new reference to a node like n.
+func (n node) make(t *rt.Thread) (rt.Ref, error) {
+	r, o, err := t.New(nodeType, 4*nodeWords)
+	if err != nil {
+		return rt.Nil, err
+	}
+	o.SetWord(nodeKey, n.key)
+	for i, v := range []rt.Ref{n.left, n.right, n.value} {
+		t.IncRef(v)
+		o.SetRef(nodeLeft+i, v)
+	}
+	return r, nil
+}
+
+// above reports whether a node with key a is above one with key b. The multiplier is odd,
+// so that no two keys have the same priority.
+func above(a, b uint32) bool { return a*2654435761 > b*2654435761 }
+
+// Get returns a new reference to the value of a key; Nil if there is none. Attached thread.
+func (m Map) Get(t *rt.Thread, key uint32) rt.Ref {
+	for r := rt.Ref(m); r != rt.None; {
+		n := look(t, r)
+		switch {
+		case key < n.key:
+			r = n.left
+		case key > n.key:
+			r = n.right
+		default:
+			t.IncRef(n.value)
+			return n.value
+		}
+	}
+	return rt.Nil
+}
+
+// Len returns the number of keys. Attached thread.
+func (m Map) Len(t *rt.Thread) int {
+	if m == Empty {
+		return 0
+	}
+	n := look(t, rt.Ref(m))
+	return Map(n.left).Len(t) + 1 + Map(n.right).Len(t)
+}
+
+// Set returns a new reference to a map like m in which the key has the value v. Attached
+// thread.
+func (m Map) Set(t *rt.Thread, key uint32, v rt.Ref) (rt.Ref, error) {
+	if m == Empty {
+		return node{key, rt.None, rt.None, v}.make(t)
+	}
+	n := look(t, rt.Ref(m))
+	switch {
+	case key < n.key:
+		return n.with(t, &n.left, func(child Map) (rt.Ref, error) { return child.Set(t, key, v) })
+	case key > n.key:
+		return n.with(t, &n.right, func(child Map) (rt.Ref, error) { return child.Set(t, key, v) })
+	}
+	n.value = v
+	return n.make(t)
+}
+
+// Delete returns a new reference to a map like m without the key. Attached thread.
+func (m Map) Delete(t *rt.Thread, key uint32) (rt.Ref, error) {
+	if m == Empty {
+		return rt.None, nil
+	}
+	n := look(t, rt.Ref(m))
+	switch {
+	case key < n.key:
+		return n.with(t, &n.left, func(child Map) (rt.Ref, error) { return child.Delete(t, key) })
+	case key > n.key:
+		return n.with(t, &n.right, func(child Map) (rt.Ref, error) { return child.Delete(t, key) })
+	}
+	return join(t, n.left, n.right)
+}
+
+// with returns a new reference to a node like n, in which one of its two children gives
+// way to what change makes of it, and rises above n if it must. n is the caller's copy.
+func (n *node) with(t *rt.Thread, child *rt.Ref, change func(Map) (rt.Ref, error)) (rt.Ref, error) {
+	c, err := change(Map(*child))
+	if err != nil {
+		return rt.Nil, err
+	}
+	defer t.DecRef(c)
+	*child = c
+	if c == rt.None {
+		return n.make(t)
+	}
+	top := look(t, c)
+	if above(n.key, top.key) {
+		return n.make(t)
+	}
+	inner := &top.right // what is between the two keys changes its parent
+	if top.key > n.key {
+		inner = &top.left
+	}
+	*child = *inner
+	low, err := n.make(t)
+	if err != nil {
+		return rt.Nil, err
+	}
+	defer t.DecRef(low)
+	*inner = low
+	return top.make(t)
+}
+
+// join returns a new reference to a tree of two, of which the left one has the lower keys.
+func join(t *rt.Thread, left, right rt.Ref) (rt.Ref, error) {
+	switch {
+	case left == rt.None:
+		t.IncRef(right)
+		return right, nil
+	case right == rt.None:
+		t.IncRef(left)
+		return left, nil
+	}
+	l, r := look(t, left), look(t, right)
+	top, child, a, b := &l, &l.right, l.right, right
+	if above(r.key, l.key) {
+		top, child, a, b = &r, &r.left, left, r.left
+	}
+	c, err := join(t, a, b)
+	if err != nil {
+		return rt.Nil, err
+	}
+	defer t.DecRef(c)
+	*child = c
+	return top.make(t)
+}
