@@ -88,10 +88,21 @@ func TestEnterWaitsForStart(t *testing.T) {
 		}
 		close(entered)
 	}()
-	await(m.is(paused))
+	waits := m.is(paused)
+	await(func() bool { return waits() || isClosed(entered) })
 	w.Start(nil)
 	<-entered
 	m.Exit()
+}
+
+// isClosed reports whether a channel that nobody sends to is closed.
+func isClosed(c chan bool) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // TestStopLooksAgain: one member's leaving is not the end of the wait for another.

@@ -42,7 +42,8 @@
 //	     is without a container.
 //	(d)  All modes agree, and with them the model: the same program on one
 //	     thread has the same history everywhere.
-//
+//	(e)  What dies is finalized once, and dropped once.
+//	(f)  One collection finds all garbage, cycles too.
 //	(g)  What is frozen never changes: the bytes of a frozen graph are those of the
 //	     moment it was made, and so are those of the image that it is written to.
 //	     Where the system protects its pages, a store is a fault that names it.
