@@ -84,18 +84,18 @@ var containerScenarios = []scenario{
 	}},
 	{"list growth against get", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(4)
+		l := s.listOf(6) // which fill the block
 		s.run(0, func(t *rt.Thread) { ok(l.Append(t, rt.None)); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) { read(t, l, 3); t.Checkpoint() })
 	}},
 	{"list growth against append", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(3)
+		l := s.listOf(5) // the block has room for one more
 		for i := range 2 {
 			s.run(i, func(t *rt.Thread) { ok(l.Append(t, rt.None)) })
 		}
 		s.last = func(t *rt.Thread) error {
-			if l.Len(t) != 5 {
+			if l.Len(t) != 7 {
 				return errors.New("an item is lost")
 			}
 			return nil
@@ -183,6 +183,12 @@ var containerScenarios = []scenario{
 			return nil
 		}
 	}},
+	{"dict pop against get", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(2)
+		s.run(0, func(t *rt.Thread) { look(t, must(d.Pop(t, key(0)))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { readKey(t, d, 0); t.Checkpoint() })
+	}},
 	{"dict clear against get", "ab", func(s *stage) {
 		s.enter(2)
 		d := s.dictOf(1)
@@ -246,6 +252,33 @@ var containerScenarios = []scenario{
 				t.DecRef(x)
 			})
 		}
+	}},
+	{"freeze against two sets", "ab", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		first, second := must(objects.NewList(s.t[0], key(0))), must(objects.NewList(s.t[0], key(0)))
+		both := must(objects.NewListSteal(s.t[0], first, second))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) {
+			ok(objects.List(first).Set(t, 0, key(1)))
+			ok(objects.List(second).Set(t, 0, key(1)))
+		})
+		s.run(1, func(t *rt.Thread) {
+			f, err := t.Freeze(both)
+			if errors.Is(err, rt.ErrChanged) {
+				return
+			}
+			ok(err)
+			var seen [2]rt.Ref
+			for i := range seen {
+				list, _ := objects.List(f.Root()).At(t, i)
+				seen[i], _ = objects.List(list).At(t, 0)
+			}
+			if seen[1] == key(1) && seen[0] != key(1) {
+				panic("torn: the second list is new and the first one old")
+			}
+			ok(t.Unload(f))
+		})
 	}},
 	{"freeze against set", "ab", func(s *stage) {
 		s.enter(2)

@@ -123,8 +123,16 @@ func (s *stage) check() error {
 			}
 		}
 		t.DecRefs(s.held)
+		for range 3 {
+			t.Checkpoint()
+		}
+		t.Collect()
 		return nil
 	})
+	// What is immortal in place stays until Close, with its blocks.
+	if m := s.r.Memory(); err == nil && m.InPlace == 0 && m.Objects+m.Blocks > 0 {
+		err = fmt.Errorf("%d objects and %d blocks are left", m.Objects, m.Blocks)
+	}
 	if err = errors.Join(err, s.r.Close()); err != nil {
 		return err
 	}
