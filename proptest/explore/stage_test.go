@@ -88,7 +88,7 @@ func ok(err error) {
 
 // program makes a scenario's stage.
 func (c *scenario) program(o rt.Options) Program {
-	o.AddressSpace, o.CollectAfter = 1<<20, -1
+	o.AddressSpace, o.Backing, o.CollectAfter = 1<<20, rt.GoBacking, -1 // Go memory is cheaper to give back
 	s := &stage{r: must(rt.New(o))}
 	c.set(s)
 	if o.Mode == rt.GIL {
