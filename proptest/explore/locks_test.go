@@ -226,7 +226,7 @@ func TestLocks(t *testing.T) {
 		})},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			res := Bounded(x.build, 2)
+			res := Bounded(x.build, bound())
 			all += res.Schedules
 			t.Logf("%d schedules, %d steps", res.Schedules, res.Steps)
 			wantNone(t, res)
@@ -235,5 +235,5 @@ func TestLocks(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d schedules with at most 2 preemptions", all)
+	t.Logf("%d schedules of locks with at most %d preemptions", all, bound())
 }

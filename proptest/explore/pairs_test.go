@@ -228,7 +228,7 @@ func TestPairs(t *testing.T) {
 			t.Fatalf("%s: %v", x, res.Failure)
 		}
 	}
-	t.Logf("%d programs, %d schedules that differ, %d steps, %s", len(all), schedules, steps, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d programs, %d schedules of pairs that differ, %d steps, %s", len(all), schedules, steps, time.Since(began).Round(time.Millisecond))
 	if len(all) < 300 {
 		t.Errorf("only %d programs", len(all))
 	}
@@ -249,11 +249,11 @@ func TestHandedOver(t *testing.T) {
 	}
 	schedules := int64(0)
 	for _, x := range all {
-		res := Bounded(x.program, 2)
+		res := Bounded(x.program, bound())
 		schedules += res.Schedules
 		if res.Failure != nil {
 			t.Fatalf("%s: %v", x, res.Failure)
 		}
 	}
-	t.Logf("%d programs, %d schedules with at most 2 preemptions", len(all), schedules)
+	t.Logf("%d programs, %d schedules of handed over references, with at most %d preemptions", len(all), schedules, bound())
 }
