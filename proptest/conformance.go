@@ -13,7 +13,7 @@ import (
 // value that stands for the state of an object:
 //
 //	proptest.Conformance(t, proptest.Config{}, proptest.Subject[[]int]{
-//		New:   func(t *rt.Thread) (rt.Ref, error) { return NewRing(t, 4) },
+//		New: func(t *rt.Thread) (rt.Ref, error) { return NewRing(t, 4) },
 //		Ops: []proptest.Op[[]int]{
 //			{Name: "push", Linearizable: true, Do: push, Model: pushed},
 //			{Name: "pop", Linearizable: true, Do: pop, Model: popped},
@@ -68,13 +68,13 @@ type Op[M any] struct {
 //   - threads: several at once, on the same object, with an audit at the end.
 //   - histories: several at once make calls that are Linearizable.
 //
-// Of the Config's Options, Mode, Counting, Checked and Backing are Conformance's own. Any
-// goroutine that is not attached.
+// Of the Config's Options, Mode, Counting, Checked, Backing and CollectAfter are
+// Conformance's own, and an AddressSpace of 0 is 4 MiB. Any goroutine that is not attached.
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
 	if c.Options.AddressSpace == 0 {
-		c.Options.AddressSpace = 16 << 20
+		c.Options.AddressSpace = 4 << 20
 	}
 	c.Options.CollectAfter = -1
 	x := &trials[M]{Subject: s, config: c}

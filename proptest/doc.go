@@ -6,8 +6,10 @@
 //		proptest.Run(t, proptest.Config{Options: rt.Options{Mode: rt.LockFree}})
 //	}
 //
-// [Audit] and [Headers] check two of the promises in tests that have programs of
-// their own.
+// [Conformance] does the same for a type of yours, whose operations and model a
+// [Subject] has: examples/ownproperty and examples/persistent are two. [Audit] and
+// [Headers] check two of the promises in tests that have programs of their own, at any
+// point where an attached thread can name all references that the program holds.
 //
 // # Glossary
 //
@@ -77,7 +79,7 @@
 //
 // # What it does not do
 //
-// It finds no cycles, as there are none, and draws no types of users. An
+// It finds no cycles, as there are none; types of users are Conformance's. An
 // interleaved run switches threads between operations, not within them. A
 // concurrent run that fails may fail once and not again. Where a broken count has
 // corrupted memory, a run without checked mode may also hang: the runtime then warns

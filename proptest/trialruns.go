@@ -102,6 +102,15 @@ func (x *trials[M]) faults(t *rapid.T) {
 	p := x.draw(t, "program", x.config.Ops)
 	n := int64(rapid.IntRange(1, 2*x.config.Ops).Draw(t, "the call that fails"))
 	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
+	hit, err := x.withFault(o, n, p)
+	if hit != "" {
+		x.hits.Inc()
+	}
+	report(t, err)
+}
+
+// withFault runs a program with the n-th call failing, and returns which that was.
+func (x *trials[M]) withFault(o rt.Options, n int64, p plan) (rt.Injection, error) {
 	o.Checked = true
 	x.runs.Inc()
 	var log []string
@@ -118,12 +127,11 @@ func (x *trials[M]) faults(t *rapid.T) {
 		return err
 	})
 	if hit != "" {
-		x.hits.Inc()
 		log = append(log, fmt.Sprintf("with call %d for %s failing", n, hit))
 	}
 	var f *failure
 	if err != nil && !errors.As(err, &f) {
 		err = &failure{propFaults, err.Error()}
 	}
-	report(t, told(err, o, log))
+	return hit, told(err, o, log)
 }

@@ -88,16 +88,31 @@ func (x *trials[M]) histories(t *rapid.T) {
 	for i := range progs {
 		progs[i] = drawSlice(t, "calls", aCall, historyOps)
 	}
+	history, err := x.record(o, progs)
+	report(t, err)
+	switch res, _ := porcupine.CheckOperationsVerbose(x.porcupine(), history, 10*time.Second); res {
+	case porcupine.Illegal:
+		report(t, told(&failure{propLinear, "no order of these calls explains them"}, o, x.describe(history)))
+	case porcupine.Unknown:
+		t.Skip("the search took too long")
+	}
+}
+
+// record has threads make the calls, and returns the history.
+func (x *trials[M]) record(o rt.Options, progs []plan) ([]porcupine.Operation, error) {
 	began := time.Now()
-	history, err := x.parallel(o, progs, func(y *trial[M], object rt.Ref, s step) (op porcupine.Operation, seen bool) {
+	return x.parallel(o, progs, func(y *trial[M], object rt.Ref, s step) (op porcupine.Operation, seen bool) {
 		y.x.steps.Inc()
 		op.Input, op.Call = s, time.Since(began).Nanoseconds()
 		out, err := x.Ops[s.what].Do(y.t, object, int(s.n))
 		op.Output, op.Return = out, time.Since(began).Nanoseconds()
 		return op, !y.injected(err)
 	})
-	report(t, err)
-	model := porcupine.Model{
+}
+
+// porcupine returns the subject's model in the form that package porcupine wants.
+func (x *trials[M]) porcupine() porcupine.Model {
+	return porcupine.Model{
 		Init:  func() any { return x.Model },
 		Equal: reflect.DeepEqual,
 		Step: func(state, in, out any) (bool, any) {
@@ -105,12 +120,6 @@ func (x *trials[M]) histories(t *rapid.T) {
 			after, want := x.Ops[s.what].Model(state.(M), int(s.n))
 			return reflect.DeepEqual(out, want), after
 		},
-	}
-	switch res, _ := porcupine.CheckOperationsVerbose(model, history, 10*time.Second); res {
-	case porcupine.Illegal:
-		report(t, told(&failure{propLinear, "no order of these calls explains them"}, o, x.describe(history)))
-	case porcupine.Unknown:
-		t.Skip("the search took too long")
 	}
 }
 
