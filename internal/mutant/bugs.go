@@ -87,6 +87,8 @@ const (
 	GILShared             ID = "gil-shared"
 	DropForgotten         ID = "drop-forgotten"
 	EnterEarly            ID = "enter-early"
+	Unsealed              ID = "unsealed"
+	RootUnchecked         ID = "root-unchecked"
 	TurnIgnored           ID = "turn-ignored"
 )
 
@@ -177,5 +179,7 @@ var Changes = map[ID]string{
 	GILShared:             "the GIL is given to who asks, whoever holds it",
 	DropForgotten:         "a holder of the GIL is never asked to give it up",
 	EnterEarly:            "who comes while the world is stopped goes in",
+	Unsealed:              "the pages of what is frozen stay writable",
+	RootUnchecked:         "opening an image takes any root",
 	TurnIgnored:           "who stops the world does not wait for other stops",
 }

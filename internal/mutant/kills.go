@@ -131,5 +131,7 @@ var Kills = []Kill{
 	{GILShared, "locks", "^TestGILExcludes$", []string{"FAIL: TestGILExcludes", "without holding it"}, false},
 	{DropForgotten, "locks", "^TestGILDropRequest$", []string{"FAIL: TestGILDropRequest"}, false},
 	{EnterEarly, "locks", "^TestEnterWaitsForStart$", []string{"entered a stopped world"}, false},
+	{Unsealed, "objects", "^TestFrozenPagesAreSealed$", []string{"faults at"}, false},
+	{RootUnchecked, "objects", "^TestImageErrors$", []string{"root: error <nil>"}, false},
 	{TurnIgnored, "locks", "^TestStopAgainstStop$", []string{"which has not stopped it"}, false},
 }
