@@ -25,7 +25,10 @@ func TestRun(t *testing.T) {
 }
 
 // TestRing has random programs run on rings and on their model.
-func TestRing(t *testing.T) { proptest.Conformance(t, proptest.Config{}, subject(push)) }
+func TestRing(t *testing.T) {
+	t.Parallel()
+	proptest.Conformance(t, proptest.Config{}, subject(push))
+}
 
 const capacity = 3
 
@@ -115,12 +118,13 @@ func TestLeakyRing(t *testing.T) {
 	if os.Getenv(plant) == "" {
 		t.Skip("run by TestBugIsFound")
 	}
-	proptest.Conformance(t, proptest.Config{Ops: 20}, subject(leakyPush))
+	proptest.Conformance(t, proptest.Config{Ops: 10}, subject(leakyPush))
 }
 
 // TestBugIsFound demands that Conformance finds the bug, and tells it by the shortest
 // program that has it: four pushes into a ring of three.
 func TestBugIsFound(t *testing.T) {
+	t.Parallel() // the child takes as long as the other tests
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLeakyRing$/^programs$", "-rapid.nofailfile", "-rapid.seed=1")
 	cmd.Env = append(os.Environ(), plant+"=1")
 	out, err := cmd.CombinedOutput()
