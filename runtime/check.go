@@ -16,9 +16,10 @@ import (
 //
 //	headers  each object begins where the one before ends, in a header as Freeze writes
 //	         it, of a known type. Where objects begin is noted in a bitmap. The checksum is
-//	         taken in the same pass, block by block, so memory is read once for both
-//	bodies   Freezing.Check of each, in the order of addresses: sizes fit, and every slot
-//	         leads to where an object begins
+//	         taken in the same pass, block by block, and what refers to nothing is checked
+//	         in it, so that memory is read once for all of this
+//	bodies   Freezing.Check of the others, in the order of addresses: sizes fit, and every
+//	         slot leads to where an object begins
 //	cycles   what has a Freezing.Hash does not lead back to itself
 //	depths   Freezing.CheckDeep of each that has not said Settled, which may look at other
 //	         objects
@@ -29,6 +30,7 @@ type checking struct {
 	types    []*Type // user-defined, by their index in headers; in run nil for what cannot be checked
 	builtin  [typeLocal]*Type
 	starts   []uint64
+	refer    []uint64 // where those begin that refer to others
 	objects  int64
 	hashed   []Ref // objects whose type has a Freezing.Hash
 	deep     []Ref // objects whose type has a CheckDeep, and more to look at
@@ -196,7 +198,7 @@ func (x *checking) run(root Ref, checksum uint64) error {
 	if at := uint32(root - selfBase); !(at < x.granules && x.starts[at/64]>>(at%64)&1 != 0 || root.IsInt() || isSingleton(root) || mutant.On && mutant.Is(mutant.RootUnchecked)) {
 		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root))
 	}
-	for w, b := range x.starts {
+	for w, b := range x.refer {
 		for ; b != 0; b &= b - 1 {
 			r := x.start + Ref(w*64+bits.TrailingZeros64(b))
 			if err := x.body(r); err != nil {
@@ -223,7 +225,7 @@ const hashBlock = 256 << 10 >> arena.GranuleShift
 // headers checks the checksum and all headers, and fills starts. An image without its
 // checksum is said to be that, wherever the first wrong header is.
 func (x *checking) headers(checksum uint64) error {
-	x.starts = make([]uint64, x.granules/64+1)
+	x.starts, x.refer = make([]uint64, x.granules/64+1), make([]uint64, x.granules/64+1)
 	var sum xxhash.Digest
 	sum.Reset()
 	var fault error
@@ -242,19 +244,25 @@ func (x *checking) headers(checksum uint64) error {
 	return fault
 }
 
-// headersTo checks headers from granule at on, as long as they begin before end. It returns
-// where the next one begins.
+// headersTo checks headers from granule at on, as long as they begin before end, and the
+// bodies of what refers to nothing. It returns where the next one begins.
 func (x *checking) headersTo(at, end uint32) (uint32, error) {
 	for at < end {
 		meta, size, ok := x.heap.header(x.start + Ref(at)).Frozen(at)
 		if !ok || size > x.granules-at {
 			return at, fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
 		}
-		if x.typeOf(meta) == nil {
+		y := x.typeOf(meta)
+		if y == nil {
 			return at, fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
 		}
 		x.starts[at/64] |= 1 << (at % 64)
 		x.objects++
+		if y.Traverse != nil {
+			x.refer[at/64] |= 1 << (at % 64)
+		} else if err := x.body(x.start + Ref(at)); err != nil {
+			return at, err
+		}
 		at += size
 	}
 	return at, nil

@@ -30,8 +30,8 @@ var _ = inlined
 
 func inlined(m *Mutex, b *Bool, u *Uint32, v *Uint64, i *Int64) {
 	m.Lock()
-	m.Unlock()
 	b.Store(b.Load())
+	m.Unlock()
 	u.Store(u.Load())
 	u.CompareAndSwap(0, 0)
 	v.Store(v.Load() + v.Inc())
