@@ -79,7 +79,8 @@
 //
 // # What it does not do
 //
-// Types of users are Conformance's. An interleaved run switches threads between operations, not within them. A
+// Types of users are Conformance's. An interleaved run switches threads between
+// operations, not within them. A
 // concurrent run that fails may fail once and not again. Where a broken count has
 // corrupted memory, a run without checked mode may also hang: the runtime then warns
 // of the thread that holds up the world.
