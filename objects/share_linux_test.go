@@ -395,3 +395,28 @@ func TestShareRefusals(t *testing.T) {
 	fails("not a heap", open(memfd("x", all), o))
 	fails("not a heap", open(memfd(strings.Repeat("x", 10000), all), o))
 }
+
+// TestShareOfNothing shares a heap whose objects are all dead, and goes on in it.
+func TestShareOfNothing(t *testing.T) {
+	r, err := rt.New(rt.Options{AddressSpace: 4 << 20, Backing: rt.MemfdBacking})
+	if err != nil {
+		t.Fatal(err)
+	}
+	birth := func(th *rt.Thread) error {
+		l, err := NewList(th)
+		if err == nil {
+			th.DecRef(l)
+		}
+		return err
+	}
+	if err := r.Do(birth); err != nil {
+		t.Fatal(err)
+	}
+	file, err := r.Share()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(file.Close(), r.Do(birth), r.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -259,6 +259,8 @@ func (c *central) share(ranges []run, account Account) {
 	c.mu.caches[c.mu.sharing] = struct{}{}
 	c.mu.idle[c.mu.sharing] = struct{}{}
 	p := partsOf(uint64(c.nspans) * SpanGranules)
+	c.mu.counted = freshHalf(p.counted, p.counted.first) // also one with nothing in use
+	c.mu.immortal = freshHalf(p.immortal, p.immortal.first)
 	for _, r := range ranges {
 		for n := r.first; n < r.end(); n++ {
 			sp := c.descriptor(n)
