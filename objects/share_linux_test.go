@@ -420,3 +420,68 @@ func TestShareOfNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestShareFails has each mapping that Share asks for fail once. The runtime goes on, with
+// memory that is what it takes it for.
+func TestShareFails(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		failed := errors.New("no mapping")
+		for n, done := 1, false; !done; n++ {
+			calls, armed := 0, false
+			o.Checked, o.Inject = true, func(what rt.Injection) error {
+				if armed && what == rt.MapMemory {
+					if calls++; calls == n {
+						return failed
+					}
+				}
+				return nil
+			}
+			r := newMemfd(t, o)
+			var f sharedFamily
+			var text string
+			must0(t, r.Do(func(th *rt.Thread) error {
+				f = newFamily(t, th)
+				var behind []rt.Ref // spans that are used, and given back
+				for range 80 {
+					behind = append(behind, must(NewBytes(th, bytes.Repeat([]byte{7}, 100_000))))
+				}
+				for i := range behind { // checked mode keeps the last ones for a while: the lowest
+					th.DecRef(behind[len(behind)-1-i])
+				}
+				text = string(must(AppendJSON(th, nil, f.frozen)))
+				return nil
+			}))
+			armed = true
+			file, err := r.Share(f.roots()...)
+			armed = false
+			if done = err == nil; done {
+				must0(t, file.Close())
+			} else if !errors.Is(err, failed) {
+				t.Fatalf("with mapping %d failing: %v", n, err)
+			}
+			must0(t, r.Do(func(th *rt.Thread) error {
+				f.look(t, th, text)
+				g := newFamily(t, th)
+				g.look(t, th, text)
+				born := must(FromJSON(th, strings.NewReader(familyText), JSONOptions{Immortal: true}))
+				if got := string(must(AppendJSON(th, nil, born))); got != text {
+					t.Errorf("born after it: %s", got)
+				}
+				for range 40 {
+					b := must(NewBytes(th, make([]byte, 100_000)))
+					if v, _ := Bytes(b).View(th); strings.Trim(string(v), "\x00") != "" {
+						t.Error("new bytes are not zero")
+					}
+					th.DecRef(b)
+				}
+				g.giveUp(th)
+				f.giveUp(th)
+				return nil
+			}))
+			must0(t, r.Close())
+			if n == 1 && done {
+				t.Error("Share maps nothing")
+			}
+		}
+	})
+}

@@ -168,7 +168,8 @@ func (r run) join(x run) run {
 // it. It is the caller's to close: processes that have mapped it do not need it open.
 // extents are those of l. World stopped since Layout was called.
 //
-// If it fails, the space goes on, but may not be able to be shared any more.
+// If it fails once the file is complete, the space goes on as one that was shared: its
+// memory is no longer what it was, and it cannot be shared again.
 func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, error) {
 	c := &s.central
 	c.mu.Lock()
@@ -182,13 +183,14 @@ func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, e
 	if err == nil {
 		err = sealFile(file)
 	}
+	c.share(ranges, Account{}) // also if it failed: who allocated there would find it barred
 	if err != nil {
+		s.mem.zeroes = false // what still maps the file keeps its contents when given back
 		return nil, errors.Join(err, file.Close())
 	}
 	for _, e := range extents {
 		e.shared = true
 	}
-	c.share(ranges, Account{})
 	return file, nil
 }
 
