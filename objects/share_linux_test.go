@@ -463,6 +463,10 @@ func TestShareFails(t *testing.T) {
 				f.look(t, th, text)
 				g := newFamily(t, th)
 				g.look(t, th, text)
+				cut := "[" + strings.Repeat(familyText+",", 500) // what it wrote is given back
+				if _, err := FromJSON(th, strings.NewReader(cut), JSONOptions{Immortal: true}); err == nil {
+					t.Error("half a text has been read")
+				}
 				born := must(FromJSON(th, strings.NewReader(familyText), JSONOptions{Immortal: true}))
 				if got := string(must(AppendJSON(th, nil, born))); got != text {
 					t.Errorf("born after it: %s", got)

@@ -13,7 +13,7 @@ const (
 	Map      Call = "map"
 )
 
-// injected returns memory that asks f before it asks the system. Giving memory back is not
+// injected returns memory that asks f before it asks the system. Decommitting is not
 // asked about: its failure is nobody's loss.
 func (m memory) injected(f func(Call) error) memory {
 	guard := func(c Call, call func(off, n uintptr) error) func(off, n uintptr) error {
@@ -28,6 +28,7 @@ func (m memory) injected(f func(Call) error) memory {
 		}
 	}
 	m.commit = guard(Commit, m.commit)
+	m.bar = guard(Map, m.bar)
 	m.seal = guard(SealCall, m.seal)
 	m.lockUp = guard(SealCall, m.lockUp)
 	if call := m.mapFile; call != nil {

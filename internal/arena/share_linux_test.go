@@ -53,6 +53,48 @@ func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
 	return s, file, l
 }
 
+// What still maps the file after a Share that failed does not become zero when it is given
+// back, and a region is zero nevertheless.
+func TestShareFailsZeroes(t *testing.T) {
+	failed, armed := errors.New("no mapping"), false
+	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20, Inject: func(c Call) error {
+		if armed && c == Map {
+			return failed
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	c := s.NewCache()
+	if _, err := c.Alloc(Leaves, 4); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Layout(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	armed = true
+	if _, err := s.Share(l, nil, nil); !errors.Is(err, failed) {
+		t.Fatalf("sharing: %v", err)
+	}
+	for _, fill := range []uint32{7, 8} {
+		r := s.NewRegion()
+		for range 20 {
+			h, err := r.Alloc(SpanGranules, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b := s.Bytes(h, 4)[0]; b != 0 {
+				t.Fatalf("%#x begins with %d", h, b)
+			}
+			s.Fill(h, 1, fill)
+		}
+		r.Free()
+	}
+}
+
 func TestAdopt(t *testing.T) {
 	s, file, l := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
