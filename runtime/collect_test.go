@@ -459,3 +459,25 @@ func TestCloseImmortals(t *testing.T) {
 		must0(t, r.Close())
 	})
 }
+
+// TestCollectAtTheEnd has the collector look at an object behind which there is no memory.
+func TestCollectAtTheEnd(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.MemoryLimit = 1 << 20
+		clean(t, o, func(t *testing.T, th *Thread) {
+			hub := newNode(th, make([]Ref, 30_000)...) // all that it holds gets on the stack at once
+			n := 0
+			for ; ; n++ {
+				child, _, err := th.New(nodeType, 4)
+				if err != nil {
+					break // each span is full, to its last byte
+				}
+				th.Body(hub).StoreRef(1+n, child)
+			}
+			if got := th.Collect(); got.Candidates != n+1 || got.Garbage != 0 {
+				t.Errorf("%d children, collected %+v", n, got)
+			}
+			th.DecRef(hub)
+		})
+	})
+}

@@ -268,7 +268,7 @@ func (w *tracer) drain() {
 		if n >= touchFrom {
 			// Touching some ahead lets their cache misses overlap.
 			for _, r := range w.stack[n-touchFrom:] {
-				w.touched += w.heap.header(r).Meta() + w.heap.Body(r).Word(touchWord)
+				w.touched += w.heap.header(r).Meta() + w.heap.Body(r).Word(touchWord(r))
 			}
 			w.lookInto(touchFrom)
 		} else {
@@ -280,8 +280,14 @@ func (w *tracer) drain() {
 	}
 }
 
-// touchWord is in the cache line behind the header's, or in the same one.
-const touchWord = 4
+// touchWord returns a word of r's body in the cache line behind the header's, or in the
+// same one. The last object of a span may be the last memory there is.
+func touchWord(r Ref) int {
+	if r%arena.SpanGranules == arena.SpanGranules-arena.MinContainer {
+		return 3
+	}
+	return 4
+}
 
 // touchFrom is how many objects are touched ahead: about as many misses as a core
 // has in flight.
