@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// What a program says, before it means anything: a list in parentheses, or an atom. A comment
+// goes from ; to the end of the line.
+//
+//	(def (twice n) (* 2 n))   ; a list of two words and two lists
+
+// form is a list or an atom, and the line that it begins on.
+type form struct {
+	kind  formKind
+	line  int
+	items []form // of a list
+	text  string // a name, or what is between quotes
+	n     int64  // of an int
+}
+
+type formKind uint8
+
+const (
+	listForm formKind = iota
+	nameForm
+	intForm
+	stringForm
+)
+
+// head returns the name that a list begins with; "" for all else.
+func (f form) head() string {
+	if f.kind == listForm && len(f.items) > 0 && f.items[0].kind == nameForm {
+		return f.items[0].text
+	}
+	return ""
+}
+
+// An Error says where in a program something is wrong.
+type Error struct {
+	File string
+	Line int
+	In   string // the function that ran; "" at the top, and while the program is compiled
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.In == "" {
+		return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: in %s: %v", e.File, e.Line, e.In, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// maxNesting bounds how deep lists nest, as reading and compiling them recurses.
+const maxNesting = 1000
+
+// reader takes a text apart.
+type reader struct {
+	file, text string
+	at, line   int
+	depth      int
+}
+
+// read returns the forms of a text.
+func read(file, text string) ([]form, error) {
+	r := &reader{file: file, text: text, line: 1}
+	var all []form
+	for r.skip() {
+		f, err := r.form()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+func (r *reader) fail(line int, format string, args ...any) error {
+	return &Error{File: r.file, Line: line, Err: fmt.Errorf(format, args...)}
+}
+
+// skip passes over blanks and comments, and reports whether there is more.
+func (r *reader) skip() bool {
+	for ; r.at < len(r.text); r.at++ {
+		switch r.text[r.at] {
+		case '\n':
+			r.line++
+		case ' ', '\t', '\r':
+		case ';':
+			end := strings.IndexByte(r.text[r.at:], '\n')
+			if end < 0 {
+				r.at = len(r.text)
+				return false
+			}
+			r.at += end - 1 // the loop takes the rest
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// form reads what begins here.
+func (r *reader) form() (form, error) {
+	line := r.line
+	switch c := r.text[r.at]; c {
+	case '(':
+		r.at++
+		return r.list(line)
+	case ')':
+		return form{}, r.fail(line, ") closes nothing")
+	case '"':
+		return r.quoted(line)
+	}
+	end := strings.IndexAny(r.text[r.at:], " \t\r\n();\"")
+	if end < 0 {
+		end = len(r.text) - r.at
+	}
+	word := r.text[r.at : r.at+end]
+	r.at += end
+	if digits := strings.TrimPrefix(word, "-"); digits != "" && digits[0] >= '0' && digits[0] <= '9' {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return form{}, r.fail(line, "%s is no number of 64 bits", word)
+		}
+		return form{kind: intForm, line: line, n: n}, nil
+	}
+	return form{kind: nameForm, line: line, text: word}, nil
+}
+
+func (r *reader) list(line int) (form, error) {
+	f := form{kind: listForm, line: line}
+	if r.depth++; r.depth > maxNesting {
+		return f, r.fail(line, "lists nest deeper than %d", maxNesting)
+	}
+	defer func() { r.depth-- }()
+	for r.skip() {
+		if r.text[r.at] == ')' {
+			r.at++
+			return f, nil
+		}
+		item, err := r.form()
+		if err != nil {
+			return f, err
+		}
+		f.items = append(f.items, item)
+	}
+	return f, r.fail(line, "( is never closed")
+}
+
+// quoted reads a string, with the escapes that Go has.
+func (r *reader) quoted(line int) (form, error) {
+	q, err := strconv.QuotedPrefix(r.text[r.at:])
+	if err != nil {
+		return form{}, r.fail(line, `" is not closed on its line, or an escape is wrong`)
+	}
+	text, err := strconv.Unquote(q)
+	if err != nil {
+		return form{}, r.fail(line, "%s: %v", q, err)
+	}
+	r.at += len(q)
+	return form{kind: stringForm, line: line, text: text}, nil
+}
