@@ -18,11 +18,11 @@ import (
 func inModes(t *testing.T, test func(t *testing.T, opts rt.Options)) {
 	for _, m := range modes {
 		for _, checked := range []bool{false, true} {
+			opts := m.opts
+			opts.Checked, opts.AddressSpace = checked, 16<<20
 			t.Run(fmt.Sprintf("%s/checked=%t", m.name, checked), func(t *testing.T) {
 				t.Parallel()
-				m.opts.Checked = checked
-				m.opts.AddressSpace = 16 << 20
-				test(t, m.opts)
+				test(t, opts)
 			})
 		}
 	}
