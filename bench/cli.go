@@ -17,12 +17,14 @@ import (
 
 // measureFlags are common to compare and run.
 type measureFlags struct {
-	Input     []string          `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
-	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
-	Count     count             `placeholder:"N" help:"Samples for each row."`
-	Threads   threadList        `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
-	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
-	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Input      []string          `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
+	Benchtime  experiment.Budget `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
+	Count      count             `placeholder:"N" help:"Samples for each row."`
+	Threads    threadList        `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
+	Format     string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
+	CPUProfile string            `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
+	Trace      string            `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
+	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 
 type cli struct {

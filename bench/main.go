@@ -109,6 +109,31 @@ func (a *app) run(ctx context.Context, args []string) error {
 	return a.measure(ctx, c.Compare.env(command), &c.Compare.measureFlags, a.compare, true)
 }
 
+// record starts what -cpuprofile and -trace ask for. The caller stops it.
+func (f *measureFlags) record() (stop func() error, err error) {
+	var stops []func() error
+	stop = func() (err error) {
+		for _, s := range stops {
+			err = errors.Join(err, s())
+		}
+		return err
+	}
+	for _, r := range []struct {
+		file  string
+		start func(file string) (func() error, error)
+	}{{f.CPUProfile, experiment.StartCPUProfile}, {f.Trace, experiment.StartTrace}} {
+		if r.file == "" {
+			continue
+		}
+		s, err := r.start(r.file)
+		if err != nil {
+			return nil, usageError{errors.Join(err, stop())}
+		}
+		stops = append(stops, s)
+	}
+	return stop, nil
+}
+
 func needDocuments(list []experiment.Scenario) bool {
 	for _, s := range list {
 		if s.Documents {
@@ -153,10 +178,14 @@ func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags,
 	}
 	flushed := func(err error) error { return errors.Join(err, out.Flush()) }
 
+	stop, err := f.record()
+	if err != nil {
+		return err
+	}
 	bar := newProgress(a.stderr, f.Progress)
 	env.Logf = bar.logf
 	if err := flushed(reporter.Begin(&env)); err != nil {
-		return err
+		return errors.Join(err, stop())
 	}
 	report, err := experiment.Run(ctx, list, experiment.Options{
 		Env:      env,
@@ -166,6 +195,7 @@ func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags,
 			return flushed(reporter.Result(res))
 		},
 	})
+	err = errors.Join(err, stop())
 	bar.clear()
 	if isBrokenPipe(err) {
 		return err

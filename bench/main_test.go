@@ -208,3 +208,24 @@ func TestComplaintIsOneLine(t *testing.T) {
 		t.Errorf("%q", errs.String())
 	}
 }
+
+func TestRecords(t *testing.T) {
+	dir := t.TempDir()
+	profile, trace := filepath.Join(dir, "cpu"), filepath.Join(dir, "trace")
+	code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile, "-trace", trace)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	for _, file := range []string{profile, trace} {
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	code, _, stderr = call(t, "-benchtime", "2ms", "-cpuprofile", profile, "-trace", filepath.Join(dir, "no", "trace"))
+	if code != exitUsage || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile); code != 0 { // the failure before has left none running
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}

@@ -59,6 +59,17 @@ func (c Config) With(key string, value any) Config {
 	return append(out, KV{Key: key, Value: value})
 }
 
+// without returns a copy of c that lacks key.
+func (c Config) without(key string) Config {
+	out := make(Config, 0, len(c))
+	for _, kv := range c {
+		if kv.Key != key {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
 // String is c as the Go benchmark format writes it: mode=gil/threads=2.
 func (c Config) String() string {
 	var b strings.Builder

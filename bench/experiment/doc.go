@@ -36,10 +36,18 @@
 // # Reports
 //
 // [Text] writes tables, [JSON] one object a line, [Bench] the Go benchmark
-// format, which benchstat reads.
+// format, which benchstat reads. Medians, and those of ratios, come with their
+// 95 % confidence interval from six samples on: it supposes nothing of how samples
+// are distributed. Rows that differ in the setting threads alone get the terms of the
+// Universal Scalability Law, see [Law], if there are three counts or more.
+//
+// # Profiles
+//
+// What a sample runs bears the labels scenario, variant and phase in CPU profiles. In
+// execution traces it is a task, with a region for each lane. See [StartCPUProfile] and
+// [StartTrace].
 //
 // # What it does not do
 //
-// It computes no confidence intervals: benchstat does that from the Bench
-// report. It does not pin threads, and does not set GOMAXPROCS.
+// It does not pin threads, and does not set GOMAXPROCS.
 package experiment

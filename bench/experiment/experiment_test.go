@@ -71,8 +71,8 @@ func TestJSONRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":3}}}
-{"scenario":"pair","config":{"state":"loads","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.8,"min":0.51,"max":0.9,"n":3}}}
+	want := `{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":3}},"ratio":{"median":1.1625,"min":1.01111,"max":2,"n":3}}
+{"scenario":"pair","config":{"state":"loads","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.8,"min":0.51,"max":0.9,"n":3}},"ratio":{"median":1,"min":1,"max":1,"n":3}}
 `
 	if got := render(t, "json", r); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -86,7 +86,7 @@ func TestJSONValues(t *testing.T) {
 		`"ops/s":{"median":12345700,"min":12345700,"max":12345700,"n":1},` +
 		`"B/op":{"median":0.000000001,"min":0.000000001,"max":0.000000001,"n":1},` +
 		`"z/op":{"median":0,"min":0,"max":0,"n":1}},"partial":true}` + "\n"
-	if got := string(appendRow(nil, "s", row, true)); got != want {
+	if got := string(appendRow(nil, "s", row, Stat{}, true)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -173,8 +173,8 @@ func TestHuman(t *testing.T) {
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
 		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G",
 	} {
-		if got := human(v); got != want {
-			t.Errorf("human(%v) is %q, want %q", v, got, want)
+		if got := Human(v); got != want {
+			t.Errorf("Human(%v) is %q, want %q", v, got, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,9 +10,15 @@ import (
 
 // JSON returns a reporter that writes one object a line:
 //
-//	{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":10}}}
+//	{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":10,"low":0.92,"high":0.99}},"ratio":{"median":1.16,"min":1.1,"max":1.2,"n":10,"low":1.12,"high":1.18}}
 //
-// It writes at the end: if the run was interrupted, every row says "partial":true.
+// low and high are the ends of the median's 95 % interval, for six samples or more. The
+// ratio is that to the row's baseline. After a scenario's rows come its laws, if it has
+// any; there is no peak if more threads always do more:
+//
+//	{"scenario":"tree","config":{"mode":"atomic"},"law":{"rate":21.5e6,"contention":0.02,"coherence":0.001,"deviation":0.004,"peak":31,"threads":[1,2,4],"cores":4,"crowded":false}}
+//
+// It writes at the end: if the run was interrupted, every line says "partial":true.
 func JSON(w io.Writer) Reporter { return &jsonReporter{w: w} }
 
 type jsonReporter struct{ w io.Writer }
@@ -24,19 +31,23 @@ func (j *jsonReporter) End(report *Report) error {
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
 			if len(row.Samples) > 0 {
-				b = appendRow(b, res.Scenario.Name, row, report.Partial)
+				b = appendRow(b, res.Scenario.Name, row, res.RatioStat(row), report.Partial)
 			}
+		}
+		for _, law := range res.Laws() {
+			b = appendLaw(b, res.Scenario.Name, &law, report.Partial)
 		}
 	}
 	_, err := j.w.Write(b)
 	return err
 }
 
-func appendRow(b []byte, scenario string, row *Row, partial bool) []byte {
+// appendConfig begins a line.
+func appendConfig(b []byte, scenario string, c Config) []byte {
 	b = append(b, `{"scenario":`...)
 	b = appendString(b, scenario)
 	b = append(b, `,"config":{`...)
-	for i, kv := range row.Config {
+	for i, kv := range c {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -51,21 +62,62 @@ func appendRow(b []byte, scenario string, row *Row, partial bool) []byte {
 			b = appendString(b, v)
 		}
 	}
-	b = append(b, `},"metrics":{`...)
+	return append(b, '}')
+}
+
+// appendEnd ends it.
+func appendEnd(b []byte, partial bool) []byte {
+	if partial {
+		b = append(b, `,"partial":true`...)
+	}
+	return append(b, '}', '\n')
+}
+
+func appendStat(b []byte, s Stat) []byte {
+	b = append(b, `{"median":`+significant(s.Median)+`,"min":`+significant(s.Min)+`,"max":`+significant(s.Max)+`,"n":`...)
+	b = strconv.AppendInt(b, int64(s.N), 10)
+	if !math.IsNaN(s.Low) {
+		b = append(b, `,"low":`+significant(s.Low)+`,"high":`+significant(s.High)...)
+	}
+	return append(b, '}')
+}
+
+func appendRow(b []byte, scenario string, row *Row, ratio Stat, partial bool) []byte {
+	b = appendConfig(b, scenario, row.Config)
+	b = append(b, `,"metrics":{`...)
 	for i, s := range row.Stats() {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendString(b, s.Metric)
-		b = append(b, `:{"median":`+significant(s.Median)+`,"min":`+significant(s.Min)+`,"max":`+significant(s.Max)+`,"n":`...)
-		b = strconv.AppendInt(b, int64(s.N), 10)
-		b = append(b, '}')
+		b = appendStat(append(b, ':'), s)
 	}
 	b = append(b, '}')
-	if partial {
-		b = append(b, `,"partial":true`...)
+	if ratio.N > 0 {
+		b = appendStat(append(b, `,"ratio":`...), ratio)
 	}
-	return append(b, '}', '\n')
+	return appendEnd(b, partial)
+}
+
+func appendLaw(b []byte, scenario string, l *Law, partial bool) []byte {
+	b = appendConfig(b, scenario, l.Config)
+	b = append(b, `,"law":{"rate":`+significant(l.Rate)+`,"contention":`+significant(l.Contention)+
+		`,"coherence":`+significant(l.Coherence)+`,"deviation":`+significant(l.Deviation)...)
+	if !math.IsInf(l.Peak, 0) {
+		b = append(b, `,"peak":`+significant(l.Peak)...)
+	}
+	b = append(b, `,"threads":[`...)
+	for i, n := range l.Threads {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	b = append(b, `],"cores":`...)
+	b = strconv.AppendInt(b, int64(l.Cores), 10)
+	b = append(b, `,"crowded":`...)
+	b = strconv.AppendBool(b, l.Crowded)
+	return appendEnd(append(b, '}'), partial)
 }
 
 // appendString appends s as a JSON string; invalid UTF-8 becomes U+FFFD.

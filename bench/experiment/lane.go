@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/trace"
 	"sync"
 	"time"
 
@@ -132,7 +133,9 @@ func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lan
 		left.Go(func() {
 			ready.Done()
 			<-begin
+			region := trace.StartRegion(ctx, "lane")
 			err := body(l)
+			region.End()
 			if err == nil && !l.ended {
 				err = errLeftEarly
 			}

@@ -28,10 +28,12 @@ type Row struct {
 	rounds  []int // rounds[i] is the round that took Samples[i], ascending
 }
 
-// A Stat sums up the samples of one metric.
+// A Stat sums up the samples of one metric. Low and High are the ends of the median's
+// confidence interval, NaN for fewer than MinSamples.
 type Stat struct {
 	Metric           string
 	Median, Min, Max float64
+	Low, High        float64
 	N                int
 }
 
@@ -56,22 +58,31 @@ func (r *Result) Find(want Config) *Row {
 }
 
 // Ratio is row's ratio to its baseline, NaN if it has none.
-func (r *Result) Ratio(row *Row) float64 {
+func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
+
+// RatioStat is Ratio with its interval.
+func (r *Result) RatioStat(row *Row) Stat {
 	if r.Scenario.Baseline == nil {
-		return math.NaN()
+		return newStat(ratioUnit, nil)
 	}
 	c := r.Scenario.Baseline(row.Config)
 	if c == nil {
-		return math.NaN()
+		return newStat(ratioUnit, nil)
 	}
-	return Ratio(row, r.Row(c))
+	return RatioStat(row, r.Row(c))
 }
 
 // Ratio is the median, over the rounds that took a sample of both rows, of a's
 // value divided by b's. It is NaN if they share no round or no metric.
-func Ratio(a, b *Row) float64 {
+func Ratio(a, b *Row) float64 { return RatioStat(a, b).Median }
+
+// ratioUnit is the metric of ratios.
+const ratioUnit = "ratio"
+
+// RatioStat is Ratio with its interval.
+func RatioStat(a, b *Row) Stat {
 	if a == nil || b == nil || a.Metric != b.Metric {
-		return math.NaN()
+		return newStat(ratioUnit, nil)
 	}
 	var ratios []float64
 	for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
@@ -87,7 +98,7 @@ func Ratio(a, b *Row) float64 {
 			i, j = i+1, j+1
 		}
 	}
-	return median(ratios)
+	return newStat(ratioUnit, ratios)
 }
 
 // Stat sums up the row's metric.
@@ -115,11 +126,12 @@ func (r *Row) Stats() []Stat {
 }
 
 func newStat(metric string, values []float64) Stat {
+	low, high := interval(values)
 	if len(values) == 0 {
-		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
+		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN(), Low: low, High: high}
 	}
 	return Stat{
-		Metric: metric,
+		Metric: metric, Low: low, High: high,
 		Median: median(values),
 		Min:    slices.Min(values),
 		Max:    slices.Max(values),

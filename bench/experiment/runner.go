@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math"
 	"runtime"
+	"runtime/pprof"
+	"runtime/trace"
 	"time"
 )
 
@@ -242,14 +244,14 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 		}
 	}
 	for i := range p.Variants {
-		if _, err := w.sample(ctx, &p.Variants[i], w.opts.Budget.warmUp()); err != nil {
+		if _, err := w.sample(ctx, s.Name, "warm-up", &p.Variants[i], w.opts.Budget.warmUp()); err != nil {
 			return fmt.Errorf("%s: %w", name(&p.Variants[i]), err)
 		}
 	}
 	for round := range w.opts.Count {
 		for _, i := range order(len(p.Variants), round) {
 			v := &p.Variants[i]
-			got, err := w.sample(ctx, v, w.opts.Budget)
+			got, err := w.sample(ctx, s.Name, "sample", v, w.opts.Budget)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name(v), err)
 			}
@@ -269,13 +271,20 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	return w.tell((*collector).close)
 }
 
-// sample collects garbage, so that no variant pays for another's, and measures.
-func (w *worker) sample(ctx context.Context, v *Variant, b Budget) (Sample, error) {
+// sample collects garbage, so that no variant pays for another's, and measures. Its
+// goroutines bear labels for CPU profiles, and are a task in execution traces.
+func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant, b Budget) (s Sample, err error) {
 	if err := ctx.Err(); err != nil {
 		return Sample{}, err
 	}
 	runtime.GC()
-	s, err := v.Sample(ctx, b)
+	variant := v.Config.String()
+	taskCtx, task := trace.NewTask(ctx, scenario+"/"+variant)
+	pprof.Do(taskCtx, pprof.Labels("scenario", scenario, "variant", variant, "phase", phase), func(ctx context.Context) {
+		defer trace.StartRegion(ctx, phase).End()
+		s, err = v.Sample(ctx, b)
+	})
+	task.End()
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -1,0 +1,42 @@
+package experiment
+
+import (
+	"errors"
+	"os"
+	"runtime/pprof"
+	"runtime/trace"
+)
+
+// StartCPUProfile writes a CPU profile to a file until stop is called. Samples are told
+// apart by the labels scenario, variant, and phase, which is warm-up or sample:
+//
+//	go tool pprof -tagfocus 'variant=mode=atomic' FILE
+func StartCPUProfile(file string) (stop func() error, err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+// StartTrace writes an execution trace to a file until stop is called. Each sample is a
+// task, named by its scenario and variant, with a region for each lane.
+func StartTrace(file string) (stop func() error, err error) {
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := trace.Start(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		trace.Stop()
+		return f.Close()
+	}, nil
+}

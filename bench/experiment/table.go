@@ -1,0 +1,240 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	gotext "github.com/jedib0t/go-pretty/v6/text"
+)
+
+// A Table is what a report shows of a result, as text in cells.
+type Table struct {
+	Header []string
+	Right  []bool // the columns of numbers, which stand at the right
+	Rows   [][]string
+}
+
+func (t *Table) column(name string, right bool) {
+	t.Header, t.Right = append(t.Header, name), append(t.Right, right)
+}
+
+// Text draws the table for a terminal.
+func (t *Table) Text() string {
+	w := t.writer()
+	style := table.StyleLight
+	style.Format.Header = gotext.FormatDefault
+	style.Options.SeparateColumns = false
+	style.Options.DrawBorder = false
+	w.SetStyle(style)
+	return w.Render()
+}
+
+// Markdown writes the table as Markdown.
+func (t *Table) Markdown() string { return t.writer().RenderMarkdown() }
+
+func (t *Table) writer() table.Writer {
+	w := table.NewWriter()
+	var columns []table.ColumnConfig
+	for i, right := range t.Right {
+		align := gotext.AlignLeft
+		if right {
+			align = gotext.AlignRight
+		}
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align})
+	}
+	w.SetColumnConfigs(columns)
+	w.AppendHeader(cells(t.Header))
+	for _, row := range t.Rows {
+		w.AppendRow(cells(row))
+	}
+	return w
+}
+
+func cells(texts []string) (row table.Row) {
+	for _, s := range texts {
+		row = append(row, s)
+	}
+	return row
+}
+
+// ResultTable has a column for every setting, for the median of the metric and its
+// interval, for the median of every extra metric, and for the ratio and its interval. Rows
+// without a sample are left out.
+func ResultTable(res *Result) *Table {
+	t := &Table{}
+	var keys, extra []string
+	intervals := false
+	for _, row := range res.Rows {
+		for _, kv := range row.Config {
+			keys = appendNew(keys, kv.Key)
+		}
+		for _, s := range row.Stats()[1:] {
+			extra = appendNew(extra, s.Metric)
+		}
+		intervals = intervals || len(row.Samples) >= MinSamples
+	}
+	for _, k := range keys {
+		t.column(k, false)
+	}
+	metric, one := commonMetric(res)
+	t.column(metric, true)
+	if intervals {
+		t.column(within, true)
+	}
+	t.column("min", true)
+	t.column("max", true)
+	for _, unit := range extra {
+		t.column(unit, true)
+	}
+	t.column("n", true)
+	hasRatio := res.Scenario.Baseline != nil
+	if hasRatio {
+		t.column("ratio", true)
+		if intervals {
+			t.column(within, true)
+		}
+	}
+	for _, row := range res.Rows {
+		if len(row.Samples) == 0 {
+			continue
+		}
+		var line []string
+		for _, k := range keys {
+			line = append(line, cell(row.Config.Get(k)))
+		}
+		stats := row.Stats()
+		median := Human(stats[0].Median)
+		if !one {
+			median += " " + row.Metric
+		}
+		line = append(line, median)
+		if intervals {
+			line = append(line, stats[0].within())
+		}
+		line = append(line, Human(stats[0].Min), Human(stats[0].Max))
+		for _, unit := range extra {
+			value := ""
+			for _, s := range stats[1:] {
+				if s.Metric == unit {
+					value = Human(s.Median)
+				}
+			}
+			line = append(line, value)
+		}
+		line = append(line, fmt.Sprint(stats[0].N))
+		if hasRatio {
+			ratio := res.RatioStat(row)
+			line = append(line, ratioCell(ratio.Median))
+			if intervals {
+				line = append(line, ratio.within())
+			}
+		}
+		t.Rows = append(t.Rows, line)
+	}
+	return t
+}
+
+// within is the name of the columns that Stat.within fills.
+const within = "±95%"
+
+// within is how far the interval goes from the median, at most, as a share of it.
+func (s Stat) within() string {
+	if math.IsNaN(s.Low) || s.Median == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median))
+}
+
+// Notes are the captions of the result's table: what the ratio is and which way is good,
+// and what the intervals are.
+func Notes(res *Result) (notes []string) {
+	if note := ratioNote(res); note != "" {
+		notes = append(notes, note)
+	}
+	for _, row := range res.Rows {
+		if len(row.Samples) >= MinSamples {
+			return append(notes, within+": how far the median's 95 % interval reaches, at most")
+		}
+	}
+	return notes
+}
+
+// commonMetric is the metric of all rows, or "median" and false if they differ.
+func commonMetric(res *Result) (string, bool) {
+	metric := ""
+	for _, row := range res.Rows {
+		if metric != "" && metric != row.Metric {
+			return "median", false
+		}
+		metric = row.Metric
+	}
+	return metric, true
+}
+
+// ratioNote is the table's caption: what the ratio is and which way is good.
+func ratioNote(res *Result) string {
+	if res.Scenario.Baseline == nil {
+		return ""
+	}
+	note := "ratio: to " + res.Scenario.BaselineName + " in the same round"
+	if res.Scenario.BaselineName == "" {
+		note = "ratio: to the baseline in the same round"
+	}
+	switch metric, _ := commonMetric(res); metric {
+	case NsOp:
+		return note + "; below 1 is faster"
+	case OpsS:
+		return note + "; above 1 is faster"
+	}
+	return note
+}
+
+func cell(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func ratioCell(r float64) string {
+	if math.IsNaN(r) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", r)
+}
+
+// Human writes three digits or more, with k, M or G from 10,000 on.
+func Human(v float64) string {
+	a := math.Abs(v)
+	switch {
+	case a >= 1e10:
+		return digits(v/1e9) + " G"
+	case a >= 1e7:
+		return digits(v/1e6) + " M"
+	case a >= 1e4:
+		return digits(v/1e3) + " k"
+	}
+	return digits(v)
+}
+
+func digits(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 0.1 || a == 0:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.2g", v)
+}
+
+func appendNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
