@@ -8,7 +8,7 @@ import (
 
 // valueFlags take a value. kong would read a value that begins with a dash, such
 // as -1s, as another flag, so goFlags joins name and value.
-var valueFlags = []string{"benchtime", "count", "cpuprofile", "format", "input", "mode", "o", "plot", "progress", "requests", "scenario", "size", "threads", "trace", "workers"}
+var valueFlags = []string{"benchtime", "count", "cpuprofile", "format", "input", "mode", "o", "plot", "plots", "progress", "requests", "scenario", "size", "threads", "trace", "workers"}
 
 // goFlags turns the go tool's flags into kong's: -name becomes --name, a value that
 // follows joins its name, and the files after -input get an --input each, up to

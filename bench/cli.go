@@ -22,6 +22,7 @@ type measureFlags struct {
 	Count      count             `placeholder:"N" help:"Samples for each row."`
 	Threads    threadList        `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
 	Format     string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
+	Plots      string            `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
 	CPUProfile string            `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
 	Trace      string            `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
 	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -109,6 +110,21 @@ func (a *app) run(ctx context.Context, args []string) error {
 	return a.measure(ctx, c.Compare.env(command), &c.Compare.measureFlags, a.compare, true)
 }
 
+// drawInto draws a result into a folder, if there is one.
+func drawInto(folder string, res *experiment.Result) error {
+	if folder == "" || res.Partial {
+		return nil
+	}
+	p, err := experiment.Plot(res, experiment.PlotOptions{})
+	if err != nil {
+		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
+}
+
 // record starts what -cpuprofile and -trace ask for. The caller stops it.
 func (f *measureFlags) record() (stop func() error, err error) {
 	var stops []func() error
@@ -192,7 +208,7 @@ func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags,
 		Progress: bar.show,
 		Finished: func(res *experiment.Result) error {
 			bar.clear()
-			return flushed(reporter.Result(res))
+			return errors.Join(flushed(reporter.Result(res)), drawInto(f.Plots, res))
 		},
 	})
 	err = errors.Join(err, stop())

@@ -209,6 +209,16 @@ func TestComplaintIsOneLine(t *testing.T) {
 	}
 }
 
+func TestPlots(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-threads", "1,2,3", "-plots", dir); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if svg, err := os.ReadFile(filepath.Join(dir, "demo.svg")); err != nil || !bytes.Contains(svg, []byte("predicts")) {
+		t.Errorf("%v: %s", err, svg)
+	}
+}
+
 func TestRecords(t *testing.T) {
 	dir := t.TempDir()
 	profile, trace := filepath.Join(dir, "cpu"), filepath.Join(dir, "trace")

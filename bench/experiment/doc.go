@@ -41,6 +41,8 @@
 // are distributed. Rows that differ in the setting threads alone get the terms of the
 // Universal Scalability Law, see [Law], if there are three counts or more.
 //
+// [Plot] draws a result as SVG, with the predictions of its laws.
+//
 // # Profiles
 //
 // What a sample runs bears the labels scenario, variant and phase in CPU profiles. In

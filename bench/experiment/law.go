@@ -124,9 +124,9 @@ func LawTable(res *Result) *Table {
 	return t
 }
 
-// Ahead is the thread count for which reports show what the law predicts: four times what
+// Ahead is the thread count for which reports show what the law predicts: twice the most that
 // it is fitted to.
-func (l *Law) Ahead() int { return 4 * l.Threads[len(l.Threads)-1] }
+func (l *Law) Ahead() int { return 2 * l.Threads[len(l.Threads)-1] }
 
 func share(v float64) string {
 	if v < 1e-5 { // rounding, or nothing that could be measured

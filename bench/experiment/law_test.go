@@ -60,7 +60,7 @@ func TestLawsInReports(t *testing.T) {
 	res := lawful(usl.Law{Rate: 1e6, Contention: 0.25, Coherence: 0}, 1, 2, 4)
 	report := &Report{Results: []*Result{res}, Done: 1, Total: 1}
 	text := render(t, "text", report)
-	for _, want := range []string{"contention", "coherence", " one          25%          0          0          more               3368 k", "ops/s at 16 threads", "is a prediction"} {
+	for _, want := range []string{"contention", "coherence", " one          25%          0          0          more              2909 k", "ops/s at 8 threads", "is a prediction"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}

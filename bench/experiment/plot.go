@@ -1,0 +1,248 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/go-analyze/charts"
+)
+
+// PlotOptions say what a plot shows; the zero value shows all that it can.
+type PlotOptions struct {
+	Keep   func(c Config) bool   // chooses rows; nil is all
+	Name   func(c Config) string // of a row or line; nil writes the settings that differ
+	Over   string                // the setting on the x-axis; "" is threads, or another number
+	Bars   bool                  // a bar for each row, whatever could be on an x-axis
+	Metric string                // one of the extra metrics; "" is the row's own
+	Unit   string                // on the y-axis; "" is the metric's name
+	Scale  float64               // what values are multiplied with; 0 is 1
+}
+
+// ErrNothingToPlot says that no row with samples was left.
+var ErrNothingToPlot = errors.New("experiment: there is nothing to plot")
+
+// Plot draws the medians of a result: as lines over a setting that is a number, or, where
+// there is none or the lines were too many, as bars. Over threads, laws are drawn with the
+// points: as a thin line where there are points, and dashed as the prediction beyond.
+func Plot(res *Result, o PlotOptions) (Picture, error) {
+	p := plot{PlotOptions: o, res: res}
+	if p.Scale == 0 {
+		p.Scale = 1
+	}
+	for _, row := range res.Rows {
+		if len(row.Samples) > 0 && (o.Keep == nil || o.Keep(row.Config)) {
+			p.rows = append(p.rows, row)
+		}
+	}
+	if len(p.rows) == 0 {
+		return Picture{}, ErrNothingToPlot
+	}
+	if p.Metric == "" {
+		p.Metric = p.rows[0].Metric
+	}
+	p.rows = slices.DeleteFunc(p.rows, func(row *Row) bool { return math.IsNaN(p.value(row)) })
+	if len(p.rows) == 0 {
+		return Picture{}, ErrNothingToPlot
+	}
+	if p.Unit == "" {
+		p.Unit = p.Metric
+	}
+	if !p.Bars && p.findLines() {
+		return p.draw(p.lineChart())
+	}
+	return p.draw(p.barChart())
+}
+
+// plot is one under way.
+type plot struct {
+	PlotOptions
+	res  *Result
+	rows []*Row
+
+	lines []plotLine
+	at    []int // the values on the x-axis, ascending
+}
+
+// plotLine is a line, and its rows in the order of at; some may be missing.
+type plotLine struct {
+	name string
+	rows []*Row
+	law  *Law
+}
+
+// value is what is plotted of a row, NaN if it lacks that.
+func (p *plot) value(row *Row) float64 {
+	for _, s := range row.Stats() {
+		if s.Metric == p.Metric {
+			return s.Median * p.Scale
+		}
+	}
+	return math.NaN()
+}
+
+// findLines sorts the rows into lines, if they are not too many.
+func (p *plot) findLines() bool {
+	if p.Over == "" {
+		p.Over = p.number()
+	}
+	if p.Over == "" {
+		return false
+	}
+	for _, row := range p.rows {
+		if x, ok := row.Config.Get(p.Over).(int); ok && !slices.Contains(p.at, x) {
+			p.at = append(p.at, x)
+		}
+	}
+	slices.Sort(p.at)
+	var configs []Config
+	for _, row := range p.rows {
+		x, ok := row.Config.Get(p.Over).(int)
+		if !ok {
+			continue
+		}
+		c := row.Config.without(p.Over)
+		i := slices.IndexFunc(configs, func(have Config) bool { return slices.Equal(have, c) })
+		if i < 0 {
+			i = len(configs)
+			configs = append(configs, c)
+			p.lines = append(p.lines, plotLine{rows: make([]*Row, len(p.at))})
+		}
+		p.lines[i].rows[slices.Index(p.at, x)] = row
+	}
+	for i := range p.lines {
+		p.lines[i].name = p.name(configs[i], configs)
+	}
+	if p.Over == threadsKey && p.Metric == OpsS {
+		for _, law := range p.res.Laws() {
+			if i := slices.IndexFunc(configs, func(c Config) bool { return slices.Equal(c, law.Config) }); i >= 0 {
+				p.lines[i].law = &law
+			}
+		}
+	}
+	return len(p.lines) > 0 && len(p.lines) <= maxSeries
+}
+
+// number finds a setting that is a number and differs between rows.
+func (p *plot) number() string {
+	found := ""
+	for _, kv := range p.rows[0].Config {
+		_, isNumber := kv.Value.(int)
+		if isNumber && slices.ContainsFunc(p.rows, func(row *Row) bool { return row.Config.Get(kv.Key) != kv.Value }) {
+			if kv.Key == threadsKey {
+				return threadsKey
+			}
+			if found == "" {
+				found = kv.Key
+			}
+		}
+	}
+	return found
+}
+
+// name writes a row's settings that differ between the rows.
+func (p *plot) name(c Config, all []Config) string {
+	if p.Name != nil {
+		return p.Name(c)
+	}
+	var words []string
+	for _, kv := range c {
+		if !slices.ContainsFunc(all, func(other Config) bool { return other.Get(kv.Key) != kv.Value }) {
+			continue
+		}
+		if s, isText := kv.Value.(string); isText {
+			words = append(words, s)
+		} else {
+			words = append(words, fmt.Sprintf("%s %v", kv.Key, kv.Value))
+		}
+	}
+	if len(words) == 0 {
+		return p.Metric
+	}
+	return strings.Join(words, ", ")
+}
+
+// Sizes in pixels: a plot fits a phone without being made smaller.
+const (
+	plotWidth  = 480
+	plotHeight = 300
+	legendLine = 18
+	textSize   = 12
+)
+
+// drawing is what a chart needs to be drawn: its height, and the two steps.
+type drawing struct {
+	height int
+	legend []legendEntry
+	render func(p *charts.Painter) error
+}
+
+type legendEntry struct {
+	name  string
+	color charts.Color
+}
+
+func (p *plot) draw(d drawing) (Picture, error) {
+	top := 4 + legendLine*len(d.legend)
+	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: plotWidth, Height: d.height + top})
+	painter.FilledRect(0, 0, plotWidth, d.height+top, paint(paintPaper, 0, 0), charts.ColorTransparent, 0)
+	font := charts.FontStyle{FontSize: textSize, FontColor: paint(paintText, 0, 0), Font: charts.GetDefaultFont()}
+	for i, e := range d.legend {
+		y := 16 + legendLine*i
+		painter.LineStroke([]charts.Point{{X: 12, Y: y - 4}, {X: 34, Y: y - 4}}, e.color, 3)
+		painter.Text(e.name, 42, y, 0, font)
+	}
+	if err := d.render(painter.Child(charts.PainterPaddingOption(charts.Box{Top: top, IsSet: true}))); err != nil {
+		return Picture{}, err
+	}
+	drawn, err := painter.Bytes()
+	if err != nil {
+		return Picture{}, err
+	}
+	return newPicture(drawn, p.res.Scenario.Name+": "+p.Unit), nil
+}
+
+func (p *plot) theme(colors ...charts.Color) charts.ColorPalette {
+	text := paint(paintText, 0, 0)
+	return charts.MakeTheme(charts.ThemeOption{
+		SeriesColors: colors, TextColor: text, AxisStrokeColor: paint(paintAxis, 0, 0),
+		AxisSplitLineColor: paint(paintGrid, 0, 0), BackgroundColor: paint(paintPaper, 0, 0),
+	})
+}
+
+func (p *plot) barChart() drawing {
+	var configs []Config
+	for _, row := range p.rows {
+		configs = append(configs, row.Config)
+	}
+	var names []string
+	var values []float64
+	for _, row := range slices.Backward(p.rows) { // the first one is to be on top
+		names, values = append(names, p.name(row.Config, configs)), append(values, p.value(row))
+	}
+	o := charts.NewBarChartOptionWithData([][]float64{values})
+	o.Horizontal = true
+	o.Theme = p.theme(paint(paintSeries, 0, strokeSolid))
+	o.Padding = charts.Box{Left: 10, Right: 50, Bottom: 6, IsSet: true}
+	font := charts.FontStyle{FontSize: textSize}
+	o.CategoryAxis = charts.CategoryAxisOption{Labels: names, LabelFontStyle: font, LabelCount: len(names)}
+	o.ValueAxis = []charts.ValueAxisOption{{Min: charts.Ptr(0.0), LabelFontStyle: font, LabelCount: 3, PreferNiceIntervals: charts.Ptr(true), Title: p.Unit, TitleFontStyle: font, ValueFormatter: axisNumber}}
+	o.SeriesList[0].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: Human}
+	o.ValueFormatter = Human
+	return drawing{height: 60 + 24*len(names), render: func(c *charts.Painter) error { return c.BarChart(o) }}
+}
+
+// axisNumber writes three digits, and none that say nothing.
+func axisNumber(v float64) string {
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
+		if math.Abs(v) >= u.size {
+			return fmt.Sprintf("%.3g%s", v/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%.3g", v)
+}

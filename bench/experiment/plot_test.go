@@ -1,0 +1,125 @@
+package experiment
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/usl"
+)
+
+// wellFormed returns the texts of an XML document.
+func wellFormed(t *testing.T, doc string) (texts []string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(doc))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return texts
+		}
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, doc)
+		}
+		if s, ok := token.(xml.CharData); ok {
+			texts = append(texts, string(s))
+		}
+	}
+}
+
+func count(texts []string, want string) (n int) {
+	for _, s := range texts {
+		if s == want {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPlotLines(t *testing.T) {
+	p, err := Plot(lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2), PlotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := string(p.File())
+	texts := wellFormed(t, svg)
+	for _, want := range []string{"one", "two", "1", "2", "threads", "ops/s", "0"} {
+		if count(texts, want) == 0 {
+			t.Errorf("%q is missing among %q", want, texts)
+		}
+	}
+	if strings.Contains(svg, "rgb(") || strings.Contains(svg, `class="k1-0-2`) || !strings.Contains(svg, "prefers-color-scheme:dark") {
+		t.Errorf("colours that do not follow the reader, or a prediction of two points:\n%s", svg)
+	}
+	if inline := p.Inline(); strings.Contains(inline, "http") || strings.Contains(inline, "<style>") || !strings.HasPrefix(inline, `<svg role="img" aria-label="grow: ops/s"`) {
+		t.Errorf("inline: %.200s", inline)
+	}
+}
+
+func TestPlotPrediction(t *testing.T) {
+	p, err := Plot(lawful(usl.Law{Rate: 1e6, Contention: 0.1, Coherence: 0.01}, 1, 2, 4), PlotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := string(p.File())
+	texts := wellFormed(t, svg)
+	if count(texts, "8") != 1 || count(texts, "dashed: what the scaling law predicts") != 1 {
+		t.Errorf("the axis does not go to 8, or says not what is dashed: %q", texts)
+	}
+	for _, class := range []string{"k1-0-0", "k1-0-1", "k1-0-2", "k1-1-2"} { // points, law, prediction
+		if !strings.Contains(svg, `class="`+class) {
+			t.Errorf("nothing is painted with %s", class)
+		}
+	}
+}
+
+func TestPlotBars(t *testing.T) {
+	r, err := Run(t.Context(), []Scenario{twoRows()}, options(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Plot(r.Results[0], PlotOptions{Scale: 1000, Unit: "ps"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := wellFormed(t, p.Inline())
+	for _, want := range []string{"address", "loads", "930", "800", "ps"} {
+		if count(texts, want) != 1 {
+			t.Errorf("%q is there %d times among %q", want, count(texts, want), texts)
+		}
+	}
+	p, err = Plot(r.Results[0], PlotOptions{Keep: func(c Config) bool { return c.Get("state") == "loads" }, Name: func(Config) string { return "<two> & more" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts := wellFormed(t, p.Inline()); count(texts, "<two> & more") != 1 || count(texts, "0.80") != 1 || count(texts, "0.93") != 0 {
+		t.Errorf("of one row: %q", texts)
+	}
+}
+
+// What has more lines than there are colours is drawn as bars.
+func TestPlotMany(t *testing.T) {
+	res := &Result{Scenario: &Scenario{Name: "many"}}
+	for i := range maxSeries + 1 {
+		for n := range 2 {
+			res.Rows = append(res.Rows, &Row{Config: Cfg("what", strings.Repeat("x", i+1), "threads", n+1), Metric: OpsS, Samples: []Sample{{Value: 1}}})
+		}
+	}
+	p, err := Plot(res, PlotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts := wellFormed(t, p.Inline()); count(texts, "x, threads 1") != 1 {
+		t.Errorf("no bars: %q", texts)
+	}
+}
+
+func TestPlotNothing(t *testing.T) {
+	res := lawful(usl.Law{Rate: 1}, 1, 2)
+	for _, o := range []PlotOptions{{Keep: func(Config) bool { return false }}, {Metric: "B/op"}} {
+		if _, err := Plot(res, o); !errors.Is(err, ErrNothingToPlot) {
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package experiment
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/go-analyze/charts"
+)
+
+// A Picture is a drawing whose colours follow what the reader prefers, light or dark.
+type Picture struct{ svg string }
+
+// File is the picture as a file of its own.
+func (p Picture) File() []byte {
+	return []byte(strings.Replace(p.svg, ">", "><style>"+PictureStyle+"</style>", 1) + "\n")
+}
+
+// Inline is the picture as an element of a page, which has PictureStyle among its styles.
+func (p Picture) Inline() string { return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1) }
+
+// PictureStyle is the style sheet of pictures.
+var PictureStyle = pictureStyle()
+
+// What parts of a picture are painted with. The first number of a color says which part;
+// series have theirs as the second, and how the line is drawn as the third.
+const (
+	paintSeries = iota + 1
+	paintText
+	paintGrid
+	paintAxis
+	paintPaper
+)
+
+const (
+	strokeSolid = iota
+	strokeThin
+	strokeDashed
+)
+
+func paint(part, index, stroke int) charts.Color {
+	return charts.Color{R: uint8(part), G: uint8(index), B: uint8(stroke), A: 255}
+}
+
+// seriesColors are for light and dark paper: as far from each other as may be, also for
+// those who do not tell red from green.
+var seriesColors = [][2]string{
+	{"#1f5fc4", "#6ea8ff"}, {"#c8500a", "#ff9a52"}, {"#157a4a", "#4fd08f"}, {"#8e3db0", "#d28cf0"},
+	{"#5b6470", "#aab4c0"}, {"#a8153f", "#ff7d9c"}, {"#0b7a85", "#45cbd8"}, {"#7d5a00", "#e0b84a"},
+}
+
+// maxSeries is how many lines a plot can show.
+var maxSeries = len(seriesColors)
+
+var partColors = map[int][2]string{
+	paintText: {"#22272e", "#d5dae0"}, paintGrid: {"#e3e6ea", "#343b44"}, paintAxis: {"#8b949e", "#768390"}, paintPaper: {"#ffffff", "#16191d"},
+}
+
+func pictureStyle() string {
+	var light, dark strings.Builder
+	add := func(name string, colors [2]string) {
+		for i, b := range []*strings.Builder{&light, &dark} {
+			fmt.Fprintf(b, ".k%s{stroke:%s}.f%s{fill:%s}", name, colors[i], name, colors[i])
+		}
+	}
+	for i, c := range seriesColors {
+		for stroke := range 3 {
+			add(fmt.Sprintf("%d-%d-%d", paintSeries, i, stroke), c)
+		}
+		fmt.Fprintf(&light, ".k%d-%d-%d{stroke-dasharray:5 4}", paintSeries, i, strokeDashed)
+	}
+	add(fmt.Sprintf("%d-0-%d", paintText, strokeDashed), partColors[paintText])
+	fmt.Fprintf(&light, ".k%d-0-%d{stroke-dasharray:5 4}", paintText, strokeDashed)
+	for _, part := range []int{paintText, paintGrid, paintAxis, paintPaper} {
+		add(fmt.Sprintf("%d-0-0", part), partColors[part])
+	}
+	return "svg text{font-family:system-ui,'Liberation Sans',sans-serif}" + light.String() + "@media (prefers-color-scheme:dark){" + dark.String() + "}"
+}
+
+var (
+	styleAttribute = regexp.MustCompile(`style="([^"]*)"`)
+	paintedColor   = regexp.MustCompile(`^(stroke|fill):rgb\((\d+),(\d+),(\d+)\)$`)
+)
+
+// newPicture makes what the plotting library has drawn follow PictureStyle. The label is
+// for those who do not see it.
+func newPicture(drawn []byte, label string) Picture {
+	svg := styleAttribute.ReplaceAllStringFunc(string(drawn), func(attribute string) string {
+		var classes, rest []string
+		for d := range strings.SplitSeq(styleAttribute.FindStringSubmatch(attribute)[1], ";") {
+			if m := paintedColor.FindStringSubmatch(d); m != nil {
+				classes = append(classes, fmt.Sprintf("%c%s-%s-%s", map[string]rune{"stroke": 'k', "fill": 'f'}[m[1]], m[2], m[3], m[4]))
+			} else if d != "" && !strings.HasPrefix(d, "font-family") {
+				rest = append(rest, d)
+			}
+		}
+		return fmt.Sprintf(`class="%s" style="%s"`, strings.Join(classes, " "), strings.Join(rest, ";"))
+	})
+	svg = strings.TrimSpace(strings.Replace(svg, ` xmlns:xlink="http://www.w3.org/1999/xlink"`, "", 1))
+	return Picture{strings.Replace(svg, " viewBox", fmt.Sprintf(" role=\"img\" aria-label=%q viewBox", xmlText(label)), 1)}
+}
+
+func xmlText(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\\", "/").Replace(s)
+}
