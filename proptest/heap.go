@@ -21,6 +21,7 @@ const (
 	propGarbage = "property (f), one collection finds all garbage"
 	propFrozen  = "property (g), what is frozen never changes"
 	propShared  = "property (h), what is frozen is not copied"
+	propStores  = "property (j), nothing is stored to an immortal"
 )
 
 // failure is what a machine panics with when a property does not hold.

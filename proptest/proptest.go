@@ -42,6 +42,7 @@ func Run(t *testing.T, c Config) {
 		t.Run("interleaved", func(t *testing.T) { checkInterleaved(t, c) })
 	}
 	t.Run("concurrent", func(t *testing.T) { checkConcurrent(t, c) })
+	t.Run("stores", func(t *testing.T) { checkTraffic(t, c, 5_000) })
 	if goruntime.GOOS == "linux" {
 		t.Run("moved", func(t *testing.T) { checkMoved(t, c) })
 	}

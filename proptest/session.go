@@ -123,8 +123,13 @@ func verdict(p any) error {
 		return p
 	}
 	property := propAlive
-	if fault, ok := p.(interface{ Addr() uintptr }); ok && inFrozen(fault.Addr()) {
-		property = propFrozen
+	if fault, ok := p.(interface{ Addr() uintptr }); ok {
+		switch {
+		case inFrozen(fault.Addr()):
+			property = propFrozen
+		case inEstate(fault.Addr()):
+			property = propStores
+		}
 	}
 	return &failure{property, fmt.Sprintf("a panic: %v\n%s", p, debug.Stack())}
 }

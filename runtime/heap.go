@@ -23,6 +23,10 @@ func (h Heap) at(r Ref) unsafe.Pointer {
 
 func (h Heap) header(r Ref) *header.Header { return header.On(h.at(r)) }
 
+// Address returns where in memory the header of the object r lies: for tools that ask the
+// system, or a debugger, about it. r is not an integer. Attached thread.
+func (h Heap) Address(r Ref) uintptr { return uintptr(h.at(r)) }
+
 // Body returns what follows the header of the object r: of a Float, what is not
 // its own. Reading and writing it is as safe as its type's own rules make it.
 // Attached thread.

@@ -1,0 +1,251 @@
+package proptest
+
+import (
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// dealer runs a program of trafficSteps on one thread.
+type dealer struct {
+	*heap
+	*yard
+	list objects.List // of its own; the yard's are for all
+	ops  int64        // on immortals, so far
+	hand []rt.Ref     // what the step works on
+}
+
+func newDealer(h *heap, y *yard) *dealer {
+	return &dealer{heap: h, yard: y, list: objects.List(must(objects.NewList(h.t)))}
+}
+
+func (d *dealer) close() { d.t.DecRef(rt.Ref(d.list)) }
+
+// work runs the program until it has made enough operations.
+func (d *dealer) work(program []trafficStep) {
+	for round := 0; d.ops < d.quota; round++ {
+		for _, s := range program {
+			if s.code < trafficImmortal || round%seldom == 0 {
+				d.deal(s)
+				d.step(s)
+			}
+		}
+		d.ops++ // so that it ends
+		d.t.Checkpoint()
+	}
+}
+
+// deal takes what a step works on: still objects mostly, now and then frozen ones, and
+// what is immortal without an object.
+func (d *dealer) deal(s trafficStep) {
+	d.hand = d.hand[:0]
+	for i := range int(s.n) {
+		r := d.still[(int(s.at)+i)%len(d.still)]
+		switch i % 16 {
+		case 13:
+			r = d.yard.frozen[i%len(d.yard.frozen)]
+		case 14:
+			r, _ = rt.Int(int64(i))
+		case 15:
+			r = rt.None + rt.Ref(i/16%2*2)
+		}
+		d.hand = append(d.hand, r)
+	}
+}
+
+// did counts operations on each object of the hand.
+func (d *dealer) did(each int) { d.ops += int64(each * len(d.hand)) }
+
+func (d *dealer) step(s trafficStep) {
+	t := d.t
+	switch s.code {
+	case trafficCount:
+		for _, r := range d.hand {
+			t.IncRef(r)
+		}
+		for _, r := range d.hand {
+			t.DecRef(r)
+		}
+		d.did(2)
+	case trafficSlices:
+		t.IncRefs(d.hand)
+		t.DecRefs(d.hand)
+		d.did(2)
+	case trafficTry:
+		for _, r := range d.hand {
+			if !t.TryIncRef(r) {
+				panic(&failure{propAlive, "an immortal is dead"})
+			}
+			t.DecRef(r)
+		}
+		d.did(2)
+	case trafficScope:
+		check(t.Scope(func(s *rt.Scope) {
+			for _, r := range d.hand {
+				s.Own(s.Keep(r), nil)
+			}
+		}))
+		d.did(2)
+	case trafficTuple:
+		t.DecRef(must(objects.NewTuple(t, d.hand...)))
+		d.did(2)
+	case trafficList:
+		d.fill(int(s.at))
+	case trafficDict:
+		d.enter(s)
+	case trafficShared:
+		for i, r := range d.hand {
+			check(d.yard.list.Set(t, (int(s.at)+i)%64, r))
+			borrowed, _ := d.yard.list.At(t, i)
+			t.IncRef(borrowed)
+			t.DecRef(borrowed)
+			old := must(d.cell.Swap(t, r))
+			must(d.cell.CompareAndSwap(t, r, old))
+			t.DecRef(old)
+		}
+		d.did(7)
+	case trafficSend:
+		for _, r := range d.hand {
+			t.IncRef(r)
+			if !d.box.put(r) {
+				t.DecRef(r)
+			}
+			if r, ok := d.box.take(); ok {
+				t.DecRef(r)
+			}
+		}
+		d.did(2)
+	case trafficRead:
+		d.read()
+	case trafficWeak:
+		for _, r := range d.hand {
+			if r.IsInt() {
+				continue
+			}
+			w := must(objects.NewWeak(t, r))
+			if got, ok := objects.Weak(w).Get(t); !ok || got != r {
+				panic(&failure{propAlive, "a weak reference has lost an immortal"})
+			}
+			t.DecRef(r)
+			t.DecRef(w)
+		}
+		d.did(3)
+	case trafficChange:
+		d.change(s)
+	case trafficLook:
+		for _, r := range d.hand[:min(4, len(d.hand))] {
+			objects.Format(t, r)
+		}
+		d.ops += 4
+	case trafficCheckpoint:
+		t.Checkpoint()
+	default:
+		d.slow(s)
+	}
+}
+
+// fill puts the hand into a list, and takes it out in one way or the other.
+func (d *dealer) fill(how int) {
+	for _, r := range d.hand {
+		check(d.list.Append(d.t, r))
+	}
+	for i, r := range d.hand {
+		check(d.list.Set(d.t, len(d.hand)-1-i, r))
+	}
+	switch how % 3 {
+	case 0:
+		check(d.list.Clear(d.t))
+	case 1:
+		for range d.hand {
+			d.t.DecRef(must(d.list.Pop(d.t)))
+		}
+	default:
+		old := d.list
+		d.list = objects.List(must(objects.NewList(d.t)))
+		d.t.DecRef(rt.Ref(old))
+	}
+	d.did(4)
+}
+
+// enter has immortals be keys and values of a dict that all use.
+func (d *dealer) enter(s trafficStep) {
+	for i, r := range d.hand {
+		key := d.text[(int(s.at)+i)%len(d.text)]
+		check(d.table.Set(d.t, key, r))
+		if v, ok := d.table.Lookup(d.t, key); ok {
+			d.t.IncRef(v)
+			d.t.DecRef(v)
+		}
+		if i%2 == 0 {
+			must(d.table.Delete(d.t, key))
+		}
+	}
+	d.did(6)
+}
+
+// read looks at what the hand holds in the ways of its types.
+func (d *dealer) read() {
+	t := d.t
+	for _, r := range d.hand {
+		var v rt.Ref
+		switch y := t.TypeOf(r); y.ID() {
+		case rt.TypeTuple:
+			v, _ = objects.Tuple(r).At(t, 0)
+		case rt.TypeList:
+			v, _ = objects.List(r).At(t, 0)
+		case rt.TypeCell:
+			v, _ = objects.Cell(r).At(t)
+		case rt.TypeWeak:
+			v, _ = objects.Weak(r).Get(t) // an immortal's reference is nobody's
+		case rt.TypeDict:
+			objects.Dict(r).Has(t, r)
+			v, _ = objects.Dict(r).Lookup(t, d.text[0])
+		case rt.TypeString:
+			objects.String(r).View(t)
+			must(objects.Hash(t, r))
+		case rt.TypeBytes:
+			objects.Bytes(r).View(t)
+		case rt.TypeForeign:
+			objects.Foreign(r).Value(t)
+		case tract.ID():
+			v, _ = tract.At(t, r, 5)
+		}
+		t.IncRef(v)
+		t.DecRef(v)
+	}
+	d.did(3)
+}
+
+// change stores to the contents of records that are immortal: other immortals, and
+// mortals, whose counts the record gives up.
+func (d *dealer) change(s trafficStep) {
+	for i, v := range d.hand {
+		r := d.changing[(int(s.at)+i)%len(d.changing)]
+		check(tract.Set(d.t, r, i%len(tract.Fields()), v))
+		check(tract.Set(d.t, r, (i+1)%len(tract.Fields()), d.control))
+		v, _ := tract.At(d.t, r, i%len(tract.Fields()))
+		d.t.IncRef(v)
+		d.t.DecRef(v)
+		d.t.IncRef(r)
+		d.t.DecRef(r)
+	}
+	d.did(6)
+}
+
+func (d *dealer) slow(s trafficStep) {
+	switch s.code {
+	case trafficImmortal:
+		check(d.t.Immortalize(d.hand...))
+		d.did(1)
+	case trafficFreeze:
+		tuple := must(objects.NewTuple(d.t, d.text[:s.n]...))
+		f := must(d.t.Freeze(tuple))
+		d.t.DecRef(tuple)
+		check(d.t.Unload(f))
+		d.ops += int64(s.n)
+	case trafficCollect:
+		d.t.Collect()
+		d.sample()
+	case trafficLeave:
+		d.leave()
+	}
+}
