@@ -115,4 +115,9 @@ func (x *trials[M]) check(t *testing.T, property func(t *rapid.T)) {
 	x.hits.Store(0)
 	rapid.Check(t, property)
 	t.Logf("%d runs, %d operations, %d errors injected", x.runs.Load(), x.steps.Load(), x.hits.Load())
+	count("Conformance's runs", int(x.runs.Load()))
+	count("Conformance's operations", int(x.steps.Load()))
+	if err := x.verdicts.err(); err != nil {
+		t.Error(err)
+	}
 }

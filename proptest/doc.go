@@ -53,6 +53,9 @@
 //	     frozen graph is private to a process, whatever that does.
 //	(i)  Concurrent calls of Cell, Dict and List, and the counts of an object with
 //	     its weak references, are linearizable: see histories.go.
+//	(j)  Nothing is stored to an immortal, not even what is there already: the system
+//	     is asked which pages were stored to. These immortals have pages of their
+//	     own: see estate.go.
 //
 // # The ways to run
 //
@@ -66,6 +69,9 @@
 //	moved        one thread, whose heap is shared in the midst of the program, and
 //	             which goes on in another runtime, as a worker would; the first
 //	             one must find all as it was. Linux only
+//	stores       several threads do to immortals all that can be done to objects,
+//	             thousands of times, while the system watches their pages. Linux
+//	             6.7 or newer, or the test is skipped and says what is missing
 //
 // A thread may borrow an object from a root, and count it some operations later,
 // as long as the rules allow: between the two the others overwrite, pop and

@@ -49,6 +49,7 @@ func faulty(o rt.Options, n int64, program func(*rt.Thread) error) (hit rt.Injec
 	o.Inject = func(what rt.Injection) error {
 		if armed.Load() && calls.Inc() == n {
 			hit = what
+			count("errors injected", 1)
 			return fmt.Errorf("%w: no %s", ErrInjected, what)
 		}
 		return nil

@@ -53,6 +53,7 @@ func (h *Headers) Sample(t *rt.Thread) error {
 		h.seen = map[rt.Ref]firstSight{}
 	}
 	e := &HeaderError{}
+	count("headers compared", len(now))
 	for r, header := range now {
 		if first, ok := h.seen[r]; !ok {
 			h.seen[r] = firstSight{header, sample}

@@ -60,6 +60,7 @@ func checkHistories(t *testing.T, o rt.Options, s subject) {
 	aCall := rapid.Custom(func(t *rapid.T) call {
 		return call{uint8(rapid.IntRange(0, len(s.calls)-1).Draw(t, "what")), rapid.Uint8Range(0, 7).Draw(t, "a"), rapid.Uint8Range(0, 7).Draw(t, "b")}
 	})
+	var v verdicts
 	rapid.Check(t, func(t *rapid.T) {
 		progs := make([][]call, historyThreads)
 		for i := range progs {
@@ -69,13 +70,13 @@ func checkHistories(t *testing.T, o rt.Options, s subject) {
 		if err != nil {
 			report(t, err)
 		}
-		switch res, _ := porcupine.CheckOperationsVerbose(s.model, seen, 10*time.Second); res {
-		case porcupine.Illegal:
+		if v.illegal(s.model, seen) {
 			report(t, &failure{propLinear, s.describe(seen)})
-		case porcupine.Unknown:
-			t.Skip("the search took too long")
 		}
 	})
+	if err := v.err(); err != nil {
+		t.Error(err)
+	}
 }
 
 // record has the calls made, and returns the history.

@@ -50,6 +50,7 @@ func moved(o rt.Options, prog []op, at int) (seen history, err error) {
 	if err != nil {
 		return seen, err
 	}
+	ran("moved", len(prog))
 	return seen, errors.Join(s.close(), behind.finish())
 }
 

@@ -21,7 +21,13 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", checks); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if testing.Verbose() {
+		if err := WriteCounts(os.Stdout); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(code)
 }
 
 // configs are all kinds of runtime.
@@ -38,11 +44,7 @@ func configs() []rt.Options {
 
 // configName names a configuration: gil, atomic or biased, and whether it is checked.
 func configName(o rt.Options) string {
-	mode := o.Mode.String()
-	if o.Mode == rt.LockFree {
-		mode = o.Counting.String()
-	}
-	return fmt.Sprintf("%s/checked=%t", mode, o.Checked)
+	return fmt.Sprintf("%s/checked=%t", modeName(o), o.Checked)
 }
 
 // TestPrograms runs random programs in every mode.

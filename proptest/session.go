@@ -220,6 +220,7 @@ func sequential(o rt.Options, when collecting, prog []op) (seen history, err err
 	if err != nil {
 		return seen, err
 	}
+	ran("sequential", len(prog))
 	return seen, s.close()
 }
 

@@ -64,6 +64,7 @@ func interleaved(o rt.Options, threads int, turns []turn) (err error) {
 	heaps[0].attach(s.rt)
 	heaps[0].finish(shared, box, machines)
 	heaps[0].detach()
+	ran("interleaved", len(turns))
 	return s.close()
 }
 
@@ -132,6 +133,11 @@ func concurrent(o rt.Options, progs []program) (err error) {
 	if err != nil {
 		return err
 	}
+	ops := 0
+	for _, p := range progs {
+		ops += len(p.own) + len(p.shared)
+	}
+	ran("concurrent", ops)
 	return s.close()
 }
 

@@ -65,7 +65,7 @@ func checkTraffic(t *testing.T, c Config, ops int64) {
 	if err := newWatch(t).Close(); err != nil {
 		t.Fatal(err)
 	}
-	var all totals
+	var all atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		progs := make([][]trafficStep, c.Threads)
 		for i := range progs {
@@ -75,9 +75,11 @@ func checkTraffic(t *testing.T, c Config, ops int64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report(t, traffic(c.Options, o, progs, ops, &all))
+		made, err := traffic(c.Options, o, progs, ops)
+		report(t, err)
+		all.Add(made)
 	})
-	t.Logf("%d operations on immortals; %d pages scanned %d times: no store", all.ops.Load(), all.pages.Load(), all.scans.Load())
+	t.Logf("%d operations on immortals: no store", all.Load())
 }
 
 // newWatch returns an oracle, or skips the test where the system has none.
@@ -92,19 +94,16 @@ func newWatch(t *testing.T) *pagemap.Watch {
 	return o
 }
 
-// totals add up what runs have done.
-type totals struct{ ops, pages, scans atomic.Int64 }
-
 // traffic runs each program on a thread of its own, again and again, until together they
-// have made so many operations.
-// It closes the oracle.
-func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64, all *totals) (err error) {
+// have made so many operations on immortals. It returns how many it made, and closes the
+// oracle.
+func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (made int64, err error) {
 	defer func() { err = errors.Join(err, oracle.Close()) }()
 	defer catch(&err)
 	defer guarded()()
 	s, err := open(o, onDemand)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var e *estate
 	y := &yard{quota: ops / int64(len(progs))}
@@ -114,21 +113,21 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64, all 
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	y.estate = e
 	err = s.parallel(len(progs), func(h *heap, worker int) error {
 		d := newDealer(h, y)
 		d.work(progs[worker])
 		d.close()
-		all.ops.Add(d.ops)
+		y.made.Add(d.ops)
 		if worker == 0 {
 			return e.inspect()
 		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	err = s.do(func(h *heap) error {
 		for range 1000 { // on a page of its own
@@ -142,20 +141,22 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64, all 
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, watched := oracle.(*pagemap.Watch); watched && !e.seen {
-		return fmt.Errorf("the oracle is blind: it has not seen stores to %#x, where a mortal was counted", e.witness)
+		return 0, fmt.Errorf("the oracle is blind: it has not seen stores to %#x, where a mortal was counted", e.witness)
 	}
-	all.pages.Add(int64(len(e.pages)))
-	all.scans.Add(2)
-	return s.close()
+	made = y.made.Load()
+	count(modeName(o)+" stores: operations on immortals", int(made))
+	count(modeName(o)+" stores: pages watched", len(e.pages))
+	return made, s.close()
 }
 
 // yard is what all dealers work with.
 type yard struct {
 	*estate
 	quota int64 // operations that each dealer makes
+	made  atomic.Int64
 	list  objects.List
 	table objects.Dict
 	cell  objects.Cell

@@ -30,6 +30,7 @@ type trials[M any] struct {
 	failing *rt.Options // the mode in which a program has failed: it is shrunk in no other
 
 	runs, steps, hits atomic.Int64
+	verdicts          verdicts
 }
 
 // trialRegs is how many registers a program has.

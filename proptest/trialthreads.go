@@ -90,11 +90,8 @@ func (x *trials[M]) histories(t *rapid.T) {
 	}
 	history, err := x.record(o, progs)
 	report(t, err)
-	switch res, _ := porcupine.CheckOperationsVerbose(x.porcupine(), history, 10*time.Second); res {
-	case porcupine.Illegal:
+	if x.verdicts.illegal(x.porcupine(), history) {
 		report(t, told(&failure{propLinear, "no order of these calls explains them"}, o, x.describe(history)))
-	case porcupine.Unknown:
-		t.Skip("the search took too long")
 	}
 }
 

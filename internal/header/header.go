@@ -312,6 +312,9 @@ func (h *Header) TryInc(id int32) bool {
 			if mutant.On && mutant.Is(mutant.TryIncWrites) {
 				h.addShared(One)
 			}
+			if mutant.On && mutant.Is(mutant.TryIncTouches) {
+				h.addShared(0)
+			}
 			return true
 		}
 		if o == id {

@@ -51,6 +51,7 @@ const (
 	BornKept              ID = "born-kept"
 	DrainLost             ID = "drain-lost"
 	TryIncWrites          ID = "try-inc-writes"
+	TryIncTouches         ID = "try-inc-touches"
 	NeverSticky           ID = "never-sticky"
 	StopEarly             ID = "stop-early"
 	JSONLeaks             ID = "json-leaks"
@@ -143,6 +144,7 @@ var Changes = map[ID]string{
 	BornKept:              "a birth that has failed gives up nothing that it held",
 	DrainLost:             "the queue's reference to an object that is merged is lost",
 	TryIncWrites:          "a weak get counts an immortal",
+	TryIncTouches:         "a weak get adds zero to the count of an immortal",
 	NeverSticky:           "a shared count has no bands",
 	StopEarly:             "a stop of the world waits for nobody",
 	JSONLeaks:             "a document that has failed is not given up",

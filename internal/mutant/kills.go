@@ -15,6 +15,7 @@ const (
 	lockFree  = "^TestPrograms$/^atomic$/^checked=false$/^sequential$"
 	inTurns   = "^TestPrograms$/^atomic$/^checked=false$/^interleaved$"
 	checked   = "^TestPrograms$/^atomic$/^checked=true$/^interleaved$"
+	watched   = "^TestPrograms$/^atomic$/^checked=false$/^stores$"
 	biased    = "^TestPrograms$/^biased$/^checked=false$/^interleaved$"
 	moves     = "^TestPrograms$/^atomic$/^checked=false$/^moved$"
 	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
@@ -78,6 +79,7 @@ var Kills = []Kill{
 	{BornKept, "proptest", underGIL, []string{"property (b)"}, false},
 	{DrainLost, "internal/header", "^TestModel$", []string{"FAIL: TestModel"}, false},
 	{TryIncWrites, "proptest", underGIL, []string{"property (a)"}, false},
+	{TryIncTouches, "proptest", watched, []string{"property (j)"}, false},
 	{DictPopHandsOver, "proptest", taken, []string{"property (c)"}, false},
 	{SharedWeakLost, "proptest", moves, []string{"property (c)", "property (d)"}, false},
 

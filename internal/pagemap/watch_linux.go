@@ -51,7 +51,7 @@ type scanArg struct {
 	inverted, categoryAll, categoryAny, categoryReturn uint64
 }
 
-type scanned struct{ start, end, categories uint64 }
+type scanned struct{ start, end, _ uint64 }
 
 // NewWatch returns a watch over nothing. The error is an errors.ErrUnsupported where the
 // kernel has no such thing or does not let the process have it.

@@ -183,5 +183,5 @@ func TestHeaders(t *testing.T) {
 			x.lengths, len(cases), schedules, x.what, steps, time.Since(began).Round(time.Second))
 		total += schedules
 	}
-	t.Logf("%d schedules of headers", total)
+	conclude(t, "%d schedules of headers", total)
 }

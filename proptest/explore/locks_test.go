@@ -235,5 +235,5 @@ func TestLocks(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d schedules of locks with at most %d preemptions", all, bound())
+	conclude(t, "%d schedules of locks with at most %d preemptions", all, bound())
 }

@@ -228,7 +228,7 @@ func TestPairs(t *testing.T) {
 			t.Fatalf("%s: %v", x, res.Failure)
 		}
 	}
-	t.Logf("%d programs, %d schedules of pairs that differ, %d steps, %s", len(all), schedules, steps, time.Since(began).Round(time.Millisecond))
+	conclude(t, "%d programs, %d schedules of pairs that differ, %d steps, %s", len(all), schedules, steps, time.Since(began).Round(time.Millisecond))
 	if len(all) < 300 {
 		t.Errorf("only %d programs", len(all))
 	}
@@ -255,5 +255,5 @@ func TestHandedOver(t *testing.T) {
 			t.Fatalf("%s: %v", x, res.Failure)
 		}
 	}
-	t.Logf("%d programs, %d schedules of handed over references, with at most %d preemptions", len(all), schedules, bound())
+	conclude(t, "%d programs, %d schedules of handed over references, with at most %d preemptions", len(all), schedules, bound())
 }

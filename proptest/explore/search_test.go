@@ -141,18 +141,17 @@ func TestDeadlock(t *testing.T) {
 	build := func(inOrder bool) func() Program {
 		return func() Program {
 			var a, b point.Mutex
-			second := func() {
-				b.Lock()
-				a.Lock()
-				a.Unlock()
-				b.Unlock()
+			n := 0
+			both := func(x, y *point.Mutex) func() {
+				return func() {
+					x.Lock()
+					y.Lock()
+					n++
+					y.Unlock()
+					x.Unlock()
+				}
 			}
-			first := func() {
-				a.Lock()
-				b.Lock()
-				b.Unlock()
-				a.Unlock()
-			}
+			first, second := both(&a, &b), both(&b, &a)
 			if inOrder {
 				second = first
 			}

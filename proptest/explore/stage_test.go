@@ -183,5 +183,5 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d scenarios, %d schedules, %s", len(scenarios), all, time.Since(began).Round(time.Second))
+	conclude(t, "%d scenarios of the runtime, %d schedules, %s", len(scenarios), all, time.Since(began).Round(time.Second))
 }

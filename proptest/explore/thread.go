@@ -26,7 +26,6 @@ type thread struct {
 
 	op        point.Op
 	ready     func() bool // nil: always
-	slept     int         // the step at which it began to sleep
 	where     []uintptr   // callers of the point, if traced
 	done      bool
 	abandoned bool  // it is unwound, and its points do nothing
