@@ -41,6 +41,8 @@
 //
 // # What it does not do
 //
-// Reference cycles of mortal objects are not found; Close reports them as leaks
-// and frees their memory.
+// It looks for cycles at safe points alone, never in the midst of an allocation, and sees no
+// references in Go variables: what is held there has to be counted, or borrowed for
+// as long as that lasts. It interrupts no thread: one that comes to no safe point holds up the
+// others, and is named in a warning.
 package runtime

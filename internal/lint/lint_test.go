@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// unsafeFiles may import unsafe: the arena, the header, the payload accessors,
-// and the locks, which take the address of a word as its name. Nothing else may.
+// unsafeFiles may import unsafe: the arena, the header, the payload accessors, the locks,
+// which take the address of a word as its name, and what asks the system about pages.
+// Nothing else may.
 var unsafeFiles = []string{
 	"internal/arena/",
 	"internal/header/",
@@ -21,6 +22,8 @@ var unsafeFiles = []string{
 	"locks/mutex.go", "locks/parking.go",
 	"runtime/heap.go",  // payload accessors
 	"runtime/count.go", // the load of the owner that IncRef has inline
+	"internal/pagemap/",
+	"proptest/estate.go", // pages of immortals
 }
 
 // layers are the packages from the ground up: none imports one that stands

@@ -151,6 +151,35 @@ func TestCheckLinks(t *testing.T) {
 	}
 }
 
+// unlisted returns what the index of docs/ has no link to.
+func unlisted(all []page) (missing []string) {
+	listed := map[string]bool{"docs/README.md": true}
+	for _, p := range all {
+		if p.name == "docs/README.md" {
+			for _, m := range link.FindAllStringSubmatch(p.prose, -1) {
+				listed["docs/"+m[1]] = true
+			}
+		}
+	}
+	for _, p := range all {
+		if strings.HasPrefix(p.name, "docs/") && !listed[p.name] {
+			missing = append(missing, p.name)
+		}
+	}
+	return missing
+}
+
+// TestIndex demands that every page of docs/ has a line in its index.
+func TestIndex(t *testing.T) {
+	for _, name := range unlisted(pages(t)) {
+		t.Errorf("docs/README.md has no link to %s", name)
+	}
+	planted := []page{readPage("docs/README.md", "[a](a.md)"), readPage("docs/a.md", ""), readPage("docs/b.md", ""), readPage("c.md", "")}
+	if got := strings.Join(unlisted(planted), " "); got != "docs/b.md" {
+		t.Errorf("of the planted pages %s are unlisted, want docs/b.md", got)
+	}
+}
+
 // testName is the name of a test in code quotes.
 var testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z]\\w*)`")
 
