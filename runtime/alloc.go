@@ -93,8 +93,8 @@ func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
 	return r, nil
 }
 
-// Float returns the number that r is and the note on it, and whether r is a Float.
-// Attached thread.
+// Float returns the number that r is and the note on it, and whether r is a Float. r is
+// borrowed. Attached thread.
 func (t *Thread) Float(r Ref) (v float64, note uint32, ok bool) {
 	if r.IsInt() {
 		return 0, 0, false
@@ -119,10 +119,10 @@ func (t *Thread) refilled() {
 }
 
 // NewBlock returns a block of the given number of zero bytes, for the storage of
-// container. It has no header and no count; the container gives it back with
-// RetireBlock, or FreeBlock if nobody can have seen it. The one that the type's
-// Block finds at the container's death is freed by the runtime. It lies in the region of
-// what is born immortal if the container does. Attached thread.
+// container, which it borrows. It has no header and no count; the container gives it back
+// with RetireBlock, or FreeBlock if nobody can have seen it. The one that the type's Block
+// finds at the container's death is freed by the runtime. It lies in the region of what is
+// born immortal if the container does. Attached thread.
 func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
@@ -152,8 +152,8 @@ func (t *Thread) inRegion(container Ref) bool {
 	return container >= Limit && t.region != nil && t.region.mem.Contains(uint32(container))
 }
 
-// BlockBytes returns how many bytes a block that is asked for with the given
-// size has room for. Attached thread.
+// BlockBytes returns how many bytes a block that is asked for with the given size has room
+// for. container is borrowed. Attached thread.
 func (t *Thread) BlockBytes(container Ref, bytes int) int {
 	n := max(arena.Granules(uintptr(bytes)), 1)
 	if t.inRegion(container) {
@@ -162,8 +162,8 @@ func (t *Thread) BlockBytes(container Ref, bytes int) int {
 	return int(arena.Rounded(n)) << arena.GranuleShift
 }
 
-// FreeBlock gives a block back at once: no other thread can be reading it.
-// Attached thread.
+// FreeBlock gives a block back at once, and so steals r: no other thread can be reading
+// it. Attached thread.
 func (t *Thread) FreeBlock(r Ref) {
 	if r == Nil || r >= Limit {
 		return

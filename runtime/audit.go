@@ -24,8 +24,8 @@ func (e *AuditError) Error() string {
 //
 //	local + shared count = references in objects + in scopes + of waiting finalizers + held
 //
-// for every mortal object. held are the references that the program owns, one
-// entry for each count. It also finds references to what is not an object, and
+// for every mortal object. held are the references that the program owns, which it borrows,
+// one entry for each count. It also finds references to what is not an object, and
 // blocks that belong to no object or to two, and checks the arena. What is retired is released first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
@@ -174,9 +174,9 @@ func (r *Runtime) attachedThreads() []*Thread {
 	return ts
 }
 
-// Immortals calls f with every immortal object and a copy of its header, in
-// place and by address, with the world stopped. f must not use the runtime. It is
-// for tests that compare headers. A safe point. Attached thread.
+// Immortals calls f with every immortal object and a copy of its header, in place and by
+// address, with the world stopped. r is borrowed; f must not use the runtime. It is for
+// tests that compare headers. A safe point. Attached thread.
 func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
 	t.StopTheWorld(func() {
 		t.rt.eachObject(func(r Ref) {

@@ -40,7 +40,9 @@ type checking struct {
 }
 
 // Check is the look at one object of an image. Nothing may be believed of it: so
-// Freezing.Check reads no word of the body behind Bytes, and follows no reference.
+// Freezing.Check reads no word of the body behind Bytes, and follows no reference. Who
+// opens the image has it, one goroutine at a time, for the time of the call. The
+// references are borrowed, and counted by nobody.
 type Check struct {
 	x       *checking
 	r       Ref
@@ -49,7 +51,7 @@ type Check struct {
 	settled bool
 }
 
-// Object returns the object that is looked at.
+// Object returns a borrowed reference to the object that is looked at.
 func (k *Check) Object() Ref { return k.r }
 
 // Body returns the body that is looked at.
@@ -122,11 +124,11 @@ func (k *Check) Settled() { k.settled = true }
 // nothing else: for CheckDeep.
 func (k *Check) Reader() *Thread { return k.x.reader }
 
-// Ref returns the reference in word i, which Slots has found good.
+// Ref returns the borrowed reference in word i, which Slots has found good.
 func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(Ref(k.o.Word(i))) }
 
-// Kind returns the number of the type of r, which Ref has returned; 0 if it is of no
-// built-in type.
+// Kind returns the number of the type of r, which Ref has returned and is borrowed; 0 if
+// it is of no built-in type.
 func (k *Check) Kind(r Ref) TypeID {
 	if r.IsInt() {
 		return TypeInt
@@ -137,13 +139,13 @@ func (k *Check) Kind(r Ref) TypeID {
 	return 0
 }
 
-// CheckBody returns the Freezing.Check that goes with CopyBody.
+// CheckBody returns the Freezing.Check that goes with CopyBody. Any goroutine.
 func CheckBody(bytes int) func(k *Check) error {
 	return func(k *Check) error { return k.Exactly((bytes + 3) / 4 * 4) }
 }
 
-// CheckSlots is the Freezing.Check that goes with CopySlots, for types whose Slots
-// looks at nothing but the first words of the body.
+// CheckSlots is the Freezing.Check that goes with CopySlots, for types whose Slots looks
+// at nothing but the first words of the body. Any goroutine.
 func CheckSlots(words int) func(k *Check) error {
 	return func(k *Check) error {
 		if k.bytes < 4*words {

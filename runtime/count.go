@@ -35,9 +35,9 @@ func (t *Thread) IncRef(r Ref) {
 	}
 }
 
-// DecRef gives up a reference to the object r. If it was the last one, the
-// object is freed before the call returns, and so on down. It runs no code of
-// users. Attached thread.
+// DecRef gives up a reference to the object r: it steals the one that the caller holds. If
+// it was the last one, the object is freed before the call returns, and so on down. It
+// runs no code of users. Attached thread.
 func (t *Thread) DecRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
@@ -51,7 +51,8 @@ func (t *Thread) DecRef(r Ref) {
 	}
 }
 
-// IncRefs adds a reference to each object in rs. Attached thread.
+// IncRefs adds a reference to each object in rs, which the caller holds or has borrowed.
+// Attached thread.
 func (t *Thread) IncRefs(rs []Ref) {
 	if stat.On {
 		t.countOps(rs)
@@ -70,7 +71,8 @@ func (t *Thread) IncRefs(rs []Ref) {
 	}
 }
 
-// DecRefs gives up a reference to each object in rs. Attached thread.
+// DecRefs gives up a reference to each object in rs: it steals those that the caller
+// holds. Attached thread.
 func (t *Thread) DecRefs(rs []Ref) {
 	if stat.On {
 		t.countOps(rs) // now, while all of them are alive
@@ -195,10 +197,10 @@ func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 // thread that counts in the short way.
 func plainFloat(o, merged int32) bool { return o >= header.Float && merged == header.Nobody }
 
-// TryIncRef adds a reference to the object r unless it is dead, for a caller
-// that came by r through a table that holds no count. The memory of r must
-// still be in place: r was in the table since the thread's last safe point, and
-// has its weak bit set. Attached thread.
+// TryIncRef adds a new reference to the object r, which it borrows, unless that is dead,
+// for a caller that came by r through a table that holds no count. The memory of r must
+// still be in place: r was in the table since the thread's last safe point, and has its
+// weak bit set. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if r >= Limit {
 		if stat.On {
@@ -218,8 +220,8 @@ func (t *Thread) TryIncRef(r Ref) bool {
 	return true
 }
 
-// SetWeak notes that tables which hold no count lead to the object r: its
-// type's Forget is called at its death. Attached thread.
+// SetWeak notes that tables which hold no count lead to the object r: its type's Forget is
+// called at its death. r is borrowed. Attached thread.
 func (t *Thread) SetWeak(r Ref) {
 	if r < Limit {
 		t.header(r).SetWeak()
@@ -325,7 +327,8 @@ func (t *Thread) askImmortal(r Ref) {
 	}
 }
 
-// Misuse is what a panic over a broken contract carries.
+// Misuse is what a panic over a broken contract carries. The reference is borrowed: it
+// says which, and keeps nothing alive.
 type Misuse struct {
 	What    string
 	Ref     Ref

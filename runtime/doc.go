@@ -39,6 +39,16 @@
 // count says so, their children with them, without recursion. Objects that are
 // born immortal lie in regions of the other half.
 //
+// # Who owns, and who may call
+//
+// Each function says whether a reference that it takes is borrowed for the time of
+// the call or stolen, and whether one that it returns is new or borrowed. It ends with who may
+// call it: "any goroutine", attached or not, at the same time as others; an "attached
+// thread", the goroutine that has the Thread, at the same time as other threads; or who is
+// named. What says nothing of a safe point is none. Structs without hidden fields
+// (options, errors, statistics) and numbers are plain values: several goroutines may read
+// one, or one may change it, as with any in Go.
+//
 // # What it does not do
 //
 // It looks for cycles at safe points alone, never in the midst of an allocation, and sees no

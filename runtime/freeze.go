@@ -34,7 +34,8 @@ var (
 	ErrNotFreezable = errors.New("cannot be frozen")
 )
 
-// FrozenError is what a write to a frozen object returns: ErrFrozen, and which one.
+// FrozenError is what a write to a frozen object returns: ErrFrozen, and which one. The
+// reference is borrowed: it says which, and keeps nothing alive.
 type FrozenError struct {
 	Type string
 	Ref  Ref
@@ -45,7 +46,8 @@ func (e *FrozenError) Error() string { return fmt.Sprintf("ichor: %s %s is froze
 // Unwrap returns ErrFrozen.
 func (e *FrozenError) Unwrap() error { return ErrFrozen }
 
-// FrozenError returns the error for a write to the frozen object r. Attached thread.
+// FrozenError returns the error for a write to the frozen object r. r is borrowed.
+// Attached thread.
 func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).Name, r} }
 
 // FreezeError says which object could not be frozen.
@@ -82,12 +84,12 @@ type FreezeOptions struct {
 // objects stay shared, and cycles cycles. The originals are not changed, and die by
 // their own counts. The copy lives until Unload or Close.
 //
-// Other threads may run, and read what is copied; what they change meanwhile is an
-// error, ErrChanged, never a copy that is half old and half new: the copy is the graph
-// at one moment of the call. An object that cannot be frozen (Cell, Weak, Foreign, or
-// of a type without Freezing) is ErrNotFreezable. Errors are a *FreezeError with the path
-// to the object; nothing is left behind then. A safe point, also now and then while it
-// copies. Attached thread, which holds root.
+// Other threads may run, and read what is copied; what they change meanwhile is an error,
+// ErrChanged, never a copy that is half old and half new: the copy is the graph at one
+// moment of the call. An object that cannot be frozen (Cell, Weak, Foreign, or of a type
+// without Freezing) is ErrNotFreezable. Errors are a *FreezeError with the path to the
+// object; nothing is left behind then. A safe point, also now and then while it copies.
+// root is borrowed. Attached thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached("freeze")
 	if root == Nil {
@@ -119,7 +121,8 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 	return f, nil
 }
 
-// Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root.
+// Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root, which
+// is borrowed. Any goroutine that is not attached.
 func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	err = r.Do(func(t *Thread) error {
 		f, err = t.Freeze(root, opts...)

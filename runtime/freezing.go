@@ -66,9 +66,10 @@ func (z *Freezing) validate(y *Type) error {
 	return nil
 }
 
-// Copy is the copying of one object, as Freezing.Copy gets it: Alloc is called once,
-// and then the copy's body is filled. Words that are no references are stored
-// plainly, references with Slot. Nobody else sees the copy yet.
+// Copy is the copying of one object, as Freezing.Copy gets it: Alloc is called once, and
+// then the copy's body is filled. Words that are no references are stored plainly,
+// references with Slot. Nobody else sees the copy yet. An attached thread has it, for the
+// time of the call.
 type Copy struct {
 	z     *freezer
 	r     Ref
@@ -80,8 +81,8 @@ type Copy struct {
 // Thread returns the thread that freezes. It must reach no safe point.
 func (c *Copy) Thread() *Thread { return c.z.t }
 
-// Source returns the object that is copied, which may be frozen itself: then its
-// slots are read by Heap.Slot, which is right in any case.
+// Source returns the object that is copied, which may be frozen itself: then its slots are
+// read by Heap.Slot, which is right in any case. The reference is borrowed.
 func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
 
 // Alloc returns the copy's body, of that many zero bytes.
@@ -100,8 +101,8 @@ func (c *Copy) Alloc(bytes int) (Body, error) {
 // Body returns the copy's body, once Alloc has made it.
 func (c *Copy) Body() Body { return c.z.body(c.at) }
 
-// Slot has word i of the copy's body refer to the copy of child: a reference that
-// was just loaded from a slot of the source.
+// Slot has word i of the copy's body refer to the copy of child: a reference that was just
+// loaded from a slot of the source. child is borrowed.
 func (c *Copy) Slot(i int, child Ref) {
 	if uint(i) >= uint(c.words) {
 		panic(fmt.Sprintf("ichor: slot %d of a frozen body of %d words", i, c.words))
@@ -114,8 +115,8 @@ const (
 	headerWords  = header.Size / 4
 )
 
-// CopyBody returns a Freezing.Copy for types without references and without blocks,
-// whose bodies all have that many bytes.
+// CopyBody returns a Freezing.Copy for types without references and without blocks, whose
+// bodies all have that many bytes. Any goroutine.
 func CopyBody(bytes int) func(c *Copy) error {
 	return func(c *Copy) error {
 		_, err := c.copyWords((bytes + 3) / 4)
@@ -123,8 +124,9 @@ func CopyBody(bytes int) func(c *Copy) error {
 	}
 }
 
-// CopySlots is a Freezing.Copy for types that have Slots, and these in the object
-// itself, behind all other words of the body.
+// CopySlots is a Freezing.Copy for types that have Slots, and these in the object itself,
+// behind all other words of the body. For Freezing.Copy alone, which an attached thread
+// calls.
 func CopySlots(c *Copy) error {
 	from, first, n := c.z.t.rt.typeAt(c.r).Slots(c.z.t.Heap, c.o)
 	if from != c.o {

@@ -20,6 +20,8 @@ import (
 //	         (Unload, Close)
 //	unloaded — references into it mean nothing, and its addresses are inaccessible
 //	         where the system can do that
+//
+// Any goroutine may use it, while it is loaded.
 type Frozen struct {
 	rt       *Runtime
 	ext      *arena.Extent
@@ -65,7 +67,7 @@ func (f *Frozen) Sealed() bool { return f.ext.Sealed() }
 // goroutine.
 func (f *Frozen) Mapped() bool { return f.ext.Mapped() }
 
-// Contains reports whether r lies in it. Any goroutine.
+// Contains reports whether r, which is borrowed, lies in it. Any goroutine.
 func (f *Frozen) Contains(r Ref) bool { return r-f.start < Ref(f.granules) }
 
 // Start returns the address of the first object, for who asks the system about these
@@ -167,7 +169,8 @@ var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile or Types"
 // ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
 var ErrUnloaded = errors.New("ichor: not loaded in this runtime")
 
-// ReferredError says that a Frozen cannot be unloaded, because objects refer into it.
+// ReferredError says that a Frozen cannot be unloaded, because objects refer into it. The
+// reference is borrowed: it says which, and keeps nothing alive.
 type ReferredError struct {
 	Count int    // references that were found
 	Type  string // of the first object

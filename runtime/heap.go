@@ -9,7 +9,9 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Heap turns references into memory. It is a value: pass it on.
+// Heap turns references into memory. It is a value: pass it on. References given to its
+// methods are borrowed. Any goroutine may have one; whose objects it may look at, each
+// method says.
 type Heap struct {
 	base unsafe.Pointer
 	mask uint32
@@ -24,15 +26,15 @@ func (h Heap) at(r Ref) unsafe.Pointer {
 func (h Heap) header(r Ref) *header.Header { return header.On(h.at(r)) }
 
 // Address returns where in memory the header of the object r lies: for tools that ask the
-// system, or a debugger, about it. r is not an integer. Attached thread.
+// system, or a debugger, about it. r is borrowed, and not an integer. Attached thread.
 func (h Heap) Address(r Ref) uintptr { return uintptr(h.at(r)) }
 
-// Body returns what follows the header of the object r: of a Float, what is not
-// its own. Reading and writing it is as safe as its type's own rules make it.
+// Body returns what follows the header of the object r, which it borrows: of a Float, what
+// is not its own. Reading and writing it is as safe as its type's own rules make it.
 // Attached thread.
 func (h Heap) Body(r Ref) Body { return Body{unsafe.Add(h.at(r), header.Size)} }
 
-// Block returns the storage block r. Attached thread.
+// Block returns the storage block r, which it borrows. Attached thread.
 func (h Heap) Block(r Ref) Body { return Body{h.at(r)} }
 
 // born and freed tell the explorer of interleavings that granules from r on were given
@@ -49,8 +51,9 @@ func (h Heap) freed(r Ref, granules uint32) {
 	}
 }
 
-// Slot returns what slot i in b leads to, where b is the body or the block of the
-// object r: LoadRef for an object that may be frozen. Attached thread.
+// Slot returns what slot i in b leads to, where b is the body or the block of the object
+// r: LoadRef for an object that may be frozen, so a borrowed reference. r is borrowed.
+// Attached thread.
 func (h Heap) Slot(r Ref, b Body, i int) Ref {
 	v := b.LoadRef(i)
 	if v-selfBase < selfCount {
@@ -59,15 +62,18 @@ func (h Heap) Slot(r Ref, b Body, i int) Ref {
 	return v
 }
 
-// Home is where the Frozen begins that an object lies in. What frozen objects hold of
-// each other is kept as the distance from there, so that it is right wherever the
-// Frozen lies.
+// Home is where the Frozen begins that an object lies in. What frozen objects hold of each
+// other is kept as the distance from there, so that it is right wherever the Frozen lies.
+// It is no reference to give up: counted by nobody, as all that is frozen. Any goroutine,
+// while the Frozen is loaded.
 type Home Ref
 
-// Home returns the home of the frozen object r, which is no Float.
+// Home returns the home of the frozen object r, which it borrows, and which is no Float.
+// Any goroutine, while the Frozen is loaded.
 func (h Heap) Home(r Ref) Home { return Home(r - Ref(h.header(r).Offset())) }
 
-// Ref returns the reference that a slot with the raw contents v stands for.
+// Ref returns the reference that a slot with the raw contents v stands for; both are
+// borrowed. Any goroutine.
 func (h Home) Ref(v Ref) Ref {
 	if v-selfBase < selfCount {
 		return Ref(h) + (v - selfBase)
@@ -76,8 +82,8 @@ func (h Home) Ref(v Ref) Ref {
 }
 
 // FrozenKind returns the number of the type of r if r is a frozen object of a built-in
-// type; 0 if it is not frozen, and no type's number for one of a user-defined type. It is
-// inlined. Any goroutine, while the Frozen is loaded.
+// type; 0 if it is not frozen, and no type's number for one of a user-defined type. r is
+// borrowed. It is inlined. Any goroutine, while the Frozen is loaded.
 func (h Heap) FrozenKind(r Ref) TypeID {
 	if !r.IsFrozen() {
 		return 0
@@ -85,8 +91,8 @@ func (h Heap) FrozenKind(r Ref) TypeID {
 	return TypeID(h.header(r).Meta() & metaTypeMax)
 }
 
-// FrozenFloat returns the number of r, and whether r is a frozen Float. It is inlined.
-// Any goroutine, while the Frozen is loaded.
+// FrozenFloat returns the number of r, and whether r is a frozen Float. r is borrowed. It
+// is inlined. Any goroutine, while the Frozen is loaded.
 func (h Heap) FrozenFloat(r Ref) (v float64, ok bool) {
 	if !r.IsFrozen() {
 		return 0, false
@@ -98,10 +104,10 @@ func (h Heap) FrozenFloat(r Ref) (v float64, ok bool) {
 // accessors, for those who define types. Words are 32 bits, counted from 0.
 // Nothing is checked against the size that was asked for at birth.
 //
-// A word that several threads use at once is used with Load, Store, Swap and
-// their kin alone. Under the race detector a mistake shows, as the memory is
-// Go memory there. One width for each word: the detector sees no overlap of
-// different widths.
+// A word that several threads use at once is used with Load, Store, Swap and their kin
+// alone. Under the race detector a mistake shows, as the memory is Go memory there. One
+// width for each word: the detector sees no overlap of different widths. Attached threads
+// use it; that of a frozen object, which is only read, any goroutine does.
 type Body struct{ p unsafe.Pointer }
 
 // IsNil reports whether b is the zero Body.
@@ -113,7 +119,7 @@ func (b Body) word(i int) *uint32 {
 	return (*uint32)(unsafe.Add(b.p, i*4))
 }
 
-// Word and SetWord are plain accesses to word i.
+// Word is a plain load of word i.
 func (b Body) Word(i int) uint32 {
 	if point.On {
 		point.Read(b.word(i))
@@ -121,6 +127,7 @@ func (b Body) Word(i int) uint32 {
 	return *b.word(i)
 }
 
+// SetWord is a plain store to word i.
 func (b Body) SetWord(i int, v uint32) {
 	if point.On {
 		point.Write(b.word(i))
@@ -128,7 +135,7 @@ func (b Body) SetWord(i int, v uint32) {
 	*b.word(i) = v
 }
 
-// Load, Store and Swap are atomic accesses to word i.
+// Load is an atomic load of word i.
 func (b Body) Load(i int) uint32 {
 	if point.On {
 		point.Load(b.word(i))
@@ -136,6 +143,7 @@ func (b Body) Load(i int) uint32 {
 	return atomic.LoadUint32(b.word(i))
 }
 
+// Store is an atomic store to word i.
 func (b Body) Store(i int, v uint32) {
 	if point.On {
 		point.Store(b.word(i))
@@ -143,6 +151,7 @@ func (b Body) Store(i int, v uint32) {
 	atomic.StoreUint32(b.word(i), v)
 }
 
+// Swap is an atomic store to word i that returns what was there.
 func (b Body) Swap(i int, v uint32) uint32 {
 	if point.On {
 		point.Update(b.word(i))
@@ -150,6 +159,7 @@ func (b Body) Swap(i int, v uint32) uint32 {
 	return atomic.SwapUint32(b.word(i), v)
 }
 
+// CAS is an atomic compare and swap of word i, and reports whether it swapped.
 func (b Body) CAS(i int, old, v uint32) bool {
 	if point.On {
 		point.Update(b.word(i))
@@ -157,6 +167,7 @@ func (b Body) CAS(i int, old, v uint32) bool {
 	return atomic.CompareAndSwapUint32(b.word(i), old, v)
 }
 
+// Add is an atomic addition to word i, and returns the sum.
 func (b Body) Add(i int, d uint32) uint32 {
 	if point.On {
 		point.Update(b.word(i))
@@ -164,15 +175,25 @@ func (b Body) Add(i int, d uint32) uint32 {
 	return atomic.AddUint32(b.word(i), d)
 }
 
-// LoadRef, StoreRef and SwapRef are Load, Store and Swap for a slot.
-func (b Body) LoadRef(i int) Ref        { return Ref(b.Load(i)) }
-func (b Body) StoreRef(i int, r Ref)    { b.Store(i, uint32(r)) }
-func (b Body) SwapRef(i int, r Ref) Ref { return Ref(b.Swap(i, uint32(r))) }
-func (b Body) Ref(i int) Ref            { return Ref(b.Word(i)) }
-func (b Body) SetRef(i int, r Ref)      { b.SetWord(i, uint32(r)) }
-func (b Body) long(i int) *uint64       { return (*uint64)(unsafe.Add(b.p, i*4)) }
+// LoadRef is Load for a slot: it returns a borrowed reference.
+func (b Body) LoadRef(i int) Ref { return Ref(b.Load(i)) }
 
-// Uint64, SetUint64, LoadUint64 and StoreUint64 are for words i and i+1, i even.
+// StoreRef is Store for a slot. It steals r: the count is the slot's from now on.
+func (b Body) StoreRef(i int, r Ref) { b.Store(i, uint32(r)) }
+
+// SwapRef is Swap for a slot. It steals r, and returns the slot's own reference, which
+// the caller has to retire: see Thread.Retire.
+func (b Body) SwapRef(i int, r Ref) Ref { return Ref(b.Swap(i, uint32(r))) }
+
+// Ref is Word for a slot that never changes: it returns a borrowed reference.
+func (b Body) Ref(i int) Ref { return Ref(b.Word(i)) }
+
+// SetRef is SetWord for a slot of an object that is not yet published. It steals r.
+func (b Body) SetRef(i int, r Ref) { b.SetWord(i, uint32(r)) }
+
+func (b Body) long(i int) *uint64 { return (*uint64)(unsafe.Add(b.p, i*4)) }
+
+// Uint64 is a plain load of words i and i+1, i even.
 func (b Body) Uint64(i int) uint64 {
 	if point.On {
 		point.Read(b.long(i))
@@ -180,6 +201,7 @@ func (b Body) Uint64(i int) uint64 {
 	return *b.long(i)
 }
 
+// SetUint64 is a plain store to words i and i+1, i even.
 func (b Body) SetUint64(i int, v uint64) {
 	if point.On {
 		point.Write(b.long(i))
@@ -187,6 +209,7 @@ func (b Body) SetUint64(i int, v uint64) {
 	*b.long(i) = v
 }
 
+// LoadUint64 is an atomic load of words i and i+1, i even.
 func (b Body) LoadUint64(i int) uint64 {
 	if point.On {
 		point.Load(b.long(i))
@@ -194,6 +217,7 @@ func (b Body) LoadUint64(i int) uint64 {
 	return atomic.LoadUint64(b.long(i))
 }
 
+// StoreUint64 is an atomic store to words i and i+1, i even.
 func (b Body) StoreUint64(i int, v uint64) {
 	if point.On {
 		point.Store(b.long(i))
@@ -221,8 +245,9 @@ func (b Body) String(i, n int) string {
 	return unsafe.String((*byte)(unsafe.Add(b.p, i*4)), n)
 }
 
-// Refs returns n plain slots from word i on. It is for objects that are not yet
-// published, and for those whose slots never change.
+// Refs returns n plain slots from word i on, each a borrowed reference; what is written to
+// one is stolen. It is for objects that are not yet published, and for those whose slots
+// never change.
 func (b Body) Refs(i, n int) []Ref {
 	return unsafe.Slice((*Ref)(unsafe.Add(b.p, i*4)), n)
 }

@@ -17,8 +17,8 @@ import (
 // The contents of a mutable container still can; what it drops is released as
 // usual. There is no way back but Close. A safe point. Attached thread.
 //
-// Counts that are pending, retired or held do no harm: giving one up tests for
-// immortality first.
+// Counts that are pending, retired or held do no harm: giving one up tests for immortality
+// first. refs are borrowed.
 func (t *Thread) Immortalize(refs ...Ref) error {
 	t.mustBeAttached("immortalize")
 	for _, r := range refs {
@@ -30,7 +30,8 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 	return nil
 }
 
-// Immortalize is Thread.Immortalize for goroutines that are not attached.
+// Immortalize is Thread.Immortalize for goroutines that are not attached. Somebody holds
+// refs, which are borrowed. Any goroutine that is not attached.
 func (r *Runtime) Immortalize(refs ...Ref) error {
 	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
 }
@@ -78,21 +79,22 @@ func (t *Thread) immortaliseSticky() {
 	t.StopTheWorld(func() { t.immortalise(refs) })
 }
 
-// IsImmortal reports whether r is counted by nobody: a small integer, immortal
-// by address, or immortal in place. Attached thread.
+// IsImmortal reports whether r is counted by nobody: a small integer, immortal by address,
+// or immortal in place. r is borrowed. Attached thread.
 func (t *Thread) IsImmortal(r Ref) bool {
 	return r >= Limit || t.header(r).Owner() < 0
 }
 
-// Region holds objects that were born immortal together.
+// Region holds objects that were born immortal together. One goroutine at a time uses it:
+// the thread in Immortally.
 type Region struct {
 	mem   *arena.Region
 	equal map[uint64]Ref
 	built atomic.Bool // no births any more
 }
 
-// Equal is the region's table of equal strings, by the 64-bit hash of their
-// text. It is for package objects.
+// Equal is the region's table of equal strings, by the 64-bit hash of their text. It is
+// for package objects. The references are borrowed, and counted by nobody.
 func (g *Region) Equal() map[uint64]Ref { return g.equal }
 
 // Region returns the region that births go to, or nil. Attached thread.

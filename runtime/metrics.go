@@ -18,9 +18,9 @@ type Sample struct {
 	Value Value
 }
 
-// Value is the value of a metric, of the kind that its description has. The zero
-// Value has no kind: the name is unknown, or this program does not count what it
-// asks for (see Operations).
+// Value is the value of a metric, of the kind that its description has. The zero Value has
+// no kind: the name is unknown, or this program does not count what it asks for (see
+// Operations). Immutable.
 type Value struct {
 	kind metrics.ValueKind
 	bits uint64
@@ -86,7 +86,7 @@ func metricNamed(name string) *metric {
 	return &metricTable[i]
 }
 
-// Expvar is a runtime's metrics as a variable for package expvar.
+// Expvar is a runtime's metrics as a variable for package expvar. Any goroutine.
 type Expvar struct{ r *Runtime }
 
 // Expvar returns the runtime's metrics in a form that expvar can publish:

@@ -18,11 +18,13 @@ import (
 //	0xD000_0000  small integers, -2^28 to 2^28-1          -
 //	0xFFFF_F000  None and the other singletons            -
 //
-// A reference below the integers is the number of a 16-byte granule. Compare
-// two references to learn whether they name the same object.
+// A reference below the integers is the number of a 16-byte granule. Compare two
+// references to learn whether they name the same object. Methods borrow it, and count
+// nothing. A plain value: any goroutine may have one; what it names is another matter.
 type Ref uint32
 
 const (
+	// Nil is no reference, and counted by nobody.
 	Nil Ref = 0
 
 	// Limit divides mortal from immortal by address: a reference at or above
@@ -46,7 +48,7 @@ const (
 )
 
 // The singletons lie in the last span of every arena, at the same references
-// in every runtime.
+// in every runtime. They are counted by nobody.
 const (
 	None        Ref = Ref(arena.Fixed) + 0xF00 + 2*iota
 	True            // the boolean true
@@ -57,7 +59,8 @@ const (
 	endSingletons
 )
 
-// Int returns the reference that is the integer v, and whether v fits.
+// Int returns the reference that is the integer v, and whether v fits. It is counted by
+// nobody. Any goroutine.
 func Int(v int64) (Ref, bool) {
 	if v < MinInt || v > MaxInt {
 		return Nil, false
@@ -71,7 +74,7 @@ func (r Ref) IsInt() bool { return r-intBase < intCount }
 // Int returns the small integer that r is. r.IsInt() holds.
 func (r Ref) Int() int64 { return int64(r-intBase) + MinInt }
 
-// Bool returns the singleton for b.
+// Bool returns the singleton for b, which is counted by nobody. Any goroutine.
 func Bool(b bool) Ref {
 	if b {
 		return True

@@ -23,10 +23,9 @@ const (
 	aMemory                    // an object that is dead, but in a weak table's reach
 )
 
-// Retire gives up a reference that was in a slot which other threads may be
-// reading. In lock-free mode it is released after a grace period, under the GIL
-// at once. The reference was the slot's own, and has left it before the call.
-// Attached thread.
+// Retire gives up a reference that was in a slot which other threads may be reading. In
+// lock-free mode it is released after a grace period, under the GIL at once. The reference
+// was the slot's own, and has left it before the call, which steals it. Attached thread.
 func (t *Thread) Retire(r Ref) {
 	if r >= Limit || r == Nil {
 		if stat.On {
@@ -50,10 +49,9 @@ func (t *Thread) Retire(r Ref) {
 	t.retire(r, aCount)
 }
 
-// RetireBlock gives back a block that other threads may be reading, after a
-// grace period. What it refers to is no concern of the call: a container that
-// replaces its block has moved those counts to the new one, or retires them
-// itself. Attached thread.
+// RetireBlock gives back a block that other threads may be reading, after a grace period:
+// it steals r. What it refers to is no concern of the call: a container that replaces its
+// block has moved those counts to the new one, or retires them itself. Attached thread.
 func (t *Thread) RetireBlock(r Ref) {
 	if r >= Limit || r == Nil || mutant.On && mutant.Is(mutant.BlockLost) {
 		return

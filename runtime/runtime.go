@@ -212,10 +212,10 @@ func (r *Runtime) WorldStats() locks.WorldStats {
 	return r.world.Stats()
 }
 
-// Interned is the weak table of equal strings, by the 64-bit hash of their
-// text. It is for package objects.
+// Interned is the weak table of equal strings, by the 64-bit hash of their text. It is for
+// package objects. The references are borrowed, and count nothing. Any goroutine.
 func (r *Runtime) Interned() *xsync.MapOf[uint64, Ref] { return r.intern }
 
-// Foreign is the table of the Go values that objects hold, by the object. It is
-// for package objects.
+// Foreign is the table of the Go values that objects hold, by the object. It is for
+// package objects. The keys are borrowed. Any goroutine.
 func (r *Runtime) Foreign() *xsync.MapOf[Ref, any] { return r.foreign }

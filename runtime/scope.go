@@ -6,8 +6,9 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Scope owns references and gives them up at its end. It is the comfortable way
-// to hold new references; hot paths count by hand.
+// Scope owns references and gives them up at its end. It is the comfortable way to hold
+// new references; hot paths count by hand. An attached thread uses it, as long as it is
+// the innermost one that is open.
 type Scope struct {
 	t    *Thread
 	base int // of its references in t.owned
@@ -65,7 +66,7 @@ func (s *Scope) mustBeOpen() {
 //
 //	list := s.Own(objects.NewList(t))
 //
-// The innermost scope's goroutine.
+// Attached thread, in its innermost scope.
 func (s *Scope) Own(r Ref, err error) Ref {
 	s.mustBeOpen()
 	if err != nil {
@@ -77,7 +78,8 @@ func (s *Scope) Own(r Ref, err error) Ref {
 	return r
 }
 
-// Check ends the scope's function if err is not nil, as Own does.
+// Check ends the scope's function if err is not nil, as Own does. Attached thread, in its
+// innermost scope.
 func (s *Scope) Check(err error) {
 	if err != nil {
 		s.mustBeOpen()
@@ -85,14 +87,16 @@ func (s *Scope) Check(err error) {
 	}
 }
 
-// Keep returns a new reference to r, which outlives the scope.
+// Keep borrows r, and returns a new reference to it, which outlives the scope. Attached
+// thread, in its innermost scope.
 func (s *Scope) Keep(r Ref) Ref {
 	s.mustBeOpen()
 	s.t.IncRef(r)
 	return r
 }
 
-// Len returns how many counted references the scope owns.
+// Len returns how many counted references the scope owns. Attached thread, in its
+// innermost scope.
 func (s *Scope) Len() int {
 	s.mustBeOpen()
 	return len(s.t.owned) - s.base

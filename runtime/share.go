@@ -74,8 +74,8 @@ type sharedFrozen struct {
 
 // Share makes the heap, as it is, one that other processes can open, and returns the file
 // that it lies in: hand it to programs that are started, with exec.Cmd.ExtraFiles, and
-// close it then. roots are what OpenShared returns there; who calls Share owns a
-// reference to each of them, and does not give it up while workers are being started.
+// close it then. roots, which are borrowed, are what OpenShared returns there; who calls Share
+// owns a reference to each of them, and does not give it up while workers are being started.
 //
 // The runtime must have been made with MemfdBacking. It goes on as before, with all its
 // threads, and nobody sees what it does from now on: memory that was in use is copied

@@ -51,9 +51,10 @@ const (
 
 const _ = -uint(header.FloatMeta ^ uint32(TypeFloat)) // package header cannot import TypeFloat
 
-// Type describes a type of objects. It is not changed after DefineType. Its
-// functions are called in the midst of counting and freeing, also with the world
-// stopped: they must not count, allocate, reach a safe point or wait.
+// Type describes a type of objects. It is not changed after DefineType. Its functions are
+// called in the midst of counting and freeing, also with the world stopped: they must not
+// count, allocate, reach a safe point or wait. References that they are given, and give,
+// are borrowed. DefineType takes a copy: what it returns is immutable.
 type Type struct {
 	Name string
 
@@ -167,8 +168,8 @@ func DefineType(y Type) (*Type, error) {
 	return p, nil
 }
 
-// DefineBuiltin is DefineType for the types with a fixed id. Package objects
-// calls it while the program starts.
+// DefineBuiltin is DefineType for the types with a fixed id. Package objects calls it
+// while the program starts. Any goroutine.
 func DefineBuiltin(id TypeID, y Type) *Type {
 	types.Lock()
 	defer types.Unlock()
@@ -214,7 +215,7 @@ func setType(id TypeID, y Type) *Type {
 
 func typeOf(meta uint32) *Type { return types.table[meta&metaTypeMax].Load() }
 
-// TypeOf returns the type of what r names; nil for Nil. Attached thread.
+// TypeOf returns the type of what r names; nil for Nil. r is borrowed. Attached thread.
 func (t *Thread) TypeOf(r Ref) *Type {
 	switch {
 	case r.IsInt():
@@ -237,7 +238,8 @@ func (r *Runtime) typeAt(o Ref) *Type {
 	return typeOf(meta)
 }
 
-// Kind returns the number of the type of what r names; 0 for Nil. Attached thread.
+// Kind returns the number of the type of what r names; 0 for Nil. r is borrowed. Attached
+// thread.
 func (t *Thread) Kind(r Ref) TypeID {
 	if r.IsInt() {
 		return TypeInt
@@ -252,10 +254,10 @@ func (t *Thread) Kind(r Ref) TypeID {
 	return id
 }
 
-// QuickKind is Kind where that takes one look at the header, and 0 elsewhere: for
-// small integers, for Nil, and for everything in checked mode. A caller that gets
-// 0 asks Kind or Object, which also report misuse. Of a frozen object of a
-// user-defined type it is no type's number. It is inlined. Attached thread.
+// QuickKind is Kind where that takes one look at the header, and 0 elsewhere: for small
+// integers, for Nil, and for everything in checked mode. A caller that gets 0 asks Kind or
+// Object, which also report misuse. Of a frozen object of a user-defined type it is no
+// type's number. r is borrowed. It is inlined. Attached thread.
 func (t *Thread) QuickKind(r Ref) TypeID {
 	if t.check != nil || r.IsInt() {
 		return 0
@@ -263,9 +265,9 @@ func (t *Thread) QuickKind(r Ref) TypeID {
 	return TypeID(t.header(r).Meta() & metaTypeMax)
 }
 
-// Object returns the body of r if r is an object of the given type, boxed
-// integers included, small ones not. It tells cheaply what a reference is.
-// Attached thread.
+// Object returns the body of r if r is an object of the given type, boxed integers
+// included, small ones not. r is borrowed. It tells cheaply what a reference is. Attached
+// thread.
 func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
 	if r.IsInt() {
 		return Body{}, false
@@ -285,8 +287,8 @@ type TypeError struct{ Want, Got string }
 
 func (e *TypeError) Error() string { return fmt.Sprintf("want %s, got %s", e.Want, e.Got) }
 
-// WantType returns the error for an object that is not of the type that a call
-// needs.
+// WantType returns the error for an object that is not of the type that a call needs. r is
+// borrowed. Attached thread.
 func (t *Thread) WantType(r Ref, want TypeID) error {
 	got := "nil reference"
 	if y := t.TypeOf(r); y != nil {

@@ -65,8 +65,8 @@ func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
 	})
 }
 
-// UnlinkWeak takes the weak reference w, which is dead, out of the table. It is
-// for package objects. Attached thread.
+// UnlinkWeak takes the weak reference w, which is borrowed and dead, out of the table. It
+// is for package objects. Attached thread.
 func (t *Thread) UnlinkWeak(w Ref) {
 	target := t.Body(w).LoadRef(weakTarget)
 	if target == Nil || target >= Limit {
@@ -101,8 +101,8 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 	return rest
 }
 
-// FollowWeak returns a new reference to what the weak reference w leads to, or
-// Nil. It is for package objects. Attached thread.
+// FollowWeak returns a new reference to what the weak reference w leads to, or Nil. It is
+// for package objects. w is borrowed. Attached thread.
 func (t *Thread) FollowWeak(w Ref) Ref {
 	target := t.Body(w).LoadRef(weakTarget)
 	if target == Nil {
