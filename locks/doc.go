@@ -59,6 +59,12 @@
 // xsync's RBMutex was considered. It spins, is not reentrant, and cannot
 // name the member that keeps everybody waiting.
 //
+// # Who may call what
+//
+// Each function says at its end who may call it: "any goroutine", at the same time as
+// others, or one goroutine at a time, which is named: the holder of a lock, the owner of a
+// member, the asker of a stop. Statistics are plain values, as any of Go's.
+//
 // # What it does not do
 //
 // The mutex is not reentrant, knows no owner, and finds no deadlocks. Waiting

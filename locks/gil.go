@@ -27,6 +27,8 @@ const DefaultInterval = 5 * time.Millisecond
 //	            interval without a switch — to held or waited-for by Release or Yield (holder)
 //
 // Acquires = takings of a free lock + Switches.
+//
+// Any goroutine may use it.
 type GIL struct {
 	interval time.Duration
 	_        [cacheLine]byte
@@ -67,7 +69,8 @@ type GILStats struct {
 	MaxWait      time.Duration // longest finished wait
 }
 
-// NewGIL returns a free lock. An interval of zero or less means DefaultInterval.
+// NewGIL returns a free lock. An interval of zero or less means DefaultInterval. Any
+// goroutine.
 func NewGIL(interval time.Duration) *GIL {
 	if interval <= 0 {
 		interval = DefaultInterval

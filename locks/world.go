@@ -48,7 +48,7 @@ type WorldStats struct {
 	MaxStopped time.Duration // the longest of these
 }
 
-// NewWorld returns a running world without members.
+// NewWorld returns a running world without members. Any goroutine.
 func NewWorld() *World {
 	w := &World{}
 	w.quiet.L = &w.mu

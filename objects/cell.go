@@ -26,11 +26,13 @@ var cellType = rt.DefineBuiltin(rt.TypeCell, rt.Type{
 // two of a thread's safe points.
 //
 // Counts of a slot that others may be reading leave it only by way of Retire (see
-// docs/memory-model.md, Retire and grace periods), so Swap and CompareAndSwap do
-// not pass on the slot's own.
+// docs/memory-model.md, Retire and grace periods), so Swap and CompareAndSwap do not pass
+// on the slot's own. Its methods borrow it. Any number of attached threads use one at the
+// same time.
 type Cell rt.Ref
 
-// NewCell returns a new reference to a cell that holds v. Attached thread.
+// NewCell returns a new reference to a cell that holds v. v is borrowed: the cell takes a
+// count of its own. Attached thread.
 func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 	if v == rt.Nil {
 		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
@@ -79,7 +81,8 @@ func (c Cell) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
 	return o, nil
 }
 
-// Store has the cell hold v instead of what it held. Lock-free. Attached thread.
+// Store has the cell hold v instead of what it held. v is borrowed: the cell takes a count
+// of its own. Lock-free. Attached thread.
 func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
 	o, err := c.write(t, v)
 	if err != nil {
@@ -103,8 +106,8 @@ func (c Cell) StoreSteal(t *rt.Thread, v rt.Ref) error {
 	return nil
 }
 
-// Swap is Store, and returns a new reference to what the cell held. Lock-free.
-// Attached thread.
+// Swap is Store, and returns a new reference to what the cell held. v is borrowed.
+// Lock-free. Attached thread.
 func (c Cell) Swap(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 	o, err := c.write(t, v)
 	if err != nil {
@@ -125,11 +128,11 @@ func cellSwap(o rt.Body, v rt.Ref) rt.Ref {
 	return old
 }
 
-// CompareAndSwap has the cell hold v if it holds old, and reports whether it did.
-// It compares references, not values: the same object, or equal small integers.
-// The caller holds old, or has borrowed it since its last safe point, so that the
-// reference cannot have come to name another object meanwhile. Lock-free, and
-// without a loop of its own. Attached thread.
+// CompareAndSwap has the cell hold v if it holds old, and reports whether it did. It
+// compares references, not values: the same object, or equal small integers. The caller
+// holds old, or has borrowed it since its last safe point, so that the reference cannot
+// have come to name another object meanwhile. Lock-free, and without a loop of its own. v
+// is borrowed. Attached thread.
 func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	o, err := c.write(t, v)
 	if err != nil {

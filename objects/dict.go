@@ -26,8 +26,9 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 	Freezing: &dictFreezing,
 })
 
-// Dict maps keys to references, in the order of insertion. Its table is
-// described in dicttable.go.
+// Dict maps keys to references, in the order of insertion. Its table is described in
+// dicttable.go. Its methods borrow it. Any number of attached threads use one at the same
+// time.
 type Dict rt.Ref
 
 // NewDict returns a new reference to an empty dictionary. Attached thread.
@@ -103,8 +104,8 @@ func (d Dict) Len(t *rt.Thread) int {
 	return 0
 }
 
-// Lookup returns a borrowed reference to the value of key, and whether there is
-// one. Wait-free. Attached thread.
+// Lookup returns a borrowed reference to the value of key, and whether there is one. key
+// is borrowed. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	if rt.Ref(d).IsFrozen() {
 		return d.lookupFrozen(t, key)
@@ -137,8 +138,8 @@ type KeyError struct{ Key string }
 
 func (e *KeyError) Error() string { return fmt.Sprintf("no key %s", e.Key) }
 
-// Get returns a new reference to the value of key. The error is a *KeyError, an
-// *UnhashableError or a *rt.TypeError. Wait-free. Attached thread.
+// Get returns a new reference to the value of key, which it borrows. The error is a
+// *KeyError, an *UnhashableError or a *rt.TypeError. Wait-free. Attached thread.
 func (d Dict) Get(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	v, ok := d.Lookup(t, key)
 	if !ok {
@@ -151,13 +152,14 @@ func (d Dict) Get(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	return v, nil
 }
 
-// Has reports whether key is there. Wait-free. Attached thread.
+// Has reports whether key is there. key is borrowed. Wait-free. Attached thread.
 func (d Dict) Has(t *rt.Thread, key rt.Ref) bool {
 	_, ok := d.Lookup(t, key)
 	return ok
 }
 
-// Set makes value the value of key. Attached thread.
+// Set makes value the value of key. Both are borrowed: the dictionary takes counts of its
+// own. Attached thread.
 func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
 	t.IncRef(value)
 	err := d.SetSteal(t, key, value)
@@ -239,15 +241,15 @@ func dropValue(t *rt.Thread, old rt.Ref) {
 	}
 }
 
-// Delete removes key and reports whether it was there. Attached thread.
+// Delete removes key and reports whether it was there. key is borrowed. Attached thread.
 func (d Dict) Delete(t *rt.Thread, key rt.Ref) (bool, error) {
 	v, err := d.take(t, key)
 	t.Retire(v)
 	return v != rt.Nil, err
 }
 
-// Pop removes key and returns a new reference to its value. Errors as for Get.
-// Attached thread.
+// Pop removes key and returns a new reference to its value. key is borrowed. Errors as for
+// Get. Attached thread.
 func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	v, err := d.take(t, key)
 	if err != nil {
@@ -366,8 +368,8 @@ func (d Dict) Clear(t *rt.Thread) error {
 	return nil
 }
 
-// Update sets every entry of other in d, as they are at one moment: both are
-// locked. If memory runs out it has set none. Attached thread.
+// Update sets every entry of other in d, as they are at one moment: both are locked. If
+// memory runs out it has set none. other is borrowed. Attached thread.
 func (d Dict) Update(t *rt.Thread, other Dict) error {
 	o, err := writable(t, rt.Ref(d), rt.TypeDict)
 	if err != nil {
@@ -468,9 +470,9 @@ func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	}
 }
 
-// Snapshot appends the entries to dst, key after value after key, each a new
-// reference: a state in which the entries were one after the other, not all at
-// one moment. Attached thread.
+// Snapshot appends the entries to dst, key after value after key, each a new reference: a
+// state in which the entries were one after the other, not all at one moment. What dst
+// holds already is borrowed. Attached thread.
 func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	n := len(dst)
 	dst = d.appendBorrowed(t, dst)

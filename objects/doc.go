@@ -14,6 +14,10 @@
 // Arguments are borrowed, and what stores one takes a reference of its own, but
 // for calls whose name ends in Steal.
 //
+// Functions and types say so once more, each for itself. What a method is called on is
+// borrowed in any case. Structs without hidden fields (options, errors) are plain values:
+// several goroutines may read one, or one may change it.
+//
 // # Many threads
 //
 // Immutable kinds (Int to Tuple) have no lock and no word that changes. In

@@ -32,8 +32,8 @@ func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
 	}
 }
 
-// Foreign is an object that holds a Go value. Immutable; what the Go value is good
-// for is its own affair.
+// Foreign is an object that holds a Go value. Immutable; what the Go value is good for is
+// its own affair. Its methods borrow it.
 type Foreign rt.Ref
 
 // NewForeign returns a new reference to an object that holds v, which may be nil,

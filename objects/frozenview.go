@@ -11,7 +11,8 @@ import (
 // any thread, until the Frozen is unloaded. That is the quick way through a frozen
 // graph; a container that may or may not be frozen is read by All, At and Lookup.
 
-// FrozenItems are the items of a frozen List or Tuple. The zero value has none.
+// FrozenItems are the items of a frozen List or Tuple. The zero value has none. Any
+// goroutine, while the Frozen is loaded.
 type FrozenItems struct {
 	home  rt.Home
 	slots []rt.Ref
@@ -53,8 +54,8 @@ func (x FrozenItems) All() iter.Seq2[int, rt.Ref] {
 	}
 }
 
-// FrozenEntries are the entries of a frozen Dict, in the order of insertion. The zero value
-// has none.
+// FrozenEntries are the entries of a frozen Dict, in the order of insertion. The zero
+// value has none. Any goroutine, while the Frozen is loaded.
 type FrozenEntries struct {
 	home  rt.Home
 	words []rt.Ref // entries of hash, key and value

@@ -51,7 +51,8 @@ func (e *UnhashableError) Error() string {
 	return fmt.Sprintf("%s cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these", e.Type)
 }
 
-// Hash returns the hash of a key. The error is an *UnhashableError. Attached thread.
+// Hash returns the hash of a key. The error is an *UnhashableError. key is borrowed.
+// Attached thread.
 func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 	if key.IsInt() {
 		return hashInt(key.Int()), nil

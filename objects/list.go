@@ -64,10 +64,12 @@ func (e *IndexError) Error() string {
 	return fmt.Sprintf("index %d is out of range: the list has %d items", e.Index, e.Len)
 }
 
-// List is a sequence that can change.
+// List is a sequence that can change. Its methods borrow it. Any number of attached
+// threads use one at the same time.
 type List rt.Ref
 
-// NewList returns a new reference to a list of the items. Attached thread.
+// NewList returns a new reference to a list of the items. They are borrowed: the list
+// takes counts of its own. Attached thread.
 func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	r, err := NewListSteal(t, items...)
 	if err == nil {
@@ -76,8 +78,8 @@ func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	return r, err
 }
 
-// NewListSteal is NewList, and steals the references to the items unless it
-// fails. Attached thread.
+// NewListSteal is NewList, so returns a new reference, and steals the references to the
+// items unless it fails. Attached thread.
 func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	for i, r := range items {
 		if r == rt.Nil {
@@ -206,7 +208,8 @@ func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
 	return o, nil
 }
 
-// Append adds v at the end. Amortised constant time. Attached thread.
+// Append adds v at the end. Amortised constant time. v is borrowed: the list takes a count
+// of its own. Attached thread.
 func (l List) Append(t *rt.Thread, v rt.Ref) error {
 	t.IncRef(v)
 	err := l.AppendSteal(t, v)
@@ -262,7 +265,8 @@ func listRoom(t *rt.Thread, l List, o rt.Body, n int) (b rt.Body, old rt.Ref, er
 	return grown, old, nil
 }
 
-// Set replaces item i by v. Attached thread.
+// Set replaces item i by v. v is borrowed: the list takes a count of its own. Attached
+// thread.
 func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := l.write(t, v)
 	if err != nil {
@@ -316,8 +320,9 @@ func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
 	return r, nil
 }
 
-// Insert puts v before item i, or at the end if i is the length. It publishes a
-// new block, since more than one slot changes. Attached thread.
+// Insert puts v before item i, or at the end if i is the length. It publishes a new block,
+// since more than one slot changes. v is borrowed: the list takes a count of its own.
+// Attached thread.
 func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := l.write(t, v)
 	if err != nil {
@@ -409,8 +414,8 @@ func (l List) Clear(t *rt.Thread) error {
 	return nil
 }
 
-// Extend appends the items of other, as they are at one moment: both lists are
-// locked. l and other may be the same. Attached thread.
+// Extend appends the items of other, as they are at one moment: both lists are locked. l
+// and other may be the same. other is borrowed. Attached thread.
 func (l List) Extend(t *rt.Thread, other List) error {
 	o, err := writable(t, rt.Ref(l), rt.TypeList)
 	if err != nil {

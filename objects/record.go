@@ -16,8 +16,8 @@ const (
 	recordSlots   = 1
 )
 
-// RecordType is a type that a user defined by the names of its fields. Its
-// objects are Records.
+// RecordType is a type that a user defined by the names of its fields. Its objects are
+// Records. Immutable.
 type RecordType struct {
 	*rt.Type
 	fields []string
@@ -67,14 +67,14 @@ func defineRecord(name string, fields []string) (*RecordType, error) {
 	return rec, nil
 }
 
-// Fields returns the names of the fields.
+// Fields returns the names of the fields. Any goroutine.
 func (y *RecordType) Fields() []string { return slices.Clone(y.fields) }
 
-// Index returns the number of a field, or -1.
+// Index returns the number of a field, or -1. Any goroutine.
 func (y *RecordType) Index(field string) int { return slices.Index(y.fields, field) }
 
-// New returns a new reference to a record with the values, one for each field.
-// Attached thread.
+// New returns a new reference to a record with the values, one for each field. They are
+// borrowed: the record takes counts of its own. Attached thread.
 func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 	if len(values) != len(y.fields) {
 		return rt.Nil, fmt.Errorf("ichor: new %s: %d values for %d fields", y.Name, len(values), len(y.fields))
@@ -108,8 +108,8 @@ func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (rt.Body, error) {
 	return o, nil
 }
 
-// At returns a borrowed reference to a field of the record r, by the field's
-// number, and whether there is one. Wait-free. Attached thread.
+// At returns a borrowed reference to a field of the record r, by the field's number, and
+// whether there is one. r is borrowed. Wait-free. Attached thread.
 func (y *RecordType) At(t *rt.Thread, r rt.Ref, field int) (rt.Ref, bool) {
 	o, err := y.open(t, r, field)
 	if err != nil {
@@ -118,8 +118,8 @@ func (y *RecordType) At(t *rt.Thread, r rt.Ref, field int) (rt.Ref, bool) {
 	return t.Slot(r, o, recordSlots+field), true
 }
 
-// Get returns a new reference to a field of the record r. Wait-free. Attached
-// thread.
+// Get returns a new reference to a field of the record r, which it borrows. Wait-free.
+// Attached thread.
 func (y *RecordType) Get(t *rt.Thread, r rt.Ref, field int) (rt.Ref, error) {
 	o, err := y.open(t, r, field)
 	if err != nil {
@@ -130,8 +130,8 @@ func (y *RecordType) Get(t *rt.Thread, r rt.Ref, field int) (rt.Ref, error) {
 	return v, nil
 }
 
-// Set replaces a field of the record r. It changes one slot, so it takes no
-// lock. Attached thread.
+// Set replaces a field of the record r. It changes one slot, so it takes no lock. r and v
+// are borrowed: the record takes a count of its own. Attached thread.
 func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 	o, err := y.open(t, r, field)
 	if err != nil {

@@ -27,7 +27,8 @@ func NewInt(t *rt.Thread, v int64) (rt.Ref, error) {
 	return r, nil
 }
 
-// IntOf returns the integer that r is, and whether it is one. Attached thread.
+// IntOf returns the integer that r, which it borrows, is, and whether it is one. Attached
+// thread.
 func IntOf(t *rt.Thread, r rt.Ref) (int64, bool) {
 	if r.IsInt() {
 		return r.Int(), true
@@ -49,11 +50,13 @@ func newFloat(t *rt.Thread, v float64, f floatFormatting) (rt.Ref, error) {
 	return t.NewFloat(v, uint32(f))
 }
 
-// FloatOf returns the number that r is, and whether it is a Float. Attached thread.
+// FloatOf returns the number that r, which it borrows, is, and whether it is a Float.
+// Attached thread.
 func FloatOf(t *rt.Thread, r rt.Ref) (float64, bool) {
 	v, _, ok := t.Float(r)
 	return v, ok
 }
 
-// BoolOf returns the boolean that r is, and whether it is one. Any goroutine.
+// BoolOf returns the boolean that r, which it borrows, is, and whether it is one. Any
+// goroutine.
 func BoolOf(r rt.Ref) (v, ok bool) { return r == rt.True, r == rt.True || r == rt.False }

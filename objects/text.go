@@ -53,7 +53,7 @@ func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	return r, nil
 }
 
-// String is UTF-8 text. Immutable.
+// String is UTF-8 text. Immutable. Its methods borrow it.
 type String rt.Ref
 
 // NewString returns a new reference to a string with the text s. Where births
@@ -190,7 +190,7 @@ func (s String) viewChecked(t *rt.Thread) (string, bool) {
 	return textOf(o), true
 }
 
-// Bytes is a sequence of bytes. Immutable.
+// Bytes is a sequence of bytes. Immutable. Its methods borrow it.
 type Bytes rt.Ref
 
 // NewBytes returns a new reference to a copy of b. Attached thread.
@@ -211,8 +211,8 @@ func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
 	return o.Bytes(textBytes, int(o.Word(textLen))), true
 }
 
-// Number is a number that neither Int nor Float holds without loss: its decimal
-// text as it was read. Immutable. Numbers are equal if their texts are.
+// Number is a number that neither Int nor Float holds without loss: its decimal text as it
+// was read. Immutable. Numbers are equal if their texts are. Its methods borrow it.
 type Number rt.Ref
 
 func newNumber(t *rt.Thread, b []byte) (rt.Ref, error) {

@@ -20,24 +20,23 @@ type NotJSONError struct{ Why string }
 
 func (e *NotJSONError) Error() string { return "not JSON: " + e.Why }
 
-// AppendJSON appends the JSON of r to dst: dicts in their order, numbers digit
-// by digit as they were read, bytes as base64 text, tuples as arrays, records as
-// objects. The error is a *NotJSONError: a key that is no string, a float that is
-// not finite, or more than 10,000 levels, as in a cycle. dst is returned with
-// whatever was appended. While others write to what it reads, it sees some state of
-// each slot. It reaches no safe point. What is shared is written wherever it is met, so
-// the text of a graph can be much larger than the graph: ToJSON can be stopped. Attached
-// thread.
+// AppendJSON appends the JSON of r to dst: dicts in their order, numbers digit by digit as
+// they were read, bytes as base64 text, tuples as arrays, records as objects. The error is
+// a *NotJSONError: a key that is no string, a float that is not finite, or more than
+// 10,000 levels, as in a cycle. dst is returned with whatever was appended. While others
+// write to what it reads, it sees some state of each slot. It reaches no safe point. What
+// is shared is written wherever it is met, so the text of a graph can be much larger than
+// the graph: ToJSON can be stopped. r is borrowed. Attached thread.
 func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 	w := jsonWriter{t: t, dst: dst, full: math.MaxInt}
 	err := w.value(r, 0)
 	return w.dst, err
 }
 
-// ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the
-// world: a safe point. Where r is frozen it writes piece by piece, and takes no memory for
-// the whole text; so an error may come when a part is written, and the graph must stay
-// loaded meanwhile. Attached thread.
+// ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the world: a
+// safe point. Where r is frozen it writes piece by piece, and takes no memory for the
+// whole text; so an error may come when a part is written, and the graph must stay loaded
+// meanwhile. r is borrowed. Attached thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	j := jsonWriter{t: t, full: math.MaxInt}
 	j.flush = func() (err error) {
@@ -186,8 +185,8 @@ func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 	return nil
 }
 
-// Format returns a short text that shows r to a reader: its JSON where it has
-// one, cut at 80 bytes, else its type and reference. Attached thread.
+// Format returns a short text that shows r to a reader: its JSON where it has one, cut at
+// 80 bytes, else its type and reference. r is borrowed. Attached thread.
 func Format(t *rt.Thread, r rt.Ref) string {
 	if r == rt.Nil {
 		return "nil"

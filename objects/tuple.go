@@ -21,10 +21,11 @@ var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
 	Freezing: &tupleFreezing,
 })
 
-// Tuple is a fixed sequence of references. Immutable.
+// Tuple is a fixed sequence of references. Immutable. Its methods borrow it.
 type Tuple rt.Ref
 
-// NewTuple returns a new reference to a tuple of the items. Attached thread.
+// NewTuple returns a new reference to a tuple of the items. They are borrowed: the tuple
+// takes counts of its own. Attached thread.
 func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	r, err := NewTupleSteal(t, items...)
 	if err == nil {
@@ -33,8 +34,8 @@ func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	return r, err
 }
 
-// NewTupleSteal is NewTuple, and steals the references to the items unless it
-// fails. Attached thread.
+// NewTupleSteal is NewTuple, so returns a new reference, and steals the references to the
+// items unless it fails. Attached thread.
 func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	if len(items) == 0 {
 		return rt.EmptyTuple, nil

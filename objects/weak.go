@@ -18,9 +18,10 @@ var weakType = rt.DefineBuiltin(rt.TypeWeak, rt.Type{
 	Drop:     func(t *rt.Thread, r rt.Ref, _ rt.Body) { t.UnlinkWeak(r) },
 })
 
-// Weak is a weak reference: it leads to an object, its target, and does not keep
-// it alive. When the target dies it is emptied, for good. There is no borrowed
-// look at the target, since nothing keeps it in place: Get takes a reference.
+// Weak is a weak reference: it leads to an object, its target, and does not keep it alive.
+// When the target dies it is emptied, for good. There is no borrowed look at the target,
+// since nothing keeps it in place: Get takes a reference. Its methods borrow it. Any
+// number of attached threads use one at the same time.
 type Weak rt.Ref
 
 // NewWeak returns a new reference to a weak reference to target, of which it holds
@@ -36,8 +37,8 @@ type Weak rt.Ref
 // but detach; what it panics with goes to rt.Options.OnError, and the others are
 // called.
 //
-// An immortal target never dies: nothing is noted then, and nothing is written to
-// it. Callbacks of an immortal weak reference are called. Attached thread.
+// An immortal target never dies: nothing is noted then, and nothing is written to it.
+// Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.Ref, error) {
 	if target == rt.Nil {
 		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")

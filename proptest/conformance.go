@@ -41,7 +41,7 @@ type Op[M any] struct {
 	Do func(t *rt.Thread, r rt.Ref, n int) (seen any, err error)
 
 	// Derive stands in Do's place for operations that make another object of the type
-	// from r. It returns a new reference to it.
+	// from r, which it borrows. It returns a new reference to it.
 	Derive func(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error)
 
 	// Model returns the state after the call, or that of the object that Derive returns,

@@ -77,6 +77,12 @@
 // as long as the rules allow: between the two the others overwrite, pop and
 // drop. That is how a missing grace period shows.
 //
+// # Who may call what
+//
+// Each function says at its end who may call it, as in package runtime. [Config], [Op] and
+// [Subject] are plain values, as any of Go's; the functions in them are called by
+// attached threads.
+//
 // # That the properties can fail
 //
 // Command mutants, beside this package, plants one bug after the other (package

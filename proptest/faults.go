@@ -17,9 +17,9 @@ var ErrInjected = errors.New("injected by a test")
 // allocation fails, or the n-th call to the system for memory, until one comes to its end
 // undisturbed. A program that is hit must give up all that it owns and return an error
 // that is ErrInjected, or get along without; then counts and references must agree, and
-// Close finds no leak. The
-// program is called by an attached thread of a runtime in checked mode, whose other options
-// are o's. It must do the same each time.
+// Close finds no leak. The program is called by an attached thread of a runtime in checked
+// mode, whose other options are o's. It must do the same each time. Any goroutine that is
+// not attached.
 func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 	t.Helper()
 	if o.AddressSpace == 0 {

@@ -25,7 +25,8 @@ type firstSight struct {
 	sample int64
 }
 
-// HeaderError says that immortal objects are not what they were.
+// HeaderError says that immortal objects are not what they were. The references are
+// borrowed: they say which, and keep nothing alive.
 type HeaderError struct {
 	Changed []rt.Ref // another header than at first sight
 	Gone    []rt.Ref // immortal no longer, or freed

@@ -48,8 +48,8 @@ func Run(t *testing.T, c Config) {
 	}
 }
 
-// Audit fails t if the heap's counts are not what its references add up to, held
-// included: see rt.Thread.Audit. A safe point. Attached thread, and, as it may end
+// Audit fails t if the heap's counts are not what its references add up to, held included,
+// which it borrows: see rt.Thread.Audit. A safe point. Attached thread, and, as it may end
 // the test, the test's goroutine.
 func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()

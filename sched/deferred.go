@@ -64,8 +64,8 @@ type batch struct {
 	n    int
 }
 
-// NewDeferred returns an empty queue that waits for g's periods. A budget of
-// zero or less means DefaultBudget.
+// NewDeferred returns an empty queue that waits for g's periods. A budget of zero or less
+// means DefaultBudget. Any goroutine.
 func NewDeferred[T any](g *Grace, budget int64) *Deferred[T] {
 	if budget <= 0 {
 		budget = DefaultBudget

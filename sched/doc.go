@@ -55,6 +55,11 @@
 // worker has a range in one atomic word and takes from its front; who has run
 // out takes half of somebody's range from the back.
 //
+// # Who may call what
+//
+// Each function says at its end who may call it: "any goroutine", at the same time as
+// others, or one goroutine at a time, its owner. Panics are plain values, as any of Go's.
+//
 // # What it does not do
 //
 // A reader that stays online without being quiescent holds up every goal for

@@ -20,6 +20,8 @@ const cacheLine = 128
 //	past    — passed < goal < period — at least one reader may be older, or
 //	          nobody has looked yet — to over by a poll (anybody)
 //	over    — goal <= passed — no reader sees what waited for it — for good
+//
+// Any goroutine may use it.
 type Grace struct {
 	_      [cacheLine]byte
 	period point.Uint64 // the current period, at least 1; raised by Advance, read by all
@@ -47,7 +49,7 @@ type Reader struct {
 	g   *Grace
 }
 
-// NewGrace returns a Grace without readers, in period 1.
+// NewGrace returns a Grace without readers, in period 1. Any goroutine.
 func NewGrace() *Grace {
 	g := &Grace{}
 	g.period.Store(1)

@@ -49,6 +49,14 @@
 // execution traces it is a task, with a region for each lane. See [StartCPUProfile] and
 // [StartTrace].
 //
+// # Who may call what
+//
+// Any goroutine may call each function, but for [Run]: one run at a time, or each
+// measures the other. What a function is given it does not change. Structs without hidden
+// fields are plain values: several goroutines may read one, or one may change it. Run calls
+// the functions of scenarios and of its [Options] one after the other, on whatever goroutine;
+// the body of a sample runs on all of its lanes at once.
+//
 // # What it does not do
 //
 // It does not pin threads, and does not set GOMAXPROCS.

@@ -18,8 +18,8 @@ const batchTarget = 100 * time.Microsecond
 // maxBatch keeps the batches of a body that does nothing from overflowing.
 const maxBatch = 1 << 30
 
-// A Lane is one goroutine's part in a sample. Its body asks Next until it says
-// false, and does exactly N operations in between. Only its own goroutine uses it.
+// A Lane is one goroutine's part in a sample. Its body asks Next until it says false, and
+// does exactly N operations in between. One goroutine at a time uses it: its own.
 type Lane struct {
 	Index int // 0 to threads-1
 

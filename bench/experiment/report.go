@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// A Reporter writes results in one format. Begin comes first, Result once a
-// scenario as it is finished, End last, even if the run ended early.
+// A Reporter writes results in one format. Begin comes first, Result once a scenario as it
+// is finished, End last, even if the run ended early. One goroutine at a time.
 type Reporter interface {
 	Begin(env *Env) error
 	Result(res *Result) error

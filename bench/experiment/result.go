@@ -20,7 +20,8 @@ type Result struct {
 	Partial  bool   // samples of this scenario are missing
 }
 
-// A Row holds the samples of one variant.
+// A Row holds the samples of one variant. One goroutine at a time adds samples: that of
+// Run; any goroutine may read it afterwards.
 type Row struct {
 	Config  Config
 	Metric  string

@@ -9,6 +9,7 @@ import (
 )
 
 // A Picture is a drawing whose colours follow what the reader prefers, light or dark.
+// Immutable.
 type Picture struct{ svg string }
 
 // File is the picture as a file of its own.
