@@ -75,6 +75,38 @@ func (refs references) in(pkg string, params *ast.FieldList) bool {
 	})
 }
 
+// readDoc reads the documentation of a package. Each file is shown to look before go/doc takes it apart.
+func readDoc(dir string, files map[string]string, look func(*ast.File)) (*doc.Package, error) {
+	fset := token.NewFileSet()
+	var parsed []*ast.File
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, err := parser.ParseFile(fset, name, files[name], parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		look(f)
+		parsed = append(parsed, f)
+	}
+	return doc.NewFromFiles(fset, parsed, module+dir)
+}
+
+// sources returns the files of a package, but for its tests.
+func sources(t testing.TB, dir string) map[string]string {
+	files := map[string]string{}
+	names, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.ToSlash(name)] = string(text)
+	}
+	return files
+}
+
 // godoc checks the documentation of one package.
 type godoc struct {
 	refs  references
@@ -93,22 +125,14 @@ func checkGodoc(refs references, dir string, files map[string]string) (seen int,
 		g.pkg = "rt"
 		refs["rt.Ref"] = true
 	}
-	fset := token.NewFileSet()
-	var parsed []*ast.File
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		f, err := parser.ParseFile(fset, name, files[name], parser.ParseComments)
-		if err != nil {
-			return 0, nil, err
-		}
-		parsed = append(parsed, f)
+	p, err := readDoc(dir, files, func(f *ast.File) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			if s, ok := n.(*ast.TypeSpec); ok && refs.are(g.pkg, s.Type) {
 				refs[g.pkg+"."+s.Name.Name] = true
 			}
 			return true
 		})
-	}
-	p, err := doc.NewFromFiles(fset, parsed, module+dir)
+	})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -234,19 +258,7 @@ func isPlain(e ast.Expr) bool {
 func TestGodoc(t *testing.T) {
 	refs := references{}
 	for _, dir := range publicPackages {
-		files := map[string]string{}
-		names, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
-		for _, name := range names {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[filepath.ToSlash(name)] = string(text)
-		}
-		seen, wrong, err := checkGodoc(refs, dir, files)
+		seen, wrong, err := checkGodoc(refs, dir, sources(t, dir))
 		if err != nil {
 			t.Fatal(err)
 		}
