@@ -18,7 +18,9 @@ func (p Picture) File() []byte {
 }
 
 // Inline is the picture as an element of a page, which has PictureStyle among its styles.
-func (p Picture) Inline() string { return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1) }
+func (p Picture) Inline() string {
+	return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)
+}
 
 // PictureStyle is the style sheet of pictures.
 var PictureStyle = pictureStyle()
