@@ -18,6 +18,15 @@ var (
 	}))
 	finalized func(t *Thread, r Ref)
 
+	// tabledType has one slot, and is in a table that notes what it has to forget.
+	tabledType = must(DefineType(Type{
+		Name:     "tabled",
+		Mutable:  true,
+		Traverse: func(_ Heap, o Body, visit func(Ref)) { visit(o.LoadRef(0)) },
+		Forget:   func(_ *Thread, r Ref, _ Body) { forgotten = append(forgotten, r) },
+	}))
+	forgotten []Ref
+
 	// A watch is a weak reference, as package objects makes them.
 	watchType = must(DefineType(Type{
 		Name:     "watch",
@@ -340,43 +349,79 @@ func TestCollectByItself(t *testing.T) {
 	})
 }
 
-// TestCollectParallel has several goroutines trace a graph that one root leads to,
-// and one that has many.
-func TestCollectParallel(t *testing.T) {
-	if raceEnabled {
-		defer func(n int64) { parallelFrom = n }(parallelFrom)
-		parallelFrom = 2000
-	}
-	for _, roots := range []int{1, 100} {
-		t.Run(fmt.Sprintf("roots=%d", roots), func(t *testing.T) {
-			r := newRuntime(t, Options{CollectWorkers: 3, CollectAfter: -1, AddressSpace: 1 << 28})
-			must0(t, r.Do(func(th *Thread) error {
-				n := int(parallelFrom) + 1000
-				all := make([]Ref, n)
-				for i := range all {
-					all[i] = newNode(th, Nil, Nil, Nil)
-				}
-				for i, x := range all {
-					for k := range 3 {
-						setSlot(th, x, k, all[(i*3+1+k)%n])
-					}
-				}
-				kept := append([]Ref(nil), all[:roots]...)
-				th.DecRefs(all[roots:])
-				garbage := ring(th, n)
-				got := th.Collect()
-				if got.Workers != 3 {
-					t.Errorf("%d workers", got.Workers)
-				}
-				wantCollected(t, got, Collected{Candidates: 2 * n, Garbage: len(garbage), Freed: len(garbage)})
-				must0(t, th.Audit(kept...))
-				th.DecRefs(kept)
-				wantCollected(t, th.Collect(), Collected{Candidates: n, Garbage: n, Freed: n})
-				return nil
-			}))
-			must0(t, r.Close())
+// TestPauseBudget has safe points put collections off until the last pause is far enough
+// back, but not for ever.
+func TestPauseBudget(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: 10_000, PauseBudget: 1e-12})
+	must0(t, r.Do(func(th *Thread) error {
+		make := func(n int) {
+			for range n {
+				ring(th, 1)
+				th.Checkpoint()
+			}
+		}
+		th.Collect()
+		make(30_000)
+		if s := r.CollectorStats(); s.Automatic != 0 || s.PutOff == 0 {
+			t.Errorf("past CollectAfter: %+v", s)
+		}
+		make(30_000)
+		if s := r.CollectorStats(); s.Automatic != 1 {
+			t.Errorf("past all patience: %+v", s)
+		}
+		return nil
+	}))
+	must0(t, r.Close())
+}
+
+// TestNoCollectionInCallbacks has a finalizer make garbage until a collection is due: it
+// begins when the finalizer is over.
+func TestNoCollectionInCallbacks(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: 1_000})
+	must0(t, r.Do(func(th *Thread) error {
+		called := false
+		finalized = func(th *Thread, _ Ref) {
+			called = true
+			for range 100_000 {
+				ring(th, 1)
+				th.Checkpoint()
+			}
+			if s := r.CollectorStats(); s.Collections != 0 {
+				t.Errorf("in a finalizer: %+v", s)
+			}
+		}
+		th.DecRef(newFinal(th, Nil))
+		th.Checkpoint()
+		th.Checkpoint()
+		if s := r.CollectorStats(); !called || s.Automatic != 1 {
+			t.Errorf("finalized: %t, and then %+v", called, s)
+		}
+		return nil
+	}))
+	must0(t, r.Close())
+}
+
+// TestCollectForgets has the collector free garbage that a table leads to.
+func TestCollectForgets(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		forgotten = nil
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var all []Ref
+			for range 3 {
+				r, body, err := th.New(tabledType, 4)
+				must0(t, err)
+				th.SetWeak(r)
+				th.IncRef(r)
+				body.StoreRef(0, r)
+				th.DecRef(r)
+				all = append(all, r)
+			}
+			wantCollected(t, th.Collect(), Collected{Candidates: 3, Garbage: 3, Freed: 3})
+			if slices.Sort(forgotten); !slices.Equal(forgotten, all) {
+				t.Errorf("forgot %v, want %v", forgotten, all)
+			}
 		})
-	}
+	})
 }
 
 // TestCollectTrace: an execution trace says what a collection was doing.
@@ -457,27 +502,5 @@ func TestCloseImmortals(t *testing.T) {
 			})
 		}))
 		must0(t, r.Close())
-	})
-}
-
-// TestCollectAtTheEnd has the collector look at an object behind which there is no memory.
-func TestCollectAtTheEnd(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
-		o.MemoryLimit = 1 << 20
-		clean(t, o, func(t *testing.T, th *Thread) {
-			hub := newNode(th, make([]Ref, 30_000)...) // all that it holds gets on the stack at once
-			n := 0
-			for ; ; n++ {
-				child, _, err := th.New(nodeType, 4)
-				if err != nil {
-					break // each span is full, to its last byte
-				}
-				th.Body(hub).StoreRef(1+n, child)
-			}
-			if got := th.Collect(); got.Candidates != n+1 || got.Garbage != 0 {
-				t.Errorf("%d children, collected %+v", n, got)
-			}
-			th.DecRef(hub)
-		})
 	})
 }

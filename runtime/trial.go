@@ -65,6 +65,15 @@ func (x *trial) isGarbage(r Ref) bool {
 
 func (x *trial) release() { x.spans, x.tables = nil, nil }
 
+func (x *trial) makeTables() {
+	if n := len(x.spans); n > 0 {
+		x.tables = make([]*trialTable, x.spans[n-1].Number()+1)
+	}
+	for _, sp := range x.spans {
+		x.tables[sp.Number()] = new(trialTable)
+	}
+}
+
 // trace returns the garbage. World stopped.
 func (c *collection) trace() (garbage []Ref) {
 	defer trace.StartRegion(c.ctx, "ichor trace").End()
@@ -76,12 +85,7 @@ func (c *collection) trace() (garbage []Ref) {
 		c.Workers = cmp.Or(c.t.rt.opts.CollectWorkers, goruntime.GOMAXPROCS(0))
 		c.Workers = max(1, min(c.Workers, len(x.spans)))
 	}
-	if n := len(x.spans); n > 0 {
-		x.tables = make([]*trialTable, x.spans[n-1].Number()+1)
-	}
-	for _, sp := range x.spans {
-		x.tables[sp.Number()] = new(trialTable)
-	}
+	x.makeTables()
 	team := newTeam(x, c.Workers)
 	team.run((*tracer).countSpan)
 	team.run((*tracer).markSpan)
@@ -250,16 +254,20 @@ func (w *tracer) subtract(r Ref) {
 // reach marks r as reached, if nobody has.
 func (w *tracer) reach(r Ref) {
 	word := w.word(r)
-	if word == nil || !isGarbage(atomic.LoadInt32(word)) {
-		return
-	}
-	if !w.shared {
-		*word |= trialReached
-	} else if atomic.OrInt32(word, trialReached)&trialReached != 0 {
+	if word == nil || !isGarbage(atomic.LoadInt32(word)) || !w.claim(word) {
 		return
 	}
 	w.marked++
 	w.stack = append(w.stack, r)
+}
+
+// claim marks a word, unless another tracer has done so meanwhile.
+func (w *tracer) claim(word *int32) bool {
+	if w.shared {
+		return atomic.OrInt32(word, trialReached)&trialReached == 0
+	}
+	*word |= trialReached
+	return true
 }
 
 // drain looks into what is on the stack.

@@ -248,7 +248,7 @@ func TestWords(t *testing.T) {
 			}
 			wantNext, wantAlive := s+One, true
 			if inBand {
-				wantNext = s
+				wantNext = pinned(s)
 			} else if c <= 0 {
 				wantNext, wantAlive = s, false
 			}

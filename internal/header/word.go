@@ -125,13 +125,17 @@ func decForeign(shared int32) (next int32, v Verdict) {
 
 // tryInc returns the word after an increment by who holds no reference, and
 // whether the object is alive. The weak bit is set, so a dead one is merged. A word
-// that is not to be stored comes back unchanged.
+// in a band goes to its middle: else a decrement that was tested before could take it
+// out again, and the reference that is not counted here would be missing. A word that
+// is not to be stored comes back unchanged.
 func tryInc(shared int32) (next int32, alive bool) {
 	switch {
 	case IsMerged(shared) && SharedCount(shared) <= 0 && !sticky(shared) && !(mutant.On && mutant.Is(mutant.DeadRevived)):
 		return shared, false
-	case sticky(shared):
+	case sticky(shared) && mutant.On && mutant.Is(mutant.TryIncThaws):
 		return shared, true
+	case sticky(shared):
+		return pinned(shared), true
 	}
 	return shared + One, true
 }

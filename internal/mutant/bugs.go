@@ -52,6 +52,7 @@ const (
 	DrainLost             ID = "drain-lost"
 	TryIncWrites          ID = "try-inc-writes"
 	TryIncTouches         ID = "try-inc-touches"
+	TryIncThaws           ID = "try-inc-thaws"
 	NeverSticky           ID = "never-sticky"
 	StopEarly             ID = "stop-early"
 	JSONLeaks             ID = "json-leaks"
@@ -145,6 +146,7 @@ var Changes = map[ID]string{
 	DrainLost:             "the queue's reference to an object that is merged is lost",
 	TryIncWrites:          "a weak get counts an immortal",
 	TryIncTouches:         "a weak get adds zero to the count of an immortal",
+	TryIncThaws:           "a weak get leaves a count at the edge of its band",
 	NeverSticky:           "a shared count has no bands",
 	StopEarly:             "a stop of the world waits for nobody",
 	JSONLeaks:             "a document that has failed is not given up",

@@ -89,6 +89,7 @@ var Kills = []Kill{
 
 	// What random programs do not reach, a test of its own does.
 	{MergeForgets, "runtime", "^TestImmortalizeQueued$", []string{"headers of immortals changed"}, false},
+	{TryIncThaws, "internal/header", "^TestWords$", []string{"FAIL: TestWords"}, false},
 	{NeverSticky, "internal/header", "^TestWords$", []string{"FAIL: TestWords"}, false},
 	{StopEarly, "locks", "^TestStopWaitsForMembers$", []string{"FAIL: TestStopWaitsForMembers"}, false},
 	{LimitIgnored, "internal/arena", "^TestLimit$", []string{"FAIL: TestLimit"}, false},

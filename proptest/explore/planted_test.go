@@ -22,6 +22,7 @@ var planted = []struct {
 	{mutant.MergeLate, "^TestPairs$", "race: plain write"},
 	{mutant.OwnerFreesQueued, "^TestHandedOver$", "it has died 2 times"},
 	{mutant.DrainLost, "^TestHandedOver$", "it has died 0 times"},
+	{mutant.TryIncThaws, "^TestHeaderEdges$", "references, there are"},
 	{mutant.NoRetire, "^TestScenarios$/^list_set_against_get$", "race: plain write"},
 	{mutant.PopHandsOver, "^TestScenarios$/^list_pop_against_get$", "race: plain write"},
 	{mutant.DictPopHandsOver, "^TestScenarios$/^dict_pop_against_get$", "race: plain write"},

@@ -1,0 +1,66 @@
+package mutant
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the table of planted bugs into docs/proof.md")
+
+// markdown is the table of all planted bugs, with what kills each.
+func markdown() string {
+	var b strings.Builder
+	b.WriteString("| bug | what is changed | killed by | of package |\n|---|---|---|---|\n")
+	done := map[ID]bool{}
+	for _, k := range Kills {
+		if done[k.Bug] {
+			continue
+		}
+		done[k.Bug] = true
+		var by []string
+		for _, other := range Kills {
+			if other.Bug != k.Bug || other.Package != k.Package {
+				continue
+			}
+			test := strings.Trim(strings.NewReplacer("^", "", "$", "").Replace(other.Test), "/")
+			for _, says := range other.Says {
+				// A test that checks one thing says its name; a property is more than that.
+				if line := fmt.Sprintf("%s: `%s`", says, test); strings.HasPrefix(says, "FAIL: ") {
+					by = append(by, "`"+test+"`")
+				} else {
+					by = append(by, line)
+				}
+			}
+		}
+		slices.Sort(by)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k.Bug, Changes[k.Bug], strings.Join(slices.Compact(by), "; "), k.Package)
+	}
+	return b.String()
+}
+
+// TestProofTable: the table of docs/proof.md is that of Kills.
+func TestProofTable(t *testing.T) {
+	const page, begin, end = "../../docs/proof.md", "<!-- planted bugs -->\n", "<!-- end of planted bugs -->\n"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(text), begin)
+	table, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", page)
+	}
+	switch want := markdown(); {
+	case table == want:
+	case *update:
+		if err := os.WriteFile(page, []byte(head+begin+want+end+tail), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the table of planted bugs in %s is old: go test ./internal/mutant -run ProofTable -update", page)
+	}
+}
