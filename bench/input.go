@@ -147,11 +147,8 @@ func openFault(err error) *jsonpos.Fault {
 	if errors.As(err, &path) {
 		what = path.Err.Error()
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return &jsonpos.Fault{Expected: "a file", Found: "none: " + what}
-	case errors.Is(err, fs.ErrPermission):
-		return &jsonpos.Fault{Expected: "a readable file", Found: what}
 	}
 	return &jsonpos.Fault{Expected: "a file that can be read", Found: what}
 }

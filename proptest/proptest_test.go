@@ -12,8 +12,12 @@ import (
 )
 
 // TestMain sets how many programs each test draws; -rapid.checks on the command
-// line says otherwise.
+// line says otherwise. The process of a canary runs none.
 func TestMain(m *testing.M) {
+	if what := os.Getenv(canaryVariable); what != "" {
+		beCanary(what)
+		return
+	}
 	checks := "400"
 	if raceEnabled {
 		checks = "120"

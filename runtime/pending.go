@@ -132,7 +132,9 @@ func (t *Thread) leavePending() {
 	l := &t.rt.left
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.list = append(l.list, t.pending...)
+	if !(mutant.On && mutant.Is(mutant.PendingLost)) {
+		l.list = append(l.list, t.pending...)
+	}
 	l.some.Store(true)
 	t.pending = nil
 }

@@ -12,9 +12,6 @@ import (
 // TestCollectWritesNothing seals the pages of everything that lives while a
 // collection frees garbage beside it: a store to one of them would be a fault.
 func TestCollectWritesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector needs Go memory, whose pages are not ours to seal: go test without -race checks this")
-	}
 	forModes(t, func(t *testing.T, o Options) {
 		o.CollectWorkers, o.CollectAfter = 1, -1 // faults are caught on this goroutine
 		r := newRuntime(t, o)

@@ -54,6 +54,8 @@ const (
 	TryIncTouches         ID = "try-inc-touches"
 	TryIncThaws           ID = "try-inc-thaws"
 	NeverSticky           ID = "never-sticky"
+	QueueGaveUp           ID = "queue-gave-up"
+	PendingLost           ID = "pending-lost"
 	StopEarly             ID = "stop-early"
 	JSONLeaks             ID = "json-leaks"
 	DictPopHandsOver      ID = "dict-pop-hands-over"
@@ -147,6 +149,8 @@ var Changes = map[ID]string{
 	TryIncWrites:          "a weak get counts an immortal",
 	TryIncTouches:         "a weak get adds zero to the count of an immortal",
 	TryIncThaws:           "a weak get leaves a count at the edge of its band",
+	QueueGaveUp:           "a reference that finds its object merged is not given up",
+	PendingLost:           "what is due by a thread that detaches is due to nobody",
 	NeverSticky:           "a shared count has no bands",
 	StopEarly:             "a stop of the world waits for nobody",
 	JSONLeaks:             "a document that has failed is not given up",

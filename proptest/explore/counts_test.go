@@ -35,6 +35,25 @@ var phoenixType = must(rt.DefineType(rt.Type{
 	},
 }))
 
+// phoenix makes an object whose finalizer must be called once in the scenario. Its first
+// reference is the caller's, and thread 0 owns it.
+func (s *stage) phoenix() rt.Ref {
+	l := must(objects.NewList(s.t[0]))
+	s.own(l)
+	r, o, err := s.t[0].New(phoenixType, 4)
+	ok(err)
+	s.t[0].IncRef(l)
+	o.SetRef(0, l)
+	s.last = func(t *rt.Thread) error { // the object and the list hold each other
+		t.Checkpoint()
+		if n := objects.List(l).Len(t); n != 1 {
+			return fmt.Errorf("the finalizer was called %d times", n)
+		}
+		return objects.List(l).Clear(t)
+	}
+	return r
+}
+
 // weakOf makes a weak reference to r, which the test holds.
 func (s *stage) weakOf(r rt.Ref) objects.Weak {
 	w := must(objects.NewWeak(s.t[0], r))
@@ -117,6 +136,36 @@ var countScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { t.Detach(); s.t[0] = nil })
 		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
 	}},
+	{"queue against the owner's end, with a finalizer", "b", func(s *stage) {
+		s.enter(2)
+		r := s.phoenix()
+		s.t[0].IncRef(r)
+		s.run(0, func(t *rt.Thread) { t.DecRef(r); t.Detach(); s.t[0] = nil })
+		s.run(1, func(t *rt.Thread) { t.DecRef(r) })
+	}},
+	{"queue against a merge by the owner's last reference", "b", func(s *stage) {
+		// Thread 2 hands over references, which are counted in shared. So the owner gives
+		// up more than are counted in local, and the object is nobody's by the time that it
+		// gets to the queue.
+		s.enter(3)
+		x := s.leaf(3)
+		s.own(x)
+		given := 0
+		s.run(0, func(t *rt.Thread) {
+			t.DecRef(x)
+			for ; given > 0; given-- {
+				s.disown(x)
+				t.DecRef(x)
+			}
+		})
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+		s.run(2, func(t *rt.Thread) {
+			t.IncRef(x)
+			t.IncRef(x)
+			s.own(x, x)
+			given = 2
+		})
+	}},
 	{"merge for an owner that is away", "b", func(s *stage) {
 		s.enter(3)
 		x := s.leaf(2)
@@ -178,21 +227,10 @@ var countScenarios = []scenario{
 	}},
 	{"resurrection against weak get", "ab", func(s *stage) {
 		s.enter(2)
-		l := must(objects.NewList(s.t[0]))
-		s.own(l)
-		r, o, err := s.t[0].New(phoenixType, 4)
-		ok(err)
-		s.t[0].IncRef(l)
-		o.SetRef(0, l)
+		r := s.phoenix()
 		w := s.weakOf(r)
 		s.run(0, func(t *rt.Thread) { t.DecRef(r); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) { got(t, w) })
-		s.last = func(t *rt.Thread) error { // the object and the list hold each other
-			if n := objects.List(l).Len(t); n != 1 {
-				return fmt.Errorf("the finalizer was called %d times", n)
-			}
-			return objects.List(l).Clear(t)
-		}
 	}},
 	{"interning one text", "ab", func(s *stage) {
 		s.enter(2)

@@ -119,7 +119,11 @@ func build(ctx context.Context, folder string, kills []mutant.Kill) (tests, erro
 		}
 		t.binary[k.Package] = filepath.Join(folder, strings.ReplaceAll(k.Package, "/", "-")+".test.exe")
 		t.sources[k.Package] = filepath.Join(strings.TrimSpace(string(root)), filepath.FromSlash(k.Package))
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-tags=mutant", "-o", t.binary[k.Package], ".")
+		tags := "-tags=mutant"
+		if k.Package == mutant.Explorer {
+			tags += ",explore"
+		}
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", tags, "-o", t.binary[k.Package], ".")
 		cmd.Dir = t.sources[k.Package]
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return t, fmt.Errorf("build the tests of %s: %w\n%s", k.Package, err, out)
