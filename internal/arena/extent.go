@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/ichor-go/ichor/internal/mutant"
 )
@@ -202,7 +203,8 @@ func (e *Extent) Free() error {
 		}
 	}
 	c.mu.used -= int64(e.counts)
-	c.mu.frozen.give(e.at, e.open > 0)
+	c.mu.frozen.give(run{e.at.first, e.open}, true)
+	c.mu.frozen.give(run{e.at.first + e.open, e.at.n - e.open}, false)
 	*e = Extent{space: e.space}
 	return nil
 }
@@ -219,7 +221,8 @@ type runs struct {
 	used  []run // were in use: stale references may lead there
 }
 
-// take finds a run of n spans, or half of the longest one if n is 0.
+// take finds a run of n spans, or half of the longest one if n is 0. It takes those that
+// were in use before if no other is long enough, or as long.
 func (r *runs) take(n uint32) (run, bool) {
 	for range 2 {
 		best := -1
@@ -232,7 +235,7 @@ func (r *runs) take(n uint32) (run, bool) {
 				best = i
 			}
 		}
-		if best >= 0 {
+		if best >= 0 && (n > 0 || !slices.ContainsFunc(r.used, func(x run) bool { return x.n > r.fresh[best].n })) {
 			x := &r.fresh[best]
 			got := run{x.first, n}
 			if n == 0 {

@@ -158,6 +158,35 @@ func TestExtentAccounts(t *testing.T) {
 	}
 }
 
+// TestExtentsGiveBack has extents come and go that stay as small as they begin: what they
+// had reserved beyond that is there for the next one, and so are their own addresses in
+// the end.
+func TestExtentsGiveBack(t *testing.T) {
+	s, err := New(Config{Backing: GoMemory, Reserve: 32 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.NewExtent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := uintptr(e.at.n) << SpanShift
+	for range 4 * e.at.n {
+		if err := errors.Join(e.Grow(1), e.Free()); err != nil {
+			t.Fatal(err)
+		}
+		if e, err = s.NewExtent(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Grow(half / 4); err != nil {
+		t.Errorf("of %d bytes for the first one, not a quarter is left: %v", half, err)
+	}
+	if err := errors.Join(e.Free(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 // What an extent shows of a file is the file's, and takes no memory.
 func TestExtentMapFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
