@@ -8,9 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"go.uber.org/atomic"
 	"pgregory.net/rapid"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -265,7 +265,7 @@ func (b *borrower) giveBack(th *rt.Thread) error {
 
 // timeline checks what readers see of a single writer for linearizability. The
 // writer's operations are numbered; state s holds when s of them have taken effect.
-type timeline struct{ started, done atomic.Int64 }
+type timeline struct{ started, done aligned.Int64 }
 
 // write runs the writer's next operation.
 func (l *timeline) write(op func()) {

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"sync"
 
-	"go.uber.org/atomic"
-
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -14,7 +13,7 @@ import (
 // nothing. Sample it right after objects became immortal, whenever you like after that,
 // and once in the end. Any goroutine.
 type Headers struct {
-	samples atomic.Int64 // raised while the world is stopped
+	samples aligned.Int64 // raised while the world is stopped
 
 	mu   sync.Mutex
 	seen map[rt.Ref]firstSight

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-	"go.uber.org/atomic"
 	"pgregory.net/rapid"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -29,7 +29,7 @@ type trials[M any] struct {
 
 	failing *rt.Options // the mode in which a program has failed: it is shrunk in no other
 
-	runs, steps, hits atomic.Int64
+	runs, steps, hits aligned.Int64
 	verdicts          verdicts
 }
 

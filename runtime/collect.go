@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -48,9 +49,9 @@ type Collected struct {
 
 // collector is the state of a runtime's collections.
 type collector struct {
-	due  atomic.Bool  // a safe point is to collect
-	next atomic.Int64 // containers in use from which on one is due
-	hard atomic.Int64 // from which on the pause budget does not matter
+	due  atomic.Bool   // a safe point is to collect
+	next aligned.Int64 // containers in use from which on one is due
+	hard aligned.Int64 // from which on the pause budget does not matter
 
 	mu struct {
 		sync.Mutex

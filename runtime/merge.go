@@ -3,8 +3,7 @@ package runtime
 import (
 	goruntime "runtime"
 
-	"go.uber.org/atomic"
-
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
@@ -28,9 +27,9 @@ import (
 type mergeQueue struct {
 	_     [64]byte
 	state point.Uint32
-	some  point.Bool   // refs is not empty
-	bytes atomic.Int64 // a hint
-	full  atomic.Int64 // since when it is beyond the budget, or when that was last reported
+	some  point.Bool    // refs is not empty
+	bytes aligned.Int64 // a hint
+	full  aligned.Int64 // since when it is beyond the budget, or when that was last reported
 	mu    point.Mutex
 	refs  []Ref
 	_     [64]byte

@@ -6,6 +6,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/point"
@@ -52,10 +53,10 @@ type Runtime struct {
 	// collection the latter, added up.
 	stopping, pauses, collectorPauses durations
 
-	adopted  bool         // another process has made what is shared
-	inPlace  atomic.Int64 // objects made immortal in place
-	freezing atomic.Int32 // calls of Freeze under way
-	orphaned point.Bool   // orphans is not empty
+	adopted  bool          // another process has made what is shared
+	inPlace  aligned.Int64 // objects made immortal in place
+	freezing atomic.Int32  // calls of Freeze under way
+	orphaned point.Bool    // orphans is not empty
 
 	mu struct {
 		point.Mutex

@@ -4,8 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"go.uber.org/atomic"
-
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/sched"
 )
@@ -17,8 +16,8 @@ import (
 type team struct {
 	all    []*tracer
 	spans  []*arena.Span
-	next   atomic.Int64 // number of the first span that nobody has taken
-	hungry atomic.Int64 // tracers that wait for a gift
+	next   aligned.Int64 // number of the first span that nobody has taken
+	hungry aligned.Int64 // tracers that wait for a gift
 
 	mu    sync.Mutex
 	wake  *sync.Cond

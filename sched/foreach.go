@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"go.uber.org/atomic"
+	"github.com/ichor-go/ichor/internal/aligned"
 )
 
 // ForEach calls fn once for each item number from 0 up to items, in n goroutines
@@ -60,7 +60,7 @@ type shares []share
 // A word that is equal is the same set of free items, so a CAS cannot be fooled by
 // a word that changed in between.
 type share struct {
-	word atomic.Uint64
+	word aligned.Uint64
 	_    [cacheLine - 8]byte
 }
 

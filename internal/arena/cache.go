@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -29,7 +30,7 @@ type Cache struct {
 	_         [64]byte
 	remote    atomic.Pointer[Span] // spans with remote frees, linked by nextRemote
 	_         [64]byte
-	published [Purposes]struct{ count, bytes atomic.Int64 } // account, as of the last Publish
+	published [Purposes]struct{ count, bytes aligned.Int64 } // account, as of the last Publish
 }
 
 // NewCache returns an empty cache.

@@ -6,7 +6,7 @@ import (
 	"math/bits"
 	"unsafe"
 
-	"go.uber.org/atomic"
+	"github.com/ichor-go/ichor/internal/aligned"
 )
 
 // Backing says what memory a space lies in.
@@ -85,9 +85,9 @@ type Space struct {
 	mem     memory
 	central central
 
-	immortal struct{ count, bytes atomic.Int64 } // accounts of all regions
+	immortal struct{ count, bytes aligned.Int64 } // accounts of all regions
 
-	containers atomic.Int64 // in use on the counted half, as caches have told
+	containers aligned.Int64 // in use on the counted half, as caches have told
 }
 
 // New reserves a space. Any goroutine.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/aligned"
 )
 
 // On reports whether points are part of the program.
@@ -18,8 +20,8 @@ type (
 	Cond           = sync.Cond
 	Bool           = atomic.Bool
 	Uint32         = atomic.Uint32
-	Uint64         = atomic.Uint64
-	Int64          = atomic.Int64
+	Uint64         = aligned.Uint64
+	Int64          = aligned.Int64
 	Pointer[T any] = atomic.Pointer[T]
 )
 

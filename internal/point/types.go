@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/aligned"
 )
 
 // Mutex is a sync.Mutex that a thread may be put aside with: the others that want
@@ -87,8 +89,8 @@ func (x *Uint32) CompareAndSwap(old, v uint32) bool {
 	return x.v.CompareAndSwap(old, v)
 }
 
-// Uint64 is an atomic.Uint64.
-type Uint64 struct{ v atomic.Uint64 }
+// Uint64 is an aligned.Uint64.
+type Uint64 struct{ v aligned.Uint64 }
 
 func (x *Uint64) Load() uint64        { Load(x); return x.v.Load() }
 func (x *Uint64) Store(v uint64)      { Store(x); x.v.Store(v) }
@@ -99,8 +101,8 @@ func (x *Uint64) CompareAndSwap(old, v uint64) bool {
 	return x.v.CompareAndSwap(old, v)
 }
 
-// Int64 is an atomic.Int64.
-type Int64 struct{ v atomic.Int64 }
+// Int64 is an aligned.Int64.
+type Int64 struct{ v aligned.Int64 }
 
 func (x *Int64) Load() int64       { Load(x); return x.v.Load() }
 func (x *Int64) Store(v int64)     { Store(x); x.v.Store(v) }
