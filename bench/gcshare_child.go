@@ -14,6 +14,7 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -160,7 +161,7 @@ func gcshareLoad(b experiment.Budget) gcshareResult {
 	runtime.GC()
 	before := readGCCost()
 	var stop atomic.Bool
-	var requests atomic.Int64
+	var requests aligned.Int64
 	var wg sync.WaitGroup
 	begin := time.Now()
 	for range runtime.GOMAXPROCS(0) {

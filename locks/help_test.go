@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"os"
 	"os/exec"
 	goruntime "runtime"
 	"runtime/debug"
@@ -52,13 +53,23 @@ func mustPanic(t *testing.T, want string, fn func()) {
 	}
 }
 
-// TestInlined fails when a fast path stops inlining.
+// TestInlined fails when a fast path stops inlining. On 386 the compiler calls a function
+// for each atomic update, and has no room left for it there.
 func TestInlined(t *testing.T) {
-	out, err := exec.Command("go", "build", "-gcflags=-m=1", ".").CombinedOutput()
-	if err != nil {
-		t.Skipf("no compiler: %v", err)
+	if goruntime.GOOS == "js" {
+		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")
 	}
-	for _, f := range []string{"Lock", "TryLock", "Unlock", "(*GIL).DropRequested", "(*Member).Stopping", "(*World).Stopped"} {
+	cmd := exec.Command("go", "build", "-gcflags=-m=1", ".")
+	cmd.Env = append(os.Environ(), "GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("no compiler: %v\n%s", err, out)
+	}
+	fast := []string{"(*GIL).DropRequested", "(*Member).Stopping", "(*World).Stopped"}
+	if goruntime.GOARCH != "386" {
+		fast = append(fast, "Lock", "TryLock", "Unlock")
+	}
+	for _, f := range fast {
 		if !strings.Contains(string(out), "can inline "+f+"\n") {
 			t.Errorf("%s is not inlined", f)
 		}

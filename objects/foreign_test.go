@@ -6,8 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"go.uber.org/atomic"
-
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -201,7 +200,7 @@ func TestForeignChaos(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			type value struct {
 				self     rt.Ref
-				released atomic.Int64
+				released aligned.Int64
 			}
 			var c Cell
 			must0(t, r.Do(func(th *rt.Thread) error {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/atomic"
 	"pgregory.net/rapid"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -390,7 +391,7 @@ func TestWeakRaces(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var c Cell // holds a weak reference
 			var weaks []rt.Ref
-			var calls, found atomic.Int64
+			var calls, found aligned.Int64
 			var over atomic.Bool
 			must0(t, r.Do(func(th *rt.Thread) error {
 				c = Cell(must(NewCell(th, rt.None)))

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -44,7 +45,7 @@ func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 // faulty runs the program with the n-th call failing, and says which that was; "" if there
 // were fewer.
 func faulty(o rt.Options, n int64, program func(*rt.Thread) error) (hit rt.Injection, err error) {
-	var calls atomic.Int64
+	var calls aligned.Int64
 	var armed atomic.Bool
 	o.Inject = func(what rt.Injection) error {
 		if armed.Load() && calls.Inc() == n {

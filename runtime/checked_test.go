@@ -8,6 +8,11 @@ import (
 // are: a panic leaves no order to check.
 func checkedThread(t *testing.T, m Mode) (*Runtime, *Thread) {
 	r := newRuntime(t, Options{Mode: m, Checked: true})
+	t.Cleanup(func() {
+		if !r.mu.closing {
+			must0(t, r.space.Close()) // a 32-bit machine has addresses for six
+		}
+	})
 	return r, must(r.Attach())
 }
 

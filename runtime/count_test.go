@@ -3,7 +3,9 @@ package runtime
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -209,18 +211,28 @@ func TestBrokenCounts(t *testing.T) {
 	}
 }
 
-// TestInlining fails when a function that must be inlined no longer is.
+// TestInlining fails when a function that must be inlined no longer is. On 386 the
+// compiler calls a function for each atomic access, so these have no room for it there.
 func TestInlining(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")
+	}
 	// A build of its own: race builds inline less.
-	out, err := exec.Command("go", "build", "-gcflags=-m=2", ".", "../internal/header", "../locks", "../sched").CombinedOutput()
+	cmd := exec.Command("go", "build", "-gcflags=-m=2", ".", "../internal/header", "../locks", "../sched")
+	cmd.Env = append(os.Environ(), "GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, f := range []string{
-		"(*Thread).IncRef", "(*Thread).DecRef", "(*Thread).QuickKind", "Heap.Body", "Heap.Block", "Heap.FrozenKind", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Ref.IsInt",
-		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*Header).IncForeign",
-		"(*GIL).DropRequested", "(*Member).Stopping", "(*Reader).Quiescent",
-	} {
+	fast := []string{
+		"Heap.Body", "Heap.Block", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Ref.IsInt",
+		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*GIL).DropRequested", "(*Member).Stopping",
+	}
+	if goruntime.GOARCH != "386" {
+		fast = append(fast, "(*Thread).IncRef", "(*Thread).DecRef", "(*Thread).QuickKind", "Heap.FrozenKind",
+			"(*Header).IncForeign", "(*Reader).Quiescent")
+	}
+	for _, f := range fast {
 		if !strings.Contains(string(out), "can inline "+f+" with cost") {
 			t.Errorf("%s is not inlined any more", f)
 		}

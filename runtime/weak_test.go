@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/atomic"
+	"github.com/ichor-go/ichor/internal/aligned"
 )
 
 // TestWeakTable makes and drops a great many targets and weak references to them,
@@ -139,7 +139,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 		}
 		r := newRuntime(t, o)
 		var shared Ref // each slot holds a target
-		var calls, silent atomic.Int64
+		var calls, silent aligned.Int64
 		const slots = 3
 		must0(t, r.Do(func(th *Thread) error {
 			shared = newNode(th, newLeaf(th), newLeaf(th), newLeaf(th))

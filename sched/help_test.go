@@ -54,13 +54,23 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	fn()
 }
 
-// TestInlined fails when a fast path stops inlining.
+// TestInlined fails when a fast path stops inlining. On 386 the compiler calls a function
+// for each atomic access of 64 bits, and two of them are too much.
 func TestInlined(t *testing.T) {
-	out, err := exec.Command("go", "build", "-gcflags=-m=1", ".").CombinedOutput()
-	if err != nil {
-		t.Skipf("no compiler: %v", err)
+	if goruntime.GOOS == "js" {
+		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")
 	}
-	for _, f := range []string{"(*Reader).Quiescent", "(*Reader).Online", "(*Reader).Offline", "(*Grace).Advance"} {
+	cmd := exec.Command("go", "build", "-gcflags=-m=1", ".")
+	cmd.Env = append(os.Environ(), "GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("no compiler: %v\n%s", err, out)
+	}
+	fast := []string{"(*Reader).Offline", "(*Grace).Advance"}
+	if goruntime.GOARCH != "386" {
+		fast = append(fast, "(*Reader).Quiescent", "(*Reader).Online")
+	}
+	for _, f := range fast {
 		if !strings.Contains(string(out), "can inline "+f+"\n") {
 			t.Errorf("%s is not inlined", f)
 		}
