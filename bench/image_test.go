@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,7 +63,7 @@ func TestImageCatNothingThere(t *testing.T) {
 		path, want string
 	}{
 		{exitFailed, "list[2].name", `path list[2]: index 2 is out of range: there are 2 items`},
-		{exitFailed, "list[99999999999999999999]", `path list[99999999999999999999]: index 9223372036854775807 is out of range`},
+		{exitFailed, "list[99999999999999999999]", fmt.Sprintf("path list[99999999999999999999]: index %d is out of range", math.MaxInt)},
 		{exitFailed, "list[0].nam", `path list[0].nam: no key "nam" in a dict of 2 entries`},
 		{exitFailed, "list.name", `path list.name: no key "name": this is no dict but a value of type list`},
 		{exitFailed, "num[0]", `path num[0]: no index 0: this is no list but a value of type number`},

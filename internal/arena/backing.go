@@ -19,7 +19,7 @@ func defaultReserve(b Backing) uint64 {
 	case b != GoMemory && bits.UintSize == 64:
 		return maxSpaceGranules // 64 GiB
 	case b != GoMemory:
-		return 1 << 25 // 512 MiB of the 3 GiB that 32 bits leave
+		return 1 << 24 // 256 MiB: several fit in the 3 GiB that 32 bits leave
 	case bits.UintSize == 64:
 		return 1 << 24 // 256 MiB
 	default:
