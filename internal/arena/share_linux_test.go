@@ -86,7 +86,7 @@ func TestShareFailsZeroes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b := s.Bytes(h, 4)[0]; b != 0 {
+			if b := wordOf(s.Bytes(h, 4)); b != 0 {
 				t.Fatalf("%#x begins with %d", h, b)
 			}
 			s.Fill(h, 1, fill)
@@ -116,7 +116,7 @@ func TestAdopt(t *testing.T) {
 		var handles []uint32
 		s.Walk(Purpose(p), func(h uint32) bool { handles = append(handles, h); return true })
 		a.Walk(Purpose(p), func(h uint32) bool {
-			if len(handles) == 0 || h != handles[0] || a.Bytes(h, 4)[0] != s.Bytes(h, 4)[0] || !a.IsShared(h) {
+			if len(handles) == 0 || h != handles[0] || wordOf(a.Bytes(h, 4)) != wordOf(s.Bytes(h, 4)) || !a.IsShared(h) {
 				t.Fatalf("%s: %#x is in use, want %#x", Purpose(p), h, handles)
 			}
 			handles = handles[1:]
@@ -129,7 +129,7 @@ func TestAdopt(t *testing.T) {
 	if len(regions) != 1 || regions[0].Objects() != 2 || !regions[0].Contains(regions[0].starts[0].first) {
 		t.Errorf("regions %+v", regions)
 	}
-	if len(extents) != 1 || a.Bytes(extents[0].Start(), 4)[0] != 7 || !extents[0].Shared() {
+	if len(extents) != 1 || wordOf(a.Bytes(extents[0].Start(), 4)) != 7 || !extents[0].Shared() {
 		t.Errorf("extents %+v", extents)
 	}
 	if got, want := len(a.Tracked(nil)), len(s.Tracked(nil)); got != want {
@@ -149,17 +149,17 @@ func TestAdopt(t *testing.T) {
 		}
 		return true
 	})
-	was := a.Bytes(all[0], 4)[0]
+	was := wordOf(a.Bytes(all[0], 4))
 	for _, h := range all {
 		a.Fill(h, 1, 0xEEEE_EEEE)
 		c.Free(h)
 	}
 	a.TrimShared()
 	a.Check()
-	if got := a.Bytes(all[0], 4)[0]; got != was {
+	if got := wordOf(a.Bytes(all[0], 4)); got != was {
 		t.Errorf("a byte of a span that is empty is %#x, want %#x as in the file", got, was)
 	}
-	if got := s.Bytes(all[0], 4)[0]; got != was {
+	if got := wordOf(s.Bytes(all[0], 4)); got != was {
 		t.Errorf("the byte is %#x for the process that has shared it, want %#x", got, was)
 	}
 	for range 1000 {
@@ -216,7 +216,7 @@ func TestAdoptTrustsNothing(t *testing.T) {
 			return
 		}
 		a.Check()
-		a.WalkObjects(func(h uint32) bool { return a.Bytes(h, 4)[0] != 0xAB })
+		a.WalkObjects(func(h uint32) bool { return wordOf(a.Bytes(h, 4)) != 0xAB })
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
