@@ -10,16 +10,16 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/puzpuzpuz/xsync/v3"
-	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // counts is how much the runs of this process have checked.
-var counts = xsync.NewMapOf[string, *atomic.Int64]()
+var counts = xsync.NewMapOf[string, *aligned.Int64]()
 
 func count(what string, n int) {
-	c, _ := counts.LoadOrCompute(what, func() *atomic.Int64 { return new(atomic.Int64) })
+	c, _ := counts.LoadOrCompute(what, func() *aligned.Int64 { return new(aligned.Int64) })
 	c.Add(int64(n))
 }
 
@@ -41,7 +41,7 @@ func modeName(o rt.Options) string {
 // count: for the end of a TestMain. Any goroutine.
 func WriteCounts(w io.Writer) error {
 	all := map[string]int64{}
-	counts.Range(func(what string, n *atomic.Int64) bool { all[what] = n.Load(); return true })
+	counts.Range(func(what string, n *aligned.Int64) bool { all[what] = n.Load(); return true })
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, what := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(tab, "%d\t %s\n", all[what], what)
@@ -51,7 +51,7 @@ func WriteCounts(w io.Writer) error {
 
 // verdicts are what porcupine says of histories. It searches an order of all calls, and
 // gives up when that takes too long: such a history has no verdict.
-type verdicts struct{ all, none atomic.Int64 }
+type verdicts struct{ all, none aligned.Int64 }
 
 const searchLimit = 10 * time.Second
 

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"go.uber.org/atomic"
 	"pgregory.net/rapid"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/pagemap"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -65,7 +65,7 @@ func checkTraffic(t *testing.T, c Config, ops int64) {
 	if err := newWatch(t).Close(); err != nil {
 		t.Fatal(err)
 	}
-	var all atomic.Int64
+	var all aligned.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		progs := make([][]trafficStep, c.Threads)
 		for i := range progs {
@@ -156,7 +156,7 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 type yard struct {
 	*estate
 	quota int64 // operations that each dealer makes
-	made  atomic.Int64
+	made  aligned.Int64
 	list  objects.List
 	table objects.Dict
 	cell  objects.Cell
