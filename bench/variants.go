@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -27,7 +28,11 @@ func newRuntime(mode string) (*rt.Runtime, error) {
 	if !slices.Contains(modes, mode) {
 		return nil, fmt.Errorf("unknown mode %q", mode)
 	}
-	return rt.New(modeOptions(mode))
+	o := modeOptions(mode)
+	if strconv.IntSize == 32 {
+		o.AddressSpace = 64 << 20 // the runtimes of all variants have to fit
+	}
+	return rt.New(o)
 }
 
 // modeOptions are the options for a mode, which is known.
