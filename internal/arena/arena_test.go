@@ -90,7 +90,7 @@ func TestModel(t *testing.T) {
 							t.Fatalf("handle given out twice")
 						}
 						mark++
-						s.Fill(h, n, uint32(mark))
+						s.Fill(h, n, uint32(byte(mark))*0x01010101)
 						model[h] = block{p, n, mark}
 						order = append(order, h)
 					}
@@ -105,7 +105,7 @@ func TestModel(t *testing.T) {
 						h := order[i]
 						order[i] = order[len(order)-1]
 						order = order[:len(order)-1]
-						for _, x := range s.Bytes(h, 1) {
+						for _, x := range s.Bytes(h, 4) {
 							if x != byte(model[h].mark) {
 								t.Fatalf("block overwritten")
 							}

@@ -11,8 +11,12 @@ var defaultBacking = func() Backing {
 	return System
 }()
 
-// defaultReserve returns how many granules a space has unless it is told. A
-// reservation of system memory costs nothing, so it is all that handles can
+// leastByDefault is how many granules a space has at least unless it is told, where the
+// system refuses more: 64 MiB.
+const leastByDefault = 1 << 22
+
+// defaultReserve returns how many granules a space has unless it is told, and the system
+// has as many. A reservation of system memory costs nothing, so it is all that handles can
 // name; Go memory counts against the Go heap, so there it is moderate.
 func defaultReserve(b Backing) uint64 {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"syscall"
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/aligned"
@@ -90,7 +91,9 @@ type Space struct {
 	containers aligned.Int64 // in use on the counted half, as caches have told
 }
 
-// New reserves a space. Any goroutine.
+// New reserves a space. If it is not told how large, that is as much as the system lets
+// it: a limit on the addresses of a process (RLIMIT_AS) or an emulator may leave less
+// than the default. Any goroutine.
 func New(cfg Config) (*Space, error) {
 	b := cfg.Backing
 	if b == Auto {
@@ -107,7 +110,12 @@ func New(cfg Config) (*Space, error) {
 	if granules > smallSpaceGranules {
 		granules = maxSpaceGranules
 	}
-	return makeSpace(b, granules, cfg)
+	s, err := makeSpace(b, granules, cfg)
+	for errors.Is(err, syscall.ENOMEM) && cfg.Reserve == 0 && granules > leastByDefault {
+		granules = min(granules/2, smallSpaceGranules)
+		s, err = makeSpace(b, granules, cfg)
+	}
+	return s, err
 }
 
 func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {

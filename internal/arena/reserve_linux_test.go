@@ -1,0 +1,46 @@
+package arena
+
+import (
+	"testing"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// TestReserveUnderLimit has a process with a limit on its addresses reserve a space: it
+// gets what is left, if it does not say how much it wants.
+func TestReserveUnderLimit(t *testing.T) {
+	self, err := procfs.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, err := self.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &old); err != nil {
+		t.Fatal(err)
+	}
+	const left = 640 << 20
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: uint64(stat.VirtualMemory()) + left, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{Backing: System})
+	_, refused := New(Config{Backing: System, Reserve: 1 << 30})
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := (int64(s.Mask()) + 1) << GranuleShift; n > left || n < left/4 {
+		t.Errorf("%d bytes were reserved of %d", n, int64(left))
+	}
+	if refused == nil {
+		t.Error("more than there is was reserved")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
