@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -404,8 +405,12 @@ func TestFrozenPagesAreSealed(t *testing.T) {
 				*(*byte)(unsafe.Add(pointer(f.Start()), at)) = 1
 				return 0
 			}()
-			if fault != f.Start()+at {
-				t.Errorf("a store to byte %d faults at %#x, want %#x", at, fault, f.Start()+at)
+			want := f.Start() + at
+			if goruntime.GOARCH == "s390x" { // the machine tells the page only
+				want &^= 4095
+			}
+			if fault != want {
+				t.Errorf("a store to byte %d faults at %#x, want %#x", at, fault, want)
 			}
 		}
 		same(t, th, root, f.Root(), map[rt.Ref]rt.Ref{})

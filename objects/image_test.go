@@ -311,7 +311,7 @@ func TestImageForged(t *testing.T) {
 
 // What is wrong is said.
 func TestImageErrors(t *testing.T) {
-	le := binary.LittleEndian
+	le, ne := binary.LittleEndian, binary.NativeEndian // of the header and of the objects
 	image := imageOf(t, newKinds)
 	change := func(at int, with ...byte) []byte {
 		b := bytes.Clone(image)
@@ -321,12 +321,12 @@ func TestImageErrors(t *testing.T) {
 	}
 	words := func(at int, v uint32) []byte { // word of the objects
 		b := bytes.Clone(image)
-		le.PutUint32(b[imageData+at:], v)
+		ne.PutUint32(b[imageData+at:], v)
 		return reseal(b, typeBytesOf(image))
 	}
 	tuple := 0 // where the first one lies
-	for le.Uint32(image[imageData+tuple+12:]) != uint32(rt.TypeTuple) {
-		tuple += 16 * int(le.Uint32(image[imageData+tuple+8:]))
+	for ne.Uint32(image[imageData+tuple+12:]) != uint32(rt.TypeTuple) {
+		tuple += 16 * int(ne.Uint32(image[imageData+tuple+8:]))
 	}
 	types := len(image) - typeBytesOf(image)
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
@@ -339,7 +339,7 @@ func TestImageErrors(t *testing.T) {
 		"text":                {[]byte("hello, this is a text"), "not an image"},
 		"magic":               {change(0, 'X'), "not an image"},
 		"version":             {change(8, 99), "format version 99, this program knows version 1"},
-		"order of bytes":      {change(12, 1, 2, 3, 4), "another order of bytes"},
+		"order of bytes":      {change(12, image[15], image[14], image[13], image[12]), "another order of bytes"},
 		"layout":              {change(16, 1, 2, 3), "another layout"},
 		"length":              {change(24, 1), "want a multiple of 16"},
 		"longer":              {change(26, 1), "cut short"},

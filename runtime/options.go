@@ -68,8 +68,8 @@ type Options struct {
 
 	// AddressSpace is how much of the address space to reserve, rounded up to a
 	// power of two. Half of it is for mortal objects. 0 is 64 GiB of system
-	// memory, or 256 MiB of Go memory; on a 32-bit machine 256 MiB and 64 MiB. Where
-	// the system refuses that, 0 is what it grants, down to 64 MiB.
+	// memory, or 256 MiB where the system refuses that, and of Go memory; on a
+	// 32-bit machine 256 MiB, and 64 MiB of Go memory.
 	AddressSpace int64
 
 	// Backing is what memory objects lie in.

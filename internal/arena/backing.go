@@ -11,9 +11,8 @@ var defaultBacking = func() Backing {
 	return System
 }()
 
-// leastByDefault is how many granules a space has at least unless it is told, where the
-// system refuses more: 64 MiB.
-const leastByDefault = 1 << 22
+// littleGranules is 256 MiB, of which several fit in the 3 GiB that 32 bits leave.
+const littleGranules = 1 << 24
 
 // defaultReserve returns how many granules a space has unless it is told, and the system
 // has as many. A reservation of system memory costs nothing, so it is all that handles can
@@ -23,9 +22,9 @@ func defaultReserve(b Backing) uint64 {
 	case b != GoMemory && bits.UintSize == 64:
 		return maxSpaceGranules // 64 GiB
 	case b != GoMemory:
-		return 1 << 24 // 256 MiB: several fit in the 3 GiB that 32 bits leave
+		return littleGranules
 	case bits.UintSize == 64:
-		return 1 << 24 // 256 MiB
+		return littleGranules
 	default:
 		return 1 << 22 // 64 MiB
 	}

@@ -91,9 +91,9 @@ type Space struct {
 	containers aligned.Int64 // in use on the counted half, as caches have told
 }
 
-// New reserves a space. If it is not told how large, that is as much as the system lets
-// it: a limit on the addresses of a process (RLIMIT_AS) or an emulator may leave less
-// than the default. Any goroutine.
+// New reserves a space. If it is not told how large, and the system refuses what is
+// usual, it makes do with little: a process may have a limit on its addresses
+// (RLIMIT_AS), and so have emulators. Any goroutine.
 func New(cfg Config) (*Space, error) {
 	b := cfg.Backing
 	if b == Auto {
@@ -111,9 +111,8 @@ func New(cfg Config) (*Space, error) {
 		granules = maxSpaceGranules
 	}
 	s, err := makeSpace(b, granules, cfg)
-	for errors.Is(err, syscall.ENOMEM) && cfg.Reserve == 0 && granules > leastByDefault {
-		granules = min(granules/2, smallSpaceGranules)
-		s, err = makeSpace(b, granules, cfg)
+	if cfg.Reserve == 0 && granules > littleGranules && errors.Is(err, syscall.ENOMEM) {
+		return makeSpace(b, littleGranules, cfg)
 	}
 	return s, err
 }
