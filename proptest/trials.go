@@ -278,7 +278,11 @@ func (y *trial[M]) finish() {
 	y.audit()
 	for f := range y.images {
 		var referred *rt.ReferredError
-		if err := y.t.Unload(f); err != nil && !(y.immortal && errors.As(err, &referred)) {
+		err := y.t.Unload(f)
+		if errors.Is(err, ErrInjected) { // nothing was done, so it can be done again
+			err = y.t.Unload(f)
+		}
+		if err != nil && !(y.immortal && errors.As(err, &referred)) {
 			y.fail(propNone, "%v", err)
 		}
 	}

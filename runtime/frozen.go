@@ -185,8 +185,9 @@ func (e *ReferredError) Error() string {
 // that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
 // there is one, the error is a *ReferredError, and nothing is done. Weak references
 // into it are emptied. References that Go variables hold are the caller's to forget:
-// they mean nothing any more. Other errors are ErrUnloaded, ErrInUse, and ErrSealed if it was
-// frozen with Mseal. A safe point. Attached thread.
+// they mean nothing any more. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
+// frozen with Mseal, and the system's if it does not take the pages back: with each of them
+// nothing is done. A safe point. Attached thread.
 func (t *Thread) Unload(f *Frozen) (err error) {
 	t.mustBeAttached("unload")
 	t.StopTheWorld(func() {
