@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 // corpus are the real documents that come with every Go 1.26 toolchain: mostly
@@ -36,7 +38,7 @@ func corpusFiles(ctx context.Context) ([]string, error) {
 	if len(roots) > 0 {
 		looked = "not in " + strings.Join(roots, ", ")
 	}
-	return nil, usageError{fmt.Errorf("the documents that come with Go 1.26 (GOROOT/%s) are not there (%s): name others with -input FILE",
+	return nil, command.UsageError{Err: fmt.Errorf("the documents that come with Go 1.26 (GOROOT/%s) are not there (%s): name others with -input FILE",
 		corpusFolder, looked)}
 }
 

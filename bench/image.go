@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -211,7 +212,7 @@ func (a *app) verifyImage(ctx context.Context, file string) error {
 func (a *app) catImage(ctx context.Context, file, path string) error {
 	steps, err := parseImagePath(path)
 	if err != nil {
-		return usageError{fmt.Errorf("path %s: %w", path, err)}
+		return command.UsageError{Err: fmt.Errorf("path %s: %w", path, err)}
 	}
 	return withImage(ctx, file, func(t *rt.Thread, f *rt.Frozen) error {
 		r, err := followImagePath(t, f.Root(), path, steps)

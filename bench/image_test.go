@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 const imageDoc = `{"list":[{"name":"tea","price":1.50},{"name":"\u65e5\u672c","price":12345678901}],` +
@@ -26,7 +28,7 @@ func buildTestImage(t *testing.T, flags []string, docs ...string) string {
 		args = append(args, write(t, fmt.Sprintf("doc%d.json", i), []byte(d)))
 	}
 	code, stdout, stderr := call(t, args...)
-	if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, out+": ") || !strings.Contains(stdout, " objects in ") {
+	if code != command.ExitOK || stderr != "" || !strings.HasPrefix(stdout, out+": ") || !strings.Contains(stdout, " objects in ") {
 		t.Fatalf("build: exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	return out
@@ -50,7 +52,7 @@ func TestImageCat(t *testing.T) {
 		{two, "doc0.list[0].name", `"tea"`},
 	} {
 		code, stdout, stderr := call(t, "image", "cat", c.image, c.path)
-		if code != exitOK || stderr != "" || stdout != c.want+"\n" {
+		if code != command.ExitOK || stderr != "" || stdout != c.want+"\n" {
 			t.Errorf("%s: exit %d, stdout %q, want %q, stderr %q", c.path, code, stdout, c.want, stderr)
 		}
 	}
@@ -62,26 +64,26 @@ func TestImageCatNothingThere(t *testing.T) {
 		code       int
 		path, want string
 	}{
-		{exitFailed, "list[2].name", `path list[2]: index 2 is out of range: there are 2 items`},
-		{exitFailed, "list[99999999999999999999]", fmt.Sprintf("path list[99999999999999999999]: index %d is out of range", math.MaxInt)},
-		{exitFailed, "list[0].nam", `path list[0].nam: no key "nam" in a dict of 2 entries`},
-		{exitFailed, "list.name", `path list.name: no key "name": this is no dict but a value of type list`},
-		{exitFailed, "num[0]", `path num[0]: no index 0: this is no list but a value of type number`},
-		{exitFailed, "deep[0][0][2].x", `no key "x": this is no dict but a value of type int`},
-		{exitUsage, "list[", `path list[: byte 5: expected an index or a quoted key, found the end`},
-		{exitUsage, "list[-1]", `path list[-1]: byte 5: expected an index or a quoted key, found "-"`},
-		{exitUsage, "list[0", `path list[0: byte 6: expected ']', found the end`},
-		{exitUsage, "list[0x]", `byte 6: expected ']', found "x"`},
-		{exitUsage, "list[0]name", `byte 7: expected '.' or '[', found "n"`},
-		{exitUsage, "list..name", `byte 5: expected a key, found "."`},
-		{exitUsage, "list.", `byte 5: expected a key, found the end`},
-		{exitUsage, "list]", `byte 4: expected '.' or '[' after a key, found "]"`},
-		{exitUsage, "a b", `byte 1: expected '.' or '[' after a key, found " "`},
-		{exitUsage, `["a b`, `byte 1: expected a key as a JSON string`},
-		{exitUsage, `["a\`, `byte 1: expected a key as a JSON string`},
-		{exitUsage, `["a\q"]`, `byte 1: expected a key as a JSON string`},
-		{exitUsage, `["a"`, `byte 4: expected ']', found the end`},
-		{exitUsage, `x[日`, `byte 2: expected an index or a quoted key, found "日"`},
+		{command.ExitFailed, "list[2].name", `path list[2]: index 2 is out of range: there are 2 items`},
+		{command.ExitFailed, "list[99999999999999999999]", fmt.Sprintf("path list[99999999999999999999]: index %d is out of range", math.MaxInt)},
+		{command.ExitFailed, "list[0].nam", `path list[0].nam: no key "nam" in a dict of 2 entries`},
+		{command.ExitFailed, "list.name", `path list.name: no key "name": this is no dict but a value of type list`},
+		{command.ExitFailed, "num[0]", `path num[0]: no index 0: this is no list but a value of type number`},
+		{command.ExitFailed, "deep[0][0][2].x", `no key "x": this is no dict but a value of type int`},
+		{command.ExitUsage, "list[", `path list[: byte 5: expected an index or a quoted key, found the end`},
+		{command.ExitUsage, "list[-1]", `path list[-1]: byte 5: expected an index or a quoted key, found "-"`},
+		{command.ExitUsage, "list[0", `path list[0: byte 6: expected ']', found the end`},
+		{command.ExitUsage, "list[0x]", `byte 6: expected ']', found "x"`},
+		{command.ExitUsage, "list[0]name", `byte 7: expected '.' or '[', found "n"`},
+		{command.ExitUsage, "list..name", `byte 5: expected a key, found "."`},
+		{command.ExitUsage, "list.", `byte 5: expected a key, found the end`},
+		{command.ExitUsage, "list]", `byte 4: expected '.' or '[' after a key, found "]"`},
+		{command.ExitUsage, "a b", `byte 1: expected '.' or '[' after a key, found " "`},
+		{command.ExitUsage, `["a b`, `byte 1: expected a key as a JSON string`},
+		{command.ExitUsage, `["a\`, `byte 1: expected a key as a JSON string`},
+		{command.ExitUsage, `["a\q"]`, `byte 1: expected a key as a JSON string`},
+		{command.ExitUsage, `["a"`, `byte 4: expected ']', found the end`},
+		{command.ExitUsage, `x[日`, `byte 2: expected an index or a quoted key, found "日"`},
 	} {
 		code, stdout, stderr := call(t, "image", "cat", image, c.path)
 		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
@@ -93,7 +95,7 @@ func TestImageCatNothingThere(t *testing.T) {
 func TestImageInfoAndVerify(t *testing.T) {
 	image := buildTestImage(t, nil, imageDoc, imageDoc)
 	code, stdout, stderr := call(t, "image", "info", image)
-	if code != exitOK || stderr != "" {
+	if code != command.ExitOK || stderr != "" {
 		t.Errorf("info: exit %d, stderr %q", code, stderr)
 	}
 	for _, want := range []string{"format   version 1, ", "root     dict of 2 entries", "mapped: ", "bytes each", "  number "} {
@@ -102,7 +104,7 @@ func TestImageInfoAndVerify(t *testing.T) {
 		}
 	}
 	code, stdout, stderr = call(t, "image", "verify", image)
-	if code != exitOK || stderr != "" || !strings.Contains(stdout, ": sound: ") || !strings.Contains(stdout, " GiB/s\n") {
+	if code != command.ExitOK || stderr != "" || !strings.Contains(stdout, ": sound: ") || !strings.Contains(stdout, " GiB/s\n") {
 		t.Errorf("verify: exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if folder, err := os.ReadDir(filepath.Dir(image)); err != nil || len(folder) != 1 {
@@ -114,10 +116,10 @@ func TestImageInfoAndVerify(t *testing.T) {
 func TestImageBuildNames(t *testing.T) {
 	doc := write(t, "first.json.gz", gzipped(t, []byte("[1]")))
 	t.Chdir(t.TempDir())
-	if code, stdout, stderr := call(t, "image", "build", doc); code != exitOK || !strings.HasPrefix(stdout, "first.img: ") {
+	if code, stdout, stderr := call(t, "image", "build", doc); code != command.ExitOK || !strings.HasPrefix(stdout, "first.img: ") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
-	if code, stdout, _ := call(t, "image", "cat", "first.img", "[0]"); code != exitOK || stdout != "1\n" {
+	if code, stdout, _ := call(t, "image", "cat", "first.img", "[0]"); code != command.ExitOK || stdout != "1\n" {
 		t.Errorf("exit %d, stdout %q", code, stdout)
 	}
 }
@@ -129,18 +131,18 @@ func TestImageUsage(t *testing.T) {
 		code int
 		want string
 	}{
-		{nil, exitUsage, `expected one of "build", "info", "verify", "cat"`},
-		{[]string{"build"}, exitUsage, `expected "<files> ..."`},
-		{[]string{"build", "-o"}, exitUsage, "flag -o needs a value"},
-		{[]string{"verify"}, exitUsage, `expected "<image>"`},
-		{[]string{"info", image, "x"}, exitUsage, "unexpected argument x"},
-		{[]string{"cat", image, "-count", "3"}, exitUsage, "unknown flag -count"},
-		{[]string{"build", "-o", filepath.Join(image, "x"), write(t, "x", []byte("1"))}, exitFailed, "write image"},
-		{[]string{"build", "-o", image, write(t, "x", []byte("[1"))}, exitUsage, "byte 2: expected ',' or ']'"},
-		{[]string{"build", "-o", image, write(t, "x", []byte(`{"a":1,"a":2}`))}, exitUsage, "byte"},
-		{[]string{"build", filepath.Join(t.TempDir(), "none")}, exitUsage, "expected a file, found none"},
-		{[]string{"verify", filepath.Join(t.TempDir(), "none")}, exitFailed, "none: "},
-		{[]string{"info", t.TempDir()}, exitFailed, "not a regular file"},
+		{nil, command.ExitUsage, `expected one of "build", "info", "verify", "cat"`},
+		{[]string{"build"}, command.ExitUsage, `expected "<files> ..."`},
+		{[]string{"build", "-o"}, command.ExitUsage, "flag -o needs a value"},
+		{[]string{"verify"}, command.ExitUsage, `expected "<image>"`},
+		{[]string{"info", image, "x"}, command.ExitUsage, "unexpected argument x"},
+		{[]string{"cat", image, "-count", "3"}, command.ExitUsage, "unknown flag -count"},
+		{[]string{"build", "-o", filepath.Join(image, "x"), write(t, "x", []byte("1"))}, command.ExitFailed, "write image"},
+		{[]string{"build", "-o", image, write(t, "x", []byte("[1"))}, command.ExitUsage, "byte 2: expected ',' or ']'"},
+		{[]string{"build", "-o", image, write(t, "x", []byte(`{"a":1,"a":2}`))}, command.ExitUsage, "byte"},
+		{[]string{"build", filepath.Join(t.TempDir(), "none")}, command.ExitUsage, "expected a file, found none"},
+		{[]string{"verify", filepath.Join(t.TempDir(), "none")}, command.ExitFailed, "none: "},
+		{[]string{"info", t.TempDir()}, command.ExitFailed, "not a regular file"},
 	} {
 		code, stdout, stderr := call(t, append([]string{"image"}, c.args...)...)
 		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
@@ -148,12 +150,12 @@ func TestImageUsage(t *testing.T) {
 		}
 	}
 	for _, args := range []string{"image -h", "image build -h", "image info -h", "image verify -help", "image cat --help"} {
-		if code, stdout, stderr := call(t, strings.Fields(args)...); code != exitOK || stderr != "" || !strings.Contains(stdout, "Usage: bench image") {
+		if code, stdout, stderr := call(t, strings.Fields(args)...); code != command.ExitOK || stderr != "" || !strings.Contains(stdout, "Usage: bench image") {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
 	// What failed has left the image that was there as it was.
-	if code, _, stderr := call(t, "image", "verify", image); code != exitOK {
+	if code, _, stderr := call(t, "image", "verify", image); code != command.ExitOK {
 		t.Errorf("the image has suffered: %s", stderr)
 	}
 }
@@ -189,10 +191,10 @@ func TestImageHostile(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, stdout, stderr := call(t, "image", "verify", file)
-		if code == exitOK {
+		if code == command.ExitOK {
 			return false
 		}
-		if code != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, file) {
+		if code != command.ExitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, file) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", what, code, stdout, stderr)
 		}
 		return true
@@ -221,7 +223,7 @@ func TestImageHostile(t *testing.T) {
 			continue
 		}
 		// What the checks let pass is an image of something else.
-		if code, stdout, stderr := call(t, "image", "cat", file); code != exitOK && code != exitFailed {
+		if code, stdout, stderr := call(t, "image", "cat", file); code != command.ExitOK && code != command.ExitFailed {
 			t.Errorf("byte %d: exit %d, stdout %q, stderr %q", at, code, stdout, stderr)
 		}
 	}
@@ -244,7 +246,7 @@ func TestImageInterrupted(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := testApp(&out, &errs).main(ctx, append([]string{"image"}, args...))
 		// A command that is through before it looks may end well, but for build.
-		if code != exitInterrupted && (code != exitOK || args[0] == "build") || errs.Len() > 0 {
+		if code != command.ExitInterrupted && (code != command.ExitOK || args[0] == "build") || errs.Len() > 0 {
 			t.Errorf("%s: exit %d, stderr %q", args[0], code, errs.String())
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 // sample is a document that compresses into more than one block of a few bytes.
@@ -81,7 +83,7 @@ func TestNoCorpus(t *testing.T) {
 	t.Setenv("PATH", "")
 	t.Setenv("GOROOT", t.TempDir())
 	code, stdout, stderr := call(t, "compare")
-	if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-input FILE") {
+	if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-input FILE") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
@@ -109,7 +111,7 @@ func TestBadInput(t *testing.T) {
 		"line in name":  {filepath.Join(folder, "a\nb"), "byte 0: expected a file, found none: "},
 	} {
 		code, stdout, stderr := call(t, "compare", "-input", c.file)
-		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 ||
 			!strings.HasPrefix(stderr, "bench: ") || !strings.Contains(stderr, ": byte ") || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %q", name, code, stdout, stderr, c.want)
 		}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 // demo is a scenario that needs no runtime.
@@ -89,7 +89,7 @@ func TestUsageErrors(t *testing.T) {
 		"compare -scenario demo": `unknown flag -scenario`,
 	} {
 		code, stdout, stderr := call(t, strings.Fields(args)...)
-		if code != exitUsage || stdout != "" || stderr != "bench: "+want+"\n" {
+		if code != command.ExitUsage || stdout != "" || stderr != "bench: "+want+"\n" {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
@@ -122,7 +122,7 @@ func TestRunAndCompare(t *testing.T) {
 	}
 	a := testApp(io.Discard, io.Discard)
 	a.scenarios = nil
-	if code := a.main(t.Context(), []string{"run"}); code != exitFailed {
+	if code := a.main(t.Context(), []string{"run"}); code != command.ExitFailed {
 		t.Errorf("no scenarios: exit %d", code)
 	}
 }
@@ -131,7 +131,7 @@ func TestCancelledBeforeAnySample(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	if code := testApp(&out, &errs).main(ctx, []string{"run"}); code != exitInterrupted || errs.Len() > 0 ||
+	if code := testApp(&out, &errs).main(ctx, []string{"run"}); code != command.ExitInterrupted || errs.Len() > 0 ||
 		!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 20 samples\n") &&
 			!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 10 samples\n") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, out.String(), errs.String())
@@ -176,7 +176,7 @@ func TestInterrupt(t *testing.T) {
 		"text": "\npartial: interrupted after ", "json": `"partial":true}`, "bench": "\n# partial: interrupted after ",
 	} {
 		out, code := slow("run", "-format", format, "-benchtime", "150ms", "-count", "10000", "-threads", "1", "-progress", "on")
-		if code != exitInterrupted || !strings.Contains(out, mark) || strings.Contains(out, "goroutine") {
+		if code != command.ExitInterrupted || !strings.Contains(out, mark) || strings.Contains(out, "goroutine") {
 			t.Errorf("%s: exit %d, %q", format, code, out)
 		}
 	}
@@ -198,15 +198,6 @@ func TestBrokenPipe(t *testing.T) {
 		t.Errorf("%v, stderr %q", err, errs.String())
 	}
 	_ = w.Close() // nothing was written through it here
-}
-
-func TestComplaintIsOneLine(t *testing.T) {
-	var errs bytes.Buffer
-	a := app{stderr: &errs}
-	a.complain(fmt.Errorf("one\ntwo\r\nthree"))
-	if errs.String() != "bench: one; two; three\n" {
-		t.Errorf("%q", errs.String())
-	}
 }
 
 func TestPlots(t *testing.T) {
@@ -232,7 +223,7 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	code, _, stderr = call(t, "-benchtime", "2ms", "-cpuprofile", profile, "-trace", filepath.Join(dir, "no", "trace"))
-	if code != exitUsage || strings.Count(stderr, "\n") != 1 {
+	if code != command.ExitUsage || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile); code != 0 { // the failure before has left none running

@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 // preforkFlags are those of `bench prefork`.
 type preforkFlags struct {
-	Input    []string  `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
-	Size     byteCount `default:"256MiB" placeholder:"BYTES" help:"How much JSON the parent loads: the documents, again and again (default: 256MiB)."`
-	Workers  count     `default:"2" placeholder:"N" help:"How many workers it starts (default: 2)."`
-	Requests count     `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
-	Mode     string    `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
-	Format   string    `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
-	Plot     string    `default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or nothing for no plot (default: prefork.svg)."`
-	Progress string    `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Input    []string      `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
+	Size     byteCount     `default:"256MiB" placeholder:"BYTES" help:"How much JSON the parent loads: the documents, again and again (default: 256MiB)."`
+	Workers  command.Count `default:"2" placeholder:"N" help:"How many workers it starts (default: 2)."`
+	Requests command.Count `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
+	Mode     string        `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
+	Format   string        `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
+	Plot     string        `empty:"" default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or nothing for no plot (default: prefork.svg)."`
+	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 
 // Bounds of what prefork is asked for: guesses, against slips of the keyboard.
@@ -52,13 +54,13 @@ func (c *byteCount) UnmarshalText(text []byte) error {
 // prefork checks the flags and runs the experiment.
 func (a *app) prefork(ctx context.Context, f *preforkFlags) error {
 	if f.Workers > maxPreforkWorkers {
-		return usageError{fmt.Errorf("-workers: %d is more than %d", f.Workers, maxPreforkWorkers)}
+		return command.UsageError{Err: fmt.Errorf("-workers: %d is more than %d", f.Workers, maxPreforkWorkers)}
 	}
 	if f.Plot == "none" {
 		f.Plot = ""
 	}
 	if f.Plot != "" && plotFormat(f.Plot) == "" {
-		return usageError{fmt.Errorf("-plot: %q ends neither in .svg nor in .png", f.Plot)}
+		return command.UsageError{Err: fmt.Errorf("-plot: %q ends neither in .svg nor in .png", f.Plot)}
 	}
 	docs, err := loadDocuments(ctx, f.Input)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -30,7 +31,7 @@ var preforkVariants = []struct{ immortal, line string }{
 type preforkRun struct {
 	f      *preforkFlags
 	docs   []experiment.Document
-	bar    *progress
+	bar    *command.Bar
 	points []int // numbers of answered requests at which the workers are looked at
 	done   int   // points, of all variants
 	result experiment.Result
@@ -58,7 +59,7 @@ const plotSteps = 20
 // runPrefork runs all variants, one after the other, and reports what it has, also if it
 // is interrupted.
 func (a *app) runPrefork(ctx context.Context, f *preforkFlags, docs []experiment.Document) error {
-	p := &preforkRun{f: f, docs: docs, bar: newProgress(a.stderr, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
+	p := &preforkRun{f: f, docs: docs, bar: command.NewBar(a.stderr, name, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
 	p.result.Scenario = &experiment.Scenario{
 		Name: "prefork",
 		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
@@ -72,7 +73,7 @@ func (a *app) runPrefork(ctx context.Context, f *preforkFlags, docs []experiment
 			break
 		}
 	}
-	p.bar.clear()
+	p.bar.Clear()
 	if err == nil {
 		err = p.sameAnswers()
 	}
@@ -106,7 +107,7 @@ func (p *preforkRun) report(a *app) error {
 
 // variant loads the documents, starts the workers, and looks at them between requests.
 func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
-	p.bar.show(p.done, len(preforkVariants)*len(p.points), immortal+": load")
+	p.bar.Show(p.done, len(preforkVariants)*len(p.points), immortal+": load")
 	heap, err := p.load(ctx, immortal)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 	}
 	answered := 0
 	for _, n := range p.points {
-		p.bar.show(p.done, len(preforkVariants)*len(p.points), fmt.Sprintf("%s: %d requests", immortal, n))
+		p.bar.Show(p.done, len(preforkVariants)*len(p.points), fmt.Sprintf("%s: %d requests", immortal, n))
 		sum, err := drive(ctx, workers, answered, n)
 		if err != nil {
 			return err
@@ -150,7 +151,7 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 		}
 		p.done++
 	}
-	p.bar.show(p.done, len(preforkVariants)*len(p.points), immortal+": everything")
+	p.bar.Show(p.done, len(preforkVariants)*len(p.points), immortal+": everything")
 	s, err := workers[0].walkAll(ctx)
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, 
 		})
 		if err == nil {
 			m := r.Memory()
-			p.bar.logf("immortal=%s: %.1f MiB of objects, %.1f of blocks, %.1f frozen", immortal,
+			p.bar.Logf("immortal=%s: %.1f MiB of objects, %.1f of blocks, %.1f frozen", immortal,
 				float64(m.ObjectBytes)/(1<<20), float64(m.BlockBytes)/(1<<20), float64(m.FrozenBytes)/(1<<20))
 			heap, err = r.Share(root)
 		}

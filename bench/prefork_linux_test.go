@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
 // smallDocument has enough nesting for parts to be chosen.
@@ -139,7 +141,7 @@ func TestPreforkEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // of the signal
-			if name == "interrupt" && (cmd.ProcessState.ExitCode() != exitInterrupted || !strings.Contains(out.String(), `"partial":true`)) {
+			if name == "interrupt" && (cmd.ProcessState.ExitCode() != command.ExitInterrupted || !strings.Contains(out.String(), `"partial":true`)) {
 				t.Errorf("exit %d, %q", cmd.ProcessState.ExitCode(), out.String())
 			}
 			noWorkers(t)
@@ -161,7 +163,7 @@ func TestPreforkUsage(t *testing.T) {
 		"-input " + doc + "x": "",
 	} {
 		code, stdout, stderr := call(t, append([]string{"prefork"}, strings.Fields(args)...)...)
-		if code != exitUsage || stdout != "" || want != "" && stderr != "bench: "+want+"\n" || strings.Count(stderr, "\n") != 1 {
+		if code != command.ExitUsage || stdout != "" || want != "" && stderr != "bench: "+want+"\n" || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}

@@ -1,23 +1,42 @@
-package main
+package command
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
-// valueFlags take a value. kong would read a value that begins with a dash, such
-// as -1s, as another flag, so goFlags joins name and value.
-var valueFlags = []string{"benchtime", "count", "cpuprofile", "format", "input", "mode", "o", "plot", "plots", "progress", "requests", "scenario", "size", "threads", "trace", "workers"}
+// valueFlag is a flag that takes a value.
+type valueFlag struct {
+	several bool // values up to the next flag
+	empty   bool // also one without text
+}
 
-// goFlags turns the go tool's flags into kong's: -name becomes --name, a value that
-// follows joins its name, and the files after -input get an --input each, up to
-// the next flag.
-func goFlags(args []string) ([]string, error) {
+// valueFlags are those of all commands.
+func valueFlags(model *kong.Application) map[string]valueFlag {
+	flags := map[string]valueFlag{}
+	for _, leaf := range model.Leaves(false) {
+		for _, group := range leaf.AllFlags(false) {
+			for _, f := range group {
+				if !f.IsBool() {
+					flags[f.Name] = valueFlag{several: f.IsSlice() && f.Tag.Sep == -1, empty: f.Tag.Has("empty")}
+				}
+			}
+		}
+	}
+	return flags
+}
+
+// goFlags turns the go tool's flags into kong's: -name becomes --name, a value that follows
+// joins its name, since kong would read one that begins with a dash, such as -1s, as another
+// flag, and of several values each gets a name.
+func goFlags(args []string, flags map[string]valueFlag) ([]string, error) {
 	var out []string
 	for i := 0; i < len(args); i++ {
 		name, value, joined := strings.Cut(args[i], "=")
 		name = strings.TrimPrefix(strings.TrimPrefix(name, "-"), "-")
+		flag, known := flags[name]
 		switch {
 		case args[i] == "--":
 			return append(out, args[i:]...), nil
@@ -27,7 +46,7 @@ func goFlags(args []string) ([]string, error) {
 		case name == "h":
 			out = append(out, "--help")
 			continue
-		case !slices.Contains(valueFlags, name):
+		case !known:
 			out = append(out, "--"+strings.TrimLeft(args[i], "-"))
 			continue
 		}
@@ -39,12 +58,12 @@ func goFlags(args []string) ([]string, error) {
 			i++
 			values[0] = args[i]
 		}
-		for name == "input" && i+1 < len(args) && !isFlag(args[i+1]) {
+		for flag.several && i+1 < len(args) && !isFlag(args[i+1]) {
 			i++
 			values = append(values, args[i])
 		}
 		for _, v := range values {
-			if v == "" && name != "plot" { // for which it is "none"
+			if v == "" && !flag.empty {
 				return nil, fmt.Errorf("flag -%s needs a value", name)
 			}
 			out = append(out, "--"+name+"="+v)

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"fmt"
@@ -11,27 +11,30 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar on standard error. It is drawn between samples only, and
-// starts no goroutine, so that it takes no time from a measurement.
-type progress struct {
-	w  io.Writer
-	on bool
+// Bar is a progress bar on standard error. It is drawn between samples only, and starts no
+// goroutine, so that it takes no time from a measurement.
+type Bar struct {
+	w    io.Writer
+	name string
+	on   bool
 
 	mu    sync.Mutex // scenarios log from goroutines of their own
 	bar   *progressbar.ProgressBar
 	drawn bool
 }
 
-// newProgress decides by mode, auto, on or off, whether there is a bar.
-func newProgress(w io.Writer, mode string) *progress {
+// NewBar decides by mode, auto, on or off, whether there is a bar. Lines that are logged
+// begin with the name.
+func NewBar(w io.Writer, name, mode string) *Bar {
 	on := mode == "on"
 	if f, ok := w.(*os.File); ok && mode == "auto" {
 		on = term.IsTerminal(int(f.Fd()))
 	}
-	return &progress{w: w, on: on}
+	return &Bar{w: w, name: name, on: on}
 }
 
-func (p *progress) show(done, total int, next string) {
+// Show draws that done of total samples are taken, and what is next.
+func (p *Bar) Show(done, total int, next string) {
 	if !p.on {
 		return
 	}
@@ -51,16 +54,16 @@ func (p *progress) show(done, total int, next string) {
 	p.drawn = true
 }
 
-// logf writes one line in place of the bar, which comes back with the next sample.
-func (p *progress) logf(format string, args ...any) {
-	p.clear()
+// Logf writes one line in place of the bar, which comes back with the next sample.
+func (p *Bar) Logf(format string, args ...any) {
+	p.Clear()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, "bench: "+format+"\n", args...)
+	fmt.Fprintf(p.w, p.name+": "+format+"\n", args...)
 }
 
-// clear takes the bar off the line, before something else is written.
-func (p *progress) clear() {
+// Clear takes the bar off the line, before something else is written.
+func (p *Bar) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {

@@ -1,0 +1,99 @@
+package command
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// Flags say how scenarios are measured and reported. They are for structs that [Parse] fills.
+type Flags struct {
+	Benchtime  experiment.Budget `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
+	Count      Count             `placeholder:"N" help:"Samples for each row."`
+	Threads    Threads           `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
+	Format     string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
+	Plots      string            `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
+	CPUProfile string            `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
+	Trace      string            `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
+	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+}
+
+// Env is what the flags ask for, with a budget and a number of samples for flags that were
+// not given.
+func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
+	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count)}
+	if e.Budget.IsZero() {
+		e.Budget.Duration = budget
+	}
+	if e.Count == 0 {
+		e.Count = samples
+	}
+	if len(e.Threads) == 0 {
+		e.Threads = experiment.DefaultThreads()
+	}
+	return e
+}
+
+// Count is a number from 1 to 100,000.
+type Count int
+
+// maxCount bounds memory; more samples say nothing new.
+const maxCount = 100_000
+
+// UnmarshalText reads a number.
+func (c *Count) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 || n > maxCount {
+		return fmt.Errorf("%q is not a number from 1 to %d", text, maxCount)
+	}
+	*c = Count(n)
+	return nil
+}
+
+// Threads is a list of thread counts without repetitions, in the order given.
+type Threads []int
+
+// maxThreads bounds a slip of the keyboard; a guess.
+const maxThreads = 1024
+
+// UnmarshalText reads numbers with commas between them.
+func (l *Threads) UnmarshalText(text []byte) error {
+	*l = nil
+	for word := range strings.SplitSeq(string(text), ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > maxThreads {
+			return fmt.Errorf("%q is not a number of threads from 1 to %d", word, maxThreads)
+		}
+		if !slices.Contains(*l, n) {
+			*l = append(*l, n)
+		}
+	}
+	return nil
+}
+
+// Chosen returns the scenarios with the given names, each once; all for no names. The error
+// is a UsageError that names those that there are.
+func Chosen(all []experiment.Scenario, names []string) ([]experiment.Scenario, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var out []experiment.Scenario
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(s experiment.Scenario) bool { return s.Name == name })
+		if i < 0 {
+			var known []string
+			for _, s := range all {
+				known = append(known, s.Name)
+			}
+			return nil, UsageError{fmt.Errorf("unknown scenario %q; known: %s", name, strings.Join(known, ", "))}
+		}
+		if !slices.ContainsFunc(out, func(s experiment.Scenario) bool { return s.Name == name }) {
+			out = append(out, all[i])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,103 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// Exit codes; doc.go lists them.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitInterrupted = 130
+)
+
+// UsageError is the caller's mistake: one line and exit code 2.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+func (e UsageError) Unwrap() error { return e.Err }
+
+// Main runs the scenarios as the command line of the program asks for, and ends the program.
+// The text about says what they measure; it heads the help.
+func Main(name, about string, scenarios ...experiment.Scenario) {
+	ctx := Interruptible()
+	os.Exit(Code(ctx, name, Run(ctx, name, about, os.Args[1:], os.Stdout, os.Stderr, scenarios...), os.Stderr))
+}
+
+// Run is Main without the surroundings of a program.
+func Run(ctx context.Context, name, about string, args []string, stdout, stderr io.Writer, scenarios ...experiment.Scenario) error {
+	var c struct {
+		Run struct {
+			Flags
+			Scenario []string `placeholder:"NAME" help:"Scenarios to run (default: all)."`
+		} `cmd:"" default:"withargs" help:"Run scenarios (the default)."`
+		List struct{} `cmd:"" help:"List the scenarios and their questions."`
+	}
+	called, err := Parse(&c, name, about, args, stdout)
+	if err != nil {
+		return err
+	}
+	if called == "list" {
+		return List(stdout, scenarios)
+	}
+	picked, err := Chosen(scenarios, c.Run.Scenario)
+	if err != nil {
+		return err
+	}
+	return c.Run.Measure(ctx, name, c.Run.Env(100*time.Millisecond, 10), picked, stdout, stderr)
+}
+
+// Interruptible returns a context that Ctrl-C ends, and SIGTERM; a second Ctrl-C ends the
+// program at once. A reader that leaves no longer kills it: the next write fails.
+func Interruptible() context.Context {
+	ignoreBrokenPipes()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx
+}
+
+// Code is the exit code of a program that ends with err, and writes the line about it.
+func Code(ctx context.Context, name string, err error, stderr io.Writer) int {
+	var usage UsageError
+	switch {
+	case err == nil, errors.Is(err, ErrHelp), isBrokenPipe(err):
+		return ExitOK
+	case ctx.Err() != nil:
+		return ExitInterrupted
+	}
+	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	fmt.Fprintf(stderr, "%s: %s\n", name, line)
+	if errors.As(err, &usage) {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+func isBrokenPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// List writes the scenarios' names and questions, one a line.
+func List(w io.Writer, scenarios []experiment.Scenario) error {
+	var b strings.Builder
+	width := 0
+	for _, s := range scenarios {
+		width = max(width, len(s.Name))
+	}
+	for _, s := range scenarios {
+		fmt.Fprintf(&b, "%-*s  %s\n", width, s.Name, s.Question)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,91 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// Measure runs the scenarios and reports them as the flags ask for. The name is what
+// lines on stderr begin with. An interrupted run reports what it has.
+func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, list []experiment.Scenario, stdout, stderr io.Writer) error {
+	if len(list) == 0 {
+		return errors.New("there are no scenarios to run")
+	}
+	out := bufio.NewWriter(stdout)
+	reporter, err := experiment.NewReporter(f.Format, out)
+	if err != nil {
+		return UsageError{err}
+	}
+	flushed := func(err error) error { return errors.Join(err, out.Flush()) }
+
+	stop, err := f.record()
+	if err != nil {
+		return err
+	}
+	bar := NewBar(stderr, name, f.Progress)
+	env.Logf = bar.Logf
+	if err := flushed(reporter.Begin(&env)); err != nil {
+		return errors.Join(err, stop())
+	}
+	report, err := experiment.Run(ctx, list, experiment.Options{
+		Env:      env,
+		Progress: bar.Show,
+		Finished: func(res *experiment.Result) error {
+			bar.Clear()
+			return errors.Join(flushed(reporter.Result(res)), drawInto(f.Plots, res))
+		},
+	})
+	err = errors.Join(err, stop())
+	bar.Clear()
+	if isBrokenPipe(err) {
+		return err
+	}
+	return errors.Join(err, flushed(reporter.End(report)))
+}
+
+// drawInto draws a result into a folder, if there is one.
+func drawInto(folder string, res *experiment.Result) error {
+	if folder == "" || res.Partial {
+		return nil
+	}
+	p, err := experiment.Plot(res, experiment.PlotOptions{})
+	if err != nil {
+		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
+}
+
+// record starts what -cpuprofile and -trace ask for. The caller stops it.
+func (f *Flags) record() (stop func() error, err error) {
+	var stops []func() error
+	stop = func() (err error) {
+		for _, s := range stops {
+			err = errors.Join(err, s())
+		}
+		return err
+	}
+	for _, r := range []struct {
+		file  string
+		start func(file string) (func() error, error)
+	}{{f.CPUProfile, experiment.StartCPUProfile}, {f.Trace, experiment.StartTrace}} {
+		if r.file == "" {
+			continue
+		}
+		s, err := r.start(r.file)
+		if err != nil {
+			return nil, UsageError{errors.Join(err, stop())}
+		}
+		stops = append(stops, s)
+	}
+	return stop, nil
+}

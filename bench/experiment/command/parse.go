@@ -1,0 +1,56 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// ErrHelp says that help was asked for and printed.
+var ErrHelp = errors.New("help was printed")
+
+// helpDashes shows flags as the go tool has them, and keeps the columns.
+var helpDashes = strings.NewReplacer("> --help", "> -help", "--", " -")
+
+// Parse reads a command line into cli, a pointer to a struct with the tags of
+// github.com/alecthomas/kong, and returns which command was called. Flags are the go tool's:
+// -name value. Those with the tag sep:"none" take all values up to the next flag, and only
+// those with the tag empty:"" take none. Help goes to stdout, with ErrHelp; other errors are
+// UsageErrors.
+func Parse(cli any, name, about string, args []string, stdout io.Writer) (called string, err error) {
+	var help bytes.Buffer
+	type exit struct{}
+	parser, err := kong.New(cli,
+		kong.Name(name),
+		kong.Description(about),
+		kong.Writers(&help, &help),
+		kong.Exit(func(int) { panic(exit{}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return "", err
+	}
+	args, err = goFlags(args, valueFlags(parser.Model))
+	if err != nil {
+		return "", UsageError{err}
+	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			if _, err = io.WriteString(stdout, helpDashes.Replace(help.String())); err == nil {
+				err = ErrHelp
+			}
+		default:
+			panic(r)
+		}
+	}()
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return "", UsageError{errors.New(strings.ReplaceAll(err.Error(), "--", "-"))}
+	}
+	return ctx.Command(), nil
+}
