@@ -100,7 +100,7 @@ const gcshareBatch = 64 << 20
 // freeze freezes the documents as often as asked for, some at a time. It returns what
 // keeps them, and their size.
 func (j *gcshareJob) freeze() (any, int64, error) {
-	r, err := newRuntime(modeAtomic)
+	r, err := experiment.NewRuntime(modeAtomic)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -58,7 +58,7 @@ func (a *app) buildImage(ctx context.Context, out string, shareEqual bool, files
 	if out == "" {
 		out = docs[0].Name + ".img"
 	}
-	r, err := newRuntime(modeGIL)
+	r, err := experiment.NewRuntime(modeGIL)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func buildDocument(t *rt.Thread, d experiment.Document) (rt.Ref, error) {
 
 // withImage opens an image with every check and calls fn with it.
 func withImage(ctx context.Context, file string, fn func(t *rt.Thread, f *rt.Frozen) error) error {
-	r, err := newRuntime(modeGIL)
+	r, err := experiment.NewRuntime(modeGIL)
 	if err != nil {
 		return err
 	}

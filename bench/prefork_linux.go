@@ -163,7 +163,10 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 // load builds the heap and shares it, and says how large it is. The runtime is closed by
 // then: the file, which the caller closes, is all that workers need.
 func (p *preforkRun) load(ctx context.Context, immortal string) (heap *os.File, err error) {
-	o := modeOptions(p.f.Mode)
+	o, err := experiment.ModeOptions(p.f.Mode)
+	if err != nil {
+		return nil, err
+	}
 	o.Backing = rt.MemfdBacking
 	r, err := rt.New(o)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -27,8 +28,12 @@ type hello struct {
 // serveHeap is a worker: it opens the heap that descriptor 3 leads to, and answers
 // requests until stdin ends, which it does when the parent ends in whatever way.
 func serveHeap(ctx context.Context, mode string, stdin io.Reader, stdout io.Writer) error {
+	o, err := experiment.ModeOptions(mode)
+	if err != nil {
+		return err
+	}
 	file := os.NewFile(3, "heap")
-	r, roots, err := rt.OpenShared(file, modeOptions(mode))
+	r, roots, err := rt.OpenShared(file, o)
 	if err == nil {
 		err = file.Close()
 	}

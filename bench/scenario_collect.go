@@ -96,7 +96,7 @@ func (c *collectRun) bearImmortals(ctx context.Context, t *rt.Thread) error {
 	one, _ := rt.Int(1)
 	const atOnce = 100_000
 	for range c.immortals / atOnce {
-		_, err := bear(t, c.kind, func() (list rt.Ref, err error) {
+		_, err := experiment.Bear(t, c.kind, func() (list rt.Ref, err error) {
 			pairs := make([]rt.Ref, 0, atOnce)
 			for range atOnce {
 				r, err := objects.NewTuple(t, one, one)

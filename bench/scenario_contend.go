@@ -56,11 +56,11 @@ func (c *contendRun) setup(context.Context) (err error) {
 	if !c.rows.first() {
 		return nil
 	}
-	if c.r, err = newRuntime(c.state.mode); err != nil {
+	if c.r, err = experiment.NewRuntime(c.state.mode); err != nil {
 		return err
 	}
 	return c.r.Do(func(t *rt.Thread) error {
-		c.ref, err = bear(t, c.state.immortal, func() (rt.Ref, error) { return objects.NewString(t, "shared by all") })
+		c.ref, err = experiment.Bear(t, c.state.immortal, func() (rt.Ref, error) { return objects.NewString(t, "shared by all") })
 		return err
 	})
 }

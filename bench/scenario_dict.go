@@ -106,7 +106,7 @@ func (m *ichorDict) name() string {
 }
 
 func (m *ichorDict) open() (err error) {
-	if m.r, err = newRuntime(modeAtomic); err != nil {
+	if m.r, err = experiment.NewRuntime(modeAtomic); err != nil {
 		return err
 	}
 	return m.r.Do(func(t *rt.Thread) error {

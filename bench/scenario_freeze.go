@@ -85,7 +85,7 @@ func (c *freezeRun) sample(ctx context.Context, b experiment.Budget) (experiment
 // round builds and freezes the documents once. In which mode does not matter much: nobody
 // else is attached.
 func (c *freezeRun) round(ctx context.Context) (x round, err error) {
-	r, err := newRuntime(modeAtomic)
+	r, err := experiment.NewRuntime(modeAtomic)
 	if err != nil {
 		return x, err
 	}

@@ -37,7 +37,7 @@ func handoffScenario() experiment.Scenario {
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, mode := range modes {
-				run := &handoffRun{mode: mode}
+				run := &handoffRun{modeRun{mode: mode}}
 				for _, share := range handoffShares {
 					p.Variants = append(p.Variants, experiment.Variant{
 						Config: experiment.Cfg("mode", mode, "foreign", share, "threads", 2), Metric: experiment.OpsS,
@@ -53,26 +53,8 @@ func handoffScenario() experiment.Scenario {
 	}
 }
 
-// handoffRun is a runtime; the rows with its mode share it.
-type handoffRun struct {
-	mode string
-	rows tenants
-	r    *rt.Runtime
-}
-
-func (c *handoffRun) setup(context.Context) (err error) {
-	if c.rows.first() {
-		c.r, err = newRuntime(c.mode)
-	}
-	return err
-}
-
-func (c *handoffRun) close() error {
-	if !c.rows.last() || c.r == nil {
-		return nil
-	}
-	return c.r.Close()
-}
+// handoffRun is what the rows with a mode have in common.
+type handoffRun struct{ modeRun }
 
 // sampler measures the producer, the sample's one lane. The consumer is behind it
 // by handoffBatches at most, and catches up after the clock has stopped.

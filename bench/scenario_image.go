@@ -72,7 +72,7 @@ func (c *imageRun) setup(ctx context.Context) (err error) {
 	}
 	context.AfterFunc(ctx, func() { _ = os.RemoveAll(c.folder) }) // close says what goes wrong
 	c.file = filepath.Join(c.folder, "bench.img")
-	if c.r, err = newRuntime(modeAtomic); err != nil {
+	if c.r, err = experiment.NewRuntime(modeAtomic); err != nil {
 		return err
 	}
 	if c.repeats, err = c.enough(ctx); err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -21,85 +19,69 @@ const (
 var ladderRungs = []string{ladderNothing, ladderObject, ladderDict, ladderImmortal}
 
 func ladderScenario() experiment.Scenario {
-	return experiment.Scenario{
+	return experiment.Workload{
 		Name: "ladder",
 		Question: "How much do threads slow each other down by counting, the more they share? " +
 			"(An op takes a reference to a value that it finds in a dict, and gives it up. shared=nothing: each thread has a dict and a value of its own. object: dicts of their own, with one mortal value in all. " +
 			"dict: one dict, mortal, and its value. immortal: the same, immortal in place. What is shared was made by another thread, which waits.)",
-		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
-			p := &experiment.Plan{}
-			for _, mode := range modes {
-				for _, shared := range ladderRungs {
-					run := &ladderRun{mode: mode, shared: shared}
-					for _, n := range env.Threads {
-						p.Variants = append(p.Variants, experiment.Variant{
-							Config: experiment.Cfg("mode", mode, "shared", shared, "threads", n), Metric: experiment.OpsS,
-							Setup: run.setup, Close: run.close, Sample: run.sampler(n),
-						})
-					}
-				}
-			}
-			return p, nil
-		},
+		Axes:         []experiment.Axis{experiment.Modes(), {Key: "shared", Values: []any{ladderNothing, ladderObject, ladderDict, ladderImmortal}}},
+		Setup:        shareLadder,
+		Work:         climbLadder,
+		Unit:         ladderBatch,
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("threads", 1) },
 		BaselineName: "one thread, same mode and rung",
 		Conclude:     concludeLadder,
-	}
-}
-
-// ladderRun is a rung in a mode; the rows with it share it.
-type ladderRun struct {
-	mode, shared string
-	rows         tenants
-
-	r    *rt.Runtime
-	dict ladderDictOf
-
-	leave chan struct{} // closed to let the thread go that made the dict
-	left  chan error
+	}.Scenario()
 }
 
 // ladderDictOf is a dict with one value, and its key.
 type ladderDictOf struct{ dict, key, value rt.Ref }
 
-// setup has a thread make what is shared. It stays attached, so that under biased
-// counting the other threads count what is another's.
-func (c *ladderRun) setup(context.Context) (err error) {
-	if !c.rows.first() {
-		return nil
+// shareLadder makes a dict, and returns a tuple of it, the key and the value.
+func shareLadder(t *rt.Thread, c experiment.Config) (rt.Ref, error) {
+	d, err := newLadderDict(t, rt.Nil)
+	if err != nil {
+		return rt.Nil, err
 	}
-	if c.r, err = newRuntime(c.mode); err != nil {
-		return err
+	shared, err := objects.NewTupleSteal(t, d.dict, d.key, d.value)
+	if err != nil {
+		d.drop(t)
+		return rt.Nil, err
 	}
-	c.leave, c.left = make(chan struct{}), make(chan error, 1)
-	made := make(chan error, 1)
-	go func() {
-		err := c.r.Do(func(t *rt.Thread) error {
-			d, err := newLadderDict(t, rt.Nil)
-			if err == nil && c.shared == ladderImmortal {
-				err = t.Immortalize(d.dict, d.key, d.value)
-			}
-			c.dict = d
-			made <- err
-			t.Blocking(func() { <-c.leave })
-			d.drop(t)
-			return nil
-		})
-		select {
-		case made <- err: // there was no thread
-		default:
+	if c.Get("shared") == ladderImmortal {
+		if err := t.Immortalize(shared); err != nil {
+			t.DecRef(shared)
+			return rt.Nil, err
 		}
-		c.left <- err
-	}()
-	return <-made
+	}
+	return shared, nil
 }
 
-func (c *ladderRun) close() error {
-	if !c.rows.last() || c.r == nil {
-		return nil
+// climbLadder counts the value on a rung.
+func climbLadder(l *experiment.Lane, t *rt.Thread, c experiment.Config, shared rt.Ref) (err error) {
+	items := objects.Tuple(shared).Items(t)
+	d := ladderDictOf{items[0], items[1], items[2]}
+	switch c.Get("shared") {
+	case ladderNothing:
+		d, err = newLadderDict(t, rt.Nil)
+	case ladderObject:
+		d, err = newLadderDict(t, d.value)
+	default:
+		t.IncRefs(items)
 	}
-	close(c.leave)
-	return errors.Join(<-c.left, c.r.Close())
+	if err != nil {
+		return err
+	}
+	defer d.drop(t)
+	for l.Next() {
+		for range l.N() / ladderBatch {
+			if err := d.climb(t); err != nil {
+				return err
+			}
+			t.Checkpoint()
+		}
+	}
+	return nil
 }
 
 // newLadderDict makes a dict with the value, or one that it makes.
@@ -129,37 +111,6 @@ func (d ladderDictOf) drop(t *rt.Thread) {
 		if r != rt.Nil {
 			t.DecRef(r)
 		}
-	}
-}
-
-func (c *ladderRun) sampler(threads int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
-	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-		return experiment.OpsPerSecond(ctx, b, threads, ladderBatch, func(l *experiment.Lane) error {
-			return c.r.Do(func(t *rt.Thread) error {
-				d := c.dict
-				if c.shared == ladderNothing || c.shared == ladderObject {
-					value := rt.Nil
-					if c.shared == ladderObject {
-						value = c.dict.value
-					}
-					own, err := newLadderDict(t, value)
-					if err != nil {
-						return err
-					}
-					defer own.drop(t)
-					d = own
-				}
-				for l.Next() {
-					for range l.N() / ladderBatch {
-						if err := d.climb(t); err != nil {
-							return err
-						}
-						t.Checkpoint()
-					}
-				}
-				return nil
-			})
-		})
 	}
 }
 

@@ -80,7 +80,7 @@ func (m *memoryRow) setup(context.Context) error {
 // matter: headers and slots are the same in all.
 func (m *memoryRow) inIchor(ctx context.Context, _ experiment.Budget) (experiment.Sample, error) {
 	before := liveBytes()
-	r, err := newRuntime(modeGIL)
+	r, err := experiment.NewRuntime(modeGIL)
 	if err != nil {
 		return experiment.Sample{}, err
 	}

@@ -113,12 +113,12 @@ func (p *pairRun) variant(c experiment.Config) experiment.Variant {
 }
 
 func (p *pairRun) setup(context.Context) (err error) {
-	if p.r, err = newRuntime(p.state.mode); err != nil {
+	if p.r, err = experiment.NewRuntime(p.state.mode); err != nil {
 		return err
 	}
 	return p.r.Do(func(t *rt.Thread) error {
 		p.owner = t.ID()
-		p.root, err = bear(t, p.state.immortal, func() (rt.Ref, error) {
+		p.root, err = experiment.Bear(t, p.state.immortal, func() (rt.Ref, error) {
 			for i := range p.n {
 				r, err := objects.NewInt(t, 1<<40+int64(i))
 				if err != nil {

@@ -61,7 +61,7 @@ func (c *requestsRun) setup(ctx context.Context) (err error) {
 	if !c.rows.first() {
 		return nil
 	}
-	if c.r, err = newRuntime(c.mode); err != nil {
+	if c.r, err = experiment.NewRuntime(c.mode); err != nil {
 		return err
 	}
 	if err := c.load(ctx); err != nil {
@@ -80,7 +80,7 @@ func (c *requestsRun) load(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			root, err := bear(t, c.immortal, func() (rt.Ref, error) {
+			root, err := experiment.Bear(t, c.immortal, func() (rt.Ref, error) {
 				return objects.FromJSON(t, bytes.NewReader(d.Data), objects.JSONOptions{MaxDepth: 10000})
 			})
 			if err != nil {

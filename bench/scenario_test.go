@@ -82,7 +82,7 @@ func TestHandoff(t *testing.T) {
 // A sample that is interrupted ends soon, and leaves nothing behind.
 func TestHandoffInterrupted(t *testing.T) {
 	for _, mode := range modes {
-		run := &handoffRun{mode: mode}
+		run := &handoffRun{modeRun{mode: mode}}
 		if err := run.setup(t.Context()); err != nil {
 			t.Fatal(err)
 		}

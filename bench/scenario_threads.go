@@ -15,7 +15,7 @@ func threadsScenario() experiment.Scenario {
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, mode := range modes {
-				run := &treeRun{mode: mode}
+				run := &modeRun{mode: mode}
 				for _, fresh := range []bool{false, true} {
 					who := "same"
 					if fresh {
@@ -34,7 +34,7 @@ func threadsScenario() experiment.Scenario {
 	}
 }
 
-func attachSampler(run *treeRun, fresh bool) func(context.Context, experiment.Budget) (experiment.Sample, error) {
+func attachSampler(run *modeRun, fresh bool) func(context.Context, experiment.Budget) (experiment.Sample, error) {
 	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 		return experiment.NsPerOp(ctx, b, 1, func(l *experiment.Lane) error {
 			errs := make(chan error)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -15,65 +13,25 @@ const (
 )
 
 func treeScenario() experiment.Scenario {
-	return experiment.Scenario{
+	return experiment.Workload{
 		Name:     "tree",
 		Question: "How fast do threads build binary trees of tuples and drop them? (An op is one tuple.)",
-		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
-			p := &experiment.Plan{}
-			for _, mode := range modes {
-				run := &treeRun{mode: mode}
-				for _, n := range env.Threads {
-					p.Variants = append(p.Variants, experiment.Variant{
-						Config: experiment.Cfg("mode", mode, "immortal", immortalNone, "threads", n), Metric: experiment.OpsS,
-						Setup: run.setup, Close: run.close, Sample: run.sampler(n),
-					})
+		Axes:     []experiment.Axis{experiment.Modes(), {Key: experiment.Immortal, Values: []any{immortalNone}}},
+		Unit:     treeNodes,
+		Work: func(l *experiment.Lane, t *rt.Thread, _ experiment.Config, _ rt.Ref) error {
+			for l.Next() {
+				for range l.N() / treeNodes {
+					tree, err := plant(t, treeDepth)
+					if err != nil {
+						return err
+					}
+					t.DecRef(tree)
+					t.Checkpoint()
 				}
 			}
-			return p, nil
+			return nil
 		},
-		Baseline:     func(c experiment.Config) experiment.Config { return c.With("mode", modeGIL) },
-		BaselineName: "mode=gil, same threads",
-	}
-}
-
-type treeRun struct {
-	mode string
-	rows tenants
-	r    *rt.Runtime
-}
-
-func (c *treeRun) setup(context.Context) (err error) {
-	if c.rows.first() {
-		c.r, err = newRuntime(c.mode)
-	}
-	return err
-}
-
-func (c *treeRun) close() error {
-	if !c.rows.last() || c.r == nil {
-		return nil
-	}
-	return c.r.Close()
-}
-
-func (c *treeRun) sampler(threads int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
-	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-		return experiment.OpsPerSecond(ctx, b, threads, treeNodes, func(l *experiment.Lane) error {
-			return c.r.Do(func(t *rt.Thread) error {
-				for l.Next() {
-					for range l.N() / treeNodes {
-						tree, err := plant(t, treeDepth)
-						if err != nil {
-							return err
-						}
-						t.DecRef(tree)
-						t.Checkpoint()
-					}
-				}
-				return nil
-			})
-		})
-	}
+	}.Scenario()
 }
 
 // plant returns a new reference to a tree of the given depth.

@@ -84,7 +84,7 @@ func (g *walkGraph) setup() (err error) {
 	if !g.rows.first() {
 		return nil
 	}
-	if g.r, err = newRuntime(modeAtomic); err != nil {
+	if g.r, err = experiment.NewRuntime(modeAtomic); err != nil {
 		return err
 	}
 	return g.r.Do(func(t *rt.Thread) error {

@@ -5,6 +5,8 @@
 //   - A [Scenario] is one question put to the machine, such as "what does a
 //     reference count cost?".
 //   - A [Variant] is one configuration of a scenario: one row of its table.
+//   - A [Workload] is a scenario on Ichor's objects in three parts: a function that makes
+//     what the threads share, one that does the work of a thread, and the axes to compare.
 //   - A [Sample] is one measurement of one variant, lasting one [Budget].
 //   - A round takes one sample of every variant of a scenario.
 //
@@ -42,6 +44,8 @@
 // Universal Scalability Law, see [Law], if there are three counts or more.
 //
 // [Plot] draws a result as SVG, with the predictions of its laws.
+//
+// Package command makes a command line of scenarios, with progress, formats and plots.
 //
 // # Profiles
 //

@@ -1,21 +1,21 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
-func TestRun(t *testing.T) {
-	var out strings.Builder
-	if err := run(&out, 2, 500); err != nil {
-		t.Fatal(err)
+func TestExperiment(t *testing.T) {
+	var out, errs bytes.Buffer
+	args := strings.Fields("-benchtime 100x -count 1 -threads 1,2 -format bench")
+	if err := command.Run(t.Context(), "experiment", "", args, &out, &errs, baskets.Scenario()); err != nil || errs.Len() > 0 {
+		t.Fatal(err, errs.String())
 	}
-	for _, want := range []string{
-		"gil      2 threads: the baskets cost 14000, it took ",
-		"lockfree 2 threads: the baskets cost 14000, it took ",
-	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in:\n%s", want, out.String())
-		}
+	rows := strings.Count(out.String(), "\nBenchmarkBaskets/")
+	if rows != 3*4*2 || !strings.Contains(out.String(), "mode=biased/immortal=frozen/threads=2") {
+		t.Errorf("%d rows in:\n%s", rows, out.String())
 	}
 }

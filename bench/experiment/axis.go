@@ -1,0 +1,100 @@
+package experiment
+
+import (
+	"fmt"
+	"strconv"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// An Axis is a setting with the values that a [Workload] compares. Values are strings, ints
+// or bools.
+type Axis struct {
+	Key    string
+	Values []any
+}
+
+// Keys and values of the axes that a Workload knows how to set up.
+const (
+	Mode       = "mode"
+	ModeGIL    = "gil"    // one thread at a time, plain counts
+	ModeAtomic = "atomic" // no global lock, atomic counts
+	ModeBiased = "biased" // no global lock, plain counts by the thread that made an object, atomic ones by others
+
+	Immortal        = "immortal"
+	ImmortalNone    = "none"
+	ImmortalInPlace = "inplace" // by its header: counting reads that, and writes nothing
+	ImmortalAddress = "address" // by its reference, at birth: counting does not even read the object
+	ImmortalFrozen  = "frozen"  // by its reference, in a sealed copy
+)
+
+// Modes is the axis of modes and ways of counting, the GIL first.
+func Modes() Axis { return Axis{Mode, []any{ModeGIL, ModeAtomic, ModeBiased}} }
+
+// Immortality is the axis of what is shared: mortal, or immortal in one of three ways.
+func Immortality() Axis {
+	return Axis{Immortal, []any{ImmortalNone, ImmortalInPlace, ImmortalAddress, ImmortalFrozen}}
+}
+
+// ModeOptions are the options of a runtime for a value of the axis of modes.
+func ModeOptions(mode string) (o rt.Options, err error) {
+	switch mode {
+	case ModeGIL:
+		o.Mode = rt.GIL
+	case ModeAtomic:
+		o.Mode, o.Counting = rt.LockFree, rt.Atomic
+	case ModeBiased:
+		o.Mode, o.Counting = rt.LockFree, rt.Biased
+	default:
+		return o, fmt.Errorf("unknown mode %q", mode)
+	}
+	if strconv.IntSize == 32 {
+		o.AddressSpace = 64 << 20 // the runtimes of all variants have to fit
+	}
+	return o, nil
+}
+
+// NewRuntime makes a runtime for a value of the axis of modes. The caller closes it.
+func NewRuntime(mode string) (*rt.Runtime, error) {
+	o, err := ModeOptions(mode)
+	if err != nil {
+		return nil, err
+	}
+	return rt.New(o)
+}
+
+// Bear runs build, which returns a new reference, and makes what it built immortal as a
+// value of the axis of immortality says. It returns a new reference, to the copy if that is
+// frozen. Attached thread.
+func Bear(t *rt.Thread, immortal string, build func() (rt.Ref, error)) (r rt.Ref, err error) {
+	switch immortal {
+	case ImmortalNone:
+		return build()
+	case ImmortalInPlace:
+		if r, err = build(); err != nil {
+			return r, err
+		}
+		if err = t.Immortalize(r); err != nil {
+			t.DecRef(r)
+			return rt.Nil, err
+		}
+		return r, nil
+	case ImmortalAddress:
+		err = t.Immortally(func() error {
+			r, err = build()
+			return err
+		})
+		return r, err
+	case ImmortalFrozen:
+		if r, err = build(); err != nil {
+			return r, err
+		}
+		defer t.DecRef(r)
+		f, err := t.Freeze(r)
+		if err != nil {
+			return rt.Nil, err
+		}
+		return f.Root(), nil
+	}
+	return rt.Nil, fmt.Errorf("unknown kind of immortality %q", immortal)
+}

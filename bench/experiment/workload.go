@@ -1,0 +1,173 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A Workload is a scenario on Ichor's objects in three parts: what the threads share, what
+// each of them does with it, and the axes along which the variants differ. There is one
+// variant for each combination of their values and each of Env.Threads, and one runtime for
+// those that differ in nothing but the threads.
+type Workload struct {
+	Name, Question string // as in Scenario
+	Axes           []Axis // Modes, Immortality, and your own; without Modes it is lock-free, with atomic counts
+
+	// Setup returns a new reference to what the threads share: one object, which may be a
+	// tuple or a dict of several. The axis of immortality is about it. The thread that
+	// makes it waits until the end, so that under biased counting it is another's to all
+	// others. A nil Setup shares nothing.
+	Setup func(t *rt.Thread, c Config) (rt.Ref, error)
+
+	// Work is what a thread does: in a loop over l.Next it does l.N operations, a multiple
+	// of Unit. It borrows shared, gives up what it makes, and calls t.Checkpoint now and
+	// then, once a batch at least.
+	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
+	Unit int // 0 is 1
+
+	// Baseline, BaselineName and Conclude are as in Scenario, but that ratios are to the
+	// first value of the first axis, with the same other values, if there is no Baseline.
+	Baseline     func(c Config) Config
+	BaselineName string
+	Conclude     func(res *Result) []string
+}
+
+// Scenario makes the workload one for Run.
+func (w Workload) Scenario() Scenario {
+	s := Scenario{Name: w.Name, Question: w.Question, Plan: w.plan, Baseline: w.Baseline, BaselineName: w.BaselineName, Conclude: w.Conclude}
+	if w.Baseline == nil && len(w.Axes) > 0 && len(w.Axes[0].Values) > 0 {
+		first := KV{w.Axes[0].Key, w.Axes[0].Values[0]}
+		s.Baseline = func(c Config) Config { return c.With(first.Key, first.Value) }
+		var same []string
+		for _, a := range w.Axes[1:] {
+			same = append(same, a.Key)
+		}
+		s.BaselineName = Config{first}.String() + ", same " + strings.Join(append(same, threadsKey), " and ")
+	}
+	return s
+}
+
+// check says what the author has forgotten.
+func (w *Workload) check() error {
+	if w.Work == nil {
+		return errors.New("the workload has no Work")
+	}
+	for _, a := range w.Axes {
+		if len(a.Values) == 0 {
+			return fmt.Errorf("the axis %q is without values", a.Key)
+		}
+		for _, v := range a.Values {
+			switch v.(type) {
+			case string, int, bool:
+			default:
+				return fmt.Errorf("the axis %q has a %T among its values, not a string, int or bool", a.Key, v)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Workload) plan(env *Env) (*Plan, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	p := &Plan{}
+	for _, c := range combinations(w.Axes) {
+		s := &stage{workload: w, config: c}
+		for _, n := range env.Threads {
+			p.Variants = append(p.Variants, Variant{
+				Config: c.With(threadsKey, n), Metric: OpsS,
+				Setup: s.open, Close: s.close,
+				Sample: func(ctx context.Context, b Budget) (Sample, error) { return s.sample(ctx, b, n) },
+			})
+		}
+	}
+	return p, nil
+}
+
+// combinations are all of the axes' values, those of the last axis changing first.
+func combinations(axes []Axis) []Config {
+	all := []Config{nil}
+	for _, a := range axes {
+		var next []Config
+		for _, c := range all {
+			for _, v := range a.Values {
+				next = append(next, append(slices.Clone(c), Cfg(a.Key, v)...))
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+// stage is what variants share that differ in the threads only. The first one opens it, the
+// last one closes it.
+type stage struct {
+	workload *Workload
+	config   Config
+	rows     int // that have opened it
+
+	runtime *rt.Runtime
+	shared  rt.Ref
+	leave   chan struct{} // closed to let the thread go that made what is shared
+	left    chan error
+}
+
+// setting is the value of an axis that there may not be.
+func (s *stage) setting(key, otherwise string) string {
+	if v, ok := s.config.Get(key).(string); ok {
+		return v
+	}
+	return otherwise
+}
+
+func (s *stage) open(context.Context) (err error) {
+	if s.rows++; s.rows > 1 {
+		return nil
+	}
+	if s.runtime, err = NewRuntime(s.setting(Mode, ModeAtomic)); err != nil || s.workload.Setup == nil {
+		return err
+	}
+	s.leave, s.left = make(chan struct{}), make(chan error, 1)
+	made := make(chan error, 1)
+	go func() {
+		err := s.runtime.Do(func(t *rt.Thread) error {
+			var err error
+			s.shared, err = Bear(t, s.setting(Immortal, ImmortalNone), func() (rt.Ref, error) { return s.workload.Setup(t, s.config) })
+			made <- err
+			if err == nil {
+				t.Blocking(func() { <-s.leave })
+				t.DecRef(s.shared)
+			}
+			return nil
+		})
+		select {
+		case made <- err: // there was no thread
+		default:
+		}
+		s.left <- err
+	}()
+	return <-made
+}
+
+func (s *stage) close() (err error) {
+	if s.rows--; s.rows != 0 || s.runtime == nil {
+		return nil // there are others, or, below zero, there were none: it was not reached
+	}
+	if s.leave != nil {
+		close(s.leave)
+		err = <-s.left
+	}
+	return errors.Join(err, s.runtime.Close())
+}
+
+func (s *stage) sample(ctx context.Context, b Budget, threads int) (Sample, error) {
+	return OpsPerSecond(ctx, b, threads, max(s.workload.Unit, 1), func(l *Lane) error {
+		return s.runtime.Do(func(t *rt.Thread) error { return s.workload.Work(l, t, s.config, s.shared) })
+	})
+}

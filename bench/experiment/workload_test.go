@@ -1,0 +1,105 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// counting counts what Setup has made, or loses a reference to it now and then.
+func counting(leaky bool) Workload {
+	return Workload{
+		Name: "counting", Question: "what does a shared string cost?",
+		Axes:  []Axis{Modes(), Immortality()},
+		Setup: func(t *rt.Thread, _ Config) (rt.Ref, error) { return objects.NewString(t, "shared by all threads") },
+		Work: func(l *Lane, t *rt.Thread, _ Config, shared rt.Ref) error {
+			for l.Next() {
+				for range l.N() {
+					t.IncRef(shared)
+					t.DecRef(shared)
+				}
+				t.Checkpoint()
+			}
+			if leaky {
+				t.IncRef(shared)
+			}
+			return nil
+		},
+	}
+}
+
+func runShort(ctx context.Context, w Workload) (*Report, error) {
+	return Run(ctx, []Scenario{w.Scenario()}, Options{Env: Env{Threads: []int{1, 2}, Budget: Budget{Ops: 1000}, Count: 2}})
+}
+
+func TestWorkload(t *testing.T) {
+	report, err := runShort(t.Context(), counting(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := report.Results[0]
+	if len(res.Rows) != 3*4*2 {
+		t.Errorf("%d rows", len(res.Rows))
+	}
+	for i, want := range []string{"mode=gil/immortal=none/threads=1", "mode=gil/immortal=none/threads=2", "mode=gil/immortal=inplace/threads=1"} {
+		if got := res.Rows[i].Config.String(); got != want {
+			t.Errorf("row %d is %s, not %s", i, got, want)
+		}
+	}
+	for _, row := range res.Rows {
+		if ops := row.Samples[0].Ops; ops != 1000*int64(row.Config.Get("threads").(int)) {
+			t.Errorf("%s: %d operations", row.Config, ops)
+		}
+		if ratio := res.RatioStat(row); ratio.N != 2 {
+			t.Errorf("%s: %d ratios", row.Config, ratio.N)
+		}
+	}
+	if name := res.Scenario.BaselineName; name != "mode=gil, same immortal and threads" {
+		t.Errorf("baseline %q", name)
+	}
+}
+
+func TestWorkloadErrors(t *testing.T) {
+	var leak *rt.LeakError
+	if _, err := runShort(t.Context(), counting(true)); !errors.As(err, &leak) || !strings.Contains(err.Error(), "mode=") {
+		t.Errorf("a leak gives %v", err)
+	}
+	broken := errors.New("broken")
+	for name, change := range map[string]func(w *Workload){
+		"broken":         func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
+		"unknown mode":   func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
+		"unknown kind":   func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
+		"no Work":        func(w *Workload) { w.Work = nil },
+		"without":        func(w *Workload) { w.Axes[0].Values = nil },
+		"a float64":      func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1.5}}) },
+		"is there twice": func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1, 1}}) },
+	} {
+		w := counting(false)
+		change(&w)
+		if _, err := runShort(t.Context(), w); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A run that ends during the set-up closes what was opened, and only that.
+func TestWorkloadInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := counting(false)
+	setups := 0
+	setup := w.Setup
+	w.Setup = func(t *rt.Thread, c Config) (rt.Ref, error) {
+		if setups++; setups == 2 {
+			cancel()
+		}
+		return setup(t, c)
+	}
+	report, err := runShort(ctx, w)
+	if !errors.Is(err, context.Canceled) || errors.As(err, new(*rt.LeakError)) || report.Done > 0 || setups != 2 {
+		t.Errorf("%v, %d set up", err, setups)
+	}
+}
