@@ -211,13 +211,19 @@ func (v *inventory) checkArgs(pkg string, args []string) error {
 	return nil
 }
 
-// mentions reports whether the source of a program has a flag's name in it, as a string or a field.
+// commandPackage has the flags of the programs that import it.
+const commandPackage = "bench/experiment/command"
+
+// mentions reports whether the source of a program has a flag's name in it, as a string or a
+// field, or imports what has.
 func mentions(pkg, flag string) bool {
 	files, _ := filepath.Glob(filepath.Join(root, pkg, "*.go"))
 	field := strings.ToUpper(flag[:1]) + flag[1:]
 	return slices.ContainsFunc(files, func(file string) bool {
-		text, err := os.ReadFile(file)
-		return err == nil && (strings.Contains(string(text), `"`+flag+`"`) || strings.Contains(string(text), "\t"+field+" "))
+		b, err := os.ReadFile(file)
+		text := string(b)
+		return err == nil && !strings.HasSuffix(file, "_test.go") && (strings.Contains(text, `"`+flag+`"`) || strings.Contains(text, "\t"+field+" ") ||
+			strings.Contains(text, commandPackage+`"`) && mentions(commandPackage, flag))
 	})
 }
 
@@ -272,6 +278,8 @@ func TestCheckCommand(t *testing.T) {
 		"go run ./example/vm":                                "there is no package example/vm",
 		"go run ./examples/vm -mode gil":                     "",
 		"go run ./examples/vm -modes gil # comment":          "examples/vm has no flag -modes",
+		"go run ./examples/experiment -plots .":              "",
+		"go run ./examples/experiment -plot .":               "examples/experiment has no flag -plot",
 		"go test -race ./...":                                "",
 		"go test -rice ./...":                                "go test has no flag -rice",
 		"go test ./objects ./nothing":                        "there is no package nothing",
@@ -279,7 +287,7 @@ func TestCheckCommand(t *testing.T) {
 		"go test ./objects -run 'NoSuch.*/x'":                "no test in objects is called like NoSuch.*/x",
 		"A=3 go test ./nothing/...":                          "there is no package below nothing",
 		"go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 .": "",
-		"kill -INT 1":                                        "",
+		"kill -INT 1": "",
 	} {
 		err := v.checkCommand(command)
 		switch {
