@@ -30,7 +30,7 @@ func (t *Thread) IncRef(r Ref) {
 	}
 	// Same as: header.At(t.base, uint32(r)).Owner() >= 0.
 	// Safety: r names an object of the counted half; owner is its first word.
-	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {
+	if r < Limit && (!header.Tested || atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0) {
 		t.inc(r)
 	}
 }
@@ -46,7 +46,7 @@ func (t *Thread) DecRef(r Ref) {
 		_ = t.header(r).Owner()
 	}
 	// Same as, and safe as, in IncRef.
-	if r < Limit && atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0 {
+	if r < Limit && (!header.Tested || atomic.LoadInt32((*int32)(unsafe.Add(t.base, uintptr(r)<<4))) >= 0) {
 		t.dec(r)
 	}
 }
@@ -111,7 +111,7 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 			if !h.IncLocal() {
 				return i
 			}
-		case o < 0:
+		case header.Tested && o < 0:
 			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
 				_ = h.IncLocal() || h.IncForeign() == header.Alive
 			}
@@ -134,7 +134,7 @@ func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 			if !h.DecLocal() {
 				return i
 			}
-		} else if o >= 0 {
+		} else if !header.Tested || o >= 0 {
 			return i
 		} else if mutant.On && mutant.Is(mutant.DecCounts) {
 			_ = h.DecLocal() || h.DecForeign() == header.Alive
@@ -155,7 +155,7 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 			if v := h.DecForeign(); v != header.Alive {
 				return i, v
 			}
-		} else if o >= 0 {
+		} else if !header.Tested || o >= 0 {
 			return i, header.Alive
 		}
 	}
@@ -298,7 +298,7 @@ func (t *Thread) decDead(r Ref) bool {
 	if stat.On {
 		t.countOp(r)
 	}
-	if h.Owner() < 0 {
+	if header.Tested && h.Owner() < 0 {
 		if mutant.On && mutant.Is(mutant.CascadeCounts) {
 			h.DecForeign()
 		}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -26,9 +27,15 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 			return fmt.Errorf("ichor: immortalize: nil reference")
 		}
 	}
+	if !header.Tested {
+		return errUntested
+	}
 	t.StopTheWorld(func() { t.immortalise(refs) })
 	return nil
 }
+
+// errUntested is what builds with the tag ichormortal say.
+var errUntested = errors.New("ichor: a build with the tag ichormortal has no immortality in place")
 
 // Immortalize is Thread.Immortalize for goroutines that are not attached. Somebody holds
 // refs, which are borrowed. Any goroutine that is not attached.
@@ -76,6 +83,9 @@ func (t *Thread) immortalise(refs []Ref) {
 func (t *Thread) immortaliseSticky() {
 	refs := t.sticky
 	t.sticky = nil
+	if !header.Tested {
+		return // a count in its band stays there
+	}
 	t.StopTheWorld(func() { t.immortalise(refs) })
 }
 

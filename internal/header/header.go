@@ -185,7 +185,7 @@ func (h *Header) DecForeign() Verdict {
 // Inc adds a reference for a thread with the given id.
 func (h *Header) Inc(id int32) Verdict {
 	switch o := h.Owner(); {
-	case o < 0:
+	case Tested && o < 0:
 		return Alive
 	case o != id && mutant.On && mutant.Is(mutant.IncLost):
 		return Alive
@@ -217,7 +217,7 @@ func (h *Header) pin() {
 // object is the caller's alone.
 func (h *Header) Dec(id int32) Verdict {
 	switch o := h.Owner(); {
-	case o < 0:
+	case Tested && o < 0:
 		return Alive
 	case o != id:
 		return h.DecForeign()
