@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,6 @@ type gcshareJob struct {
 type gcshareReady struct {
 	GoHeap int64 // bytes that live in Go's heap
 	Frozen int64 // bytes of frozen graphs
-	Err    string
 }
 
 // gcshareResult is what a load has cost, from the end of one cycle of the collector to
@@ -39,45 +37,30 @@ type gcshareResult struct {
 	Cycles    int64
 	Requests  int64
 	Took      time.Duration // of Requests
-	Err       string
 }
 
 // serveGCShare is a child of the scenario gcshare: see gcshareChild.
 func serveGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
-	from, to := gob.NewDecoder(stdin), gob.NewEncoder(stdout)
-	var job gcshareJob
-	if err := from.Decode(&job); err != nil {
-		return err
-	}
-	var ready gcshareReady
 	var graph any
-	var err error
-	if heap == heapFrozen {
-		graph, ready.Frozen, err = job.freeze()
-	} else {
-		graph, err = job.decode()
-	}
-	job.Docs = nil
-	if err != nil {
-		ready.Err = err.Error()
-	}
-	ready.GoHeap = liveBytes()
-	if err := to.Encode(ready); err != nil {
-		return err
-	}
-	for {
-		var b experiment.Budget
-		if err := from.Decode(&b); err != nil {
-			runtime.KeepAlive(graph)
-			if errors.Is(err, io.EOF) {
-				return nil // the process ends, and the runtime with it
-			}
-			return err
+	parent := experiment.NewAnswers(stdin, stdout)
+	err := experiment.Next(parent, func(job gcshareJob) (ready gcshareReady, err error) {
+		if heap == heapFrozen {
+			graph, ready.Frozen, err = job.freeze()
+		} else {
+			graph, err = job.decode()
 		}
-		if err := to.Encode(gcshareLoad(b)); err != nil {
-			return err
-		}
+		job.Docs = nil
+		ready.GoHeap = liveBytes()
+		return ready, err
+	})
+	for err == nil {
+		err = experiment.Next(parent, gcshareLoad)
 	}
+	runtime.KeepAlive(graph)
+	if errors.Is(err, io.EOF) {
+		return nil // the process ends, and the runtime with it
+	}
+	return err
 }
 
 // decode makes the documents Go's, as often as asked for.
@@ -157,7 +140,7 @@ const (
 // gcshareLoad allocates on all cores until the collector has been round, and reports its
 // share. The figures of the CPU time change at the end of each cycle, so they are of
 // whole cycles.
-func gcshareLoad(b experiment.Budget) gcshareResult {
+func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	runtime.GC()
 	before := readGCCost()
 	var stop atomic.Bool
@@ -188,14 +171,10 @@ func gcshareLoad(b experiment.Budget) gcshareResult {
 	stop.Store(true)
 	took := time.Since(begin)
 	wg.Wait()
-	r := gcshareResult{
+	return gcshareResult{
 		GC: after.gc - before.gc, Total: after.total - before.total,
 		Cycles: int64(after.cycles - before.cycles), Requests: requests.Load(), Took: took,
-	}
-	if err != nil {
-		r.Err = err.Error()
-	}
-	return r
+	}, err
 }
 
 // gcCost is what the collector has cost so far.
