@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/metrics"
 	"strconv"
 	"sync"
 	"time"
@@ -33,10 +32,9 @@ type gcshareReady struct {
 // gcshareResult is what a load has cost, from the end of one cycle of the collector to
 // that of a later one.
 type gcshareResult struct {
-	GC, Total float64 // seconds of CPU time
-	Cycles    int64
-	Requests  int64
-	Took      time.Duration // of Requests
+	GC       experiment.GCCost
+	Requests int64
+	Took     time.Duration // of Requests
 }
 
 // serveGCShare is a child of the scenario gcshare: see gcshareChild.
@@ -142,7 +140,7 @@ const (
 // whole cycles.
 func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	runtime.GC()
-	before := readGCCost()
+	before := experiment.ReadGCCost()
 	var stop atomic.Bool
 	var requests aligned.Int64
 	var wg sync.WaitGroup
@@ -154,41 +152,24 @@ func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	if b.Ops == 0 {
 		least = max(least, gcshareLeast)
 	}
-	after := before
+	var cost experiment.GCCost
 	var err error
 	for {
 		time.Sleep(gcsharePoll)
-		after = readGCCost()
+		cost = experiment.ReadGCCost().Since(before)
 		took := time.Since(begin)
-		if after.cycles >= before.cycles+gcshareCycles && took >= least {
+		if cost.Cycles >= gcshareCycles && took >= least {
 			break
 		}
 		if took > gcshareMost {
-			err = fmt.Errorf("only %d cycles of the collector in %v", after.cycles-before.cycles, took)
+			err = fmt.Errorf("only %d cycles of the collector in %v", cost.Cycles, took)
 			break
 		}
 	}
 	stop.Store(true)
 	took := time.Since(begin)
 	wg.Wait()
-	return gcshareResult{
-		GC: after.gc - before.gc, Total: after.total - before.total,
-		Cycles: int64(after.cycles - before.cycles), Requests: requests.Load(), Took: took,
-	}, err
-}
-
-// gcCost is what the collector has cost so far.
-type gcCost struct {
-	gc, total float64 // seconds of CPU time
-	cycles    uint64
-}
-
-func readGCCost() gcCost {
-	s := []metrics.Sample{
-		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"},
-	}
-	metrics.Read(s)
-	return gcCost{s[0].Value.Float64(), s[1].Value.Float64(), s[2].Value.Uint64()}
+	return gcshareResult{GC: cost, Requests: requests.Load(), Took: took}, err
 }
 
 // gcshareKept is how many answers each goroutine keeps for a while.

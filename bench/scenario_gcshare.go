@@ -97,8 +97,8 @@ func (c *gcshareChild) sample(_ context.Context, b experiment.Budget) (experimen
 	if err != nil {
 		return experiment.Sample{}, err
 	}
-	s := experiment.Sample{Value: 100 * got.GC / got.Total, Ops: got.Requests, Extra: map[string]float64{
-		gcCycles: float64(got.Cycles), requestsRate: float64(got.Requests) / got.Took.Seconds(), goHeapBytes: float64(c.ready.GoHeap),
+	s := experiment.Sample{Value: got.GC.Percent(), Ops: got.Requests, Extra: map[string]float64{
+		gcCycles: float64(got.GC.Cycles), requestsRate: float64(got.Requests) / got.Took.Seconds(), goHeapBytes: float64(c.ready.GoHeap),
 	}}
 	if c.ready.Frozen > 0 {
 		s.Extra[bytesFrozen] = float64(c.ready.Frozen)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/metrics"
 	"sync"
 	"unsafe"
 
@@ -79,26 +78,12 @@ func allocateScenario() experiment.Scenario {
 func chargeGC(v experiment.Variant) experiment.Variant {
 	sample := v.Sample
 	v.Sample = func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-		before := readGCCost()
+		before := experiment.ReadGCCost()
 		s, err := sample(ctx, b)
-		after := readGCCost()
-		if total := after.total - before.total; total > 0 {
-			s.Extra = map[string]float64{gcPercent: 100 * (after.gc - before.gc) / total}
-		} else {
-			s.Extra = map[string]float64{gcPercent: 0} // it did not come round: the figures change when it does
-		}
+		s.Extra = map[string]float64{gcPercent: experiment.ReadGCCost().Since(before).Percent()}
 		return s, err
 	}
 	return v
-}
-
-// gcCost is what the collector has cost so far, in seconds of CPU time.
-type gcCost struct{ gc, total float64 }
-
-func readGCCost() gcCost {
-	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}}
-	metrics.Read(s)
-	return gcCost{s[0].Value.Float64(), s[1].Value.Float64()}
 }
 
 func allocateIchor(l *experiment.Lane, t *rt.Thread, _ experiment.Config, _ rt.Ref) (err error) {

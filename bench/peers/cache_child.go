@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -13,6 +16,9 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment"
 )
+
+// cacheJob is what a child is to keep.
+type cacheJob struct{ Entries, GOGC int }
 
 // cacheBuilt is what a store has cost.
 type cacheBuilt struct {
@@ -24,18 +30,19 @@ type cacheBuilt struct {
 type cacheLoad struct {
 	Reads    int64
 	Took     time.Duration
-	Resident int64         // bytes, at its end
-	GC       float64       // seconds of CPU time of one collection
+	Resident int64 // bytes, at its end
+	GC       experiment.GCCost
 	Pause    float64       // seconds, the longest stop
 	Worst    time.Duration // the longest read
+	Tail     time.Duration // all but one in ten thousand take no longer
 }
 
 // A cacheStore keeps entries that are numbered from 0.
 type cacheStore interface {
 	build(entries int) error
 	// reading calls fn on an attached thread, if there is such a thing, with a function
-	// that returns the checksum of an entry.
-	reading(fn func(read func(i int) (uint64, error)) error) error
+	// that answers a read of an entry.
+	reading(fn func(read func(i int) ([]byte, error)) error) error
 	close() error
 }
 
@@ -57,9 +64,17 @@ func newCacheStore(name string) (cacheStore, error) {
 	return nil, fmt.Errorf("unknown store %q", name)
 }
 
-// cacheChecksum is what a read returns of an entry: each field has to be found.
-func cacheChecksum(id, stock int64, price float64, name, brand string) uint64 {
-	return uint64(id)*31 + uint64(stock)*7 + uint64(price*4) + uint64(len(name))<<32 + uint64(len(brand))<<40
+// cacheAnswerBytes is how much memory an answer takes, as those of a service would.
+const cacheAnswerBytes = 256
+
+// cacheAnswer makes the answer to a read of an entry, which has all fields but the tags.
+func cacheAnswer(id, stock int64, price float64, name, brand string) []byte {
+	b := make([]byte, 0, cacheAnswerBytes)
+	b = strconv.AppendInt(b, id, 10)
+	b = strconv.AppendInt(append(b, ' '), stock, 10)
+	b = strconv.AppendInt(append(b, ' '), int64(price*100), 10)
+	b = append(append(b, ' '), name...)
+	return append(append(b, ' '), brand...)
 }
 
 // Fields of entry i.
@@ -68,8 +83,8 @@ func cacheBrand(i int) string  { return fmt.Sprintf("brand %d", i) }
 func cachePrice(i int) float64 { return float64(i)/4 + 0.25 }
 func cacheStock(i int) int     { return i % 100 }
 func cacheTag(i, k int) string { return fmt.Sprintf("tag %d %c", i, 'a'+k) }
-func cacheWanted(i int) uint64 {
-	return cacheChecksum(int64(i), int64(cacheStock(i)), cachePrice(i), cacheName(i), cacheBrand(i))
+func cacheWanted(i int) []byte {
+	return cacheAnswer(int64(i), int64(cacheStock(i)), cachePrice(i), cacheName(i), cacheBrand(i))
 }
 
 const cacheTags = 3
@@ -82,9 +97,10 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 	}
 	entries := 0
 	parent := experiment.NewAnswers(stdin, stdout)
-	err = experiment.Next(parent, func(n int) (built cacheBuilt, err error) {
+	err = experiment.Next(parent, func(job cacheJob) (built cacheBuilt, err error) {
+		debug.SetGCPercent(job.GOGC)
 		begin := time.Now()
-		entries, err = n, s.build(n)
+		entries, err = job.Entries, s.build(job.Entries)
 		built.Took = time.Since(begin)
 		runtime.GC()
 		var m runtime.MemStats
@@ -101,65 +117,113 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 	return errors.Join(err, s.close())
 }
 
-// loadCache reads on all cores while Go's collector comes round once, and for the time of
-// the budget at least, or for that many reads on each.
+const (
+	cacheCycles = 2                // of Go's collector, at least, in a sample
+	cacheLeast  = time.Second      // that a sample takes, unless it is counted in reads: enough of them for a tail
+	cachePoll   = time.Millisecond // between two looks at how many there have been
+	cacheMost   = 2 * time.Minute  // for these: a machine that has stopped
+)
+
+// loadCache reads on all cores until Go's collector has come round, and for the time of the
+// budget at least, or for that many reads on each.
 func loadCache(s cacheStore, entries int, b experiment.Budget) (load cacheLoad, err error) {
 	runtime.GC() // the figures of the collector are up to date at its end
-	cost, stops := readGCCost(), pauses()
+	cost, stops := experiment.ReadGCCost(), pauses()
 	readers := make([]cacheReader, runtime.GOMAXPROCS(0))
 	var stop atomic.Bool
 	var wg sync.WaitGroup
+	least := b.Duration
+	if b.Ops == 0 {
+		least = max(least, cacheLeast)
+	}
 	begin := time.Now()
 	for i := range readers {
 		r := &readers[i]
 		r.draw = newDictDraw(i, 100)
 		wg.Go(func() {
-			r.err = s.reading(func(read func(int) (uint64, error)) error { return r.read(entries, b.Ops, &stop, read) })
+			r.err = s.reading(func(read func(int) ([]byte, error)) error { return r.read(entries, b.Ops, &stop, read) })
+			if r.err != nil {
+				stop.Store(true)
+			}
 		})
 	}
-	time.Sleep(b.Duration / 2)
-	runtime.GC()
-	load.GC, load.Pause = readGCCost().gc-cost.gc, longestPause(stops, pauses())
-	time.Sleep(b.Duration / 2)
+	for err == nil {
+		time.Sleep(cachePoll)
+		load.GC = experiment.ReadGCCost().Since(cost)
+		switch took := time.Since(begin); {
+		case took > cacheMost:
+			err = fmt.Errorf("only %d cycles of the collector in %v", load.GC.Cycles, took)
+		case load.GC.Cycles >= cacheCycles && took >= least:
+			stop.Store(true)
+		}
+		if stop.Load() {
+			break
+		}
+	}
 	stop.Store(true)
 	wg.Wait()
-	load.Took, load.Resident = time.Since(begin), resident()
+	load.Took, load.Resident, load.Pause = time.Since(begin), resident(), longestPause(stops, pauses())
 	for _, r := range readers {
 		load.Reads += r.reads
 		load.Worst = max(load.Worst, r.worst)
 		err = errors.Join(err, r.err)
 	}
+	load.Tail = tail(readers)
 	return load, err
 }
 
 // cacheReader is one goroutine that reads.
 type cacheReader struct {
 	draw  dictDraw
+	last  []byte // answer
 	reads int64
 	worst time.Duration
+	took  [1 << 16]int64 // how many batches took that many microseconds, or, the last, more
 	err   error
 	_     [64]byte // readers are written by different threads
+}
+
+// tail is how long the slowest batch of reads takes but for one in ten thousand.
+func tail(readers []cacheReader) time.Duration {
+	all, slower := int64(0), int64(0)
+	for i := range readers {
+		for _, n := range readers[i].took {
+			all += n
+		}
+	}
+	for us := len(readers[0].took) - 1; us > 0; us-- {
+		for i := range readers {
+			slower += readers[i].took[us]
+		}
+		if slower > all/10_000 {
+			return time.Duration(us) * time.Microsecond
+		}
+	}
+	return 0
 }
 
 // cacheBatch is how many reads share two looks at the clock.
 const cacheBatch = 16
 
 // read reads until it is told to stop, and the number of reads that it has to do is done.
-func (r *cacheReader) read(entries int, least int64, stop *atomic.Bool, read func(int) (uint64, error)) error {
+func (r *cacheReader) read(entries int, least int64, stop *atomic.Bool, read func(int) ([]byte, error)) error {
 	for !stop.Load() || r.reads < least || r.reads == 0 {
 		begin := time.Now()
 		for range cacheBatch {
 			i := r.draw.below(entries)
-			got, err := read(i)
+			answer, err := read(i)
 			if err != nil {
 				return err
 			}
-			if r.reads%1024 == 0 && got != cacheWanted(i) {
-				return fmt.Errorf("entry %d reads as %x, not %x", i, got, cacheWanted(i))
+			if r.reads%1024 == 0 && !bytes.Equal(answer, cacheWanted(i)) {
+				return fmt.Errorf("entry %d reads as %q, not %q", i, answer, cacheWanted(i))
 			}
+			r.last = answer
 			r.reads++
 		}
-		r.worst = max(r.worst, time.Since(begin))
+		took := time.Since(begin)
+		r.worst = max(r.worst, took)
+		r.took[min(int(took/time.Microsecond), len(r.took)-1)]++
 	}
 	return nil
 }

@@ -99,32 +99,32 @@ func ichorChunk(t *rt.Thread, fields [fieldCount]rt.Ref, from, to int) (rt.Ref, 
 	return chunk, nil
 }
 
-func (c *ichorCache) reading(fn func(func(int) (uint64, error)) error) error {
+func (c *ichorCache) reading(fn func(func(int) ([]byte, error)) error) error {
 	return c.r.Do(func(t *rt.Thread) error {
 		fields, err := ichorFields(t)
 		if err != nil {
 			return err
 		}
 		defer t.DecRefs(fields[:])
-		return fn(func(i int) (uint64, error) {
+		return fn(func(i int) ([]byte, error) {
 			t.Checkpoint()
 			key, _ := rt.Int(int64(i)) // there are not that many entries
 			entry, ok := c.chunks[i/cacheChunk].Lookup(t, key)
 			if !ok {
-				return 0, errMissing
+				return nil, errMissing
 			}
 			return ichorEntry(t, objects.Dict(entry), fields)
 		})
 	})
 }
 
-// ichorEntry is the checksum of an entry.
-func ichorEntry(t *rt.Thread, entry objects.Dict, fields [fieldCount]rt.Ref) (uint64, error) {
+// ichorEntry is the answer to a read of an entry.
+func ichorEntry(t *rt.Thread, entry objects.Dict, fields [fieldCount]rt.Ref) ([]byte, error) {
 	var values [fieldTags]rt.Ref
 	for k := range values {
 		v, ok := entry.Lookup(t, fields[k])
 		if !ok {
-			return 0, errMissing
+			return nil, errMissing
 		}
 		values[k] = v
 	}
@@ -134,9 +134,9 @@ func ichorEntry(t *rt.Thread, entry objects.Dict, fields [fieldCount]rt.Ref) (ui
 	name, ok4 := objects.String(values[fieldName]).View(t)
 	brand, ok5 := objects.String(values[fieldBrand]).View(t)
 	if !(ok1 && ok2 && ok3 && ok4 && ok5) {
-		return 0, errors.New("a field has another type")
+		return nil, errors.New("a field has another type")
 	}
-	return cacheChecksum(id, stock, price, name, brand), nil
+	return cacheAnswer(id, stock, price, name, brand), nil
 }
 
 func (c *ichorCache) close() error {

@@ -27,8 +27,8 @@ func (c *goCache) build(entries int) error {
 	})
 }
 
-func (c *goCache) reading(fn func(func(int) (uint64, error)) error) error {
-	return fn(func(i int) (uint64, error) {
+func (c *goCache) reading(fn func(func(int) ([]byte, error)) error) error {
+	return fn(func(i int) ([]byte, error) {
 		e := c.chunks[i/cacheChunk][i]
 		id, ok1 := e["id"].(int64)
 		stock, ok2 := e["stock"].(int64)
@@ -36,9 +36,9 @@ func (c *goCache) reading(fn func(func(int) (uint64, error)) error) error {
 		name, ok4 := e["name"].(string)
 		brand, ok5 := e["brand"].(string)
 		if !(ok1 && ok2 && ok3 && ok4 && ok5) {
-			return 0, errMissing
+			return nil, errMissing
 		}
-		return cacheChecksum(id, stock, price, name, brand), nil
+		return cacheAnswer(id, stock, price, name, brand), nil
 	})
 }
 
@@ -58,8 +58,8 @@ func newCacheEntry(i int) *cacheEntry {
 	return &cacheEntry{int64(i), cacheName(i), cacheBrand(i), cachePrice(i), int64(cacheStock(i)), tagsOf(i)}
 }
 
-func (e *cacheEntry) checksum() uint64 {
-	return cacheChecksum(e.ID, e.Stock, e.Price, e.Name, e.Brand)
+func (e *cacheEntry) answer() []byte {
+	return cacheAnswer(e.ID, e.Stock, e.Price, e.Name, e.Brand)
 }
 
 // structCache has Go structs.
@@ -76,13 +76,13 @@ func (c *structCache) build(entries int) error {
 	})
 }
 
-func (c *structCache) reading(fn func(func(int) (uint64, error)) error) error {
-	return fn(func(i int) (uint64, error) {
+func (c *structCache) reading(fn func(func(int) ([]byte, error)) error) error {
+	return fn(func(i int) ([]byte, error) {
 		e, ok := c.chunks[i/cacheChunk][i]
 		if !ok {
-			return 0, errMissing
+			return nil, errMissing
 		}
-		return e.checksum(), nil
+		return e.answer(), nil
 	})
 }
 
@@ -95,13 +95,13 @@ const cacheTextBytes = 320
 // cacheKey is the key of entry i in the caches of bytes.
 func cacheKey(i int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(i)) }
 
-// decoded is the checksum of an entry that is JSON.
-func decoded(text []byte) (uint64, error) {
+// decoded is the answer to a read of an entry that is JSON.
+func decoded(text []byte) ([]byte, error) {
 	var e cacheEntry
 	if err := json.Unmarshal(text, &e); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return e.checksum(), nil
+	return e.answer(), nil
 }
 
 // freeCache has them as JSON in freecache.
@@ -121,11 +121,11 @@ func (c *freeCache) build(entries int) error {
 	return nil
 }
 
-func (c *freeCache) reading(fn func(func(int) (uint64, error)) error) error {
-	return fn(func(i int) (uint64, error) {
+func (c *freeCache) reading(fn func(func(int) ([]byte, error)) error) error {
+	return fn(func(i int) ([]byte, error) {
 		text, err := c.c.Get(cacheKey(i))
 		if err != nil {
-			return 0, errors.Join(errMissing, err)
+			return nil, errors.Join(errMissing, err)
 		}
 		return decoded(text)
 	})
@@ -148,12 +148,12 @@ func (c *fastCache) build(entries int) error {
 	return nil
 }
 
-func (c *fastCache) reading(fn func(func(int) (uint64, error)) error) error {
+func (c *fastCache) reading(fn func(func(int) ([]byte, error)) error) error {
 	var buffer []byte
-	return fn(func(i int) (uint64, error) {
+	return fn(func(i int) ([]byte, error) {
 		var found bool
 		if buffer, found = c.c.HasGet(buffer[:0], cacheKey(i)); !found {
-			return 0, errMissing
+			return nil, errMissing
 		}
 		return decoded(buffer)
 	})

@@ -13,9 +13,10 @@ const (
 	goHeapBytes    = "goheap-bytes" // live in Go's heap
 	buildSeconds   = "build-s"
 	readsSecond    = "reads/s"
-	gcMilliseconds = "gc-cpu-ms"     // CPU time of one collection of Go's
-	gcPauseMicros  = "gc-pause-us"   // the longest time that it stopped all goroutines
-	worstMicros    = "worst-read-us" // the longest read
+	gcMilliseconds = "gc-cpu-ms"      // CPU time of one collection of Go's
+	gcPauseMicros  = "gc-pause-us"    // the longest time that it stopped all goroutines
+	tailMicros     = "p99.99-read-us" // what all but one in ten thousand batches of reads take
+	worstMicros    = "worst-read-us"  // the longest of them
 )
 
 // resident is the process's resident memory, 0 where the system does not say.
