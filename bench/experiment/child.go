@@ -96,13 +96,13 @@ func (c *Child) Stop() error {
 	}
 }
 
-// Answers reads and answers questions of a parent, in the child.
+// Answers reads and answers questions of a parent, in the child. One goroutine at a time.
 type Answers struct {
 	from *gob.Decoder
 	to   *gob.Encoder
 }
 
-// NewAnswers talks to a parent: with os.Stdin and os.Stdout.
+// NewAnswers talks to a parent: with os.Stdin and os.Stdout. Any goroutine.
 func NewAnswers(stdin io.Reader, stdout io.Writer) *Answers {
 	return &Answers{gob.NewDecoder(stdin), gob.NewEncoder(stdout)}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"unsafe"
 
 	"modernc.org/memory"
 
@@ -24,7 +23,7 @@ const gcPercent = "gc-cpu-%"
 // pairOfWords is what Go and the pool make: as large as our tuple of two.
 type pairOfWords struct {
 	left, right *pairOfWords
-	_           [allocatedBytes - 2*unsafe.Sizeof(uintptr(0))]byte
+	_           [2]uint64
 }
 
 // allocatedBytes is how large all objects are.

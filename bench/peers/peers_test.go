@@ -3,9 +3,9 @@ package main
 import (
 	"bytes"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/mem"
@@ -114,8 +114,8 @@ func TestAllocatedBytes(t *testing.T) {
 		pair, err = objects.NewTuple(t, rt.None, rt.None)
 		return err
 	})
-	if n := r.Memory().ObjectBytes; err != nil || n != allocatedBytes || unsafe.Sizeof(pairOfWords{}) != allocatedBytes {
-		t.Errorf("%v, %d bytes and %d", err, n, unsafe.Sizeof(pairOfWords{}))
+	if n := r.Memory().ObjectBytes; err != nil || n != allocatedBytes || reflect.TypeFor[pairOfWords]().Size() != allocatedBytes {
+		t.Errorf("%v, %d bytes and %d", err, n, reflect.TypeFor[pairOfWords]().Size())
 	}
 	err = r.Do(func(t *rt.Thread) error {
 		t.DecRef(pair)
