@@ -23,7 +23,7 @@ func (r *benchReporter) Result(*Result) error { return nil }
 func (r *benchReporter) End(report *Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/ichor-go/ichor/bench\n", runtime.GOOS, runtime.GOARCH)
-	if cpu := cpuName(); cpu != "" {
+	if cpu := CPUName(); cpu != "" {
 		fmt.Fprintf(&b, "cpu: %s\n", cpu)
 	}
 	fmt.Fprintf(&b, "Unit %s better=higher\n", OpsS)

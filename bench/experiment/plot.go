@@ -185,7 +185,7 @@ type legendEntry struct {
 }
 
 func (p *plot) draw(d drawing) (Picture, error) {
-	top := 4 + legendLine*len(d.legend)
+	top := 14 + legendLine*len(d.legend) // the label of the y-axis reaches above it
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: plotWidth, Height: d.height + top})
 	painter.FilledRect(0, 0, plotWidth, d.height+top, paint(paintPaper, 0, 0), charts.ColorTransparent, 0)
 	font := charts.FontStyle{FontSize: textSize, FontColor: paint(paintText, 0, 0), Font: charts.GetDefaultFont()}

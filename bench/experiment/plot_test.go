@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -120,6 +121,25 @@ func TestPlotNothing(t *testing.T) {
 	for _, o := range []PlotOptions{{Keep: func(Config) bool { return false }}, {Metric: "B/op"}} {
 		if _, err := Plot(res, o); !errors.Is(err, ErrNothingToPlot) {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestNiceTop(t *testing.T) {
+	for _, c := range []struct {
+		value, top float64
+		steps      int
+	}{{0, 1, 4}, {1, 1, 5}, {10.2, 12, 6}, {99, 100, 5}, {137e6, 150e6, 6}, {3.5e-3, 4e-3, 4}, {7, 8, 4}, {60, 60, 6}} {
+		if top, steps := niceTop(c.value); math.Abs(top/c.top-1) > 1e-9 || steps != c.steps {
+			t.Errorf("%g: %g in %d steps, want %g in %d", c.value, top, steps, c.top, c.steps)
+		}
+	}
+}
+
+func TestAxisCount(t *testing.T) {
+	for n, want := range map[int]string{1: "1", 1024: "1024", 10_000: "10 k", 65_536: "65536", 10_000_000: "10 M"} {
+		if got := axisCount(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}
 }

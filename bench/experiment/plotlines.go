@@ -2,7 +2,9 @@ package experiment
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"github.com/go-analyze/charts"
 )
@@ -47,9 +49,11 @@ func (p *plot) lineChart() drawing {
 			add(values, paint(paintSeries, i, strokeSolid), point)
 		}
 		for _, x := range p.at {
-			labels = append(labels, fmt.Sprint(x))
+			labels = append(labels, axisCount(x))
 		}
-		count = min(len(labels), 8)
+		if count = len(labels); count > 8 {
+			count = evenly(count-1) + 1
+		}
 	} else {
 		fine := gridSteps/ahead + 2
 		grid := func() []float64 { return slices.Repeat([]float64{charts.GetNullValue()}, ahead*fine+1) }
@@ -89,10 +93,49 @@ func (p *plot) lineChart() drawing {
 	o.Padding = charts.Box{Left: 10, Right: 18, Bottom: 6, IsSet: true}
 	font := charts.FontStyle{FontSize: textSize}
 	o.XAxis = charts.XAxisOption{Labels: labels, LabelCount: count, Title: p.Over, TitleFontStyle: font, LabelFontStyle: font, BoundaryGap: charts.Ptr(false)}
-	o.YAxis = []charts.YAxisOption{{Title: p.Unit, TitleFontStyle: font, LabelFontStyle: font, Min: charts.Ptr(0.0), LabelCount: 6, PreferNiceIntervals: charts.Ptr(true), ValueFormatter: axisNumber}}
+	top, steps := niceTop(highest(series))
+	o.YAxis = []charts.YAxisOption{{Title: p.Unit, TitleFontStyle: font, LabelFontStyle: font, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: steps + 1, ValueFormatter: axisNumber}}
 	o.LineStrokeWidth = 2
 	d.render = func(c *charts.Painter) error { return c.LineChart(o) }
 	return d
+}
+
+// highest is the greatest value of all lines.
+func highest(series charts.LineSeriesList) (most float64) {
+	for _, s := range series {
+		for _, v := range s.Values {
+			if v != charts.GetNullValue() {
+				most = max(most, v)
+			}
+		}
+	}
+	return most
+}
+
+// niceTop is where an axis from 0 ends so that the value is on it, and in how many steps of
+// a round number.
+func niceTop(value float64) (top float64, steps int) {
+	if value <= 0 {
+		return 1, 4
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(value))-1)
+	for {
+		for _, digit := range []float64{1, 2, 2.5, 5} {
+			step := digit * unit
+			if n := math.Ceil(value/step - 1e-9); n <= 6 {
+				return n * step, int(n)
+			}
+		}
+		unit *= 10
+	}
+}
+
+// axisCount writes thousands shorter, if they are round.
+func axisCount(n int) string {
+	if n >= 10_000 && n%1000 == 0 {
+		return axisNumber(float64(n))
+	}
+	return strconv.Itoa(n)
 }
 
 // evenly is into how many equal whole steps, few of them, n is divided.

@@ -48,8 +48,8 @@ func significant(v float64) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// cpuName is the processor as the kernel names it, empty where it does not.
-func cpuName() string {
+// CPUName is the processor as the kernel names it, empty where it does not. Any goroutine.
+func CPUName() string {
 	if runtime.GOOS != "linux" {
 		return ""
 	}

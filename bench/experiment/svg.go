@@ -77,7 +77,7 @@ func pictureStyle() string {
 	for _, part := range []int{paintText, paintGrid, paintAxis, paintPaper} {
 		add(fmt.Sprintf("%d-0-0", part), partColors[part])
 	}
-	return "svg text{font-family:system-ui,'Liberation Sans',sans-serif}" + light.String() + "@media (prefers-color-scheme:dark){" + dark.String() + "}"
+	return "svg text{font-family:Roboto,Arial,'Liberation Sans',Helvetica,sans-serif}" + light.String() + "@media (prefers-color-scheme:dark){" + dark.String() + "}"
 }
 
 var (

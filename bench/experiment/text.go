@@ -15,7 +15,7 @@ type textReporter struct{ w io.Writer }
 
 func (t *textReporter) Begin(env *Env) error {
 	machine := runtime.GOOS + "/" + runtime.GOARCH
-	if cpu := cpuName(); cpu != "" {
+	if cpu := CPUName(); cpu != "" {
 		machine += ", " + cpu
 	}
 	_, err := fmt.Fprintf(t.w, "%s, %s, GOMAXPROCS %d\n%d samples of %s a row, rows interleaved\n",
