@@ -29,7 +29,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up: none imports one that stands
 // further down this list.
 var layers = []string{
-	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore", "bench/experiment", "bench",
+	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore", "bench/experiment", "bench/page", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

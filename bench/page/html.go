@@ -1,0 +1,51 @@
+package page
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"regexp"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+//go:embed page.html
+var source string
+
+// openRows is how many rows a table may have to be shown from the start.
+const openRows = 14
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	// The style and the pictures are this program's own, with their texts escaped.
+	"style":   func() template.CSS { return template.CSS(experiment.PictureStyle) },
+	"picture": func(p Plot) template.HTML { return template.HTML(p.Inline()) },
+	"open":    func(t Table) bool { return len(t.Rows) <= openRows },
+	"right":   func(t Table, column int) bool { return t.Right[column] },
+}).Parse(source))
+
+// HTML is the page in one piece.
+func (p *Page) HTML() ([]byte, error) {
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// fetches matches what makes a browser ask for something else: attributes that lead out of
+// the page, and what style sheets have for it.
+var fetches = regexp.MustCompile(`(?:src|href)\s*=\s*(?:"[^#"][^"]*"|'[^#'][^']*'|[^#"'\s>][^\s>]*)|url\(|@import`)
+
+// Fetched returns something that a browser would fetch to show a page, or would follow; ""
+// if the page needs nothing. Texts do not count.
+func Fetched(html []byte) string {
+	for _, tag := range tags.FindAll(html, -1) {
+		if found := fetches.Find(tag); found != nil {
+			return string(found)
+		}
+	}
+	return ""
+}
+
+// tags matches tags and style sheets.
+var tags = regexp.MustCompile(`(?s)<style>.*?(?:</style>|$)|<[a-zA-Z][^>]*>`)
