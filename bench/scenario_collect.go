@@ -25,6 +25,12 @@ const (
 	collectMost = 7
 )
 
+// How many objects there are, the fewest first.
+var (
+	collectMortals   = []int{10_000, 100_000, 1_000_000}
+	collectImmortals = []int{0, 1_000_000, 10_000_000}
+)
+
 // Values of the config key order: where the containers that one refers to lie.
 const (
 	orderAllocation = "allocation" // just before it
@@ -45,8 +51,8 @@ func collectScenario() experiment.Scenario {
 				})
 			}
 			cores := slices.Max(env.Threads)
-			for _, mortals := range []int{10_000, 100_000, 1_000_000} {
-				for _, immortals := range []int{0, 1_000_000, 10_000_000} {
+			for _, mortals := range collectMortals {
+				for _, immortals := range collectImmortals {
 					add(&collectRun{mortals, immortals, immortalAddress, orderAllocation, 1, nil, rt.Nil})
 				}
 			}
@@ -62,7 +68,21 @@ func collectScenario() experiment.Scenario {
 			return c.With("immortals", 0).With("kind", immortalAddress).With("order", orderAllocation).With("cores", 1)
 		},
 		BaselineName: "no immortals, same mortals, in order of allocation, one core",
+		Conclude:     concludeCollect,
 	}
+}
+
+// concludeCollect says what the most immortals make of the pause.
+func concludeCollect(res *experiment.Result) (lines []string) {
+	for _, mortals := range collectMortals {
+		row := func(immortals int) *experiment.Row {
+			return res.Find(experiment.Cfg("mortals", mortals, "immortals", immortals, "kind", immortalAddress, "order", orderAllocation, "cores", 1))
+		}
+		most := collectImmortals[len(collectImmortals)-1]
+		lines = append(lines, fmt.Sprintf("%d mortals that live: %s ms without immortals, %.2f times that with %d.",
+			mortals, experiment.Human(row(0).Stat().Median/1e6), experiment.Ratio(row(most), row(0)), most))
+	}
+	return lines
 }
 
 // collectRun is a row.

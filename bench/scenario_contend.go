@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +43,23 @@ func contendScenario() experiment.Scenario {
 		},
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("threads", 1) },
 		BaselineName: "one thread, same state",
+		Conclude:     concludeContend,
 	}
+}
+
+// concludeContend gives what the most threads do of each state.
+func concludeContend(res *experiment.Result) []string {
+	most := mostThreads(res)
+	if most < 2 {
+		return []string{"One thread alone is slowed down by nobody."}
+	}
+	var each []string
+	for _, row := range res.Rows {
+		if row.Config.Get("threads") == most {
+			each = append(each, fmt.Sprintf("%s %.2f", row.Config.Get("state"), res.Ratio(row)))
+		}
+	}
+	return []string{fmt.Sprintf("%d threads do so many times the work of one: %s.", most, strings.Join(each, ", "))}
 }
 
 // contendRun is one object of a state; the rows with it share it.

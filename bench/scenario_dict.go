@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/puzpuzpuz/xsync/v3"
@@ -16,6 +17,9 @@ import (
 // dictKeys is how many keys the maps of the scenario dict hold, all along.
 const dictKeys = 10_000
 
+// dictReads are the percentages of reads; the rest are writes.
+var dictReads = []int{100, 95, 50}
+
 func dictScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "dict",
@@ -24,7 +28,7 @@ func dictScenario() experiment.Scenario {
 			"Rows with map=%s have mortal values, which all threads count: a read takes a reference and gives it up.)", dictKeys, countedDict),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
-			for _, reads := range []int{100, 95, 50} {
+			for _, reads := range dictReads {
 				for _, m := range []dictMap{&ichorDict{}, &ichorDict{counted: true}, &syncDict{}, &xsyncDict{}, &mutexDict{}} {
 					var rows tenants
 					for _, n := range env.Threads {
@@ -55,7 +59,23 @@ func dictScenario() experiment.Scenario {
 		},
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("map", "sync.Map") },
 		BaselineName: "map=sync.Map, same reads and threads",
+		Conclude:     concludeDict,
 	}
+}
+
+// concludeDict compares the maps with the most threads.
+func concludeDict(res *experiment.Result) (lines []string) {
+	most := mostThreads(res)
+	for _, reads := range dictReads {
+		var each []string
+		for _, row := range res.Rows {
+			if c := row.Config; c.Get("reads") == reads && c.Get("threads") == most {
+				each = append(each, fmt.Sprintf("%s %.2f", c.Get("map"), res.Ratio(row)))
+			}
+		}
+		lines = append(lines, fmt.Sprintf("%d %% reads, threads: %d. Against sync.Map: %s.", reads, most, strings.Join(each, ", ")))
+	}
+	return lines
 }
 
 // dictMap is one of the maps.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -70,7 +71,25 @@ func pairScenario() experiment.Scenario {
 			return experiment.Cfg("state", "loads", "temp", c.Get("temp"), "threads", 1)
 		},
 		BaselineName: "two bare loads, same temp",
+		Conclude:     concludePair,
 	}
+}
+
+// concludePair gives the time of each state, counted as slices.
+func concludePair(res *experiment.Result) (lines []string) {
+	for _, temp := range []string{"hot", "cold"} {
+		var each []string
+		for _, s := range countStates {
+			if row := res.Find(experiment.Cfg("state", s.name, "mode", s.mode, "temp", temp)); row != nil {
+				each = append(each, fmt.Sprintf("%s (%s) %s", s.name, s.mode, experiment.Human(row.Stat().Median)))
+			}
+		}
+		if len(each) == 0 {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("Nanoseconds for a pair, counted as slices, %s: %s.", temp, strings.Join(each, ", ")))
+	}
+	return lines
 }
 
 // scattered returns the numbers below n in an order without locality.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -18,20 +21,38 @@ func treeScenario() experiment.Scenario {
 		Question: "How fast do threads build binary trees of tuples and drop them? (An op is one tuple.)",
 		Axes:     []experiment.Axis{experiment.Modes(), {Key: experiment.Immortal, Values: []any{immortalNone}}},
 		Unit:     treeNodes,
-		Work: func(l *experiment.Lane, t *rt.Thread, _ experiment.Config, _ rt.Ref) error {
-			for l.Next() {
-				for range l.N() / treeNodes {
-					tree, err := plant(t, treeDepth)
-					if err != nil {
-						return err
-					}
-					t.DecRef(tree)
-					t.Checkpoint()
-				}
-			}
-			return nil
-		},
+		Conclude: concludeTree,
+		Work:     growTrees,
 	}.Scenario()
+}
+
+// concludeTree gives what the most threads do in each mode.
+func concludeTree(res *experiment.Result) (lines []string) {
+	most := mostThreads(res)
+	for _, mode := range modes {
+		row := func(threads int) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "threads", threads)) }
+		line := fmt.Sprintf("%s: %s tuples a second", modeWords(mode), experiment.Human(row(most).Stat().Median))
+		if speed := experiment.Ratio(row(most), row(1)); most > 1 && !math.IsNaN(speed) {
+			line += fmt.Sprintf(" with %d threads, %.2f times as many as with one", most, speed)
+		}
+		lines = append(lines, line+".")
+	}
+	return lines
+}
+
+// growTrees plants trees and drops them, of nodes as many as there are operations.
+func growTrees(l *experiment.Lane, t *rt.Thread, _ experiment.Config, _ rt.Ref) error {
+	for l.Next() {
+		for range l.N() / treeNodes {
+			tree, err := plant(t, treeDepth)
+			if err != nil {
+				return err
+			}
+			t.DecRef(tree)
+			t.Checkpoint()
+		}
+	}
+	return nil
 }
 
 // plant returns a new reference to a tree of the given depth.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -21,6 +22,19 @@ const (
 
 // modes are all of them, the baseline first.
 var modes = []string{modeGIL, modeAtomic, modeBiased}
+
+// modeWords writes a mode for readers.
+func modeWords(mode any) string {
+	switch mode {
+	case modeGIL:
+		return "GIL"
+	case modeAtomic:
+		return "lock-free, atomic counts"
+	case modeBiased:
+		return "lock-free, biased counts"
+	}
+	return fmt.Sprint(mode)
+}
 
 // tenants counts the rows that share something: the first sets it up, the last
 // closes it.
