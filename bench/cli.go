@@ -27,6 +27,7 @@ type cli struct {
 		Size     byteCount `placeholder:"BYTES" help:"How large image (default: 256MiB) and gcshare (default: 1GiB) make their graphs."`
 	} `cmd:"" help:"Run scenarios."`
 	List    struct{}     `cmd:"" help:"List the scenarios and their questions."`
+	Report  reportFlags  `cmd:"" help:"Run everything and write a page about it, with plots: a quarter of an hour."`
 	Image   imageFlags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
 	Prefork preforkFlags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel what they copy of it. Linux."`
 	Worker  struct {

@@ -4,6 +4,8 @@
 //	go run ./bench -input a.json b.json.gz          # the same with your own documents
 //	go run ./bench list                             # the scenarios and their questions
 //	go run ./bench run -scenario pair -format json  # some scenarios, for programs
+//	go run ./bench report                           # everything, as a page with plots: a quarter of an hour
+//	go run ./bench report -quick                    # the same in two minutes
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //

@@ -52,6 +52,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return a.catImage(ctx, c.Image.Cat.Image, c.Image.Cat.Path)
 	case "prefork":
 		return a.prefork(ctx, &c.Prefork)
+	case "report":
+		return a.report(ctx, &c.Report, args)
 	case "prefork-worker <mode>":
 		return serveHeap(ctx, c.Worker.Mode, os.Stdin, a.stdout)
 	case "gcshare-child <heap>":

@@ -2,12 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
 )
+
+// preforkName is what reports call the experiment.
+const preforkName = "prefork"
+
+// plotSteps is how many equal steps of requests plots show.
+const plotSteps = 20
+
+// errPrefork is what other systems say.
+var errPrefork = errors.New("prefork needs Linux: heaps that processes share lie in a memfd, and /proc tells what was copied")
 
 // preforkFlags are those of `bench prefork`.
 type preforkFlags struct {
@@ -49,6 +59,16 @@ func (c *byteCount) UnmarshalText(text []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not a size from 1 to %dGiB, such as 64MiB", text, maxPreforkSize>>30)
+}
+
+// String is the size as UnmarshalText reads it.
+func (c byteCount) String() string {
+	for _, u := range []int{2, 1, 0} { // the greatest that divides it
+		if unit := byteUnits[u]; c > 0 && int64(c)%unit.size == 0 {
+			return fmt.Sprint(int64(c)/unit.size) + unit.name
+		}
+	}
+	return fmt.Sprint(int64(c))
 }
 
 // prefork checks the flags and runs the experiment.

@@ -54,60 +54,82 @@ func points(requests int) []int {
 	return all
 }
 
-const plotSteps = 20
-
 // runPrefork runs all variants, one after the other, and reports what it has, also if it
 // is interrupted.
 func (a *app) runPrefork(ctx context.Context, f *preforkFlags, docs []experiment.Document) error {
-	p := &preforkRun{f: f, docs: docs, bar: command.NewBar(a.stderr, name, f.Progress), points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
-	p.result.Scenario = &experiment.Scenario{
-		Name: "prefork",
-		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
-			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has mapped of that and not copied; pss_bytes is its whole memory, shared pages by share.",
-		Conclude: p.conclude,
-	}
-	var err error
-	for _, v := range preforkVariants {
-		if err = p.variant(ctx, v.immortal); err != nil {
-			err = fmt.Errorf("immortal=%s: %w", v.immortal, err)
-			break
-		}
-	}
+	p := newPreforkRun(f, docs, command.NewBar(a.stderr, name, f.Progress))
+	err := p.all(ctx)
 	p.bar.Clear()
-	if err == nil {
-		err = p.sameAnswers()
-	}
 	if err == nil && f.Plot != "" {
 		err = p.plot()
 	}
 	return errors.Join(err, p.report(a))
 }
 
+func newPreforkRun(f *preforkFlags, docs []experiment.Document, bar *command.Bar) *preforkRun {
+	p := &preforkRun{f: f, docs: docs, bar: bar, points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
+	p.result.Scenario = &experiment.Scenario{
+		Name: preforkName,
+		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
+			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has mapped of that and not copied; pss_bytes is its whole memory, shared pages by share.",
+		Conclude: p.conclude,
+	}
+	return p
+}
+
+// all runs the variants.
+func (p *preforkRun) all(ctx context.Context) error {
+	for _, v := range preforkVariants {
+		if err := p.variant(ctx, v.immortal); err != nil {
+			return fmt.Errorf("immortal=%s: %w", v.immortal, err)
+		}
+	}
+	return p.sameAnswers()
+}
+
+// total is how many looks at the workers there are to be.
+func (p *preforkRun) total() int { return len(preforkVariants) * len(p.points) }
+
+// preforkResult runs the experiment for other reports: what it has, also if it fails, and
+// the rows that readers want to see.
+func preforkResult(ctx context.Context, f *preforkFlags, docs []experiment.Document, bar *command.Bar) (all, few *experiment.Result, err error) {
+	p := newPreforkRun(f, docs, bar)
+	err = p.all(ctx)
+	p.result.Partial = p.done < p.total()
+	return &p.result, p.few(), err
+}
+
+// few is the result with some of its rows, for readers.
+func (p *preforkRun) few() *experiment.Result {
+	res := p.result
+	res.Rows = nil
+	for _, row := range p.result.Rows {
+		if all := int(p.f.Requests); slices.Contains([]int{0, p.points[1], all / 10, all / 2, all}, row.Config.Get("requests").(int)) {
+			res.Rows = append(res.Rows, row)
+		}
+	}
+	return &res
+}
+
 // report writes the rows: all of them for programs, a few for readers.
 func (p *preforkRun) report(a *app) error {
-	partial := p.done < len(preforkVariants)*len(p.points)
+	p.result.Partial = p.done < p.total()
 	out := bufio.NewWriter(a.stdout)
 	reporter, err := experiment.NewReporter(p.f.Format, out)
 	if err != nil {
 		return err
 	}
-	res := p.result
-	res.Partial = partial
+	res := &p.result
 	if p.f.Format == "text" {
-		res.Rows = nil
-		for _, row := range p.result.Rows {
-			if all := int(p.f.Requests); slices.Contains([]int{0, p.points[1], all / 10, all / 2, all}, row.Config.Get("requests").(int)) {
-				res.Rows = append(res.Rows, row)
-			}
-		}
+		res = p.few()
 	}
-	report := &experiment.Report{Results: []*experiment.Result{&res}, Done: p.done, Total: len(preforkVariants) * len(p.points), Partial: partial}
-	return errors.Join(reporter.Result(&res), reporter.End(report), out.Flush())
+	report := &experiment.Report{Results: []*experiment.Result{res}, Done: p.done, Total: p.total(), Partial: res.Partial}
+	return errors.Join(reporter.Result(res), reporter.End(report), out.Flush())
 }
 
 // variant loads the documents, starts the workers, and looks at them between requests.
 func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
-	p.bar.Show(p.done, len(preforkVariants)*len(p.points), immortal+": load")
+	p.bar.Show(p.done, p.total(), immortal+": load")
 	heap, err := p.load(ctx, immortal)
 	if err != nil {
 		return err
@@ -132,7 +154,7 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 	}
 	answered := 0
 	for _, n := range p.points {
-		p.bar.Show(p.done, len(preforkVariants)*len(p.points), fmt.Sprintf("%s: %d requests", immortal, n))
+		p.bar.Show(p.done, p.total(), fmt.Sprintf("%s: %d requests", immortal, n))
 		sum, err := drive(ctx, workers, answered, n)
 		if err != nil {
 			return err
@@ -151,7 +173,7 @@ func (p *preforkRun) variant(ctx context.Context, immortal string) (err error) {
 		}
 		p.done++
 	}
-	p.bar.Show(p.done, len(preforkVariants)*len(p.points), immortal+": everything")
+	p.bar.Show(p.done, p.total(), immortal+": everything")
 	s, err := workers[0].walkAll(ctx)
 	if err != nil {
 		return err

@@ -4,16 +4,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
 )
-
-var errPrefork = errors.New("prefork needs Linux: heaps that processes share lie in a memfd, and /proc tells what was copied")
 
 func (a *app) runPrefork(context.Context, *preforkFlags, []experiment.Document) error {
 	return errPrefork
+}
+
+func preforkResult(context.Context, *preforkFlags, []experiment.Document, *command.Bar) (all, few *experiment.Result, err error) {
+	return nil, nil, errPrefork
 }
 
 func serveHeap(context.Context, string, io.Reader, io.Writer) error { return errPrefork }

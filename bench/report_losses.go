@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// losses are the cases in which something else is faster, with the figures of this run.
+func losses(results map[string]*experiment.Result) []string {
+	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
+	ratio := func(scenario string, ours, other experiment.Config, format string) {
+		res := results[scenario]
+		if res == nil {
+			return
+		}
+		a, b := res.Find(ours), res.Find(other)
+		if a != nil && b != nil {
+			texts = append(texts, fmt.Sprintf(format, experiment.Ratio(a, b)))
+		}
+	}
+	all := handoffShares[len(handoffShares)-1]
+	ratio("handoff", experiment.Cfg("mode", modeBiased, "foreign", all), experiment.Cfg("mode", modeAtomic, "foreign", all),
+		"Biased counting, when every object is counted by another thread than its maker: %.2f times the speed of atomic counting.")
+	ratio("requests", experiment.Cfg("mode", modeAtomic, "immortal", immortalNone, "threads", 1), experiment.Cfg("mode", modeGIL, "immortal", immortalNone, "threads", 1),
+		"Atomic counting with one thread, and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
+	ratio("pair", experiment.Cfg("state", "shared", "mode", modeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", modeGIL, "temp", "hot"),
+		"There, an atomic increment and decrement of a mortal object take %.1f times as long as plain ones.")
+	ratio("small", experiment.Cfg("heap", heapIchor, "mode", modeAtomic, "threads", 1), experiment.Cfg("heap", heapGo, "threads", 1),
+		"Small graphs that live for a moment, made and dropped by one thread: %.2f times the speed of Go's own heap, whose collector has nearly nothing to do.")
+	if res := results["walk"]; res != nil {
+		var slower []string
+		for _, row := range res.Rows {
+			if r := res.Ratio(row); row.Config.Get("heap") == heapFrozen && r > 1 {
+				slower = append(slower, fmt.Sprintf("%s (%.2f times the speed)", row.Config.Get("document"), 1/r))
+			}
+		}
+		if len(slower) > 0 {
+			texts = append(texts, "Documents that are read more slowly frozen than as Go's maps: "+strings.Join(slower, ", ")+".")
+		}
+	}
+	if res := results["dict"]; res != nil {
+		most := mostThreads(res)
+		ratio("dict", experiment.Cfg("map", countedDict, "reads", 100, "threads", most), experiment.Cfg("map", "sync.Map", "reads", 100, "threads", most),
+			fmt.Sprintf("Reads of a shared dict by %d threads that count the mortal values: %%.2f times the speed of sync.Map.", most))
+	}
+	ratio("threads", experiment.Cfg("mode", modeAtomic, "goroutine", "same"), experiment.Cfg("mode", modeGIL, "goroutine", "same"),
+		"Attaching a goroutine and detaching it, with a string made between: %.2f times as long as under the GIL.")
+	return texts
+}

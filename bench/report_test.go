@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/page"
+)
+
+// readReport returns the page and its Markdown twin.
+func readReport(t *testing.T, dir string) (html, markdown string) {
+	t.Helper()
+	h, err := os.ReadFile(filepath.Join(dir, page.HTMLFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := os.ReadFile(filepath.Join(dir, page.MarkdownFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := page.Fetched(h); found != "" {
+		t.Errorf("the page fetches %s", found)
+	}
+	return string(h), string(m)
+}
+
+// The chapters come in their order, with what the page promises of each.
+func TestReport(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.json")
+	if err := os.WriteFile(file, []byte(`{"a": [1, 2.5, "x", {"b": null}], "c": "text"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	a := &app{stdout: &out, stderr: &errs, scenarios: scenarios}
+	args := []string{"report", "-quick", "-o", dir, "-scenario", "small,requests,handoff,ladder,walk,threads", "-benchtime", "2000x", "-count", "2", "-threads", "1,2", "-input", file}
+	if code := a.main(t.Context(), args); code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	html, markdown := readReport(t, dir)
+	for _, text := range []string{html, markdown} {
+		rest := text
+		for _, want := range []string{
+			reportTitle, "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading, against",
+			"Where we lose", "the speed of atomic counting", "that the GIL answers", "the speed of Go", "one thread makes and another counts",
+			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 2", "Small graphs", "The rest", "Attaching",
+		} {
+			_, after, found := strings.Cut(rest, want)
+			if !found {
+				t.Fatalf("%q is missing, or not in its place", want)
+			}
+			rest = after
+		}
+		if strings.Contains(text, "artial") || strings.Contains(text, "failed") {
+			t.Error("the report says that it is incomplete")
+		}
+	}
+	for _, want := range []string{"ladder-atomic.svg", "ladder-gil.svg", "requests.svg", "handoff.svg", "small.svg"} {
+		if _, err := os.Stat(filepath.Join(dir, want)); err != nil || !strings.Contains(markdown, "]("+want+")") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if !strings.HasSuffix(out.String(), filepath.Join(dir, page.HTMLFile)+"\n"+filepath.Join(dir, page.MarkdownFile)+"\n") {
+		t.Errorf("stdout %q", out.String())
+	}
+}
+
+// Every scenario has its place and a title.
+func TestReportChapters(t *testing.T) {
+	groups, err := (&app{scenarios: scenarios}).chapters(&reportFlags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, g := range groups {
+		for _, c := range g.chapters {
+			n++
+			if c.title == c.name {
+				t.Errorf("%s has no title", c.name)
+			}
+		}
+	}
+	if first := groups[0].chapters[0].name; first != "ladder" || n != len(scenarios)+1 {
+		t.Errorf("%d chapters, the first is %s", n, first)
+	}
+}
+
+// A scenario that fails leaves a report of the others, and of its failure.
+func TestReportFails(t *testing.T) {
+	bad := demo()
+	bad.Name = "bad"
+	bad.Plan = func(*experiment.Env) (*experiment.Plan, error) { return nil, errors.New("no such luck") }
+	var out, errs bytes.Buffer
+	a := testApp(&out, &errs)
+	a.scenarios = []experiment.Scenario{bad, demo()}
+	dir := t.TempDir()
+	code := a.main(t.Context(), []string{"report", "-o", dir, "-scenario", "bad,demo", "-benchtime", "10x", "-count", "1"})
+	if code != command.ExitFailed || !strings.Contains(errs.String(), "no such luck") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+	html, _ := readReport(t, dir)
+	if !strings.Contains(html, "It failed: bad: no such luck") || !strings.Contains(html, "how long does nothing take?") {
+		t.Error(html)
+	}
+}
+
+func TestReportInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code := testApp(&out, &errs).main(ctx, []string{"report", "-o", dir, "-scenario", "demo", "-benchtime", "20ms", "-count", "10000"})
+	html, markdown := readReport(t, dir)
+	if code != command.ExitInterrupted || errs.Len() > 0 || !strings.Contains(html, "interrupted") || !strings.Contains(markdown, "Not all of its samples were taken.") {
+		t.Errorf("exit code %d, stderr %q, %s", code, errs.String(), markdown)
+	}
+}
+
+func TestReportUsage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"report -scenario nope": `unknown scenario "nope"; known: demo, prefork`,
+		"report -o " + file:     "file",
+		"report -count 0":       `-count: "0" is not a number from 1 to 100000`,
+		"report x":              "unexpected argument x",
+	} {
+		code, _, stderr := call(t, append(strings.Fields(args), "-benchtime", "10x")...)
+		if code != command.ExitUsage || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q", args, code, stderr)
+		}
+	}
+}
+
+func TestPowersUpTo(t *testing.T) {
+	for n, want := range map[int][]int{1: {1}, 2: {1, 2}, 3: {1, 2, 3}, 8: {1, 2, 4, 8}} {
+		if got := powersUpTo(n); len(got) != len(want) || got[len(got)-1] != n {
+			t.Errorf("%d: %v, want %v", n, got, want)
+		}
+	}
+}
