@@ -28,12 +28,14 @@ type cli struct {
 	} `cmd:"" help:"Run scenarios."`
 	List    struct{}     `cmd:"" help:"List the scenarios and their questions."`
 	Report  reportFlags  `cmd:"" help:"Run everything and write a page about it, with plots: a quarter of an hour."`
+	Tax     taxFlags     `cmd:"" name:"immortality-tax" help:"Build with and without the test for immortality, and compare what counting mortals costs."`
 	Image   imageFlags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
 	Prefork preforkFlags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel what they copy of it. Linux."`
 	Worker  struct {
 		Mode string `arg:""`
 	} `cmd:"" name:"prefork-worker" hidden:""`
-	GCChild struct {
+	TaxChild struct{} `cmd:"" name:"tax-child" hidden:""`
+	GCChild  struct {
 		Heap string `arg:""`
 	} `cmd:"" name:"gcshare-child" hidden:""`
 }

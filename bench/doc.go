@@ -6,6 +6,7 @@
 //	go run ./bench run -scenario pair -format json  # some scenarios, for programs
 //	go run ./bench report                           # everything, as a page with plots: a quarter of an hour
 //	go run ./bench report -quick                    # the same in two minutes
+//	go run ./bench immortality-tax                  # what the test for immortality costs mortals, see docs/benchmarks.md
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //

@@ -54,6 +54,10 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return a.prefork(ctx, &c.Prefork)
 	case "report":
 		return a.report(ctx, &c.Report, args)
+	case "immortality-tax":
+		return a.immortalityTax(ctx, &c.Tax)
+	case "tax-child":
+		return serveTax(ctx, os.Stdin, a.stdout)
 	case "prefork-worker <mode>":
 		return serveHeap(ctx, c.Worker.Mode, os.Stdin, a.stdout)
 	case "gcshare-child <heap>":

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
+)
+
+// taxFlags are those of `bench immortality-tax`.
+type taxFlags struct {
+	Input     []string          `sep:"none" placeholder:"FILE..." help:"JSON documents for requests, instead of the corpus that comes with Go."`
+	Scenario  []string          `placeholder:"NAME" help:"What to measure: requests, tree, pair (default: all three)."`
+	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 50ms)."`
+	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 60)."`
+	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: 1)."`
+	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"A table, one object a line, or lines for benchstat (default: text)."`
+	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+}
+
+// Values of the config key build, and the tag that leaves the test out.
+const (
+	buildTested   = "tested"
+	buildUntested = "untested"
+
+	untestedTag = "ichormortal"
+)
+
+// taxPackage is this program, as the go tool knows it.
+const taxPackage = "github.com/ichor-go/ichor/bench"
+
+// taxScenarios are what is measured, and which of their variants: those in which all that
+// is counted is mortal, and, of pair, two that do not count anything of ours. Both builds
+// run the same code for these, so they show what the figure is when there is no difference.
+var taxScenarios = []struct {
+	scenario experiment.Scenario
+	keep     func(c experiment.Config) bool
+}{
+	{requestsScenario(), func(c experiment.Config) bool { return c.Get("immortal") == immortalNone }},
+	{treeScenario(), func(experiment.Config) bool { return true }},
+	{pairScenario(), func(c experiment.Config) bool {
+		return c.Get("temp") == "hot" && slices.Contains([]any{"owned", "shared", "plain", "atomic"}, c.Get("state"))
+	}},
+}
+
+// taxVariants are the variants of a scenario that count.
+func taxVariants(name string, env *experiment.Env) (*experiment.Plan, error) {
+	for _, s := range taxScenarios {
+		if s.scenario.Name != name {
+			continue
+		}
+		p, err := s.scenario.Plan(env)
+		if err == nil {
+			p.Variants = slices.DeleteFunc(p.Variants, func(v experiment.Variant) bool { return !s.keep(v.Config) })
+		}
+		return p, err
+	}
+	return nil, fmt.Errorf("no scenario %q", name)
+}
+
+// immortalityTax builds this program with and without the test for immortality in place,
+// and compares.
+func (a *app) immortalityTax(ctx context.Context, f *taxFlags) error {
+	var all []experiment.Scenario
+	for _, s := range taxScenarios {
+		all = append(all, s.scenario)
+	}
+	picked, err := command.Chosen(all, f.Scenario)
+	if err != nil {
+		return err
+	}
+	if _, err := loadDocuments(ctx, f.Input); err != nil && needDocuments(picked) {
+		return err
+	}
+	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Threads: f.Threads, Format: f.Format, Progress: f.Progress}
+	if len(flags.Threads) == 0 {
+		flags.Threads = []int{1}
+	}
+	folder, err := os.MkdirTemp("", "ichor-tax")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder) // what is left there is the system's to clear
+	t := &taxRun{input: f.Input, programs: map[string]string{}}
+	for _, build := range []string{buildTested, buildUntested} {
+		if t.programs[build], err = buildBench(ctx, folder, build); err != nil {
+			return err
+		}
+	}
+	return flags.Measure(ctx, name, flags.Env(50*time.Millisecond, 60), []experiment.Scenario{t.scenario(picked)}, a.stdout, a.stderr)
+}
+
+// buildBench builds this program and returns its file.
+func buildBench(ctx context.Context, folder, build string) (string, error) {
+	file := filepath.Join(folder, build+".exe")
+	args := []string{"build", "-buildvcs=false", "-o", file}
+	if build == buildUntested {
+		args = append(args, "-tags", untestedTag)
+	}
+	if out, err := exec.CommandContext(ctx, "go", append(args, taxPackage)...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go %s (in a checkout of Ichor?): %w: %s", strings.Join(args[:1], " "), err, strings.TrimSpace(string(out)))
+	}
+	return file, nil
+}
+
+// taxRun is two builds.
+type taxRun struct {
+	input    []string
+	programs map[string]string // by build
+}
+
+// scenario has a row for each variant and build, those of a variant next to each other.
+func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
+	return experiment.Scenario{
+		Name: "immortality-tax",
+		Question: "What does the test for immortality in place cost programs in which nothing is immortal? " +
+			"(build=tested is the program as it is, build=untested is compiled without the test. Each sample is a process of its own. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)",
+		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
+			p := &experiment.Plan{}
+			for _, s := range picked {
+				inner, err := taxVariants(s.Name, env)
+				if err != nil {
+					return nil, err
+				}
+				for _, v := range inner.Variants {
+					for _, build := range []string{buildUntested, buildTested} {
+						p.Variants = append(p.Variants, experiment.Variant{
+							Config: append(append(experiment.Cfg("scenario", s.Name), v.Config...), experiment.Cfg("build", build)...), Metric: experiment.NsOp,
+							Sample: func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
+								return t.sample(ctx, build, taxJob{s.Name, v.Config.String(), env.Threads, b, t.input})
+							},
+						})
+					}
+				}
+			}
+			return p, nil
+		},
+		Baseline:     func(c experiment.Config) experiment.Config { return c.With("build", buildUntested) },
+		BaselineName: "build=untested, same row",
+		Conclude:     concludeTax,
+	}
+}
+
+// sample has a process of the build take it.
+func (t *taxRun) sample(ctx context.Context, build string, job taxJob) (experiment.Sample, error) {
+	cmd := exec.CommandContext(ctx, t.programs[build], "tax-child")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return experiment.Sample{}, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return experiment.Sample{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return experiment.Sample{}, err
+	}
+	var got taxResult
+	err = gob.NewEncoder(in).Encode(job)
+	if err == nil {
+		err = gob.NewDecoder(out).Decode(&got)
+	}
+	if err == nil && got.Err != "" {
+		err = errors.New(got.Err)
+	}
+	if err == nil && got.Tested != (build == buildTested) {
+		err = errors.New("it has the test if it should not, or lacks it")
+	}
+	if err = errors.Join(err, in.Close(), cmd.Wait()); err != nil {
+		return experiment.Sample{}, fmt.Errorf("a process of the build %s: %w", build, err)
+	}
+	return experiment.Sample{Value: got.Ns, Ops: got.Ops}, nil
+}
+
+// concludeTax gives the difference for each row.
+func concludeTax(res *experiment.Result) (lines []string) {
+	for _, row := range res.Rows {
+		if row.Config.Get("build") != buildTested {
+			continue
+		}
+		r := res.RatioStat(row)
+		words := []string{fmt.Sprint(row.Config.Get("scenario"))}
+		for _, kv := range row.Config {
+			if !slices.Contains([]string{"scenario", "build", "immortal", "temp"}, kv.Key) {
+				words = append(words, fmt.Sprintf("%s=%v", kv.Key, kv.Value))
+			}
+		}
+		line := fmt.Sprintf("%s: the test costs %+.2f %%", strings.Join(words, " "), 100*(r.Median-1))
+		if !math.IsNaN(r.Low) {
+			line += fmt.Sprintf(" (95 %%: %+.2f to %+.2f)", 100*(r.Low-1), 100*(r.High-1))
+		}
+		lines = append(lines, line+".")
+	}
+	return lines
+}

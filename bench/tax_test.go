@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/experiment/command"
+)
+
+// Both builds are made and measured; what they say is told row by row.
+func TestImmortalityTax(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.json")
+	if err := os.WriteFile(file, []byte(`{"a": [1, 2.5, "x", {"b": null}], "c": "text"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := call(t, "immortality-tax", "-scenario", "tree,requests", "-benchtime", "2000x", "-count", "1", "-input", file)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	for _, want := range []string{"requests mode=gil threads=1: the test costs ", "requests mode=biased threads=1: ", "tree mode=atomic threads=1: "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("%q is missing in %s", want, stdout)
+		}
+	}
+}
+
+// The figures are those of the rows: tested against untested, in per cent.
+func TestConcludeTax(t *testing.T) {
+	s := (&taxRun{}).scenario([]experiment.Scenario{treeScenario()})
+	plan := s.Plan
+	s.Plan = func(env *experiment.Env) (*experiment.Plan, error) {
+		p, err := plan(env)
+		for i := range p.Variants {
+			ns := 100.0
+			if p.Variants[i].Config.Get("build") == buildTested {
+				ns = 102.5
+			}
+			p.Variants[i].Sample = func(context.Context, experiment.Budget) (experiment.Sample, error) {
+				return experiment.Sample{Value: ns, Ops: 1}, nil
+			}
+		}
+		return p, err
+	}
+	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Threads: []int{1}, Budget: experiment.Budget{Ops: 1}, Count: 6}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := s.Conclude(report.Results[0])
+	if want := "tree mode=gil threads=1: the test costs +2.50 % (95 %: +2.50 to +2.50)."; len(lines) != 3 || lines[0] != want {
+		t.Errorf("%q, want %q first", lines, want)
+	}
+}
+
+func TestTaxUsage(t *testing.T) {
+	for args, want := range map[string]string{
+		"immortality-tax -scenario dict":       `unknown scenario "dict"; known: requests, tree, pair`,
+		"immortality-tax -input /none":         "/none",
+		"immortality-tax -format xml":          "-format must be one of",
+		"immortality-tax -scenario tree -coun": "unknown flag",
+	} {
+		if code, _, stderr := call(t, strings.Fields(args)...); code != command.ExitUsage || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit code %d, %q", args, code, stderr)
+		}
+	}
+	t.Chdir(t.TempDir())
+	if code, _, stderr := call(t, "immortality-tax", "-scenario", "tree"); code != command.ExitFailed || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "checkout") {
+		t.Errorf("outside of the module: exit code %d, %q", code, stderr)
+	}
+}
+
+// A child says what is wrong with its job, and ends with its caller.
+func TestTaxChild(t *testing.T) {
+	var out bytes.Buffer
+	if err := serveTax(t.Context(), strings.NewReader("nonsense"), &out); err == nil {
+		t.Error("nonsense is a job")
+	}
+	for _, job := range []taxJob{
+		{Scenario: "none", Budget: experiment.Budget{Ops: 1}},
+		{Scenario: "tree", Config: "none", Threads: []int{1}, Budget: experiment.Budget{Ops: 1}},
+	} {
+		if _, err := job.run(t.Context()); err == nil {
+			t.Errorf("%+v is done", job)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	job := taxJob{Scenario: "tree", Config: "mode=gil/immortal=none/threads=1", Threads: []int{1}, Budget: experiment.Budget{Duration: time.Hour}}
+	if _, err := job.run(ctx); err == nil {
+		t.Error("an hour has gone by")
+	}
+}
+
+// Ctrl-C ends it at any time, and leaves no builds behind.
+func TestTaxInterrupted(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code := testApp(&out, &errs).main(ctx, []string{"immortality-tax", "-scenario", "tree", "-count", "10000"})
+	if code != command.ExitInterrupted || errs.Len() > 0 {
+		t.Errorf("exit code %d, stderr %q", code, errs.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "ichor-tax*")); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
