@@ -243,6 +243,11 @@ func openShared(file *os.File, opts Options) (*Runtime, []Ref, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return openHeap(file, message, opts)
+}
+
+// openHeap is openShared with the description at hand.
+func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, error) {
 	var h sharedHeap
 	if err := gob.NewDecoder(bytes.NewReader(message)).Decode(&h); err != nil {
 		return nil, nil, fmt.Errorf("description of the heap: %w", err)
@@ -276,11 +281,19 @@ func (h *sharedHeap) fits(opts Options) error {
 		return fmt.Errorf("description of the heap: %d states of threads", h.States)
 	}
 	for _, s := range h.Types {
-		if y := types.table[s.ID].Load(); y == nil || describeType(y) != s {
+		if y := typeNumber(s.ID); y == nil || describeType(y) != s {
 			return fmt.Errorf("type %d is %s with the layout %q, in this program it is %s", s.ID, s.Name, s.Layout, y.describe())
 		}
 	}
 	return nil
+}
+
+// typeNumber is the type with that number, nil if there is none.
+func typeNumber(id TypeID) *Type {
+	if int(id) >= len(types.table) {
+		return nil
+	}
+	return types.table[id].Load()
 }
 
 // maxStates bounds the states of threads that a description can name. A guess.
@@ -301,6 +314,17 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		}
 	}
 	r.adopted = true
+	for _, mem := range regions {
+		g := &Region{mem: mem}
+		g.built.Store(true)
+		r.mu.regions = append(r.mu.regions, g)
+	}
+	if err := r.adoptFrozen(h, extents); err != nil {
+		return err
+	}
+	if err := r.checkShared(h); err != nil {
+		return fmt.Errorf("description of the heap: %w", err)
+	}
 	r.inPlace.Store(h.InPlace)
 	for hash, x := range h.Interned {
 		r.intern.Store(hash, x)
@@ -318,11 +342,15 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		}
 		r.weak.Store(target, e)
 	}
-	for _, mem := range regions {
-		g := &Region{mem: mem}
-		g.built.Store(true)
-		r.mu.regions = append(r.mu.regions, g)
+	if r.check != nil {
+		r.check.adopt()
 	}
+	r.plan(0)
+	return nil
+}
+
+// adoptFrozen takes over the frozen graphs.
+func (r *Runtime) adoptFrozen(h *sharedHeap, extents []*arena.Extent) error {
 	for i, s := range h.Frozen {
 		f := &Frozen{
 			rt: r, ext: extents[i], start: Ref(extents[i].Start()),
@@ -332,15 +360,83 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 			return fmt.Errorf("description of the heap: %d frozen bytes where there are %d", s.Bytes, extents[i].Bytes())
 		}
 		for _, id := range s.Types {
-			f.types = append(f.types, types.table[id].Load())
+			y := typeNumber(id)
+			if y == nil {
+				return fmt.Errorf("description of the heap: a frozen graph has objects of type %d, which is not defined", id)
+			}
+			f.types = append(f.types, y)
 		}
 		r.addFrozen(f)
 	}
-	if r.check != nil {
-		r.check.adopt()
-	}
-	r.plan(0)
 	return nil
+}
+
+// checkShared fails if the description refers to what is not there. It reads what
+// weak references lead to, and no other object.
+func (r *Runtime) checkShared(h *sharedHeap) error {
+	check := func(what string, x Ref) error {
+		if !r.holds(x) {
+			return fmt.Errorf("%s %s is no object", what, x)
+		}
+		return nil
+	}
+	for _, x := range h.Roots {
+		if err := check("root", x); err != nil {
+			return err
+		}
+	}
+	for _, x := range h.Interned {
+		if err := check("interned string", x); err != nil {
+			return err
+		}
+	}
+	for target, list := range h.Weak {
+		if err := check("target", target); err != nil {
+			return err
+		}
+		for _, w := range list {
+			if err := check("weak reference", w); err != nil {
+				return err
+			}
+			if r.Body(w).LoadRef(weakTarget) != target {
+				return fmt.Errorf("%s is no weak reference to %s", w, target)
+			}
+		}
+	}
+	for _, f := range *r.frozen.Load() {
+		root := f.Root()
+		if root.IsFrozen() && !f.Contains(root) || !r.holds(root) {
+			return fmt.Errorf("root %s of a frozen graph is no object of it", root)
+		}
+	}
+	return nil
+}
+
+// holds reports whether x is a value, or an object begins where it leads; of a frozen
+// graph, whether it leads into one. Nobody else has r yet.
+func (r *Runtime) holds(x Ref) bool {
+	switch {
+	case x.IsInt():
+		return true
+	case x >= None:
+		return x < endSingletons && (x-None)%2 == 0
+	case x.IsFrozen():
+		for _, f := range *r.frozen.Load() {
+			if f.Contains(x) {
+				return true
+			}
+		}
+		return false
+	case x.ImmortalByAddress():
+		for _, g := range r.mu.regions {
+			if g.mem.Contains(uint32(x)) {
+				return true
+			}
+		}
+		return false
+	}
+	p, _, ok := r.space.Block(uint32(x))
+	return ok && (p == arena.Leaves || p == arena.Containers)
 }
 
 // SharedRange is memory of a heap that processes share.

@@ -1,0 +1,69 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// TestSharedDescription alters the description of a heap in each of its parts: opening it
+// says what is wrong, and the unaltered one opens.
+func TestSharedDescription(t *testing.T) {
+	o := Options{Counting: Atomic}
+	backed := o
+	backed.Backing = MemfdBacking
+	r := newRuntime(t, backed)
+	var node, weak, born Ref
+	must0(t, r.Do(func(th *Thread) error {
+		node = newNode(th, newLeaf(th))
+		weak = newWatch(th, node, nil)
+		return th.Immortally(func() error { born = newLeaf(th); return nil })
+	}))
+	file := must(r.Share(node, weak, born, None))
+	message := must(arena.ReadShared(file))
+	defer func() {
+		must0(t, r.Do(func(th *Thread) error {
+			th.DecRefs([]Ref{weak, node})
+			return nil
+		}))
+		must0(t, errors.Join(file.Close(), r.Close()))
+	}()
+	open := func(change func(h *sharedHeap)) error {
+		var h sharedHeap
+		must0(t, gob.NewDecoder(bytes.NewReader(message)).Decode(&h))
+		change(&h)
+		var altered bytes.Buffer
+		must0(t, gob.NewEncoder(&altered).Encode(&h))
+		w, _, err := openHeap(file, altered.Bytes(), o)
+		if err == nil {
+			must0(t, w.Close())
+		}
+		return err
+	}
+	must0(t, open(func(*sharedHeap) {}))
+	for want, change := range map[string]func(h *sharedHeap){
+		"root nil is no object":              func(h *sharedHeap) { h.Roots[0] = Nil },
+		"root 0x":                            func(h *sharedHeap) { h.Roots[0]++ },
+		"root 0x5":                           func(h *sharedHeap) { h.Roots[0] = 0x5000_0000 },
+		"root 0xa":                           func(h *sharedHeap) { h.Roots[0] = frozenBase },
+		"root 0xc":                           func(h *sharedHeap) { h.Roots[0] = selfBase },
+		"root 0xfffff":                       func(h *sharedHeap) { h.Roots[0] = None + 1 },
+		"root 0x8":                           func(h *sharedHeap) { h.Roots[2]++ },
+		"interned string":                    func(h *sharedHeap) { h.Interned = map[uint64]Ref{1: node + 1} },
+		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{node + 1: {weak}} },
+		"weak reference 0x":                  func(h *sharedHeap) { h.Weak[node] = []Ref{weak + 1} },
+		"no weak reference to":               func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
+		"type 65535 is x":                    func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
+		"parts are missing":                  func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
+		"states of threads":                  func(h *sharedHeap) { h.States = -1 },
+		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
+	} {
+		if err := open(change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
