@@ -65,6 +65,9 @@ func reportGroups(requests int) []chapterGroup {
 			{name: "pair", title: "One thread: what counting costs", plots: []plotSpec{{
 				caption: "1,024 objects that fit the first cache.", PlotOptions: experiment.PlotOptions{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
 			}}},
+			{name: "neighbours", title: "Objects that lie side by side", plots: []plotSpec{{
+				caption: "Each thread counts an object of its own.", PlotOptions: experiment.PlotOptions{Over: "threads"},
+			}}},
 			{name: "small", title: "Small graphs that live for a moment", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", PlotOptions: experiment.PlotOptions{Name: nameSmall}}}},
 		}},
 		{title: "The rest", chapters: []chapter{

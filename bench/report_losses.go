@@ -27,6 +27,11 @@ func losses(results map[string]*experiment.Result) []string {
 		"Atomic counting with one thread, and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
 	ratio("pair", experiment.Cfg("state", "shared", "mode", modeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", modeGIL, "temp", "hot"),
 		"There, an atomic increment and decrement of a mortal object take %.1f times as long as plain ones.")
+	if res := results["neighbours"]; res != nil {
+		most := mostThreads(res)
+		ratio("neighbours", experiment.Cfg("gap", 1, "threads", most), experiment.Cfg("gap", 64, "threads", most),
+			fmt.Sprintf("%d threads that count an object each, made one after the other, so that they share a cache line: %%.2f times the speed of objects that lie apart.", most))
+	}
 	ratio("small", experiment.Cfg("heap", heapIchor, "mode", modeAtomic, "threads", 1), experiment.Cfg("heap", heapGo, "threads", 1),
 		"Small graphs that live for a moment, made and dropped by one thread: %.2f times the speed of Go's own heap, whose collector has nearly nothing to do.")
 	if res := results["walk"]; res != nil {

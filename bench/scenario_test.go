@@ -340,7 +340,7 @@ func TestConclusions(t *testing.T) {
 	for _, c := range []struct {
 		scenario experiment.Scenario
 		lines    int
-	}{{contendScenario(), 1}, {treeScenario(), 3}, {smallScenario(), 6}, {threadsScenario(), 1}} {
+	}{{contendScenario(), 1}, {treeScenario(), 3}, {smallScenario(), 6}, {threadsScenario(), 1}, {neighboursScenario(), 1}} {
 		res := shortRun(t, c.scenario, nil)
 		if lines := res.Scenario.Conclude(res); len(lines) != c.lines || strings.Contains(strings.Join(lines, ""), "NaN") {
 			t.Errorf("%s: %q", c.scenario.Name, lines)
