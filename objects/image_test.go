@@ -386,7 +386,7 @@ func TestImageFiles(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", file, err, want)
 		}
 	}
-	fails(filepath.Join(folder, "missing"), "no such file")
+	fails(filepath.Join(folder, "missing"), "o such file") // js says No
 	fails(folder, "not a regular file")
 	empty := filepath.Join(folder, "empty")
 	must0(t, os.WriteFile(empty, nil, 0o600))

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"strings"
 	"testing"
 )
@@ -96,6 +97,14 @@ func newBox(t *Thread, slot Ref) Ref {
 func setSlot(t *Thread, node Ref, i int, v Ref) {
 	t.IncRef(v)
 	t.Retire(t.Body(node).SwapRef(1+i, v))
+}
+
+// needsThreads skips a test in which a goroutine loops until another one has done something,
+// where there is one thread, and nothing takes it from a loop.
+func needsThreads(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
 }
 
 // forModes runs f in every mode, plain and checked.

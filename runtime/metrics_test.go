@@ -122,6 +122,7 @@ func TestMetrics(t *testing.T) {
 // TestExpvar reads the variable from goroutines that are attached, and that are
 // not, and after Close: it is JSON each time.
 func TestExpvar(t *testing.T) {
+	needsThreads(t)
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
 		v := r.Expvar()

@@ -41,6 +41,7 @@ func spinAttached(t *Thread, x Ref, warned *atomic.Bool) {
 // TestStallWarning has a thread come to no checkpoint while another one wants to
 // stop the world, or the GIL: the warning has the function that does not come.
 func TestStallWarning(t *testing.T) {
+	needsThreads(t)
 	defer func(d time.Duration) { stallWarning = d }(stallWarning)
 	stallWarning = 20 * time.Millisecond
 
@@ -176,6 +177,7 @@ func TestStackOf(t *testing.T) {
 // TestOwnerWarning has a thread keep its queue full: who fills it goes on, and the
 // owner is named.
 func TestOwnerWarning(t *testing.T) {
+	needsThreads(t)
 	defer func(d time.Duration) { stallWarning = d }(stallWarning)
 	stallWarning = 20 * time.Millisecond
 	o := Options{Mode: LockFree, Counting: Biased, DeferredBytes: 100, CollectAfter: -1}

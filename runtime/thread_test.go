@@ -12,7 +12,10 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain fails if a test leaves goroutines behind, other than that of a browser's events.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
 
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{
@@ -157,6 +160,7 @@ func TestBlockingLetsOthersRun(t *testing.T) {
 
 // TestGILSwitches has threads that never block share the GIL by their checkpoints.
 func TestGILSwitches(t *testing.T) {
+	needsThreads(t)
 	r := newRuntime(t, Options{Mode: GIL, SwitchInterval: 100 * time.Microsecond})
 	var turns [3]int
 	err := r.Run(context.Background(), len(turns), func(_ context.Context, th *Thread, w int) error {

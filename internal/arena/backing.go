@@ -1,6 +1,9 @@
 package arena
 
-import "math/bits"
+import (
+	"math/bits"
+	"runtime"
+)
 
 // defaultBacking is Go memory where the race detector must see the accesses,
 // and where there is nothing else.
@@ -23,7 +26,7 @@ func defaultReserve(b Backing) uint64 {
 		return maxSpaceGranules // 64 GiB
 	case b != GoMemory:
 		return littleGranules
-	case bits.UintSize == 64:
+	case bits.UintSize == 64 && runtime.GOARCH != "wasm": // which has 4 GiB, whatever its words
 		return littleGranules
 	default:
 		return 1 << 22 // 64 MiB
