@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
@@ -114,10 +113,23 @@ func TestReportFails(t *testing.T) {
 
 func TestReportInterrupted(t *testing.T) {
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	samples := 0
+	s := demo()
+	s.Plan = func(*experiment.Env) (*experiment.Plan, error) {
+		return &experiment.Plan{Variants: []experiment.Variant{{Config: experiment.Cfg("threads", 1), Metric: experiment.NsOp,
+			Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+				if samples++; samples == 4 {
+					cancel()
+				}
+				return experiment.Sample{Value: 1, Ops: 1}, nil
+			}}}}, nil
+	}
 	var out, errs bytes.Buffer
-	code := testApp(&out, &errs).main(ctx, []string{"report", "-o", dir, "-scenario", "demo", "-benchtime", "20ms", "-count", "10000"})
+	a := testApp(&out, &errs)
+	a.scenarios = []experiment.Scenario{s}
+	code := a.main(ctx, []string{"report", "-o", dir, "-scenario", "demo", "-count", "10"})
 	html, markdown := readReport(t, dir)
 	if code != command.ExitInterrupted || errs.Len() > 0 || !strings.Contains(html, "interrupted") || !strings.Contains(markdown, "Not all of its samples were taken.") {
 		t.Errorf("exit code %d, stderr %q, %s", code, errs.String(), markdown)
