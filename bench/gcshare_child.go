@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/metrics"
 	"strconv"
 	"sync"
 	"time"
@@ -29,55 +27,38 @@ type gcshareJob struct {
 type gcshareReady struct {
 	GoHeap int64 // bytes that live in Go's heap
 	Frozen int64 // bytes of frozen graphs
-	Err    string
 }
 
 // gcshareResult is what a load has cost, from the end of one cycle of the collector to
 // that of a later one.
 type gcshareResult struct {
-	GC, Total float64 // seconds of CPU time
-	Cycles    int64
-	Requests  int64
-	Took      time.Duration // of Requests
-	Err       string
+	GC       experiment.GCCost
+	Requests int64
+	Took     time.Duration // of Requests
 }
 
 // serveGCShare is a child of the scenario gcshare: see gcshareChild.
 func serveGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
-	from, to := gob.NewDecoder(stdin), gob.NewEncoder(stdout)
-	var job gcshareJob
-	if err := from.Decode(&job); err != nil {
-		return err
-	}
-	var ready gcshareReady
 	var graph any
-	var err error
-	if heap == heapFrozen {
-		graph, ready.Frozen, err = job.freeze()
-	} else {
-		graph, err = job.decode()
-	}
-	job.Docs = nil
-	if err != nil {
-		ready.Err = err.Error()
-	}
-	ready.GoHeap = liveBytes()
-	if err := to.Encode(ready); err != nil {
-		return err
-	}
-	for {
-		var b experiment.Budget
-		if err := from.Decode(&b); err != nil {
-			runtime.KeepAlive(graph)
-			if errors.Is(err, io.EOF) {
-				return nil // the process ends, and the runtime with it
-			}
-			return err
+	parent := experiment.NewAnswers(stdin, stdout)
+	err := experiment.Next(parent, func(job gcshareJob) (ready gcshareReady, err error) {
+		if heap == heapFrozen {
+			graph, ready.Frozen, err = job.freeze()
+		} else {
+			graph, err = job.decode()
 		}
-		if err := to.Encode(gcshareLoad(b)); err != nil {
-			return err
-		}
+		job.Docs = nil
+		ready.GoHeap = liveBytes()
+		return ready, err
+	})
+	for err == nil {
+		err = experiment.Next(parent, gcshareLoad)
 	}
+	runtime.KeepAlive(graph)
+	if errors.Is(err, io.EOF) {
+		return nil // the process ends, and the runtime with it
+	}
+	return err
 }
 
 // decode makes the documents Go's, as often as asked for.
@@ -157,9 +138,9 @@ const (
 // gcshareLoad allocates on all cores until the collector has been round, and reports its
 // share. The figures of the CPU time change at the end of each cycle, so they are of
 // whole cycles.
-func gcshareLoad(b experiment.Budget) gcshareResult {
+func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	runtime.GC()
-	before := readGCCost()
+	before := experiment.ReadGCCost()
 	var stop atomic.Bool
 	var requests aligned.Int64
 	var wg sync.WaitGroup
@@ -171,45 +152,24 @@ func gcshareLoad(b experiment.Budget) gcshareResult {
 	if b.Ops == 0 {
 		least = max(least, gcshareLeast)
 	}
-	after := before
+	var cost experiment.GCCost
 	var err error
 	for {
 		time.Sleep(gcsharePoll)
-		after = readGCCost()
+		cost = experiment.ReadGCCost().Since(before)
 		took := time.Since(begin)
-		if after.cycles >= before.cycles+gcshareCycles && took >= least {
+		if cost.Cycles >= gcshareCycles && took >= least {
 			break
 		}
 		if took > gcshareMost {
-			err = fmt.Errorf("only %d cycles of the collector in %v", after.cycles-before.cycles, took)
+			err = fmt.Errorf("only %d cycles of the collector in %v", cost.Cycles, took)
 			break
 		}
 	}
 	stop.Store(true)
 	took := time.Since(begin)
 	wg.Wait()
-	r := gcshareResult{
-		GC: after.gc - before.gc, Total: after.total - before.total,
-		Cycles: int64(after.cycles - before.cycles), Requests: requests.Load(), Took: took,
-	}
-	if err != nil {
-		r.Err = err.Error()
-	}
-	return r
-}
-
-// gcCost is what the collector has cost so far.
-type gcCost struct {
-	gc, total float64 // seconds of CPU time
-	cycles    uint64
-}
-
-func readGCCost() gcCost {
-	s := []metrics.Sample{
-		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"},
-	}
-	metrics.Read(s)
-	return gcCost{s[0].Value.Float64(), s[1].Value.Float64(), s[2].Value.Uint64()}
+	return gcshareResult{GC: cost, Requests: requests.Load(), Took: took}, err
 }
 
 // gcshareKept is how many answers each goroutine keeps for a while.

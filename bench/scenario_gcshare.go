@@ -2,16 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/gob"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"runtime"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 )
@@ -76,95 +68,37 @@ func (g *gcshareRun) setup(context.Context) error {
 	return err
 }
 
-// gcshareChild is the process of one row.
-//
-//	parent                    child
-//	start: gcshareJob         builds the graph
-//	                          gcshareReady
-//	sample: time.Duration     the load
-//	                          gcshareResult
-//	stop: end of stdin        ends
+// gcshareChild is the process of one row: it is asked to build its graph, a gcshareJob,
+// and then, with a budget, for each sample.
 type gcshareChild struct {
 	run  *gcshareRun
 	heap string
 
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	to    *gob.Encoder
-	from  *gob.Decoder
+	child *experiment.Child
 	ready gcshareReady
 }
 
-func (c *gcshareChild) start(ctx context.Context) error {
-	program, err := os.Executable()
-	if err != nil {
+func (c *gcshareChild) start(ctx context.Context) (err error) {
+	if c.child, err = experiment.StartChild(ctx, "gcshare-child", c.heap); err != nil {
 		return err
 	}
-	c.cmd = exec.CommandContext(ctx, program, "gcshare-child", c.heap)
-	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
-	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
-	})
-	c.cmd.Stderr = os.Stderr
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return err
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := c.cmd.Start(); err != nil {
-		c.cmd = nil
-		return err
-	}
-	c.to, c.from = gob.NewEncoder(c.in), gob.NewDecoder(out)
 	job := gcshareJob{Copies: c.run.copies, Docs: c.run.docs}
 	if c.heap == heapEmpty {
 		job = gcshareJob{}
 	}
-	if err := c.to.Encode(job); err != nil {
-		return fmt.Errorf("a child process: %w", err)
-	}
-	if err := c.from.Decode(&c.ready); err != nil {
-		return fmt.Errorf("a child process: %w", err)
-	}
-	if c.ready.Err != "" {
-		return errors.New(c.ready.Err)
-	}
-	return nil
+	c.ready, err = experiment.Ask[gcshareJob, gcshareReady](c.child, job)
+	return err
 }
 
-// stop ends the child, also one that is at work. One that was built with the race
-// detector takes a second to end.
-func (c *gcshareChild) stop() error {
-	if c.cmd == nil {
-		return nil
-	}
-	_ = c.in.Close() // it ends, or is gone already
-	done := make(chan error, 1)
-	go func() { done <- c.cmd.Wait() }()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(10 * time.Second):
-		return errors.Join(c.cmd.Process.Kill(), <-done)
-	}
-}
+func (c *gcshareChild) stop() error { return c.child.Stop() }
 
 func (c *gcshareChild) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
-	var got gcshareResult
-	err := c.to.Encode(b)
-	if err == nil {
-		err = c.from.Decode(&got)
-	}
-	if err == nil && got.Err != "" {
-		err = errors.New(got.Err)
-	}
+	got, err := experiment.Ask[experiment.Budget, gcshareResult](c.child, b)
 	if err != nil {
-		return experiment.Sample{}, fmt.Errorf("a child process: %w", err)
+		return experiment.Sample{}, err
 	}
-	s := experiment.Sample{Value: 100 * got.GC / got.Total, Ops: got.Requests, Extra: map[string]float64{
-		gcCycles: float64(got.Cycles), requestsRate: float64(got.Requests) / got.Took.Seconds(), goHeapBytes: float64(c.ready.GoHeap),
+	s := experiment.Sample{Value: got.GC.Percent(), Ops: got.Requests, Extra: map[string]float64{
+		gcCycles: float64(got.GC.Cycles), requestsRate: float64(got.Requests) / got.Took.Seconds(), goHeapBytes: float64(c.ready.GoHeap),
 	}}
 	if c.ready.Frozen > 0 {
 		s.Extra[bytesFrozen] = float64(c.ready.Frozen)

@@ -1,0 +1,122 @@
+package experiment
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Child is this program as a process of its own, for variants that need a heap, or a Go
+// collector, that is theirs. It answers questions:
+//
+//	parent                    child
+//	StartChild                main sees the arguments, and makes Answers
+//	Ask: sends a question     answers it
+//	Stop: closes its stdin    Next returns io.EOF
+//
+// One goroutine at a time.
+type Child struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	to   *gob.Encoder
+	from *gob.Decoder
+}
+
+// StartChild starts the program with the arguments, and with none of the settings of Go's
+// collector that the environment may have. The end of ctx kills it.
+func StartChild(ctx context.Context, args ...string) (*Child, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &Child{cmd: exec.CommandContext(ctx, program, args...)}
+	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
+	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
+	})
+	c.cmd.Stderr = os.Stderr
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	c.to, c.from = gob.NewEncoder(c.in), gob.NewDecoder(out)
+	return c, nil
+}
+
+// reply is how answers and errors travel.
+type reply[A any] struct {
+	Answer A
+	Err    string
+}
+
+// Ask sends a question and waits for the answer. Both are values for encoding/gob, of the
+// types of the Next that answers it.
+func Ask[Q, A any](c *Child, question Q) (A, error) {
+	var r reply[A]
+	err := c.to.Encode(question)
+	if err == nil {
+		err = c.from.Decode(&r)
+	}
+	if err != nil {
+		return r.Answer, fmt.Errorf("a child process: %w", err)
+	}
+	if r.Err != "" {
+		return r.Answer, errors.New(r.Err)
+	}
+	return r.Answer, nil
+}
+
+// Stop ends the child, also one that is at work. One that was built with the race detector
+// takes a second to end. A nil Child is stopped already.
+func (c *Child) Stop() error {
+	if c == nil {
+		return nil
+	}
+	_ = c.in.Close() // it ends, or is gone already
+	done := make(chan error, 1)
+	go func() { done <- c.cmd.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(10 * time.Second):
+		return errors.Join(c.cmd.Process.Kill(), <-done)
+	}
+}
+
+// Answers reads and answers questions of a parent, in the child. One goroutine at a time.
+type Answers struct {
+	from *gob.Decoder
+	to   *gob.Encoder
+}
+
+// NewAnswers talks to a parent: with os.Stdin and os.Stdout. Any goroutine.
+func NewAnswers(stdin io.Reader, stdout io.Writer) *Answers {
+	return &Answers{gob.NewDecoder(stdin), gob.NewEncoder(stdout)}
+}
+
+// Next answers one question. The error is io.EOF if the parent has no more.
+func Next[Q, A any](a *Answers, answer func(Q) (A, error)) error {
+	var q Q
+	if err := a.from.Decode(&q); err != nil {
+		return err
+	}
+	var r reply[A]
+	got, err := answer(q)
+	if r.Answer = got; err != nil {
+		r.Err = err.Error()
+	}
+	return a.to.Encode(r)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// cacheEntryObjects is how many objects an entry has, not counting its integers: a dict, a
+// list, five strings and a float.
+const cacheEntryObjects = 8
+
+// cacheSetting is a store with a setting of Go's collector, in a process of its own.
+type cacheSetting struct {
+	store string
+	gogc  int
+}
+
+// cacheSettings are the rows. Stores outside of Go's heap leave so little in it that the
+// collector would come round all the time: their owners give it more room, of a few megabytes.
+var cacheSettings = []cacheSetting{
+	{"ichor", 1000}, {"ichor-frozen", 1000}, {"ichor-frozen", 100}, {"go", 100}, {"go-structs", 100}, {"freecache", 100}, {"fastcache", 1000},
+}
+
+func cacheScenario(objects int) experiment.Scenario {
+	return experiment.Scenario{
+		Name: "cache",
+		Question: fmt.Sprintf("What does a cache of %d objects cost, in resident memory, in Go's collector, and to read? "+
+			"(Each row is a process of its own. An entry is {id, name, brand, price, stock, tags: [3]}, with strings of its own; a read finds one by its number and answers with all fields but the tags, "+
+			"with an answer of %d bytes. A sample reads on GOMAXPROCS goroutines until Go's collector has come round twice: gc-cpu-ms is what it took each time, gc-cpu-%% its share, gc-pause-us for how long it stopped all goroutines at most, p99.99-read-us what all but one in ten thousand batches of %d reads take, worst-read-us the longest.)", objects, cacheAnswerBytes, cacheBatch),
+		Plan: func(*experiment.Env) (*experiment.Plan, error) {
+			p := &experiment.Plan{}
+			for _, setting := range cacheSettings {
+				row := &cacheRow{cacheSetting: setting, entries: objects / cacheEntryObjects}
+				p.Variants = append(p.Variants, experiment.Variant{
+					Config: experiment.Cfg(peerKey, setting.store, "gogc", setting.gogc, "threads", runtime.GOMAXPROCS(0)), Metric: residentBytes,
+					Setup: row.start, Close: row.stop, Sample: row.sample,
+				})
+			}
+			return p, nil
+		},
+		Baseline:     func(c experiment.Config) experiment.Config { return c.With(peerKey, "go").With("gogc", 100) },
+		BaselineName: "peer=go gogc=100",
+		Conclude:     concludeCache,
+	}
+}
+
+// cacheRow is the process of a row.
+type cacheRow struct {
+	cacheSetting
+	entries int
+	child   *experiment.Child
+	built   cacheBuilt
+}
+
+func (c *cacheRow) start(ctx context.Context) (err error) {
+	if c.child, err = experiment.StartChild(ctx, "cache-child", c.store); err != nil {
+		return err
+	}
+	c.built, err = experiment.Ask[cacheJob, cacheBuilt](c.child, cacheJob{c.entries, c.gogc})
+	return err
+}
+
+func (c *cacheRow) stop() error { return c.child.Stop() }
+
+func (c *cacheRow) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
+	got, err := experiment.Ask[experiment.Budget, cacheLoad](c.child, b)
+	return experiment.Sample{Value: float64(got.Resident), Ops: got.Reads, Extra: map[string]float64{
+		buildSeconds: c.built.Took.Seconds(), goHeapBytes: float64(c.built.GoHeap), readsSecond: float64(got.Reads) / got.Took.Seconds(),
+		gcMilliseconds: 1e3 * got.GC.GC / float64(max(got.GC.Cycles, 1)), gcPercent: got.GC.Percent(), gcPauseMicros: 1e6 * got.Pause,
+		tailMicros: float64(got.Tail.Microseconds()), worstMicros: float64(got.Worst.Nanoseconds()) / 1e3,
+	}}, err
+}
+
+// concludeCache compares our frozen graph with the same in Go's heap.
+func concludeCache(res *experiment.Result) []string {
+	frozen, inGo := res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", 1000)), res.Find(experiment.Cfg(peerKey, "go"))
+	times := func(metric string) float64 { return metricOf(inGo, metric) / metricOf(frozen, metric) }
+	return append([]string{fmt.Sprintf(
+		"The same graph in Go's heap takes %.1f times the resident memory of the frozen one, %.0f times the CPU time of Go's collector at each of its rounds and %.0f times its share, "+
+			"%.1f times the longest stop of all goroutines, and %.0f times as long for the slowest of ten thousand batches of reads; the frozen one is read %.2f times as fast.",
+		times(residentBytes), times(gcMilliseconds), times(gcPercent), times(gcPauseMicros), times(tailMicros), 1/times(readsSecond))},
+		concludeNotes(res)...)
+}
+
+// metricOf is the median of one of a row's metrics.
+func metricOf(row *experiment.Row, metric string) float64 {
+	for _, s := range row.Stats() {
+		if s.Metric == metric {
+			return s.Median
+		}
+	}
+	return 0
+}

@@ -1,0 +1,50 @@
+package main
+
+import "github.com/ichor-go/ichor/bench/experiment"
+
+// peerKey is the setting that names who is measured.
+const peerKey = "peer"
+
+// notes say what a peer does more and less than Ichor does in the same row.
+var notes = map[string]string{
+	"ichor-gil":        "Ichor under its global lock: plain counts, a test for immortality, and the object dies with its last count.",
+	"ichor-biased":     "Ichor lock-free, counts of the owning thread: plain, with a test who owns and one for immortality.",
+	"ichor-atomic":     "Ichor lock-free, atomic counts, a test for immortality, and the object dies with its last count.",
+	"ichor-immortal":   "Ichor, immortal by address: one test of the reference. The object is not read.",
+	"ichor-frozen":     "Ichor, a sealed copy: no lock, no count, and no writing to it.",
+	"ichor":            "Ichor's dict, lock-free, with atomic counts; reads are borrowed, and any object may be a key.",
+	"plain":            "An int that is added to. Less: no test for zero, no threads.",
+	"atomic":           "sync/atomic on an int64. Less: no test for zero, nothing dies.",
+	"arrow":            "arrow-go memory.Buffer, Retain and Release: atomic, with a test for an allocator and one for zero. Less: no immortals, no checks, Go's collector frees the rest.",
+	"grpc":             "grpc-go mem.Buffer over 1 KiB, Ref and Free: atomic, behind an interface, with a test for use after free. More: the bytes go back to a pool. Less: no immortals.",
+	"go":               "Go's heap and its collector. Less: nothing is counted, and nobody knows when something dies. More: any Go value.",
+	"go-structs":       "Go structs of fixed types in a Go map. Less: no entry can have other fields.",
+	"sync.Map":         "sync.Map, keys and values as interfaces. Less: values live in Go's heap, and are not counted.",
+	"xsync-v3":         "xsync v3 MapOf[string, int]. Less: keys and values of fixed types, not counted.",
+	"xsync-v4":         "xsync v4 Map[string, int]. Less: keys and values of fixed types, not counted.",
+	"haxmap":           "haxmap Map[string, int]. Less: keys and values of fixed types, not counted.",
+	"rwmutex":          "Go's map with sync.RWMutex. Less: fixed types, and readers write the lock.",
+	"starlark-frozen":  "starlark-go's frozen dict: like ours no lock, and no writing to it. More: it hashes the key each time. Less: in Go's heap.",
+	"sync.Pool":        "sync.Pool, Get and Put. Less: what is got is not cleared, and may go with any collection.",
+	"modernc":          "modernc.org/memory, UintptrMalloc and UintptrFree, an allocator for each goroutine. Less: bytes, not objects; no counts, and only its own goroutine may free.",
+	"freecache":        "freecache, entries as JSON: a read copies and decodes. More: it evicts. Less: no graph.",
+	"fastcache":        "fastcache, entries as JSON: a read copies and decodes. More: it evicts. Less: no graph.",
+	"goja":             "goja, a copy of the graph in each engine, as its objects. More: each engine may change its own.",
+	"gopher-lua":       "gopher-lua, a copy of the graph in each engine, as its tables. More: each engine may change its own.",
+	"starlark":         "starlark-go, one frozen graph in Go's heap for all threads. Less: Go's collector walks it.",
+	"goja+ichor":       "goja engines that read one frozen graph of Ichor through objects of the host.",
+	"gopher-lua+ichor": "gopher-lua engines that read one frozen graph of Ichor through userdata.",
+}
+
+// concludeNotes is a note for each peer in the table.
+func concludeNotes(res *experiment.Result) (lines []string) {
+	seen := map[string]bool{}
+	for _, row := range res.Rows {
+		peer, _ := row.Config.Get(peerKey).(string)
+		if !seen[peer] {
+			seen[peer] = true
+			lines = append(lines, peer+": "+notes[peer])
+		}
+	}
+	return lines
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// vmsEntries is how many entries the graph has: {id, name, price, stock}.
+const vmsEntries = 50_000
+
+// hosted is the end of the names of engines that read Ichor's graph.
+const hosted = "+ichor"
+
+var vmsEngines = []string{"goja" + hosted, "goja", "gopher-lua" + hosted, "gopher-lua", "starlark"}
+
+func vmsScenario(vms int) experiment.Scenario {
+	return experiment.Scenario{
+		Name: "vms",
+		Question: fmt.Sprintf("What resident memory do script engines take that read one graph of %d entries, if each has a copy, and if they share a frozen one? "+
+			"(Each row is a process of its own; a read is two fields of an entry, by a script.)", vmsEntries),
+		Plan: func(*experiment.Env) (*experiment.Plan, error) {
+			p := &experiment.Plan{}
+			counts := []int{1, vms}
+			for _, engine := range vmsEngines {
+				for _, n := range slices.Compact(counts) {
+					row := &vmsRow{engine: engine, n: n}
+					p.Variants = append(p.Variants, experiment.Variant{
+						Config: experiment.Cfg(peerKey, engine, "vms", n), Metric: residentBytes,
+						Setup: row.start, Close: row.stop, Sample: row.sample,
+					})
+				}
+			}
+			return p, nil
+		},
+		Baseline: func(c experiment.Config) experiment.Config {
+			engine, _ := c.Get(peerKey).(string)
+			return c.With(peerKey, strings.TrimSuffix(engine, hosted))
+		},
+		BaselineName: "the same engines with copies",
+		Conclude: func(res *experiment.Result) (lines []string) {
+			for _, engine := range []string{"goja", "gopher-lua"} {
+				shared := res.Find(experiment.Cfg(peerKey, engine+hosted, "vms", vms))
+				copies := res.Find(experiment.Cfg(peerKey, engine, "vms", vms))
+				lines = append(lines, fmt.Sprintf("%d %s engines that share one frozen graph take %.2f of the resident memory of as many with copies; 1/%d is %.2f.",
+					vms, engine, experiment.Ratio(shared, copies), vms, 1/float64(vms)))
+			}
+			return append(lines, concludeNotes(res)...)
+		},
+	}
+}
+
+// vmsRow is the process of a row.
+type vmsRow struct {
+	engine string
+	n      int
+	child  *experiment.Child
+	built  vmsBuilt
+}
+
+func (c *vmsRow) start(ctx context.Context) (err error) {
+	if c.child, err = experiment.StartChild(ctx, "vms-child", c.engine, strconv.Itoa(c.n)); err != nil {
+		return err
+	}
+	c.built, err = experiment.Ask[int, vmsBuilt](c.child, vmsEntries)
+	return err
+}
+
+func (c *vmsRow) stop() error { return c.child.Stop() }
+
+func (c *vmsRow) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
+	got, err := experiment.Ask[experiment.Budget, vmsLoad](c.child, b)
+	return experiment.Sample{Value: float64(got.Resident), Ops: got.Reads, Extra: map[string]float64{
+		buildSeconds: c.built.Took.Seconds(), readsSecond: float64(got.Reads) / got.Took.Seconds(),
+	}}, err
+}
