@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"math"
@@ -22,7 +21,7 @@ type taxFlags struct {
 	Input     []string          `sep:"none" placeholder:"FILE..." help:"JSON documents for requests, instead of the corpus that comes with Go."`
 	Scenario  []string          `placeholder:"NAME" help:"What to measure: requests, tree, pair (default: all three)."`
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 50ms)."`
-	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 60)."`
+	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 128)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: 1)."`
 	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"A table, one object a line, or lines for benchstat (default: text)."`
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
@@ -35,6 +34,11 @@ const (
 
 	untestedTag = "ichormortal"
 )
+
+// taxLayouts is in how many orders the functions of each build are laid out, at most: the
+// order alone makes a loop a few per cent faster or slower, and a difference between two
+// builds of one order each would be that as much as the test's. A guess.
+const taxLayouts = 16
 
 // taxPackage is this program, as the go tool knows it.
 const taxPackage = "github.com/ichor-go/ichor/bench"
@@ -91,19 +95,24 @@ func (a *app) immortalityTax(ctx context.Context, f *taxFlags) error {
 		return err
 	}
 	defer os.RemoveAll(folder) // what is left there is the system's to clear
-	t := &taxRun{input: f.Input, programs: map[string]string{}}
+	env := flags.Env(50*time.Millisecond, 8*taxLayouts)
+	t := &taxRun{input: f.Input, programs: map[string][]string{}}
 	for _, build := range []string{buildTested, buildUntested} {
-		if t.programs[build], err = buildBench(ctx, folder, build); err != nil {
-			return err
+		for layout := range min(taxLayouts, env.Count) {
+			program, err := buildBench(ctx, folder, build, layout+1)
+			if err != nil {
+				return err
+			}
+			t.programs[build] = append(t.programs[build], program)
 		}
 	}
-	return flags.Measure(ctx, name, flags.Env(50*time.Millisecond, 60), []experiment.Scenario{t.scenario(picked)}, a.stdout, a.stderr)
+	return flags.Measure(ctx, name, env, []experiment.Scenario{t.scenario(picked)}, a.stdout, a.stderr)
 }
 
-// buildBench builds this program and returns its file.
-func buildBench(ctx context.Context, folder, build string) (string, error) {
-	file := filepath.Join(folder, build+".exe")
-	args := []string{"build", "-buildvcs=false", "-o", file}
+// buildBench builds this program and returns its file. The layout is a seed.
+func buildBench(ctx context.Context, folder, build string, layout int) (string, error) {
+	file := filepath.Join(folder, fmt.Sprintf("%s-%d.exe", build, layout))
+	args := []string{"build", "-buildvcs=false", "-ldflags", fmt.Sprintf("-randlayout=%d", layout), "-o", file}
 	if build == buildUntested {
 		args = append(args, "-tags", untestedTag)
 	}
@@ -116,15 +125,15 @@ func buildBench(ctx context.Context, folder, build string) (string, error) {
 // taxRun is two builds.
 type taxRun struct {
 	input    []string
-	programs map[string]string // by build
+	programs map[string][]string // by build, one of each layout
 }
 
 // scenario has a row for each variant and build, those of a variant next to each other.
 func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "immortality-tax",
-		Question: "What does the test for immortality in place cost programs in which nothing is immortal? " +
-			"(build=tested is the program as it is, build=untested is compiled without the test. Each sample is a process of its own. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)",
+		Question: fmt.Sprintf("What does the test for immortality in place cost programs in which nothing is immortal? "+
+			"(build=tested is the program as it is, build=untested is compiled without the test. Each sample is a process of its own. From round to round both have their functions in another order, up to %d. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)", taxLayouts),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range picked {
@@ -134,10 +143,12 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 				}
 				for _, v := range inner.Variants {
 					for _, build := range []string{buildUntested, buildTested} {
+						round := -1 // the first sample is for warming up
 						p.Variants = append(p.Variants, experiment.Variant{
 							Config: append(append(experiment.Cfg("scenario", s.Name), v.Config...), experiment.Cfg("build", build)...), Metric: experiment.NsOp,
 							Sample: func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-								return t.sample(ctx, build, taxJob{s.Name, v.Config.String(), env.Threads, b, t.input})
+								round++
+								return t.sample(ctx, build, round, taxJob{s.Name, v.Config.String(), env.Threads, b, t.input})
 							},
 						})
 					}
@@ -151,34 +162,20 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	}
 }
 
-// sample has a process of the build take it.
-func (t *taxRun) sample(ctx context.Context, build string, job taxJob) (experiment.Sample, error) {
-	cmd := exec.CommandContext(ctx, t.programs[build], "tax-child")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+// sample has a process of the build take it, with a layout that is the same for both builds
+// in a round.
+func (t *taxRun) sample(ctx context.Context, build string, round int, job taxJob) (s experiment.Sample, err error) {
+	programs := t.programs[build]
+	child, err := experiment.StartProgram(ctx, programs[round%len(programs)], "tax-child")
 	if err != nil {
-		return experiment.Sample{}, err
+		return s, err
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return experiment.Sample{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return experiment.Sample{}, err
-	}
-	var got taxResult
-	err = gob.NewEncoder(in).Encode(job)
-	if err == nil {
-		err = gob.NewDecoder(out).Decode(&got)
-	}
-	if err == nil && got.Err != "" {
-		err = errors.New(got.Err)
-	}
+	got, err := experiment.Ask[taxJob, taxResult](child, job)
 	if err == nil && got.Tested != (build == buildTested) {
 		err = errors.New("it has the test if it should not, or lacks it")
 	}
-	if err = errors.Join(err, in.Close(), cmd.Wait()); err != nil {
-		return experiment.Sample{}, fmt.Errorf("a process of the build %s: %w", build, err)
+	if err = errors.Join(err, child.Stop()); err != nil {
+		return s, fmt.Errorf("a process of the build %s: %w", build, err)
 	}
 	return experiment.Sample{Value: got.Ns, Ops: got.Ops}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -27,20 +26,17 @@ type taxResult struct {
 	Ns     float64 // for an operation
 	Ops    int64
 	Tested bool
-	Err    string
 }
 
 // serveTax is the child: it takes one sample.
 func serveTax(ctx context.Context, in io.Reader, out io.Writer) error {
-	var job taxJob
-	if err := gob.NewDecoder(in).Decode(&job); err != nil {
+	parent := experiment.NewAnswers(in, out)
+	err := experiment.Next(parent, func(job taxJob) (taxResult, error) { return job.run(ctx) })
+	if err != nil {
 		return command.UsageError{Err: errors.New("tax-child is for immortality-tax to call")}
 	}
-	result, err := job.run(ctx)
-	if err != nil {
-		result.Err = err.Error()
-	}
-	return gob.NewEncoder(out).Encode(result)
+	_, _ = io.Copy(io.Discard, in) // the parent ends it
+	return nil
 }
 
 func (j *taxJob) run(ctx context.Context) (result taxResult, err error) {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A Child is this program as a process of its own, for variants that need a heap, or a Go
+// A Child is a program, mostly this one, as a process of its own, for variants that need a heap, or a Go
 // collector, that is theirs. It answers questions:
 //
 //	parent                    child
@@ -36,7 +36,12 @@ func StartChild(ctx context.Context, args ...string) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Child{cmd: exec.CommandContext(ctx, program, args...)}
+	return StartProgram(ctx, program, args...)
+}
+
+// StartProgram is StartChild for another program, such as another build of this one.
+func StartProgram(ctx context.Context, program string, args ...string) (c *Child, err error) {
+	c = &Child{cmd: exec.CommandContext(ctx, program, args...)}
 	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
 	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
