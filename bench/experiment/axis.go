@@ -48,9 +48,6 @@ func ModeOptions(mode string) (o rt.Options, err error) {
 	default:
 		return o, fmt.Errorf("unknown mode %q", mode)
 	}
-	if strconv.IntSize == 32 {
-		o.AddressSpace = 64 << 20 // the runtimes of all variants have to fit
-	}
 	return o, nil
 }
 
@@ -59,6 +56,9 @@ func NewRuntime(mode string) (*rt.Runtime, error) {
 	o, err := ModeOptions(mode)
 	if err != nil {
 		return nil, err
+	}
+	if strconv.IntSize == 32 {
+		o.AddressSpace = 64 << 20 // the runtimes of all variants have to fit
 	}
 	return rt.New(o)
 }
