@@ -299,6 +299,12 @@ func (t *Thread) decDead(r Ref) bool {
 	switch o := h.Owner(); {
 	case o == t.id && h.DecLocal():
 		return false
+	case o == t.merged:
+		v := h.DecForeign()
+		if v != header.Alive && v != header.Dead {
+			t.afterDec(r, v)
+		}
+		return v == header.Dead
 	case header.Tested && o < 0: // immortal in place
 		if mutant.On && mutant.Is(mutant.CascadeCounts) {
 			h.DecForeign()
