@@ -1,0 +1,57 @@
+package objects
+
+import (
+	"iter"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// All ranges over the entries as they are when the loop begins, in the order of
+// insertion. The references are borrowed, good until the loop's next step, also
+// across safe points: the loop holds counts. Attached thread.
+func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
+	return func(yield func(k, v rt.Ref) bool) {
+		pairs := d.Snapshot(t, nil)
+		defer func() { t.DecRefs(pairs) }()
+		for i := 0; i < len(pairs); i += 2 {
+			if !yield(pairs[i], pairs[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// Snapshot appends the entries to dst, key after value after key, each a new reference: a
+// state in which the entries were one after the other, not all at one moment. What dst
+// holds already is borrowed. Attached thread.
+func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	n := len(dst)
+	dst = d.appendBorrowed(t, dst)
+	t.IncRefs(dst[n:])
+	return dst
+}
+
+// appendBorrowed appends borrowed references to the entries.
+func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	if rt.Ref(d).IsFrozen() {
+		for _, e := range frozenEntries(t, rt.Ref(d)) {
+			dst = append(dst, e.key, e.value)
+		}
+		return dst
+	}
+	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	if !ok {
+		return dst
+	}
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		return dst
+	}
+	b := t.Block(r)
+	eachEntry(b, func(e int, value rt.Ref) {
+		if value != rt.Nil {
+			dst = append(dst, b.Ref(e+entryKey), value)
+		}
+	})
+	return dst
+}
