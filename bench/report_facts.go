@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/page"
@@ -57,12 +58,15 @@ func (r *reportRun) facts() []page.Fact {
 // loadBefore is how many threads the system had to run on average of a minute, where it
 // says so: others' threads take from ours.
 func loadBefore() string {
-	text, err := os.ReadFile("/proc/loadavg")
+	proc, err := procfs.NewDefaultFS()
 	if err != nil {
 		return ""
 	}
-	load, _, _ := strings.Cut(string(text), " ")
-	return load + " threads, of whatever ran in the minute before"
+	load, err := proc.LoadAvg()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f threads, of whatever ran in the minute before", load.Load1)
 }
 
 func (r *reportRun) documents() string {

@@ -64,7 +64,7 @@ func (j *taxJob) run(ctx context.Context) (result taxResult, err error) {
 		}
 	}
 	var s experiment.Sample
-	for _, b := range []experiment.Budget{warmUp(j.Budget), j.Budget} {
+	for _, b := range []experiment.Budget{j.Budget.WarmUp(), j.Budget} {
 		if err == nil {
 			runtime.GC()
 			s, err = v.Sample(ctx, b)
@@ -80,9 +80,4 @@ func (j *taxJob) run(ctx context.Context) (result taxResult, err error) {
 		result.Ns = 1e9 / s.Value
 	}
 	return result, err
-}
-
-// warmUp is the length of the sample that is thrown away.
-func warmUp(b experiment.Budget) experiment.Budget {
-	return experiment.Budget{Duration: b.Duration / 4, Ops: (b.Ops + 3) / 4}
 }

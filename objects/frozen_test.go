@@ -384,7 +384,7 @@ func TestUnload(t *testing.T) {
 func TestFrozenPagesAreSealed(t *testing.T) {
 	r, err := rt.New(rt.Options{Backing: rt.SystemBacking})
 	if err != nil {
-		t.Skipf("no memory of the system: %v", err)
+		t.Skipf("SKIPPED: no memory of the system, so nothing shows that frozen pages are sealed: %v", err)
 	}
 	defer func() { must0(t, r.Close()) }()
 	must0(t, r.Do(func(th *rt.Thread) error {

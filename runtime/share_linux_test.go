@@ -10,6 +10,9 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
+// frostType is a leaf that can be frozen.
+var frostType = must(DefineType(Type{Name: "frost", Freezing: &Freezing{Copy: CopyBody(8)}}))
+
 // TestSharedDescription alters the description of a heap in each of its parts: opening it
 // says what is wrong, and the unaltered one opens.
 func TestSharedDescription(t *testing.T) {
@@ -21,6 +24,14 @@ func TestSharedDescription(t *testing.T) {
 	must0(t, r.Do(func(th *Thread) error {
 		node = newNode(th, newLeaf(th))
 		weak = newWatch(th, node, nil)
+		leaf, _, err := th.New(frostType, 8)
+		if err != nil {
+			return err
+		}
+		defer th.DecRef(leaf)
+		if _, err := th.Freeze(leaf); err != nil {
+			return err
+		}
 		return th.Immortally(func() error { born = newLeaf(th); return nil })
 	}))
 	file := must(r.Share(node, weak, born, None))
@@ -49,7 +60,7 @@ func TestSharedDescription(t *testing.T) {
 		"root nil is no object":              func(h *sharedHeap) { h.Roots[0] = Nil },
 		"root 0x":                            func(h *sharedHeap) { h.Roots[0]++ },
 		"root 0x5":                           func(h *sharedHeap) { h.Roots[0] = 0x5000_0000 },
-		"root 0xa":                           func(h *sharedHeap) { h.Roots[0] = frozenBase },
+		"root 0xb":                           func(h *sharedHeap) { h.Roots[0] = frozenBase + frozenCount/2 },
 		"root 0xc":                           func(h *sharedHeap) { h.Roots[0] = selfBase },
 		"root 0xfffff":                       func(h *sharedHeap) { h.Roots[0] = None + 1 },
 		"root 0x8":                           func(h *sharedHeap) { h.Roots[2]++ },
@@ -59,6 +70,10 @@ func TestSharedDescription(t *testing.T) {
 		"no weak reference to":               func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
 		"type 65535 is x":                    func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
 		"parts are missing":                  func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
+		"objects of type 65535":              func(h *sharedHeap) { h.Frozen[0].Types[0] = 65535 },
+		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
+		"frozen bytes where there are":       func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
+		"of a frozen graph is no object":     func(h *sharedHeap) { h.Frozen[0].Stored = selfBase + selfCount - 1 },
 		"states of threads":                  func(h *sharedHeap) { h.States = -1 },
 		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
 	} {

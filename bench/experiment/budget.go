@@ -47,8 +47,8 @@ func (b Budget) String() string {
 // IsZero reports whether b was never set.
 func (b Budget) IsZero() bool { return b == Budget{} }
 
-// warmUp is the budget of the sample that is thrown away: a quarter of b, enough
+// WarmUp is the budget of the sample that is thrown away: a quarter of b, enough
 // to fault pages in and to train the branch predictors (a guess).
-func (b Budget) warmUp() Budget {
+func (b Budget) WarmUp() Budget {
 	return Budget{Duration: max(b.Duration/4, min(b.Duration, time.Millisecond)), Ops: (b.Ops + 3) / 4}
 }

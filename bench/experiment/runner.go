@@ -244,7 +244,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 		}
 	}
 	for i := range p.Variants {
-		if _, err := w.sample(ctx, s.Name, "warm-up", &p.Variants[i], w.opts.Budget.warmUp()); err != nil {
+		if _, err := w.sample(ctx, s.Name, "warm-up", &p.Variants[i], w.opts.Budget.WarmUp()); err != nil {
 			return fmt.Errorf("%s: %w", name(&p.Variants[i]), err)
 		}
 	}
