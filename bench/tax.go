@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -53,9 +54,12 @@ var taxScenarios = []struct {
 	{requestsScenario(), func(c experiment.Config) bool { return c.Get("immortal") == immortalNone }},
 	{treeScenario(), func(experiment.Config) bool { return true }},
 	{pairScenario(), func(c experiment.Config) bool {
-		return c.Get("temp") == "hot" && slices.Contains([]any{"owned", "shared", "plain", "atomic"}, c.Get("state"))
+		return c.Get("temp") == "hot" && slices.Contains(append([]any{"owned", "shared"}, taxControls...), c.Get("state"))
 	}},
 }
+
+// taxControls are the states of pair that count nothing of Ichor's.
+var taxControls = []any{"plain", "atomic"}
 
 // taxVariants are the variants of a scenario that count.
 func taxVariants(name string, env *experiment.Env) (*experiment.Plan, error) {
@@ -180,24 +184,37 @@ func (t *taxRun) sample(ctx context.Context, build string, round int, job taxJob
 	return experiment.Sample{Value: got.Ns, Ops: got.Ops}, nil
 }
 
-// concludeTax gives the difference for each row.
+// concludeTax gives the difference for each row, and for each scenario in all.
 func concludeTax(res *experiment.Result) (lines []string) {
+	counting := map[string][]*experiment.Row{} // by scenario, those that count something of Ichor's
 	for _, row := range res.Rows {
 		if row.Config.Get("build") != buildTested {
 			continue
 		}
-		r := res.RatioStat(row)
-		words := []string{fmt.Sprint(row.Config.Get("scenario"))}
+		scenario := fmt.Sprint(row.Config.Get("scenario"))
+		if !slices.Contains(taxControls, row.Config.Get("state")) {
+			counting[scenario] = append(counting[scenario], row)
+		}
+		words := []string{scenario}
 		for _, kv := range row.Config {
 			if !slices.Contains([]string{"scenario", "build", "immortal", "temp"}, kv.Key) {
 				words = append(words, fmt.Sprintf("%s=%v", kv.Key, kv.Value))
 			}
 		}
-		line := fmt.Sprintf("%s: the test costs %+.2f %%", strings.Join(words, " "), 100*(r.Median-1))
-		if !math.IsNaN(r.Low) {
-			line += fmt.Sprintf(" (95 %%: %+.2f to %+.2f)", 100*(r.Low-1), 100*(r.High-1))
-		}
-		lines = append(lines, line+".")
+		lines = append(lines, taxLine(strings.Join(words, " "), res.RatioStat(row)))
+	}
+	for _, scenario := range slices.Sorted(maps.Keys(counting)) {
+		lines = append(lines, taxLine(fmt.Sprintf("In all, %s (the mean of %d rows in each round)", scenario, len(counting[scenario])),
+			res.MeanRatioStat(counting[scenario]...)))
 	}
 	return lines
+}
+
+// taxLine says what a ratio of tested to untested means.
+func taxLine(what string, r experiment.Stat) string {
+	line := fmt.Sprintf("%s: the test costs %+.2f %%", what, 100*(r.Median-1))
+	if !math.IsNaN(r.Low) {
+		line += fmt.Sprintf(" (95 %%: %+.2f to %+.2f)", 100*(r.Low-1), 100*(r.High-1))
+	}
+	return line + "."
 }

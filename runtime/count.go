@@ -80,12 +80,15 @@ func (t *Thread) DecRefs(rs []Ref) {
 		if n == len(rs) {
 			return
 		}
-		if v != header.Alive {
+		switch {
+		case v != header.Alive:
 			t.afterDec(rs[n], v)
-		} else if h := header.At(t.base, uint32(rs[n])); h.Owner() != t.id || !h.DecLocal() {
-			t.decSlow(rs[n], h)
+			n++
+		case n == 0: // what none of the loops counts
+			t.decSlow(rs[0], header.At(t.base, uint32(rs[0])))
+			n++
 		}
-		rs = rs[n+1:]
+		rs = rs[n:]
 	}
 }
 
@@ -100,12 +103,13 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 		h := header.At(base, uint32(r))
 		switch o := h.Owner(); {
 		case o == id:
-			if !h.IncLocal() {
+			if !h.CanIncLocal() {
 				return i
 			}
+			h.IncLocal()
 		case header.Tested && o < 0:
 			if mutant.On && mutant.Is(mutant.SkipImmortalTest) {
-				_ = h.IncLocal() || h.IncForeign() == header.Alive
+				h.IncLocal()
 			}
 		case o != merged || h.IncForeign() != header.Alive:
 			return i
@@ -122,14 +126,18 @@ func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 			continue
 		}
 		h := header.At(base, uint32(r))
-		if o := h.Owner(); o == id {
-			if !h.DecLocal() {
+		switch o := h.Owner(); {
+		case o == id:
+			if !h.CanDecLocal() {
 				return i
 			}
-		} else if !header.Tested || o >= 0 {
+			h.DecLocal()
+		case header.Tested && o < 0:
+			if mutant.On && mutant.Is(mutant.DecCounts) {
+				h.DecLocal()
+			}
+		default:
 			return i
-		} else if mutant.On && mutant.Is(mutant.DecCounts) {
-			_ = h.DecLocal() || h.DecForeign() == header.Alive
 		}
 	}
 	return len(rs)
@@ -223,8 +231,12 @@ func (t *Thread) SetWeak(r Ref) {
 //go:noinline
 func (t *Thread) inc(r Ref) {
 	h := header.At(t.base, uint32(r))
-	switch o := h.Owner(); {
-	case o == t.id && h.IncLocal():
+	o := h.Owner()
+	if o == t.id && h.CanIncLocal() {
+		h.IncLocal()
+		return // no case of the switch: the compiler leads those to one end, far from here
+	}
+	switch {
 	case o == t.merged && h.IncForeign() == header.Alive:
 	case header.Tested && o < 0: // immortal in place
 	case plainFloat(o, t.merged) && h.IncForeign() == header.Alive:
@@ -236,8 +248,12 @@ func (t *Thread) inc(r Ref) {
 //go:noinline
 func (t *Thread) dec(r Ref) {
 	h := header.At(t.base, uint32(r))
-	switch o := h.Owner(); {
-	case o == t.id && h.DecLocal():
+	o := h.Owner()
+	if o == t.id && h.CanDecLocal() {
+		h.DecLocal()
+		return
+	}
+	switch {
 	case o == t.merged:
 		if v := h.DecForeign(); v != header.Alive {
 			t.afterDec(r, v)
@@ -297,7 +313,8 @@ func (t *Thread) decDead(r Ref) bool {
 		t.countOp(r)
 	}
 	switch o := h.Owner(); {
-	case o == t.id && h.DecLocal():
+	case o == t.id && h.CanDecLocal():
+		h.DecLocal()
 		return false
 	case o == t.merged:
 		v := h.DecForeign()

@@ -226,7 +226,7 @@ func TestInlining(t *testing.T) {
 	}
 	fast := []string{
 		"Heap.Body", "Heap.Block", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Ref.IsInt",
-		"(*Header).Owner", "(*Header).IncLocal", "(*Header).DecLocal", "(*GIL).DropRequested", "(*Member).Stopping",
+		"(*Header).Owner", "(*Header).CanIncLocal", "(*Header).IncLocal", "(*Header).CanDecLocal", "(*Header).DecLocal", "(*GIL).DropRequested", "(*Member).Stopping",
 	}
 	if goruntime.GOARCH != "386" {
 		fast = append(fast, "(*Thread).IncRef", "(*Thread).DecRef", "(*Thread).QuickKind", "Heap.FrozenKind",

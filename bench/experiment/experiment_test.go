@@ -168,6 +168,34 @@ func TestRatioPairsRounds(t *testing.T) {
 	}
 }
 
+// A mean of rows takes the rounds that have a sample of each row and of its baseline.
+func TestMeanRatio(t *testing.T) {
+	row := func(name string, values []float64, rounds ...int) *Row {
+		r := &Row{Config: Cfg("v", name), Metric: NsOp, rounds: rounds}
+		for _, v := range values {
+			r.Samples = append(r.Samples, Sample{Value: v})
+		}
+		return r
+	}
+	base := row("base", []float64{1, 2, 1, 1}, 0, 1, 2, 3)
+	a, b := row("a", []float64{2, 4, 3}, 0, 1, 2), row("b", []float64{8, 4}, 0, 1)
+	s := scenario()
+	s.Baseline = func(Config) Config { return base.Config }
+	res := &Result{Scenario: &s, Rows: []*Row{base, a, b}}
+	// Of round 0: the root of 2 and 8; of round 1: that of 2 and 2; round 2 has no sample of b.
+	got := res.MeanRatioStat(a, b)
+	if got.N != 2 || math.Abs(got.Min-2) > 1e-9 || math.Abs(got.Max-4) > 1e-9 || math.Abs(got.Median-3) > 1e-9 {
+		t.Errorf("%+v, want 4 and 2", got)
+	}
+	if got := res.MeanRatioStat(a, b, row("c", []float64{1}, 9)); got.N != 0 || !math.IsNaN(got.Median) {
+		t.Errorf("%+v, want nothing: no round has all three", got)
+	}
+	s.Baseline = nil
+	if got := res.MeanRatioStat(a); got.N != 0 {
+		t.Errorf("%+v without a baseline", got)
+	}
+}
+
 func TestHuman(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",

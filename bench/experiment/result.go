@@ -1,6 +1,8 @@
 package experiment
 
 import (
+	"iter"
+	"maps"
 	"math"
 	"slices"
 )
@@ -62,15 +64,39 @@ func (r *Result) Find(want Config) *Row {
 func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
 
 // RatioStat is Ratio with its interval.
-func (r *Result) RatioStat(row *Row) Stat {
+func (r *Result) RatioStat(row *Row) Stat { return RatioStat(row, r.baseline(row)) }
+
+// MeanRatioStat sums up the ratios of several rows to their baselines: the geometric mean
+// of each round that took a sample of all of them. What disturbs one sample weighs less in
+// it, so that its interval is narrower than those of the rows.
+func (r *Result) MeanRatioStat(rows ...*Row) Stat {
+	logs := map[int]float64{} // by round
+	took := map[int]int{}
+	for _, row := range rows {
+		for round, ratio := range ratios(row, r.baseline(row)) {
+			logs[round] += math.Log(ratio)
+			took[round]++
+		}
+	}
+	var means []float64
+	for _, round := range slices.Sorted(maps.Keys(logs)) {
+		if took[round] == len(rows) {
+			means = append(means, math.Exp(logs[round]/float64(len(rows))))
+		}
+	}
+	return newStat(ratioUnit, means)
+}
+
+// baseline is the row that ratios of row are to, nil if there is none.
+func (r *Result) baseline(row *Row) *Row {
 	if r.Scenario.Baseline == nil {
-		return newStat(ratioUnit, nil)
+		return nil
 	}
 	c := r.Scenario.Baseline(row.Config)
 	if c == nil {
-		return newStat(ratioUnit, nil)
+		return nil
 	}
-	return RatioStat(row, r.Row(c))
+	return r.Row(c)
 }
 
 // Ratio is the median, over the rounds that took a sample of both rows, of a's
@@ -82,24 +108,33 @@ const ratioUnit = "ratio"
 
 // RatioStat is Ratio with its interval.
 func RatioStat(a, b *Row) Stat {
-	if a == nil || b == nil || a.Metric != b.Metric {
-		return newStat(ratioUnit, nil)
+	var values []float64
+	for _, ratio := range ratios(a, b) {
+		values = append(values, ratio)
 	}
-	var ratios []float64
-	for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
-		switch {
-		case a.rounds[i] < b.rounds[j]:
-			i++
-		case a.rounds[i] > b.rounds[j]:
-			j++
-		default:
-			if b.Samples[j].Value != 0 {
-				ratios = append(ratios, a.Samples[i].Value/b.Samples[j].Value)
+	return newStat(ratioUnit, values)
+}
+
+// ratios yields the rounds that took a sample of both rows, with a's value divided by b's.
+func ratios(a, b *Row) iter.Seq2[int, float64] {
+	return func(yield func(round int, ratio float64) bool) {
+		if a == nil || b == nil || a.Metric != b.Metric {
+			return
+		}
+		for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
+			switch {
+			case a.rounds[i] < b.rounds[j]:
+				i++
+			case a.rounds[i] > b.rounds[j]:
+				j++
+			default:
+				if v := b.Samples[j].Value; v != 0 && !yield(a.rounds[i], a.Samples[i].Value/v) {
+					return
+				}
+				i, j = i+1, j+1
 			}
-			i, j = i+1, j+1
 		}
 	}
-	return newStat(ratioUnit, ratios)
 }
 
 // Stat sums up the row's metric.

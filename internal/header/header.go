@@ -116,30 +116,30 @@ func (h *Header) Meta() uint32 {
 	return h.word()
 }
 
-// IncLocal adds a reference, plainly, unless the count is at either end. Owner
-// only.
-func (h *Header) IncLocal() bool {
+// CanIncLocal reports whether the owner's count can grow: it is at neither end. Owner
+// only. It is apart from IncLocal, since the compiler joins the ways out of what it
+// inlines, and then branches again, if one of them has stored: that made a pair of own
+// counts an eighth slower.
+func (h *Header) CanIncLocal() bool {
 	if point.On {
-		point.Write(&h.local)
+		point.Write(&h.local) // which follows
 	}
-	if h.local-1 < StickyLocal-1 {
-		h.local++
-		return true
-	}
-	return false
+	return h.local-1 < StickyLocal-1
 }
 
-// DecLocal is IncLocal for giving up a reference that is not the last one.
-func (h *Header) DecLocal() bool {
+// IncLocal adds a reference, plainly, after CanIncLocal. Owner only.
+func (h *Header) IncLocal() { h.local++ }
+
+// CanDecLocal is CanIncLocal for giving up a reference: it must not be the last one.
+func (h *Header) CanDecLocal() bool {
 	if point.On {
 		point.Write(&h.local)
 	}
-	if h.local-2 < StickyLocal-2 {
-		h.local--
-		return true
-	}
-	return false
+	return h.local-2 < StickyLocal-2
 }
+
+// DecLocal gives up a reference, plainly, after CanDecLocal. Owner only.
+func (h *Header) DecLocal() { h.local-- }
 
 // IncForeign adds a reference to an object that another thread owns, or nobody:
 // to any float. It is inlined, for which calls of the accessors cost one unit too
@@ -195,7 +195,8 @@ func (h *Header) Inc(id int32) Verdict {
 			h.pin()
 		}
 		return v
-	case h.IncLocal():
+	case h.CanIncLocal():
+		h.IncLocal()
 		return Alive
 	case h.Local() == 0:
 		return Broken
@@ -221,7 +222,8 @@ func (h *Header) Dec(id int32) Verdict {
 		return Alive
 	case o != id:
 		return h.DecForeign()
-	case h.DecLocal():
+	case h.CanDecLocal():
+		h.DecLocal()
 		return Alive
 	}
 	return h.decLastLocal()
