@@ -116,7 +116,7 @@ func (a *app) immortalityTax(ctx context.Context, f *taxFlags) error {
 // buildBench builds this program and returns its file. The layout is a seed.
 func buildBench(ctx context.Context, folder, build string, layout int) (string, error) {
 	file := filepath.Join(folder, fmt.Sprintf("%s-%d.exe", build, layout))
-	args := []string{"build", "-buildvcs=false", "-ldflags", fmt.Sprintf("-randlayout=%d", layout), "-o", file}
+	args := []string{"build", "-buildvcs=false", "-ldflags", fmt.Sprintf("-s -w -funcalign=64 -randlayout=%d", layout), "-o", file}
 	if build == buildUntested {
 		args = append(args, "-tags", untestedTag)
 	}
@@ -137,7 +137,7 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "immortality-tax",
 		Question: fmt.Sprintf("What does the test for immortality in place cost programs in which nothing is immortal? "+
-			"(build=tested is the program as it is, build=untested is compiled without the test. Each sample is a process of its own. From round to round both have their functions in another order, up to %d. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)", taxLayouts),
+			"(build=tested is the program as it is, build=untested is compiled without the test. In each round a process of each build takes slices of a sample in turns with the other. From round to round both have their functions in another order, up to %d. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)", taxLayouts),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range picked {
@@ -146,13 +146,12 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 					return nil, err
 				}
 				for _, v := range inner.Variants {
+					pair := &taxPair{run: t, job: taxJob{s.Name, v.Config.String(), env.Threads, t.input}}
 					for _, build := range []string{buildUntested, buildTested} {
-						round := -1 // the first sample is for warming up
 						p.Variants = append(p.Variants, experiment.Variant{
 							Config: append(append(experiment.Cfg("scenario", s.Name), v.Config...), experiment.Cfg("build", build)...), Metric: experiment.NsOp,
 							Sample: func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-								round++
-								return t.sample(ctx, build, round, taxJob{s.Name, v.Config.String(), env.Threads, b, t.input})
+								return pair.sample(ctx, build, b)
 							},
 						})
 					}
@@ -166,22 +165,83 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	}
 }
 
-// sample has a process of the build take it, with a layout that is the same for both builds
-// in a round.
-func (t *taxRun) sample(ctx context.Context, build string, round int, job taxJob) (s experiment.Sample, err error) {
-	programs := t.programs[build]
-	child, err := experiment.StartProgram(ctx, programs[round%len(programs)], "tax-child")
-	if err != nil {
-		return s, err
+// taxSlices is in how many slices a sample is taken. A guess: what disturbs a machine goes
+// on for longer than a slice, and so disturbs both builds.
+const taxSlices = 10
+
+// taxPair is a row of both builds. They are measured together: a process of each, which take
+// slices of a sample in turns.
+type taxPair struct {
+	run    *taxRun
+	job    taxJob
+	rounds int                          // measured
+	asked  map[string]int               // rounds that a build was asked for
+	last   map[string]experiment.Sample // of the last round measured
+}
+
+// sample gives a build's sample of the next round. Whichever build is asked first has both
+// measured.
+func (p *taxPair) sample(ctx context.Context, build string, b experiment.Budget) (experiment.Sample, error) {
+	if p.asked == nil {
+		p.asked = map[string]int{}
 	}
-	got, err := experiment.Ask[taxJob, taxResult](child, job)
-	if err == nil && got.Tested != (build == buildTested) {
-		err = errors.New("it has the test if it should not, or lacks it")
+	p.asked[build]++
+	if p.asked[build] > p.rounds {
+		if err := p.measure(ctx, b); err != nil {
+			return experiment.Sample{}, err
+		}
 	}
-	if err = errors.Join(err, child.Stop()); err != nil {
-		return s, fmt.Errorf("a process of the build %s: %w", build, err)
+	return p.last[build], nil
+}
+
+// measure takes a sample of both builds, with a layout that is the same for both.
+func (p *taxPair) measure(ctx context.Context, b experiment.Budget) (err error) {
+	builds := []string{buildUntested, buildTested}
+	if p.rounds%2 == 1 {
+		slices.Reverse(builds)
 	}
-	return experiment.Sample{Value: got.Ns, Ops: got.Ops}, nil
+	children := map[string]*experiment.Child{}
+	defer func() {
+		for build, child := range children {
+			if e := child.Stop(); e != nil {
+				err = errors.Join(err, fmt.Errorf("a process of the build %s: %w", build, e))
+			}
+		}
+	}()
+	for _, build := range builds {
+		programs := p.run.programs[build]
+		child, err := experiment.StartProgram(ctx, programs[p.rounds%len(programs)], "tax-child")
+		if err != nil {
+			return err
+		}
+		children[build] = child
+		tested, err := experiment.Ask[taxJob, bool](child, p.job)
+		if err == nil && tested != (build == buildTested) {
+			err = errors.New("it has the test if it should not, or lacks it")
+		}
+		if err == nil {
+			_, err = experiment.Ask[experiment.Budget, taxResult](child, b.WarmUp())
+		}
+		if err != nil {
+			return fmt.Errorf("a process of the build %s: %w", build, err)
+		}
+	}
+	p.rounds++
+	ns := map[string][]float64{}
+	p.last = map[string]experiment.Sample{}
+	slice := experiment.Budget{Duration: b.Duration / taxSlices, Ops: (b.Ops + taxSlices - 1) / taxSlices}
+	for range taxSlices {
+		for _, build := range builds {
+			got, err := experiment.Ask[experiment.Budget, taxResult](children[build], slice)
+			if err != nil {
+				return fmt.Errorf("a process of the build %s: %w", build, err)
+			}
+			ns[build] = append(ns[build], got.Ns)
+			p.last[build] = experiment.Sample{Value: experiment.Median(ns[build]), Ops: p.last[build].Ops + got.Ops}
+		}
+		slices.Reverse(builds)
+	}
+	return nil
 }
 
 // concludeTax gives the difference for each row, and for each scenario in all.

@@ -13,71 +13,86 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// taxJob is what a child is to measure.
+// taxJob says which row a child is to have, in the first question to it. Each further one
+// is the budget of a sample.
 type taxJob struct {
 	Scenario, Config string
 	Threads          []int
-	Budget           experiment.Budget
 	Input            []string
 }
 
-// taxResult is what it says.
+// taxResult is a sample.
 type taxResult struct {
-	Ns     float64 // for an operation
-	Ops    int64
-	Tested bool
+	Ns  float64 // for an operation
+	Ops int64
 }
 
-// serveTax is the child: it takes one sample.
-func serveTax(ctx context.Context, in io.Reader, out io.Writer) error {
+// serveTax is the child: it says whether it tests for immortality in place, and takes
+// samples of a row until its parent has enough.
+func serveTax(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	parent := experiment.NewAnswers(in, out)
-	err := experiment.Next(parent, func(job taxJob) (taxResult, error) { return job.run(ctx) })
-	if err != nil {
+	row := &taxRow{}
+	defer func() { err = errors.Join(err, row.close()) }()
+	err = experiment.Next(parent, func(job taxJob) (bool, error) { return header.Tested, row.open(ctx, job) })
+	for err == nil {
+		err = experiment.Next(parent, func(b experiment.Budget) (taxResult, error) { return row.sample(ctx, b) })
+	}
+	if err != io.EOF {
 		return command.UsageError{Err: errors.New("tax-child is for immortality-tax to call")}
 	}
-	_, _ = io.Copy(io.Discard, in) // the parent ends it
 	return nil
 }
 
-func (j *taxJob) run(ctx context.Context) (result taxResult, err error) {
-	result.Tested = header.Tested
-	env := experiment.Env{Threads: j.Threads, Budget: j.Budget, Count: 1, Logf: func(string, ...any) {}}
+// taxRow is the row that a child measures.
+type taxRow struct {
+	experiment.Variant
+	closers []func() error // in the order of opening
+}
+
+// open sets the row up. The variants before and after it are not, so this one is the first
+// and the last of those that share something.
+func (r *taxRow) open(ctx context.Context, j taxJob) (err error) {
+	env := experiment.Env{Threads: j.Threads, Count: 1, Logf: func(string, ...any) {}}
 	if j.Scenario == requestsScenario().Name {
 		if env.Documents, err = loadDocuments(ctx, j.Input); err != nil {
-			return result, err
+			return err
 		}
 	}
 	p, err := taxVariants(j.Scenario, &env)
 	if err != nil {
-		return result, err
+		return err
 	}
 	i := slices.IndexFunc(p.Variants, func(v experiment.Variant) bool { return v.Config.String() == j.Config })
 	if i < 0 {
-		return result, fmt.Errorf("%s has no row %s", j.Scenario, j.Config)
+		return fmt.Errorf("%s has no row %s", j.Scenario, j.Config)
 	}
-	// The variants before and after are not set up, so this one is the first and the last
-	// of those that share something.
-	v := &p.Variants[i]
-	for _, f := range []func(context.Context) error{p.Setup, v.Setup} {
-		if f != nil && err == nil {
-			err = f(ctx)
+	r.Variant = p.Variants[i]
+	for _, step := range []struct {
+		open  func(context.Context) error
+		close func() error
+	}{{p.Setup, p.Close}, {r.Setup, r.Close}} {
+		if step.close != nil {
+			r.closers = append(r.closers, step.close)
+		}
+		if step.open != nil && err == nil {
+			err = step.open(ctx)
 		}
 	}
-	var s experiment.Sample
-	for _, b := range []experiment.Budget{j.Budget.WarmUp(), j.Budget} {
-		if err == nil {
-			runtime.GC()
-			s, err = v.Sample(ctx, b)
-		}
+	runtime.GC()
+	return err
+}
+
+func (r *taxRow) sample(ctx context.Context, b experiment.Budget) (taxResult, error) {
+	s, err := r.Sample(ctx, b)
+	if r.Metric == experiment.OpsS {
+		s.Value = 1e9 / s.Value
 	}
-	for _, f := range []func() error{v.Close, p.Close} {
-		if f != nil {
-			err = errors.Join(err, f())
-		}
+	return taxResult{s.Value, s.Ops}, err
+}
+
+func (r *taxRow) close() (err error) {
+	for _, f := range slices.Backward(r.closers) {
+		err = errors.Join(err, f())
 	}
-	result.Ns, result.Ops = s.Value, s.Ops
-	if v.Metric == experiment.OpsS {
-		result.Ns = 1e9 / s.Value
-	}
-	return result, err
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,17 +85,29 @@ func TestTaxChild(t *testing.T) {
 		t.Error("nonsense is a job")
 	}
 	for _, job := range []taxJob{
-		{Scenario: "none", Budget: experiment.Budget{Ops: 1}},
-		{Scenario: "tree", Config: "none", Threads: []int{1}, Budget: experiment.Budget{Ops: 1}},
+		{Scenario: "none"},
+		{Scenario: "tree", Config: "none", Threads: []int{1}},
 	} {
-		if _, err := job.run(t.Context()); err == nil {
-			t.Errorf("%+v is done", job)
+		row := &taxRow{}
+		if err := errors.Join(row.open(t.Context(), job), row.close()); err == nil {
+			t.Errorf("%+v is a row", job)
 		}
+	}
+	row := &taxRow{}
+	defer func() {
+		if err := row.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := row.open(t.Context(), taxJob{Scenario: "tree", Config: "mode=gil/immortal=none/threads=1", Threads: []int{1}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := row.sample(t.Context(), experiment.Budget{Ops: 10}); err != nil || got.Ops < 10 || got.Ns <= 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	job := taxJob{Scenario: "tree", Config: "mode=gil/immortal=none/threads=1", Threads: []int{1}, Budget: experiment.Budget{Duration: time.Hour}}
-	if _, err := job.run(ctx); err == nil {
+	if _, err := row.sample(ctx, experiment.Budget{Duration: time.Hour}); err == nil {
 		t.Error("an hour has gone by")
 	}
 }

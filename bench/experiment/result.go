@@ -168,15 +168,15 @@ func newStat(metric string, values []float64) Stat {
 	}
 	return Stat{
 		Metric: metric, Low: low, High: high,
-		Median: median(values),
+		Median: Median(values),
 		Min:    slices.Min(values),
 		Max:    slices.Max(values),
 		N:      len(values),
 	}
 }
 
-// median returns the middle value, NaN if there is none.
-func median(values []float64) float64 {
+// Median returns the middle value, NaN if there is none.
+func Median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {
 		return math.NaN()

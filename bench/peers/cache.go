@@ -18,10 +18,13 @@ type cacheSetting struct {
 	gogc  int
 }
 
+// gogcOff is the control: how long a read takes at worst if no collector disturbs it.
+const gogcOff = -1
+
 // cacheSettings are the rows. Stores outside of Go's heap leave so little in it that the
 // collector would come round all the time: their owners give it more room, of a few megabytes.
 var cacheSettings = []cacheSetting{
-	{"ichor", 1000}, {"ichor-frozen", 1000}, {"ichor-frozen", 100}, {"go", 100}, {"go-structs", 100}, {"freecache", 100}, {"fastcache", 1000},
+	{"ichor", 1000}, {"ichor-frozen", 1000}, {"ichor-frozen", 100}, {"ichor-frozen", gogcOff}, {"go", 100}, {"go-structs", 100}, {"freecache", 100}, {"fastcache", 1000},
 }
 
 func cacheScenario(objects int) experiment.Scenario {
@@ -29,13 +32,13 @@ func cacheScenario(objects int) experiment.Scenario {
 		Name: "cache",
 		Question: fmt.Sprintf("What does a cache of %d objects cost, in resident memory, in Go's collector, and to read? "+
 			"(Each row is a process of its own. An entry is {id, name, brand, price, stock, tags: [3]}, with strings of its own; a read finds one by its number and answers with all fields but the tags, "+
-			"with an answer of %d bytes. A sample reads on GOMAXPROCS goroutines until Go's collector has come round twice: gc-cpu-ms is what it took each time, gc-cpu-%% its share, gc-pause-us for how long it stopped all goroutines at most, p99.99-read-us what all but one in ten thousand batches of %d reads take, worst-read-us the longest.)", objects, cacheAnswerBytes, cacheBatch),
+			"with an answer of %d bytes. A sample reads on GOMAXPROCS goroutines until Go's collector has come round twice, or for a second with gogc=off, which is the control: gc-cpu-ms is what it took each time, gc-cpu-%% its share, gc-pause-us for how long it stopped all goroutines at most, p99.99-read-us what all but one in ten thousand batches of %d reads take, worst-read-us the longest.)", objects, cacheAnswerBytes, cacheBatch),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, setting := range cacheSettings {
 				row := &cacheRow{cacheSetting: setting, entries: objects / cacheEntryObjects}
 				p.Variants = append(p.Variants, experiment.Variant{
-					Config: experiment.Cfg(peerKey, setting.store, "gogc", setting.gogc, "threads", runtime.GOMAXPROCS(0)), Metric: residentBytes,
+					Config: experiment.Cfg(peerKey, setting.store, "gogc", setting.name(), "threads", runtime.GOMAXPROCS(0)), Metric: residentBytes,
 					Setup: row.start, Close: row.stop, Sample: row.sample,
 				})
 			}
@@ -45,6 +48,14 @@ func cacheScenario(objects int) experiment.Scenario {
 		BaselineName: "peer=go gogc=100",
 		Conclude:     concludeCache,
 	}
+}
+
+// name is the setting as a value of the key gogc.
+func (s cacheSetting) name() any {
+	if s.gogc == gogcOff {
+		return "off"
+	}
+	return s.gogc
 }
 
 // cacheRow is the process of a row.
@@ -78,10 +89,12 @@ func (c *cacheRow) sample(_ context.Context, b experiment.Budget) (experiment.Sa
 func concludeCache(res *experiment.Result) []string {
 	frozen, inGo := res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", 1000)), res.Find(experiment.Cfg(peerKey, "go"))
 	times := func(metric string) float64 { return metricOf(inGo, metric) / metricOf(frozen, metric) }
+	worst := func(row *experiment.Row) float64 { return metricOf(row, worstMicros) / 1e3 }
 	return append([]string{fmt.Sprintf(
 		"The same graph in Go's heap takes %.1f times the resident memory of the frozen one, %.0f times the CPU time of Go's collector at each of its rounds and %.0f times its share, "+
-			"%.1f times the longest stop of all goroutines, and %.0f times as long for the slowest of ten thousand batches of reads; the frozen one is read %.2f times as fast.",
-		times(residentBytes), times(gcMilliseconds), times(gcPercent), times(gcPauseMicros), times(tailMicros), 1/times(readsSecond))},
+			"%.1f times the longest stop of all goroutines, and %.0f times as long for the slowest of ten thousand batches of reads; the frozen one is read %.2f times as fast. The longest batch of all took %.1f ms in Go's heap, %.1f frozen, and %.1f frozen if no collector runs.",
+		times(residentBytes), times(gcMilliseconds), times(gcPercent), times(gcPauseMicros), times(tailMicros), 1/times(readsSecond),
+		worst(inGo), worst(frozen), worst(res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", "off"))))},
 		concludeNotes(res)...)
 }
 

@@ -95,10 +95,13 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	entries := 0
+	entries, cycles := 0, int64(cacheCycles)
 	parent := experiment.NewAnswers(stdin, stdout)
 	err = experiment.Next(parent, func(job cacheJob) (built cacheBuilt, err error) {
 		debug.SetGCPercent(job.GOGC)
+		if job.GOGC == gogcOff {
+			cycles = 0
+		}
 		begin := time.Now()
 		entries, err = job.Entries, s.build(job.Entries)
 		built.Took = time.Since(begin)
@@ -109,7 +112,7 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 		return built, err
 	})
 	for err == nil {
-		err = experiment.Next(parent, func(b experiment.Budget) (cacheLoad, error) { return loadCache(s, entries, b) })
+		err = experiment.Next(parent, func(b experiment.Budget) (cacheLoad, error) { return loadCache(s, entries, cycles, b) })
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -124,9 +127,9 @@ const (
 	cacheMost   = 2 * time.Minute  // for these: a machine that has stopped
 )
 
-// loadCache reads on all cores until Go's collector has come round, and for the time of the
+// loadCache reads on all cores until Go's collector has come round that many times, and for the time of the
 // budget at least, or for that many reads on each.
-func loadCache(s cacheStore, entries int, b experiment.Budget) (load cacheLoad, err error) {
+func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (load cacheLoad, err error) {
 	runtime.GC() // the figures of the collector are up to date at its end
 	cost, stops := experiment.ReadGCCost(), pauses()
 	readers := make([]cacheReader, runtime.GOMAXPROCS(0))
@@ -153,7 +156,7 @@ func loadCache(s cacheStore, entries int, b experiment.Budget) (load cacheLoad, 
 		switch took := time.Since(begin); {
 		case took > cacheMost:
 			err = fmt.Errorf("only %d cycles of the collector in %v", load.GC.Cycles, took)
-		case load.GC.Cycles >= cacheCycles && took >= least:
+		case load.GC.Cycles >= cycles && took >= least:
 			stop.Store(true)
 		}
 		if stop.Load() {
