@@ -16,15 +16,18 @@ import (
 // small objects, text, nested records, a tree of short strings, and numbers.
 var corpus = []string{"citm_catalog", "twitter_status", "synthea_fhir", "golang_source", "canada_geometry"}
 
+// smallCorpus are others in the same folder, which fit the first caches.
+var smallCorpus = []string{"string_escaped", "string_unicode"}
+
 const corpusFolder = "src/encoding/json/internal/jsontest/testdata"
 
-// corpusFiles finds the corpus under the first root that has all of it.
-func corpusFiles(ctx context.Context) ([]string, error) {
+// corpusFiles finds documents of the corpus's folder under the first root that has them all.
+func corpusFiles(ctx context.Context, names []string) ([]string, error) {
 	roots := goRoots(ctx)
 	for _, root := range roots {
-		files := make([]string, len(corpus))
+		files := make([]string, len(names))
 		missing := false
-		for i, name := range corpus {
+		for i, name := range names {
 			files[i] = filepath.Join(root, filepath.FromSlash(corpusFolder), name+".json.zst")
 			if _, err := os.Stat(files[i]); err != nil {
 				missing = true

@@ -44,7 +44,7 @@ func loadDocuments(ctx context.Context, files []string) ([]experiment.Document, 
 	go func() {
 		var r result
 		if len(files) == 0 {
-			files, r.err = corpusFiles(ctx)
+			files, r.err = corpusFiles(ctx, corpus)
 		}
 		if r.err == nil {
 			r.docs, r.err = loadFiles(ctx, files, inputLimit)

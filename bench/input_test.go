@@ -77,14 +77,29 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("document %d is %s with %d bytes", i, d.Name, len(d.Data))
 		}
 	}
+	var tax taxFlags
+	if err := tax.findInput(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	docs, err = loadDocuments(t.Context(), tax.Input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range docs {
+		if d.Name != smallCorpus[i] || len(d.Data) > 64<<10 {
+			t.Errorf("small document %d is %s with %d bytes", i, d.Name, len(d.Data))
+		}
+	}
 }
 
 func TestNoCorpus(t *testing.T) {
 	t.Setenv("PATH", "")
 	t.Setenv("GOROOT", t.TempDir())
-	code, stdout, stderr := call(t, "compare")
-	if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-input FILE") {
-		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	for _, name := range []string{"compare", "immortality-tax"} {
+		code, stdout, stderr := call(t, name)
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-input FILE") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", name, code, stdout, stderr)
+		}
 	}
 }
 
