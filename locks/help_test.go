@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"math/bits"
 	"os"
 	"os/exec"
 	goruntime "runtime"
@@ -56,7 +57,7 @@ func mustPanic(t *testing.T, want string, fn func()) {
 	}
 }
 
-// TestInlined fails when a fast path stops inlining. On 386 the compiler calls a function
+// TestInlined fails when a fast path stops inlining. On 32-bit machines the compiler calls a function
 // for each atomic update, and has no room left for it there.
 func TestInlined(t *testing.T) {
 	if goruntime.GOOS == "js" {
@@ -69,7 +70,7 @@ func TestInlined(t *testing.T) {
 		t.Fatalf("no compiler: %v\n%s", err, out)
 	}
 	fast := []string{"(*GIL).DropRequested", "(*Member).Stopping", "(*World).Stopped"}
-	if goruntime.GOARCH != "386" {
+	if bits.UintSize == 64 {
 		fast = append(fast, "Lock", "TryLock", "Unlock")
 	}
 	for _, f := range fast {

@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"math/bits"
 	"os"
 	"os/exec"
 	goruntime "runtime"
@@ -50,7 +51,7 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	fn()
 }
 
-// TestInlined fails when a fast path stops inlining. On 386 the compiler calls a function
+// TestInlined fails when a fast path stops inlining. On 32-bit machines the compiler calls a function
 // for each atomic access of 64 bits, and two of them are too much.
 func TestInlined(t *testing.T) {
 	if goruntime.GOOS == "js" {
@@ -63,7 +64,7 @@ func TestInlined(t *testing.T) {
 		t.Fatalf("no compiler: %v\n%s", err, out)
 	}
 	fast := []string{"(*Reader).Offline", "(*Grace).Advance"}
-	if goruntime.GOARCH != "386" {
+	if bits.UintSize == 64 {
 		fast = append(fast, "(*Reader).Quiescent", "(*Reader).Online")
 	}
 	for _, f := range fast {
