@@ -244,7 +244,7 @@ func (p *taxPair) measure(ctx context.Context, b experiment.Budget) (err error) 
 	p.rounds++
 	ns := map[string][]float64{}
 	p.last = map[string]experiment.Sample{}
-	slice := experiment.Budget{Duration: b.Duration / taxSlices, Ops: (b.Ops + taxSlices - 1) / taxSlices}
+	slice := experiment.Budget{Duration: (b.Duration + taxSlices - 1) / taxSlices, Ops: (b.Ops + taxSlices - 1) / taxSlices}
 	for range taxSlices {
 		for _, build := range builds {
 			got, err := experiment.Ask[experiment.Budget, taxResult](children[build], slice)

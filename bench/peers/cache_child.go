@@ -127,8 +127,8 @@ const (
 	cacheMost   = 2 * time.Minute  // for these: a machine that has stopped
 )
 
-// loadCache reads on all cores until Go's collector has come round that many times, and for the time of the
-// budget at least, or for that many reads on each.
+// loadCache reads on all cores until Go's collector has come round for a number of cycles,
+// and for the time of the budget at least, or for that many reads on each.
 func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (load cacheLoad, err error) {
 	runtime.GC() // the figures of the collector are up to date at its end
 	cost, stops := experiment.ReadGCCost(), pauses()
