@@ -161,7 +161,10 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 					return nil, err
 				}
 				for _, v := range inner.Variants {
-					pair := &taxPair{run: t, job: taxJob{s.Name, v.Config.String(), env.Threads, t.input}}
+					job := taxJob{s.Name, v.Config.String(), env.Threads, t.input}
+					pair := &taxPair{asked: map[string]int{}, measure: func(ctx context.Context, round int, b experiment.Budget) (map[string]experiment.Sample, error) {
+						return t.measure(ctx, job, round, b)
+					}}
 					for _, build := range []string{buildUntested, buildTested} {
 						p.Variants = append(p.Variants, experiment.Variant{
 							Config: append(append(experiment.Cfg("scenario", s.Name), v.Config...), experiment.Cfg("build", build)...), Metric: experiment.NsOp,
@@ -184,35 +187,32 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 // on for longer than a slice, and so disturbs both builds.
 const taxSlices = 10
 
-// taxPair is a row of both builds. They are measured together: a process of each, which take
-// slices of a sample in turns.
+// taxPair is a row of both builds, which are measured together.
 type taxPair struct {
-	run    *taxRun
-	job    taxJob
-	rounds int                          // measured
-	asked  map[string]int               // rounds that a build was asked for
-	last   map[string]experiment.Sample // of the last round measured
+	measure func(ctx context.Context, round int, b experiment.Budget) (map[string]experiment.Sample, error)
+	rounds  int                          // measured
+	asked   map[string]int               // rounds that a build was asked for
+	last    map[string]experiment.Sample // of the last round measured
 }
 
 // sample gives a build's sample of the next round. Whichever build is asked first has both
 // measured.
-func (p *taxPair) sample(ctx context.Context, build string, b experiment.Budget) (experiment.Sample, error) {
-	if p.asked == nil {
-		p.asked = map[string]int{}
+func (p *taxPair) sample(ctx context.Context, build string, b experiment.Budget) (s experiment.Sample, err error) {
+	if p.asked[build] == p.rounds {
+		if p.last, err = p.measure(ctx, p.rounds, b); err != nil {
+			return s, err
+		}
+		p.rounds++
 	}
 	p.asked[build]++
-	if p.asked[build] > p.rounds {
-		if err := p.measure(ctx, b); err != nil {
-			return experiment.Sample{}, err
-		}
-	}
 	return p.last[build], nil
 }
 
-// measure takes a sample of both builds, with a layout that is the same for both.
-func (p *taxPair) measure(ctx context.Context, b experiment.Budget) (err error) {
+// measure takes a sample of both builds, with a layout that is the same for both: a process
+// of each, which take slices of a sample in turns.
+func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experiment.Budget) (got map[string]experiment.Sample, err error) {
 	builds := []string{buildUntested, buildTested}
-	if p.rounds%2 == 1 {
+	if round%2 == 1 {
 		slices.Reverse(builds)
 	}
 	children := map[string]*experiment.Child{}
@@ -224,13 +224,13 @@ func (p *taxPair) measure(ctx context.Context, b experiment.Budget) (err error) 
 		}
 	}()
 	for _, build := range builds {
-		programs := p.run.programs[build]
-		child, err := experiment.StartProgram(ctx, programs[p.rounds%len(programs)], "tax-child")
+		programs := t.programs[build]
+		child, err := experiment.StartProgram(ctx, programs[round%len(programs)], "tax-child")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		children[build] = child
-		tested, err := experiment.Ask[taxJob, bool](child, p.job)
+		tested, err := experiment.Ask[taxJob, bool](child, job)
 		if err == nil && tested != (build == buildTested) {
 			err = errors.New("it has the test if it should not, or lacks it")
 		}
@@ -238,25 +238,24 @@ func (p *taxPair) measure(ctx context.Context, b experiment.Budget) (err error) 
 			_, err = experiment.Ask[experiment.Budget, taxResult](child, b.WarmUp())
 		}
 		if err != nil {
-			return fmt.Errorf("a process of the build %s: %w", build, err)
+			return nil, fmt.Errorf("a process of the build %s: %w", build, err)
 		}
 	}
-	p.rounds++
 	ns := map[string][]float64{}
-	p.last = map[string]experiment.Sample{}
+	got = map[string]experiment.Sample{}
 	slice := experiment.Budget{Duration: (b.Duration + taxSlices - 1) / taxSlices, Ops: (b.Ops + taxSlices - 1) / taxSlices}
 	for range taxSlices {
 		for _, build := range builds {
-			got, err := experiment.Ask[experiment.Budget, taxResult](children[build], slice)
+			s, err := experiment.Ask[experiment.Budget, taxResult](children[build], slice)
 			if err != nil {
-				return fmt.Errorf("a process of the build %s: %w", build, err)
+				return nil, fmt.Errorf("a process of the build %s: %w", build, err)
 			}
-			ns[build] = append(ns[build], got.Ns)
-			p.last[build] = experiment.Sample{Value: experiment.Median(ns[build]), Ops: p.last[build].Ops + got.Ops}
+			ns[build] = append(ns[build], s.Ns)
+			got[build] = experiment.Sample{Value: experiment.Median(ns[build]), Ops: got[build].Ops + s.Ops}
 		}
 		slices.Reverse(builds)
 	}
-	return nil
+	return got, nil
 }
 
 // concludeTax gives the difference for each row, and for each scenario in all.

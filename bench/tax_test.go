@@ -31,6 +31,33 @@ func TestImmortalityTax(t *testing.T) {
 	}
 }
 
+// Both builds are measured once in each round, whichever is asked first, and each gets its
+// own sample of that round.
+func TestTaxPair(t *testing.T) {
+	measured := 0
+	p := &taxPair{asked: map[string]int{}, measure: func(_ context.Context, round int, _ experiment.Budget) (map[string]experiment.Sample, error) {
+		if round != measured {
+			t.Errorf("round %d, want %d", round, measured)
+		}
+		measured++
+		return map[string]experiment.Sample{buildTested: {Value: float64(10 * round)}, buildUntested: {Value: float64(10*round + 1)}}, nil
+	}}
+	for round, builds := range [][]string{{buildUntested, buildTested}, {buildTested, buildUntested}, {buildTested, buildUntested}} {
+		for _, build := range builds {
+			want := float64(10 * round)
+			if build == buildUntested {
+				want++
+			}
+			if s, err := p.sample(t.Context(), build, experiment.Budget{}); err != nil || s.Value != want {
+				t.Errorf("round %d, %s: %v, %v, want %v", round, build, s.Value, err, want)
+			}
+		}
+	}
+	if measured != 3 {
+		t.Errorf("measured %d times, want 3", measured)
+	}
+}
+
 // The figures are those of the rows: tested against untested, in per cent.
 func TestConcludeTax(t *testing.T) {
 	s := (&taxRun{}).scenario([]experiment.Scenario{treeScenario()})
