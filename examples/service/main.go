@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ichor-go/ichor/objects"
@@ -32,8 +33,8 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "where to listen")
 	limit := flag.Int64("memory", 64<<20, "bytes that notes and answers may take; the image is not among them")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx, *image, *addr, *limit); err != nil {
 		fmt.Fprintln(os.Stderr, "service:", err)
 		os.Exit(1)
@@ -41,7 +42,7 @@ func main() {
 }
 
 func run(ctx context.Context, image, addr string, limit int64) error {
-	s, err := open(image, limit)
+	s, err := open(image, rt.Options{MemoryLimit: limit})
 	if err != nil {
 		return err
 	}
@@ -67,13 +68,15 @@ type service struct {
 	image string
 	notes rt.Ref // a dict, which the service owns
 
-	mu      sync.RWMutex // held for reading while a request looks at the catalog
+	mu      sync.RWMutex // held for reading while a request is at work
 	catalog *rt.Frozen
+
+	reloading sync.Mutex // held to replace the catalog, and taken before mu
 }
 
 // open maps the image: that takes as long for a gigabyte as for a page, but for the checks.
-func open(image string, limit int64) (*service, error) {
-	r, err := rt.New(rt.Options{MemoryLimit: limit})
+func open(image string, o rt.Options) (*service, error) {
+	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +93,13 @@ func open(image string, limit int64) (*service, error) {
 	return s, nil
 }
 
-// close says what leaked, if something did.
+// close waits for what is at work, and says what leaked, if something did. What comes later is
+// refused.
 func (s *service) close() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.r.Do(func(t *rt.Thread) error {
 		t.DecRef(s.notes)
 		return nil
@@ -111,21 +119,28 @@ func (s *service) routes() http.Handler {
 const maxNote = 4 << 10
 
 // handle reads the request first, then attaches, and writes the answer when it has detached:
-// who is attached never waits for the network.
+// a thread that is attached never waits for the network.
 func (s *service) handle(serve func(t *rt.Thread, key, body string) ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, q *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, maxNote))
+		key := q.FormValue("key")
 		var text []byte
 		if err == nil {
-			s.mu.RLock()
-			err = s.r.Do(func(t *rt.Thread) (err error) {
-				text, err = serve(t, q.FormValue("key"), string(body))
+			err = s.work(func(t *rt.Thread) (err error) {
+				text, err = serve(t, key, string(body))
 				return err
 			})
-			s.mu.RUnlock()
 		}
 		answer(w, text, err)
 	}
+}
+
+// work runs fn on a thread of its own, with the catalog in place until it returns. If fn panics,
+// net/http recovers and the service goes on: so whatever is taken here is given back by defer.
+func (s *service) work(fn func(t *rt.Thread) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.r.Do(fn)
 }
 
 // item returns the JSON of an entry of the catalog and of its note. Reading what is frozen takes
@@ -156,15 +171,21 @@ func (s *service) note(t *rt.Thread, key, body string) ([]byte, error) {
 // reload opens the image again, which somebody has replaced by renaming, and lets go of the old
 // one once no request looks at it.
 func (s *service) reload() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	next, err := s.r.OpenImage(s.image)
 	if err != nil {
 		return err // the service goes on with what it has
 	}
+	return s.r.Unload(s.swap(next))
+}
+
+// swap puts the next catalog in place, and returns the old one when no request looks at it.
+func (s *service) swap(next *rt.Frozen) (old *rt.Frozen) {
 	s.mu.Lock()
-	old := s.catalog
-	s.catalog = next
-	s.mu.Unlock()
-	return s.r.Unload(old)
+	defer s.mu.Unlock()
+	old, s.catalog = s.catalog, next
+	return old
 }
 
 // answer writes a text, or the status that an error stands for.
@@ -183,6 +204,8 @@ func answer(w http.ResponseWriter, text []byte, err error) {
 		http.Error(w, err.Error(), http.StatusConflict)
 	case errors.Is(err, rt.ErrMemoryLimit):
 		http.Error(w, err.Error(), http.StatusInsufficientStorage)
+	case errors.Is(err, rt.ErrClosed):
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	default:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}

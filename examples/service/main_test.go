@@ -40,22 +40,27 @@ func writeImage(t *testing.T, path, json string) {
 }
 
 // newService returns a service, and a function that sends it a request and returns the
-// status and the body. Nothing may be left when the test ends.
-func newService(t *testing.T, json string, limit int64) (image string, send func(method, target, body string) string) {
+// status and the body. Nothing may be held or left when the test ends.
+func newService(t *testing.T, json string, o rt.Options) (s *service, send func(method, target, body string) string) {
 	t.Helper()
-	image = filepath.Join(t.TempDir(), "catalog.img")
+	image := filepath.Join(t.TempDir(), "catalog.img")
 	writeImage(t, image, json)
-	s, err := open(image, limit)
+	s, err := open(image, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.close(); err != nil {
+		if !s.mu.TryLock() {
+			t.Error("a request is over, and its lock is not")
+			return // close would wait for ever
+		}
+		s.mu.Unlock()
+		if err := s.close(); err != nil && !errors.Is(err, rt.ErrClosed) { // the test may have closed it
 			t.Error(err)
 		}
 	})
 	routes := s.routes()
-	return image, func(method, target, body string) string {
+	return s, func(method, target, body string) string {
 		w := httptest.NewRecorder()
 		routes.ServeHTTP(w, httptest.NewRequest(method, target, strings.NewReader(body)))
 		return fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String()))
@@ -63,7 +68,8 @@ func newService(t *testing.T, json string, limit int64) (image string, send func
 }
 
 func TestService(t *testing.T) {
-	image, send := newService(t, `{"tea": {"price": 3}, "milk": 2}`, 8<<20)
+	s, send := newService(t, `{"tea": {"price": 3}, "milk": 2}`, rt.Options{MemoryLimit: 8 << 20})
+	image := s.image
 	want := func(got, want string) {
 		t.Helper()
 		if got != want {
@@ -95,7 +101,7 @@ func TestService(t *testing.T) {
 
 // TestLimit has notes take all the memory there is: the service says so, and reads on.
 func TestLimit(t *testing.T) {
-	_, send := newService(t, `{"tea": 3}`, 2<<20)
+	_, send := newService(t, `{"tea": 3}`, rt.Options{MemoryLimit: 2 << 20})
 	note := strings.Repeat("x", maxNote)
 	for i := range 2000 {
 		got := send("POST", fmt.Sprint("/note?key=", i), note)
@@ -113,7 +119,7 @@ func TestLimit(t *testing.T) {
 
 // TestManyRequests has requests read and write while the image is replaced.
 func TestManyRequests(t *testing.T) {
-	image, send := newService(t, `{"tea": 0}`, 0)
+	s, send := newService(t, `{"tea": 0}`, rt.Options{})
 	var all sync.WaitGroup
 	for worker := range 4 {
 		all.Go(func() {
@@ -128,7 +134,7 @@ func TestManyRequests(t *testing.T) {
 		})
 	}
 	for i := range 10 {
-		writeImage(t, image, fmt.Sprintf(`{"tea": %d}`, i))
+		writeImage(t, s.image, fmt.Sprintf(`{"tea": %d}`, i))
 		if got := send("POST", "/reload", ""); got != "200 " {
 			t.Errorf("reload: %s", got)
 		}
