@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(os.Stdout, rt.Options{Checked: true}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -27,35 +27,38 @@ func main() {
 
 // run pushes five lines into a ring of three, and audits the heap before and
 // after the ring is given up.
-func run(w io.Writer) error {
-	r, err := rt.New(rt.Options{Checked: true})
+func run(w io.Writer, opts rt.Options) error {
+	r, err := rt.New(opts)
 	if err != nil {
 		return err
 	}
 	err = r.Do(func(t *rt.Thread) error {
-		ring, err := NewRing(t, 3)
-		if err != nil {
-			return err
-		}
-		for i := range 5 {
-			line, err := objects.NewString(t, fmt.Sprintf("line %d", i))
-			if err != nil {
-				return err
-			}
-			Ring(ring).Push(t, line)
-			t.DecRef(line) // the ring holds it now
-		}
-		first := Ring(ring).Get(t, 0)
-		text, _ := objects.String(first).Text(t)
-		fmt.Fprintf(w, "%d lines are left, the oldest is %q\n", Ring(ring).Len(t), text)
-		err = t.Audit(ring, first) // these two are all that the program holds
-		t.DecRef(first)
-		t.DecRef(ring)
-		return errors.Join(err, t.Audit())
+		return errors.Join(pushFive(t, w), t.Audit()) // by now the program holds nothing
 	})
 	err = errors.Join(err, r.Close())
 	if err == nil {
 		fmt.Fprintln(w, "every count is what the references add up to, and nothing leaked")
 	}
 	return err
+}
+
+func pushFive(t *rt.Thread, w io.Writer) error {
+	ring, err := NewRing(t, 3)
+	if err != nil {
+		return err
+	}
+	defer t.DecRef(ring)
+	for i := range 5 {
+		line, err := objects.NewString(t, fmt.Sprintf("line %d", i))
+		if err != nil {
+			return err
+		}
+		Ring(ring).Push(t, line)
+		t.DecRef(line) // the ring holds it now
+	}
+	first := Ring(ring).Get(t, 0)
+	defer t.DecRef(first)
+	text, _ := objects.String(first).Text(t)
+	fmt.Fprintf(w, "%d lines are left, the oldest is %q\n", Ring(ring).Len(t), text)
+	return t.Audit(ring, first) // these two are all that the program holds
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,13 +15,26 @@ import (
 
 func TestRun(t *testing.T) {
 	var out strings.Builder
-	if err := run(&out); err != nil {
+	if err := run(&out, rt.Options{Checked: true}); err != nil {
 		t.Fatal(err)
 	}
 	want := "3 lines are left, the oldest is \"line 2\"\n" +
 		"every count is what the references add up to, and nothing leaked\n"
 	if out.String() != want {
 		t.Errorf("got:\n%swant:\n%s", out.String(), want)
+	}
+}
+
+// TestNoRoom has memory run out wherever it can: nothing leaks.
+func TestNoRoom(t *testing.T) {
+	for limit := int64(64 << 10); ; limit += 64 << 10 {
+		err := run(io.Discard, rt.Options{MemoryLimit: limit})
+		if err == nil {
+			return
+		}
+		if err.Error() != rt.ErrMemoryLimit.Error() {
+			t.Fatalf("with %d bytes: got %v, want %v alone", limit, err, rt.ErrMemoryLimit)
+		}
 	}
 }
 

@@ -60,6 +60,8 @@ func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
 	return r, err
 }
 
+// open takes the lock. Nothing that may panic, wait or reach a safe point stands between open
+// and closeRing: no defer is needed.
 func (g Ring) open(t *rt.Thread) rt.Body {
 	o, ok := t.Object(rt.Ref(g), ringType.ID())
 	if !ok {

@@ -17,38 +17,47 @@ import (
 )
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(os.Stdout, rt.Options{Checked: true}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run makes a thousand versions of a map, keeps one in ten, and counts objects.
-func run(w io.Writer) error {
-	r, err := rt.New(rt.Options{Checked: true})
+func run(w io.Writer, opts rt.Options) error {
+	r, err := rt.New(opts)
 	if err != nil {
 		return err
 	}
 	err = r.Do(func(t *rt.Thread) error {
-		return t.Scope(func(s *rt.Scope) {
-			m, keys := Empty, 0
-			for i := range 1000 {
-				next, err := m.Set(t, uint32(i), rt.None)
-				s.Check(err)
-				if t.DecRef(rt.Ref(m)); i%10 == 0 {
-					t.IncRef(next)
-					s.Own(next, nil)
-					keys += i + 1
-				}
-				m = Map(next)
-			}
-			t.DecRef(rt.Ref(m))
+		return t.Scope(func(kept *rt.Scope) {
+			keys, err := versions(t, kept)
+			kept.Check(err)
 			fmt.Fprintf(w, "100 versions with %d keys in all\n", keys)
-			s.Check(t.Audit())
+			kept.Check(t.Audit())
 		})
 	})
 	if err = errors.Join(err, r.Close()); err == nil {
 		fmt.Fprintln(w, "every count is what the references add up to, and nothing leaked")
 	}
 	return err
+}
+
+// versions makes the maps, and returns how many keys those have that are kept.
+func versions(t *rt.Thread, kept *rt.Scope) (keys int, err error) {
+	m := Empty
+	defer func() { t.DecRef(rt.Ref(m)) }() // of the last one, in whatever way it ends
+	for i := range 1000 {
+		next, err := m.Set(t, uint32(i), rt.None)
+		if err != nil {
+			return 0, err
+		}
+		t.DecRef(rt.Ref(m))
+		m = Map(next)
+		if i%10 == 0 {
+			kept.Own(kept.Keep(next), nil)
+			keys += i + 1
+		}
+	}
+	return keys, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"strings"
 	"testing"
@@ -12,11 +13,24 @@ import (
 
 func TestRun(t *testing.T) {
 	var out strings.Builder
-	if err := run(&out); err != nil {
+	if err := run(&out, rt.Options{Checked: true}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "100 versions with 49600 keys in all\n"; !strings.HasPrefix(out.String(), want) {
 		t.Errorf("got %q, want %q first", out.String(), want)
+	}
+}
+
+// TestNoRoom has memory run out wherever it can: nothing leaks.
+func TestNoRoom(t *testing.T) {
+	for limit := int64(64 << 10); ; limit += 64 << 10 {
+		err := run(io.Discard, rt.Options{MemoryLimit: limit})
+		if err == nil {
+			return
+		}
+		if err.Error() != rt.ErrMemoryLimit.Error() {
+			t.Fatalf("with %d bytes: got %v, want %v alone", limit, err, rt.ErrMemoryLimit)
+		}
 	}
 }
 

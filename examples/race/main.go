@@ -40,20 +40,19 @@ type service struct {
 	sessions rt.Ref
 }
 
-func newService(mode rt.Mode) (*service, error) {
-	r, err := rt.New(rt.Options{Mode: mode})
+func newService(opts rt.Options) (*service, error) {
+	r, err := rt.New(opts)
 	if err != nil {
 		return nil, err
 	}
 	s := &service{r: r}
-	err = r.Do(func(t *rt.Thread) (err error) {
-		if s.sessions, err = objects.NewDict(t); err != nil {
-			return err
-		}
+	err = r.Do(func(t *rt.Thread) error {
 		return t.Scope(func(sc *rt.Scope) {
+			sessions := sc.Own(objects.NewDict(t))
 			for _, u := range users {
-				sc.Check(objects.Dict(s.sessions).Set(t, sc.Own(objects.NewString(t, u)), sc.Own(objects.NewList(t))))
+				sc.Check(objects.Dict(sessions).Set(t, sc.Own(objects.NewString(t, u)), sc.Own(objects.NewList(t))))
 			}
+			s.sessions = sc.Keep(sessions) // no error can come any more
 		})
 	})
 	if err != nil {
@@ -102,7 +101,7 @@ func (s *service) close(w io.Writer) error {
 
 // run sends n requests to a service with workers.
 func run(w io.Writer, mode rt.Mode, workers, n int) error {
-	s, err := newService(mode)
+	s, err := newService(rt.Options{Mode: mode})
 	if err != nil {
 		return err
 	}

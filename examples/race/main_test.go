@@ -1,11 +1,28 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
+
+// TestNoRoom has memory run out wherever it can: nothing leaks.
+func TestNoRoom(t *testing.T) {
+	for limit := int64(64 << 10); ; limit += 64 << 10 {
+		s, err := newService(rt.Options{MemoryLimit: limit})
+		if err == nil {
+			if err := s.close(io.Discard); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if err.Error() != rt.ErrMemoryLimit.Error() {
+			t.Fatalf("with %d bytes: got %v, want %v alone", limit, err, rt.ErrMemoryLimit)
+		}
+	}
+}
 
 // TestRun means most under go test -race: it runs all workers on one dictionary.
 func TestRun(t *testing.T) {

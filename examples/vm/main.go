@@ -40,6 +40,7 @@ var demo string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	err := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
 	interrupted := ctx.Err() != nil
 	stop()

@@ -177,6 +177,36 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// broken is a writer that panics.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { panic("broken") }
+
+// TestPanic has a primitive panic in the midst of a call, and a host that recovers, as net/http
+// does: nothing leaks.
+func TestPanic(t *testing.T) {
+	inModes(t, func(t *testing.T, opts rt.Options) {
+		r, err := rt.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &machine{r: r, out: broken{}, ctx: t.Context()}
+		func() {
+			defer func() {
+				if p := recover(); p != "broken" {
+					t.Errorf("recovered %v", p)
+				}
+			}()
+			_ = r.Do(func(t *rt.Thread) error { // not reached: it panics
+				return m.main(t, "test", `(def (f l) (print l)) (let (l (list (list))) (f (list l)))`)
+			})
+		}()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.lisp")
 	if err := os.WriteFile(file, []byte("(print 1 2)"), 0o600); err != nil {

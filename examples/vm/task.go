@@ -45,8 +45,13 @@ func (k *task) drop(height int) {
 }
 
 // call runs a function with arguments, of which it steals the references, and returns a new
-// reference to its result. An error is an *Error. Nothing is left on the stack.
+// reference to its result. An error is an *Error. Nothing is left on the stack,
+// also if a primitive panics.
 func (k *task) call(fn rt.Ref, args ...rt.Ref) (rt.Ref, error) {
+	defer func() {
+		k.drop(0)
+		k.frames = k.frames[:0]
+	}()
 	k.push(fn)
 	k.stack = append(k.stack, args...)
 	f, err := k.enter(len(args))
@@ -54,8 +59,6 @@ func (k *task) call(fn rt.Ref, args ...rt.Ref) (rt.Ref, error) {
 		err = k.run(&f)
 	}
 	if err != nil {
-		k.drop(0)
-		k.frames = k.frames[:0]
 		var at *Error
 		if f.proto != nil && !errors.As(err, &at) {
 			err = &Error{File: f.file, Line: f.lines[f.pc-1], In: f.name, Err: err}

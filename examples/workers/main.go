@@ -28,11 +28,12 @@ func main() {
 	}
 }
 
-func parent() error {
+func parent() (err error) {
 	r, err := rt.New(rt.Options{Backing: rt.MemfdBacking})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	var frozen *rt.Frozen
 	err = r.Do(func(t *rt.Thread) error {
 		catalog, err := objects.FromJSON(t, strings.NewReader(`{"tea": 3, "coffee": 4}`))
@@ -50,6 +51,7 @@ func parent() error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, heap.Close()) }()
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -60,7 +62,7 @@ func parent() error {
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		err = errors.Join(err, c.Run())
 	}
-	return errors.Join(err, heap.Close(), r.Close())
+	return err
 }
 
 func worker() error {
