@@ -49,10 +49,10 @@ func parse(args []string, stdout io.Writer) (called string, c *cli, err error) {
 }
 
 // env fills in what was not given: samples of compare are longer, since it is for
-// reading, and fewer, since it is to end within a minute.
+// reading, and as few as something can be concluded from, since it is to end within a minute.
 func (f *measureFlags) env(called string) experiment.Env {
 	if called == "compare" {
-		return f.Env(250*time.Millisecond, 5)
+		return f.Env(200*time.Millisecond, experiment.MinSamples)
 	}
 	return f.Env(100*time.Millisecond, 10)
 }

@@ -73,6 +73,7 @@ func newPreforkRun(f *preforkFlags, docs []experiment.Document, bar *command.Bar
 		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
 			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has mapped of that and not copied; pss_bytes is its whole memory, shared pages by share.",
 		Conclude: p.conclude,
+		Exact:    true,
 	}
 	return p
 }

@@ -49,6 +49,11 @@ func (r *reportRun) facts() []page.Fact {
 		{Name: "samples", Value: fmt.Sprintf("%d of %s a row", r.env.Count, r.env.Budget)},
 		{Name: "documents", Value: r.documents()},
 	}
+	measure := experiment.CPUMeasure()
+	if measure == "" {
+		measure = "unknown here: no row is marked, whatever others took from it"
+	}
+	facts = append(facts, page.Fact{Name: "CPU time", Value: measure})
 	if load := loadBefore(); load != "" {
 		facts = append(facts, page.Fact{Name: "load before", Value: load})
 	}

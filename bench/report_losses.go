@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -10,14 +13,25 @@ import (
 // losses are the cases in which something else is faster, with the figures of this run.
 func losses(results map[string]*experiment.Result) []string {
 	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		if line := experiment.TooFew(results[name]); line != "" {
+			return append(texts, line)
+		}
+	}
+	var starved []string // scenarios of which something is left out
 	ratio := func(scenario string, ours, other experiment.Config, format string) {
 		res := results[scenario]
 		if res == nil {
 			return
 		}
 		a, b := res.Find(ours), res.Find(other)
-		if a != nil && b != nil {
-			texts = append(texts, fmt.Sprintf(format, experiment.Ratio(a, b)))
+		if a == nil || b == nil {
+			return
+		}
+		if r := experiment.Ratio(a, b); math.IsNaN(r) {
+			starved = append(starved, scenario)
+		} else {
+			texts = append(texts, fmt.Sprintf(format, r))
 		}
 	}
 	all := handoffShares[len(handoffShares)-1]
@@ -26,7 +40,7 @@ func losses(results map[string]*experiment.Result) []string {
 	ratio("requests", experiment.Cfg("mode", modeAtomic, "immortal", immortalNone, "threads", 1), experiment.Cfg("mode", modeGIL, "immortal", immortalNone, "threads", 1),
 		"Atomic counting with one thread, and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
 	ratio("pair", experiment.Cfg("state", "shared", "mode", modeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", modeGIL, "temp", "hot"),
-		"There, an atomic increment and decrement of a mortal object take %.1f times as long as plain ones.")
+		"One thread, on objects that fit the first cache: an atomic increment and decrement of a mortal one take %.1f times as long as plain ones.")
 	if res := results["neighbours"]; res != nil {
 		most := mostThreads(res)
 		ratio("neighbours", experiment.Cfg("gap", 1, "threads", most), experiment.Cfg("gap", 64, "threads", most),
@@ -37,7 +51,11 @@ func losses(results map[string]*experiment.Result) []string {
 	if res := results["walk"]; res != nil {
 		var slower []string
 		for _, row := range res.Rows {
-			if r := res.Ratio(row); row.Config.Get("heap") == heapFrozen && r > 1 {
+			switch r := res.Ratio(row); {
+			case row.Config.Get("heap") != heapFrozen:
+			case math.IsNaN(r):
+				starved = append(starved, "walk")
+			case r > 1:
 				slower = append(slower, fmt.Sprintf("%s (%.2f times the speed)", row.Config.Get("document"), 1/r))
 			}
 		}
@@ -52,5 +70,8 @@ func losses(results map[string]*experiment.Result) []string {
 	}
 	ratio("threads", experiment.Cfg("mode", modeAtomic, "goroutine", "same"), experiment.Cfg("mode", modeGIL, "goroutine", "same"),
 		"Attaching a goroutine and detaching it, with a string made between: %.2f times as long as under the GIL.")
+	if len(starved) > 0 {
+		texts = append(texts, "Left out, as threads did not get their CPU time: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
+	}
 	return texts
 }

@@ -39,8 +39,11 @@ func TestReport(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var out, errs bytes.Buffer
-	a := &app{stdout: &out, stderr: &errs, scenarios: scenarios}
-	args := []string{"report", "-quick", "-o", dir, "-scenario", "small,requests,handoff,ladder,walk,threads", "-benchtime", "2000x", "-count", "2", "-threads", "1,2", "-input", file}
+	a := &app{stdout: &out, stderr: &errs}
+	for _, s := range scenarios {
+		a.scenarios = append(a.scenarios, unwatched(s))
+	}
+	args := []string{"report", "-quick", "-o", dir, "-scenario", "small,requests,handoff,ladder,walk,threads", "-benchtime", "2000x", "-count", "6", "-threads", "1,2", "-input", file}
 	if code := a.main(t.Context(), args); code != 0 {
 		t.Fatalf("exit code %d: %s", code, errs.String())
 	}
@@ -50,7 +53,7 @@ func TestReport(t *testing.T) {
 		for _, want := range []string{
 			reportTitle, "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading, against",
 			"Where we lose", "the speed of atomic counting", "that the GIL answers", "the speed of Go", "one thread makes and another counts",
-			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 2", "Small graphs", "The rest", "Attaching",
+			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 6", "Small graphs", "The rest", "Attaching",
 		} {
 			_, after, found := strings.Cut(rest, want)
 			if !found {
@@ -69,6 +72,40 @@ func TestReport(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.String(), filepath.Join(dir, page.HTMLFile)+"\n"+filepath.Join(dir, page.MarkdownFile)+"\n") {
 		t.Errorf("stdout %q", out.String())
+	}
+}
+
+// lossesOf is a result of two rows, as the report's losses look for them.
+func lossesOf(count int, threads []experiment.CPUTime) map[string]*experiment.Result {
+	s := experiment.Scenario{Name: "threads", Plan: func(*experiment.Env) (*experiment.Plan, error) {
+		p := &experiment.Plan{}
+		for i, mode := range []string{modeAtomic, modeGIL} {
+			p.Variants = append(p.Variants, experiment.Variant{Config: experiment.Cfg("mode", mode, "goroutine", "same"), Metric: experiment.NsOp,
+				Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+					return experiment.Sample{Value: float64(2 - i), Threads: threads}, nil
+				}})
+		}
+		return p, nil
+	}}
+	report, err := experiment.Run(context.Background(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Count: count, Budget: experiment.Budget{Ops: 1}}})
+	if err != nil {
+		panic(err)
+	}
+	return map[string]*experiment.Result{"threads": report.Results[0]}
+}
+
+// What the losses say has samples enough, and is of threads that got their time.
+func TestLosses(t *testing.T) {
+	for want, results := range map[string]map[string]*experiment.Result{
+		"made between: 2.00 times as long as under the GIL.":                            lossesOf(6, nil),
+		"Too few samples to conclude from (5): -count 10 would tell.":                   lossesOf(5, nil),
+		"Left out, as threads did not get their CPU time: cases of threads.":            lossesOf(6, []experiment.CPUTime{{CPU: 1, Delay: 1}}),
+		"These are the cases in which something else is, or may be, the better choice.": nil,
+	} {
+		texts := losses(results)
+		if last := texts[len(texts)-1]; !strings.HasSuffix(last, want) {
+			t.Errorf("%q, want %q last", last, want)
+		}
 	}
 }
 

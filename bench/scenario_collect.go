@@ -79,8 +79,8 @@ func concludeCollect(res *experiment.Result) (lines []string) {
 			return res.Find(experiment.Cfg("mortals", mortals, "immortals", immortals, "kind", immortalAddress, "order", orderAllocation, "cores", 1))
 		}
 		most := collectImmortals[len(collectImmortals)-1]
-		lines = append(lines, fmt.Sprintf("%d mortals that live: %s ms without immortals, %.2f times that with %d.",
-			mortals, experiment.Human(row(0).Stat().Median/1e6), experiment.Ratio(row(most), row(0)), most))
+		lines = experiment.Say(lines, "%d mortals that live: %v ms without immortals, %.2f times that with %d.",
+			mortals, experiment.Figure(row(0).Stat().Median/1e6), experiment.Ratio(row(most), row(0)), most)
 	}
 	return lines
 }
@@ -191,6 +191,7 @@ func (c *collectRun) close() error {
 func (c *collectRun) sample(ctx context.Context, b experiment.Budget) (s experiment.Sample, err error) {
 	err = c.r.Do(func(t *rt.Thread) error {
 		var pauses []int64
+		stop := experiment.WatchCPU(c.cores)
 		for range collectMost {
 			got := t.Collect()
 			if got.Candidates != c.mortals || got.Garbage != 0 {
@@ -205,7 +206,7 @@ func (c *collectRun) sample(ctx context.Context, b experiment.Budget) (s experim
 		median := float64(pauses[len(pauses)/2])
 		s = experiment.Sample{
 			Value: median, Ops: int64(len(pauses)),
-			Extra: map[string]float64{nsContainer: median / float64(c.mortals)},
+			Extra: map[string]float64{nsContainer: median / float64(c.mortals)}, Threads: stop(),
 		}
 		return nil
 	})

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -56,10 +54,10 @@ func concludeContend(res *experiment.Result) []string {
 	var each []string
 	for _, row := range res.Rows {
 		if row.Config.Get("threads") == most {
-			each = append(each, fmt.Sprintf("%s %.2f", row.Config.Get("state"), res.Ratio(row)))
+			each = experiment.Say(each, "%s %.2f", row.Config.Get("state"), res.Ratio(row))
 		}
 	}
-	return []string{fmt.Sprintf("%d threads do so many times the work of one: %s.", most, strings.Join(each, ", "))}
+	return experiment.Say(nil, "%d threads do so many times the work of one: %s.", most, each)
 }
 
 // contendRun is one object of a state; the rows with it share it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/puzpuzpuz/xsync/v3"
@@ -70,10 +69,10 @@ func concludeDict(res *experiment.Result) (lines []string) {
 		var each []string
 		for _, row := range res.Rows {
 			if c := row.Config; c.Get("reads") == reads && c.Get("threads") == most {
-				each = append(each, fmt.Sprintf("%s %.2f", c.Get("map"), res.Ratio(row)))
+				each = experiment.Say(each, "%s %.2f", c.Get("map"), res.Ratio(row))
 			}
 		}
-		lines = append(lines, fmt.Sprintf("%d %% reads, threads: %d. Against sync.Map: %s.", reads, most, strings.Join(each, ", ")))
+		lines = experiment.Say(lines, "%d %% reads, threads: %d. Against sync.Map: %s.", reads, most, each)
 	}
 	return lines
 }

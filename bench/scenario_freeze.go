@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -121,7 +120,7 @@ func concludeFreeze(res *experiment.Result) []string {
 		}
 		for _, s := range row.Stats() {
 			if s.Metric == frozenShare {
-				lines = append(lines, fmt.Sprintf("%s: frozen %.2f × as fast as built, in %.2f of the bytes.", row.Config.Get("document"), res.Ratio(row), s.Median))
+				lines = experiment.Say(lines, "%s: frozen %.2f × as fast as built, in %.2f of the bytes.", row.Config.Get("document"), res.Ratio(row), s.Median)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -110,6 +109,6 @@ func concludeGCShare(res *experiment.Result) []string {
 	share := func(heap string) float64 {
 		return res.Find(experiment.Cfg("heap", heap)).Stat().Median
 	}
-	return []string{fmt.Sprintf("Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same frozen, and %.2g %% with none.",
-		share(heapGo), share(heapFrozen), share(heapEmpty))}
+	return experiment.Say(nil, "Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same frozen, and %.2g %% with none.",
+		share(heapGo), share(heapFrozen), share(heapEmpty))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
@@ -85,7 +84,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 		if err = errors.Join(err, <-consumed); err != nil {
 			return experiment.Sample{}, err
 		}
-		return experiment.Sample{Value: 1e9 / s.Value, Ops: s.Ops}, nil
+		return experiment.Sample{Value: 1e9 / s.Value, Ops: s.Ops, Threads: s.Threads}, nil
 	}
 }
 
@@ -153,12 +152,13 @@ func concludeHandoff(res *experiment.Result) []string {
 	}
 	var each []string
 	for i, share := range handoffShares {
-		each = append(each, fmt.Sprintf("%d %%: %.2f", share, ratios[i]))
+		each = experiment.Say(each, "%d %%: %.2f", share, ratios[i])
 	}
-	return []string{
-		"Biased counts against atomic ones, by the share of foreign objects: " + strings.Join(each, ", ") + ".",
-		whereLost(handoffShares, ratios),
+	lines := experiment.Say(nil, "Biased counts against atomic ones, by the share of foreign objects: %s.", each)
+	if len(each) < len(ratios) {
+		return lines // where it begins to lose may be where a figure is missing
 	}
+	return append(lines, whereLost(handoffShares, ratios))
 }
 
 // whereLost finds the share at which the ratio falls below 1 for the first time.

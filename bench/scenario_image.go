@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -221,6 +222,7 @@ func (r *repeated) Read(b []byte) (int, error) {
 
 func concludeImage(res *experiment.Result) []string {
 	look := func(what string) (row *experiment.Row, ms, size, text float64) {
+		ms, size, text = math.NaN(), math.NaN(), math.NaN()
 		row = res.Find(experiment.Cfg("what", what))
 		for _, s := range row.Stats() {
 			switch s.Metric {
@@ -237,9 +239,7 @@ func concludeImage(res *experiment.Result) []string {
 	trusted, quick, size, _ := look(imageTrusted)
 	verified, checked, _, _ := look(imageVerified)
 	_, parsed, _, text := look(imageParsed)
-	return []string{
-		fmt.Sprintf("A trusted image of %.1f MiB is open in %.3g ms, %.0f times as fast as its %.1f MiB of JSON is parsed, in %.4g ms.",
-			size/(1<<20), quick, res.Ratio(trusted), text/(1<<20), parsed),
-		fmt.Sprintf("With every check it takes %.4g ms: %.2f GiB/s, %.1f times as fast as parsing.", checked, verified.Stat().Median/(1<<30), res.Ratio(verified)),
-	}
+	lines := experiment.Say(nil, "A trusted image of %.1f MiB is open in %.3g ms, %.0f times as fast as its %.1f MiB of JSON is parsed, in %.4g ms.",
+		size/(1<<20), quick, res.Ratio(trusted), text/(1<<20), parsed)
+	return experiment.Say(lines, "With every check it takes %.4g ms: %.2f GiB/s, %.1f times as fast as parsing.", checked, verified.Stat().Median/(1<<30), res.Ratio(verified))
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -142,8 +140,8 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", most)),
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", 1))))
 		}
-		lines = append(lines, fmt.Sprintf("mode=%s: %d threads do %.2f times the work of one with nothing shared, %.2f with one mortal object, %.2f with one mortal dict, %.2f with the same immortal.",
-			append([]any{mode, most}, speed...)...))
+		lines = experiment.Say(lines, "mode=%s: %d threads do %.2f times the work of one with nothing shared, %.2f with one mortal object, %.2f with one mortal dict, %.2f with the same immortal.",
+			append([]any{mode, most}, speed...)...)
 	}
 	return lines
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -56,6 +55,7 @@ func memoryScenario() experiment.Scenario {
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("heap", heapGo) },
 		BaselineName: "heap=go, same document",
 		Conclude:     concludeMemory,
+		Exact:        true,
 	}
 }
 
@@ -163,8 +163,8 @@ func concludeMemory(res *experiment.Result) []string {
 	var each []string
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == heapIchor {
-			each = append(each, fmt.Sprintf("%s %.2f", row.Config.Get("document"), res.Ratio(row)))
+			each = experiment.Say(each, "%s %.2f", row.Config.Get("document"), res.Ratio(row))
 		}
 	}
-	return []string{"Ichor's bytes to Go's: " + strings.Join(each, ", ") + "."}
+	return experiment.Say(nil, "Ichor's bytes to Go's: %s.", each)
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -71,7 +68,7 @@ func concludeNeighbours(res *experiment.Result) []string {
 	}
 	var each []string
 	for _, gap := range neighbourGaps {
-		each = append(each, fmt.Sprintf("%.2f with gap %d", res.Ratio(res.Find(experiment.Cfg("gap", gap, "threads", most))), gap))
+		each = experiment.Say(each, "%.2f with gap %d", res.Ratio(res.Find(experiment.Cfg("gap", gap, "threads", most))), gap)
 	}
-	return []string{fmt.Sprintf("%d threads do so many times the work of one: %s.", most, strings.Join(each, ", "))}
+	return experiment.Say(nil, "%d threads do so many times the work of one: %s.", most, each)
 }

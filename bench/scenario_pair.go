@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -81,13 +80,10 @@ func concludePair(res *experiment.Result) (lines []string) {
 		var each []string
 		for _, s := range countStates {
 			if row := res.Find(experiment.Cfg("state", s.name, "mode", s.mode, "temp", temp)); row != nil {
-				each = append(each, fmt.Sprintf("%s (%s) %s", s.name, s.mode, experiment.Human(row.Stat().Median)))
+				each = experiment.Say(each, "%s (%s) %v", s.name, s.mode, experiment.Figure(row.Stat().Median))
 			}
 		}
-		if len(each) == 0 {
-			continue
-		}
-		lines = append(lines, fmt.Sprintf("Nanoseconds for a pair, counted as slices, %s: %s.", temp, strings.Join(each, ", ")))
+		lines = experiment.Say(lines, "Nanoseconds for a pair, counted as slices, %s: %s.", temp, each)
 	}
 	return lines
 }

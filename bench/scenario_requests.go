@@ -200,7 +200,7 @@ func concludeRequests(res *experiment.Result) []string {
 	var lines []string
 	say := func(format string, a, b experiment.Config) {
 		if ra, rb := res.Find(a), res.Find(b); ra != nil && rb != nil {
-			lines = append(lines, fmt.Sprintf(format, experiment.Ratio(ra, rb)))
+			lines = experiment.Say(lines, format, experiment.Ratio(ra, rb))
 		}
 	}
 	say("One thread, nothing immortal: %.2f times the GIL's speed. Counting is atomic where the GIL's is plain.",

@@ -65,7 +65,7 @@ func plantGo(depth int) *goNode {
 func concludeSmall(res *experiment.Result) (lines []string) {
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == heapIchor {
-			lines = append(lines, fmt.Sprintf("%s, threads: %v: %.2f times as fast as Go's heap.", modeWords(row.Config.Get("mode")), row.Config.Get("threads"), res.Ratio(row)))
+			lines = experiment.Say(lines, "%s, threads: %v: %.2f times as fast as Go's heap.", modeWords(row.Config.Get("mode")), row.Config.Get("threads"), res.Ratio(row))
 		}
 	}
 	return lines

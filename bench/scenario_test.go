@@ -14,6 +14,27 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
+// unwatched is the scenario with no row marked, whatever else the machine does.
+func unwatched(s experiment.Scenario) experiment.Scenario {
+	plan := s.Plan
+	s.Plan = func(env *experiment.Env) (*experiment.Plan, error) {
+		p, err := plan(env)
+		if err != nil {
+			return nil, err
+		}
+		for i := range p.Variants {
+			sample := p.Variants[i].Sample
+			p.Variants[i].Sample = func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
+				s, err := sample(ctx, b)
+				s.Threads = nil
+				return s, err
+			}
+		}
+		return p, nil
+	}
+	return s
+}
+
 // shortRun runs a scenario with samples of few operations, which ends with Close:
 // so a leak is an error. keep chooses the rows; nil is all.
 func shortRun(t *testing.T, s experiment.Scenario, keep func(c experiment.Config) bool, docs ...experiment.Document) *experiment.Result {
@@ -27,7 +48,7 @@ func shortRun(t *testing.T, s experiment.Scenario, keep func(c experiment.Config
 			return p, err
 		}
 	}
-	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{
+	report, err := experiment.Run(t.Context(), []experiment.Scenario{unwatched(s)}, experiment.Options{
 		Env: experiment.Env{Documents: docs, Threads: []int{1, 2}, Budget: experiment.Budget{Ops: 2000}, Count: 2, Size: 1 << 20},
 	})
 	if err != nil {

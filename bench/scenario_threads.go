@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
@@ -38,10 +37,10 @@ func threadsScenario() experiment.Scenario {
 
 // concludeThreads gives the times without a global lock.
 func concludeThreads(res *experiment.Result) []string {
-	ns := func(who string) string {
-		return experiment.Human(res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat().Median)
+	ns := func(who string) experiment.Figure {
+		return experiment.Figure(res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat().Median)
 	}
-	return []string{fmt.Sprintf("Without a global lock, a goroutine attaches, works and detaches in %s ns; with the start of a goroutine for it, and its end, it takes %s ns.", ns("same"), ns("fresh"))}
+	return experiment.Say(nil, "Without a global lock, a goroutine attaches, works and detaches in %v ns; with the start of a goroutine for it, and its end, it takes %v ns.", ns("same"), ns("fresh"))
 }
 
 func attachSampler(run *modeRun, fresh bool) func(context.Context, experiment.Budget) (experiment.Sample, error) {

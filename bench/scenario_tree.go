@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -31,11 +30,15 @@ func concludeTree(res *experiment.Result) (lines []string) {
 	most := mostThreads(res)
 	for _, mode := range modes {
 		row := func(threads int) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "threads", threads)) }
-		line := fmt.Sprintf("%s: %s tuples a second", modeWords(mode), experiment.Human(row(most).Stat().Median))
-		if speed := experiment.Ratio(row(most), row(1)); most > 1 && !math.IsNaN(speed) {
-			line += fmt.Sprintf(" with %d threads, %.2f times as many as with one", most, speed)
+		rate, speed := experiment.Figure(row(most).Stat().Median), experiment.Ratio(row(most), row(1))
+		switch {
+		case most == 1:
+			lines = experiment.Say(lines, "%s: %v tuples a second.", modeWords(mode), rate)
+		case math.IsNaN(speed):
+			lines = experiment.Say(lines, "%s: %v tuples a second with %d threads.", modeWords(mode), rate, most)
+		default:
+			lines = experiment.Say(lines, "%s: %v tuples a second with %d threads, %.2f times as many as with one.", modeWords(mode), rate, most, speed)
 		}
-		lines = append(lines, line+".")
 	}
 	return lines
 }

@@ -45,20 +45,19 @@ func walkScenario() experiment.Scenario {
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("heap", heapGo) },
 		BaselineName: "heap=go, same document",
 		Conclude: func(res *experiment.Result) []string {
-			return []string{"How much faster the frozen graph is walked: " + perDocument(res, heapFrozen, func(row *experiment.Row) float64 { return 1 / res.Ratio(row) }) + "."}
+			return experiment.Say(nil, "How much faster the frozen graph is walked: %s.", perDocument(res, heapFrozen, func(row *experiment.Row) float64 { return 1 / res.Ratio(row) }))
 		},
 	}
 }
 
 // perDocument lists a figure for each row of a heap.
-func perDocument(res *experiment.Result, heap string, of func(row *experiment.Row) float64) string {
-	var each []string
+func perDocument(res *experiment.Result, heap string, of func(row *experiment.Row) float64) (each []string) {
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == heap {
-			each = append(each, fmt.Sprintf("%s %.2f ×", row.Config.Get("document"), of(row)))
+			each = experiment.Say(each, "%s %.2f ×", row.Config.Get("document"), of(row))
 		}
 	}
-	return strings.Join(each, ", ")
+	return each
 }
 
 // rowName is the name of a document's rows, which is never that of the row for all of them.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -251,7 +250,9 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 				return nil, fmt.Errorf("a process of the build %s: %w", build, err)
 			}
 			ns[build] = append(ns[build], s.Ns)
-			got[build] = experiment.Sample{Value: experiment.Median(ns[build]), Ops: got[build].Ops + s.Ops}
+			got[build] = experiment.Sample{
+				Value: experiment.Median(ns[build]), Ops: got[build].Ops + s.Ops, Threads: append(got[build].Threads, s.Threads...),
+			}
 		}
 		slices.Reverse(builds)
 	}
@@ -275,20 +276,16 @@ func concludeTax(res *experiment.Result) (lines []string) {
 				words = append(words, fmt.Sprintf("%s=%v", kv.Key, kv.Value))
 			}
 		}
-		lines = append(lines, taxLine(strings.Join(words, " "), res.RatioStat(row)))
+		lines = sayTax(lines, strings.Join(words, " "), res.RatioStat(row))
 	}
 	for _, scenario := range slices.Sorted(maps.Keys(counting)) {
-		lines = append(lines, taxLine(fmt.Sprintf("In all, %s (the mean of %d rows in each round)", scenario, len(counting[scenario])),
-			res.MeanRatioStat(counting[scenario]...)))
+		lines = sayTax(lines, fmt.Sprintf("In all, %s (the mean of %d rows in each round)", scenario, len(counting[scenario])),
+			res.MeanRatioStat(counting[scenario]...))
 	}
 	return lines
 }
 
-// taxLine says what a ratio of tested to untested means.
-func taxLine(what string, r experiment.Stat) string {
-	line := fmt.Sprintf("%s: the test costs %+.2f %%", what, 100*(r.Median-1))
-	if !math.IsNaN(r.Low) {
-		line += fmt.Sprintf(" (95 %%: %+.2f to %+.2f)", 100*(r.Low-1), 100*(r.High-1))
-	}
-	return line + "."
+// sayTax says what a ratio of tested to untested means.
+func sayTax(lines []string, what string, r experiment.Stat) []string {
+	return experiment.Say(lines, "%s: the test costs %+.2f %% (95 %%: %+.2f to %+.2f).", what, 100*(r.Median-1), 100*(r.Low-1), 100*(r.High-1))
 }

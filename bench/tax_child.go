@@ -23,8 +23,9 @@ type taxJob struct {
 
 // taxResult is a sample.
 type taxResult struct {
-	Ns  float64 // for an operation
-	Ops int64
+	Ns      float64 // for an operation
+	Ops     int64
+	Threads []experiment.CPUTime
 }
 
 // serveTax is the child: it says whether it tests for immortality in place, and takes
@@ -87,7 +88,7 @@ func (r *taxRow) sample(ctx context.Context, b experiment.Budget) (taxResult, er
 	if r.Metric == experiment.OpsS {
 		s.Value = 1e9 / s.Value
 	}
-	return taxResult{s.Value, s.Ops}, err
+	return taxResult{s.Value, s.Ops, s.Threads}, err
 }
 
 func (r *taxRow) close() (err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,19 +15,21 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
-// Both builds are made and measured; what they say is told row by row.
+// Both builds are made, and measured row by row.
 func TestImmortalityTax(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.json")
 	if err := os.WriteFile(file, []byte(`{"a": [1, 2.5, "x", {"b": null}], "c": "text"}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := call(t, "immortality-tax", "-scenario", "tree,requests", "-benchtime", "2000x", "-count", "1", "-input", file)
+	code, stdout, stderr := call(t, "immortality-tax", "-scenario", "tree,requests", "-benchtime", "2000x", "-count", "1", "-format", "json", "-input", file)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	for _, want := range []string{"requests mode=gil threads=1: the test costs ", "requests mode=biased threads=1: ", "tree mode=atomic threads=1: "} {
-		if !strings.Contains(stdout, want) {
-			t.Errorf("%q is missing in %s", want, stdout)
+	for _, row := range [][2]string{{"requests", modeGIL}, {"requests", modeBiased}, {"tree", modeAtomic}} {
+		for _, build := range []string{buildTested, buildUntested} {
+			if want := fmt.Sprintf(`"config":{"scenario":%q,"mode":%q,"immortal":"none","threads":1,"build":%q}`, row[0], row[1], build); !strings.Contains(stdout, want) {
+				t.Errorf("%q is missing in %s", want, stdout)
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 func timedRate(ctx context.Context, b experiment.Budget, unit int64, once func() (time.Duration, error)) (experiment.Sample, error) {
 	var took time.Duration
 	ops := int64(0)
+	stop := experiment.WatchCPU(1)
 	for begin := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return experiment.Sample{}, err
@@ -25,7 +26,7 @@ func timedRate(ctx context.Context, b experiment.Budget, unit int64, once func()
 		ops += unit
 		took += max(d, 1) // a coarse clock may show no time at all
 		if b.Ops > 0 && ops >= b.Ops || b.Ops == 0 && (took >= b.Duration || time.Since(begin) >= 10*b.Duration) {
-			return experiment.Sample{Value: float64(ops) / took.Seconds(), Ops: ops}, nil
+			return experiment.Sample{Value: float64(ops) / took.Seconds(), Ops: ops, Threads: stop()}, nil
 		}
 	}
 }

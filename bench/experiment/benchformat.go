@@ -12,7 +12,8 @@ import (
 //
 //	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
 //
-// It writes at the end. See golang.org/design/14313-benchmark-format.
+// Rows whose threads were starved have the setting "starved: true", so that benchstat keeps them in
+// a table of their own. It writes at the end. See golang.org/design/14313-benchmark-format.
 func Bench(w io.Writer) Reporter { return &benchReporter{w: w} }
 
 type benchReporter struct{ w io.Writer }
@@ -30,12 +31,18 @@ func (r *benchReporter) End(report *Report) error {
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
 			name := benchName(res.Scenario.Name, row.Config)
+			if row.Starved() {
+				b.WriteString("starved: true\n")
+			}
 			for _, s := range row.Samples {
 				fmt.Fprintf(&b, "%s\t%d\t%s %s", name, max(s.Ops, 1), significant(s.Value), row.Metric)
 				for _, unit := range sortedKeys(s.Extra) {
 					fmt.Fprintf(&b, "\t%s %s", significant(s.Extra[unit]), unit)
 				}
 				b.WriteByte('\n')
+			}
+			if row.Starved() {
+				b.WriteString("starved:\n") // no longer
 			}
 		}
 	}

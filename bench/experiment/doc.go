@@ -20,6 +20,15 @@
 // variant takes one shorter sample that is thrown away; before every sample the
 // Go collector runs, outside the timing.
 //
+// # Threads that were starved
+//
+// Others on the machine take cores from the threads that a sample runs on. Where the kernel says how
+// long threads that could run waited for a core (Linux: run-queue delays), a row is marked if
+// its threads got less than 90 % of what they asked for, in the median of its samples. Waiting for
+// a lock, or for each other, is no such delay; what a hypervisor takes is not seen. A row that is
+// marked has no ratio, is in no law, and nothing is concluded from it; see [Conclusions]. With
+// fewer than [MinSamples] samples nothing is concluded at all.
+//
 // # Samples
 //
 // [OpsPerSecond] and [NsPerOp] take a sample from a body that runs on one or

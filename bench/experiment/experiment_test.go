@@ -131,6 +131,7 @@ func TestBenchFormatIsRead(t *testing.T) {
 
 func TestTextTable(t *testing.T) {
 	s := twoRows()
+	s.Exact = true // three samples are enough
 	s.Conclude = func(res *Result) []string {
 		return []string{fmt.Sprintf("conclusion: %.4f", res.Ratio(res.Find(Cfg("state", "address"))))}
 	}

@@ -13,7 +13,9 @@ import (
 //	{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":10,"low":0.92,"high":0.99}},"ratio":{"median":1.16,"min":1.1,"max":1.2,"n":10,"low":1.12,"high":1.18}}
 //
 // low and high are the ends of the median's 95 % interval, for six samples or more. The
-// ratio is that to the row's baseline. After a scenario's rows come its laws, if it has
+// ratio is that to the row's baseline. "cpu" is the share of the CPU time asked for that the
+// row's threads got, where that is known; with less than EnoughCPU there is no ratio, and
+// "starved":true. After a scenario's rows come its laws, if it has
 // any; there is no peak if more threads always do more:
 //
 //	{"scenario":"tree","config":{"mode":"atomic"},"law":{"rate":21.5e6,"contention":0.02,"coherence":0.001,"deviation":0.004,"peak":31,"threads":[1,2,4],"cores":4,"crowded":false}}
@@ -95,6 +97,12 @@ func appendRow(b []byte, scenario string, row *Row, ratio Stat, partial bool) []
 	b = append(b, '}')
 	if ratio.N > 0 {
 		b = appendStat(append(b, `,"ratio":`...), ratio)
+	}
+	if got := row.Got(); !math.IsNaN(got) {
+		b = append(b, `,"cpu":`+significant(got)...)
+	}
+	if row.Starved() {
+		b = append(b, `,"starved":true`...)
 	}
 	return appendEnd(b, partial)
 }

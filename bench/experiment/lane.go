@@ -85,11 +85,11 @@ var errLeftEarly = errors.New("the body returned before Next said false")
 // The first error of a body stops the other lanes and is returned. If ctx ends
 // first, its error is returned: a sample cut short is no sample.
 func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
-	lanes, err := runLanes(ctx, b, threads, unit, body)
+	lanes, used, err := runLanes(ctx, b, threads, unit, body)
 	if err != nil {
 		return Sample{}, err
 	}
-	var s Sample
+	s := Sample{Threads: used}
 	for i := range lanes {
 		s.Ops += lanes[i].ops
 		s.Value += float64(lanes[i].ops) / lanes[i].end.Seconds()
@@ -100,20 +100,20 @@ func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l 
 // NsPerOp runs body on one goroutine and returns nanoseconds per operation. The
 // rest is as in OpsPerSecond.
 func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) (Sample, error) {
-	lanes, err := runLanes(ctx, b, 1, unit, body)
+	lanes, used, err := runLanes(ctx, b, 1, unit, body)
 	if err != nil {
 		return Sample{}, err
 	}
 	l := &lanes[0]
-	return Sample{Value: float64(l.end.Nanoseconds()) / float64(l.ops), Ops: l.ops}, nil
+	return Sample{Value: float64(l.end.Nanoseconds()) / float64(l.ops), Ops: l.ops, Threads: used}, nil
 }
 
-func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) ([]Lane, error) {
+func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) ([]Lane, []CPUTime, error) {
 	if threads < 1 || unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
-		return nil, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", threads, unit, b)
+		return nil, nil, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", threads, unit, b)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var stopped atomic.Bool
 	defer context.AfterFunc(ctx, func() { stopped.Store(true) })()
@@ -146,23 +146,25 @@ func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lan
 		})
 	}
 	ready.Wait()
+	stop := WatchCPU(threads)
 	start := time.Now()
 	for i := range lanes {
 		lanes[i].start = start
 	}
 	close(begin)
 	left.Wait()
+	used := stop()
 
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range lanes {
 		lanes[i].end = max(lanes[i].end, 1) // a coarse clock may show no time at all
 	}
-	return lanes, nil
+	return lanes, used, nil
 }

@@ -71,11 +71,12 @@ func (r *Result) laws(cores int) (laws []Law) {
 // threadsKey is the setting that the law is about.
 const threadsKey = "threads"
 
-// byThreads groups the rows of throughputs with samples that differ in threads only.
+// byThreads groups the rows of throughputs with samples that differ in threads only, and were
+// not starved.
 func (r *Result) byThreads() (groups [][]*Row) {
 	at := map[string]int{}
 	for _, row := range r.Rows {
-		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != OpsS || len(row.Samples) == 0 {
+		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != OpsS || len(row.Samples) == 0 || row.Starved() {
 			continue
 		}
 		name := row.Config.without(threadsKey).String()

@@ -100,7 +100,7 @@ func (r *Result) baseline(row *Row) *Row {
 }
 
 // Ratio is the median, over the rounds that took a sample of both rows, of a's
-// value divided by b's. It is NaN if they share no round or no metric.
+// value divided by b's. It is NaN if they share no round or no metric, or one was starved.
 func Ratio(a, b *Row) float64 { return RatioStat(a, b).Median }
 
 // ratioUnit is the metric of ratios.
@@ -115,10 +115,11 @@ func RatioStat(a, b *Row) Stat {
 	return newStat(ratioUnit, values)
 }
 
-// ratios yields the rounds that took a sample of both rows, with a's value divided by b's.
+// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. There
+// are none if one of them was starved.
 func ratios(a, b *Row) iter.Seq2[int, float64] {
 	return func(yield func(round int, ratio float64) bool) {
-		if a == nil || b == nil || a.Metric != b.Metric {
+		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {
 			return
 		}
 		for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {

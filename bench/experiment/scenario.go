@@ -31,8 +31,12 @@ type Scenario struct {
 	BaselineName string
 
 	// Conclude turns the finished table into lines of plain text: who is faster and
-	// why. It is not called for a partial result.
+	// why. Conclusions calls it, with a result that is sound: figures that are NaN are
+	// missing, and Say leaves their sentences out.
 	Conclude func(res *Result) []string
+
+	// Exact says that values are counted, such as bytes, and do not vary: one sample tells.
+	Exact bool
 }
 
 // A Plan is a scenario made concrete for one Env.
@@ -60,6 +64,8 @@ type Sample struct {
 	Value float64            // in the variant's metric
 	Ops   int64              // operations behind Value
 	Extra map[string]float64 // other metrics by unit, such as "B/op"; may be nil
+
+	Threads []CPUTime // what the threads that did the work asked for, see WatchCPU; nil if nobody knows
 }
 
 // A Document is one JSON text, decompressed and known to be valid.

@@ -64,7 +64,7 @@ func cells(texts []string) (row table.Row) {
 func ResultTable(res *Result) *Table {
 	t := &Table{}
 	var keys, extra []string
-	intervals := false
+	intervals, starved := false, res.starved() > 0
 	for _, row := range res.Rows {
 		for _, kv := range row.Config {
 			keys = appendNew(keys, kv.Key)
@@ -94,6 +94,9 @@ func ResultTable(res *Result) *Table {
 		if intervals {
 			t.column(within, true)
 		}
+	}
+	if starved {
+		t.column(gotColumn, true)
 	}
 	for _, row := range res.Rows {
 		if len(row.Samples) == 0 {
@@ -130,10 +133,19 @@ func ResultTable(res *Result) *Table {
 				line = append(line, ratio.within())
 			}
 		}
+		switch {
+		case row.Starved():
+			line = append(line, percent(row.Got()))
+		case starved:
+			line = append(line, "")
+		}
 		t.Rows = append(t.Rows, line)
 	}
 	return t
 }
+
+// gotColumn is the name of the column that marks rows whose threads were starved.
+const gotColumn = "CPU"
 
 // within is the name of the columns that Stat.within fills.
 const within = "±95%"
@@ -147,15 +159,20 @@ func (s Stat) within() string {
 }
 
 // Notes are the captions of the result's table: what the ratio is and which way is good,
-// and what the intervals are.
+// what the intervals are, and what the rows are that are marked.
 func Notes(res *Result) (notes []string) {
 	if note := ratioNote(res); note != "" {
 		notes = append(notes, note)
 	}
 	for _, row := range res.Rows {
 		if len(row.Samples) >= MinSamples {
-			return append(notes, within+": how far the median's 95 % interval reaches, at most")
+			notes = append(notes, within+": how far the median's 95 % interval reaches, at most")
+			break
 		}
+	}
+	if res.starved() > 0 {
+		notes = append(notes, fmt.Sprintf("%s: the share of the CPU time that the row's threads asked for and got, if it is less than %s. Others had the cores: the row has no ratio, is no baseline, and nothing is concluded from it",
+			gotColumn, percent(EnoughCPU)))
 	}
 	return notes
 }

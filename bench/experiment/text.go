@@ -37,10 +37,8 @@ func (t *textReporter) Result(res *Result) error {
 			b.WriteString(note + "\n")
 		}
 	}
-	if res.Scenario.Conclude != nil && !res.Partial {
-		for _, line := range res.Scenario.Conclude(res) {
-			b.WriteString(line + "\n")
-		}
+	for _, line := range Conclusions(res) {
+		b.WriteString(line + "\n")
 	}
 	_, err := io.WriteString(t.w, b.String())
 	return err

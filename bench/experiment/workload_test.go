@@ -37,6 +37,7 @@ func runShort(ctx context.Context, w Workload) (*Report, error) {
 }
 
 func TestWorkload(t *testing.T) {
+	unwatched(t)
 	report, err := runShort(t.Context(), counting(false))
 	if err != nil {
 		t.Fatal(err)

@@ -71,9 +71,8 @@ func Of(res *experiment.Result) Chapter {
 	}
 	if res.Partial {
 		c.Trouble = "Not all of its samples were taken."
-	} else if res.Scenario.Conclude != nil {
-		c.Says = res.Scenario.Conclude(res)
 	}
+	c.Says = experiment.Conclusions(res)
 	return c
 }
 

@@ -38,7 +38,7 @@ func measured(t *testing.T) Chapter {
 		},
 		Conclude: func(*experiment.Result) []string { return []string{"It takes 3 ns.", nasty} },
 	}
-	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Count: 2, Budget: experiment.Budget{Ops: 1}}})
+	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Count: experiment.MinSamples, Budget: experiment.Budget{Ops: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -90,20 +91,20 @@ func concludeCache(res *experiment.Result) []string {
 	frozen, inGo := res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", 1000)), res.Find(experiment.Cfg(peerKey, "go"))
 	times := func(metric string) float64 { return metricOf(inGo, metric) / metricOf(frozen, metric) }
 	worst := func(row *experiment.Row) float64 { return metricOf(row, worstMicros) / 1e3 }
-	return append([]string{fmt.Sprintf(
+	lines := experiment.Say(nil,
 		"The same graph in Go's heap takes %.1f times the resident memory of the frozen one, %.0f times the CPU time of Go's collector at each of its rounds and %.0f times its share, "+
 			"%.1f times the longest stop of all goroutines, and %.0f times as long for the slowest of ten thousand batches of reads; the frozen one is read %.2f times as fast. The longest batch of all took %.1f ms in Go's heap, %.1f frozen, and %.1f frozen if no collector runs.",
 		times(residentBytes), times(gcMilliseconds), times(gcPercent), times(gcPauseMicros), times(tailMicros), 1/times(readsSecond),
-		worst(inGo), worst(frozen), worst(res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", "off"))))},
-		concludeNotes(res)...)
+		worst(inGo), worst(frozen), worst(res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", "off"))))
+	return append(lines, concludeNotes(res)...)
 }
 
-// metricOf is the median of one of a row's metrics.
+// metricOf is the median of one of a row's metrics, NaN if it lacks that.
 func metricOf(row *experiment.Row, metric string) float64 {
 	for _, s := range row.Stats() {
 		if s.Metric == metric {
 			return s.Median
 		}
 	}
-	return 0
+	return math.NaN()
 }
