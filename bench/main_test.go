@@ -43,7 +43,7 @@ func demo() experiment.Scenario {
 }
 
 func testApp(stdout, stderr io.Writer) *app {
-	list := []experiment.Scenario{demo()}
+	list := []experiment.Scenario{unwatched(demo())}
 	return &app{stdout: stdout, stderr: stderr, scenarios: list,
 		compare: func([]experiment.Document) []experiment.Scenario { return list }}
 }
