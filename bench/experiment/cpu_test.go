@@ -117,12 +117,12 @@ const burning = "ICHOR_BURN"
 func TestBurn(t *testing.T) {
 	threads, err := strconv.Atoi(os.Getenv(burning))
 	if err != nil {
-		t.Skip("for TestStarved")
+		return // it is for TestStarved alone
 	}
 	runtime.GOMAXPROCS(threads)
 	for range threads {
 		go func() {
-			for { //nolint: that is its purpose
+			for n := 0; ; n++ {
 			}
 		}()
 	}

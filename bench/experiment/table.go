@@ -59,8 +59,8 @@ func cells(texts []string) (row table.Row) {
 }
 
 // ResultTable has a column for every setting, for the median of the metric and its
-// interval, for the median of every extra metric, and for the ratio and its interval. Rows
-// without a sample are left out.
+// interval, for the median of every extra metric, and for the ratio and its interval; and one that
+// marks rows whose threads were starved, if there are any. Rows without a sample are left out.
 func ResultTable(res *Result) *Table {
 	t := &Table{}
 	var keys, extra []string
