@@ -361,8 +361,8 @@ func TestImageErrors(t *testing.T) {
 		"shorter list":        {words(16, 9), "its last bytes are not zero"},
 		"longer list":         {words(16, 1000), "length 1000 in a body of"},
 		"hash of a tuple":     {words(tuple+16+4*tupleHash, 12345), "it has not its hash"},
-		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), "no type image joint"},
-		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type image point with the layout`},
+		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), `no type "image joint" with`},
+		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type "image point" with the layout "record: version, `},
 	} {
 		f, err := r.OpenImageAt(bytes.NewReader(c.image)) // and do not look into it, if it is opened
 		if err == nil {

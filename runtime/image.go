@@ -102,14 +102,20 @@ func (h *imageHeader) parse(b []byte) error {
 		return errors.New("built-in types have another layout than in this program")
 	case h.data > arena.MaxExtent || h.data%arena.GranuleSize != 0:
 		return fmt.Errorf("%d bytes of objects, want a multiple of %d and at most %d", h.data, arena.GranuleSize, int64(arena.MaxExtent))
-	case h.types > maxLocal || h.typeBytes > maxTypeBytes:
+	case h.objects > h.data/arena.GranuleSize:
+		return fmt.Errorf("%d objects in %d bytes", h.objects, h.data)
+	case h.types > maxLocal || h.typeBytes > uint64(maxTypeBytes):
 		return fmt.Errorf("%d types in %d bytes, want at most %d in %d", h.types, h.typeBytes, maxLocal, maxTypeBytes)
 	}
 	return nil
 }
 
-// maxTypeBytes bounds the table of types. A guess: the longest seen had some kilobytes.
-const maxTypeBytes = 64 << 20
+// maxTypeBytes bounds the table of types, and maxTypeText each name and each layout in it.
+// Guesses: the longest table seen had some kilobytes.
+var (
+	maxTypeBytes = 64 << 20
+	maxTypeText  = 1 << 20
+)
 
 // size is how long the file is.
 func (h *imageHeader) size() int64 { return imageData + int64(h.data) + int64(h.typeBytes) }
@@ -139,6 +145,9 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 			return 0, &ImageError{"image", fmt.Errorf("objects of type %s: its Freezing has no Layout", y.Name)}
 		}
 		table = appendText(appendText(table, y.Name), y.Freezing.Layout)
+	}
+	if len(table) > maxTypeBytes {
+		return 0, &ImageError{"image", fmt.Errorf("%d types in %d bytes, want at most %d bytes", len(f.types), len(table), maxTypeBytes)}
 	}
 	data := f.rt.Block(f.start).Bytes(0, int(f.Bytes()))
 	h := imageHeader{

@@ -68,7 +68,7 @@ func TestSharedDescription(t *testing.T) {
 		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{node + 1: {weak}} },
 		"weak reference 0x":                  func(h *sharedHeap) { h.Weak[node] = []Ref{weak + 1} },
 		"no weak reference to":               func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
-		"type 65535 is x":                    func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
+		"type 65535 is \"x\" with":           func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
 		"parts are missing":                  func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
 		"objects of type 65535":              func(h *sharedHeap) { h.Frozen[0].Types[0] = 65535 },
 		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
