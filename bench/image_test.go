@@ -160,6 +160,37 @@ func TestImageUsage(t *testing.T) {
 	}
 }
 
+// A document is never replaced by the image that is built of it, by whatever name it goes.
+func TestImageBuildKeepsDocuments(t *testing.T) {
+	folder := t.TempDir()
+	doc, other, link := filepath.Join(folder, "doc.json"), filepath.Join(folder, "other.json"), filepath.Join(folder, "link")
+	for _, file := range []string{doc, other} {
+		if err := os.WriteFile(file, []byte(imageDoc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(doc, link); err != nil {
+		t.Skip(err)
+	}
+	for _, args := range [][]string{{doc, doc}, {link, doc}, {doc, link}, {filepath.Join(folder, ".", "doc.json"), other, doc}} {
+		code, stdout, stderr := call(t, append([]string{"image", "build", "-o"}, args...)...)
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "would replace the document") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if b, err := os.ReadFile(doc); err != nil || string(b) != imageDoc {
+		t.Errorf("the document is %q now, %v", b, err)
+	}
+	// The name that an image gets by itself can be a document's, too.
+	t.Chdir(folder)
+	if err := os.Rename(other, "doc.img"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call(t, "image", "build", "doc.json", "doc.img"); code != command.ExitUsage {
+		t.Errorf("exit %d, stderr %q", code, stderr)
+	}
+}
+
 // Places in the header of an image, and where the objects begin: see docs/images.md.
 const (
 	imageDataHash   = 64

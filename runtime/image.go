@@ -1,13 +1,10 @@
 package runtime
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -172,65 +169,4 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
-}
-
-// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
-// is written under another name beside it, synced, and renamed. A file that was there
-// stays as it was for who has opened it. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
-
-// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
-// nothing is left behind. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
-	tmp, err := createBeside(path)
-	if err != nil {
-		return fmt.Errorf("ichor: write image: %w", err)
-	}
-	_, err = f.WriteTo(pieceWriter{ctx, tmp})
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("ichor: write image: %w", errors.Join(err, os.Remove(tmp.Name())))
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // not every system can sync a folder; the file itself is
-		_ = dir.Close()
-	}
-	return nil
-}
-
-// pieceWriter looks at ctx now and then.
-type pieceWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-// writePiece is some milliseconds' worth of writing: a guess.
-const writePiece = 16 << 20
-
-func (p pieceWriter) Write(b []byte) (done int, err error) {
-	for err == nil && done < len(b) {
-		if err = p.ctx.Err(); err == nil {
-			var n int
-			n, err = p.w.Write(b[done:min(len(b), done+writePiece)])
-			done += n
-		}
-	}
-	return done, err
-}
-
-// createBeside creates a new file in the folder of path.
-func createBeside(path string) (*os.File, error) {
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s.tmp-%d-%d", path, os.Getpid(), i)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, os.ErrExist) || i == 1000 {
-			return f, err
-		}
-	}
 }
