@@ -167,13 +167,13 @@ func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
 
 // checkAllApart is checkApart for all pairs of entries, with a set of keys.
 func (f frozenTable) checkAllApart(k *rt.Check) error {
-	known, seen := identitiesOf(k), make(map[rt.Ref]int, f.n)
+	known, seen := identitiesOf(k), make(map[rt.Ref]uint32, f.n)
 	for i := range f.n {
 		key := known.of(k, k.Ref(f.entry(i)+entryKey))
 		if j, ok := seen[key]; ok {
 			return fmt.Errorf("entries %d and %d have the same key", j, i)
 		}
-		seen[key] = i
+		seen[key] = uint32(i)
 	}
 	return nil
 }

@@ -21,14 +21,15 @@ func hashOfKey(k *rt.Check, key rt.Ref) (uint32, bool) {
 // often it is compared: texts can be long, tuples can share parts, and an image can make
 // the hashes of all equal. Go's maps find contents, by hashes that no file can know.
 type identities struct {
-	known map[rt.Ref]rt.Ref   // by keys: the first that was seen with these contents
+	known map[rt.Ref]rt.Ref   // by texts and tuples: the first that was seen with these contents
 	first map[contents]rt.Ref // by contents
 }
 
-// contents is what keys have in common that are equal: as text the words, or the bytes, of
-// what is compared; of a tuple the identities of its items.
+// contents is what keys have in common that are equal: of a number its bits, of a text the
+// text, of a tuple the identities of its items.
 type contents struct {
 	kind rt.TypeID
+	bits uint64
 	text string
 }
 
@@ -41,57 +42,60 @@ func identitiesOf(k *rt.Check) *identities {
 func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 	for stack := []rt.Ref{key}; len(stack) > 0; {
 		r := stack[len(stack)-1]
-		if x.lookup(r) != rt.Nil {
+		if x.lookup(k, r) != rt.Nil {
 			stack = stack[:len(stack)-1]
 			continue
 		}
 		n := len(stack)
 		items, _ := Tuple(r).FrozenItems(k.Reader())
 		for _, item := range items.All() {
-			if x.lookup(item) == rt.Nil {
+			if x.lookup(k, item) == rt.Nil {
 				stack = append(stack, item)
 			}
 		}
 		if len(stack) > n {
 			continue // they come first
 		}
-		c := contents{k.Kind(r), x.text(k, r, items)}
-		first, ok := x.first[c]
-		if !ok {
-			first = r
-			x.first[c] = r
+		c := contents{kind: k.Kind(r)}
+		if c.kind == rt.TypeTuple {
+			b := make([]byte, 0, 4*items.Len())
+			for _, item := range items.All() {
+				b = binary.NativeEndian.AppendUint32(b, uint32(x.lookup(k, item)))
+			}
+			c.text = string(b)
+		} else {
+			c.text = textOf(k.Reader().Body(r))
 		}
-		x.known[r] = first
+		x.known[r] = x.with(c, r)
 	}
-	return x.lookup(key)
+	return x.lookup(k, key)
 }
 
-// lookup returns what of has found; Nil if it has not looked at r yet.
-func (x *identities) lookup(r rt.Ref) rt.Ref {
+// lookup returns what of returns for r; Nil if that is a text or a tuple and was not looked
+// at yet.
+func (x *identities) lookup(k *rt.Check, r rt.Ref) rt.Ref {
 	if !r.IsFrozen() {
 		return r // a small integer, or a singleton
 	}
-	return x.known[r]
-}
-
-// text returns the text of contents.
-func (x *identities) text(k *rt.Check, r rt.Ref, items FrozenItems) string {
-	o := k.Reader().Body(r)
-	switch k.Kind(r) {
-	case rt.TypeTuple:
-		b := make([]byte, 0, 4*items.Len())
-		for _, item := range items.All() {
-			b = binary.NativeEndian.AppendUint32(b, uint32(x.lookup(item)))
-		}
-		return string(b)
+	switch kind := k.Kind(r); kind {
 	case rt.TypeInt:
-		return o.String(0, 8)
+		return x.with(contents{kind: kind, bits: k.Reader().Body(r).Uint64(0)}, r)
 	case rt.TypeFloat:
 		v, _, _ := k.Reader().Float(r)
 		if v == 0 {
 			v = 0 // both zeros are the same key
 		}
-		return string(binary.NativeEndian.AppendUint64(nil, math.Float64bits(v)))
+		return x.with(contents{kind: kind, bits: math.Float64bits(v)}, r)
 	}
-	return textOf(o)
+	return x.known[r]
+}
+
+// with returns the first object with these contents, which r has.
+func (x *identities) with(c contents, r rt.Ref) rt.Ref {
+	first, ok := x.first[c]
+	if !ok {
+		first = r
+		x.first[c] = r
+	}
+	return first
 }

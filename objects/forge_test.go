@@ -215,7 +215,14 @@ func (m *forgery) image() []byte {
 }
 
 // colliding returns n numbers that are no small integers, and have the same hash.
-func colliding(n int) (list []int64) {
+func colliding(n int) []int64 {
+	list := unhash(n+n/8+10, intMark)
+	list = slices.DeleteFunc(list, func(v int64) bool { _, small := rt.Int(v); return small })
+	return list[:n]
+}
+
+// unhash returns n numbers with the same hash.
+func unhash(n int, mark uint64) (list []int64) {
 	const hash = 0x1234_5678
 	for hi := uint64(0); len(list) < n; hi++ {
 		x := hi<<32 | (hi^hash)&math.MaxUint32 // fold(x) is hash
@@ -224,9 +231,7 @@ func colliding(n int) (list []int64) {
 		x ^= x >> 33
 		x *= 0x4f74430c22a54005
 		x ^= x >> 33
-		if _, small := rt.Int(int64(x ^ intMark)); !small {
-			list = append(list, int64(x^intMark))
-		}
+		list = append(list, int64(x^mark))
 	}
 	return list
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -340,7 +339,11 @@ func TestImageCrowds(t *testing.T) {
 					refuse(t, r, what, bytes.NewReader(m.image()), fmt.Sprintf("entries %d and %d have the same key", n/2-1, n-1))
 					continue
 				}
-				accept(t, r, what, m.image(), func(th *rt.Thread, root rt.Ref) {
+				image, before := m.image(), goAllocated()
+				accept(t, r, what, image, func(th *rt.Thread, root rt.Ref) {
+					if took := goAllocated() - before; took > 6*uint64(len(image))+1<<20 {
+						t.Errorf("%s in %d bytes: %d bytes of memory", what, len(image), took)
+					}
 					for _, i := range []int{0, 1, n / 2, n - 1} {
 						key := must(NewInt(th, numbers[i]))
 						if v, ok := Dict(root).Lookup(th, key); !ok || !sameKey(th, v, key) {
@@ -351,6 +354,24 @@ func TestImageCrowds(t *testing.T) {
 				})
 			}
 		}
+	})
+}
+
+// Floats are the smallest keys, so what is known of each is the most in proportion.
+func TestImageCrowdedFloats(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		m, keys := empty(), []uint32{}
+		for _, v := range unhash(1<<16, floatMark) {
+			keys = append(keys, m.float(math.Float64frombits(uint64(v))))
+		}
+		m.root = m.dict(keys...)
+		image, before := m.image(), goAllocated()
+		accept(t, r, "floats", image, func(*rt.Thread, rt.Ref) {
+			took := goAllocated() - before
+			if took > 6*uint64(len(image)) {
+				t.Errorf("%d bytes of memory for an image of %d", took, len(image))
+			}
+		})
 	})
 }
 
@@ -414,11 +435,6 @@ func (c *claims) ReadAt(b []byte, at int64) (int, error) {
 
 // What an image claims costs nothing. What it has, it may cost.
 func TestImageClaims(t *testing.T) {
-	allocated := func() uint64 {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.TotalAlloc
-	}
 	claim := func(image []byte, data, types uint64) []byte {
 		b := bytes.Clone(image)
 		binary.LittleEndian.PutUint64(b[24:], data)
@@ -437,9 +453,9 @@ func TestImageClaims(t *testing.T) {
 					c := &claims{image: claim(image, data, types), far: far}
 					most := int64(0)
 					c.seen = func() { most = max(most, int64(r.Memory().Committed)-int64(base)) }
-					before := allocated()
+					before := goAllocated()
 					refuse(t, r, "a claim", c, "cut short: it ends before byte")
-					if took := allocated() - before; took > 4<<20 {
+					if took := goAllocated() - before; took > 4<<20 {
 						t.Errorf("objects %d, types %d: %d bytes of Go memory", data, types, took)
 					}
 					if most > int64(len(image))+4<<20 || !far && most > 0 {
