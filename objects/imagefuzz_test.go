@@ -19,7 +19,7 @@ import (
 // Bounds for opening one image of a few KiB.
 const (
 	hashedTime   = 10 * time.Second // thousands of times what it takes
-	hashedMemory = 1 << 20          // of Go's, all that is allocated; also what one look at it may miss
+	hashedMemory = 1 << 20          // of Go's, all that is allocated
 )
 
 // change changes a forgery as four bytes say: what, where, and with what.
@@ -212,10 +212,16 @@ func (h *hashed) try(t testing.TB, steps []byte) {
 		panic(fmt.Sprintf("an image of %d bytes keeps OpenImageAt for %v", len(image), hashedTime))
 	})
 	defer late.Stop()
-	before, memory := h.r.Memory(), goAllocated()
-	f, err := h.r.OpenImageAt(bytes.NewReader(image))
-	if took := goAllocated() - memory; took > hashedMemory+16*uint64(len(image)) {
-		t.Fatalf("an image of %d bytes takes %d bytes of memory", len(image), took)
+	before := h.r.Memory()
+	f, took, err := h.open(image)
+	for again := 0; took > hashedMemory+16*uint64(len(image)); again++ { // others allocate as well
+		if again == 5 {
+			t.Fatalf("an image of %d bytes takes %d bytes of memory", len(image), took)
+		}
+		if f != nil {
+			must0(t, h.r.Unload(f))
+		}
+		f, took, err = h.open(image)
 	}
 	if err != nil {
 		h.refused++
@@ -235,6 +241,13 @@ func (h *hashed) try(t testing.TB, steps []byte) {
 	if after := h.r.Memory(); after.FrozenGraphs != 0 || after.Frozen != 0 || after.Committed != before.Committed {
 		t.Fatalf("memory before: %+v\nafter: %+v", before, after)
 	}
+}
+
+// open opens an image, and measures what that takes of Go's memory.
+func (h *hashed) open(image []byte) (f *rt.Frozen, took uint64, err error) {
+	before := goAllocated()
+	f, err = h.r.OpenImageAt(bytes.NewReader(image))
+	return f, goAllocated() - before, err
 }
 
 var allocs = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
