@@ -79,9 +79,6 @@ func (f frozenTable) checkKeys(k *rt.Check) error {
 	return nil
 }
 
-// entry returns the first word of entry i.
-func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
-
 // checkApart fails if entries j and i have the same key.
 func (f frozenTable) checkApart(k *rt.Check, j, i int) error {
 	o, a, b := k.Body(), f.entry(j), f.entry(i)
@@ -153,16 +150,6 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 		return f.checkAllApart(k)
 	}
 	return nil
-}
-
-// crowded is how many places a search may look at, on average, before checkIndex gives up
-// comparing keys with those that it finds there. Keys that nobody has chosen need one.
-const crowded = 8
-
-// entryAt returns what place returns of an index that is not known to be good.
-func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
-	n, _ := f.place(o, i, 0)
-	return n
 }
 
 // checkAllApart is checkApart for all pairs of entries, with a set of keys.

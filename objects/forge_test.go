@@ -215,17 +215,19 @@ func (m *forgery) image() []byte {
 }
 
 // colliding returns n numbers that are no small integers, and have the same hash.
-func colliding(n int) []int64 {
-	list := unhash(n+n/8+10, intMark)
+func colliding(n int) []int64 { return withHash(n, 0x1234_5678) }
+
+// withHash returns n numbers that are no small integers, and have that hash.
+func withHash(n int, hash uint32) []int64 {
+	list := unhash(n+n/8+10, intMark, hash)
 	list = slices.DeleteFunc(list, func(v int64) bool { _, small := rt.Int(v); return small })
 	return list[:n]
 }
 
-// unhash returns n numbers with the same hash.
-func unhash(n int, mark uint64) (list []int64) {
-	const hash = 0x1234_5678
+// unhash returns n numbers with that hash: as integers or as floats, as mark says.
+func unhash(n int, mark uint64, hash uint32) (list []int64) {
 	for hi := uint64(0); len(list) < n; hi++ {
-		x := hi<<32 | (hi^hash)&math.MaxUint32 // fold(x) is hash
+		x := hi<<32 | (hi^uint64(hash))&math.MaxUint32 // fold(x) is hash
 		x ^= x >> 33
 		x *= 0x9cb4b2f8129337db
 		x ^= x >> 33

@@ -1,8 +1,10 @@
 package objects
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -150,6 +152,7 @@ func copyDict(c *rt.Copy) error {
 			for _, x := range entries {
 				w.add(x.key, x.value, x.hash)
 			}
+			w.finish()
 		}
 		return err
 	}
@@ -177,15 +180,17 @@ func copyDict(c *rt.Copy) error {
 		}
 		e += entryWords
 	}
+	w.finish()
 	return nil
 }
 
 // tableCopy is a frozen table that is being filled.
 type tableCopy struct {
 	frozenTable
-	c  *rt.Copy
-	to rt.Body
-	i  int // entries so far
+	c      *rt.Copy
+	to     rt.Body
+	i      int // entries so far
+	looked int // places that had an entry already
 }
 
 func newTableCopy(c *rt.Copy, n int) (tableCopy, error) {
@@ -205,14 +210,58 @@ func (w *tableCopy) add(key, value rt.Ref, hash uint32) {
 	w.to.SetWord(e+entryHash, hash)
 	w.c.Slot(e+entryKey, key)
 	w.c.Slot(e+entryValue, value)
-	if w.log == 0 {
+	if w.log == 0 || w.looked > crowded*w.n {
 		return
 	}
 	p := hash & w.mask()
-	for n, _ := w.place(w.to, p, 0); n != 0; n, _ = w.place(w.to, p, 0) {
-		p = (p + 1) & w.mask()
+	for ; w.entryAt(w.to, p) != 0; p = (p + 1) & w.mask() {
+		w.looked++
 	}
 	w.put(w.to, p, uint32(w.i), hash)
+}
+
+// crowded is how many places of an index may be looked at for each entry, on average. Keys
+// that nobody has chosen take one. With more, what depends on the hashes is given up.
+const crowded = 8
+
+// finish makes the index anew if add has given it up. Entries come in the order of where
+// searches for them begin, so each goes behind the one before or to where its own search
+// begins; what comes to the end goes on at the beginning, where that leaves gaps.
+func (w *tableCopy) finish() {
+	if w.looked <= crowded*w.n {
+		return
+	}
+	clear(w.to.Refs(frozenIndex, w.first-frozenIndex))
+	hash := func(i uint32) uint32 { return w.to.Word(w.entry(int(i)) + entryHash) }
+	order := make([]uint32, w.n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(i, j uint32) int {
+		return cmp.Or(cmp.Compare(hash(i)&w.mask(), hash(j)&w.mask()), cmp.Compare(i, j))
+	})
+	next, gap := uint32(0), uint32(0)
+	for _, i := range order {
+		p := max(hash(i)&w.mask(), next)
+		if p <= w.mask() {
+			next = p + 1
+		} else {
+			for w.entryAt(w.to, gap) != 0 {
+				gap++
+			}
+			p = gap
+		}
+		w.put(w.to, p, i+1, hash(i))
+	}
+}
+
+// entry returns the first word of entry i.
+func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
+
+// entryAt returns which entry place i of the index leads to, counted from 1; 0 if none.
+func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
+	n, _ := f.place(o, i, 0)
+	return n
 }
 
 // dictLabel names a value by its key, and a key by itself. Traverse visits a key before
@@ -225,7 +274,7 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	b := t.Block(table)
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)
-	if ok {
+	if ok && len(name) <= formatted {
 		name = fmt.Sprintf("[%q]", name)
 	} else {
 		name = "[" + Format(t, key) + "]"
