@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 const imageDoc = `{"list":[{"name":"tea","price":1.50},{"name":"\u65e5\u672c","price":12345678901}],` +
@@ -109,6 +112,38 @@ func TestImageInfoAndVerify(t *testing.T) {
 	}
 	if folder, err := os.ReadDir(filepath.Dir(image)); err != nil || len(folder) != 1 {
 		t.Errorf("beside the image there is something: %v, %v", folder, err)
+	}
+}
+
+// What an image says of its types is quoted: it may have been written to be shown on a terminal.
+func TestImageInfoQuotes(t *testing.T) {
+	y, err := objects.DefineRecord("red ink", "a\x1b[2J")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rt.New(rt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "red.img")
+	err = r.Do(func(th *rt.Thread) error {
+		x, err := y.New(th, rt.None)
+		if err != nil {
+			return err
+		}
+		defer th.DecRef(x)
+		f, err := th.Freeze(x)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.WriteFile(image), th.Unload(f))
+	})
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := call(t, "image", "info", image)
+	if code != command.ExitOK || stderr != "" || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, `"red ink" with the layout "record: version, \"a\\x1b`) {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }
 

@@ -301,7 +301,7 @@ func typeNumber(id TypeID) *Type {
 
 // maxStates bounds the states of threads that a description can name: a worker takes 200
 // bytes for each. A guess.
-const maxStates = 1 << 17
+var maxStates = 1 << 17
 
 func (y *Type) describe() string {
 	if y == nil {

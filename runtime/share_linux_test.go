@@ -74,7 +74,8 @@ func TestSharedDescription(t *testing.T) {
 		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
 		"frozen bytes where there are":       func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
 		"of a frozen graph is no object":     func(h *sharedHeap) { h.Frozen[0].Stored = selfBase + selfCount - 1 },
-		"states of threads":                  func(h *sharedHeap) { h.States = -1 },
+		"131073 states of threads":           func(h *sharedHeap) { h.States = maxStates + 1 },
+		"-1 states of threads":               func(h *sharedHeap) { h.States = -1 },
 		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
 	} {
 		if err := open(change); err == nil || !strings.Contains(err.Error(), want) {
