@@ -250,7 +250,7 @@ func collidingTexts(prefix string) (a, b string) {
 		for j := range end {
 			end[j] &= 0x7f // ASCII
 		}
-		if i&0x8080_8080 != 0 {
+		if uint32(i)&0x8080_8080 != 0 {
 			continue
 		}
 		_, _ = d.Write(end)

@@ -10,8 +10,8 @@ import (
 // Check is the look at one object of an image. Nothing may be believed of it: so
 // Freezing.Check reads no word of the body behind Bytes, and follows no reference but to a
 // Leaf. It takes time in the size of the body, whatever is in it. The goroutine that opens
-// the image has it, for the time of the call. The references are borrowed, and counted by
-// nobody.
+// the image has it, one goroutine at a time, for the time of the call. The references are
+// borrowed, and counted by nobody.
 type Check struct {
 	x       *checking
 	r       Ref
