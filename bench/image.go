@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -58,6 +59,9 @@ func (a *app) buildImage(ctx context.Context, out string, shareEqual bool, files
 	if out == "" {
 		out = docs[0].Name + ".img"
 	}
+	if in := sameFile(out, files); in != "" {
+		return command.UsageError{Err: fmt.Errorf("the image %s would replace the document %s", out, in)}
+	}
 	r, err := experiment.NewRuntime(modeGIL)
 	if err != nil {
 		return err
@@ -90,6 +94,20 @@ func (a *app) buildImage(ctx context.Context, out string, shareEqual bool, files
 			out, f.Objects(), f.Bytes(), text, time.Since(begin).Round(time.Millisecond))
 	}
 	return errors.Join(err, r.Close())
+}
+
+// sameFile returns which of the files, by whatever name, is the one called name; "" for none.
+func sameFile(name string, files []string) string {
+	out, err := os.Stat(name)
+	if err != nil {
+		return "" // it is not there, or writing it fails
+	}
+	for _, file := range files {
+		if in, err := os.Stat(file); err == nil && os.SameFile(in, out) {
+			return file
+		}
+	}
+	return ""
 }
 
 // buildRoot returns a new reference to the document, or to a dict of several.
@@ -169,7 +187,7 @@ func (a *app) showImage(ctx context.Context, file string) error {
 		fmt.Fprintf(w, "root\t%s\n", describeRoot(t, f.Root()))
 		fmt.Fprintf(w, "opened\tmapped: %s, sealed: %s\n", flag[f.Mapped()], flag[f.Sealed()])
 		for _, y := range info.Types {
-			fmt.Fprintf(w, "type\t%s: %s\n", y.Name, y.Layout)
+			fmt.Fprintf(w, "type\t%s\n", y)
 		}
 		_ = w.Flush() // into memory
 		w = tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)

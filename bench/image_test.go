@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 const imageDoc = `{"list":[{"name":"tea","price":1.50},{"name":"\u65e5\u672c","price":12345678901}],` +
@@ -112,6 +115,38 @@ func TestImageInfoAndVerify(t *testing.T) {
 	}
 }
 
+// What an image says of its types is quoted: it may have been written to be shown on a terminal.
+func TestImageInfoQuotes(t *testing.T) {
+	y, err := objects.DefineRecord("red ink", "a\x1b[2J")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rt.New(rt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "red.img")
+	err = r.Do(func(th *rt.Thread) error {
+		x, err := y.New(th, rt.None)
+		if err != nil {
+			return err
+		}
+		defer th.DecRef(x)
+		f, err := th.Freeze(x)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.WriteFile(image), th.Unload(f))
+	})
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := call(t, "image", "info", image)
+	if code != command.ExitOK || stderr != "" || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, `"red ink" with the layout "record: version, \"a\\x1b`) {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
 // Without -o the image is named after the first document, in the folder of the caller.
 func TestImageBuildNames(t *testing.T) {
 	doc := write(t, "first.json.gz", gzipped(t, []byte("[1]")))
@@ -157,6 +192,37 @@ func TestImageUsage(t *testing.T) {
 	// What failed has left the image that was there as it was.
 	if code, _, stderr := call(t, "image", "verify", image); code != command.ExitOK {
 		t.Errorf("the image has suffered: %s", stderr)
+	}
+}
+
+// A document is never replaced by the image that is built of it, by whatever name it goes.
+func TestImageBuildKeepsDocuments(t *testing.T) {
+	folder := t.TempDir()
+	doc, other, link := filepath.Join(folder, "doc.json"), filepath.Join(folder, "other.json"), filepath.Join(folder, "link")
+	for _, file := range []string{doc, other} {
+		if err := os.WriteFile(file, []byte(imageDoc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(doc, link); err != nil {
+		t.Skip(err)
+	}
+	for _, args := range [][]string{{doc, doc}, {link, doc}, {doc, link}, {filepath.Join(folder, ".", "doc.json"), other, doc}} {
+		code, stdout, stderr := call(t, append([]string{"image", "build", "-o"}, args...)...)
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "would replace the document") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if b, err := os.ReadFile(doc); err != nil || string(b) != imageDoc {
+		t.Errorf("the document is %q now, %v", b, err)
+	}
+	// The name that an image gets by itself can be a document's, too.
+	t.Chdir(folder)
+	if err := os.Rename(other, "doc.img"); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call(t, "image", "build", "doc.json", "doc.img"); code != command.ExitUsage {
+		t.Errorf("exit %d, stderr %q", code, stderr)
 	}
 }
 

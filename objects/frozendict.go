@@ -1,9 +1,10 @@
 package objects
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -151,6 +152,7 @@ func copyDict(c *rt.Copy) error {
 			for _, x := range entries {
 				w.add(x.key, x.value, x.hash)
 			}
+			w.finish()
 		}
 		return err
 	}
@@ -178,15 +180,17 @@ func copyDict(c *rt.Copy) error {
 		}
 		e += entryWords
 	}
+	w.finish()
 	return nil
 }
 
 // tableCopy is a frozen table that is being filled.
 type tableCopy struct {
 	frozenTable
-	c  *rt.Copy
-	to rt.Body
-	i  int // entries so far
+	c      *rt.Copy
+	to     rt.Body
+	i      int // entries so far
+	looked int // places that had an entry already
 }
 
 func newTableCopy(c *rt.Copy, n int) (tableCopy, error) {
@@ -206,14 +210,58 @@ func (w *tableCopy) add(key, value rt.Ref, hash uint32) {
 	w.to.SetWord(e+entryHash, hash)
 	w.c.Slot(e+entryKey, key)
 	w.c.Slot(e+entryValue, value)
-	if w.log == 0 {
+	if w.log == 0 || w.looked > crowded*w.n {
 		return
 	}
 	p := hash & w.mask()
-	for n, _ := w.place(w.to, p, 0); n != 0; n, _ = w.place(w.to, p, 0) {
-		p = (p + 1) & w.mask()
+	for ; w.entryAt(w.to, p) != 0; p = (p + 1) & w.mask() {
+		w.looked++
 	}
 	w.put(w.to, p, uint32(w.i), hash)
+}
+
+// crowded is how many places of an index may be looked at for each entry, on average. Keys
+// that nobody has chosen take one. With more, what depends on the hashes is given up.
+const crowded = 8
+
+// finish makes the index anew if add has given it up. Entries come in the order of where
+// searches for them begin, so each goes behind the one before or to where its own search
+// begins; what comes to the end goes on at the beginning, where that leaves gaps.
+func (w *tableCopy) finish() {
+	if w.looked <= crowded*w.n {
+		return
+	}
+	clear(w.to.Refs(frozenIndex, w.first-frozenIndex))
+	hash := func(i uint32) uint32 { return w.to.Word(w.entry(int(i)) + entryHash) }
+	order := make([]uint32, w.n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(i, j uint32) int {
+		return cmp.Or(cmp.Compare(hash(i)&w.mask(), hash(j)&w.mask()), cmp.Compare(i, j))
+	})
+	next, gap := uint32(0), uint32(0)
+	for _, i := range order {
+		p := max(hash(i)&w.mask(), next)
+		if p <= w.mask() {
+			next = p + 1
+		} else {
+			for w.entryAt(w.to, gap) != 0 {
+				gap++
+			}
+			p = gap
+		}
+		w.put(w.to, p, i+1, hash(i))
+	}
+}
+
+// entry returns the first word of entry i.
+func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
+
+// entryAt returns which entry place i of the index leads to, counted from 1; 0 if none.
+func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
+	n, _ := f.place(o, i, 0)
+	return n
 }
 
 // dictLabel names a value by its key, and a key by itself. Traverse visits a key before
@@ -226,7 +274,7 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	b := t.Block(table)
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)
-	if ok {
+	if ok && len(name) <= formatted {
 		name = fmt.Sprintf("[%q]", name)
 	} else {
 		name = "[" + Format(t, key) + "]"
@@ -235,137 +283,4 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 		return ".key" + name
 	}
 	return name
-}
-
-// checkDict checks sizes, slots, and that each entry has one place in the index. Of a dict
-// whose keys are strings that have been checked, as most are that another dict has had as
-// well, it also does what checkDictKeys does.
-func checkDict(k *rt.Check) error {
-	n, err := checkedLength(k, frozenIndex)
-	if err != nil {
-		return err
-	}
-	o, f := k.Body(), frozenTableFor(n)
-	if err := k.Exactly(4 * f.size()); err != nil {
-		return err
-	}
-	if int(o.Word(frozenLog)) != f.log {
-		return fmt.Errorf("an index of 2^%d for %d entries", o.Word(frozenLog), n)
-	}
-	if f.log > 0 {
-		if err := f.checkIndex(o); err != nil {
-			return err
-		}
-	}
-	early := true // all keys so far are strings that have been checked
-	for i := range n {
-		e := f.first + i*entryWords
-		if err := k.Slots(e+entryKey, 2); err != nil {
-			return err
-		}
-		if !early {
-			continue
-		}
-		var text rt.Body
-		text, early = k.Checked(e+entryKey, rt.TypeString)
-		if early && f.log == 0 { // an index may lead to an entry further on, whose slots are not checked yet
-			if err := f.checkKey(k, i, text.Word(textHash)); err != nil {
-				return err
-			}
-		}
-	}
-	if !early {
-		return nil
-	}
-	k.Settled()
-	if f.log == 0 {
-		return nil
-	}
-	return checkDictKeys(k)
-}
-
-// checkIndex checks that as many places lead to entries as there are, and none elsewhere.
-func (f frozenTable) checkIndex(o rt.Body) error {
-	n, filled := f.n, 0
-	for i := range f.mask() + 1 {
-		switch p, _ := f.place(o, i, 0); {
-		case p > uint32(n):
-			return fmt.Errorf("place %d of the index leads to entry %d of %d", i, p, n)
-		case p != 0:
-			filled++
-		}
-	}
-	if filled != n {
-		return fmt.Errorf("%d places of the index lead to entries, of which there are %d", filled, n)
-	}
-	return nil
-}
-
-// checkDictKeys checks that keys are keys, have their hashes, are found, and are
-// different from each other.
-func checkDictKeys(k *rt.Check) error {
-	o := k.Body()
-	f := frozenTableFor(int(o.Word(frozenLength)))
-	for i := range f.n {
-		e := f.first + i*entryWords
-		hash, ok := hashOfKey(k, k.Ref(e+entryKey))
-		if !ok {
-			return fmt.Errorf("entry %d has a key that cannot be one", i)
-		}
-		if err := f.checkKey(k, i, hash); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hashOfKey returns the hash of an object of the image, and whether it can be a key.
-func hashOfKey(k *rt.Check, key rt.Ref) (uint32, bool) {
-	switch k.Kind(key) {
-	case rt.TypeString: // the usual one
-		return k.Reader().Body(key).Word(textHash), true
-	case 0, rt.TypeList, rt.TypeDict: // of a user-defined type the runtime would look for the Frozen, which is not there yet
-		return 0, false
-	}
-	hash, err := Hash(k.Reader(), key)
-	return hash, err == nil
-}
-
-// checkKey checks that entry i has its key's hash, and is found.
-func (f frozenTable) checkKey(k *rt.Check, i int, hash uint32) error {
-	if k.Body().Word(f.first+i*entryWords+entryHash) != hash {
-		return fmt.Errorf("entry %d has not its key's hash", i)
-	}
-	return f.checkFound(k, i, hash)
-}
-
-// checkFound fails unless a search for the key of entry i finds entry i.
-func (f frozenTable) checkFound(k *rt.Check, i int, hash uint32) error {
-	o := k.Body()
-	same := func(j int) bool {
-		return sameKey(k.Reader(), k.Ref(f.first+j*entryWords+entryKey), k.Ref(f.first+i*entryWords+entryKey))
-	}
-	if f.log == 0 {
-		for j, e := 0, f.first+entryHash; j < i; j, e = j+1, e+entryWords {
-			if o.Word(e) == hash && same(j) {
-				return fmt.Errorf("entries %d and %d have the same key", j, i)
-			}
-		}
-		return nil
-	}
-	mask := f.mask()
-	for p := hash & mask; ; p = (p + 1) & mask {
-		n, rest := f.place(o, p, hash)
-		switch {
-		case n == 0:
-			return errors.New("a key is not where its hash leads")
-		case int(n-1) == i && rest == 0:
-			return nil
-		case int(n-1) == i:
-			return errors.New("the index has other bits than the hash")
-		}
-		if o.Word(f.first+int(n-1)*entryWords+entryHash) == hash && same(int(n-1)) {
-			return fmt.Errorf("entries %d and %d have the same key", n-1, i)
-		}
-	}
 }

@@ -172,10 +172,8 @@ func (w *fewBytes) Write(b []byte) (int, error) {
 }
 
 // openHostile opens an image that may be anything: it is refused, or good.
-func openHostile(t testing.TB, image []byte) (err error) {
+func openHostile(t testing.TB, r *rt.Runtime, image []byte) (err error) {
 	t.Helper()
-	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
-	defer func() { must0(t, r.Close()) }()
 	f, err := r.OpenImageAt(bytes.NewReader(image))
 	if err != nil {
 		var e *rt.ImageError
@@ -216,12 +214,13 @@ func FuzzImage(f *testing.F) {
 			f.Add(compact(image), uint16(typeBytesOf(image)), sealed)
 		}
 	}
+	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	f.Fuzz(func(t *testing.T, b []byte, typeBytes uint16, sealed bool) {
 		image := expand(b)
 		if sealed {
 			image = reseal(image, int(typeBytes))
 		}
-		_ = openHostile(t, image)
+		_ = openHostile(t, r, image)
 	})
 }
 
@@ -257,11 +256,12 @@ func TestImageRoundTrip(t *testing.T) {
 // A file that is cut or flipped anywhere is refused.
 func TestImageDamaged(t *testing.T) {
 	image := imageOf(t, newKinds)
+	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	for n := range len(image) {
 		if n > imageHeader+16 && n < imageData-16 { // zeros, all alike
 			continue
 		}
-		if err := openHostile(t, image[:n]); err == nil {
+		if err := openHostile(t, r, image[:n]); err == nil {
 			t.Errorf("cut to %d bytes it is opened", n)
 		}
 	}
@@ -271,21 +271,23 @@ func TestImageDamaged(t *testing.T) {
 		}
 		bad := bytes.Clone(image)
 		bad[i] ^= 1 << (i % 8)
-		if err := openHostile(t, bad); err == nil {
+		if err := openHostile(t, r, bad); err == nil {
 			t.Errorf("with byte %d flipped it is opened", i)
 		}
 	}
-	if err := openHostile(t, append(bytes.Clone(image), 0)); err == nil || !strings.Contains(err.Error(), "too long") {
+	if err := openHostile(t, r, append(bytes.Clone(image), 0)); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("with a byte more: %v", err)
 	}
-	if err := openHostile(t, image); err != nil {
+	if err := openHostile(t, r, image); err != nil {
 		t.Errorf("undamaged: %v", err)
 	}
+	must0(t, r.Close())
 }
 
 // A file that somebody has changed on purpose, checksums included, is refused, or is as
 // good as any.
 func TestImageForged(t *testing.T) {
+	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	for name, build := range someGraphs {
 		image := imageOf(t, build)
 		opened, refused := 0, 0
@@ -293,7 +295,7 @@ func TestImageForged(t *testing.T) {
 			for _, bit := range []int{0, 3, 7} {
 				bad := bytes.Clone(image)
 				bad[i] ^= 1 << bit
-				if openHostile(t, reseal(bad, typeBytesOf(image))) == nil {
+				if openHostile(t, r, reseal(bad, typeBytesOf(image))) == nil {
 					opened++
 				} else {
 					refused++
@@ -307,6 +309,7 @@ func TestImageForged(t *testing.T) {
 			t.Errorf("%s: none of %d forgeries is refused", name, opened)
 		}
 	}
+	must0(t, r.Close())
 }
 
 // What is wrong is said.
@@ -361,8 +364,8 @@ func TestImageErrors(t *testing.T) {
 		"shorter list":        {words(16, 9), "its last bytes are not zero"},
 		"longer list":         {words(16, 1000), "length 1000 in a body of"},
 		"hash of a tuple":     {words(tuple+16+4*tupleHash, 12345), "it has not its hash"},
-		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), "no type image joint"},
-		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type image point with the layout`},
+		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), `no type "image joint" with`},
+		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type "image point" with the layout "record: version, `},
 	} {
 		f, err := r.OpenImageAt(bytes.NewReader(c.image)) // and do not look into it, if it is opened
 		if err == nil {

@@ -28,13 +28,16 @@ type Freezing struct {
 	Lockless bool
 
 	// Check looks at an object of an image as if an enemy had written it: see Check.
+	// It sees each object alone, and follows no reference but to a Check.Leaf.
 	// CheckBody and CheckSlots go with CopyBody and CopySlots. Nil for types without
 	// a Layout.
 	Check func(k *Check) error
 
 	// CheckDeep is called when Check has found all objects of the image good, and may
-	// follow references; not for objects of which Check has said Settled. Nil if there is
-	// nothing more to look at.
+	// follow references; not for objects of which Check has said Settled. An object whose
+	// type has a Hash comes after those with one that it refers to, and these before all
+	// others; user-defined types come after the built-in ones. Nil if there is nothing
+	// more to look at.
 	CheckDeep func(k *Check) error
 
 	// Hash returns a number that is the same for equal objects, for types that are not

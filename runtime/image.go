@@ -1,13 +1,10 @@
 package runtime
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -102,14 +99,20 @@ func (h *imageHeader) parse(b []byte) error {
 		return errors.New("built-in types have another layout than in this program")
 	case h.data > arena.MaxExtent || h.data%arena.GranuleSize != 0:
 		return fmt.Errorf("%d bytes of objects, want a multiple of %d and at most %d", h.data, arena.GranuleSize, int64(arena.MaxExtent))
-	case h.types > maxLocal || h.typeBytes > maxTypeBytes:
+	case h.objects > h.data/arena.GranuleSize:
+		return fmt.Errorf("%d objects in %d bytes", h.objects, h.data)
+	case h.types > maxLocal || h.typeBytes > uint64(maxTypeBytes):
 		return fmt.Errorf("%d types in %d bytes, want at most %d in %d", h.types, h.typeBytes, maxLocal, maxTypeBytes)
 	}
 	return nil
 }
 
-// maxTypeBytes bounds the table of types. A guess: the longest seen had some kilobytes.
-const maxTypeBytes = 64 << 20
+// maxTypeBytes bounds the table of types, and maxTypeText each name and each layout in it.
+// Guesses: the longest table seen had some kilobytes.
+var (
+	maxTypeBytes = 64 << 20
+	maxTypeText  = 1 << 20
+)
 
 // size is how long the file is.
 func (h *imageHeader) size() int64 { return imageData + int64(h.data) + int64(h.typeBytes) }
@@ -140,6 +143,9 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 		}
 		table = appendText(appendText(table, y.Name), y.Freezing.Layout)
 	}
+	if len(table) > maxTypeBytes {
+		return 0, &ImageError{"image", fmt.Errorf("%d types in %d bytes, want at most %d bytes", len(f.types), len(table), maxTypeBytes)}
+	}
 	data := f.rt.Block(f.start).Bytes(0, int(f.Bytes()))
 	h := imageHeader{
 		layout: layoutHash(), data: uint64(len(data)), objects: uint64(f.objects),
@@ -163,65 +169,4 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
-}
-
-// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
-// is written under another name beside it, synced, and renamed. A file that was there
-// stays as it was for who has opened it. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
-
-// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
-// nothing is left behind. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
-	tmp, err := createBeside(path)
-	if err != nil {
-		return fmt.Errorf("ichor: write image: %w", err)
-	}
-	_, err = f.WriteTo(pieceWriter{ctx, tmp})
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("ichor: write image: %w", errors.Join(err, os.Remove(tmp.Name())))
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // not every system can sync a folder; the file itself is
-		_ = dir.Close()
-	}
-	return nil
-}
-
-// pieceWriter looks at ctx now and then.
-type pieceWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-// writePiece is some milliseconds' worth of writing: a guess.
-const writePiece = 16 << 20
-
-func (p pieceWriter) Write(b []byte) (done int, err error) {
-	for err == nil && done < len(b) {
-		if err = p.ctx.Err(); err == nil {
-			var n int
-			n, err = p.w.Write(b[done:min(len(b), done+writePiece)])
-			done += n
-		}
-	}
-	return done, err
-}
-
-// createBeside creates a new file in the folder of path.
-func createBeside(path string) (*os.File, error) {
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s.tmp-%d-%d", path, os.Getpid(), i)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, os.ErrExist) || i == 1000 {
-			return f, err
-		}
-	}
 }

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strconv"
 )
 
 // ImageInfo is what the header of an image says of it, and its table of types.
@@ -17,8 +19,20 @@ type ImageInfo struct {
 }
 
 // ImageType is a user-defined type as an image names it: by its name and its
-// Freezing.Layout.
+// Freezing.Layout. They may say anything, and be long.
 type ImageType struct{ Name, Layout string }
+
+// String returns both as a message can show them: quoted, and each cut after its first bytes.
+func (y ImageType) String() string { return quoted(y.Name) + " with the layout " + quoted(y.Layout) }
+
+// quoted returns what a file says as a message can show it.
+func quoted(s string) string {
+	const enough = 200
+	if len(s) <= enough {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("%q... (%d bytes)", s[:enough], len(s))
+}
 
 // ReadImageInfo reads what an image says of itself: its header and its table of types, with
 // the checks that OpenImage makes with TrustImage, but for that the program has the

@@ -74,7 +74,9 @@ func bare(err error) error {
 }
 
 // OpenImageAt is OpenImage for an image that lies in a file, a database or anything
-// else that can be read by offset. It copies the objects into memory. Any goroutine.
+// else that can be read by offset. It copies the objects into memory, which grows as they
+// come in: an image that claims to be larger than it is takes the memory of what it has, and
+// no more than 4 MiB beyond that. If at panics, nothing is left behind. Any goroutine.
 func (r *Runtime) OpenImageAt(at io.ReaderAt, opts ...ImageOptions) (*Frozen, error) {
 	return r.openImage("image", at, -1, nil, opts)
 }
@@ -91,9 +93,6 @@ func (r *Runtime) openImage(name string, at io.ReaderAt, size int64, file *os.Fi
 		o.trust = opts[0].TrustImage
 	}
 	if f, err = o.open(); err != nil {
-		if o.ext != nil {
-			err = errors.Join(err, o.ext.Free())
-		}
 		return nil, &ImageError{name, err}
 	}
 	r.addFrozen(f)
@@ -130,7 +129,12 @@ type opener struct {
 	ext   *arena.Extent
 }
 
-func (o *opener) open() (*Frozen, error) {
+func (o *opener) open() (f *Frozen, err error) {
+	defer func() { // also if the reader panics, or a type's Check
+		if f == nil && o.ext != nil {
+			err = errors.Join(err, o.ext.Free())
+		}
+	}()
 	if err := o.readHeader(); err != nil {
 		return nil, err
 	}
@@ -152,22 +156,23 @@ func (o *opener) open() (*Frozen, error) {
 	if mapped != nil {
 		return nil, mapped
 	}
-	f := &Frozen{
+	g := &Frozen{
 		rt: o.rt, ext: ext, start: Ref(ext.Start()), granules: uint32(o.head.data >> arena.GranuleShift),
 		stored: Ref(o.head.root), objects: int64(o.head.objects), types: o.types,
 	}
 	if !o.trust {
-		if err := o.check(f); err != nil {
+		if err := o.check(g); err != nil {
 			return nil, err
 		}
 	}
-	return f, nil
+	return g, nil
 }
 
-// readHeader reads the header and what is behind it up to the objects.
+// readHeader reads the header and what is behind it up to the objects, and sees to it that
+// the image is as long as it says.
 func (o *opener) readHeader() error {
 	b := make([]byte, imageData)
-	n, err := o.at.ReadAt(b, 0)
+	n, err := o.readSome(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -183,8 +188,11 @@ func (o *opener) readHeader() error {
 	case len(bytes.Trim(b[headerBytes:], "\x00")) > 0:
 		return errors.New("bytes between header and objects are not zero")
 	}
-	if o.size < 0 { // is there anything behind?
-		if n, _ := o.at.ReadAt(b[:1], want); n > 0 {
+	if o.size < 0 { // what a reader has at the end says how long it is, if it does not lie
+		if err := o.readAt(b[:1], want-1); err != nil {
+			return err
+		}
+		if n, _ := o.readSome(b[:1], want); n > 0 {
 			return fmt.Errorf("too long: more bytes than the %d that the header says", want)
 		}
 	}
@@ -200,7 +208,7 @@ func (o *opener) readTypes() error {
 	for _, e := range table {
 		y := typeOfLayout(e.Name, e.Layout)
 		if y == nil {
-			return fmt.Errorf("this program has no type %s with the layout %q", e.Name, e.Layout)
+			return fmt.Errorf("this program has no type %s", e)
 		}
 		o.types = append(o.types, y)
 	}
@@ -209,30 +217,42 @@ func (o *opener) readTypes() error {
 
 // typeTable reads the table of types.
 func (o *opener) typeTable() ([]ImageType, error) {
-	b := make([]byte, o.head.typeBytes)
-	if err := o.readAt(b, imageData+int64(o.head.data)); err != nil {
-		return nil, err
+	at, end := imageData+int64(o.head.data), o.head.size()
+	var b []byte
+	for at+int64(len(b)) < end { // piece by piece: memory grows with what there is
+		from := len(b)
+		b = append(b, make([]byte, min(readStep, end-at-int64(from)))...)
+		if err := o.readAt(b[from:], at+int64(from)); err != nil {
+			return nil, err
+		}
 	}
 	if xxhash.Sum64(b) != o.head.typeHash {
 		return nil, errors.New("the table of types does not have its checksum")
 	}
-	take := func() (string, bool) {
-		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
-			return "", false
+	var fault error
+	take := func() string {
+		switch {
+		case fault != nil:
+			return ""
+		case len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)):
+			fault = errors.New("the table of types is cut short")
+			return ""
 		}
-		n := 4 + int(binary.LittleEndian.Uint32(b))
-		s := string(b[4:n])
-		b = b[n:]
-		return s, true
+		n := int(binary.LittleEndian.Uint32(b))
+		if n > maxTypeText {
+			fault = fmt.Errorf("a type with a name or a layout of %d bytes, want at most %d", n, maxTypeText)
+			return ""
+		}
+		s := string(b[4 : 4+n])
+		b = b[4+n:]
+		return s
 	}
 	var table []ImageType
 	for range o.head.types {
-		name, ok := take()
-		layout, ok2 := take()
-		if !ok || !ok2 {
-			return nil, errors.New("the table of types is cut short")
+		table = append(table, ImageType{Name: take(), Layout: take()})
+		if fault != nil {
+			return nil, fault
 		}
-		table = append(table, ImageType{name, layout})
 	}
 	if len(b) > 0 {
 		return nil, errors.New("the table of types is longer than its types")
@@ -240,34 +260,50 @@ func (o *opener) typeTable() ([]ImageType, error) {
 	return table, nil
 }
 
+// readStep is how much is read before memory is taken for more.
+const readStep = 1 << 20
+
+// readAt reads all of b.
 func (o *opener) readAt(b []byte, at int64) error {
-	n, err := o.at.ReadAt(b, at)
-	if n == len(b) {
+	n, err := o.readSome(b, at)
+	switch {
+	case n == len(b):
 		return nil
-	}
-	if errors.Is(err, io.EOF) {
+	case errors.Is(err, io.EOF):
 		return fmt.Errorf("cut short: it ends before byte %d", at+int64(len(b)))
 	}
 	return err
 }
 
+// readSome is ReadAt of a reader that may not keep to what io.ReaderAt promises.
+func (o *opener) readSome(b []byte, at int64) (int, error) {
+	n, err := o.at.ReadAt(b, at)
+	if n < 0 || n > len(b) || n < len(b) && err == nil {
+		return 0, fmt.Errorf("the reader says that it has read %d of %d bytes, and no error", n, len(b))
+	}
+	return n, err
+}
+
 // read copies the objects into memory.
 func (o *opener) read() error {
-	n := uintptr(o.head.data)
-	if err := o.ext.Grow(n); err != nil {
-		return freezeAllocError(err)
-	}
-	if uint64(n) > math.MaxInt {
+	if o.head.data > math.MaxInt {
 		return arena.ErrAddressSpace
 	}
-	if err := o.readAt(o.rt.Block(Ref(o.ext.Start())).Bytes(0, int(n)), imageData); err != nil {
-		return err
+	to := o.rt.Block(Ref(o.ext.Start()))
+	for from, n := 0, int(o.head.data); from < n; from += readStep {
+		end := min(n, from+readStep)
+		if err := o.ext.Grow(uintptr(end)); err != nil {
+			return freezeAllocError(err)
+		}
+		if err := o.readAt(to.Bytes(from/4, end-from), imageData+int64(from)); err != nil {
+			return err
+		}
 	}
-	return o.ext.Seal(n, false)
+	return o.ext.Seal(uintptr(o.head.data), false)
 }
 
 // check fails if anything about the objects is not as Freeze makes it. If the file is
-// cut meanwhile, that is an error and no crash.
+// cut meanwhile, that is an error and no crash; a fault anywhere else is a crash.
 func (o *opener) check(f *Frozen) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -276,15 +312,17 @@ func (o *opener) check(f *Frozen) (err error) {
 				error
 				Addr() uintptr
 			})
-			if !ok {
+			if !ok || fault.Addr()-f.Start() >= uintptr(f.Bytes()) {
 				panic(p)
 			}
 			err = fmt.Errorf("cannot be read any more: %w", fault)
 		}
 	}()
+	alone := &Runtime{Heap: o.rt.Heap} // which has nothing but f, and is all that the checks see
+	alone.frozen.Store(&[]*Frozen{f})
 	x := checking{
 		heap: o.rt.Heap, start: f.start, granules: f.granules, types: f.types,
-		reader: &Thread{Heap: o.rt.Heap, rt: o.rt},
+		reader: &Thread{Heap: o.rt.Heap, rt: alone},
 	}
 	if err := x.run(f.stored, o.head.dataHash); err != nil {
 		return err

@@ -115,6 +115,9 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 			return nil, errors.New("nil reference")
 		}
 	}
+	if h.States > maxStates {
+		return nil, fmt.Errorf("%d threads were attached at once, want at most %d", h.States, maxStates)
+	}
 	if n := r.foreign.Size(); n > 0 {
 		return nil, fmt.Errorf("%d objects hold Go values, which are of this process", n)
 	}
@@ -282,7 +285,7 @@ func (h *sharedHeap) fits(opts Options) error {
 	}
 	for _, s := range h.Types {
 		if y := typeNumber(s.ID); y == nil || describeType(y) != s {
-			return fmt.Errorf("type %d is %s with the layout %q, in this program it is %s", s.ID, s.Name, s.Layout, y.describe())
+			return fmt.Errorf("type %d is %s, in this program it is %s", s.ID, ImageType{s.Name, s.Layout}, y.describe())
 		}
 	}
 	return nil
@@ -296,22 +299,25 @@ func typeNumber(id TypeID) *Type {
 	return types.table[id].Load()
 }
 
-// maxStates bounds the states of threads that a description can name. A guess.
-const maxStates = 1 << 20
+// maxStates bounds the states of threads that a description can name: a worker takes 200
+// bytes for each. A guess.
+var maxStates = 1 << 17
 
 func (y *Type) describe() string {
 	if y == nil {
 		return "not defined"
 	}
-	return fmt.Sprintf("%s with the layout %q", y.Name, describeType(y).Layout)
+	return ImageType{y.Name, describeType(y).Layout}.String()
 }
 
 // adopt takes over what another process's runtime knew. Nobody else has r yet.
 func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena.Extent) error {
 	if r.gil == nil && !(mutant.On && mutant.Is(mutant.IDsReused)) {
-		for range h.States {
-			r.addQueue()
+		queues, away := make([]*mergeQueue, h.States), make([]mergeQueue, h.States)
+		for i := range queues {
+			queues[i] = &away[i]
 		}
+		r.queues.Store(&queues)
 	}
 	r.adopted = true
 	for _, mem := range regions {

@@ -68,13 +68,14 @@ func TestSharedDescription(t *testing.T) {
 		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{node + 1: {weak}} },
 		"weak reference 0x":                  func(h *sharedHeap) { h.Weak[node] = []Ref{weak + 1} },
 		"no weak reference to":               func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
-		"type 65535 is x":                    func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
+		"type 65535 is \"x\" with":           func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
 		"parts are missing":                  func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
 		"objects of type 65535":              func(h *sharedHeap) { h.Frozen[0].Types[0] = 65535 },
 		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
 		"frozen bytes where there are":       func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
 		"of a frozen graph is no object":     func(h *sharedHeap) { h.Frozen[0].Stored = selfBase + selfCount - 1 },
-		"states of threads":                  func(h *sharedHeap) { h.States = -1 },
+		"131073 states of threads":           func(h *sharedHeap) { h.States = maxStates + 1 },
+		"-1 states of threads":               func(h *sharedHeap) { h.States = -1 },
 		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
 	} {
 		if err := open(change); err == nil || !strings.Contains(err.Error(), want) {

@@ -156,6 +156,9 @@ func DefineType(y Type) (*Type, error) {
 	if y.Freezing == nil || y.Freezing.Layout == "" {
 		return setType(types.next, y), nil
 	}
+	if n := max(len(y.Name), len(y.Freezing.Layout)); n > maxTypeText {
+		return nil, fmt.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", quoted(y.Name), n, maxTypeText)
+	}
 	key := [2]string{y.Name, y.Freezing.Layout}
 	if types.layout[key] != nil {
 		return nil, fmt.Errorf("define type %s: there is one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)

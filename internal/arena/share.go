@@ -316,7 +316,6 @@ func (s *Space) IsShared(h uint32) bool { return s.central.span(h & s.mask).shar
 const (
 	shareMagic   = 0x6368_6f72_7368_6172 // nothing else is likely to end so
 	trailerBytes = 32
-	maxMessage   = 1 << 32
 )
 
 func appendTrailer(message []byte, at int64) []byte {
@@ -339,15 +338,16 @@ func ReadShared(file *os.File) (message []byte, err error) {
 		return nil, err
 	}
 	var b [trailerBytes]byte
-	if st.Size() < trailerBytes {
+	end := st.Size() - trailerBytes
+	if end < 0 {
 		return nil, errNotShared
 	}
-	if _, err := file.ReadAt(b[:], st.Size()-trailerBytes); err != nil {
+	if _, err := file.ReadAt(b[:], end); err != nil {
 		return nil, err
 	}
 	le := binary.LittleEndian
 	at, n := le.Uint64(b[8:]), le.Uint64(b[16:])
-	if le.Uint64(b[:]) != shareMagic || n > maxMessage || at+n != uint64(st.Size()-trailerBytes) {
+	if le.Uint64(b[:]) != shareMagic || n > uint64(end) || at != uint64(end)-n {
 		return nil, errNotShared
 	}
 	message = make([]byte, n)

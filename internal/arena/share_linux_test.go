@@ -1,8 +1,10 @@
 package arena
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -221,4 +223,45 @@ func TestAdoptTrustsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A trailer that claims more than the file has in front of it is refused before memory is
+// taken for it, also where the sum of its numbers is right.
+func TestReadSharedClaims(t *testing.T) {
+	for _, c := range []struct{ at, n uint64 }{
+		{^uint64(0) - 1<<32 + 101, 1 << 32}, // the sum is 100
+		{^uint64(0) - 1<<62 + 101, 1 << 62},
+		{0, 101},
+		{1, 100},
+		{100, 1},
+	} {
+		file, err := newMemfd(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 100, 100+trailerBytes)
+		for _, v := range []uint64{shareMagic, c.at, c.n, 0} {
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+		if _, err := file.WriteAt(b, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := sealFile(file); err != nil {
+			t.Fatal(err)
+		}
+		before := allocated()
+		if _, err := ReadShared(file); err != errNotShared {
+			t.Errorf("%d bytes at %d: error %v, want %v", c.n, c.at, err, errNotShared)
+		}
+		if took := allocated() - before; took > 1<<20 {
+			t.Errorf("%d bytes at %d: %d bytes of memory", c.n, c.at, took)
+		}
+		_ = file.Close()
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -1,0 +1,267 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A forgery is an image that a test writes itself, or changes: its objects word by word. Its
+// checksums and lengths always fit.
+type forgery struct {
+	head    []byte // of an image that the library has written
+	words   []uint32
+	root    uint32
+	objects int // what the header says
+	types   int
+	table   []byte
+}
+
+const (
+	forgedSelf   = 0xC000_0000 // slots that lead to an object of the image
+	forgedHeader = 4           // words of a header
+	forgedLocal  = 63          // the type of objects of user-defined types, in the lower half of a meta word
+)
+
+// forge takes an image apart.
+func forge(image []byte) *forgery {
+	le := binary.LittleEndian
+	m := &forgery{
+		head: image[:imageHeader], root: le.Uint32(image[40:]),
+		objects: int(le.Uint64(image[32:])), types: int(le.Uint32(image[44:])),
+	}
+	end := len(image) - typeBytesOf(image)
+	for at := imageData; at < end; at += 4 {
+		m.words = append(m.words, binary.NativeEndian.Uint32(image[at:]))
+	}
+	m.table = bytes.Clone(image[end:])
+	return m
+}
+
+// empty returns the forgery without its objects.
+func (m *forgery) empty() *forgery {
+	return &forgery{head: m.head, types: m.types, table: m.table}
+}
+
+// add appends an object and returns the word of a slot that leads to it.
+func (m *forgery) add(meta uint32, body ...uint32) uint32 {
+	at := uint32(len(m.words) / 4)
+	m.words = append(m.words, 1<<31, at, 1+uint32(len(body)+3)/4, meta)
+	m.words = append(m.words, body...)
+	for len(m.words)%4 != 0 {
+		m.words = append(m.words, 0)
+	}
+	m.objects++
+	return forgedSelf + at
+}
+
+// next is the slot of what is added next.
+func (m *forgery) next() uint32 { return forgedSelf + uint32(len(m.words)/4) }
+
+func (m *forgery) text(s string) uint32 {
+	b := append([]byte(s), 0, 0, 0)
+	body := []uint32{fold(hashText([]byte(s))), uint32(len(s))}
+	for ; len(b) >= 4; b = b[4:] {
+		body = append(body, binary.NativeEndian.Uint32(b))
+	}
+	return m.add(uint32(rt.TypeString), body...)
+}
+
+func (m *forgery) int(v int64) uint32 {
+	b := binary.NativeEndian.AppendUint64(nil, uint64(v))
+	return m.add(uint32(rt.TypeInt), binary.NativeEndian.Uint32(b), binary.NativeEndian.Uint32(b[4:]))
+}
+
+func (m *forgery) float(v float64) uint32 {
+	at := m.next()
+	b := math.Float64bits(v)
+	m.words = append(m.words, 3<<30, uint32(b), 1, uint32(b>>32))
+	m.objects++
+	return at
+}
+
+// tuple adds a tuple with the hash that it should have.
+func (m *forgery) tuple(items ...uint32) uint32 {
+	h := uint32(tupleMark)
+	for _, x := range items {
+		if y, ok := m.hash(x); ok && h != 0 {
+			h = addHash(h, y)
+		} else {
+			h = 0
+		}
+	}
+	return m.add(uint32(rt.TypeTuple), append([]uint32{uint32(len(items)), h}, items...)...)
+}
+
+func (m *forgery) list(items ...uint32) uint32 {
+	return m.add(uint32(rt.TypeList), append([]uint32{uint32(len(items))}, items...)...)
+}
+
+// dict adds a dict with the keys, each its own value, and the index that it should have.
+func (m *forgery) dict(keys ...uint32) uint32 {
+	f := frozenTableFor(len(keys))
+	body := make([]uint32, f.size())
+	body[frozenLength], body[frozenLog] = uint32(len(keys)), uint32(f.log)
+	for i, key := range keys {
+		h, _ := m.hash(key)
+		copy(body[f.entry(i):], []uint32{h, key, key})
+	}
+	d := m.add(uint32(rt.TypeDict), body...)
+	m.index(int(d - forgedSelf))
+	return d
+}
+
+// index makes the index anew of the dict at a granule, if there is room.
+func (m *forgery) index(at int) {
+	b := m.words[4*at+forgedHeader : 4*(at+int(m.words[4*at+2]))]
+	f := frozenTableFor(int(b[frozenLength]))
+	if len(b) < f.size() || f.log == 0 {
+		return
+	}
+	index := make([]uint32, 1<<f.log)
+	free := map[uint32]uint32{} // by where a search begins: no place before it is empty
+	for i := range f.n {
+		h := b[f.entry(i)]
+		begin := h & f.mask()
+		p := max(begin, free[begin])
+		for index[p&f.mask()] != 0 {
+			p++
+		}
+		free[begin] = p + 1
+		index[p&f.mask()] = uint32(i+1) | h&^f.mask()
+		if !f.words {
+			index[p&f.mask()] = uint32(i + 1)
+		}
+	}
+	if f.words {
+		copy(b[frozenIndex:], index)
+		return
+	}
+	for i := range index {
+		if i%4 == 0 {
+			b[frozenIndex+i/4] = 0
+		}
+		b[frozenIndex+i/4] |= index[i] << (i % 4 * 8)
+	}
+}
+
+// at returns the words of the object that a slot leads to; nil if it leads to none.
+func (m *forgery) at(slot uint32) []uint32 {
+	i := int(slot-forgedSelf) * 4
+	if slot < forgedSelf || i+forgedHeader > len(m.words) {
+		return nil
+	}
+	if m.words[i]&(1<<30) != 0 {
+		return m.words[i : i+forgedHeader]
+	}
+	n := int(m.words[i+2]) * 4
+	if n < forgedHeader || n > len(m.words)-i {
+		return nil
+	}
+	return m.words[i : i+n]
+}
+
+// hash returns the hash of the key in a slot, as far as the objects say it.
+func (m *forgery) hash(slot uint32) (uint32, bool) {
+	r := rt.Ref(slot)
+	switch {
+	case r.IsInt():
+		return hashInt(r.Int()), true
+	case r >= rt.None:
+		// That of a singleton which is a text, or a tuple, is in its body.
+		switch r {
+		case rt.EmptyString:
+			return fold(hashText(nil)), true
+		case rt.EmptyBytes:
+			return fold(hashText(nil)) ^ bytesMark, true
+		case rt.EmptyTuple:
+			return tupleMark, true
+		}
+		return fold(mix(uint64(r))), true
+	}
+	o := m.at(slot)
+	switch {
+	case o == nil:
+	case o[0]&(1<<30) != 0:
+		return hashFloat(math.Float64frombits(uint64(o[3])<<32 | uint64(o[1]))), true
+	case len(o) < 2*forgedHeader:
+	case o[3] == uint32(rt.TypeInt):
+		b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, o[4]), o[5])
+		return hashInt(int64(binary.NativeEndian.Uint64(b))), true
+	case o[3] == uint32(rt.TypeTuple):
+		return o[4+tupleHash], o[4+tupleHash] != 0
+	case o[3] == uint32(rt.TypeString) || o[3] == uint32(rt.TypeBytes) || o[3] == uint32(rt.TypeNumber):
+		return o[4+textHash], true
+	}
+	return 0, false
+}
+
+// image returns the file.
+func (m *forgery) image() []byte {
+	le := binary.LittleEndian
+	b := append(slices.Clip(m.head), make([]byte, imageData-imageHeader)...)
+	for _, w := range m.words {
+		b = binary.NativeEndian.AppendUint32(b, w)
+	}
+	le.PutUint64(b[32:], uint64(m.objects))
+	le.PutUint32(b[40:], m.root)
+	le.PutUint32(b[44:], uint32(m.types))
+	return reseal(append(b, m.table...), len(m.table))
+}
+
+// colliding returns n numbers that are no small integers, and have the same hash.
+func colliding(n int) []int64 { return withHash(n, 0x1234_5678) }
+
+// withHash returns n numbers that are no small integers, and have that hash.
+func withHash(n int, hash uint32) []int64 {
+	list := unhash(n+n/8+10, intMark, hash)
+	list = slices.DeleteFunc(list, func(v int64) bool { _, small := rt.Int(v); return small })
+	return list[:n]
+}
+
+// unhash returns n numbers with that hash: as integers or as floats, as mark says.
+func unhash(n int, mark uint64, hash uint32) (list []int64) {
+	for hi := uint64(0); len(list) < n; hi++ {
+		x := hi<<32 | (hi^uint64(hash))&math.MaxUint32 // fold(x) is hash
+		x ^= x >> 33
+		x *= 0x9cb4b2f8129337db
+		x ^= x >> 33
+		x *= 0x4f74430c22a54005
+		x ^= x >> 33
+		list = append(list, int64(x^mark))
+	}
+	return list
+}
+
+// collidingTexts returns two texts that begin with the prefix and have the same hash.
+func collidingTexts(prefix string) (a, b string) {
+	var begun xxhash.Digest
+	begun.Reset()
+	_, _ = begun.WriteString(prefix)
+	seen := map[uint32]int{}
+	for i := 0; ; i++ {
+		d := begun
+		end := binary.LittleEndian.AppendUint32(nil, uint32(i))
+		for j := range end {
+			end[j] &= 0x7f // ASCII
+		}
+		if uint32(i)&0x8080_8080 != 0 {
+			continue
+		}
+		_, _ = d.Write(end)
+		h := fold(d.Sum64())
+		if j, ok := seen[h]; ok {
+			other := binary.LittleEndian.AppendUint32(nil, uint32(j))
+			return prefix + string(other), prefix + string(end)
+		}
+		seen[h] = i
+	}
+}
+
+// sumOf returns the checksum of b as images hold it.
+func sumOf(b []byte) []byte { return binary.LittleEndian.AppendUint64(nil, xxhash.Sum64(b)) }

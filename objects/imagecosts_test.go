@@ -1,0 +1,232 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Keys that an enemy has chosen are checked in the time that others take.
+func TestImageCrowds(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, n := range []int{2, linearMax, 200, 1000, scaled(1 << 16)} {
+			numbers := colliding(n)
+			for _, twice := range []bool{false, true} {
+				m := empty()
+				var keys []uint32
+				for i, v := range numbers {
+					if twice && i == n-1 {
+						v = numbers[n/2-1]
+					}
+					keys = append(keys, m.int(v))
+				}
+				m.root = m.dict(keys...)
+				what := fmt.Sprintf("%d keys with one hash", n)
+				if twice {
+					refuse(t, r, what, bytes.NewReader(m.image()), fmt.Sprintf("entries %d and %d have the same key", n/2-1, n-1))
+					continue
+				}
+				image, before := m.image(), goAllocated()
+				accept(t, r, what, image, func(th *rt.Thread, root rt.Ref) {
+					if took := goAllocated() - before; took > 6*uint64(len(image))+1<<20 {
+						t.Errorf("%s in %d bytes: %d bytes of memory", what, len(image), took)
+					}
+					for _, i := range []int{0, 1, n / 2, n - 1} {
+						key := must(NewInt(th, numbers[i]))
+						if v, ok := Dict(root).Lookup(th, key); !ok || !sameKey(th, v, key) {
+							t.Errorf("%s: key %d is not found", what, i)
+						}
+						th.DecRef(key)
+					}
+				})
+			}
+		}
+	})
+}
+
+// Freeze makes the index of a dict in the time that its size takes, also with chosen keys:
+// then in the order of hashes, and in the one of insertion only where they are the same.
+func TestFreezeCrowds(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, n := range []int{60, 250, 1 << 14} {
+			f := frozenTableFor(n)
+			for _, home := range []uint32{5, f.mask() - uint32(n)/4} { // the second goes around the end
+				m, keys := empty(), []uint32{}
+				late, early := withHash(n/2, home+1), withHash(n-n/2, home)
+				for i := range early {
+					if i < len(late) {
+						keys = append(keys, m.int(late[i]))
+					}
+					keys = append(keys, m.int(early[i]))
+				}
+				m.root = m.dict(keys...)
+				var image bytes.Buffer
+				accept(t, r, "a crowd", m.image(), func(th *rt.Thread, root rt.Ref) {
+					again := must(th.Freeze(root))
+					must(again.WriteTo(&image))
+					must0(t, th.Unload(again))
+				})
+				words := forge(image.Bytes()).words[forgedHeader:] // the dict comes first
+				for i := range n {
+					p, entry := (home+uint32(i))&f.mask(), uint32(2*i+2) // the first of the early ones is the second
+					if i >= len(early) {
+						entry = uint32(2*(i-len(early)) + 1)
+					}
+					got := words[frozenIndex+p/4] >> (p % 4 * 8) & 0xff
+					if f.words {
+						got = words[frozenIndex+p] & f.mask()
+					}
+					if got != entry {
+						t.Fatalf("%d keys: place %d, from %d on, leads to entry %d, want %d", n, p, home, got, entry)
+					}
+				}
+				accept(t, r, "a crowd, frozen again", image.Bytes(), func(th *rt.Thread, root rt.Ref) {
+					for _, v := range []int64{early[0], late[0], early[n/2-1], late[n/2-1]} {
+						key := must(NewInt(th, v))
+						if v, ok := Dict(root).Lookup(th, key); !ok || !sameKey(th, v, key) {
+							t.Errorf("%d keys: %s is not found", n, Format(th, key))
+						}
+						th.DecRef(key)
+					}
+				})
+			}
+		}
+	})
+}
+
+// Floats are the smallest keys, so what is known of each is the most in proportion.
+func TestImageCrowdedFloats(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		m, keys := empty(), []uint32{}
+		for _, v := range unhash(1<<14, floatMark, 1) {
+			keys = append(keys, m.float(math.Float64frombits(uint64(v))))
+		}
+		m.root = m.dict(keys...)
+		image, before := m.image(), goAllocated()
+		accept(t, r, "floats", image, func(*rt.Thread, rt.Ref) {
+			took := goAllocated() - before
+			if took > 6*uint64(len(image))+1<<18 {
+				t.Errorf("%d bytes of memory for an image of %d", took, len(image))
+			}
+		})
+	})
+}
+
+// A long text is looked at once, in however many dicts it is a key beside another with the
+// same hash.
+func TestImageLongKeys(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		a, b := collidingTexts(strings.Repeat("x", 1<<20))
+		c := "y" + b[1:]
+		open := func(a, b string) time.Duration {
+			m := empty()
+			x, y := m.text(a), m.text(b)
+			for range 20_000 {
+				m.dict(x, y)
+			}
+			m.root = x
+			image := m.image()
+			best := time.Hour
+			for range 3 {
+				began := time.Now()
+				accept(t, r, "two texts", image, func(*rt.Thread, rt.Ref) {})
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		// 20 GB are compared if each dict does it.
+		if same, other := open(a, b), open(a, c); same > 20*other {
+			t.Errorf("%v where hashes are the same, %v where not", same, other)
+		}
+	})
+}
+
+// claims is a reader of an image that says that it has more.
+type claims struct {
+	image []byte
+	far   bool // it has a byte at the end of what the header claims, and no more
+	read  func(b []byte, at int64) (int, error)
+	seen  func()
+}
+
+func (c *claims) ReadAt(b []byte, at int64) (int, error) {
+	if c.seen != nil {
+		c.seen()
+	}
+	if at < int64(len(c.image)) && at+int64(len(b)) <= int64(len(c.image)) || at == 0 {
+		n := copy(b, c.image[at:])
+		if n < len(b) {
+			return n, io.EOF
+		}
+		return n, nil
+	}
+	if c.far && len(b) == 1 {
+		c.far = false
+		return 1, nil
+	}
+	if c.read != nil {
+		return c.read(b, at)
+	}
+	return 0, io.EOF
+}
+
+// What an image claims costs nothing. What it has, it may cost.
+func TestImageClaims(t *testing.T) {
+	claim := func(image []byte, data, types uint64) []byte {
+		b := bytes.Clone(image)
+		binary.LittleEndian.PutUint64(b[24:], data)
+		binary.LittleEndian.PutUint64(b[48:], types)
+		copy(b[72:], sumOf(b[:72]))
+		return b
+	}
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		m := empty()
+		m.root, m.types, m.table = m.list(m.text(strings.Repeat("x", 3<<20))), 0, nil
+		image := m.image()
+		base := r.Memory().Committed
+		for _, data := range []uint64{4 << 20, 8 << 20} {
+			for _, types := range []uint64{0, 64 << 20} {
+				for _, far := range []bool{false, true} {
+					c := &claims{image: claim(image, data, types), far: far}
+					most := int64(0)
+					c.seen = func() { most = max(most, int64(r.Memory().Committed)-int64(base)) }
+					before := goAllocated()
+					refuse(t, r, "a claim", c, "cut short: it ends before byte")
+					if took := goAllocated() - before; took > 4<<20 {
+						t.Errorf("objects %d, types %d: %d bytes of Go memory", data, types, took)
+					}
+					if most > int64(len(image))+4<<20 || !far && most > 0 {
+						t.Errorf("objects %d, types %d: %d bytes of memory", data, types, most)
+					}
+				}
+			}
+		}
+		refuse(t, r, "objects in no bytes", bytes.NewReader(func() []byte {
+			m.objects = len(m.words)
+			return m.image()
+		}()), "objects in")
+	})
+}
+
+// A key of a MiB is not in the path of an error.
+func TestFreezeErrorLongKey(t *testing.T) {
+	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
+		must0(t, r.Do(func(th *rt.Thread) error {
+			d, key, cell := must(NewDict(th)), must(NewString(th, strings.Repeat("k", 1<<20))), must(NewCell(th, rt.None))
+			must0(t, Dict(d).Set(th, key, cell))
+			_, err := th.Freeze(d)
+			if err == nil || len(err.Error()) > 300 || !strings.Contains(err.Error(), `root["kkk`) {
+				t.Errorf("error %.400v", err)
+			}
+			th.DecRefs([]rt.Ref{d, key, cell})
+			return nil
+		}))
+	})
+}

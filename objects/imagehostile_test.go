@@ -1,0 +1,396 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// hostile calls f with a runtime, and what a forgery needs. Nothing of what was refused may be
+// left in the end.
+func hostile(t *testing.T, f func(r *rt.Runtime, empty func() *forgery)) {
+	t.Helper()
+	image := imageOf(t, newKinds)
+	withRuntime(t, rt.Options{AddressSpace: 2 * smallSpace}, func(r *rt.Runtime) {
+		must0(t, r.Do(func(th *rt.Thread) error { th.DecRef(newBig(th, 1)); return nil })) // takes a span
+		before := r.Memory()
+		f(r, func() *forgery { return forge(image).empty() })
+		after := r.Memory()
+		if after.FrozenGraphs != 0 || after.Frozen != before.Frozen || after.Committed != before.Committed {
+			t.Errorf("memory before: %+v\nafter: %+v", before, after)
+		}
+	})
+}
+
+// refuse fails unless the image is refused with an error that has want in it.
+func refuse(t *testing.T, r *rt.Runtime, what string, image io.ReaderAt, want string) {
+	t.Helper()
+	f, err := r.OpenImageAt(image)
+	if err == nil {
+		must0(t, r.Unload(f))
+	}
+	var e *rt.ImageError
+	if err == nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 {
+		t.Errorf("%s: error %.1000v, want one with %q", what, err, want)
+	}
+}
+
+// accept opens the image, and calls look with its root.
+func accept(t *testing.T, r *rt.Runtime, what string, image []byte, look func(th *rt.Thread, root rt.Ref)) {
+	t.Helper()
+	f, err := r.OpenImageAt(bytes.NewReader(image))
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	must0(t, r.Do(func(th *rt.Thread) error {
+		look(th, f.Root())
+		return th.Unload(f)
+	}))
+}
+
+const (
+	forgedTuple = uint32(rt.TypeTuple)
+	forgedNone  = uint32(rt.None)
+)
+
+// No tuple is inside itself, whatever its hash says; lists may be.
+func TestImageTuplesInThemselves(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, hash := range []uint32{0, 1, 77} {
+			for what, make := range map[string]func(m *forgery){
+				"itself":     func(m *forgery) { m.add(forgedTuple, 1, hash, m.next()) },
+				"its second": func(m *forgery) { m.add(forgedTuple, 2, hash, forgedNone, m.next()) },
+				"another":    func(m *forgery) { m.add(forgedTuple, 1, hash, m.next()+2); m.add(forgedTuple, 1, 0, m.next()-2) },
+				"a chain": func(m *forgery) {
+					first := m.next()
+					for range 1000 {
+						m.add(forgedTuple, 1, hash, m.next()+2)
+					}
+					m.add(forgedTuple, 1, hash, first+1000)
+				},
+				"behind a good one": func(m *forgery) {
+					m.tuple(forgedNone)
+					m.add(forgedTuple, 2, hash, m.next()-2, m.next())
+				},
+			} {
+				m := empty()
+				m.root = forgedSelf
+				make(m)
+				refuse(t, r, what, bytes.NewReader(m.image()), "it leads back to itself")
+			}
+		}
+		m := empty()
+		m.root = m.list(forgedSelf+2, forgedSelf+4)
+		m.tuple(m.root, forgedNone)
+		m.tuple(forgedSelf + 2)
+		accept(t, r, "by a list", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
+	})
+}
+
+// A tuple's hash is that of its items, however deep they are, and in whatever order they lie.
+func TestImageTupleHashes(t *testing.T) {
+	const depth = 20_000 // no step of a check takes stack for it
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, change := range []int{-1, 0, 1, depth / 2, depth} {
+			for _, down := range []bool{true, false} {
+				m := empty()
+				for i := range depth {
+					x := forgedNone
+					if i > 0 {
+						x = m.next() - 2
+					}
+					m.tuple(x)
+				}
+				m.root = m.next() - 2
+				if !down { // the same, each before what it leads to
+					for i, j := 0, len(m.words)-8; i < j; i, j = i+8, j-8 {
+						for _, w := range []int{4, 5} {
+							m.words[i+w], m.words[j+w] = m.words[j+w], m.words[i+w]
+						}
+					}
+					for i := 0; i < len(m.words); i += 8 {
+						m.words[i+6] = forgedSelf + uint32(i/4+2)
+					}
+					m.words[len(m.words)-2] = forgedNone
+					m.root = forgedSelf
+				}
+				if change < 0 {
+					accept(t, r, "a chain of tuples", m.image(), func(th *rt.Thread, root rt.Ref) {
+						if n := Tuple(root).Len(th); n != 1 {
+							t.Errorf("%d items", n)
+						}
+					})
+					continue
+				}
+				m.words[8*min(change, depth-1)+5] ^= 1
+				refuse(t, r, fmt.Sprintf("hash of tuple %d", change), bytes.NewReader(m.image()), "it has not its hash")
+			}
+		}
+	})
+}
+
+// Keys are compared only when all that they lead to is known to be good.
+func TestImageForgedKeys(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		two := func(m *forgery, a, b uint32) { // a dict of two keys whose hashes are said to be 77
+			m.root = m.add(uint32(rt.TypeDict), 2, 0, 77, a, forgedNone, 77, b, forgedNone)
+		}
+		for what, c := range map[string]struct {
+			want string
+			make func(m *forgery)
+		}{
+			"without an end": {"it leads back to itself", func(m *forgery) {
+				two(m, forgedSelf+3, forgedSelf+5)
+				for _, x := range []uint32{7, 9} {
+					m.add(forgedTuple, 1, 77, forgedSelf+x)
+				}
+				for _, x := range []uint32{7, 9} {
+					m.add(forgedTuple, 2, 0, forgedSelf+x, forgedSelf+x)
+				}
+			}},
+			"with records": {"it has not its hash", func(m *forgery) {
+				two(m, forgedSelf+3, forgedSelf+5)
+				for _, x := range []uint32{7, 9} {
+					m.add(forgedTuple, 1, 77, forgedSelf+x)
+				}
+				for range 2 {
+					m.add(forgedLocal, 0, forgedNone, forgedNone)
+				}
+			}},
+			"records":           {"cannot be one", func(m *forgery) { x := m.add(forgedLocal, 0, forgedNone, forgedNone); two(m, x, x) }},
+			"lists":             {"cannot be one", func(m *forgery) { x := m.list(forgedNone); two(m, x, x) }},
+			"tuples of a list":  {"cannot be one", func(m *forgery) { x := m.tuple(m.list()); two(m, x, x) }},
+			"the dict itself":   {"cannot be one", func(m *forgery) { two(m, forgedSelf, forgedSelf) }},
+			"hashes":            {"has not its key's hash", func(m *forgery) { two(m, forgedNone, m.int(bigBase)) }},
+			"tuples' hashes":    {"has not its key's hash", func(m *forgery) { two(m, m.tuple(forgedNone), forgedNone) }},
+			"one object":        {"entries 0 and 1 have the same key", func(m *forgery) { x := m.int(bigBase); m.root = m.dict(x, x) }},
+			"small integers":    {"entries 0 and 2 have the same key", func(m *forgery) { x := uint32(smallInt(7)); m.root = m.dict(x, forgedNone, x) }},
+			"equal integers":    {"the same key", func(m *forgery) { m.root = m.dict(m.int(bigBase), m.int(bigBase)) }},
+			"equal texts":       {"the same key", func(m *forgery) { m.root = m.dict(m.text("x"), m.text("x")) }},
+			"equal floats":      {"the same key", func(m *forgery) { m.root = m.dict(m.float(1.5), m.float(1.5)) }},
+			"two zeros":         {"the same key", func(m *forgery) { m.root = m.dict(m.float(0), m.float(math.Copysign(0, -1))) }},
+			"equal tuples":      {"the same key", func(m *forgery) { m.root = m.dict(m.tuple(m.text("x"), m.float(0)), m.tuple(m.text("x"), m.float(0))) }},
+			"equal ones deeper": {"the same key", func(m *forgery) { m.root = m.dict(sharedTuples(m, 100), forgedNone, sharedTuples(m, 100)) }},
+			"of many": {"the same key", func(m *forgery) {
+				keys := []uint32{m.text("x"), m.tuple(m.text("x"))}
+				for i := range 20 {
+					keys = append(keys, m.int(bigBase+int64(i)))
+				}
+				m.root = m.dict(append(keys, m.tuple(m.text("x")))...)
+			}},
+		} {
+			m := empty()
+			c.make(m)
+			refuse(t, r, what, bytes.NewReader(m.image()), c.want)
+		}
+		m := empty()
+		m.root = m.dict(m.text("x"), m.float(0), m.int(bigBase), m.tuple(m.text("x")), m.tuple(m.tuple(m.text("x"))), forgedNone, uint32(smallInt(0)))
+		accept(t, r, "different keys", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
+	})
+}
+
+// sharedTuples adds a tuple of that many levels, each of which holds the one below twice.
+func sharedTuples(m *forgery, levels int) uint32 {
+	x := m.tuple(forgedNone)
+	for range levels {
+		x = m.tuple(x, x)
+	}
+	return x
+}
+
+// Tuples that share parts are compared in the time that their objects take, not their paths:
+// equal ones, and different ones with the same hashes.
+func TestImageSharedTuples(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		m, keys, same := empty(), []uint32{}, colliding(2)
+		for _, v := range same {
+			x := m.int(v)
+			for range 100 {
+				x = m.tuple(x, x)
+			}
+			keys = append(keys, x)
+		}
+		if a, _ := m.hash(keys[0]); true {
+			if b, _ := m.hash(keys[1]); a != b {
+				t.Fatal("the hashes differ")
+			}
+		}
+		m.root = m.dict(keys...)
+		accept(t, r, "different tuples", m.image(), func(*rt.Thread, rt.Ref) {})
+	})
+}
+
+// The index of a dict leads to each entry once, by way of its hash.
+func TestImageIndexes(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, n := range []int{linearMax + 1, 40, 300} {
+			f := frozenTableFor(n)
+			made := func() (*forgery, []uint32) { // and the index, as words
+				m := empty()
+				var keys []uint32
+				for i := range n {
+					keys = append(keys, uint32(smallInt(i)))
+				}
+				m.root = m.dict(keys...)
+				return m, m.words[forgedHeader+frozenIndex:][:f.first-frozenIndex]
+			}
+			get := func(b []uint32, i int) uint32 {
+				if f.words {
+					return b[i]
+				}
+				return b[i/4] >> (i % 4 * 8) & 0xff
+			}
+			set := func(b []uint32, i int, v uint32) {
+				if f.words {
+					b[i] = v
+					return
+				}
+				b[i/4] = b[i/4]&^(0xff<<(i%4*8)) | v<<(i%4*8)
+			}
+			find := func(b []uint32, empty bool, from int) int {
+				for i := from; ; i++ {
+					if (get(b, i%(1<<f.log)) == 0) == empty {
+						return i % (1 << f.log)
+					}
+				}
+			}
+			for what, c := range map[string]struct {
+				want   string
+				change func(b []uint32)
+			}{
+				"too far": {"leads to entry", func(b []uint32) { set(b, find(b, false, 0), uint32(n+1)) }},
+				"once less": {fmt.Sprintf("%d places of the index", n-1), func(b []uint32) {
+					// one behind which nothing is
+					for i := 0; ; i++ {
+						if p := find(b, false, i); get(b, (p+1)%(1<<f.log)) == 0 {
+							set(b, p, 0)
+							return
+						}
+					}
+				}},
+				"twice": {"two places of the index", func(b []uint32) {
+					p := find(b, false, 0)
+					for get(b, (p+1)%(1<<f.log)) == 0 {
+						p = find(b, false, p+1)
+					}
+					set(b, (p+1)%(1<<f.log), get(b, p))
+				}},
+				"full": {"no place of the index is empty", func(b []uint32) {
+					for i := range 1 << f.log {
+						if get(b, i) == 0 {
+							set(b, i, 1)
+						}
+					}
+				}},
+				"elsewhere": {"a key is not where its hash leads", func(b []uint32) {
+					p := find(b, false, 0)
+					for get(b, (p+1)%(1<<f.log)) != 0 {
+						p = find(b, false, p+1)
+					}
+					q := find(b, true, p+2) // with an empty place before it
+					for get(b, (q-1+1<<f.log)%(1<<f.log)) != 0 {
+						q = find(b, true, q+1)
+					}
+					set(b, q, get(b, p))
+					set(b, p, 0)
+				}},
+			} {
+				m, index := made()
+				c.change(index)
+				refuse(t, r, fmt.Sprintf("%d keys, %s", n, what), bytes.NewReader(m.image()), c.want)
+			}
+			m, index := made()
+			if f.words {
+				index[find(index, false, 0)] ^= 1 << 31
+				refuse(t, r, "bits of the hash", bytes.NewReader(m.image()), "other bits than the hash")
+			} else {
+				accept(t, r, "a dict", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
+			}
+		}
+	})
+}
+
+// A reader that does not keep to what io.ReaderAt promises is an error; one that panics
+// leaves nothing behind.
+func TestImageReaders(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		m := empty()
+		m.root = m.list(m.text("x"))
+		image := m.image()
+		for _, from := range []int64{0, imageData, int64(len(image) - len(m.table))} {
+			lie := func(n int, err error) io.ReaderAt {
+				return readerAt(func(b []byte, at int64) (int, error) {
+					if at >= from && len(b) > 1 {
+						return n, err
+					}
+					return bytes.NewReader(image).ReadAt(b, at)
+				})
+			}
+			for _, n := range []int{0, 1, -1, math.MaxInt} {
+				refuse(t, r, fmt.Sprintf("%d bytes from %d on", n, from), lie(n, nil), "the reader says that it has read")
+			}
+			refuse(t, r, "too many bytes", lie(1<<20, io.EOF), "the reader says that it has read")
+			refuse(t, r, "an error", lie(0, errors.New("on fire")), "on fire")
+			refuse(t, r, "an early end", lie(0, io.EOF), "")
+			func() {
+				defer func() {
+					if p := recover(); p != "burning" {
+						t.Errorf("the panic is %v", p)
+					}
+				}()
+				_, _ = r.OpenImageAt(readerAt(func(b []byte, at int64) (int, error) {
+					if at >= from {
+						panic("burning")
+					}
+					return bytes.NewReader(image).ReadAt(b, at)
+				}))
+			}()
+		}
+		accept(t, r, "with its end", image, func(*rt.Thread, rt.Ref) {})
+		f, err := r.OpenImageAt(readerAt(func(b []byte, at int64) (int, error) { // all, and the end as well
+			n, _ := bytes.NewReader(image).ReadAt(b, at)
+			return n, io.EOF
+		}))
+		must0(t, err)
+		must0(t, r.Unload(f))
+	})
+}
+
+type readerAt func(b []byte, at int64) (int, error)
+
+func (f readerAt) ReadAt(b []byte, at int64) (int, error) { return f(b, at) }
+
+// What a file says of its types is said briefly, and in quotes.
+func TestImageLongTypes(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, c := range []struct{ name, layout, want string }{
+			{strings.Repeat("n", 1<<20), "l", "nnn\"... (1048576 bytes) with the layout \"l\""},
+			{"n", strings.Repeat("l", 1<<20), "\"n\" with the layout \"lll"},
+			{"\x1b[2J\nn", "\xff", `no type "\x1b[2J\nn" with the layout "\xff"`},
+			{strings.Repeat("n", 1<<20+1), "l", "a type with a name or a layout of 1048577 bytes, want at most 1048576"},
+			{"n", strings.Repeat("l", 1<<20+1), "a type with a name or a layout of 1048577 bytes, want at most 1048576"},
+		} {
+			m := empty()
+			m.root, m.types = forgedNone, 1
+			m.table = nil
+			for _, s := range []string{c.name, c.layout} {
+				m.table = append(binary.LittleEndian.AppendUint32(m.table, uint32(len(s))), s...)
+			}
+			refuse(t, r, c.want, bytes.NewReader(m.image()), c.want)
+		}
+	})
+	if _, err := DefineRecord(strings.Repeat("n", 1<<20+1)); err == nil || len(err.Error()) > 1000 {
+		t.Errorf("a record with a name of a MiB: error %.100v", err)
+	}
+	if _, err := DefineRecord("n", strings.Repeat("l", 1<<20)); err == nil || len(err.Error()) > 1000 {
+		t.Errorf("a record with a layout of a MiB: error %.100v", err)
+	}
+}

@@ -1,0 +1,260 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/mutant"
+)
+
+// Checking an image takes nothing for granted that its bytes say. Each step uses only what
+// the steps before it have established, and reads nothing outside the image:
+//
+//	step     establishes                                               uses
+//	headers  each object begins where the one before ends, in a        nothing
+//	         header as Freeze writes it, of a known type. The checksum
+//	         is taken in the same pass, block by block
+//	leaves   Freezing.Check of what refers to nothing, in that pass,   its header
+//	         so that memory is read once for all of this
+//	root     it is a reference to an object                            headers
+//	bodies   Freezing.Check of the others, in the order of addresses:  headers, leaves
+//	         sizes fit, and every slot leads to where an object begins
+//	order    what has a Freezing.Hash does not lead back to itself by  bodies, and order of
+//	         others that have one, whatever the hash that it holds     what it refers to
+//	         says; CheckDeep of each, after those that it refers to
+//	deep     CheckDeep of the others that have not said Settled:       order; of user-defined
+//	         first of built-in types, then of user-defined ones        types, the built-in
+//
+// A step takes time in the size of what it looks at, and five bits of memory for a granule;
+// order takes eight bytes more for each object that leads to the one it is at.
+type checking struct {
+	heap     Heap
+	start    Ref
+	granules uint32
+	types    []*Type // user-defined, by their index in headers; in run nil for what cannot be checked
+	builtin  [typeLocal]*Type
+	objects  int64
+
+	starts  bitmap // granules where objects begin
+	refer   bitmap // where those begin that refer to others
+	pending bitmap // that have a Freezing.Hash, and are still to be put in order
+	entered bitmap // of those: order has come to them
+	deep    bitmap // that have a CheckDeep, and more to look at
+
+	reader *Thread // looks, and does nothing else
+	kept   map[*Type]any
+	k      Check
+}
+
+// bitmap has a bit for each granule.
+type bitmap []uint64
+
+func (b bitmap) has(i uint32) bool { return b[i/64]>>(i%64)&1 != 0 }
+func (b bitmap) set(i uint32)      { b[i/64] |= 1 << (i % 64) }
+func (b bitmap) clear(i uint32)    { b[i/64] &^= 1 << (i % 64) }
+
+// each calls fn with each bit that is set, by rising number, until it fails. fn may clear
+// bits.
+func (b bitmap) each(fn func(i uint32) error) error {
+	for w := range b {
+		for left := ^uint64(0); b[w]&left != 0; {
+			i := bits.TrailingZeros64(b[w] & left)
+			if err := fn(uint32(w*64 + i)); err != nil {
+				return err
+			}
+			left = ^uint64(1) << i
+		}
+	}
+	return nil
+}
+
+// typeOf returns the type that a meta word stands for, or nil if there is none that can be
+// checked.
+func (x *checking) typeOf(meta uint32) *Type {
+	if meta < uint32(typeLocal) {
+		return x.builtin[meta]
+	}
+	if i := int(meta >> localShift); TypeID(meta&metaTypeMax) == typeLocal && i < len(x.types) {
+		return x.types[i]
+	}
+	return nil
+}
+
+// run checks everything. root is as a slot would hold it.
+func (x *checking) run(root Ref, checksum uint64) error {
+	x.k.x, x.kept = x, map[*Type]any{}
+	checkable := func(y *Type) *Type {
+		if y == nil || y.Freezing == nil || y.Freezing.Check == nil {
+			return nil
+		}
+		return y
+	}
+	for id := range x.builtin {
+		x.builtin[id] = checkable(types.table[id].Load())
+	}
+	local := x.types
+	x.types = make([]*Type, len(local))
+	for i, y := range local {
+		x.types[i] = checkable(y)
+	}
+	for _, b := range []*bitmap{&x.starts, &x.refer, &x.pending, &x.entered, &x.deep} {
+		*b = make(bitmap, x.granules/64+1)
+	}
+	if err := x.headers(checksum); err != nil {
+		return err
+	}
+	if at := uint32(root - selfBase); !(at < x.granules && x.starts.has(at) || root.IsInt() || isSingleton(root) || mutant.On && mutant.Is(mutant.RootUnchecked)) {
+		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root))
+	}
+	if err := x.refer.each(x.body); err != nil {
+		return err
+	}
+	if err := x.pending.each(x.order); err != nil {
+		return err
+	}
+	for _, user := range []bool{false, true} {
+		err := x.deep.each(func(at uint32) error {
+			if y := x.look(at); (y.id >= firstUserType) == user {
+				return x.settle(at, y)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashBlock is how many granules are hashed before their headers are looked at: the
+// second cache holds them.
+const hashBlock = 256 << 10 >> arena.GranuleShift
+
+// headers checks the checksum, all headers, and the bodies of leaves. An image without its
+// checksum is said to be that, wherever the first wrong header is.
+func (x *checking) headers(checksum uint64) error {
+	var sum xxhash.Digest
+	sum.Reset()
+	var fault error
+	at := uint32(0)
+	for from := uint32(0); from < x.granules; {
+		n := min(hashBlock, x.granules-from)
+		_, _ = sum.Write(x.heap.Block(x.start+Ref(from)).Bytes(0, int(n)<<arena.GranuleShift)) // of a hash: never fails
+		from += n
+		if fault == nil {
+			at, fault = x.headersTo(at, from)
+		}
+	}
+	if sum.Sum64() != checksum && !(mutant.On && mutant.Is(mutant.ChecksumSkipped)) {
+		return errors.New("the objects do not have their checksum")
+	}
+	return fault
+}
+
+// headersTo checks headers from granule at on, as long as they begin before end, and the
+// bodies of what refers to nothing. It returns where the next one begins.
+func (x *checking) headersTo(at, end uint32) (uint32, error) {
+	for at < end {
+		meta, size, ok := x.heap.header(x.start + Ref(at)).Frozen(at)
+		if !ok || size > x.granules-at {
+			return at, fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
+		}
+		y := x.typeOf(meta)
+		if y == nil {
+			return at, fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
+		}
+		x.starts.set(at)
+		x.objects++
+		if y.Traverse != nil {
+			x.refer.set(at)
+		} else if err := x.body(at); err != nil {
+			return at, err
+		}
+		at += size
+	}
+	return at, nil
+}
+
+// look makes the object at granule at the one that is looked at, and returns its type.
+func (x *checking) look(at uint32) *Type {
+	r := x.start + Ref(at)
+	h := x.heap.header(r)
+	x.k.settled = false
+	x.k.r, x.k.o, x.k.bytes = r, x.heap.Body(r), int(h.FrozenSize()-1)<<arena.GranuleShift
+	return x.typeOf(h.Meta())
+}
+
+// body looks at the object at granule at alone.
+func (x *checking) body(at uint32) error {
+	if _, note, ok := x.heap.header(x.start + Ref(at)).Number(); ok && note == 0 {
+		return nil // a float without a note is a header, which is checked
+	}
+	y := x.look(at)
+	z := y.Freezing
+	if err := z.Check(&x.k); err != nil {
+		return x.fault(at, y, err)
+	}
+	if z.Hash != nil {
+		x.pending.set(at)
+	}
+	if z.CheckDeep != nil && !x.k.settled {
+		x.deep.set(at)
+	}
+	return nil
+}
+
+func (x *checking) fault(at uint32, y *Type, err error) error {
+	return fmt.Errorf("byte %#x of the objects, a %s: %w", int64(at)<<arena.GranuleShift, y.Name, err)
+}
+
+// order settles the pending object at granule root, and before it those that it leads to by
+// others that are pending. It is a walk that goes down first, without recursion.
+func (x *checking) order(root uint32) error {
+	type step struct {
+		at   uint32
+		next uint32 // its next slot
+	}
+	x.entered.set(root)
+	for way := []step{{at: root}}; len(way) > 0; {
+		s := &way[len(way)-1]
+		y := x.look(s.at)
+		b, first, n := y.Slots(x.heap, x.k.o)
+		child := uint32(selfCount)
+		for ; int(s.next) < n && child >= x.granules; s.next++ {
+			if c := b.Word(first+int(s.next)) - uint32(selfBase); c < x.granules && x.pending.has(c) {
+				child = c
+			}
+		}
+		switch {
+		case child >= x.granules:
+			if err := x.settle(s.at, y); err != nil {
+				return err
+			}
+			x.pending.clear(s.at)
+			way = way[:len(way)-1]
+		case x.entered.has(child):
+			return x.fault(s.at, y, errors.New("it leads back to itself"))
+		default:
+			x.entered.set(child)
+			way = append(way, step{at: child})
+		}
+	}
+	return nil
+}
+
+// settle calls CheckDeep of the object at granule at, which is looked at, if that is still to
+// be done.
+func (x *checking) settle(at uint32, y *Type) error {
+	if !x.deep.has(at) {
+		return nil
+	}
+	x.deep.clear(at)
+	if err := y.Freezing.CheckDeep(&x.k); err != nil {
+		return x.fault(at, y, err)
+	}
+	return nil
+}

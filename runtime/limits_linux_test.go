@@ -1,0 +1,22 @@
+package runtime
+
+import (
+	"strings"
+	"testing"
+)
+
+// What Share cannot describe so that OpenShared takes it, it refuses.
+func TestShareStates(t *testing.T) {
+	defer func(n int) { maxStates = n }(maxStates)
+	maxStates = 1
+	r := newRuntime(t, Options{Mode: LockFree, Backing: MemfdBacking})
+	must0(t, r.Do(func(*Thread) error {
+		done := make(chan error)
+		go func() { done <- r.Do(func(*Thread) error { return nil }) }() // beside this one
+		return <-done
+	}))
+	if _, err := r.Share(); err == nil || !strings.Contains(err.Error(), "2 threads were attached at once, want at most 1") {
+		t.Errorf("error %v", err)
+	}
+	must0(t, r.Close())
+}

@@ -1,0 +1,125 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
+// is written under another name beside it, synced, and renamed. A file that was there
+// stays as it was for code that has opened it, and under its other names; the new one has
+// its permissions, and its owner if this process may say so. Through a link it writes the
+// file that the link leads to, and the link stays. What is there and no regular file, such
+// as a device, is an error. Any goroutine, while f is loaded.
+func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
+
+// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
+// nothing is left behind. Any goroutine, while f is loaded.
+func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
+	if err := f.writeFile(ctx, path); err != nil {
+		return fmt.Errorf("ichor: write image: %w", err)
+	}
+	return nil
+}
+
+func (f *Frozen) writeFile(ctx context.Context, path string) error {
+	was, err := os.Stat(path)
+	switch {
+	case err == nil && !was.Mode().IsRegular():
+		return fmt.Errorf("%s is there, and no regular file: %s", path, was.Mode())
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	if path, err = afterLinks(path); err != nil {
+		return err
+	}
+	tmp, err := createBeside(path, was)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteTo(pieceWriter{ctx, tmp})
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync() // not every system can sync a folder; the file itself is
+		_ = dir.Close()
+	}
+	return nil
+}
+
+// afterLinks returns where the links end that path may lead to. There need not be anything.
+func afterLinks(path string) (string, error) {
+	for range maxLinks {
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // there is nothing, or it is no link; if it is worse, what follows fails
+		}
+		if !filepath.IsAbs(to) {
+			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(folder, to)
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s: too many links", path)
+}
+
+// maxLinks is how many links in a row are followed: as many as Linux does.
+const maxLinks = 40
+
+// pieceWriter looks at ctx now and then.
+type pieceWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// writePiece is some milliseconds' worth of writing: a guess.
+const writePiece = 16 << 20
+
+func (p pieceWriter) Write(b []byte) (done int, err error) {
+	for err == nil && done < len(b) {
+		if err = p.ctx.Err(); err == nil {
+			var n int
+			n, err = p.w.Write(b[done:min(len(b), done+writePiece)])
+			done += n
+		}
+	}
+	return done, err
+}
+
+// createBeside creates a new file in the folder of path. It is as accessible as was, the one
+// that it is to replace, if that is not nil: and never more so.
+func createBeside(path string, was os.FileInfo) (*os.File, error) {
+	mode := os.FileMode(0o666)
+	if was != nil {
+		mode = was.Mode().Perm()
+	}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s.tmp-%d-%d", path, os.Getpid(), i)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if errors.Is(err, os.ErrExist) && i < 1000 {
+			continue
+		}
+		if err == nil && was != nil {
+			keepOwner(f, was)
+			if err = f.Chmod(mode); err != nil { // the umask may have taken some
+				err = errors.Join(err, f.Close(), os.Remove(name))
+			}
+		}
+		return f, err
+	}
+}

@@ -1,0 +1,15 @@
+//go:build unix
+
+package runtime
+
+import (
+	"os"
+	"syscall"
+)
+
+// keepOwner gives f the owner and the group of was, if it may.
+func keepOwner(f *os.File, was os.FileInfo) {
+	if st, ok := was.Sys().(*syscall.Stat_t); ok {
+		_ = f.Chown(int(st.Uid), int(st.Gid)) // others own what they make
+	}
+}
