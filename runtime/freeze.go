@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -16,7 +17,8 @@ import (
 //	          held, and its version noted before. What is still to be copied is borrowed,
 //	          and counted before each safe point
 //	validate  the versions of all that can change are looked at again. If none has
-//	          changed, all of the graph was at this moment as it was copied
+//	          changed, all of the graph was at this moment as it was copied. Else it begins
+//	          again, and after some tries with the world stopped
 //	seal      the memory becomes read-only, and the Frozen one of the runtime's
 //
 // A slot of a copy holds a small integer, a singleton, or the distance of another copy
@@ -75,6 +77,16 @@ type FreezeOptions struct {
 	// the process ends (mseal of Linux 6.10). So Unload fails, and Close leaves it.
 	// Where the system cannot do it the error is errors.ErrUnsupported.
 	Mseal bool
+
+	// Tries is how often Freeze copies while other threads go on. If the graph has
+	// changed each time, it copies once more with the world stopped: for as long as one
+	// copy takes. 0 is 3. Negative: the world is stopped at once.
+	Tries int
+
+	// NoStop has Freeze return ErrChanged instead, after at least one try. The world is
+	// stopped only for as long as it takes to look at the versions, if there are
+	// objects whose writers take no lock: records.
+	NoStop bool
 }
 
 // Freeze makes a deep copy of everything that is reachable from root, compact and in
@@ -84,36 +96,36 @@ type FreezeOptions struct {
 // objects stay shared, and cycles cycles. The originals are not changed, and die by
 // their own counts. The copy lives until Unload or Close.
 //
-// Other threads may run, and read what is copied; what they change meanwhile is an error,
-// ErrChanged, never a copy that is half old and half new: the copy is the graph at one
-// moment of the call. An object that cannot be frozen (Cell, Weak, Foreign, or of a type
-// without Freezing) is ErrNotFreezable. Errors are a *FreezeError with the path to the
-// object; nothing is left behind then. A safe point, also now and then while it copies.
-// root is borrowed. Attached thread, which holds root.
+// Other threads may run, read what is copied, and change it. The copy is the graph at one
+// moment of the call, never half old and half new. If they change it each time that it
+// is copied, Freeze holds them off for the last time: see FreezeOptions.Tries. An object that
+// cannot be frozen (Cell, Weak, Foreign, or of a type without Freezing) is ErrNotFreezable. Errors are a
+// *FreezeError with the path to the object; nothing is left behind then. Other errors are
+// ErrMappings, and that of an address space that is used up. Frozen graphs that
+// the graph leads into cannot be unloaded meanwhile. A safe point, also now and
+// then while it copies. root is borrowed. Attached thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached("freeze")
 	if root == Nil {
 		return nil, fmt.Errorf("ichor: freeze: nil reference")
 	}
-	t.Checkpoint()
-	t.rt.freezing.Inc()
-	defer t.rt.freezing.Dec()
-	ext, err := t.rt.space.NewExtent(0)
-	if err != nil {
-		return nil, fmt.Errorf("ichor: freeze: %w", err)
-	}
-	z := &freezer{t: t, ext: ext, start: Ref(ext.Start()), copies: newCopyMap(t.Heap), byHash: make(map[uint32][]uint32)}
+	z := &freezer{t: t, root: root, copies: newCopyMap(t.Heap), byHash: make(map[uint32][]uint32)}
 	if len(opts) > 0 {
 		z.opts = opts[0]
 	}
 	done := false
+	t.hold(z)
 	defer func() { // also if a type's Copy panics
-		z.letGo()
-		if !done {
-			_ = ext.Free() // it is not sealed for good
+		if z.ext != nil && !done {
+			_ = z.ext.Free() // it is not sealed for good
 		}
+		t.unhold(z)
+		z.letGo()
 	}()
-	if f, err = z.freeze(root); err != nil {
+	t.Checkpoint()
+	t.rt.freezing.Inc()
+	defer t.rt.freezing.Dec()
+	if f, err = z.freeze(); err != nil {
 		return nil, err
 	}
 	done = true
@@ -138,9 +150,12 @@ type freezer struct {
 	t     *Thread
 	opts  FreezeOptions
 	ext   *arena.Extent
-	start Ref
+	start Ref    // alloc changes it
 	next  uint32 // granules in use
 	room  uint32 // granules that can be used
+
+	stopped bool // the world is
+	again   bool // the addresses were used up once
 
 	copies  copyMap
 	objects int64
@@ -148,6 +163,7 @@ type freezer struct {
 	local   map[*Type]uint32
 	equal   equalTable
 	byHash  map[uint32][]uint32 // what Freezing.Hash knows, for ShareEqual
+	unlike  map[pair]bool       // what was compared and differs
 
 	root    Ref
 	stored  Ref // the root, as a slot would hold it
@@ -180,25 +196,11 @@ type watched struct {
 // millisecond. A guess.
 const restEvery = 16384
 
-func (z *freezer) freeze(root Ref) (*Frozen, error) {
-	z.root = root
-	z.want(root, rootWord)
-	for n := 1; len(z.stack) > 0; n++ {
-		if n%restEvery == 0 {
-			z.rest()
-		}
-		w := z.pop()
-		at, ok := z.copies.get(w.r)
-		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
-			var err error
-			if at, err = z.copy(w.r); err != nil {
-				return nil, z.fail(w.r, err)
-			}
-			z.copies.set(w.r, at)
-		}
-		z.store(w.word, selfBase+Ref(at))
+func (z *freezer) freeze() (*Frozen, error) {
+	if err := z.newExtent(); err != nil {
+		return nil, err
 	}
-	if err := z.validate(); err != nil {
+	if err := z.snapshot(); err != nil {
 		return nil, err
 	}
 	bytes := uintptr(z.next) << arena.GranuleShift
@@ -206,6 +208,103 @@ func (z *freezer) freeze(root Ref) (*Frozen, error) {
 		return nil, fmt.Errorf("ichor: freeze: %w", err)
 	}
 	return &Frozen{rt: z.t.rt, ext: z.ext, start: z.start, granules: z.next, stored: z.stored, objects: z.objects, types: z.types}, nil
+}
+
+func (z *freezer) newExtent() error {
+	ext, err := z.t.rt.space.NewExtent(0)
+	if err != nil {
+		return fmt.Errorf("ichor: freeze: %w", err)
+	}
+	z.ext, z.start, z.room = ext, Ref(ext.Start()), 0
+	return nil
+}
+
+// freezeTries is how often a graph is copied beside its writers unless the options say
+// otherwise. A guess.
+const freezeTries = 3
+
+// snapshot copies the graph until nothing has changed meanwhile; in the end with the world
+// stopped.
+func (z *freezer) snapshot() error {
+	tries := cmp.Or(z.opts.Tries, freezeTries)
+	if z.opts.NoStop {
+		tries = max(tries, 1)
+	}
+	for ; tries > 0; tries-- {
+		err := z.copyAll()
+		if err == nil {
+			changed := z.validate()
+			if changed == Nil {
+				return nil
+			}
+			if tries == 1 && z.opts.NoStop {
+				return z.fail(changed, ErrChanged)
+			}
+		} else if !z.elsewhere(err) {
+			return err
+		} else {
+			tries++ // this was none
+		}
+		z.reset()
+		z.t.Checkpoint()
+	}
+	var err error
+	for again := true; again; {
+		z.t.StopTheWorld(func() {
+			z.stopped = true
+			err = z.copyAll()
+			again = err != nil && z.elsewhere(err)
+			z.stopped = false
+		})
+		if again {
+			z.reset()
+		}
+	}
+	return err
+}
+
+// elsewhere reports whether to copy again, at other addresses: if there were none behind
+// those that were taken, but may be some around them. It does so once.
+func (z *freezer) elsewhere(err error) bool {
+	if z.again || !errors.Is(err, arena.ErrAddressSpace) || z.ext.Free() != nil {
+		return false
+	}
+	z.again = true
+	z.ext, z.next = nil, 0
+	return z.newExtent() == nil
+}
+
+// reset forgets what was copied. Memory and tables are used again.
+func (z *freezer) reset() {
+	z.letGo()
+	z.t.rt.space.Zero(uint32(z.start), z.next)
+	z.copies.clear()
+	z.equal.clear()
+	clear(z.byHash)
+	clear(z.unlike)
+	clear(z.local)
+	z.next, z.objects, z.types, z.watched, z.lockless = 0, 0, nil, z.watched[:0], false
+}
+
+// copyAll copies everything that the root leads to.
+func (z *freezer) copyAll() error {
+	z.want(z.root, rootWord)
+	for n := 1; len(z.stack) > 0; n++ {
+		if n%restEvery == 0 && !z.stopped {
+			z.rest()
+		}
+		w := z.pop()
+		at, ok := z.copies.get(w.r)
+		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
+			var err error
+			if at, err = z.copy(w.r); err != nil {
+				return z.fail(w.r, err)
+			}
+			z.copies.set(w.r, at)
+		}
+		z.store(w.word, selfBase+Ref(at))
+	}
+	return nil
 }
 
 // want notes that a word is to lead to the copy of r.
@@ -250,7 +349,7 @@ func (z *freezer) pop() wanted {
 func (z *freezer) header(at uint32) *header.Header { return z.t.header(z.start + Ref(at)) }
 func (z *freezer) body(at uint32) Body             { return z.t.Body(z.start + Ref(at)) }
 
-// alloc returns the offset of n granules.
+// alloc returns the offset of n granules. All that was copied may lie elsewhere afterwards.
 func (z *freezer) alloc(n uint32) (uint32, error) {
 	if z.t.check != nil {
 		if err := z.t.check.inject(); err != nil {
@@ -264,7 +363,7 @@ func (z *freezer) alloc(n uint32) (uint32, error) {
 		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
 			return 0, freezeAllocError(err)
 		}
-		z.room = uint32(z.ext.Room() >> arena.GranuleShift)
+		z.start, z.room = Ref(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
 	}
 	at := z.next
 	z.next += n
@@ -376,6 +475,20 @@ func (z *freezer) rest() {
 	z.t.Checkpoint()
 }
 
+// held calls visit for each count that the call holds, and for what it holds without one:
+// references into what is frozen.
+func (z *freezer) held(visit func(Ref)) {
+	for _, w := range z.stack[:z.counted] {
+		visit(w.r)
+	}
+	for _, r := range z.done {
+		visit(r)
+	}
+	if z.root.IsFrozen() {
+		visit(z.root)
+	}
+}
+
 // letGo gives up all counts.
 func (z *freezer) letGo() {
 	for _, w := range z.stack[:z.counted] {
@@ -385,17 +498,16 @@ func (z *freezer) letGo() {
 	z.stack, z.done, z.counted = nil, nil, 0
 }
 
-// validate fails if an object has changed since it was copied. Nothing holds these
-// objects any more. But the way to each from the root, which the caller holds, leads
+// validate returns an object that has changed since it was copied, or Nil. Nothing holds
+// these objects any more. But the way to each from the root, which the caller holds, leads
 // by objects that are before it in the list: if those have not changed, it lives.
 //
 // Where writers take no lock, one may be in the midst of a change that began before
 // the copy and shows in no version yet. In a stopped world nobody is.
-func (z *freezer) validate() error {
+func (z *freezer) validate() (changed Ref) {
 	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
-		return nil
+		return Nil
 	}
-	changed := Nil
 	look := func() {
 		for _, w := range z.watched {
 			if typeOf(z.t.header(w.r).Meta()).Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
@@ -409,10 +521,7 @@ func (z *freezer) validate() error {
 	} else {
 		look()
 	}
-	if changed != Nil {
-		return z.fail(changed, ErrChanged)
-	}
-	return nil
+	return changed
 }
 
 // fail returns the error for the object r.
