@@ -49,17 +49,3 @@ func (m *copyMap) set(r Ref, at uint32) {
 	}
 	s[g%arena.SpanGranules] = at + 1
 }
-
-// clear forgets all objects.
-func (m *copyMap) clear() {
-	for _, c := range m.chunks {
-		if c == nil {
-			continue
-		}
-		for _, s := range c {
-			if s != nil {
-				clear(s[:])
-			}
-		}
-	}
-}

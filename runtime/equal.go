@@ -34,12 +34,6 @@ func (e *equalTable) find(z *freezer, at uint32) uint32 {
 	}
 }
 
-// clear forgets all objects.
-func (e *equalTable) clear() {
-	clear(e.places)
-	e.n = 0
-}
-
 func (e *equalTable) grow() {
 	old := e.places
 	e.places = make([]uint64, max(2*len(old), 1024))
@@ -160,9 +154,6 @@ func (z *freezer) note(p pair, same bool) {
 	if same {
 		z.copies.set(p.r, p.at)
 		return
-	}
-	if z.unlike == nil {
-		z.unlike = make(map[pair]bool)
 	}
 	z.unlike[p] = true
 }

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -109,7 +108,7 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 	if root == Nil {
 		return nil, fmt.Errorf("ichor: freeze: nil reference")
 	}
-	z := &freezer{t: t, root: root, copies: newCopyMap(t.Heap), byHash: make(map[uint32][]uint32)}
+	z := &freezer{t: t, root: root, copying: newCopying(t.Heap)}
 	if len(opts) > 0 {
 		z.opts = opts[0]
 	}
@@ -144,18 +143,27 @@ func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error)
 }
 
 // freezer is a Freeze under way.
-//
-//	counted ≤ len(stack): the entries below hold a count, those above are borrowed
 type freezer struct {
-	t     *Thread
-	opts  FreezeOptions
+	t    *Thread
+	opts FreezeOptions
+	root Ref
+
 	ext   *arena.Extent
 	start Ref    // alloc changes it
-	next  uint32 // granules in use
 	room  uint32 // granules that can be used
 
 	stopped bool // the world is
 	again   bool // the addresses were used up once
+
+	copying
+}
+
+// copying is what a try has got to.
+//
+//	counted ≤ len(stack): the entries below hold a count, those above are borrowed
+type copying struct {
+	next   uint32 // granules in use
+	stored Ref    // the root, as a slot would hold it
 
 	copies  copyMap
 	objects int64
@@ -165,8 +173,6 @@ type freezer struct {
 	byHash  map[uint32][]uint32 // what Freezing.Hash knows, for ShareEqual
 	unlike  map[pair]bool       // what was compared and differs
 
-	root    Ref
-	stored  Ref // the root, as a slot would hold it
 	stack   []wanted
 	counted int
 	done    []Ref     // counted entries that are copied: their children may still be borrowed
@@ -176,6 +182,10 @@ type freezer struct {
 	touched  uint32 // keeps the compiler from dropping loads
 
 	c Copy
+}
+
+func newCopying(h Heap) copying {
+	return copying{copies: newCopyMap(h), byHash: make(map[uint32][]uint32), unlike: make(map[pair]bool), local: make(map[*Type]uint32)}
 }
 
 // wanted is an object to be copied, and the word that is to lead to the copy.
@@ -191,10 +201,6 @@ type watched struct {
 	r       Ref
 	version uint64
 }
-
-// restEvery is how many objects are copied between two safe points: about a
-// millisecond. A guess.
-const restEvery = 16384
 
 func (z *freezer) freeze() (*Frozen, error) {
 	if err := z.newExtent(); err != nil {
@@ -217,73 +223,6 @@ func (z *freezer) newExtent() error {
 	}
 	z.ext, z.start, z.room = ext, Ref(ext.Start()), 0
 	return nil
-}
-
-// freezeTries is how often a graph is copied beside its writers unless the options say
-// otherwise. A guess.
-const freezeTries = 3
-
-// snapshot copies the graph until nothing has changed meanwhile; in the end with the world
-// stopped.
-func (z *freezer) snapshot() error {
-	tries := cmp.Or(z.opts.Tries, freezeTries)
-	if z.opts.NoStop {
-		tries = max(tries, 1)
-	}
-	for ; tries > 0; tries-- {
-		err := z.copyAll()
-		if err == nil {
-			changed := z.validate()
-			if changed == Nil {
-				return nil
-			}
-			if tries == 1 && z.opts.NoStop {
-				return z.fail(changed, ErrChanged)
-			}
-		} else if !z.elsewhere(err) {
-			return err
-		} else {
-			tries++ // this was none
-		}
-		z.reset()
-		z.t.Checkpoint()
-	}
-	var err error
-	for again := true; again; {
-		z.t.StopTheWorld(func() {
-			z.stopped = true
-			err = z.copyAll()
-			again = err != nil && z.elsewhere(err)
-			z.stopped = false
-		})
-		if again {
-			z.reset()
-		}
-	}
-	return err
-}
-
-// elsewhere reports whether to copy again, at other addresses: if there were none behind
-// those that were taken, but may be some around them. It does so once.
-func (z *freezer) elsewhere(err error) bool {
-	if z.again || !errors.Is(err, arena.ErrAddressSpace) || z.ext.Free() != nil {
-		return false
-	}
-	z.again = true
-	z.ext, z.next = nil, 0
-	return z.newExtent() == nil
-}
-
-// reset forgets what was copied. Memory and tables are used again.
-func (z *freezer) reset() {
-	z.letGo()
-	z.t.rt.space.Zero(uint32(z.start), z.next)
-	z.copies.clear()
-	z.equal.clear()
-	clear(z.byHash)
-	clear(z.unlike)
-	clear(z.local)
-	z.next, z.objects, z.types, z.watched, z.lockless = 0, 0, nil, z.watched[:0], false
 }
 
 // copyAll copies everything that the root leads to.
@@ -456,72 +395,10 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 		if i = uint32(len(z.types)); i == maxLocal {
 			return 0, fmt.Errorf("more than %d user-defined types in one frozen graph", maxLocal)
 		}
-		if z.local == nil {
-			z.local = make(map[*Type]uint32)
-		}
 		z.local[y] = i
 		z.types = append(z.types, y)
 	}
 	return i<<localShift | uint32(typeLocal), nil
-}
-
-// rest is a safe point. What was borrowed is counted before.
-func (z *freezer) rest() {
-	for ; z.counted < len(z.stack); z.counted++ {
-		z.t.IncRef(z.stack[z.counted].r)
-	}
-	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
-	z.done = z.done[:0]
-	z.t.Checkpoint()
-}
-
-// held calls visit for each count that the call holds, and for what it holds without one:
-// references into what is frozen.
-func (z *freezer) held(visit func(Ref)) {
-	for _, w := range z.stack[:z.counted] {
-		visit(w.r)
-	}
-	for _, r := range z.done {
-		visit(r)
-	}
-	if z.root.IsFrozen() {
-		visit(z.root)
-	}
-}
-
-// letGo gives up all counts.
-func (z *freezer) letGo() {
-	for _, w := range z.stack[:z.counted] {
-		z.t.DecRef(w.r)
-	}
-	z.t.DecRefs(z.done)
-	z.stack, z.done, z.counted = nil, nil, 0
-}
-
-// validate returns an object that has changed since it was copied, or Nil. Nothing holds
-// these objects any more. But the way to each from the root, which the caller holds, leads
-// by objects that are before it in the list: if those have not changed, it lives.
-//
-// Where writers take no lock, one may be in the midst of a change that began before
-// the copy and shows in no version yet. In a stopped world nobody is.
-func (z *freezer) validate() (changed Ref) {
-	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
-		return Nil
-	}
-	look := func() {
-		for _, w := range z.watched {
-			if typeOf(z.t.header(w.r).Meta()).Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
-				changed = w.r
-				return
-			}
-		}
-	}
-	if z.lockless {
-		z.t.StopTheWorld(look)
-	} else {
-		look()
-	}
-	return changed
 }
 
 // fail returns the error for the object r.

@@ -148,8 +148,9 @@ func (r *Runtime) addFrozen(f *Frozen) {
 	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := append(slices.Clone(*r.frozen.Load()), f)
-	slices.SortFunc(list, func(a, b *Frozen) int { return cmp.Compare(a.start, b.start) })
+	list := *r.frozen.Load()
+	i, _ := slices.BinarySearchFunc(list, f.start, func(x *Frozen, at Ref) int { return cmp.Compare(x.start, at) })
+	list = slices.Concat(list[:i], []*Frozen{f}, list[i:])
 	r.frozen.Store(&list)
 }
 
@@ -172,9 +173,9 @@ var ErrSealed = arena.ErrLocked
 var ErrMappings = arena.ErrMappings
 
 // ErrInUse says that a call is under way that reads a Frozen, or holds references into it:
-// WriteTo, WriteFile or Types, or, on whatever thread, Freeze, Share, ToJSON, or a loop over a List or
-// a Dict.
-var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, or a loop over a container")
+// WriteTo, WriteFile or Types, or, on whatever thread, Freeze, Share, ToJSON, a loop over a List or
+// a Dict, or a Scope that owns one.
+var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, or a scope")
 
 // ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
 var ErrUnloaded = errors.New("ichor: not loaded in this runtime")
@@ -195,8 +196,8 @@ func (e *ReferredError) Error() string {
 // that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
 // there is one, the error is a *ReferredError, and nothing is done. Weak references
 // into it are emptied. References that Go variables hold are the caller's to forget:
-// they mean nothing any more; but those that calls of the library hold which are under way
-// are seen. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
+// they mean nothing any more. But it sees those that scopes own, and those that other calls
+// of the library hold at that time. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
 // frozen with Mseal, and the system's if it does not take the pages back: with each of them
 // nothing is done. A safe point. Attached thread.
 func (t *Thread) Unload(f *Frozen) (err error) {
@@ -254,9 +255,10 @@ func (t *Thread) referred(f *Frozen) error {
 	return nil
 }
 
-// onHold reports whether a call under way holds a reference into f. World stopped.
+// onHold reports whether a call under way or a scope holds a reference into f. World stopped.
 func (t *Thread) onHold(f *Frozen) (found bool) {
 	for _, x := range t.rt.attachedThreads() {
+		found = found || slices.ContainsFunc(x.owned, f.Contains)
 		for _, h := range x.holds {
 			h.held(func(r Ref) { found = found || f.Contains(r) })
 		}
