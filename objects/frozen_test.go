@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"go.uber.org/atomic"
@@ -235,7 +236,7 @@ func TestFreezeAtTheLimit(t *testing.T) {
 
 // A copy that is made while others write is what the graph was at one moment: two slots
 // that are equal whenever a writer is between two operations are so in the copy, or
-// there is none.
+// there is none, where Freeze may not hold the writer off.
 func TestFreezeIsNeverTorn(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -267,7 +268,7 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 				}
 				defer done.Store(true)
 				for range scaled(2000) {
-					f, err := th.Freeze(root)
+					f, err := th.Freeze(root, rt.FreezeOptions{Tries: 1, NoStop: true})
 					if errors.Is(err, rt.ErrChanged) {
 						var e *rt.FreezeError
 						if !errors.As(err, &e) || !strings.HasPrefix(e.Path, "root") {
@@ -302,6 +303,70 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 				th.DecRefs([]rt.Ref{root, dict, filler})
 				return th.Unload(f)
 			}))
+		})
+	})
+}
+
+// Beside a writer that never rests Freeze succeeds each time. The writer counts in two dicts, in
+// the one after the other, and so they stand in the copy.
+func TestFreezeBesideABusyWriter(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
+	forModes(t, func(t *testing.T, o rt.Options) {
+		o.SwitchInterval = 10 * time.Microsecond
+		withRuntime(t, o, func(r *rt.Runtime) {
+			var root rt.Ref
+			var a, b Dict
+			must0(t, r.Do(func(th *rt.Thread) error {
+				a, b = Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+				filler := must(NewList(th))
+				for range 20_000 { // so that there are safe points between the two
+					must0(t, List(filler).AppendSteal(th, must(NewFloat(th, 1))))
+				}
+				root = must(NewListSteal(th, rt.Ref(a), filler, rt.Ref(b)))
+				return nil
+			}))
+			var done atomic.Bool
+			begun := make(chan bool)
+			run(t, r, 2, func(th *rt.Thread, worker int) error {
+				if worker == 1 {
+					for n := 0; !done.Load(); n++ {
+						for _, d := range []Dict{a, b} {
+							ok(d.Set(th, smallInt(0), smallInt(n)))
+						}
+						th.Checkpoint()
+						if n == 0 {
+							close(begun)
+						}
+					}
+					return nil
+				}
+				defer done.Store(true)
+				rt.Recv(th, begun)
+				for range 20 {
+					f, err := th.Freeze(root)
+					if err != nil {
+						return err
+					}
+					var n [3]int64
+					for i := range n {
+						d, _ := List(f.Root()).At(th, i)
+						v, _ := Dict(d).Lookup(th, smallInt(0))
+						if i != 1 {
+							n[i] = v.Int()
+						}
+					}
+					if n[0] != n[2] && n[0] != n[2]+1 {
+						return fmt.Errorf("torn: %d and %d", n[0], n[2])
+					}
+					if err := th.Unload(f); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error { th.DecRef(root); return nil }))
 		})
 	})
 }

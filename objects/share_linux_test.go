@@ -211,6 +211,31 @@ func TestSharedOwners(t *testing.T) {
 	must0(t, errors.Join(worker.Close(), parent.Close()))
 }
 
+// The roots of Share stay loaded, also while it calls what is due before it.
+func TestShareKeepsItsRoots(t *testing.T) {
+	r := newMemfd(t, rt.Options{Mode: rt.LockFree})
+	var f *rt.Frozen
+	var w rt.Ref
+	unload := errors.New("not called")
+	must0(t, r.Do(func(th *rt.Thread) error {
+		l := must(NewList(th, smallInt(1)))
+		f = must(th.Freeze(l))
+		must0(t, List(l).Append(th, l)) // a cycle, which Share's collection finds
+		w = must(NewWeak(th, l, func(th *rt.Thread) { unload = th.Unload(f) }))
+		th.DecRef(l)
+		return nil
+	}))
+	file := must(r.Share(f.Root(), w))
+	if !errors.Is(unload, rt.ErrInUse) {
+		t.Errorf("unload: %v, want ErrInUse", unload)
+	}
+	must0(t, r.Do(func(th *rt.Thread) error {
+		th.DecRef(w)
+		return th.Unload(f)
+	}))
+	must0(t, errors.Join(file.Close(), r.Close()))
+}
+
 // What nobody counts is not copied.
 func TestSharedPagesStayShared(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {

@@ -35,7 +35,7 @@ func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 
 // ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the world: a
 // safe point. Where r is frozen it writes piece by piece, and takes no memory for the
-// whole text; so an error may come when a part is written, and the graph must stay loaded
+// whole text; so an error may come when a part is written. The graph cannot be unloaded
 // meanwhile. r is borrowed. Attached thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	j := jsonWriter{t: t, full: math.MaxInt}
@@ -46,6 +46,9 @@ func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	}
 	if r.IsFrozen() { // what is borrowed stays, whatever others do at the safe points
 		j.full = jsonPiece
+		root := []rt.Ref{r}
+		t.Hold(&root)
+		defer t.Unhold(&root)
 	}
 	if err := j.value(r, 0); err != nil {
 		return err

@@ -146,17 +146,18 @@ func (m *model) leave()                 { m.epoch++ }
 func (m *model) audit()                 { m.epoch++ }
 func (m *model) render(v *value) string { n := maxRendered; return m.write(v, &n) }
 
-// immortalise goes on through what is immortal already: that may have come to
-// hold mortals since.
+// immortalise looks into what it is given, and into what becomes immortal by it: what was
+// so before may have come to hold mortals since, and they stay so.
 func immortalise(v *value) {
-	seen := map[*value]bool{}
+	v.immortal = true
 	for work := []*value{v}; len(work) > 0; {
 		x := work[len(work)-1]
 		work = work[:len(work)-1]
-		if !seen[x] {
-			seen[x] = true
-			x.immortal = true
-			work = append(append(work, x.items...), x.keys...)
+		for _, c := range slices.Concat(x.items, x.keys) {
+			if !c.immortal {
+				c.immortal = true
+				work = append(work, c)
+			}
 		}
 	}
 }

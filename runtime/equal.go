@@ -94,57 +94,113 @@ func (z *freezer) findEqual(r Ref, y *Type, hash uint32) (uint32, bool) {
 		return 0, false
 	}
 	for _, at := range z.byHash[hash] {
-		if z.sameAsCopy(r, z.start+Ref(at)) {
+		if z.sameAsCopy(pair{r, at}) {
 			return at, true
 		}
 	}
 	return 0, false
 }
 
-// sameAsCopy compares the object r with a copy, with a list of what is still to be
-// compared: no depth of nesting needs a deep stack.
-func (z *freezer) sameAsCopy(r, copied Ref) bool {
-	type pair struct{ r, copied Ref }
-	t := z.t
-	for work := []pair{{r, copied}}; len(work) > 0; {
-		p := work[len(work)-1]
-		work = work[:len(work)-1]
-		if p.r == p.copied {
-			continue // not an object
-		}
-		if p.r >= selfBase || p.copied >= selfBase {
-			return false
-		}
-		at := uint32(p.copied - z.start)
-		if have, ok := z.copies.get(p.r); ok {
-			if have != at {
-				return false
+// pair is an object and the offset of a copy that may equal it.
+type pair struct {
+	r  Ref
+	at uint32
+}
+
+// comparing is a pair whose slots are being compared, the first one next.
+type comparing struct {
+	pair
+	a, b    Body
+	i, j, n int // slots of a from i on, those of b from j on
+}
+
+// sameAsCopy compares an object with a copy, with a list of what is being compared: no depth
+// of nesting needs a deep stack. What it finds it notes for each pair that it has compared,
+// in copies or in unlike. So no pair is compared twice in a Freeze, however many ways lead to
+// it: the time is in the number of objects.
+func (z *freezer) sameAsCopy(p pair) bool {
+	var open []comparing
+	next := p
+	for {
+		same, known := z.samePair(next)
+		if !known {
+			var c comparing
+			if c, same = z.compare(next); same && c.n > 0 {
+				open = append(open, c)
+			} else {
+				z.note(next, same)
 			}
-			continue
 		}
-		y := t.rt.typeAt(p.r)
-		if meta, err := z.meta(y); err != nil || meta != z.header(at).Meta() {
-			return false
-		}
-		if y.Slots == nil {
-			if !z.sameLeaf(p.r, at) {
-				return false
+		for {
+			if len(open) == 0 {
+				return same
 			}
-			continue
-		}
-		if y.Freezing == nil || y.Freezing.Hash == nil {
-			return false
-		}
-		a, i, n := y.Slots(t.Heap, t.Body(p.r))
-		b, j, m := y.Slots(t.Heap, z.body(at))
-		if n != m {
-			return false
-		}
-		for k := range n {
-			work = append(work, pair{t.Slot(p.r, a, i+k), t.Slot(p.copied, b, j+k)})
+			c := &open[len(open)-1]
+			if same && c.n > 0 {
+				var done bool
+				if next, done, same = z.nextSlot(c); !done {
+					break
+				}
+				continue
+			}
+			z.note(c.pair, same)
+			open = open[:len(open)-1]
 		}
 	}
-	return true
+}
+
+// note keeps what a comparison has found. An object that equals a copy needs none of its own.
+func (z *freezer) note(p pair, same bool) {
+	if same {
+		z.copies.set(p.r, p.at)
+		return
+	}
+	z.unlike[p] = true
+}
+
+// samePair reports whether a pair is equal, if that is known. An object of which there is a
+// copy equals that one, and no other: equal copies are one.
+func (z *freezer) samePair(p pair) (same, known bool) {
+	if have, ok := z.copies.get(p.r); ok {
+		return have == p.at, true
+	}
+	return false, z.unlike[p]
+}
+
+// nextSlot takes the next slots of a pair. If they lead to objects, those are what is to be
+// compared next. Else it is done with them, and reports whether they hold the same.
+func (z *freezer) nextSlot(c *comparing) (next pair, done, same bool) {
+	r, copied := z.t.Slot(c.r, c.a, c.i), z.t.Slot(z.start+Ref(c.at), c.b, c.j)
+	c.i, c.j, c.n = c.i+1, c.j+1, c.n-1
+	if r >= selfBase || copied >= selfBase {
+		return next, true, r == copied
+	}
+	return pair{r, uint32(copied - z.start)}, false, true
+}
+
+// compare compares two objects but for what their slots lead to, which is still to be
+// compared.
+func (z *freezer) compare(p pair) (c comparing, same bool) {
+	t := z.t
+	y := t.rt.typeAt(p.r)
+	if meta, err := z.meta(y); err != nil || meta != z.header(p.at).Meta() {
+		return c, false
+	}
+	if y.Slots == nil {
+		return c, z.sameLeaf(p.r, p.at)
+	}
+	a, b := t.Body(p.r), z.body(p.at)
+	if y.Freezing == nil || y.Freezing.Hash == nil {
+		return c, false
+	}
+	if hash := y.Freezing.Hash(a); hash == 0 || hash != y.Freezing.Hash(b) {
+		return c, false
+	}
+	c = comparing{pair: p}
+	var m int
+	c.a, c.i, c.n = y.Slots(t.Heap, a)
+	c.b, c.j, m = y.Slots(t.Heap, b)
+	return c, c.n == m
 }
 
 // sameLeaf compares an object of a built-in type without references with a copy. The

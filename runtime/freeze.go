@@ -16,7 +16,8 @@ import (
 //	          held, and its version noted before. What is still to be copied is borrowed,
 //	          and counted before each safe point
 //	validate  the versions of all that can change are looked at again. If none has
-//	          changed, all of the graph was at this moment as it was copied
+//	          changed, all of the graph was at this moment as it was copied. Else it begins
+//	          again, and after some tries with the world stopped
 //	seal      the memory becomes read-only, and the Frozen one of the runtime's
 //
 // A slot of a copy holds a small integer, a singleton, or the distance of another copy
@@ -75,6 +76,16 @@ type FreezeOptions struct {
 	// the process ends (mseal of Linux 6.10). So Unload fails, and Close leaves it.
 	// Where the system cannot do it the error is errors.ErrUnsupported.
 	Mseal bool
+
+	// Tries is how often Freeze copies while other threads go on. If the graph has
+	// changed each time, it copies once more with the world stopped: for as long as one
+	// copy takes. 0 is 3. Negative: the world is stopped at once.
+	Tries int
+
+	// NoStop has Freeze return ErrChanged instead, after at least one try. The world is
+	// stopped only for as long as it takes to look at the versions, if there are
+	// objects whose writers take no lock: records.
+	NoStop bool
 }
 
 // Freeze makes a deep copy of everything that is reachable from root, compact and in
@@ -84,36 +95,36 @@ type FreezeOptions struct {
 // objects stay shared, and cycles cycles. The originals are not changed, and die by
 // their own counts. The copy lives until Unload or Close.
 //
-// Other threads may run, and read what is copied; what they change meanwhile is an error,
-// ErrChanged, never a copy that is half old and half new: the copy is the graph at one
-// moment of the call. An object that cannot be frozen (Cell, Weak, Foreign, or of a type
-// without Freezing) is ErrNotFreezable. Errors are a *FreezeError with the path to the
-// object; nothing is left behind then. A safe point, also now and then while it copies.
-// root is borrowed. Attached thread, which holds root.
+// Other threads may run, read what is copied, and change it. The copy is the graph at one
+// moment of the call, never half old and half new. If they change it each time that it
+// is copied, Freeze holds them off for the last time: see FreezeOptions.Tries. An object that
+// cannot be frozen (Cell, Weak, Foreign, or of a type without Freezing) is ErrNotFreezable. Errors are a
+// *FreezeError with the path to the object; nothing is left behind then. Other errors are
+// ErrMappings, and that of an address space that is used up. Frozen graphs that
+// the graph leads into cannot be unloaded meanwhile. A safe point, also now and
+// then while it copies. root is borrowed. Attached thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached("freeze")
 	if root == Nil {
 		return nil, fmt.Errorf("ichor: freeze: nil reference")
 	}
-	t.Checkpoint()
-	t.rt.freezing.Inc()
-	defer t.rt.freezing.Dec()
-	ext, err := t.rt.space.NewExtent(0)
-	if err != nil {
-		return nil, fmt.Errorf("ichor: freeze: %w", err)
-	}
-	z := &freezer{t: t, ext: ext, start: Ref(ext.Start()), copies: newCopyMap(t.Heap), byHash: make(map[uint32][]uint32)}
+	z := &freezer{t: t, root: root, copying: newCopying(t.Heap)}
 	if len(opts) > 0 {
 		z.opts = opts[0]
 	}
 	done := false
+	t.hold(z)
 	defer func() { // also if a type's Copy panics
-		z.letGo()
-		if !done {
-			_ = ext.Free() // it is not sealed for good
+		if z.ext != nil && !done {
+			_ = z.ext.Free() // it is not sealed for good
 		}
+		t.unhold(z)
+		z.letGo()
 	}()
-	if f, err = z.freeze(root); err != nil {
+	t.Checkpoint()
+	t.rt.freezing.Inc()
+	defer t.rt.freezing.Dec()
+	if f, err = z.freeze(); err != nil {
 		return nil, err
 	}
 	done = true
@@ -132,15 +143,27 @@ func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error)
 }
 
 // freezer is a Freeze under way.
+type freezer struct {
+	t    *Thread
+	opts FreezeOptions
+	root Ref
+
+	ext   *arena.Extent
+	start Ref    // alloc changes it
+	room  uint32 // granules that can be used
+
+	stopped bool // the world is
+	again   bool // the addresses were used up once
+
+	copying
+}
+
+// copying is what a try has got to.
 //
 //	counted ≤ len(stack): the entries below hold a count, those above are borrowed
-type freezer struct {
-	t     *Thread
-	opts  FreezeOptions
-	ext   *arena.Extent
-	start Ref
-	next  uint32 // granules in use
-	room  uint32 // granules that can be used
+type copying struct {
+	next   uint32 // granules in use
+	stored Ref    // the root, as a slot would hold it
 
 	copies  copyMap
 	objects int64
@@ -148,9 +171,8 @@ type freezer struct {
 	local   map[*Type]uint32
 	equal   equalTable
 	byHash  map[uint32][]uint32 // what Freezing.Hash knows, for ShareEqual
+	unlike  map[pair]bool       // what was compared and differs
 
-	root    Ref
-	stored  Ref // the root, as a slot would hold it
 	stack   []wanted
 	counted int
 	done    []Ref     // counted entries that are copied: their children may still be borrowed
@@ -160,6 +182,10 @@ type freezer struct {
 	touched  uint32 // keeps the compiler from dropping loads
 
 	c Copy
+}
+
+func newCopying(h Heap) copying {
+	return copying{copies: newCopyMap(h), byHash: make(map[uint32][]uint32), unlike: make(map[pair]bool), local: make(map[*Type]uint32)}
 }
 
 // wanted is an object to be copied, and the word that is to lead to the copy.
@@ -176,29 +202,11 @@ type watched struct {
 	version uint64
 }
 
-// restEvery is how many objects are copied between two safe points: about a
-// millisecond. A guess.
-const restEvery = 16384
-
-func (z *freezer) freeze(root Ref) (*Frozen, error) {
-	z.root = root
-	z.want(root, rootWord)
-	for n := 1; len(z.stack) > 0; n++ {
-		if n%restEvery == 0 {
-			z.rest()
-		}
-		w := z.pop()
-		at, ok := z.copies.get(w.r)
-		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
-			var err error
-			if at, err = z.copy(w.r); err != nil {
-				return nil, z.fail(w.r, err)
-			}
-			z.copies.set(w.r, at)
-		}
-		z.store(w.word, selfBase+Ref(at))
+func (z *freezer) freeze() (*Frozen, error) {
+	if err := z.newExtent(); err != nil {
+		return nil, err
 	}
-	if err := z.validate(); err != nil {
+	if err := z.snapshot(); err != nil {
 		return nil, err
 	}
 	bytes := uintptr(z.next) << arena.GranuleShift
@@ -206,6 +214,36 @@ func (z *freezer) freeze(root Ref) (*Frozen, error) {
 		return nil, fmt.Errorf("ichor: freeze: %w", err)
 	}
 	return &Frozen{rt: z.t.rt, ext: z.ext, start: z.start, granules: z.next, stored: z.stored, objects: z.objects, types: z.types}, nil
+}
+
+func (z *freezer) newExtent() error {
+	ext, err := z.t.rt.space.NewExtent(0)
+	if err != nil {
+		return fmt.Errorf("ichor: freeze: %w", err)
+	}
+	z.ext, z.start, z.room = ext, Ref(ext.Start()), 0
+	return nil
+}
+
+// copyAll copies everything that the root leads to.
+func (z *freezer) copyAll() error {
+	z.want(z.root, rootWord)
+	for n := 1; len(z.stack) > 0; n++ {
+		if n%restEvery == 0 && !z.stopped {
+			z.rest()
+		}
+		w := z.pop()
+		at, ok := z.copies.get(w.r)
+		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
+			var err error
+			if at, err = z.copy(w.r); err != nil {
+				return z.fail(w.r, err)
+			}
+			z.copies.set(w.r, at)
+		}
+		z.store(w.word, selfBase+Ref(at))
+	}
+	return nil
 }
 
 // want notes that a word is to lead to the copy of r.
@@ -250,7 +288,7 @@ func (z *freezer) pop() wanted {
 func (z *freezer) header(at uint32) *header.Header { return z.t.header(z.start + Ref(at)) }
 func (z *freezer) body(at uint32) Body             { return z.t.Body(z.start + Ref(at)) }
 
-// alloc returns the offset of n granules.
+// alloc returns the offset of n granules. All that was copied may lie elsewhere afterwards.
 func (z *freezer) alloc(n uint32) (uint32, error) {
 	if z.t.check != nil {
 		if err := z.t.check.inject(); err != nil {
@@ -264,7 +302,7 @@ func (z *freezer) alloc(n uint32) (uint32, error) {
 		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
 			return 0, freezeAllocError(err)
 		}
-		z.room = uint32(z.ext.Room() >> arena.GranuleShift)
+		z.start, z.room = Ref(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
 	}
 	at := z.next
 	z.next += n
@@ -357,62 +395,10 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 		if i = uint32(len(z.types)); i == maxLocal {
 			return 0, fmt.Errorf("more than %d user-defined types in one frozen graph", maxLocal)
 		}
-		if z.local == nil {
-			z.local = make(map[*Type]uint32)
-		}
 		z.local[y] = i
 		z.types = append(z.types, y)
 	}
 	return i<<localShift | uint32(typeLocal), nil
-}
-
-// rest is a safe point. What was borrowed is counted before.
-func (z *freezer) rest() {
-	for ; z.counted < len(z.stack); z.counted++ {
-		z.t.IncRef(z.stack[z.counted].r)
-	}
-	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
-	z.done = z.done[:0]
-	z.t.Checkpoint()
-}
-
-// letGo gives up all counts.
-func (z *freezer) letGo() {
-	for _, w := range z.stack[:z.counted] {
-		z.t.DecRef(w.r)
-	}
-	z.t.DecRefs(z.done)
-	z.stack, z.done, z.counted = nil, nil, 0
-}
-
-// validate fails if an object has changed since it was copied. Nothing holds these
-// objects any more. But the way to each from the root, which the caller holds, leads
-// by objects that are before it in the list: if those have not changed, it lives.
-//
-// Where writers take no lock, one may be in the midst of a change that began before
-// the copy and shows in no version yet. In a stopped world nobody is.
-func (z *freezer) validate() error {
-	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
-		return nil
-	}
-	changed := Nil
-	look := func() {
-		for _, w := range z.watched {
-			if typeOf(z.t.header(w.r).Meta()).Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
-				changed = w.r
-				return
-			}
-		}
-	}
-	if z.lockless {
-		z.t.StopTheWorld(look)
-	} else {
-		look()
-	}
-	if changed != Nil {
-		return z.fail(changed, ErrChanged)
-	}
-	return nil
 }
 
 // fail returns the error for the object r.

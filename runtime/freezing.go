@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -8,8 +9,9 @@ import (
 )
 
 // Freezing is how objects of a type are frozen. Its functions are called by a thread
-// that may hold borrowed references: they reach no safe point and call no code of
-// users.
+// that may hold borrowed references, and that may have stopped the world: they reach no
+// safe point, call no code of users, and take no lock but the object's own, which its writers
+// never hold at a safe point.
 type Freezing struct {
 	// Layout names the form of a frozen object's body. An image says by the type's
 	// name and this word what it holds; a program opens it if it has a type of both.
@@ -88,8 +90,12 @@ func (c *Copy) Thread() *Thread { return c.z.t }
 // read by Heap.Slot, which is right in any case. The reference is borrowed.
 func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
 
-// Alloc returns the copy's body, of that many zero bytes.
+// Alloc returns the copy's body, of that many zero bytes. The body is good for the time of
+// the call.
 func (c *Copy) Alloc(bytes int) (Body, error) {
+	if c.words >= 0 {
+		return Body{}, errors.New("the type's Copy has allocated twice")
+	}
 	if bytes < 0 || bytes > maxBody {
 		return Body{}, fmt.Errorf("body of %d bytes, want at most %d", bytes, maxBody)
 	}

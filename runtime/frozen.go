@@ -30,6 +30,8 @@ type Frozen struct {
 	stored   Ref // the root, as a slot would hold it
 	objects  int64
 	types    []*Type // user-defined, by their index in headers
+	sealed   bool
+	mapped   bool
 
 	using atomic.Int32 // readers that Unload must not take the memory from; -1 once it has
 }
@@ -61,11 +63,11 @@ func (f *Frozen) Bytes() int64 { return int64(f.granules) << arena.GranuleShift 
 
 // Sealed reports whether the system keeps writes away: not where objects lie in Go
 // memory. Any goroutine.
-func (f *Frozen) Sealed() bool { return f.ext.Sealed() }
+func (f *Frozen) Sealed() bool { return f.sealed }
 
-// Mapped reports whether the memory is a file's: an image that was opened. Any
-// goroutine.
-func (f *Frozen) Mapped() bool { return f.ext.Mapped() }
+// Mapped reports whether the memory is a file's: an image that was opened, and is not so
+// small that it was read. Any goroutine.
+func (f *Frozen) Mapped() bool { return f.mapped }
 
 // Contains reports whether r, which is borrowed, lies in it. Any goroutine.
 func (f *Frozen) Contains(r Ref) bool { return r-f.start < Ref(f.granules) }
@@ -143,10 +145,12 @@ func (r *Runtime) localType(x Ref, meta uint32) *Type {
 // addFrozen and dropFrozen change the list of what is loaded, which is in the order
 // of addresses and replaced as a whole.
 func (r *Runtime) addFrozen(f *Frozen) {
+	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := append(slices.Clone(*r.frozen.Load()), f)
-	slices.SortFunc(list, func(a, b *Frozen) int { return cmp.Compare(a.start, b.start) })
+	list := *r.frozen.Load()
+	i, _ := slices.BinarySearchFunc(list, f.start, func(x *Frozen, at Ref) int { return cmp.Compare(x.start, at) })
+	list = slices.Concat(list[:i], []*Frozen{f}, list[i:])
 	r.frozen.Store(&list)
 }
 
@@ -163,8 +167,15 @@ func (r *Runtime) Frozen() []*Frozen { return slices.Clone(*r.frozen.Load()) }
 // ErrSealed says that a Frozen stays until the process ends.
 var ErrSealed = arena.ErrLocked
 
-// ErrInUse says that a Frozen is being written to a file, or looked through.
-var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile or Types")
+// ErrMappings says that the process has so many mappings of memory for frozen graphs and
+// images that one more could be the last for the whole program: half of what
+// vm.max_map_count of Linux allows.
+var ErrMappings = arena.ErrMappings
+
+// ErrInUse says that a call is under way that reads a Frozen, or holds references into it:
+// WriteTo, WriteFile or Types, or, on whatever thread, Freeze, Share, ToJSON, a loop over a List or
+// a Dict, or a Scope that owns one.
+var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, or a scope")
 
 // ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
 var ErrUnloaded = errors.New("ichor: not loaded in this runtime")
@@ -185,7 +196,8 @@ func (e *ReferredError) Error() string {
 // that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
 // there is one, the error is a *ReferredError, and nothing is done. Weak references
 // into it are emptied. References that Go variables hold are the caller's to forget:
-// they mean nothing any more. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
+// they mean nothing any more. But it sees those that scopes own, and those that other calls
+// of the library hold at that time. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
 // frozen with Mseal, and the system's if it does not take the pages back: with each of them
 // nothing is done. A safe point. Attached thread.
 func (t *Thread) Unload(f *Frozen) (err error) {
@@ -199,7 +211,7 @@ func (t *Thread) Unload(f *Frozen) (err error) {
 		if err = t.referred(f); err != nil {
 			return
 		}
-		if !f.using.CompareAndSwap(0, -1) {
+		if t.onHold(f) || !f.using.CompareAndSwap(0, -1) {
 			err = ErrInUse
 			return
 		}
@@ -241,6 +253,17 @@ func (t *Thread) referred(f *Frozen) error {
 		return &e
 	}
 	return nil
+}
+
+// onHold reports whether a call under way or a scope holds a reference into f. World stopped.
+func (t *Thread) onHold(f *Frozen) (found bool) {
+	for _, x := range t.rt.attachedThreads() {
+		found = found || slices.ContainsFunc(x.owned, f.Contains)
+		for _, h := range x.holds {
+			h.held(func(r Ref) { found = found || f.Contains(r) })
+		}
+	}
+	return found
 }
 
 // emptyWeakInto empties the weak references into f. World stopped.

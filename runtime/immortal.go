@@ -12,11 +12,15 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Immortalize makes everything that is reachable from refs immortal in place,
+// Immortalize makes refs immortal in place, and every mortal object that they lead to,
 // with the world stopped: nobody is between the test of a header and a store to
 // it. When it returns, the sixteen bytes of these headers never change again.
 // The contents of a mutable container still can; what it drops is released as
 // usual. There is no way back but Close. A safe point. Attached thread.
+//
+// It looks into refs, and into what becomes immortal by the call, but not into other
+// objects that are immortal already: so its pause depends on what is new. What such a
+// container has come to hold since stays mortal until a call names the container.
 //
 // Counts that are pending, retired or held do no harm: giving one up tests for immortality
 // first. refs are borrowed.
@@ -44,12 +48,11 @@ func (r *Runtime) Immortalize(refs ...Ref) error {
 }
 
 // immortalise walks the graph with a list of its own: no depth of nesting needs
-// a deep stack. It goes on through objects that are immortal already, since a
-// mutable one may have come to hold mortals. World stopped.
+// a deep stack. What it looks into are refs and what it makes immortal, each of these
+// once. World stopped.
 func (t *Thread) immortalise(refs []Ref) {
 	var work []Ref
-	seen := map[Ref]bool{} // of those that were immortal already
-	visit := func(r Ref) {
+	enter := func(r Ref, named bool) {
 		if r == Nil || r.IsInt() || r.IsFrozen() {
 			return
 		}
@@ -57,19 +60,18 @@ func (t *Thread) immortalise(refs []Ref) {
 			t.check.access(t, r)
 		}
 		h := t.header(r)
-		refs := h.Meta()&metaRefs != 0
-		if h.Immortalise() {
+		became := h.Immortalise()
+		if became {
 			t.rt.inPlace.Inc()
 			t.rt.space.Hide(uint32(r))
-		} else if refs = refs && !seen[r]; refs {
-			seen[r] = true
 		}
-		if refs && !(mutant.On && mutant.Is(mutant.ImmortaliseShallow)) {
+		if (became || named) && h.Meta()&metaRefs != 0 && !(mutant.On && mutant.Is(mutant.ImmortaliseShallow)) {
 			work = append(work, r)
 		}
 	}
+	visit := func(r Ref) { enter(r, false) }
 	for _, r := range refs {
-		visit(r)
+		enter(r, true)
 		for len(work) > 0 {
 			r := work[len(work)-1]
 			work = work[:len(work)-1]

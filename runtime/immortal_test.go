@@ -255,29 +255,70 @@ func TestMortalContainerGrowsInRegion(t *testing.T) {
 	})
 }
 
-// TestImmortalizeGoesOn makes a graph immortal again that has come to hold mortals.
-func TestImmortalizeGoesOn(t *testing.T) {
+// TestImmortalizeNamed has immortal containers come to hold mortals. These become immortal
+// when a call names the container that holds them, in place or born so, and not when it
+// leads to that container.
+func TestImmortalizeNamed(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
-			inner := newNode(th, Nil)
-			root := newNode(th, inner)
 			var born Ref
-			if err := th.Immortally(func() error { born = newNode(th, root); return nil }); err != nil {
+			if err := th.Immortally(func() error { born = newNode(th, Nil); return nil }); err != nil {
 				t.Fatal(err)
 			}
-			if err := th.Immortalize(root); err != nil {
-				t.Fatal(err)
+			inner := newNode(th, Nil)
+			must0(t, th.Immortalize(inner))
+			for _, holder := range []Ref{inner, born} {
+				deep := newLeaf(th)
+				x := newNode(th, deep)
+				setSlot(th, holder, 0, x)
+				th.DecRef(x)
+				above := newNode(th, holder)
+				must0(t, th.Immortalize(above, None))
+				if th.IsImmortal(x) || th.IsImmortal(deep) {
+					t.Error("what an immortal container has come to hold became immortal, and nobody has named that container")
+				}
+				must0(t, th.Immortalize(holder, holder))
+				if !th.IsImmortal(x) || !th.IsImmortal(deep) {
+					t.Error("a container was named, and what it has come to hold stayed mortal")
+				}
 			}
-			leaf := newLeaf(th)
-			setSlot(th, inner, 0, leaf)
-			if th.IsImmortal(leaf) {
-				t.Error("storing a leaf in an immortal made it immortal")
+			if n := th.rt.Memory().InPlace; n != 7 {
+				t.Errorf("%d immortals in place, want 7", n)
 			}
-			if err := th.Immortalize(born); err != nil {
-				t.Fatal(err)
-			}
-			if !th.IsImmortal(leaf) {
-				t.Error("a leaf stayed mortal behind containers that were immortal already")
+		})
+	})
+}
+
+var looked int // calls of looking's Traverse
+
+// looking is node, and counts how often it is looked into.
+var looking = must(DefineType(Type{
+	Name: "looking",
+	Traverse: func(_ Heap, o Body, visit func(Ref)) {
+		looked++
+		visit(o.LoadRef(0))
+		visit(o.LoadRef(1))
+	},
+}))
+
+// TestImmortalizeLooksAtWhatIsNew makes one new object after the other immortal, each of
+// which leads to all before it, twice.
+func TestImmortalizeLooksAtWhatIsNew(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			last := newLeaf(th)
+			must0(t, th.Immortalize(last))
+			for range 100 {
+				r, body, err := th.New(looking, 8)
+				must0(t, err)
+				body.SetRef(0, last)
+				body.SetRef(1, last)
+				looked = 0
+				must0(t, th.Immortalize(r))
+				if looked != 1 {
+					t.Fatalf("it looked into %d objects, and one was new", looked)
+				}
+				last = r
 			}
 		})
 	})

@@ -28,7 +28,8 @@ type ImageOptions struct {
 // it checks all that a file could get wrong, by accident or by intent: what kind of file
 // it is and which version, layouts, checksums, each object and each reference. The
 // error is an *ImageError that says what is wrong. Where files cannot be mapped (in Go
-// memory, with pages larger than 16 KiB) it reads the file.
+// memory, with pages larger than 16 KiB), and where the objects fit 64 KiB, it reads the file. Beside
+// many others that are open it is ErrMappings.
 //
 // As long as it is loaded the file must not be changed or cut in place: what is written
 // there shows in objects that are immutable. Replacing it by renaming, as WriteFile

@@ -72,7 +72,7 @@ func (s *Scope) Own(r Ref, err error) Ref {
 	if err != nil {
 		panic(scopeAbort{s, err})
 	}
-	if r != Nil && r < Limit {
+	if r != Nil && r < Limit || r.IsFrozen() { // Unload looks for frozen ones
 		s.t.owned = append(s.t.owned, r)
 	}
 	return r
@@ -95,7 +95,7 @@ func (s *Scope) Keep(r Ref) Ref {
 	return r
 }
 
-// Len returns how many counted references the scope owns. Attached thread, in its
+// Len returns how many references the scope owns that are counted, or lead into what is frozen. Attached thread, in its
 // innermost scope.
 func (s *Scope) Len() int {
 	s.mustBeOpen()

@@ -89,6 +89,14 @@ type sharedFrozen struct {
 // object once. Linux. Any goroutine that is not attached.
 func (r *Runtime) Share(roots ...Ref) (file *os.File, err error) {
 	err = r.Do(func(t *Thread) (err error) {
+		var frozen []Ref
+		for _, x := range roots {
+			if x.IsFrozen() {
+				frozen = append(frozen, x)
+			}
+		}
+		t.Hold(&frozen) // the others have counts, of the caller's
+		defer t.Unhold(&frozen)
 		t.Collect() // workers should not have to
 		t.StopTheWorld(func() {
 			t.settle()

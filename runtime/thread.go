@@ -51,6 +51,7 @@ type Thread struct {
 
 	pending []pending // code of the user's that is due
 	running bool      // in runPending
+	holds   []holder  // calls under way that hold counts
 	refills uint32    // of cache, as of the last look
 
 	attached bool

@@ -20,7 +20,7 @@ func Adopt(file *os.File, l *Layout, cfg Config) (s *Space, regions []*Region, e
 	}
 	a := adoption{s: s, c: &s.central, l: l, parts: partsOf(l.Granules)}
 	if err = a.run(file); err != nil {
-		_ = s.mem.release(nil)
+		_ = s.Close()
 		return nil, nil, nil, err
 	}
 	s.backing = Memfd
@@ -191,7 +191,8 @@ func (a *adoption) extent(file *os.File, l *ExtentLayout) error {
 	if l.Bytes > uint64(at.n)<<SpanShift || !a.c.mu.frozen.takeAt(at) {
 		return fmt.Errorf("%w: %d frozen bytes in spans %d to %d", errNotShared, l.Bytes, at.first, at.end())
 	}
-	e := &Extent{space: a.s, at: at, bytes: uintptr(l.Bytes), mapped: true, shared: true}
+	e := &Extent{space: a.s, at: at, bytes: uintptr(l.Bytes), mapped: true, kind: sealedFile}
+	e.shared.Store(true)
 	a.extents = append(a.extents, e)
 	if l.Bytes == 0 {
 		return nil
@@ -200,5 +201,6 @@ func (a *adoption) extent(file *os.File, l *ExtentLayout) error {
 	if err := a.s.mem.copyFile(e.offset(), file, e.Room(), false); err != nil {
 		return fmt.Errorf("map %d frozen bytes: %w", l.Bytes, err)
 	}
+	a.c.show(at, sealedFile)
 	return nil
 }

@@ -43,9 +43,13 @@ type central struct {
 		counted  half
 		immortal half
 		frozen   runs
-		locked   []run    // extents that the system does not let go of
-		warm     []uint32 // empty, committed spans of the counted half
+		growing  []*Extent // that may take what is free behind them
+		mappings mappings  // of the frozen quarter
+		kept     bool      // something that is free was not barred
+		locked   []run     // extents that the system does not let go of
+		warm     []uint32  // empty, committed spans of the counted half
 		used     int64
+		extents  int64 // of used, spans of extents
 		limit    int64 // in spans
 		idle     map[*Cache]struct{}
 		caches   map[*Cache]struct{}
@@ -135,16 +139,14 @@ func (c *central) lookup(g uint32) *Span {
 func (c *central) acquire(n uint32, immortal bool) (*Span, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if l := len(c.mu.warm); n == 1 && !immortal && l > 0 {
+		sp := c.descriptor(c.mu.warm[l-1])
+		c.mu.warm = c.mu.warm[:l-1]
+		c.mu.used++ // the sum with the warm ones stays the same
+		return sp, nil
+	}
 	if err := c.makeRoom(n); err != nil {
 		return nil, err
-	}
-	if n == 1 && !immortal {
-		if l := len(c.mu.warm); l > 0 {
-			sp := c.descriptor(c.mu.warm[l-1])
-			c.mu.warm = c.mu.warm[:l-1]
-			c.mu.used++
-			return sp, nil
-		}
 	}
 	h := &c.mu.counted
 	if immortal {
@@ -233,7 +235,7 @@ func (c *central) makeRoom(n uint32) error {
 		return nil
 	}
 	over := func() bool { return c.mu.used+int64(len(c.mu.warm))+int64(n) > c.mu.limit }
-	if !over() || n == 1 && len(c.mu.warm) > 0 {
+	if !over() {
 		return nil
 	}
 	c.cool()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 
+	"go.uber.org/atomic"
+
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -15,23 +17,26 @@ import (
 // make than one of a page.
 //
 //	state — condition — transition (who)
-//	open   — Grow has made the first bytes writable; it holds more addresses than it
+//	open   — Grow has made the first bytes writable; it may hold more addresses than it
 //	         uses — sealed (Seal, MapFile), gone (Free)
 //	sealed — read-only where the system can do that; the addresses are as many as it
 //	         uses — gone (Free)
-//	gone   — inaccessible where the system can do that; the addresses come last when
-//	         others are looked for
+//	gone   — its memory is the system's, and it is inaccessible where the system can do
+//	         that; the addresses come last when others are looked for
 //
-// One goroutine at a time uses it.
+// One goroutine at a time uses it, but for Start, which is constant once it is sealed, and
+// Shared.
 type Extent struct {
 	space  *Space
-	at     run    // spans of addresses
+	at     run    // spans of addresses; guarded by the central's mu while it grows
 	open   uint32 // spans that can be used, from the first on
 	counts uint32 // of these, spans that count against the limit
 	bytes  uintptr
+	grows  bool // nobody knows how large it gets
 	mapped bool // shows a file
-	shared bool // the file is a heap's, which processes share
 	locked bool // for good
+	kind   kind // of mapping, once it is sealed
+	shared atomic.Bool
 }
 
 // Grow opens as many spans as there are, so that small extents stay small, but no more
@@ -42,20 +47,29 @@ const growBy = 32
 var ErrLocked = errors.New("ichor: memory is sealed until the process ends")
 
 // NewExtent takes addresses for an extent of the given size; 0 stands for one of
-// which nobody knows how large it gets: it gets half of the addresses that are free
-// in a row, MaxExtent at most.
+// which nobody knows how large it gets: until it is sealed Grow finds it more addresses,
+// behind those that it has, or elsewhere. The error is ErrAddressSpace or ErrMappings.
 func (s *Space) NewExtent(bytes int64) (*Extent, error) {
 	if bytes > MaxExtent {
 		return nil, ErrAddressSpace
 	}
+	if s.mem.seal != nil {
+		if err := roomForMapping(); err != nil {
+			return nil, err
+		}
+	}
+	e := &Extent{space: s, grows: bytes == 0}
 	c := &s.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, ok := c.mu.frozen.take(spansOf(uint64(bytes)))
-	if !ok {
+	var ok bool
+	if e.at, ok = c.mu.frozen.find(max(spansOf(uint64(bytes)), 1), c.mu.growing, e.grows); !ok {
 		return nil, ErrAddressSpace
 	}
-	return &Extent{space: s, at: r}, nil
+	if e.grows {
+		c.mu.growing = append(c.mu.growing, e)
+	}
+	return e, nil
 }
 
 // MaxExtent bounds an extent: 4 GiB, what offsets of frozen objects can name.
@@ -63,7 +77,7 @@ const MaxExtent = 1 << 32
 
 func spansOf(bytes uint64) uint32 { return uint32((bytes + SpanSize - 1) >> SpanShift) }
 
-// Start returns the handle of the extent's first granule.
+// Start returns the handle of the extent's first granule: of one that grows, until then.
 func (e *Extent) Start() uint32 { return FrozenBits | e.at.first*SpanGranules }
 
 // Room returns how many bytes Grow has opened.
@@ -75,46 +89,164 @@ func (e *Extent) Bytes() uintptr { return e.bytes }
 // Mapped reports whether the extent shows a file.
 func (e *Extent) Mapped() bool { return e.mapped }
 
-// Shared reports whether processes share the extent's memory with the rest of a heap.
-func (e *Extent) Shared() bool { return e.shared }
+// Shared reports whether processes share the extent's memory with the rest of a heap. Any
+// goroutine.
+func (e *Extent) Shared() bool { return e.shared.Load() }
 
 // Sealed reports whether the system keeps writes away.
 func (e *Extent) Sealed() bool { return e.space.mem.seal != nil }
 
-func (e *Extent) offset() uintptr { return uintptr(e.at.first) << SpanShift }
+func (e *Extent) offset() uintptr { return e.at.offset() }
 
-// Grow makes at least the first bytes of the extent writable. New ones are zero.
-// The error is ErrLimit, ErrAddressSpace, or the system's.
+func (r run) offset() uintptr { return uintptr(r.first) << SpanShift }
+func (r run) bytes() uintptr  { return uintptr(r.n) << SpanShift }
+
+// Grow makes at least the first bytes of the extent writable. New ones are zero. An extent
+// of unknown size may lie elsewhere afterwards, with the same contents. The error is
+// ErrLimit, ErrAddressSpace, or the system's: then it is as it was, or, if the system
+// fails in the midst of a move, good for Free alone.
 func (e *Extent) Grow(bytes uintptr) error {
-	want := spansOf(uint64(bytes))
-	if want <= e.open {
+	need := spansOf(uint64(bytes))
+	if need <= e.open {
 		return nil
 	}
-	if want > e.at.n {
+	if uint64(bytes) > MaxExtent || need > e.at.n && !e.grows {
 		return ErrAddressSpace
 	}
-	want = min(max(want, e.open+min(e.open, growBy)), e.at.n)
+	want := max(need, e.open+min(e.open, growBy))
+	if want > growBy { // large pages begin at multiples
+		want += -(e.at.first + want) % growBy
+	}
+	want = min(want, MaxExtent>>SpanShift)
+	if need > e.at.n {
+		if err := e.reach(need, want); err != nil {
+			return err
+		}
+	}
+	want = min(want, e.at.n)
+	err := e.openUp(want)
+	if err != nil && want > need {
+		err = e.openUp(need)
+	}
+	return err
+}
+
+// reach sees to it that the extent has addresses for need spans, or for more, up to want.
+func (e *Extent) reach(need, want uint32) error {
 	c := &e.space.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := want - e.open
-	if err := c.makeRoom(n); err != nil {
-		return err
+	a := &c.mu.frozen
+	if e.at.n+a.behind(e.at.end()) < need {
+		to, ok := a.find(need, c.mu.growing, true)
+		switch {
+		case ok:
+			c.mu.Unlock()
+			err := e.move(to)
+			c.mu.Lock()
+			if err != nil {
+				a.give(to, false)
+				return err
+			}
+			a.give(e.at, false) // nobody has seen a reference that leads there
+			e.at = to
+		case e.at.n+a.behind(e.at.end()) < need: // find has taken back what was in use
+			return ErrAddressSpace
+		}
 	}
-	off := e.offset() + e.Room()
-	if err := e.space.mem.commit(off, uintptr(n)<<SpanShift); err != nil {
-		return fmt.Errorf("commit %d bytes: %w", uintptr(n)<<SpanShift, err)
+	if more := min(max(want, e.at.n)-e.at.n, a.behind(e.at.end())); more > 0 {
+		a.takeAt(run{e.at.end(), more})
+		e.at.n += more
 	}
-	if e.space.mem.populate != nil {
-		e.space.mem.populate(off, uintptr(n)<<SpanShift)
-	}
-	if !e.space.mem.zeroes {
-		e.space.Zero(e.Start()+e.open*SpanGranules, n*SpanGranules)
-	}
-	c.mu.used += int64(n)
-	e.open, e.counts = want, e.counts+n
 	return nil
 }
+
+// move copies what is open to other addresses, and gives back what it leaves, piece by
+// piece: memory for one piece more is all that it takes.
+func (e *Extent) move(to run) error {
+	piece := uint32(growBy)
+	for done := uint32(0); done < e.open; {
+		n := min(piece, e.open-done)
+		from, into := run{e.at.first + done, n}, run{to.first + done, n}
+		if err := e.space.openRun(into); err != nil {
+			if n > 1 {
+				piece = 1
+				continue
+			}
+			e.space.closeRun(run{to.first, done}, done)
+			e.counts -= done
+			return err
+		}
+		copy(e.space.bytesOf(into), e.space.bytesOf(from))
+		e.space.closeRun(from, n)
+		done += n
+	}
+	return nil
+}
+
+// openUp opens the extent up to n spans.
+func (e *Extent) openUp(n uint32) error {
+	if err := e.space.openRun(run{e.at.first + e.open, n - e.open}); err != nil {
+		return err
+	}
+	e.counts += n - e.open
+	e.open = n
+	return nil
+}
+
+// openRun makes a run of the frozen quarter writable, and zero.
+func (s *Space) openRun(r run) error {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.makeRoom(r.n); err != nil {
+		return err
+	}
+	if err := s.mem.commit(r.offset(), r.bytes()); err != nil {
+		return fmt.Errorf("commit %d bytes: %w", r.bytes(), err)
+	}
+	if s.mem.populate != nil && r.n > 1 { // the first span may stay nearly empty
+		s.mem.populate(r.offset(), r.bytes())
+	}
+	if !s.mem.zeroes {
+		s.Zero(r.first*SpanGranules, r.n*SpanGranules)
+	}
+	c.mu.used += int64(r.n)
+	c.mu.extents += int64(r.n)
+	c.show(r, opened)
+	return nil
+}
+
+// closeRun is the opposite. What the system does not bar is empty, and merely not used
+// again for long. counted says how many of the spans count against the limit.
+func (s *Space) closeRun(r run, counted uint32) {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bar(r)
+	c.uncount(counted)
+}
+
+// bar returns the memory of a run that was opened to the system, and makes it inaccessible,
+// unless the system cannot: then it reads as zero. mu held.
+func (c *central) bar(r run) {
+	if r.n == 0 {
+		return
+	}
+	if err := c.space.mem.bar(r.offset(), r.bytes()); err == nil {
+		c.show(r, barred)
+		return
+	}
+	_ = c.space.mem.decommit(r.offset(), r.bytes())
+}
+
+// uncount takes n spans of extents out of the account. mu held.
+func (c *central) uncount(n uint32) {
+	c.mu.used -= int64(n)
+	c.mu.extents -= int64(n)
+}
+
+func (s *Space) bytesOf(r run) []byte { return s.Bytes(r.first*SpanGranules, int(r.bytes())) }
 
 // Seal keeps the first bytes, which Grow has opened, for reading only, and gives
 // back the rest. forGood has the system refuse to let go of them before the process
@@ -131,6 +263,17 @@ func (e *Extent) Seal(bytes uintptr, forGood bool) error {
 	if err := e.space.mem.seal(e.offset(), e.Room()); err != nil {
 		return fmt.Errorf("seal %d bytes: %w", e.Room(), err)
 	}
+	c := &e.space.central
+	c.mu.Lock()
+	e.kind = sealedOwn
+	switch {
+	case forGood || e.open > growBy: // locked, or with large pages
+		e.kind = c.mu.mappings.unlike()
+	case e.space.mem.file != nil:
+		e.kind = sealedFile
+	}
+	c.show(run{e.at.first, e.open}, e.kind)
+	c.mu.Unlock()
 	if forGood {
 		return e.lockUp()
 	}
@@ -153,43 +296,54 @@ func (e *Extent) lockUp() error {
 }
 
 // trim gives back what lies behind the first keep spans, of which there is at least
-// one, so that no two extents begin at the same address.
+// one, so that no two extents begin at the same address. It grows no more.
 func (e *Extent) trim(keep uint32) {
 	c := &e.space.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stopGrowing(e)
 	if e.open > keep {
-		n := e.open - keep
-		// What cannot be made inaccessible is merely not used again for long.
-		_ = e.space.mem.bar(e.offset()+uintptr(keep)<<SpanShift, uintptr(n)<<SpanShift)
-		c.mu.used -= int64(n)
-		e.open, e.counts = keep, e.counts-n
+		c.bar(run{e.at.first + keep, e.open - keep})
+		c.uncount(e.open - keep)
+		e.counts -= e.open - keep
+		e.open = keep
 	}
 	c.mu.frozen.give(run{e.at.first + keep, e.at.n - keep}, false)
 	e.at.n = keep
 }
 
+func (c *central) stopGrowing(e *Extent) {
+	c.mu.growing = slices.DeleteFunc(c.mu.growing, func(x *Extent) bool { return x == e })
+}
+
 // MapFile has the extent, which nothing was done with, show bytes of a file, from
 // offset at on, for reading only. Its pages are the file's: they do not count
 // against the limit. The error is errors.ErrUnsupported where files cannot be
-// mapped into this memory.
+// mapped into this memory, and for one that fits a span: it costs the system less to have
+// a copy of that than mappings of its own.
 func (e *Extent) MapFile(f *os.File, at int64, bytes uintptr) error {
-	if e.space.mem.mapFile == nil || at%int64(os.Getpagesize()) != 0 {
+	page := uintptr(os.Getpagesize())
+	if e.space.mem.mapFile == nil || at%int64(page) != 0 || bytes <= SpanSize {
 		return errors.ErrUnsupported
 	}
-	e.trim(spansOf(uint64(max(bytes, 1))))
-	if bytes == 0 {
-		return nil
-	}
+	e.trim(spansOf(uint64(bytes)))
 	if err := e.space.mem.mapFile(e.offset(), f, at, bytes); err != nil {
 		return fmt.Errorf("map %d bytes of %s: %w", bytes, f.Name(), err)
 	}
-	e.mapped, e.open, e.bytes = true, spansOf(uint64(bytes)), bytes
+	e.mapped, e.open, e.bytes = true, e.at.n, bytes
+	m := &e.space.central.mu.mappings
+	e.space.central.mu.Lock()
+	defer e.space.central.mu.Unlock()
+	e.kind = m.unlike()
+	first := uint64(e.at.first) * SpanGranules
+	m.set(first, first+uint64((bytes+page-1)/page*page)/GranuleSize, e.kind)
 	return nil
 }
 
-// Free gives the memory back. The addresses stay inaccessible until no others are
-// left. The error is ErrLocked, and the extent stays as it is, or the system's.
+// Free gives the memory back. The addresses come last when others are looked for, and are
+// inaccessible until then. But where taking them out of the midst of others would have
+// the process use too many mappings, they read as zero. The error is ErrLocked, and the
+// extent stays as it is, or the system's.
 func (e *Extent) Free() error {
 	if e.locked {
 		return ErrLocked
@@ -197,103 +351,43 @@ func (e *Extent) Free() error {
 	c := &e.space.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	again := true
 	if e.open > 0 {
-		if err := e.space.mem.bar(e.offset(), e.Room()); err != nil {
+		var err error
+		if again, err = c.takeAway(e); err != nil {
 			return err
 		}
 	}
-	c.mu.used -= int64(e.counts)
-	c.mu.frozen.give(run{e.at.first, e.open}, true)
+	c.stopGrowing(e)
+	c.uncount(e.counts)
+	if again {
+		c.mu.frozen.give(run{e.at.first, e.open}, true)
+	}
 	c.mu.frozen.give(run{e.at.first + e.open, e.at.n - e.open}, false)
-	*e = Extent{space: e.space}
+	e.at, e.open, e.counts = run{}, 0, 0
 	return nil
 }
 
-// run is a run of spans.
-type run struct{ first, n uint32 }
-
-func (r run) end() uint32 { return r.first + r.n }
-
-// runs are the addresses of the frozen quarter that nobody has. There are few, as
-// extents are large things.
-type runs struct {
-	fresh []run // by rising address, apart from each other
-	used  []run // were in use: stale references may lead there
-}
-
-// take finds a run of n spans, or half of the longest one if n is 0. It takes those that
-// were in use before if no other is long enough, or as long.
-func (r *runs) take(n uint32) (run, bool) {
-	for range 2 {
-		best := -1
-		for i, x := range r.fresh {
-			if n > 0 && x.n >= n {
-				best = i
-				break
-			}
-			if n == 0 && (best < 0 || x.n > r.fresh[best].n) {
-				best = i
-			}
-		}
-		if best >= 0 && (n > 0 || !slices.ContainsFunc(r.used, func(x run) bool { return x.n > r.fresh[best].n })) {
-			x := &r.fresh[best]
-			got := run{x.first, n}
-			if n == 0 {
-				got.n = min((x.n+1)/2, MaxExtent>>SpanShift)
-				if got.n > 2*growBy {
-					got.first = (x.first + growBy - 1) / growBy * growBy // where large pages begin
-				}
-			}
-			before, end := got.first-x.first, x.first+x.n
-			x.n = before
-			if before == 0 {
-				r.fresh = append(r.fresh[:best], r.fresh[best+1:]...)
-			}
-			r.give(run{got.first + got.n, end - got.first - got.n}, false)
-			return got, true
-		}
-		used := r.used
-		r.used = nil
-		for _, x := range used {
-			r.give(x, false)
+// takeAway returns the memory of what is open to the system, and reports whether the
+// addresses can be used again. mu held.
+func (c *central) takeAway(e *Extent) (again bool, err error) {
+	at := run{e.at.first, e.open}
+	whole := at
+	if c.mu.kept {
+		whole = c.mu.frozen.around(at)
+	}
+	if c.mayBar(whole) {
+		if err = c.space.mem.bar(whole.offset(), whole.bytes()); err == nil {
+			c.show(whole, barred)
+			return true, nil
 		}
 	}
-	return run{}, false
-}
-
-// takeAt takes a run of which nothing was taken yet.
-func (r *runs) takeAt(want run) bool {
-	for i, x := range r.fresh {
-		if want.n > 0 && x.first <= want.first && want.first-x.first < x.n && want.n <= x.end()-want.first {
-			r.fresh = append(r.fresh[:i], r.fresh[i+1:]...)
-			r.give(run{x.first, want.first - x.first}, false)
-			r.give(run{want.end(), x.end() - want.end()}, false)
-			return true
-		}
+	switch {
+	case e.shared.Load():
+		return false, nil // the memory is that of the file, which stays
+	case !e.mapped && c.space.mem.zeroes:
+		c.mu.kept = true
+		return true, c.space.mem.decommit(at.offset(), at.bytes())
 	}
-	return false
-}
-
-// give takes a run back.
-func (r *runs) give(x run, used bool) {
-	if x.n == 0 {
-		return
-	}
-	if used {
-		r.used = append(r.used, x)
-		return
-	}
-	i := 0
-	for i < len(r.fresh) && r.fresh[i].first < x.first {
-		i++
-	}
-	if i < len(r.fresh) && x.first+x.n == r.fresh[i].first {
-		r.fresh[i] = run{x.first, x.n + r.fresh[i].n}
-	} else {
-		r.fresh = append(r.fresh[:i], append([]run{x}, r.fresh[i:]...)...)
-	}
-	if i > 0 && r.fresh[i-1].first+r.fresh[i-1].n == x.first {
-		r.fresh[i-1].n += r.fresh[i].n
-		r.fresh = append(r.fresh[:i], r.fresh[i+1:]...)
-	}
+	return false, err
 }

@@ -6,77 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"pgregory.net/rapid"
 )
-
-// The free runs of addresses are what was not taken, whatever is taken and given back.
-func TestRunsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		const first, end = 100, 100 + 300
-		var r runs
-		r.give(run{first, end - first}, false)
-		var taken []run
-		free := func() (n uint32) {
-			for _, x := range append(append([]run{}, r.fresh...), r.used...) {
-				n += x.n
-			}
-			return n
-		}
-		left := uint32(end - first)
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			n := rapid.Uint32Range(0, 80).Draw(t, "n")
-			switch what := rapid.IntRange(0, 3).Draw(t, "what"); {
-			case what == 0 && len(taken) > 0:
-				i := int(n) % len(taken)
-				r.give(taken[i], rapid.Bool().Draw(t, "used"))
-				left += taken[i].n
-				taken = append(taken[:i], taken[i+1:]...)
-				continue
-			case what == 1:
-				at := run{first + n*3, n}
-				clear := n > 0 && at.end() <= end
-				for _, x := range taken {
-					clear = clear && (at.end() <= x.first || x.end() <= at.first)
-				}
-				if len(r.used) > 0 {
-					continue // takeAt is for addresses of which nothing was in use
-				}
-				if got := r.takeAt(at); got != clear {
-					t.Fatalf("takeAt(%v) = %t, want %t beside %v", at, got, clear, taken)
-				}
-				if clear {
-					taken, left = append(taken, at), left-n
-				}
-			default:
-				got, ok := r.take(n)
-				if !ok {
-					if n == 0 && left > 0 {
-						t.Fatalf("nothing was found, and %d are free", left)
-					}
-					continue
-				}
-				if n > 0 && got.n != n || got.n == 0 || got.first < first || got.end() > end {
-					t.Fatalf("take(%d) = %v", n, got)
-				}
-				for _, x := range taken {
-					if got.first < x.end() && x.first < got.end() {
-						t.Fatalf("%v was given out, and %v is in use", got, x)
-					}
-				}
-				taken, left = append(taken, got), left-got.n
-			}
-			if free() != left {
-				t.Fatalf("%d are free, want %d", free(), left)
-			}
-			for i := 1; i < len(r.fresh); i++ {
-				if r.fresh[i-1].end() >= r.fresh[i].first {
-					t.Fatalf("runs %v are not apart", r.fresh)
-				}
-			}
-		}
-	})
-}
 
 // haveBackings returns the backings that this machine has.
 func haveBackings() (all []Backing) {
@@ -158,35 +88,6 @@ func TestExtentAccounts(t *testing.T) {
 	}
 }
 
-// TestExtentsGiveBack has extents come and go that stay as small as they begin: what they
-// had reserved beyond that is there for the next one, and so are their own addresses in
-// the end.
-func TestExtentsGiveBack(t *testing.T) {
-	s, err := New(Config{Backing: GoMemory, Reserve: 32 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := s.NewExtent(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	half := uintptr(e.at.n) << SpanShift
-	for range 4 * e.at.n {
-		if err := errors.Join(e.Grow(1), e.Free()); err != nil {
-			t.Fatal(err)
-		}
-		if e, err = s.NewExtent(0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := e.Grow(half / 4); err != nil {
-		t.Errorf("of %d bytes for the first one, not a quarter is left: %v", half, err)
-	}
-	if err := errors.Join(e.Free(), s.Close()); err != nil {
-		t.Error(err)
-	}
-}
-
 // What an extent shows of a file is the file's, and takes no memory.
 func TestExtentMapFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
@@ -208,8 +109,11 @@ func TestExtentMapFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.MapFile(f, 1, 10); !errors.Is(err, errors.ErrUnsupported) {
+		if err := e.MapFile(f, 1, uintptr(len(text))); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: from within a page: %v", b, err)
+		}
+		if err := e.MapFile(f, int64(page), SpanSize); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%s: what fits a span: %v", b, err)
 		}
 		err = e.MapFile(f, int64(page), uintptr(len(text)))
 		_ = f.Close()

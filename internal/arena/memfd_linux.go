@@ -42,6 +42,7 @@ func reserveMemfd(n uintptr, readable bool) (memory, error) {
 	}
 	m := own
 	m.file, m.after = file, &own
+	m.commit = func(off, n uintptr) error { return show(off, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) } // also what was sealed
 	m.decommit = punch
 	m.bar = func(off, n uintptr) error {
 		return errors.Join(punch(off, n), show(off, n, closed, unix.MAP_SHARED))

@@ -189,7 +189,7 @@ func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, e
 		return nil, errors.Join(err, file.Close())
 	}
 	for _, e := range extents {
-		e.shared = true
+		e.shared.Store(true)
 	}
 	return file, nil
 }
@@ -234,6 +234,7 @@ func (s *Space) keepApart(file *os.File, ranges []run, extents []*Extent) error 
 			if err := s.mem.bar(uintptr(from)<<SpanShift, uintptr(k.first-from)<<SpanShift); err != nil {
 				return fmt.Errorf("map fresh memory: %w", err)
 			}
+			s.central.show(run{from, k.first - from}, barred)
 		}
 		from = k.end()
 	}

@@ -138,7 +138,10 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 
 // Close gives the range back, but for extents that are sealed for good. Nothing may
 // use it afterwards.
-func (s *Space) Close() error { return s.mem.release(s.central.mu.locked) }
+func (s *Space) Close() error {
+	s.central.mu.mappings.forget(s.central.mu.locked)
+	return s.mem.release(s.central.mu.locked)
+}
 
 // Containers returns how many containers are in use on the counted half: each
 // cache's share as of its last refill or Publish, to within tellAfter. Any goroutine.

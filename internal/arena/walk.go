@@ -1,5 +1,11 @@
 package arena
 
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+)
+
 // Walk calls f with the handle of every live slot and large block of purpose
 // p, lowest first, until f returns false. The threads that use the space stand
 // still, or what they do meanwhile may be missed.
@@ -41,14 +47,25 @@ func (sp *Span) walk(f func(h uint32) bool) bool {
 	return true
 }
 
-// Check panics unless the identities of every span hold. World stopped.
+// Check panics unless the identities of every span hold, and those of the central. World
+// stopped.
 func (s *Space) Check() {
+	c := &s.central
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	used := c.mu.extents
 	s.eachSpan(func(sp *Span) bool {
 		if sp.state == spanSmall {
 			sp.check()
 		}
+		if sp.state != spanFree && !sp.shared {
+			used++
+		}
 		return true
 	})
+	if warm := int64(len(c.mu.warm)); used != c.mu.used || used+warm > c.mu.limit && !(mutant.On && mutant.Is(mutant.LimitIgnored)) {
+		panic(fmt.Sprintf("ichor: %d spans are in use and %d kept warm, want %d, and a sum of at most %d", used, warm, c.mu.used, c.mu.limit))
+	}
 }
 
 // Block describes the live block that begins at handle h of the counted half,

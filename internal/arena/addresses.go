@@ -1,0 +1,151 @@
+package arena
+
+import (
+	"cmp"
+	"slices"
+)
+
+// run is a run of spans.
+type run struct{ first, n uint32 }
+
+func (r run) end() uint32 { return r.first + r.n }
+
+// runs are the addresses of the frozen quarter that nobody has.
+type runs struct {
+	fresh []run // by rising address, apart from each other
+	used  []run // likewise; were in use: stale references may lead there
+}
+
+// find takes a run of n spans. Where growing, an extent that still grows, ends, it begins
+// in the middle of what is free, and leaves the rest to that one, as long as it finds such a
+// place. grows says that the run is to grow itself: then it begins where there is most
+// room. What was in use before comes last: when nothing else is long enough, or has half of
+// the room.
+func (r *runs) find(n uint32, growing []*Extent, grows bool) (run, bool) {
+	if grows && 2*longest(r.fresh) < longest(r.used) {
+		r.reuse()
+	}
+	for range 2 {
+		for _, polite := range [...]bool{true, false} {
+			at, room := run{n: n}, uint32(0)
+			for _, x := range r.fresh {
+				if polite && slices.ContainsFunc(growing, func(e *Extent) bool { return e.at.end() == x.first }) {
+					x = run{x.first + x.n/2, x.n - x.n/2}
+				}
+				if x.n >= n && x.n > room {
+					at.first, room = x.first, x.n
+					if !grows {
+						break
+					}
+				}
+			}
+			if room > 0 {
+				r.fresh = without(r.fresh, at)
+				return at, true
+			}
+		}
+		r.reuse()
+	}
+	return run{}, false
+}
+
+// reuse makes no difference any more between what was in use and what was not.
+func (r *runs) reuse() {
+	all := append(r.fresh, r.used...)
+	slices.SortFunc(all, func(a, b run) int { return cmp.Compare(a.first, b.first) })
+	r.fresh, r.used = all[:0], nil
+	for _, x := range all {
+		if n := len(r.fresh); n > 0 && r.fresh[n-1].end() == x.first {
+			r.fresh[n-1].n += x.n
+		} else {
+			r.fresh = append(r.fresh, x)
+		}
+	}
+}
+
+// behind returns how many spans from first on are free and were not in use.
+func (r *runs) behind(first uint32) uint32 {
+	if i, ok := search(r.fresh, first); ok {
+		return r.fresh[i].n
+	}
+	return 0
+}
+
+// around returns a run that is in use, with what is free on both sides of it.
+func (r *runs) around(x run) run {
+	for _, list := range [][]run{r.fresh, r.used, r.fresh} {
+		list = with(slices.Clone(list), x)
+		i, ok := search(list, x.first)
+		if !ok {
+			i--
+		}
+		x = list[i]
+	}
+	return x
+}
+
+// takeAt takes a run of which nothing was in use yet, and reports whether all of it is free.
+func (r *runs) takeAt(want run) bool {
+	for _, x := range r.fresh {
+		if want.n > 0 && x.first <= want.first && want.first-x.first < x.n && want.n <= x.end()-want.first {
+			r.fresh = without(r.fresh, want)
+			return true
+		}
+	}
+	return false
+}
+
+// give takes a run back.
+func (r *runs) give(x run, used bool) {
+	switch {
+	case x.n == 0:
+	case used:
+		r.used = with(r.used, x)
+	default:
+		r.fresh = with(r.fresh, x)
+	}
+}
+
+func longest(list []run) (n uint32) {
+	for _, x := range list {
+		n = max(n, x.n)
+	}
+	return n
+}
+
+// search finds the first run of a list that does not begin before a span, and reports
+// whether it begins there.
+func search(list []run, first uint32) (int, bool) {
+	return slices.BinarySearchFunc(list, first, func(x run, first uint32) int { return cmp.Compare(x.first, first) })
+}
+
+// with returns the list and a run that is apart from all in it. Runs that touch become one.
+func with(list []run, x run) []run {
+	i, _ := search(list, x.first)
+	from, to := i, i
+	if i > 0 && list[i-1].end() == x.first {
+		from--
+		x = run{list[from].first, list[from].n + x.n}
+	}
+	if i < len(list) && x.end() == list[i].first {
+		to++
+		x.n += list[i].n
+	}
+	return slices.Replace(list, from, to, x)
+}
+
+// without returns the list less a run that lies within one of it.
+func without(list []run, x run) []run {
+	i, ok := search(list, x.first)
+	if !ok {
+		i--
+	}
+	var rest []run
+	if n := x.first - list[i].first; n > 0 {
+		rest = append(rest, run{list[i].first, n})
+	}
+	if n := list[i].end() - x.end(); n > 0 {
+		rest = append(rest, run{x.end(), n})
+	}
+	return slices.Replace(list, i, i+1, rest...)
+}

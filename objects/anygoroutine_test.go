@@ -1,0 +1,303 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/atomic"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// commons is what the calls that any goroutine may make are made on.
+type commons struct {
+	t      *testing.T
+	r      *rt.Runtime
+	o      rt.Options
+	thread *rt.Thread // is blocked, and keeps Close away
+	f      *rt.Frozen // stays loaded: a list of a dict, a float and a big int
+	list   FrozenItems
+	dict   FrozenEntries
+	image  string
+	bytes  []byte // of the image
+
+	once   sync.Once
+	shared atomic.Pointer[os.File] // what Share has returned
+}
+
+func (c *commons) check(err error) {
+	if err != nil {
+		c.t.Error(err)
+	}
+}
+
+// unload unloads what others may be looking through.
+func (c *commons) unload(f *rt.Frozen) {
+	err := rt.ErrInUse
+	for errors.Is(err, rt.ErrInUse) {
+		err = c.r.Unload(f)
+	}
+	c.check(err)
+}
+
+// anyGoroutine has a call of each function and method that says so.
+var anyGoroutine = map[string]func(c *commons){
+	"runtime.New": func(c *commons) {
+		r, err := rt.New(rt.Options{AddressSpace: 1 << 20})
+		c.check(err)
+		c.check(r.Close())
+	},
+	"runtime.Int":        func(*commons) { rt.Int(7) },
+	"runtime.Bool":       func(*commons) { rt.Bool(true) },
+	"runtime.CheckBody":  func(*commons) { rt.CheckBody(8) },
+	"runtime.CopyBody":   func(*commons) { rt.CopyBody(8) },
+	"runtime.CheckSlots": func(*commons) { rt.CheckSlots(2) },
+	"runtime.Metrics":    func(*commons) { rt.Metrics() },
+	"runtime.DefineType": func(c *commons) { // of a name that is taken: types are never given back
+		if _, err := rt.DefineType(rt.Type{Name: ""}); err == nil {
+			c.t.Error("a type without a name")
+		}
+	},
+	"runtime.DefineBuiltin": func(c *commons) {
+		defer func() {
+			if recover() == nil {
+				c.t.Error("a built-in type was defined twice")
+			}
+		}()
+		rt.DefineBuiltin(rt.TypeList, rt.Type{Name: "list"})
+	},
+	"runtime.ReadImageInfo": func(c *commons) {
+		_, err := rt.ReadImageInfo(c.image)
+		c.check(err)
+	},
+	"runtime.OpenShared": func(c *commons) {
+		if file := c.shared.Load(); file != nil {
+			r, _, err := rt.OpenShared(file, rt.Options{Mode: c.o.Mode, Counting: c.o.Counting})
+			c.check(err)
+			c.check(r.Close())
+		}
+	},
+
+	"runtime.Runtime.Attach": func(c *commons) {
+		th, err := c.r.Attach()
+		c.check(err)
+		th.DecRef(must(NewListSteal(th, must(NewDict(th)))))
+		th.Collect()
+		th.Detach()
+	},
+	"runtime.Runtime.Close": func(c *commons) {
+		var e *rt.AttachedError
+		if err := c.r.Close(); !errors.As(err, &e) {
+			c.t.Errorf("closed beside a thread that is attached: %v", err)
+		}
+	},
+	"runtime.Runtime.Do": func(c *commons) {
+		c.check(c.r.Do(func(th *rt.Thread) error {
+			th.ReadStats()
+			return th.Audit()
+		}))
+	},
+	"runtime.Runtime.Run": func(c *commons) {
+		c.check(c.r.Run(context.Background(), 2, func(_ context.Context, th *rt.Thread, _ int) error {
+			th.DecRef(must(NewString(th, "a string of some length")))
+			return nil
+		}))
+	},
+	"runtime.Runtime.Freeze": func(c *commons) {
+		f, err := c.r.Freeze(c.f.Root())
+		c.check(err)
+		c.f.Contains(f.Root())
+		c.unload(f)
+	},
+	"runtime.Runtime.Immortalize": func(c *commons) { c.check(c.r.Immortalize(rt.None)) },
+	"runtime.Runtime.OpenImage": func(c *commons) {
+		f, err := c.r.OpenImage(c.image)
+		c.check(err)
+		c.unload(f)
+	},
+	"runtime.Runtime.OpenImageAt": func(c *commons) {
+		f, err := c.r.OpenImageAt(bytes.NewReader(c.bytes))
+		c.check(err)
+		c.unload(f)
+	},
+	"runtime.Runtime.Share": func(c *commons) {
+		file, err := c.r.Share(c.f.Root())
+		if err == nil {
+			c.shared.Store(file)
+		}
+	},
+	"runtime.Runtime.CollectorStats": func(c *commons) { c.r.CollectorStats() },
+	"runtime.Runtime.Expvar":         func(c *commons) { c.r.Expvar() },
+	"runtime.Runtime.Foreign":        func(c *commons) { c.r.Foreign().Size() },
+	"runtime.Runtime.Frozen":         func(c *commons) { c.r.Frozen() },
+	"runtime.Runtime.GILStats":       func(c *commons) { c.r.GILStats() },
+	"runtime.Runtime.Interned":       func(c *commons) { c.r.Interned().Size() },
+	"runtime.Runtime.Memory":         func(c *commons) { c.r.Memory() },
+	"runtime.Runtime.Mode":           func(c *commons) { c.r.Mode() },
+	"runtime.Runtime.ReadMetrics":    func(c *commons) { c.r.ReadMetrics([]rt.Sample{{Name: rt.Metrics()[0].Name}}) },
+	"runtime.Runtime.SharedRanges":   func(c *commons) { c.r.SharedRanges() },
+	"runtime.Runtime.WorldStats":     func(c *commons) { c.r.WorldStats() },
+	"runtime.Expvar.String":          func(c *commons) { _ = c.r.Expvar().String() },
+
+	"runtime.Frozen.Root":     func(c *commons) { c.each((*rt.Frozen).Root) },
+	"runtime.Frozen.Bytes":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Bytes(); return 0 }) },
+	"runtime.Frozen.Objects":  func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Objects(); return 0 }) },
+	"runtime.Frozen.Mapped":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Mapped(); return 0 }) },
+	"runtime.Frozen.Sealed":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Sealed(); return 0 }) },
+	"runtime.Frozen.Start":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Start(); return 0 }) },
+	"runtime.Frozen.Contains": func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Contains(rt.None); return 0 }) },
+	"runtime.Frozen.Types":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Types(); return 0 }) },
+	"runtime.Frozen.WriteTo": func(c *commons) {
+		_, err := c.f.WriteTo(io.Discard)
+		c.check(err)
+	},
+	"runtime.Frozen.WriteFile": func(c *commons) { c.check(c.f.WriteFile(c.image)) },
+	"runtime.Frozen.WriteFileContext": func(c *commons) {
+		c.check(c.f.WriteFileContext(context.Background(), c.image))
+	},
+	"runtime.Heap.FrozenFloat": func(c *commons) {
+		if v, ok := c.r.FrozenFloat(c.list.At(1)); !ok || v != 0.5 {
+			c.t.Errorf("the float is %g", v)
+		}
+	},
+	"runtime.Heap.FrozenKind": func(c *commons) { c.r.FrozenKind(c.f.Root()) },
+	"runtime.Heap.Home":       func(c *commons) { c.r.Home(c.f.Root()) },
+	"runtime.Home.Ref":        func(c *commons) { c.r.Home(c.f.Root()).Ref(rt.None) },
+	"runtime.Thread.LockFree": func(c *commons) { c.thread.LockFree() },
+	"runtime.Thread.Runtime":  func(c *commons) { c.thread.Runtime() },
+
+	"objects.BoolOf":            func(*commons) { BoolOf(rt.True) },
+	"objects.FrozenItems.Len":   func(c *commons) { c.list.Len() },
+	"objects.FrozenItems.At":    func(c *commons) { c.list.At(0) },
+	"objects.FrozenItems.All":   func(c *commons) { c.list.All()(func(int, rt.Ref) bool { return true }) },
+	"objects.FrozenEntries.Len": func(c *commons) { c.dict.Len() },
+	"objects.FrozenEntries.At":  func(c *commons) { c.dict.At(0) },
+	"objects.FrozenEntries.All": func(c *commons) { c.dict.All()(func(_, _ rt.Ref) bool { return true }) },
+	"objects.DefineRecord": func(c *commons) {
+		if _, err := DefineRecord("", "x"); err == nil {
+			c.t.Error("a record type without a name")
+		}
+	},
+	"objects.RecordType.Fields": func(*commons) { imagePoint.Fields() },
+	"objects.RecordType.Index":  func(*commons) { imagePoint.Index("x") },
+}
+
+// each calls a method of what is loaded, also while it is being unloaded.
+func (c *commons) each(method func(f *rt.Frozen) rt.Ref) {
+	for _, f := range c.r.Frozen() {
+		method(f)
+	}
+}
+
+// TestAnyGoroutine has goroutines make all calls that any goroutine may make, each call
+// against each other one: for the race detector.
+func TestAnyGoroutine(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
+	forModes(t, func(t *testing.T, o rt.Options) {
+		backings := []rt.Backing{rt.AutoBacking}
+		if goruntime.GOOS == "linux" {
+			backings = append(backings, rt.MemfdBacking) // which can be shared
+		}
+		for _, backing := range backings {
+			for range scaled(20) + 2 {
+				o.AddressSpace, o.Backing, o.CollectAfter = smallSpace, backing, 50
+				c := &commons{t: t, r: must(rt.New(o)), o: o, image: filepath.Join(t.TempDir(), "image")}
+				must0(t, c.r.Do(func(th *rt.Thread) error {
+					d, x, big := must(NewDict(th)), must(NewFloat(th, 0.5)), newBig(th, 1)
+					must0(t, Dict(d).Set(th, smallInt(1), smallInt(2)))
+					l := must(NewListSteal(th, d, x, big))
+					c.f = must(th.Freeze(l))
+					th.DecRef(l)
+					c.list, _ = List(c.f.Root()).FrozenItems(th)
+					c.dict, _ = Dict(c.list.At(0)).FrozenEntries(th)
+					return c.f.WriteFile(c.image)
+				}))
+				c.bytes = must(os.ReadFile(c.image))
+				c.thread = must(c.r.Attach())
+				c.thread.Blocking(func() {
+					var all sync.WaitGroup
+					for _, call := range anyGoroutine {
+						all.Go(func() {
+							for range 3 {
+								call(c)
+							}
+						})
+					}
+					all.Wait()
+				})
+				c.thread.Detach()
+				if file := c.shared.Load(); file != nil {
+					must0(t, file.Close())
+				} else if backing == rt.MemfdBacking {
+					t.Log("it was not shared: something was under way each time")
+				}
+				must0(t, c.r.Unload(c.f))
+				must0(t, c.r.Close())
+			}
+		}
+	})
+}
+
+// TestAnyGoroutineIsComplete looks for calls that say that any goroutine may make them, and
+// that TestAnyGoroutine does not make.
+func TestAnyGoroutineIsComplete(t *testing.T) {
+	says := regexp.MustCompile(`(?i)\bany goroutine\b`)
+	found := map[string]bool{}
+	for pkg, dir := range map[string]string{"runtime": "../runtime", "objects": "."} {
+		fset := token.NewFileSet()
+		var files []*ast.File
+		for _, name := range must(filepath.Glob(filepath.Join(dir, "*.go"))) {
+			if !strings.HasSuffix(name, "_test.go") {
+				files = append(files, must(parser.ParseFile(fset, name, nil, parser.ParseComments)))
+			}
+		}
+		p := must(doc.NewFromFiles(fset, files, pkg))
+		add := func(of string, fs []*doc.Func) {
+			for _, f := range fs {
+				text := strings.Join(strings.Fields(f.Doc), " ")
+				if says.MatchString(text) && !strings.Contains(text, "Any goroutine may have") {
+					found[pkg+"."+of+f.Name] = true
+				}
+			}
+		}
+		add("", p.Funcs)
+		for _, y := range p.Types {
+			add("", y.Funcs)
+			add(y.Name+".", y.Methods)
+		}
+	}
+	if len(found) < 40 {
+		t.Errorf("only %d such calls were found", len(found))
+	}
+	var missing []string
+	for name := range found {
+		if anyGoroutine[name] == nil {
+			missing = append(missing, name)
+		}
+	}
+	for name := range anyGoroutine {
+		if !found[name] {
+			missing = append(missing, name+", which is none any more")
+		}
+	}
+	slices.Sort(missing)
+	for _, name := range missing {
+		t.Errorf("not in the table: %s", name)
+	}
+}

@@ -1,0 +1,304 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// A twin is two slots behind a mark, which is its hash: others equal it if their slots
+// lead to equal things.
+var (
+	twinHashes int // calls of its Hash, which is most of what a comparison does
+	twin       = must(DefineType(Type{
+		Name:  "twin",
+		Slots: func(_ Heap, o Body) (Body, int, int) { return o, 1, 2 },
+		Freezing: &Freezing{
+			Layout: "mark, two slots",
+			Copy:   CopySlots,
+			Check:  CheckSlots(1),
+			Hash: func(o Body) uint32 {
+				if twinHashes++; twinHashes > 1<<20 {
+					panic("a million hashes: it takes all ways to each object")
+				}
+				return o.Word(0)
+			},
+		},
+	}))
+)
+
+// newTwin returns a new reference to one, and steals the slots.
+func newTwin(t *Thread, mark uint32, x, y Ref) Ref {
+	r, o, err := t.New(twin, 12)
+	if err != nil {
+		panic(err)
+	}
+	o.SetWord(0, mark)
+	o.SetRef(1, x)
+	o.SetRef(2, y)
+	return r
+}
+
+// newChain returns a new reference to the topmost of depth twins, each of which leads to the
+// one below, twice if shared.
+func newChain(t *Thread, depth int, shared bool, bottom Ref) Ref {
+	x := newTwin(t, 1, bottom, None)
+	for i := range depth - 1 {
+		y := None
+		if shared {
+			y = x
+			t.IncRef(x)
+		}
+		x = newTwin(t, uint32(i+2), x, y)
+	}
+	return x
+}
+
+// TestShareEqualTakesTimeInObjects compares graphs with many ways to each object: equal ones,
+// and some that differ at the end of all ways, although all hashes are the same.
+func TestShareEqualTakesTimeInObjects(t *testing.T) {
+	const depth = 200
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			for _, c := range []struct {
+				what    string
+				shared  bool
+				second  float64
+				objects int64
+			}{
+				{"equal, shared parts", true, 1, 1 + depth + 1},
+				{"equal, a chain", false, 1, 1 + depth + 1},
+				{"different, shared parts", true, 2, 1 + 2*(depth+1)},
+				{"different, a chain", false, 2, 1 + 2*(depth+1)},
+			} {
+				root := newTwin(th, 0, newChain(th, depth, c.shared, must(th.NewFloat(1, 0))), newChain(th, depth, c.shared, must(th.NewFloat(c.second, 0))))
+				twinHashes = 0
+				f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+				must0(t, err)
+				if f.Objects() != c.objects {
+					t.Errorf("%s: %d objects, want %d", c.what, f.Objects(), c.objects)
+				}
+				if twinHashes > 8*depth {
+					t.Errorf("%s: %d hashes were asked for, of %d objects", c.what, twinHashes, 2*depth)
+				}
+				th.DecRef(root)
+				must0(t, th.Unload(f))
+			}
+		})
+	})
+}
+
+// TestShareEqualWhatIsShared has what equals nothing, by its own word, inside others.
+func TestShareEqualWhatIsShared(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		pairOf := func(mark uint32) Ref {
+			return newTwin(th, 7, newTwin(th, mark, None, None), None)
+		}
+		for mark, want := range map[uint32]int64{0: 5, 1: 3} {
+			root := newTwin(th, 0, pairOf(mark), pairOf(mark))
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != want {
+				t.Errorf("mark %d: %d objects, want %d", mark, f.Objects(), want)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		}
+	})
+}
+
+// An unrest is an object that changes whenever it is copied beside other threads, by the word of
+// its Version. Its copy is larger then, so that all that is behind lies elsewhere the last
+// time.
+var (
+	unrestCopies []bool // of each copy, whether the world was stopped
+	unrestCalm   bool   // it does not change
+	unrest       = must(DefineType(Type{
+		Name:    "unrest",
+		Mutable: true,
+		Freezing: &Freezing{
+			Layout: "some bytes",
+			Copy: func(c *Copy) error {
+				unrestCopies = append(unrestCopies, c.Thread().stopped)
+				bytes := 8
+				if !unrestCalm && !c.Thread().stopped {
+					bytes = 64 // three granules more: as much as a twin and its float
+				}
+				o, err := c.Alloc(bytes)
+				if err == nil {
+					o.SetWord(0, 1)
+				}
+				return err
+			},
+			Version: func(Heap, Body) uint64 {
+				if unrestCalm {
+					return 0
+				}
+				return uint64(len(unrestCopies))
+			},
+			Check: func(*Check) error { return nil },
+		},
+	}))
+)
+
+// TestFreezeHoldsWritersOff freezes what changes each time that it is copied: how often it is
+// tried is as the options say, and the copy is the same as one of a graph that nobody changes,
+// byte for byte.
+func TestFreezeHoldsWritersOff(t *testing.T) {
+	defer func(n int) { restEvery = n }(restEvery)
+	restEvery = 2
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x, _, err := th.New(unrest, 8)
+			must0(t, err)
+			// Behind it: twins that differ and have one hash, then one that equals the second.
+			of := func(v float64) Ref { return newTwin(th, 5, must(th.NewFloat(v, 0)), None) }
+			rest := newTwin(th, 0, newTwin(th, 0, of(1), of(2)), newTwin(th, 0, of(2), must(th.NewFloat(3, 0))))
+			root := newTwin(th, 0, x, rest)
+			image := func(o FreezeOptions) []byte {
+				o.ShareEqual = true
+				unrestCopies = nil
+				f, err := th.Freeze(root, o)
+				must0(t, err)
+				var b bytes.Buffer
+				_, err = f.WriteTo(&b)
+				must0(t, err)
+				if f.Objects() != 10 || len(f.types) != 2 {
+					t.Errorf("%d objects, %d types", f.Objects(), len(f.types))
+				}
+				must0(t, th.Unload(f))
+				return b.Bytes()
+			}
+			unrestCalm = true
+			want := image(FreezeOptions{})
+			if n := len(unrestCopies); n != 1 {
+				t.Errorf("copied %d times, and nothing changed", n)
+			}
+			unrestCalm = false
+			for tries, copies := range map[int]int{0: 4, 1: 2, 5: 6, -1: 1} {
+				if got := image(FreezeOptions{Tries: tries}); !bytes.Equal(got, want) {
+					t.Errorf("%d tries: the copy is another one", tries)
+				}
+				for i, stopped := range unrestCopies {
+					if len(unrestCopies) != copies || stopped != (i == copies-1) {
+						t.Errorf("%d tries: copied with the world stopped: %v", tries, unrestCopies)
+						break
+					}
+				}
+			}
+			for tries, copies := range map[int]int{0: 3, 2: 2, -1: 1} {
+				unrestCopies = nil
+				f, err := th.Freeze(root, FreezeOptions{Tries: tries, NoStop: true})
+				var e *FreezeError
+				if f != nil || !errors.Is(err, ErrChanged) || !errors.As(err, &e) || e.Type != "unrest" || e.Path != "root<0>" || len(unrestCopies) != copies {
+					t.Errorf("%d tries without a stop: %v after %d copies", tries, err, len(unrestCopies))
+				}
+			}
+			th.DecRef(root)
+		})
+	})
+}
+
+// TestCopyAllocatesOnce has a type's Copy allocate twice.
+func TestCopyAllocatesOnce(t *testing.T) {
+	var second error
+	twice := must(DefineType(Type{Name: "twice", Freezing: &Freezing{Copy: func(c *Copy) error {
+		if _, err := c.Alloc(8); err != nil {
+			return err
+		}
+		_, second = c.Alloc(8)
+		return second
+	}}}))
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x, _, err := th.New(twice, 8)
+		must0(t, err)
+		if _, err := th.Freeze(x); second == nil || !errors.Is(err, second) {
+			t.Errorf("freeze: %v", err)
+		}
+		th.DecRef(x)
+	})
+}
+
+// bulk is a leaf of 60,000 bytes: about a span.
+var bulk = must(DefineType(Type{Name: "bulk", Freezing: &Freezing{Copy: CopyBody(60_000)}}))
+
+// newBulk returns a new reference to a chain of n of them.
+func newBulk(t *Thread, n int) Ref {
+	x := None
+	for i := range n {
+		r, o, err := t.New(bulk, 60_000)
+		if err != nil {
+			panic(err)
+		}
+		o.SetWord(1000, uint32(i))
+		x = newTwin(t, 0, r, x)
+	}
+	return x
+}
+
+// TestFreezeAgainAndAgain freezes and unloads graphs of several sizes in a small address space,
+// of which nothing else takes anything: there is always room for up to all of what is
+// for frozen objects, 127 spans.
+func TestFreezeAgainAndAgain(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.AddressSpace = 32 << 20
+		clean(t, o, func(t *testing.T, th *Thread) {
+			for _, n := range []int{1, 5, 40, 75, 137} {
+				root := newBulk(th, n)
+				for i := range 400 / n {
+					f, err := th.Freeze(root)
+					if err != nil {
+						t.Fatalf("%d spans, time %d: %v", n, i, err)
+					}
+					must0(t, th.Unload(f))
+				}
+				th.DecRef(root)
+			}
+			root := newBulk(th, 141)
+			if _, err := th.Freeze(root); err == nil {
+				t.Error("more was frozen than there are addresses")
+			}
+			th.DecRef(root)
+		})
+	})
+}
+
+// TestFreezeBesideOthers has eight threads freeze graphs of different sizes, which together
+// take half of the addresses, at once, and again and again.
+func TestFreezeBesideOthers(t *testing.T) {
+	needsThreads(t)
+	forModes(t, func(t *testing.T, o Options) {
+		if o.Checked {
+			return // it keeps what is freed, of which there is much
+		}
+		o.AddressSpace = 64 << 20 // 255 spans for frozen objects
+		r := newRuntime(t, o)
+		err := r.Run(context.Background(), 8, func(_ context.Context, th *Thread, worker int) error {
+			root := newBulk(th, 5+3*worker)
+			defer func() { th.DecRef(root) }()
+			for range 10 {
+				f, err := th.Freeze(root)
+				if err != nil {
+					return fmt.Errorf("worker %d: %w", worker, err)
+				}
+				n := 0
+				for x := f.Root(); x != None; x = th.Slot(x, th.Body(x), 2) {
+					n++
+					if got := th.Body(th.Slot(x, th.Body(x), 1)).Word(1000); got != uint32(5+3*worker-n) {
+						return fmt.Errorf("worker %d: item %d holds %d", worker, n, got)
+					}
+				}
+				th.Checkpoint()
+				if err := th.Unload(f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
