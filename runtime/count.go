@@ -200,7 +200,9 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // TryIncRef adds a new reference to the object r, which it borrows, unless that is dead,
 // for a caller that came by r through a table that holds no count. The memory of r must
 // still be in place: r was in the table since the thread's last safe point, and has its
-// weak bit set. Attached thread.
+// weak bit set. An object of a type with Finalize is in the table until its last death,
+// when its Forget is called: so it may have died once, and then its finalizer is due, or
+// has been called. A weak reference does not lead there: see LinkWeak. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if r >= Limit {
 		if stat.On {

@@ -16,8 +16,23 @@ import (
 // Both happen under the lock that the table has for an entry, so a weak reference
 // in an entry is in place. A weak reference is emptied before its object's memory
 // is free: and that waits for a grace period, as the object's weak bit is set. So
-// who has loaded the object from a weak reference may try to increment it until its
-// next safe point.
+// a thread that has loaded the object from a weak reference may try to increment it
+// until its next safe point.
+//
+// An attempt that succeeds does not say that the object has lived all along: a death
+// that leads to a finalizer ends with a count of one again. The weak reference does:
+//
+//	death with a finalizer    count 0; weak references emptied; count 1 (Revive); finalizer due
+//	FollowWeak                load the target; TryInc; load it again
+//
+// If TryInc has counted up from a count of before the death, that count has kept the
+// object alive, and the second load finds it: only a stopped world empties the weak
+// references to what lives, and it waits for this thread. If TryInc has counted up from
+// the one of Revive, the weak reference was emptied before, and the second load finds
+// Nil. Then the reference is given up: nobody has seen it, and if it has become the last
+// one, the object dies as it would have died without it. No thread is the owner of what
+// Revive has counted, and an owner's own count, in biased counting, goes down in the
+// owner alone: so for the owner's local word the same holds, in one thread.
 
 // weakRef is a weak reference as the table has it.
 type weakRef struct {
@@ -114,6 +129,10 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 		return target
 	}
 	if !t.TryIncRef(target) {
+		return Nil
+	}
+	if t.Body(w).LoadRef(weakTarget) == Nil {
+		t.DecRef(target) // it has died, and is to be finalized
 		return Nil
 	}
 	return target
