@@ -12,7 +12,8 @@ import (
 func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	return func(yield func(k, v rt.Ref) bool) {
 		pairs := d.Snapshot(t, nil)
-		defer func() { t.DecRefs(pairs) }()
+		t.Hold(&pairs)
+		defer func() { t.Unhold(&pairs); t.DecRefs(pairs) }()
 		for i := 0; i < len(pairs); i += 2 {
 			if !yield(pairs[i], pairs[i+1]) {
 				return

@@ -486,8 +486,10 @@ func unlock2(t *rt.Thread, o, p rt.Body) {
 // what is there when it gets there. Attached thread.
 func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
-		t.IncRef(rt.Ref(l))
-		defer t.DecRef(rt.Ref(l))
+		list := []rt.Ref{rt.Ref(l)}
+		t.IncRefs(list)
+		t.Hold(&list)
+		defer func() { t.Unhold(&list); t.DecRefs(list) }()
 		for i := 0; ; i++ {
 			r, ok := l.At(t, i)
 			if !ok || !yield(i, r) {

@@ -47,27 +47,8 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.R
 	if err != nil {
 		return rt.Nil, err
 	}
-	var fn func(*rt.Thread)
-	switch len(callbacks) {
-	case 0:
-	case 1:
-		fn = callbacks[0]
-	default:
-		fn = func(t *rt.Thread) { callInTurn(t, callbacks) }
-	}
-	t.LinkWeak(r, target, fn)
+	t.LinkWeak(r, target, callbacks...)
 	return r, nil
-}
-
-// callInTurn calls all callbacks, also if one panics: the last panic goes on.
-func callInTurn(t *rt.Thread, callbacks []func(*rt.Thread)) {
-	if len(callbacks) == 0 {
-		return
-	}
-	defer callInTurn(t, callbacks[1:])
-	if fn := callbacks[0]; fn != nil {
-		fn(t)
-	}
 }
 
 // Get returns a new reference to the target, and whether there is one: not after

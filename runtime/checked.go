@@ -234,24 +234,34 @@ func goroutineID() uint64 {
 	return n
 }
 
-// mustBeAlone panics if the calling goroutine is inside Do or Run already.
+// mustBeAlone panics if the calling goroutine is inside Do or Run already, and has not left
+// the world, as in Blocking.
 func (c *checker) mustBeAlone(what string) {
 	c.mu.Lock()
 	t := c.inside[goroutineID()]
 	c.mu.Unlock()
-	if t != nil {
+	if t != nil && t.attached {
 		panic(fmt.Sprintf("ichor: %s by a goroutine that is attached already, as thread %d", what, t.owner))
 	}
 }
 
+// enter notes that the calling goroutine has t, exit that it has the one again that it had
+// before, if any.
 func (c *checker) enter(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inside[goroutineID()] = t
+	id := goroutineID()
+	t.outer = c.inside[id]
+	c.inside[id] = t
 }
 
 func (c *checker) exit(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.inside, goroutineID())
+	if id := goroutineID(); t.outer != nil {
+		c.inside[id] = t.outer
+	} else {
+		delete(c.inside, id)
+	}
+	t.outer = nil
 }

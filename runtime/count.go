@@ -300,7 +300,9 @@ func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	case header.Dead:
 		t.free(r)
 	case header.Queue:
-		t.enqueue(r)
+		if t.enqueue(r) {
+			t.free(r)
+		}
 	case header.Sticky:
 		t.askImmortal(r)
 	case header.Broken:
@@ -319,11 +321,7 @@ func (t *Thread) decDead(r Ref) bool {
 		h.DecLocal()
 		return false
 	case o == t.merged:
-		v := h.DecForeign()
-		if v != header.Alive && v != header.Dead {
-			t.afterDec(r, v)
-		}
-		return v == header.Dead
+		return t.diesOf(r, h.DecForeign())
 	case header.Tested && o < 0: // immortal in place
 		if mutant.On && mutant.Is(mutant.CascadeCounts) {
 			h.DecForeign()
@@ -334,9 +332,18 @@ func (t *Thread) decDead(r Ref) bool {
 		t.check.count(t, r, "decref by its container's death")
 		t.countChecked(r)
 	}
-	v := h.Dec(t.owner)
-	if v == header.Dead {
+	return t.diesOf(r, h.Dec(t.owner))
+}
+
+// diesOf is afterDec for the cascade.
+func (t *Thread) diesOf(r Ref, v header.Verdict) bool {
+	switch v {
+	case header.Alive:
+		return false
+	case header.Dead:
 		return true
+	case header.Queue:
+		return t.enqueue(r)
 	}
 	t.afterDec(r, v)
 	return false

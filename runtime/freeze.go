@@ -107,11 +107,13 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 		z.opts = opts[0]
 	}
 	done := false
+	t.hold(z)
 	defer func() { // also if a type's Copy panics
-		z.letGo()
 		if !done {
 			_ = ext.Free() // it is not sealed for good
 		}
+		t.unhold(z)
+		z.letGo()
 	}()
 	if f, err = z.freeze(root); err != nil {
 		return nil, err
@@ -374,6 +376,16 @@ func (z *freezer) rest() {
 	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
 	z.done = z.done[:0]
 	z.t.Checkpoint()
+}
+
+// held calls visit for each count that the call holds.
+func (z *freezer) held(visit func(Ref)) {
+	for _, w := range z.stack[:z.counted] {
+		visit(w.r)
+	}
+	for _, r := range z.done {
+		visit(r)
+	}
 }
 
 // letGo gives up all counts.

@@ -37,7 +37,7 @@ import (
 // weakRef is a weak reference as the table has it.
 type weakRef struct {
 	ref Ref // the object whose first word leads to the target; Nil if it has left
-	fn  func(*Thread)
+	fns []func(*Thread)
 }
 
 // weakRefs is an entry: the weak references to one object, oldest first.
@@ -59,24 +59,29 @@ const (
 
 // LinkWeak makes the object w, which nobody else has seen yet, a weak reference to
 // target: word 0 of its body leads there until target dies, and word 1 is the
-// table's. fn, if not nil, is
-// called afterwards, as Thread.Later does, unless w has died by then. To an immortal
-// nothing is noted. It is for package objects, whose type of w has a Drop that calls
+// table's. The functions, of which nil ones are passed over, are called afterwards, in their
+// order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. It is for package objects, whose type of w has a Drop that calls
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
-func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
+func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
 	o := t.Body(w)
 	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
 		o.StoreRef(weakTarget, target)
 		return
 	}
 	t.SetWeak(target)
+	var called []func(*Thread)
+	for _, fn := range fns {
+		if fn != nil {
+			called = append(called, fn)
+		}
+	}
 	if point.On {
 		defer point.Whole(t.rt.weak)()
 	}
 	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		o.StoreRef(weakTarget, target)
 		o.SetWord(weakIndex, uint32(len(e.list)))
-		return weakRefs{append(e.list, weakRef{w, fn}), e.alive + 1}, false
+		return weakRefs{append(e.list, weakRef{w, called}), e.alive + 1}, false
 	})
 }
 
@@ -158,8 +163,11 @@ func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
 				continue
 			}
 			t.Body(w.ref).StoreRef(weakTarget, Nil)
-			if w.fn != nil && (garbage == nil || !garbage(w.ref)) {
-				t.Later(w.fn)
+			if garbage != nil && garbage(w.ref) {
+				continue
+			}
+			for _, fn := range w.fns {
+				t.Later(fn)
 			}
 		}
 		return weakRefs{}, true
