@@ -35,11 +35,12 @@ type Weak rt.Ref
 // none, where the collector finds both to be garbage. Where one decrement ends
 // both, the order in which they die is not determined. A callback may do anything
 // but detach; what it panics with goes to rt.Options.OnError, and the others are
-// called.
+// called. rt.Runtime.Close calls those that are left, while everything is in place.
 //
 // An immortal target never dies: nothing is noted then, and nothing is written to it.
 // Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.Ref, error) {
+	t.MustUse(target)
 	if target == rt.Nil {
 		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")
 	}

@@ -122,6 +122,29 @@ func (c *checker) note(r Ref, what string) {
 	}
 }
 
+// MustUse panics with a *Misuse in checked mode unless the thread may use r, which is
+// borrowed, or Nil. It is for calls that steal or store a reference and do not look at it, and
+// is inlined. Attached thread.
+func (t *Thread) MustUse(r Ref) {
+	if t.check != nil && r != Nil {
+		t.check.access(t, r)
+	}
+}
+
+// mustKnow panics unless r has named an object of this runtime at some time.
+func (c *checker) mustKnow(t *Thread, r Ref) {
+	if r >= Limit {
+		c.accessImmortal(t, r)
+		return
+	}
+	c.mu.Lock()
+	rec := c.records[r]
+	c.mu.Unlock()
+	if rec == nil {
+		c.misuse(r, "foreign reference: no object of this runtime was ever here")
+	}
+}
+
 // access panics unless thread t may use r now.
 func (c *checker) access(t *Thread, r Ref) {
 	if !t.attached {

@@ -204,6 +204,9 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // when its Forget is called: so it may have died once, and then its finalizer is due, or
 // has been called. A weak reference does not lead there: see LinkWeak. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
+	if t.check != nil {
+		t.check.mustKnow(t, r)
+	}
 	if r >= Limit {
 		if stat.On {
 			t.countOp(r)
@@ -225,6 +228,7 @@ func (t *Thread) TryIncRef(r Ref) bool {
 // SetWeak notes that tables which hold no count lead to the object r: its type's Forget is
 // called at its death. r is borrowed. Attached thread.
 func (t *Thread) SetWeak(r Ref) {
+	t.MustUse(r)
 	if r < Limit {
 		t.header(r).SetWeak()
 	}

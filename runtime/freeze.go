@@ -180,7 +180,7 @@ type watched struct {
 
 // restEvery is how many objects are copied between two safe points: about a
 // millisecond. A guess.
-const restEvery = 16384
+var restEvery = 16384
 
 func (z *freezer) freeze(root Ref) (*Frozen, error) {
 	z.root = root

@@ -92,6 +92,7 @@ func (t *Thread) immortaliseSticky() {
 // IsImmortal reports whether r is counted by nobody: a small integer, immortal by address,
 // or immortal in place. r is borrowed. Attached thread.
 func (t *Thread) IsImmortal(r Ref) bool {
+	t.MustUse(r)
 	return r >= Limit || t.header(r).Owner() < 0
 }
 

@@ -27,6 +27,7 @@ const (
 // lock-free mode it is released after a grace period, under the GIL at once. The reference
 // was the slot's own, and has left it before the call, which steals it. Attached thread.
 func (t *Thread) Retire(r Ref) {
+	t.MustUse(r)
 	if r >= Limit || r == Nil {
 		if stat.On {
 			t.countOp(r)

@@ -63,6 +63,11 @@ const (
 // order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. It is for package objects, whose type of w has a Drop that calls
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
 func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
+	if target == Nil {
+		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
+	}
+	t.MustUse(w)
+	t.MustUse(target)
 	o := t.Body(w)
 	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
 		o.StoreRef(weakTarget, target)
@@ -124,6 +129,7 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 // FollowWeak returns a new reference to what the weak reference w leads to, or Nil. It is
 // for package objects. w is borrowed. Attached thread.
 func (t *Thread) FollowWeak(w Ref) Ref {
+	t.MustUse(w)
 	target := t.Body(w).LoadRef(weakTarget)
 	if target == Nil {
 		return Nil
