@@ -325,7 +325,11 @@ func (t *Thread) decDead(r Ref) bool {
 		h.DecLocal()
 		return false
 	case o == t.merged:
-		return t.diesOf(r, h.DecForeign())
+		v := h.DecForeign()
+		if v != header.Alive && v != header.Dead {
+			return t.diesOf(r, v)
+		}
+		return v == header.Dead
 	case header.Tested && o < 0: // immortal in place
 		if mutant.On && mutant.Is(mutant.CascadeCounts) {
 			h.DecForeign()

@@ -13,8 +13,8 @@ import (
 // million deep takes no stack and no memory.
 //
 //	deadTop  the list, whose first object is freed next
-//	dying    the object that is being freed; Nil while none is; None while what is left
-//	         of it is memory
+//	dying    the object whose type's functions are being called; None from then on; Nil
+//	         before freeDead has come to one that has any
 //
 // What dies while an object is being freed joins the list. A panic in the midst of it, by
 // a misuse or a function of the type, leaves both words as they are: see mend.
@@ -31,12 +31,14 @@ func (t *Thread) freeDead() {
 	for t.deadTop != Nil {
 		r := t.deadTop
 		h := t.header(r)
-		t.deadTop, t.dying = Ref(h.Link()), r
+		t.deadTop = Ref(h.Link())
 		t.freeOne(r, h.Meta())
 	}
-	t.dying = Nil
-	if len(t.absent) > 0 {
-		t.drainAbsent()
+	if t.dying != Nil {
+		t.dying = Nil
+		if len(t.absent) > 0 {
+			t.drainAbsent()
+		}
 	}
 }
 
@@ -109,17 +111,13 @@ func (t *Thread) visitDead(r Ref) {
 func (t *Thread) freeOne(r Ref, meta uint32) {
 	y := typeOf(meta)
 	weak := t.header(r).IsWeak()
-	if weak {
-		t.clearWeak(r, nil)
-	}
-	if meta&metaDeath != 0 && t.revive(r, y) {
+	if meta&(metaRefs|metaDeath) == 0 && !weak && y.Block == nil {
+		t.freeMemory(r)
 		return
 	}
-	if weak && y.Forget != nil && !(mutant.On && mutant.Is(mutant.InternKept)) {
-		y.Forget(t, r, t.Body(r))
-	}
-	if meta&metaDeath != 0 && y.Drop != nil {
-		y.Drop(t, r, t.Body(r))
+	t.dying = r
+	if (weak || meta&metaDeath != 0) && t.leaveTables(r, y, meta, weak) {
+		return
 	}
 	if meta&metaRefs != 0 {
 		y.Traverse(t.Heap, t.Body(r), t.visit)
@@ -128,13 +126,31 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 	if y.Block != nil {
 		block = y.Block(t.Body(r))
 	}
-	t.dying = None // its type has had its say
+	t.dying = None
 	t.FreeBlock(block)
 	if weak {
 		t.freeAfterGrace(r)
 		return
 	}
 	t.freeMemory(r)
+}
+
+// leaveTables takes a dead object out of all tables, and reports whether it is revived
+// instead.
+func (t *Thread) leaveTables(r Ref, y *Type, meta uint32, weak bool) (revived bool) {
+	if weak {
+		t.clearWeak(r, nil)
+	}
+	if meta&metaDeath != 0 && t.revive(r, y) {
+		return true
+	}
+	if weak && y.Forget != nil && !(mutant.On && mutant.Is(mutant.InternKept)) {
+		y.Forget(t, r, t.Body(r))
+	}
+	if y.Drop != nil {
+		y.Drop(t, r, t.Body(r))
+	}
+	return false
 }
 
 // freeAfterGrace gives back the memory of a dead object that tables have led to: a thread
