@@ -128,11 +128,11 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	defer func() {
 		t.region = nil
 		if !kept {
+			defer g.mem.Free() // also where emptying it finds misuse
+			defer t.rt.dropRegion(g)
 			if !(mutant.On && mutant.Is(mutant.BornKept)) {
 				t.emptyRegion(g)
 			}
-			t.rt.dropRegion(g)
-			g.mem.Free()
 		}
 	}()
 	if err := fn(); err != nil {

@@ -98,6 +98,15 @@ var strikes = []strike{
 		x := newLeaf(th)
 		_ = th.Immortally(func() error { newNode(th, x); end(); return nil })
 	}},
+	{"Traverse of what Immortally discards", 2, "gab", func(th *Thread, end func()) {
+		a, b := newLeaf(th), newLeaf(th)
+		_ = th.Immortally(func() error {
+			newFaulty(th, newNode(th), a)
+			newNode(th, b)
+			trap = trapdoor{"Traverse", 1, end}
+			return errors.New("discard")
+		})
+	}},
 	{"a finalizer at a checkpoint", 0, "gab", func(th *Thread, end func()) {
 		finalized = func(*Thread, Ref) { end() }
 		th.DecRef(newFinal(th, newLeaf(th)))
@@ -163,7 +172,12 @@ var strikes = []strike{
 	}},
 	{"Traverse in a death, and another death before a checkpoint", 1, "gab", func(th *Thread, end func()) {
 		trap = trapdoor{"Traverse", 1, end}
-		defer th.DecRef(newNode(th, newLeaf(th)))
+		defer func() {
+			th.DecRef(newNode(th, newLeaf(th)))
+			if th.Checkpoint(); th.dying != Nil || th.deadTop != Nil {
+				strikeError = errors.New("a safe point has not freed what was dead")
+			}
+		}()
 		th.DecRef(faultyTree(th))
 	}},
 	{"Traverse in two deaths of one cascade", 2, "gab", func(th *Thread, end func()) {
