@@ -34,6 +34,7 @@ type Cell rt.Ref
 // NewCell returns a new reference to a cell that holds v. v is borrowed: the cell takes a
 // count of its own. Attached thread.
 func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
+	t.MustUse(v)
 	if v == rt.Nil {
 		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
 	}
@@ -75,6 +76,7 @@ func (c Cell) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
 	if !ok {
 		return o, t.WantType(rt.Ref(c), rt.TypeCell)
 	}
+	t.MustUse(v)
 	if v == rt.Nil {
 		return o, fmt.Errorf("ichor: cell: nil reference")
 	}
@@ -138,6 +140,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	t.MustUse(old)
 	if old == rt.Nil {
 		return false, fmt.Errorf("ichor: cell: nil reference to compare with")
 	}

@@ -175,6 +175,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	if err != nil {
 		return err
 	}
+	t.MustUse(value)
 	if value == rt.Nil {
 		return fmt.Errorf("ichor: dict: nil reference as a value")
 	}

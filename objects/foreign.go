@@ -17,7 +17,8 @@ import rt "github.com/ichor-go/ichor/runtime"
 // so that is called once, also where Close drops an object that dies afterwards.
 type foreign struct {
 	value   any
-	release func(any)
+	release func(any)             // outside the world
+	give    func(*rt.Thread, any) // or inside, on a thread
 }
 
 var foreignType = rt.DefineBuiltin(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign})
@@ -27,8 +28,11 @@ func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
 	if !ok {
 		return
 	}
-	if f := e.(foreign); f.release != nil {
-		t.Later(func(*rt.Thread) { f.release(f.value) })
+	switch f := e.(foreign); {
+	case f.release != nil:
+		t.LaterBlocking(func() { f.release(f.value) })
+	case f.give != nil:
+		t.Later(func(t *rt.Thread) { f.give(t, f.value) })
 	}
 }
 
@@ -40,16 +44,32 @@ type Foreign rt.Ref
 // until it dies. Then v leaves the runtime at once, and release, if not nil, is
 // called with it: once, at the next safe point of the thread on which the object
 // died, with no lock held; for what is immortal or leaked, by rt.Runtime.Close.
-// Where a region is discarded, what was born in it dies. A panic of release goes to
-// rt.Options.OnError. If NewForeign fails, v is the caller's as before and release
-// is not called. A count that the Go value holds of an object is a root to the
-// collector: it finds no cycle through a Foreign. Attached thread.
+// Where a region is discarded, what was born in it dies.
+//
+// release is called outside the world, as in rt.Thread.Blocking. So it may wait for whatever
+// it likes, other threads of the runtime included, and may attach by itself, other than in
+// Close; it must not use the thread on which the object died. For a value that holds
+// references there is NewForeignOwner. A panic of release goes to rt.Options.OnError. If
+// NewForeign fails, v is the caller's as before and release is not called. Attached thread.
 func NewForeign(t *rt.Thread, v any, release func(v any)) (rt.Ref, error) {
+	return newForeign(t, foreign{value: v, release: release})
+}
+
+// NewForeignOwner is NewForeign for a value that holds references, so returns a new
+// reference: release gets a thread, to give them up with. It is called at the same safe
+// point, but inside the world, so it waits in rt.Thread.Blocking alone. It may do anything
+// but detach. A count that the value holds of an object is a root to the collector: it finds
+// no cycle through a Foreign. Attached thread.
+func NewForeignOwner(t *rt.Thread, v any, release func(t *rt.Thread, v any)) (rt.Ref, error) {
+	return newForeign(t, foreign{value: v, give: release})
+}
+
+func newForeign(t *rt.Thread, f foreign) (rt.Ref, error) {
 	r, _, err := t.New(foreignType, 0)
 	if err != nil {
 		return rt.Nil, err
 	}
-	t.Runtime().Foreign().Store(r, foreign{v, release})
+	t.Runtime().Foreign().Store(r, f)
 	return r, nil
 }
 

@@ -185,7 +185,7 @@ func TestForeignHolds(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			must0(t, r.Do(func(th *rt.Thread) error {
 				v := newBig(th, 1)
-				th.DecRef(must(NewForeign(th, v, func(v any) { th.DecRef(v.(rt.Ref)) })))
+				th.DecRef(must(NewForeignOwner(th, v, func(th *rt.Thread, v any) { th.DecRef(v.(rt.Ref)) })))
 				audit(t, th)
 				return nil
 			}))

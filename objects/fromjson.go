@@ -82,7 +82,9 @@ func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
 	in := &outsideReader{t: t, r: r, left: o.MaxBytes}
 	b := jsonBuilder{t: t, in: in, dec: jsontext.NewDecoder(in), maxDepth: o.MaxDepth}
 	done := false
+	t.Hold(&b.values)
 	defer func() { // also if r panics
+		t.Unhold(&b.values)
 		if !done {
 			if !(mutant.On && mutant.Is(mutant.JSONLeaks)) {
 				t.DecRefs(b.values)

@@ -82,6 +82,7 @@ func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 // items unless it fails. Attached thread.
 func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	for i, r := range items {
+		t.MustUse(r)
 		if r == rt.Nil {
 			return rt.Nil, fmt.Errorf("ichor: new list: item %d is a nil reference", i)
 		}
@@ -202,6 +203,7 @@ func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
 	if err != nil {
 		return o, err
 	}
+	t.MustUse(v)
 	if v == rt.Nil {
 		return o, fmt.Errorf("ichor: list: nil reference as an item")
 	}

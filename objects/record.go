@@ -80,6 +80,7 @@ func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 		return rt.Nil, fmt.Errorf("ichor: new %s: %d values for %d fields", y.Name, len(values), len(y.fields))
 	}
 	for i, v := range values {
+		t.MustUse(v)
 		if v == rt.Nil {
 			return rt.Nil, fmt.Errorf("ichor: new %s: field %s is a nil reference", y.Name, y.fields[i])
 		}
@@ -137,6 +138,7 @@ func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 	if err != nil {
 		return err
 	}
+	t.MustUse(v)
 	if v == rt.Nil {
 		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
 	}

@@ -35,11 +35,12 @@ type Weak rt.Ref
 // none, where the collector finds both to be garbage. Where one decrement ends
 // both, the order in which they die is not determined. A callback may do anything
 // but detach; what it panics with goes to rt.Options.OnError, and the others are
-// called.
+// called. rt.Runtime.Close calls those that are left, while everything is in place.
 //
 // An immortal target never dies: nothing is noted then, and nothing is written to it.
 // Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.Ref, error) {
+	t.MustUse(target)
 	if target == rt.Nil {
 		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")
 	}
@@ -47,27 +48,8 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.R
 	if err != nil {
 		return rt.Nil, err
 	}
-	var fn func(*rt.Thread)
-	switch len(callbacks) {
-	case 0:
-	case 1:
-		fn = callbacks[0]
-	default:
-		fn = func(t *rt.Thread) { callInTurn(t, callbacks) }
-	}
-	t.LinkWeak(r, target, fn)
+	t.LinkWeak(r, target, callbacks...)
 	return r, nil
-}
-
-// callInTurn calls all callbacks, also if one panics: the last panic goes on.
-func callInTurn(t *rt.Thread, callbacks []func(*rt.Thread)) {
-	if len(callbacks) == 0 {
-		return
-	}
-	defer callInTurn(t, callbacks[1:])
-	if fn := callbacks[0]; fn != nil {
-		fn(t)
-	}
 }
 
 // Get returns a new reference to the target, and whether there is one: not after

@@ -128,6 +128,7 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
 	}
 	if t.check != nil {
+		t.MustUse(container)
 		if err := t.check.inject(); err != nil {
 			return Nil, Body{}, err
 		}

@@ -22,10 +22,13 @@ func (e *AuditError) Error() string {
 // Audit adds up every reference in the heap, with the world stopped, and compares
 // the sums with the counts:
 //
-//	local + shared count = references in objects + in scopes + of waiting finalizers + held
+//	local + shared count = references in objects + in scopes + of finalizers + on hold + held
 //
-// for every mortal object. held are the references that the program owns, which it borrows,
-// one entry for each count. It also finds references to what is not an object, and
+// for every mortal object. Of finalizers are one for each object that waits to be
+// finalized, or is being finalized. On hold is what a call of the library holds that is
+// under way, on any thread: a loop over a List or a Dict, FromJSON, Freeze, a collection
+// that runs finalizers; and what others have named by Thread.Hold. held are the references that the program owns besides, which it borrows, one entry
+// for each count. It also finds references to what is not an object, and
 // blocks that belong to no object or to two, and checks the arena. What is retired is released first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
@@ -76,15 +79,17 @@ func (a *audit) run(held []Ref) {
 		}
 		return true
 	})
-	for _, x := range t.rt.attachedThreads() {
+	for _, x := range t.rt.threadsAnd(t) {
 		for _, r := range x.owned {
 			a.add(r, "a scope")
 		}
+		a.add(x.finalizing, "a finalizer that is running")
+		for _, h := range x.holds {
+			h.held(func(r Ref) { a.add(r, "a call under way") })
+		}
 	}
 	for _, x := range a.waiting() {
-		if x.fn == nil {
-			a.add(x.ref, "a waiting finalizer")
-		}
+		a.add(x.ref, "a waiting finalizer")
 	}
 	for _, r := range held {
 		a.add(r, "the caller")
@@ -103,7 +108,7 @@ func (a *audit) waiting() (all []pending) {
 	l.mu.Lock()
 	all = slices.Clone(l.list)
 	l.mu.Unlock()
-	for _, x := range a.t.rt.attachedThreads() {
+	for _, x := range a.t.rt.threadsAnd(a.t) {
 		all = append(all, x.pending...)
 	}
 	return all
@@ -188,4 +193,16 @@ func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
 			f(r, t.header(r).Bytes())
 		}
 	})
+}
+
+// threadsAnd returns the attached threads, and t first, which may be one of them, or
+// Close's.
+func (r *Runtime) threadsAnd(t *Thread) []*Thread {
+	all := []*Thread{t}
+	for _, x := range r.attachedThreads() {
+		if x != t {
+			all = append(all, x)
+		}
+	}
+	return all
 }

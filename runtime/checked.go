@@ -122,6 +122,29 @@ func (c *checker) note(r Ref, what string) {
 	}
 }
 
+// MustUse panics with a *Misuse in checked mode unless the thread may use r, which is
+// borrowed, or Nil. It is for calls that steal or store a reference and do not look at it, and
+// is inlined. Attached thread.
+func (t *Thread) MustUse(r Ref) {
+	if t.check != nil && r != Nil {
+		t.check.access(t, r)
+	}
+}
+
+// mustKnow panics unless r has named an object of this runtime at some time.
+func (c *checker) mustKnow(t *Thread, r Ref) {
+	if r >= Limit {
+		c.accessImmortal(t, r)
+		return
+	}
+	c.mu.Lock()
+	rec := c.records[r]
+	c.mu.Unlock()
+	if rec == nil {
+		c.misuse(r, "foreign reference: no object of this runtime was ever here")
+	}
+}
+
 // access panics unless thread t may use r now.
 func (c *checker) access(t *Thread, r Ref) {
 	if !t.attached {
@@ -234,24 +257,34 @@ func goroutineID() uint64 {
 	return n
 }
 
-// mustBeAlone panics if the calling goroutine is inside Do or Run already.
+// mustBeAlone panics if the calling goroutine is inside Do or Run already, and has not left
+// the world, as in Blocking.
 func (c *checker) mustBeAlone(what string) {
 	c.mu.Lock()
 	t := c.inside[goroutineID()]
 	c.mu.Unlock()
-	if t != nil {
+	if t != nil && t.attached {
 		panic(fmt.Sprintf("ichor: %s by a goroutine that is attached already, as thread %d", what, t.owner))
 	}
 }
 
+// enter notes that the calling goroutine has t, exit that it has the one again that it had
+// before, if any.
 func (c *checker) enter(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inside[goroutineID()] = t
+	id := goroutineID()
+	t.outer = c.inside[id]
+	c.inside[id] = t
 }
 
 func (c *checker) exit(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.inside, goroutineID())
+	if id := goroutineID(); t.outer != nil {
+		c.inside[id] = t.outer
+	} else {
+		delete(c.inside, id)
+	}
+	t.outer = nil
 }

@@ -34,6 +34,9 @@ func (t *Thread) Checkpoint() {
 			t.waitForOwner()
 		}
 	}
+	if t.dying != Nil {
+		t.mend()
+	}
 	if len(t.sticky) > 0 {
 		t.immortaliseSticky()
 	}
@@ -54,20 +57,30 @@ func (t *Thread) Checkpoint() {
 // Attached thread.
 func (t *Thread) Blocking(fn func()) {
 	t.Checkpoint()
+	t.outside(fn)
+}
+
+// outside is Blocking once nothing is due any more. The thread is back afterwards, also
+// where fn, or what leaving finds, ends it with a panic or runtime.Goexit.
+func (t *Thread) outside(fn func()) {
+	defer t.comeBack()
 	t.cache.Publish()
 	if t.queue != nil {
 		t.leaveQueue()
 	}
 	t.attached = false
 	t.leave()
-	defer func() {
-		t.enter()
-		if t.queue != nil {
-			t.attachQueue()
-		}
-		t.attached = true
-	}()
 	fn()
+}
+
+func (t *Thread) comeBack() {
+	if !t.attached {
+		t.enter()
+	}
+	if t.queue != nil {
+		t.attachQueue()
+	}
+	t.attached = true
 }
 
 // Recv receives from ch outside the world, and reports whether the channel is

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,49 +47,63 @@ func (e *AttachedError) Error() string {
 	return fmt.Sprintf("ichor: close: %d threads are still attached: %s", len(e.Threads), strings.Join(e.Threads, ", "))
 }
 
-// Close collects cycles and calls the finalizers and callbacks that are due. Then
-// it frees everything, immortals too, and gives the memory back. It returns
-// an *AttachedError, and does nothing, while threads are attached or blocked, and a
-// *LeakError if mortal objects were left; their memory is freed all the same, and
-// their foreign values are released. Closing twice returns ErrClosed. Any goroutine
-// that is not attached.
-func (r *Runtime) Close() error {
+// PendingError says that Close has given up calling what was due: finalizers, callbacks and
+// releases that have gone on making others due.
+type PendingError struct {
+	Calls int // that were due, and are not called
+}
+
+func (e *PendingError) Error() string {
+	return fmt.Sprintf("ichor: close: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", e.Calls)
+}
+
+// Close ends the runtime. First code of the user's runs, with everything in place: it
+// collects cycles, and calls the finalizers and callbacks that are due; then, as all weak
+// references to mortal objects are emptied and all foreign values taken out, the callbacks
+// of the former, but for those of a weak reference that has died, and the releases of the
+// latter. Then no such code runs any more, and it frees everything, immortals too, and gives
+// the memory back. It returns an *AttachedError, and does nothing, while threads are attached
+// or blocked; a *LeakError if mortal objects were left; a *PendingError if there was no end
+// to what is due; errors.As finds each if there are several. In the latter two cases, and if
+// code of the user's ends Close with runtime.Goexit or by a panic of Options.OnError, the
+// memory is freed all the same. Closing twice returns ErrClosed. Any goroutine that is not
+// attached.
+func (r *Runtime) Close() (err error) {
 	t, err := r.beginClose()
 	if err != nil {
 		return err
 	}
-	for range lastRounds {
-		if c := t.Collect(); c.Freed == 0 && !t.mayStillRun() {
-			break
-		}
-	}
-	t.stopped = true
-	r.ending = true
-	t.settle()
-	inPlace := t.emptyImmortals()
-	t.settle()
-	t.collectLast()
-	t.settle()
-	for _, r := range inPlace {
-		t.cache.Free(uint32(r))
-	}
-	leaks := t.leaks()
-	t.releaseForeign()
-	t.stopped = false
-	t.runPending()
-	r.space.Check()
-	t.leave()
-	if err := r.space.Close(); err != nil {
-		return fmt.Errorf("ichor: close: %w", err)
-	}
-	if leaks != nil {
-		return leaks
-	}
+	defer func() { err = t.endRuntime() }()
+	t.lastCalls()
 	return nil
 }
 
-// lastRounds bounds how often Close collects: finalizers may make new garbage.
-const lastRounds = 10
+// closeRounds bounds how often Close runs what is due, closeSweeps how often it looks for
+// more. In a list of objects each of which drops the next one in its finalizer, each takes a
+// round. Guesses; tests change them.
+var closeRounds, closeSweeps = 1 << 21, 10
+
+// lastCalls runs code of the user's while all objects are in place, until nothing is due and
+// nothing is left that could become due.
+func (t *Thread) lastCalls() {
+	rounds := closeRounds
+	for range closeSweeps {
+		for range closeSweeps { // finalizers may make new garbage
+			for ; t.mayStillRun() && rounds > 0; rounds-- {
+				t.Checkpoint()
+			}
+			if rounds == 0 {
+				return
+			}
+			if c := t.Collect(); c.Freed == 0 && !t.mayStillRun() {
+				break
+			}
+		}
+		if !t.takeLeave() {
+			return
+		}
+	}
+}
 
 // mayStillRun reports whether code of the user's is due, or may be once what is
 // retired is released. Nobody else is attached.
@@ -100,12 +115,76 @@ func (t *Thread) mayStillRun() bool {
 	return r.gil == nil && (t.retired.Len() > 0 || r.orphaned.Load())
 }
 
+// takeLeave makes due what the end of the runtime will make due: it empties the weak
+// references to mortal objects and, once that calls nothing, takes the foreign values out.
+// It reports whether anything is due by that.
+func (t *Thread) takeLeave() bool {
+	due := len(t.pending)
+	t.clearAllWeak()
+	if len(t.pending) == due {
+		t.releaseForeign()
+	}
+	return len(t.pending) > due
+}
+
+// clearAllWeak empties the weak references to mortal objects.
+func (t *Thread) clearAllWeak() {
+	var targets []Ref
+	t.rt.weak.Range(func(target Ref, _ weakRefs) bool {
+		if !t.IsImmortal(target) {
+			targets = append(targets, target)
+		}
+		return true
+	})
+	slices.Sort(targets) // the order is no accident
+	for _, target := range targets {
+		t.clearWeak(target, nil)
+	}
+}
+
 // releaseForeign has the foreign values of what is left released.
 func (t *Thread) releaseForeign() {
 	t.rt.foreign.Range(func(r Ref, _ any) bool {
 		typeOf(t.header(r).Meta()).Drop(t, r, t.Body(r))
 		return true
 	})
+}
+
+// endRuntime frees everything, and says what was left. No code of the user's runs in it:
+// what was still due, or becomes it, is counted.
+func (t *Thread) endRuntime() (err error) {
+	r := t.rt
+	var errs []error
+	defer func() { // also where counts are broken
+		t.stopped = false
+		t.leave()
+		if n := len(t.pending); n > 0 {
+			errs = append(errs, &PendingError{n})
+		}
+		if err := r.space.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("ichor: close: %w", err))
+		}
+		if err = errors.Join(errs...); len(errs) == 1 {
+			err = errs[0]
+		}
+	}()
+	t.stopped, r.ending = true, true
+	t.adoptPending()
+	t.settle()
+	inPlace := t.emptyImmortals()
+	t.settle()
+	t.collectLast()
+	t.settle()
+	for _, r := range inPlace {
+		t.cache.Free(uint32(r))
+	}
+	if err := t.leaks(); err != nil {
+		errs = append(errs, err)
+	}
+	t.clearAllWeak()
+	t.releaseForeign()
+	r.space.Check()
+	return nil
 }
 
 // beginClose bars new threads and returns one for Close itself, which nobody

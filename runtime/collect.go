@@ -170,6 +170,7 @@ func (t *Thread) collect(auto bool) Collected {
 	ctx, task := trace.NewTask(context.Background(), "ichor collection")
 	defer task.End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
+	defer c.letGo()
 	final, waits := false, true
 	for rounds := 0; waits; rounds++ {
 		c.stop(func() {
@@ -211,6 +212,7 @@ type collection struct {
 	trial   trial
 	garbage []Ref
 	kept    []Ref // garbage that was resurrected
+	held    []Ref // what has one more reference, which is the collection's
 }
 
 // waitRounds bounds how often a collection waits for finalizers. A guess.
@@ -261,22 +263,39 @@ func (c *collection) condemn(final bool) {
 // hold gives all garbage one more reference: finalizers may do what they like
 // with the rest. World stopped.
 func (c *collection) hold() {
-	for _, r := range c.garbage {
-		c.t.IncRef(r)
+	c.t.IncRefs(c.garbage)
+	c.held = c.garbage
+	c.t.Hold(&c.held)
+}
+
+// letGo gives that back: what stays by then, or all, where a finalizer has ended the
+// collection with runtime.Goexit. Misuse that shows in it keeps nothing else.
+func (c *collection) letGo() {
+	defer func() {
+		if len(c.held) > 0 {
+			c.letGo()
+		}
+	}()
+	c.t.Unhold(&c.held)
+	for n := len(c.held); n > 0; n = len(c.held) {
+		r := c.held[n-1]
+		c.held = c.held[:n-1]
+		c.t.DecRef(r)
 	}
 }
 
 // toFinalize reports whether r has a finalizer that has not been called.
 func (t *Thread) toFinalize(r Ref) bool {
 	meta := t.header(r).Meta()
-	if meta&metaDeath == 0 || t.rt.ending || typeOf(meta).Finalize == nil {
+	if meta&metaDeath == 0 || t.rt.ending || typeOf(meta).Finalize == nil || t.IsImmortal(r) {
 		return false
 	}
 	o, word := t.finalizedWord(r)
 	return o.Word(word) == 0
 }
 
-// finalize calls the finalizers of garbage. The world runs.
+// finalize calls the finalizers of garbage, but for what one of them has made immortal.
+// The world runs.
 func (c *collection) finalize() {
 	t := c.t
 	region, running := t.region, t.running
@@ -295,25 +314,43 @@ func (c *collection) finalize() {
 // free frees garbage, which nobody can reach. What garbage refers to among itself
 // needs no counting.
 func (c *collection) free() {
+	c.Freed, c.Resurrected, c.held = len(c.garbage), len(c.kept), c.kept
+	c.freeGarbage()
+	c.trial.release()
+}
+
+// freeGarbage frees what is left of it. Where a misuse shows, or a function of a type
+// panics, the object's memory goes back all the same, and that of the others: they have
+// counts of each other that nobody would give up any more.
+func (c *collection) freeGarbage() {
 	t := c.t
 	visit := func(r Ref) {
 		if r != Nil && r < Limit && !c.trial.isGarbage(r) {
 			t.DecRef(r)
 		}
 	}
-	for _, r := range c.garbage {
-		y := typeOf(t.header(r).Meta())
-		o := t.Body(r)
-		y.Traverse(t.Heap, o, visit)
-		if y.Block != nil {
-			t.FreeBlock(y.Block(o))
+	defer func() {
+		if len(c.garbage) > 0 {
+			defer c.freeGarbage()
+			t.giveBack(c.takeGarbage())
 		}
-		t.freeMemory(r)
+	}()
+	for len(c.garbage) > 0 {
+		r := c.garbage[0]
+		typeOf(t.header(r).Meta()).Traverse(t.Heap, t.Body(r), visit)
+		t.giveBack(c.takeGarbage())
 	}
-	c.Freed = len(c.garbage)
-	c.trial.release()
-	for _, r := range c.kept {
-		t.DecRef(r)
+}
+
+func (c *collection) takeGarbage() (r Ref) {
+	r, c.garbage = c.garbage[0], c.garbage[1:]
+	return r
+}
+
+// giveBack gives back the block and the memory of garbage.
+func (t *Thread) giveBack(r Ref) {
+	if y := typeOf(t.header(r).Meta()); y.Block != nil {
+		t.FreeBlock(y.Block(t.Body(r)))
 	}
-	c.Resurrected = len(c.kept)
+	t.freeMemory(r)
 }

@@ -200,8 +200,13 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // TryIncRef adds a new reference to the object r, which it borrows, unless that is dead,
 // for a caller that came by r through a table that holds no count. The memory of r must
 // still be in place: r was in the table since the thread's last safe point, and has its
-// weak bit set. Attached thread.
+// weak bit set. An object of a type with Finalize is in the table until its last death,
+// when its Forget is called: so it may have died once, and then its finalizer is due, or
+// has been called. A weak reference does not lead there: see LinkWeak. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
+	if t.check != nil {
+		t.check.mustKnow(t, r)
+	}
 	if r >= Limit {
 		if stat.On {
 			t.countOp(r)
@@ -223,6 +228,7 @@ func (t *Thread) TryIncRef(r Ref) bool {
 // SetWeak notes that tables which hold no count lead to the object r: its type's Forget is
 // called at its death. r is borrowed. Attached thread.
 func (t *Thread) SetWeak(r Ref) {
+	t.MustUse(r)
 	if r < Limit {
 		t.header(r).SetWeak()
 	}
@@ -298,7 +304,9 @@ func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	case header.Dead:
 		t.free(r)
 	case header.Queue:
-		t.enqueue(r)
+		if t.enqueue(r) {
+			t.free(r)
+		}
 	case header.Sticky:
 		t.askImmortal(r)
 	case header.Broken:
@@ -319,7 +327,7 @@ func (t *Thread) decDead(r Ref) bool {
 	case o == t.merged:
 		v := h.DecForeign()
 		if v != header.Alive && v != header.Dead {
-			t.afterDec(r, v)
+			return t.diesOf(r, v)
 		}
 		return v == header.Dead
 	case header.Tested && o < 0: // immortal in place
@@ -332,9 +340,18 @@ func (t *Thread) decDead(r Ref) bool {
 		t.check.count(t, r, "decref by its container's death")
 		t.countChecked(r)
 	}
-	v := h.Dec(t.owner)
-	if v == header.Dead {
+	return t.diesOf(r, h.Dec(t.owner))
+}
+
+// diesOf is afterDec for the cascade.
+func (t *Thread) diesOf(r Ref, v header.Verdict) bool {
+	switch v {
+	case header.Alive:
+		return false
+	case header.Dead:
 		return true
+	case header.Queue:
+		return t.enqueue(r)
 	}
 	t.afterDec(r, v)
 	return false

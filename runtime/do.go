@@ -64,14 +64,11 @@ func (r *Runtime) attachAlone(what string) (*Thread, error) {
 	return t, err
 }
 
-// end detaches a thread whose function is over, or has panicked: then scopes
-// are closed already, but for those that Goexit left.
+// end detaches a thread whose function is over, or has panicked or called Goexit: its
+// scopes are closed already.
 func (t *Thread) end() {
 	if t.check != nil {
 		t.check.exit(t)
-	}
-	for t.depth > 0 {
-		t.scopes[t.depth-1].close()
 	}
 	t.Detach()
 }

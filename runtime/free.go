@@ -11,17 +11,81 @@ import (
 // The objects that are dead and not yet freed form a list through their own
 // headers, whose count words nobody uses any more: freeing a list nested a
 // million deep takes no stack and no memory.
+//
+//	deadTop  the list, whose first object is freed next
+//	dying    the object whose type's functions are being called; None from then on; Nil
+//	         before freeDead has come to one that has any
+//
+// What dies while an object is being freed joins the list. A panic in the midst of it, by
+// a misuse or a function of the type, leaves both words as they are: see mend.
 func (t *Thread) free(r Ref) {
-	outer := t.deadTop
-	t.deadTop = Nil
 	t.push(r)
+	if t.dying == Nil {
+		t.freeDead()
+	}
+}
+
+// freeDead frees what is in the list, and then merges for the absent owners of what it
+// has queued.
+func (t *Thread) freeDead() {
 	for t.deadTop != Nil {
 		r := t.deadTop
 		h := t.header(r)
 		t.deadTop = Ref(h.Link())
 		t.freeOne(r, h.Meta())
 	}
-	t.deadTop = outer
+	if t.dying != Nil {
+		t.dying = Nil
+		if len(t.absent) > 0 {
+			t.drainAbsent()
+		}
+	}
+}
+
+// mend goes on where a panic has ended freeDead: at the next safe point, or in a stop, so
+// before anybody else can meet what is left. The object at which it happened is nobody's,
+// and can have given up some of its references and not others. So these are left, and
+// its memory goes back, unless a table may still lead there.
+func (t *Thread) mend() {
+	r := t.dying
+	t.dying = None
+	defer t.freeDead()
+	if r == None {
+		return
+	}
+	h := t.header(r)
+	y := typeOf(h.Meta())
+	if y.Block != nil {
+		t.FreeBlock(y.Block(t.Body(r)))
+	}
+	switch {
+	case h.IsWeak() && y.Forget != nil:
+		h.Poison(metaPoison)
+	case h.IsWeak():
+		t.freeAfterGrace(r)
+	default:
+		t.freeMemory(r)
+	}
+}
+
+// mendFor is mend for another thread, or for t. World stopped.
+func (t *Thread) mendFor(x *Thread) {
+	if x.dying == Nil {
+		return
+	}
+	r, top := x.dying, x.deadTop
+	x.dying, x.deadTop = Nil, Nil
+	t.dying, t.deadTop = r, top
+	t.mend()
+}
+
+// mendAll is mend until nothing is left, also if it panics again.
+func (t *Thread) mendAll() {
+	if t.dying == Nil {
+		return
+	}
+	defer t.mendAll()
+	t.mend()
 }
 
 func (t *Thread) push(r Ref) {
@@ -42,39 +106,56 @@ func (t *Thread) visitDead(r Ref) {
 	}
 }
 
+// freeOne frees an object. Its block and its memory come last, when no function of the
+// type's is called any more.
 func (t *Thread) freeOne(r Ref, meta uint32) {
 	y := typeOf(meta)
 	weak := t.header(r).IsWeak()
-	if weak {
-		t.clearWeak(r, nil)
+	if meta&(metaRefs|metaDeath) == 0 && !weak && y.Block == nil {
+		t.freeMemory(r)
+		return
 	}
-	if meta&metaDeath != 0 {
-		if t.revive(r, y) {
-			return
-		}
-		if y.Drop != nil {
-			y.Drop(t, r, t.Body(r))
-		}
+	t.dying = r
+	if (weak || meta&metaDeath != 0) && t.leaveTables(r, y, meta, weak) {
+		return
 	}
 	if meta&metaRefs != 0 {
 		y.Traverse(t.Heap, t.Body(r), t.visit)
 	}
+	block := Nil
 	if y.Block != nil {
-		t.FreeBlock(y.Block(t.Body(r)))
+		block = y.Block(t.Body(r))
 	}
+	t.dying = None
+	t.FreeBlock(block)
 	if weak {
-		t.forget(r, y)
+		t.freeAfterGrace(r)
 		return
 	}
 	t.freeMemory(r)
 }
 
-// forget takes a dead object out of the weak tables that lead to it. Whoever
-// has found it there before may still be looking at its header.
-func (t *Thread) forget(r Ref, y *Type) {
-	if y.Forget != nil && !(mutant.On && mutant.Is(mutant.InternKept)) {
+// leaveTables takes a dead object out of all tables, and reports whether it is revived
+// instead.
+func (t *Thread) leaveTables(r Ref, y *Type, meta uint32, weak bool) (revived bool) {
+	if weak {
+		t.clearWeak(r, nil)
+	}
+	if meta&metaDeath != 0 && t.revive(r, y) {
+		return true
+	}
+	if weak && y.Forget != nil && !(mutant.On && mutant.Is(mutant.InternKept)) {
 		y.Forget(t, r, t.Body(r))
 	}
+	if y.Drop != nil {
+		y.Drop(t, r, t.Body(r))
+	}
+	return false
+}
+
+// freeAfterGrace gives back the memory of a dead object that tables have led to: a thread
+// that has found it there before may still be looking at its header.
+func (t *Thread) freeAfterGrace(r Ref) {
 	if t.rt.gil != nil || t.stopped {
 		t.freeMemory(r)
 		return

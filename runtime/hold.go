@@ -26,12 +26,13 @@ func (h refsHolder) held(visit func(Ref)) {
 }
 
 // Hold has Audit know of references that a call holds across safe points: one count for each
-// entry of *refs, which the call may change while its thread is in the world. Nothing is
-// counted or given up. End it with Unhold, also after a panic. Attached thread.
+// entry of *refs, which the call may change while its thread is in the world. They are
+// borrowed: nothing is counted or given up. End it with Unhold, also after a panic. Attached
+// thread.
 func (t *Thread) Hold(refs *[]Ref) { t.hold(refsHolder{refs}) }
 
-// Unhold ends what Hold began with the same slice; it does nothing if that has ended.
-// Attached thread.
+// Unhold ends what Hold began with the same slice, whose references are borrowed; it does
+// nothing if that has ended. Attached thread.
 func (t *Thread) Unhold(refs *[]Ref) { t.unhold(refsHolder{refs}) }
 
 func (t *Thread) hold(h holder) { t.holds = append(t.holds, h) }

@@ -94,6 +94,7 @@ func (t *Thread) immortaliseSticky() {
 // IsImmortal reports whether r is counted by nobody: a small integer, immortal by address,
 // or immortal in place. r is borrowed. Attached thread.
 func (t *Thread) IsImmortal(r Ref) bool {
+	t.MustUse(r)
 	return r >= Limit || t.header(r).Owner() < 0
 }
 
@@ -129,11 +130,11 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	defer func() {
 		t.region = nil
 		if !kept {
+			defer g.mem.Free() // also where emptying it finds misuse
+			defer t.rt.dropRegion(g)
 			if !(mutant.On && mutant.Is(mutant.BornKept)) {
 				t.emptyRegion(g)
 			}
-			t.rt.dropRegion(g)
-			g.mem.Free()
 		}
 	}()
 	if err := fn(); err != nil {

@@ -42,19 +42,18 @@ const (
 )
 
 // enqueue puts r, whose reference the queue has inherited, where its owner finds
-// it.
-func (t *Thread) enqueue(r Ref) {
+// it. It reports whether r is dead instead.
+func (t *Thread) enqueue(r Ref) (dead bool) {
 	h := t.header(r)
 	o := h.Owner()
 	switch {
 	case o < 0:
-		return
+		return false
 	case o == header.Nobody && mutant.On && mutant.Is(mutant.QueueGaveUp):
-		return
+		return false
 	case o == header.Nobody:
 		// It was merged meanwhile. The reference is ours again to give up.
-		t.afterDec(r, h.DecForeign())
-		return
+		return t.diesOf(r, h.DecForeign())
 	}
 	q := t.rt.queueOf(o)
 	q.push(r, t.weightOf(r))
@@ -62,6 +61,32 @@ func (t *Thread) enqueue(r Ref) {
 		t.behind = q
 	}
 	if q.state.Load() == away {
+		t.absent = append(t.absent, q)
+		if t.dying == Nil {
+			t.drainAbsent()
+		}
+	}
+	return false
+}
+
+// drainAbsent merges for owners that were away when this thread queued something. What
+// dies by it may be queued for others that are away: that joins the list, so a chain of
+// objects whose owners are all away takes no stack. Nor is it begun while an object is
+// being freed: freeDead calls it at its end.
+func (t *Thread) drainAbsent() {
+	if t.draining {
+		return
+	}
+	t.draining = true
+	defer func() {
+		t.draining = false
+		if len(t.absent) > 0 {
+			t.drainAbsent() // there was a panic
+		}
+	}()
+	for n := len(t.absent); n > 0; n = len(t.absent) {
+		q := t.absent[n-1]
+		t.absent = t.absent[:n-1]
 		t.drainFor(q)
 	}
 }
@@ -98,12 +123,24 @@ func (t *Thread) drain(q *mergeQueue) {
 	for q.some.Load() {
 		refs := q.take()
 		t.merges(q, len(refs))
-		for _, r := range refs {
-			if t.check != nil {
-				t.check.note(r, "merge")
-			}
-			t.afterDec(r, t.header(r).Drain())
+		t.merge(q, refs)
+	}
+}
+
+// merge merges what was taken from a queue. What a misuse has kept from it goes back.
+func (t *Thread) merge(q *mergeQueue, refs []Ref) {
+	done := 0
+	defer func() {
+		for _, r := range refs[done:] {
+			q.push(r, t.weightOf(r))
 		}
+	}()
+	for _, r := range refs {
+		done++
+		if t.check != nil {
+			t.check.note(r, "merge")
+		}
+		t.afterDec(r, t.header(r).Drain())
 	}
 }
 
@@ -114,13 +151,30 @@ func (t *Thread) drainFor(q *mergeQueue) {
 		return
 	}
 	for q.some.Load() && q.state.CompareAndSwap(away, claimed) {
-		t.drain(q)
-		q.state.Store(away)
+		t.drainClaimed(q)
 	}
 }
 
-// attachQueue takes the queue for the thread's own, once nobody merges for it.
+// drainClaimed ends with the queue's state away, and after a misuse merges the rest.
+func (t *Thread) drainClaimed(q *mergeQueue) {
+	over := false
+	defer func() {
+		q.state.Store(away)
+		if !over {
+			t.drainFor(q)
+		}
+	}()
+	defer t.mendAll() // while nobody else counts for the owner, who may be this thread
+	t.drain(q)
+	over = true
+}
+
+// attachQueue takes the queue for the thread's own, once nobody merges for it. It may be
+// the thread's own still, where leaving it has failed.
 func (t *Thread) attachQueue() {
+	if t.queue.state.Load() == attached {
+		return
+	}
 	for !t.queue.state.CompareAndSwap(away, attached) {
 		if point.On {
 			point.Wait(func() bool { return t.queue.state.Load() == away })
@@ -129,11 +183,14 @@ func (t *Thread) attachQueue() {
 	}
 }
 
-// leaveQueue ends that.
+// leaveQueue ends that, also where it finds misuse.
 func (t *Thread) leaveQueue() {
+	defer func() {
+		t.queue.state.Store(away)
+		t.drainFor(t.queue)
+	}()
+	defer t.mendAll() // which counts what is the thread's own
 	t.drain(t.queue)
-	t.queue.state.Store(away)
-	t.drainFor(t.queue)
 }
 
 // drainQueues merges everything that is queued, by whomever. World stopped, or no

@@ -99,9 +99,10 @@ type Options struct {
 	// GOMAXPROCS.
 	CollectWorkers int
 
-	// OnError is told of panics of finalizers and callbacks, as a *PanicError: by
-	// the thread that ran them, at a safe point, with no lock held. It must not use
-	// objects. Nil is slog.
+	// OnError is told of panics of finalizers, callbacks and releases, and of calls of
+	// runtime.Goexit in them, as a *PanicError: by the thread that ran them, at a safe
+	// point, with no lock held. It must not use objects. If it panics itself, or ends
+	// its goroutine, so does the call that is the safe point. Nil is slog.
 	OnError func(error)
 
 	// Checked turns on checked mode: every access is validated, freed objects

@@ -27,6 +27,7 @@ const (
 // lock-free mode it is released after a grace period, under the GIL at once. The reference
 // was the slot's own, and has left it before the call, which steals it. Attached thread.
 func (t *Thread) Retire(r Ref) {
+	t.MustUse(r)
 	if r >= Limit || r == Nil {
 		if stat.On {
 			t.countOp(r)
@@ -104,14 +105,23 @@ func (t *Thread) release(x retired) {
 func (t *Thread) releaseDue() {
 	t.retired.Due(t.release)
 	if t.rt.orphaned.Load() && !(mutant.On && mutant.Is(mutant.OrphansKept)) && t.rt.orphans.TryLock() {
-		t.rt.orphans.list.Due(t.release)
-		t.rt.orphaned.Store(t.rt.orphans.list.Len() > 0)
-		t.rt.orphans.Unlock()
+		t.releaseOrphans(t.rt.orphans.list.Due)
 	}
 	if t.retired.Over() {
 		t.stall()
 	}
 	t.tellDeferred()
+}
+
+// releaseOrphans has those released that a method of their list finds. They are locked, and
+// unlocked afterwards, also where a misuse ends it.
+func (t *Thread) releaseOrphans(find func(func(retired))) {
+	o := &t.rt.orphans
+	defer func() {
+		t.rt.orphaned.Store(o.list.Len() > 0)
+		o.Unlock()
+	}()
+	find(t.release)
 }
 
 // stall waits outside the world until the thread is within its budget again, or
@@ -148,8 +158,8 @@ func (t *Thread) stallUntil(done func() bool) {
 // way. It counts, so it comes before others may merge on the thread's behalf.
 func (t *Thread) releaseAtDetach() {
 	t.reader.Offline()
+	defer t.reader.Online()
 	t.retired.Due(t.release)
-	t.reader.Online()
 }
 
 // abandonRetired leaves what is not due yet to whoever comes to a checkpoint
@@ -172,19 +182,12 @@ func (t *Thread) abandonRetired() {
 // period. World stopped, or no thread attached but t.
 func (t *Thread) settle() {
 	r := t.rt
-	if r.gil != nil {
-		return
+	lists := r.threadsAnd(t)
+	for _, x := range lists {
+		t.mendFor(x)
 	}
-	for again := true; again; {
+	for again := r.gil == nil; again; {
 		again = false
-		r.mu.Lock()
-		lists := []*Thread{t} // Close's is not among the attached
-		for x := range r.mu.threads {
-			if x != t {
-				lists = append(lists, x)
-			}
-		}
-		r.mu.Unlock()
 		for _, x := range lists {
 			again = again || x.retired.Len() > 0
 			x.retired.Drain(t.release)
@@ -192,9 +195,7 @@ func (t *Thread) settle() {
 		}
 		r.orphans.Lock()
 		again = again || r.orphans.list.Len() > 0
-		r.orphans.list.Drain(t.release)
-		r.orphaned.Store(false)
-		r.orphans.Unlock()
+		t.releaseOrphans(r.orphans.list.Drain)
 		t.drainQueues()
 	}
 }

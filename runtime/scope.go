@@ -72,6 +72,7 @@ func (s *Scope) Own(r Ref, err error) Ref {
 	if err != nil {
 		panic(scopeAbort{s, err})
 	}
+	s.t.MustUse(r)
 	if r != Nil && r < Limit || r.IsFrozen() { // Unload looks for frozen ones
 		s.t.owned = append(s.t.owned, r)
 	}

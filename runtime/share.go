@@ -191,7 +191,7 @@ func (h *sharedHeap) addWeak(r *Runtime) (err error) {
 		for _, w := range e.list {
 			switch {
 			case w.ref == Nil:
-			case w.fn != nil:
+			case len(w.fns) > 0:
 				err = fmt.Errorf("%s has a callback, which is code of this process", w.ref)
 				return false
 			default:

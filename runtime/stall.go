@@ -24,11 +24,23 @@ var stallWarning = time.Second
 // each frame; the world of Go stands still meanwhile.
 const maxStacks = 16 << 20
 
+// warn tells the log. Whoever calls it may be in the midst of stopping the world: so a
+// handler of the program's that panics, or ends its goroutine, does that in another one.
+func warn(message string, args ...any) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		defer func() { _ = recover() }()
+		slog.Warn(message, args...)
+	}()
+	<-told
+}
+
 // warnOfMember is told of a thread that keeps the world from being stopped.
 func (r *Runtime) warnOfMember(m *locks.Member, waited time.Duration) {
 	t := r.threadOf(m)
 	stacks := allStacks() // t is not passed on before: no frame of ours may show it
-	slog.Warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
+	warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
 		"thread", m.Name(), "waited", waited, "stack", stackOf(t, stacks))
 }
 
@@ -36,7 +48,7 @@ func (r *Runtime) warnOfMember(m *locks.Member, waited time.Duration) {
 func (r *Runtime) warnOfHolder(waited time.Duration) {
 	t, _ := r.gil.Holder().(*Thread)
 	stacks := allStacks()
-	slog.Warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time",
+	warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time",
 		"waited", waited, "stack", stackOf(t, stacks))
 }
 
@@ -57,7 +69,7 @@ func (r *Runtime) warnOfOwner(q *mergeQueue) {
 		if t.queue == q {
 			id := t.owner
 			stacks := allStacks()
-			slog.Warn("ichor: a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing",
+			warn("ichor: a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing",
 				"thread", fmt.Sprintf("thread %d", id), "bytes", q.bytes.Load(), "waited", waited, "stack", stackOf(t, stacks))
 			return
 		}

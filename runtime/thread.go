@@ -30,12 +30,16 @@ type Thread struct {
 	id, merged, owner, stamp int32
 
 	check *checker
+	outer *Thread // in checked mode: the blocked one of the same goroutine
 	cache *arena.Cache
 	rt    *Runtime
 
-	region  *Region // where births go; nil for the counted heap
-	deadTop Ref     // objects being freed, linked through their headers
-	visit   func(Ref)
+	region   *Region       // where births go; nil for the counted heap
+	deadTop  Ref           // dead objects that are still to be freed, linked through their headers
+	dying    Ref           // the one that is being freed: see free
+	absent   []*mergeQueue // of owners that were away when this thread queued something
+	draining bool          // in drainAbsent
+	visit    func(Ref)
 
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
@@ -49,10 +53,11 @@ type Thread struct {
 	depth  int      // open scopes
 	sticky []Ref    // objects whose count has reached its band
 
-	pending []pending // code of the user's that is due
-	running bool      // in runPending
-	holds   []holder  // calls under way that hold counts
-	refills uint32    // of cache, as of the last look
+	pending    []pending // code of the user's that is due
+	running    bool      // in runPending
+	finalizing Ref       // what runPending is finalizing, and holds
+	holds      []holder  // calls under way that hold counts
+	refills    uint32    // of cache, as of the last look
 
 	attached bool
 	stopped  bool // has stopped the world
@@ -117,20 +122,38 @@ func (r *Runtime) takeIdle() *Thread {
 }
 
 // Detach ends the thread's use: a safe point. The thread must have no open
-// scope. Attached thread.
+// scope. It is detached in any case: what runs at the safe point, or a misuse that shows
+// there, may end the call with a panic or runtime.Goexit. Attached thread.
 func (t *Thread) Detach() {
 	t.mustBeAttached("detach")
 	if t.depth > 0 || t.region != nil || t.stopped || t.running {
 		panic("ichor: detach inside a scope, Immortally, StopTheWorld, a finalizer or a callback")
 	}
+	defer t.putAway()
 	t.Checkpoint()
-	r := t.rt
-	if r.gil == nil {
+	if t.rt.gil == nil {
 		t.releaseAtDetach()
 		t.runPending()
+	}
+}
+
+// putAway takes the thread out of the world and puts its state into the pool. What it has
+// not done is left to others.
+func (t *Thread) putAway() {
+	defer t.pool() // a misuse may show before
+	if t.rt.gil == nil {
 		t.leaveQueue()
-		t.abandonRetired() // also what died by leaving the queue
-		t.leavePending()   // likewise
+	} else {
+		t.mendAll()
+	}
+}
+
+// pool is the end of putAway. It counts nothing, and runs no code but the runtime's.
+func (t *Thread) pool() {
+	r := t.rt
+	t.leavePending()
+	if r.gil == nil {
+		t.abandonRetired()
 		t.cache.Trim()
 		t.cache.SetIdle(true)
 	} else {

@@ -90,8 +90,8 @@ type Type struct {
 	Forget func(t *Thread, r Ref, o Body)
 
 	// Drop gives up what every object of the type has outside the heap. It is
-	// called at its death like Forget, and for immortals at Close. Code of the
-	// user's that is due by it goes to Thread.Later.
+	// called at its death, after Forget, and for immortals at Close. Code of the
+	// user's that is due by it goes to Thread.Later or Thread.LaterBlocking.
 	Drop func(t *Thread, r Ref, o Body)
 
 	// Mutable says that references in the object can change after birth.

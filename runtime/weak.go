@@ -16,13 +16,28 @@ import (
 // Both happen under the lock that the table has for an entry, so a weak reference
 // in an entry is in place. A weak reference is emptied before its object's memory
 // is free: and that waits for a grace period, as the object's weak bit is set. So
-// who has loaded the object from a weak reference may try to increment it until its
-// next safe point.
+// a thread that has loaded the object from a weak reference may try to increment it
+// until its next safe point.
+//
+// An attempt that succeeds does not say that the object has lived all along: a death
+// that leads to a finalizer ends with a count of one again. The weak reference does:
+//
+//	death with a finalizer    count 0; weak references emptied; count 1 (Revive); finalizer due
+//	FollowWeak                load the target; TryInc; load it again
+//
+// If TryInc has counted up from a count of before the death, that count has kept the
+// object alive, and the second load finds it: only a stopped world empties the weak
+// references to what lives, and it waits for this thread. If TryInc has counted up from
+// the one of Revive, the weak reference was emptied before, and the second load finds
+// Nil. Then the reference is given up: nobody has seen it, and if it has become the last
+// one, the object dies as it would have died without it. No thread is the owner of what
+// Revive has counted, and an owner's own count, in biased counting, goes down in the
+// owner alone: so for the owner's local word the same holds, in one thread.
 
 // weakRef is a weak reference as the table has it.
 type weakRef struct {
 	ref Ref // the object whose first word leads to the target; Nil if it has left
-	fn  func(*Thread)
+	fns []func(*Thread)
 }
 
 // weakRefs is an entry: the weak references to one object, oldest first.
@@ -44,24 +59,34 @@ const (
 
 // LinkWeak makes the object w, which nobody else has seen yet, a weak reference to
 // target: word 0 of its body leads there until target dies, and word 1 is the
-// table's. fn, if not nil, is
-// called afterwards, as Thread.Later does, unless w has died by then. To an immortal
-// nothing is noted. It is for package objects, whose type of w has a Drop that calls
+// table's. The functions, of which nil ones are passed over, are called afterwards, in their
+// order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. It is for package objects, whose type of w has a Drop that calls
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
-func (t *Thread) LinkWeak(w, target Ref, fn func(*Thread)) {
+func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
+	if target == Nil {
+		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
+	}
+	t.MustUse(w)
+	t.MustUse(target)
 	o := t.Body(w)
 	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
 		o.StoreRef(weakTarget, target)
 		return
 	}
 	t.SetWeak(target)
+	var called []func(*Thread)
+	for _, fn := range fns {
+		if fn != nil {
+			called = append(called, fn)
+		}
+	}
 	if point.On {
 		defer point.Whole(t.rt.weak)()
 	}
 	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		o.StoreRef(weakTarget, target)
 		o.SetWord(weakIndex, uint32(len(e.list)))
-		return weakRefs{append(e.list, weakRef{w, fn}), e.alive + 1}, false
+		return weakRefs{append(e.list, weakRef{w, called}), e.alive + 1}, false
 	})
 }
 
@@ -104,6 +129,7 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 // FollowWeak returns a new reference to what the weak reference w leads to, or Nil. It is
 // for package objects. w is borrowed. Attached thread.
 func (t *Thread) FollowWeak(w Ref) Ref {
+	t.MustUse(w)
 	target := t.Body(w).LoadRef(weakTarget)
 	if target == Nil {
 		return Nil
@@ -114,6 +140,10 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 		return target
 	}
 	if !t.TryIncRef(target) {
+		return Nil
+	}
+	if t.Body(w).LoadRef(weakTarget) == Nil {
+		t.DecRef(target) // it has died, and is to be finalized
 		return Nil
 	}
 	return target
@@ -139,8 +169,11 @@ func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
 				continue
 			}
 			t.Body(w.ref).StoreRef(weakTarget, Nil)
-			if w.fn != nil && (garbage == nil || !garbage(w.ref)) {
-				t.Later(w.fn)
+			if garbage != nil && garbage(w.ref) {
+				continue
+			}
+			for _, fn := range w.fns {
+				t.Later(fn)
 			}
 		}
 		return weakRefs{}, true

@@ -196,3 +196,35 @@ func TestWeakTableManyThreads(t *testing.T) {
 		must0(t, r.Close())
 	})
 }
+
+// TestTriedAfterDeath: a table that holds no count, and is left in Forget, leads to what was
+// revived. A weak reference does not.
+func TestTriedAfterDeath(t *testing.T) {
+	table := map[Ref]bool{}
+	y := must(DefineType(Type{
+		Name:     "in a table",
+		Finalize: func(*Thread, Ref) {},
+		Forget:   func(_ *Thread, r Ref, _ Body) { delete(table, r) },
+	}))
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x, _, err := th.New(y, 4)
+			must0(t, err)
+			th.SetWeak(x)
+			table[x] = true
+			w := newWatch(th, x, nil)
+			th.DecRef(x)
+			if got := th.FollowWeak(w); got != Nil {
+				t.Errorf("the weak reference leads to %s, which has died", got)
+			}
+			if !table[x] || !th.TryIncRef(x) {
+				t.Fatal("what waits to be finalized is not alive")
+			}
+			th.Checkpoint()
+			if th.DecRef(x); len(table) != 0 {
+				t.Error("still in the table after its last death")
+			}
+			th.DecRef(w)
+		})
+	})
+}

@@ -61,6 +61,53 @@ func (s *stage) weakOf(r rt.Ref) objects.Weak {
 	return objects.Weak(w)
 }
 
+// mournedType is an object that may lead to itself, and notes that it is finalized.
+var (
+	mournedType = must(rt.DefineType(rt.Type{
+		Name: "explored mourned", Mutable: true,
+		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(0)) },
+		Finalize: func(t *rt.Thread, r rt.Ref) {
+			mourned++
+			t.DecRef(t.Body(r).SwapRef(0, rt.Nil))
+		},
+	}))
+	mourned int
+)
+
+// mourned makes an object with a weak reference to it. A thread that has got it, and
+// keeps it, must not find that it was finalized: that is the check.
+func (s *stage) mourned() (x rt.Ref, w objects.Weak, check func() error) {
+	mourned = 0
+	x, _, err := s.t[0].New(mournedType, 4)
+	ok(err)
+	w = s.weakOf(x)
+	return x, w, func() error {
+		for _, r := range s.held {
+			if r == x && mourned > 0 {
+				return fmt.Errorf("Weak.Get has returned %s, which is held, and was finalized", r)
+			}
+		}
+		return nil
+	}
+}
+
+// keep follows w and keeps what it gets.
+func (s *stage) keep(t *rt.Thread, w objects.Weak) {
+	if r, found := w.Get(t); found {
+		s.own(r)
+	}
+}
+
+// getsTheLiving has thread i let an object die, which has a finalizer, and the one after it
+// follow a weak reference there.
+func (s *stage) getsTheLiving(i int, die func(t *rt.Thread, x rt.Ref)) rt.Ref {
+	x, w, check := s.mourned()
+	s.also = check
+	s.run(i, func(t *rt.Thread) { die(t, x) })
+	s.run(i+1, func(t *rt.Thread) { s.keep(t, w) })
+	return x
+}
+
 // got follows w and gives the reference up again.
 func got(t *rt.Thread, w objects.Weak) bool {
 	r, found := w.Get(t)
@@ -231,6 +278,26 @@ var countScenarios = []scenario{
 		w := s.weakOf(r)
 		s.run(0, func(t *rt.Thread) { t.DecRef(r); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) { got(t, w) })
+	}},
+	{"weak get against a death with a finalizer", "ab", func(s *stage) {
+		s.enter(2)
+		s.getsTheLiving(0, func(t *rt.Thread, x rt.Ref) { t.DecRef(x); t.Checkpoint() })
+	}},
+	{"weak get against a foreign death with a finalizer", "a", func(s *stage) {
+		s.enter(3)
+		s.getsTheLiving(1, func(t *rt.Thread, x rt.Ref) { t.DecRef(x); t.Checkpoint() })
+	}},
+	{"weak get against a merge that leads to a finalizer", "b", func(s *stage) {
+		s.enter(2)
+		x := s.getsTheLiving(0, func(t *rt.Thread, x rt.Ref) { t.Checkpoint() })
+		s.t[1].DecRef(x) // queued for thread 0
+	}},
+	{"weak get by the owner against a foreign death with a finalizer", "b", func(s *stage) {
+		s.enter(2)
+		x, w, check := s.mourned()
+		s.also = check
+		s.run(0, func(t *rt.Thread) { s.keep(t, w); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x); t.Checkpoint() })
 	}},
 	{"interning one text", "ab", func(s *stage) {
 		s.enter(2)

@@ -1,0 +1,274 @@
+package runtime
+
+import (
+	"errors"
+	"runtime/debug"
+	"testing"
+)
+
+// TestPendingIsBounded: what a safe point runs can make as much due as it likes: the safe
+// point returns, a collection does, Detach does, and Close does, with an error.
+func TestPendingIsBounded(t *testing.T) {
+	defer func(n int) { closeRounds = n }(closeRounds)
+	closeRounds = 1000
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		calls, stop := 0, false
+		var again func(th *Thread)
+		again = func(th *Thread) {
+			if calls++; stop {
+				return
+			}
+			x := newLeaf(th)
+			w := newWatch(th, x, again)
+			th.DecRef(x)
+			th.LaterBlocking(func() { calls++ })
+			th.DecRef(w)
+		}
+		count := func(what string, want int, f func()) {
+			t.Helper()
+			calls = 0
+			if f(); calls != want {
+				t.Errorf("%s: %d calls, want %d", what, calls, want)
+			}
+		}
+		must0(t, r.Do(func(th *Thread) error {
+			th.Later(again)
+			count("the first safe point", 1, th.Checkpoint)
+			count("the second one", 2, th.Checkpoint)
+			count("Blocking", 2, func() { th.Blocking(func() {}) })
+			calls = 0
+			if th.Collect(); calls < 2 || calls > 100 {
+				t.Errorf("Collect: %d calls", calls)
+			}
+			return nil
+		}))
+		if calls == 0 {
+			t.Error("nothing was due at Detach")
+		}
+		calls = 0
+		var pending *PendingError
+		if err := r.Close(); !errors.As(err, &pending) || pending.Calls != 2 {
+			t.Errorf("Close: %v", err)
+		}
+		if calls < closeRounds || calls > 3*closeRounds {
+			t.Errorf("Close: %d calls", calls)
+		}
+	})
+}
+
+// TestCloseWithLeaksAndPending has both errors.
+func TestCloseWithLeaksAndPending(t *testing.T) {
+	defer func(n int) { closeRounds = n }(closeRounds)
+	closeRounds = 10
+	r := newRuntime(t, Options{})
+	must0(t, r.Do(func(th *Thread) error {
+		newLeaf(th)
+		var again func(th *Thread)
+		again = func(th *Thread) { th.Later(again) }
+		th.Later(again)
+		return nil
+	}))
+	err := r.Close()
+	var leak *LeakError
+	var pending *PendingError
+	if !errors.As(err, &leak) || !errors.As(err, &pending) {
+		t.Errorf("close: %v", err)
+	}
+	wantIn(t, err.Error(), "1 leaf", "1 finalizers, callbacks and releases")
+}
+
+// TestCloseOrder: code of the user's that Close calls finds everything in place, and what it
+// has made is counted, or freed.
+func TestCloseOrder(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.OnError = func(err error) { t.Error(err) }
+		r := newRuntime(t, o)
+		calls := map[string]int{}
+		finalized = func(*Thread, Ref) { calls["finalizer"]++ }
+		must0(t, r.Do(func(th *Thread) error {
+			log := newNode(th, newLeaf(th), newLeaf(th))
+			must0(t, th.Immortalize(log))
+			var born Ref
+			must0(t, th.Immortally(func() error { born = newNode(th, Nil, Nil); return nil }))
+			note := func(name string, n int) func(*Thread) {
+				return func(th *Thread) {
+					calls[name]++
+					for _, holder := range []Ref{log, born} {
+						if th.TypeOf(holder) != nodeType {
+							t.Errorf("%s: %s is a %s", name, holder, th.TypeOf(holder))
+						}
+					}
+					if x := newLeaf(th); x == log {
+						t.Errorf("%s: a leaf lies where the log was", name)
+					} else {
+						setSlot(th, log, 0, x)
+						th.DecRef(x)
+					}
+					if n > 0 { // a weak reference made by a callback
+						x := newLeaf(th)
+						must0(t, th.Immortalize(newWatch(th, x, func(*Thread) { calls["of a callback's"]++ })))
+						setSlot(th, log, 1, x)
+						th.DecRef(x)
+					}
+				}
+			}
+			for i, holder := range []Ref{log, born} {
+				x := newFinal(th, Nil)
+				must0(t, th.Immortalize(newWatch(th, x, note("held by an immortal", i))))
+				setSlot(th, holder, i, x)
+				th.DecRef(x)
+			}
+			loop := newNode(th, Nil) // kept by an immortal
+			setSlot(th, loop, 0, loop)
+			must0(t, th.Immortalize(newWatch(th, loop, note("in a cycle", 0))))
+			setSlot(th, born, 0, loop)
+			th.DecRef(loop)
+			leaked := newLeaf(th)
+			must0(t, th.Immortalize(newWatch(th, leaked, note("leaked", 0))))
+			gone := newWatch(th, leaked, func(*Thread) { t.Error("the callback of a dead weak reference was called") })
+			th.DecRef(gone)
+			immortal := newLeaf(th)
+			must0(t, th.Immortalize(newWatch(th, immortal, func(*Thread) { t.Error("the callback of an immortal's was called") })))
+			must0(t, th.Immortalize(immortal))
+			return nil
+		}))
+		var leak *LeakError
+		if err := r.Close(); !errors.As(err, &leak) || len(leak.Types) != 1 || leak.Types[0] != (Leak{"leaf", 1}) {
+			t.Errorf("close: %v; want one leaf leaked", err)
+		}
+		want := map[string]int{"held by an immortal": 2, "in a cycle": 1, "leaked": 1, "of a callback's": 1, "finalizer": 1}
+		for name := range want {
+			if name != "finalizer" && calls[name] != want[name] {
+				t.Errorf("%s: %d calls, want %d", name, calls[name], want[name])
+			}
+		}
+	})
+}
+
+// TestDepth has chains of a great many objects die, in each way in which one death can lead
+// to the next: no way takes the stack, of which there is little.
+func TestDepth(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	forModes(t, func(t *testing.T, o Options) {
+		n := 200_000
+		if raceEnabled || testing.Short() || o.Checked {
+			n = 20_000
+		}
+		ways := map[string]func(r *Runtime, th *Thread) (more bool){
+			"slots": func(r *Runtime, th *Thread) bool {
+				x := newLeaf(th)
+				for range n {
+					x = newNode(th, x)
+				}
+				th.DecRef(x)
+				return false
+			},
+			"slots, owners by turns, one of them away": func(r *Runtime, th *Thread) bool {
+				if o.Mode == GIL {
+					return false
+				}
+				other, third := must(r.Attach()), must(r.Attach())
+				x := newLeaf(th)
+				for range n / 2 {
+					x = newNode(other, newNode(third, x))
+				}
+				other.Detach()
+				third.Detach()
+				th.DecRef(x)
+				return false
+			},
+			"finalizers": func(r *Runtime, th *Thread) bool {
+				finalized = func(th *Thread, r Ref) { th.DecRef(th.Body(r).SwapRef(0, Nil)) }
+				x := newLeaf(th)
+				for range n {
+					x = newFinal(th, x)
+				}
+				th.DecRef(x)
+				return true
+			},
+			"callbacks": func(r *Runtime, th *Thread) bool {
+				x, watches := newLeaf(th), []Ref(nil)
+				for range n {
+					next, y := x, newLeaf(th)
+					watches = append(watches, newWatch(th, y, func(th *Thread) { th.DecRef(next) }))
+					x = y
+				}
+				th.DecRef(x)
+				th.Later(func(th *Thread) { // once all of them are called
+					var last func(*Thread)
+					last = func(th *Thread) {
+						if len(th.pending) > 0 {
+							th.Later(last)
+							return
+						}
+						th.DecRefs(watches)
+					}
+					th.Later(last)
+				})
+				return true
+			},
+			"callbacks of one weak reference": func(r *Runtime, th *Thread) bool {
+				calls, x := 0, newLeaf(th)
+				w, _, err := th.New(watchType, 8)
+				must0(t, err)
+				fns := make([]func(*Thread), n)
+				for i := range fns {
+					fns[i] = func(*Thread) { calls++ }
+				}
+				th.LinkWeak(w, x, fns...)
+				th.DecRef(x)
+				th.Checkpoint()
+				if th.DecRef(w); calls != n {
+					t.Errorf("%d calls, want %d", calls, n)
+				}
+				return false
+			},
+			"calls outside the world": func(r *Runtime, th *Thread) bool {
+				var next func()
+				calls := 0
+				next = func() { calls++ }
+				for range n {
+					th.LaterBlocking(next)
+				}
+				if th.Checkpoint(); calls != n {
+					t.Errorf("%d calls, want %d", calls, n)
+				}
+				return false
+			},
+			"a cycle": func(r *Runtime, th *Thread) bool {
+				first := newNode(th, Nil)
+				x := first
+				for range n {
+					x = newNode(th, x)
+				}
+				setSlot(th, first, 0, x)
+				th.DecRef(x)
+				th.Collect()
+				return false
+			},
+			"Audit, Immortalize, Close": func(r *Runtime, th *Thread) bool {
+				x := newLeaf(th)
+				for range n {
+					x = newNode(th, x)
+				}
+				must0(t, th.Audit(x))
+				must0(t, th.Immortalize(x))
+				return false
+			},
+		}
+		for name, way := range ways {
+			t.Run(name, func(t *testing.T) {
+				o := o
+				o.CollectAfter = -1
+				r := newRuntime(t, o)
+				more := false
+				must0(t, r.Do(func(th *Thread) error { more = way(r, th); return nil }))
+				if !more && r.Memory().Objects != r.Memory().InPlace && !o.Checked {
+					t.Errorf("%d objects are left", r.Memory().Objects)
+				}
+				must0(t, r.Close()) // which runs what is due
+			})
+		}
+	})
+}

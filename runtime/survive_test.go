@@ -1,0 +1,468 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	goruntime "runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// ends are the ways in which code of the user's ends but by returning.
+var ends = map[string]func(){
+	"panic":  func() { panic("mine") },
+	"Goexit": goruntime.Goexit,
+}
+
+// A faulty object has two slots and a block. The functions of its type do what trap says.
+var (
+	faultyType = must(DefineType(Type{
+		Name:    "faulty",
+		Mutable: true,
+		Traverse: func(_ Heap, o Body, visit func(Ref)) {
+			visit(o.LoadRef(0))
+			trap.step("Traverse")
+			visit(o.LoadRef(1))
+		},
+		Block:  func(o Body) Ref { return o.LoadRef(2) },
+		Forget: func(*Thread, Ref, Body) { trap.step("Forget") },
+		Drop:   func(*Thread, Ref, Body) { trap.step("Drop") },
+	}))
+	uncopiedType = must(DefineType(Type{
+		Name:     "uncopied",
+		Freezing: &Freezing{Copy: func(*Copy) error { trap.step("Copy"); return nil }},
+	}))
+	trap trapdoor
+)
+
+// trapdoor calls end at the n-th step to a place.
+type trapdoor struct {
+	place string
+	n     int
+	end   func()
+}
+
+func (d *trapdoor) step(place string) {
+	if d.place != place {
+		return
+	}
+	if d.n--; d.n == 0 {
+		d.end()
+	}
+}
+
+// newFaulty returns a new reference to a faulty object, and steals the slots.
+func newFaulty(t *Thread, a, b Ref) Ref {
+	r, o, err := t.New(faultyType, 12)
+	if err != nil {
+		panic(err)
+	}
+	block, _, err := t.NewBlock(r, 16)
+	if err != nil {
+		panic(err)
+	}
+	o.SetRef(0, a)
+	o.SetRef(1, b)
+	o.SetRef(2, block)
+	return r
+}
+
+// faultyTree returns a node with a faulty object, and another one behind it.
+func faultyTree(t *Thread) Ref {
+	return newNode(t, newNode(t, newLeaf(t)), newFaulty(t, newLeaf(t), newLeaf(t)), newNode(t, newLeaf(t)))
+}
+
+// strike is a place in which something does not return. do leads there. leaks is how many
+// objects are left, as half of a dead one's references have been given up.
+type strike struct {
+	name  string
+	leaks int
+	modes string // letters: g is the GIL, a atomic counts, b biased ones; c checked mode alone
+	do    func(th *Thread, end func())
+}
+
+var strikes = []strike{
+	{"the function of Do", 0, "gab", func(th *Thread, end func()) { end() }},
+	{"scopes", 0, "gab", func(th *Thread, end func()) {
+		_ = th.Scope(func(s *Scope) {
+			s.Own(newLeaf(th), nil)
+			_ = th.Scope(func(s *Scope) { s.Own(newLeaf(th), nil); end() })
+		})
+	}},
+	{"Blocking", 0, "gab", func(th *Thread, end func()) { th.Blocking(end) }},
+	{"StopTheWorld", 0, "gab", func(th *Thread, end func()) { th.StopTheWorld(end) }},
+	{"Immortally", 0, "gab", func(th *Thread, end func()) {
+		x := newLeaf(th)
+		_ = th.Immortally(func() error { newNode(th, x); end(); return nil })
+	}},
+	{"Traverse of what Immortally discards", 2, "gab", func(th *Thread, end func()) {
+		a, b := newLeaf(th), newLeaf(th)
+		_ = th.Immortally(func() error {
+			newFaulty(th, newNode(th), a)
+			newNode(th, b)
+			trap = trapdoor{"Traverse", 1, end}
+			return errors.New("discard")
+		})
+	}},
+	{"a finalizer at a checkpoint", 0, "gab", func(th *Thread, end func()) {
+		finalized = func(*Thread, Ref) { end() }
+		th.DecRef(newFinal(th, newLeaf(th)))
+		th.Checkpoint()
+	}},
+	{"finalizers at Detach", 0, "gab", func(th *Thread, end func()) {
+		finalized = func(*Thread, Ref) { end() }
+		th.DecRefs([]Ref{newFinal(th, newFinal(th, Nil)), newFinal(th, Nil)})
+	}},
+	{"a finalizer that is due by detaching", 0, "ab", func(th *Thread, end func()) {
+		finalized = func(*Thread, Ref) { end() }
+		n := newNode(th, newFinal(th, newLeaf(th)))
+		setSlot(th, n, 0, Nil)
+		th.DecRef(n)
+	}},
+	{"a finalizer in a collection", 0, "gab", func(th *Thread, end func()) {
+		finalized = func(*Thread, Ref) { end() }
+		x := newFinal(th, Nil)
+		th.Body(x).StoreRef(0, newFinal(th, x))
+		th.Collect()
+	}},
+	{"a callback, in a scope", 0, "gab", func(th *Thread, end func()) {
+		x := newLeaf(th)
+		w := newWatch(th, x, func(th *Thread) {
+			_ = th.Scope(func(s *Scope) { s.Own(newLeaf(th), nil); end() })
+		})
+		defer th.DecRef(w)
+		th.DecRef(x)
+		th.Checkpoint()
+	}},
+	{"a callback, in Immortally", 0, "gab", func(th *Thread, end func()) {
+		_ = th.Immortally(func() error { th.Later(func(*Thread) { end() }); th.Checkpoint(); newLeaf(th); return nil })
+	}},
+	{"a callback that releases too much", 0, "c", func(th *Thread, end func()) {
+		th.Later(func(*Thread) { n := faultyNode(th); th.DecRef(n) })
+		th.Checkpoint()
+	}},
+	{"calls outside the world", 0, "gab", func(th *Thread, end func()) {
+		done := 0
+		for range 3 {
+			th.LaterBlocking(func() { done++; end() })
+		}
+		th.Later(func(*Thread) {
+			if done != 3 {
+				strikeError = fmt.Errorf("%d of 3 calls came before", done)
+			}
+		})
+		th.Checkpoint()
+	}},
+	{"OnError", 0, "gab", func(th *Thread, end func()) {
+		onError = func(error) { end() }
+		finalized = func(*Thread, Ref) { panic("reported") }
+		th.DecRefs([]Ref{newFinal(th, newLeaf(th)), newFinal(th, newLeaf(th))})
+		th.Checkpoint()
+	}},
+	{"OnError at Detach", 0, "gab", func(th *Thread, end func()) {
+		onError = func(error) { end() }
+		th.Later(func(*Thread) { panic("reported") })
+	}},
+	{"Traverse in a death", 1, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		th.DecRef(faultyTree(th))
+	}},
+	{"Traverse in a death, and another death before a checkpoint", 1, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		defer func() {
+			th.DecRef(newNode(th, newLeaf(th)))
+			if th.Checkpoint(); th.dying != Nil || th.deadTop != Nil {
+				strikeError = errors.New("a safe point has not freed what was dead")
+			}
+		}()
+		th.DecRef(faultyTree(th))
+	}},
+	{"Traverse in two deaths of one cascade", 2, "gab", func(th *Thread, end func()) {
+		endings = 2
+		trap = trapdoor{"Traverse", 1, func() { trap.n = 1; end() }}
+		th.DecRef(newNode(th, faultyTree(th), faultyTree(th)))
+	}},
+	{"Traverse in the death of a target", 1, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		x := newFaulty(th, newLeaf(th), newLeaf(th))
+		th.DecRef(newWatch(th, x, nil))
+		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
+	}},
+	{"Drop in a death", 2, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Drop", 1, end}
+		th.DecRef(faultyTree(th))
+	}},
+	{"Forget in a death", 2, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Forget", 1, end}
+		x := newFaulty(th, newLeaf(th), newLeaf(th))
+		th.SetWeak(x)
+		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
+	}},
+	{"Traverse in a collection's stop", 0, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		x := newFaulty(th, Nil, newLeaf(th))
+		defer th.DecRef(x)
+		th.Collect()
+	}},
+	{"Traverse of garbage", 1, "gab", func(th *Thread, end func()) {
+		x := newFaulty(th, Nil, newLeaf(th))
+		th.Body(x).StoreRef(0, newNode(th, x, newLeaf(th), newNode(th, newLeaf(th))))
+		trap = trapdoor{"Traverse", 2, end} // the first one counts
+		th.Collect()
+	}},
+	{"Traverse in an audit", 0, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		x := newFaulty(th, Nil, newLeaf(th))
+		defer th.DecRef(x)
+		_ = th.Audit(x)
+	}},
+	{"Traverse in Immortalize", 0, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		x := newFaulty(th, newLeaf(th), newLeaf(th))
+		defer th.DecRef(x)
+		_ = th.Immortalize(x)
+	}},
+	{"Copy in Freeze", 0, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Copy", 1, end}
+		x, _, _ := th.New(uncopiedType, 4)
+		defer th.DecRef(x)
+		_, _ = th.Freeze(x)
+	}},
+	{"a death that retiring has put off", 1, "ab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		n := newNode(th, faultyTree(th), newNode(th, newLeaf(th)))
+		setSlot(th, n, 0, Nil)
+		setSlot(th, n, 1, Nil)
+		th.DecRef(n)
+	}},
+	{"a death among orphans", 1, "ab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		other := must(th.rt.Attach())
+		n := newNode(other, faultyTree(other), newNode(other, newLeaf(other)))
+		setSlot(other, n, 0, Nil) // not due before th has been at a safe point
+		setSlot(other, n, 1, Nil)
+		other.DecRef(n)
+		other.Detach()
+		th.Checkpoint()
+		th.Checkpoint()
+	}},
+	{"a death for an absent owner", 1, "b", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		other := must(th.rt.Attach())
+		n, x := newNode(other, faultyTree(other), newNode(other, newLeaf(other))), newNode(other, newLeaf(other))
+		other.Detach()
+		th.DecRef(x)
+		th.DecRef(n)
+	}},
+	{"a death by merging what others have dropped", 1, "b", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		refs := []Ref{faultyTree(th), newNode(th, newLeaf(th)), newNode(th, newLeaf(th))}
+		other := must(th.rt.Attach())
+		other.DecRefs(refs)
+		other.Detach()
+		th.Checkpoint()
+	}},
+	{"a death by merging at Detach", 1, "b", func(th *Thread, end func()) {
+		refs := []Ref{faultyTree(th), newNode(th, newLeaf(th)), newNode(th, newLeaf(th))}
+		th.Later(func(*Thread) { // the checkpoint of Detach has merged
+			trap = trapdoor{"Traverse", 1, end}
+			other := must(th.rt.Attach())
+			other.DecRefs(refs)
+			other.Detach()
+		})
+	}},
+	{"a death by merging at Blocking", 1, "b", func(th *Thread, end func()) {
+		refs := []Ref{faultyTree(th), newNode(th, newLeaf(th)), newNode(th, newLeaf(th))}
+		th.Later(func(*Thread) {
+			trap = trapdoor{"Traverse", 1, end}
+			other := must(th.rt.Attach())
+			other.DecRefs(refs)
+			other.Detach()
+		})
+		th.Blocking(func() { strikeError = errors.New("Blocking has gone on") })
+	}},
+	{"a reference released twice, once retired", 0, "c", func(th *Thread, end func()) {
+		th.DecRef(faultyNode(th))
+	}},
+	{"a child released twice, and another one behind it", 1, "c", func(th *Thread, end func()) {
+		x := newLeaf(th)
+		n := newNode(th, newNode(th, newLeaf(th)), x, newLeaf(th))
+		th.DecRef(x)
+		th.DecRef(n)
+	}},
+}
+
+// faultyNode returns a node that holds what is dead.
+func faultyNode(th *Thread) Ref {
+	x := newLeaf(th)
+	n := newNode(th, x)
+	th.DecRef(x)
+	return n
+}
+
+var (
+	onError     func(error)
+	strikeError error
+	endings     int // how often end is to end something
+)
+
+// TestSurvives has code of the user's panic, or end its goroutine, or a misuse show, in each
+// place between attach and detach in which it can: the thread is detached all the same,
+// no lock is held, and the others and Close go on as if nothing had been. What a strike
+// has kept from being given up is a leak, and nothing else is.
+func TestSurvives(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		for _, s := range strikes {
+			letter := map[bool]rune{true: 'g'}[o.Mode == GIL]
+			if o.Mode == LockFree {
+				letter = map[Counting]rune{Atomic: 'a', Biased: 'b'}[o.Counting]
+			}
+			if !containsRune(s.modes, letter) && !(o.Checked && s.modes == "c") {
+				continue
+			}
+			for name, end := range ends {
+				t.Run(s.name+"/"+name, func(t *testing.T) { survives(t, o, s, end) })
+			}
+		}
+	})
+}
+
+func containsRune(s string, r rune) bool {
+	for _, x := range s {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}
+
+func survives(t *testing.T, o Options, s strike, end func()) {
+	endings = 1
+	once := func() {
+		if endings--; endings >= 0 {
+			end()
+		}
+	}
+	finalized, onError, strikeError, trap = func(*Thread, Ref) {}, func(error) {}, nil, trapdoor{}
+	o.OnError = func(err error) { onError(err) }
+	o.CollectAfter = -1
+	r := newRuntime(t, o)
+	within(t, "the thread", func() {
+		defer func() { _ = recover() }()
+		_ = r.Do(func(th *Thread) error { s.do(th, once); return nil })
+	})
+	onError, trap = func(error) {}, trapdoor{}
+	if n := r.Memory().Attached; n != 0 {
+		t.Fatalf("%d threads are attached", n)
+	}
+	within(t, "another thread", func() {
+		must0(t, r.Run(context.Background(), 2, func(_ context.Context, th *Thread, _ int) error {
+			for range 3 {
+				th.Collect()
+				th.DecRef(newNode(th, newLeaf(th)))
+			}
+			return nil
+		}))
+		if s.leaks == 0 && s.modes != "c" {
+			must0(t, r.Do(func(th *Thread) error { return th.Audit() }))
+		}
+	})
+	within(t, "Close", func() {
+		leaks := 0
+		var leak *LeakError
+		if err := r.Close(); errors.As(err, &leak) {
+			for _, x := range leak.Types {
+				leaks += x.Count
+			}
+		} else if err != nil {
+			t.Error(err)
+		}
+		if leaks != s.leaks {
+			t.Errorf("%d objects are left, want %d", leaks, s.leaks)
+		}
+	})
+	if strikeError != nil {
+		t.Error(strikeError)
+	}
+}
+
+// within fails the test if f is not over, in a goroutine that it may end, after a time
+// that is far more than enough.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	over := make(chan struct{})
+	go func() { defer close(over); f() }()
+	select {
+	case <-over:
+	case <-time.After(time.Minute):
+		t.Fatalf("%s: no end", what)
+	}
+}
+
+// TestCloseSurvives: what ends Close's goroutine does not keep it from closing.
+func TestCloseSurvives(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		for name, end := range ends {
+			t.Run(name, func(t *testing.T) {
+				o.OnError = func(error) { end() }
+				r := newRuntime(t, o)
+				must0(t, r.Do(func(th *Thread) error {
+					l := newNode(th, Nil)
+					must0(t, th.Immortalize(l))
+					x := newLeaf(th)
+					w := newWatch(th, x, func(*Thread) { end() })
+					must0(t, th.Immortalize(w))
+					setSlot(th, l, 0, x)
+					th.DecRef(x)
+					return nil
+				}))
+				within(t, "Close", func() {
+					defer func() { _ = recover() }()
+					_ = r.Close()
+				})
+				if !r.ending || o.Mode == GIL && r.gil.Holder() != nil || o.Mode == LockFree && len(r.world.Members()) > 0 {
+					t.Error("Close has stopped half-way")
+				}
+				if err := r.Close(); err != ErrClosed {
+					t.Errorf("another Close: %v", err)
+				}
+			})
+		}
+	})
+}
+
+// endHandler is a log that ends as it is told.
+type endHandler struct{ end func() }
+
+func (endHandler) Enabled(context.Context, slog.Level) bool    { return true }
+func (h endHandler) Handle(context.Context, slog.Record) error { h.end(); return nil }
+func (h endHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h endHandler) WithGroup(string) slog.Handler             { return h }
+
+// TestLogSurvives: a log that panics, or ends its goroutine, does not keep a stop from coming
+// about, nor anybody from the GIL.
+func TestLogSurvives(t *testing.T) {
+	needsThreads(t)
+	defer func(d time.Duration, l *slog.Logger) { stallWarning = d; slog.SetDefault(l) }(stallWarning, slog.Default())
+	stallWarning = time.Millisecond
+	for name, end := range ends {
+		for _, m := range []Mode{GIL, LockFree} {
+			t.Run(m.String()+"/"+name, func(t *testing.T) {
+				told := make(chan struct{})
+				var once sync.Once
+				slog.SetDefault(slog.New(endHandler{func() { once.Do(func() { close(told) }); end() }}))
+				r := newRuntime(t, Options{Mode: m})
+				th := must(r.Attach())
+				stopped := make(chan error)
+				go func() { _, err := r.Collect(); stopped <- err }()
+				<-told
+				th.Detach()
+				must0(t, <-stopped)
+				must0(t, r.Close())
+			})
+		}
+	}
+}
