@@ -69,6 +69,7 @@ const (
 	OpenKept              ID = "open-kept"
 	GoalEarly             ID = "goal-early"
 	ReaderForgotten       ID = "reader-forgotten"
+	ReaderAsleep          ID = "reader-asleep"
 	OrphansKept           ID = "orphans-kept"
 	QueueStays            ID = "queue-stays"
 	EntryReused           ID = "entry-reused"
@@ -165,6 +166,7 @@ var Changes = map[ID]string{
 	OpenKept:              "a batch of retired things that is not full waits for ever",
 	GoalEarly:             "retired things wait for the period that was current when they left",
 	ReaderForgotten:       "a grace period waits for no reader",
+	ReaderAsleep:          "a reader that has been offline for long comes back unseen",
 	OrphansKept:           "nobody releases what threads that are gone have retired",
 	QueueStays:            "nobody merges for a thread that is away",
 	EntryReused:           "a dict gives the place of its last entry, deleted, to the next one",

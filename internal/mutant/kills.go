@@ -117,6 +117,7 @@ var Kills = []Kill{
 	{OpenKept, "sched", "^TestDeferredWaits$", []string{"FAIL: TestDeferredWaits"}, false},
 	{GoalEarly, "sched", "^TestDeferredModel$", []string{"FAIL: TestDeferredModel"}, false},
 	{ReaderForgotten, "sched", "^TestGraceModel$", []string{"FAIL: TestGraceModel"}, false},
+	{ReaderAsleep, "sched", "^TestGraceModel$", []string{"FAIL: TestGraceModel"}, false},
 	{OrphansKept, "runtime", "^TestRetireAtDetach$", []string{"FAIL: TestRetireAtDetach"}, false},
 	{QueueStays, "runtime", "^TestOwnerAway$", []string{"FAIL: TestOwnerAway"}, false},
 	{EntryReused, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
