@@ -24,7 +24,7 @@ func (t *Thread) Checkpoint() {
 			t.reader.Online()
 		}
 		t.reader.Quiescent()
-		if t.retired.Len() > 0 || t.rt.orphaned.Load() {
+		if t.waits() || t.rt.orphans.some.Load() {
 			t.releaseDue()
 		}
 		if t.queue.some.Load() {
@@ -48,16 +48,18 @@ func (t *Thread) Checkpoint() {
 	}
 }
 
-// Blocking runs fn outside the world: other threads may hold the GIL, and stop
-// the world, meanwhile. It is a safe point. fn must not touch objects. Use it
-// around everything that waits: system calls, channels, locks of your own.
+// Blocking runs fn outside the world: other threads may hold the GIL, stop the
+// world, and release what this one has dropped, meanwhile. It is a safe point. fn must
+// not touch objects. Use it around everything that waits: system calls, channels, locks of
+// your own.
 // Attached thread.
 func (t *Thread) Blocking(fn func()) {
 	t.Checkpoint()
-	t.cache.Publish()
 	if t.queue != nil {
 		t.leaveQueue()
 	}
+	t.leaveBehind()
+	t.cache.Publish()
 	t.attached = false
 	t.leave()
 	defer func() {

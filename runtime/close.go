@@ -97,7 +97,7 @@ func (t *Thread) mayStillRun() bool {
 	if len(t.pending) > 0 || r.left.some.Load() {
 		return true
 	}
-	return r.gil == nil && (t.retired.Len() > 0 || r.orphaned.Load())
+	return r.gil == nil && (t.waits() || r.orphans.some.Load())
 }
 
 // releaseForeign has the foreign values of what is left released.

@@ -129,9 +129,11 @@ func (t *Thread) attachQueue() {
 	}
 }
 
-// leaveQueue ends that.
+// leaveQueue ends that, and with it the thread's counting: whatever it has retired goes
+// before.
 func (t *Thread) leaveQueue() {
 	t.drain(t.queue)
+	t.handOver()
 	t.queue.state.Store(away)
 	t.drainFor(t.queue)
 }

@@ -123,9 +123,7 @@ func (r *Runtime) readCheap() Stats {
 	}
 	if r.gil == nil {
 		s.GraceBegun, s.GraceOver = r.grace.Periods()
-		r.orphans.Lock()
-		s.Deferred += r.orphans.list.Bytes()
-		r.orphans.Unlock()
+		s.Deferred += r.orphans.bytes.Load()
 	}
 	r.left.mu.Lock()
 	s.Left = len(r.left.list)

@@ -39,7 +39,8 @@ type Thread struct {
 
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
-	retired *sched.Deferred[retired] // lock-free mode
+	retired *sched.Deferred[retired] // lock-free mode: counts
+	memory  *sched.Deferred[retired] // lock-free mode: blocks, and memory of the dead
 	queue   *mergeQueue              // lock-free mode
 	behind  *mergeQueue              // a queue that this thread has filled beyond the budget
 	tally   *tally
@@ -107,6 +108,7 @@ func (r *Runtime) takeIdle() *Thread {
 		t.member = r.world.Join(fmt.Sprintf("thread %d", t.owner))
 		t.reader = r.grace.Register()
 		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
+		t.memory = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
 	}
 	t.id, t.merged = t.owner, header.Nobody
 	if t.check != nil {
@@ -125,11 +127,11 @@ func (t *Thread) Detach() {
 	t.Checkpoint()
 	r := t.rt
 	if r.gil == nil {
-		t.releaseAtDetach()
+		t.handOver() // what is to be finalized by that is due here still
+		t.reader.Online()
 		t.runPending()
 		t.leaveQueue()
-		t.abandonRetired() // also what died by leaving the queue
-		t.leavePending()   // likewise
+		t.leaveBehind()
 		t.cache.Trim()
 		t.cache.SetIdle(true)
 	} else {

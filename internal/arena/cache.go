@@ -231,12 +231,19 @@ func (c *Cache) SetIdle(idle bool) {
 // Publish makes the account readable for others. Owner only.
 func (c *Cache) Publish() {
 	for p := range Purposes {
-		c.published[p].count.Store(c.account.Count[p])
-		c.published[p].bytes.Store(c.account.Bytes[p])
+		tell(&c.published[p].count, c.account.Count[p])
+		tell(&c.published[p].bytes, c.account.Bytes[p])
 	}
 	if d := c.account.Count[Containers] - c.told; d >= tellAfter || d <= -tellAfter {
 		c.told += d
 		c.space.containers.Add(d)
+	}
+}
+
+// tell stores n if it is new: a store costs more than a load.
+func tell(at *aligned.Int64, n int64) {
+	if at.Load() != n {
+		at.Store(n)
 	}
 }
 
