@@ -59,7 +59,6 @@ func (t *Thread) Blocking(fn func()) {
 		t.leaveQueue()
 	}
 	t.leaveBehind()
-	t.cache.Publish()
 	t.attached = false
 	t.leave()
 	defer func() {

@@ -158,7 +158,7 @@ func (r *Runtime) queueOf(id int32) *mergeQueue { return (*r.queues.Load())[id-f
 func (r *Runtime) addQueue() (q *mergeQueue, id int32) {
 	q = &mergeQueue{}
 	old := *r.queues.Load()
-	queues := append(old[:len(old):len(old)], q)
+	queues := append(old, q) // behind the end of all that were published
 	r.queues.Store(&queues)
 	return q, firstID + int32(len(old))
 }

@@ -80,7 +80,6 @@ func (r *Runtime) Attach() (*Thread, error) {
 	t.enter()
 	if r.gil == nil {
 		t.attachQueue()
-		t.cache.SetIdle(false)
 	}
 	t.attached = true
 	return t, nil
@@ -105,6 +104,7 @@ func (r *Runtime) takeIdle() *Thread {
 			t.stamp = t.owner
 		}
 		t.cache = r.space.NewCache()
+		t.cache.Leave()
 		t.member = r.world.Join(fmt.Sprintf("thread %d", t.owner))
 		t.reader = r.grace.Register()
 		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
@@ -133,9 +133,6 @@ func (t *Thread) Detach() {
 		t.leaveQueue()
 		t.leaveBehind()
 		t.cache.Trim()
-		t.cache.SetIdle(true)
-	} else {
-		t.cache.Publish()
 	}
 	t.attached = false
 	t.leave()
@@ -173,13 +170,16 @@ func (t *Thread) enter() {
 	}
 	t.member.Enter()
 	t.reader.Online()
+	t.cache.Return()
 }
 
 func (t *Thread) leave() {
 	if t.rt.gil != nil {
+		t.cache.Publish()
 		t.rt.gil.Release()
 		return
 	}
+	t.cache.Leave()
 	t.reader.Offline()
 	t.member.Exit()
 }

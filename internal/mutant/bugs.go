@@ -38,6 +38,8 @@ const (
 	RootMissed            ID = "root-missed"
 	ImmortaliseShallow    ID = "immortalise-shallow"
 	RemoteLost            ID = "remote-lost"
+	LentCollected         ID = "lent-collected"
+	LentByOwner           ID = "lent-by-owner"
 	FreedTwice            ID = "freed-twice"
 	FreezeUnvalidated     ID = "freeze-unvalidated"
 	SlotUnchecked         ID = "slot-unchecked"
@@ -135,6 +137,8 @@ var Changes = map[ID]string{
 	RootMissed:            "the collector takes what one reference from outside holds for garbage",
 	ImmortaliseShallow:    "Immortalize stops at what it is given",
 	RemoteLost:            "a slot that another thread frees is lost",
+	LentCollected:         "what was freed of a span that was lent is taken in by its former owner",
+	LentByOwner:           "spans of a cache are lent while its owner allocates from it",
 	FreedTwice:            "a slot that another thread has freed is taken in twice",
 	FreezeUnvalidated:     "Freeze does not look whether something has changed meanwhile",
 	SlotUnchecked:         "opening an image takes any word for a reference",

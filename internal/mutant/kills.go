@@ -128,6 +128,8 @@ var Kills = []Kill{
 	{RevivedFreed, "runtime", "^TestFinalizeGarbage$", []string{"FAIL: TestFinalizeGarbage"}, false},
 	{MarkShallow, "proptest", underGIL, []string{"property (f)", "property (c)"}, false},
 	{SpanReturned, "internal/arena", "^TestModel$", []string{"FAIL: TestModel"}, false},
+	{LentCollected, "internal/arena", "^TestLentAfterAnnouncement$", []string{"has not passed the span on"}, false},
+	{LentByOwner, "internal/arena", "^TestLending$", []string{"the span has another owner"}, false},
 	{InternKept, "objects", "^TestInternForgets$", []string{"FAIL: TestInternForgets"}, false},
 	{BodyDirty, "proptest", underGIL, []string{"property (b)", "property (c)", "property (d)"}, false},
 	{LengthUnchecked, "objects", "^TestImageErrors$", []string{"its last bytes are not zero"}, false},
