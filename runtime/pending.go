@@ -16,7 +16,7 @@ import (
 //
 //	waiting — in Thread.pending — who waits to be finalized has one reference, the
 //	          list's — running (that thread, at its next safe point), orphaned (that
-//	          thread, when it detaches)
+//	          thread, when it detaches, or waits in a callback)
 //	orphaned — in Runtime.left — as waiting — waiting (whoever comes to a safe
 //	          point next, or Close)
 //	running — taken from the list — no lock is held, the world runs — done

@@ -164,8 +164,8 @@ type Memory struct {
 }
 
 // Memory adds up what is in use. Each thread's share is as of the last time that
-// it took a new span, was blocked or stopped, or gave up the GIL, so the sum is
-// exact when no thread is running. Any goroutine.
+// it took a new span, released what was retired, was blocked or stopped, or gave up the
+// GIL, so the sum is exact when no thread is running. Any goroutine.
 func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
 	shared := r.sharedBytes()

@@ -19,7 +19,8 @@ import (
 //	       is offline, nothing is retired — attach (Runtime.Attach)
 //	attached — a goroutine has it — holds the GIL, or is inside the world with its
 //	       reader online — blocked, idle (that goroutine)
-//	blocked — in Blocking — as idle, but not in the pool — attached (that goroutine)
+//	blocked — in Blocking — as idle, but not in the pool: see leave.go — attached (that
+//	       goroutine)
 type Thread struct {
 	Heap
 
