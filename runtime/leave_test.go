@@ -221,3 +221,36 @@ func TestMemoryInTheMidst(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMisuseAsItLeaves: a block that was freed already ends a release with a panic. What comes
+// behind it is released later, and the thread is where it was.
+func TestMisuseAsItLeaves(t *testing.T) {
+	for _, orphaned := range []bool{false, true} {
+		r := newRuntime(t, Options{Mode: LockFree})
+		x := must(r.Attach())
+		box, node := newBox(x, None), newNode(x, newLeaf(x))
+		bad, _, err := x.NewBlock(box, 16)
+		must0(t, err)
+		x.FreeBlock(bad)
+		x.RetireBlock(bad)
+		b, _, err := x.NewBlock(box, 32)
+		must0(t, err)
+		x.RetireBlock(b)
+		setSlot(x, node, 0, None)
+		if orphaned {
+			x.abandonRetired()
+		}
+		wantIn(t, panics(t, func() { x.Blocking(func() { t.Error("it has left") }) }), "freed twice")
+		x.Checkpoint()
+		x.Checkpoint()
+		r.wantInUse(t, "after two safe points", 2, 0)
+		if m := r.Memory(); m.Blocks != 0 {
+			t.Errorf("%d blocks are in use, less the one that was freed twice: want the box's", m.Blocks)
+		}
+		x.DecRefs([]Ref{box, node})
+		x.Detach()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -288,3 +288,39 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	}()
 	fn()
 }
+
+// TestSpareComesFirst: at the limit a slot of the common cache costs less than a look at all
+// caches, and what they have left empty stays theirs.
+func TestSpareComesFirst(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20, Limit: 3 << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	own := mustAlloc(t, a, Leaves, 2)
+	a.Free(own)
+	a.Leave()
+	mustAlloc(t, b, Leaves, 256)
+	mustAlloc(t, b, Blocks, 256)
+	for range FirstSlots - 1 + 2 { // the last two are not first slots
+		mustAlloc(t, b, Blocks, 256)
+	}
+	if a.spans != 1 || b.spans != 0 || s.central.common.spans != 2 {
+		t.Errorf("the caches have %d and %d spans, %d are common; want 1, 0, 2", a.spans, b.spans, s.central.common.spans)
+	}
+	for range 7 { // the span is full then
+		mustAlloc(t, b, Blocks, 256)
+	}
+	if a.spans != 0 || b.spans != 1 {
+		t.Errorf("the caches have %d and %d spans, and what one of them has left empty was needed", a.spans, b.spans)
+	}
+}
+
+// TestTrimShared gives back what is empty of the common cache, too.
+func TestTrimShared(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, b, Leaves, 2))
+	if s.TrimShared(); s.central.common.spans != 0 {
+		t.Errorf("%d spans are common, with nothing in use", s.central.common.spans)
+	}
+}
