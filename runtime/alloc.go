@@ -138,6 +138,9 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 		h, err := t.region.mem.Alloc(n, false)
 		return Ref(h), t.Block(Ref(h)), allocError(err)
 	}
+	if t.memory != nil && t.memory.Over() {
+		t.releaseMemory()
+	}
 	h, err := t.cache.Alloc(arena.Blocks, n)
 	if err != nil {
 		return Nil, Body{}, allocError(err)

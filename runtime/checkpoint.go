@@ -24,7 +24,7 @@ func (t *Thread) Checkpoint() {
 			t.reader.Online()
 		}
 		t.reader.Quiescent()
-		if t.retired.Len() > 0 || t.rt.orphaned.Load() {
+		if t.waits() || t.rt.orphans.some.Load() {
 			t.releaseDue()
 		}
 		if t.queue.some.Load() {
@@ -51,9 +51,10 @@ func (t *Thread) Checkpoint() {
 	}
 }
 
-// Blocking runs fn outside the world: other threads may hold the GIL, and stop
-// the world, meanwhile. It is a safe point. fn must not touch objects. Use it
-// around everything that waits: system calls, channels, locks of your own.
+// Blocking runs fn outside the world: other threads may hold the GIL, stop the
+// world, and release what this one has dropped, meanwhile. It is a safe point. fn must
+// not touch objects. Use it around everything that waits: system calls, channels, locks of
+// your own.
 // Attached thread.
 func (t *Thread) Blocking(fn func()) {
 	t.Checkpoint()
@@ -64,18 +65,22 @@ func (t *Thread) Blocking(fn func()) {
 // where fn, or what leaving finds, ends it with a panic or runtime.Goexit.
 func (t *Thread) outside(fn func()) {
 	defer t.comeBack()
-	t.cache.Publish()
 	if t.queue != nil {
 		t.leaveQueue()
 	}
+	t.leaveBehind()
 	t.attached = false
 	t.leave()
 	fn()
 }
 
 func (t *Thread) comeBack() {
-	if !t.attached {
+	switch {
+	case !t.attached:
 		t.enter()
+	case t.reader != nil: // leaving has failed, before the reader went offline or after
+		t.reader.Offline()
+		t.reader.Online()
 	}
 	if t.queue != nil {
 		t.attachQueue()

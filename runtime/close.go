@@ -112,7 +112,7 @@ func (t *Thread) mayStillRun() bool {
 	if len(t.pending) > 0 || r.left.some.Load() {
 		return true
 	}
-	return r.gil == nil && (t.retired.Len() > 0 || r.orphaned.Load())
+	return r.gil == nil && (t.waits() || r.orphans.some.Load())
 }
 
 // takeLeave makes due what the end of the runtime will make due: it empties the weak

@@ -183,7 +183,8 @@ func (t *Thread) attachQueue() {
 	}
 }
 
-// leaveQueue ends that, also where it finds misuse.
+// leaveQueue ends that, and with it the thread's counting: whatever it has retired goes
+// before. It ends it also where it finds misuse.
 func (t *Thread) leaveQueue() {
 	defer func() {
 		t.queue.state.Store(away)
@@ -191,6 +192,7 @@ func (t *Thread) leaveQueue() {
 	}()
 	defer t.mendAll() // which counts what is the thread's own
 	t.drain(t.queue)
+	t.handOver()
 }
 
 // drainQueues merges everything that is queued, by whomever. World stopped, or no
@@ -213,7 +215,7 @@ func (r *Runtime) queueOf(id int32) *mergeQueue { return (*r.queues.Load())[id-f
 func (r *Runtime) addQueue() (q *mergeQueue, id int32) {
 	q = &mergeQueue{}
 	old := *r.queues.Load()
-	queues := append(old[:len(old):len(old)], q)
+	queues := append(old, q) // behind the end of all that were published
 	r.queues.Store(&queues)
 	return q, firstID + int32(len(old))
 }

@@ -35,7 +35,7 @@ var metricTable = []metric{
 	total("/ichor/collector/resurrected:objects", "Garbage that finalizers have made reachable again.",
 		func(s *Stats) int64 { return s.Collector.Resurrected }),
 
-	gauge("/ichor/deferred:bytes", "What waits for a grace period: each thread's as of its last safe point, and what detached threads have left.",
+	gauge("/ichor/deferred:bytes", "What waits for a grace period: each thread's as of its last safe point, and what absent threads have left.",
 		func(s *Stats) int64 { return s.Deferred }),
 
 	gauge("/ichor/frozen/graphs:graphs", "Frozen graphs that are loaded, opened images among them.",

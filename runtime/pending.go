@@ -17,7 +17,7 @@ import (
 //
 //	waiting — in Thread.pending — what waits to be finalized has one reference, the
 //	          list's — running (that thread, at its next safe point), orphaned (that
-//	          thread, when it detaches)
+//	          thread, when it detaches, or waits in a callback)
 //	orphaned — in Runtime.left — as waiting — waiting (the thread that comes to a safe
 //	          point next, or Close)
 //	running — taken from the list; what is being finalized is in Thread.finalizing — no

@@ -7,6 +7,7 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/internal/stat"
+	"github.com/ichor-go/ichor/sched"
 )
 
 // retired is something that must outlive the borrowed references to it.
@@ -51,8 +52,10 @@ func (t *Thread) Retire(r Ref) {
 }
 
 // RetireBlock gives back a block that other threads may be reading, after a grace period:
-// it steals r. What it refers to is no concern of the call: a container that replaces its
-// block has moved those counts to the new one, or retires them itself. Attached thread.
+// it steals r, and the caller does not look at the block any more: NewBlock may free it
+// before the thread's next safe point if a lot has been retired. What it refers to is no
+// concern of the call: a container that replaces its block has moved those counts to the
+// new one, or retires them itself. Attached thread.
 func (t *Thread) RetireBlock(r Ref) {
 	if r >= Limit || r == Nil || mutant.On && mutant.Is(mutant.BlockLost) {
 		return
@@ -64,12 +67,15 @@ func (t *Thread) RetireBlock(r Ref) {
 	t.retire(r, aBlock)
 }
 
+// retire puts r into one of the thread's two queues. Counts are for safe points alone: the
+// thread itself may have borrowed what they hold. Memory is not: nobody but other threads
+// can still be looking at it.
 func (t *Thread) retire(r Ref, kind retiredKind) {
-	bytes := t.sizeOf(r)
 	if kind == aCount {
-		bytes = t.weightOf(r)
+		t.retired.Defer(retired{r, kind}, t.weightOf(r))
+	} else {
+		t.memory.Defer(retired{r, kind}, t.sizeOf(r))
 	}
-	t.retired.Defer(retired{r, kind}, bytes)
 }
 
 // weightOf returns the bytes that an object and its block keep in use.
@@ -100,36 +106,72 @@ func (t *Thread) release(x retired) {
 	}
 }
 
-// releaseDue releases what has waited for its grace period. A thread that holds
-// back more than its budget waits a while for the others.
+// releaseDue releases what has waited for its grace period, of the thread's own and of the
+// orphans. A thread that holds back more than its budget waits a while for the others.
 func (t *Thread) releaseDue() {
-	t.retired.Due(t.release)
-	if t.rt.orphaned.Load() && !(mutant.On && mutant.Is(mutant.OrphansKept)) && t.rt.orphans.TryLock() {
-		t.releaseOrphans(t.rt.orphans.list.Due)
-	}
-	if t.retired.Over() {
+	t.releaseOwn()
+	t.releaseOrphans()
+	if t.over() {
 		t.stall()
 	}
+	t.cache.Publish()
 	t.tellDeferred()
 }
 
-// releaseOrphans has those released that a method of their list finds. They are locked, and
-// unlocked afterwards, also where a misuse ends it.
-func (t *Thread) releaseOrphans(find func(func(retired))) {
-	o := &t.rt.orphans
+func (t *Thread) releaseOwn() {
+	t.retired.Due(t.release)
+	t.memory.Due(t.release)
+}
+
+// waits reports whether anything that the thread has retired waits.
+func (t *Thread) waits() bool { return t.retired.Len() > 0 || t.memory.Len() > 0 }
+
+// over reports whether more waits than the budget allows: of what the thread has retired,
+// or of the orphans, to which it would add.
+func (t *Thread) over() bool {
+	return t.retired.Over() || t.memory.Over() || t.waits() && t.rt.orphans.bytes.Load() > t.rt.opts.DeferredBytes
+}
+
+// releaseOrphans releases what absent threads have left and is due. They are taken out
+// under the lock and released without it: that takes as long as what dies is large.
+func (t *Thread) releaseOrphans() {
+	if !t.rt.orphans.some.Load() || mutant.On && mutant.Is(mutant.OrphansKept) {
+		return
+	}
+	var due []retired
+	t.rt.orphans.change(func(list *sched.Deferred[retired]) {
+		list.Due(func(x retired) { due = append(due, x) })
+	})
+	t.releaseAll(due)
+}
+
+// releaseAll releases items. What a misuse keeps from it waits once more.
+func (t *Thread) releaseAll(items []retired) {
+	done := 0
 	defer func() {
-		t.rt.orphaned.Store(o.list.Len() > 0)
-		o.Unlock()
+		for _, x := range items[done:] {
+			t.retire(x.ref, x.kind)
+		}
 	}()
-	find(t.release)
+	for _, x := range items {
+		done++
+		t.release(x)
+	}
+}
+
+// releaseMemory releases the memory that no other thread can be looking at: in the midst
+// of the thread's unit of work, when it has retired more than its budget.
+func (t *Thread) releaseMemory() {
+	t.memory.DueBut(t.reader, t.release)
 }
 
 // stall waits outside the world until the thread is within its budget again, or
 // for stallLimit.
 func (t *Thread) stall() {
 	t.stallUntil(func() bool {
-		t.retired.Due(t.release)
-		return !t.retired.Over()
+		t.releaseOwn()
+		t.releaseOrphans()
+		return !t.over()
 	})
 }
 
@@ -154,29 +196,6 @@ func (t *Thread) stallUntil(done func() bool) {
 	}
 }
 
-// releaseAtDetach releases what is due, now that the thread itself is not in the
-// way. It counts, so it comes before others may merge on the thread's behalf.
-func (t *Thread) releaseAtDetach() {
-	t.reader.Offline()
-	defer t.reader.Online()
-	t.retired.Due(t.release)
-}
-
-// abandonRetired leaves what is not due yet to whoever comes to a checkpoint
-// next. It counts nothing.
-func (t *Thread) abandonRetired() {
-	if t.retired.Len() > 0 {
-		o := &t.rt.orphans
-		o.Lock()
-		defer o.Unlock()
-		if left := t.retired.Take(); !(mutant.On && mutant.Is(mutant.DetachLoses)) {
-			o.list.Adopt(left)
-		}
-		t.rt.orphaned.Store(true)
-	}
-	t.tellDeferred()
-}
-
 // settle releases everything that is retired and merges everything that is
 // queued, by whomever, until nothing is left to do: a stop of the world is a grace
 // period. World stopped, or no thread attached but t.
@@ -189,13 +208,17 @@ func (t *Thread) settle() {
 	for again := r.gil == nil; again; {
 		again = false
 		for _, x := range lists {
-			again = again || x.retired.Len() > 0
+			again = again || x.waits()
 			x.retired.Drain(t.release)
+			x.memory.Drain(t.release)
 			x.tellDeferred()
 		}
-		r.orphans.Lock()
-		again = again || r.orphans.list.Len() > 0
-		t.releaseOrphans(r.orphans.list.Drain)
+		var left []retired
+		r.orphans.change(func(list *sched.Deferred[retired]) {
+			list.Drain(func(x retired) { left = append(left, x) })
+		})
+		again = again || len(left) > 0
+		t.releaseAll(left)
 		t.drainQueues()
 	}
 }

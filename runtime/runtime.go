@@ -56,7 +56,6 @@ type Runtime struct {
 	adopted  bool          // another process has made what is shared
 	inPlace  aligned.Int64 // objects made immortal in place
 	freezing atomic.Int32  // calls of Freeze under way
-	orphaned point.Bool    // orphans is not empty
 
 	mu struct {
 		point.Mutex
@@ -67,10 +66,7 @@ type Runtime struct {
 		regions []*Region
 		opening int // images that are being opened
 	}
-	orphans struct {
-		point.Mutex
-		list *sched.Deferred[retired]
-	}
+	orphans orphans
 }
 
 // New makes a runtime. Close it in the end. Any goroutine.
@@ -168,8 +164,8 @@ type Memory struct {
 }
 
 // Memory adds up what is in use. Each thread's share is as of the last time that
-// it took a new span, was blocked or stopped, or gave up the GIL, so the sum is
-// exact when no thread is running. Any goroutine.
+// it took a new span, released what was retired, was blocked or stopped, or gave up the
+// GIL, so the sum is exact when no thread is running. Any goroutine.
 func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
 	shared := r.sharedBytes()

@@ -21,7 +21,7 @@ type Stats struct {
 
 	Queued      int64 // objects that wait for a merge
 	QueuedBytes int64
-	Deferred    int64 // bytes that wait for a grace period, each thread's as of its last safe point
+	Deferred    int64 // bytes that wait for a grace period, each thread's as of its last safe point, and the orphans'
 
 	GraceBegun uint64 // grace periods
 	GraceOver  uint64 // those of them that are known to be over
@@ -123,9 +123,7 @@ func (r *Runtime) readCheap() Stats {
 	}
 	if r.gil == nil {
 		s.GraceBegun, s.GraceOver = r.grace.Periods()
-		r.orphans.Lock()
-		s.Deferred += r.orphans.list.Bytes()
-		r.orphans.Unlock()
+		s.Deferred += r.orphans.bytes.Load()
 	}
 	r.left.mu.Lock()
 	s.Left = len(r.left.list)

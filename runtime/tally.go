@@ -92,9 +92,9 @@ func (t *Thread) merges(q *mergeQueue, n int) {
 	t.tally.merged[who].Add(int64(n))
 }
 
-// tellDeferred publishes how much waits in the thread's retire list.
+// tellDeferred publishes how much of what the thread has retired waits.
 func (t *Thread) tellDeferred() {
-	if n := t.retired.Bytes(); n != t.tally.deferred.Load() {
+	if n := t.retired.Bytes() + t.memory.Bytes(); n != t.tally.deferred.Load() {
 		t.tally.deferred.Store(n)
 	}
 }

@@ -19,7 +19,8 @@ import (
 //	       is offline, nothing is retired — attach (Runtime.Attach)
 //	attached — a goroutine has it — holds the GIL, or is inside the world with its
 //	       reader online — blocked, idle (that goroutine)
-//	blocked — in Blocking — as idle, but not in the pool — attached (that goroutine)
+//	blocked — in Blocking — as idle, but not in the pool: see leave.go — attached (that
+//	       goroutine)
 type Thread struct {
 	Heap
 
@@ -43,7 +44,8 @@ type Thread struct {
 
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
-	retired *sched.Deferred[retired] // lock-free mode
+	retired *sched.Deferred[retired] // lock-free mode: counts
+	memory  *sched.Deferred[retired] // lock-free mode: blocks, and memory of the dead
 	queue   *mergeQueue              // lock-free mode
 	behind  *mergeQueue              // a queue that this thread has filled beyond the budget
 	tally   *tally
@@ -85,7 +87,6 @@ func (r *Runtime) Attach() (*Thread, error) {
 	t.enter()
 	if r.gil == nil {
 		t.attachQueue()
-		t.cache.SetIdle(false)
 	}
 	t.attached = true
 	return t, nil
@@ -110,9 +111,11 @@ func (r *Runtime) takeIdle() *Thread {
 			t.stamp = t.owner
 		}
 		t.cache = r.space.NewCache()
+		t.cache.Leave()
 		t.member = r.world.Join(fmt.Sprintf("thread %d", t.owner))
 		t.reader = r.grace.Register()
 		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
+		t.memory = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
 	}
 	t.id, t.merged = t.owner, header.Nobody
 	if t.check != nil {
@@ -132,7 +135,8 @@ func (t *Thread) Detach() {
 	defer t.putAway()
 	t.Checkpoint()
 	if t.rt.gil == nil {
-		t.releaseAtDetach()
+		t.handOver() // what is to be finalized by that is due here still
+		t.reader.Online()
 		t.runPending()
 	}
 }
@@ -146,6 +150,7 @@ func (t *Thread) putAway() {
 	} else {
 		t.mendAll()
 	}
+	t.leaveBehind()
 }
 
 // pool is the end of putAway. It counts nothing, and runs no code but the runtime's.
@@ -155,9 +160,6 @@ func (t *Thread) pool() {
 	if r.gil == nil {
 		t.abandonRetired()
 		t.cache.Trim()
-		t.cache.SetIdle(true)
-	} else {
-		t.cache.Publish()
 	}
 	t.attached = false
 	t.leave()
@@ -195,13 +197,16 @@ func (t *Thread) enter() {
 	}
 	t.member.Enter()
 	t.reader.Online()
+	t.cache.Return()
 }
 
 func (t *Thread) leave() {
 	if t.rt.gil != nil {
+		t.cache.Publish()
 		t.rt.gil.Release()
 		return
 	}
+	t.cache.Leave()
 	t.reader.Offline()
 	t.member.Exit()
 }

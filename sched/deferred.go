@@ -29,7 +29,7 @@ const (
 //	open   — in the open batch — no goal yet — to closed when the batch is full, and
 //	         by Due, Take and Adopt (owner)
 //	closed — in a batch with a goal — unlinked before the goal was made —
-//	         to given by Due once the goal has passed, to taken by Take (owner)
+//	         to given by Due and DueBut once the goal has passed, to taken by Take (owner)
 //	given  — out of the queue before fn is called with it
 //
 // One goroutine at a time uses it, its owner.
@@ -97,18 +97,33 @@ func (d *Deferred[T]) Due(fn func(T)) {
 	if d.due || d.Len() == 0 {
 		return
 	}
-	d.due = true
-	defer func() { d.due = false }()
 	if !(mutant.On && mutant.Is(mutant.OpenKept)) {
 		d.closeBatch()
 	}
+	d.giveBack(d.g.Passed, fn)
+}
+
+// DueBut is Due for things that the owner itself does not look at any more, whose reader
+// is r: that one is not waited for. The open batch stays open. So it can be called again
+// and again, without a quiescent point of the owner's in between. Owner only.
+func (d *Deferred[T]) DueBut(r *Reader, fn func(T)) {
+	d.giveBack(func(goal uint64) bool { return d.g.PassedBut(r, goal) }, fn)
+}
+
+// giveBack calls fn for each thing in a closed batch whose goal has passed.
+func (d *Deferred[T]) giveBack(passed func(goal uint64) bool, fn func(T)) {
+	if d.due {
+		return
+	}
+	d.due = true
+	defer func() { d.due = false }()
 	end := d.out + uint64(d.Len())
-	for passed := uint64(0); d.parcel.batches.n > 0 && d.out < end; {
-		if goal := d.parcel.batches.front().goal; goal > passed {
-			if !d.g.Passed(goal) {
+	for over := uint64(0); d.parcel.batches.n > 0 && d.out < end; {
+		if goal := d.parcel.batches.front().goal; goal > over {
+			if !passed(goal) {
 				return
 			}
-			passed = goal
+			over = goal
 		}
 		fn(d.pop())
 	}

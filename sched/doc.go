@@ -6,6 +6,7 @@
 //   - reader: a goroutine that looks at shared things without locks.
 //   - online: may hold such things. An offline reader holds none.
 //   - quiescent: at a point where a reader holds none for a moment.
+//   - dormant: offline for long. Polls do not look at a dormant reader.
 //   - unlinked: no longer to be found by a reader that starts to look.
 //   - grace period: a time in which each online reader was quiescent once.
 //   - goal: the number of the grace period that something unlinked waits for.
@@ -39,6 +40,15 @@
 // number before the reader's first look. And the poll loads the current period
 // before it looks at the readers: a reader that comes online behind the poll's
 // back is later than everything that the poll declares passed.
+//
+// A poll costs a look at each reader in a list. Programs have thousands of readers
+// that wait, so one that polls have found offline again and again leaves the list: it is
+// dormant, and puts itself back when it comes online, with a lock. It does so before it
+// loads the period, so for it the last of these arguments holds with "the list" in the
+// place of "its number". [Reader] has the states.
+//
+// [Grace.PassedBut] leaves out one reader, the caller's own: a thread gives back at once
+// what nobody but itself has looked at, and what it does not look at any more.
 //
 // # Deferred things
 //

@@ -28,9 +28,13 @@ type Grace struct {
 	_      [cacheLine]byte
 	passed point.Uint64          // the last minimum found; only rises; by polls
 	behind point.Pointer[Reader] // the reader that held up the last poll, or nil; a hint
+	vain   point.Uint32          // offline readers looked at by polls since the last sweep
 	_      [cacheLine]byte
 
-	readers point.Pointer[[]*Reader] // replaced as a whole under mu
+	// readers are those that polls look at: every one but the dormant. A list that
+	// was published never changes: Online appends behind the end of all of them, and
+	// who takes out a reader makes a new list.
+	readers point.Pointer[[]*Reader] // replaced under mu
 	mu      point.Mutex
 }
 
@@ -39,15 +43,42 @@ type Grace struct {
 //
 // State — condition — invariant — transition (who):
 //
-//	offline — seq == 0 — holds nothing shared — to online by Online (owner)
-//	online  — 0 < seq <= period — what it holds was not unlinked before period seq
-//	          began — to itself by Quiescent, to offline by Offline (owner)
+//	offline — seq == offline — holds nothing shared, and is in the list — to online by
+//	          Online (owner), to drowsy by a sweep (under mu)
+//	drowsy  — seq == drowsy — as offline, and has not been online since a sweep —
+//	          to online by Online (owner), to dormant by a sweep (under mu)
+//	dormant — seq == dormant — as offline, but not in the list, or about to leave it or
+//	          to come back — to online by Online (owner, under mu)
+//	online  — 0 < seq <= period — in the list; what it holds was not unlinked before
+//	          period seq began — to itself by Quiescent, to offline by Offline (owner)
+//	gone    — seq == gone — not in the list — for good
+//
+// A reader begins as dormant. So a poll costs as much as there are readers that are
+// online, or were a short while ago.
 type Reader struct {
 	_   [cacheLine]byte
-	seq point.Uint64 // written by the owner, read by polls
+	seq point.Uint64 // written by the owner, and by sweeps unless it is online; read by polls
 	_   [cacheLine]byte
 	g   *Grace
+	but *Reader // the reader that held up the last PassedBut, or nil; owner only
 }
+
+// Numbers of readers that are not online. The other three are above all periods, so
+// that a poll, which wants the lowest, need not tell them apart.
+const (
+	offline uint64 = 0
+	drowsy  uint64 = ^uint64(0) - 2
+	dormant uint64 = ^uint64(0) - 1
+	gone    uint64 = ^uint64(0)
+)
+
+func isOnline(seq uint64) bool { return seq != offline && seq < drowsy }
+
+// sweepAfter is how many looks at offline readers, for each reader in the list, are in
+// vain before a sweep. A look costs 1 or 2 ns, to put a reader back into the list about
+// 50: so a reader that goes offline and comes back costs the others no more than that. A
+// guess. Tests have less patience.
+var sweepAfter = 16
 
 // NewGrace returns a Grace without readers, in period 1. Any goroutine.
 func NewGrace() *Grace {
@@ -57,46 +88,75 @@ func NewGrace() *Grace {
 	return g
 }
 
-// Register adds a reader, which is offline. Any goroutine.
+// Register makes a reader, which is offline. Any goroutine.
 func (g *Grace) Register() *Reader {
 	r := &Reader{g: g}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	next := append(slices.Clone(*g.readers.Load()), r)
-	g.readers.Store(&next)
+	r.seq.Store(dormant)
 	return r
 }
 
 // Unregister removes a reader for good. It panics if the reader is online or not
 // registered here. Owner only.
 func (g *Grace) Unregister(r *Reader) {
-	if r.seq.Load() != 0 {
-		panic("ichor: Unregister of a reader that is online")
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	old := *g.readers.Load()
-	i := slices.Index(old, r)
-	if i < 0 {
+	switch s := r.seq.Load(); {
+	case isOnline(s):
+		panic("ichor: Unregister of a reader that is online")
+	case s == gone || r.g != g:
 		panic("ichor: Unregister of a reader that is not registered here")
 	}
-	next := slices.Delete(slices.Clone(old), i, i+1)
-	g.readers.Store(&next)
+	r.seq.Store(gone)
+	old := *g.readers.Load()
+	if i := slices.Index(old, r); i >= 0 {
+		next := slices.Delete(slices.Clone(old), i, i+1)
+		g.readers.Store(&next)
+	}
 	g.behind.CompareAndSwap(r, nil)
 }
 
 // Online announces that the reader is about to look at shared things. It panics
 // if it is online already. Owner only.
 func (r *Reader) Online() {
-	if r.seq.Load() != 0 {
-		panic("ichor: Online of a reader that is online")
+	for {
+		switch s := r.seq.Load(); s {
+		case offline, drowsy: // a sweep may make the one the other, or that dormant
+			if r.seq.CompareAndSwap(s, r.g.period.Load()) {
+				return
+			}
+		case dormant:
+			r.comeBack()
+			return
+		case gone:
+			panic("ichor: Online of a reader that was unregistered")
+		default:
+			panic("ichor: Online of a reader that is online")
+		}
 	}
-	r.seq.Store(r.g.period.Load())
+}
+
+// comeBack brings a dormant reader online. First the list, then the number: a poll whose
+// list lacks the reader has loaded the period before the reader does, as a poll loads the
+// period before the list. So the reader is later than everything that such a poll declares
+// passed, like one that comes online behind the poll's back.
+func (r *Reader) comeBack() {
+	g := r.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !(mutant.On && mutant.Is(mutant.ReaderAsleep)) {
+		next := append(*g.readers.Load(), r)
+		g.readers.Store(&next)
+	}
+	r.seq.Store(g.period.Load())
 }
 
 // Offline announces that the reader holds nothing any more and will not look. It
 // does nothing if the reader is offline. Owner only.
-func (r *Reader) Offline() { r.seq.Store(0) }
+func (r *Reader) Offline() {
+	if isOnline(r.seq.Load()) {
+		r.seq.Store(offline)
+	}
+}
 
 // Quiescent announces that the reader holds nothing at this moment. It panics if
 // the reader is offline. Owner only.
@@ -108,7 +168,7 @@ func (r *Reader) Quiescent() {
 
 // catchUp is the outlined half of Quiescent.
 func (r *Reader) catchUp() {
-	if r.seq.Load() == 0 {
+	if !isOnline(r.seq.Load()) {
 		panic("ichor: Quiescent of a reader that is offline")
 	}
 	r.seq.Store(r.g.period.Load())
@@ -126,14 +186,35 @@ func (g *Grace) Passed(goal uint64) bool {
 	if goal <= g.passed.Load() || mutant.On && mutant.Is(mutant.GraceAtOnce) {
 		return true
 	}
-	if r := g.behind.Load(); r != nil {
-		if s := r.seq.Load(); s != 0 && s < goal {
-			return false
-		}
+	if g.behind.Load().holdsUp(goal) {
+		return false
 	}
 	// The period comes first: whoever comes online after we looked at it cannot see
 	// what was unlinked before this period began.
 	return g.poll(g.period.Load()) >= goal
+}
+
+// PassedBut is Passed as if r were offline: for what r's owner has unlinked, and does not
+// look at any more itself. Owner of r only.
+func (g *Grace) PassedBut(r *Reader, goal uint64) bool {
+	if goal <= g.passed.Load() {
+		return true
+	}
+	if r.but.holdsUp(goal) {
+		return false
+	}
+	low := g.period.Load()
+	low, r.but = g.lowest(low, r)
+	return low >= goal
+}
+
+// holdsUp reports whether the reader, which may be nil, is in the way of a goal.
+func (r *Reader) holdsUp(goal uint64) bool {
+	if r == nil {
+		return false
+	}
+	s := r.seq.Load()
+	return s != offline && s < goal
 }
 
 // Periods returns how many periods have been begun by Advance, and how many of
@@ -146,12 +227,7 @@ func (g *Grace) Periods() (begun, over uint64) {
 // poll looks at all readers, and returns the highest goal known to have passed. It
 // is given the period that was current before it looks, low.
 func (g *Grace) poll(low uint64) uint64 {
-	var last *Reader
-	for _, r := range *g.readers.Load() {
-		if s := r.seq.Load(); s != 0 && s < low && !(mutant.On && mutant.Is(mutant.ReaderForgotten)) {
-			low, last = s, r
-		}
-	}
+	low, last := g.lowest(low, nil)
 	if g.behind.Load() != last {
 		g.behind.Store(last)
 	}
@@ -164,4 +240,46 @@ func (g *Grace) poll(low uint64) uint64 {
 			return low
 		}
 	}
+}
+
+// lowest returns the lowest of low and the numbers of the readers that are online, but
+// for one of them, and whose it is.
+func (g *Grace) lowest(low uint64, but *Reader) (uint64, *Reader) {
+	var last *Reader
+	vain := 0
+	list := *g.readers.Load()
+	for _, r := range list {
+		s := r.seq.Load()
+		if !isOnline(s) {
+			vain++
+		} else if s < low && r != but && !(mutant.On && mutant.Is(mutant.ReaderForgotten)) {
+			low, last = s, r
+		}
+	}
+	if vain > 0 && int(g.vain.Add(uint32(vain))) > sweepAfter*len(list) {
+		g.sweep()
+	}
+	return low, last
+}
+
+// sweep makes dormant what has been offline since the last sweep.
+func (g *Grace) sweep() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	old := *g.readers.Load()
+	if int(g.vain.Load()) <= sweepAfter*len(old) {
+		return // somebody else has just done it
+	}
+	g.vain.Store(0)
+	next := make([]*Reader, 0, len(old))
+	for _, r := range old {
+		switch s := r.seq.Load(); {
+		case s == offline:
+			r.seq.CompareAndSwap(offline, drowsy)
+		case s == drowsy && r.seq.CompareAndSwap(drowsy, dormant):
+			continue
+		}
+		next = append(next, r)
+	}
+	g.readers.Store(&next)
 }

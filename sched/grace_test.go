@@ -77,6 +77,9 @@ func TestPollBehindItsBack(t *testing.T) {
 func TestGraceMisuse(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
+	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent) // it is dormant
+	r.Online()
+	r.Offline()
 	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
 	r.Online()
 	mustPanic(t, "Online of a reader that is online", r.Online)
@@ -86,6 +89,135 @@ func TestGraceMisuse(t *testing.T) {
 	mustPanic(t, "not registered here", func() { NewGrace().Unregister(r) })
 	g.Unregister(r)
 	mustPanic(t, "not registered here", func() { g.Unregister(r) })
+	mustPanic(t, "that was unregistered", r.Online)
+	if n := len(*g.readers.Load()); n != 0 {
+		t.Errorf("%d readers are left", n)
+	}
+}
+
+// sweepOften has each poll that looks at an offline reader sweep.
+func sweepOften(t testing.TB) {
+	old := sweepAfter
+	sweepAfter = 0
+	t.Cleanup(func() { sweepAfter = old })
+}
+
+// TestSweep follows a reader through the states of one that is not online.
+func TestSweep(t *testing.T) {
+	sweepOften(t)
+	g := NewGrace()
+	busy, r := g.Register(), g.Register()
+	busy.Online()
+	want := func(when string, seq uint64, listed int) {
+		t.Helper()
+		if r.seq.Load() != seq || len(*g.readers.Load()) != listed {
+			t.Errorf("%s: number %d, %d readers in the list; want %d, %d", when, r.seq.Load(), len(*g.readers.Load()), seq, listed)
+		}
+	}
+	poll := func() { g.poll(g.period.Load()) }
+	want("new", dormant, 1)
+	r.Offline()
+	want("new and offline", dormant, 1)
+	r.Online()
+	want("online", 1, 2)
+	poll()
+	want("online, swept", 1, 2)
+	r.Offline()
+	want("offline", offline, 2)
+	poll()
+	want("offline, swept", drowsy, 2)
+	r.Offline()
+	want("offline twice", drowsy, 2)
+	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	r.Online()
+	r.Offline()
+	poll()
+	want("back and offline, swept", drowsy, 2)
+	poll()
+	want("swept twice", dormant, 1)
+	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	goal := g.Advance()
+	r.Online()
+	want("awake", goal, 2)
+	busy.Quiescent()
+	if next := g.Advance(); !g.Passed(goal) || g.Passed(next) {
+		t.Errorf("passed %v %v, want the first alone", g.Passed(goal), g.Passed(next))
+	}
+	r.Offline()
+	poll()
+	g.Unregister(r)
+	want("gone", gone, 1)
+	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+}
+
+// TestPollsSkipTheOffline: what a poll costs depends on who is online. The list is what it
+// looks at.
+func TestPollsSkipTheOffline(t *testing.T) {
+	g := NewGrace()
+	busy := g.Register()
+	busy.Online()
+	waiting := make([]*Reader, 10_000)
+	for i := range waiting {
+		waiting[i] = g.Register()
+		waiting[i].Online()
+	}
+	for _, r := range waiting {
+		r.Offline()
+	}
+	looks := 0
+	for range 10 * sweepAfter {
+		looks += len(*g.readers.Load())
+		busy.Quiescent()
+		if goal := g.Advance(); g.Passed(goal) {
+			t.Fatal("passed with an old reader online")
+		}
+		g.poll(g.period.Load())
+	}
+	if most := 3 * sweepAfter * (len(waiting) + 1); looks > most {
+		t.Errorf("%d looks, want %d at most", looks, most)
+	}
+	if n := len(*g.readers.Load()); n != 1 {
+		t.Errorf("%d readers are in the list, want the one that is online", n)
+	}
+	for i, r := range waiting {
+		r.Online()
+		if n := len(*g.readers.Load()); n != i+2 {
+			t.Fatalf("%d readers in the list of %d that are online", n, i+2)
+		}
+	}
+}
+
+// TestPassedBut: the reader that asks is not in its own way, all others are.
+func TestPassedBut(t *testing.T) {
+	g := NewGrace()
+	a, b := g.Register(), g.Register()
+	a.Online()
+	goal := g.Advance()
+	if g.Passed(goal) || !g.PassedBut(a, goal) || g.PassedBut(b, goal) {
+		t.Errorf("passed %v, but for the one online %v, but for another %v; want the second alone", g.Passed(goal), g.PassedBut(a, goal), g.PassedBut(b, goal))
+	}
+	if g.PassedBut(a, goal+1) {
+		t.Error("a period that has not begun has passed")
+	}
+	a.Quiescent()
+	b.Online()
+	goal = g.Advance()
+	for range 2 {
+		if g.PassedBut(a, goal) {
+			t.Error("passed while an old reader is online")
+		}
+	}
+	if a.but != b {
+		t.Error("nothing is noted of the reader in the way")
+	}
+	b.Quiescent()
+	if !g.PassedBut(a, goal) || g.Passed(goal) {
+		t.Errorf("but for the one online %v, passed %v", g.PassedBut(a, goal), g.Passed(goal))
+	}
+	a.Quiescent()
+	if !g.Passed(goal) || !g.PassedBut(a, goal) {
+		t.Error("not passed")
+	}
 }
 
 // graceModel says of each goal which readers may still hold something.
@@ -141,6 +273,7 @@ func (m *graceModel) actions(readers []*Reader) map[string]func(*rapid.T) {
 }
 
 func TestGraceModel(t *testing.T) {
+	sweepOften(t)
 	rapid.Check(t, func(t *rapid.T) {
 		g := NewGrace()
 		readers := []*Reader{g.Register(), g.Register(), g.Register()}
@@ -156,6 +289,20 @@ func TestGraceModel(t *testing.T) {
 				t.Fatalf("Passed(%d) %v; blocked by %v", goal, got, m.blocked[goal])
 			}
 		}
+		actions["but"] = func(t *rapid.T) {
+			if len(m.blocked) == 0 {
+				return
+			}
+			goal := rapid.Uint64Range(2, uint64(len(m.blocked)+1)).Draw(t, "goal")
+			i := rapid.IntRange(0, len(readers)-1).Draw(t, "but")
+			by := len(m.blocked[goal])
+			if m.blocked[goal][i] {
+				by--
+			}
+			if got := g.PassedBut(readers[i], goal); got != (by == 0) {
+				t.Fatalf("PassedBut(%d, %d) %v; blocked by %v", i, goal, got, m.blocked[goal])
+			}
+		}
 		t.Repeat(actions)
 	})
 }
@@ -165,6 +312,7 @@ func TestGraceModel(t *testing.T) {
 // detector must find no read beside the write.
 func TestGraceHammer(t *testing.T) {
 	watchdog(t)
+	sweepOften(t)
 	type thing struct{ spoilt bool }
 	g := NewGrace()
 	var slots [4]atomic.Pointer[thing]

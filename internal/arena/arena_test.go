@@ -50,10 +50,11 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestModel runs random allocations and frees of two caches against a map of
-// the blocks that must be in use: blocks never overlap, keep their contents,
-// and the accounts and the walk agree with the model.
+// TestModel runs random allocations and frees of three caches, whose owners come and go,
+// against a map of the blocks that must be in use: blocks never overlap, keep their
+// contents, and the accounts and the walk agree with the model.
 func TestModel(t *testing.T) {
+	lendOften(t, 3)
 	forBackings(t, func(t *testing.T, b Backing) {
 		rapid.Check(t, func(t *rapid.T) {
 			s, err := New(Config{Backing: b, Reserve: 64 << 20})
@@ -61,7 +62,16 @@ func TestModel(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			caches := []*Cache{s.NewCache(), s.NewCache()}
+			caches := []*Cache{s.NewCache(), s.NewCache(), s.NewCache()}
+			left := make([]bool, len(caches))
+			owned := func(t *rapid.T) *Cache {
+				i := rapid.IntRange(0, len(caches)-1).Draw(t, "cache")
+				if left[i] {
+					caches[i].Return()
+					left[i] = false
+				}
+				return caches[i]
+			}
 			type block struct {
 				p    Purpose
 				n    uint32
@@ -72,7 +82,7 @@ func TestModel(t *testing.T) {
 			mark := uint64(0)
 			t.Repeat(map[string]func(*rapid.T){
 				"alloc": func(t *rapid.T) {
-					c := caches[rapid.IntRange(0, 1).Draw(t, "cache")]
+					c := owned(t)
 					p := Purpose(rapid.IntRange(0, cached-1).Draw(t, "purpose"))
 					n := rapid.OneOf(rapid.Just(uint32(1)), rapid.Uint32Range(2, 16), rapid.Uint32Range(17, MaxSmall), rapid.Uint32Range(MaxSmall+1, 3*SpanGranules)).Draw(t, "granules")
 					if p == Containers {
@@ -96,7 +106,7 @@ func TestModel(t *testing.T) {
 					}
 				},
 				"free": func(t *rapid.T) {
-					c := caches[rapid.IntRange(0, 1).Draw(t, "cache")]
+					c := owned(t)
 					for range rapid.IntRange(1, 300).Draw(t, "times") {
 						if len(order) == 0 {
 							return
@@ -114,7 +124,14 @@ func TestModel(t *testing.T) {
 						c.Free(h)
 					}
 				},
-				"trim": func(t *rapid.T) { caches[rapid.IntRange(0, 1).Draw(t, "cache")].Trim() },
+				"trim": func(t *rapid.T) { owned(t).Trim() },
+				"leave": func(t *rapid.T) {
+					i := rapid.IntRange(0, len(caches)-1).Draw(t, "cache")
+					if !left[i] {
+						caches[i].Leave()
+						left[i] = true
+					}
+				},
 				"": func(t *rapid.T) {
 					s.Check()
 					var want, got [Purposes]int64
@@ -133,19 +150,28 @@ func TestModel(t *testing.T) {
 							return true
 						})
 					}
-					for _, c := range caches {
-						c.Publish()
+					for i, c := range caches {
+						if !left[i] {
+							c.Publish()
+						}
 					}
 					if u := s.Usage(); got != want || u.Count != want {
 						t.Fatalf("walk and accounts do not agree with the model")
 					}
 				},
 			})
+			for i, c := range caches {
+				if left[i] {
+					c.Return()
+				}
+			}
 			for _, h := range order {
 				caches[0].Free(h)
 			}
-			for _, c := range caches {
-				c.Trim()
+			for range caches { // what one has in its list may be another one's
+				for _, c := range caches {
+					c.Trim()
+				}
 			}
 			if u := s.Usage(); u.Committed > warmSpans<<SpanShift || u.Count != [Purposes]int64{} || u.Bytes != [Purposes]int64{} {
 				t.Fatalf("memory is left when all is freed")
@@ -276,7 +302,7 @@ func TestLimit(t *testing.T) {
 		if _, err := other.Alloc(Leaves, 2); !errors.Is(err, ErrLimit) {
 			t.Errorf("the owner has not been there yet, but: %v", err)
 		}
-		c.SetIdle(true)
+		c.Leave()
 		if got := fill(other); len(got) != len(hs) {
 			t.Errorf("%d blocks fit after all was freed, %d before", len(got), len(hs))
 		}

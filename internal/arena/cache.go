@@ -3,10 +3,9 @@ package arena
 import (
 	"errors"
 
-	"go.uber.org/atomic"
-
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Account counts what is in use for one purpose.
@@ -16,30 +15,72 @@ type Account struct {
 }
 
 // Cache is the memory of one thread: spans with room, for each purpose and
-// class. One goroutine at a time uses it; only pushRemote is for others.
+// class. One goroutine at a time uses it, its owner; only pushRemote is for others.
+//
+//	state   — condition — invariant — transition (who)
+//	owned   — a goroutine has the cache — nobody else touches it, but with the world
+//	          stopped — to away by Leave (owner)
+//	away    — the owner waits, or there is none — its spans may be lent, and what is
+//	          empty given back — to owned by Return (owner), to claimed (whoever has
+//	          the central's lock)
+//	claimed — somebody does one of these — the owner waits in Return; over before the
+//	          central's lock is released — to away (whoever claimed)
 type Cache struct {
 	space *Space
 
-	current [cached][Classes]*Span   // being allocated from
-	partial [cached][Classes][]*Span // further spans with room
+	// current are lists of spans, linked by next and prev. The first one of a list is
+	// allocated from. The others have room, and something in use.
+	current [cached][Classes]*Span
 
-	account Account // what this cache gave out less what it took back; owner only
-	refills uint32  // how often a span was looked for; owner only
+	account Account // what this cache gave out less what it took back
+	refills uint32  // how often a span was looked for
+	spans   uint32  // that belong to the cache
 	told    int64   // containers, as told to the space
+	left    uint32  // spans that the central had handed out when the owner left
+	joint   bool    // the first slots come from the common cache
+	firsts  [cached][Classes]uint8
 
 	_         [64]byte
-	remote    atomic.Pointer[Span] // spans with remote frees, linked by nextRemote
+	state     point.Uint32
+	remote    point.Pointer[Span] // spans with remote frees, linked by nextRemote
 	_         [64]byte
 	published [Purposes]struct{ count, bytes aligned.Int64 } // account, as of the last Publish
 }
 
-// NewCache returns an empty cache.
+const (
+	owned uint32 = iota
+	away
+	claimed
+)
+
+// NewCache returns an empty cache, which the caller owns.
 func (s *Space) NewCache() *Cache {
-	c := &Cache{space: s}
-	s.central.mu.Lock()
-	defer s.central.mu.Unlock()
-	s.central.mu.caches[c] = struct{}{}
+	m := &s.central.mu
+	m.Lock()
+	defer m.Unlock()
+	c := &Cache{space: s, joint: len(m.caches) > 0}
+	m.caches = append(m.caches, c)
 	return c
+}
+
+// Leave lets others have what the cache does not need, until Return. The owner comes back,
+// or passes the cache on. Owner only.
+func (c *Cache) Leave() {
+	c.Publish()
+	c.left = c.space.central.handed.Load()
+	c.state.Store(away)
+}
+
+// Return makes the caller the owner of a cache that was left.
+func (c *Cache) Return() {
+	for !c.state.CompareAndSwap(away, owned) {
+		if c.state.Load() == owned {
+			panic("ichor: return to a cache that was not left")
+		}
+		m := &c.space.central.mu
+		m.Lock() // whoever claims the cache has it
+		m.Unlock()
+	}
 }
 
 // Alloc returns the handle of a block of at least n granules for purpose p,
@@ -53,39 +94,36 @@ func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 	class := ClassOf(n)
 	sp := c.current[p][class]
 	if sp == nil || sp.nfree == 0 {
-		var err error
-		if sp, err = c.refill(p, class); err != nil {
-			return 0, err
-		}
+		return c.refill(p, class)
 	}
 	c.account.Count[p]++
 	c.account.Bytes[p] += int64(sp.size) << GranuleShift
 	return sp.take(), nil
 }
 
-// refill makes a span with room current. It is the slow path of Alloc.
-func (c *Cache) refill(p Purpose, class int) (*Span, error) {
+// refill is the slow path of Alloc: the first span has no room.
+func (c *Cache) refill(p Purpose, class int) (h uint32, err error) {
 	c.refills++
 	c.Publish()
 	c.collectRemote(false)
-	if sp := c.current[p][class]; sp != nil && sp.nfree > 0 {
-		return sp, nil
+	if sp := c.withRoom(p, class); sp != nil {
+		h = sp.take()
+	} else if h, err = c.space.central.provide(c, p, class); err != nil {
+		return 0, err
 	}
-	list := &c.partial[p][class]
-	if l := len(*list); l > 0 {
-		sp := (*list)[l-1]
+	c.account.Count[p]++
+	c.account.Bytes[p] += int64(classGranules[class]) << GranuleShift
+	return h, nil
+}
+
+// withRoom makes a span with room the first of its list, and returns it, if there is one.
+func (c *Cache) withRoom(p Purpose, class int) *Span {
+	sp := c.current[p][class]
+	if sp != nil && sp.nfree == 0 {
 		c.unlist(sp)
-		c.current[p][class] = sp
-		return sp, nil
+		sp = c.current[p][class]
 	}
-	sp, err := c.acquire(1)
-	if err != nil {
-		return nil, err
-	}
-	sp.initSmall(c, p, class)
-	c.space.central.track(sp)
-	c.current[p][class] = sp
-	return sp, nil
+	return sp
 }
 
 // acquire takes a run of spans from the central. At the limit it gives back
@@ -120,7 +158,7 @@ func (c *Cache) Free(h uint32) {
 	c.account.Count[sp.purpose]--
 	c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
 	switch {
-	case sp.cache == c:
+	case sp.cache.Load() == c: // then it stays so: the cache is owned
 		c.freeLocal(sp, sp.slot(h))
 	case sp.state == spanSmall:
 		sp.putRemote(sp.slot(h))
@@ -144,27 +182,44 @@ func (c *Cache) settle(sp *Span, locked bool) {
 	case sp.nfree == sp.slots, mutant.On && mutant.Is(mutant.SpanReturned) && sp.nfree == sp.slots-1:
 		c.unlist(sp)
 		c.release(sp, locked)
-	case sp.pos == 0:
-		l := &c.partial[sp.purpose][sp.class]
-		*l = append(*l, sp)
-		sp.pos = uint32(len(*l))
+	case !sp.listed:
+		c.list(sp)
 	}
 }
 
-// unlist takes a span out of the list of those with room, if it is there.
+// list puts sp into the list of its class: as the second one, since the first one is being
+// allocated from.
+func (c *Cache) list(sp *Span) {
+	sp.listed = true
+	at := &c.current[sp.purpose][sp.class]
+	if first := *at; first != nil {
+		sp.prev = first
+		at = &first.next
+	}
+	if sp.next = *at; sp.next != nil {
+		sp.next.prev = sp
+	}
+	*at = sp
+}
+
+// unlist takes a span out of its list, if it is there.
 func (c *Cache) unlist(sp *Span) {
-	if sp.pos == 0 {
+	if !sp.listed {
 		return
 	}
-	l := &c.partial[sp.purpose][sp.class]
-	last := (*l)[len(*l)-1]
-	(*l)[sp.pos-1] = last
-	last.pos = sp.pos
-	*l = (*l)[:len(*l)-1]
-	sp.pos = 0
+	if sp.prev == nil {
+		c.current[sp.purpose][sp.class] = sp.next
+	} else {
+		sp.prev.next = sp.next
+	}
+	if sp.next != nil {
+		sp.next.prev = sp.prev
+	}
+	sp.next, sp.prev, sp.listed = nil, nil, false
 }
 
 func (c *Cache) release(sp *Span, locked bool) {
+	c.spans--
 	if !locked {
 		c.space.central.mu.Lock()
 		defer c.space.central.mu.Unlock()
@@ -184,59 +239,69 @@ func (c *Cache) pushRemote(sp *Span) {
 }
 
 // collectRemote takes in what other threads have freed. The list is taken as a
-// whole, so its head cannot come back behind a push's back.
+// whole, so its head cannot come back behind a push's back. A span that was lent after
+// it was announced goes on to the cache that has it now: see Span.
 func (c *Cache) collectRemote(locked bool) {
 	if c.remote.Load() == nil {
 		return
 	}
 	for sp := c.remote.Swap(nil); sp != nil; {
 		next := sp.nextRemote
-		if sp.collectRemote() {
-			c.pushRemote(sp)
+		if x := sp.owner(); x != c && !(mutant.On && mutant.Is(mutant.LentCollected)) {
+			x.pushRemote(sp)
+		} else {
+			if sp.collectRemote() {
+				c.pushRemote(sp)
+			}
+			c.settle(sp, locked)
 		}
-		c.settle(sp, locked)
 		sp = next
 	}
 }
 
-// Trim takes in remote frees and gives back every span that is empty. Owner only.
-func (c *Cache) Trim() { c.trim(false) }
+// Trim takes in remote frees and gives back every span that is empty, and what is empty of
+// the common cache. Owner only.
+func (c *Cache) Trim() {
+	c.trim(false)
+	if s := &c.space.central; s.common.remote.Load() != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.trimCommon()
+	}
+}
 
 func (c *Cache) trim(locked bool) {
 	c.collectRemote(locked)
 	c.Publish()
+	if c.spans == 0 {
+		return
+	}
 	for p := range c.current {
-		for class, sp := range c.current[p] {
+		for _, sp := range c.current[p] {
 			if sp != nil && sp.nfree == sp.slots {
-				c.current[p][class] = nil
+				c.unlist(sp)
 				c.release(sp, locked)
 			}
 		}
 	}
 }
 
-// SetIdle says whether the cache is without an owner for the time being. The
-// central may trim an idle one.
-func (c *Cache) SetIdle(idle bool) {
-	m := &c.space.central.mu
-	m.Lock()
-	defer m.Unlock()
-	if idle {
-		m.idle[c] = struct{}{}
-	} else {
-		delete(m.idle, c)
-	}
-}
-
 // Publish makes the account readable for others. Owner only.
 func (c *Cache) Publish() {
 	for p := range Purposes {
-		c.published[p].count.Store(c.account.Count[p])
-		c.published[p].bytes.Store(c.account.Bytes[p])
+		tell(&c.published[p].count, c.account.Count[p])
+		tell(&c.published[p].bytes, c.account.Bytes[p])
 	}
 	if d := c.account.Count[Containers] - c.told; d >= tellAfter || d <= -tellAfter {
 		c.told += d
 		c.space.containers.Add(d)
+	}
+}
+
+// tell stores n if it is new: a store costs more than a load.
+func tell(at *aligned.Int64, n int64) {
+	if at.Load() != n {
+		at.Store(n)
 	}
 }
 

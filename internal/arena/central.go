@@ -3,12 +3,12 @@ package arena
 import (
 	"fmt"
 	"math/bits"
-	"sync"
 	"sync/atomic"
 
 	uatomic "go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 const (
@@ -38,8 +38,13 @@ type central struct {
 	// the world stopped.
 	tracked []atomic.Uint64
 
+	handed point.Uint32 // spans handed out to caches, fresh or lent; written under mu
+
+	// common is a cache that many use, all under mu; to others it is away. See provide.
+	common *Cache
+
 	mu struct {
-		sync.Mutex
+		point.Mutex
 		counted  half
 		immortal half
 		frozen   runs
@@ -51,10 +56,10 @@ type central struct {
 		used     int64
 		extents  int64 // of used, spans of extents
 		limit    int64 // in spans
-		idle     map[*Cache]struct{}
-		caches   map[*Cache]struct{}
-		sharing  *Cache // that spans belong to which processes share; nil if there are none
-		ranges   []run  // of the halves, where those are
+		caches   []*Cache
+		small    [cached][Classes]spanRing // of spans in use
+		sharing  *Cache                    // that spans belong to which processes share; nil if there are none
+		ranges   []run                     // of the halves, where those are
 	}
 }
 
@@ -83,8 +88,8 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift
 	}
-	c.mu.idle = make(map[*Cache]struct{})
-	c.mu.caches = make(map[*Cache]struct{})
+	c.common = &Cache{space: s}
+	c.common.state.Store(away)
 	for _, n := range [...]uint32{0, c.nspans - 1} {
 		if err := c.space.mem.commit(uintptr(n)<<SpanShift, SpanSize); err != nil {
 			return fmt.Errorf("commit: %w", err)
@@ -139,6 +144,11 @@ func (c *central) lookup(g uint32) *Span {
 func (c *central) acquire(n uint32, immortal bool) (*Span, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.take(n, immortal)
+}
+
+// take is acquire with mu held.
+func (c *central) take(n uint32, immortal bool) (*Span, error) {
 	if l := len(c.mu.warm); n == 1 && !immortal && l > 0 {
 		sp := c.descriptor(c.mu.warm[l-1])
 		c.mu.warm = c.mu.warm[:l-1]
@@ -189,9 +199,13 @@ func (c *central) release(sp *Span, n uint32, immortal bool) {
 	if sp.purpose == Containers {
 		c.untrack(sp)
 	}
+	if sp.state == spanSmall && !sp.shared {
+		c.mu.small[sp.purpose][sp.class].remove(sp)
+	}
 	for i := range n {
 		d := c.descriptor(first + i)
-		d.state, d.cache, d.region, d.dirty, d.pos = spanFree, nil, nil, true, 0
+		d.state, d.region, d.dirty, d.pos = spanFree, nil, true, 0
+		d.cache.Store(nil)
 	}
 	if sp.shared && !(mutant.On && mutant.Is(mutant.SharedReused)) {
 		// Of what lay here nothing is kept but the file. The addresses are not used
@@ -242,9 +256,7 @@ func (c *central) makeRoom(n uint32) error {
 	if !over() {
 		return nil
 	}
-	for cache := range c.mu.idle {
-		cache.trim(true)
-	}
+	c.trimAway()
 	c.cool()
 	if over() {
 		return ErrLimit

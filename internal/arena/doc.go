@@ -12,6 +12,8 @@
 //   - class: a slot size, in granules.
 //   - purpose: what a span's slots are used for; accounts are kept for each.
 //   - cache: the spans of one thread. Its owner allocates without atomics.
+//   - common cache: one that all others take their first slots from.
+//   - to lend: to make a span with room of a cache whose owner is away another one's.
 //   - region: memory of the immortal half that is handed out by bumping an
 //     index and given back as a whole.
 //

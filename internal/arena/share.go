@@ -88,7 +88,7 @@ func (s *Space) Layout(regions []*Region, extents []*Extent) (*Layout, error) {
 		return nil, ErrNoMemfd
 	}
 	l := &Layout{Granules: uint64(s.mask) + 1}
-	for cache := range c.mu.caches {
+	for _, cache := range append(slices.Clip(c.mu.caches), c.common) {
 		cache.trim(true)
 		for p := range Purposes {
 			l.Account.Count[p] += cache.account.Count[p]
@@ -253,14 +253,14 @@ func (s *Space) mapCopies(file *os.File, runs []run) error {
 
 // share makes what is in use in these ranges shared. mu held.
 func (c *central) share(ranges []run, account Account) {
-	for cache := range c.mu.caches {
+	for _, cache := range append(slices.Clip(c.mu.caches), c.common) {
 		clear(cache.current[:])
-		clear(cache.partial[:])
+		cache.spans = 0
 	}
+	c.mu.small = [cached][Classes]spanRing{}
 	c.mu.sharing = &Cache{space: c.space, account: account}
-	c.mu.sharing.Publish()
-	c.mu.caches[c.mu.sharing] = struct{}{}
-	c.mu.idle[c.mu.sharing] = struct{}{}
+	c.mu.sharing.Leave()
+	c.mu.caches = append(c.mu.caches, c.mu.sharing)
 	p := partsOf(uint64(c.nspans) * SpanGranules)
 	c.mu.counted = freshHalf(p.counted, p.counted.first) // also one with nothing in use
 	c.mu.immortal = freshHalf(p.immortal, p.immortal.first)
@@ -272,7 +272,9 @@ func (c *central) share(ranges []run, account Account) {
 				c.mu.used--
 			}
 			if sp.state == spanSmall {
-				sp.cache, sp.pos = c.mu.sharing, 0
+				sp.listed, sp.next, sp.prev = false, nil, nil
+				sp.cache.Store(c.mu.sharing)
+				c.mu.sharing.spans++
 			}
 		}
 		h, at := &c.mu.counted, p.counted
@@ -286,11 +288,12 @@ func (c *central) share(ranges []run, account Account) {
 }
 
 // TrimShared takes in what was freed of what is shared, and gives back the copies of
-// spans that have become empty. Any goroutine.
+// spans that have become empty. Likewise with the common cache. Any goroutine.
 func (s *Space) TrimShared() {
 	c := &s.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.trimCommon()
 	if c.mu.sharing != nil {
 		c.mu.sharing.trim(true)
 	}

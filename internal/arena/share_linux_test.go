@@ -265,3 +265,25 @@ func allocated() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
 }
+
+// TestSharedIsNotLent: what was in use when a space was shared is nobody's to allocate from,
+// whoever needs memory, also at the limit.
+func TestSharedIsNotLent(t *testing.T) {
+	lendOften(t, 0)
+	s, file, _ := aShared(t)
+	defer func() { _, _ = file.Close(), s.Close() }()
+	a, b := s.NewCache(), s.NewCache()
+	a.Leave()
+	for i := range uint32(40) {
+		for _, p := range []Purpose{Leaves, Containers, Blocks} {
+			if h := mustAlloc(t, b, p, i+MinContainer); s.IsShared(h) {
+				t.Fatalf("%s of %d granules lie in what is shared", p, i+MinContainer)
+			}
+		}
+	}
+	s.central.mu.Lock()
+	defer s.central.mu.Unlock()
+	if sp := s.central.spare(Leaves, ClassOf(2)); sp != nil && sp.shared {
+		t.Error("a span that is shared is lent at the limit")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	uatomic "go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Purpose names what memory is used for. Accounts are kept for each.
@@ -45,24 +46,40 @@ const (
 //	large — block in use — spans−1 tails follow — release (who frees it)
 //	region — in a region — — release of the region
 //
-// The owner writes free, cursor and live; everybody else writes remote only.
+// The owner, which is that of its cache, writes free, cursor and nfree; everybody else
+// writes remote only. Whoever claims the cache is its owner meanwhile, and may pass the
+// span on to another cache: so a thread that owns a cache sees which spans belong to it,
+// and of the others it sees that they do not.
+//
+// Remote frees, as pending says:
+//
+//	none      — pending == 0 — no bit of remote is set — to announced by putRemote (anybody)
+//	announced — pending > 0 — the span is in the remote list of one cache, or one
+//	            goroutine has it in hand: who announced the first, or who has taken the
+//	            list of its cache. In whose list it is found the span need not belong to:
+//	            it may have been lent since it was pushed. Then it is pushed to the owner's,
+//	            and nobody but an owner takes in bits — to none by collectRemote (owner)
 type Span struct {
 	state   spanState
 	purpose Purpose
 	class   uint8
 	dirty   bool   // has been in use since it was last known to be zero
 	shared  bool   // lies in a file that processes share: see share.go
+	listed  bool   // in a list of its cache: see Cache.current
 	start   uint32 // first granule
 	magic   uint64 // see slotMagic
 	size    uint32 // granules of a slot; of the whole block if large
 	slots   uint32
-	nfree   uint32 // bits set in free
-	cursor  uint32 // no bit of free below this word is set
-	words   uint32 // words of the bitmaps in use
-	spans   uint32 // of a large block or a free run: its length
-	pos     uint32 // place in the owner's list of spans with room, from 1; 0 if not listed
-	cache   *Cache
-	region  *Region // that the span belongs to; pos is its place in there
+	nfree   uint32                 // bits set in free
+	cursor  uint32                 // no bit of free below this word is set
+	words   uint32                 // words of the bitmaps in use
+	spans   uint32                 // of a large block or a free run: its length
+	pos     uint32                 // place in its region
+	cache   uatomic.Pointer[Cache] // that the span belongs to, if small
+	region  *Region                // that it belongs to
+
+	next, prev    *Span // in the list of its cache
+	after, before *Span // in the central's ring of its class
 
 	free [bitmapWords]uint64
 
@@ -71,8 +88,8 @@ type Span struct {
 
 	_ [64]byte // what others write stays off the owner's cache lines
 
-	pending    uatomic.Int32 // remote frees announced and not collected; if any, the span is in its owner's list
-	nextRemote *Span         // link of that list, written before the push
+	pending    point.Uint32 // remote frees announced and not collected
+	nextRemote *Span        // link of the list, written before the push
 	remote     [bitmapWords]atomic.Uint64
 }
 
@@ -82,7 +99,9 @@ func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	if p == Containers && n < MinContainer {
 		panic("ichor: container of one granule")
 	}
-	sp.state, sp.purpose, sp.class, sp.cache = spanSmall, p, uint8(class), c
+	sp.state, sp.purpose, sp.class = spanSmall, p, uint8(class)
+	sp.cache.Store(c)
+	sp.listed, sp.next, sp.prev = false, nil, nil
 	sp.size, sp.magic = n, slotMagic(n)
 	sp.slots = SpanGranules / n
 	sp.nfree, sp.cursor = sp.slots, 0
@@ -101,8 +120,19 @@ func (sp *Span) slot(g uint32) uint32 {
 	return uint32(uint64(g-sp.start) * sp.magic >> 32)
 }
 
+// owner returns the cache that the span belongs to, for who does not own that.
+func (sp *Span) owner() *Cache {
+	if point.On {
+		point.Load(&sp.cache)
+	}
+	return sp.cache.Load()
+}
+
 // take hands out the lowest free slot; nfree must not be 0. Owner only.
 func (sp *Span) take() uint32 {
+	if point.On {
+		point.Write(&sp.nfree)
+	}
 	i := sp.cursor
 	w := sp.free[i]
 	for w == 0 {
@@ -117,6 +147,9 @@ func (sp *Span) take() uint32 {
 
 // put takes slot s back. Owner only.
 func (sp *Span) put(s uint32) {
+	if point.On {
+		point.Write(&sp.nfree)
+	}
 	i, bit := s>>6, uint64(1)<<(s&63)
 	if sp.free[i]&bit != 0 {
 		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
@@ -135,12 +168,15 @@ func (sp *Span) put(s uint32) {
 // that looks too early finds fewer bits than pending says, and looks again.
 func (sp *Span) putRemote(s uint32) {
 	if sp.pending.Inc() == 1 {
-		sp.cache.pushRemote(sp)
+		sp.owner().pushRemote(sp)
 	}
 	bit := uint64(1) << (s & 63)
 	if mutant.On && mutant.Is(mutant.RemoteLost) {
-		sp.pending.Dec()
+		sp.pending.Add(^uint32(0))
 		return
+	}
+	if point.On {
+		point.Update(&sp.remote[s>>6])
 	}
 	if sp.remote[s>>6].Or(bit)&bit != 0 {
 		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
@@ -150,8 +186,14 @@ func (sp *Span) putRemote(s uint32) {
 // collectRemote moves the remote bits into free. It reports whether more are
 // announced. Owner only.
 func (sp *Span) collectRemote() (more bool) {
-	var n int32
+	if point.On {
+		point.Write(&sp.nfree)
+	}
+	var n uint32
 	for i := range sp.words {
+		if point.On {
+			point.Update(&sp.remote[i])
+		}
 		if sp.remote[i].Load() == 0 {
 			continue
 		}
@@ -163,11 +205,11 @@ func (sp *Span) collectRemote() (more bool) {
 			panic(fmt.Sprintf("ichor: slots %#x of span %#x freed twice", w&sp.free[i], sp.start))
 		}
 		sp.free[i] |= w
-		n += int32(bits.OnesCount64(w))
+		n += uint32(bits.OnesCount64(w))
 		sp.cursor = min(sp.cursor, i)
 	}
-	sp.nfree += uint32(n)
-	return sp.pending.Sub(n) > 0
+	sp.nfree += n
+	return sp.pending.Add(-n) > 0
 }
 
 // live reports whether slot s is in use. Exact while its threads stand still.

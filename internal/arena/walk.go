@@ -108,7 +108,7 @@ func (s *Space) Usage() Usage {
 	}
 	u.Count[Immortal] = s.immortal.count.Load()
 	u.Bytes[Immortal] = s.immortal.bytes.Load()
-	for cache := range c.mu.caches {
+	for _, cache := range c.mu.caches {
 		for p := range Purposes {
 			u.Count[p] += cache.published[p].count.Load()
 			u.Bytes[p] += cache.published[p].bytes.Load()

@@ -38,6 +38,8 @@ const (
 	RootMissed            ID = "root-missed"
 	ImmortaliseShallow    ID = "immortalise-shallow"
 	RemoteLost            ID = "remote-lost"
+	LentCollected         ID = "lent-collected"
+	LentByOwner           ID = "lent-by-owner"
 	FreedTwice            ID = "freed-twice"
 	FreezeUnvalidated     ID = "freeze-unvalidated"
 	SlotUnchecked         ID = "slot-unchecked"
@@ -69,6 +71,7 @@ const (
 	OpenKept              ID = "open-kept"
 	GoalEarly             ID = "goal-early"
 	ReaderForgotten       ID = "reader-forgotten"
+	ReaderAsleep          ID = "reader-asleep"
 	OrphansKept           ID = "orphans-kept"
 	QueueStays            ID = "queue-stays"
 	EntryReused           ID = "entry-reused"
@@ -134,6 +137,8 @@ var Changes = map[ID]string{
 	RootMissed:            "the collector takes what one reference from outside holds for garbage",
 	ImmortaliseShallow:    "Immortalize stops at what it is given",
 	RemoteLost:            "a slot that another thread frees is lost",
+	LentCollected:         "what was freed of a span that was lent is taken in by its former owner",
+	LentByOwner:           "spans of a cache are lent while its owner allocates from it",
 	FreedTwice:            "a slot that another thread has freed is taken in twice",
 	FreezeUnvalidated:     "Freeze does not look whether something has changed meanwhile",
 	SlotUnchecked:         "opening an image takes any word for a reference",
@@ -165,6 +170,7 @@ var Changes = map[ID]string{
 	OpenKept:              "a batch of retired things that is not full waits for ever",
 	GoalEarly:             "retired things wait for the period that was current when they left",
 	ReaderForgotten:       "a grace period waits for no reader",
+	ReaderAsleep:          "a reader that has been offline for long comes back unseen",
 	OrphansKept:           "nobody releases what threads that are gone have retired",
 	QueueStays:            "nobody merges for a thread that is away",
 	EntryReused:           "a dict gives the place of its last entry, deleted, to the next one",

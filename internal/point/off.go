@@ -36,6 +36,7 @@ func inlined(m *Mutex, b *Bool, u *Uint32, v *Uint64, i *Int64) {
 	m.Unlock()
 	u.Store(u.Load())
 	u.CompareAndSwap(0, 0)
+	u.Add(u.Inc())
 	v.Store(v.Load() + v.Inc())
 	v.CompareAndSwap(0, 0)
 	i.Store(i.Load() + i.Add(0))

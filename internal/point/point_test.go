@@ -7,7 +7,7 @@ import (
 )
 
 // counted are the packages whose code has points.
-var counted = []string{"../header", "../../locks", "../../sched", "../../runtime", "../../objects"}
+var counted = []string{"../header", "../arena", "../../locks", "../../sched", "../../runtime", "../../objects"}
 
 // TestNothing demands that builds without the tag have no trace of points in their
 // machine code, and that builds with it do: no call of this package, and none of a

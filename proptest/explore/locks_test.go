@@ -166,11 +166,19 @@ func handedOver(tick time.Duration) func() Program {
 }
 
 // grace has a writer unlink a thing, and give it back when its grace period is over, while a
-// reader that comes and goes looks at what it finds.
-func grace(read func(r *sched.Reader, look func())) func() Program {
+// reader that comes and goes looks at what it finds. The reader was offline during so many
+// polls before that, of which every 17th is a sweep; with less than 0 it was never online.
+func grace(polls int, read func(r *sched.Reader, look func())) func() Program {
 	return func() Program {
 		g := sched.NewGrace()
 		r := g.Register()
+		if polls >= 0 {
+			r.Online()
+			r.Offline()
+		}
+		for range polls {
+			g.Passed(g.Advance())
+		}
 		thing := &[2]int32{}
 		link := &word{1}
 		return Program{Threads: []func(){
@@ -192,6 +200,8 @@ func grace(read func(r *sched.Reader, look func())) func() Program {
 		}}
 	}
 }
+
+func comesAndLooks(r *sched.Reader, look func()) { r.Online(); look(); r.Offline() }
 
 func TestLocks(t *testing.T) {
 	type members = []func(m *locks.Member, work func())
@@ -216,14 +226,18 @@ func TestLocks(t *testing.T) {
 		{"stop against stop and pause", world(members{pauses}, 2)},
 		{"stop against a lock", handedOver(shortTick)},
 		{"stop against a lock that is handed over", handedOver(longTick)},
-		{"grace period against online and offline", grace(func(r *sched.Reader, look func()) { r.Online(); look(); r.Offline() })},
-		{"grace period against quiescence", grace(func(r *sched.Reader, look func()) {
+		{"grace period against online and offline", grace(0, comesAndLooks)},
+		{"grace period against quiescence", grace(0, func(r *sched.Reader, look func()) {
 			r.Online()
 			look()
 			r.Quiescent()
 			look()
 			r.Offline()
 		})},
+		{"grace period against a reader's first look", grace(-1, comesAndLooks)},
+		{"a sweep that makes drowsy against online", grace(16, comesAndLooks)},
+		{"a sweep that makes dormant against online", grace(33, comesAndLooks)},
+		{"grace period against a dormant reader", grace(34, comesAndLooks)},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			res := Bounded(x.build, bound())

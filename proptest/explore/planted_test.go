@@ -38,6 +38,8 @@ var planted = []struct {
 	{mutant.GrowDrops, "^TestScenarios$/^list_growth_against_append$", "an item is lost"},
 	{mutant.FreezeUnvalidated, "^TestScenarios$/^freeze_against_two_sets$", "torn:"},
 	{mutant.StopEarly, "^TestLocks$/^stop_against_a_lock_that_is_handed_over$", "race: plain read"},
+	{mutant.ReaderAsleep, "^TestLocks$/^grace_period_against_a_dormant_reader$", "race: plain write"},
+	{mutant.LentByOwner, "^TestArena$/^lend_against_the_owner's_return$", "race: plain write"},
 	{mutant.GraceAtOnce, "^TestLocks$/^grace_period_against_quiescence$", "race: plain write"},
 }
 

@@ -4,7 +4,10 @@ package explore
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -209,4 +212,32 @@ var stopScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { ok(objects.List(l).Set(t, 0, rt.None)); t.Detach(); s.t[0] = nil })
 		s.run(1, func(t *rt.Thread) { t.Checkpoint(); t.Checkpoint() })
 	}},
+	{"two who drop and wait", "ab", func(s *stage) {
+		s.enter(2)
+		died = 0
+		waiting := 0
+		for i := range 2 {
+			x, _, err := s.t[i].New(missedType, 4)
+			ok(err)
+			s.run(i, func(t *rt.Thread) {
+				t.Retire(x)
+				t.Blocking(func() {
+					if waiting++; waiting == 2 && died < 2 {
+						panic(fmt.Sprintf("both wait, and %d of 2 that they dropped have died", died))
+					}
+					point.Sleep(time.Microsecond)
+					waiting--
+				})
+			})
+		}
+	}},
 }
+
+// missedType is an object whose death is counted.
+var (
+	died        int
+	missedType = must(rt.DefineType(rt.Type{
+		Name: "explored and missed",
+		Drop: func(*rt.Thread, rt.Ref, rt.Body) { died++ },
+	}))
+)

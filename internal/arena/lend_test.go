@@ -1,0 +1,326 @@
+package arena
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+// lendOften has spans lent as soon as their cache is left, and so many first slots.
+func lendOften(t testing.TB, first int) {
+	f, l := FirstSlots, LendAfter
+	FirstSlots, LendAfter = first, 0
+	t.Cleanup(func() { FirstSlots, LendAfter = f, l })
+}
+
+func mustAlloc(t testing.TB, c *Cache, p Purpose, n uint32) uint32 {
+	t.Helper()
+	h, err := c.Alloc(p, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (s *Space) wantCommitted(t testing.TB, when string, spans int64) {
+	t.Helper()
+	if u := s.Usage(); u.Committed != spans<<SpanShift {
+		t.Errorf("%s: %d spans are committed, want %d", when, u.Committed>>SpanShift, spans)
+	}
+}
+
+// TestFirstSlots: a thousand threads with a few objects each share spans, as long as their
+// first slots last. When all is freed, by whomever, one of them gives the memory back.
+func TestFirstSlots(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
+		defer s.Close()
+		only := s.NewCache()
+		only.Free(mustAlloc(t, only, Leaves, 2))
+		if only.spans != 1 || s.central.common.spans != 0 {
+			t.Errorf("the first cache of a space has %d spans, and %d are common; want its own", only.spans, s.central.common.spans)
+		}
+		only.Trim()
+		caches := make([]*Cache, 1000)
+		var hs []uint32
+		for i := range caches {
+			caches[i] = s.NewCache()
+			for range FirstSlots {
+				hs = append(hs, mustAlloc(t, caches[i], Containers, 2))
+			}
+			caches[i].Publish()
+		}
+		n := int64(len(hs))
+		s.wantCommitted(t, "a few objects each", (n*2+SpanGranules-1)/SpanGranules)
+		if u := s.Usage(); u.Count[Containers] != n || u.Bytes[Containers] != n*32 {
+			t.Errorf("accounts %+v", u.Account)
+		}
+		one := mustAlloc(t, caches[0], Containers, 2)
+		if s.central.span(one).cache.Load() != caches[0] {
+			t.Error("the slot behind the first ones is not from a span of the cache's own")
+		}
+		caches[0].Free(one)
+		s.Check()
+		for i, h := range hs {
+			caches[(i+7)%len(caches)].Free(h)
+		}
+		caches[0].Trim()
+		for _, c := range caches {
+			c.Publish()
+		}
+		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
+			t.Errorf("left when all is freed: %+v", u)
+		}
+	})
+}
+
+// TestLending follows a span from a cache that was left to the one that needs it.
+func TestLending(t *testing.T) {
+	lendOften(t, 0)
+	LendAfter = 1
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	a, b, other := s.NewCache(), s.NewCache(), s.NewCache()
+	kept := mustAlloc(t, a, Leaves, 2)
+	dropped := mustAlloc(t, a, Leaves, 2)
+	sp := s.central.span(kept)
+	owner := func(when string, want *Cache) {
+		t.Helper()
+		if sp.cache.Load() != want {
+			t.Errorf("%s: the span has another owner", when)
+		}
+		s.Check()
+	}
+	x := mustAlloc(t, b, Leaves, 2)
+	owner("its owner is there", a)
+	b.Free(x)
+	b.Trim()
+	a.Leave()
+	x = mustAlloc(t, b, Leaves, 2)
+	owner("its owner has just left", a)
+	other.Free(dropped) // announced to a
+	b.Free(x)
+	b.Trim()
+	mustAlloc(t, other, Containers, 2) // a span is handed out
+	x = mustAlloc(t, b, Leaves, 2)
+	owner("its owner has been away", b)
+	if s.central.span(x) != sp || a.spans != 0 || b.spans != 1 || a.current[Leaves][ClassOf(2)] != nil || a.state.Load() != away {
+		t.Errorf("the borrower has %d spans and the other one %d", b.spans, a.spans)
+	}
+	if sp.nfree != sp.slots-2 {
+		t.Errorf("%d slots of %d are free: what was announced before is to be taken in", sp.nfree, sp.slots)
+	}
+	a.Return()
+	mustPanic(t, "return to a cache that was not left", a.Return)
+	a.Free(kept) // remote now
+	if sp.nfree != sp.slots-2 {
+		t.Error("the former owner has freed a slot as if the span was its own")
+	}
+	b.Free(x)
+	b.Trim()
+	if sp.state != spanFree || b.spans != 0 {
+		t.Errorf("the span, which is empty, was not given back; the borrower has %d", b.spans)
+	}
+	y := mustAlloc(t, a, Leaves, 2)
+	if s.central.span(y).cache.Load() != a {
+		t.Error("who has lent its span gets no other")
+	}
+}
+
+// TestLentAfterAnnouncement: a span that was announced to its former owner, by somebody who
+// has looked for the owner before it was lent, goes on to the present one.
+func TestLentAfterAnnouncement(t *testing.T) {
+	lendOften(t, 0)
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	h := mustAlloc(t, a, Leaves, MaxSmall)
+	sp := s.central.span(h)
+	a.Leave()
+	x := mustAlloc(t, b, Leaves, MaxSmall)
+	if sp.cache.Load() != b || s.central.span(x) != sp {
+		t.Fatal("the span was not lent")
+	}
+	// As putRemote does it, but that the owner was looked for before.
+	sp.pending.Inc()
+	a.pushRemote(sp)
+	sp.remote[0].Or(1 << sp.slot(h))
+	a.Return()
+	a.Trim()
+	if sp.nfree != 0 || b.remote.Load() != sp || a.remote.Load() != nil {
+		t.Error("the former owner has not passed the span on")
+	}
+	b.Trim()
+	if sp.nfree != 1 {
+		t.Error("the present owner has not taken in what was freed")
+	}
+}
+
+// TestLimitIsCommon: at the limit caches use what others have left, and then one span
+// together.
+func TestLimitIsCommon(t *testing.T) {
+	for _, leave := range []bool{false, true} {
+		s := newSpace(t, Config{Reserve: 64 << 20, Limit: 1 << 20})
+		a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
+		n := 0
+		h := mustAlloc(t, b, Leaves, 256) // a first slot, of the common cache
+		for ; ; n++ {
+			if _, err := a.Alloc(Leaves, 256); err != nil {
+				if !errors.Is(err, ErrLimit) {
+					t.Error(err)
+				}
+				break
+			}
+		}
+		if n != 16*16-1 {
+			t.Errorf("%d slots, want all of 1 MiB but one", n)
+		}
+		a.Free(h)
+		if _, err := c.Alloc(Leaves, 256); err != nil {
+			t.Errorf("a slot of the common cache was freed, and another cache gets none: %v", err)
+		}
+		// Of another class there is room in what a has.
+		mustFail := func(c *Cache, p Purpose) {
+			t.Helper()
+			if _, err := c.Alloc(p, 256); !errors.Is(err, ErrLimit) {
+				t.Errorf("want the error of the limit, got %v", err)
+			}
+		}
+		mustFail(c, Leaves)
+		mustFail(c, Blocks)
+		sp := s.central.mu.small[Leaves][ClassOf(256)].next
+		for sp.cache.Load() != a {
+			sp = sp.after
+		}
+		for i := range sp.slots {
+			if sp.cache.Load() == a && sp.live(i) {
+				a.Free(sp.start + i*sp.size)
+				break
+			}
+		}
+		if leave {
+			a.Leave()
+			mustAlloc(t, c, Leaves, 256)
+		}
+		mustFail(c, Leaves)
+		s.Check()
+		s.Close()
+	}
+}
+
+// TestOwnersComeAndGo has threads free what others allocate while their owners come
+// and go, so that spans are lent all the time.
+func TestOwnersComeAndGo(t *testing.T) {
+	lendOften(t, 2)
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
+		defer s.Close()
+		const threads, rounds = 4, 3000
+		pipe := make(chan uint32, 256)
+		caches := make([]*Cache, threads)
+		for i := range caches {
+			caches[i] = s.NewCache()
+		}
+		var wg sync.WaitGroup
+		for i, c := range caches {
+			wg.Go(func() {
+				rnd := rand.New(rand.NewPCG(2, uint64(i)))
+				var own []uint32
+				for n := range rounds {
+					h, err := c.Alloc(Leaves, 500+rnd.Uint32N(100))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					s.Fill(h, 1, h) // a plain write: the detector sees it race if the slot is not ours
+					if own = append(own, h); len(own) > 3 {
+						select {
+						case pipe <- own[0]:
+							own = own[1:]
+						case h := <-pipe:
+							c.Free(h)
+							c.Free(own[3])
+							own = own[:3]
+						}
+					}
+					switch n % 5 {
+					case 0:
+						c.Leave()
+						c.Return()
+					case 1:
+						c.Trim()
+					}
+				}
+				for _, h := range own {
+					c.Free(h)
+				}
+				c.Leave()
+			})
+		}
+		wg.Wait()
+		close(pipe)
+		for _, c := range caches {
+			c.Return()
+		}
+		for h := range pipe {
+			caches[0].Free(h)
+		}
+		for range caches {
+			for _, c := range caches {
+				c.Trim()
+			}
+		}
+		s.Check()
+		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
+			t.Errorf("left when all is freed: %+v", u)
+		}
+	})
+}
+
+func mustPanic(t testing.TB, want string, fn func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if text, _ := recover().(string); text != "ichor: "+want {
+			t.Errorf("panic %q, want %q", text, want)
+		}
+	}()
+	fn()
+}
+
+// TestSpareComesFirst: at the limit a slot of the common cache costs less than a look at all
+// caches, and what they have left empty stays theirs.
+func TestSpareComesFirst(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20, Limit: 3 << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	own := mustAlloc(t, a, Leaves, 2)
+	a.Free(own)
+	a.Leave()
+	mustAlloc(t, b, Leaves, 256)
+	mustAlloc(t, b, Blocks, 256)
+	for range FirstSlots - 1 + 2 { // the last two are not first slots
+		mustAlloc(t, b, Blocks, 256)
+	}
+	if a.spans != 1 || b.spans != 0 || s.central.common.spans != 2 {
+		t.Errorf("the caches have %d and %d spans, %d are common; want 1, 0, 2", a.spans, b.spans, s.central.common.spans)
+	}
+	for range 7 { // the span is full then
+		mustAlloc(t, b, Blocks, 256)
+	}
+	if a.spans != 0 || b.spans != 1 {
+		t.Errorf("the caches have %d and %d spans, and what one of them has left empty was needed", a.spans, b.spans)
+	}
+}
+
+// TestTrimShared gives back what is empty of the common cache, too.
+func TestTrimShared(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, b, Leaves, 2))
+	if s.TrimShared(); s.central.common.spans != 0 {
+		t.Errorf("%d spans are common, with nothing in use", s.central.common.spans)
+	}
+}

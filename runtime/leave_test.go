@@ -1,0 +1,256 @@
+package runtime
+
+import (
+	"fmt"
+	"testing"
+)
+
+// deferred returns what the statistics say of what is retired.
+func (r *Runtime) deferred() uint64 {
+	s := []Sample{{Name: "/ichor/deferred:bytes"}}
+	r.ReadMetrics(s)
+	return s[0].Value.Uint64()
+}
+
+// wantInUse compares the accounts of memory, as they are, with what must be in use.
+func (r *Runtime) wantInUse(t *testing.T, when string, objects int64, deferred uint64) {
+	t.Helper()
+	if m, d := r.Memory(), r.deferred(); m.Objects != objects || d != deferred {
+		t.Errorf("%s: %d objects, %d bytes are deferred; want %d, %d", when, m.Objects, d, objects, deferred)
+	}
+}
+
+// forLockFree runs f in the two lock-free modes.
+func forLockFree(t *testing.T, f func(t *testing.T, o Options)) {
+	for _, c := range []Counting{Atomic, Biased} {
+		t.Run(c.String(), func(t *testing.T) { f(t, Options{Mode: LockFree, Counting: c}) })
+	}
+}
+
+// TestDroppedByOneWhoLeaves: what a thread has retired is released by another one while
+// the first one waits, or after it has detached, and the accounts say so at once. One
+// goroutine drives both threads.
+func TestDroppedByOneWhoLeaves(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		for way, leave := range map[string]func(x *Thread, meanwhile func()){
+			"blocked":  func(x *Thread, meanwhile func()) { x.Blocking(meanwhile); x.Detach() },
+			"detached": func(x *Thread, meanwhile func()) { x.Detach(); meanwhile() },
+		} {
+			r := newRuntime(t, o)
+			other, x := must(r.Attach()), must(r.Attach())
+			node := newNode(x, newNode(x, newLeaf(x), newLeaf(x)))
+			other.Checkpoint()
+			setSlot(x, node, 0, None)
+			leave(x, func() {
+				r.wantInUse(t, way+", before the other's safe point", 4, 32)
+				other.Checkpoint()
+				r.wantInUse(t, way+", after it", 1, 0)
+			})
+			other.DecRef(node)
+			other.Detach()
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestLastToLeave: two threads leave, and each has kept what the other has retired, or that
+// alone, from being released. The last one releases it: nobody comes to a safe point.
+func TestLastToLeave(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		for _, both := range []bool{false, true} {
+			r := newRuntime(t, o)
+			a, b := must(r.Attach()), must(r.Attach())
+			x, y := newNode(a, newLeaf(a)), newNode(b, newLeaf(b))
+			b.Checkpoint()
+			a.Blocking(func() {})
+			b.Blocking(func() {})
+			setSlot(a, x, 0, None)
+			want := int64(3)
+			if both {
+				setSlot(b, y, 0, None)
+				want = 2
+			}
+			a.Blocking(func() {
+				b.Blocking(func() { r.wantInUse(t, fmt.Sprintf("both: %t", both), want, 0) })
+			})
+			a.DecRef(x)
+			b.DecRef(y)
+			a.Detach()
+			b.Detach()
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestOrphansOfLongAgo: a thread that goes offline looks at the orphans, whoever has left
+// them and when.
+func TestOrphansOfLongAgo(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		a, b := must(r.Attach()), must(r.Attach())
+		x := newNode(a, newLeaf(a))
+		setSlot(a, x, 0, None)
+		a.Blocking(func() {
+			r.wantInUse(t, "one has left", 2, 32)
+			b.leaveQueue() // what Detach does behind its Checkpoint
+			b.leaveBehind()
+			b.cache.Publish()
+			r.wantInUse(t, "both have left", 1, 0)
+			b.attachQueue()
+			b.reader.Online()
+		})
+		a.DecRef(x)
+		a.Detach()
+		b.Detach()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestCallbackThatWaits: a callback that waits leaves those behind it to others, in
+// every mode.
+func TestCallbackThatWaits(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Counting: Biased}} {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(x *Thread) error {
+			ran := 0
+			x.Later(func(x *Thread) {
+				x.Blocking(func() {
+					must0(t, r.Do(func(*Thread) error { return nil }))
+					if ran != 1 {
+						t.Errorf("%s: %d callbacks ran while the first one waited, want 1", o.Mode, ran)
+					}
+				})
+			})
+			x.Later(func(*Thread) { ran++ })
+			x.Checkpoint()
+			if ran != 1 {
+				t.Errorf("%s: the second callback was called %d times", o.Mode, ran)
+			}
+			return nil
+		}))
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestOrphansCount: a thread that drops is over its budget if it would add to orphans
+// that are, and one that does not drop is not.
+func TestOrphansCount(t *testing.T) {
+	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: 16 << 10})
+	other, x := must(r.Attach()), must(r.Attach())
+	node := newNode(x, newLeaf(x))
+	drop := func() {
+		l := newLeaf(x)
+		setSlot(x, node, 0, l)
+		x.DecRef(l)
+	}
+	for range 16<<10/32 + 1 { // a leaf takes 32 bytes
+		drop()
+		if x.over() {
+			t.Fatalf("over the budget with %d bytes", r.deferred())
+		}
+		x.Blocking(func() {})
+	}
+	if x.over() {
+		t.Error("over the budget with nothing to add")
+	}
+	drop()
+	if !x.over() {
+		t.Errorf("within the budget, with %d bytes left to others", r.deferred())
+	}
+	x.Checkpoint() // which waits for a while
+	other.Checkpoint()
+	x.Checkpoint()
+	r.wantInUse(t, "the other one has been at a safe point", 2, 0)
+	x.DecRef(node)
+	x.Detach()
+	other.Detach()
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMemoryInTheMidst: blocks that are retired in one unit of work are freed in it, beyond
+// the budget, once no other thread can be looking at them.
+func TestMemoryInTheMidst(t *testing.T) {
+	const budget, size, n = 64 << 10, 1 << 10, 1 << 12
+	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: budget})
+	x, other := must(r.Attach()), must(r.Attach())
+	box := newBox(x, None)
+	change := func(times int) {
+		for range times {
+			b, blk, err := x.NewBlock(box, size)
+			must0(t, err)
+			blk.SetRef(0, None)
+			o := x.Body(box)
+			old := o.LoadRef(0)
+			o.StoreRef(0, b)
+			x.RetireBlock(old)
+		}
+	}
+	most := func() int64 { return budget + 2*size }
+	if change(n); x.memory.Bytes() < (n-1)*size {
+		t.Errorf("%d bytes wait, with another thread that may look at %d", x.memory.Bytes(), n*size)
+	}
+	other.Checkpoint()
+	if change(1); x.memory.Bytes() > most() {
+		t.Errorf("%d bytes wait, and the other thread has been at a safe point", x.memory.Bytes())
+	}
+	other.Blocking(func() {
+		before := r.Memory().Committed
+		for range n {
+			if change(1); x.memory.Bytes() > most() {
+				t.Fatalf("%d bytes wait, and nobody else looks at anything", x.memory.Bytes())
+			}
+		}
+		if grown := r.Memory().Committed - before; grown > 2*budget {
+			t.Errorf("%d bytes more are committed", grown)
+		}
+	})
+	x.DecRef(box)
+	x.Detach()
+	other.Detach()
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMisuseAsItLeaves: a block that was freed already ends a release with a panic. What comes
+// behind it is released later, and the thread is where it was.
+func TestMisuseAsItLeaves(t *testing.T) {
+	for _, orphaned := range []bool{false, true} {
+		r := newRuntime(t, Options{Mode: LockFree})
+		x := must(r.Attach())
+		box, node := newBox(x, None), newNode(x, newLeaf(x))
+		bad, _, err := x.NewBlock(box, 16)
+		must0(t, err)
+		x.FreeBlock(bad)
+		x.RetireBlock(bad)
+		b, _, err := x.NewBlock(box, 32)
+		must0(t, err)
+		x.RetireBlock(b)
+		setSlot(x, node, 0, None)
+		if orphaned {
+			x.abandonRetired()
+		}
+		wantIn(t, panics(t, func() { x.Blocking(func() { t.Error("it has left") }) }), "freed twice")
+		x.Checkpoint()
+		x.Checkpoint()
+		r.wantInUse(t, "after two safe points", 2, 0)
+		if m := r.Memory(); m.Blocks != 0 {
+			t.Errorf("%d blocks are in use, less the one that was freed twice: want the box's", m.Blocks)
+		}
+		x.DecRefs([]Ref{box, node})
+		x.Detach()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// TestManyThatWait: ten thousand goroutines are attached, with a few objects each, and wait.
+// They fit into 64 MiB, take little of that, are all woken, and leave nothing. The race
+// detector has room for 8128 goroutines.
+func TestManyThatWait(t *testing.T) {
+	threads := 10_000
+	if raceEnabled {
+		threads = 2000
+	}
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Counting: Biased}} {
+		o.MemoryLimit = 64 << 20
+		for _, each := range []int{1, 30} { // which are first slots, or not all
+			t.Run(fmt.Sprintf("%s/%s/objects=%d", o.Mode, o.Counting, each), func(t *testing.T) {
+				r := newRuntime(t, o)
+				wake := make(chan bool)
+				errs := make([]error, threads)
+				var up, done sync.WaitGroup
+				up.Add(threads)
+				for i := range threads {
+					done.Go(func() {
+						errs[i] = r.Do(func(x *Thread) error {
+							refs := make([]Ref, each)
+							err := makeSome(x, refs)
+							up.Done()
+							Recv(x, wake)
+							x.DecRefs(refs)
+							return err
+						})
+					})
+				}
+				up.Wait()
+				if m, slots := r.Memory(), int64(threads*each*32); m.Committed > slots+40<<20 {
+					t.Errorf("%d bytes are committed for %d", m.Committed, slots)
+				}
+				close(wake)
+				done.Wait()
+				if m := r.Memory(); m.Objects != 0 {
+					t.Errorf("when all are gone: %+v", m)
+				}
+				if err := errors.Join(append(errs, r.Close())...); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// makeSome fills refs with objects of 32 bytes.
+func makeSome(x *Thread, refs []Ref) (err error) {
+	for i := range refs {
+		if refs[i], _, err = x.New(boxType, 8); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestManyAttached: the same for threads that do not wait, and have no more than their first
+// slots.
+func TestManyAttached(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		o.MemoryLimit = 1 << 20
+		r := newRuntime(t, o)
+		threads := make([]*Thread, 1000)
+		refs := make([]Ref, 8*len(threads))
+		for i := range threads {
+			threads[i] = must(r.Attach())
+			must0(t, makeSome(threads[i], refs[8*i:8*i+8]))
+		}
+		if m := r.Memory(); m.Committed > 8<<16 {
+			t.Errorf("%d bytes are committed for %d", m.Committed, 32*8000)
+		}
+		for i, x := range threads {
+			x.DecRefs(refs[8*i : 8*i+8])
+			x.Detach()
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
