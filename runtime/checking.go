@@ -212,13 +212,13 @@ func (x *checking) fault(at uint32, y *Type, err error) error {
 }
 
 // order settles the pending object at granule root, and before it those that it leads to by
-// others that are pending. It is a walk that goes down first, without recursion.
+// others that are pending. It is a walk that goes down first, without recursion. What it has
+// come to by a slot, and not settled, is on the way.
 func (x *checking) order(root uint32) error {
 	type step struct {
 		at   uint32
 		next uint32 // its next slot
 	}
-	x.entered.set(root)
 	for way := []step{{at: root}}; len(way) > 0; {
 		s := &way[len(way)-1]
 		y := x.look(s.at)
