@@ -25,8 +25,7 @@ func (t *Thread) free(r Ref) {
 	}
 }
 
-// freeDead frees what is in the list, and then merges for the absent owners of what it
-// has queued.
+// freeDead frees what is in the list.
 func (t *Thread) freeDead() {
 	for t.deadTop != Nil {
 		r := t.deadTop
@@ -34,12 +33,7 @@ func (t *Thread) freeDead() {
 		t.deadTop = Ref(h.Link())
 		t.freeOne(r, h.Meta())
 	}
-	if t.dying != Nil {
-		t.dying = Nil
-		if len(t.absent) > 0 {
-			t.drainAbsent()
-		}
-	}
+	t.dying = Nil
 }
 
 // mend goes on where a panic has ended freeDead: at the next safe point, or in a stop, so

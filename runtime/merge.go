@@ -42,7 +42,9 @@ const (
 )
 
 // enqueue puts r, whose reference the queue has inherited, where its owner finds
-// it. It reports whether r is dead instead.
+// it. It reports whether r is dead instead. In the midst of a death, what dies by merging
+// for an owner that is away joins the list of the dead: see free. So a chain of objects
+// whose owners are all away takes no stack.
 func (t *Thread) enqueue(r Ref) (dead bool) {
 	h := t.header(r)
 	o := h.Owner()
@@ -61,34 +63,9 @@ func (t *Thread) enqueue(r Ref) (dead bool) {
 		t.behind = q
 	}
 	if q.state.Load() == away {
-		t.absent = append(t.absent, q)
-		if t.dying == Nil {
-			t.drainAbsent()
-		}
-	}
-	return false
-}
-
-// drainAbsent merges for owners that were away when this thread queued something. What
-// dies by it may be queued for others that are away: that joins the list, so a chain of
-// objects whose owners are all away takes no stack. Nor is it begun while an object is
-// being freed: freeDead calls it at its end.
-func (t *Thread) drainAbsent() {
-	if t.draining {
-		return
-	}
-	t.draining = true
-	defer func() {
-		t.draining = false
-		if len(t.absent) > 0 {
-			t.drainAbsent() // there was a panic
-		}
-	}()
-	for n := len(t.absent); n > 0; n = len(t.absent) {
-		q := t.absent[n-1]
-		t.absent = t.absent[:n-1]
 		t.drainFor(q)
 	}
+	return false
 }
 
 func (q *mergeQueue) push(r Ref, bytes int64) {
@@ -164,17 +141,17 @@ func (t *Thread) drainClaimed(q *mergeQueue) {
 			t.drainFor(q)
 		}
 	}()
-	defer t.mendAll() // while nobody else counts for the owner, who may be this thread
+	defer func() {
+		if !over {
+			t.mendAll() // while nobody else counts for the owner, who may be this thread
+		}
+	}()
 	t.drain(q)
 	over = true
 }
 
-// attachQueue takes the queue for the thread's own, once nobody merges for it. It may be
-// the thread's own still, where leaving it has failed.
+// attachQueue takes the queue for the thread's own, once nobody merges for it.
 func (t *Thread) attachQueue() {
-	if t.queue.state.Load() == attached {
-		return
-	}
 	for !t.queue.state.CompareAndSwap(away, attached) {
 		if point.On {
 			point.Wait(func() bool { return t.queue.state.Load() == away })

@@ -164,17 +164,19 @@ func TestDepth(t *testing.T) {
 				th.DecRef(x)
 				return false
 			},
-			"slots, owners by turns, one of them away": func(r *Runtime, th *Thread) bool {
+			"slots, each with an owner of its own that is away": func(r *Runtime, th *Thread) bool {
 				if o.Mode == GIL {
 					return false
 				}
-				other, third := must(r.Attach()), must(r.Attach())
-				x := newLeaf(th)
-				for range n / 2 {
-					x = newNode(other, newNode(third, x))
+				x, owners := newLeaf(th), []*Thread(nil)
+				for range 500 {
+					owner := must(r.Attach())
+					owners, x = append(owners, owner), newNode(owner, x)
 				}
-				other.Detach()
-				third.Detach()
+				for _, owner := range owners {
+					owner.Detach()
+				}
+				defer debug.SetMaxStack(debug.SetMaxStack(128 << 10)) // 256 bytes for each
 				th.DecRef(x)
 				return false
 			},

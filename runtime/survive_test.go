@@ -19,8 +19,18 @@ var ends = map[string]func(){
 
 // A faulty object has two slots and a block. The functions of its type do what trap says.
 var (
-	faultyType = must(DefineType(Type{
-		Name:    "faulty",
+	faultyType   = must(DefineType(faulty("faulty", nil)))
+	tableType    = must(DefineType(faulty("faulty, in tables", func(*Thread, Ref, Body) { trap.step("Forget") })))
+	uncopiedType = must(DefineType(Type{
+		Name:     "uncopied",
+		Freezing: &Freezing{Copy: func(*Copy) error { trap.step("Copy"); return nil }},
+	}))
+	trap trapdoor
+)
+
+func faulty(name string, forget func(*Thread, Ref, Body)) Type {
+	return Type{
+		Name:    name,
 		Mutable: true,
 		Traverse: func(_ Heap, o Body, visit func(Ref)) {
 			visit(o.LoadRef(0))
@@ -28,15 +38,10 @@ var (
 			visit(o.LoadRef(1))
 		},
 		Block:  func(o Body) Ref { return o.LoadRef(2) },
-		Forget: func(*Thread, Ref, Body) { trap.step("Forget") },
+		Forget: forget,
 		Drop:   func(*Thread, Ref, Body) { trap.step("Drop") },
-	}))
-	uncopiedType = must(DefineType(Type{
-		Name:     "uncopied",
-		Freezing: &Freezing{Copy: func(*Copy) error { trap.step("Copy"); return nil }},
-	}))
-	trap trapdoor
-)
+	}
+}
 
 // trapdoor calls end at the n-th step to a place.
 type trapdoor struct {
@@ -55,8 +60,10 @@ func (d *trapdoor) step(place string) {
 }
 
 // newFaulty returns a new reference to a faulty object, and steals the slots.
-func newFaulty(t *Thread, a, b Ref) Ref {
-	r, o, err := t.New(faultyType, 12)
+func newFaulty(t *Thread, a, b Ref) Ref { return newFaultyOf(t, faultyType, a, b) }
+
+func newFaultyOf(t *Thread, y *Type, a, b Ref) Ref {
+	r, o, err := t.New(y, 12)
 	if err != nil {
 		panic(err)
 	}
@@ -180,15 +187,43 @@ var strikes = []strike{
 		}()
 		th.DecRef(faultyTree(th))
 	}},
-	{"Traverse in two deaths of one cascade", 2, "gab", func(th *Thread, end func()) {
-		endings = 2
+	{"Traverse in a death, while others run", 1, "gab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		th.Later(func(*Thread) { th.DecRef(faultyTree(th)) })
+		th.LaterBlocking(func() {
+			if _, err := th.rt.Collect(); err != nil || th.dying != Nil {
+				strikeError = fmt.Errorf("a stop has not freed what was dead: %v", err)
+			}
+		})
+		th.Checkpoint()
+	}},
+	{"a death twice, and another birth there", 0, "a", func(th *Thread, _ func()) {
+		n := newNode(th, Nil)
+		th.DecRef(n)
+		func() {
+			defer func() { _ = recover() }()
+			th.DecRef(n)
+		}()
+		strikeError = errors.New("what was born was freed")
+		x := newNode(th, Nil)
+		th.Checkpoint()
+		th.DecRef(x)
+		strikeError = nil
+	}},
+	{"Traverse in four deaths of one cascade", 4, "gab", func(th *Thread, end func()) {
+		endings = 4
 		trap = trapdoor{"Traverse", 1, func() { trap.n = 1; end() }}
-		th.DecRef(newNode(th, faultyTree(th), faultyTree(th)))
+		th.DecRef(newNode(th, faultyTree(th), faultyTree(th), newNode(th, faultyTree(th), faultyTree(th))))
 	}},
 	{"Traverse in the death of a target", 1, "gab", func(th *Thread, end func()) {
 		trap = trapdoor{"Traverse", 1, end}
 		x := newFaulty(th, newLeaf(th), newLeaf(th))
 		th.DecRef(newWatch(th, x, nil))
+		defer func() {
+			if th.Checkpoint(); th.LockFree() && th.retired.Len() == 0 {
+				strikeError = errors.New("the memory of what a table has led to waits for no grace period")
+			}
+		}()
 		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
 	}},
 	{"Drop in a death", 2, "gab", func(th *Thread, end func()) {
@@ -197,8 +232,13 @@ var strikes = []strike{
 	}},
 	{"Forget in a death", 2, "gab", func(th *Thread, end func()) {
 		trap = trapdoor{"Forget", 1, end}
-		x := newFaulty(th, newLeaf(th), newLeaf(th))
+		x := newFaultyOf(th, tableType, newLeaf(th), newLeaf(th))
 		th.SetWeak(x)
+		defer func() {
+			if th.Checkpoint(); th.header(x).Meta()&metaPoison == 0 {
+				strikeError = errors.New("the memory of what is in a table is free")
+			}
+		}()
 		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
 	}},
 	{"Traverse in a collection's stop", 0, "gab", func(th *Thread, end func()) {
@@ -282,7 +322,22 @@ var strikes = []strike{
 			other.DecRefs(refs)
 			other.Detach()
 		})
+		defer func() {
+			if th.queue.state.Load() != attached {
+				strikeError = errors.New("the thread is attached, and its queue is not")
+			}
+		}()
 		th.Blocking(func() { strikeError = errors.New("Blocking has gone on") })
+	}},
+	{"two deaths by merging at Detach", 2, "b", func(th *Thread, end func()) {
+		refs := []Ref{faultyTree(th), newNode(th, newLeaf(th)), faultyTree(th), newNode(th, newLeaf(th))}
+		endings = 2
+		th.Later(func(*Thread) {
+			trap = trapdoor{"Traverse", 1, func() { trap.n = 1; end() }}
+			other := must(th.rt.Attach())
+			other.DecRefs(refs)
+			other.Detach()
+		})
 	}},
 	{"a reference released twice, once retired", 0, "c", func(th *Thread, end func()) {
 		th.DecRef(faultyNode(th))
@@ -355,6 +410,11 @@ func survives(t *testing.T, o Options, s strike, end func()) {
 		_ = r.Do(func(th *Thread) error { s.do(th, once); return nil })
 	})
 	onError, trap = func(error) {}, trapdoor{}
+	for _, x := range r.mu.idle {
+		if x.dying != Nil || x.deadTop != Nil || len(x.pending)+len(x.holds)+len(x.owned)+x.depth > 0 || x.running || x.stopped || x.region != nil {
+			t.Errorf("thread %d is in the midst of something, although it is in the pool", x.owner)
+		}
+	}
 	if n := r.Memory().Attached; n != 0 {
 		t.Fatalf("%d threads are attached", n)
 	}

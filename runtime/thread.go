@@ -35,12 +35,10 @@ type Thread struct {
 	cache *arena.Cache
 	rt    *Runtime
 
-	region   *Region       // where births go; nil for the counted heap
-	deadTop  Ref           // dead objects that are still to be freed, linked through their headers
-	dying    Ref           // the one that is being freed: see free
-	absent   []*mergeQueue // of owners that were away when this thread queued something
-	draining bool          // in drainAbsent
-	visit    func(Ref)
+	region  *Region // where births go; nil for the counted heap
+	deadTop Ref     // dead objects that are still to be freed, linked through their headers
+	dying   Ref     // the one that is being freed: see free
+	visit   func(Ref)
 
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
