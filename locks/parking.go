@@ -147,6 +147,5 @@ func (b *bucket) pop(w *uint32) (p *parked, more bool) {
 	for q := p.next; q != nil && !more; q = q.next {
 		more = q.word == w
 	}
-	p.next = nil
 	return p, more
 }
