@@ -82,6 +82,8 @@ func TestGILPatience(t *testing.T) {
 		is := func(dropped, armed bool) {
 			t.Helper()
 			synctest.Wait()
+			g.mu.Lock()
+			defer g.mu.Unlock()
 			if g.DropRequested() != dropped || g.armed != armed {
 				t.Errorf("drop requested %t, armed %t: want %t, %t", g.DropRequested(), g.armed, dropped, armed)
 			}

@@ -19,6 +19,7 @@ import (
 // tester is a package whose tests may reach the mutants.
 type tester struct {
 	rel, tags string
+	race      bool // under the race detector, and short
 }
 
 // binary is the tests of a package, built with the mutants of one.
@@ -28,6 +29,16 @@ type binary struct {
 	hash      string
 	rapid     bool // it knows rapid's flags
 	short     bool
+}
+
+// file returns a name for files that concern the binary.
+func (b *binary) file() string { return strings.NewReplacer("/", "-", " ", "-").Replace(b.String()) }
+
+func (b *binary) String() string {
+	if b.race {
+		return "race " + b.rel
+	}
+	return b.rel
 }
 
 // leaf is a test, or a part of one, that runs in a process of its own.
@@ -51,7 +62,7 @@ func pattern(name string) string {
 	return strings.Join(parts, "/")
 }
 
-func (l *leaf) String() string { return l.bin.rel + " " + l.Name }
+func (l *leaf) String() string { return l.bin.String() + " " + l.Name }
 
 // build compiles the tests of the testers that depend on the package.
 func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error) {
@@ -61,6 +72,9 @@ func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error)
 		return nil, err
 	}
 	testers := []tester{{rel: in.rel}}
+	if c.race {
+		testers = append(testers, tester{rel: in.rel, race: true})
+	}
 	for _, t := range c.testers {
 		if t.rel != in.rel {
 			testers = append(testers, t)
@@ -77,13 +91,17 @@ func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error)
 		if !slices.Contains(strings.Fields(string(deps)), in.pkg.Path()) {
 			continue
 		}
-		b := &binary{tester: t, dir: filepath.Join(c.root, filepath.FromSlash(t.rel)), short: c.short}
-		b.path = filepath.Join(folder, strings.ReplaceAll(t.rel, "/", "-")+".test")
+		b := &binary{tester: t, dir: filepath.Join(c.root, filepath.FromSlash(t.rel)), short: c.short || t.race}
+		b.path = filepath.Join(folder, b.file()+".test")
 		b.rapid = slices.Contains(strings.Fields(string(deps)), "pgregory.net/rapid")
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-buildvcs=false", "-overlay="+overlay, "-tags="+t.tags, "-o", b.path, "./"+t.rel)
+		args := []string{"test", "-c", "-buildvcs=false", "-overlay=" + overlay, "-tags=" + t.tags, "-o", b.path}
+		if t.race {
+			args = append(args, "-race")
+		}
+		cmd := exec.CommandContext(ctx, "go", append(args, "./"+t.rel)...)
 		cmd.Dir = c.root
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build the tests of %s: %w\n%s", t.rel, err, shorten(string(out)))
+			return nil, fmt.Errorf("build %s: %w\n%s", b, err, shorten(string(out)))
 		}
 		text, err := os.ReadFile(b.path)
 		if os.IsNotExist(err) {
@@ -104,7 +122,7 @@ const splitAfter = time.Second
 // measure runs each test of a binary in a process of its own, without a mutant, and returns
 // those that pass, with what they reach. It is remembered for the same binary.
 func (c *config) measure(ctx context.Context, in *instrumented, b *binary) ([]*leaf, error) {
-	memory := filepath.Join(filepath.Dir(b.path), fmt.Sprintf("reached-%s-%s.json", strings.ReplaceAll(b.rel, "/", "-"), hash([]byte(b.hash+c.tests.String()+fmt.Sprint(c.short)))))
+	memory := filepath.Join(filepath.Dir(b.path), fmt.Sprintf("reached-%s-%s.json", b.file(), hash([]byte(b.hash+c.tests.String()+fmt.Sprint(c.short)))))
 	var leaves []*leaf
 	if text, err := os.ReadFile(memory); err == nil && json.Unmarshal(text, &leaves) == nil {
 		for _, l := range leaves {
@@ -162,7 +180,7 @@ func (c *config) measureTest(ctx context.Context, in *instrumented, b *binary, n
 		return nil, err
 	}
 	if e.how != passed {
-		fmt.Fprintf(c.log, "not used, since it fails without a mutant, or is skipped: %s %s: %s\n", b.rel, name, e.how)
+		fmt.Fprintf(c.log, "not used, since it fails without a mutant: %s %s: %s\n", b, name, e.how)
 		return nil, nil
 	}
 	note, err := os.ReadFile(file.Name())

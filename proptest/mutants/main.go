@@ -94,6 +94,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	flags.BoolVar(&c.fresh, "fresh", false, "with -all: forget what is known")
 	flags.BoolVar(&c.kills, "kills", false, "with -all: believe kills by tests that have changed since")
 	flags.BoolVar(&c.short, "short", false, "with -all: run the tests with -short")
+	flags.BoolVar(&c.race, "race", true, "with -all: run the package's own tests under the race detector, too, with -short")
 	flags.DurationVar(&c.budget, "budget", 2*time.Minute, "with -all: time that a mutant's tests may take, without it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

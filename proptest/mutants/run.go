@@ -31,6 +31,7 @@ type config struct {
 	fresh    bool
 	kills    bool
 	short    bool
+	race     bool // run the package's own tests under the race detector, too
 	patience time.Duration // what a test may take beyond five times what it takes without a mutant
 	spare    int64         // bytes that it may take beyond four times
 	budget   time.Duration // of test time for a mutant
@@ -156,7 +157,7 @@ func (c *config) runPackage(ctx context.Context, in *instrumented, drawn map[Mut
 	}
 	var leaves []*leaf
 	for _, b := range bins {
-		fmt.Fprintf(c.log, "%s: which mutants the tests of %s reach\n", in.rel, b.rel)
+		fmt.Fprintf(c.log, "%s: which mutants the tests of %s reach\n", in.rel, b)
 		more, err := c.measure(ctx, in, b)
 		if err != nil {
 			return nil, err

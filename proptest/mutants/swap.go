@@ -17,7 +17,7 @@ type access struct {
 // swap has two neighbouring statements change places, if one of them is an atomic operation or a
 // lock, and the order may matter.
 func (w *walker) swap(a, b ast.Stmt) {
-	if !simple(a) || !simple(b) || w.dead[a] || w.dead[b] {
+	if !w.simple(a) || !w.simple(b) {
 		return
 	}
 	x, y := w.access(a), w.access(b)
@@ -43,12 +43,12 @@ func (w *walker) swap(a, b ast.Stmt) {
 
 // simple reports whether a statement can change places: it leads nowhere else, except
 // by a condition.
-func simple(s ast.Stmt) bool {
+func (w *walker) simple(s ast.Stmt) bool {
 	switch s := s.(type) {
 	case *ast.ExprStmt, *ast.AssignStmt, *ast.IncDecStmt, *ast.SendStmt:
 		return true
 	case *ast.IfStmt:
-		return s.Else == nil
+		return s.Else == nil && !w.dead[s.Cond]
 	}
 	return false
 }
