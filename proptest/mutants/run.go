@@ -31,7 +31,7 @@ type config struct {
 	fresh    bool
 	kills    bool
 	short    bool
-	race     bool // run the package's own tests under the race detector, too
+	race     bool          // run the package's own tests under the race detector, too
 	patience time.Duration // what a test may take beyond five times what it takes without a mutant
 	spare    int64         // bytes that it may take beyond four times
 	budget   time.Duration // of test time for a mutant
