@@ -226,9 +226,15 @@ func TestWorldStallTimes(t *testing.T) {
 	for _, patience := range []time.Duration{1, time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			w := NewWorld()
-			slow, slower := w.Join("slow"), w.Join("slower")
+			slow, slower, quick := w.Join("slow"), w.Join("slower"), w.Join("quick")
 			slow.Enter()
 			slower.Enter()
+			quick.Enter()
+			go func() { // which is no reason to call fn early
+				time.Sleep(patience / 2)
+				quick.Exit()
+			}()
+			synctest.Wait()
 			var told []time.Duration
 			w.OnStall(patience, func(m *Member, waited time.Duration) {
 				told = append(told, waited)

@@ -20,7 +20,8 @@
 // All mutants of a package are in one binary, each behind an if on its number. They are written
 // into an overlay, so that the checkout is not touched. Each test is run once without
 // a mutant, which tells how long it takes and which mutants it reaches; then each mutant is run
-// with the tests that reach it, the fastest first, until one fails. A test that takes five times
+// with the tests that reach it, the fastest first, until one fails. Those of the package itself
+// are run under the race detector, too. A test that takes five times
 // as long as without a mutant, and two seconds, has failed; so has one that takes four times the
 // memory, and a gigabyte.
 //
