@@ -156,6 +156,13 @@ func loadWord(w *uint32) uint32 {
 	return v
 }
 
+func storeWord(w *uint32, v uint32) {
+	if point.On {
+		point.Store(w)
+	}
+	atomic.StoreUint32(w, v)
+}
+
 func casWord(w *uint32, old, v uint32) bool {
 	if point.On {
 		point.Update(w)

@@ -127,7 +127,7 @@ func TestForEachMisuse(t *testing.T) {
 			continue
 		}
 		err := ForEach(t.Context(), 1, int(items), nil, nil, func(context.Context, int, int) error { return errA })
-		if (err == errA) != (items == math.MaxUint32) {
+		if err == nil || (err == errA) != (items == math.MaxUint32) {
 			t.Errorf("%d items: %v", items, err)
 		}
 	}

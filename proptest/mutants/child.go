@@ -62,7 +62,7 @@ func (c child) run(ctx context.Context) (ended, error) {
 	}
 	cmd := exec.Command(c.bin.path, args...)
 	cmd.Dir = c.bin.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "MUTANTS_ACTIVE="+strconv.Itoa(c.mutant), "MUTANTS_REACHED="+c.reached)
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "MUTANTS_ACTIVE="+strconv.Itoa(c.mutant), "MUTANTS_REACHED="+c.reached, "GORACE=atexit_sleep_ms=0")
 	out := &beginning{most: 1 << 16}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second // for its children's hold on the output
