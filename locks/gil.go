@@ -40,8 +40,8 @@ type GIL struct {
 	holder     any           // what AcquireFor was given by who holds the lock
 	armed      bool          // the timer will call expire
 	since      time.Duration // when the holder got the lock
-	head, tail *gilWaiter
-	timer      *time.Timer // made with the first wait
+	head, tail *gilWaiter    // tail means something while there is a head
+	timer      *time.Timer   // made with the first wait
 	stats      GILStats
 
 	stallAfter time.Duration
@@ -185,9 +185,6 @@ func (g *GIL) enqueue(t time.Duration, who any) *gilWaiter {
 func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	w := g.head
 	g.head = w.next
-	if g.head == nil {
-		g.tail = nil
-	}
 	g.since, g.holder = t, w.who
 	g.stats.Acquires++
 	g.stats.Switches++

@@ -135,21 +135,13 @@ func lockSlow(w *uint32) {
 	}
 }
 
+// unlockSlow unlocks a word that was not just LOCKED. PARKED, once seen, stays until the holder
+// unlocks.
 func unlockSlow(w *uint32) {
-	for {
-		v := loadWord(w)
-		switch {
-		case v&lockedBit == 0:
-			panic("ichor: Unlock of an unlocked word")
-		case v&parkedBit == 0:
-			if casWord(w, v, 0) {
-				return
-			}
-		default:
-			unpark(w, now())
-			return
-		}
+	if loadWord(w)&lockedBit == 0 {
+		panic("ichor: Unlock of an unlocked word")
 	}
+	unpark(w, now())
 }
 
 // loadWord loads a lock word and panics if it cannot be one.
@@ -162,6 +154,13 @@ func loadWord(w *uint32) uint32 {
 		panic(fmt.Sprintf("ichor: %#x is not a lock word", v))
 	}
 	return v
+}
+
+func storeWord(w *uint32, v uint32) {
+	if point.On {
+		point.Store(w)
+	}
+	atomic.StoreUint32(w, v)
 }
 
 func casWord(w *uint32, old, v uint32) bool {

@@ -82,6 +82,11 @@ func TestParkLooksAgain(t *testing.T) {
 		if park(&w, now(), false) {
 			t.Errorf("park(%d) says that the lock was handed over", v)
 		}
+		if b := bucketOf(&w); !b.mu.TryLock() {
+			t.Errorf("park(%d) keeps its queue locked", v)
+		} else {
+			b.mu.Unlock()
+		}
 	}
 }
 
@@ -180,6 +185,44 @@ func TestHandedOver(t *testing.T) {
 		}
 		close(held)
 		<-done
+	}
+}
+
+// TestParkedSince: a waiter counts from when it parked first, also after another one has barged
+// past it.
+func TestParkedSince(t *testing.T) {
+	watchdog(t)
+	for barged := false; !barged; {
+		var w uint32
+		b := bucketOf(&w)
+		since := func() time.Duration {
+			await(func() bool { return waiting(&w) == 1 })
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.head.since
+		}
+		Lock(&w)
+		before := now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			Lock(&w)
+			Unlock(&w)
+		})
+		first := since()
+		if first < before || first > now() {
+			t.Errorf("parked at %v, and it is %v", first, now())
+		}
+		b.mu.Lock()
+		b.head.since += time.Hour // so that it is woken, and gets nothing
+		b.mu.Unlock()
+		Unlock(&w)
+		if barged = TryLock(&w); barged {
+			if again := since(); again != first {
+				t.Errorf("parked since %v, and again since %v", first, again)
+			}
+			Unlock(&w)
+		}
+		wg.Wait()
 	}
 }
 

@@ -99,10 +99,7 @@ func unpark(w *uint32, at time.Duration) {
 	if handed {
 		v |= lockedBit
 	}
-	if point.On {
-		point.Store(w)
-	}
-	atomic.StoreUint32(w, v)
+	storeWord(w, v)
 	b.mu.Unlock()
 	// There is nobody to wake if the waiter that set the bit is about to look at the
 	// word again, in park.
@@ -147,6 +144,5 @@ func (b *bucket) pop(w *uint32) (p *parked, more bool) {
 	for q := p.next; q != nil && !more; q = q.next {
 		more = q.word == w
 	}
-	p.next = nil
 	return p, more
 }

@@ -2,6 +2,7 @@ package locks
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ichor-go/ichor/internal/mutant"
@@ -31,7 +32,7 @@ type World struct {
 	stopped point.Bool
 	tickets uint64        // under mu: askers so far
 	serving uint64        // under mu: the ticket whose turn it is
-	asker   *Member       // under mu: who stopped the world; nil may be a stranger
+	asker   *Member       // under mu: who stopped the world, if it is stopped; nil may be a stranger
 	since   time.Duration // under mu: when the world was stopped last
 	stats   WorldStats    // under mu
 
@@ -75,15 +76,7 @@ func (w *World) Part(m *Member) {
 	m.change("Part", outside, parted)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, x := range w.members {
-		if x == m {
-			last := len(w.members) - 1
-			w.members[i] = w.members[last]
-			w.members[last] = nil
-			w.members = w.members[:last]
-			return
-		}
-	}
+	w.members = slices.DeleteFunc(w.members, func(x *Member) bool { return x == m })
 }
 
 // Stop returns once no member but m is inside, and keeps it so until Start. The
@@ -133,7 +126,6 @@ func (w *World) Start(m *Member) (stopped time.Duration) {
 	stopped = now() - w.since
 	w.stats.Stopped += stopped
 	w.stats.MaxStopped = max(w.stats.MaxStopped, stopped)
-	w.asker = nil
 	w.stopped.Store(false)
 	for _, x := range w.members {
 		x.state.CompareAndSwap(paused, inside)

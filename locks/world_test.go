@@ -224,6 +224,33 @@ func TestStopAgainstStop(t *testing.T) {
 	}
 }
 
+// TestJoinTogether: who joins at the same time as others, and parts again, is counted.
+func TestJoinTogether(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	const goroutines, times = 4, 100
+	members := make([][]*Member, goroutines)
+	var wg sync.WaitGroup
+	for i := range members {
+		wg.Go(func() {
+			for range times {
+				w.Part(w.Join("passing"))
+				members[i] = append(members[i], w.Join("m")) // the last call: what it does unlocked is a race
+			}
+		})
+	}
+	wg.Wait()
+	if len(w.members) != goroutines*times {
+		t.Errorf("%d members, want %d", len(w.members), goroutines*times)
+	}
+	for _, m := range slices.Concat(members...) {
+		w.Part(m)
+	}
+	if len(w.members) != 0 {
+		t.Errorf("%d members are left", len(w.members))
+	}
+}
+
 // TestTightStops: members get on however fast askers follow each other.
 func TestTightStops(t *testing.T) {
 	watchdog(t)

@@ -131,6 +131,29 @@ func TestDueCalledBack(t *testing.T) {
 	}
 }
 
+// TestDueTaken: what fn defers waits for a later call, also if fn has taken all the rest.
+func TestDueTaken(t *testing.T) {
+	d := NewDeferred[int](NewGrace(), 100)
+	d.Defer(1, 1)
+	d.Defer(2, 1)
+	given := 0
+	give := func(int) {
+		if given++; given == 1 {
+			if n := d.Take().Len(); n != 1 {
+				t.Errorf("taken %d", n)
+			}
+			d.Defer(3, 100) // a batch of its own
+		}
+	}
+	d.Due(give)
+	if given != 1 || d.Len() != 1 {
+		t.Errorf("given %d, waiting %d", given, d.Len())
+	}
+	if d.Due(give); given != 2 || d.Len() != 0 {
+		t.Errorf("given %d, waiting %d", given, d.Len())
+	}
+}
+
 func TestDuePanics(t *testing.T) {
 	d := NewDeferred[int](NewGrace(), 0)
 	d.Defer(1, 1)
@@ -351,6 +374,15 @@ func TestRingGivesBack(t *testing.T) {
 	}
 	if r.buf != nil {
 		t.Error("an empty ring keeps a long slice")
+	}
+	for range ringKeep {
+		r.push(new(int))
+	}
+	for r.n > 0 {
+		r.pop()
+	}
+	if len(r.buf) != ringKeep {
+		t.Errorf("an empty ring has a slice of %d, want %d", len(r.buf), ringKeep)
 	}
 	for range 5 {
 		r.push(new(int))

@@ -20,7 +20,7 @@ func ForEach[S any](
 	switch {
 	case n < 1:
 		return fmt.Errorf("ichor: ForEach with %d workers", n)
-	case items < 0 || uint64(items) > math.MaxUint32:
+	case uint64(items) > math.MaxUint32: // or negative
 		return fmt.Errorf("ichor: ForEach with %d items", items)
 	case items == 0:
 		return context.Cause(ctx)

@@ -121,6 +121,16 @@ func TestForEachMisuse(t *testing.T) {
 			t.Errorf("%d workers, %d items: %v", c[0], c[1], err)
 		}
 	}
+	// The largest count of items, and the next one.
+	for _, items := range []uint64{math.MaxUint32, math.MaxUint32 + 1} {
+		if items > math.MaxInt {
+			continue
+		}
+		err := ForEach(t.Context(), 1, int(items), nil, nil, func(context.Context, int, int) error { return errA })
+		if err == nil || (err == errA) != (items == math.MaxUint32) {
+			t.Errorf("%d items: %v", items, err)
+		}
+	}
 }
 
 // TestSharesModel: in whatever order workers ask, each item is given once, and

@@ -138,7 +138,7 @@ func (p *pool[S]) watch(worker int, stage func() error) {
 func (p *pool[S]) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if why := p.inner.Err(); why != nil && (errors.Is(err, why) || errors.Is(err, context.Cause(p.inner))) {
+	if errors.Is(err, p.inner.Err()) || errors.Is(err, context.Cause(p.inner)) { // both nil before, which no error is
 		return
 	}
 	p.errs = append(p.errs, err)

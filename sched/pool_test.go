@@ -118,6 +118,19 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+// TestRunEnds: what the workers were given to stop by is over with them.
+func TestRunEnds(t *testing.T) {
+	watchdog(t)
+	var seen context.Context
+	err := Run[int](t.Context(), 1, nil, nil, func(ctx context.Context, _, _ int) error {
+		seen = ctx
+		return ctx.Err()
+	})
+	if err != nil || seen.Err() == nil {
+		t.Errorf("err %v; then the context says %v", err, seen.Err())
+	}
+}
+
 func TestRunOpenFails(t *testing.T) {
 	watchdog(t)
 	var closed atomic.Int32

@@ -1,4 +1,4 @@
-// Command mutants shows that the tests can fail: it plants one bug after the other, runs
+// Command mutants shows that the tests can fail. It plants one bug after the other, runs
 // the test that claims to find it, and demands that this test fails by the property that
 // it claims. The bugs are those of package internal/mutant.
 //
@@ -7,6 +7,32 @@
 //
 // The last line says how many of how many were killed. The exit status is 0 if all were,
 // 1 if not, and 2 if the tests cannot be built or pass not even without a bug.
+//
+// # Every line
+//
+// With -all it makes the bugs by itself, and shows that each line is defended: a statement is
+// left out, a lock is not taken, a condition is true or false, a boundary is off by one, a
+// result is zero, two neighbours change places. Each is a mutant.
+//
+//	go run ./proptest/mutants -all                       # hours
+//	go run ./proptest/mutants -all -packages locks -files gil.go
+//
+// All mutants of a package are in one binary, each behind an if on its number. They are written
+// into an overlay, so that the checkout is not touched. Each test is run once without
+// a mutant, which tells how long it takes and which mutants it reaches; then each mutant is run
+// with the tests that reach it, the fastest first, until one fails. Those of the package itself
+// are run under the race detector, too. A test that takes five times
+// as long as without a mutant, and two seconds, has failed; so has one that takes four times the
+// memory, and a gigabyte.
+//
+// What is known is kept in a journal in the user's cache, or the folder of -o, and a second run
+// skips it as long as neither the file nor the tests have changed. -kills skips also what other
+// tests have killed.
+//
+// Mutants that change nothing are listed in docs/proof.md, with the reason. What is printed
+// are those that were not killed, then entries of that list that are not true any more, and a
+// table. The exit status is 1 if a deletion, a lock or a store survives, or more than 5 % of a
+// package, or if an entry of the list is not true.
 package main
 
 import (
@@ -24,213 +50,126 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
+)
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/ichor-go/ichor/internal/mutant"
+// The packages whose mutants are run, and those whose tests may reach them.
+var (
+	mutatedPackages = []string{"internal/header", "internal/arena", "locks", "sched", "runtime", "objects"}
+	testPackages    = []tester{
+		{rel: "internal/header"}, {rel: "internal/arena"}, {rel: "locks"}, {rel: "sched"}, {rel: "runtime"}, {rel: "objects"},
+		{rel: "examples/ownproperty"}, {rel: "examples/persistent"}, {rel: "examples/service"}, {rel: "examples/vm"}, {rel: "examples/workers"},
+		{rel: "proptest/explore", tags: "explore"}, {rel: "proptest"},
+	}
 )
 
 func main() {
-	pattern := flag.String("run", "", "run the bugs whose names match this regular expression only")
-	flag.Parse()
-	match, err := regexp.Compile(*pattern)
-	if err != nil || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "mutants: usage: mutants [-run REGEXP]", flag.Args(), err)
-		os.Exit(2)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	all, err := run(ctx, os.Stdout, match)
+	good, err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
+	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
-	case !all:
+	case !good:
 		os.Exit(1)
 	}
 }
 
-// result is what has become of a bug.
-type result struct {
-	mutant.Kill
-	verdict string
-	killed  bool
-	took    time.Duration
-	out     string
-}
-
-// run runs the bugs that match, and writes the matrix. It reports whether all were killed.
-func run(ctx context.Context, w io.Writer, match *regexp.Regexp) (all bool, err error) {
-	var kills []mutant.Kill
-	for _, k := range mutant.Kills {
-		if match.MatchString(string(k.Bug)) {
-			kills = append(kills, k)
+// command does what the arguments say.
+func command(ctx context.Context, args []string, out, log io.Writer) (good bool, err error) {
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	all := flags.Bool("all", false, "run mutants that the machine makes")
+	run := flags.String("run", "", "run only the planted bugs, or with -all the tests, whose names match this regular expression")
+	packages := flags.String("packages", strings.Join(mutatedPackages, ","), "with -all: mutate these packages")
+	files := flags.String("files", "", "with -all: mutate the files whose names match this regular expression")
+	tests := flags.String("tests", "", "with -all: run the tests of these packages only; \"own\" for those of the package that is mutated")
+	c := &config{module: mutatedPackages, testers: testPackages, log: log, patience: 2 * time.Second, spare: 1 << 30}
+	flags.IntVar(&c.sample, "sample", 1500, "with -all: so many mutants of all packages, besides deletions, locks and stores; 0 for all")
+	flags.Uint64Var(&c.seed, "seed", 1, "with -all: the seed of the sample")
+	flags.IntVar(&c.repeat, "repeat", 0, "with -all: run the test that kills a mutant so many times more; who passes once has not killed it")
+	flags.IntVar(&c.workers, "p", runtime.GOMAXPROCS(0), "with -all: processes at once")
+	flags.StringVar(&c.folder, "o", "", "with -all: the folder of journal and binaries")
+	flags.BoolVar(&c.fresh, "fresh", false, "with -all: forget what is known")
+	flags.BoolVar(&c.kills, "kills", false, "with -all: believe kills by tests that have changed since")
+	flags.BoolVar(&c.short, "short", false, "with -all: run the tests with -short")
+	flags.BoolVar(&c.race, "race", true, "with -all: run the package's own tests under the race detector, too, with -short")
+	flags.DurationVar(&c.budget, "budget", 2*time.Minute, "with -all: time that a mutant's tests may take, without it")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(log)
+			flags.Usage()
 		}
+		return false, err
 	}
-	if len(kills) == 0 {
-		return false, fmt.Errorf("no bug matches %q", match)
+	if flags.NArg() > 0 {
+		return false, fmt.Errorf("what is %q? Arguments are flags; -help lists them", flags.Arg(0))
 	}
-	folder, err := os.MkdirTemp("", "mutants")
+	pattern, err := regexp.Compile(*run)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("-run: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	tests, err := build(ctx, folder, kills)
-	if err != nil {
-		return false, err
+	if !*all {
+		return runPlanted(ctx, out, pattern)
 	}
-	if err := tests.clean(ctx, kills); err != nil {
-		return false, err
+	c.tests = pattern
+	if c.files, err = regexp.Compile(*files); err != nil {
+		return false, fmt.Errorf("-files: %w", err)
 	}
-	results := make([]result, len(kills))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(runtime.GOMAXPROCS(0)/2, 1)) // each test has threads of its own
-	for i, k := range kills {
-		g.Go(func() error {
-			results[i] = tests.try(ctx, k)
-			return ctx.Err()
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return false, err
-	}
-	return report(w, results)
-}
-
-// tests are the binaries of packages, with the planted bugs.
-type tests struct {
-	folder  string // where they run
-	binary  map[string]string
-	sources map[string]string // folders of the packages
-}
-
-// build compiles the tests of all packages that the kills name.
-func build(ctx context.Context, folder string, kills []mutant.Kill) (tests, error) {
-	t := tests{folder, map[string]string{}, map[string]string{}}
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ichor-go/ichor").Output()
-	if err != nil {
-		return t, fmt.Errorf("find the module: %w", err)
-	}
-	for _, k := range kills {
-		if t.binary[k.Package] != "" {
-			continue
+	for _, p := range strings.Split(*packages, ",") {
+		if !slices.Contains(mutatedPackages, p) {
+			return false, fmt.Errorf("-packages: %q is none of %s", p, strings.Join(mutatedPackages, ", "))
 		}
-		t.binary[k.Package] = filepath.Join(folder, strings.ReplaceAll(k.Package, "/", "-")+".test.exe")
-		t.sources[k.Package] = filepath.Join(strings.TrimSpace(string(root)), filepath.FromSlash(k.Package))
-		tags := "-tags=mutant"
-		if k.Package == mutant.Explorer {
-			tags += ",explore"
-		}
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", tags, "-o", t.binary[k.Package], ".")
-		cmd.Dir = t.sources[k.Package]
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return t, fmt.Errorf("build the tests of %s: %w\n%s", k.Package, err, out)
+		c.packages = append(c.packages, p)
+	}
+	if *tests != "" {
+		names := strings.Split(*tests, ",")
+		c.testers = slices.DeleteFunc(slices.Clone(testPackages), func(t tester) bool { return !slices.Contains(names, t.rel) })
+		if len(c.testers) == 0 && *tests != "own" {
+			return false, fmt.Errorf("-tests: %q names no package", *tests)
 		}
 	}
-	return t, nil
-}
-
-// clean demands that each test passes without a bug.
-func (t tests) clean(ctx context.Context, kills []mutant.Kill) error {
-	seen := map[[2]string]bool{}
-	for _, k := range kills {
-		key := [2]string{k.Package, k.Test}
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		out, err := t.child(ctx, k, "", "20")
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil || strings.Contains(out, "no tests to run") {
-			return fmt.Errorf("%s %s, without a bug: %v\n%s", k.Package, k.Test, err, out)
-		}
-	}
-	return nil
-}
-
-// tries is how often a test is run that may pass because its threads did not meet.
-const tries = 10
-
-// try plants a bug.
-func (t tests) try(ctx context.Context, k mutant.Kill) result {
-	begin := time.Now()
-	r := result{Kill: k}
-	runs := 1
-	if k.Races {
-		runs = tries
-	}
-	err := error(nil)
-	for i := 0; i < runs && err == nil; i++ {
-		r.out, err = t.child(ctx, k, k.Bug, "2000")
-	}
-	r.took = time.Since(begin)
-	said := slices.IndexFunc(k.Says, func(s string) bool { return strings.Contains(r.out, s) })
 	switch {
-	case err == nil:
-		r.verdict = "SURVIVED"
-	case said < 0:
-		r.verdict = "something else failed"
-	default:
-		r.verdict, r.killed = "killed by "+k.Says[said], true
+	case c.workers < 1:
+		return false, fmt.Errorf("-p %d: want at least 1", c.workers)
+	case c.sample < 0 || c.repeat < 0 || c.budget < 0:
+		return false, errors.New("-sample, -repeat and -budget are not negative")
+	case !canRunAll:
+		return false, errors.New("-all needs a system of the Unix kind")
 	}
-	return r
-}
-
-// child runs a test, and returns all that it printed. checks is how many programs rapid
-// draws.
-func (t tests) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks string) (string, error) {
-	args := []string{"-test.run=" + k.Test, "-test.timeout=30s"}
-	if k.Package == "proptest" {
-		args = append(args, "-rapid.checks="+checks, "-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return false, fmt.Errorf("find the module: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, t.binary[k.Package], args...)
-	cmd.Dir = t.sources[k.Package] // tests may read testdata
-	cmd.Env = append(os.Environ(), mutant.Variable+"="+string(bug))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-// report writes the matrix, and what those printed that were not killed.
-func report(w io.Writer, results []result) (all bool, err error) {
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "bug\tchanges\tclaimed by\ttest\tverdict\ttime")
-	killed, bugs := map[mutant.ID]bool{}, map[mutant.ID]bool{}
-	for _, r := range results {
-		test := strings.NewReplacer("^", "", "$", "").Replace(r.Package + " " + r.Test)
-		claim := strings.Join(r.Says, " or ")
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%.1fs\n", r.Bug, mutant.Changes[r.Bug], claim, test, r.verdict, r.took.Seconds())
-		if known, seen := killed[r.Bug]; !seen || known {
-			killed[r.Bug] = r.killed // by all tests that claim it
-		}
-		bugs[r.Bug] = true
-	}
-	if err := tab.Flush(); err != nil {
+	c.root = strings.TrimSpace(string(root))
+	if c.listed, err = readEquivalents(filepath.Join(c.root, "docs", "proof.md")); err != nil {
 		return false, err
 	}
-	n := 0
-	for _, ok := range killed {
-		if ok {
-			n++
-		}
+	if err := c.useFolder(); err != nil {
+		return false, err
 	}
-	for _, r := range results {
-		if !r.killed {
-			fmt.Fprintf(w, "\n%s, %s: %s\n%s", r.Bug, r.Test, r.verdict, shorten(r.out))
-		}
-	}
-	_, err = fmt.Fprintf(w, "\n%d of %d planted bugs were killed, each by a property that claims it\n", n, len(bugs))
-	return n == len(bugs), err
+	fmt.Fprintf(log, "sample of %d with seed %d; journal and binaries in %s\n", c.sample, c.seed, c.folder)
+	return runAll(ctx, out, c)
 }
 
-// shorten returns the beginning of a text.
-func shorten(s string) string {
-	const most = 2000
-	if len(s) > most {
-		s = s[:most] + "\n...\n"
+// useFolder makes the folder of the journal. Each checkout has its own.
+func (c *config) useFolder() error {
+	if c.folder == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("%w: name a folder with -o", err)
+		}
+		c.folder = filepath.Join(cache, "ichor-mutants", hash([]byte(c.root)))
 	}
-	return s
+	folder, err := filepath.Abs(c.folder)
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(c.root, folder); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("-o %s: the checkout stays as it is", c.folder)
+	}
+	c.folder = folder
+	return os.MkdirAll(folder, 0o777)
 }

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fixture returns what runs the mutants of a small module, with tests that are weak or
+// strong.
+func fixture(t *testing.T, tests string) *config {
+	t.Helper()
+	if !canRunAll {
+		t.Skip("SKIPPED: mutants are run on systems of the Unix kind only")
+	}
+	root, err := filepath.Abs("testdata/fixture")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile("")
+	return &config{
+		root: root, module: []string{"code"}, packages: []string{"code"}, testers: []tester{{rel: tests}},
+		files: all, tests: all, workers: 2, folder: t.TempDir(), budget: time.Minute, spare: 64 << 20, patience: time.Second / 2, log: io.Discard,
+	}
+}
+
+// TestOperators compares the mutants of the fixture with those that there should be.
+func TestOperators(t *testing.T) {
+	c := fixture(t, "weak")
+	sources, err := load(t.Context(), c.root, c.module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := instrument(sources[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.refused != 0 {
+		t.Errorf("%d forms are no Go", in.refused)
+	}
+	got := ""
+	for _, m := range in.mutants {
+		got += fmt.Sprintf("%s %s %d: %s → %s\n", m.Func, m.Op, m.Nth, m.Text, m.To)
+	}
+	want, err := os.ReadFile("testdata/operators.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("mutants:\n%s", got)
+	}
+}
+
+// results runs all mutants of the fixture, and returns what is printed and what is
+// known.
+func results(t *testing.T, c *config) (out string, known []result, good bool) {
+	t.Helper()
+	var w strings.Builder
+	good, err := runAll(t.Context(), &w, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(filepath.Join(c.folder, "journal.jsonl"), false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, r := range j.known {
+		if key.suite != "" {
+			known = append(known, r)
+		}
+	}
+	return w.String(), known, good && j.close() == nil
+}
+
+// TestStrong has tests that kill all: also the mutants with which a test hangs, crashes or eats
+// memory.
+func TestStrong(t *testing.T) {
+	t.Parallel()
+	c := fixture(t, "strong")
+	c.repeat = 1
+	out, known, good := results(t, c)
+	if !good {
+		t.Errorf("not all are killed:\n%s", out)
+	}
+	hows := map[how]int{}
+	for _, r := range known {
+		hows[r.How]++
+		if strings.Contains(r.By, "TestBroken") || r.Fails != 2 || r.Runs != 2 {
+			t.Errorf("%s: killed by %s, in %d of %d runs", r.Mutant, r.By, r.Fails, r.Runs)
+		}
+		if r.Text == "n-- " && r.How != eating && r.How != hanging || strings.HasPrefix(r.Text, "i++") && r.How != hanging {
+			t.Errorf("%s %s", r.Mutant, r.How)
+		}
+	}
+	for _, h := range []how{failed, crashed, hanging, eating} {
+		if hows[h] == 0 {
+			t.Errorf("no mutant has %s", h)
+		}
+	}
+
+	// What is known is not run again, unless the tests are others.
+	before, err := os.ReadFile(filepath.Join(c.folder, "journal.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _, good := results(t, c); again != out || !good {
+		t.Errorf("a second run says\n%s\nthe first\n%s", again, out)
+	}
+	after, err := os.ReadFile(filepath.Join(c.folder, "journal.jsonl"))
+	if err != nil || string(after) != string(before) {
+		t.Errorf("a second run has run something: %v", err)
+	}
+	c.testers = []tester{{rel: "weak"}}
+	c.kills = true
+	if out, _, good := results(t, c); !good {
+		t.Errorf("kills are forgotten:\n%s", out)
+	}
+	c.kills = false
+	if _, _, good := results(t, c); good {
+		t.Error("the kills of other tests count")
+	}
+}
+
+// TestWeak has tests that leave much.
+func TestWeak(t *testing.T) {
+	t.Parallel()
+	c := fixture(t, "weak")
+	c.sample, c.seed = 10, 3
+	out, known, good := results(t, c)
+	if good {
+		t.Error("weak tests are enough")
+	}
+	others := 0
+	for _, r := range known {
+		if !inFull[r.Op] {
+			others++
+		}
+		if r.Func == "At" && r.Verdict != unreached || r.Text == "i++" && r.Verdict != killed {
+			t.Errorf("%s %s", r.Mutant, r.Verdict)
+		}
+	}
+	if others != 10 {
+		t.Errorf("a sample of %d", others)
+	}
+	for _, want := range []string{
+		"code/code.go:61: lock: defer b.Mu.Unlock() → left out\n\tsurvived 1 tests\n",
+		"code/code.go:47: store: b.ready.Store(1) → left out\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+
+	// Of a list of equivalents, what is true counts, and what is not is told.
+	page := filepath.Join(t.TempDir(), "page.md")
+	rows := []string{tableBegin, "| package | function | operator | change | reason |", "|---|---|---|---|---|"}
+	for _, r := range known {
+		if r.Verdict != killed {
+			rows = append(rows, strings.TrimSuffix(row(r.Mutant), "| |")+"| a fixture |")
+		}
+	}
+	write := func(rows ...string) {
+		t.Helper()
+		if err := os.WriteFile(page, []byte(strings.Join(append(rows, tableEnd, ""), "\n")), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if c.listed, err = readEquivalents(page); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(rows...)
+	if out, _, good := results(t, c); !good {
+		t.Errorf("with all survivors listed:\n%s", out)
+	}
+	write(append(rows, "| code | `Sum` | del | `i++ → left out` | it is killed |", "| code | `Sum` | del 2 | `i++ → left out` | it is not there |")...)
+	out, _, good = results(t, c)
+	if good || strings.Count(out, "\nstale: ") != 2 {
+		t.Errorf("two entries are not true:\n%s", out)
+	}
+}
+
+// TestInterrupted ends a run early, and goes on.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	c := fixture(t, "strong")
+	ctx, cancel := context.WithCancel(t.Context())
+	c.log = writer(func(p []byte) (int, error) { cancel(); return len(p), nil }) // it says what it begins
+	var w strings.Builder
+	if _, err := runAll(ctx, &w, c); err == nil || !strings.Contains(err.Error(), "was known by then") {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(w.String(), "package") {
+		t.Errorf("printed %q", w.String())
+	}
+	c.log = io.Discard
+	if out, _, good := results(t, c); !good {
+		t.Errorf("not all are killed:\n%s", out)
+	}
+}
+
+type writer func(p []byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestCulprit reads what a failed batch prints.
+func TestCulprit(t *testing.T) {
+	b := &binary{}
+	batch := []*leaf{{Name: "TestA", bin: b}, {Name: "TestB/x", bin: b}, {Name: "TestC", bin: b}}
+	for out, want := range map[string][]string{
+		"--- FAIL: TestC (0.00s)\n":                                  {"TestC"},
+		"--- FAIL: TestB (0.00s)\n    --- FAIL: TestB/x/y (0.00s)\n": {"TestB/x"},
+		"panic: oh\n": {"TestA", "TestB/x", "TestC"},
+	} {
+		killers, rest := culprit(batch, out)
+		var got []string
+		for _, l := range killers {
+			got = append(got, l.Name)
+		}
+		if !slices.Equal(got, want) || len(killers) < 3 && len(killers)+len(rest) != 3 {
+			t.Errorf("%q: %v, and %d others", out, got, len(rest))
+		}
+	}
+}
+
+// TestListed: each row of the table in docs/proof.md names a mutant that there is.
+func TestListed(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: the table is that of Linux, and other systems have other files")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := readEquivalents(filepath.Join(root, "docs", "proof.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := load(t.Context(), root, mutatedPackages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ins []*instrumented
+	for _, s := range sources {
+		in, err := instrument(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ins = append(ins, in)
+	}
+	for _, s := range newReport(&config{listed: listed}, ins, nil).stale {
+		t.Error(s)
+	}
+}
+
+// TestBadInput: each mistake is one clear line.
+func TestBadInput(t *testing.T) {
+	for _, x := range []struct{ args, want string }{
+		{"-run (", "-run: error parsing regexp"},
+		{"-all -files (", "-files: error parsing regexp"},
+		{"x", `what is "x"?`},
+		{"-none", "flag provided but not defined: -none"},
+		{"-all -packages bench", `-packages: "bench" is none of internal/header`},
+		{"-all -tests bench", `-tests: "bench" names no package`},
+		{"-all -p 0", "-p 0: want at least 1"},
+		{"-all -repeat -1", "-repeat and -budget are not negative"},
+		{"-all -o .", "-o .: the checkout stays as it is"},
+		{"-run none", `no bug matches "none"`},
+	} {
+		if strings.Contains(x.args, "-o ") && !canRunAll {
+			continue
+		}
+		_, err := command(t.Context(), strings.Fields(x.args), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %s", x.args, err, x.want)
+		}
+	}
+	for _, row := range []string{"| a | b |", "| a | b | c | d | e |", "| a | b | del x | d → e | f |", "| a | b | del | d → e | |"} {
+		if _, err := parseEquivalent(row); err == nil {
+			t.Errorf("%s is a row", row)
+		}
+	}
+}
