@@ -222,7 +222,14 @@ func TestCopyAllocatesOnce(t *testing.T) {
 }
 
 // bulk is a leaf of 60,000 bytes: about a span.
-var bulk = must(DefineType(Type{Name: "bulk", Freezing: &Freezing{Copy: CopyBody(60_000)}}))
+var bulk = must(DefineType(Type{Name: "bulk", Freezing: &Freezing{Copy: func(c *Copy) error {
+	_, from := c.Source()
+	to, err := c.Alloc(60_000)
+	if err == nil {
+		to.SetWord(1000, from.Word(1000))
+	}
+	return err
+}}}))
 
 // newBulk returns a new reference to a chain of n of them.
 func newBulk(t *Thread, n int) Ref {
@@ -247,7 +254,11 @@ func TestFreezeAgainAndAgain(t *testing.T) {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			for _, n := range []int{1, 5, 40, 75, 137} {
 				root := newBulk(th, n)
-				for i := range 400 / n {
+				times := 400
+				if raceEnabled {
+					times = 40
+				}
+				for i := range times/n + 2 {
 					f, err := th.Freeze(root)
 					if err != nil {
 						t.Fatalf("%d spans, time %d: %v", n, i, err)
@@ -278,7 +289,11 @@ func TestFreezeBesideOthers(t *testing.T) {
 		err := r.Run(context.Background(), 8, func(_ context.Context, th *Thread, worker int) error {
 			root := newBulk(th, 5+3*worker)
 			defer func() { th.DecRef(root) }()
-			for range 10 {
+			times := 10
+			if raceEnabled {
+				times = 2
+			}
+			for range times {
 				f, err := th.Freeze(root)
 				if err != nil {
 					return fmt.Errorf("worker %d: %w", worker, err)

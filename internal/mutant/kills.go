@@ -99,7 +99,7 @@ var Kills = []Kill{
 	{StopEarly, "locks", "^TestStopWaitsForMembers$", []string{"FAIL: TestStopWaitsForMembers"}, false},
 	{LimitIgnored, "internal/arena", "^TestLimit$", []string{"FAIL: TestLimit"}, false},
 	{SharedAsUsed, "internal/arena", "^TestAdopt$", []string{"is in use, want"}, false},
-	{SharedReused, "internal/arena", "^TestAdopt$", []string{"a byte of a span that is empty"}, false},
+	{SharedReused, "internal/arena", "^TestAdopt$", []string{"a byte of a span that is empty", "kept warm"}, false},
 	{FreezeUnvalidated, "objects", "^TestFreezeIsNeverTorn$", []string{"torn:"}, true},
 	{VersionKept, "objects", "^TestFreezeIsNeverTorn$", []string{"torn:"}, true},
 	{SlotUnchecked, "objects", "^TestImageErrors$", []string{"is no reference to an object of the image"}, false},
