@@ -276,6 +276,26 @@ func TestFreezeAgainAndAgain(t *testing.T) {
 	})
 }
 
+// TestFreezeAllThereIs freezes as much as there are addresses for, wherever the graph before
+// it has lain.
+func TestFreezeAllThereIs(t *testing.T) {
+	for n := 10; n <= 130; n += 20 {
+		for _, o := range []FreezeOptions{{}, {Tries: -1}, {Tries: 1, NoStop: true}} {
+			clean(t, Options{AddressSpace: 32 << 20}, func(t *testing.T, th *Thread) {
+				for _, n := range []int{n, 137} {
+					root := newBulk(th, n)
+					f, err := th.Freeze(root, o)
+					if err != nil {
+						t.Fatalf("%d bytes of 127 spans: %v", n*60_000, err)
+					}
+					th.DecRef(root)
+					must0(t, th.Unload(f))
+				}
+			})
+		}
+	}
+}
+
 // TestFreezeBesideOthers has eight threads freeze graphs of different sizes, which together
 // take half of the addresses, at once, and again and again.
 func TestFreezeBesideOthers(t *testing.T) {

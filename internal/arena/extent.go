@@ -137,22 +137,23 @@ func (e *Extent) reach(need, want uint32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := &c.mu.frozen
+	if e.at.n+a.behind(e.at.end()) < need && longest(a.fresh) < need {
+		a.reuse()
+	}
 	if e.at.n+a.behind(e.at.end()) < need {
 		to, ok := a.find(need, c.mu.growing, true)
-		switch {
-		case ok:
-			c.mu.Unlock()
-			err := e.move(to)
-			c.mu.Lock()
-			if err != nil {
-				a.give(to, false)
-				return err
-			}
-			a.give(e.at, false) // nobody has seen a reference that leads there
-			e.at = to
-		case e.at.n+a.behind(e.at.end()) < need: // find has taken back what was in use
+		if !ok {
 			return ErrAddressSpace
 		}
+		c.mu.Unlock()
+		err := e.move(to)
+		c.mu.Lock()
+		if err != nil {
+			a.give(to, false)
+			return err
+		}
+		a.give(e.at, false) // nobody has seen a reference that leads there
+		e.at = to
 	}
 	if more := min(max(want, e.at.n)-e.at.n, a.behind(e.at.end())); more > 0 {
 		a.takeAt(run{e.at.end(), more})
@@ -358,10 +359,11 @@ func (e *Extent) Free() error {
 			return err
 		}
 	}
+	seen := !slices.Contains(c.mu.growing, e) // there may be references that lead there
 	c.stopGrowing(e)
 	c.uncount(e.counts)
 	if again {
-		c.mu.frozen.give(run{e.at.first, e.open}, true)
+		c.mu.frozen.give(run{e.at.first, e.open}, seen)
 	}
 	c.mu.frozen.give(run{e.at.first + e.open, e.at.n - e.open}, false)
 	e.at, e.open, e.counts = run{}, 0, 0

@@ -236,3 +236,35 @@ func TestExtentTakesWhatItNeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestExtentGrowsIntoWhatWasInUse has addresses behind an extent that were in use, and no
+// others.
+func TestExtentGrowsIntoWhatWasInUse(t *testing.T) {
+	s, err := New(Config{Backing: GoMemory, Reserve: 32 << 20}) // 127 spans for extents
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.NewExtent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &filled{Extent: e, seed: 1 << 40}
+	if err := f.more(50 * SpanSize); err != nil {
+		t.Fatal(err)
+	}
+	n := int64(s.central.mu.frozen.behind(e.at.end()))
+	behind, err := s.NewExtent(n * SpanSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(behind.Grow(uintptr(n)*SpanSize), behind.Seal(uintptr(n)*SpanSize, false), behind.Free()); err != nil {
+		t.Fatal(err)
+	}
+	start := e.Start()
+	if err := f.more(70 * SpanSize); err != nil || e.Start() != start {
+		t.Errorf("it has grown to %d bytes at %#x, and began at %#x: %v", f.n, e.Start(), start, err)
+	}
+	if err := errors.Join(f.check(), e.Free(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
