@@ -322,7 +322,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int) (rt.Body, error) {
 	defer reopen(t, r)
 	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
 	if err == nil {
-		o.StoreRef(boxBlock, fresh)
+		succeed(t, o, r, fresh)
 	}
 	return to, err
 }
@@ -330,7 +330,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int) (rt.Body, error) {
 // empty takes the table r from the dict. The dict is locked.
 func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
 	shut(t, r)
-	o.StoreRef(boxBlock, rt.Nil)
+	succeed(t, o, r, rt.Nil)
 	reopen(t, r)
 }
 
@@ -450,6 +450,6 @@ func updateLocked(t *rt.Thread, d Dict, o rt.Body, from []entry) (replaced rt.Re
 		t.IncRef(x.key)
 		insert(to, x.key, x.value, x.hash)
 	}
-	o.StoreRef(boxBlock, fresh)
+	succeed(t, o, replaced, fresh)
 	return replaced, dropped, nil
 }

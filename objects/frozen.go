@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/ichor-go/ichor/internal/mutant"
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -54,13 +53,6 @@ func frozenItem(t *rt.Thread, r rt.Ref, i int) (rt.Ref, bool) {
 func frozenItems(t *rt.Thread, r rt.Ref) (home rt.Home, items []rt.Ref) {
 	o := t.Body(r)
 	return t.Home(r), o.Refs(frozenSlots, int(o.Word(frozenLength)))
-}
-
-// lockToCopy is lock for who does not change the container.
-func lockToCopy(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
 }
 
 var listFreezing = rt.Freezing{

@@ -127,20 +127,6 @@ var dictFreezing = rt.Freezing{
 	Label:     dictLabel,
 }
 
-// dictVersion has the dict's version, and below it the sum of those of its table's
-// gates: while the dict's stays the same the table does.
-func dictVersion(h rt.Heap, o rt.Body) uint64 {
-	v := uint64(o.Load(boxVersion)) << 32
-	if r := o.LoadRef(boxBlock); r != rt.Nil {
-		if b := h.Block(r); hasGates(b) {
-			for i := range gates {
-				v += uint64(b.Load(gate(b, i) + gateVersion))
-			}
-		}
-	}
-	return v
-}
-
 func copyDict(c *rt.Copy) error {
 	t := c.Thread()
 	r, o := c.Source()
@@ -224,6 +210,9 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 		return "[?]" // emptied meanwhile
 	}
 	b := t.Block(table)
+	if i/2 >= usedOf(b.LoadUint64(dictState)) {
+		return "[?]" // i is of a table that this one has replaced
+	}
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)
 	if ok {

@@ -5,16 +5,7 @@ import (
 	"iter"
 
 	"github.com/ichor-go/ichor/internal/mutant"
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
-)
-
-// Words of a container's body: List and Dict begin alike.
-const (
-	boxLock    = 0 // mutex, taken by writers in lock-free mode
-	boxBlock   = 1 // storage; Nil while there is nothing in it
-	boxVersion = 2 // raised under the lock before each change
-	boxBytes   = 12
 )
 
 // Words of a List's block. A block's capacity never changes: growing publishes
@@ -39,23 +30,6 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &listFreezing,
 })
-
-// lock and unlock bracket a write to a container. The lock is a leaf: between
-// the two there is no safe point, no code of users and no other lock.
-func lock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
-	if !(mutant.On && mutant.Is(mutant.VersionKept)) {
-		o.Add(boxVersion, 1)
-	}
-}
-
-func unlock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Unlock(o.Lock(boxLock))
-	}
-}
 
 // IndexError says that an index is out of range.
 type IndexError struct{ Index, Len int }
@@ -181,18 +155,6 @@ func (l List) missing(t *rt.Thread, i int) error {
 		n = min(n, i) // it may have grown since item i was missed
 	}
 	return &IndexError{i, n}
-}
-
-// writable returns the body of the object r of the kind, if it can be changed.
-func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {
-	o, ok := t.Object(r, kind)
-	switch {
-	case !ok:
-		return o, t.WantType(r, kind)
-	case r.IsFrozen():
-		return o, t.FrozenError(r)
-	}
-	return o, nil
 }
 
 // write checks that l is a list that can be changed and v a reference, and returns the
@@ -465,20 +427,6 @@ func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
 	unlock(t, o)
 	t.RetireBlock(old)
 	return err
-}
-
-// lock2 locks two containers, of which the first is about to change.
-func lock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Lock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
-	o.Add(boxVersion, 1)
-}
-
-func unlock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Unlock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
 }
 
 // All ranges over the items by index, each borrowed. It looks at the list anew at

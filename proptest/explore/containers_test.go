@@ -59,6 +59,27 @@ func readKey(t *rt.Thread, d objects.Dict, n int64) {
 	}
 }
 
+// freezeUntorn freezes a list of two lists or dicts, and looks at their first items: another
+// thread makes that of the first one a 1, and then that of the second.
+func freezeUntorn(t *rt.Thread, both rt.Ref) {
+	f, err := t.Freeze(both)
+	if errors.Is(err, rt.ErrChanged) {
+		return
+	}
+	ok(err)
+	var seen [2]rt.Ref
+	for i := range seen {
+		x, _ := objects.List(f.Root()).At(t, i)
+		if seen[i], _ = objects.List(x).At(t, 0); t.Kind(x) == rt.TypeDict {
+			seen[i], _ = objects.Dict(x).Lookup(t, key(0))
+		}
+	}
+	if seen[1] == key(1) && seen[0] != key(1) {
+		panic("torn: the second one is new and the first one old")
+	}
+	ok(t.Unload(f))
+}
+
 var point3 = must(objects.DefineRecord("explored point", "x"))
 
 // What writes containers, against what reads them and against itself.
@@ -253,6 +274,36 @@ var containerScenarios = []scenario{
 			})
 		}
 	}},
+	{"freeze against an overwrite through a gate, and a set", "a", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		s.undo = objects.SetGatesFrom(4)
+		first, second := s.dictOf(1), s.listOf(1)
+		both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) {
+			ok(first.Set(t, key(0), key(1)))
+			ok(second.Set(t, 0, key(1)))
+		})
+		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
+	}},
+	{"dict update against overwrites through gates", "a", func(s *stage) {
+		s.enter(2)
+		s.undo = objects.SetGatesFrom(4)
+		d, from := s.dictOf(0), s.dictOf(2)
+		s.run(0, func(t *rt.Thread) { // the second one is the first to be copied
+			ok(from.Set(t, key(1), key(1)))
+			ok(from.Set(t, key(0), key(1)))
+		})
+		s.run(1, func(t *rt.Thread) {
+			ok(d.Update(t, from))
+			x, _ := d.Lookup(t, key(1))
+			y, _ := d.Lookup(t, key(0))
+			if x != key(1) && y == key(1) {
+				panic("torn: what was set last is there, and what was set first is not")
+			}
+		})
+	}},
 	{"freeze against two sets", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
@@ -264,20 +315,7 @@ var containerScenarios = []scenario{
 			ok(objects.List(second).Set(t, 0, key(1)))
 		})
 		s.run(1, func(t *rt.Thread) {
-			f, err := t.Freeze(both)
-			if errors.Is(err, rt.ErrChanged) {
-				return
-			}
-			ok(err)
-			var seen [2]rt.Ref
-			for i := range seen {
-				list, _ := objects.List(f.Root()).At(t, i)
-				seen[i], _ = objects.List(list).At(t, 0)
-			}
-			if seen[1] == key(1) && seen[0] != key(1) {
-				panic("torn: the second list is new and the first one old")
-			}
-			ok(t.Unload(f))
+			freezeUntorn(t, both)
 		})
 	}},
 	{"freeze against set", "ab", func(s *stage) {

@@ -31,6 +31,7 @@ type stage struct {
 	stops   bool                     // a thread stops the world: the others detach when they have ended
 	also    func() error             // what must be true then, besides
 	last    func(t *rt.Thread) error // unties what would leak
+	undo    func()                   // of what the scenario has set
 }
 
 // enter attaches threads. Under the GIL only one of them can be attached while nobody
@@ -100,6 +101,9 @@ func (c *scenario) program(o rt.Options) Program {
 
 // check gives everything up.
 func (s *stage) check() error {
+	if s.undo != nil {
+		defer s.undo()
+	}
 	for _, t := range s.t {
 		if t != nil {
 			t.Detach()

@@ -1,0 +1,6 @@
+//go:build !explore
+
+package objects
+
+// gates is how many gates a table has that has gates.
+const gates = 16
