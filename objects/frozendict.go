@@ -152,18 +152,11 @@ func copyDict(c *rt.Copy) error {
 		shut(t, table)
 		defer reopen(t, table)
 	}
-	state := b.LoadUint64(dictState)
-	w, err := newTableCopy(c, liveOf(state)) // nobody is deleting
+	w, err := newTableCopy(c, dictLen(b))
 	if err != nil {
 		return err
 	}
-	e := shapeOf(b).entries
-	for range usedOf(state) {
-		if value := b.LoadRef(e + entryValue); value != rt.Nil {
-			w.add(b.Ref(e+entryKey), value, b.Word(e+entryHash))
-		}
-		e += entryWords
-	}
+	eachLive(t, b, func(x entry) { w.add(x.key, x.value, x.hash) })
 	return nil
 }
 
