@@ -11,6 +11,7 @@ const (
 	boxLock    = 0 // mutex, taken by writers in lock-free mode
 	boxBlock   = 1 // storage; Nil while there is nothing in it
 	boxVersion = 2 // raised under the lock before each change
+	boxCap     = 3 // of a List: capacity of the block. Writers alone look at it
 	boxGates   = 3 // of a Dict: the versions of gates that were left, see dictgates.go
 	boxBytes   = 16
 )
@@ -26,8 +27,8 @@ func lock(t *rt.Thread, o rt.Body) {
 	}
 }
 
-// lockToCopy is lock for code that does not change the container.
-func lockToCopy(t *rt.Thread, o rt.Body) {
+// lockToRead is lock for code that does not change the container.
+func lockToRead(t *rt.Thread, o rt.Body) {
 	if t.LockFree() {
 		locks.Lock(o.Lock(boxLock))
 	}

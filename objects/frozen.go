@@ -79,13 +79,10 @@ func copyList(c *rt.Copy) error {
 		home, items := frozenItems(t, r)
 		return copyItems(c, len(items), func(i int) rt.Ref { return home.Ref(items[i]) })
 	}
-	lockToCopy(t, o)
+	lockToRead(t, o)
 	defer unlock(t, o)
-	b, ok := listBlock(t, o)
-	if !ok {
-		return copyItems(c, 0, nil)
-	}
-	return copyItems(c, int(b.Load(listLen)), func(i int) rt.Ref { return b.LoadRef(listSlots + i) })
+	b := openList(t, o)
+	return copyItems(c, b.len(), func(i int) rt.Ref { return b.LoadRef(b.slot(i)) })
 }
 
 func copyItems(c *rt.Copy, n int, at func(i int) rt.Ref) error {

@@ -140,7 +140,7 @@ func copyDict(c *rt.Copy) error {
 		}
 		return err
 	}
-	lockToCopy(t, o)
+	lockToRead(t, o)
 	defer unlock(t, o)
 	table := o.LoadRef(boxBlock)
 	if table == rt.Nil {

@@ -4,3 +4,6 @@ package objects
 
 // gates is how many gates a table has that has gates.
 const gates = 16
+
+// refuseBlocks has lists find no memory for blocks.
+const refuseBlocks = false

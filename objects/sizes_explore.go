@@ -5,11 +5,15 @@ package objects
 // gates are as few as do: each of them is a step for code that shuts them all.
 const gates = 2
 
-// SetGatesFrom has tables with room for n entries have gates, and returns what undoes it:
-// the explorer of interleavings cannot afford tables of the size that they have otherwise.
-// While no dict is in use.
-func SetGatesFrom(n int) (undo func()) {
-	was := gatesFrom
-	gatesFrom = n
-	return func() { gatesFrom = was }
-}
+// refuseBlocks has lists find no memory for blocks.
+var refuseBlocks = false
+
+// UsualSizes undoes what the functions below have set. While no object is in use, as they.
+func UsualSizes() { gatesFrom, refuseBlocks = 2048, false }
+
+// RefuseBlocks has lists find no memory for blocks: the explorer cannot afford to use it up.
+func RefuseBlocks() { refuseBlocks = true }
+
+// SetGatesFrom has tables with room for n entries have gates: the explorer cannot afford
+// tables of the size that they have otherwise.
+func SetGatesFrom(n int) { gatesFrom = n }

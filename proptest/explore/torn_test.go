@@ -15,7 +15,7 @@ import (
 var tornScenario = scenario{"freeze against overwrites and growth", "a", func(s *stage) {
 	s.enter(3)
 	s.stops = true
-	s.undo = objects.SetGatesFrom(4)
+	objects.SetGatesFrom(4)
 	first, second := s.dictOf(8), s.listOf(1)
 	both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
 	s.own(both)
