@@ -280,10 +280,7 @@ func TestKeyed(t *testing.T) {
 
 func FuzzDict(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) {
-		fuzzMachine(t, input, newDictMachine(anyKey))
-		fuzzMachine(t, input, newDictMachine(sameHashKey))
-	})
+	f.Fuzz(fuzzMachine(f, newDictMachine(anyKey), newDictMachine(sameHashKey)))
 }
 
 // TestDictGrowth takes a dict through every width of its index and back.

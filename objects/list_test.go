@@ -309,7 +309,7 @@ func TestListModel(t *testing.T) {
 
 func FuzzList(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newListMachine) })
+	f.Fuzz(fuzzMachine(f, newListMachine))
 }
 
 func TestListErrors(t *testing.T) {
