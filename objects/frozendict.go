@@ -12,7 +12,8 @@ import (
 // more than a few an index from hashes to entries.
 //
 //	0  length
-//	1  log2 of the index's size, 0 for none
+//	1  log2 of the index's size, 0 for none; KEYED << 8
+//	   if KEYED: the seed, 128 bits
 //	2  index
 //	   entries: hash, key, value
 //
@@ -20,20 +21,45 @@ import (
 // entry's number + 1; beyond that a word as in the table of others, with bits of the
 // hash above the number. The index is half full at most, two thirds where it is bytes,
 // so a search for what is not there ends soon.
+//
+// The hash of an entry is Hash of its key, unless that would fill more than runMax places of
+// an index of words in a row: chosen keys do. Then the table is KEYED, and the hash is
+// SipHash with a seed that depends on all the keys (see frozenSeed). So nobody can choose
+// keys for the seed, and the bytes of a frozen graph still depend on nothing but the
+// graph. An index in which more places are filled in a row is not made, and not opened.
 const (
 	frozenLog   = 1
 	frozenIndex = 2
+
+	frozenKeyed = 1 << 8
+	seedWords   = 4
+
+	// runMax bounds how many places a search looks at. In an index that is half full a run as
+	// long as 256 begins at a given place with a probability of 4e-22, so with the
+	// largest index there is one with 5e-14: see chainMax.
+	runMax = 256
 )
 
 // frozenTable is the form of a frozen table for n entries.
 type frozenTable struct {
 	n, log int
 	words  bool // places are words
-	first  int  // first word of the entries
+	keyed  bool
+	index  int // first word of the index
+	first  int // first word of the entries
 }
 
-func frozenTableFor(n int) frozenTable {
-	f := frozenTable{n: n, first: frozenIndex}
+// frozenTableIn returns the form of the frozen table with the body o.
+func frozenTableIn(o rt.Body) frozenTable {
+	return frozenTableFor(int(o.Word(frozenLength)), o.Word(frozenLog)&frozenKeyed != 0)
+}
+
+func frozenTableFor(n int, keyed bool) frozenTable {
+	f := frozenTable{n: n, keyed: keyed, index: frozenIndex}
+	if keyed {
+		f.index += seedWords
+	}
+	f.first = f.index
 	switch {
 	case n <= linearMax:
 	case n < 1<<8:
@@ -46,6 +72,14 @@ func frozenTableFor(n int) frozenTable {
 	return f
 }
 
+// form returns what word 1 says.
+func (f frozenTable) form() uint32 {
+	if f.keyed {
+		return uint32(f.log) | frozenKeyed
+	}
+	return uint32(f.log)
+}
+
 func (f frozenTable) mask() uint32 { return 1<<f.log - 1 }
 
 func (f frozenTable) size() int { return f.first + entryWords*f.n }
@@ -54,19 +88,19 @@ func (f frozenTable) size() int { return f.first + entryWords*f.n }
 // that is empty. rest is 0 if the bits of the hash are right.
 func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
 	if !f.words {
-		return o.Word(frozenIndex+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
+		return o.Word(f.index+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
 	}
-	p := o.Word(frozenIndex + int(i))
+	p := o.Word(f.index + int(i))
 	return p & f.mask(), (p ^ hash) &^ f.mask()
 }
 
 // put has place i lead to entry n.
 func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
 	if f.words {
-		o.SetWord(frozenIndex+int(i), n|hash&^f.mask())
+		o.SetWord(f.index+int(i), n|hash&^f.mask())
 		return
 	}
-	w := frozenIndex + int(i>>2)
+	w := f.index + int(i>>2)
 	o.SetWord(w, o.Word(w)|n<<(i&3*8))
 }
 
@@ -86,7 +120,10 @@ func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		}
 		return rt.Nil, false
 	}
-	f := frozenTableFor(n)
+	f := frozenTableIn(o)
+	if f.keyed {
+		hash = f.hash(t, o, key)
+	}
 	mask := f.mask()
 	for i := hash & mask; ; i = (i + 1) & mask {
 		n, rest := f.place(o, i, hash)
@@ -109,11 +146,14 @@ func frozenEntries(t *rt.Thread, r rt.Ref) []entry {
 	if !ok {
 		return nil
 	}
-	home, f := t.Home(r), frozenTableFor(int(o.Word(frozenLength)))
+	home, f := t.Home(r), frozenTableIn(o)
 	list := make([]entry, f.n)
 	for i := range list {
 		e := f.first + i*entryWords
 		list[i] = entry{home.Ref(o.Ref(e + entryKey)), home.Ref(o.Ref(e + entryValue)), o.Word(e + entryHash)}
+		if f.keyed {
+			list[i].hash, _ = Hash(t, list[i].key) // it is a key
+		}
 	}
 	return list
 }
@@ -132,59 +172,84 @@ func copyDict(c *rt.Copy) error {
 	r, o := c.Source()
 	if r.IsFrozen() {
 		entries := frozenEntries(t, r)
-		w, err := newTableCopy(c, len(entries))
-		if err == nil {
+		return fillTable(c, len(entries), func(f func(x entry)) {
 			for _, x := range entries {
-				w.add(x.key, x.value, x.hash)
+				f(x)
 			}
-		}
-		return err
+		})
 	}
 	lockToRead(t, o)
 	defer unlock(t, o)
 	table := o.LoadRef(boxBlock)
 	if table == rt.Nil {
-		_, err := newTableCopy(c, 0)
-		return err
+		return fillTable(c, 0, func(func(entry)) {})
 	}
 	b := t.Block(table)
 	if hasGates(b) {
 		shut(t, table)
 		defer reopen(t, table)
 	}
-	w, err := newTableCopy(c, dictLen(b))
-	if err != nil {
+	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
+}
+
+// fillTable makes the frozen table of the n entries that each calls its function with.
+func fillTable(c *rt.Copy, n int, each func(f func(x entry))) error {
+	w := tableCopy{frozenTable: frozenTableFor(n, false), c: c}
+	if w.words && !w.fits(each) {
+		seed := newFrozenSeed(c.Thread(), n)
+		each(func(x entry) { seed.add(x.key) })
+		w.frozenTable, w.seeded = frozenTableFor(n, true), seed.sum()
+		if !w.fits(each) {
+			return errCollide
+		}
+	}
+	var err error
+	if w.to, err = c.Alloc(4 * w.size()); err != nil {
 		return err
 	}
-	eachLive(t, b, func(x entry) { w.add(x.key, x.value, x.hash) })
+	w.to.SetWord(frozenLength, uint32(n))
+	w.to.SetWord(frozenLog, w.form())
+	if w.keyed {
+		setSeed(w.to, w.seeded)
+	}
+	each(w.add)
 	return nil
 }
+
+var errCollide = fmt.Errorf("keys collide: more than %d places of an index are filled in a row", runMax)
 
 // tableCopy is a frozen table that is being filled.
 type tableCopy struct {
 	frozenTable
-	c  *rt.Copy
-	to rt.Body
-	i  int // entries so far
+	seeded seeded // if KEYED
+	c      *rt.Copy
+	to     rt.Body
+	i      int // entries so far
 }
 
-func newTableCopy(c *rt.Copy, n int) (tableCopy, error) {
-	w := tableCopy{frozenTable: frozenTableFor(n), c: c}
-	var err error
-	if w.to, err = c.Alloc(4 * w.size()); err == nil {
-		w.to.SetWord(frozenLength, uint32(n))
-		w.to.SetWord(frozenLog, uint32(w.log))
+// fits reports whether no more than runMax places would be filled in a row.
+func (w *tableCopy) fits(each func(f func(x entry))) bool {
+	run, fits := newRuns(w.frozenTable), true
+	each(func(x entry) { fits = fits && run.fill(w.hashOf(x)) })
+	return fits && run.longest() <= runMax
+}
+
+// hashOf returns the hash that an entry has in the table.
+func (w *tableCopy) hashOf(x entry) uint32 {
+	if w.keyed {
+		return fold(w.seeded.hash(x.key))
 	}
-	return w, err
+	return x.hash
 }
 
-// add adds an entry. The key is different from the others.
-func (w *tableCopy) add(key, value rt.Ref, hash uint32) {
+// add adds an entry. Its key is different from the others.
+func (w *tableCopy) add(x entry) {
+	hash := w.hashOf(x)
 	e := w.first + w.i*entryWords
 	w.i++
 	w.to.SetWord(e+entryHash, hash)
-	w.c.Slot(e+entryKey, key)
-	w.c.Slot(e+entryValue, value)
+	w.c.Slot(e+entryKey, x.key)
+	w.c.Slot(e+entryValue, x.value)
 	if w.log == 0 {
 		return
 	}
@@ -227,19 +292,19 @@ func checkDict(k *rt.Check) error {
 	if err != nil {
 		return err
 	}
-	o, f := k.Body(), frozenTableFor(n)
+	o, f := k.Body(), frozenTableIn(k.Body())
 	if err := k.Exactly(4 * f.size()); err != nil {
 		return err
 	}
-	if int(o.Word(frozenLog)) != f.log {
-		return fmt.Errorf("an index of 2^%d for %d entries", o.Word(frozenLog), n)
+	if o.Word(frozenLog) != f.form() || f.keyed && !f.words {
+		return fmt.Errorf("an index of form %#x for %d entries", o.Word(frozenLog), n)
 	}
 	if f.log > 0 {
 		if err := f.checkIndex(o); err != nil {
 			return err
 		}
 	}
-	early := true // all keys so far are strings that have been checked
+	early := !f.keyed // all keys so far are strings that have been checked
 	for i := range n {
 		e := f.first + i*entryWords
 		if err := k.Slots(e+entryKey, 2); err != nil {
@@ -269,16 +334,26 @@ func checkDict(k *rt.Check) error {
 // checkIndex checks that as many places lead to entries as there are, and none elsewhere.
 func (f frozenTable) checkIndex(o rt.Body) error {
 	n, filled := f.n, 0
+	var run runs
+	if f.words { // others are too small
+		run = newRuns(f)
+	}
 	for i := range f.mask() + 1 {
 		switch p, _ := f.place(o, i, 0); {
 		case p > uint32(n):
 			return fmt.Errorf("place %d of the index leads to entry %d of %d", i, p, n)
 		case p != 0:
 			filled++
+			if f.words {
+				run.set(i)
+			}
 		}
 	}
 	if filled != n {
 		return fmt.Errorf("%d places of the index lead to entries, of which there are %d", filled, n)
+	}
+	if f.words && run.longest() > runMax {
+		return errCollide
 	}
 	return nil
 }
@@ -287,16 +362,28 @@ func (f frozenTable) checkIndex(o rt.Body) error {
 // different from each other.
 func checkDictKeys(k *rt.Check) error {
 	o := k.Body()
-	f := frozenTableFor(int(o.Word(frozenLength)))
+	f := frozenTableIn(o)
+	var seed frozenSeed
+	if f.keyed {
+		seed = newFrozenSeed(k.Reader(), f.n)
+	}
 	for i := range f.n {
 		e := f.first + i*entryWords
-		hash, ok := hashOfKey(k, k.Ref(e+entryKey))
+		key := k.Ref(e + entryKey)
+		hash, ok := hashOfKey(k, key)
 		if !ok {
 			return fmt.Errorf("entry %d has a key that cannot be one", i)
+		}
+		if f.keyed {
+			seed.add(key)
+			hash = f.hash(k.Reader(), o, key)
 		}
 		if err := f.checkKey(k, i, hash); err != nil {
 			return err
 		}
+	}
+	if f.keyed && seed.sum() != seedOf(k.Reader(), o) {
+		return errors.New("it has another seed than its keys give")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type seeded struct {
 
 // hash returns the hash of a key.
 func (s seeded) hash(key rt.Ref) uint64 {
-	if isTuple(s.t, key) {
+	if isKeyTuple(s.t, key) {
 		return s.tuple(key)
 	}
 	return s.flat(key)
@@ -58,13 +58,14 @@ func (s seeded) flat(key rt.Ref) uint64 {
 			v = 0 // both zeros are the same key
 		}
 		return s.word(kind, math.Float64bits(v))
-	default: // None, a boolean
+	default: // None, a boolean, the empty tuple
 		return s.word(kind, uint64(key))
 	}
 }
 
 // tuple is hash for a tuple. Each tuple in it is looked at once, however many ways lead
-// there, and no depth of nesting needs a deep stack.
+// there, and no depth of nesting needs a deep stack. A tuple in it that is no key, as an
+// enemy's image may have, and which may contain itself, is not looked into.
 func (s seeded) tuple(key rt.Ref) uint64 {
 	known := map[rt.Ref]uint64{}
 	var b []byte
@@ -81,7 +82,7 @@ func (s seeded) tuple(key rt.Ref) uint64 {
 			h, ok := known[x]
 			switch {
 			case ok:
-			case isTuple(s.t, x):
+			case isKeyTuple(s.t, x):
 				work = append(work, x)
 			default:
 				h = s.flat(x)
@@ -94,4 +95,10 @@ func (s seeded) tuple(key rt.Ref) uint64 {
 		}
 	}
 	return known[key]
+}
+
+// isKeyTuple reports whether r is a tuple that is a key, and not the empty one.
+func isKeyTuple(t *rt.Thread, r rt.Ref) bool {
+	o, ok := t.Object(r, rt.TypeTuple)
+	return ok && o.Word(tupleHash) != 0
 }
