@@ -142,7 +142,8 @@ func (b *listBlock) shrink(t *rt.Thread, l List, o rt.Body) (old rt.Ref) {
 		o.StoreRef(boxBlock, rt.Nil)
 		return b.ref
 	}
-	fresh, err := b.copyTo(t, l, b.room/2, n, 0)
+	half := (listSlots+b.room)/2 - listSlots // of its bytes, or rounding up would give as many
+	fresh, err := b.copyTo(t, l, half, n, 0)
 	if err != nil {
 		return rt.Nil
 	}
