@@ -108,7 +108,7 @@ func TestCellModel(t *testing.T) {
 
 func FuzzCell(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newCellMachine) })
+	f.Fuzz(fuzzMachine(f, newCellMachine))
 }
 
 func TestCellErrors(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 //	a search for a key's hash comes to its entry's place      checkIndex, in that pass
 //	before it comes to an empty one
 //	the index has an empty place, so each search ends         checkIndex, before that pass
+//	a search looks at runMax places at most                   checkIndex, in that pass
 //	no two keys are equal                                     checkApart
 //
 // Each takes time in the size of the dict, also of one whose keys an enemy has chosen.
@@ -27,12 +28,12 @@ func checkDict(k *rt.Check) error {
 	if err != nil {
 		return err
 	}
-	o, f := k.Body(), frozenTableFor(n)
+	o, f := k.Body(), frozenTableIn(k.Body())
 	if err := k.Exactly(4 * f.size()); err != nil {
 		return err
 	}
-	if int(o.Word(frozenLog)) != f.log {
-		return fmt.Errorf("an index of 2^%d for %d entries", o.Word(frozenLog), n)
+	if o.Word(frozenLog) != f.form() || f.keyed && !f.words {
+		return fmt.Errorf("an index of form %#x for %d entries", o.Word(frozenLog), n)
 	}
 	leaves := true
 	for e := f.first; e < f.size(); e += entryWords {
@@ -49,9 +50,7 @@ func checkDict(k *rt.Check) error {
 }
 
 // checkDictKeys is the Freezing.CheckDeep of dicts.
-func checkDictKeys(k *rt.Check) error {
-	return frozenTableFor(int(k.Body().Word(frozenLength))).checkKeys(k)
-}
+func checkDictKeys(k *rt.Check) error { return frozenTableIn(k.Body()).checkKeys(k) }
 
 // checkKeys checks what depends on the keys.
 func (f frozenTable) checkKeys(k *rt.Check) error {
@@ -62,8 +61,13 @@ func (f frozenTable) checkKeys(k *rt.Check) error {
 		if !ok {
 			return fmt.Errorf("entry %d has a key that cannot be one", i)
 		}
-		if hash != o.Word(e+entryHash) {
+		if hash != o.Word(e+entryHash) && !f.keyed {
 			return fmt.Errorf("entry %d has not its key's hash", i)
+		}
+	}
+	if f.keyed {
+		if err := f.checkKeyed(k); err != nil {
+			return err
 		}
 	}
 	if f.log > 0 {
@@ -74,6 +78,26 @@ func (f frozenTable) checkKeys(k *rt.Check) error {
 			if err := f.checkApart(k, j, i); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// checkKeyed checks the seed and the hashes of a table that is KEYED, whose keys are keys. A
+// tuple is looked at once, however many keys lead there.
+func (f frozenTable) checkKeyed(k *rt.Check) error {
+	o, seed := k.Body(), newFrozenSeed(k.Reader(), f.n)
+	for i := range f.n {
+		seed.add(k.Ref(f.entry(i) + entryKey))
+	}
+	has, want := seedOf(k.Reader(), o), seed.sum()
+	if has.k0 != want.k0 || has.k1 != want.k1 {
+		return errors.New("it has another seed than its keys give")
+	}
+	has = has.remembering()
+	for i := range f.n {
+		if e := f.entry(i); fold(has.hash(k.Ref(e+entryKey))) != o.Word(e+entryHash) {
+			return fmt.Errorf("entry %d has not its key's hash", i)
 		}
 	}
 	return nil
@@ -129,7 +153,9 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 		if before > row {
 			return errors.New("a key is not where its hash leads")
 		}
-		row++
+		if row++; f.words && row > runMax {
+			return errCollide
+		}
 		filled++
 		if compared > crowded*f.n {
 			continue
@@ -151,6 +177,10 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 	}
 	return nil
 }
+
+// crowded is how many places of an index checkIndex compares for each entry, on average,
+// before it leaves that to checkAllApart. Keys that nobody has chosen take one.
+const crowded = 8
 
 // checkAllApart is checkApart for all pairs of entries, with a set of keys.
 func (f frozenTable) checkAllApart(k *rt.Check) error {

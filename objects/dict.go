@@ -43,23 +43,41 @@ func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
 	if err != nil || len(pairs) == 0 {
 		return r, err
 	}
-	ref, b, err := newTable(t, r, len(pairs)/2)
+	ref, err := tableOf(t, r, pairs, false)
 	if err != nil {
 		t.DecRef(r)
+		return rt.Nil, err
+	}
+	o.SetRef(boxBlock, ref)
+	return r, nil
+}
+
+// tableOf returns a table for the dict d with the pairs, which it steals unless it fails.
+func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error) {
+	if len(pairs)/2 > maxEntries {
+		return rt.Nil, errManyEntries()
+	}
+	r, b, err := newTable(t, d, len(pairs)/2, keyed)
+	if err != nil {
 		return rt.Nil, err
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		hash, err := Hash(t, pairs[i])
 		if err != nil {
-			t.FreeBlock(ref)
-			t.DecRef(r)
+			t.FreeBlock(r)
 			return rt.Nil, err
 		}
-		insert(b, pairs[i], pairs[i+1], hash)
+		p := vacant(b, hashIn(t, b, pairs[i], hash))
+		if p.long && !isKeyed(b) {
+			t.FreeBlock(r)
+			return tableOf(t, d, pairs, true)
+		}
+		insert(b, p, pairs[i], pairs[i+1])
 	}
-	o.SetRef(boxBlock, ref)
 	return r, nil
 }
+
+func errManyEntries() error { return fmt.Errorf("ichor: dict: more than %d entries", maxEntries) }
 
 // open returns the body of d and the hash of key. Strings take the short way.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
@@ -124,7 +142,7 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		return rt.Nil, false
 	}
 	b := t.Block(r)
-	if hasTags(b) {
+	if b.Word(dictShape)&(shapeTags|shapeKeyed) == shapeTags {
 		_, v, ok := findTagged(t, b, key, hash)
 		return v, ok
 	}
@@ -179,58 +197,62 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	if value == rt.Nil {
 		return fmt.Errorf("ichor: dict: nil reference as a value")
 	}
-	r, used := o.LoadRef(boxBlock), -1
-	if r != rt.Nil && hasGates(t.Block(r)) {
-		b := t.Block(r)
-		used = usedOf(b.LoadUint64(dictState)) // before the look
-		if e, _, ok := find(t, b, key, hash); ok {
+	if r := o.LoadRef(boxBlock); r != rt.Nil && hasGates(t.Block(r)) {
+		if e, _, ok := find(t, t.Block(r), key, hash); ok {
 			if old, ok := overwrite(t, o, r, e, value); ok {
 				dropValue(t, old)
 				return nil
 			}
-			used = -1
 		}
 	}
-	lock(t, o)
-	looked := r
-	r = o.LoadRef(boxBlock)
-	var b rt.Body
-	if r != rt.Nil {
-		b = t.Block(r)
+	r, b, p := lockAt(t, o, key, hash)
+	if p.e != 0 && alive(b, p.e) {
+		old := b.SwapRef(p.e+entryValue, value)
+		unlock(t, o)
+		dropValue(t, old)
+		return nil
 	}
-	// A key that was not in this table is still not there if none was added.
-	if r != rt.Nil && (r != looked || usedOf(b.LoadUint64(dictState)) != used) {
-		if e, _, ok := find(t, b, key, hash); ok {
-			old := b.SwapRef(e+entryValue, value)
-			unlock(t, o)
-			dropValue(t, old)
-			return nil
-		}
-	}
-	replaced := rt.Nil
-	if r == rt.Nil || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
-		live := 0
-		if r != rt.Nil {
-			live = dictLen(b)
-		}
-		if live >= maxEntries {
-			unlock(t, o)
-			return fmt.Errorf("ichor: dict: more than %d entries", maxEntries)
-		}
-		to, err := renew(t, d, o, r, max(live+live/2+1, 4))
-		if err != nil {
-			unlock(t, o)
-			return err
-		}
-		replaced, b = r, to
+	to, p, err := roomFor(t, d, o, r, p, key, hash)
+	if err != nil {
+		unlock(t, o)
+		return err
 	}
 	if !(mutant.On && mutant.Is(mutant.KeyUncounted)) {
 		t.IncRef(key)
 	}
-	insert(b, key, value, hash)
+	insert(to, p, key, value)
 	unlock(t, o)
-	retireTable(t, replaced, false)
+	if to != b {
+		retireTable(t, r, false)
+	}
 	return nil
+}
+
+// roomFor returns a table with room for one more entry, and the spot there of a key that
+// has no live one: the table r, where its spot is p, or the one that replaces r, which the
+// caller retires. The dict is locked.
+func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash uint32) (rt.Body, spot, error) {
+	var b rt.Body
+	live, full := 0, true
+	if r != rt.Nil {
+		b = t.Block(r)
+		live, full = dictLen(b), usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap))
+	}
+	long := p.long && !isKeyed(b)
+	if !full && !long {
+		return b, p, nil
+	}
+	if full && live >= maxEntries {
+		return b, p, errManyEntries()
+	}
+	to, err := renew(t, d, o, r, grown(live), long)
+	if err != nil && !full {
+		return b, p, nil // it can wait
+	}
+	if err != nil {
+		return b, p, err
+	}
+	return to, vacant(to, hashIn(t, to, key, hash)), nil
 }
 
 // dropValue retires a value that was overwritten.
@@ -273,18 +295,12 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	lock(t, o)
-	r := o.LoadRef(boxBlock)
-	if r == rt.Nil {
+	r, b, p := lockAt(t, o, key, hash)
+	if p.e == 0 || !alive(b, p.e) {
 		unlock(t, o)
 		return rt.Nil, nil
 	}
-	b := t.Block(r)
-	e, _, ok := find(t, b, key, hash)
-	if !ok {
-		unlock(t, o)
-		return rt.Nil, nil
-	}
+	e := p.e
 	v := remove(b, e)
 	if mutant.On && mutant.Is(mutant.DeadKeyEarly) {
 		t.Retire(b.Ref(e + entryKey))
@@ -306,24 +322,24 @@ func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	if used < 2*linearMax || live > used/2 {
 		return rt.Nil
 	}
-	if _, err := renew(t, d, o, r, live+live/2); err != nil {
+	if _, err := renew(t, d, o, r, live+live/2, false); err != nil {
 		return rt.Nil
 	}
 	return r
 }
 
 // renew replaces the table r, which may be Nil, by one with its live entries and
-// room for n in all. The dict is locked.
-func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int) (rt.Body, error) {
+// room for n in all: one that is KEYED if keyed says so, or r is. The dict is locked.
+func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Body, error) {
 	var b rt.Body
 	if r != rt.Nil {
 		b = t.Block(r)
 	}
 	shut(t, r)
 	defer reopen(t, r)
-	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
+	fresh, to, err := rebuilt(t, rt.Ref(d), b, n, keyed || isKeyed(b))
 	if err == nil {
-		o.StoreRef(boxBlock, fresh)
+		succeed(t, o, r, fresh)
 	}
 	return to, err
 }
@@ -331,7 +347,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int) (rt.Body, error) {
 // empty takes the table r from the dict. The dict is locked.
 func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
 	shut(t, r)
-	o.StoreRef(boxBlock, rt.Nil)
+	succeed(t, o, r, rt.Nil)
 	reopen(t, r)
 }
 
@@ -352,105 +368,4 @@ func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
 		}
 	})
 	t.RetireBlock(r)
-}
-
-// Clear removes all entries. Attached thread.
-func (d Dict) Clear(t *rt.Thread) error {
-	o, err := writable(t, rt.Ref(d), rt.TypeDict)
-	if err != nil {
-		return err
-	}
-	lock(t, o)
-	r := o.LoadRef(boxBlock)
-	empty(t, o, r)
-	unlock(t, o)
-	retireTable(t, r, true)
-	return nil
-}
-
-// Update sets every entry of other in d, as they are at one moment: both are locked. If
-// memory runs out it has set none. other is borrowed. Attached thread.
-func (d Dict) Update(t *rt.Thread, other Dict) error {
-	o, err := writable(t, rt.Ref(d), rt.TypeDict)
-	if err != nil {
-		return err
-	}
-	p, ok := t.Object(rt.Ref(other), rt.TypeDict)
-	if !ok {
-		return t.WantType(rt.Ref(other), rt.TypeDict)
-	}
-	if d == other {
-		return nil
-	}
-	var replaced rt.Ref
-	var dropped []rt.Ref
-	if rt.Ref(other).IsFrozen() {
-		lock(t, o)
-		replaced, dropped, err = updateLocked(t, d, o, frozenEntries(t, rt.Ref(other)))
-		unlock(t, o)
-	} else {
-		lock2(t, o, p)
-		if from := p.LoadRef(boxBlock); from != rt.Nil {
-			shut(t, from)
-			replaced, dropped, err = updateLocked(t, d, o, liveEntries(t.Block(from)))
-			reopen(t, from)
-		}
-		unlock2(t, o, p)
-	}
-	for _, r := range dropped {
-		t.Retire(r)
-	}
-	retireTable(t, replaced, false)
-	return err
-}
-
-// entry is an entry of a dictionary, borrowed.
-type entry struct {
-	key, value rt.Ref
-	hash       uint32
-}
-
-// liveEntries returns the live entries of a table that nobody changes.
-func liveEntries(b rt.Body) []entry {
-	list := make([]entry, 0, dictLen(b))
-	eachEntry(b, func(e int, value rt.Ref) {
-		if value != rt.Nil {
-			list = append(list, entry{b.Ref(e + entryKey), value, b.Word(e + entryHash)})
-		}
-	})
-	return list
-}
-
-// updateLocked builds the united table and publishes it at once. It returns the
-// table that it replaced and the values that were overwritten.
-func updateLocked(t *rt.Thread, d Dict, o rt.Body, from []entry) (replaced rt.Ref, dropped []rt.Ref, err error) {
-	if len(from) == 0 {
-		return rt.Nil, nil, nil
-	}
-	var b rt.Body
-	replaced = o.LoadRef(boxBlock)
-	n := len(from)
-	if replaced != rt.Nil {
-		b = t.Block(replaced)
-		n += dictLen(b)
-	}
-	shut(t, replaced)
-	defer reopen(t, replaced)
-	fresh, to, err := rebuilt(t, rt.Ref(d), b, n)
-	if err != nil {
-		return rt.Nil, nil, err
-	}
-	for _, x := range from {
-		if !(mutant.On && mutant.Is(mutant.UpdateUncounted)) {
-			t.IncRef(x.value)
-		}
-		if have, _, ok := find(t, to, x.key, x.hash); ok {
-			dropped = append(dropped, to.SwapRef(have+entryValue, x.value))
-			continue
-		}
-		t.IncRef(x.key)
-		insert(to, x.key, x.value, x.hash)
-	}
-	o.StoreRef(boxBlock, fresh)
-	return replaced, dropped, nil
 }

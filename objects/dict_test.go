@@ -262,12 +262,25 @@ func TestDictModel(t *testing.T) {
 	}
 }
 
+// TestKeyed runs tests of dicts with tables that are KEYED from the first entry on.
+func TestKeyed(t *testing.T) {
+	withKeyed(t)
+	for name, test := range map[string]func(*testing.T){
+		"model": func(t *testing.T) {
+			forAllModes(t, func(t *testing.T, o rt.Options) { checkMachine(t, o, newDictMachine(anyKey)) })
+		},
+		"growth": TestDictGrowth, "order": TestDictOrder, "tables": TestTables, "one place": TestOneKeyHasOnePlace,
+		"small updates": TestSmallUpdates, "linearizable": TestDictLinearizable, "chaos": TestDictChaos,
+		"gates": TestGates, "version": TestDictVersion, "limit": TestDictMemoryLimit, "freeze": TestFreezeIsNeverTorn,
+		"deep keys": TestDeepTupleKeys,
+	} {
+		t.Run(name, test)
+	}
+}
+
 func FuzzDict(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) {
-		fuzzMachine(t, input, newDictMachine(anyKey))
-		fuzzMachine(t, input, newDictMachine(sameHashKey))
-	})
+	f.Fuzz(fuzzMachine(f, newDictMachine(anyKey), newDictMachine(sameHashKey)))
 }
 
 // TestDictGrowth takes a dict through every width of its index and back.
@@ -462,14 +475,14 @@ func TestTables(t *testing.T) {
 		d := must(NewDict(th))
 		defer th.DecRef(d)
 		for _, n := range sizes {
-			r, b, err := newTable(th, d, n)
+			r, b, err := newTable(th, d, n, false)
 			must0(t, err)
 			room, s := int(b.Word(dictCap)), shapeOf(b)
 			if room < n || s.mask > 0 && 3*room > 2*int(s.mask+1) || s.mask == 0 && room > linearMax {
 				t.Fatalf("a table for %d has %d entries and %d places", n, room, s.mask+1)
 			}
 			for i := range room {
-				insert(b, smallInt(i), rt.True, hashInt(int64(i)))
+				insert(b, vacant(b, hashIn(th, b, smallInt(i), hashInt(int64(i)))), smallInt(i), rt.True)
 			}
 			for i := range room + 10 {
 				e, v, found := find(th, b, smallInt(i), hashInt(int64(i)))

@@ -18,15 +18,34 @@ import (
 // the dict's lock and then every gate. Insertions and deletions stay in the
 // table, and take the dict's lock alone: an overwrite does not touch an entry that
 // is dead.
+//
+// The dict's version for Freeze is two numbers: the word that lock raises, and the sum
+// of the gates' versions. Neither ever falls. The sum outlives a table: where one with
+// gates is replaced, while they are shut,
+//
+//	the next table    the sum goes to
+//	has gates         the version of its gate 0
+//	has none, or Nil  the dict's word boxGates, where the next gates begin
+//
+// dictVersion reads the dict's version first and then adds up. Let two reads agree, with a
+// copy between them. No writer took the lock between their first loads, so the table of
+// the copy stayed the dict's until the second read began. What a read adds up lies
+// between the true sum when it loaded the block and that when it ended: versions only
+// grow, and those of a table that was left are part of whatever followed. So with
+// sum 1 ≤ the true sum at the copy ≤ that at the second read ≤ sum 2, equal sums say that no
+// overwrite began after the copy; and the copy shut the gates, so none was under way.
+// Both numbers have 32 bits: 2^32 changes of one dict during one Freeze go unnoticed.
 const (
-	gates     = 16
-	gatesFrom = 2048 // entries a table has to have: then gates are 3 % of it. A guess
-	gateWords = 16   // a cache line: gates lie one line apart, and one from the entries
+	gateWords = 16 // a cache line: gates lie one line apart, and one from the entries
 	gatesSize = (gates + 1) * gateWords
 
 	gateLock    = 0
 	gateVersion = 1
 )
+
+// gatesFrom is how many entries a table with gates has room for at least: then gates are
+// 3 % of it. A guess. Tests have it smaller.
+var gatesFrom = 2048
 
 // gate returns the first word of gate i of the table b, which has gates.
 func gate(b rt.Body, i int) int {
@@ -54,6 +73,41 @@ func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, value rt.Ref) (old rt.R
 	}
 	locks.Unlock(b.Lock(g + gateLock))
 	return old, ok
+}
+
+// dictVersion is the version that Freeze compares: see above.
+func dictVersion(h rt.Heap, o rt.Body) uint64 {
+	version := o.Load(boxVersion)
+	return uint64(version)<<32 | uint64(gatesSum(h, o, o.LoadRef(boxBlock)))
+}
+
+// gatesSum returns the sum of the versions of all gates that the dict o has had, where r is
+// its table.
+func gatesSum(h rt.Heap, o rt.Body, r rt.Ref) (sum uint32) {
+	if r == rt.Nil {
+		return o.Load(boxGates)
+	}
+	b := h.Block(r)
+	if !hasGates(b) {
+		return o.Load(boxGates)
+	}
+	for i := range gates {
+		sum += b.Load(gate(b, i) + gateVersion)
+	}
+	return sum
+}
+
+// succeed makes fresh the table of the dict o in the place of r. Either may be Nil. The
+// dict is locked, and the gates of r are shut.
+func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
+	sum := gatesSum(t.Heap, o, r)
+	if fresh != rt.Nil && hasGates(t.Block(fresh)) {
+		b := t.Block(fresh)
+		b.Store(gate(b, 0)+gateVersion, sum)
+	} else {
+		o.Store(boxGates, sum)
+	}
+	o.StoreRef(boxBlock, fresh)
 }
 
 // shut waits until nobody overwrites values in the table r, and keeps all from it

@@ -13,7 +13,7 @@ import (
 func TestGates(t *testing.T) {
 	const (
 		writers = 3
-		kept    = 2 * gatesFrom
+		kept    = 4096
 	)
 	forModes(t, func(t *testing.T, o rt.Options) {
 		if o.Checked {
@@ -84,4 +84,88 @@ func replaceTables(th *rt.Thread, d, other Dict, kept int) error {
 		}
 	}
 	return nil
+}
+
+// withGates has tables of n entries have gates, for the time of a test.
+func withGates(t *testing.T, n int) {
+	was := gatesFrom
+	gatesFrom = n
+	t.Cleanup(func() { gatesFrom = was })
+}
+
+// TestDictVersion: each change raises the version, and none lowers the sum of the gates'
+// versions, whatever tables come and go.
+func TestDictVersion(t *testing.T) {
+	withGates(t, 20)
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			d, one, two := Dict(must(NewDict(th))), Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			ok(one.Set(th, smallInt(0), rt.True))
+			for i := range 50 {
+				ok(two.Set(th, smallInt(i), rt.True))
+			}
+			o := th.Body(rt.Ref(d))
+			was, overwritten := dictVersion(th.Heap, o), uint32(0)
+			change := func(what string, f func()) {
+				t.Helper()
+				f()
+				v := dictVersion(th.Heap, o)
+				if v == was || uint32(v) < overwritten {
+					t.Fatalf("%s: version %#x after %#x, with %d overwrites through gates", what, v, was, overwritten)
+				}
+				was = v
+			}
+			set := func(i int) {
+				gated := false
+				if r := o.LoadRef(boxBlock); r != rt.Nil && hasGates(th.Block(r)) {
+					gated = d.Has(th, smallInt(i))
+				}
+				change("set", func() { ok(d.Set(th, smallInt(i), rt.None)) })
+				if gated {
+					overwritten++
+				}
+			}
+			for range 3 {
+				for i := range 60 { // tables without gates, and several with some
+					set(i)
+					set(i / 2)
+				}
+				change("update", func() { ok(d.Update(th, two)) })
+				for i := range 58 {
+					change("delete", func() { must(d.Delete(th, smallInt(i))) })
+				}
+				change("clear", func() { ok(d.Clear(th)) })
+				change("update", func() { ok(d.Update(th, one)) })
+			}
+			if th.LockFree() != (overwritten > 0) {
+				t.Errorf("%d overwrites went through gates", overwritten)
+			}
+			th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(one), rt.Ref(two)})
+		})
+	})
+}
+
+// TestDictLabel: the label of an entry that is not in the dict's table any more says so, and
+// looks at no word beyond the table.
+func TestDictLabel(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		d := Dict(must(NewDict(th)))
+		for i := range 1000 {
+			ok(d.Set(th, smallInt(i), rt.None))
+		}
+		if got := dictLabel(th, rt.Ref(d), 2*999+1); got != "[999]" {
+			t.Error(got)
+		}
+		ok(d.Clear(th))
+		if got := dictLabel(th, rt.Ref(d), 1); got != "[?]" {
+			t.Error(got)
+		}
+		ok(d.Set(th, smallInt(7), rt.None))
+		for i, want := range map[int]string{0: ".key[7]", 1: "[7]", 2: "[?]", 2*999 + 1: "[?]"} {
+			if got := dictLabel(th, rt.Ref(d), i); got != want {
+				t.Errorf("reference %d is called %s, want %s", i, got, want)
+			}
+		}
+		th.DecRef(rt.Ref(d))
+	})
 }

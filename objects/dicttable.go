@@ -12,7 +12,7 @@ import (
 // compact layout of Raymond Hettinger's, as in CPython 3.6).
 //
 //	0  capacity in entries
-//	1  index: log2 of its size, 0 for none; TAGS << 8; GATES << 16
+//	1  index: log2 of its size, 0 for none; TAGS << 8; GATES << 16; KEYED << 17
 //	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
 //	4  the entry that is being deleted
 //	5  first word of the entries
@@ -34,6 +34,14 @@ import (
 // A value of Nil says that the entry is dead. Dead entries keep their keys until
 // the table is rebuilt; inserting the key again adds an entry.
 //
+// Of all entries with one key, one place of the index leads to the youngest: a key that is
+// inserted again takes over the place that leads to its dead entry. So deleting and
+// setting a key makes no search longer. Where a place leads never changes otherwise.
+//
+// The hash of an entry is Hash of its key, a fixed function; in a table that is KEYED it is
+// keyedHash, with the runtime's seed. A table becomes KEYED when it is rebuilt because a
+// search for a free place has gone past chainMax others (see there).
+//
 // What a reader may rely on:
 //
 //	change      order of stores                                    takes effect at
@@ -44,7 +52,10 @@ import (
 //	rebuild     all of a new table, then the dict's block          changes nothing
 //
 // So a reader takes an entry for present if it is below used, and its value is
-// not Nil. One that counts looks at the entry being deleted to learn whether
+// not Nil. If a place leads it to an entry that is dead, and its key has come back since,
+// the key was not there at the deletion, or at the beginning of the call if that was
+// later: the new entry takes the place before it is published, and the reader has
+// found the old one there. One that counts looks at the entry being deleted to learn whether
 // live still holds: see dictLen.
 const (
 	dictCap      = 0
@@ -61,6 +72,7 @@ const (
 
 	shapeTags  = 1 << 8
 	shapeGates = 1 << 16
+	shapeKeyed = 1 << 17
 
 	stateUsed     = 1<<32 - 1
 	stateOneLive  = 1 << 32
@@ -68,9 +80,22 @@ const (
 
 	// linearMax is the largest capacity without an index: looking through as
 	// many hashes in a row costs no more than a probe. A guess.
-	linearMax  = 8
-	maxEntries = 1 << 30
+	linearMax = 8
+
+	// chainMax is how many filled places a search for a free one goes past in an index
+	// with TAGS before the table becomes KEYED. In a quarter-full table a run of filled
+	// places as long as k begins at a given one with a probability of e^(-k(α-1-ln α)),
+	// α = 1/4; with k = 64 that is 2e-18, and with 2^28 places there is one with 6e-10. So it
+	// never happens by chance.
+	chainMax = 64
 )
+
+// maxEntries is the most entries that a dict can have: with one more the index doubles, and
+// the table would be larger than a block can be, 2 GiB. Tests have it smaller.
+var maxEntries = 1<<26 - 1
+
+// alwaysKeyed has all tables KEYED. For tests.
+var alwaysKeyed = false
 
 func usedOf(state uint64) int { return int(state & stateUsed) }
 func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
@@ -79,15 +104,40 @@ func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
 type shape struct {
 	mask    uint32 // of the index; 0 for none
 	tags    bool
+	keyed   bool
 	entries int // first word of the entries
 }
 
 func shapeOf(b rt.Body) shape {
 	w := b.Word(dictShape)
-	return shape{mask: maskOf(w), tags: w&shapeTags != 0, entries: int(b.Word(dictFirst))}
+	return shape{mask: maskOf(w), tags: w&shapeTags != 0, keyed: w&shapeKeyed != 0, entries: int(b.Word(dictFirst))}
 }
 
-func hasTags(b rt.Body) bool { return b.Word(dictShape)&shapeTags != 0 }
+// entry returns the first word of entry n, counted from 1.
+func (s shape) entry(n uint32) int { return s.entries + int(n-1)*entryWords }
+
+// place returns what leads to an entry, counted from 1, in place i of the index; 0 if that is
+// empty. rest is 0 if the bits of the hash are right.
+func (s shape) place(b rt.Body, i, hash uint32) (n, rest uint32) {
+	if !s.tags {
+		return byteAt(b, i), 0
+	}
+	p := b.Load(dictIndex + int(i))
+	return p & s.mask, (p ^ hash) &^ s.mask
+}
+
+// put has place i lead to entry n.
+func (s shape) put(b rt.Body, i, n, hash uint32) {
+	if s.tags {
+		b.Store(dictIndex+int(i), n|hash&^s.mask)
+		return
+	}
+	w, shift := dictIndex+int(i>>2), i&3*8
+	b.Store(w, b.Load(w)&^(0xff<<shift)|n<<shift)
+}
+
+// isKeyed reports whether the table b, which may be the zero Body, is KEYED.
+func isKeyed(b rt.Body) bool { return !b.IsNil() && b.Word(dictShape)&shapeKeyed != 0 }
 
 // maskOf returns the mask of the index in a table of the form w.
 func maskOf(w uint32) uint32 { return 1<<(w&31) - 1 }
@@ -116,7 +166,7 @@ func shapeFor(n int) uint32 {
 }
 
 // newTable returns an empty table for the dict d and at least n entries.
-func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
+func newTable(t *rt.Thread, d rt.Ref, n int, keyed bool) (rt.Ref, rt.Body, error) {
 	w := shapeFor(n)
 	first, behind := firstEntry(w), 0
 	if n >= gatesFrom && t.LockFree() {
@@ -136,112 +186,13 @@ func newTable(t *rt.Thread, d rt.Ref, n int) (rt.Ref, rt.Body, error) {
 	if behind > 0 {
 		w |= shapeGates
 	}
-	b.SetWord(dictCap, uint32(room))
+	if keyed || alwaysKeyed {
+		w |= shapeKeyed
+	}
+	b.SetWord(dictCap, uint32(min(room, max(n, maxEntries))))
 	b.SetWord(dictShape, w)
 	b.SetWord(dictFirst, uint32(first))
 	return r, b, nil
-}
-
-// byteAt and setByte are for an index without tags. The place is empty before.
-func byteAt(b rt.Body, i uint32) uint32 { return b.Load(dictIndex+int(i>>2)) >> (i & 3 * 8) & 0xff }
-
-func setByte(b rt.Body, i, v uint32) {
-	w := dictIndex + int(i>>2)
-	b.Store(w, b.Load(w)|v<<(i&3*8))
-}
-
-// find returns the words of the live entry with the key, and its value. A
-// reader may call it while a writer is at work.
-func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
-	s := shapeOf(b)
-	switch {
-	case s.tags:
-		return findTagged(t, b, key, hash)
-	case s.mask == 0:
-		e = s.entries
-		for range usedOf(b.LoadUint64(dictState)) {
-			if b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-				if v := b.LoadRef(e + entryValue); v != rt.Nil {
-					return e, v, true
-				} else if mutant.On && mutant.Is(mutant.TombstoneStops) {
-					return 0, rt.Nil, false
-				}
-			}
-			e += entryWords
-		}
-		return 0, rt.Nil, false
-	}
-	for i := hash & s.mask; ; i = (i + 1) & s.mask {
-		n := byteAt(b, i)
-		if n == 0 {
-			return 0, rt.Nil, false
-		}
-		if e = s.entries + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-			if v := published(b, e, n); v != rt.Nil {
-				return e, v, true
-			}
-		}
-	}
-}
-
-// findTagged is find in a table with TAGS: what lookups in large tables spend
-// their time on.
-func findTagged(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref, ok bool) {
-	mask, first := maskOf(b.Word(dictShape)), int(b.Word(dictFirst))
-	for i := hash & mask; ; i = (i + 1) & mask {
-		p := b.Load(dictIndex + int(i))
-		n := p & mask
-		if n == 0 {
-			return 0, rt.Nil, false
-		}
-		if (p^hash)&^mask != 0 {
-			continue
-		}
-		if e = first + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-			if v := published(b, e, n); v != rt.Nil {
-				return e, v, true
-			}
-		}
-	}
-}
-
-// equalKey reports whether the entry at e has an equal key.
-func equalKey(t *rt.Thread, b rt.Body, e int, key rt.Ref, hash uint32) bool {
-	return b.Word(e+entryHash) == hash && sameKey(t, b.Ref(e+entryKey), key)
-}
-
-// published returns the value of entry n, which lies at e, if it is published and
-// alive. An index may lead to one that is not.
-func published(b rt.Body, e int, n uint32) rt.Ref {
-	if v := b.LoadRef(e + entryValue); int(n) <= usedOf(b.LoadUint64(dictState)) {
-		return v
-	}
-	return rt.Nil
-}
-
-// insert adds an entry. The key has no live one, and there is room. Writer only.
-func insert(b rt.Body, key, value rt.Ref, hash uint32) {
-	s := shapeOf(b)
-	state := b.LoadUint64(dictState)
-	n := usedOf(state)
-	e := s.entries + n*entryWords
-	b.SetWord(e+entryHash, hash)
-	b.SetRef(e+entryKey, key)
-	b.StoreRef(e+entryValue, value)
-	i := hash & s.mask
-	switch {
-	case s.tags:
-		for b.Load(dictIndex+int(i)) != 0 {
-			i = (i + 1) & s.mask
-		}
-		b.Store(dictIndex+int(i), uint32(n+1)|hash&^s.mask)
-	case s.mask != 0:
-		for byteAt(b, i) != 0 {
-			i = (i + 1) & s.mask
-		}
-		setByte(b, i, uint32(n+1))
-	}
-	b.StoreUint64(dictState, state+1+stateOneLive)
 }
 
 // remove kills the entry at e and returns its value. Writer only.
@@ -276,18 +227,40 @@ func dictLen(b rt.Body) int {
 	return n
 }
 
-// rebuilt returns a table for the dict d with the live entries of b and room for n in all.
-func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int) (rt.Ref, rt.Body, error) {
-	r, to, err := newTable(t, d, n)
+// grown is how much room a table gets that has live entries and is to take one more.
+func grown(live int) int { return min(max(live+live/2+1, 4), maxEntries) }
+
+// rebuilt returns a table for the dict d with the live entries of b, which may be the zero
+// Body, and room for n in all.
+func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int, keyed bool) (rt.Ref, rt.Body, error) {
+	r, to, err := newTable(t, d, n, keyed)
 	if err != nil || b.IsNil() {
 		return r, to, err
 	}
+	long := false
 	eachEntry(b, func(e int, value rt.Ref) {
-		if value != rt.Nil && !(mutant.On && mutant.Is(mutant.RebuildLoses) && dictLen(to) == 2) {
-			insert(to, b.Ref(e+entryKey), value, b.Word(e+entryHash)) // moved: counts go along
+		if value == rt.Nil || mutant.On && mutant.Is(mutant.RebuildLoses) && dictLen(to) == 2 {
+			return
 		}
+		p := vacant(to, entryHashIn(t, b, e, to))
+		long = long || p.long
+		insert(to, p, b.Ref(e+entryKey), value) // moved: counts go along
 	})
+	if long && !isKeyed(to) {
+		t.FreeBlock(r)
+		return rebuilt(t, d, b, n, true)
+	}
 	return r, to, nil
+}
+
+// entryHashIn returns the hash that the entry at e in b has in the table to.
+func entryHashIn(t *rt.Thread, b rt.Body, e int, to rt.Body) uint32 {
+	if isKeyed(b) == isKeyed(to) {
+		return b.Word(e + entryHash)
+	}
+	key := b.Ref(e + entryKey)
+	hash, _ := Hash(t, key) // it is a key
+	return hashIn(t, to, key, hash)
 }
 
 // eachEntry calls f with every published entry, live or dead.

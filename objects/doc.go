@@ -24,7 +24,7 @@
 // lock-free mode:
 //
 //	call                          wait-free  linearizable  takes the container's lock
-//	List.At, Get, Len             yes        yes           no
+//	List.At, Get, Len             yes *      yes           no
 //	Dict.Lookup, Get, Len, ...    yes        yes           no
 //	Record.At, Get, Set           yes        yes           no
 //	Dict.Set of a key that is     no         yes           yes, or a gate of a large table
@@ -36,6 +36,9 @@
 //	Extend, Update                no         yes           yes, both
 //	All, Snapshot, JSON out       no         weakly consistent: each step is
 //
+// * While memory has run out, and Remove moves items of the list where they are, its readers
+// wait for its lock.
+//
 // What leaves a slot is retired, never handed over: a caller who pops gets a
 // count of its own. So a reader that has loaded a slot may add a reference, with
 // no loop and no lock. Under the GIL the locks are not taken.
@@ -43,6 +46,7 @@
 // # Keys
 //
 // Int, String, Bytes, Float, Number, None, the booleans, and tuples of these are
-// keys. They are compared by kind and value: no code of users runs. The hash is
-// the same in every process, without a seed: see Hash.
+// keys. They are compared by kind and value: no code of users runs. Hash is the same in
+// every process, without a seed. A Dict whose keys have been chosen to collide turns to a
+// hash that has one.
 package objects

@@ -104,7 +104,7 @@ func (m *forgery) list(items ...uint32) uint32 {
 
 // dict adds a dict with the keys, each its own value, and the index that it should have.
 func (m *forgery) dict(keys ...uint32) uint32 {
-	f := frozenTableFor(len(keys))
+	f := frozenTableFor(len(keys), false)
 	body := make([]uint32, f.size())
 	body[frozenLength], body[frozenLog] = uint32(len(keys)), uint32(f.log)
 	for i, key := range keys {
@@ -119,7 +119,7 @@ func (m *forgery) dict(keys ...uint32) uint32 {
 // index makes the index anew of the dict at a granule, if there is room.
 func (m *forgery) index(at int) {
 	b := m.words[4*at+forgedHeader : 4*(at+int(m.words[4*at+2]))]
-	f := frozenTableFor(int(b[frozenLength]))
+	f := frozenTableFor(int(b[frozenLength]), b[frozenLog]&frozenKeyed != 0)
 	if len(b) < f.size() || f.log == 0 {
 		return
 	}
@@ -139,14 +139,14 @@ func (m *forgery) index(at int) {
 		}
 	}
 	if f.words {
-		copy(b[frozenIndex:], index)
+		copy(b[f.index:], index)
 		return
 	}
 	for i := range index {
 		if i%4 == 0 {
-			b[frozenIndex+i/4] = 0
+			b[f.index+i/4] = 0
 		}
-		b[frozenIndex+i/4] |= index[i] << (i % 4 * 8)
+		b[f.index+i/4] |= index[i] << (i % 4 * 8)
 	}
 }
 

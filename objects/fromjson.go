@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -79,21 +81,54 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 }
 
 func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
-	in := &outsideReader{t: t, r: r, left: o.MaxBytes}
-	b := jsonBuilder{t: t, in: in, dec: jsontext.NewDecoder(in), maxDepth: o.MaxDepth}
-	done := false
+	b := jsonBuilders.Get().(*jsonBuilder)
+	b.begin(t, r, o)
+	done, returned := false, false
 	t.Hold(&b.values)
 	defer func() { // also if r panics
 		t.Unhold(&b.values)
-		if !done {
-			if !(mutant.On && mutant.Is(mutant.JSONLeaks)) {
-				t.DecRefs(b.values)
-			}
+		if !done && !(mutant.On && mutant.Is(mutant.JSONLeaks)) {
+			t.DecRefs(b.values)
+		}
+		if returned {
+			b.end()
 		}
 	}()
 	root, err := b.document()
-	done = err == nil
+	done, returned = err == nil, true
 	return root, err
+}
+
+// jsonBuilders are builders that are not in use: their buffers would be most of what a small
+// document costs. None refers to a thread or to a reader of a user's.
+var jsonBuilders = sync.Pool{New: func() any {
+	b := new(jsonBuilder)
+	b.in.buf = bufio.NewReaderSize(nil, 64<<10)
+	b.dec = jsontext.NewDecoder(strings.NewReader(""))
+	return b
+}}
+
+// keptBytes is the largest document whose builder is used again: its buffers may be as large. A
+// guess.
+const keptBytes = 1 << 20
+
+func (b *jsonBuilder) begin(t *rt.Thread, r io.Reader, o JSONOptions) {
+	b.t, b.maxDepth = t, o.MaxDepth
+	b.in.begin(t, r, o.MaxBytes)
+	b.dec.Reset(&b.in)
+}
+
+// end puts b back for another document. What it holds has been given up, or passed on.
+func (b *jsonBuilder) end() {
+	size := b.dec.InputOffset()
+	values := b.values
+	b.t, b.values, b.open, b.text = nil, nil, b.open[:0], b.text[:0]
+	b.in.begin(nil, nil, 0)
+	b.dec.Reset(strings.NewReader(""))
+	if size <= keptBytes {
+		b.values = values[:0]
+		jsonBuilders.Put(b)
+	}
 }
 
 // outsideReader calls a reader of the user's outside the world. It gives up on
@@ -107,6 +142,20 @@ type outsideReader struct {
 	err  error
 }
 
+// begin has o read from r.
+func (o *outsideReader) begin(t *rt.Thread, r io.Reader, most int64) {
+	o.t, o.r, o.left, o.err = t, r, most, nil
+	o.buf.Reset((*outside)(o))
+}
+
+// outside is what an outsideReader's buffer reads from.
+type outside outsideReader
+
+func (o *outside) Read(p []byte) (n int, err error) {
+	o.t.Blocking(func() { n, err = o.r.Read(p) })
+	return n, err
+}
+
 // maxEmptyReads is how many reads in a row may return nothing, as in bufio.
 const maxEmptyReads = 100
 
@@ -114,12 +163,6 @@ const maxEmptyReads = 100
 var errTooLarge = errors.New("text is too large")
 
 func (o *outsideReader) Read(p []byte) (n int, err error) {
-	if o.buf == nil {
-		o.buf = bufio.NewReaderSize(readerFunc(func(p []byte) (n int, err error) {
-			o.t.Blocking(func() { n, err = o.r.Read(p) })
-			return n, err
-		}), 64<<10)
-	}
 	for range maxEmptyReads {
 		if o.err != nil {
 			return 0, o.err
@@ -137,15 +180,11 @@ func (o *outsideReader) Read(p []byte) (n int, err error) {
 	return 0, o.err
 }
 
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 // jsonBuilder makes objects of tokens. It holds a count of everything in values:
 // what containers that are still open will hold.
 type jsonBuilder struct {
 	t        *rt.Thread
-	in       *outsideReader
+	in       outsideReader
 	dec      *jsontext.Decoder
 	maxDepth int
 	values   []rt.Ref

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -367,6 +368,69 @@ func FuzzFromJSON(f *testing.F) {
 				}
 				th.DecRefs([]rt.Ref{r, again})
 			})
+		}
+	})
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestFromJSONGarbage: what a small document costs in Go memory is small, also if it is
+// refused.
+func TestFromJSONGarbage(t *testing.T) {
+	if raceEnabled {
+		t.Skip("SKIPPED: the race detector has pools forget, to find those that rely on them")
+	}
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, text := range []string{`{"a":1}`, `{"a":1`} {
+				r := strings.NewReader(text)
+				read := func() {
+					r.Reset(text)
+					if v, err := FromJSON(th, r); err == nil {
+						th.DecRef(v)
+					}
+				}
+				read()
+				const n = 200
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range n {
+					read()
+				}
+				runtime.ReadMemStats(&after)
+				if each := (after.TotalAlloc - before.TotalAlloc) / n; each > 4<<10 {
+					t.Errorf("%s: %d bytes of garbage", text, each)
+				}
+			}
+		})
+	})
+}
+
+// TestFromJSONKeepsNothing: a builder that waits for the next document refers to nothing of the
+// last one, and one that has met a large document is not kept.
+func TestFromJSONKeepsNothing(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		b := jsonBuilders.New().(*jsonBuilder)
+		b.begin(th, strings.NewReader(`["a", {"b": 1}]`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
+		th.DecRef(must(b.document()))
+		b.end()
+		if b.t != nil || b.in.t != nil || b.in.r != nil || b.in.err != nil || len(b.values)+len(b.open)+len(b.text) > 0 {
+			t.Errorf("%+v", b)
+		}
+		b.begin(th, strings.NewReader(`{"b": [1, 2]}`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
+		r := must(b.document())
+		if got := Format(th, r); got != `{"b":[1,2]}` {
+			t.Error(got)
+		}
+		th.DecRef(r)
+		b.end()
+		b.begin(th, strings.NewReader(`"`+strings.Repeat("x", keptBytes)+`"`), JSONOptions{MaxDepth: 10, MaxBytes: 2 * keptBytes})
+		th.DecRef(must(b.document()))
+		b.end()
+		if b.values != nil {
+			t.Error("the builder of a large document is kept")
 		}
 	})
 }

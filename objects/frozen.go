@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/ichor-go/ichor/internal/mutant"
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -56,13 +55,6 @@ func frozenItems(t *rt.Thread, r rt.Ref) (home rt.Home, items []rt.Ref) {
 	return t.Home(r), o.Refs(frozenSlots, int(o.Word(frozenLength)))
 }
 
-// lockToCopy is lock for who does not change the container.
-func lockToCopy(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
-}
-
 var listFreezing = rt.Freezing{
 	Layout:  "length, items",
 	Copy:    copyList,
@@ -87,13 +79,10 @@ func copyList(c *rt.Copy) error {
 		home, items := frozenItems(t, r)
 		return copyItems(c, len(items), func(i int) rt.Ref { return home.Ref(items[i]) })
 	}
-	lockToCopy(t, o)
+	lockToRead(t, o)
 	defer unlock(t, o)
-	b, ok := listBlock(t, o)
-	if !ok {
-		return copyItems(c, 0, nil)
-	}
-	return copyItems(c, int(b.Load(listLen)), func(i int) rt.Ref { return b.LoadRef(listSlots + i) })
+	b := openList(t, o)
+	return copyItems(c, b.len(), func(i int) rt.Ref { return b.LoadRef(b.slot(i)) })
 }
 
 func copyItems(c *rt.Copy, n int, at func(i int) rt.Ref) error {

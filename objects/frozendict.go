@@ -1,10 +1,8 @@
 package objects
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
-	"slices"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -13,7 +11,8 @@ import (
 // more than a few an index from hashes to entries.
 //
 //	0  length
-//	1  log2 of the index's size, 0 for none
+//	1  log2 of the index's size, 0 for none; KEYED << 8
+//	   if KEYED: the seed, 128 bits
 //	2  index
 //	   entries: hash, key, value
 //
@@ -21,20 +20,45 @@ import (
 // entry's number + 1; beyond that a word as in the table of others, with bits of the
 // hash above the number. The index is half full at most, two thirds where it is bytes,
 // so a search for what is not there ends soon.
+//
+// The hash of an entry is Hash of its key, unless that would fill more than runMax places of
+// an index of words in a row: chosen keys do. Then the table is KEYED, and the hash is
+// SipHash with a seed that depends on all the keys (see frozenSeed). So nobody can choose
+// keys for the seed, and the bytes of a frozen graph still depend on nothing but the
+// graph. An index in which more places are filled in a row is not made, and not opened.
 const (
 	frozenLog   = 1
 	frozenIndex = 2
+
+	frozenKeyed = 1 << 8
+	seedWords   = 4
+
+	// runMax bounds how many places a search looks at. In an index that is half full a run as
+	// long as 256 begins at a given place with a probability of 4e-22, so with the
+	// largest index there is one with 5e-14: see chainMax.
+	runMax = 256
 )
 
 // frozenTable is the form of a frozen table for n entries.
 type frozenTable struct {
 	n, log int
 	words  bool // places are words
-	first  int  // first word of the entries
+	keyed  bool
+	index  int // first word of the index
+	first  int // first word of the entries
 }
 
-func frozenTableFor(n int) frozenTable {
-	f := frozenTable{n: n, first: frozenIndex}
+// frozenTableIn returns the form of the frozen table with the body o.
+func frozenTableIn(o rt.Body) frozenTable {
+	return frozenTableFor(int(o.Word(frozenLength)), o.Word(frozenLog)&frozenKeyed != 0)
+}
+
+func frozenTableFor(n int, keyed bool) frozenTable {
+	f := frozenTable{n: n, keyed: keyed, index: frozenIndex}
+	if keyed {
+		f.index += seedWords
+	}
+	f.first = f.index
 	switch {
 	case n <= linearMax:
 	case n < 1<<8:
@@ -47,27 +71,44 @@ func frozenTableFor(n int) frozenTable {
 	return f
 }
 
+// form returns what word 1 says.
+func (f frozenTable) form() uint32 {
+	if f.keyed {
+		return uint32(f.log) | frozenKeyed
+	}
+	return uint32(f.log)
+}
+
 func (f frozenTable) mask() uint32 { return 1<<f.log - 1 }
 
 func (f frozenTable) size() int { return f.first + entryWords*f.n }
+
+// entry returns the first word of entry i.
+func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
 
 // place returns what leads to entry n, counted from 1, in place i of the index; 0 if
 // that is empty. rest is 0 if the bits of the hash are right.
 func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
 	if !f.words {
-		return o.Word(frozenIndex+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
+		return o.Word(f.index+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
 	}
-	p := o.Word(frozenIndex + int(i))
+	p := o.Word(f.index + int(i))
 	return p & f.mask(), (p ^ hash) &^ f.mask()
+}
+
+// entryAt returns which entry place i of the index leads to, counted from 1; 0 if none.
+func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
+	n, _ := f.place(o, i, 0)
+	return n
 }
 
 // put has place i lead to entry n.
 func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
 	if f.words {
-		o.SetWord(frozenIndex+int(i), n|hash&^f.mask())
+		o.SetWord(f.index+int(i), n|hash&^f.mask())
 		return
 	}
-	w := frozenIndex + int(i>>2)
+	w := f.index + int(i>>2)
 	o.SetWord(w, o.Word(w)|n<<(i&3*8))
 }
 
@@ -87,7 +128,10 @@ func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		}
 		return rt.Nil, false
 	}
-	f := frozenTableFor(n)
+	f := frozenTableIn(o)
+	if f.keyed {
+		hash = f.hash(t, o, key)
+	}
 	mask := f.mask()
 	for i := hash & mask; ; i = (i + 1) & mask {
 		n, rest := f.place(o, i, hash)
@@ -97,7 +141,7 @@ func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		if rest != 0 {
 			continue
 		}
-		e := f.first + int(n-1)*entryWords
+		e := f.entry(int(n - 1))
 		if o.Word(e+entryHash) == hash && sameKey(t, home.Ref(o.Ref(e+entryKey)), key) {
 			return home.Ref(o.Ref(e + entryValue)), true
 		}
@@ -110,11 +154,14 @@ func frozenEntries(t *rt.Thread, r rt.Ref) []entry {
 	if !ok {
 		return nil
 	}
-	home, f := t.Home(r), frozenTableFor(int(o.Word(frozenLength)))
+	home, f := t.Home(r), frozenTableIn(o)
 	list := make([]entry, f.n)
 	for i := range list {
-		e := f.first + i*entryWords
+		e := f.entry(i)
 		list[i] = entry{home.Ref(o.Ref(e + entryKey)), home.Ref(o.Ref(e + entryValue)), o.Word(e + entryHash)}
+		if f.keyed {
+			list[i].hash, _ = Hash(t, list[i].key) // it is a key
+		}
 	}
 	return list
 }
@@ -128,140 +175,97 @@ var dictFreezing = rt.Freezing{
 	Label:     dictLabel,
 }
 
-// dictVersion has the dict's version, and below it the sum of those of its table's
-// gates: while the dict's stays the same the table does.
-func dictVersion(h rt.Heap, o rt.Body) uint64 {
-	v := uint64(o.Load(boxVersion)) << 32
-	if r := o.LoadRef(boxBlock); r != rt.Nil {
-		if b := h.Block(r); hasGates(b) {
-			for i := range gates {
-				v += uint64(b.Load(gate(b, i) + gateVersion))
-			}
-		}
-	}
-	return v
-}
-
 func copyDict(c *rt.Copy) error {
 	t := c.Thread()
 	r, o := c.Source()
 	if r.IsFrozen() {
 		entries := frozenEntries(t, r)
-		w, err := newTableCopy(c, len(entries))
-		if err == nil {
+		return fillTable(c, len(entries), func(f func(x entry)) {
 			for _, x := range entries {
-				w.add(x.key, x.value, x.hash)
+				f(x)
 			}
-			w.finish()
-		}
-		return err
+		})
 	}
-	lockToCopy(t, o)
+	lockToRead(t, o)
 	defer unlock(t, o)
 	table := o.LoadRef(boxBlock)
 	if table == rt.Nil {
-		_, err := newTableCopy(c, 0)
-		return err
+		return fillTable(c, 0, func(func(entry)) {})
 	}
 	b := t.Block(table)
 	if hasGates(b) {
 		shut(t, table)
 		defer reopen(t, table)
 	}
-	state := b.LoadUint64(dictState)
-	w, err := newTableCopy(c, liveOf(state)) // nobody is deleting
-	if err != nil {
+	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
+}
+
+// fillTable makes the frozen table of the n entries that each calls its function with.
+func fillTable(c *rt.Copy, n int, each func(f func(x entry))) error {
+	w := tableCopy{frozenTable: frozenTableFor(n, false), c: c}
+	if w.words && !w.fits(each) {
+		seed := newFrozenSeed(c.Thread(), n)
+		each(func(x entry) { seed.add(x.key) })
+		w.frozenTable, w.seeded = frozenTableFor(n, true), seed.sum().remembering()
+		if !w.fits(each) {
+			return errCollide
+		}
+	}
+	var err error
+	if w.to, err = c.Alloc(4 * w.size()); err != nil {
 		return err
 	}
-	e := shapeOf(b).entries
-	for range usedOf(state) {
-		if value := b.LoadRef(e + entryValue); value != rt.Nil {
-			w.add(b.Ref(e+entryKey), value, b.Word(e+entryHash))
-		}
-		e += entryWords
+	w.to.SetWord(frozenLength, uint32(n))
+	w.to.SetWord(frozenLog, w.form())
+	if w.keyed {
+		setSeed(w.to, w.seeded)
 	}
-	w.finish()
+	each(w.add)
 	return nil
 }
+
+var errCollide = fmt.Errorf("keys collide: more than %d places of an index are filled in a row", runMax)
 
 // tableCopy is a frozen table that is being filled.
 type tableCopy struct {
 	frozenTable
+	seeded seeded // if KEYED
 	c      *rt.Copy
 	to     rt.Body
 	i      int // entries so far
-	looked int // places that had an entry already
 }
 
-func newTableCopy(c *rt.Copy, n int) (tableCopy, error) {
-	w := tableCopy{frozenTable: frozenTableFor(n), c: c}
-	var err error
-	if w.to, err = c.Alloc(4 * w.size()); err == nil {
-		w.to.SetWord(frozenLength, uint32(n))
-		w.to.SetWord(frozenLog, uint32(w.log))
+// fits reports whether no more than runMax places would be filled in a row.
+func (w *tableCopy) fits(each func(f func(x entry))) bool {
+	run, fits := newRuns(w.frozenTable), true
+	each(func(x entry) { fits = fits && run.fill(w.hashOf(x)) })
+	return fits && run.longest() <= runMax
+}
+
+// hashOf returns the hash that an entry has in the table.
+func (w *tableCopy) hashOf(x entry) uint32 {
+	if w.keyed {
+		return fold(w.seeded.hash(x.key))
 	}
-	return w, err
+	return x.hash
 }
 
-// add adds an entry. The key is different from the others.
-func (w *tableCopy) add(key, value rt.Ref, hash uint32) {
-	e := w.first + w.i*entryWords
+// add adds an entry. Its key is different from the others.
+func (w *tableCopy) add(x entry) {
+	hash := w.hashOf(x)
+	e := w.entry(w.i)
 	w.i++
 	w.to.SetWord(e+entryHash, hash)
-	w.c.Slot(e+entryKey, key)
-	w.c.Slot(e+entryValue, value)
-	if w.log == 0 || w.looked > crowded*w.n {
+	w.c.Slot(e+entryKey, x.key)
+	w.c.Slot(e+entryValue, x.value)
+	if w.log == 0 {
 		return
 	}
 	p := hash & w.mask()
-	for ; w.entryAt(w.to, p) != 0; p = (p + 1) & w.mask() {
-		w.looked++
+	for w.entryAt(w.to, p) != 0 {
+		p = (p + 1) & w.mask()
 	}
 	w.put(w.to, p, uint32(w.i), hash)
-}
-
-// crowded is how many places of an index may be looked at for each entry, on average. Keys
-// that nobody has chosen take one. With more, what depends on the hashes is given up.
-const crowded = 8
-
-// finish makes the index anew if add has given it up. Entries come in the order of where
-// searches for them begin, so each goes behind the one before or to where its own search
-// begins; what comes to the end goes on at the beginning, where that leaves gaps.
-func (w *tableCopy) finish() {
-	if w.looked <= crowded*w.n {
-		return
-	}
-	clear(w.to.Refs(frozenIndex, w.first-frozenIndex))
-	hash := func(i uint32) uint32 { return w.to.Word(w.entry(int(i)) + entryHash) }
-	order := make([]uint32, w.n)
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(i, j uint32) int {
-		return cmp.Or(cmp.Compare(hash(i)&w.mask(), hash(j)&w.mask()), cmp.Compare(i, j))
-	})
-	next, gap := uint32(0), uint32(0)
-	for _, i := range order {
-		p := max(hash(i)&w.mask(), next)
-		if p <= w.mask() {
-			next = p + 1
-		} else {
-			for w.entryAt(w.to, gap) != 0 {
-				gap++
-			}
-			p = gap
-		}
-		w.put(w.to, p, i+1, hash(i))
-	}
-}
-
-// entry returns the first word of entry i.
-func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
-
-// entryAt returns which entry place i of the index leads to, counted from 1; 0 if none.
-func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
-	n, _ := f.place(o, i, 0)
-	return n
 }
 
 // dictLabel names a value by its key, and a key by itself. Traverse visits a key before
@@ -272,6 +276,9 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 		return "[?]" // emptied meanwhile
 	}
 	b := t.Block(table)
+	if i/2 >= usedOf(b.LoadUint64(dictState)) {
+		return "[?]" // i is of a table that this one has replaced
+	}
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)
 	if ok && len(name) <= formatted {

@@ -67,7 +67,7 @@ func (d Dict) FrozenEntries(t *rt.Thread) (FrozenEntries, bool) {
 		return FrozenEntries{}, false
 	}
 	o := t.Body(rt.Ref(d))
-	f := frozenTableFor(int(o.Word(frozenLength)))
+	f := frozenTableIn(o)
 	return FrozenEntries{t.Home(rt.Ref(d)), o.Refs(f.first, entryWords*f.n)}, true
 }
 

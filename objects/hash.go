@@ -12,8 +12,8 @@ import (
 // Hashes are fixed functions, the same in every process and on every machine,
 // because images store them: xxHash64 with seed 0 for text, and for integers and
 // floats the finaliser of MurmurHash3 over 64 bits and a mark for the kind. They
-// are no defence against chosen keys: a service that builds dictionaries from
-// strangers' keys bounds the size of its input.
+// are no defence against chosen keys. A dict whose keys collide changes over to
+// keyedHash: see dicttable.go, and frozendict.go for frozen ones.
 
 // hashText returns the 64-bit hash of text; 32 of its bits are kept in objects.
 func hashText(b []byte) uint64 { return xxhash.Sum64(b) }
@@ -81,63 +81,4 @@ func unhashable(t *rt.Thread, key rt.Ref) error {
 		return &UnhashableError{y.Name}
 	}
 	return &UnhashableError{"nil reference"}
-}
-
-// sameKey reports whether two keys are equal. Their hashes are.
-func sameKey(t *rt.Thread, a, b rt.Ref) bool {
-	if a == b {
-		return true
-	}
-	if a.IsInt() || b.IsInt() {
-		return false // equal small integers are the same reference
-	}
-	kind := t.Kind(a)
-	if kind != t.Kind(b) {
-		return false
-	}
-	oa, ob := t.Body(a), t.Body(b)
-	switch kind {
-	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
-		return textOf(oa) == textOf(ob)
-	case rt.TypeInt:
-		return oa.Uint64(0) == ob.Uint64(0)
-	case rt.TypeFloat:
-		x, _, _ := t.Float(a)
-		y, _, _ := t.Float(b)
-		return x == y || math.Float64bits(x) == math.Float64bits(y)
-	case rt.TypeTuple:
-		return sameTuple(t, a, b)
-	}
-	return false
-}
-
-// sameTuple is sameKey for two tuples, with a list of what is still to be
-// compared: no depth of nesting needs a deep stack.
-func sameTuple(t *rt.Thread, a, b rt.Ref) bool {
-	type pair struct{ a, b rt.Ref }
-	for work := []pair{{a, b}}; len(work) > 0; {
-		p := work[len(work)-1]
-		work = work[:len(work)-1]
-		oa, ob := t.Body(p.a), t.Body(p.b)
-		n := int(oa.Word(tupleLen))
-		if n != int(ob.Word(tupleLen)) || oa.Word(tupleHash) != ob.Word(tupleHash) {
-			return false
-		}
-		for i := range n {
-			x, y := t.Slot(p.a, oa, tupleSlots+i), t.Slot(p.b, ob, tupleSlots+i)
-			switch {
-			case x == y:
-			case isTuple(t, x) && isTuple(t, y):
-				work = append(work, pair{x, y})
-			case !sameKey(t, x, y):
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func isTuple(t *rt.Thread, r rt.Ref) bool {
-	_, ok := t.Object(r, rt.TypeTuple)
-	return ok
 }

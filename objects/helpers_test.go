@@ -77,6 +77,9 @@ func withRuntime(t rapid.TB, o rt.Options, f func(r *rt.Runtime)) {
 // audit compares counts and references. held are the test's own.
 func audit(t rapid.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()
+	if noAudits {
+		return
+	}
 	if err := th.Audit(held...); err != nil {
 		t.Logf("%v", err)
 		t.Fatalf("the audit found something wrong")
@@ -191,30 +194,77 @@ func checkMachine(t *testing.T, o rt.Options, start func(t rapid.TB, th *rt.Thre
 	})
 }
 
-// fuzzMachine runs the operations that a fuzz input lists, three bytes each.
-func fuzzMachine(t *testing.T, input []byte, start func(t rapid.TB, th *rt.Thread) machine) {
-	t.Helper()
-	input = input[:min(len(input), 3*300)] // what is longer tells nothing more
-	for _, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
-		clean(t, rt.Options{Mode: mode, AddressSpace: smallSpace}, func(th *rt.Thread) {
-			m := start(t, th)
-			ops := m.ops()
-			names := slices.Sorted(maps.Keys(ops))
-			for c := range slices.Chunk(input[:len(input)/3*3], 3) {
-				ops[names[int(c[0])%len(names)]](int(c[1]), int(c[2]))
-				m.check()
+// A fuzzStage is where the inputs of a fuzz target run, one after the other: in each mode a
+// runtime, with a thread that stays attached. Making them would take most of the time.
+type fuzzStage struct {
+	threads [2]*rt.Thread // GIL, lock-free
+	runs    int
+}
+
+// auditEvery is how many inputs run between two audits of all that there is: it takes longer
+// than most of them.
+const auditEvery = 64
+
+var noAudits = false // audit does nothing
+
+// fuzzMachine returns a fuzz target that runs the operations which an input lists, three bytes
+// each, on a machine of each kind.
+func fuzzMachine(f *testing.F, starts ...func(t rapid.TB, th *rt.Thread) machine) func(t *testing.T, input []byte) {
+	var s fuzzStage
+	for i, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
+		s.threads[i] = must(must(rt.New(rt.Options{Mode: mode, AddressSpace: smallSpace})).Attach())
+	}
+	f.Cleanup(func() {
+		for _, th := range s.threads {
+			r := th.Runtime()
+			th.Detach()
+			if err := r.Close(); err != nil && !f.Failed() {
+				f.Error(err)
 			}
-			m.close()
-		})
+		}
+	})
+	return func(t *testing.T, input []byte) {
+		input = input[:min(len(input), 3*100)] // go test makes interesting ones smaller first: long ones take it minutes
+		s.runs++
+		noAudits = s.runs%auditEvery != 0
+		defer func() { noAudits = false }()
+		for _, th := range s.threads {
+			for _, start := range starts {
+				s.one(t, th, input, start)
+			}
+		}
+	}
+}
+
+// one runs an input on a new machine, and looks whether something is left. The machine is
+// compared with its model now and then, and in the end.
+func (s *fuzzStage) one(t *testing.T, th *rt.Thread, input []byte, start func(t rapid.TB, th *rt.Thread) machine) {
+	m := start(t, th)
+	ops := m.ops()
+	names := slices.Sorted(maps.Keys(ops))
+	for i := 0; i+3 <= len(input); i += 3 {
+		ops[names[int(input[i])%len(names)]](int(input[i+1]), int(input[i+2]))
+		if i/3%16 == 15 {
+			m.check()
+		}
+	}
+	m.check()
+	m.close()
+	for range 2 { // a grace period, and what ends with it
+		th.Checkpoint()
+	}
+	th.Collect()
+	if n := th.Runtime().Memory(); n.Objects+n.Blocks != 0 {
+		t.Fatalf("%d objects and %d blocks are left", n.Objects, n.Blocks)
 	}
 }
 
 // fuzzSeeds adds command lists that reach every operation in many orders.
 func fuzzSeeds(f *testing.F) {
 	f.Add([]byte{})
-	for seed := range byte(8) {
+	for seed := range byte(24) {
 		var b []byte
-		for i := range 200 {
+		for i := range 60 {
 			x := byte(i)*(2*seed+37) + seed
 			b = append(b, x, x*x>>3+byte(i), x^0x5a)
 		}

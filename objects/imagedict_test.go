@@ -83,7 +83,7 @@ func TestImageDictForged(t *testing.T) {
 				must(f.WriteTo(&image))
 				must0(t, soundDicts(th, f.Root()))
 				x, _ := List(f.Root()).FrozenItems(th)
-				at, size = int(x.At(1)-f.Root())*16, 16+4*frozenTableFor(n).size()
+				at, size = int(x.At(1)-f.Root())*16, 16+4*frozenTableFor(n, false).size()
 				return th.Unload(f)
 			}))
 			refused, opened := 0, 0
@@ -127,7 +127,9 @@ func TestImageDictForged(t *testing.T) {
 					open(fmt.Sprintf("word %d is word %d", v/4, w/4), func(b []byte) { binary.NativeEndian.PutUint32(b[v:], word(b, w)) })
 				}
 			}
-			entry := func(b []byte, i int) []byte { return b[16+4*(frozenTableFor(n).first+i*entryWords):][:4*entryWords] }
+			entry := func(b []byte, i int) []byte {
+				return b[16+4*(frozenTableFor(n, false).first+i*entryWords):][:4*entryWords]
+			}
 			for i := range n {
 				for j := range n {
 					if i != j && open(fmt.Sprintf("entry %d is entry %d", i, j), func(b []byte) { copy(entry(b, i), entry(b, j)) }) {

@@ -232,7 +232,7 @@ func TestImageSharedTuples(t *testing.T) {
 func TestImageIndexes(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, n := range []int{linearMax + 1, 40, 300} {
-			f := frozenTableFor(n)
+			f := frozenTableFor(n, false)
 			made := func() (*forgery, []uint32) { // and the index, as words
 				m := empty()
 				var keys []uint32

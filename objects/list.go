@@ -4,26 +4,71 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/ichor-go/ichor/internal/mutant"
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of a container's body: List and Dict begin alike.
+// Words of a List's block. A block's capacity never changes: growing publishes a new
+// block. How large it is says boxCap, which only writers look at.
+//
+//	0  state, 64 bits: first | end << 32, or listMoving
+//	2  slots
+//
+// The items are in the slots from first to below end; all other slots are Nil. Both numbers
+// are read at once, so the length at any moment is one load. Within a block first only
+// rises, and no slot below it is filled again.
+//
+//	change            order of stores                       takes effect at
+//	append, extend    slots, state with a higher end        state
+//	overwrite         slot                                  slot
+//	pop               state with a lower end, slot := Nil   state
+//	pop the first     state with a higher first, slot := Nil
+//	                                                        state
+//	insert, remove,   all of a new block, then the list's   the list's block
+//	  growth, shrink  block
+//	remove without    state := listMoving, slots, state     the last store
+//	  memory
+//	clear             the list's block := Nil               the list's block
+//
+// A reader of item i loads block, state, the slot first + i, and the state again. Let first be
+// the same in both states.
+//
+//   - If the slot was filled and i is below the length in both states, it held item i. It
+//     was published: a slot above end that is being filled counts from when end
+//     covers it, and if the second state does that was within the call. It was not popped
+//     before the call: the first state had it, so a pop that left it to be seen came later.
+//   - If the slot was Nil, or i is beyond the length in one of the states, there was no item
+//     i: at the state that says so, or when the item was popped, which was after the first
+//     state.
+//
+// If first has moved, item i is in another slot now: the reader tries again, in the same
+// block. That happens as often as the block has slots at most. If the list has another
+// block by then, the old one stays as it was when it was left, which was within the call: so
+// the answer is true of that moment. It is wait-free, then, but for one case. Where
+// no memory is left for a new block, Remove moves items in the one there is. Its readers see
+// listMoving, and wait for the list's lock. (One that sees the same state before and after
+// has found what was in the slot before or after the whole move, which lies in its call.)
 const (
-	boxLock    = 0 // mutex, taken by writers in lock-free mode
-	boxBlock   = 1 // storage; Nil while there is nothing in it
-	boxVersion = 2 // raised under the lock before each change
-	boxBytes   = 12
+	listState = 0
+	listSlots = 2
+
+	// listMoving is the state of a block whose items are being moved: no length, as first
+	// and end are the same, and beyond what a block can have.
+	listMoving = 1<<63 | 1<<31
 )
 
-// Words of a List's block. A block's capacity never changes: growing publishes
-// a new block. Slots at or above the length are Nil.
-const (
-	listLen   = 0
-	listCap   = 1
-	listSlots = 2
-)
+// maxItems is the most items that a list can have: what fits a block, which is less than
+// 2 GiB and a multiple of 64 KiB if it is large. Tests have it smaller.
+var maxItems = (1<<31-1<<16)/4 - listSlots
+
+func errManyItems() error { return fmt.Errorf("ichor: list: more than %d items", maxItems) }
+
+func stateOf(first, end int) uint64 { return uint64(end)<<32 | uint64(first) }
+
+// bounds returns the first slot that is filled, and the one behind the last.
+func bounds(state uint64) (first, end int) { return int(uint32(state)), int(state >> 32) }
+
+// lengthOf returns how many items there are; 0 for listMoving.
+func lengthOf(state uint64) int { return int(uint32(state>>32) - uint32(state)) }
 
 var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 	Name:    "list",
@@ -34,28 +79,16 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 			return o, 0, 0
 		}
 		b := h.Block(r)
-		return b, listSlots, int(b.Load(listLen))
+		state := b.LoadUint64(listState)
+		if state == listMoving {
+			return b, listSlots, 0 // a path is looked for in the midst of it: see rt.Freeze
+		}
+		first, _ := bounds(state)
+		return b, listSlots + first, lengthOf(state)
 	},
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &listFreezing,
 })
-
-// lock and unlock bracket a write to a container. The lock is a leaf: between
-// the two there is no safe point, no code of users and no other lock.
-func lock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
-	if !(mutant.On && mutant.Is(mutant.VersionKept)) {
-		o.Add(boxVersion, 1)
-	}
-}
-
-func unlock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Unlock(o.Lock(boxLock))
-	}
-}
 
 // IndexError says that an index is out of range.
 type IndexError struct{ Index, Len int }
@@ -87,40 +120,23 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 			return rt.Nil, fmt.Errorf("ichor: new list: item %d is a nil reference", i)
 		}
 	}
+	if len(items) > maxItems {
+		return rt.Nil, errManyItems()
+	}
 	r, o, err := t.New(listType, boxBytes)
 	if err != nil || len(items) == 0 {
 		return r, err
 	}
-	ref, b, err := newListBlock(t, r, len(items))
+	ref, b, room, err := newListBlock(t, r, len(items))
 	if err != nil {
 		t.DecRef(r)
 		return rt.Nil, err
 	}
 	copy(b.Refs(listSlots, len(items)), items)
-	b.SetWord(listLen, uint32(len(items)))
+	b.SetUint64(listState, stateOf(0, len(items)))
 	o.SetRef(boxBlock, ref)
+	o.SetWord(boxCap, uint32(room))
 	return r, nil
-}
-
-// newListBlock returns an empty block for the list l, with room for at least n
-// items.
-func newListBlock(t *rt.Thread, l rt.Ref, n int) (rt.Ref, rt.Body, error) {
-	bytes := t.BlockBytes(l, 4*(listSlots+n))
-	r, b, err := t.NewBlock(l, bytes)
-	if err != nil {
-		return rt.Nil, rt.Body{}, err
-	}
-	b.SetWord(listCap, uint32(bytes/4-listSlots))
-	return r, b, nil
-}
-
-// listBlock returns the list's block; ok is false if it has none.
-func listBlock(t *rt.Thread, o rt.Body) (b rt.Body, ok bool) {
-	r := o.LoadRef(boxBlock)
-	if r == rt.Nil {
-		return rt.Body{}, false
-	}
-	return t.Block(r), true
 }
 
 // Len returns the number of items; 0 if l is no list. Wait-free. Attached thread.
@@ -132,14 +148,31 @@ func (l List) Len(t *rt.Thread) int {
 	if !ok {
 		return 0
 	}
-	if b, ok := listBlock(t, o); ok {
-		return int(b.Load(listLen))
+	r := o.LoadRef(boxBlock)
+	if r == rt.Nil {
+		return 0
+	}
+	state := t.Block(r).LoadUint64(listState)
+	if state == listMoving {
+		return lengthWhenMoved(t, o)
+	}
+	return lengthOf(state)
+}
+
+// lengthWhenMoved waits until the items of the list o have been moved, and returns how many
+// there are.
+func lengthWhenMoved(t *rt.Thread, o rt.Body) int {
+	lockToRead(t, o)
+	defer unlock(t, o)
+	if r := o.LoadRef(boxBlock); r != rt.Nil {
+		return lengthOf(t.Block(r).LoadUint64(listState))
 	}
 	return 0
 }
 
 // At returns a borrowed reference to item i, and whether there is one.
-// Wait-free. Attached thread.
+// Wait-free, but while memory has run out and Remove moves items: see Remove. Attached
+// thread.
 func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	if rt.Ref(l).IsFrozen() {
 		return frozenItem(t, rt.Ref(l), i)
@@ -148,18 +181,57 @@ func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	if !ok {
 		return rt.Nil, false
 	}
-	b, ok := listBlock(t, o)
-	if !ok || uint(i) >= uint(b.Load(listLen)) {
+	ref := o.LoadRef(boxBlock)
+	if ref == rt.Nil {
 		return rt.Nil, false
 	}
-	// Nil here means that the item was popped since the length was read. A slot
-	// may also be filled again before its new item counts: hence the second look
-	// at the length.
-	r := b.LoadRef(listSlots + i)
-	if r == rt.Nil || uint(i) >= uint(b.Load(listLen)) {
+	b := t.Block(ref)
+	state := b.LoadUint64(listState)
+	if uint(i) >= uint(lengthOf(state)) {
+		if state == listMoving {
+			return atWhenMoved(t, o, i)
+		}
 		return rt.Nil, false
 	}
-	return r, true
+	r := b.LoadRef(listSlots + int(uint32(state)) + i)
+	now := b.LoadUint64(listState)
+	if r != rt.Nil && now == state {
+		return r, true
+	}
+	return atAgain(t, o, b, i, uint32(state), r, now)
+}
+
+// atAgain goes on with List.At in a block that others are changing: r was in the slot of item
+// i with that first, and then the state was found.
+func atAgain(t *rt.Thread, o, b rt.Body, i int, first uint32, r rt.Ref, state uint64) (rt.Ref, bool) {
+	for state != listMoving {
+		if uint(i) >= uint(lengthOf(state)) {
+			return rt.Nil, false
+		}
+		if uint32(state) == first {
+			return r, r != rt.Nil
+		}
+		first = uint32(state)
+		r = b.LoadRef(listSlots + int(first) + i)
+		state = b.LoadUint64(listState)
+	}
+	return atWhenMoved(t, o, i)
+}
+
+// atWhenMoved waits until the items of the list o have been moved, and returns item i.
+func atWhenMoved(t *rt.Thread, o rt.Body, i int) (rt.Ref, bool) {
+	lockToRead(t, o)
+	defer unlock(t, o)
+	ref := o.LoadRef(boxBlock)
+	if ref == rt.Nil {
+		return rt.Nil, false
+	}
+	b := t.Block(ref)
+	state := b.LoadUint64(listState)
+	if uint(i) >= uint(lengthOf(state)) {
+		return rt.Nil, false
+	}
+	return b.LoadRef(listSlots + int(uint32(state)) + i), true
 }
 
 // Get returns a new reference to item i. The error is an *IndexError or a
@@ -182,305 +254,6 @@ func (l List) missing(t *rt.Thread, i int) error {
 		n = min(n, i) // it may have grown since item i was missed
 	}
 	return &IndexError{i, n}
-}
-
-// writable returns the body of the object r of the kind, if it can be changed.
-func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {
-	o, ok := t.Object(r, kind)
-	switch {
-	case !ok:
-		return o, t.WantType(r, kind)
-	case r.IsFrozen():
-		return o, t.FrozenError(r)
-	}
-	return o, nil
-}
-
-// write checks that l is a list that can be changed and v a reference, and returns the
-// list's body.
-func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return o, err
-	}
-	t.MustUse(v)
-	if v == rt.Nil {
-		return o, fmt.Errorf("ichor: list: nil reference as an item")
-	}
-	return o, nil
-}
-
-// Append adds v at the end. Amortised constant time. v is borrowed: the list takes a count
-// of its own. Attached thread.
-func (l List) Append(t *rt.Thread, v rt.Ref) error {
-	t.IncRef(v)
-	err := l.AppendSteal(t, v)
-	if err != nil {
-		t.DecRef(v)
-	}
-	return err
-}
-
-// AppendSteal is Append, and steals the reference to v unless it fails.
-// Attached thread.
-func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
-	o, err := l.write(t, v)
-	if err != nil {
-		return err
-	}
-	lock(t, o)
-	b, old, err := listRoom(t, l, o, 1)
-	if err == nil {
-		n := b.Load(listLen)
-		b.StoreRef(listSlots+int(n), v) // slot, then length: a reader sees both or neither
-		b.Store(listLen, n+1)
-	}
-	unlock(t, o)
-	t.RetireBlock(old)
-	return err
-}
-
-// listRoom returns a block with room for n more items, and the block that it
-// replaced, which the caller retires. The list is locked.
-func listRoom(t *rt.Thread, l List, o rt.Body, n int) (b rt.Body, old rt.Ref, err error) {
-	old = o.LoadRef(boxBlock)
-	have := 0
-	if old != rt.Nil {
-		b = t.Block(old)
-		have = int(b.Load(listLen))
-		if have+n <= int(b.Word(listCap)) {
-			return b, rt.Nil, nil
-		}
-	}
-	r, grown, err := newListBlock(t, rt.Ref(l), max(have+n, have+have/2, 4))
-	if err != nil {
-		return b, rt.Nil, err
-	}
-	for i := range have {
-		grown.SetRef(listSlots+i, b.LoadRef(listSlots+i)) // moved: counts go along
-	}
-	if mutant.On && mutant.Is(mutant.GrowDrops) {
-		have = max(have-1, 0)
-	}
-	grown.SetWord(listLen, uint32(have))
-	o.StoreRef(boxBlock, r)
-	return grown, old, nil
-}
-
-// Set replaces item i by v. v is borrowed: the list takes a count of its own. Attached
-// thread.
-func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
-	o, err := l.write(t, v)
-	if err != nil {
-		return err
-	}
-	t.IncRef(v)
-	lock(t, o)
-	b, ok := listBlock(t, o)
-	n := 0
-	if ok {
-		n = int(b.Load(listLen))
-	}
-	if uint(i) >= uint(n) {
-		unlock(t, o)
-		t.DecRef(v)
-		return &IndexError{i, n}
-	}
-	old := b.SwapRef(listSlots+i, v)
-	unlock(t, o)
-	t.Retire(old)
-	if mutant.On && mutant.Is(mutant.DoubleRelease) {
-		t.Retire(old)
-	}
-	if mutant.On && mutant.Is(mutant.ForgottenIncRef) {
-		t.DecRef(v)
-	}
-	return nil
-}
-
-// Pop removes the last item and returns a new reference to it. Attached thread.
-func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return rt.Nil, err
-	}
-	lock(t, o)
-	b, ok := listBlock(t, o)
-	if !ok || b.Load(listLen) == 0 {
-		unlock(t, o)
-		return rt.Nil, &IndexError{-1, 0}
-	}
-	n := b.Load(listLen) - 1
-	b.Store(listLen, n)
-	r := b.SwapRef(listSlots+int(n), rt.Nil)
-	unlock(t, o)
-	if mutant.On && mutant.Is(mutant.PopHandsOver) {
-		return r, nil
-	}
-	t.IncRef(r) // the slot's own count is retired: a reader may have loaded it
-	t.Retire(r)
-	return r, nil
-}
-
-// Insert puts v before item i, or at the end if i is the length. It publishes a new block,
-// since more than one slot changes. v is borrowed: the list takes a count of its own.
-// Attached thread.
-func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
-	o, err := l.write(t, v)
-	if err != nil {
-		return err
-	}
-	if mutant.On && mutant.Is(mutant.WrongPlace) && t.LockFree() {
-		i = max(i-1, 0)
-	}
-	t.IncRef(v)
-	if _, err = l.replace(t, o, i, 0, v); err != nil {
-		t.DecRef(v)
-	}
-	return err
-}
-
-// Remove removes item i. It publishes a new block. Attached thread.
-func (l List) Remove(t *rt.Thread, i int) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return err
-	}
-	gone, err := l.replace(t, o, i, 1)
-	if err == nil {
-		t.Retire(gone)
-	}
-	return err
-}
-
-// replace publishes a block in which n items from i on, at most one, have given
-// way to the items with, which it steals unless it fails. It returns what was
-// replaced.
-func (l List) replace(t *rt.Thread, o rt.Body, i, n int, with ...rt.Ref) (gone rt.Ref, err error) {
-	lock(t, o)
-	old := o.LoadRef(boxBlock)
-	have := 0
-	var from rt.Body
-	if old != rt.Nil {
-		from = t.Block(old)
-		have = int(from.Load(listLen))
-	}
-	if i < 0 || i > have-n {
-		unlock(t, o)
-		return rt.Nil, &IndexError{i, have}
-	}
-	r, to, err := newListBlock(t, rt.Ref(l), have-n+len(with))
-	if err != nil {
-		unlock(t, o)
-		return rt.Nil, err
-	}
-	for k := range i {
-		to.SetRef(listSlots+k, from.LoadRef(listSlots+k))
-	}
-	for k, v := range with {
-		to.SetRef(listSlots+i+k, v)
-	}
-	for k := i + n; k < have; k++ {
-		to.SetRef(listSlots+k-n+len(with), from.LoadRef(listSlots+k))
-	}
-	if n == 1 {
-		gone = from.LoadRef(listSlots + i)
-	}
-	to.SetWord(listLen, uint32(have-n+len(with)))
-	o.StoreRef(boxBlock, r)
-	unlock(t, o)
-	t.RetireBlock(old)
-	return gone, nil
-}
-
-// Clear removes all items. Attached thread.
-func (l List) Clear(t *rt.Thread) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return err
-	}
-	lock(t, o)
-	old := o.LoadRef(boxBlock)
-	o.StoreRef(boxBlock, rt.Nil)
-	unlock(t, o)
-	if old != rt.Nil {
-		b := t.Block(old)
-		for i := range int(b.Load(listLen)) {
-			if mutant.On && mutant.Is(mutant.ClearKeeps) {
-				break
-			}
-			t.Retire(b.LoadRef(listSlots + i))
-		}
-		t.RetireBlock(old)
-	}
-	return nil
-}
-
-// Extend appends the items of other, as they are at one moment: both lists are locked. l
-// and other may be the same. other is borrowed. Attached thread.
-func (l List) Extend(t *rt.Thread, other List) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return err
-	}
-	p, ok := t.Object(rt.Ref(other), rt.TypeList)
-	if !ok {
-		return t.WantType(rt.Ref(other), rt.TypeList)
-	}
-	if rt.Ref(other).IsFrozen() {
-		return l.extendFrozen(t, o, other)
-	}
-	lock2(t, o, p)
-	var old rt.Ref
-	if from, ok := listBlock(t, p); ok {
-		n := int(from.Load(listLen))
-		var b rt.Body
-		if b, old, err = listRoom(t, l, o, n); err == nil {
-			have := int(b.Load(listLen))
-			for i := range n {
-				r := from.LoadRef(listSlots + i)
-				if !(mutant.On && mutant.Is(mutant.ExtendUncounted)) {
-					t.IncRef(r)
-				}
-				b.StoreRef(listSlots+have+i, r)
-			}
-			b.Store(listLen, uint32(have+n)) // one store makes them all visible
-		}
-	}
-	unlock2(t, o, p)
-	t.RetireBlock(old)
-	return err
-}
-
-// extendFrozen is Extend by a list that does not change, and is not counted.
-func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
-	home, items := frozenItems(t, rt.Ref(other))
-	lock(t, o)
-	b, old, err := listRoom(t, l, o, len(items))
-	if err == nil {
-		have := int(b.Load(listLen))
-		for i, r := range items {
-			b.StoreRef(listSlots+have+i, home.Ref(r))
-		}
-		b.Store(listLen, uint32(have+len(items)))
-	}
-	unlock(t, o)
-	t.RetireBlock(old)
-	return err
-}
-
-// lock2 locks two containers, of which the first is about to change.
-func lock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Lock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
-	o.Add(boxVersion, 1)
-}
-
-func unlock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Unlock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
 }
 
 // All ranges over the items by index, each borrowed. It looks at the list anew at

@@ -152,6 +152,27 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 			must0(m.t, err)
 			m.model = append(m.model[:i], m.model[i+1:]...)
 		},
+		"removeFirst": func(a, _ int) {
+			for range min(a%100, len(m.model)) {
+				must0(m.t, l.Remove(th, 0))
+				m.model = m.model[1:]
+			}
+		},
+		"removeLast": func(a, _ int) {
+			for range min(a%100, len(m.model)) {
+				must0(m.t, l.Remove(th, len(m.model)-1))
+				m.model = m.model[:len(m.model)-1]
+			}
+		},
+		"queue": func(a, _ int) {
+			for range a % 50 {
+				it := m.fresh()
+				must0(m.t, l.AppendSteal(th, it.ref))
+				m.model = append(m.model, it)
+				must0(m.t, l.Remove(th, 0))
+				m.model = m.model[1:]
+			}
+		},
 		"clear": func(a, _ int) {
 			if a%4 == 0 {
 				must0(m.t, l.Clear(th))
@@ -288,7 +309,7 @@ func TestListModel(t *testing.T) {
 
 func FuzzList(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newListMachine) })
+	f.Fuzz(fuzzMachine(f, newListMachine))
 }
 
 func TestListErrors(t *testing.T) {
@@ -331,7 +352,7 @@ func TestListMemoryLimit(t *testing.T) {
 					break
 				}
 			}
-			for i, err := range []error{l.Append(th, v), l.AppendSteal(th, v), l.Insert(th, 0, v), l.Remove(th, 0), l.Extend(th, l), other.Extend(th, l)} {
+			for i, err := range []error{l.Append(th, v), l.AppendSteal(th, v), l.Insert(th, 0, v), l.Insert(th, n, v), l.Extend(th, l), other.Extend(th, l)} {
 				if !errors.Is(err, rt.ErrMemoryLimit) {
 					t.Errorf("call %d: got %v, want the memory limit", i, err)
 				}

@@ -26,7 +26,7 @@ func copied(t testing.TB, r rt.SharedRange) int {
 // sharedFamily is a heap with something of everything.
 type sharedFamily struct {
 	mortal, born, inPlace, frozen rt.Ref
-	weak, cell, big               rt.Ref
+	weak, cell, big, keyed        rt.Ref
 }
 
 const familyText = `{"name": "ichor", "list": [1, 2.5, -3000000000, null, true, "ichor", {"deep": [[["x"]]]}], "empty": {}}`
@@ -44,6 +44,7 @@ func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 	th.DecRef(original)
 	f.cell = must(NewCell(th, f.mortal))
 	f.weak = must(NewWeak(th, f.mortal))
+	f.keyed = rt.Ref(hostileDict(th, 400, 0)) // which depends on the seed of the runtime
 	var err error
 	f.big, err = NewList(th)
 	must0(t, err)
@@ -61,15 +62,15 @@ func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 }
 
 func (f sharedFamily) roots() []rt.Ref {
-	return []rt.Ref{f.mortal, f.born, f.inPlace, f.frozen, f.weak, f.cell, f.big}
+	return []rt.Ref{f.mortal, f.born, f.inPlace, f.frozen, f.weak, f.cell, f.big, f.keyed}
 }
 
 func familyOf(roots []rt.Ref) sharedFamily {
-	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6]}
+	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6], roots[7]}
 }
 
 // held are the counts that the maker has of mortals.
-func (f sharedFamily) held() []rt.Ref { return []rt.Ref{f.mortal, f.weak, f.cell, f.big} }
+func (f sharedFamily) held() []rt.Ref { return []rt.Ref{f.mortal, f.weak, f.cell, f.big, f.keyed} }
 
 // look checks that all is as it was made.
 func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
@@ -89,6 +90,16 @@ func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
 	th.DecRef(f.mortal)
 	if n := List(f.big).Len(th); n != 3000 {
 		t.Fatalf("the long list has %d elements", n)
+	}
+	if !isKeyed(table(th, Dict(f.keyed))) {
+		t.Fatal("keys collide, and their table is not KEYED")
+	}
+	for i := range 400 {
+		k, _ := nearHashKey(th, i)
+		if v, _ := Dict(f.keyed).Lookup(th, k); v != smallInt(i) {
+			t.Fatalf("key %d is lost", i)
+		}
+		th.DecRef(k)
 	}
 	for i := range 3000 {
 		v, _ := List(f.big).At(th, i)

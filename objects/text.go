@@ -17,8 +17,10 @@ const (
 	textHash  = 0
 	textLen   = 1
 	textBytes = 2
-	maxText   = math.MaxInt32 / 2
 )
+
+// maxText is the most bytes that a text can have. Tests have it smaller.
+var maxText = math.MaxInt32 / 2
 
 var (
 	stringType = rt.DefineBuiltin(rt.TypeString, rt.Type{
@@ -41,7 +43,7 @@ func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen)))
 
 func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	if len(b) > maxText {
-		return rt.Nil, fmt.Errorf("ichor: %s of %d bytes, want at most %d", y.Name, len(b), maxText)
+		return rt.Nil, fmt.Errorf("ichor: %s: more than %d bytes", y.Name, maxText)
 	}
 	r, o, err := t.New(y, 4*textBytes+len(b))
 	if err != nil {

@@ -36,11 +36,17 @@ func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 // ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the world: a
 // safe point. Where r is frozen it writes piece by piece, and takes no memory for the
 // whole text; so an error may come when a part is written. The graph cannot be unloaded
-// meanwhile. r is borrowed. Attached thread.
+// meanwhile. A w that writes less and says nothing is io.ErrShortWrite. r is borrowed. Attached
+// thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	j := jsonWriter{t: t, full: math.MaxInt}
 	j.flush = func() (err error) {
-		t.Blocking(func() { _, err = w.Write(j.dst) })
+		t.Blocking(func() {
+			var n int
+			if n, err = w.Write(j.dst); err == nil && n != len(j.dst) {
+				err = io.ErrShortWrite
+			}
+		})
 		j.dst = j.dst[:0]
 		return err
 	}

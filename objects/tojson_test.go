@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -194,6 +195,31 @@ func TestToJSONFrozen(t *testing.T) {
 			if err := ToJSON(th, &full, f.Root()); !errors.Is(err, errFull) {
 				t.Errorf("a writer that fails: %v", err)
 			}
+		})
+	})
+}
+
+// TestToJSONShortWrite: a writer that takes less than it is given, and returns no error, does
+// not pass for one that has written all.
+func TestToJSONShortWrite(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			l := must(NewList(th, rt.None, rt.True))
+			f := must(th.Freeze(l))
+			for _, r := range []rt.Ref{l, f.Root()} {
+				for _, less := range []int{1, 5} {
+					err := ToJSON(th, writerFunc(func(p []byte) (int, error) { return len(p) - less, nil }), r)
+					if !errors.Is(err, io.ErrShortWrite) {
+						t.Errorf("%d bytes less: %v", less, err)
+					}
+				}
+				own := errors.New("the writer's own")
+				if err := ToJSON(th, writerFunc(func([]byte) (int, error) { return 0, own }), r); err != own {
+					t.Errorf("got %v", err)
+				}
+			}
+			must0(t, th.Unload(f))
+			th.DecRef(l)
 		})
 	})
 }

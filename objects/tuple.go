@@ -13,6 +13,10 @@ const (
 	tupleSlots = 2
 )
 
+// maxTuple is the most items that a tuple can have: what fits an object, which is less than
+// 2 GiB. Tests have it smaller.
+var maxTuple = (1<<31-1)/4 - tupleSlots
+
 var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
 	Name: "tuple",
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) {
@@ -39,6 +43,9 @@ func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	if len(items) == 0 {
 		return rt.EmptyTuple, nil
+	}
+	if len(items) > maxTuple {
+		return rt.Nil, fmt.Errorf("ichor: tuple: more than %d items", maxTuple)
 	}
 	h := uint32(tupleMark)
 	for i, r := range items {

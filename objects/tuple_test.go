@@ -2,6 +2,8 @@ package objects
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -114,5 +116,29 @@ func TestTupleHash(t *testing.T) {
 			_, err := Hash(th, s.Own(NewTuple(th, one, s.Own(NewTuple(th, list)), two)))
 			wantError[*UnhashableError](t, err)
 		}))
+	})
+}
+
+// TestBounds: a tuple or a text that is too large is refused in words.
+func TestBounds(t *testing.T) {
+	tuple, text := maxTuple, maxText
+	maxTuple, maxText = 10, 10
+	defer func() { maxTuple, maxText = tuple, text }()
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		for n, good := range map[int]bool{10: true, 11: false} {
+			long := strings.Repeat("1", n)
+			for want, build := range map[string]func() (rt.Ref, error){
+				"ichor: tuple: more than 10 items":  func() (rt.Ref, error) { return NewTuple(th, slices.Repeat([]rt.Ref{rt.None}, n)...) },
+				"ichor: string: more than 10 bytes": func() (rt.Ref, error) { return NewString(th, long) },
+				"ichor: bytes: more than 10 bytes":  func() (rt.Ref, error) { return NewBytes(th, []byte(long)) },
+				"ichor: number: more than 10 bytes": func() (rt.Ref, error) { return newNumber(th, []byte(long)) },
+			} {
+				r, err := build()
+				if good != (err == nil) || !good && err.Error() != want {
+					t.Errorf("of size %d: %v, want %s", n, err, want)
+				}
+				th.DecRef(r)
+			}
+		}
 	})
 }

@@ -131,7 +131,8 @@ func (m *weakMachine) check() {
 	for _, w := range m.weaks {
 		held = append(held, w.ref)
 	}
-	audit(m.t, m.th, held...) // a safe point
+	audit(m.t, m.th, held...)
+	m.th.Checkpoint()
 	if !slices.Equal(m.calls, m.due) {
 		m.t.Fatalf("callbacks %v, want %v", m.calls, m.due)
 	}
@@ -154,7 +155,7 @@ func TestWeakModel(t *testing.T) {
 
 func FuzzWeak(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, input []byte) { fuzzMachine(t, input, newWeakMachine) })
+	f.Fuzz(fuzzMachine(f, newWeakMachine))
 }
 
 func TestWeakErrors(t *testing.T) {

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"fmt"
+	"math/bits"
+	"math/rand/v2"
 
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
@@ -44,6 +46,7 @@ type Runtime struct {
 	weak    *xsync.MapOf[Ref, weakRefs]  // weak references, by what they lead to
 	foreign *xsync.MapOf[Ref, any]       // Go values that objects hold
 	frozen  atomic.Pointer[[]*Frozen]    // by address; replaced as a whole under mu
+	seed    [2]uint64                    // see HashSeed
 	left    leftovers
 	ending  bool // Close gives up what immortals hold: nothing is finalized any more
 
@@ -93,9 +96,10 @@ func makeRuntime(space *arena.Space, opts Options) *Runtime {
 		Heap:    Heap{space.Base(), space.Mask()},
 		opts:    opts,
 		space:   space,
-		intern:  xsync.NewMapOfWithHasher[uint64, Ref](func(h uint64, seed uint64) uint64 { return h ^ seed }),
+		intern:  xsync.NewMapOfWithHasher[uint64, Ref](internHash),
 		weak:    xsync.NewMapOf[Ref, weakRefs](),
 		foreign: xsync.NewMapOf[Ref, any](),
+		seed:    [2]uint64{rand.Uint64(), rand.Uint64()},
 	}
 	if opts.Checked {
 		r.check = newChecker(r)
@@ -216,3 +220,14 @@ func (r *Runtime) Interned() *xsync.MapOf[uint64, Ref] { return r.intern }
 // Foreign is the table of the Go values that objects hold, by the object. It is for
 // package objects. The keys are borrowed. Any goroutine.
 func (r *Runtime) Foreign() *xsync.MapOf[Ref, any] { return r.foreign }
+
+// HashSeed returns what package objects takes for the seed of hashes that nobody outside is to
+// foresee: random, and the same in all processes that share the heap. Any goroutine.
+func (r *Runtime) HashSeed() (k0, k1 uint64) { return r.seed[0], r.seed[1] }
+
+// internHash is the hash of a text's hash in the table of equal strings. Texts may have been
+// chosen so that bits of theirs agree: the seed decides where they go.
+func internHash(h, seed uint64) uint64 {
+	hi, lo := bits.Mul64(h^seed, 0x9e3779b97f4a7c15)
+	return hi ^ lo
+}

@@ -48,7 +48,8 @@ type sharedHeap struct {
 	Layouts  uint64 // layoutHash
 	Types    []sharedType
 	Space    *arena.Layout
-	States   int // of threads
+	States   int       // of threads
+	Seed     [2]uint64 // tables in the heap depend on it
 	InPlace  int64
 	Interned map[uint64]Ref
 	Weak     map[Ref][]Ref // weak references by what they lead to, oldest first
@@ -115,7 +116,7 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 	r := t.rt
 	h := &sharedHeap{
 		Mode: r.opts.Mode, Counting: r.opts.Counting, Layouts: layoutHash(),
-		States: len(*r.queues.Load()), InPlace: r.inPlace.Load(),
+		States: len(*r.queues.Load()), InPlace: r.inPlace.Load(), Seed: r.seed,
 		Interned: map[uint64]Ref{}, Weak: map[Ref][]Ref{}, Roots: roots,
 	}
 	for _, x := range roots {
@@ -327,7 +328,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		}
 		r.queues.Store(&queues)
 	}
-	r.adopted = true
+	r.adopted, r.seed = true, h.Seed
 	for _, mem := range regions {
 		g := &Region{mem: mem}
 		g.built.Store(true)

@@ -59,6 +59,27 @@ func readKey(t *rt.Thread, d objects.Dict, n int64) {
 	}
 }
 
+// freezeUntorn freezes a list of two lists or dicts, and looks at their first items: another
+// thread makes that of the first one a 1, and then that of the second.
+func freezeUntorn(t *rt.Thread, both rt.Ref) {
+	f, err := t.Freeze(both)
+	if errors.Is(err, rt.ErrChanged) {
+		return
+	}
+	ok(err)
+	var seen [2]rt.Ref
+	for i := range seen {
+		x, _ := objects.List(f.Root()).At(t, i)
+		if seen[i], _ = objects.List(x).At(t, 0); t.Kind(x) == rt.TypeDict {
+			seen[i], _ = objects.Dict(x).Lookup(t, key(0))
+		}
+	}
+	if seen[1] == key(1) && seen[0] != key(1) {
+		panic("torn: the second one is new and the first one old")
+	}
+	ok(t.Unload(f))
+}
+
 var point3 = must(objects.DefineRecord("explored point", "x"))
 
 // What writes containers, against what reads them and against itself.
@@ -112,6 +133,171 @@ var containerScenarios = []scenario{
 		l := s.listOf(2)
 		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) { read(t, l, 1); t.Checkpoint() })
+	}},
+	{"list pop and append against get and length", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		s.run(0, func(t *rt.Thread) { look(t, must(l.Pop(t))); ok(l.Append(t, rt.None)) })
+		s.run(1, func(t *rt.Thread) {
+			if r, _ := l.At(t, 1); r == rt.None && l.Len(t) != 2 {
+				panic("an item was there before its time")
+			}
+		})
+	}},
+	{"dict deletions against length", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(5)
+		s.run(0, func(t *rt.Thread) { must(d.Delete(t, key(0))); must(d.Delete(t, key(1))) })
+		s.run(1, func(t *rt.Thread) {
+			if !d.Has(t, key(0)) && d.Len(t) == 5 {
+				panic("a deleted key is counted")
+			}
+		})
+	}},
+	{"list remove first against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(3)
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); ok(l.Remove(t, 0)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) {
+			if n := l.Len(t); n < 1 || n > 3 {
+				panic(fmt.Sprintf("%d items", n))
+			}
+			if _, found := l.At(t, 0); !found {
+				panic("there is no first item, and there always was one")
+			}
+			t.Checkpoint()
+		})
+	}},
+	{"list remove first and append against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2) // item 1 is the second one, the first one of those, or the third one
+		s.run(0, func(t *rt.Thread) {
+			ok(l.AppendSteal(t, boxed(t, 2)))
+			ok(l.Remove(t, 0))
+			ok(l.Set(t, 0, rt.None)) // which is item 0 by then
+		})
+		s.run(1, func(t *rt.Thread) {
+			r, found := l.At(t, 1)
+			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+1 && v != 1<<40+2 {
+				panic(fmt.Sprintf("item 1 is %s", objects.Format(t, r)))
+			}
+		})
+	}},
+	{"list remove first and set against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(3)
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); ok(l.Set(t, 0, rt.None)) })
+		s.run(1, func(t *rt.Thread) {
+			if r, found := l.At(t, 1); !found || r == rt.None {
+				panic(fmt.Sprintf("item 1 is %s", objects.Format(t, r)))
+			}
+		})
+	}},
+	{"list remove first and growth against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(6) // which fill the block
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); ok(l.Append(t, rt.None)) })
+		s.run(1, func(t *rt.Thread) {
+			r, found := l.At(t, 4)
+			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+4 && v != 1<<40+5 {
+				panic(fmt.Sprintf("item 4 is %s", objects.Format(t, r)))
+			}
+		})
+	}},
+	{"list remove first against pop", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(1)
+		n := 0
+		s.run(0, func(t *rt.Thread) {
+			if l.Remove(t, 0) == nil {
+				n++
+			}
+		})
+		s.run(1, func(t *rt.Thread) {
+			if r, err := l.Pop(t); err == nil {
+				n++
+				look(t, r)
+			}
+		})
+		s.also = func() error {
+			if n != 1 {
+				return fmt.Errorf("one item was removed %d times", n)
+			}
+			return nil
+		}
+	}},
+	{"list remove without memory against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(4)
+		objects.RefuseBlocks()
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 1)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) {
+			n := l.Len(t)
+			r, found := l.At(t, 2)
+			v, _ := objects.IntOf(t, r)
+			if was, is := v == 1<<40+2, v == 1<<40+3; !found || !was && !is || n == 3 && was || n < 3 || n > 4 {
+				panic(fmt.Sprintf("of %d items, item 2 is %s", n, objects.Format(t, r)))
+			}
+			if _, found := l.At(t, 3); found && v == 1<<40+3 {
+				panic("an item was removed, and the list is as long as before")
+			}
+			t.Checkpoint()
+		})
+	}},
+	{"list remove without memory, and append, against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(3) // the block has room for more
+		objects.RefuseBlocks()
+		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 1)); ok(l.AppendSteal(t, boxed(t, 3))) })
+		s.run(1, func(t *rt.Thread) {
+			r, found := l.At(t, 1)
+			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+1 && v != 1<<40+2 {
+				panic(fmt.Sprintf("item 1 is %s", objects.Format(t, r)))
+			}
+		})
+	}},
+	{"list shrink against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(30) // in a block of more
+		for l.Len(s.t[0]) > 8 {
+			s.t[0].DecRef(must(l.Pop(s.t[0])))
+		}
+		s.run(0, func(t *rt.Thread) {
+			for l.Len(t) > 6 {
+				look(t, must(l.Pop(t)))
+			}
+			t.Checkpoint()
+		})
+		s.run(1, func(t *rt.Thread) { read(t, l, 3); read(t, l, 7); t.Checkpoint() })
+	}},
+	{"dict one key out and in against get, with an index", "ab", func(s *stage) {
+		s.enter(2)
+		d := s.dictOf(10)
+		s.run(0, func(t *rt.Thread) { must(d.Delete(t, key(0))); ok(d.Set(t, key(0), rt.None)) })
+		s.run(1, func(t *rt.Thread) {
+			readKey(t, d, 0)
+			if !d.Has(t, key(1)) {
+				panic("a key is lost")
+			}
+		})
+	}},
+	{"dict update that adds two against get", "ab", func(s *stage) {
+		s.enter(2)
+		d, from := s.dictOf(10), must(objects.NewDict(s.t[0]))
+		for i := range 2 {
+			ok(objects.Dict(from).Set(s.t[0], key(int64(20+i)), key(1)))
+		}
+		s.own(from)
+		s.run(0, func(t *rt.Thread) { ok(d.Update(t, objects.Dict(from))) })
+		s.run(1, func(t *rt.Thread) {
+			if n := d.Len(t); n != 10 && n != 12 {
+				panic(fmt.Sprintf("%d entries", n))
+			}
+			first := d.Has(t, key(21))
+			if first && !d.Has(t, key(20)) {
+				panic("half of an update is there")
+			}
+		})
 	}},
 	{"list extend against extend, crosswise", "ab", func(s *stage) {
 		s.enter(2)
@@ -253,6 +439,36 @@ var containerScenarios = []scenario{
 			})
 		}
 	}},
+	{"freeze against an overwrite through a gate, and a set", "a", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		objects.SetGatesFrom(4)
+		first, second := s.dictOf(1), s.listOf(1)
+		both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) {
+			ok(first.Set(t, key(0), key(1)))
+			ok(second.Set(t, 0, key(1)))
+		})
+		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
+	}},
+	{"dict update against overwrites through gates", "a", func(s *stage) {
+		s.enter(2)
+		objects.SetGatesFrom(4)
+		d, from := s.dictOf(0), s.dictOf(2)
+		s.run(0, func(t *rt.Thread) { // the second one is the first to be copied
+			ok(from.Set(t, key(1), key(1)))
+			ok(from.Set(t, key(0), key(1)))
+		})
+		s.run(1, func(t *rt.Thread) {
+			ok(d.Update(t, from))
+			x, _ := d.Lookup(t, key(1))
+			y, _ := d.Lookup(t, key(0))
+			if x != key(1) && y == key(1) {
+				panic("torn: what was set last is there, and what was set first is not")
+			}
+		})
+	}},
 	{"freeze against two sets", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
@@ -264,20 +480,7 @@ var containerScenarios = []scenario{
 			ok(objects.List(second).Set(t, 0, key(1)))
 		})
 		s.run(1, func(t *rt.Thread) {
-			f, err := t.Freeze(both)
-			if errors.Is(err, rt.ErrChanged) {
-				return
-			}
-			ok(err)
-			var seen [2]rt.Ref
-			for i := range seen {
-				list, _ := objects.List(f.Root()).At(t, i)
-				seen[i], _ = objects.List(list).At(t, 0)
-			}
-			if seen[1] == key(1) && seen[0] != key(1) {
-				panic("torn: the second list is new and the first one old")
-			}
-			ok(t.Unload(f))
+			freezeUntorn(t, both)
 		})
 	}},
 	{"freeze against set", "ab", func(s *stage) {

@@ -235,7 +235,7 @@ var stopScenarios = []scenario{
 
 // missedType is an object whose death is counted.
 var (
-	died        int
+	died       int
 	missedType = must(rt.DefineType(rt.Type{
 		Name: "explored and missed",
 		Drop: func(*rt.Thread, rt.Ref, rt.Body) { died++ },

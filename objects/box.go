@@ -1,0 +1,67 @@
+package objects
+
+import (
+	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/locks"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Words of a container's body: List and Dict begin alike.
+const (
+	boxLock    = 0 // mutex, taken by writers in lock-free mode
+	boxBlock   = 1 // storage; Nil while there is nothing in it
+	boxVersion = 2 // raised under the lock before each change
+	boxCap     = 3 // of a List: capacity of the block. Writers alone look at it
+	boxGates   = 3 // of a Dict: the versions of gates that were left, see dictgates.go
+	boxBytes   = 16
+)
+
+// lock and unlock bracket a write to a container. The lock is a leaf: between
+// the two there is no safe point, no code of users and no other lock.
+func lock(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Lock(o.Lock(boxLock))
+	}
+	if !(mutant.On && mutant.Is(mutant.VersionKept)) {
+		o.Add(boxVersion, 1)
+	}
+}
+
+// lockToRead is lock for code that does not change the container.
+func lockToRead(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Lock(o.Lock(boxLock))
+	}
+}
+
+func unlock(t *rt.Thread, o rt.Body) {
+	if t.LockFree() {
+		locks.Unlock(o.Lock(boxLock))
+	}
+}
+
+// lock2 locks two containers, of which the first is about to change.
+func lock2(t *rt.Thread, o, p rt.Body) {
+	if t.LockFree() {
+		locks.Lock2(o.Lock(boxLock), p.Lock(boxLock))
+	}
+	o.Add(boxVersion, 1)
+}
+
+func unlock2(t *rt.Thread, o, p rt.Body) {
+	if t.LockFree() {
+		locks.Unlock2(o.Lock(boxLock), p.Lock(boxLock))
+	}
+}
+
+// writable returns the body of the object r of the kind, if it can be changed.
+func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {
+	o, ok := t.Object(r, kind)
+	switch {
+	case !ok:
+		return o, t.WantType(r, kind)
+	case r.IsFrozen():
+		return o, t.FrozenError(r)
+	}
+	return o, nil
+}

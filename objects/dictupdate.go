@@ -1,0 +1,187 @@
+package objects
+
+import (
+	"github.com/ichor-go/ichor/internal/mutant"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Clear removes all entries. Attached thread.
+func (d Dict) Clear(t *rt.Thread) error {
+	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	r := o.LoadRef(boxBlock)
+	empty(t, o, r)
+	unlock(t, o)
+	retireTable(t, r, true)
+	return nil
+}
+
+// Update sets every entry of other in d, as they are at one moment: both are locked. If
+// memory runs out it has set none. It takes time in proportion to other if it only adds
+// keys, or sets a single value: that takes effect at one store. If it sets several
+// values it builds a table anew, of both together, which takes effect at once.
+// other is borrowed. Attached thread.
+func (d Dict) Update(t *rt.Thread, other Dict) error {
+	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	if err != nil {
+		return err
+	}
+	p, ok := t.Object(rt.Ref(other), rt.TypeDict)
+	if !ok {
+		return t.WantType(rt.Ref(other), rt.TypeDict)
+	}
+	if d == other {
+		return nil
+	}
+	u := updating{t: t, d: d, o: o}
+	if rt.Ref(other).IsFrozen() {
+		entries := frozenEntries(t, rt.Ref(other))
+		lock(t, o)
+		err = u.take(entries)
+		unlock(t, o)
+	} else {
+		lock2(t, o, p)
+		if from := p.LoadRef(boxBlock); from != rt.Nil {
+			shut(t, from)
+			err = u.take(liveEntries(t, t.Block(from)))
+			reopen(t, from)
+		}
+		unlock2(t, o, p)
+	}
+	for _, r := range u.dropped {
+		t.Retire(r)
+	}
+	retireTable(t, u.replaced, false)
+	return err
+}
+
+// entry is an entry of a dictionary, borrowed.
+type entry struct {
+	key, value rt.Ref
+	hash       uint32 // Hash of the key
+}
+
+// liveEntries returns the live entries of a table that nobody changes.
+func liveEntries(t *rt.Thread, b rt.Body) []entry {
+	list := make([]entry, 0, dictLen(b))
+	eachLive(t, b, func(x entry) { list = append(list, x) })
+	return list
+}
+
+// eachLive calls f with every live entry of a table that nobody changes.
+func eachLive(t *rt.Thread, b rt.Body, f func(x entry)) {
+	keyed := isKeyed(b)
+	eachEntry(b, func(e int, value rt.Ref) {
+		if value == rt.Nil {
+			return
+		}
+		x := entry{b.Ref(e + entryKey), value, b.Word(e + entryHash)}
+		if keyed {
+			x.hash, _ = Hash(t, x.key) // it is a key
+		}
+		f(x)
+	})
+}
+
+// updating is an Update under way. The dict is locked.
+type updating struct {
+	t *rt.Thread
+	d Dict
+	o rt.Body
+
+	replaced rt.Ref   // the table that was replaced, to be retired
+	dropped  []rt.Ref // the values that were overwritten, likewise
+}
+
+// take sets the entries.
+func (u *updating) take(from []entry) error {
+	if len(from) == 0 {
+		return nil
+	}
+	r := u.o.LoadRef(boxBlock)
+	var b rt.Body
+	spots := make([]spot, len(from))
+	set, live, room := 0, 0, 0
+	if r != rt.Nil {
+		b = u.t.Block(r)
+		live, room = dictLen(b), int(b.Word(dictCap))-usedOf(b.LoadUint64(dictState))
+		for i, x := range from {
+			p := search(u.t, b, x.key, x.hash)
+			if p.e != 0 && alive(b, p.e) {
+				set++
+			}
+			if p.long {
+				room = 0 // see rebuilt
+			}
+			spots[i] = p
+		}
+	}
+	switch {
+	case set == 0 && len(from) <= room:
+		u.add(b, from, spots)
+		return nil
+	case set == 1 && len(from) == 1:
+		u.t.IncRef(from[0].value)
+		u.dropped = append(u.dropped, b.SwapRef(spots[0].e+entryValue, from[0].value))
+		return nil
+	}
+	return u.unite(r, b, from, spots, live, live+len(from)-set)
+}
+
+// add enters the entries, whose keys are all new, in the dict's table, where there is room.
+// They become visible at once.
+func (u *updating) add(b rt.Body, from []entry, spots []spot) {
+	s := shapeOf(b)
+	for i, x := range from {
+		p := spots[i]
+		if p.e == 0 && s.mask != 0 {
+			p = p.free(b, s) // another one may have taken it
+		}
+		u.count(x)
+		u.t.IncRef(x.key)
+		prepare(b, p, i+1, x.key, x.value)
+	}
+	n := uint64(len(from))
+	b.StoreUint64(dictState, b.LoadUint64(dictState)+n+n*stateOneLive)
+}
+
+func (u *updating) count(x entry) {
+	if !(mutant.On && mutant.Is(mutant.UpdateUncounted)) {
+		u.t.IncRef(x.value)
+	}
+}
+
+// unite replaces the table r, whose body is b and which has that many live entries, by one
+// with n: what is in it and what is to be set.
+func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, n int) error {
+	if n > maxEntries {
+		return errManyEntries()
+	}
+	t := u.t
+	shut(t, r)
+	defer reopen(t, r)
+	long := false
+	for _, p := range spots {
+		long = long || p.long
+	}
+	fresh, to, err := rebuilt(t, rt.Ref(u.d), b, max(n, grown(live)), isKeyed(b) || long)
+	if err != nil {
+		return err
+	}
+	for i, x := range from {
+		u.count(x)
+		if e := spots[i].e; e != 0 && alive(b, e) {
+			have := search(t, to, b.Ref(e+entryKey), x.hash)
+			u.dropped = append(u.dropped, to.SwapRef(have.e+entryValue, x.value))
+			continue
+		}
+		t.IncRef(x.key)
+		insert(to, vacant(to, hashIn(t, to, x.key, x.hash)), x.key, x.value)
+	}
+	succeed(t, u.o, r, fresh)
+	u.replaced = r
+	return nil
+}

@@ -1,0 +1,163 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// hostileDict makes a dict of keys whose hashes collide in a frozen table, but for the last ones.
+func hostileDict(th *rt.Thread, collide, others int) Dict {
+	d := Dict(must(NewDict(th)))
+	for i := range collide + others {
+		k, _ := nearHashKey(th, i)
+		if i >= collide {
+			th.DecRef(k)
+			k = smallInt(i)
+		}
+		ok(d.Set(th, k, smallInt(i)))
+		th.DecRef(k)
+	}
+	return d
+}
+
+// TestFrozenHostileKeys: a frozen dict of keys that collide is KEYED, has short runs, and its
+// bytes depend on nothing but what is in it.
+func TestFrozenHostileKeys(t *testing.T) {
+	for _, n := range []int{runMax, runMax + 1, 3000} {
+		var images [][]byte
+		for _, o := range []rt.Options{{Mode: rt.GIL}, {Mode: rt.LockFree}} {
+			withRuntime(t, o, func(r *rt.Runtime) {
+				must0(t, r.Do(func(th *rt.Thread) error {
+					d := hostileDict(th, n, 50)
+					f := must(th.Freeze(rt.Ref(d)))
+					th.DecRef(rt.Ref(d))
+					form := frozenTableIn(th.Body(f.Root()))
+					if form.keyed != (n >= runMax) {
+						t.Errorf("%d keys that collide: keyed %v", n, form.keyed)
+					}
+					again := must(th.Freeze(f.Root())) // from the frozen one
+					var image, second bytes.Buffer
+					must(f.WriteTo(&image))
+					must(again.WriteTo(&second))
+					if !bytes.Equal(image.Bytes(), second.Bytes()) {
+						t.Error("frozen again it is another image")
+					}
+					images = append(images, image.Bytes())
+					opened := must(r.OpenImageAt(bytes.NewReader(image.Bytes())))
+					back := Dict(must(NewDict(th)))
+					must0(t, back.Update(th, Dict(opened.Root())))
+					for _, x := range []Dict{Dict(f.Root()), Dict(opened.Root()), back} {
+						if x.Len(th) != n+50 {
+							t.Errorf("%d entries", x.Len(th))
+						}
+						for i := range n + 60 {
+							k, _ := nearHashKey(th, i)
+							if i >= n {
+								th.DecRef(k)
+								k = smallInt(i)
+							}
+							if v, found := x.Lookup(th, k); found != (i < n+50) || found && v != smallInt(i) {
+								t.Fatalf("key %d of %d: %v, %s", i, n, found, Format(th, v))
+							}
+							th.DecRef(k)
+						}
+					}
+					th.DecRef(rt.Ref(back))
+					must0(t, th.Unload(f))
+					must0(t, th.Unload(again))
+					return th.Unload(opened)
+				}))
+			})
+		}
+		if !bytes.Equal(images[0], images[1]) {
+			t.Errorf("%d keys: two runtimes, two images", n)
+		}
+	}
+}
+
+// TestFrozenHostileImages: an image whose dict has a long run, or a seed that its keys do not
+// give, is refused.
+func TestFrozenHostileImages(t *testing.T) {
+	withRuntime(t, rt.Options{}, func(r *rt.Runtime) {
+		must0(t, r.Do(func(th *rt.Thread) error {
+			d := hostileDict(th, 400, 0)
+			f := must(th.Freeze(rt.Ref(d)))
+			th.DecRef(rt.Ref(d))
+			var image bytes.Buffer
+			must(f.WriteTo(&image))
+			const at = dictImageObjects
+			must0(t, th.Unload(f))
+			for what, change := range map[string]func(words []byte){
+				"it has another seed than its keys give": func(body []byte) {
+					keyedTable{body}.reseed(th, 12345)
+				},
+				"an index of form": func(body []byte) { body[6] = 1 },
+			} {
+				b := bytes.Clone(image.Bytes())
+				change(b[at+16:])
+				binary.LittleEndian.PutUint64(b[dictImageHashes:], xxhash.Sum64(b[dictImageObjects:]))
+				binary.LittleEndian.PutUint64(b[dictImageHashes+8:], xxhash.Sum64(b[:dictImageHashes+8]))
+				_, err := r.OpenImageAt(bytes.NewReader(b))
+				if err == nil || !strings.Contains(err.Error(), what) {
+					t.Errorf("got %v, want %s", err, what)
+				}
+			}
+			return nil
+		}))
+	})
+}
+
+// keyedTable is the body of a table in an image, which is KEYED and whose keys are ints.
+type keyedTable struct{ b []byte }
+
+func (x keyedTable) word(i int) uint32       { return binary.LittleEndian.Uint32(x.b[4*i:]) }
+func (x keyedTable) setWord(i int, v uint32) { binary.LittleEndian.PutUint32(x.b[4*i:], v) }
+
+// reseed has the table be as it would be with another seed.
+func (x keyedTable) reseed(th *rt.Thread, seed uint64) {
+	n := int(x.word(frozenLength))
+	f := frozenTableFor(n, true)
+	for i := range seedWords {
+		x.setWord(frozenIndex+i, 0)
+	}
+	x.setWord(frozenIndex, uint32(seed))
+	for i := range f.mask() + 1 {
+		x.setWord(f.index+int(i), 0)
+	}
+	for i := range n {
+		k, _ := nearHashKey(th, i)
+		h := fold(seeded{t: th, k0: seed}.hash(k))
+		th.DecRef(k)
+		x.setWord(f.first+i*entryWords+entryHash, h)
+		p := h & f.mask()
+		for x.word(f.index+int(p)) != 0 {
+			p = (p + 1) & f.mask()
+		}
+		x.setWord(f.index+int(p), uint32(i+1)|h&^f.mask())
+	}
+}
+
+func TestRuns(t *testing.T) {
+	r := newRuns(frozenTableFor(1000, false))
+	size := r.mask + 1
+	for i, h := range []uint32{size - 1, size - 1, 5, size - 2, 1} { // over the end
+		if !r.fill(h) {
+			t.Errorf("hash %d, the %d-th: no place", h, i)
+		}
+	}
+	if n := r.longest(); n != 4 {
+		t.Errorf("%d places in a row are filled, want 4", n)
+	}
+	for range runMax {
+		r.fill(100)
+	}
+	if r.fill(100) || r.longest() != runMax {
+		t.Errorf("%d places in a row are filled, and one more is taken", r.longest())
+	}
+}

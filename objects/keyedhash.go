@@ -1,0 +1,115 @@
+package objects
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/dchest/siphash"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// keyedHash returns the hash that a key has in tables that are KEYED: SipHash-2-4 of what it
+// is, with the runtime's seed, which nobody outside knows. So nobody can choose keys that
+// collide. Equal keys have the same.
+func keyedHash(t *rt.Thread, key rt.Ref) uint32 {
+	k0, k1 := t.Runtime().HashSeed()
+	return fold(seeded{t: t, k0: k0, k1: k1}.hash(key))
+}
+
+// seeded is SipHash with a seed.
+type seeded struct {
+	t      *rt.Thread
+	k0, k1 uint64
+	known  map[rt.Ref]uint64 // hashes of tuples, for many keys in a row; nil for one
+}
+
+// remembering returns the same hash, for keys that share parts: each tuple is looked at once
+// for all of them. They stay as they are meanwhile.
+func (s seeded) remembering() seeded {
+	s.known = map[rt.Ref]uint64{}
+	return s
+}
+
+// hash returns the hash of a key.
+func (s seeded) hash(key rt.Ref) uint64 {
+	if isKeyTuple(s.t, key) {
+		return s.tuple(key)
+	}
+	return s.flat(key)
+}
+
+// bytes returns the hash of b as something of the kind.
+func (s seeded) bytes(kind rt.TypeID, b []byte) uint64 {
+	return siphash.Hash(s.k0, s.k1^uint64(kind), b)
+}
+
+func (s seeded) word(kind rt.TypeID, v uint64) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	return s.bytes(kind, b[:])
+}
+
+// flat is hash for a key that is no tuple.
+func (s seeded) flat(key rt.Ref) uint64 {
+	if key.IsInt() {
+		return s.word(rt.TypeInt, uint64(key.Int()))
+	}
+	switch kind, o := s.t.Kind(key), s.t.Body(key); kind {
+	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
+		return s.bytes(kind, o.Bytes(textBytes, int(o.Word(textLen))))
+	case rt.TypeInt:
+		return s.word(kind, o.Uint64(0))
+	case rt.TypeFloat:
+		v, _, _ := s.t.Float(key)
+		if v == 0 {
+			v = 0 // both zeros are the same key
+		}
+		return s.word(kind, math.Float64bits(v))
+	default: // None, a boolean, the empty tuple
+		return s.word(kind, uint64(key))
+	}
+}
+
+// tuple is hash for a tuple. Each tuple in it is looked at once, however many ways lead
+// there, and no depth of nesting needs a deep stack. A tuple in it that is no key, as an
+// enemy's image may have, and which may contain itself, is not looked into.
+func (s seeded) tuple(key rt.Ref) uint64 {
+	known := s.known
+	if known == nil {
+		known = map[rt.Ref]uint64{}
+	}
+	var b []byte
+	for work := []rt.Ref{key}; len(work) > 0; {
+		r := work[len(work)-1]
+		if _, ok := known[r]; ok {
+			work = work[:len(work)-1]
+			continue
+		}
+		o, n := s.t.Body(r), len(work)
+		b = b[:0]
+		for i := range int(o.Word(tupleLen)) {
+			x := s.t.Slot(r, o, tupleSlots+i)
+			h, ok := known[x]
+			switch {
+			case ok:
+			case isKeyTuple(s.t, x):
+				work = append(work, x)
+			default:
+				h = s.flat(x)
+			}
+			b = binary.LittleEndian.AppendUint64(b, h)
+		}
+		if len(work) == n { // all tuples in it are known
+			known[r] = s.bytes(rt.TypeTuple, b)
+			work = work[:n-1]
+		}
+	}
+	return known[key]
+}
+
+// isKeyTuple reports whether r is a tuple that is a key, and not the empty one.
+func isKeyTuple(t *rt.Thread, r rt.Ref) bool {
+	o, ok := t.Object(r, rt.TypeTuple)
+	return ok && o.Word(tupleHash) != 0
+}

@@ -1,0 +1,124 @@
+package objects
+
+import (
+	"math"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// sameKey reports whether two keys are equal. Their hashes are.
+func sameKey(t *rt.Thread, a, b rt.Ref) bool {
+	same, _ := compareKeys(t, a, b, math.MaxInt)
+	return same
+}
+
+// compareKeys is sameKey with bounded work: if it has looked at more than most pairs of
+// references, it gives up, and says false. looks is at how many it has looked.
+func compareKeys(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
+	if a == b {
+		return true, 0
+	}
+	if a.IsInt() || b.IsInt() {
+		return false, 0 // equal small integers are the same reference
+	}
+	kind := t.Kind(a)
+	if kind != t.Kind(b) {
+		return false, 1
+	}
+	oa, ob := t.Body(a), t.Body(b)
+	switch kind {
+	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
+		return textOf(oa) == textOf(ob), 1
+	case rt.TypeInt:
+		return oa.Uint64(0) == ob.Uint64(0), 1
+	case rt.TypeFloat:
+		x, _, _ := t.Float(a)
+		y, _, _ := t.Float(b)
+		return x == y || math.Float64bits(x) == math.Float64bits(y), 1
+	case rt.TypeTuple:
+		return compareTuples(t, a, b, most)
+	}
+	return false, 1
+}
+
+// classesFrom is after how many looks compareTuples begins to note which objects it takes for
+// equal. Hardly any key has as many. A guess.
+const classesFrom = 32
+
+// compareTuples is compareKeys for two tuples. What is still to be compared is in a list: no
+// depth of nesting needs a deep stack. Tuples may share parts, so that there are many more
+// ways to a part than parts. So after the first looks, objects of a pair are put in one class
+// before they are compared, and a pair of one class is not compared again: if they
+// differ, that was found, or will be. Each comparison joins two classes, so there are
+// fewer than objects, and fewer looks than slots in all of these.
+func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
+	type pair struct{ a, b rt.Ref }
+	var equal classes
+	again := func(x, y rt.Ref) bool { return looks > classesFrom && !equal.join(x, y) }
+	for work := []pair{{a, b}}; len(work) > 0; {
+		p := work[len(work)-1]
+		work = work[:len(work)-1]
+		if again(p.a, p.b) {
+			continue
+		}
+		oa, ob := t.Body(p.a), t.Body(p.b)
+		n := int(oa.Word(tupleLen))
+		if n != int(ob.Word(tupleLen)) || oa.Word(tupleHash) != ob.Word(tupleHash) {
+			return false, looks
+		}
+		for i := range n {
+			if looks++; looks > most {
+				return false, looks
+			}
+			x, y := t.Slot(p.a, oa, tupleSlots+i), t.Slot(p.b, ob, tupleSlots+i)
+			switch {
+			case x == y:
+			case isTuple(t, x) && isTuple(t, y):
+				work = append(work, pair{x, y})
+			case x.IsInt() || y.IsInt():
+				return false, looks
+			case again(x, y):
+			default:
+				if same, _ := compareKeys(t, x, y, 1); !same {
+					return false, looks
+				}
+			}
+		}
+	}
+	return true, looks
+}
+
+// classes are sets of objects, by what leads to another member of the set, and so on to one
+// that stands for it.
+type classes map[rt.Ref]rt.Ref
+
+// join makes one class of those of x and y, and reports whether they were two.
+func (c *classes) join(x, y rt.Ref) bool {
+	if *c == nil {
+		*c = make(classes)
+	}
+	x, y = c.find(x), c.find(y)
+	if x == y {
+		return false
+	}
+	(*c)[x] = y
+	return true
+}
+
+func (c classes) find(x rt.Ref) rt.Ref {
+	for {
+		up, ok := c[x]
+		if !ok {
+			return x
+		}
+		if further, ok := c[up]; ok {
+			c[x] = further // halves the way
+		}
+		x = up
+	}
+}
+
+func isTuple(t *rt.Thread, r rt.Ref) bool {
+	_, ok := t.Object(r, rt.TypeTuple)
+	return ok
+}

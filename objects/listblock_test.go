@@ -1,0 +1,246 @@
+package objects
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// blockOf returns the block of l, and checks what all blocks keep.
+func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
+	t.Helper()
+	b := openList(th, th.Body(rt.Ref(l)))
+	for i := range b.room {
+		if r := b.LoadRef(listSlots + i); (r == rt.Nil) == (b.first <= i && i < b.end) {
+			t.Fatalf("slot %d of %d holds %s, items are from %d to %d", i, b.room, r, b.first, b.end)
+		}
+	}
+	return b
+}
+
+func numbered(th *rt.Thread, n int) List {
+	l := List(must(NewList(th)))
+	for i := range n {
+		ok(l.AppendSteal(th, newBig(th, i)))
+	}
+	return l
+}
+
+// TestEndsStayInPlace: what changes one end of a list leaves the block where it is.
+func TestEndsStayInPlace(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			l := numbered(th, 1000)
+			b := blockOf(t, th, l)
+			for i := range 300 {
+				must0(t, l.Remove(th, 0))
+				must0(t, l.Remove(th, l.Len(th)-1))
+				if i%2 == 0 {
+					must0(t, l.Insert(th, l.Len(th), rt.None))
+				}
+			}
+			if now := blockOf(t, th, l); now.ref != b.ref || now.first != 300 || now.len() != 550 {
+				t.Errorf("%+v, was %+v", now, b)
+			}
+			if r, _ := l.At(th, 0); bigOf(th, r) != 300 {
+				t.Errorf("the first one is %s", Format(th, r))
+			}
+			th.DecRef(rt.Ref(l))
+		})
+	})
+}
+
+// TestQueue appends and removes the first: a block is replaced as often as a part of its
+// items have changed, and does not grow.
+func TestQueue(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, n := range []int{1, 5, 100, 3000} {
+				l := numbered(th, n)
+				var last rt.Ref
+				blocks := 0
+				for i := range 10 * n {
+					must0(t, l.AppendSteal(th, newBig(th, n+i)))
+					must0(t, l.Remove(th, 0))
+					if b := openList(th, th.Body(rt.Ref(l))); b.ref != last {
+						last = b.ref
+						blocks++
+						if b.room > 4*n+leastRoom {
+							t.Fatalf("a block of %d slots for %d items", b.room, n)
+						}
+					}
+					if i%64 == 0 {
+						th.Checkpoint()
+					}
+				}
+				if blocks > 40*n/max(n/2, 1)+1 {
+					t.Errorf("%d blocks for %d changes of %d items", blocks, 20*n, n)
+				}
+				for i := range n {
+					if r, _ := l.At(th, i); bigOf(th, r) != 10*n+i {
+						t.Fatalf("item %d is %s", i, Format(th, r))
+					}
+				}
+				blockOf(t, th, l)
+				th.DecRef(rt.Ref(l))
+			}
+		})
+	})
+}
+
+// TestListShrinks takes items away in every way: at most a quarter of a block is unused then,
+// and no block is replaced twice in a row.
+func TestListShrinks(t *testing.T) {
+	for what, take := range map[string]func(th *rt.Thread, l List){
+		"pop":          func(th *rt.Thread, l List) { th.DecRef(must(l.Pop(th))) },
+		"remove first": func(th *rt.Thread, l List) { ok(l.Remove(th, 0)) },
+		"remove last":  func(th *rt.Thread, l List) { ok(l.Remove(th, l.Len(th)-1)) },
+		"remove":       func(th *rt.Thread, l List) { ok(l.Remove(th, l.Len(th)/2)) },
+	} {
+		size := 70_000 // blocks of several spans, of one, and of less
+		if what == "remove" {
+			size = 2000
+		}
+		t.Run(what, func(t *testing.T) {
+			forModes(t, func(t *testing.T, o rt.Options) {
+				clean(t, o, func(th *rt.Thread) {
+					l := numbered(th, size)
+					blocks, last := 0, rt.Nil
+					for n := size - 1; n >= 0; n-- {
+						take(th, l)
+						b := openList(th, th.Body(rt.Ref(l)))
+						if b.len() != n || b.room > leastRoom && b.room > 4*n+4 {
+							t.Fatalf("a block of %d slots for %d of %d items", b.room, b.len(), n)
+						}
+						if b.ref != last {
+							blocks, last = blocks+1, b.ref
+						}
+						if n%64 == 0 {
+							th.Checkpoint()
+						}
+					}
+					if what != "remove" && blocks > 15 {
+						t.Errorf("%d blocks", blocks)
+					}
+					if b := openList(th, th.Body(rt.Ref(l))); b.room > leastRoom {
+						t.Errorf("a block of %d slots is left", b.room)
+					}
+					th.DecRef(rt.Ref(l))
+				})
+			})
+		})
+	}
+}
+
+// TestTakingAwayNeedsNoMemory: at the limit everything can still be taken away.
+func TestTakingAwayNeedsNoMemory(t *testing.T) {
+	point := must(DefineRecord("record at the limit", "x"))
+	forModes(t, func(t *testing.T, o rt.Options) {
+		o.MemoryLimit = 4 << 20
+		clean(t, o, func(th *rt.Thread) {
+			const n = 50_000 // no block of that size is free
+			v := newBig(th, 1)
+			l := List(must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...)))
+			popped, cleared := numbered(th, 100), numbered(th, 100)
+			d, emptied := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			for i := range 5000 {
+				ok(d.Set(th, smallInt(i), v))
+				ok(emptied.Set(th, smallInt(i), v))
+			}
+			c, rec := Cell(must(NewCell(th, v))), must(point.New(th, v))
+			th.Checkpoint()
+			held := append(hog(t, th), v, rt.Ref(l), rt.Ref(popped), rt.Ref(cleared), rt.Ref(d), rt.Ref(emptied), rt.Ref(c), rec)
+			for i := 1; i < n; i *= 3 { // an item of its own, at every place
+				must0(t, l.Set(th, i, smallInt(i)))
+			}
+			if th.LockFree() {
+				if _, _, _, err := newListBlock(th, rt.Ref(l), n/2); !errors.Is(err, rt.ErrMemoryLimit) {
+					t.Fatal("there is memory left:", err)
+				}
+			}
+			gone := 0
+			for i := 1; i < n; i *= 3 {
+				if r, _ := l.At(th, i-gone); r != smallInt(i) {
+					t.Errorf("item %d is %s after %d were removed", i, Format(th, r), gone)
+				}
+				must0(t, l.Remove(th, i-gone))
+				gone++
+				if r, _ := l.At(th, i-gone+1); r != v {
+					t.Errorf("item %d was not removed", i)
+				}
+			}
+			must0(t, l.Remove(th, 0))
+			must0(t, l.Remove(th, l.Len(th)-1))
+			th.DecRef(must(l.Pop(th)))
+			if l.Len(th) != n-gone-3 {
+				t.Errorf("%d items, want %d", l.Len(th), n-gone-3)
+			}
+			for range 100 {
+				th.DecRef(must(popped.Pop(th)))
+			}
+			must0(t, cleared.Clear(th))
+			for i := range 4999 {
+				if i%2 == 0 {
+					th.DecRef(must(d.Pop(th, smallInt(i))))
+				} else {
+					must(d.Delete(th, smallInt(i)))
+				}
+			}
+			must0(t, emptied.Clear(th))
+			must0(t, c.Store(th, rt.None))
+			must0(t, point.Set(th, rec, 0, rt.None))
+			audit(t, th, held...)
+			th.DecRefs(held)
+		})
+	})
+}
+
+// TestListBound: a list that is full says so in words, whichever call would add to it.
+func TestListBound(t *testing.T) {
+	const most = 100
+	was := maxItems
+	maxItems = most
+	defer func() { maxItems = was }()
+	const want = "ichor: list: more than 100 items"
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			l := List(must(NewList(th)))
+			for range most {
+				must0(t, l.Append(th, rt.None))
+			}
+			frozen := must(th.Freeze(rt.Ref(l)))
+			_, err := NewList(th, slices.Repeat([]rt.Ref{rt.None}, most+1)...)
+			for what, err := range map[string]error{
+				"append": l.Append(th, rt.None), "insert": l.Insert(th, 0, rt.None), "insert at the end": l.Insert(th, most, rt.None),
+				"extend": l.Extend(th, l), "extend by a frozen one": l.Extend(th, List(frozen.Root())), "new": err,
+			} {
+				if err == nil || err.Error() != want {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			must0(t, l.Remove(th, 0))
+			must0(t, l.Append(th, rt.None)) // there was room before the first one
+			if l.Len(th) != most {
+				t.Errorf("%d items", l.Len(th))
+			}
+			must0(t, th.Unload(frozen))
+			th.DecRef(rt.Ref(l))
+		})
+	})
+}
+
+// TestListBoundFits: a block for as many items as a list can have is one that can be had.
+func TestListBoundFits(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		l := must(NewList(th))
+		if n := th.BlockBytes(l, 4*(listSlots+maxItems)); n > 1<<31-1 {
+			t.Errorf("a block of %d bytes", n)
+		}
+		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); n <= 1<<31-1 {
+			t.Errorf("one item more fits a block of %d bytes", n)
+		}
+		th.DecRef(l)
+	})
+}

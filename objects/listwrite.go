@@ -1,0 +1,250 @@
+package objects
+
+import (
+	"fmt"
+
+	"github.com/ichor-go/ichor/internal/mutant"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// write checks that l is a list that can be changed and v a reference, and returns the
+// list's body.
+func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return o, err
+	}
+	t.MustUse(v)
+	if v == rt.Nil {
+		return o, fmt.Errorf("ichor: list: nil reference as an item")
+	}
+	return o, nil
+}
+
+// Append adds v at the end. Amortised constant time. v is borrowed: the list takes a count
+// of its own. Attached thread.
+func (l List) Append(t *rt.Thread, v rt.Ref) error {
+	t.IncRef(v)
+	err := l.AppendSteal(t, v)
+	if err != nil {
+		t.DecRef(v)
+	}
+	return err
+}
+
+// AppendSteal is Append, and steals the reference to v unless it fails.
+// Attached thread.
+func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	b := openList(t, o)
+	old, err := b.reserve(t, l, o, 1)
+	if err == nil {
+		b.add(v)
+	}
+	unlock(t, o)
+	t.RetireBlock(old)
+	return err
+}
+
+// Set replaces item i by v. v is borrowed: the list takes a count of its own. Attached
+// thread.
+func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	t.IncRef(v)
+	lock(t, o)
+	b := openList(t, o)
+	if uint(i) >= uint(b.len()) {
+		unlock(t, o)
+		t.DecRef(v)
+		return &IndexError{i, b.len()}
+	}
+	old := b.SwapRef(b.slot(i), v)
+	unlock(t, o)
+	t.Retire(old)
+	if mutant.On && mutant.Is(mutant.DoubleRelease) {
+		t.Retire(old)
+	}
+	if mutant.On && mutant.Is(mutant.ForgottenIncRef) {
+		t.DecRef(v)
+	}
+	return nil
+}
+
+// Pop removes the last item and returns a new reference to it. Amortised constant time.
+// Attached thread.
+func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return rt.Nil, err
+	}
+	lock(t, o)
+	b := openList(t, o)
+	if b.len() == 0 {
+		unlock(t, o)
+		return rt.Nil, &IndexError{-1, 0}
+	}
+	r := b.popLast()
+	old := b.shrink(t, l, o)
+	unlock(t, o)
+	t.RetireBlock(old)
+	if mutant.On && mutant.Is(mutant.PopHandsOver) {
+		return r, nil
+	}
+	t.IncRef(r) // the slot's own count is retired: a reader may have loaded it
+	t.Retire(r)
+	return r, nil
+}
+
+// Insert puts v before item i, or at the end if i is the length: that is Append. Elsewhere
+// the items behind it move, and in lock-free mode all are copied to a new block, since more
+// than one slot changes. v is borrowed: the list takes a count of its own. Attached
+// thread.
+func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
+	o, err := l.write(t, v)
+	if err != nil {
+		return err
+	}
+	if mutant.On && mutant.Is(mutant.WrongPlace) && t.LockFree() {
+		i = max(i-1, 0)
+	}
+	t.IncRef(v)
+	lock(t, o)
+	b := openList(t, o)
+	var old rt.Ref
+	switch n := b.len(); {
+	case i < 0 || i > n:
+		err = &IndexError{i, n}
+	case i == n:
+		if old, err = b.reserve(t, l, o, 1); err == nil {
+			b.add(v)
+		}
+	case b.end < b.room && !t.LockFree(): // nobody reads meanwhile
+		copy(b.Refs(b.slot(i+1), n-i), b.Refs(b.slot(i), n-i))
+		b.SetRef(b.slot(i), v)
+		b.publish(b.first, b.end+1)
+	default:
+		var fresh listBlock
+		if fresh, err = b.copyForInsert(t, l, i); err == nil {
+			fresh.SetRef(fresh.slot(i), v)
+			fresh.takeOver(o)
+			old = b.ref
+		}
+	}
+	unlock(t, o)
+	t.RetireBlock(old)
+	if err != nil {
+		t.DecRef(v)
+	}
+	return err
+}
+
+// Remove removes item i. The first and the last take amortised constant time. Otherwise the
+// items behind it move: in lock-free mode all are copied to a new block, or, if there
+// is no memory for one, they move in the block that is there, and readers wait meanwhile.
+// Attached thread.
+func (l List) Remove(t *rt.Thread, i int) error {
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	b := openList(t, o)
+	n := b.len()
+	if uint(i) >= uint(n) {
+		unlock(t, o)
+		return &IndexError{i, n}
+	}
+	var gone, old rt.Ref
+	switch i {
+	case n - 1:
+		gone = b.popLast()
+	case 0:
+		gone = b.popFirst()
+	default:
+		gone, old = b.removeInside(t, l, o, i)
+	}
+	if old == rt.Nil {
+		old = b.shrink(t, l, o)
+	}
+	unlock(t, o)
+	t.RetireBlock(old)
+	t.Retire(gone)
+	return nil
+}
+
+// Clear removes all items. Attached thread.
+func (l List) Clear(t *rt.Thread) error {
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
+	}
+	lock(t, o)
+	b := openList(t, o)
+	o.StoreRef(boxBlock, rt.Nil)
+	unlock(t, o)
+	for i := range b.len() {
+		if mutant.On && mutant.Is(mutant.ClearKeeps) {
+			break
+		}
+		t.Retire(b.LoadRef(b.slot(i)))
+	}
+	t.RetireBlock(b.ref)
+	return nil
+}
+
+// Extend appends the items of other, as they are at one moment: both lists are locked. l
+// and other may be the same. other is borrowed. Attached thread.
+func (l List) Extend(t *rt.Thread, other List) error {
+	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	if err != nil {
+		return err
+	}
+	p, ok := t.Object(rt.Ref(other), rt.TypeList)
+	if !ok {
+		return t.WantType(rt.Ref(other), rt.TypeList)
+	}
+	if rt.Ref(other).IsFrozen() {
+		return l.extendFrozen(t, o, other)
+	}
+	lock2(t, o, p)
+	from, b := openList(t, p), openList(t, o)
+	n := from.len()
+	old, err := b.reserve(t, l, o, n)
+	if err == nil && n > 0 {
+		for i := range n {
+			r := from.LoadRef(from.slot(i))
+			if !(mutant.On && mutant.Is(mutant.ExtendUncounted)) {
+				t.IncRef(r)
+			}
+			b.StoreRef(b.slot(b.len()+i), r)
+		}
+		b.publish(b.first, b.end+n) // one store makes them all visible
+	}
+	unlock2(t, o, p)
+	t.RetireBlock(old)
+	return err
+}
+
+// extendFrozen is Extend by a list that does not change, and is not counted.
+func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
+	home, items := frozenItems(t, rt.Ref(other))
+	lock(t, o)
+	b := openList(t, o)
+	old, err := b.reserve(t, l, o, len(items))
+	if err == nil && len(items) > 0 {
+		for i, r := range items {
+			b.StoreRef(b.slot(b.len()+i), home.Ref(r))
+		}
+		b.publish(b.first, b.end+len(items))
+	}
+	unlock(t, o)
+	t.RetireBlock(old)
+	return err
+}

@@ -1,0 +1,56 @@
+//go:build explore
+
+package explore
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// tornScenario has thread 1 overwrite a value in a dict, through a gate of its table, and
+// then an item of a list, and thread 2 replace the dict's table, which is full.
+var tornScenario = scenario{"freeze against overwrites and growth", "a", func(s *stage) {
+	s.enter(3)
+	s.stops = true
+	objects.SetGatesFrom(4)
+	first, second := s.dictOf(8), s.listOf(1)
+	both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
+	s.own(both)
+	s.run(0, func(t *rt.Thread) { freezeUntorn(t, both) })
+	s.run(1, func(t *rt.Thread) {
+		ok(first.Set(t, key(0), key(1)))
+		ok(second.Set(t, 0, key(1)))
+	})
+	s.run(2, func(t *rt.Thread) { ok(first.Set(t, key(100), key(0))) })
+}}
+
+// TestFreezeIsNotTorn takes Freeze, and puts thread 1 in at every fourth of its steps, and
+// thread 2 at each later one.
+func TestFreezeIsNotTorn(t *testing.T) {
+	build := func() Program { return tornScenario.program(rt.Options{Mode: rt.LockFree}) }
+	steps := func(thread int, schedule string) (n int) {
+		sch := must(Parse(schedule))
+		e, _ := execute(build(), newClocks(), defaultSteps, false, nil, follow(sch))
+		for _, x := range e.schedule {
+			if int(x) == thread {
+				n++
+			}
+		}
+		return n
+	}
+	all, runs := steps(0, "0x5000"), 0
+	for a := 1; a < all; a += 4 {
+		whole := steps(1, fmt.Sprintf("0x%d 1x5000", a))
+		for b := 1; a+b < all; b++ {
+			runs++
+			sch := must(Parse(fmt.Sprintf("0x%d 1x%d 0x%d 2x5000", a, whole, b)))
+			if r := Replay(build, sch); r.Failure != nil {
+				t.Fatal(r.Failure)
+			}
+		}
+	}
+	conclude(t, "%d schedules of Freeze against overwrites and growth", runs)
+}

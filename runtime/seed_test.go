@@ -1,0 +1,42 @@
+package runtime
+
+import "testing"
+
+// TestInternHash: texts whose hashes agree in most bits do not go to one place of the table of
+// equal strings.
+func TestInternHash(t *testing.T) {
+	r, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const n = 4096
+	for shift := 0; shift <= 52; shift += 4 {
+		for i := range uint64(n) {
+			r.intern.Store(i<<shift, Nil)
+		}
+		if s := r.intern.Stats(); s.MaxEntries > 64 {
+			t.Errorf("hashes that differ in bits %d to %d: %d in one place", shift, shift+11, s.MaxEntries)
+		}
+		r.intern.Clear()
+	}
+}
+
+// TestHashSeed: runtimes have seeds of their own.
+func TestHashSeed(t *testing.T) {
+	seen := map[[2]uint64]bool{}
+	for range 3 {
+		r, err := New(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k0, k1 := r.HashSeed()
+		seen[[2]uint64{k0, k1}] = true
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d seeds", len(seen))
+	}
+}
