@@ -150,6 +150,33 @@ func TestForeignReleasedOnce(t *testing.T) {
 	})
 }
 
+// TestForeignAtClose: callbacks that Close calls find what is foreign, also that of immortals,
+// which is released after them.
+func TestForeignAtClose(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		r, err := rt.New(o)
+		must0(t, err)
+		var log []any
+		must0(t, r.Do(func(th *rt.Thread) error {
+			f := must(NewForeign(th, "a", func(v any) { log = append(log, "released") }))
+			l := must(NewList(th, f))
+			ok(th.Immortalize(l))
+			x := must(NewList(th))
+			w := must(NewWeak(th, x, func(th *rt.Thread) {
+				v, _ := Foreign(f).Value(th)
+				log = append(log, v)
+			}))
+			ok(th.Immortalize(w))
+			ok(List(l).AppendSteal(th, x))
+			return nil
+		}))
+		must0(t, r.Close())
+		if !slices.Equal(log, []any{"a", "released"}) {
+			t.Errorf("Close: %v", log)
+		}
+	})
+}
+
 // TestOtherKinds: what Weak, Cell and Foreign are called, and that they are no keys.
 func TestOtherKinds(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {

@@ -169,11 +169,10 @@ func (t *Thread) endRuntime() (err error) {
 		}
 	}()
 	t.stopped, r.ending = true, true
-	t.adoptPending()
 	t.settle()
 	inPlace := t.emptyImmortals()
 	t.settle()
-	t.collectLast()
+	t.collectLast() // which takes in what others have left to be called
 	t.settle()
 	for _, r := range inPlace {
 		t.cache.Free(uint32(r))

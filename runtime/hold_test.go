@@ -40,6 +40,12 @@ func TestAuditKnowsHolds(t *testing.T) {
 			th.Hold(&b)
 			b = append(b, newLeaf(th))
 			audit()(th)
+			th.IncRef(a[0])
+			th.Hold(&a) // twice
+			audit()(th)
+			th.Unhold(&a)
+			th.DecRef(a[0])
+			audit()(th)
 			th.Unhold(&a)
 			th.Unhold(&a)
 			if err := th.Audit(); err == nil {

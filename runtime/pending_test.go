@@ -78,6 +78,25 @@ func TestCloseWithLeaksAndPending(t *testing.T) {
 	wantIn(t, err.Error(), "1 leaf", "1 finalizers, callbacks and releases")
 }
 
+// TestCloseCounts: what Close does not come to is counted, whatever it would be due by.
+func TestCloseCounts(t *testing.T) {
+	defer func(n int) { closeRounds = n }(closeRounds)
+	closeRounds = 0
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		call := func(*Thread) { t.Error("it was called") }
+		must0(t, r.Do(func(th *Thread) error {
+			newWatch(th, newLeaf(th), call) // both leak
+			th.Later(func(th *Thread) { th.Later(func(th *Thread) { th.Later(call) }) })
+			return nil
+		}))
+		var pending *PendingError
+		if err := r.Close(); !errors.As(err, &pending) || pending.Calls != 2 {
+			t.Errorf("close: %v", err)
+		}
+	})
+}
+
 // TestCloseOrder: code of the user's that Close calls finds everything in place, and what it
 // has made is counted, or freed.
 func TestCloseOrder(t *testing.T) {

@@ -135,6 +135,17 @@ var strikes = []strike{
 		th.Body(x).StoreRef(0, newFinal(th, x))
 		th.Collect()
 	}},
+	{"a finalizer in a collection, and a death as it ends", 1, "gab", func(th *Thread, end func()) {
+		endings = 2
+		finalized = func(th *Thread, r Ref) {
+			th.DecRef(th.Body(r).SwapRef(0, Nil)) // the collection has the last one
+			panic("reported")
+		}
+		onError = func(error) { trap = trapdoor{"Traverse", 1, end}; end() }
+		x := newFinal(th, Nil)
+		th.Body(x).StoreRef(0, newFaulty(th, x, newLeaf(th)))
+		th.Collect()
+	}},
 	{"a callback, in a scope", 0, "gab", func(th *Thread, end func()) {
 		x := newLeaf(th)
 		w := newWatch(th, x, func(th *Thread) {
@@ -220,7 +231,7 @@ var strikes = []strike{
 		x := newFaulty(th, newLeaf(th), newLeaf(th))
 		th.DecRef(newWatch(th, x, nil))
 		defer func() {
-			if th.Checkpoint(); th.LockFree() && th.retired.Len() == 0 {
+			if th.Checkpoint(); th.LockFree() && !th.waits() {
 				strikeError = errors.New("the memory of what a table has led to waits for no grace period")
 			}
 		}()
