@@ -64,6 +64,7 @@ type census struct {
 	changes int // of the bags
 	over    bool
 	late    []uint32 // finalized since the last look
+	calls   int      // of finalizers
 	broken  *failure // what a finalizer or a callback has found
 }
 
@@ -119,12 +120,20 @@ func (s *session) finalize(t *rt.Thread, r rt.Ref) {
 	}
 }
 
+// called returns how many finalizers were called.
+func (c *census) called() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
 // finalize notes the call of a node's finalizer, and reports whether to keep it.
 func (c *census) finalize(serial uint32, v handle) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.fates[serial]
 	f.finalized++
+	c.calls++
 	c.late = append(c.late, serial)
 	if f.finalized > 1 || f.dropped > 0 {
 		if c.broken == nil {
@@ -278,11 +287,15 @@ func (c *census) miscarried(serials []uint32) {
 }
 
 // settle reaches as many safe points as it takes for what the thread has dropped
-// to be released, and finalized, if nobody else holds it up.
+// to be released, and finalized, if nobody else holds it up. A finalizer may be all that holds
+// the next node: its death is due at the safe point after.
 func (h *heap) settle() {
 	h.epoch++
-	for range 3 {
-		h.t.Checkpoint()
+	for quiet := 0; quiet < 3; quiet++ {
+		before := h.nodes.called()
+		if h.t.Checkpoint(); h.nodes.called() != before {
+			quiet = -1
+		}
 	}
 	h.nodes.check()
 }
