@@ -2,7 +2,6 @@ package objects
 
 import (
 	"github.com/ichor-go/ichor/internal/mutant"
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -19,40 +18,24 @@ const (
 // lock and unlock bracket a write to a container. The lock is a leaf: between
 // the two there is no safe point, no code of users and no other lock.
 func lock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
+	t.Lock(o, boxLock)
 	if !(mutant.On && mutant.Is(mutant.VersionKept)) {
 		o.Add(boxVersion, 1)
 	}
 }
 
 // lockToRead is lock for code that does not change the container.
-func lockToRead(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Lock(o.Lock(boxLock))
-	}
-}
+func lockToRead(t *rt.Thread, o rt.Body) { t.Lock(o, boxLock) }
 
-func unlock(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Unlock(o.Lock(boxLock))
-	}
-}
+func unlock(t *rt.Thread, o rt.Body) { t.Unlock(o, boxLock) }
 
 // lock2 locks two containers, of which the first is about to change.
 func lock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Lock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
+	t.Lock2(o, p, boxLock)
 	o.Add(boxVersion, 1)
 }
 
-func unlock2(t *rt.Thread, o, p rt.Body) {
-	if t.LockFree() {
-		locks.Unlock2(o.Lock(boxLock), p.Lock(boxLock))
-	}
-}
+func unlock2(t *rt.Thread, o, p rt.Body) { t.Unlock2(o, p, boxLock) }
 
 // writable returns the body of the object r of the kind, if it can be changed.
 func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {

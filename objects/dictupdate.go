@@ -45,9 +45,7 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 	} else {
 		lock2(t, o, p)
 		if from := p.LoadRef(boxBlock); from != rt.Nil {
-			shut(t, from)
-			err = u.take(liveEntries(t, t.Block(from)))
-			reopen(t, from)
+			err = u.takeFrom(from)
 		}
 		unlock2(t, o, p)
 	}
@@ -94,6 +92,13 @@ type updating struct {
 
 	replaced rt.Ref   // the table that was replaced, to be retired
 	dropped  []rt.Ref // the values that were overwritten, likewise
+}
+
+// takeFrom sets the entries of a table of another dict, which is locked.
+func (u *updating) takeFrom(r rt.Ref) error {
+	shut(u.t, r)
+	defer reopen(u.t, r) // also where a misuse shows
+	return u.take(liveEntries(u.t, u.t.Block(r)))
 }
 
 // take sets the entries.

@@ -11,6 +11,9 @@ func (t *Thread) Checkpoint() {
 		t.mustBeAttached("checkpoint")
 		panic("ichor: safe point inside StopTheWorld")
 	}
+	if t.locked[0] != nil {
+		t.unlockLeft()
+	}
 	if g := t.rt.gil; g != nil {
 		if g.DropRequested() {
 			t.cache.Publish()

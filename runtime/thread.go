@@ -53,11 +53,12 @@ type Thread struct {
 	depth  int      // open scopes
 	sticky []Ref    // objects whose count has reached its band
 
-	pending    []pending // code of the user's that is due
-	running    bool      // in runPending
-	finalizing Ref       // what runPending is finalizing, and holds
-	holds      []holder  // calls under way that hold counts
-	refills    uint32    // of cache, as of the last look
+	pending    []pending  // code of the user's that is due
+	running    bool       // in runPending
+	finalizing Ref        // what runPending is finalizing, and holds
+	holds      []holder   // calls under way that hold counts
+	locked     [2]*uint32 // see lock.go
+	refills    uint32     // of cache, as of the last look
 
 	attached bool
 	stopped  bool // has stopped the world

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/ichor-go/ichor/locks"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -60,24 +59,18 @@ func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
 	return r, err
 }
 
-// open takes the lock. Nothing that may panic, wait or reach a safe point stands between open
-// and closeRing: no defer is needed.
+// open takes the lock. Nothing that may wait or reach a safe point stands between open and
+// closeRing. What a panic leaves locked the thread unlocks at its next safe point.
 func (g Ring) open(t *rt.Thread) rt.Body {
 	o, ok := t.Object(rt.Ref(g), ringType.ID())
 	if !ok {
 		panic("not a ring")
 	}
-	if t.LockFree() {
-		locks.Lock(o.Lock(ringLock))
-	}
+	t.Lock(o, ringLock)
 	return o
 }
 
-func closeRing(t *rt.Thread, o rt.Body) {
-	if t.LockFree() {
-		locks.Unlock(o.Lock(ringLock))
-	}
-}
+func closeRing(t *rt.Thread, o rt.Body) { t.Unlock(o, ringLock) }
 
 // slot returns the word of item i.
 func slot(o rt.Body, i uint32) int {
