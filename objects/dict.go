@@ -205,17 +205,30 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 			}
 		}
 	}
-	r, b, p := lockAt(t, o, key, hash)
+	var r rt.Ref
+	var b rt.Body
+	var p spot
+	if t.QuickKind(key) != rt.TypeString {
+		r, b, p = lockAt(t, o, key, hash)
+	} else { // lockAt, written out
+		lock(t, o)
+		if r = o.LoadRef(boxBlock); r != rt.Nil {
+			b = t.Block(r)
+			p = search(t, b, key, hash)
+		}
+	}
 	if p.e != 0 && alive(b, p.e) {
 		old := b.SwapRef(p.e+entryValue, value)
 		unlock(t, o)
 		dropValue(t, old)
 		return nil
 	}
-	to, p, err := roomFor(t, d, o, r, p, key, hash)
-	if err != nil {
-		unlock(t, o)
-		return err
+	to := b
+	if r == rt.Nil || p.long || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
+		if to, p, err = roomFor(t, d, o, r, p, key, hash); err != nil {
+			unlock(t, o)
+			return err
+		}
 	}
 	if !(mutant.On && mutant.Is(mutant.KeyUncounted)) {
 		t.IncRef(key)

@@ -173,15 +173,15 @@ func alive(b rt.Body, e int) bool { return b.LoadRef(e+entryValue) != rt.Nil }
 // insert adds an entry at the spot of its key, which has no live one. There is room. Writer
 // only.
 func insert(b rt.Body, p spot, key, value rt.Ref) {
-	prepare(b, p, 1, key, value)
-	b.StoreUint64(dictState, b.LoadUint64(dictState)+1+stateOneLive)
+	state := b.LoadUint64(dictState)
+	prepare(b, p, uint32(usedOf(state)+1), key, value)
+	b.StoreUint64(dictState, state+1+stateOneLive)
 }
 
-// prepare writes the k-th entry behind those that are published, and has the index lead to
-// it. Writer only.
-func prepare(b rt.Body, p spot, k int, key, value rt.Ref) {
+// prepare writes entry n, which is behind those that are published, and has the index lead
+// to it. Writer only.
+func prepare(b rt.Body, p spot, n uint32, key, value rt.Ref) {
 	s := shapeOf(b)
-	n := uint32(usedOf(b.LoadUint64(dictState)) + k)
 	e := s.entry(n)
 	b.SetWord(e+entryHash, p.hash)
 	b.SetRef(e+entryKey, key)

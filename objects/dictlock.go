@@ -14,7 +14,7 @@ const lockedLooks = 256
 // lockAt locks the dict o, and returns its table, if it has one, and the key's spot there.
 // hash is Hash of the key.
 func lockAt(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32) (r rt.Ref, b rt.Body, p spot) {
-	if isTuple(t, key) {
+	if !key.IsInt() && isTuple(t, key) {
 		return lockAtTuple(t, o, key, hash)
 	}
 	lock(t, o)

@@ -139,7 +139,7 @@ func (u *updating) take(from []entry) error {
 // add enters the entries, whose keys are all new, in the dict's table, where there is room.
 // They become visible at once.
 func (u *updating) add(b rt.Body, from []entry, spots []spot) {
-	s := shapeOf(b)
+	s, state := shapeOf(b), b.LoadUint64(dictState)
 	for i, x := range from {
 		p := spots[i]
 		if p.e == 0 && s.mask != 0 {
@@ -147,10 +147,10 @@ func (u *updating) add(b rt.Body, from []entry, spots []spot) {
 		}
 		u.count(x)
 		u.t.IncRef(x.key)
-		prepare(b, p, i+1, x.key, x.value)
+		prepare(b, p, uint32(usedOf(state)+i+1), x.key, x.value)
 	}
 	n := uint64(len(from))
-	b.StoreUint64(dictState, b.LoadUint64(dictState)+n+n*stateOneLive)
+	b.StoreUint64(dictState, state+n+n*stateOneLive)
 }
 
 func (u *updating) count(x entry) {

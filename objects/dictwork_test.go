@@ -241,7 +241,10 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 // TestHostileKeys: keys that collide turn a table into one that is KEYED, in which nothing
 // collides, however they come to be in it.
 func TestHostileKeys(t *testing.T) {
-	const n = 4000
+	n := 4000
+	if raceEnabled {
+		n = 1000
+	}
 	key := func(th *rt.Thread, i int) rt.Ref { // all of them at one place of any index
 		return must(NewInt(th, int64(unmix(uint64(i+1)<<32|uint64(uint32(i+1)^oneHash))^intMark)))
 	}
@@ -252,7 +255,7 @@ func TestHostileKeys(t *testing.T) {
 				k := key(th, i)
 				ok(d.Set(th, k, smallInt(i)))
 				th.DecRef(k)
-				if b := table(th, d); shapeOf(b).tags && longestRun(th, d) > 2*chainMax {
+				if b := table(th, d); (i%500 == 499 || i > 250 && i < 400) && shapeOf(b).tags && longestRun(th, d) > 2*chainMax {
 					t.Fatalf("after %d keys a run of %d places is filled", i+1, longestRun(th, d))
 				}
 				if i == 700 && !isKeyed(table(th, d)) {
@@ -310,6 +313,68 @@ func TestHostileKeys(t *testing.T) {
 					}
 					th.DecRefs([]rt.Ref{k, rt.Ref(d), rt.Ref(other)})
 				})
+			})
+		})
+	}
+}
+
+// crowdedDict makes a dict with room for more whose index has as long a run as may be, and returns
+// a key that would make it longer.
+func crowdedDict(th *rt.Thread) (Dict, rt.Ref) {
+	d := Dict(must(NewDict(th)))
+	for i := range 600 {
+		ok(d.Set(th, smallInt(i), rt.None))
+	}
+	hash := func(i int) uint32 { return uint32(i)<<16 | 0x123 }
+	key := func(i int) rt.Ref { return must(NewInt(th, int64(unmix(uint64(1)<<40|uint64(hash(i)^1<<8))^intMark))) }
+	for i := 0; ; i++ {
+		k := key(i)
+		if search(th, table(th, d), k, must(Hash(th, k))).long {
+			return d, k
+		}
+		ok(d.Set(th, k, rt.None))
+		th.DecRef(k)
+	}
+}
+
+// TestCrowded: one key more makes the table KEYED, by whatever call it comes; if there is no
+// memory for that, it has to wait.
+func TestCrowded(t *testing.T) {
+	for _, limited := range []bool{false, true} {
+		forModes(t, func(t *testing.T, o rt.Options) {
+			if limited {
+				o.MemoryLimit = 1 << 20
+			}
+			clean(t, o, func(th *rt.Thread) {
+				for _, update := range []bool{false, true} {
+					d, k := crowdedDict(th)
+					other := Dict(must(NewDict(th)))
+					ok(other.Set(th, k, rt.True))
+					if room := int(table(th, d).Word(dictCap)) - usedOf(table(th, d).LoadUint64(dictState)); room == 0 {
+						t.Fatal("there is no room")
+					}
+					held := []rt.Ref{}
+					if limited {
+						held = hog(t, th)
+						for {
+							r, _, err := newTable(th, rt.Ref(d), 700, true)
+							if err != nil {
+								break
+							}
+							defer th.FreeBlock(r)
+						}
+					}
+					var err error
+					if update {
+						err = d.Update(th, other)
+					} else {
+						err = d.Set(th, k, rt.True)
+					}
+					if v, _ := d.Lookup(th, k); (v == rt.True) != (err == nil) || !update && err != nil || isKeyed(table(th, d)) == limited {
+						t.Errorf("update %v, limited %v: error %v, found %s, keyed %v", update, limited, err, Format(th, v), isKeyed(table(th, d)))
+					}
+					th.DecRefs(append(held, k, rt.Ref(d), rt.Ref(other)))
+				}
 			})
 		})
 	}

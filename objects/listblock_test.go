@@ -100,7 +100,7 @@ func TestListShrinks(t *testing.T) {
 		"remove":       func(th *rt.Thread, l List) { ok(l.Remove(th, l.Len(th)/2)) },
 	} {
 		size := 70_000 // blocks of several spans, of one, and of less
-		if what == "remove" {
+		if what == "remove" || raceEnabled {
 			size = 2000
 		}
 		t.Run(what, func(t *testing.T) {

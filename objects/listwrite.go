@@ -40,6 +40,20 @@ func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 		return err
 	}
 	lock(t, o)
+	if r := o.LoadRef(boxBlock); r != rt.Nil { // what openList and add do, written out
+		b := t.Block(r)
+		if state := b.LoadUint64(listState); uint32(state>>32) < o.Load(boxCap) {
+			b.StoreRef(listSlots+int(state>>32), v)
+			b.StoreUint64(listState, state+1<<32)
+			unlock(t, o)
+			return nil
+		}
+	}
+	return l.appendSlow(t, o, v)
+}
+
+// appendSlow is AppendSteal for a list that has no room. It is locked, and is unlocked.
+func (l List) appendSlow(t *rt.Thread, o rt.Body, v rt.Ref) error {
 	b := openList(t, o)
 	old, err := b.reserve(t, l, o, 1)
 	if err == nil {
