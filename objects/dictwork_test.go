@@ -255,7 +255,7 @@ func TestHostileKeys(t *testing.T) {
 				k := key(th, i)
 				ok(d.Set(th, k, smallInt(i)))
 				th.DecRef(k)
-				if b := table(th, d); (i%500 == 499 || i > 250 && i < 400) && shapeOf(b).tags && longestRun(th, d) > 2*chainMax {
+				if b := table(th, d); (i%500 == 499 || i > 100 && i < 400) && shapeOf(b).tags && longestRun(th, d) > 2*chainMax {
 					t.Fatalf("after %d keys a run of %d places is filled", i+1, longestRun(th, d))
 				}
 				if i == 700 && !isKeyed(table(th, d)) {
