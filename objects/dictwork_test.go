@@ -258,6 +258,9 @@ func TestHostileKeys(t *testing.T) {
 				if b := table(th, d); (i%500 == 499 || i > 100 && i < 400) && shapeOf(b).tags && longestRun(th, d) > 2*chainMax {
 					t.Fatalf("after %d keys a run of %d places is filled", i+1, longestRun(th, d))
 				}
+				if b := table(th, d); isKeyed(b) && !shapeOf(b).tags {
+					t.Fatalf("a table for %d keys is KEYED", i+1)
+				}
 				if i == 700 && !isKeyed(table(th, d)) {
 					t.Fatal("no change of the hash")
 				}
