@@ -36,7 +36,6 @@ type commons struct {
 	image  string
 	bytes  []byte // of the image
 
-	once   sync.Once
 	shared atomic.Pointer[os.File] // what Share has returned
 }
 
@@ -62,8 +61,8 @@ var anyGoroutine = map[string]func(c *commons){
 		c.check(err)
 		c.check(r.Close())
 	},
-	"runtime.Int":        func(*commons) { rt.Int(7) },
-	"runtime.Bool":       func(*commons) { rt.Bool(true) },
+	"runtime.Int":        func(*commons) { _, _ = rt.Int(7) },
+	"runtime.Bool":       func(*commons) { _ = rt.Bool(true) },
 	"runtime.CheckBody":  func(*commons) { rt.CheckBody(8) },
 	"runtime.CopyBody":   func(*commons) { rt.CopyBody(8) },
 	"runtime.CheckSlots": func(*commons) { rt.CheckSlots(2) },
@@ -178,11 +177,11 @@ var anyGoroutine = map[string]func(c *commons){
 	},
 	"runtime.Heap.FrozenKind": func(c *commons) { c.r.FrozenKind(c.f.Root()) },
 	"runtime.Heap.Home":       func(c *commons) { c.r.Home(c.f.Root()) },
-	"runtime.Home.Ref":        func(c *commons) { c.r.Home(c.f.Root()).Ref(rt.None) },
+	"runtime.Home.Ref":        func(c *commons) { _ = c.r.Home(c.f.Root()).Ref(rt.None) },
 	"runtime.Thread.LockFree": func(c *commons) { c.thread.LockFree() },
 	"runtime.Thread.Runtime":  func(c *commons) { c.thread.Runtime() },
 
-	"objects.BoolOf":            func(*commons) { BoolOf(rt.True) },
+	"objects.BoolOf":            func(*commons) { _, _ = BoolOf(rt.True) },
 	"objects.FrozenItems.Len":   func(c *commons) { c.list.Len() },
 	"objects.FrozenItems.At":    func(c *commons) { c.list.At(0) },
 	"objects.FrozenItems.All":   func(c *commons) { c.list.All()(func(int, rt.Ref) bool { return true }) },

@@ -62,7 +62,7 @@ func (m *forgery) change(op byte, where uint16, what byte) {
 	case 5:
 		*word ^= 1 << (what % 32)
 	case 6: // like another object, as far as there is room
-		if x := m.at(slot(int(what))); x != nil && len(x) > forgedHeader && len(o) > forgedHeader {
+		if x := m.at(slot(int(what))); len(x) > forgedHeader && len(o) > forgedHeader {
 			copy(o[forgedHeader:], x[forgedHeader:])
 		}
 	case 7: // of another type

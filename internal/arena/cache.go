@@ -73,13 +73,14 @@ func (c *Cache) Leave() {
 
 // Return makes the caller the owner of a cache that was left.
 func (c *Cache) Return() {
-	for !c.state.CompareAndSwap(away, owned) {
-		if c.state.Load() == owned {
-			panic("ichor: return to a cache that was not left")
-		}
-		m := &c.space.central.mu
-		m.Lock() // whoever claims the cache has it
-		m.Unlock()
+	if c.state.CompareAndSwap(away, owned) {
+		return
+	}
+	m := &c.space.central.mu
+	m.Lock() // whoever claims the cache has it, until the claim ends
+	defer m.Unlock()
+	if !c.state.CompareAndSwap(away, owned) {
+		panic("ichor: return to a cache that was not left")
 	}
 }
 
