@@ -134,6 +134,9 @@ func TestModel(t *testing.T) {
 				},
 				"": func(t *rapid.T) {
 					s.Check()
+					if err := s.sound(); err != nil {
+						t.Fatal(err)
+					}
 					var want, got [Purposes]int64
 					for h, b := range model {
 						want[b.p]++

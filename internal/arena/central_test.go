@@ -1,0 +1,277 @@
+package arena
+
+import (
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestHalfModel compares a half with a set of the spans that are in use.
+func TestHalfModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const first, end = 5, 5 + 300
+		at := run{first, end - first}
+		start := rapid.Uint32Range(first, end-1).Draw(t, "start")
+		h := freshHalf(at, start)
+		type taken struct{ first, n uint32 }
+		var all []taken
+		var used [end]bool
+		wrapped := false
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			if len(all) > 0 && rapid.IntRange(0, 2).Draw(t, "what") == 0 {
+				i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
+				x := all[i]
+				all[i] = all[len(all)-1]
+				all = all[:len(all)-1]
+				h.give(x.first, x.n)
+				for k := range x.n {
+					used[x.first+k] = false
+				}
+			} else {
+				n := rapid.OneOf(rapid.Just(uint32(1)), rapid.Uint32Range(1, 90)).Draw(t, "n")
+				// The lowest run that was returned, else what comes next, else what is below the start.
+				want, ok := uint32(0), false
+				for i, free := uint32(first), uint32(0); i < end && !ok; i++ {
+					if free++; !h.isFree(i) {
+						free = 0
+					}
+					if free == n {
+						want, ok = i-n+1, true
+					}
+				}
+				next := h.next
+				if !ok && h.end-h.next >= n {
+					want, ok = h.next, true
+				} else if !ok && !wrapped && start > first {
+					wrapped, next = true, first
+					if start-first >= n {
+						want, ok = first, true
+					}
+				}
+				got, found := h.take(n)
+				if found != ok || got != want {
+					t.Fatalf("take(%d) = %d, %t, want %d, %t; next %d", n, got, found, want, ok, next)
+				}
+				if ok {
+					for k := range n {
+						if used[got+k] {
+							t.Fatalf("take(%d) = %d, and span %d is in use", n, got, got+k)
+						}
+						used[got+k] = true
+					}
+					all = append(all, taken{got, n})
+				}
+			}
+			if err := h.sound(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestHalfHint: words that are empty are not searched again, unless something was given back there.
+func TestHalfHint(t *testing.T) {
+	h := freshHalf(run{64, 1000}, 64)
+	if _, ok := h.take(300); !ok {
+		t.Fatal("there is no room")
+	}
+	h.give(64+200, 1)
+	if h.hint != 0 {
+		t.Fatalf("hint %d of a half that was never searched", h.hint)
+	}
+	if n, ok := h.take(1); !ok || n != 64+200 || h.hint != 3 {
+		t.Errorf("took %d, want 264; hint %d, want 3", n, h.hint)
+	}
+	h.give(64+130, 1)
+	if h.hint != 2 {
+		t.Errorf("hint %d, and a span of word 2 is free", h.hint)
+	}
+}
+
+// TestCommitFails: a run that the system does not let be used is not lost.
+func TestCommitFails(t *testing.T) {
+	failed, armed := errors.New("no memory"), false
+	s := newSpace(t, Config{Reserve: 2 << 20, Inject: func(c Call) error {
+		if armed && c == Commit {
+			return failed
+		}
+		return nil
+	}})
+	defer s.Close()
+	c := s.NewCache()
+	armed = true
+	for range 100 { // more than the half has
+		if _, err := c.Alloc(Blocks, 3*SpanGranules); !errors.Is(err, failed) {
+			t.Fatalf("error %v, want the system's", err)
+		}
+		if _, err := c.Alloc(Leaves, 4); !errors.Is(err, failed) {
+			t.Fatalf("error %v, want the system's", err)
+		}
+	}
+	if u := s.Usage(); u.Committed != 0 || u.Account != (Account{}) {
+		t.Errorf("left of what has failed: %+v", u)
+	}
+	armed = false
+	for i := range 15 {
+		h, err := c.Alloc(Blocks, SpanGranules)
+		if err != nil {
+			t.Fatalf("span %d of 15: %v", i, err)
+		}
+		s.Fill(h, SpanGranules, 1)
+	}
+	s.Check()
+	if err := s.sound(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInitFails: a space whose first span cannot be used is none, and is given back.
+func TestInitFails(t *testing.T) {
+	failed, calls := errors.New("no memory"), 0
+	slabs := func() int {
+		goSlabs.Lock()
+		defer goSlabs.Unlock()
+		return len(goSlabs.free[4<<20])
+	}
+	want := max(slabs(), 1)
+	for fail := 1; fail <= 2; fail++ {
+		calls = 0
+		if s, err := New(Config{Backing: GoMemory, Reserve: 3 << 20, Inject: func(c Call) error {
+			if calls++; c == Commit && calls == fail {
+				return failed
+			}
+			return nil
+		}}); !errors.Is(err, failed) || s != nil {
+			t.Errorf("commit %d fails: %v", fail, err)
+		}
+		if n := slabs(); n != want {
+			t.Errorf("%d slabs of that size are free, want %d: that of the space that came to nothing is one", n, want)
+		}
+	}
+}
+
+// TestFixedSpansAreZero: the first span and the last one are zero, also in memory that has served
+// before.
+func TestFixedSpansAreZero(t *testing.T) {
+	for _, b := range haveBackings() {
+		for range 2 {
+			s := newSpace(t, Config{Backing: b, Reserve: 5 << 20})
+			for _, h := range []uint32{0, SpanGranules - 1, Fixed, ^uint32(0)} {
+				if got := wordOf(s.Bytes(h, 4)); got != 0 {
+					t.Errorf("%s: %#x begins with %#x", b, h, got)
+				}
+				s.Fill(h, 1, 0xABAB_ABAB)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestWarm: so many empty spans stay committed, and are the first to be used again; what the
+// system has back is zero where it zeroes.
+func TestWarm(t *testing.T) {
+	forBackings(t, func(t *testing.T, b Backing) {
+		s := newSpace(t, Config{Backing: b, Reserve: 16 << 20})
+		defer s.Close()
+		c := s.NewCache()
+		var hs []uint32
+		for range warmSpans + 3 {
+			h := mustAlloc(t, c, Blocks, SpanGranules)
+			s.Fill(h, SpanGranules, 7)
+			hs = append(hs, h)
+		}
+		for _, h := range hs {
+			c.Free(h)
+		}
+		s.wantCommitted(t, "all is freed", warmSpans)
+		for i, h := range hs {
+			sp := s.central.span(h)
+			if want := i < warmSpans || b == GoMemory || b == Memfd && !s.mem.zeroes; sp.dirty != want {
+				t.Errorf("span %d: dirty is %t", i, sp.dirty)
+			}
+		}
+		for i := range warmSpans {
+			if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans-1-i] {
+				t.Errorf("block %d is not what was freed last", i)
+			}
+			s.wantCommitted(t, "warm ones are used", warmSpans)
+		}
+		if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans] {
+			t.Error("the next is not the lowest one that is free")
+		}
+		s.Check()
+		for range 20 { // a region takes none that is warm: they lie in the other half
+			c.Free(mustAlloc(t, c, Blocks, SpanGranules))
+		}
+		r := s.NewRegion()
+		if h, err := r.Alloc(1, true); err != nil || h&ImmortalBit == 0 {
+			t.Errorf("a region at %#x: %v", h, err)
+		}
+	})
+}
+
+// TestWarmNeedAddresses: where nothing else is left, warm spans are neighbours that a large block
+// can have.
+func TestWarmNeedAddresses(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 1 << 20}) // 7 spans
+	defer s.Close()
+	c := s.NewCache()
+	var hs []uint32
+	for range 7 {
+		hs = append(hs, mustAlloc(t, c, Blocks, SpanGranules))
+	}
+	for _, h := range hs {
+		c.Free(h)
+	}
+	s.wantCommitted(t, "all is freed", 7)
+	if h, err := c.Alloc(Blocks, 7*SpanGranules); err != nil || h != hs[0] {
+		t.Errorf("all of it at %#x: %v", h, err)
+	}
+	if _, err := c.Alloc(Blocks, SpanGranules); !errors.Is(err, ErrAddressSpace) {
+		t.Errorf("and one more: %v", err)
+	}
+	s.Check()
+	if err := s.sound(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLimitConfig: the limit is in whole spans, and there is none unless one is given.
+func TestLimitConfig(t *testing.T) {
+	for _, c := range []struct{ limit, want int64 }{{0, 256 << SpanShift}, {1, 0}, {3*SpanSize - 1, 2 << SpanShift}, {3 * SpanSize, 3 << SpanShift}} {
+		s := newSpace(t, Config{Reserve: 16 << 20, Limit: c.limit})
+		if got := s.Usage().Limit; got != c.want {
+			t.Errorf("limit of %d bytes: %d, want %d", c.limit, got, c.want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLookup: what lies behind the space, or was never handed out, has no descriptor.
+func TestLookup(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	h := mustAlloc(t, s.NewCache(), Leaves, 1)
+	for _, c := range []struct {
+		g    uint32
+		want bool
+	}{{h, true}, {h + chunkSpans*SpanGranules, false}, {^uint32(0), false}, {4 * chunkSpans * SpanGranules, false}} {
+		if got := s.central.lookup(c.g) != nil; got != c.want {
+			t.Errorf("granule %#x has a descriptor: %t", c.g, got)
+		}
+	}
+	if p, n, ok := s.Block(h + chunkSpans*SpanGranules); ok || p != 0 || n != 0 {
+		t.Errorf("a block where nothing was handed out: %s of %d", p, n)
+	}
+	if _, _, ok := s.Block(h + 1); ok {
+		t.Error("a block that is not in use is known")
+	}
+	if _, _, ok := s.Block(h | ImmortalBit); ok {
+		t.Error("a block of the counted half in the immortal one")
+	}
+}
