@@ -74,11 +74,8 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 }
 
 // spare returns a span of the common cache with room where a fresh one is not to be had: if
-// need be any that can be lent. The only cache of a space gets nil. mu held.
+// need be any that can be lent. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
-	if len(c.mu.caches) == 1 {
-		return nil
-	}
 	if sp := c.common.withRoom(p, class); sp != nil {
 		return sp
 	}
@@ -114,7 +111,7 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 			return nil
 		}
 		from := sp.cache.Load()
-		if from == to || from == c.common && !atLimit || !from.claim() {
+		if from == c.common && !atLimit || !from.claim() { // to is owned, or the common one, which has no room
 			continue
 		}
 		lent := false
@@ -200,7 +197,7 @@ func (r *spanRing) look() *Span {
 func (c *central) trimAway() {
 	c.trimCommon()
 	for _, cache := range c.mu.caches {
-		if cache.state.Load() == away && cache.claim() {
+		if cache.claim() {
 			cache.trim(true)
 			cache.letGo()
 		}
