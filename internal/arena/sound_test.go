@@ -34,7 +34,7 @@ func (s *Space) sound() error {
 		n, cache := sp.Number(), sp.cache.Load()
 		inUse := sp.state == spanSmall && !sp.shared
 		switch {
-		case inUse != ring[sp] || !inUse && (sp.after != nil || sp.before != nil):
+		case inUse != ring[sp] || !inUse && !sp.shared && (sp.after != nil || sp.before != nil):
 			err = fmt.Errorf("span %d in state %d: is it in the ring? %t", n, sp.state, ring[sp])
 		case sp.state != spanSmall && cache != nil:
 			err = fmt.Errorf("span %d in state %d has an owner", n, sp.state)
