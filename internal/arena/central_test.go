@@ -275,3 +275,19 @@ func TestLookup(t *testing.T) {
 		t.Error("a block of the counted half in the immortal one")
 	}
 }
+
+// TestParts: the parts of a space are apart from each other, and what lies in them has handles of
+// its kind; those of the largest space are where all handles are.
+func TestParts(t *testing.T) {
+	for granules := uint64(minSpaceGranules); granules <= smallSpaceGranules; granules *= 2 {
+		p, n := partsOf(granules), uint32(granules/SpanGranules)
+		if p.counted != (run{1, n/2 - 1}) || p.immortal != (run{n / 2, n / 4}) || p.frozen != (run{n / 4 * 3, n/4 - 1}) {
+			t.Errorf("%d spans: %+v", n, p)
+		}
+	}
+	p := partsOf(maxSpaceGranules)
+	if p.counted != (run{1, ImmortalBit/SpanGranules - 1}) || p.immortal.first != ImmortalBit/SpanGranules || p.immortal.end() != p.frozen.first ||
+		p.frozen.first != FrozenBits/SpanGranules || p.frozen.end() != FrozenEnd/SpanGranules {
+		t.Errorf("every handle: %+v", p)
+	}
+}

@@ -103,7 +103,8 @@ func (c *central) fresh(cache *Cache, p Purpose, class int) (*Span, error) {
 }
 
 // lend moves a span with room of a cache that was left to another one, whose list of that
-// class is empty. It looks at so many spans. atLimit says that any will do. mu held.
+// class is empty. It looks at so many spans. atLimit says that any will do, but for those
+// of the common cache, which nobody leaves. mu held.
 func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Span {
 	for range tries {
 		sp := c.mu.small[p][class].look()
@@ -111,7 +112,7 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 			return nil
 		}
 		from := sp.cache.Load()
-		if from == c.common && !atLimit || !from.claim() { // to is owned, or the common one, which has no room
+		if !from.claim() {
 			continue
 		}
 		lent := false
