@@ -2,6 +2,7 @@ package arena
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -290,4 +291,121 @@ func TestParts(t *testing.T) {
 		p.frozen.first != FrozenBits/SpanGranules || p.frozen.end() != FrozenEnd/SpanGranules {
 		t.Errorf("every handle: %+v", p)
 	}
+}
+
+// TestHalfSearch: a run that ends with a word is not continued behind a word of which nothing is free.
+func TestHalfSearch(t *testing.T) {
+	h := freshHalf(run{0, 1000}, 0)
+	if _, ok := h.take(400); !ok {
+		t.Fatal("there is no room")
+	}
+	h.give(60, 4)
+	h.give(128, 4)
+	if first, ok := h.search(5); ok {
+		t.Errorf("five spans are free from %d on, where four are", first)
+	}
+	h.give(132, 1)
+	if first, ok := h.take(5); !ok || first != 128 {
+		t.Errorf("took five from %d on, want 128", first)
+	}
+	h.give(64, 2)
+	if first, ok := h.take(6); !ok || first != 60 {
+		t.Errorf("took six from %d on, want 60, over the end of a word", first)
+	}
+}
+
+// TestCommitsOnce: the system is asked once to let spans be used, as many as are new at a time.
+func TestCommitsOnce(t *testing.T) {
+	s := newSpace(t, Config{Backing: GoMemory, Reserve: 16 << 20})
+	defer s.Close()
+	var commits, decommits [][2]uintptr
+	s.mem.commit = func(off, n uintptr) error {
+		commits = append(commits, [2]uintptr{off >> SpanShift, n >> SpanShift})
+		return nil
+	}
+	s.mem.decommit = func(off, n uintptr) error {
+		decommits = append(decommits, [2]uintptr{off >> SpanShift, n >> SpanShift})
+		return nil
+	}
+	want := func(when string, got *[][2]uintptr, want ...[2]uintptr) {
+		t.Helper()
+		if !slices.Equal(*got, want) {
+			t.Errorf("%s: %v, want %v", when, *got, want)
+		}
+		*got = nil
+	}
+	c := s.NewCache()
+	h := mustAlloc(t, c, Blocks, SpanGranules)
+	i := mustAlloc(t, c, Blocks, 3*SpanGranules)
+	want("commits", &commits, [2]uintptr{1, 1}, [2]uintptr{2, 3})
+	c.Free(i)
+	want("returned", &decommits, [2]uintptr{2, 3})
+	c.Free(h)
+	want("kept warm", &decommits)
+	for range 2 {
+		mustAlloc(t, c, Blocks, 2*SpanGranules)
+	}
+	want("commits of what was not used before", &commits, [2]uintptr{5, 2}) // the first two are those that were returned
+}
+
+// TestRegionAgain: what a region gives back is the next one's, and zero, as all of it is in memory
+// that has served another space.
+func TestRegionAgain(t *testing.T) {
+	for _, b := range haveBackings() {
+		for range 2 {
+			s := newSpace(t, Config{Backing: b, Reserve: 6 << 20})
+			first := uint32(0)
+			for round := range 3 {
+				r := s.NewRegion()
+				h, err := r.Alloc(3*SpanGranules, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, x := range s.Bytes(h, 3*SpanSize) {
+					if x != 0 {
+						t.Fatalf("%s, round %d: byte %d is %#x", b, round, i, x)
+					}
+				}
+				s.Fill(h, 3*SpanGranules, 0xABAB_ABAB)
+				if round == 0 {
+					first = h
+				} else if h != first {
+					t.Errorf("%s: a region at %#x, and %#x is free", b, h, first)
+				}
+				r.Free()
+				s.wantCommitted(t, "after a region", 0)
+				s.wantSound(t)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestCoolComesFirst: at the limit warm spans go before what threads that are away have left empty.
+func TestCoolComesFirst(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 5 << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, a, Leaves, 2))
+	a.Leave()
+	var hs []uint32
+	for range 4 {
+		hs = append(hs, mustAlloc(t, b, Blocks, SpanGranules))
+	}
+	for _, h := range hs {
+		b.Free(h)
+	}
+	h := mustAlloc(t, b, Blocks, 2*SpanGranules)
+	if len(s.central.mu.warm) != 0 || a.spans != 1 {
+		t.Errorf("%d spans are warm, and the one that is away has %d; want none, and 1", len(s.central.mu.warm), a.spans)
+	}
+	s.wantCommitted(t, "cool", 3)
+	b.Free(h)
+	mustAlloc(t, b, Blocks, 5*SpanGranules)
+	if a.spans != 0 {
+		t.Error("the one that is away keeps an empty span at the limit")
+	}
+	s.wantSound(t)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -131,56 +132,65 @@ func TestExtentMovesAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestExtentMoveFails has the system fail at each of its calls while an extent moves: its
-// memory can be given back then, and nothing is lost or counted twice.
+// TestExtentMoveFails has the system fail at each of its calls while an extent moves, or from
+// there on: its memory can be given back then, and nothing is lost or counted twice.
 func TestExtentMoveFails(t *testing.T) {
-	broken := errors.New("broken")
 	for _, b := range haveBackings() {
-		for fail := 1; ; fail++ {
-			calls, on := 0, false
-			s, err := New(Config{Backing: b, Reserve: 32 << 20, Inject: func(Call) error {
-				if calls++; on && calls == fail {
-					return broken
-				}
-				return nil
-			}})
-			if err != nil {
-				t.Fatal(err)
+		testExtentMoveFails(t, b, false)
+		testExtentMoveFails(t, b, true)
+	}
+}
+
+func testExtentMoveFails(t *testing.T, b Backing, onward bool) {
+	broken := errors.New("broken")
+	for fail, calls := 1, 1; calls >= fail; fail++ {
+		on := false
+		s, err := New(Config{Backing: b, Reserve: 32 << 20, Inject: func(Call) error {
+			if calls++; on && (calls == fail || onward && calls > fail) {
+				return broken
 			}
-			e, err := s.NewExtent(0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := &filled{Extent: e, seed: 1 << 40}
-			if err := f.more(growBy * SpanSize); err != nil {
-				t.Fatal(err)
-			}
-			if !s.central.mu.frozen.takeAt(run{e.at.end(), 3}) {
-				t.Fatal("the addresses behind it are not free")
-			}
-			on, calls = true, 0
-			err = f.more(SpanSize)
-			on = false
-			s.Check()
-			switch {
-			case err == nil:
-				err = f.check()
-			case errors.Is(err, broken):
-				err = nil
-			}
-			if err = errors.Join(err, e.Free()); err != nil {
-				t.Fatalf("%s, call %d: %v", b, fail, err)
-			}
-			s.Check()
-			if got := s.Usage().Committed; got != 0 {
-				t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			if calls < fail {
-				break
-			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.NewExtent(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &filled{Extent: e, seed: 1 << 40}
+		if err := f.more(growBy * SpanSize); err != nil {
+			t.Fatal(err)
+		}
+		if !s.central.mu.frozen.takeAt(run{e.at.end(), 3}) {
+			t.Fatal("the addresses behind it are not free")
+		}
+		on, calls = true, 0
+		err = f.more(SpanSize)
+		on = false
+		s.Check()
+		switch {
+		case err == nil:
+			err = f.check()
+		case errors.Is(err, broken):
+			err = nil
+		}
+		if err = errors.Join(err, e.Free()); err != nil {
+			t.Fatalf("%s, call %d: %v", b, fail, err)
+		}
+		s.Check()
+		if got := s.Usage().Committed; got != 0 {
+			t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
+		}
+		free := uint32(3)
+		for _, x := range slices.Concat(s.central.mu.frozen.fresh, s.central.mu.frozen.used) {
+			free += x.n
+		}
+		if want := partsOf(uint64(s.mask) + 1).frozen.n; free != want {
+			t.Errorf("%s, call %d: %d spans are free, want %d", b, fail, free, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
