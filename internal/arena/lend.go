@@ -164,9 +164,7 @@ type spanRing struct {
 
 func (r *spanRing) add(sp *Span) {
 	if r.n++; r.next == nil {
-		sp.after, sp.before = sp, sp
-		r.next = sp
-		return
+		sp.before, r.next = sp, sp
 	}
 	sp.after, sp.before = r.next, r.next.before
 	sp.after.before, sp.before.after = sp, sp

@@ -517,3 +517,27 @@ func TestTrimAway(t *testing.T) {
 	}
 	s.wantSound(t)
 }
+
+// TestTrimAwayForExtents: memory that is nobody's finds what is empty, of the common cache, too.
+func TestTrimAwayForExtents(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 2 << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, a, Leaves, 2))
+	a.Free(mustAlloc(t, b, Blocks, 2)) // of the common cache
+	e, err := s.NewExtent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Grow(1); err != nil {
+		t.Errorf("a span of the common cache is empty: %v", err)
+	}
+	if err := e.Grow(SpanSize + 1); !errors.Is(err, ErrLimit) {
+		t.Errorf("a span is empty whose owner is there: %v", err)
+	}
+	a.Leave()
+	if err := e.Grow(SpanSize + 1); err != nil {
+		t.Errorf("a span is empty whose owner is away: %v", err)
+	}
+	s.wantSound(t)
+}
