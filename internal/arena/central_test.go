@@ -253,6 +253,29 @@ func TestLimitConfig(t *testing.T) {
 	}
 }
 
+// TestBacking: what is not told is the default, and larger spaces than 8 GiB have every handle.
+func TestBacking(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 1 << 20})
+	if s.Backing() != defaultBacking || defaultBacking == Auto {
+		t.Errorf("backing %s, want %s", s.Backing(), defaultBacking)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if raceEnabled || !haveSystem || uint64(^uintptr(0)) < 1<<40 {
+		return
+	}
+	for reserve, mask := range map[int64]uint32{8 << 30: 1<<29 - 1, 8<<30 + 16: ^uint32(0), 9 << 30: ^uint32(0), 64 << 30: ^uint32(0), 1<<20 + 16: 1<<17 - 1, 1<<20 + 15: 1<<16 - 1} {
+		s := newSpace(t, Config{Backing: System, Reserve: reserve})
+		if s.Mask() != mask {
+			t.Errorf("reserve of %d bytes: mask %#x, want %#x", reserve, s.Mask(), mask)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestLookup: what lies behind the space, or was never handed out, has no descriptor.
 func TestLookup(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})

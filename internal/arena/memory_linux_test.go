@@ -72,6 +72,15 @@ func TestMemoryIsProtected(t *testing.T) {
 			is("beside", 2, true, true, 0xCD)
 			must(m.seal(1<<SpanShift, SpanSize))
 			is("sealed", 1, true, false, 0xCD)
+			if m.file != nil {
+				must(m.commit(1<<SpanShift, SpanSize)) // also what was sealed
+				is("committed after that", 1, true, true, 0xCD)
+				*(*byte)(at(1)) = 0x33
+				b := make([]byte, 1)
+				if _, err := m.file.ReadAt(b, 1<<SpanShift); err != nil || b[0] != 0x33 {
+					t.Errorf("the file has %#x where 0x33 was written: %v", b[0], err)
+				}
+			}
 			must(m.bar(1<<SpanShift, 2<<SpanShift))
 			is("barred", 1, readable, false, 0)
 			is("barred", 2, readable, false, 0)

@@ -56,6 +56,20 @@ func TestGoMemory(t *testing.T) {
 	}
 }
 
+// TestGoMemoryIsAligned has larger pages than Go's memory begins at by itself.
+func TestGoMemoryIsAligned(t *testing.T) {
+	defer func(page uintptr) { goPage = page }(goPage)
+	goPage = 4 << 20
+	for i := range uintptr(4) {
+		n := 3*SpanSize + 8*i // sizes of their own
+		m := reserveGo(n)
+		if uintptr(m.base)%goPage != 0 {
+			t.Errorf("a range begins at %#x", m.base)
+		}
+		clear(unsafe.Slice((*byte)(m.base), n)) // all of it is there
+	}
+}
+
 // TestDefaultReserve: as much as handles can name, unless memory is Go's.
 func TestDefaultReserve(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
