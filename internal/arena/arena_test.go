@@ -452,7 +452,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, r := range []int64{-1, 65 << 30} {
+	for _, r := range []int64{-1, 64<<30 + 16, 65 << 30} {
 		if s, err := New(Config{Reserve: r}); err == nil {
 			s.Close()
 			t.Errorf("reserve of %d bytes was accepted", r)

@@ -432,3 +432,42 @@ func TestCoolComesFirst(t *testing.T) {
 	}
 	s.wantSound(t)
 }
+
+// TestEndOfASpan: behind the last slot of a span nothing is in use, and behind the last span there is none.
+func TestEndOfASpan(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 1 << 20})
+	defer s.Close()
+	c := s.NewCache()
+	const n = 315 // 13 of these leave a granule
+	h := mustAlloc(t, c, Leaves, n)
+	for range 12 {
+		mustAlloc(t, c, Leaves, n)
+	}
+	sp := s.central.span(h)
+	if sp.slots != 13 || sp.nfree != 0 {
+		t.Fatalf("%d slots, %d are free", sp.slots, sp.nfree)
+	}
+	if _, _, ok := s.Block(h + 12*n); !ok {
+		t.Error("the last slot is not in use")
+	}
+	if _, _, ok := s.Block(h + 13*n); ok {
+		t.Error("what is left behind the last slot is in use")
+	}
+	if s.central.lookup(16*SpanGranules) != nil || s.central.lookup(16*SpanGranules-1) == nil {
+		t.Error("there is a span behind the last one, or no last one")
+	}
+}
+
+// TestSizes: bytes are rounded up to granules, and granules to what a block has room for.
+func TestSizes(t *testing.T) {
+	for bytes, want := range map[uintptr]uint32{0: 0, 1: 1, 16: 1, 17: 2, 32: 2} {
+		if got := Granules(bytes); got != want {
+			t.Errorf("%d bytes: %d granules, want %d", bytes, got, want)
+		}
+	}
+	for n, want := range map[uint32]uint32{1: 1, 8: 8, 9: 10, 128: 128, 129: 160, 1366: 2048, MaxSmall: MaxSmall, MaxSmall + 1: SpanGranules, SpanGranules: SpanGranules, SpanGranules + 1: 2 * SpanGranules} {
+		if got := Rounded(n); got != want {
+			t.Errorf("%d granules: room for %d, want %d", n, got, want)
+		}
+	}
+}
