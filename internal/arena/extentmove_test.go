@@ -182,6 +182,9 @@ func testExtentMoveFails(t *testing.T, b Backing, onward bool) {
 		if got := s.Usage().Committed; got != 0 {
 			t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
 		}
+		if n := len(s.central.mu.growing); n != 0 {
+			t.Errorf("%s, call %d: %d extents grow, with none left", b, fail, n)
+		}
 		free := uint32(3)
 		for _, x := range slices.Concat(s.central.mu.frozen.fresh, s.central.mu.frozen.used) {
 			free += x.n
