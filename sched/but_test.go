@@ -198,3 +198,25 @@ func TestSweepCounts(t *testing.T) {
 		t.Error("nobody is online, and somebody is in the way")
 	}
 }
+
+// TestPassedOnlyRises: a reader that comes online late, with the number of a period that is over
+// already, takes nothing back.
+func TestPassedOnlyRises(t *testing.T) {
+	g := NewGrace()
+	r := g.Register()
+	r.Online()
+	old := g.period.Load()
+	r.Offline()
+	goal := g.Advance()
+	if !g.Passed(goal) {
+		t.Fatal("nobody is online")
+	}
+	r.seq.Store(old) // it has loaded the period before
+	next := g.Advance()
+	if g.Passed(next) {
+		t.Error("a reader is in the way, and was overlooked")
+	}
+	if got := g.passed.Load(); got != goal || !g.Passed(goal) {
+		t.Errorf("passed is %d, and was %d", got, goal)
+	}
+}

@@ -277,9 +277,16 @@ func TestShareRefuses(t *testing.T) {
 	if g.SharedRanges() != nil {
 		t.Error("ranges are shared of a space that is not")
 	}
+	if !s.central.mu.TryLock() {
+		t.Fatal("the central is locked")
+	}
+	s.central.mu.Unlock()
 	l := s.central.mu.ranges
 	base := uintptr(s.base)
 	want := [][2]uintptr{{base + l[0].offset(), base + l[0].offset() + l[0].bytes()}, {base + l[1].offset(), base + l[1].offset() + l[1].bytes()}}
+	for range 2 {
+		s.SharedRanges() // no lock is held
+	}
 	if got := s.SharedRanges(); !slices.Equal(got, want) || l[1].first < partsOf(uint64(s.mask)+1).immortal.first {
 		t.Errorf("shared are %#x, want %#x", got, want)
 	}
@@ -296,6 +303,16 @@ func TestSharedStaysApart(t *testing.T) {
 	}
 	defer func() { _ = a.Close() }()
 	s.wantSound(t)
+	listed := 0
+	s.eachSpan(func(sp *Span) bool {
+		if sp.listed || sp.next != nil || sp.prev != nil {
+			listed++
+		}
+		return true
+	})
+	if listed != 0 {
+		t.Errorf("%d spans that are shared are in lists of their former caches", listed)
+	}
 	var objects []uint32
 	s.WalkObjects(func(h uint32) bool { objects = append(objects, h); return true })
 	objects = append(objects, ImmortalBit|l.Regions[0].Runs[0][0]*SpanGranules)

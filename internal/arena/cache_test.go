@@ -470,7 +470,9 @@ func TestHidden(t *testing.T) {
 	if first, size, n := lsp.Slots(); first != large || size != 2*SpanGranules || n != 1 {
 		t.Errorf("%d slots of %d from %#x on", n, size, first)
 	}
-	s.Hide(large)
+	if s.Hide(large); lsp.hidden != nil {
+		t.Error("a large one has hidden slots")
+	}
 	if all := s.Tracked(nil); len(all) != 0 {
 		t.Error("a large one that was hidden is tracked")
 	}

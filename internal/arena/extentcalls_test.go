@@ -107,6 +107,9 @@ func TestExtentCalls(t *testing.T) {
 	must(e.Seal(3*SpanSize+5, false))
 	wantCalls(t, "seal", &calls, fmt.Sprintf("bar 4+%d", n-4), "seal 0+4")
 	state("sealed", 0, 4, 4, 0)
+	if m := s.central.mu.mappings.seams; len(m) != 2 || m[1].kind != barred || m[1].at-m[0].at != 4*SpanGranules {
+		t.Errorf("sealed: mappings %v, want one of four spans", m)
+	}
 	if e.Bytes() != 3*SpanSize+5 || !e.Sealed() || e.kind != sealedOwn {
 		t.Errorf("sealed: %d bytes, kind %d", e.Bytes(), e.kind)
 	}
@@ -369,14 +372,20 @@ func TestExtentTooLarge(t *testing.T) {
 	s.mem.populate = nil
 	s.mem.commit = func(off, n uintptr) error { return nil }
 	s.mem.bar = s.mem.commit
-	e, err := s.NewExtent(0)
+	if _, err := s.NewExtent(1); err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.NewExtent(0) // which begins one span behind where large pages begin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Grow(MaxExtent - growBy/2*SpanSize); err != nil {
+	if err := e.Grow(MaxExtent - SpanSize); err != nil {
 		t.Fatal(err)
 	}
-	if e.Room() != MaxExtent {
+	if e.Room() != MaxExtent-SpanSize {
+		t.Errorf("%d bytes are open, want a span less than %d", e.Room(), uint64(MaxExtent))
+	}
+	if err := e.Grow(MaxExtent); err != nil || e.Room() != MaxExtent {
 		t.Errorf("%d bytes are open, want %d", e.Room(), uint64(MaxExtent))
 	}
 	if err := e.Grow(MaxExtent); err != nil {
@@ -388,10 +397,10 @@ func TestExtentTooLarge(t *testing.T) {
 	if _, err := s.NewExtent(MaxExtent + 1); !errors.Is(err, ErrAddressSpace) {
 		t.Errorf("a known size, too large: %v", err)
 	}
-	if f, err := s.NewExtent(MaxExtent); err != nil || f.at.n != MaxExtent>>SpanShift {
-		t.Errorf("the largest: %v", err)
-	}
 	if err := e.Free(); err != nil {
 		t.Error(err)
+	}
+	if f, err := s.NewExtent(MaxExtent); err != nil || f.at.n != MaxExtent>>SpanShift {
+		t.Errorf("the largest: %v", err)
 	}
 }

@@ -132,21 +132,23 @@ func TestExtentMovesAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestExtentMoveFails has the system fail at each of its calls while an extent moves, or from
-// there on: its memory can be given back then, and nothing is lost or counted twice.
+// TestExtentMoveFails has the system fail at each of its calls while an extent moves: there,
+// or from there on, or so and at the first one, so that it moves span by span. Its memory can
+// be given back then, and nothing is lost or counted twice.
 func TestExtentMoveFails(t *testing.T) {
 	for _, b := range haveBackings() {
-		testExtentMoveFails(t, b, false)
-		testExtentMoveFails(t, b, true)
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call == fail })
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call >= fail })
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call == 1 || call >= fail })
 	}
 }
 
-func testExtentMoveFails(t *testing.T, b Backing, onward bool) {
+func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) bool) {
 	broken := errors.New("broken")
 	for fail, calls := 1, 1; calls >= fail; fail++ {
 		on := false
 		s, err := New(Config{Backing: b, Reserve: 32 << 20, Inject: func(Call) error {
-			if calls++; on && (calls == fail || onward && calls > fail) {
+			if calls++; on && fails(calls, fail) {
 				return broken
 			}
 			return nil
@@ -164,6 +166,14 @@ func testExtentMoveFails(t *testing.T, b Backing, onward bool) {
 		}
 		if !s.central.mu.frozen.takeAt(run{e.at.end(), 3}) {
 			t.Fatal("the addresses behind it are not free")
+		}
+		if bar := s.mem.bar; bar != nil {
+			s.mem.bar = func(off, n uintptr) error {
+				if n == 0 {
+					t.Errorf("%s, call %d: nothing is to be barred", b, fail)
+				}
+				return bar(off, n)
+			}
 		}
 		on, calls = true, 0
 		err = f.more(SpanSize)

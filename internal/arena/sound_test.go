@@ -11,7 +11,7 @@ func (s *Space) sound() error {
 	c := &s.central
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	spans, ring := map[*Cache]uint32{}, map[*Span]bool{}
+	spans, listed, ring := map[*Cache]uint32{}, map[*Cache]int{}, map[*Span]bool{}
 	for p := range c.mu.small {
 		for class := range c.mu.small[p] {
 			r := &c.mu.small[p][class]
@@ -71,6 +71,9 @@ func (s *Space) sound() error {
 		if sp.state == spanSmall {
 			spans[cache]++
 		}
+		if sp.listed {
+			listed[cache]++
+		}
 		return err == nil
 	})
 	if err != nil {
@@ -84,6 +87,7 @@ func (s *Space) sound() error {
 		for p := range cache.current {
 			for class, sp := range cache.current[p] {
 				for before := (*Span)(nil); sp != nil; before, sp = sp, sp.next {
+					listed[cache]--
 					if sp.prev != before || !sp.listed || sp.cache.Load() != cache || sp.purpose != Purpose(p) || sp.class != uint8(class) || sp.state != spanSmall {
 						return fmt.Errorf("the list of class %d of cache %d is broken at span %d", class, i, sp.Number())
 					}
@@ -92,6 +96,11 @@ func (s *Space) sound() error {
 					}
 				}
 			}
+		}
+	}
+	for _, n := range listed {
+		if n != 0 {
+			return fmt.Errorf("%d spans are said to be in lists, and are not", n)
 		}
 	}
 	for _, h := range []*half{&c.mu.counted, &c.mu.immortal} {
