@@ -333,6 +333,7 @@ func TestGILStatsOfAHolder(t *testing.T) {
 			t.Errorf("hold %d: %+v", i, s)
 		}
 		done <- struct{}{}
+		await(func() bool { return g.Holder() == nil })
 		<-done
 	}
 }
