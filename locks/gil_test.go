@@ -314,3 +314,26 @@ func TestGILHolder(t *testing.T) {
 	want(nil)
 	g.Release()
 }
+
+// TestGILStatsOfAHolder has others look at the counters while the lock is held: what is not
+// written under mu is a race, which its detector sees.
+func TestGILStatsOfAHolder(t *testing.T) {
+	watchdog(t)
+	g := NewGIL(time.Hour)
+	for i := range uint64(20) {
+		done := make(chan struct{})
+		go func() {
+			g.AcquireFor("holder")
+			<-done
+			g.Release()
+			done <- struct{}{}
+		}()
+		await(func() bool { return g.Holder() != nil })
+		if s := g.Stats(); s.Acquires != i+1 || s.Switches != 0 || s.Held < 0 {
+			t.Errorf("hold %d: %+v", i, s)
+		}
+		done <- struct{}{}
+		await(func() bool { return g.Holder() == nil })
+		<-done
+	}
+}

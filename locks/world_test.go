@@ -429,3 +429,23 @@ func TestStopTimes(t *testing.T) {
 		t.Errorf("waited %v, stopped %v; the counters say %+v", waited, stopped, s)
 	}
 }
+
+// TestJoinIsSeen has a stop look at a member that joins meanwhile: what is not written under mu is a
+// race, which its detector sees.
+func TestJoinIsSeen(t *testing.T) {
+	watchdog(t)
+	for range 20 {
+		w := NewWorld()
+		done := make(chan *Member)
+		go func() {
+			m := w.Join("late")
+			done <- m
+		}()
+		await(func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.members) == 1
+		})
+		w.Part(<-done)
+	}
+}

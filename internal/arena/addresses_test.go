@@ -143,3 +143,50 @@ func TestRunsFind(t *testing.T) {
 		}
 	}
 }
+
+// TestRunsFindWhere: one that grows begins where there is most room, also in what was in use, if
+// that has more than twice as much; one of a known size where it fits.
+func TestRunsFindWhere(t *testing.T) {
+	for _, c := range []struct {
+		fresh, used []run
+		n           uint32
+		grows       bool
+		want        run
+		ok          bool
+	}{
+		{[]run{{0, 5}, {10, 20}, {40, 20}}, nil, 3, false, run{0, 3}, true},
+		{[]run{{0, 5}, {10, 20}, {40, 20}}, nil, 6, false, run{10, 6}, true},
+		{[]run{{0, 5}, {10, 20}, {40, 20}}, nil, 3, true, run{10, 3}, true},
+		{[]run{{0, 10}}, []run{{20, 20}}, 1, true, run{0, 1}, true},
+		{[]run{{0, 10}}, []run{{20, 21}}, 1, true, run{20, 1}, true},
+		{[]run{{0, 10}}, []run{{20, 21}}, 1, false, run{0, 1}, true},
+		{[]run{{0, 10}}, []run{{20, 21}}, 11, false, run{20, 11}, true},
+		{[]run{{0, 10}}, []run{{10, 5}}, 15, false, run{0, 15}, true},
+		{[]run{{0, 10}}, []run{{20, 21}}, 22, false, run{}, false},
+	} {
+		r := runs{fresh: c.fresh, used: c.used}
+		if got, ok := r.find(c.n, nil, c.grows); got != c.want || ok != c.ok {
+			t.Errorf("%d in %v and %v, to grow %t: %v, %t, want %v, %t", c.n, c.fresh, c.used, c.grows, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// TestRunsAround: what is free on both sides is part of it, whether it was in use or not.
+func TestRunsAround(t *testing.T) {
+	for _, c := range []struct {
+		fresh, used []run
+		want        run
+	}{
+		{nil, nil, run{20, 5}},
+		{[]run{{10, 9}, {26, 4}}, []run{{0, 9}, {31, 4}}, run{20, 5}},
+		{[]run{{10, 10}, {25, 4}}, nil, run{10, 19}},
+		{nil, []run{{10, 10}, {25, 4}}, run{10, 19}},
+		{[]run{{0, 10}, {25, 4}}, []run{{10, 10}, {29, 3}}, run{0, 32}},
+		{[]run{{10, 10}}, []run{{0, 10}}, run{0, 25}},
+	} {
+		r := runs{fresh: c.fresh, used: c.used}
+		if got := r.around(run{20, 5}); got != c.want {
+			t.Errorf("in the midst of %v and %v: %v, want %v", c.fresh, c.used, got, c.want)
+		}
+	}
+}

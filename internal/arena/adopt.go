@@ -90,7 +90,7 @@ func (a *adoption) take(r run, within run, state spanState) (*Span, error) {
 		if sp.state != spanFree {
 			return nil, fmt.Errorf("%w: span %d is in use twice", errNotShared, r.first+i)
 		}
-		sp.state, sp.dirty = state, true
+		sp.state = state
 		if state == spanLarge {
 			state = spanTail
 		}

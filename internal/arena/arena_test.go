@@ -134,6 +134,9 @@ func TestModel(t *testing.T) {
 				},
 				"": func(t *rapid.T) {
 					s.Check()
+					if err := s.sound(); err != nil {
+						t.Fatal(err)
+					}
 					var want, got [Purposes]int64
 					for h, b := range model {
 						want[b.p]++
@@ -449,7 +452,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, r := range []int64{-1, 65 << 30} {
+	for _, r := range []int64{-1, 64<<30 + 16, 65 << 30} {
 		if s, err := New(Config{Reserve: r}); err == nil {
 			s.Close()
 			t.Errorf("reserve of %d bytes was accepted", r)

@@ -40,7 +40,7 @@ type central struct {
 
 	handed point.Uint32 // spans handed out to caches, fresh or lent; written under mu
 
-	// common is a cache that many use, all under mu; to others it is away. See provide.
+	// common is a cache that many use, all under mu. See provide.
 	common *Cache
 
 	mu struct {
@@ -89,7 +89,6 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 		c.mu.limit = cfg.Limit >> SpanShift
 	}
 	c.common = &Cache{space: s}
-	c.common.state.Store(away)
 	for _, n := range [...]uint32{0, c.nspans - 1} {
 		if err := c.space.mem.commit(uintptr(n)<<SpanShift, SpanSize); err != nil {
 			return fmt.Errorf("commit: %w", err)

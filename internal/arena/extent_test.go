@@ -105,7 +105,7 @@ func TestExtentMapFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := s.NewExtent(int64(len(text)))
+		e, err := s.NewExtent(int64(len(text)) + 5*SpanSize)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,6 +126,8 @@ func TestExtentMapFile(t *testing.T) {
 			t.Errorf("%s: %v", b, err)
 		case !bytes.Equal(s.Bytes(e.Start(), len(text)), text) || !e.Mapped() || s.Usage().Committed != 0:
 			t.Errorf("%s: not what is in the file, or it is counted", b)
+		case e.at.n != 3 || e.Room() != 3*SpanSize || e.Bytes() != uintptr(len(text)) || e.counts != 0:
+			t.Errorf("%s: %d bytes in %d spans of %d, want 3: the rest is given back", b, e.Bytes(), e.open, e.at.n)
 		}
 		if err := errors.Join(e.Free(), s.Close()); err != nil {
 			t.Errorf("%s: %v", b, err)

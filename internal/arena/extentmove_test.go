@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -131,56 +132,78 @@ func TestExtentMovesAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestExtentMoveFails has the system fail at each of its calls while an extent moves: its
-// memory can be given back then, and nothing is lost or counted twice.
+// TestExtentMoveFails has the system fail at each of its calls while an extent moves: there,
+// or from there on, or so and at the first one, so that it moves span by span. Its memory can
+// be given back then, and nothing is lost or counted twice.
 func TestExtentMoveFails(t *testing.T) {
-	broken := errors.New("broken")
 	for _, b := range haveBackings() {
-		for fail := 1; ; fail++ {
-			calls, on := 0, false
-			s, err := New(Config{Backing: b, Reserve: 32 << 20, Inject: func(Call) error {
-				if calls++; on && calls == fail {
-					return broken
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call == fail })
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call >= fail })
+		testExtentMoveFails(t, b, func(call, fail int) bool { return call == 1 || call >= fail })
+	}
+}
+
+func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) bool) {
+	broken := errors.New("broken")
+	for fail, calls := 1, 1; calls >= fail; fail++ {
+		on := false
+		s, err := New(Config{Backing: b, Reserve: 32 << 20, Inject: func(Call) error {
+			if calls++; on && fails(calls, fail) {
+				return broken
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.NewExtent(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &filled{Extent: e, seed: 1 << 40}
+		if err := f.more(growBy * SpanSize); err != nil {
+			t.Fatal(err)
+		}
+		if !s.central.mu.frozen.takeAt(run{e.at.end(), 3}) {
+			t.Fatal("the addresses behind it are not free")
+		}
+		if bar := s.mem.bar; bar != nil {
+			s.mem.bar = func(off, n uintptr) error {
+				if n == 0 {
+					t.Errorf("%s, call %d: nothing is to be barred", b, fail)
 				}
-				return nil
-			}})
-			if err != nil {
-				t.Fatal(err)
+				return bar(off, n)
 			}
-			e, err := s.NewExtent(0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := &filled{Extent: e, seed: 1 << 40}
-			if err := f.more(growBy * SpanSize); err != nil {
-				t.Fatal(err)
-			}
-			if !s.central.mu.frozen.takeAt(run{e.at.end(), 3}) {
-				t.Fatal("the addresses behind it are not free")
-			}
-			on, calls = true, 0
-			err = f.more(SpanSize)
-			on = false
-			s.Check()
-			switch {
-			case err == nil:
-				err = f.check()
-			case errors.Is(err, broken):
-				err = nil
-			}
-			if err = errors.Join(err, e.Free()); err != nil {
-				t.Fatalf("%s, call %d: %v", b, fail, err)
-			}
-			s.Check()
-			if got := s.Usage().Committed; got != 0 {
-				t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			if calls < fail {
-				break
-			}
+		}
+		on, calls = true, 0
+		err = f.more(SpanSize)
+		on = false
+		s.Check()
+		switch {
+		case err == nil:
+			err = f.check()
+		case errors.Is(err, broken):
+			err = nil
+		}
+		if err = errors.Join(err, e.Free()); err != nil {
+			t.Fatalf("%s, call %d: %v", b, fail, err)
+		}
+		s.Check()
+		if got := s.Usage().Committed; got != 0 {
+			t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
+		}
+		if n := len(s.central.mu.growing); n != 0 {
+			t.Errorf("%s, call %d: %d extents grow, with none left", b, fail, n)
+		}
+		free := uint32(3)
+		for _, x := range slices.Concat(s.central.mu.frozen.fresh, s.central.mu.frozen.used) {
+			free += x.n
+		}
+		if want := partsOf(uint64(s.mask) + 1).frozen.n; free != want {
+			t.Errorf("%s, call %d: %d spans are free, want %d", b, fail, free, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

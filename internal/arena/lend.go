@@ -74,11 +74,8 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 }
 
 // spare returns a span of the common cache with room where a fresh one is not to be had: if
-// need be any that can be lent. The only cache of a space gets nil. mu held.
+// need be any that can be lent. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
-	if len(c.mu.caches) == 1 {
-		return nil
-	}
 	if sp := c.common.withRoom(p, class); sp != nil {
 		return sp
 	}
@@ -106,7 +103,8 @@ func (c *central) fresh(cache *Cache, p Purpose, class int) (*Span, error) {
 }
 
 // lend moves a span with room of a cache that was left to another one, whose list of that
-// class is empty. It looks at so many spans. atLimit says that any will do. mu held.
+// class is empty. It looks at so many spans. atLimit says that any will do, but for those
+// of the common cache, which nobody leaves. mu held.
 func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Span {
 	for range tries {
 		sp := c.mu.small[p][class].look()
@@ -114,7 +112,7 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 			return nil
 		}
 		from := sp.cache.Load()
-		if from == to || from == c.common && !atLimit || !from.claim() {
+		if !from.claim() {
 			continue
 		}
 		lent := false
@@ -166,9 +164,7 @@ type spanRing struct {
 
 func (r *spanRing) add(sp *Span) {
 	if r.n++; r.next == nil {
-		sp.after, sp.before = sp, sp
-		r.next = sp
-		return
+		sp.before, r.next = sp, sp
 	}
 	sp.after, sp.before = r.next, r.next.before
 	sp.after.before, sp.before.after = sp, sp
@@ -200,7 +196,7 @@ func (r *spanRing) look() *Span {
 func (c *central) trimAway() {
 	c.trimCommon()
 	for _, cache := range c.mu.caches {
-		if cache.state.Load() == away && cache.claim() {
+		if cache.claim() {
 			cache.trim(true)
 			cache.letGo()
 		}

@@ -324,3 +324,220 @@ func TestTrimShared(t *testing.T) {
 		t.Errorf("%d spans are common, with nothing in use", s.central.common.spans)
 	}
 }
+
+// TestCommonIsReused: what was freed of the common cache is the first to be used again.
+func TestCommonIsReused(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20})
+	defer s.Close()
+	only := s.NewCache()
+	for range 10 {
+		c := s.NewCache()
+		kept := mustAlloc(t, c, Leaves, MaxSmall)
+		for range FirstSlots - 1 {
+			only.Free(mustAlloc(t, c, Leaves, MaxSmall))
+		}
+		if c.spans != 0 || s.central.common.spans != 1 {
+			t.Errorf("the cache has %d spans, and %d are common; want none, and one", c.spans, s.central.common.spans)
+		}
+		only.Free(kept)
+	}
+	s.wantSound(t)
+}
+
+// TestSpareWithoutAddresses: where no span is to be had, though the limit allows it, a slot of the
+// common cache is, and then one that can be lent.
+func TestSpareWithoutAddresses(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 1 << 20}) // 7 spans
+	defer s.Close()
+	a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
+	mustAlloc(t, b, Leaves, 256) // 15 more in the span of the common cache
+	mustAlloc(t, a, Blocks, 256) // likewise in one of its own
+	for range 5 {
+		mustAlloc(t, a, Blocks, SpanGranules)
+	}
+	for range 15 {
+		mustAlloc(t, c, Leaves, 256)
+	}
+	if _, err := c.Alloc(Leaves, 256); !errors.Is(err, ErrAddressSpace) {
+		t.Errorf("one too many: %v", err)
+	}
+	if _, err := c.Alloc(Blocks, 256); !errors.Is(err, ErrAddressSpace) {
+		t.Errorf("one of a span whose owner is there: %v", err)
+	}
+	a.Leave()
+	handed := s.central.handed.Load()
+	for range 15 {
+		mustAlloc(t, c, Blocks, 256)
+	}
+	if got := s.central.handed.Load() - handed; got != 1 || s.central.common.spans != 2 || a.spans != 0 {
+		t.Errorf("%d spans were handed out, %d are common, %d are the owner's; want 1, 2, 0", got, s.central.common.spans, a.spans)
+	}
+	if _, err := c.Alloc(Blocks, 256); !errors.Is(err, ErrAddressSpace) {
+		t.Errorf("one too many: %v", err)
+	}
+	s.wantSound(t)
+}
+
+// TestLendNothingLeft: a span that turns out to be empty goes back to the central, and one
+// without room stays.
+func TestLendNothingLeft(t *testing.T) {
+	lendOften(t, 0)
+	s := newSpace(t, Config{Reserve: 16 << 20})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	var hs []uint32
+	for range 4 {
+		hs = append(hs, mustAlloc(t, a, Leaves, MaxSmall))
+	}
+	b.Free(hs[0])
+	b.Free(hs[1])
+	a.Leave()
+	if h := mustAlloc(t, b, Leaves, MaxSmall); h != hs[0] {
+		t.Errorf("the span that is empty is not used: %#x", h)
+	}
+	if a.spans != 1 || b.spans != 1 || a.state.Load() != away {
+		t.Errorf("the caches have %d and %d spans, want 1 each", a.spans, b.spans)
+	}
+	s.wantSound(t)
+}
+
+// TestLendTries: of spans without room a few are looked at, each time others, and at the limit
+// all of them.
+func TestLendTries(t *testing.T) {
+	lendOften(t, 0)
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: (3*lendTries + 2) << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	for range 2 * 3 * lendTries {
+		mustAlloc(t, a, Leaves, MaxSmall)
+	}
+	ring := &s.central.mu.small[Leaves][ClassOf(MaxSmall)]
+	room := func(ahead int) *Span { // makes room in a span that is so far ahead
+		sp := ring.next
+		for range ahead {
+			sp = sp.after
+		}
+		a.Return()
+		a.Free(sp.start)
+		a.Leave()
+		return sp
+	}
+	a.Leave()
+	sp := room(2*lendTries - 1)
+	for i := range 2 {
+		h := mustAlloc(t, b, Leaves, MaxSmall)
+		if lent := s.central.span(h) == sp; lent != (i == 1) {
+			t.Errorf("try %d: lent is %t", i, lent)
+		}
+		if i == 0 {
+			mustAlloc(t, b, Leaves, MaxSmall) // the rest of a fresh one
+		}
+	}
+	mustAlloc(t, b, Blocks, MaxSmall)
+	sp = room(3*lendTries - 1)
+	if h := mustAlloc(t, b, Leaves, MaxSmall); s.central.span(h) != sp {
+		t.Error("at the limit another span was found than the one that has room")
+	}
+	s.wantSound(t)
+}
+
+// TestSpanRing adds and removes spans, and looks at one after the other.
+func TestSpanRing(t *testing.T) {
+	var r spanRing
+	var sp [4]Span
+	looks := func(want ...int) {
+		t.Helper()
+		for _, i := range want {
+			if got := r.look(); got != &sp[i] {
+				t.Errorf("looked at another span, not number %d", i)
+			}
+		}
+	}
+	if r.look() != nil {
+		t.Error("an empty ring has something to look at")
+	}
+	r.add(&sp[0])
+	looks(0, 0)
+	r.add(&sp[1])
+	looks(0, 1, 0)
+	r.add(&sp[2]) // behind 0, which was looked at last
+	looks(1, 0, 2, 1)
+	r.add(&sp[3])
+	looks(0, 2, 1, 3, 0)
+	r.remove(&sp[2]) // the next one
+	looks(1, 3, 0, 1)
+	r.remove(&sp[0])
+	looks(3, 1, 3)
+	if sp[0].after != nil || sp[0].before != nil || r.n != 2 {
+		t.Errorf("%d are in the ring; one that is out has links", r.n)
+	}
+	r.remove(&sp[1])
+	r.remove(&sp[3])
+	if r.look() != nil || r.n != 0 || sp[3].after != nil {
+		t.Error("the ring is not empty")
+	}
+}
+
+// TestTrimCommonOfOwners: an owner that trims gives back what is empty of the common cache.
+func TestTrimGivesCommonBack(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, b, Leaves, 2))
+	a.Trim()
+	if s.central.common.spans != 0 {
+		t.Errorf("%d spans are common, with nothing in use", s.central.common.spans)
+	}
+	if !s.central.mu.TryLock() {
+		t.Fatal("the central is locked")
+	}
+	s.central.mu.Unlock()
+}
+
+// TestTrimAway: at the limit what threads that are away have left empty, and what is empty of the
+// common cache, is given back; what owners that are there have, is not.
+func TestTrimAway(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 3 << SpanShift})
+	defer s.Close()
+	a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, a, Leaves, 2))
+	h := mustAlloc(t, b, Blocks, 2) // of the common cache
+	c.Free(h)
+	_ = mustAlloc(t, c, Leaves, MaxSmall+1)
+	s.wantCommitted(t, "at the limit", 3)
+	if _, err := c.Alloc(Blocks, 2*SpanGranules); !errors.Is(err, ErrLimit) {
+		t.Errorf("a block for which an owner would have to give up a span: %v", err)
+	}
+	a.Leave()
+	if _, err := c.Alloc(Blocks, 2*SpanGranules); err != nil {
+		t.Errorf("a block where all others have gone: %v", err)
+	}
+	if a.state.Load() != away || b.state.Load() != owned {
+		t.Error("a cache is not in the state that it was in")
+	}
+	s.wantSound(t)
+}
+
+// TestTrimAwayForExtents: memory that is nobody's finds what is empty, of the common cache, too.
+func TestTrimAwayForExtents(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 2 << SpanShift})
+	defer s.Close()
+	a, b := s.NewCache(), s.NewCache()
+	a.Free(mustAlloc(t, a, Leaves, 2))
+	a.Free(mustAlloc(t, b, Blocks, 2)) // of the common cache
+	e, err := s.NewExtent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Grow(1); err != nil {
+		t.Errorf("a span of the common cache is empty: %v", err)
+	}
+	if err := e.Grow(SpanSize + 1); !errors.Is(err, ErrLimit) {
+		t.Errorf("a span is empty whose owner is there: %v", err)
+	}
+	a.Leave()
+	if err := e.Grow(SpanSize + 1); err != nil {
+		t.Errorf("a span is empty whose owner is away: %v", err)
+	}
+	s.wantSound(t)
+}

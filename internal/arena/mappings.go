@@ -148,5 +148,4 @@ func (c *central) mayBar(r run) bool {
 // forget takes the space out of the account, but for what stays.
 func (m *mappings) forget(kept []run) {
 	mapped.Sub(int64(len(m.seams) - 2*len(kept)))
-	m.seams = nil
 }

@@ -220,3 +220,59 @@ func TestMappingsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestMappingBounds: an extent is made as long as it cannot cost too many mappings, and one is
+// barred as long as that does not.
+func TestMappingBounds(t *testing.T) {
+	defer MaxMappings.Store(MaxMappings.Load())
+	for _, b := range haveBackings() {
+		s, err := New(Config{Backing: b, Reserve: 32 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted := b != GoMemory
+		MaxMappings.Store(mapped.Load() + mostForOne - 1)
+		if _, err := s.NewExtent(SpanSize); errors.Is(err, ErrMappings) != counted {
+			t.Errorf("%s: an extent that may be one mapping too many: %v", b, err)
+		}
+		var all []*Extent
+		for i := range 3 {
+			MaxMappings.Store(mapped.Load() + mostForOne)
+			e, err := s.NewExtent(SpanSize)
+			if err := errors.Join(err, e.Grow(1), e.Seal(1, false)); err != nil {
+				t.Fatalf("%s, extent %d: %v", b, i, err)
+			}
+			all = append(all, e)
+		}
+		if !counted {
+			_ = s.Close()
+			continue
+		}
+		for _, c := range []struct {
+			e    *Extent
+			more int64
+			want bool
+		}{{all[1], 2, true}, {all[1], 1, false}, {all[0], 0, true}, {all[2], -5, true}} {
+			MaxMappings.Store(mapped.Load() + c.more)
+			if got := s.central.mayBar(c.e.at); got != c.want {
+				t.Errorf("%s: %d more may be there, may span %d be barred? %t", b, c.more, c.e.at.first, got)
+			}
+		}
+		MaxMappings.Store(mapped.Load() + 1)
+		seams := len(s.central.mu.mappings.seams)
+		if err := all[1].Free(); err != nil || len(s.central.mu.mappings.seams) != seams || !s.central.mu.kept {
+			t.Errorf("%s: one in the midst was barred: %v", b, err)
+		}
+		if err := all[0].Free(); err != nil || len(s.central.mu.mappings.seams) != seams || s.central.mu.mappings.seams[0].at != uint64(all[2].at.first)*SpanGranules {
+			t.Errorf("%s: the first one was not barred, with the one behind it: %v, %v", b, err, s.central.mu.mappings.seams)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := maxMappings(); n <= 0 {
+		t.Errorf("%d mappings are allowed", n)
+	} else if b, err := os.ReadFile(mapCountFile); err == nil && strings.TrimSpace(string(b)) != fmt.Sprint(n) {
+		t.Errorf("%d mappings are allowed, and the system says %s", n, b)
+	}
+}

@@ -37,23 +37,25 @@ var goSlabs struct {
 	free map[uintptr][][]uint64
 }
 
+// goPage is what a range of Go memory begins at a multiple of. A variable for tests.
+var goPage = uintptr(os.Getpagesize())
+
 // reserveGo takes the range from Go memory. Its words hold no Go pointers, so
 // the garbage collector never looks inside. Pages that were never written cost
 // nothing on systems that hand out memory on first use.
 func reserveGo(n uintptr) memory {
-	page := uintptr(os.Getpagesize())
 	goSlabs.Lock()
 	defer goSlabs.Unlock()
 	var slab []uint64
 	if l := goSlabs.free[n]; len(l) > 0 {
 		slab, goSlabs.free[n] = l[len(l)-1], l[:len(l)-1]
 	} else {
-		slab = make([]uint64, (n+page)/8)
+		slab = make([]uint64, (n+goPage)/8)
 	}
 	base := unsafe.Pointer(&slab[0])
 	// Same as: &slab[k] for the first k on a page boundary.
 	// Safety: the slab is one page longer than the range.
-	base = unsafe.Add(base, -uintptr(base)&(page-1))
+	base = unsafe.Add(base, -uintptr(base)&(goPage-1))
 	return memory{
 		base:     base,
 		commit:   func(off, n uintptr) error { return nil },

@@ -57,7 +57,6 @@ func (r *Region) extend(n uint32) error {
 		if d.dirty {
 			r.space.Zero(d.start, SpanGranules)
 		}
-		d.dirty = true
 	}
 	h := ImmortalBit | sp.start
 	if l := len(r.runs); l > 0 && h == r.next+r.left {

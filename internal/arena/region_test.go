@@ -52,3 +52,75 @@ func TestRegion(t *testing.T) {
 		}
 	})
 }
+
+// TestRegionAccounts: what a region holds, what it has published, and how it begins anew.
+func TestRegionAccounts(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20})
+	defer s.Close()
+	r, other := s.NewRegion(), s.NewRegion()
+	alloc := func(r *Region, n uint32, object bool) uint32 {
+		t.Helper()
+		h, err := r.Alloc(n, object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	published := func(when string, count, bytes int64) {
+		t.Helper()
+		if u := s.Usage(); u.Count[Immortal] != count || u.Bytes[Immortal] != bytes {
+			t.Errorf("%s: %d objects in %d bytes are published, want %d in %d", when, u.Count[Immortal], u.Bytes[Immortal], count, bytes)
+		}
+	}
+	a := alloc(r, 3, true)
+	b := alloc(r, 5, false)
+	if b != a+3 || r.Objects() != 1 || r.Bytes() != 8*GranuleSize {
+		t.Errorf("%d objects in %d bytes", r.Objects(), r.Bytes())
+	}
+	published("in the first span", 0, 0)
+	c := alloc(r, SpanGranules-8, true) // just fits
+	if c != b+5 {
+		t.Errorf("the rest of the span is not used: %#x", c)
+	}
+	d := alloc(r, 1, true) // continues in the next span
+	if d != a+SpanGranules || len(r.runs) != 2 {
+		t.Errorf("the next span does not continue the first one: %#x", d)
+	}
+	published("at the end of the first span", 2, SpanSize)
+	x := alloc(other, 2, true)
+	e := alloc(r, SpanGranules, true) // what is left of the second span is too little, and the third one is another's
+	if e != a+3*SpanGranules {
+		t.Errorf("a span's worth at %#x, want %#x", e, a+3*SpanGranules)
+	}
+	for h, want := range map[uint32]bool{a: true, b: false, c: true, d: true, d + 1: false, x: false, e: true, e &^ ImmortalBit: false, ^uint32(0): false} {
+		if got := r.Contains(h); got != want {
+			t.Errorf("an object begins at %#x: %t", h, got)
+		}
+	}
+	if sp := s.central.span(e &^ ImmortalBit); sp.state != spanRegion || sp.purpose != Immortal {
+		t.Errorf("a span of a region is in state %d, for %s", sp.state, sp.purpose)
+	}
+	calls := 0
+	r.Walk(func(uint32) bool { calls++; return calls < 2 })
+	if calls != 2 {
+		t.Errorf("a walk goes on after it was told to end: %d calls", calls)
+	}
+	r.Publish()
+	r.Publish()
+	published("all", 4, 2*SpanSize+GranuleSize)
+	other.Publish()
+	published("with another one", 5, 2*SpanSize+3*GranuleSize)
+	s.Check()
+	r.Free()
+	published("with that one alone", 1, 2*GranuleSize)
+	if r.Contains(a) || r.Objects() != 0 || r.Bytes() != 0 {
+		t.Error("a region that was freed has something in it")
+	}
+	r.Walk(func(uint32) bool { t.Error("a region that was freed has an object"); return false })
+	h := alloc(r, 1, true)
+	if h == e+SpanGranules || !r.Contains(h) || len(r.runs) != 1 {
+		t.Errorf("it goes on at %#x", h)
+	}
+	s.Check()
+	s.wantSound(t)
+}

@@ -35,8 +35,13 @@ func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
 			s.Hide(h)
 		}
 	}
-	_, err = c.Alloc(Blocks, 3*SpanGranules)
-	check(err)
+	for _, p := range []Purpose{Blocks, Containers, Containers} {
+		h, err := c.Alloc(p, 3*SpanGranules)
+		check(err)
+		if p == Containers && h/SpanGranules%2 == 0 {
+			s.Hide(h)
+		}
+	}
 	r := s.NewRegion()
 	_, err = r.Alloc(2*SpanGranules, true)
 	check(err)

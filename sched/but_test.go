@@ -1,0 +1,222 @@
+package sched
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestDueBut: what the owner alone still looks at is given back to it; what others look at is
+// not; and the open batch stays open.
+func TestDueBut(t *testing.T) {
+	g := NewGrace()
+	own, other := g.Register(), g.Register()
+	own.Online()
+	d := NewDeferred[int](g, 1000)
+	var got []int
+	give := func(x int) { got = append(got, x) }
+	d.Defer(1, 250) // closes its batch
+	d.Defer(2, 10)
+	other.Online()
+	d.DueBut(own, give)
+	if !slices.Equal(got, []int{1}) || d.Len() != 1 || d.Bytes() != 10 {
+		t.Fatalf("given %v, %d are left", got, d.Len())
+	}
+	if begun, _ := g.Periods(); begun != 1 {
+		t.Errorf("%d periods were begun, want 1: the open batch has none", begun)
+	}
+	d.Defer(3, 250) // closes the batch of 2 and 3
+	d.DueBut(own, give)
+	if len(got) != 1 {
+		t.Fatalf("given %v while another looks", got)
+	}
+	d.Due(give)
+	other.Quiescent()
+	d.Due(give)
+	if len(got) != 1 {
+		t.Fatalf("given %v while the owner looks, who was to be waited for", got)
+	}
+	d.DueBut(own, give)
+	if !slices.Equal(got, []int{1, 2, 3}) {
+		t.Fatalf("given %v", got)
+	}
+}
+
+// TestDueWithin: inside the callback of Due and DueBut both do nothing, not even close a batch, and
+// afterwards, and after a panic, they work.
+func TestDueWithin(t *testing.T) {
+	g := NewGrace()
+	r := g.Register()
+	d := NewDeferred[int](g, 1000)
+	var got []int
+	calls := map[string]func(fn func(int)){"Due": d.Due, "DueBut": func(fn func(int)) { d.DueBut(r, fn) }}
+	for outer, call := range calls {
+		for inner, within := range calls {
+			got = nil
+			d.Defer(1, 250)
+			d.Defer(2, 250)
+			call(func(x int) {
+				if got = append(got, x); x == 1 {
+					d.Defer(3, 1)
+					before, _ := g.Periods()
+					within(func(int) { t.Errorf("%s within %s gives something back", inner, outer) })
+					if now, _ := g.Periods(); now != before {
+						t.Errorf("%s within %s begins a period", inner, outer)
+					}
+				}
+			})
+			if !slices.Equal(got, []int{1, 2}) {
+				t.Errorf("%s within %s: given %v", inner, outer, got)
+			}
+			func() {
+				defer func() { _ = recover() }()
+				d.Due(func(int) { panic("fn") })
+			}()
+			d.Defer(4, 250)
+			got = nil
+			call(func(x int) { got = append(got, x) })
+			if !slices.Equal(got, []int{4}) || d.Len() != 0 {
+				t.Errorf("after a panic in %s: given %v", outer, got)
+			}
+		}
+	}
+}
+
+// TestPassedButHint compares the answers of the two, and says who is asked again.
+func TestPassedButHint(t *testing.T) {
+	g := NewGrace()
+	a, b := g.Register(), g.Register()
+	a.Online()
+	goal := g.Advance()
+	if g.Passed(goal) || g.behind.Load() != a {
+		t.Error("a reader is in the way, and is not noted")
+	}
+	if !g.PassedBut(a, goal) || a.but != nil {
+		t.Error("but for that one none is in the way")
+	}
+	if g.passed.Load() >= goal {
+		t.Error("for the others it has passed")
+	}
+	if g.PassedBut(b, goal) || b.but != a {
+		t.Error("of another one the first is in the way, and is not noted")
+	}
+	b.Online() // later than the goal
+	if !g.PassedBut(a, goal) {
+		t.Error("one that has come later is in the way")
+	}
+	goal = g.Advance()
+	if g.PassedBut(a, goal) || a.but != b {
+		t.Error("one that has come before is not")
+	}
+	b.Offline()
+	if !g.PassedBut(a, goal) || g.PassedBut(b, goal) {
+		t.Error("one that is offline is in the way, or the other one is not")
+	}
+	a.Quiescent()
+	if !g.PassedBut(b, goal) || b.but != nil {
+		t.Error("one that was quiescent is in the way")
+	}
+	if !g.Passed(goal) || g.behind.Load() != nil {
+		t.Error("none is in the way, and one is noted")
+	}
+	b.Online()
+	if g.Advance(); !g.PassedBut(a, goal) {
+		t.Error("what has passed for all has not for one")
+	}
+}
+
+// TestHintForgotten: a reader that was in the way is not kept when it is unregistered, and another one is.
+func TestHintForgotten(t *testing.T) {
+	g := NewGrace()
+	r, other := g.Register(), g.Register()
+	r.Online()
+	if g.Passed(g.Advance()) || g.behind.Load() != r {
+		t.Fatal("the reader is not in the way")
+	}
+	g.Unregister(other)
+	if g.behind.Load() != r {
+		t.Error("the hint went with another reader")
+	}
+	r.Offline()
+	g.Unregister(r)
+	if g.behind.Load() != nil {
+		t.Error("a reader that is gone is kept as a hint")
+	}
+}
+
+// TestSweepCounts follows readers out of the list, and back: two sweeps that find them offline, and none
+// as long as too few looks were in vain.
+func TestSweepCounts(t *testing.T) {
+	g := NewGrace()
+	const n = 5
+	var rs [n]*Reader
+	for i := range rs {
+		rs[i] = g.Register()
+		rs[i].Online()
+	}
+	for _, r := range rs[1:] {
+		r.Offline()
+	}
+	inList := func() int { return len(*g.readers.Load()) }
+	poll := func() { g.poll(g.period.Load()) }
+	g.sweep()
+	if rs[1].seq.Load() != offline || inList() != n {
+		t.Fatal("a sweep without need")
+	}
+	for i := range uint32(sweepAfter*n) / (n - 1) {
+		poll()
+		if got := g.vain.Load(); got != (i+1)*(n-1) {
+			t.Fatalf("%d looks were in vain, want %d", got, (i+1)*(n-1))
+		}
+	}
+	g.vain.Store(uint32(sweepAfter * n)) // exactly is not more
+	g.sweep()
+	if rs[1].seq.Load() != offline {
+		t.Fatal("a sweep one look too early")
+	}
+	poll()
+	if got := g.vain.Load(); got != 0 {
+		t.Errorf("%d looks are counted after a sweep", got)
+	}
+	for i, r := range rs {
+		if want := map[bool]uint64{true: 1, false: drowsy}[i == 0]; r.seq.Load() != want {
+			t.Errorf("reader %d has number %d after a sweep, want %d", i, r.seq.Load(), want)
+		}
+	}
+	rs[1].Online() // it is not drowsy any more
+	rs[1].Offline()
+	g.vain.Store(uint32(sweepAfter * n))
+	poll()
+	if inList() != 2 || rs[1].seq.Load() != drowsy || rs[2].seq.Load() != dormant || rs[0].seq.Load() != 1 {
+		t.Errorf("%d readers are in the list after two sweeps, want 2", inList())
+	}
+	rs[2].Online()
+	if inList() != 3 || g.Passed(g.Advance()) {
+		t.Error("one that was dormant is online, and not looked at")
+	}
+	rs[0].Offline()
+	if rs[2].Offline(); !g.Passed(g.Advance()) {
+		t.Error("nobody is online, and somebody is in the way")
+	}
+}
+
+// TestPassedOnlyRises: a reader that comes online late, with the number of a period that is over
+// already, takes nothing back.
+func TestPassedOnlyRises(t *testing.T) {
+	g := NewGrace()
+	r := g.Register()
+	r.Online()
+	old := g.period.Load()
+	r.Offline()
+	goal := g.Advance()
+	if !g.Passed(goal) {
+		t.Fatal("nobody is online")
+	}
+	r.seq.Store(old) // it has loaded the period before
+	next := g.Advance()
+	if g.Passed(next) {
+		t.Error("a reader is in the way, and was overlooked")
+	}
+	if got := g.passed.Load(); got != goal || !g.Passed(goal) {
+		t.Errorf("passed is %d, and was %d", got, goal)
+	}
+}
