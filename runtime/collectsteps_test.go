@@ -173,7 +173,9 @@ func TestRegions(t *testing.T) {
 				if g.Equal() == nil || g.built.Load() {
 					t.Error("a region that is being built has no table, or is built")
 				}
-				newLeaf(th)
+				if x := newLeaf(th); th.TypeOf(x) != leafType {
+					t.Errorf("%s is a %s", x, th.TypeOf(x))
+				}
 				return nil
 			}))
 			if g.Equal() != nil || !g.built.Load() || th.Region() != nil {

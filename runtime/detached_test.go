@@ -89,6 +89,14 @@ func TestDoInBlocking(t *testing.T) {
 		return nil
 	}))
 	must0(t, r.Do(nothing))
+	if n := len(r.check.inside); n != 0 {
+		t.Errorf("%d goroutines are attached", n)
+	}
+	for _, x := range r.mu.idle {
+		if x.outer != nil {
+			t.Errorf("thread %d, which is in the pool, has an outer one", x.owner)
+		}
+	}
 	must0(t, r.Close())
 }
 
