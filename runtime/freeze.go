@@ -152,7 +152,7 @@ type freezer struct {
 	start Ref    // alloc changes it
 	room  uint32 // granules that can be used
 
-	stopped bool // the world is
+	stopped bool // the world is: in the last tries
 	again   bool // the addresses were used up once
 
 	copying

@@ -41,6 +41,14 @@ func TestImmortalInPlace(t *testing.T) {
 				t.Errorf("%d immortals in place, want 4", n)
 			}
 			before := headers(th)
+			for _, r := range []Ref{leaf, loop, root, None, EmptyString, EmptyTuple} {
+				if _, ok := before[r]; !ok {
+					t.Errorf("%s is missing among the immortals", r)
+				}
+			}
+			if _, ok := before[other]; ok {
+				t.Error("a mortal is among the immortals")
+			}
 			for range 1000 {
 				th.IncRef(leaf)
 				th.DecRef(root)

@@ -51,6 +51,9 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 			if err := misuseOf(func() error { th.TryIncRef(foreign); return nil }); err == nil {
 				t.Error("TryIncRef of another runtime's was accepted")
 			}
+			if err := misuseOf(func() error { th.TryIncRef(frozenBase + frozenCount/2); return nil }); err == nil {
+				t.Error("TryIncRef of what was never frozen was accepted")
+			}
 			if th.TryIncRef(dead) {
 				t.Error("TryIncRef of a dead object has succeeded")
 			}

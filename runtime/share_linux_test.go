@@ -83,3 +83,34 @@ func TestSharedDescription(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedChecked: checked mode knows what another process has made, and says of it
+// where it comes from.
+func TestSharedChecked(t *testing.T) {
+	r := newRuntime(t, Options{Backing: MemfdBacking})
+	var node, born Ref
+	must0(t, r.Do(func(th *Thread) error {
+		node = newNode(th, newLeaf(th))
+		return th.Immortally(func() error { born = newLeaf(th); return nil })
+	}))
+	file := must(r.Share(node, born))
+	w, roots, err := OpenShared(file, Options{Checked: true})
+	must0(t, err)
+	must0(t, w.Do(func(th *Thread) error {
+		if len(roots) != 2 || th.TypeOf(roots[0]) != nodeType || th.TypeOf(roots[1]) != leafType {
+			t.Errorf("the roots are %v", roots)
+		}
+		leaf := th.Body(node).LoadRef(1)
+		th.IncRef(leaf)
+		th.DecRef(leaf)
+		th.DecRef(leaf)
+		wantIn(t, panics(t, func() { th.IncRef(leaf) }), "use after free: leaf", "born in the process that has shared the heap", "decref at")
+		return nil
+	}))
+	must0(t, w.Close())
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRef(node)
+		return nil
+	}))
+	must0(t, errors.Join(file.Close(), r.Close()))
+}

@@ -59,7 +59,6 @@ func (z *freezer) try(beside bool) (changed Ref, err error) {
 		z.stopped = true
 		err = z.copyAll()
 	})
-	z.stopped = false
 	return Nil, err
 }
 
@@ -109,13 +108,12 @@ func (z *freezer) held(visit func(Ref)) {
 	}
 }
 
-// letGo gives up all counts.
+// letGo gives up all counts. What it has got to is of no use any more: see reset.
 func (z *freezer) letGo() {
 	for _, w := range z.stack[:z.counted] {
 		z.t.DecRef(w.r)
 	}
 	z.t.DecRefs(z.done)
-	z.stack, z.done, z.counted = nil, nil, 0
 }
 
 // validate returns an object that has changed since it was copied, or Nil. Nothing holds

@@ -231,7 +231,7 @@ var strikes = []strike{
 		x := newFaulty(th, newLeaf(th), newLeaf(th))
 		th.DecRef(newWatch(th, x, nil))
 		defer func() {
-			if th.Checkpoint(); th.LockFree() && !th.waits() {
+			if th.Checkpoint(); th.LockFree() && th.memory.Len() == 0 {
 				strikeError = errors.New("the memory of what a table has led to waits for no grace period")
 			}
 		}()

@@ -1,0 +1,119 @@
+package runtime
+
+import (
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/arena"
+)
+
+// TestNewMemoryIsZero: bodies and blocks are zero, whatever was there before.
+func TestNewMemoryIsZero(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		clean(t, Options{Mode: m}, func(t *testing.T, th *Thread) {
+			const words = 100
+			seen := map[Ref]bool{}
+			again := func(what string, make func() (Ref, Body, error), free func(Ref)) {
+				for range 10 {
+					r, o, err := make()
+					must0(t, err)
+					for i := range words {
+						if w := o.Word(i); w != 0 {
+							t.Errorf("%s: word %d is %#x", what, i, w)
+							break
+						}
+					}
+					for i := range words {
+						o.SetWord(i, ^uint32(0))
+					}
+					free(r)
+					if seen[r] {
+						return
+					}
+					seen[r] = true
+				}
+				t.Errorf("%s: memory is not used again, and nothing shows that it is zero", what)
+			}
+			again("object", func() (Ref, Body, error) { return th.New(leafType, 4*words) }, th.DecRef)
+			again("block", func() (Ref, Body, error) { return th.NewBlock(Nil, 4*words) }, th.FreeBlock)
+		})
+	}
+}
+
+// TestFinalizedWordIsZero: that an object's finalizer was called is noted at the end of its
+// slot, which may lie behind what was asked for, and be as an object before it has left it.
+func TestFinalizedWordIsZero(t *testing.T) {
+	n := uint32(2) // granules, of which a slot has some more
+	for arena.Rounded(n) == n {
+		n++
+	}
+	full := int(arena.Rounded(n)-1) << arena.GranuleShift
+	large := must(DefineType(Type{Name: "large", Traverse: func(Heap, Body, func(Ref)) {}}))
+	calls := 0
+	ends := must(DefineType(Type{Name: "ends", Traverse: func(Heap, Body, func(Ref)) {}, Finalize: func(*Thread, Ref) { calls++ }}))
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x, o, err := th.New(large, full)
+		must0(t, err)
+		for i := range full / 4 {
+			o.SetWord(i, ^uint32(0))
+		}
+		th.DecRef(x)
+		y, _, err := th.New(ends, int(n-1)<<arena.GranuleShift-4) // and the word
+		must0(t, err)
+		if y != x {
+			t.Skipf("SKIPPED: %s lies elsewhere than %s, so nothing shows that its last word is zero", y, x)
+		}
+		th.DecRef(y)
+		th.Checkpoint()
+		if calls != 1 {
+			t.Errorf("%d finalizers were called", calls)
+		}
+	})
+}
+
+// TestCheckedModePoisons: of what was freed nothing is left.
+func TestCheckedModePoisons(t *testing.T) {
+	clean(t, Options{Checked: true}, func(t *testing.T, th *Thread) {
+		x, o, err := th.New(leafType, 40)
+		must0(t, err)
+		b, blk, err := th.NewBlock(Nil, 48)
+		must0(t, err)
+		for i := range 10 {
+			o.SetWord(i, 1)
+			blk.SetWord(i, 1)
+		}
+		th.DecRef(x)
+		th.FreeBlock(b)
+		for i := range 10 {
+			if v, w := o.Word(i), blk.Word(i); v != poisonWord || w != poisonWord {
+				t.Errorf("word %d of an object and a block that were freed: %#x, %#x", i, v, w)
+			}
+		}
+	})
+}
+
+// TestAllocationCollects: an allocation that takes a span notices that a collection is due,
+// of objects and floats alike: the next safe point begins it.
+func TestAllocationCollects(t *testing.T) {
+	for name, make := range map[string]func(th *Thread) Ref{
+		"objects": newLeaf,
+		"floats":  func(th *Thread) Ref { return must(th.NewFloat(1, 0)) },
+	} {
+		r := newRuntime(t, Options{CollectAfter: 10})
+		must0(t, r.Do(func(th *Thread) error {
+			r.collector.next.Store(1 << 40)
+			ring(th, 10_000)
+			r.collector.next.Store(1)
+			r.collector.hard.Store(1)
+			var all []Ref
+			for range 10_000 {
+				all = append(all, make(th))
+			}
+			if !r.collector.due.Load() {
+				t.Errorf("%s: nothing is due", name)
+			}
+			th.DecRefs(all)
+			return nil
+		}))
+		must0(t, r.Close())
+	}
+}

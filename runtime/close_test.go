@@ -1,0 +1,121 @@
+package runtime
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestLeakErrorText: all of what a *LeakError says.
+func TestLeakErrorText(t *testing.T) {
+	e := &LeakError{Types: []Leak{{"a", 2}, {"b", 1}}, Frozen: 3, Born: []string{"x", "y"}}
+	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; apart from these, 3 frozen objects were loaded\nx\ny"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := (&LeakError{Types: []Leak{{"a", 2}}}).Error(), "ichor: close: leaked 2 a"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestCloseLeaks has Close count what is left, in order, and frozen objects apart.
+func TestCloseLeaks(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			for range 3 {
+				newLeaf(th)
+			}
+			newBox(th, newFinal(th, Nil))
+			for range 2 {
+				newNode(th, None)
+			}
+			x := newWide(th, newWide(th))
+			_, err := th.Freeze(x)
+			th.DecRef(x)
+			return err
+		}))
+		err := r.Close()
+		var e *LeakError
+		if !errors.As(err, &e) || e.Frozen != 2 || len(e.Types) != 4 {
+			t.Fatalf("close: %v", err)
+		}
+		for i, want := range []Leak{{"leaf", 3}, {"node", 2}, {"box", 1}, {"final", 1}} {
+			if e.Types[i] != want {
+				t.Errorf("leak %d is %+v, want %+v", i, e.Types[i], want)
+			}
+		}
+		if (len(e.Born) > 0) != o.Checked {
+			t.Errorf("born: %q", e.Born)
+		}
+	})
+}
+
+// TestCloseCollectsOnce: where there is nothing to run, Close looks for it once, and collects
+// once more when all is over. Where there is no end to it, it collects no more.
+func TestCloseCollectsOnce(t *testing.T) {
+	defer func(n int) { closeRounds = n }(closeRounds)
+	closeRounds = 10
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Close())
+		if n := r.CollectorStats().Collections; n != 2 {
+			t.Errorf("nothing was due: %d collections, want 2", n)
+		}
+		r = newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			var again func(*Thread)
+			again = func(th *Thread) { th.Later(again) }
+			th.Later(again)
+			return nil
+		}))
+		var pending *PendingError
+		if err := r.Close(); !errors.As(err, &pending) || pending.Calls != 1 {
+			t.Errorf("close: %v", err)
+		}
+		if n := r.CollectorStats().Collections; n != 1 {
+			t.Errorf("there was no end: %d collections, want 1", n)
+		}
+	})
+}
+
+// TestCloseBesideReaders: an image that is being opened, and a frozen graph that is being
+// looked through, keep Close away, and leave all others as they were.
+func TestCloseBesideReaders(t *testing.T) {
+	r := newRuntime(t, Options{})
+	must0(t, r.Do(func(th *Thread) error {
+		x := newWide(th)
+		for range 3 {
+			must(th.Freeze(x))
+		}
+		th.DecRef(x)
+		return nil
+	}))
+	var attached *AttachedError
+	must0(t, r.beginOpening())
+	if err := r.Close(); !errors.As(err, &attached) {
+		t.Errorf("close: %v", err)
+	}
+	r.endOpening()
+	for i, f := range r.Frozen() {
+		if !f.use() {
+			t.Fatalf("graph %d is not loaded", i)
+		}
+		if err := r.Close(); !errors.As(err, &attached) {
+			t.Errorf("close: %v", err)
+		}
+		f.unuse()
+		for i, f := range r.Frozen() {
+			if n := f.using.Load(); n != 0 {
+				t.Errorf("graph %d has %d readers", i, n)
+			}
+		}
+	}
+	must0(t, r.Close())
+	if r.beginOpening() != ErrClosed {
+		t.Error("an image can be opened after Close")
+	}
+	for i, f := range r.Frozen() {
+		if f.use() {
+			t.Errorf("graph %d is loaded after Close", i)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestCallsOfADetachedThread: each call that needs an attached thread says which it is.
+func TestCallsOfADetachedThread(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Checked: true}} {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		th.Detach()
+		calls := map[string]func(){
+			"checkpoint":  th.Checkpoint,
+			"audit":       func() { _ = th.Audit() },
+			"collect":     func() { th.Collect() },
+			"freeze":      func() { _, _ = th.Freeze(None) },
+			"unload":      func() { _ = th.Unload(nil) },
+			"immortalize": func() { _ = th.Immortalize(None) },
+			"immortally":  func() { _ = th.Immortally(func() error { return nil }) },
+			"detach":      th.Detach,
+		}
+		if o.Checked {
+			calls["new leaf"] = func() { newLeaf(th) }
+			calls["new float"] = func() { _, _ = th.NewFloat(1, 0) }
+		}
+		for what, call := range calls {
+			wantIn(t, panics(t, call), "ichor: "+what+" on a thread that is not attached")
+		}
+		must0(t, r.Close())
+	}
+}
+
+// TestCallsWithoutAThread does on no thread what threads do.
+func TestCallsWithoutAThread(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		var x, y Ref
+		must0(t, r.Do(func(th *Thread) error {
+			x, y = newWide(th, newWide(th)), newNode(th, newLeaf(th))
+			ring(th, 3)
+			return nil
+		}))
+		f, err := r.Freeze(x)
+		must0(t, err)
+		if f.Objects() != 2 {
+			t.Errorf("%d objects are frozen", f.Objects())
+		}
+		if _, err := r.Freeze(Nil); err == nil {
+			t.Error("nil was frozen")
+		}
+		must0(t, r.Unload(f))
+		wantIn(t, r.Unload(f).Error(), "not loaded")
+		must0(t, r.Immortalize(y))
+		if err := r.Immortalize(Nil); err == nil {
+			t.Error("nil was made immortal")
+		}
+		if n := r.Memory().InPlace; n != 2 {
+			t.Errorf("%d objects are immortal, want 2", n)
+		}
+		c, err := r.Collect()
+		must0(t, err)
+		wantCollected(t, c, Collected{Candidates: 5, Garbage: 3, Freed: 3})
+		must0(t, r.Do(func(th *Thread) error { th.DecRef(x); return nil }))
+		must0(t, r.Close())
+		if _, err := r.Freeze(None); err != ErrClosed {
+			t.Errorf("frozen after Close: %v", err)
+		}
+	})
+}
+
+// TestDoInBlocking: a goroutine that is attached may attach again while it is outside, and is
+// attached as before once it is back: checked mode knows.
+func TestDoInBlocking(t *testing.T) {
+	r := newRuntime(t, Options{Mode: LockFree, Checked: true})
+	nothing := func(*Thread) error { return nil }
+	again := func() { _ = r.Do(nothing) }
+	must0(t, r.Do(func(a *Thread) error {
+		a.Blocking(func() {
+			must0(t, r.Do(func(b *Thread) error {
+				b.Blocking(func() { must0(t, r.Do(nothing)) })
+				wantIn(t, panics(t, again), "attached already, as thread "+numberOf(b))
+				return nil
+			}))
+			must0(t, r.Do(nothing))
+		})
+		wantIn(t, panics(t, again), "attached already, as thread "+numberOf(a))
+		return nil
+	}))
+	must0(t, r.Do(nothing))
+	if n := len(r.check.inside); n != 0 {
+		t.Errorf("%d goroutines are attached", n)
+	}
+	for _, x := range r.mu.idle {
+		if x.outer != nil {
+			t.Errorf("thread %d, which is in the pool, has an outer one", x.owner)
+		}
+	}
+	must0(t, r.Close())
+}
+
+func numberOf(t *Thread) string { return fmt.Sprint(t.ID()) }

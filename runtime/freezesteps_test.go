@@ -1,0 +1,282 @@
+package runtime
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A blob's copy is 60 bytes that are all ones, and a vague's copy as many that nothing is
+// written to: they are zero, whatever was there before.
+var (
+	blobType  = must(DefineType(Type{Name: "blob", Freezing: &Freezing{Copy: func(c *Copy) error { return copyOnes(c, 15) }}}))
+	vagueType = must(DefineType(Type{Name: "vague", Freezing: &Freezing{Copy: func(c *Copy) error { return copyOnes(c, 0) }}}))
+)
+
+func copyOnes(c *Copy, n int) error {
+	o, err := c.Alloc(60)
+	for i := range n {
+		o.SetWord(i, ^uint32(0))
+	}
+	return err
+}
+
+func newOf(t *Thread, y *Type) Ref {
+	r, _, err := t.New(y, 60)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// wantVague fails unless there is a vague in f, and it is zero.
+func wantVague(t *testing.T, th *Thread, f *Frozen) {
+	t.Helper()
+	found := 0
+	f.each(func(r Ref, _ uint32) {
+		if th.TypeOf(r) != vagueType {
+			return
+		}
+		found++
+		for i := range 15 {
+			if w := th.Body(r).Word(i); w != 0 {
+				t.Errorf("word %d is %#x, and nobody has written it", i, w)
+			}
+		}
+	})
+	if found != 1 {
+		t.Errorf("there are %d of them", found)
+	}
+}
+
+// TestFrozenMemoryIsZero has copies lie where others were that are given up: those that an
+// equal one makes superfluous, and those of a try that comes to nothing.
+func TestFrozenMemoryIsZero(t *testing.T) {
+	defer func() { unrestCalm = false }()
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x, _, err := th.New(unrest, 8)
+		must0(t, err)
+		root := newWide(th, newOf(th, blobType), newOf(th, blobType), newOf(th, vagueType), x)
+		unrestCalm = true
+		f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+		must0(t, err)
+		wantVague(t, th, f)
+		th.DecRef(root)
+		must0(t, th.Unload(f))
+
+		x, _, err = th.New(unrest, 8)
+		must0(t, err)
+		root = newWide(th, x, newOf(th, vagueType), newOf(th, blobType), newOf(th, blobType))
+		unrestCalm = false
+		f, err = th.Freeze(root, FreezeOptions{Tries: 1})
+		must0(t, err)
+		wantVague(t, th, f)
+		th.DecRef(root)
+		must0(t, th.Unload(f))
+	})
+}
+
+// TestFreezeOrder: the copies lie in the order of a walk that goes down first.
+func TestFreezeOrder(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newTwin(th, 0, newTwin(th, 1, newTwin(th, 2, None, None), newTwin(th, 3, None, None)), newTwin(th, 4, None, None))
+		f, err := th.Freeze(root)
+		must0(t, err)
+		var marks []uint32
+		f.each(func(r Ref, _ uint32) { marks = append(marks, th.Body(r).Word(0)) })
+		if want := []uint32{0, 1, 2, 3, 4}; !slices.Equal(marks, want) {
+			t.Errorf("the order is %d", marks)
+		}
+		th.DecRef(root)
+		must0(t, th.Unload(f))
+	})
+}
+
+// TestFreezeGivesUp: what a Freeze that fails has held, it holds no more, and the memory that
+// it has taken is free.
+func TestFreezeGivesUp(t *testing.T) {
+	defer func(n int) { restEvery = n }(restEvery)
+	restEvery = 2
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var refs []Ref
+			for range 5 {
+				refs = append(refs, newWide(th, newLeaf(th), newWide(th)))
+			}
+			root := newWide(th, refs...)
+			must0(t, th.Audit(root)) // now the accounts are exact
+			before := th.rt.Memory()
+			for range 3 {
+				f, err := th.Freeze(root)
+				var e *FreezeError
+				if f != nil || !errors.As(err, &e) || e.Err != ErrNotFreezable || e.Path != "root<0><0>" || e.Type != "leaf" {
+					t.Errorf("frozen: %v", err)
+				}
+				if len(th.holds) != 0 {
+					t.Error("the call is over, and holds something")
+				}
+				if now := th.rt.Memory(); now != before {
+					t.Errorf("memory was %+v, is %+v", before, now)
+				}
+				if th.rt.freezing.Load() != 0 {
+					t.Error("it is still being frozen")
+				}
+				must0(t, th.Audit(root))
+			}
+			th.DecRef(root)
+		})
+	})
+}
+
+// TestFreezeIsASafePoint runs what is due: at its beginning, and between two tries.
+func TestFreezeIsASafePoint(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x, _, err := th.New(unrest, 8)
+			must0(t, err)
+			y, _, err := th.New(unrest, 8)
+			must0(t, err)
+			root := newWide(th, x, y)
+			unrestCopies = nil
+			var log []int
+			var again func(th *Thread)
+			again = func(th *Thread) {
+				log = append(log, len(unrestCopies))
+				th.Later(again)
+			}
+			th.Later(again)
+			_, err = th.Freeze(root, FreezeOptions{NoStop: true})
+			th.pending = nil
+			if want := []int{0, 2, 4}; !slices.Equal(log, want) {
+				t.Errorf("called after %d copies, want %d", log, want)
+			}
+			// The first one that has changed is named, and those behind it are not looked at any
+			// more: the way to them may be gone.
+			var e *FreezeError
+			if !errors.As(err, &e) || !errors.Is(err, ErrChanged) || e.Path != "root<0>" {
+				t.Errorf("frozen: %v", err)
+			}
+			th.DecRef(root)
+		})
+	})
+}
+
+// Versions that are asked for, and whether the world was stopped then.
+var (
+	versionThread *Thread
+	versionStops  []bool
+	lockedType    = must(DefineType(versioned("locked", false)))
+	locklessType  = must(DefineType(versioned("lockless", true)))
+)
+
+func versioned(name string, lockless bool) Type {
+	return Type{
+		Name:    name,
+		Mutable: true,
+		Slots:   func(_ Heap, o Body) (Body, int, int) { return o, 1, int(o.Word(0)) },
+		Freezing: &Freezing{
+			Copy:     CopySlots,
+			Lockless: lockless,
+			Version: func(Heap, Body) uint64 {
+				versionStops = append(versionStops, versionThread.stopped)
+				return 7
+			},
+		},
+	}
+}
+
+// TestFreezeStopsForLockless: versions of what is changed without a lock are looked at with
+// the world stopped, others are not. It is a safe point, at which an audit knows what is held.
+func TestFreezeStopsForLockless(t *testing.T) {
+	defer func(n int) { restEvery = n }(restEvery)
+	restEvery = 3
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			versionThread = th
+			for _, y := range []*Type{lockedType, locklessType} {
+				for n := range 7 {
+					var refs []Ref
+					for range n {
+						refs = append(refs, newWide(th, newWide(th)))
+					}
+					x := newOf(th, y)
+					root := newWide(th, append(refs, x)...)
+					audits := 0
+					var again func(th *Thread)
+					again = func(th *Thread) {
+						audits++
+						must0(t, th.Audit(root))
+						th.Later(again)
+					}
+					th.Later(again)
+					versionStops = nil
+					f, err := th.Freeze(root)
+					th.pending = nil
+					must0(t, err)
+					if want := []bool{false, y == locklessType}; !slices.Equal(versionStops, want) {
+						t.Errorf("%s: the world is stopped at the looks: %t, want %t", y.Name, versionStops, want)
+					}
+					th.DecRef(root)
+					must0(t, th.Audit())
+					must0(t, th.Unload(f))
+				}
+			}
+		})
+	})
+}
+
+// TestUnloadThatFails: it is loaded as before, and can be unloaded later.
+func TestUnloadThatFails(t *testing.T) {
+	broken, fail := errors.New("broken"), false
+	o := Options{Checked: true, Inject: func(c Injection) error {
+		if fail && c == MapMemory {
+			return broken
+		}
+		return nil
+	}}
+	clean(t, o, func(t *testing.T, th *Thread) {
+		const n = 5000 // more than a span
+		root := newChain(th, n, false, None)
+		frozen, err := th.Freeze(root)
+		must0(t, err)
+		th.DecRef(root)
+		path := filepath.Join(t.TempDir(), "chain")
+		must0(t, frozen.WriteFile(path))
+		must0(t, th.Unload(frozen))
+		f, err := th.rt.OpenImage(path)
+		must0(t, err)
+		if !f.Mapped() {
+			t.Skip("SKIPPED: files are not mapped here, and the system takes back whatever else there is")
+		}
+		fail = true
+		if err := th.Unload(f); !errors.Is(err, broken) {
+			t.Errorf("unloaded: %v", err)
+		}
+		fail = false
+		if got := f.Types(); len(got) != 1 || got[0].Objects != n || got[0].Type != "twin" {
+			t.Errorf("it holds %+v", got)
+		}
+		must0(t, th.Unload(f))
+		if f.Types() != nil {
+			t.Error("what was unloaded has types")
+		}
+	})
+}
+
+// TestUnloadReleasesWhatIsRetired: what is retired, and has referred to it, keeps nothing.
+func TestUnloadReleasesWhatIsRetired(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th)
+			f, err := th.Freeze(x)
+			must0(t, err)
+			th.DecRef(x)
+			holder := newNode(th, newNode(th, newNode(th, f.Root())))
+			setSlot(th, holder, 0, None)
+			must0(t, th.Unload(f))
+			wantIn(t, th.Unload(f).Error(), "not loaded")
+			th.DecRef(holder)
+		})
+	})
+}

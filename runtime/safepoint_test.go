@@ -1,0 +1,185 @@
+package runtime
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestSafePoints: each call that is a safe point runs what is due.
+func TestSafePoints(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th)
+			f, err := th.Freeze(x)
+			must0(t, err)
+			full, empty := make(chan int, 1), make(chan int)
+			full <- 1
+			after := func(do func()) { go func() { time.Sleep(time.Millisecond); do() }() }
+			calls := []struct {
+				name string
+				call func()
+			}{
+				{"Checkpoint", th.Checkpoint},
+				{"Blocking", func() { th.Blocking(func() {}) }},
+				{"Recv, of what is there", func() { Recv(th, full) }},
+				{"Send, for which there is room", func() { Send(th, full, 1) }},
+				{"Recv", func() { after(func() { empty <- 1 }); Recv(th, empty) }},
+				{"Send", func() { after(func() { <-empty }); Send(th, empty, 1) }},
+				{"StopTheWorld", func() { th.StopTheWorld(func() {}) }},
+				{"Collect", func() { th.Collect() }},
+				{"Audit", func() { must0(t, th.Audit(x)) }},
+				{"Immortals", func() { th.Immortals(func(Ref, [4]uint32) {}) }},
+				{"Immortalize", func() { must0(t, th.Immortalize(None)) }},
+				{"Freeze", func() { must0(t, th.Unload(must(th.Freeze(x)))) }},
+				{"Unload", func() { must0(t, th.Unload(f)) }},
+			}
+			for _, c := range calls {
+				ran := false
+				th.Later(func(*Thread) { ran = true })
+				if c.call(); !ran {
+					t.Errorf("%s: what was due was not called", c.name)
+				}
+			}
+			th.DecRef(x)
+		})
+		ran := false
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			th.Later(func(*Thread) { ran = true })
+			return nil
+		}))
+		if !ran {
+			t.Error("Detach: what was due was not called")
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestAccountsAtACheckpoint: a thread that gives way to another one at a checkpoint has its
+// objects counted by then, under the GIL and where the world is stopped.
+func TestAccountsAtACheckpoint(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL, SwitchInterval: time.Microsecond}, {Mode: LockFree}} {
+		r := newRuntime(t, o)
+		made, seen, ended := make(chan bool), make(chan int64, 1), make(chan bool)
+		go func() {
+			defer close(ended)
+			<-made
+			_ = r.Do(func(th *Thread) error {
+				th.StopTheWorld(func() { seen <- r.Memory().Objects })
+				return nil
+			})
+		}()
+		must0(t, r.Do(func(th *Thread) error {
+			var all []Ref
+			for range 5 {
+				all = append(all, newLeaf(th))
+			}
+			close(made)
+			for len(seen) == 0 {
+				th.Checkpoint()
+			}
+			th.DecRefs(all)
+			return nil
+		}))
+		if n := <-seen; n != 5 {
+			t.Errorf("%s: %d objects, want 5", o.Mode, n)
+		}
+		<-ended
+		must0(t, r.Close())
+	}
+}
+
+// isOutside reports whether a thread is outside the world.
+func isOutside(t *Thread) bool {
+	return !slices.Contains(t.rt.world.Members(), t.member.Name())
+}
+
+// whileOutside calls do on a goroutine of its own, again and again, from when t is outside
+// until f is over, which it runs. Without a time outside f ends all the same.
+func whileOutside(t *Thread, f, do func()) {
+	over, ended := make(chan bool), make(chan bool)
+	go func() {
+		defer close(ended)
+		for was := false; ; {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			if was = was || isOutside(t); was {
+				do()
+			}
+		}
+	}()
+	f()
+	close(over)
+	<-ended
+}
+
+// TestStallWaits has a thread come to a safe point with more than its budget, of what another
+// one keeps: it waits outside until that has been at a safe point, and is within its budget then.
+func TestStallWaits(t *testing.T) {
+	needsThreads(t)
+	defer func(d time.Duration) { stallLimit = d }(stallLimit)
+	stallLimit = time.Hour
+	retire := map[string]func(th *Thread){
+		"counts": func(th *Thread) {
+			node := newNode(th, newLeaf(th))
+			for range 200 {
+				x := newLeaf(th)
+				setSlot(th, node, 0, x)
+				th.DecRef(x)
+			}
+			th.DecRef(node)
+		},
+		"blocks": func(th *Thread) {
+			for range 100 {
+				b, _, err := th.NewBlock(Nil, 64)
+				if err != nil {
+					panic(err)
+				}
+				th.retire(b, aBlock)
+			}
+		},
+	}
+	for name, retire := range retire {
+		r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: 1 << 10, CollectAfter: -1})
+		reader, writer := must(r.Attach()), must(r.Attach())
+		retire(writer)
+		if !writer.over() {
+			t.Fatalf("%s: within the budget", name)
+		}
+		whileOutside(writer, writer.Checkpoint, reader.Checkpoint)
+		if writer.over() {
+			t.Errorf("%s: it has gone on beyond its budget", name)
+		}
+		if d := r.deferred(); d > 1<<10 {
+			t.Errorf("%s: the statistics say that %d bytes are deferred", name, d)
+		}
+		reader.Detach()
+		writer.Detach()
+		must0(t, r.Close())
+	}
+}
+
+// TestWaitForOwner has a thread drop more of another one's objects than the budget: it waits
+// for the owner, once.
+func TestWaitForOwner(t *testing.T) {
+	needsThreads(t)
+	defer func(d time.Duration) { stallLimit = d }(stallLimit)
+	stallLimit = time.Hour
+	r, owner, other := biasedPair(t, Options{DeferredBytes: 1 << 10})
+	for range 500 {
+		other.DecRef(newLeaf(owner))
+	}
+	whileOutside(other, other.Checkpoint, owner.Checkpoint)
+	if n := owner.queue.bytes.Load(); n > 1<<10 {
+		t.Errorf("it has gone on, and %d bytes are queued", n)
+	}
+	if other.behind != nil {
+		t.Error("it is to wait again, and nothing is queued")
+	}
+	closePair(t, r, owner, other)
+}
