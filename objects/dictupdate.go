@@ -45,9 +45,10 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 	} else {
 		lock2(t, o, p)
 		if from := p.LoadRef(boxBlock); from != rt.Nil {
-			shut(t, from)
-			err = u.take(liveEntries(t, t.Block(from)))
-			reopen(t, from)
+			b := t.Block(from)
+			shut(b)
+			err = u.take(liveEntries(t, b))
+			reopen(b)
 		}
 		unlock2(t, o, p)
 	}
@@ -161,8 +162,8 @@ func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, 
 		return errManyEntries()
 	}
 	t := u.t
-	shut(t, r)
-	defer reopen(t, r)
+	shut(b)
+	defer reopen(b)
 	long := false
 	for _, p := range spots {
 		long = long || p.long

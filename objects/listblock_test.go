@@ -12,6 +12,9 @@ import (
 func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
 	t.Helper()
 	b := openList(th, th.Body(rt.Ref(l)))
+	if b.ref != rt.Nil && (b.first > b.end || b.end > b.room || 4*(listSlots+b.room) > th.BlockBytes(rt.Ref(l), 4*(listSlots+b.room))) {
+		t.Fatalf("items from %d to %d in a block of %d slots", b.first, b.end, b.room)
+	}
 	for i := range b.room {
 		if r := b.LoadRef(listSlots + i); (r == rt.Nil) == (b.first <= i && i < b.end) {
 			t.Fatalf("slot %d of %d holds %s, items are from %d to %d", i, b.room, r, b.first, b.end)
@@ -242,5 +245,46 @@ func TestListBoundFits(t *testing.T) {
 			t.Errorf("one item more fits a block of %d bytes", n)
 		}
 		th.DecRef(l)
+	})
+}
+
+// TestListRoom: a list knows how many items its block has room for, whatever has made it.
+func TestListRoom(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for n := range 40 {
+				l := List(must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, n)...)))
+				for range 3 { // from full blocks on
+					for b := blockOf(t, th, l); b.ref != rt.Nil && b.end < b.room; b = blockOf(t, th, l) {
+						must0(t, l.Append(th, rt.True))
+						if blockOf(t, th, l).ref != b.ref {
+							t.Fatalf("of %d slots %d were in use, and the block was replaced", b.room, b.end)
+						}
+					}
+					if b := blockOf(t, th, l); n > 0 && b.room < n {
+						t.Fatalf("room for %d of %d items", b.room, n)
+					}
+					was := l.Len(th)
+					must0(t, l.Insert(th, was/2, rt.False))
+					if b := blockOf(t, th, l); b.len() != was+1 || b.room < was+was/2 {
+						t.Fatalf("%d items, room for %d, after %d were inserted into", b.len(), b.room, was)
+					}
+				}
+				th.DecRef(rt.Ref(l))
+			}
+		})
+	})
+}
+
+// TestMissingItem: the error never says that the item is there.
+func TestMissingItem(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		l := numbered(th, 3)
+		for i, want := range map[int]IndexError{3: {3, 3}, 7: {7, 3}, -1: {-1, 3}, 1: {1, 1}, 0: {0, 0}} { // the last two as if it had grown since
+			if err := l.missing(th, i); *err.(*IndexError) != want {
+				t.Errorf("item %d: %v, want %v", i, err, &want)
+			}
+		}
+		th.DecRef(rt.Ref(l))
 	})
 }

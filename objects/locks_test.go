@@ -12,6 +12,12 @@ import (
 // waitsAt fails unless op, on a thread of its own, waits at a lock word that is held.
 func waitsAt(t *testing.T, r *rt.Runtime, word *uint32, op func(th *rt.Thread)) {
 	t.Helper()
+	waitsAtUntil(t, r, word, func() {}, op)
+}
+
+// waitsAtUntil is waitsAt, and calls until before the lock is let go.
+func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op func(th *rt.Thread)) {
+	t.Helper()
 	locks.Lock(word)
 	alone := atomic.LoadUint32(word)
 	done := make(chan error, 1)
@@ -25,12 +31,14 @@ func waitsAt(t *testing.T, r *rt.Runtime, word *uint32, op func(th *rt.Thread)) 
 		select {
 		case err := <-done:
 			t.Errorf("it waited for nobody: %v", err)
+			until()
 			locks.Unlock(word)
 			return
 		default:
 			goruntime.Gosched()
 		}
 	}
+	until()
 	locks.Unlock(word)
 	must0(t, <-done)
 	if v := atomic.LoadUint32(word); v != 0 {
