@@ -194,6 +194,7 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 			must0(t, emptied.Clear(th))
 			must0(t, c.Store(th, rt.None))
 			must0(t, point.Set(th, rec, 0, rt.None))
+			blockOf(t, th, l)
 			audit(t, th, held...)
 			th.DecRefs(held)
 		})
@@ -286,5 +287,64 @@ func TestMissingItem(t *testing.T) {
 			}
 		}
 		th.DecRef(rt.Ref(l))
+	})
+}
+
+// TestChangesInside: where others may be reading, what moves items makes a new block, and the
+// old one stays as it was; under the GIL they move where they are.
+func TestChangesInside(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for what, change := range map[string]func(l List){
+				"insert": func(l List) { ok(l.Insert(th, 2, rt.None)) },
+				"remove": func(l List) { ok(l.Remove(th, 2)) },
+			} {
+				l := numbered(th, 5)
+				was := blockOf(t, th, l)
+				if was.end == was.room {
+					t.Fatal("the block is full")
+				}
+				items := slices.Clone(was.Refs(listSlots, was.room))
+				change(l)
+				now := blockOf(t, th, l)
+				if (now.ref == was.ref) == th.LockFree() {
+					t.Errorf("%s: the block was replaced: %v", what, now.ref != was.ref)
+				}
+				if th.LockFree() && !slices.Equal(was.Refs(listSlots, was.room), items) {
+					t.Errorf("%s: the block that others may be reading has changed", what)
+				}
+				th.DecRef(rt.Ref(l))
+			}
+		})
+	})
+}
+
+// TestExtendByFrozen: the items are those of the frozen list, at the end, and visible.
+func TestExtendByFrozen(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, n := range []int{0, 1, 5, 40} {
+				from, l := numbered(th, n), numbered(th, 3)
+				f := must(th.Freeze(rt.Ref(from)))
+				must0(t, l.Extend(th, List(f.Root())))
+				if b := blockOf(t, th, l); b.len() != 3+n || n == 0 && b.len() != 3 {
+					t.Errorf("%d items, want %d", b.len(), 3+n)
+				}
+				for i := range n {
+					if r, _ := l.At(th, 3+i); bigOf(th, r) != i || !f.Contains(r) {
+						t.Errorf("item %d is %s", 3+i, Format(th, r))
+					}
+				}
+				tup := must(NewTuple(th, rt.Ref(from), rt.True))
+				g := must(th.Freeze(tup))
+				items := Tuple(g.Root()).Items(th)
+				if len(items) != 2 || !g.Contains(items[0]) || List(items[0]).Len(th) != n || items[1] != rt.True {
+					t.Errorf("the frozen tuple's items are %v", items)
+				}
+				th.DecRefs([]rt.Ref{rt.Ref(l), rt.Ref(from), tup})
+				must0(t, th.Unload(g))
+				must0(t, th.Unload(f))
+			}
+		})
 	})
 }
