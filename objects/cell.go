@@ -70,16 +70,16 @@ func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 }
 
 // write checks that c is a cell and v a reference, and returns the cell's body.
-func (c Cell) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
+func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
-	if !ok {
-		return o, t.WantType(rt.Ref(c), rt.TypeCell)
-	}
 	t.MustUse(v)
-	if v == rt.Nil {
-		return o, fmt.Errorf("ichor: cell: nil reference")
+	switch {
+	case !ok:
+		err = t.WantType(rt.Ref(c), rt.TypeCell)
+	case v == rt.Nil:
+		err = fmt.Errorf("ichor: cell: nil reference")
 	}
-	return o, nil
+	return o, err
 }
 
 // Store has the cell hold v instead of what it held. v is borrowed: the cell takes a count

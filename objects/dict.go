@@ -94,10 +94,11 @@ func (d Dict) openToWrite(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err
 
 func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
-	if !ok {
-		return o, 0, t.WantType(rt.Ref(d), rt.TypeDict)
+	if ok {
+		hash, err = Hash(t, key)
+	} else {
+		err = t.WantType(rt.Ref(d), rt.TypeDict)
 	}
-	hash, err = Hash(t, key)
 	return o, hash, err
 }
 
