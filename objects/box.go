@@ -38,13 +38,13 @@ func lock2(t *rt.Thread, o, p rt.Body) {
 func unlock2(t *rt.Thread, o, p rt.Body) { t.Unlock2(o, p, boxLock) }
 
 // writable returns the body of the object r of the kind, if it can be changed.
-func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (rt.Body, error) {
+func writable(t *rt.Thread, r rt.Ref, kind rt.TypeID) (o rt.Body, err error) {
 	o, ok := t.Object(r, kind)
 	switch {
 	case !ok:
-		return o, t.WantType(r, kind)
+		err = t.WantType(r, kind)
 	case r.IsFrozen():
-		return o, t.FrozenError(r)
+		err = t.FrozenError(r)
 	}
-	return o, nil
+	return o, err
 }

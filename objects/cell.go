@@ -7,11 +7,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of a Cell's body.
+// The one word of a Cell's body. A cell has no version, as it cannot be frozen.
 const (
-	cellVersion = 0 // raised before and after each change, as in a Record
-	cellSlot    = 1 // never Nil
-	cellBytes   = 8
+	cellSlot  = 0 // never Nil
+	cellBytes = 4
 )
 
 var cellType = rt.DefineBuiltin(rt.TypeCell, rt.Type{
@@ -71,16 +70,16 @@ func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 }
 
 // write checks that c is a cell and v a reference, and returns the cell's body.
-func (c Cell) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
+func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
-	if !ok {
-		return o, t.WantType(rt.Ref(c), rt.TypeCell)
-	}
 	t.MustUse(v)
-	if v == rt.Nil {
-		return o, fmt.Errorf("ichor: cell: nil reference")
+	switch {
+	case !ok:
+		err = t.WantType(rt.Ref(c), rt.TypeCell)
+	case v == rt.Nil:
+		err = fmt.Errorf("ichor: cell: nil reference")
 	}
-	return o, nil
+	return o, err
 }
 
 // Store has the cell hold v instead of what it held. v is borrowed: the cell takes a count
@@ -91,7 +90,7 @@ func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
 		return err
 	}
 	t.IncRef(v)
-	if old := cellSwap(o, v); !(mutant.On && mutant.Is(mutant.StoreKeeps)) {
+	if old := o.SwapRef(cellSlot, v); !(mutant.On && mutant.Is(mutant.StoreKeeps)) {
 		t.Retire(old)
 	}
 	return nil
@@ -104,7 +103,7 @@ func (c Cell) StoreSteal(t *rt.Thread, v rt.Ref) error {
 	if err != nil {
 		return err
 	}
-	t.Retire(cellSwap(o, v))
+	t.Retire(o.SwapRef(cellSlot, v))
 	return nil
 }
 
@@ -116,18 +115,10 @@ func (c Cell) Swap(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 		return rt.Nil, err
 	}
 	t.IncRef(v)
-	old := cellSwap(o, v)
+	old := o.SwapRef(cellSlot, v)
 	t.IncRef(old) // the slot's own count is retired: a reader may have loaded it
 	t.Retire(old)
 	return old, nil
-}
-
-// cellSwap puts v in the slot and returns what was there, with the slot's count.
-func cellSwap(o rt.Body, v rt.Ref) rt.Ref {
-	o.Add(cellVersion, 1)
-	old := o.SwapRef(cellSlot, v)
-	o.Add(cellVersion, 1)
-	return old
 }
 
 // CompareAndSwap has the cell hold v if it holds old, and reports whether it did. It
@@ -151,9 +142,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	if mutant.On && mutant.Is(mutant.CASLies) {
 		mutant.Dawdle()
 	}
-	o.Add(cellVersion, 1)
 	done := o.CAS(cellSlot, uint32(old), uint32(v))
-	o.Add(cellVersion, 1)
 	if done {
 		t.Retire(old)
 	} else {

@@ -121,9 +121,12 @@ func TestCellErrors(t *testing.T) {
 			_, nowhere := Cell(rt.Nil).Load(th)
 			_, swapNil := c.Swap(th, rt.Nil)
 			_, swapWrong := none.Swap(th, v)
-			_, casNil := c.CompareAndSwap(th, v, rt.Nil)
-			_, casOld := c.CompareAndSwap(th, rt.Nil, v)
-			_, casWrong := Cell(smallInt(1)).CompareAndSwap(th, v, v)
+			doneNil, casNil := c.CompareAndSwap(th, v, rt.Nil)
+			doneOld, casOld := c.CompareAndSwap(th, rt.Nil, v)
+			doneWrong, casWrong := Cell(smallInt(1)).CompareAndSwap(th, v, v)
+			if doneNil || doneOld || doneWrong {
+				t.Error("a compare and swap that has failed was done")
+			}
 			for _, x := range []struct {
 				got  error
 				want string

@@ -37,7 +37,7 @@ func NewDict(t *rt.Thread) (rt.Ref, error) {
 }
 
 // newDictSteal returns a new reference to a dictionary of the pairs, and steals
-// them unless it fails. The keys are distinct.
+// them unless it fails. The keys are ones, and distinct.
 func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
 	r, o, err := t.New(dictType, boxBytes)
 	if err != nil || len(pairs) == 0 {
@@ -62,11 +62,7 @@ func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error)
 		return rt.Nil, err
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		hash, err := Hash(t, pairs[i])
-		if err != nil {
-			t.FreeBlock(r)
-			return rt.Nil, err
-		}
+		hash, _ := Hash(t, pairs[i]) // it is a key
 		p := vacant(b, hashIn(t, b, pairs[i], hash))
 		if p.long && !isKeyed(b) {
 			t.FreeBlock(r)
@@ -98,10 +94,11 @@ func (d Dict) openToWrite(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err
 
 func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
-	if !ok {
-		return o, 0, t.WantType(rt.Ref(d), rt.TypeDict)
+	if ok {
+		hash, err = Hash(t, key)
+	} else {
+		err = t.WantType(rt.Ref(d), rt.TypeDict)
 	}
-	hash, err = Hash(t, key)
 	return o, hash, err
 }
 
@@ -344,12 +341,9 @@ func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 // renew replaces the table r, which may be Nil, by one with its live entries and
 // room for n in all: one that is KEYED if keyed says so, or r is. The dict is locked.
 func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Body, error) {
-	var b rt.Body
-	if r != rt.Nil {
-		b = t.Block(r)
-	}
-	shut(t, r)
-	defer reopen(t, r)
+	b := tableIn(t, r)
+	shut(b)
+	defer reopen(b)
 	fresh, to, err := rebuilt(t, rt.Ref(d), b, n, keyed || isKeyed(b))
 	if err == nil {
 		succeed(t, o, r, fresh)
@@ -359,18 +353,19 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Bod
 
 // empty takes the table r from the dict. The dict is locked.
 func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
-	shut(t, r)
+	b := tableIn(t, r)
+	shut(b)
 	succeed(t, o, r, rt.Nil)
-	reopen(t, r)
+	reopen(b)
 }
 
 // retireTable retires a table that was replaced, with the keys of its dead
 // entries; live entries have moved, unless the table is owning.
 func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
-	if r == rt.Nil {
+	b := tableIn(t, r)
+	if b.IsNil() {
 		return
 	}
-	b := t.Block(r)
 	eachEntry(b, func(e int, value rt.Ref) {
 		if mutant.On && mutant.Is(mutant.DeadKeysLost) && !owning {
 			return

@@ -110,18 +110,15 @@ func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
 	o.StoreRef(boxBlock, fresh)
 }
 
-// shut waits until nobody overwrites values in the table r, and keeps all from it
-// until reopen. r may be Nil. The dict is locked.
-func shut(t *rt.Thread, r rt.Ref) { eachGate(t, r, locks.Lock) }
+// shut waits until nobody overwrites values in the table b, and keeps all from it
+// until reopen. b may be the zero Body. The dict is locked.
+func shut(b rt.Body) { eachGate(b, locks.Lock) }
 
 // reopen undoes shut.
-func reopen(t *rt.Thread, r rt.Ref) { eachGate(t, r, locks.Unlock) }
+func reopen(b rt.Body) { eachGate(b, locks.Unlock) }
 
-func eachGate(t *rt.Thread, r rt.Ref, f func(*uint32)) {
-	if r == rt.Nil {
-		return
-	}
-	if b := t.Block(r); hasGates(b) {
+func eachGate(b rt.Body, f func(*uint32)) {
+	if !b.IsNil() && hasGates(b) {
 		for i := range gates {
 			f(b.Lock(gate(b, i) + gateLock))
 		}

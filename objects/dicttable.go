@@ -136,6 +136,14 @@ func (s shape) put(b rt.Body, i, n, hash uint32) {
 	b.Store(w, b.Load(w)&^(0xff<<shift)|n<<shift)
 }
 
+// tableIn returns the table r; the zero Body for Nil.
+func tableIn(t *rt.Thread, r rt.Ref) rt.Body {
+	if r == rt.Nil {
+		return rt.Body{}
+	}
+	return t.Block(r)
+}
+
 // isKeyed reports whether the table b, which may be the zero Body, is KEYED.
 func isKeyed(b rt.Body) bool { return !b.IsNil() && b.Word(dictShape)&shapeKeyed != 0 }
 
@@ -178,9 +186,7 @@ func newTable(t *rt.Thread, d rt.Ref, n int, keyed bool) (rt.Ref, rt.Body, error
 		return rt.Nil, rt.Body{}, err
 	}
 	room := (bytes/4 - first - behind) / entryWords
-	if w == 0 {
-		room = min(room, linearMax)
-	} else if shapeFor(room) != w {
+	if shapeFor(room) != w {
 		room = n
 	}
 	if behind > 0 {

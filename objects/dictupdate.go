@@ -96,9 +96,10 @@ type updating struct {
 
 // takeFrom sets the entries of a table of another dict, which is locked.
 func (u *updating) takeFrom(r rt.Ref) error {
-	shut(u.t, r)
-	defer reopen(u.t, r) // also where a misuse shows
-	return u.take(liveEntries(u.t, u.t.Block(r)))
+	b := u.t.Block(r)
+	shut(b)
+	defer reopen(b) // also where a misuse shows
+	return u.take(liveEntries(u.t, b))
 }
 
 // take sets the entries.
@@ -166,8 +167,8 @@ func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, 
 		return errManyEntries()
 	}
 	t := u.t
-	shut(t, r)
-	defer reopen(t, r)
+	shut(b)
+	defer reopen(b)
 	long := false
 	for _, p := range spots {
 		long = long || p.long

@@ -129,13 +129,22 @@ func TestTupleSpots(t *testing.T) {
 		}
 		clean(t, rt.Options{}, func(th *rt.Thread) {
 			for _, n := range []int{5, 30, 300} { // without an index, with bytes, with words
+				collide := func(d Dict, key rt.Ref) { // with a key that has the tuple's hash
+					x := must(NewTuple(th, rt.None, rt.True))
+					th.Body(x).SetWord(tupleHash, must(Hash(th, key)))
+					ok(d.Set(th, x, rt.None))
+					th.DecRef(x)
+				}
 				for what, meanwhile := range map[string]func(d Dict, key rt.Ref){
-					"nothing":     func(Dict, rt.Ref) {},
-					"set":         func(d Dict, key rt.Ref) { ok(d.Set(th, key, rt.False)) },
-					"deleted":     func(d Dict, key rt.Ref) { must(d.Delete(th, key)) },
-					"out and in":  func(d Dict, key rt.Ref) { must(d.Delete(th, key)); ok(d.Set(th, key, rt.False)) },
-					"set and out": func(d Dict, key rt.Ref) { ok(d.Set(th, key, rt.False)); must(d.Delete(th, key)) },
-					"other key":   func(d Dict, _ rt.Ref) { ok(d.Set(th, smallInt(1000), rt.None)) },
+					"one like it, and set": func(d Dict, key rt.Ref) { collide(d, key); ok(d.Set(th, key, rt.False)) },
+					"set, and one like it": func(d Dict, key rt.Ref) { ok(d.Set(th, key, rt.False)); collide(d, key) },
+					"one like it":          collide,
+					"nothing":              func(Dict, rt.Ref) {},
+					"set":                  func(d Dict, key rt.Ref) { ok(d.Set(th, key, rt.False)) },
+					"deleted":              func(d Dict, key rt.Ref) { must(d.Delete(th, key)) },
+					"out and in":           func(d Dict, key rt.Ref) { must(d.Delete(th, key)); ok(d.Set(th, key, rt.False)) },
+					"set and out":          func(d Dict, key rt.Ref) { ok(d.Set(th, key, rt.False)); must(d.Delete(th, key)) },
+					"other key":            func(d Dict, _ rt.Ref) { ok(d.Set(th, smallInt(1000), rt.None)) },
 					"in, out and in": func(d Dict, key rt.Ref) {
 						ok(d.Set(th, key, rt.None))
 						must(d.Delete(th, key))
@@ -153,6 +162,18 @@ func TestTupleSpots(t *testing.T) {
 						}
 						if there {
 							ok(d.Set(th, key, rt.True))
+						}
+						if n == 5 { // which is as many as there may be without an index
+							o := th.Body(rt.Ref(d))
+							for i := d.Len(th) - 5; i >= 0; i-- {
+								must(d.Delete(th, smallInt(i)))
+							}
+							r := o.LoadRef(boxBlock)
+							must(renew(th, d, o, r, linearMax, false))
+							retireTable(th, r, false)
+						}
+						if indexed := shapeOf(table(th, d)).mask != 0; indexed != (n > 5) || room() < 3 {
+							t.Fatalf("%d entries: an index %v, and room for %d", n, indexed, room())
 						}
 						b := table(th, d)
 						hash, used := must(Hash(th, same)), usedOf(b.LoadUint64(dictState))

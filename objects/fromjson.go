@@ -123,8 +123,7 @@ func (b *jsonBuilder) end() {
 	size := b.dec.InputOffset()
 	values := b.values
 	b.t, b.values, b.open, b.text = nil, nil, b.open[:0], b.text[:0]
-	b.in.begin(nil, nil, 0)
-	b.dec.Reset(strings.NewReader(""))
+	b.in.begin(nil, nil, 0) // from which the decoder reads
 	if size <= keptBytes {
 		b.values = values[:0]
 		jsonBuilders.Put(b)

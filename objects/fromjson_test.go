@@ -434,3 +434,23 @@ func TestFromJSONKeepsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestJSONBuilders: a builder that waits for another document keeps its buffers, unless they
+// are large, and nothing of what it has read.
+func TestJSONBuilders(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		for text, kept := range map[string]bool{`[1, 2, 3]`: true, `["` + strings.Repeat("x", keptBytes) + `"]`: false} {
+			b := jsonBuilders.New().(*jsonBuilder)
+			b.begin(th, strings.NewReader(text), JSONOptions{MaxDepth: 10, MaxBytes: 1 << 30})
+			root := must(b.document())
+			b.end()
+			if (cap(b.values) > 0) != kept || len(b.values)+len(b.open)+len(b.text) > 0 {
+				t.Errorf("%d values, room for %d", len(b.values), cap(b.values))
+			}
+			if b.t != nil || b.in.t != nil || b.in.r != nil || b.in.err != nil || b.in.left != 0 || b.in.buf.Buffered() != 0 {
+				t.Errorf("it holds %+v", b.in)
+			}
+			th.DecRef(root)
+		}
+	})
+}

@@ -193,10 +193,8 @@ func copyDict(c *rt.Copy) error {
 		return fillTable(c, 0, func(func(entry)) {})
 	}
 	b := t.Block(table)
-	if hasGates(b) {
-		shut(t, table)
-		defer reopen(t, table)
-	}
+	shut(b)
+	defer reopen(b)
 	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
 }
 

@@ -83,9 +83,12 @@ func TestMisuseIsReported(t *testing.T) {
 		dead, alive := must(NewList(th)), must(NewList(th, rt.None))
 		th.DecRef(dead)
 		d, c, rec := must(NewDict(th)), must(NewCell(th, rt.None)), must(y.New(th, rt.None))
+		f := must(th.Freeze(rec))
 		for name, call := range map[string]func(){
 			"NewList":        func() { _, _ = NewList(th, rt.None, dead) },
 			"NewListSteal":   func() { _, _ = NewListSteal(th, rt.None, dead) },
+			"behind a list":  func() { _, _ = NewTupleSteal(th, alive, dead) },
+			"frozen record":  func() { _ = y.Set(th, f.Root(), 0, dead) },
 			"NewTuple":       func() { _, _ = NewTuple(th, rt.None, dead) },
 			"NewTupleSteal":  func() { _, _ = NewTupleSteal(th, rt.None, dead) },
 			"NewCell":        func() { _, _ = NewCell(th, dead) },
@@ -120,6 +123,7 @@ func TestMisuseIsReported(t *testing.T) {
 				call()
 			}()
 		}
+		must0(t, th.Unload(f))
 		th.DecRefs([]rt.Ref{alive, d, c, rec})
 	})
 }

@@ -12,6 +12,9 @@ import (
 func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
 	t.Helper()
 	b := openList(th, th.Body(rt.Ref(l)))
+	if b.ref != rt.Nil && (b.first > b.end || b.end > b.room || 4*(listSlots+b.room) > th.BlockBytes(rt.Ref(l), 4*(listSlots+b.room))) {
+		t.Fatalf("items from %d to %d in a block of %d slots", b.first, b.end, b.room)
+	}
 	for i := range b.room {
 		if r := b.LoadRef(listSlots + i); (r == rt.Nil) == (b.first <= i && i < b.end) {
 			t.Fatalf("slot %d of %d holds %s, items are from %d to %d", i, b.room, r, b.first, b.end)
@@ -191,6 +194,7 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 			must0(t, emptied.Clear(th))
 			must0(t, c.Store(th, rt.None))
 			must0(t, point.Set(th, rec, 0, rt.None))
+			blockOf(t, th, l)
 			audit(t, th, held...)
 			th.DecRefs(held)
 		})
@@ -242,5 +246,105 @@ func TestListBoundFits(t *testing.T) {
 			t.Errorf("one item more fits a block of %d bytes", n)
 		}
 		th.DecRef(l)
+	})
+}
+
+// TestListRoom: a list knows how many items its block has room for, whatever has made it.
+func TestListRoom(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for n := range 40 {
+				l := List(must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, n)...)))
+				for range 3 { // from full blocks on
+					for b := blockOf(t, th, l); b.ref != rt.Nil && b.end < b.room; b = blockOf(t, th, l) {
+						must0(t, l.Append(th, rt.True))
+						if blockOf(t, th, l).ref != b.ref {
+							t.Fatalf("of %d slots %d were in use, and the block was replaced", b.room, b.end)
+						}
+					}
+					if b := blockOf(t, th, l); n > 0 && b.room < n {
+						t.Fatalf("room for %d of %d items", b.room, n)
+					}
+					was := l.Len(th)
+					must0(t, l.Insert(th, was/2, rt.False))
+					if b := blockOf(t, th, l); b.len() != was+1 || b.room < was+was/2 {
+						t.Fatalf("%d items, room for %d, after %d were inserted into", b.len(), b.room, was)
+					}
+				}
+				th.DecRef(rt.Ref(l))
+			}
+		})
+	})
+}
+
+// TestMissingItem: the error never says that the item is there.
+func TestMissingItem(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		l := numbered(th, 3)
+		for i, want := range map[int]IndexError{3: {3, 3}, 7: {7, 3}, -1: {-1, 3}, 1: {1, 1}, 0: {0, 0}} { // the last two as if it had grown since
+			if err := l.missing(th, i); *err.(*IndexError) != want {
+				t.Errorf("item %d: %v, want %v", i, err, &want)
+			}
+		}
+		th.DecRef(rt.Ref(l))
+	})
+}
+
+// TestChangesInside: where others may be reading, what moves items makes a new block, and the
+// old one stays as it was; under the GIL they move where they are.
+func TestChangesInside(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for what, change := range map[string]func(l List){
+				"insert": func(l List) { ok(l.Insert(th, 2, rt.None)) },
+				"remove": func(l List) { ok(l.Remove(th, 2)) },
+			} {
+				l := numbered(th, 5)
+				was := blockOf(t, th, l)
+				if was.end == was.room {
+					t.Fatal("the block is full")
+				}
+				items := slices.Clone(was.Refs(listSlots, was.room))
+				change(l)
+				now := blockOf(t, th, l)
+				if (now.ref == was.ref) == th.LockFree() {
+					t.Errorf("%s: the block was replaced: %v", what, now.ref != was.ref)
+				}
+				if th.LockFree() && !slices.Equal(was.Refs(listSlots, was.room), items) {
+					t.Errorf("%s: the block that others may be reading has changed", what)
+				}
+				th.DecRef(rt.Ref(l))
+			}
+		})
+	})
+}
+
+// TestExtendByFrozen: the items are those of the frozen list, at the end, and visible.
+func TestExtendByFrozen(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			for _, n := range []int{0, 1, 5, 40} {
+				from, l := numbered(th, n), numbered(th, 3)
+				f := must(th.Freeze(rt.Ref(from)))
+				must0(t, l.Extend(th, List(f.Root())))
+				if b := blockOf(t, th, l); b.len() != 3+n || n == 0 && b.len() != 3 {
+					t.Errorf("%d items, want %d", b.len(), 3+n)
+				}
+				for i := range n {
+					if r, _ := l.At(th, 3+i); bigOf(th, r) != i || !f.Contains(r) {
+						t.Errorf("item %d is %s", 3+i, Format(th, r))
+					}
+				}
+				tup := must(NewTuple(th, rt.Ref(from), rt.True))
+				g := must(th.Freeze(tup))
+				items := Tuple(g.Root()).Items(th)
+				if len(items) != 2 || !g.Contains(items[0]) || List(items[0]).Len(th) != n || items[1] != rt.True {
+					t.Errorf("the frozen tuple's items are %v", items)
+				}
+				th.DecRefs([]rt.Ref{rt.Ref(l), rt.Ref(from), tup})
+				must0(t, th.Unload(g))
+				must0(t, th.Unload(f))
+			}
+		})
 	})
 }

@@ -9,16 +9,13 @@ import (
 
 // write checks that l is a list that can be changed and v a reference, and returns the
 // list's body.
-func (l List) write(t *rt.Thread, v rt.Ref) (rt.Body, error) {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
-	if err != nil {
-		return o, err
-	}
+func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
+	o, err = writable(t, rt.Ref(l), rt.TypeList)
 	t.MustUse(v)
-	if v == rt.Nil {
-		return o, fmt.Errorf("ichor: list: nil reference as an item")
+	if err == nil && v == rt.Nil {
+		err = fmt.Errorf("ichor: list: nil reference as an item")
 	}
-	return o, nil
+	return o, err
 }
 
 // Append adds v at the end. Amortised constant time. v is borrowed: the list takes a count

@@ -94,19 +94,19 @@ func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 	return r, nil
 }
 
-func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (rt.Body, error) {
+func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (o rt.Body, err error) {
 	o, ok := t.Object(r, y.ID())
-	if !ok {
+	switch {
+	case !ok:
 		got := "nil reference"
 		if x := t.TypeOf(r); x != nil {
 			got = x.Name
 		}
-		return o, &rt.TypeError{Want: y.Name, Got: got}
+		err = &rt.TypeError{Want: y.Name, Got: got}
+	case uint(field) >= uint(len(y.fields)):
+		err = fmt.Errorf("ichor: %s has no field %d", y.Name, field)
 	}
-	if uint(field) >= uint(len(y.fields)) {
-		return o, fmt.Errorf("ichor: %s has no field %d", y.Name, field)
-	}
-	return o, nil
+	return o, err
 }
 
 // At returns a borrowed reference to a field of the record r, by the field's number, and

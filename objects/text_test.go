@@ -111,6 +111,7 @@ func TestHashes(t *testing.T) {
 				{s.Own(NewTuple(th, smallInt(42))), 0xa2b9d192},
 				{s.Own(NewString(th, "abc")), fold(0x44bc2cf5ad770999)}, // XXH64("abc", 0)
 				{rt.EmptyString, fold(0xef46db3751d8e999)},              // XXH64("", 0)
+				{rt.EmptyBytes, fold(0xef46db3751d8e999) ^ bytesMark},
 				{rt.EmptyTuple, 0},
 			} {
 				if got := must(Hash(th, c.r)); got != c.want {

@@ -223,3 +223,16 @@ func TestToJSONShortWrite(t *testing.T) {
 		})
 	})
 }
+
+// TestJSONScratch: what a dict has borrowed is not kept while others are written.
+func TestJSONScratch(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		root := must(FromJSON(th, strings.NewReader(`[{"a": {"b": 1}, "c": {"d": 2}}, {"e": 3}]`)))
+		w := jsonWriter{t: th, full: math.MaxInt}
+		must0(t, w.value(root, 0))
+		if len(w.scratch) != 0 || cap(w.scratch) > 8 {
+			t.Errorf("%d entries are kept, room for %d", len(w.scratch), cap(w.scratch))
+		}
+		th.DecRef(root)
+	})
+}

@@ -139,8 +139,12 @@ var containerScenarios = []scenario{
 		l := s.listOf(2)
 		s.run(0, func(t *rt.Thread) { look(t, must(l.Pop(t))); ok(l.Append(t, rt.None)) })
 		s.run(1, func(t *rt.Thread) {
-			if r, _ := l.At(t, 1); r == rt.None && l.Len(t) != 2 {
+			r, found := l.At(t, 1)
+			if r == rt.None && l.Len(t) != 2 {
 				panic("an item was there before its time")
+			}
+			if found == (r == rt.Nil) {
+				panic("an item is there that is none")
 			}
 		})
 	}},
@@ -401,14 +405,17 @@ var containerScenarios = []scenario{
 	}},
 	{"cell compare and swap against itself", "ab", func(s *stage) {
 		s.enter(2)
-		c := must(objects.NewCell(s.t[0], key(0)))
-		s.own(c)
+		x := boxed(s.t[0], 0)
+		c := must(objects.NewCell(s.t[0], x))
+		s.own(c, x)
 		n := 0
 		for i := range 2 {
 			s.run(i, func(t *rt.Thread) {
-				if must(objects.Cell(c).CompareAndSwap(t, key(0), key(int64(i+1)))) {
+				v := boxed(t, int64(i+1))
+				if must(objects.Cell(c).CompareAndSwap(t, x, v)) {
 					n++
 				}
+				t.DecRef(v)
 			})
 		}
 		s.also = func() error {

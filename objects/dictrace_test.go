@@ -1,0 +1,195 @@
+package objects
+
+import (
+	goruntime "runtime"
+	"slices"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// TestTupleSpotsBesideOthers: a tuple's spot is looked for before the lock is taken. What
+// others have done until then, to the table or in its place, is not lost.
+func TestTupleSpotsBesideOthers(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
+	replace := func(th *rt.Thread, d Dict) { // the dict is locked
+		o := th.Body(rt.Ref(d))
+		r := o.LoadRef(boxBlock)
+		must(renew(th, d, o, r, 2*d.Len(th), false))
+		retireTable(th, r, false)
+	}
+	enter := func(th *rt.Thread, d Dict, key rt.Ref) {
+		b := table(th, d)
+		th.IncRef(key)
+		insert(b, search(th, b, key, must(Hash(th, key))), key, rt.False)
+	}
+	withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
+		for _, n := range []int{3, 30, 300} {
+			for what, c := range map[string]struct {
+				meanwhile func(th *rt.Thread, d Dict, key rt.Ref)
+				more      int // entries afterwards
+			}{
+				"nothing":                   {func(*rt.Thread, Dict, rt.Ref) {}, 1},
+				"the table was replaced":    {func(th *rt.Thread, d Dict, _ rt.Ref) { replace(th, d) }, 1},
+				"the key was entered":       {enter, 1},
+				"it was, and a replacement": {func(th *rt.Thread, d Dict, key rt.Ref) { enter(th, d, key); replace(th, d) }, 1},
+				"all was taken out": {func(th *rt.Thread, d Dict, _ rt.Ref) {
+					o := th.Body(rt.Ref(d))
+					b := o.LoadRef(boxBlock)
+					empty(th, o, b)
+					retireTable(th, b, true)
+				}, 1 - n},
+			} {
+				var d Dict
+				var key, same rt.Ref
+				must0(t, r.Do(func(th *rt.Thread) error {
+					d, key, same = Dict(must(NewDict(th))), twins(th, 3), twins(th, 3)
+					for i := range n {
+						ok(d.Set(th, smallInt(i), rt.None))
+					}
+					return nil
+				}))
+				waitsAtUntil(t, r, r.Body(rt.Ref(d)).Lock(boxLock), func() {
+					must0(t, r.Do(func(th *rt.Thread) error {
+						c.meanwhile(th, d, same)
+						return nil
+					}))
+				}, func(th *rt.Thread) { ok(d.Set(th, key, rt.True)) })
+				must0(t, r.Do(func(th *rt.Thread) error {
+					v, found := d.Lookup(th, same)
+					if !found || v != rt.True || d.Len(th) != n+c.more {
+						t.Errorf("%s, with %d entries: the key has %s, and there are %d entries", what, n, Format(th, v), d.Len(th))
+					}
+					all := []rt.Ref{rt.Ref(d), key, same}
+					audit(t, th, all...)
+					th.DecRefs(all)
+					return nil
+				}))
+			}
+		}
+	})
+}
+
+// TestLargeTuplesOfOneHash: what was in the table before the search is not compared again under
+// the lock, where it would be too much.
+func TestLargeTuplesOfOneHash(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		large := func(n int) rt.Ref {
+			x, _ := sameHashKey(th, n)
+			defer th.DecRef(x)
+			return must(NewTuple(th, append(slices.Repeat([]rt.Ref{rt.None}, 2*lockedLooks), x)...))
+		}
+		d, a, b := Dict(must(NewDict(th))), large(2), large(4)
+		if must(Hash(th, a)) != must(Hash(th, b)) || sameKey(th, a, b) {
+			t.Fatal("they have different hashes, or are the same")
+		}
+		for range 3 {
+			must0(t, d.Set(th, a, rt.True))
+			must0(t, d.Set(th, b, rt.False))
+		}
+		if v, _ := d.Lookup(th, a); v != rt.True || d.Len(th) != 2 {
+			t.Error("one stands for the other")
+		}
+		// Entries of other hashes are not compared.
+		for i := range 2 * lockedLooks {
+			k := newBig(th, i)
+			ok(d.Set(th, k, rt.None))
+			th.DecRef(k)
+		}
+		small := must(NewTuple(th, rt.None))
+		p := search(th, table(th, d), small, must(Hash(th, small)))
+		if _, settled := p.now(th, table(th, d), 2, small); !settled {
+			t.Error("keys of other hashes were compared")
+		}
+		th.DecRefs([]rt.Ref{rt.Ref(d), a, b, small})
+	})
+}
+
+// TestUpdateCountsKeys: an update takes counts of keys and values, also of those that collide,
+// and leaves out what is dead.
+func TestUpdateCountsKeys(t *testing.T) {
+	for _, keyed := range []bool{false, true} {
+		if keyed {
+			withKeyed(t)
+		}
+		forModes(t, func(t *testing.T, o rt.Options) {
+			clean(t, o, func(th *rt.Thread) {
+				for what, key := range map[string]keyMaker{"any": anyKey, "same hash": sameHashKey} {
+					for _, n := range []int{0, 3, 6, 30, 300} {
+						for _, overwrites := range []int{0, 2} { // those build a table anew
+							d, from := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+							want := map[string]int{}
+							set := func(x Dict, i, mark int) {
+								k, name := key(th, i)
+								ok(x.SetSteal(th, k, newBig(th, mark)))
+								th.DecRef(k)
+								if x == d {
+									want[name] = mark
+								}
+							}
+							for i := range n {
+								set(d, i, i)
+							}
+							added := map[string]int{}
+							for i := range 4 { // of which the last one is dead
+								set(from, n+i, 1000+i)
+								name := nameOf(th, key, n+i)
+								added[name] = 1000 + i
+							}
+							for i := range min(overwrites, n) {
+								set(from, i, 2000+i)
+								name := nameOf(th, key, i)
+								added[name] = 2000 + i
+							}
+							k, name := key(th, n+3)
+							must(from.Delete(th, k))
+							th.DecRef(k)
+							delete(added, name)
+							must0(t, d.Update(th, from))
+							for name, mark := range added {
+								want[name] = mark
+							}
+							if d.Len(th) != len(want) {
+								t.Errorf("%s: %d entries after an update of %d, want %d", what, d.Len(th), n, len(want))
+							}
+							for i := range n + 4 {
+								k, name := key(th, i)
+								v, found := d.Lookup(th, k)
+								if mark, there := want[name]; found != there || found && bigOf(th, v) != mark {
+									t.Errorf("%s: key %s of %d has %v, %s; want %d", what, name, n, found, Format(th, v), mark)
+								}
+								th.DecRef(k)
+							}
+							for k, v := range d.All(th) {
+								if v == rt.Nil || k == rt.Nil {
+									t.Error("a dead entry was taken over")
+								}
+							}
+							f := must(th.Freeze(rt.Ref(d)))
+							if Dict(f.Root()).Len(th) != len(want) {
+								t.Errorf("%s: frozen, it has %d entries", what, Dict(f.Root()).Len(th))
+							}
+							must0(t, th.Unload(f))
+							f = must(th.Freeze(rt.Ref(from))) // with a dead entry
+							if Dict(f.Root()).Len(th) != len(added) {
+								t.Errorf("%s: frozen, the other one has %d entries, want %d", what, Dict(f.Root()).Len(th), len(added))
+							}
+							must0(t, th.Unload(f))
+							audit(t, th, rt.Ref(d), rt.Ref(from))
+							th.DecRefs([]rt.Ref{rt.Ref(from), rt.Ref(d)})
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// nameOf returns the name of a key.
+func nameOf(th *rt.Thread, key keyMaker, n int) string {
+	k, name := key(th, n)
+	th.DecRef(k)
+	return name
+}

@@ -1,0 +1,154 @@
+package objects
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Of each kind, an object that is wrong in one thing is refused for that thing.
+func TestImageKindsAreChecked(t *testing.T) {
+	const (
+		text, byteText, number = uint32(rt.TypeString), uint32(rt.TypeBytes), uint32(rt.TypeNumber)
+		list, dict, boxed      = uint32(rt.TypeList), uint32(rt.TypeDict), uint32(rt.TypeInt)
+		nowhere                = forgedSelf + 1<<20
+	)
+	hashOf := func(s string) uint32 { return fold(hashText([]byte(s))) }
+	none := addHash(tupleMark, fold(mix(uint64(rt.None))))
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for _, c := range []struct {
+			what string
+			want string // "" if it is good
+			meta uint32
+			body []uint32
+		}{
+			{"a tuple", "", forgedTuple, []uint32{1, none, forgedNone}},
+			{"a tuple without a length", "a body of 0 bytes", forgedTuple, nil},
+			{"a tuple longer than its body", "length 3 in a body of 16 bytes", forgedTuple, []uint32{3, none, forgedNone}},
+			{"a tuple shorter than its body", "a body of 12 bytes in the place of 32", forgedTuple, []uint32{1, none, forgedNone, 0, 0}},
+			{"an empty tuple", "an empty tuple that is not the singleton", forgedTuple, []uint32{0, tupleMark, 0, 0}},
+			{"a tuple that leads nowhere", "word 2", forgedTuple, []uint32{1, 0, nowhere}},
+			{"a tuple with another hash", "it has not its hash", forgedTuple, []uint32{1, none + 1, forgedNone}},
+			{"a tuple that is said to be no key", "it has not its hash", forgedTuple, []uint32{1, 0, forgedNone}},
+			{"a list", "", list, []uint32{3, forgedNone, forgedNone, forgedNone}},
+			{"a list longer than its body", "length 4 in a body of 16 bytes", list, []uint32{4, forgedNone, forgedNone, forgedNone}},
+			{"a list shorter than its body", "a body of 12 bytes in the place of 32", list, []uint32{2, forgedNone, forgedNone, 0, 0}},
+			{"a list that leads nowhere", "word 1", list, []uint32{1, nowhere}},
+			{"a list of nothing", "word 1", list, []uint32{1, 0}},
+			{"an empty dict", "", dict, []uint32{0, 0}},
+			{"a dict longer than its body", "length 5 in a body of 16 bytes", dict, []uint32{5, 0, 0, 0}},
+			{"a dict shorter than its body", "a body of 20 bytes in the place of 48", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1)), forgedNone, 0, 0, 0, 0}},
+			{"a dict of another form", "an index of form 0x1 for 1 entries", dict, []uint32{1, 1, hashInt(1), uint32(smallInt(1)), forgedNone}},
+			{"a keyed dict of bytes", "an index of form 0x100 for 0 entries", dict, []uint32{0, frozenKeyed, 1, 2, 3, 4}},
+			{"a dict whose value leads nowhere", "word 4", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1)), nowhere}},
+			{"a dict whose key leads nowhere", "word 3", dict, []uint32{1, 0, hashInt(1), nowhere, forgedNone}},
+			{"a dict with another hash", "entry 0 has not its key's hash", dict, []uint32{1, 0, hashInt(2), uint32(smallInt(1)), forgedNone}},
+			{"a dict with one key twice", "entries 0 and 1 have the same key", dict,
+				[]uint32{2, 0, hashInt(1), uint32(smallInt(1)), forgedNone, hashInt(1), uint32(smallInt(1)), forgedNone}},
+			{"a dict in itself", "entry 0 has a key that cannot be one", dict, []uint32{1, 0, 0, forgedSelf, forgedNone}},
+			{"an int", "", boxed, []uint32{0, 1}},
+			{"an int that fits a reference", "it fits a reference", boxed, []uint32{7, 0}},
+			{"a long int", "a body of 8 bytes in the place of 32", boxed, []uint32{0, 1, 0, 0, 0}},
+			{"a string", "", text, []uint32{hashOf("abc"), 3, wordOf("abc")}},
+			{"a string with another hash", "it has not its hash", text, []uint32{hashOf("abc") + 1, 3, wordOf("abc")}},
+			{"a string without a length", "a text in a body of 0 bytes", text, nil},
+			{"a string longer than its body", "a text in a body of 16 bytes", text, []uint32{hashOf("abc"), 9, wordOf("abc")}},
+			{"a string shorter than its body", "a body of 11 bytes in the place of 32", text, []uint32{hashOf("abc"), 3, wordOf("abc"), 0, 0}},
+			{"an empty string", "an empty text that is not the singleton", text, []uint32{hashOf(""), 0}},
+			{"a string that is no UTF-8", "it is not valid UTF-8", text, []uint32{hashOf("\xff"), 1, wordOf("\xff")}},
+			{"bytes", "", byteText, []uint32{hashOf("\xff") ^ bytesMark, 1, wordOf("\xff")}},
+			{"bytes with a string's hash", "it has not its hash", byteText, []uint32{hashOf("abc"), 3, wordOf("abc")}},
+			{"a number", "", number, []uint32{hashOf("-1e9"), 4, wordOf("-1e9")}},
+			{"a number that is none", "it is not a number as JSON has it", number, []uint32{hashOf("-1e"), 3, wordOf("-1e")}},
+			{"a number with another hash", "it has not its hash", number, []uint32{hashOf("-1e9") + 1, 4, wordOf("-1e9")}},
+		} {
+			m := empty()
+			m.root = m.next()
+			m.add(c.meta, c.body...)
+			if c.want != "" {
+				refuse(t, r, c.what, bytes.NewReader(m.image()), c.want)
+				continue
+			}
+			accept(t, r, c.what, m.image(), func(*rt.Thread, rt.Ref) {})
+		}
+	})
+}
+
+func wordOf(s string) (w uint32) {
+	for i := range len(s) {
+		w |= uint32(s[i]) << (8 * i)
+	}
+	return w
+}
+
+// A record has no version, and its fields are objects.
+func TestImageRecordsAreChecked(t *testing.T) {
+	image := imageOf(t, func(th *rt.Thread) rt.Ref {
+		return must(imagePoint.New(th, slices.Repeat([]rt.Ref{rt.True}, len(imagePoint.Fields()))...))
+	})
+	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
+		for what, c := range map[string]struct {
+			at   int
+			v    uint32
+			want string
+		}{
+			"a version":           {recordVersion, 2, "it has a version"},
+			"a field of nothing":  {recordSlots, 0, "word 1"},
+			"a field to nowhere":  {recordSlots, forgedSelf + 77, "word 1"},
+			"the last to nowhere": {len(imagePoint.Fields()), forgedSelf + 77, "word 2"},
+			"nothing":             {recordVersion, 0, ""},
+		} {
+			m := forge(image)
+			m.words[forgedHeader+c.at] = c.v
+			if c.want != "" {
+				refuse(t, r, what, bytes.NewReader(m.image()), c.want)
+				continue
+			}
+			accept(t, r, what, m.image(), func(*rt.Thread, rt.Ref) {})
+		}
+	})
+}
+
+// Which texts are numbers (RFC 8259, section 6).
+func TestJSONNumbers(t *testing.T) {
+	for _, s := range []string{"0", "-0", "7", "-12", "0.5", "10.25", "1e5", "1E5", "1e+5", "1e-05", "-1.5E+10", "0e0", "0.0e-0", "123456789012345678901234567890"} {
+		if !isJSONNumber([]byte(s)) {
+			t.Errorf("%s is none", s)
+		}
+		if _, err := checkNumber([]byte(s)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range []string{"", "-", "+1", "--1", "01", "-01", "00", ".5", "-.5", "1.", "1.e5", "1e", "1e+", "1E-", "1e+-5", "1e5.0", "e5", "1 ", " 1", "1x", "0x1", "1_0", "1,0", "Inf", "NaN", "-e1", "1.5.5", "1ee5", "1e5e5"} {
+		if isJSONNumber([]byte(s)) {
+			t.Errorf("%q is one", s)
+		}
+	}
+}
+
+// The keys of a dict are checked once: of one whose keys are leaves, all is known after Check.
+func TestImageDictIsCheckedOnce(t *testing.T) {
+	was := dictFreezing.CheckDeep
+	defer func() { dictFreezing.CheckDeep = was }()
+	deep := 0
+	dictFreezing.CheckDeep = func(k *rt.Check) error {
+		deep++
+		return was(k)
+	}
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for want, build := range []func(m *forgery){
+			func(m *forgery) { m.root = m.dict(uint32(smallInt(1)), m.text("abc")) },
+			func(m *forgery) { m.root = m.dict(uint32(smallInt(1)), m.tuple(forgedNone)) },
+		} {
+			m := empty()
+			build(m)
+			deep = 0
+			accept(t, r, "a dict", m.image(), func(*rt.Thread, rt.Ref) {})
+			if deep != want {
+				t.Errorf("checked %d times once more, want %d", deep, want)
+			}
+		}
+	})
+}

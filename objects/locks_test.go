@@ -1,0 +1,319 @@
+package objects
+
+import (
+	goruntime "runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ichor-go/ichor/locks"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// waitsAt fails unless op, on a thread of its own, waits at a lock word that is held.
+func waitsAt(t *testing.T, r *rt.Runtime, word *uint32, op func(th *rt.Thread)) {
+	t.Helper()
+	waitsAtUntil(t, r, word, func() {}, op)
+}
+
+// waitsAtUntil is waitsAt, and calls until before the lock is let go.
+func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op func(th *rt.Thread)) {
+	t.Helper()
+	locks.Lock(word)
+	alone := atomic.LoadUint32(word)
+	done := make(chan error, 1)
+	go func() {
+		done <- r.Do(func(th *rt.Thread) error {
+			op(th)
+			return nil
+		})
+	}()
+	for atomic.LoadUint32(word) == alone { // nobody is parked there
+		select {
+		case err := <-done:
+			t.Errorf("it waited for nobody: %v", err)
+			until()
+			locks.Unlock(word)
+			return
+		default:
+			goruntime.Gosched()
+		}
+	}
+	until()
+	locks.Unlock(word)
+	must0(t, <-done)
+	if v := atomic.LoadUint32(word); v != 0 {
+		t.Errorf("it has left %#x in the lock word", v)
+	}
+}
+
+// lockedBox is a container with what a test needs to call anything on it.
+type lockedBox struct {
+	l, m List // of ten ints each
+	d, e Dict // of ten small keys each, of which five are in both
+	key  rt.Ref
+	fl   List // frozen ones
+	fd   Dict
+}
+
+func newLockedBox(th *rt.Thread) lockedBox {
+	x := lockedBox{l: numbered(th, 10), m: numbered(th, 10), d: Dict(must(NewDict(th))), e: Dict(must(NewDict(th)))}
+	for i := range 10 {
+		ok(x.d.SetSteal(th, smallInt(i), newBig(th, i)))
+		ok(x.e.SetSteal(th, smallInt(5+i), newBig(th, i)))
+	}
+	x.key = must(NewTuple(th, smallInt(1), smallInt(2)))
+	ok(x.d.Set(th, x.key, rt.True))
+	return x
+}
+
+func (x lockedBox) all() []rt.Ref {
+	return []rt.Ref{rt.Ref(x.l), rt.Ref(x.m), rt.Ref(x.d), rt.Ref(x.e), x.key}
+}
+
+func freezeAndUnload(th *rt.Thread, r rt.Ref) { ok(th.Unload(must(th.Freeze(r)))) }
+
+// TestLocksAreTaken: what changes a container, or copies one, waits for its lock, lets it go
+// afterwards, and keeps nobody else's.
+func TestLocksAreTaken(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
+	type call struct {
+		name string
+		box  func(x lockedBox) []rt.Ref // whose locks it takes
+		op   func(th *rt.Thread, x lockedBox)
+	}
+	list := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.l)} }
+	lists := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.l), rt.Ref(x.m)} }
+	dict := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.d)} }
+	dicts := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.d), rt.Ref(x.e)} }
+	fails := func(err error) {
+		if err == nil {
+			panic("no error")
+		}
+	}
+	calls := []call{
+		{"append", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Append(th, rt.None)) }},
+		{"list set", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Set(th, 0, rt.None)) }},
+		{"list set outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Set(th, 10, rt.None)) }},
+		{"list pop", list, func(th *rt.Thread, x lockedBox) { th.DecRef(must(x.l.Pop(th))) }},
+		{"insert", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Insert(th, 3, rt.None)) }},
+		{"insert outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Insert(th, 11, rt.None)) }},
+		{"remove", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Remove(th, 3)) }},
+		{"remove outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Remove(th, 10)) }},
+		{"list clear", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Clear(th)) }},
+		{"extend", lists, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.m)) }},
+		{"extend by a frozen list", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.fl)) }},
+		{"freeze a list", list, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, rt.Ref(x.l)) }},
+		{"length of a list that moves", list, func(th *rt.Thread, x lockedBox) {
+			if n := lengthWhenMoved(th, th.Body(rt.Ref(x.l))); n != 10 {
+				panic("it has another length")
+			}
+		}},
+		{"item of a list that moves", list, func(th *rt.Thread, x lockedBox) {
+			if r, found := atWhenMoved(th, th.Body(rt.Ref(x.l)), 4); !found || bigOf(th, r) != 4 {
+				panic("it has another item")
+			}
+		}},
+		{"dict set", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Set(th, smallInt(3), rt.None)) }},
+		{"dict set, a new key", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Set(th, smallInt(30), rt.None)) }},
+		{"dict set, a tuple", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Set(th, x.key, rt.None)) }},
+		{"dict delete", dict, func(th *rt.Thread, x lockedBox) { must(x.d.Delete(th, smallInt(3))) }},
+		{"dict delete, nothing", dict, func(th *rt.Thread, x lockedBox) { must(x.d.Delete(th, smallInt(30))) }},
+		{"dict pop, a tuple", dict, func(th *rt.Thread, x lockedBox) { th.DecRef(must(x.d.Pop(th, x.key))) }},
+		{"dict clear", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Clear(th)) }},
+		{"update", dicts, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.e)) }},
+		{"update by a frozen dict", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.fd)) }},
+		{"freeze a dict", dict, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, rt.Ref(x.d)) }},
+	}
+	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
+		withRuntime(t, rt.Options{Mode: rt.LockFree, Counting: counting}, func(r *rt.Runtime) {
+			for _, c := range calls {
+				t.Run(c.name, func(t *testing.T) {
+					var x lockedBox
+					var fl, fd *rt.Frozen
+					for i := range len(c.box(x)) {
+						must0(t, r.Do(func(th *rt.Thread) error {
+							x = newLockedBox(th)
+							fl, fd = must(th.Freeze(rt.Ref(x.m))), must(th.Freeze(rt.Ref(x.e)))
+							x.fl, x.fd = List(fl.Root()), Dict(fd.Root())
+							return nil
+						}))
+						word := r.Body(c.box(x)[i]).Lock(boxLock)
+						waitsAt(t, r, word, func(th *rt.Thread) { c.op(th, x) })
+						must0(t, r.Do(func(th *rt.Thread) error {
+							for _, b := range x.all()[:4] {
+								if v := th.Body(b).Load(boxLock); v != 0 {
+									t.Errorf("it has left %#x in a lock word", v)
+								}
+							}
+							audit(t, th, x.all()...)
+							th.DecRefs(x.all())
+							must0(t, th.Unload(fl))
+							return th.Unload(fd)
+						}))
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestGatesAreShut: what replaces a table with gates, or copies one, waits at each of them, and
+// opens them again; what overwrites a value waits at the thread's own.
+func TestGatesAreShut(t *testing.T) {
+	if goruntime.GOOS == "js" {
+		t.Skip("SKIPPED: for several threads, of which there is one here")
+	}
+	withGates(t, 8)
+	const n = 20
+	make20 := func(th *rt.Thread) Dict {
+		d := Dict(must(NewDict(th)))
+		for i := range n {
+			ok(d.SetSteal(th, smallInt(i), newBig(th, i)))
+		}
+		return d
+	}
+	for name, op := range map[string]func(th *rt.Thread, d, two, empty Dict){
+		"growth": func(th *rt.Thread, d, _, _ Dict) {
+			for i := range 2 * n {
+				ok(d.Set(th, smallInt(n+i), rt.None))
+			}
+		},
+		"shrinking": func(th *rt.Thread, d, _, _ Dict) {
+			for i := range n - 1 {
+				must(d.Delete(th, smallInt(i)))
+			}
+		},
+		"the last one deleted": func(th *rt.Thread, d, _, _ Dict) {
+			for i := range n {
+				must(d.Delete(th, smallInt(i)))
+			}
+		},
+		"clear":  func(th *rt.Thread, d, _, _ Dict) { ok(d.Clear(th)) },
+		"update": func(th *rt.Thread, d, two, _ Dict) { ok(d.Update(th, two)) },
+		"update of another": func(th *rt.Thread, d, _, empty Dict) {
+			ok(empty.Update(th, d))
+			for i := range n {
+				if v, _ := empty.Lookup(th, smallInt(i)); bigOf(th, v) != i {
+					panic("it has another value")
+				}
+			}
+		},
+		"freeze": func(th *rt.Thread, d, _, _ Dict) { freezeAndUnload(th, rt.Ref(d)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
+				for i := range gates {
+					var d, two, empty Dict
+					must0(t, r.Do(func(th *rt.Thread) error {
+						d, two, empty = make20(th), make20(th), Dict(must(NewDict(th)))
+						for i := range n - 2 {
+							must(two.Delete(th, smallInt(i)))
+						}
+						return nil
+					}))
+					b := r.Block(r.Body(rt.Ref(d)).LoadRef(boxBlock))
+					waitsAt(t, r, b.Lock(gate(b, i)+gateLock), func(th *rt.Thread) {
+						op(th, d, two, empty)
+						for k := range gates {
+							if v := b.Load(gate(b, k) + gateLock); v != 0 { // no safe point since: the table is in its place
+								t.Errorf("gate %d is left as %#x", k, v)
+							}
+						}
+					})
+					must0(t, r.Do(func(th *rt.Thread) error {
+						all := []rt.Ref{rt.Ref(d), rt.Ref(two), rt.Ref(empty)}
+						audit(t, th, all...)
+						th.DecRefs(all)
+						return nil
+					}))
+				}
+			})
+		})
+	}
+	t.Run("overwrite", func(t *testing.T) {
+		withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
+			var d Dict
+			id := 0
+			must0(t, r.Do(func(th *rt.Thread) error {
+				d, id = make20(th), int(th.ID())
+				return nil
+			}))
+			b := r.Block(r.Body(rt.Ref(d)).LoadRef(boxBlock))
+			waitsAt(t, r, b.Lock(gate(b, id%gates)+gateLock), func(th *rt.Thread) {
+				if int(th.ID()) != id {
+					panic("the thread has another number than the one before")
+				}
+				ok(d.Set(th, smallInt(3), rt.None))
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				for i := range gates {
+					if v, version := b.Load(gate(b, i)+gateLock), b.Load(gate(b, i)+gateVersion); v != 0 || (version == 1) != (i == id%gates) {
+						t.Errorf("gate %d, the thread's is %d: lock word %#x, version %d", i, id%gates, v, version)
+					}
+				}
+				th.DecRef(rt.Ref(d))
+				return nil
+			}))
+		})
+	})
+}
+
+// TestEveryChangeHasItsVersion: Freeze copies while others write, and learns of each change by
+// the version. Those of records are raised on both sides of the change.
+func TestEveryChangeHasItsVersion(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			x := newLockedBox(th)
+			fl, fd := must(th.Freeze(rt.Ref(x.m))), must(th.Freeze(rt.Ref(x.e)))
+			for _, c := range []struct {
+				name string
+				of   rt.Ref
+				op   func()
+			}{
+				{"append", rt.Ref(x.l), func() { ok(x.l.Append(th, rt.None)) }},
+				{"list set", rt.Ref(x.l), func() { ok(x.l.Set(th, 0, rt.None)) }},
+				{"list pop", rt.Ref(x.l), func() { th.DecRef(must(x.l.Pop(th))) }},
+				{"insert", rt.Ref(x.l), func() { ok(x.l.Insert(th, 3, rt.None)) }},
+				{"remove", rt.Ref(x.l), func() { ok(x.l.Remove(th, 3)) }},
+				{"extend", rt.Ref(x.l), func() { ok(x.l.Extend(th, x.m)) }},
+				{"extend by a frozen list", rt.Ref(x.l), func() { ok(x.l.Extend(th, List(fl.Root()))) }},
+				{"list clear", rt.Ref(x.l), func() { ok(x.l.Clear(th)) }},
+				{"dict set", rt.Ref(x.d), func() { ok(x.d.Set(th, smallInt(3), rt.None)) }},
+				{"dict set, a tuple", rt.Ref(x.d), func() { ok(x.d.Set(th, x.key, rt.None)) }},
+				{"dict delete", rt.Ref(x.d), func() { must(x.d.Delete(th, smallInt(3))) }},
+				{"update", rt.Ref(x.d), func() { ok(x.d.Update(th, x.e)) }},
+				{"update by a frozen dict", rt.Ref(x.d), func() { ok(x.d.Update(th, Dict(fd.Root()))) }},
+				{"dict clear", rt.Ref(x.d), func() { ok(x.d.Clear(th)) }},
+			} {
+				was := th.Body(c.of).Load(boxVersion)
+				c.op()
+				if now := th.Body(c.of).Load(boxVersion); now != was+1 {
+					t.Errorf("%s: version %d after %d", c.name, now, was)
+				}
+			}
+			for what, r := range map[string]rt.Ref{"list": rt.Ref(x.m), "dict": rt.Ref(x.e)} {
+				was := th.Body(r).Load(boxVersion)
+				freezeAndUnload(th, r)
+				if r == rt.Ref(x.m) {
+					ok(x.l.Extend(th, x.m))
+				} else {
+					ok(x.d.Update(th, x.e))
+				}
+				if now := th.Body(r).Load(boxVersion); now != was {
+					t.Errorf("%s: version %d after %d, and nobody changed it", what, now, was)
+				}
+			}
+			y := must(DefineRecord("of versions", "x"))
+			rec := must(y.New(th, rt.None))
+			must0(t, y.Set(th, rec, 0, rt.True))
+			if v := th.Body(rec).Load(recordVersion); v != 2 {
+				t.Errorf("a record's version is %d after one change", v)
+			}
+			th.DecRefs(append(x.all(), rec))
+			must0(t, th.Unload(fl))
+			must0(t, th.Unload(fd))
+		})
+	})
+}
