@@ -379,19 +379,20 @@ func TestExtentTooLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Grow(MaxExtent - SpanSize); err != nil {
+	most := uint64(MaxExtent)
+	if err := e.Grow(uintptr(most - SpanSize)); err != nil {
 		t.Fatal(err)
 	}
-	if e.Room() != MaxExtent-SpanSize {
-		t.Errorf("%d bytes are open, want a span less than %d", e.Room(), uint64(MaxExtent))
+	if uint64(e.Room()) != most-SpanSize {
+		t.Errorf("%d bytes are open, want a span less than %d", e.Room(), most)
 	}
-	if err := e.Grow(MaxExtent); err != nil || e.Room() != MaxExtent {
-		t.Errorf("%d bytes are open, want %d", e.Room(), uint64(MaxExtent))
+	if err := e.Grow(uintptr(most)); err != nil || uint64(e.Room()) != most {
+		t.Errorf("%d bytes are open, want %d", e.Room(), most)
 	}
-	if err := e.Grow(MaxExtent); err != nil {
+	if err := e.Grow(uintptr(most)); err != nil {
 		t.Error(err)
 	}
-	if err := e.Grow(MaxExtent + 1); !errors.Is(err, ErrAddressSpace) {
+	if err := e.Grow(uintptr(most + 1)); !errors.Is(err, ErrAddressSpace) {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := s.NewExtent(MaxExtent + 1); !errors.Is(err, ErrAddressSpace) {
