@@ -344,7 +344,9 @@ func TestReturnWaits(t *testing.T) {
 	if c.claim() {
 		t.Error("a cache that is owned was claimed")
 	}
-	mu.Lock() // the owner has let go of it
+	if !mu.TryLock() {
+		t.Fatal("the owner has not let go of the lock")
+	}
 	mu.Unlock()
 }
 
