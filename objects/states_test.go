@@ -179,7 +179,7 @@ func TestUnpublishedEntries(t *testing.T) {
 					}
 					absent("a dead key")
 					p := search(th, b, key, hash)
-					prepare(b, p, 1, key, other)
+					prepare(b, p, uint32(used()+1), key, other)
 					absent("a key that is not published")
 					e := s.entry(uint32(used() + 1))
 					if s.mask != 0 { // the place leads to it already
