@@ -193,6 +193,18 @@ func TestSweepCounts(t *testing.T) {
 	if inList() != 3 || g.Passed(g.Advance()) {
 		t.Error("one that was dormant is online, and not looked at")
 	}
+	g.vain.Store(1 << 20)
+	poll() // rs[1] is not online
+	if g.vain.Load() != 0 {
+		t.Error("many looks were in vain, and no sweep came")
+	}
+	rs[1].Online()
+	g.vain.Store(1 << 20)
+	poll()
+	if g.vain.Load() != 1<<20 {
+		t.Error("a sweep, and no look was in vain")
+	}
+	rs[1].Offline()
 	rs[0].Offline()
 	if rs[2].Offline(); !g.Passed(g.Advance()) {
 		t.Error("nobody is online, and somebody is in the way")
@@ -215,6 +227,9 @@ func TestPassedOnlyRises(t *testing.T) {
 	next := g.Advance()
 	if g.Passed(next) {
 		t.Error("a reader is in the way, and was overlooked")
+	}
+	if got := g.poll(next); got != goal {
+		t.Errorf("a poll finds that %d has passed, and %d had", got, goal)
 	}
 	if got := g.passed.Load(); got != goal || !g.Passed(goal) {
 		t.Errorf("passed is %d, and was %d", got, goal)

@@ -35,6 +35,10 @@ func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
 			s.Hide(h)
 		}
 	}
+	_, err = c.Alloc(Leaves, 1)
+	check(err)
+	_, err = c.Alloc(Blocks, SpanGranules)
+	check(err)
 	for _, p := range []Purpose{Blocks, Containers, Containers} {
 		h, err := c.Alloc(p, 3*SpanGranules)
 		check(err)
