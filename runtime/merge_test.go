@@ -195,3 +195,24 @@ func TestAllocationMerges(t *testing.T) {
 	r.mustHold(t, owner, 0)
 	closePair(t, r, owner, other)
 }
+
+// TestMergeIsNoted: a queue that was merged is empty, and no longer full since whenever; the
+// history of an object says that it was merged.
+func TestMergeIsNoted(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{Checked: true})
+	x := newLeaf(owner)
+	owner.IncRef(x)
+	other.DecRef(x)
+	other.DecRef(x)
+	q := owner.queue
+	if !q.some.Load() || q.bytes.Load() != 32 || q.len() != 1 {
+		t.Fatalf("%d objects of %d bytes are queued", q.len(), q.bytes.Load())
+	}
+	q.full.Store(1)
+	owner.Checkpoint()
+	if q.some.Load() || q.bytes.Load() != 0 || q.full.Load() != 0 || q.len() != 0 {
+		t.Errorf("some: %t, %d objects of %d bytes, full since %d", q.some.Load(), q.len(), q.bytes.Load(), q.full.Load())
+	}
+	wantIn(t, panics(t, func() { owner.IncRef(x) }), "use after free", "decref at", "merge at", "freed at")
+	closePair(t, r, owner, other)
+}

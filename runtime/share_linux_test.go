@@ -114,3 +114,51 @@ func TestSharedChecked(t *testing.T) {
 	}))
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
+
+// TestShareRefuses: while memory is being filled that is not objects yet, or code of this
+// process would have to travel, a heap is not shared. Once that is over it is.
+func TestShareRefuses(t *testing.T) {
+	r := newRuntime(t, Options{Backing: MemfdBacking})
+	refused := func(want string, roots ...Ref) {
+		t.Helper()
+		var e *ShareError
+		if file, err := r.Share(roots...); file != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
+			t.Errorf("shared, want %q: %v", want, err)
+		}
+	}
+	refused("nil reference", Nil)
+	r.freezing.Inc()
+	refused("a graph is being frozen")
+	r.freezing.Dec()
+	must0(t, r.beginOpening())
+	refused("an image is being opened")
+	r.endOpening()
+	must0(t, r.Do(func(th *Thread) error { return th.Immortally(func() error { return nil }) }))
+	g := r.mu.regions[0]
+	g.built.Store(false)
+	refused("objects are being born immortal")
+	g.built.Store(true)
+	r.foreign.Store(None, 1)
+	refused("1 objects hold Go values")
+	r.foreign.Delete(None)
+	var x, w Ref
+	must0(t, r.Do(func(th *Thread) error {
+		x = newLeaf(th)
+		w = newWatch(th, x, func(*Thread) {})
+		return nil
+	}))
+	refused("has a callback")
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRefs([]Ref{w, x})
+		return nil
+	}))
+	defer func(n int) { maxStates = n }(maxStates)
+	maxStates = 0
+	refused("threads were attached at once, want at most 0")
+	maxStates = 1
+	file := must(r.Share())
+	if _, err := r.Share(); !errors.Is(err, ErrShared) {
+		t.Errorf("shared again: %v", err)
+	}
+	must0(t, errors.Join(file.Close(), r.Close()))
+}
