@@ -211,3 +211,32 @@ func TestImageKeysOfOneHash(t *testing.T) {
 		}
 	})
 }
+
+// However much is compared before the keys go into a set, two that are equal are found: also
+// where that is just as much as is compared at most.
+func TestImageCrowdedToTheLimit(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for collide := 28; collide < 36; collide++ { // 32 keys of one hash take 496 comparisons, which are 8*62
+			for _, twice := range []bool{false, true} {
+				const n = 62
+				m, keys := empty(), []uint32{}
+				for _, v := range withHash(collide, 16) {
+					keys = append(keys, m.int(v))
+				}
+				for i := collide; i < n-2; i++ { // each alone at its place
+					keys = append(keys, m.int(withHash(1, uint32(20+i))[0]))
+				}
+				last := withHash(2, 110)
+				if twice {
+					last[1] = last[0]
+				}
+				m.root = m.dict(append(keys, m.int(last[0]), m.int(last[1]))...)
+				if twice {
+					refuse(t, r, "a key twice", bytes.NewReader(m.image()), "the same key")
+				} else {
+					accept(t, r, "no key twice", m.image(), func(*rt.Thread, rt.Ref) {})
+				}
+			}
+		}
+	})
+}
