@@ -193,3 +193,58 @@ func nameOf(th *rt.Thread, key keyMaker, n int) string {
 	th.DecRef(k)
 	return name
 }
+
+// TestUpdateAtChainMax: an update whose keys would make a run of filled places too long has the
+// table become KEYED, as a single key would.
+func TestUpdateAtChainMax(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		key := func(i int) rt.Ref { // all of them at one place of any index
+			return must(NewInt(th, int64(unmix(uint64(i+1)<<32|uint64(uint32(i+1)^oneHash))^intMark)))
+		}
+		d, from := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+		for i := range 1000 {
+			ok(d.Set(th, smallInt(i), rt.None))
+		}
+		n := 0
+		for ; ; n++ {
+			k := key(n)
+			if search(th, table(th, d), k, must(Hash(th, k))).long {
+				th.DecRef(k)
+				break
+			}
+			ok(d.Set(th, k, rt.True))
+			th.DecRef(k)
+		}
+		if isKeyed(table(th, d)) || n < chainMax/2 {
+			t.Fatalf("keyed %v after %d keys", isKeyed(table(th, d)), n)
+		}
+		for i := range 5 {
+			k := key(n + i)
+			ok(from.Set(th, k, rt.False))
+			th.DecRef(k)
+		}
+		must0(t, d.Update(th, from))
+		if !isKeyed(table(th, d)) || longestRun(th, d) > chainMax || d.Len(th) != 1000+n+5 {
+			t.Errorf("keyed %v, a run of %d places, %d entries", isKeyed(table(th, d)), longestRun(th, d), d.Len(th))
+		}
+		for i := range n + 5 {
+			k := key(i)
+			if v, _ := d.Lookup(th, k); (v == rt.True) != (i < n) || v == rt.Nil {
+				t.Fatalf("key %d has %s", i, Format(th, v))
+			}
+			th.DecRef(k)
+		}
+		th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(from)})
+	})
+}
+
+// TestClasses: the way to what stands for a class is halved whenever it is gone.
+func TestClasses(t *testing.T) {
+	c := classes{1: 2, 2: 3, 3: 4, 4: 5}
+	if c.find(1) != 5 || c[1] != 3 || c[2] != 4 || c[3] != 5 || c[4] != 5 {
+		t.Errorf("%v", c)
+	}
+	if c.join(1, 4) || c.join(5, 2) || !c.join(7, 1) || c.join(5, 7) || !c.join(8, 9) || c.join(9, 8) {
+		t.Error("two are one, or one two")
+	}
+}

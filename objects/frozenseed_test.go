@@ -93,14 +93,33 @@ func TestFrozenHostileImages(t *testing.T) {
 			must(f.WriteTo(&image))
 			const at = dictImageObjects
 			must0(t, th.Unload(f))
-			for what, change := range map[string]func(words []byte){
-				"it has another seed than its keys give": func(body []byte) {
-					keyedTable{body}.reseed(th, 12345)
-				},
-				"an index of form": func(body []byte) { body[6] = 1 },
+			const otherSeed = "it has another seed than its keys give"
+			for _, c := range []struct {
+				what   string
+				change func(x keyedTable, k0, k1 uint64)
+			}{
+				{otherSeed, func(x keyedTable, _, _ uint64) { x.reseed(th, 12345, 0) }},
+				{otherSeed, func(x keyedTable, _, k1 uint64) { x.reseed(th, 12345, k1) }},
+				{otherSeed, func(x keyedTable, k0, _ uint64) { x.reseed(th, k0, 12345) }},
+				{"an index of form", func(x keyedTable, _, _ uint64) { x.b[6] = 1 }},
+				{"entry 0 has not its key's hash", func(x keyedTable, _, _ uint64) {
+					x.setWord(frozenTableFor(400, true).first+entryHash, 7)
+				}},
+				{"of the index lead to entries", func(x keyedTable, _, _ uint64) {
+					f := frozenTableFor(400, true)
+					for i := range f.mask() + 1 { // the last place of a run is not filled
+						p, next := f.index+int(i), f.index+int((i+1)&f.mask())
+						if x.word(p) != 0 && x.word(next) == 0 {
+							x.setWord(p, 0)
+							break
+						}
+					}
+				}},
 			} {
+				what := c.what
 				b := bytes.Clone(image.Bytes())
-				change(b[at+16:])
+				x := keyedTable{b[at+16:]}
+				c.change(x, x.seed(0), x.seed(2))
 				binary.LittleEndian.PutUint64(b[dictImageHashes:], xxhash.Sum64(b[dictImageObjects:]))
 				binary.LittleEndian.PutUint64(b[dictImageHashes+8:], xxhash.Sum64(b[:dictImageHashes+8]))
 				_, err := r.OpenImageAt(bytes.NewReader(b))
@@ -119,20 +138,24 @@ type keyedTable struct{ b []byte }
 func (x keyedTable) word(i int) uint32       { return binary.LittleEndian.Uint32(x.b[4*i:]) }
 func (x keyedTable) setWord(i int, v uint32) { binary.LittleEndian.PutUint32(x.b[4*i:], v) }
 
+func (x keyedTable) seed(i int) uint64 {
+	return uint64(x.word(frozenIndex+i)) | uint64(x.word(frozenIndex+i+1))<<32
+}
+
 // reseed has the table be as it would be with another seed.
-func (x keyedTable) reseed(th *rt.Thread, seed uint64) {
+func (x keyedTable) reseed(th *rt.Thread, k0, k1 uint64) {
 	n := int(x.word(frozenLength))
 	f := frozenTableFor(n, true)
-	for i := range seedWords {
-		x.setWord(frozenIndex+i, 0)
+	for i, k := range []uint64{k0, k1} {
+		x.setWord(frozenIndex+2*i, uint32(k))
+		x.setWord(frozenIndex+2*i+1, uint32(k>>32))
 	}
-	x.setWord(frozenIndex, uint32(seed))
 	for i := range f.mask() + 1 {
 		x.setWord(f.index+int(i), 0)
 	}
 	for i := range n {
 		k, _ := nearHashKey(th, i)
-		h := fold(seeded{t: th, k0: seed}.hash(k))
+		h := fold(seeded{t: th, k0: k0, k1: k1}.hash(k))
 		th.DecRef(k)
 		x.setWord(f.first+i*entryWords+entryHash, h)
 		p := h & f.mask()

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"testing"
 
@@ -148,6 +149,93 @@ func TestImageDictIsCheckedOnce(t *testing.T) {
 			accept(t, r, "a dict", m.image(), func(*rt.Thread, rt.Ref) {})
 			if deep != want {
 				t.Errorf("checked %d times once more, want %d", deep, want)
+			}
+		}
+	})
+}
+
+// Keys of one hash are told apart by what they are, whatever they are made of.
+func TestImageKeysOfOneHash(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		numbers := colliding(3)
+		floats := unhash(2, floatMark, 0x1234_5678)
+		for what, c := range map[string]struct {
+			keys func(m *forgery) []uint32
+			want string
+		}{
+			"ints": {func(m *forgery) []uint32 { return []uint32{m.int(numbers[0]), m.int(numbers[1])} }, ""},
+			"an int and a float": {func(m *forgery) []uint32 {
+				return []uint32{m.int(numbers[0]), m.float(math.Float64frombits(uint64(floats[0])))}
+			}, ""},
+			"floats": {func(m *forgery) []uint32 {
+				return []uint32{m.float(math.Float64frombits(uint64(floats[0]))), m.float(math.Float64frombits(uint64(floats[1])))}
+			}, ""},
+			"equal floats": {func(m *forgery) []uint32 {
+				return []uint32{m.float(0.5), m.float(0.5)}
+			}, "the same key"},
+			"zeros":      {func(m *forgery) []uint32 { return []uint32{m.float(0), m.float(math.Copysign(0, -1))} }, "the same key"},
+			"equal ints": {func(m *forgery) []uint32 { return []uint32{m.int(numbers[0]), m.int(numbers[0])} }, "the same key"},
+			"tuples": {func(m *forgery) []uint32 {
+				return []uint32{
+					m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[1])),
+					m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[2])),
+				}
+			}, ""},
+			"equal tuples": {func(m *forgery) []uint32 {
+				return []uint32{m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0]))}
+			}, "the same key"},
+			"tuples of tuples": {func(m *forgery) []uint32 {
+				a, b := m.tuple(m.int(numbers[0])), m.tuple(m.int(numbers[1]))
+				return []uint32{m.tuple(a, b), m.tuple(b, a), m.tuple(a, a), m.tuple(b, b)}
+			}, ""},
+			"equal tuples of tuples": {func(m *forgery) []uint32 {
+				a, b := m.tuple(m.int(numbers[0])), m.tuple(m.int(numbers[0]))
+				return []uint32{m.tuple(a, b), m.tuple(b, a)}
+			}, "the same key"},
+			"strings": {func(m *forgery) []uint32 { return []uint32{m.text("abc"), m.text("abc")} }, "the same key"},
+		} {
+			m := empty()
+			keys := c.keys(m)
+			m.root = m.dict(keys...)
+			if c.want != "" {
+				refuse(t, r, what, bytes.NewReader(m.image()), c.want)
+				continue
+			}
+			accept(t, r, what, m.image(), func(th *rt.Thread, root rt.Ref) {
+				for k, v := range Dict(root).All(th) {
+					if got, _ := Dict(root).Lookup(th, k); got != v {
+						t.Errorf("%s: a key leads to the value of another one", what)
+					}
+				}
+			})
+		}
+	})
+}
+
+// However much is compared before the keys go into a set, two that are equal are found: also
+// where that is just as much as is compared at most.
+func TestImageCrowdedToTheLimit(t *testing.T) {
+	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
+		for collide := 28; collide < 36; collide++ { // 32 keys of one hash take 496 comparisons, which are 8*62
+			for _, twice := range []bool{false, true} {
+				const n = 62
+				m, keys := empty(), []uint32{}
+				for _, v := range withHash(collide, 16) {
+					keys = append(keys, m.int(v))
+				}
+				for i := collide; i < n-2; i++ { // each alone at its place
+					keys = append(keys, m.int(withHash(1, uint32(20+i))[0]))
+				}
+				last := withHash(2, 110)
+				if twice {
+					last[1] = last[0]
+				}
+				m.root = m.dict(append(keys, m.int(last[0]), m.int(last[1]))...)
+				if twice {
+					refuse(t, r, "a key twice", bytes.NewReader(m.image()), "the same key")
+				} else {
+					accept(t, r, "no key twice", m.image(), func(*rt.Thread, rt.Ref) {})
+				}
 			}
 		}
 	})

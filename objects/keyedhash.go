@@ -102,7 +102,6 @@ func (s seeded) tuple(key rt.Ref) uint64 {
 		}
 		if len(work) == n { // all tuples in it are known
 			known[r] = s.bytes(rt.TypeTuple, b)
-			work = work[:n-1]
 		}
 	}
 	return known[key]

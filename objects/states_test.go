@@ -45,6 +45,10 @@ func TestItemsThatMoveAway(t *testing.T) {
 				t.Errorf("%s: item %d is %s, %v; want %s", c.what, c.i, r, found, c.want)
 			}
 		}
+		must0(t, l.Remove(th, 0)) // and the state that was found is an old one
+		if r, found := atAgain(th, o, b.Body, 1, 0, rt.None, stateOf(1, 5)); !found || r != item(1) {
+			t.Errorf("item 1 is %s, %v; want %s", r, found, item(1))
+		}
 		must0(t, l.Clear(th))
 		if r, found := atWhenMoved(th, o, 0); found || r != rt.Nil {
 			t.Errorf("an item of an empty list that moved is %s, %v", r, found)

@@ -59,8 +59,8 @@ func readKey(t *rt.Thread, d objects.Dict, n int64) {
 	}
 }
 
-// freezeUntorn freezes a list of two lists or dicts, and looks at their first items: another
-// thread makes that of the first one a 1, and then that of the second.
+// freezeUntorn freezes a list of two lists, dicts or records, and looks at their first items:
+// that of the first one becomes a 1, and then that of the second.
 func freezeUntorn(t *rt.Thread, both rt.Ref) {
 	f, err := t.Freeze(both)
 	if errors.Is(err, rt.ErrChanged) {
@@ -70,8 +70,13 @@ func freezeUntorn(t *rt.Thread, both rt.Ref) {
 	var seen [2]rt.Ref
 	for i := range seen {
 		x, _ := objects.List(f.Root()).At(t, i)
-		if seen[i], _ = objects.List(x).At(t, 0); t.Kind(x) == rt.TypeDict {
+		switch t.Kind(x) {
+		case rt.TypeList:
+			seen[i], _ = objects.List(x).At(t, 0)
+		case rt.TypeDict:
 			seen[i], _ = objects.Dict(x).Lookup(t, key(0))
+		default:
+			seen[i], _ = point3.At(t, x, 0)
 		}
 	}
 	if seen[1] == key(1) && seen[0] != key(1) {
@@ -94,7 +99,13 @@ var containerScenarios = []scenario{
 		s.enter(2)
 		l := s.listOf(1)
 		s.run(0, func(t *rt.Thread) { look(t, must(l.Pop(t))); t.Checkpoint() })
-		s.run(1, func(t *rt.Thread) { read(t, l, 0); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) {
+			if _, found := l.At(t, 0); !found && l.Len(t) != 0 {
+				panic("an item is gone, and the list is as long as before")
+			}
+			read(t, l, 0)
+			t.Checkpoint()
+		})
 	}},
 	{"list pop against pop", "ab", func(s *stage) {
 		s.enter(2)
@@ -489,6 +500,18 @@ var containerScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) {
 			freezeUntorn(t, both)
 		})
+	}},
+	{"freeze against sets of two records", "a", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		first, second := must(point3.New(s.t[0], key(0))), must(point3.New(s.t[0], key(0)))
+		both := must(objects.NewListSteal(s.t[0], first, second))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) {
+			ok(point3.Set(t, first, 0, key(1)))
+			ok(point3.Set(t, second, 0, key(1)))
+		})
+		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
 	}},
 	{"freeze against set", "ab", func(s *stage) {
 		s.enter(2)

@@ -54,3 +54,44 @@ func TestFreezeIsNotTorn(t *testing.T) {
 	}
 	conclude(t, "%d schedules of Freeze against overwrites and growth", runs)
 }
+
+// TestFreezeSeesHalfASet takes Freeze, puts the set of a record in at every fourth of its steps,
+// and in the midst of that a thread that has seen the new value, and sets an item of a list.
+func TestFreezeSeesHalfASet(t *testing.T) {
+	halfSet := scenario{"freeze against half a set", "a", func(s *stage) {
+		s.enter(3)
+		s.stops = true
+		first, second := must(point3.New(s.t[0], key(0))), must(objects.NewList(s.t[0], key(0)))
+		both := must(objects.NewListSteal(s.t[0], first, second))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) { freezeUntorn(t, both) })
+		s.run(1, func(t *rt.Thread) { ok(point3.Set(t, first, 0, key(1))) })
+		s.run(2, func(t *rt.Thread) {
+			if x, _ := point3.At(t, first, 0); x == key(1) {
+				ok(objects.List(second).Set(t, 0, key(1)))
+			}
+		})
+	}}
+	build := func() Program { return halfSet.program(rt.Options{Mode: rt.LockFree}) }
+	steps := func(thread int, schedule string) (n int) {
+		e, _ := execute(build(), newClocks(), defaultSteps, false, nil, follow(must(Parse(schedule))))
+		for _, x := range e.schedule {
+			if int(x) == thread {
+				n++
+			}
+		}
+		return n
+	}
+	all, set := steps(0, "0x5000"), steps(1, "1x5000")
+	runs := 0
+	for a := 1; a < all; a += 4 {
+		for b := 1; b < set; b++ {
+			runs++
+			sch := must(Parse(fmt.Sprintf("0x%d 1x%d 2x5000 0x5000", a, b)))
+			if r := Replay(build, sch); r.Failure != nil {
+				t.Fatal(r.Failure)
+			}
+		}
+	}
+	conclude(t, "%d schedules of Freeze against half a set", runs)
+}
