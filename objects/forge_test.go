@@ -152,18 +152,19 @@ func (m *forgery) index(at int) {
 
 // at returns the words of the object that a slot leads to; nil if it leads to none.
 func (m *forgery) at(slot uint32) []uint32 {
-	i := int(slot-forgedSelf) * 4
-	if slot < forgedSelf || i+forgedHeader > len(m.words) {
+	granule := uint64(slot - forgedSelf)
+	if slot < forgedSelf || 4*granule+forgedHeader > uint64(len(m.words)) {
 		return nil
 	}
+	i := int(4 * granule)
 	if m.words[i]&(1<<30) != 0 {
 		return m.words[i : i+forgedHeader]
 	}
-	n := int(m.words[i+2]) * 4
-	if n < forgedHeader || n > len(m.words)-i {
+	n := 4 * uint64(m.words[i+2])
+	if n < forgedHeader || n > uint64(len(m.words)-i) {
 		return nil
 	}
-	return m.words[i : i+n]
+	return m.words[i : i+int(n)]
 }
 
 // hash returns the hash of the key in a slot, as far as the objects say it.

@@ -242,7 +242,7 @@ func TestListBoundFits(t *testing.T) {
 		if n := th.BlockBytes(l, 4*(listSlots+maxItems)); n > 1<<31-1 {
 			t.Errorf("a block of %d bytes", n)
 		}
-		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); n <= 1<<31-1 {
+		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); uint32(n) <= 1<<31-1 { // which is below 0 where ints have 32 bits
 			t.Errorf("one item more fits a block of %d bytes", n)
 		}
 		th.DecRef(l)

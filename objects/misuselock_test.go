@@ -63,6 +63,7 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 			{Mode: rt.GIL, Checked: true}, {Mode: rt.LockFree, Checked: true}, {Mode: rt.LockFree, Counting: rt.Biased, Checked: true},
 		} {
 			t.Run(fmt.Sprintf("%s/%s/%s/checked=%v", what, o.Mode, o.Counting, o.Checked), func(t *testing.T) {
+				o.AddressSpace = 4 << 20
 				r := must(rt.New(o)) // what has died twice leaves nothing that Close could be asked about
 				var written rt.Ref
 				panics := func(write func()) (p any) {
