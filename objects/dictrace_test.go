@@ -248,3 +248,106 @@ func TestClasses(t *testing.T) {
 		t.Error("two are one, or one two")
 	}
 }
+
+// TestDictEdges: what a dict does at its smallest sizes, and with what is none.
+func TestDictEdges(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			none := Dict(must(newDictSteal(th, nil)))
+			if r := th.Body(rt.Ref(none)).LoadRef(boxBlock); r != rt.Nil || none.Len(th) != 0 {
+				t.Errorf("an empty dict has the table %s", r)
+			}
+			d := Dict(must(NewDict(th)))
+			fill := func(n int) {
+				for i := range n {
+					ok(d.Set(th, smallInt(i), rt.None))
+				}
+			}
+			for _, n := range []int{1, 5, 20, 100} { // emptied, it has no table
+				fill(n)
+				for i := range n {
+					must(d.Delete(th, smallInt(i)))
+				}
+				if r := th.Body(rt.Ref(d)).LoadRef(boxBlock); r != rt.Nil {
+					t.Errorf("emptied of %d entries, it has the table %s", n, r)
+				}
+			}
+			for _, n := range []int{2*linearMax - 1, 2 * linearMax, 2*linearMax + 1} { // half dead, it gets a smaller one
+				ok(d.Clear(th))
+				fill(n)
+				r := th.Body(rt.Ref(d)).LoadRef(boxBlock)
+				b := th.Block(r)
+				if used := usedOf(b.LoadUint64(dictState)); used != n {
+					t.Fatalf("%d of %d entries are in use", used, n)
+				}
+				for live := n - 1; live > 1; live-- {
+					must(d.Delete(th, smallInt(live)))
+					want := n >= 2*linearMax && live <= n/2
+					if replaced := th.Body(rt.Ref(d)).LoadRef(boxBlock) != r; replaced != want {
+						t.Errorf("%d of %d entries are alive: replaced %v", live, n, replaced)
+					}
+					if want {
+						break
+					}
+				}
+			}
+			text, list := must(NewString(th, "a string")), must(NewList(th))
+			for what, err := range map[string]error{
+				"set": Dict(list).Set(th, text, rt.None), "get": second(Dict(list).Get(th, text)), "delete": second(Dict(list).Delete(th, text)),
+				"pop": second(Dict(list).Pop(th, text)), "get of none": second(Dict(rt.None).Get(th, text)),
+			} {
+				wantError[*rt.TypeError](t, err)
+				if err.Error() == "" {
+					t.Error(what)
+				}
+			}
+			if v, found := Dict(list).Lookup(th, text); found || v != rt.Nil || Dict(list).Len(th) != 0 || Dict(list).Has(th, text) {
+				t.Errorf("a list has a key: %s", v)
+			}
+			wantError[*UnhashableError](t, second(d.Get(th, list)))
+			wantError[*KeyError](t, second(d.Get(th, text)))
+			th.DecRefs([]rt.Ref{text, list, rt.Ref(d), rt.Ref(none)})
+		})
+	})
+}
+
+// TestLongRunAtTheLimit: where there is no memory for a table that is KEYED, an entry goes into
+// the one there is, as long as that has room.
+func TestLongRunAtTheLimit(t *testing.T) {
+	clean(t, rt.Options{MemoryLimit: 4 << 20}, func(th *rt.Thread) {
+		key := func(i int) rt.Ref { // all of them at one place of any index
+			return must(NewInt(th, int64(unmix(uint64(i+1)<<32|uint64(uint32(i+1)^oneHash))^intMark)))
+		}
+		d := Dict(must(NewDict(th)))
+		for i := range 10_000 { // no block of that size is free
+			ok(d.Set(th, smallInt(i), rt.None))
+		}
+		long := func(k rt.Ref) bool { return search(th, table(th, d), k, must(Hash(th, k))).long }
+		n := 0
+		k := key(n)
+		for ; !long(k); k = key(n) {
+			ok(d.Set(th, k, rt.True))
+			th.DecRef(k)
+			n++
+		}
+		th.Checkpoint()
+		held := hog(t, th)
+		b := table(th, d)
+		if usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
+			t.Fatal("the table is full")
+		}
+		must0(t, d.Set(th, k, rt.False))
+		if v, _ := d.Lookup(th, k); v != rt.False || table(th, d) != b || d.Len(th) != 10_000+n+1 {
+			t.Errorf("it is %s, and the table is another one: %v", Format(th, v), table(th, d) != b)
+		}
+		_, err := newDictSteal(th, []rt.Ref{smallInt(1), rt.None})
+		for i := 0; err == nil && i < 1000; i++ {
+			var r rt.Ref
+			if r, err = newDictSteal(th, []rt.Ref{smallInt(1), rt.None}); err == nil {
+				held = append(held, r)
+			}
+		}
+		th.DecRefs(held)
+		th.DecRefs([]rt.Ref{rt.Ref(d), k})
+	})
+}

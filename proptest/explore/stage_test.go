@@ -154,7 +154,7 @@ func bound() int {
 var wide = map[string]bool{"immortalise against queue": true, "a stop against a container's lock": true}
 
 // deep are scenarios in which what could go wrong takes one preemption more.
-var deep = map[string]bool{"dict deletions against length": true}
+var deep = map[string]bool{"dict deletions against length": true, "list pop and append against get and length": true}
 
 // TestScenarios explores each scenario in its modes.
 func TestScenarios(t *testing.T) {
