@@ -704,3 +704,87 @@ func TestShareTheMidst(t *testing.T) {
 		t.Errorf("%d regions of two spans were made, want 7", regions)
 	}
 }
+
+// TestSealedFile: a shared file can be neither written nor cut or made longer, and its seals stay
+// as they are; a file with some of these seals is none.
+func TestSealedFile(t *testing.T) {
+	const all = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	_, file, _ := aShared(t)
+	defer func() { _ = file.Close() }()
+	if got, err := unix.FcntlInt(file.Fd(), unix.F_GET_SEALS, 0); err != nil || got != all {
+		t.Errorf("seals %#x, want %#x: %v", got, all, err)
+	}
+	st, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteAt([]byte{1}, 0)
+	for _, err := range []error{err, file.Truncate(st.Size() - 1), file.Truncate(st.Size() + 1)} {
+		if !errors.Is(err, unix.EPERM) {
+			t.Errorf("a change of the file: %v", err)
+		}
+	}
+	for _, less := range []int{unix.F_SEAL_SEAL, unix.F_SEAL_SHRINK, unix.F_SEAL_GROW, unix.F_SEAL_WRITE, all &^ unix.F_SEAL_WRITE} {
+		f, err := newMemfd(SpanSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, all&^less); err != nil {
+			t.Fatal(err)
+		}
+		if err := sealed(f); err == nil {
+			t.Errorf("a file is sealed that lacks seals %#x", less)
+		}
+		_ = f.Close()
+	}
+}
+
+// TestSharedExtentStays: where an extent that is shared cannot be barred, its addresses are not used
+// again, as the file would show there.
+func TestSharedExtentStays(t *testing.T) {
+	defer MaxMappings.Store(MaxMappings.Load())
+	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var extents []*Extent
+	for range 3 {
+		e, err := s.NewExtent(SpanSize)
+		if err := errors.Join(err, e.Grow(1), e.Seal(1, false)); err != nil {
+			t.Fatal(err)
+		}
+		extents = append(extents, e)
+	}
+	l, err := s.Layout(nil, extents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := s.Share(l, extents, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = file.Close(), s.Close() }()
+	a, _, adopted, err := Adopt(file, l, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	for space, e := range map[*Space]*Extent{s: extents[1], a: adopted[1]} {
+		free := func() (n uint32) {
+			f := &space.central.mu.frozen
+			for _, x := range slices.Concat(f.fresh, f.used) {
+				n += x.n
+			}
+			return n
+		}
+		before := free()
+		MaxMappings.Store(mapped.Load()) // it lies in the midst of a mapping
+		if err := e.Free(); err != nil {
+			t.Error(err)
+		}
+		if got := free(); got != before {
+			t.Errorf("%d spans are free, want %d", got, before)
+		}
+		space.Check()
+	}
+}
