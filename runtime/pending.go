@@ -155,7 +155,7 @@ func (e *PanicError) Unwrap() error {
 }
 
 // call runs fn and reports its panic. A call of runtime.Goexit is reported, and goes on
-// to end the goroutine; so does one by who is told, or a panic.
+// to end the goroutine. A panic or a Goexit of OnError itself goes on, too.
 func (t *Thread) call(where string, fn func()) {
 	returned := false
 	defer func() {

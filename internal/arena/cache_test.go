@@ -306,7 +306,7 @@ func TestTwoSpansAnnounced(t *testing.T) {
 	}
 }
 
-// TestReturnWaits: who comes back waits for who has claimed the cache.
+// TestReturnWaits: an owner that comes back waits until the claim of its cache is over.
 func TestReturnWaits(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()

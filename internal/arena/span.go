@@ -120,7 +120,7 @@ func (sp *Span) slot(g uint32) uint32 {
 	return uint32(uint64(g-sp.start) * sp.magic >> 32)
 }
 
-// owner returns the cache that the span belongs to, for who does not own that.
+// owner returns the cache that the span belongs to, for a thread that does not own the span.
 func (sp *Span) owner() *Cache {
 	if point.On {
 		point.Load(&sp.cache)
