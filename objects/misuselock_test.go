@@ -86,10 +86,10 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 					if panics(write) == nil { // before a safe point
 						t.Fatal("the misuse shows once")
 					}
-					must0(t, put(th))
-					panics(write)
 					th.Checkpoint()
 					other(t, r, put) // after one
+					panics(write)
+					must0(t, put(th))
 					panics(write)
 					return nil
 				}))
