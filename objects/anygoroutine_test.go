@@ -155,13 +155,13 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Expvar.String":          func(c *commons) { _ = c.r.Expvar().String() },
 
 	"runtime.Frozen.Root":     func(c *commons) { c.each((*rt.Frozen).Root) },
-	"runtime.Frozen.Bytes":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Bytes(); return 0 }) },
-	"runtime.Frozen.Objects":  func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Objects(); return 0 }) },
-	"runtime.Frozen.Mapped":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Mapped(); return 0 }) },
-	"runtime.Frozen.Sealed":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Sealed(); return 0 }) },
-	"runtime.Frozen.Start":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Start(); return 0 }) },
-	"runtime.Frozen.Contains": func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Contains(rt.None); return 0 }) },
-	"runtime.Frozen.Types":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Types(); return 0 }) },
+	"runtime.Frozen.Bytes":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Bytes(); return rt.Nil }) },
+	"runtime.Frozen.Objects":  func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Objects(); return rt.Nil }) },
+	"runtime.Frozen.Mapped":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Mapped(); return rt.Nil }) },
+	"runtime.Frozen.Sealed":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Sealed(); return rt.Nil }) },
+	"runtime.Frozen.Start":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Start(); return rt.Nil }) },
+	"runtime.Frozen.Contains": func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Contains(rt.None); return rt.Nil }) },
+	"runtime.Frozen.Types":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Types(); return rt.Nil }) },
 	"runtime.Frozen.WriteTo": func(c *commons) {
 		_, err := c.f.WriteTo(io.Discard)
 		c.check(err)

@@ -34,7 +34,7 @@ type Cell rt.Ref
 // count of its own. Attached thread.
 func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 	t.MustUse(v)
-	if v == rt.Nil {
+	if v.IsNil() {
 		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
 	}
 	r, o, err := t.New(cellType, cellBytes)
@@ -76,7 +76,7 @@ func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	switch {
 	case !ok:
 		err = t.WantType(rt.Ref(c), rt.TypeCell)
-	case v == rt.Nil:
+	case v.IsNil():
 		err = fmt.Errorf("ichor: cell: nil reference")
 	}
 	return o, err
@@ -132,7 +132,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 		return false, err
 	}
 	t.MustUse(old)
-	if old == rt.Nil {
+	if old.IsNil() {
 		return false, fmt.Errorf("ichor: cell: nil reference to compare with")
 	}
 	if o.LoadRef(cellSlot) != old {
@@ -142,7 +142,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	if mutant.On && mutant.Is(mutant.CASLies) {
 		mutant.Dawdle()
 	}
-	done := o.CAS(cellSlot, uint32(old), uint32(v))
+	done := o.CAS(cellSlot, uint32(old.Handle), uint32(v.Handle))
 	if done {
 		t.Retire(old)
 	} else {

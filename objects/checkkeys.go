@@ -42,14 +42,14 @@ func identitiesOf(k *rt.Check) *identities {
 func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 	for stack := []rt.Ref{key}; len(stack) > 0; {
 		r := stack[len(stack)-1]
-		if x.lookup(k, r) != rt.Nil {
+		if !x.lookup(k, r).IsNil() {
 			stack = stack[:len(stack)-1]
 			continue
 		}
 		n := len(stack)
 		items, _ := Tuple(r).FrozenItems(k.Reader())
 		for _, item := range items.All() {
-			if x.lookup(k, item) == rt.Nil {
+			if x.lookup(k, item).IsNil() {
 				stack = append(stack, item)
 			}
 		}
@@ -60,7 +60,7 @@ func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 		if c.kind == rt.TypeTuple {
 			b := make([]byte, 0, 4*items.Len())
 			for _, item := range items.All() {
-				b = binary.NativeEndian.AppendUint32(b, uint32(x.lookup(k, item)))
+				b = binary.NativeEndian.AppendUint32(b, uint32(x.lookup(k, item).Handle))
 			}
 			c.text = string(b)
 		} else {

@@ -11,7 +11,7 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 	Name:    "dict",
 	Mutable: true,
 	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
-		if r := o.LoadRef(boxBlock); r != rt.Nil {
+		if r := o.LoadRef(boxBlock); !r.IsNil() {
 			b := h.Block(r)
 			e := shapeOf(b).entries
 			for range usedOf(b.LoadUint64(dictState)) {
@@ -112,7 +112,7 @@ func (d Dict) Len(t *rt.Thread) int {
 	if !ok {
 		return 0
 	}
-	if r := o.LoadRef(boxBlock); r != rt.Nil {
+	if r := o.LoadRef(boxBlock); !r.IsNil() {
 		return dictLen(t.Block(r))
 	}
 	return 0
@@ -135,7 +135,7 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		}
 	}
 	r := o.LoadRef(boxBlock)
-	if r == rt.Nil {
+	if r.IsNil() {
 		return rt.Nil, false
 	}
 	b := t.Block(r)
@@ -191,10 +191,10 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 		return err
 	}
 	t.MustUse(value)
-	if value == rt.Nil {
+	if value.IsNil() {
 		return fmt.Errorf("ichor: dict: nil reference as a value")
 	}
-	if r := o.LoadRef(boxBlock); r != rt.Nil && hasGates(t.Block(r)) {
+	if r := o.LoadRef(boxBlock); !r.IsNil() && hasGates(t.Block(r)) {
 		if e, _, ok := find(t, t.Block(r), key, hash); ok {
 			if old, ok := overwrite(t, o, r, e, value); ok {
 				dropValue(t, old)
@@ -209,7 +209,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 		r, b, p = lockAt(t, o, key, hash)
 	} else { // lockAt, written out
 		lock(t, o)
-		if r = o.LoadRef(boxBlock); r != rt.Nil {
+		if r = o.LoadRef(boxBlock); !r.IsNil() {
 			b = t.Block(r)
 			p = search(t, b, key, hash)
 		}
@@ -221,7 +221,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 		return nil
 	}
 	to := b
-	if r == rt.Nil || p.long || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
+	if r.IsNil() || p.long || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
 		if to, p, err = roomFor(t, d, o, r, p, key, hash); err != nil {
 			unlock(t, o)
 			return err
@@ -244,7 +244,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash uint32) (rt.Body, spot, error) {
 	var b rt.Body
 	live, full := 0, true
-	if r != rt.Nil {
+	if !r.IsNil() {
 		b = t.Block(r)
 		live, full = dictLen(b), usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap))
 	}
@@ -277,7 +277,7 @@ func dropValue(t *rt.Thread, old rt.Ref) {
 func (d Dict) Delete(t *rt.Thread, key rt.Ref) (bool, error) {
 	v, err := d.take(t, key)
 	t.Retire(v)
-	return v != rt.Nil, err
+	return !v.IsNil(), err
 }
 
 // Pop removes key and returns a new reference to its value. key is borrowed. Errors as for
@@ -287,7 +287,7 @@ func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	if v == rt.Nil {
+	if v.IsNil() {
 		return rt.Nil, &KeyError{Format(t, key)}
 	}
 	if mutant.On && mutant.Is(mutant.DictPopHandsOver) {
@@ -370,7 +370,7 @@ func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
 		if mutant.On && mutant.Is(mutant.DeadKeysLost) && !owning {
 			return
 		}
-		if owning || value == rt.Nil {
+		if owning || value.IsNil() {
 			t.Retire(b.Ref(e + entryKey))
 			t.Retire(value)
 		}

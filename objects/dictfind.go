@@ -33,7 +33,7 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 		e = s.entries
 		for range usedOf(b.LoadUint64(dictState)) {
 			if b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-				if v := b.LoadRef(e + entryValue); v != rt.Nil {
+				if v := b.LoadRef(e + entryValue); !v.IsNil() {
 					return e, v, true
 				} else if mutant.On && mutant.Is(mutant.TombstoneStops) {
 					return 0, rt.Nil, false
@@ -49,7 +49,7 @@ func find(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value rt.Ref
 			return 0, rt.Nil, false
 		}
 		if e = s.entries + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-			if v := published(b, e, n); v != rt.Nil {
+			if v := published(b, e, n); !v.IsNil() {
 				return e, v, true
 			}
 		}
@@ -70,7 +70,7 @@ func findTagged(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) (e int, value 
 			continue
 		}
 		if e = first + int(n-1)*entryWords; b.Ref(e+entryKey) == key || equalKey(t, b, e, key, hash) {
-			if v := published(b, e, n); v != rt.Nil {
+			if v := published(b, e, n); !v.IsNil() {
 				return e, v, true
 			}
 		}
@@ -168,7 +168,7 @@ func (p spot) free(b rt.Body, s shape) spot {
 }
 
 // alive reports whether the entry at e, which is published, is alive.
-func alive(b rt.Body, e int) bool { return b.LoadRef(e+entryValue) != rt.Nil }
+func alive(b rt.Body, e int) bool { return !b.LoadRef(e + entryValue).IsNil() }
 
 // insert adds an entry at the spot of its key, which has no live one. There is room. Writer
 // only.

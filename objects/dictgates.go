@@ -65,10 +65,10 @@ func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, value rt.Ref) (old rt.R
 	if o.LoadRef(boxBlock) == r {
 		b.Add(g+gateVersion, 1)
 		for !ok {
-			if old = b.LoadRef(e + entryValue); old == rt.Nil {
+			if old = b.LoadRef(e + entryValue); old.IsNil() {
 				break
 			}
-			ok = b.CAS(e+entryValue, uint32(old), uint32(value))
+			ok = b.CAS(e+entryValue, uint32(old.Handle), uint32(value.Handle))
 		}
 	}
 	locks.Unlock(b.Lock(g + gateLock))
@@ -84,7 +84,7 @@ func dictVersion(h rt.Heap, o rt.Body) uint64 {
 // gatesSum returns the sum of the versions of all gates that the dict o has had, where r is
 // its table.
 func gatesSum(h rt.Heap, o rt.Body, r rt.Ref) (sum uint32) {
-	if r == rt.Nil {
+	if r.IsNil() {
 		return o.Load(boxGates)
 	}
 	b := h.Block(r)
@@ -101,7 +101,7 @@ func gatesSum(h rt.Heap, o rt.Body, r rt.Ref) (sum uint32) {
 // dict is locked, and the gates of r are shut.
 func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
 	sum := gatesSum(t.Heap, o, r)
-	if fresh != rt.Nil && hasGates(t.Block(fresh)) {
+	if !fresh.IsNil() && hasGates(t.Block(fresh)) {
 		b := t.Block(fresh)
 		b.Store(gate(b, 0)+gateVersion, sum)
 	} else {

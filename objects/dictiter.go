@@ -45,12 +45,12 @@ func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 		return dst
 	}
 	r := o.LoadRef(boxBlock)
-	if r == rt.Nil {
+	if r.IsNil() {
 		return dst
 	}
 	b := t.Block(r)
 	eachEntry(b, func(e int, value rt.Ref) {
-		if value != rt.Nil {
+		if !value.IsNil() {
 			dst = append(dst, b.Ref(e+entryKey), value)
 		}
 	})

@@ -18,7 +18,7 @@ func lockAt(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32) (r rt.Ref, b rt.Bo
 		return lockAtTuple(t, o, key, hash)
 	}
 	lock(t, o)
-	if r = o.LoadRef(boxBlock); r != rt.Nil {
+	if r = o.LoadRef(boxBlock); !r.IsNil() {
 		b = t.Block(r)
 		p = search(t, b, key, hash)
 	}
@@ -29,14 +29,14 @@ func lockAt(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32) (r rt.Ref, b rt.Bo
 func lockAtTuple(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32) (r rt.Ref, b rt.Body, p spot) {
 	for {
 		seen, used := o.LoadRef(boxBlock), 0
-		if seen != rt.Nil {
+		if !seen.IsNil() {
 			b = t.Block(seen)
 			used = usedOf(b.LoadUint64(dictState)) // before the search
 			p = search(t, b, key, hash)
 		}
 		lock(t, o)
 		r = o.LoadRef(boxBlock)
-		if r == rt.Nil {
+		if r.IsNil() {
 			return r, rt.Body{}, spot{}
 		}
 		if r == seen {

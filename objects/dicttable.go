@@ -138,7 +138,7 @@ func (s shape) put(b rt.Body, i, n, hash uint32) {
 
 // tableIn returns the table r; the zero Body for Nil.
 func tableIn(t *rt.Thread, r rt.Ref) rt.Body {
-	if r == rt.Nil {
+	if r.IsNil() {
 		return rt.Body{}
 	}
 	return t.Block(r)
@@ -226,7 +226,7 @@ func dictLen(b rt.Body) int {
 	if state&stateDeleting == 0 {
 		return n
 	}
-	gone := b.LoadRef(int(b.Load(dictDeleting))+entryValue) == rt.Nil
+	gone := b.LoadRef(int(b.Load(dictDeleting)) + entryValue).IsNil()
 	if gone || b.LoadUint64(dictState) != state {
 		return n - 1
 	}
@@ -245,7 +245,7 @@ func rebuilt(t *rt.Thread, d rt.Ref, b rt.Body, n int, keyed bool) (rt.Ref, rt.B
 	}
 	long := false
 	eachEntry(b, func(e int, value rt.Ref) {
-		if value == rt.Nil || mutant.On && mutant.Is(mutant.RebuildLoses) && dictLen(to) == 2 {
+		if value.IsNil() || mutant.On && mutant.Is(mutant.RebuildLoses) && dictLen(to) == 2 {
 			return
 		}
 		p := vacant(to, entryHashIn(t, b, e, to))

@@ -44,7 +44,7 @@ func (d Dict) Update(t *rt.Thread, other Dict) error {
 		unlock(t, o)
 	} else {
 		lock2(t, o, p)
-		if from := p.LoadRef(boxBlock); from != rt.Nil {
+		if from := p.LoadRef(boxBlock); !from.IsNil() {
 			err = u.takeFrom(from)
 		}
 		unlock2(t, o, p)
@@ -73,7 +73,7 @@ func liveEntries(t *rt.Thread, b rt.Body) []entry {
 func eachLive(t *rt.Thread, b rt.Body, f func(x entry)) {
 	keyed := isKeyed(b)
 	eachEntry(b, func(e int, value rt.Ref) {
-		if value == rt.Nil {
+		if value.IsNil() {
 			return
 		}
 		x := entry{b.Ref(e + entryKey), value, b.Word(e + entryHash)}
@@ -111,7 +111,7 @@ func (u *updating) take(from []entry) error {
 	var b rt.Body
 	spots := make([]spot, len(from))
 	set, live, room := 0, 0, 0
-	if r != rt.Nil {
+	if !r.IsNil() {
 		b = u.t.Block(r)
 		live, room = dictLen(b), int(b.Word(dictCap))-usedOf(b.LoadUint64(dictState))
 		for i, x := range from {

@@ -169,11 +169,11 @@ func (m *forgery) at(slot uint32) []uint32 {
 
 // hash returns the hash of the key in a slot, as far as the objects say it.
 func (m *forgery) hash(slot uint32) (uint32, bool) {
-	r := rt.Ref(slot)
+	r := rt.Ref{Handle: rt.Handle(slot)}
 	switch {
 	case r.IsInt():
 		return hashInt(r.Int()), true
-	case r >= rt.None:
+	case r.Handle >= rt.None.Handle:
 		// That of a singleton which is a text, or a tuple, is in its body.
 		switch r {
 		case rt.EmptyString:
@@ -183,7 +183,7 @@ func (m *forgery) hash(slot uint32) (uint32, bool) {
 		case rt.EmptyTuple:
 			return tupleMark, true
 		}
-		return fold(mix(uint64(r))), true
+		return fold(mix(uint64(r.Handle))), true
 	}
 	o := m.at(slot)
 	switch {

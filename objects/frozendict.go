@@ -189,7 +189,7 @@ func copyDict(c *rt.Copy) error {
 	lockToRead(t, o)
 	defer unlock(t, o)
 	table := o.LoadRef(boxBlock)
-	if table == rt.Nil {
+	if table.IsNil() {
 		return fillTable(c, 0, func(func(entry)) {})
 	}
 	b := t.Block(table)
@@ -270,7 +270,7 @@ func (w *tableCopy) add(x entry) {
 // its value.
 func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	table := t.Body(r).LoadRef(boxBlock)
-	if table == rt.Nil {
+	if table.IsNil() {
 		return "[?]" // emptied meanwhile
 	}
 	b := t.Block(table)

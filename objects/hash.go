@@ -66,7 +66,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 		v, _, _ := t.Float(key)
 		return hashFloat(v), nil
 	case rt.TypeNone, rt.TypeBool:
-		return fold(mix(uint64(key))), nil
+		return fold(mix(uint64(key.Handle))), nil
 	case rt.TypeTuple:
 		if h := o.Word(tupleHash); h != 0 || key == rt.EmptyTuple {
 			return h, nil

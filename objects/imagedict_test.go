@@ -83,7 +83,7 @@ func TestImageDictForged(t *testing.T) {
 				must(f.WriteTo(&image))
 				must0(t, soundDicts(th, f.Root()))
 				x, _ := List(f.Root()).FrozenItems(th)
-				at, size = int(x.At(1)-f.Root())*16, 16+4*frozenTableFor(n, false).size()
+				at, size = int(x.At(1).Handle-f.Root().Handle)*16, 16+4*frozenTableFor(n, false).size()
 				return th.Unload(f)
 			}))
 			refused, opened := 0, 0
@@ -109,7 +109,7 @@ func TestImageDictForged(t *testing.T) {
 			if !open("nothing", func([]byte) {}) {
 				t.Fatal("the image is refused as it is")
 			}
-			others := []uint32{0, 1, 1 << 31, ^uint32(0), uint32(rt.None), uint32(rt.EmptyString), uint32(intRef(1)), dictImageSelf + 1<<27}
+			others := []uint32{0, 1, 1 << 31, ^uint32(0), uint32(rt.None.Handle), uint32(rt.EmptyString.Handle), uint32(intRef(1).Handle), dictImageSelf + 1<<27}
 			for i := range (len(image.Bytes()) - dictImageObjects) / 16 {
 				others = append(others, dictImageSelf+uint32(i))
 			}

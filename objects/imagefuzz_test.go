@@ -47,8 +47,8 @@ func (m *forgery) change(op byte, where uint16, what byte) {
 	word := &o[int(where>>5)%len(o)] // of that object, its header included
 	body := &o[min(forgedHeader+int(where>>5)%len(o), len(o)-1)]
 	some := []uint32{
-		0, 1, 2, 255, 1 << 16, 1 << 30, 1 << 31, ^uint32(0), forgedNone, uint32(rt.True), uint32(rt.EmptyString), uint32(rt.EmptyTuple),
-		uint32(smallInt(0)), uint32(smallInt(-1)), forgedSelf, m.next(), m.next() - 1, uint32(len(o)), uint32(len(o)) - forgedHeader, 1<<28 - 1,
+		0, 1, 2, 255, 1 << 16, 1 << 30, 1 << 31, ^uint32(0), forgedNone, uint32(rt.True.Handle), uint32(rt.EmptyString.Handle), uint32(rt.EmptyTuple.Handle),
+		uint32(smallInt(0).Handle), uint32(smallInt(-1).Handle), forgedSelf, m.next(), m.next() - 1, uint32(len(o)), uint32(len(o)) - forgedHeader, 1<<28 - 1,
 	}
 	switch op % 16 {
 	case 0, 1: // lead to another object: what hostile graphs are made of

@@ -56,10 +56,9 @@ func accept(t *testing.T, r *rt.Runtime, what string, image []byte, look func(th
 	}))
 }
 
-const (
-	forgedTuple = uint32(rt.TypeTuple)
-	forgedNone  = uint32(rt.None)
-)
+const forgedTuple = uint32(rt.TypeTuple)
+
+var forgedNone = uint32(rt.None.Handle)
 
 // No tuple is inside itself, whatever its hash says; lists may be.
 func TestImageTuplesInThemselves(t *testing.T) {
@@ -172,7 +171,7 @@ func TestImageForgedKeys(t *testing.T) {
 			"hashes":            {"has not its key's hash", func(m *forgery) { two(m, forgedNone, m.int(bigBase)) }},
 			"tuples' hashes":    {"has not its key's hash", func(m *forgery) { two(m, m.tuple(forgedNone), forgedNone) }},
 			"one object":        {"entries 0 and 1 have the same key", func(m *forgery) { x := m.int(bigBase); m.root = m.dict(x, x) }},
-			"small integers":    {"entries 0 and 2 have the same key", func(m *forgery) { x := uint32(smallInt(7)); m.root = m.dict(x, forgedNone, x) }},
+			"small integers":    {"entries 0 and 2 have the same key", func(m *forgery) { x := uint32(smallInt(7).Handle); m.root = m.dict(x, forgedNone, x) }},
 			"equal integers":    {"the same key", func(m *forgery) { m.root = m.dict(m.int(bigBase), m.int(bigBase)) }},
 			"equal texts":       {"the same key", func(m *forgery) { m.root = m.dict(m.text("x"), m.text("x")) }},
 			"equal floats":      {"the same key", func(m *forgery) { m.root = m.dict(m.float(1.5), m.float(1.5)) }},
@@ -192,7 +191,7 @@ func TestImageForgedKeys(t *testing.T) {
 			refuse(t, r, what, bytes.NewReader(m.image()), c.want)
 		}
 		m := empty()
-		m.root = m.dict(m.text("x"), m.float(0), m.int(bigBase), m.tuple(m.text("x")), m.tuple(m.tuple(m.text("x"))), forgedNone, uint32(smallInt(0)))
+		m.root = m.dict(m.text("x"), m.float(0), m.int(bigBase), m.tuple(m.text("x")), m.tuple(m.tuple(m.text("x"))), forgedNone, uint32(smallInt(0).Handle))
 		accept(t, r, "different keys", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
 	})
 }
@@ -237,7 +236,7 @@ func TestImageIndexes(t *testing.T) {
 				m := empty()
 				var keys []uint32
 				for i := range n {
-					keys = append(keys, uint32(smallInt(i)))
+					keys = append(keys, uint32(smallInt(i).Handle))
 				}
 				m.root = m.dict(keys...)
 				return m, m.words[forgedHeader+frozenIndex:][:f.first-frozenIndex]

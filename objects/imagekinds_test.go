@@ -17,7 +17,7 @@ func TestImageKindsAreChecked(t *testing.T) {
 		nowhere                = forgedSelf + 1<<20
 	)
 	hashOf := func(s string) uint32 { return fold(hashText([]byte(s))) }
-	none := addHash(tupleMark, fold(mix(uint64(rt.None))))
+	none := addHash(tupleMark, fold(mix(uint64(rt.None.Handle))))
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, c := range []struct {
 			what string
@@ -40,14 +40,14 @@ func TestImageKindsAreChecked(t *testing.T) {
 			{"a list of nothing", "word 1", list, []uint32{1, 0}},
 			{"an empty dict", "", dict, []uint32{0, 0}},
 			{"a dict longer than its body", "length 5 in a body of 16 bytes", dict, []uint32{5, 0, 0, 0}},
-			{"a dict shorter than its body", "a body of 20 bytes in the place of 48", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1)), forgedNone, 0, 0, 0, 0}},
-			{"a dict of another form", "an index of form 0x1 for 1 entries", dict, []uint32{1, 1, hashInt(1), uint32(smallInt(1)), forgedNone}},
+			{"a dict shorter than its body", "a body of 20 bytes in the place of 48", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1).Handle), forgedNone, 0, 0, 0, 0}},
+			{"a dict of another form", "an index of form 0x1 for 1 entries", dict, []uint32{1, 1, hashInt(1), uint32(smallInt(1).Handle), forgedNone}},
 			{"a keyed dict of bytes", "an index of form 0x100 for 0 entries", dict, []uint32{0, frozenKeyed, 1, 2, 3, 4}},
-			{"a dict whose value leads nowhere", "word 4", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1)), nowhere}},
+			{"a dict whose value leads nowhere", "word 4", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1).Handle), nowhere}},
 			{"a dict whose key leads nowhere", "word 3", dict, []uint32{1, 0, hashInt(1), nowhere, forgedNone}},
-			{"a dict with another hash", "entry 0 has not its key's hash", dict, []uint32{1, 0, hashInt(2), uint32(smallInt(1)), forgedNone}},
+			{"a dict with another hash", "entry 0 has not its key's hash", dict, []uint32{1, 0, hashInt(2), uint32(smallInt(1).Handle), forgedNone}},
 			{"a dict with one key twice", "entries 0 and 1 have the same key", dict,
-				[]uint32{2, 0, hashInt(1), uint32(smallInt(1)), forgedNone, hashInt(1), uint32(smallInt(1)), forgedNone}},
+				[]uint32{2, 0, hashInt(1), uint32(smallInt(1).Handle), forgedNone, hashInt(1), uint32(smallInt(1).Handle), forgedNone}},
 			{"a dict in itself", "entry 0 has a key that cannot be one", dict, []uint32{1, 0, 0, forgedSelf, forgedNone}},
 			{"an int", "", boxed, []uint32{0, 1}},
 			{"an int that fits a reference", "it fits a reference", boxed, []uint32{7, 0}},
@@ -140,8 +140,8 @@ func TestImageDictIsCheckedOnce(t *testing.T) {
 	}
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for want, build := range []func(m *forgery){
-			func(m *forgery) { m.root = m.dict(uint32(smallInt(1)), m.text("abc")) },
-			func(m *forgery) { m.root = m.dict(uint32(smallInt(1)), m.tuple(forgedNone)) },
+			func(m *forgery) { m.root = m.dict(uint32(smallInt(1).Handle), m.text("abc")) },
+			func(m *forgery) { m.root = m.dict(uint32(smallInt(1).Handle), m.tuple(forgedNone)) },
 		} {
 			m := empty()
 			build(m)
@@ -177,12 +177,12 @@ func TestImageKeysOfOneHash(t *testing.T) {
 			"equal ints": {func(m *forgery) []uint32 { return []uint32{m.int(numbers[0]), m.int(numbers[0])} }, "the same key"},
 			"tuples": {func(m *forgery) []uint32 {
 				return []uint32{
-					m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[1])),
-					m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[2])),
+					m.tuple(uint32(smallInt(1).Handle), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1).Handle), forgedNone, m.int(numbers[1])),
+					m.tuple(uint32(smallInt(1).Handle), forgedNone, m.int(numbers[2])),
 				}
 			}, ""},
 			"equal tuples": {func(m *forgery) []uint32 {
-				return []uint32{m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1)), forgedNone, m.int(numbers[0]))}
+				return []uint32{m.tuple(uint32(smallInt(1).Handle), forgedNone, m.int(numbers[0])), m.tuple(uint32(smallInt(1).Handle), forgedNone, m.int(numbers[0]))}
 			}, "the same key"},
 			"tuples of tuples": {func(m *forgery) []uint32 {
 				a, b := m.tuple(m.int(numbers[0])), m.tuple(m.int(numbers[1]))

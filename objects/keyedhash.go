@@ -67,7 +67,7 @@ func (s seeded) flat(key rt.Ref) uint64 {
 		}
 		return s.word(kind, math.Float64bits(v))
 	default: // None, a boolean, the empty tuple
-		return s.word(kind, uint64(key))
+		return s.word(kind, uint64(key.Handle))
 	}
 }
 

@@ -36,7 +36,7 @@ func plainHash(th *rt.Thread, k0, k1 uint64, key rt.Ref) uint64 {
 		s, _ := Number(key).View(th)
 		b = []byte(s)
 	default:
-		b = le.AppendUint64(nil, uint64(key))
+		b = le.AppendUint64(nil, uint64(key.Handle))
 		if kind == rt.TypeTuple && key != rt.EmptyTuple {
 			b = nil
 			for _, x := range Tuple(key).Items(th) {

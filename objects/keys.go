@@ -54,7 +54,7 @@ const classesFrom = 32
 func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 	type pair struct{ a, b rt.Ref }
 	var equal classes
-	again := func(x, y rt.Ref) bool { return looks > classesFrom && !equal.join(x, y) }
+	again := func(x, y rt.Ref) bool { return looks > classesFrom && !equal.join(x.Handle, y.Handle) }
 	for work := []pair{{a, b}}; len(work) > 0; {
 		p := work[len(work)-1]
 		work = work[:len(work)-1]
@@ -90,10 +90,10 @@ func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 
 // classes are sets of objects, by what leads to another member of the set, and so on to one
 // that stands for it.
-type classes map[rt.Ref]rt.Ref
+type classes map[rt.Handle]rt.Handle
 
 // join makes one class of those of x and y, and reports whether they were two.
-func (c *classes) join(x, y rt.Ref) bool {
+func (c *classes) join(x, y rt.Handle) bool {
 	if *c == nil {
 		*c = make(classes)
 	}
@@ -105,7 +105,7 @@ func (c *classes) join(x, y rt.Ref) bool {
 	return true
 }
 
-func (c classes) find(x rt.Ref) rt.Ref {
+func (c classes) find(x rt.Handle) rt.Handle {
 	for {
 		up, ok := c[x]
 		if !ok {

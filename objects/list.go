@@ -75,7 +75,7 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 	Mutable: true,
 	Slots: func(h rt.Heap, o rt.Body) (rt.Body, int, int) {
 		r := o.LoadRef(boxBlock)
-		if r == rt.Nil {
+		if r.IsNil() {
 			return o, 0, 0
 		}
 		b := h.Block(r)
@@ -116,7 +116,7 @@ func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	for i, r := range items {
 		t.MustUse(r)
-		if r == rt.Nil {
+		if r.IsNil() {
 			return rt.Nil, fmt.Errorf("ichor: new list: item %d is a nil reference", i)
 		}
 	}
@@ -149,7 +149,7 @@ func (l List) Len(t *rt.Thread) int {
 		return 0
 	}
 	r := o.LoadRef(boxBlock)
-	if r == rt.Nil {
+	if r.IsNil() {
 		return 0
 	}
 	state := t.Block(r).LoadUint64(listState)
@@ -164,7 +164,7 @@ func (l List) Len(t *rt.Thread) int {
 func lengthWhenMoved(t *rt.Thread, o rt.Body) int {
 	lockToRead(t, o)
 	defer unlock(t, o)
-	if r := o.LoadRef(boxBlock); r != rt.Nil {
+	if r := o.LoadRef(boxBlock); !r.IsNil() {
 		return lengthOf(t.Block(r).LoadUint64(listState))
 	}
 	return 0
@@ -182,7 +182,7 @@ func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 		return rt.Nil, false
 	}
 	ref := o.LoadRef(boxBlock)
-	if ref == rt.Nil {
+	if ref.IsNil() {
 		return rt.Nil, false
 	}
 	b := t.Block(ref)
@@ -195,7 +195,7 @@ func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	}
 	r := b.LoadRef(listSlots + int(uint32(state)) + i)
 	now := b.LoadUint64(listState)
-	if r != rt.Nil && now == state {
+	if !r.IsNil() && now == state {
 		return r, true
 	}
 	return atAgain(t, o, b, i, uint32(state), r, now)
@@ -209,7 +209,7 @@ func atAgain(t *rt.Thread, o, b rt.Body, i int, first uint32, r rt.Ref, state ui
 			return rt.Nil, false
 		}
 		if uint32(state) == first {
-			return r, r != rt.Nil
+			return r, !r.IsNil()
 		}
 		first = uint32(state)
 		r = b.LoadRef(listSlots + int(first) + i)
@@ -223,7 +223,7 @@ func atWhenMoved(t *rt.Thread, o rt.Body, i int) (rt.Ref, bool) {
 	lockToRead(t, o)
 	defer unlock(t, o)
 	ref := o.LoadRef(boxBlock)
-	if ref == rt.Nil {
+	if ref.IsNil() {
 		return rt.Nil, false
 	}
 	b := t.Block(ref)

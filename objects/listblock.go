@@ -16,7 +16,7 @@ type listBlock struct {
 
 // openList returns the block of the list o, which is locked.
 func openList(t *rt.Thread, o rt.Body) (b listBlock) {
-	if b.ref = o.LoadRef(boxBlock); b.ref != rt.Nil {
+	if b.ref = o.LoadRef(boxBlock); !b.ref.IsNil() {
 		b.Body = t.Block(b.ref)
 		b.first, b.end = bounds(b.LoadUint64(listState))
 		b.room = int(o.Load(boxCap))

@@ -12,7 +12,7 @@ import (
 func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, err = writable(t, rt.Ref(l), rt.TypeList)
 	t.MustUse(v)
-	if err == nil && v == rt.Nil {
+	if err == nil && v.IsNil() {
 		err = fmt.Errorf("ichor: list: nil reference as an item")
 	}
 	return o, err
@@ -37,7 +37,7 @@ func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 		return err
 	}
 	lock(t, o)
-	if r := o.LoadRef(boxBlock); r != rt.Nil { // what openList and add do, written out
+	if r := o.LoadRef(boxBlock); !r.IsNil() { // what openList and add do, written out
 		b := t.Block(r)
 		if state := b.LoadUint64(listState); uint32(state>>32) < o.Load(boxCap) {
 			b.StoreRef(listSlots+int(state>>32), v)
@@ -181,7 +181,7 @@ func (l List) Remove(t *rt.Thread, i int) error {
 	default:
 		gone, old = b.removeInside(t, l, o, i)
 	}
-	if old == rt.Nil {
+	if old.IsNil() {
 		old = b.shrink(t, l, o)
 	}
 	unlock(t, o)

@@ -81,7 +81,7 @@ func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 	}
 	for i, v := range values {
 		t.MustUse(v)
-		if v == rt.Nil {
+		if v.IsNil() {
 			return rt.Nil, fmt.Errorf("ichor: new %s: field %s is a nil reference", y.Name, y.fields[i])
 		}
 	}
@@ -139,7 +139,7 @@ func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 		return err
 	}
 	t.MustUse(v)
-	if v == rt.Nil {
+	if v.IsNil() {
 		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
 	}
 	if r.IsFrozen() {

@@ -197,7 +197,7 @@ func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 // Format returns a short text that shows r to a reader: its JSON where it has one, cut at
 // 80 bytes, else its type and reference. r is borrowed. Attached thread.
 func Format(t *rt.Thread, r rt.Ref) string {
-	if r == rt.Nil {
+	if r.IsNil() {
 		return "nil"
 	}
 	w := jsonWriter{t: t, full: formatted + 1, flush: func() error { return errLong }}

@@ -50,7 +50,7 @@ func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 	h := uint32(tupleMark)
 	for i, r := range items {
 		t.MustUse(r)
-		if r == rt.Nil {
+		if r.IsNil() {
 			return rt.Nil, fmt.Errorf("ichor: new tuple: item %d is a nil reference", i)
 		}
 		if h != 0 {

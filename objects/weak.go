@@ -41,7 +41,7 @@ type Weak rt.Ref
 // Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.Ref, error) {
 	t.MustUse(target)
-	if target == rt.Nil {
+	if target.IsNil() {
 		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")
 	}
 	r, _, err := t.New(weakType, weakBytes)
@@ -62,5 +62,5 @@ func (w Weak) Get(t *rt.Thread) (rt.Ref, bool) {
 		return rt.Nil, false
 	}
 	r := t.FollowWeak(rt.Ref(w))
-	return r, r != rt.Nil
+	return r, !r.IsNil()
 }

@@ -46,7 +46,7 @@ func (d *dealer) deal(s trafficStep) {
 		case 14:
 			r, _ = rt.Int(int64(i))
 		case 15:
-			r = rt.None + rt.Ref(i/16%2*2)
+			r = [2]rt.Ref{rt.None, rt.True}[i/16%2]
 		}
 		d.hand = append(d.hand, r)
 	}

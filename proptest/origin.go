@@ -36,16 +36,16 @@ const originsPerPage = 1 << 12
 // written plainly, on purpose: a birth is ordered before every use of the
 // object by the runtime alone, or the race detector says so.
 type origins struct {
-	pages *xsync.MapOf[rt.Ref, *[originsPerPage]*origin]
+	pages *xsync.MapOf[rt.Handle, *[originsPerPage]*origin]
 }
 
 func newOrigins() origins {
-	return origins{xsync.NewMapOf[rt.Ref, *[originsPerPage]*origin]()}
+	return origins{xsync.NewMapOf[rt.Handle, *[originsPerPage]*origin]()}
 }
 
 func (s origins) at(r rt.Ref) **origin {
-	page, _ := s.pages.LoadOrCompute(r/originsPerPage, func() *[originsPerPage]*origin {
+	page, _ := s.pages.LoadOrCompute(r.Handle/originsPerPage, func() *[originsPerPage]*origin {
 		return new([originsPerPage]*origin)
 	})
-	return &page[r%originsPerPage]
+	return &page[r.Handle%originsPerPage]
 }

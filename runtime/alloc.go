@@ -36,7 +36,7 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}
-	r := Ref(h)
+	r := refAt(h)
 	if !(mutant.On && mutant.Is(mutant.BodyDirty)) {
 		t.rt.space.Zero(h+1, n-1)
 	}
@@ -74,14 +74,14 @@ func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
 		if err != nil {
 			return Nil, allocError(err)
 		}
-		t.header(Ref(h)).BirthFloat(math.Float64bits(v), note, true)
-		return Ref(h), nil
+		t.header(refAt(h)).BirthFloat(math.Float64bits(v), note, true)
+		return refAt(h), nil
 	}
 	h, err := t.cache.Alloc(arena.Leaves, 1)
 	if err != nil {
 		return Nil, allocError(err)
 	}
-	r := Ref(h)
+	r := refAt(h)
 	t.born(r, 1)
 	t.header(r).BirthFloat(math.Float64bits(v), note, false)
 	if t.refills != t.cache.Refills() {
@@ -136,7 +136,7 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	n := max(arena.Granules(uintptr(bytes)), 1)
 	if t.inRegion(container) {
 		h, err := t.region.mem.Alloc(n, false)
-		return Ref(h), t.Block(Ref(h)), allocError(err)
+		return refAt(h), t.Block(refAt(h)), allocError(err)
 	}
 	if t.memory != nil && t.memory.Over() {
 		t.releaseMemory()
@@ -146,14 +146,14 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 		return Nil, Body{}, allocError(err)
 	}
 	t.rt.space.Zero(h, n)
-	t.born(Ref(h), n)
-	return Ref(h), t.Block(Ref(h)), nil
+	t.born(refAt(h), n)
+	return refAt(h), t.Block(refAt(h)), nil
 }
 
 // inRegion reports whether the container was born in the region that births go
 // to now: only then its blocks share its fate.
 func (t *Thread) inRegion(container Ref) bool {
-	return container >= Limit && t.region != nil && t.region.mem.Contains(uint32(container))
+	return container.Handle >= Limit && t.region != nil && t.region.mem.Contains(uint32(container.Handle))
 }
 
 // BlockBytes returns how many bytes a block that is asked for with the given size has room
@@ -169,16 +169,16 @@ func (t *Thread) BlockBytes(container Ref, bytes int) int {
 // FreeBlock gives a block back at once, and so steals r: no other thread can be reading
 // it. Attached thread.
 func (t *Thread) FreeBlock(r Ref) {
-	if r == Nil || r >= Limit {
+	if r.IsNil() || r.Handle >= Limit {
 		return
 	}
 	if t.check != nil {
-		t.rt.space.Fill(uint32(r), t.rt.space.Granules(uint32(r)), poisonWord)
+		t.rt.space.Fill(uint32(r.Handle), t.rt.space.Granules(uint32(r.Handle)), poisonWord)
 	}
 	if point.On {
-		t.freed(r, t.rt.space.Granules(uint32(r)))
+		t.freed(r, t.rt.space.Granules(uint32(r.Handle)))
 	}
-	t.cache.Free(uint32(r))
+	t.cache.Free(uint32(r.Handle))
 }
 
 func allocError(err error) error {

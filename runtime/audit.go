@@ -74,8 +74,8 @@ func (a *audit) run(held []Ref) {
 		}
 	})
 	t.rt.space.Walk(arena.Blocks, func(h uint32) bool {
-		if _, ok := a.blocks[Ref(h)]; !ok {
-			a.find("block %s belongs to no object", Ref(h))
+		if _, ok := a.blocks[refAt(h)]; !ok {
+			a.find("block %s belongs to no object", refAt(h))
 		}
 		return true
 	})
@@ -119,28 +119,28 @@ func (a *audit) add(r Ref, from string) {
 	if r.IsFrozen() && a.t.rt.frozenAt(r) == nil {
 		a.find("%s refers to %s, in what was unloaded", from, r)
 	}
-	if r == Nil || r >= Limit {
+	if r.IsNil() || r.Handle >= Limit {
 		return
 	}
 	if _, ok := a.sums[r]; ok {
 		a.sums[r]++
 		return
 	}
-	if p, _, ok := a.t.rt.space.Block(uint32(r)); !ok || p > arena.Containers || a.t.header(r).Owner() >= 0 {
+	if p, _, ok := a.t.rt.space.Block(uint32(r.Handle)); !ok || p > arena.Containers || a.t.header(r).Owner() >= 0 {
 		a.find("%s refers to %s, which is no live object", from, r)
 	}
 }
 
 // addBlock notes that block b belongs to the object r.
 func (a *audit) addBlock(r, b Ref) {
-	if b == Nil || b >= Limit {
+	if b.IsNil() || b.Handle >= Limit {
 		return
 	}
 	if other, ok := a.blocks[b]; ok {
 		a.find("block %s belongs to %s and to %s", b, other, r)
 	}
 	a.blocks[b] = r
-	if p, _, ok := a.t.rt.space.Block(uint32(b)); !ok || p != arena.Blocks {
+	if p, _, ok := a.t.rt.space.Block(uint32(b.Handle)); !ok || p != arena.Blocks {
 		a.find("%s has its contents in %s, which is no live block", r, b)
 	}
 }
@@ -153,8 +153,8 @@ func (a *audit) find(format string, args ...any) {
 // born immortal. World stopped.
 func (r *Runtime) eachObject(f func(Ref)) {
 	r.space.WalkObjects(func(h uint32) bool {
-		if r.header(Ref(h)).Meta()&metaPoison == 0 {
-			f(Ref(h))
+		if r.header(refAt(h)).Meta()&metaPoison == 0 {
+			f(refAt(h))
 		}
 		return true
 	})
@@ -163,7 +163,7 @@ func (r *Runtime) eachObject(f func(Ref)) {
 	r.mu.Unlock()
 	for _, g := range regions {
 		g.mem.Walk(func(h uint32) bool {
-			f(Ref(h))
+			f(refAt(h))
 			return true
 		})
 	}
@@ -189,8 +189,8 @@ func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
 				f(r, h.Bytes())
 			}
 		})
-		for r := None; r < endSingletons; r += 2 {
-			f(r, t.header(r).Bytes())
+		for h := none; h < endSingletons; h += 2 {
+			f(Ref{h}, t.header(Ref{h}).Bytes())
 		}
 	})
 }

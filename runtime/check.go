@@ -58,8 +58,8 @@ func (k *Check) Slots(first, n int) error {
 	x, o := k.x, k.o
 	starts, granules := x.starts, x.granules
 	for i := first; i < first+n; i++ {
-		v := Ref(o.Word(i))
-		if at := uint32(v - selfBase); at < granules {
+		v := refAt(o.Word(i))
+		if at := uint32(v.Handle - selfBase); at < granules {
 			if starts.has(at) {
 				continue
 			}
@@ -69,7 +69,7 @@ func (k *Check) Slots(first, n int) error {
 		if mutant.On && mutant.Is(mutant.SlotUnchecked) {
 			continue
 		}
-		return fmt.Errorf("word %d, %#08x, is no reference to an object of the image", i, uint32(v))
+		return fmt.Errorf("word %d, %#08x, is no reference to an object of the image", i, uint32(v.Handle))
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (k *Check) Kept(make func() any) any {
 }
 
 // Ref returns the borrowed reference in word i, which Slots has found good.
-func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(Ref(k.o.Word(i))) }
+func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(refAt(k.o.Word(i))) }
 
 // Kind returns the number of the type of r, which Ref has returned and is borrowed; 0 if
 // it is of no built-in type.
@@ -141,4 +141,6 @@ func CheckSlots(words int) func(k *Check) error {
 	}
 }
 
-func isSingleton(r Ref) bool { return r >= None && r < endSingletons && (r-None)%2 == 0 }
+func isSingleton(r Ref) bool {
+	return r.Handle >= none && r.Handle < endSingletons && (r.Handle-none)%2 == 0
+}

@@ -100,7 +100,7 @@ func (c *checker) born(r Ref, y *Type) {
 // adopt notes what another process has made. Nobody else uses the runtime yet.
 func (c *checker) adopt() {
 	c.rt.eachObject(func(r Ref) {
-		if r < Limit {
+		if r.Handle < Limit {
 			c.records[r] = &record{typ: c.rt.typeAt(r).Name}
 		}
 	})
@@ -126,14 +126,14 @@ func (c *checker) note(r Ref, what string) {
 // borrowed, or Nil. It is for calls that steal or store a reference and do not look at it, and
 // is inlined. Attached thread.
 func (t *Thread) MustUse(r Ref) {
-	if t.check != nil && r != Nil {
+	if t.check != nil && !r.IsNil() {
 		t.check.access(t, r)
 	}
 }
 
 // mustKnow panics unless r has named an object of this runtime at some time.
 func (c *checker) mustKnow(t *Thread, r Ref) {
-	if r >= Limit {
+	if r.Handle >= Limit {
 		c.accessImmortal(t, r)
 		return
 	}
@@ -150,7 +150,7 @@ func (c *checker) access(t *Thread, r Ref) {
 	if !t.attached {
 		c.misuse(r, "access by a thread that is not attached")
 	}
-	if r == Nil || r >= Limit {
+	if r.IsNil() || r.Handle >= Limit {
 		c.accessImmortal(t, r)
 		return
 	}
@@ -166,19 +166,19 @@ func (c *checker) access(t *Thread, r Ref) {
 }
 
 func (c *checker) accessImmortal(t *Thread, r Ref) {
-	if r == Nil || r.IsInt() || r >= None && r < endSingletons && (r-None)%2 == 0 {
+	if r.IsNil() || r.IsInt() || isSingleton(r) {
 		return
 	}
 	if r.IsFrozen() && c.rt.frozenAt(r) != nil {
 		return
 	}
-	if t.region != nil && t.region.mem.Contains(uint32(r)) {
+	if t.region != nil && t.region.mem.Contains(uint32(r.Handle)) {
 		return
 	}
 	c.rt.mu.Lock()
 	defer c.rt.mu.Unlock()
 	for _, g := range c.rt.mu.regions {
-		if g.built.Load() && g.mem.Contains(uint32(r)) {
+		if g.built.Load() && g.mem.Contains(uint32(r.Handle)) {
 			return
 		}
 	}
@@ -187,9 +187,9 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 
 // freed poisons a dead object and keeps its memory from reuse for a while.
 func (c *checker) freed(t *Thread, r Ref) {
-	n := t.rt.space.Granules(uint32(r))
+	n := t.rt.space.Granules(uint32(r.Handle))
 	t.header(r).Poison(metaPoison)
-	t.rt.space.Fill(uint32(r)+1, n-1, poisonWord)
+	t.rt.space.Fill(uint32(r.Handle)+1, n-1, poisonWord)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if rec := c.records[r]; rec != nil {
@@ -200,8 +200,8 @@ func (c *checker) freed(t *Thread, r Ref) {
 	for c.held > quarantineBytes {
 		old := c.quarantine[0]
 		c.quarantine = c.quarantine[1:]
-		c.held -= int64(t.rt.space.Granules(uint32(old))) << arena.GranuleShift
-		t.cache.Free(uint32(old))
+		c.held -= int64(t.rt.space.Granules(uint32(old.Handle))) << arena.GranuleShift
+		t.cache.Free(uint32(old.Handle))
 	}
 }
 

@@ -133,7 +133,7 @@ func TestAudit(t *testing.T) {
 			t.Error("a count without a reference was not found")
 		}
 		th.DecRef(x)
-		th.Body(node).SetRef(2, x+1) // to where no object is
+		th.Body(node).SetRef(2, Ref{x.Handle + 1}) // to where no object is
 		if err := th.Audit(node); err == nil {
 			t.Error("a reference to nothing was not found")
 		} else {

@@ -33,7 +33,7 @@ import (
 // order takes eight bytes more for each object that leads to the one it is at.
 type checking struct {
 	heap     Heap
-	start    Ref
+	start    Handle
 	granules uint32
 	types    []*Type // user-defined, by their index in headers; in run nil for what cannot be checked
 	builtin  [typeLocal]*Type
@@ -107,8 +107,8 @@ func (x *checking) run(root Ref, checksum uint64) error {
 	if err := x.headers(checksum); err != nil {
 		return err
 	}
-	if at := uint32(root - selfBase); !(at < x.granules && x.starts.has(at) || root.IsInt() || isSingleton(root) || mutant.On && mutant.Is(mutant.RootUnchecked)) {
-		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root))
+	if at := uint32(root.Handle - selfBase); !(at < x.granules && x.starts.has(at) || root.IsInt() || isSingleton(root) || mutant.On && mutant.Is(mutant.RootUnchecked)) {
+		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root.Handle))
 	}
 	if err := x.refer.each(x.body); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (x *checking) headers(checksum uint64) error {
 	at := uint32(0)
 	for from := uint32(0); from < x.granules; {
 		n := min(hashBlock, x.granules-from)
-		_, _ = sum.Write(x.heap.Block(x.start+Ref(from)).Bytes(0, int(n)<<arena.GranuleShift)) // of a hash: never fails
+		_, _ = sum.Write(x.heap.Block(Ref{x.start + Handle(from)}).Bytes(0, int(n)<<arena.GranuleShift)) // of a hash: never fails
 		from += n
 		if fault == nil {
 			at, fault = x.headersTo(at, from)
@@ -159,7 +159,7 @@ func (x *checking) headers(checksum uint64) error {
 // bodies of what refers to nothing. It returns where the next one begins.
 func (x *checking) headersTo(at, end uint32) (uint32, error) {
 	for at < end {
-		meta, size, ok := x.heap.header(x.start + Ref(at)).Frozen(at)
+		meta, size, ok := x.heap.header(Ref{x.start + Handle(at)}).Frozen(at)
 		if !ok || size > x.granules-at {
 			return at, fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
 		}
@@ -181,7 +181,7 @@ func (x *checking) headersTo(at, end uint32) (uint32, error) {
 
 // look makes the object at granule at the one that is looked at, and returns its type.
 func (x *checking) look(at uint32) *Type {
-	r := x.start + Ref(at)
+	r := Ref{x.start + Handle(at)}
 	h := x.heap.header(r)
 	x.k.settled = false
 	x.k.r, x.k.o, x.k.bytes = r, x.heap.Body(r), int(h.FrozenSize()-1)<<arena.GranuleShift
@@ -190,7 +190,7 @@ func (x *checking) look(at uint32) *Type {
 
 // body looks at the object at granule at alone.
 func (x *checking) body(at uint32) error {
-	if _, note, ok := x.heap.header(x.start + Ref(at)).Number(); ok && note == 0 {
+	if _, note, ok := x.heap.header(Ref{x.start + Handle(at)}).Number(); ok && note == 0 {
 		return nil // a float without a note is a header, which is checked
 	}
 	y := x.look(at)

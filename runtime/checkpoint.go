@@ -37,7 +37,7 @@ func (t *Thread) Checkpoint() {
 			t.waitForOwner()
 		}
 	}
-	if t.dying != Nil {
+	if !t.dying.IsNil() {
 		t.mend()
 	}
 	if len(t.sticky) > 0 {

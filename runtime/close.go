@@ -136,7 +136,7 @@ func (t *Thread) clearAllWeak() {
 		}
 		return true
 	})
-	slices.Sort(targets) // the order is no accident
+	slices.SortFunc(targets, compareRefs) // the order is no accident
 	for _, target := range targets {
 		t.clearWeak(target, nil)
 	}
@@ -175,7 +175,7 @@ func (t *Thread) endRuntime() (err error) {
 	t.collectLast() // which takes in what others have left to be called
 	t.settle()
 	for _, r := range inPlace {
-		t.cache.Free(uint32(r))
+		t.cache.Free(uint32(r.Handle))
 	}
 	if err := t.leaks(); err != nil {
 		errs = append(errs, err)
@@ -237,8 +237,8 @@ func (t *Thread) collectLast() {
 // kept alive is no leak. It returns those that became immortal in place.
 func (t *Thread) emptyImmortals() (inPlace []Ref) {
 	t.rt.space.WalkObjects(func(h uint32) bool {
-		if t.header(Ref(h)).Owner() < 0 {
-			inPlace = append(inPlace, Ref(h))
+		if t.header(refAt(h)).Owner() < 0 {
+			inPlace = append(inPlace, refAt(h))
 		}
 		return true
 	})
@@ -257,8 +257,8 @@ func (t *Thread) leaks() error {
 	var born []string
 	inherited := t.inherited()
 	t.rt.space.WalkObjects(func(h uint32) bool {
-		hd := t.header(Ref(h))
-		if hd.Meta()&metaPoison != 0 || inherited(Ref(h)) {
+		hd := t.header(refAt(h))
+		if hd.Meta()&metaPoison != 0 || inherited(refAt(h)) {
 			return true // freed, and kept by checked mode
 		}
 		name := "unknown type"
@@ -267,7 +267,7 @@ func (t *Thread) leaks() error {
 		}
 		counts[name]++
 		if t.check != nil && len(born) < maxBornReports {
-			born = append(born, t.check.describe(Ref(h)))
+			born = append(born, t.check.describe(refAt(h)))
 		}
 		return true
 	})
@@ -297,11 +297,11 @@ func (t *Thread) inherited() func(Ref) bool {
 	if !t.rt.adopted {
 		return func(Ref) bool { return false }
 	}
-	shared := func(r Ref) bool { return t.rt.space.IsShared(uint32(r)) }
+	shared := func(r Ref) bool { return t.rt.space.IsShared(uint32(r.Handle)) }
 	own := map[Ref]bool{}
 	var work []Ref
 	visit := func(r Ref) {
-		if r != Nil && r < Limit && !shared(r) && !own[r] {
+		if !r.IsNil() && r.Handle < Limit && !shared(r) && !own[r] {
 			own[r] = true
 			work = append(work, r)
 		}
@@ -312,8 +312,8 @@ func (t *Thread) inherited() func(Ref) bool {
 		}
 	}
 	t.rt.space.WalkObjects(func(h uint32) bool {
-		if shared(Ref(h)) && t.header(Ref(h)).Meta()&metaPoison == 0 {
-			follow(Ref(h))
+		if shared(refAt(h)) && t.header(refAt(h)).Meta()&metaPoison == 0 {
+			follow(refAt(h))
 		}
 		return true
 	})

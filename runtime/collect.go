@@ -325,7 +325,7 @@ func (c *collection) free() {
 func (c *collection) freeGarbage() {
 	t := c.t
 	visit := func(r Ref) {
-		if r != Nil && r < Limit && !c.trial.isGarbage(r) {
+		if !r.IsNil() && r.Handle < Limit && !c.trial.isGarbage(r) {
 			t.DecRef(r)
 		}
 	}

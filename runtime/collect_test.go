@@ -303,7 +303,7 @@ func TestCollectForgets(t *testing.T) {
 				all = append(all, r)
 			}
 			wantCollected(t, th.Collect(), Collected{Candidates: 3, Garbage: 3, Freed: 3})
-			if slices.Sort(forgotten); !slices.Equal(forgotten, all) {
+			if slices.SortFunc(forgotten, compareRefs); !slices.Equal(forgotten, all) {
 				t.Errorf("forgot %v, want %v", forgotten, all)
 			}
 		})

@@ -23,7 +23,7 @@ func newCopyMap(h Heap) copyMap {
 
 // get returns the offset of r's copy, and whether there is one.
 func (m *copyMap) get(r Ref) (uint32, bool) {
-	g := uint32(r) & m.mask
+	g := uint32(r.Handle) & m.mask
 	n := g / arena.SpanGranules
 	if c := m.chunks[n/spansInChunk]; c != nil {
 		if s := c[n%spansInChunk]; s != nil {
@@ -35,7 +35,7 @@ func (m *copyMap) get(r Ref) (uint32, bool) {
 }
 
 func (m *copyMap) set(r Ref, at uint32) {
-	g := uint32(r) & m.mask
+	g := uint32(r.Handle) & m.mask
 	n := g / arena.SpanGranules
 	c := m.chunks[n/spansInChunk]
 	if c == nil {

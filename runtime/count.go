@@ -26,7 +26,7 @@ func (t *Thread) IncRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
 	}
-	if r < Limit {
+	if r.Handle < Limit {
 		t.inc(r)
 	}
 }
@@ -38,7 +38,7 @@ func (t *Thread) DecRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
 	}
-	if r < Limit {
+	if r.Handle < Limit {
 		t.dec(r)
 	}
 }
@@ -58,7 +58,7 @@ func (t *Thread) IncRefs(rs []Ref) {
 			rs = rs[n:]
 			continue
 		}
-		t.incSlow(rs[0], header.At(t.base, uint32(rs[0])))
+		t.incSlow(rs[0], header.At(t.base, uint32(rs[0].Handle)))
 		rs = rs[1:]
 	}
 }
@@ -85,7 +85,7 @@ func (t *Thread) DecRefs(rs []Ref) {
 			t.afterDec(rs[n], v)
 			n++
 		case n == 0: // what none of the loops counts
-			t.decSlow(rs[0], header.At(t.base, uint32(rs[0])))
+			t.decSlow(rs[0], header.At(t.base, uint32(rs[0].Handle)))
 			n++
 		}
 		rs = rs[n:]
@@ -97,10 +97,10 @@ func (t *Thread) DecRefs(rs []Ref) {
 // has not counted. It calls nothing, so that all it needs stays in registers.
 func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 	for i, r := range rs {
-		if r >= Limit {
+		if r.Handle >= Limit {
 			continue
 		}
-		h := header.At(base, uint32(r))
+		h := header.At(base, uint32(r.Handle))
 		switch o := h.Owner(); {
 		case o == id:
 			if !h.CanIncLocal() {
@@ -122,10 +122,10 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 // With the atomic case in the same loop it ran a quarter slower.
 func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 	for i, r := range rs {
-		if r >= Limit {
+		if r.Handle >= Limit {
 			continue
 		}
-		h := header.At(base, uint32(r))
+		h := header.At(base, uint32(r.Handle))
 		switch o := h.Owner(); {
 		case o == id:
 			if !h.CanDecLocal() {
@@ -147,10 +147,10 @@ func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 // says what became of the object at which it stopped; that one is counted.
 func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Verdict) {
 	for i, r := range rs {
-		if r >= Limit {
+		if r.Handle >= Limit {
 			continue
 		}
-		h := header.At(base, uint32(r))
+		h := header.At(base, uint32(r.Handle))
 		if o := h.Owner(); o == merged {
 			if v := h.DecForeign(); v != header.Alive {
 				return i, v
@@ -166,10 +166,10 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 // over immortals.
 func incFloats(base unsafe.Pointer, merged int32, rs []Ref) int {
 	for i, r := range rs {
-		if r >= Limit {
+		if r.Handle >= Limit {
 			continue
 		}
-		if h := header.At(base, uint32(r)); !plainFloat(h.Owner(), merged) || h.IncForeign() != header.Alive {
+		if h := header.At(base, uint32(r.Handle)); !plainFloat(h.Owner(), merged) || h.IncForeign() != header.Alive {
 			return i
 		}
 	}
@@ -179,10 +179,10 @@ func incFloats(base unsafe.Pointer, merged int32, rs []Ref) int {
 // decFloats is decMerged for floats.
 func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Verdict) {
 	for i, r := range rs {
-		if r >= Limit {
+		if r.Handle >= Limit {
 			continue
 		}
-		h := header.At(base, uint32(r))
+		h := header.At(base, uint32(r.Handle))
 		if !plainFloat(h.Owner(), merged) {
 			return i, header.Alive
 		}
@@ -207,7 +207,7 @@ func (t *Thread) TryIncRef(r Ref) bool {
 	if t.check != nil {
 		t.check.mustKnow(t, r)
 	}
-	if r >= Limit {
+	if r.Handle >= Limit {
 		if stat.On {
 			t.countOp(r)
 		}
@@ -229,14 +229,14 @@ func (t *Thread) TryIncRef(r Ref) bool {
 // called at its death. r is borrowed. Attached thread.
 func (t *Thread) SetWeak(r Ref) {
 	t.MustUse(r)
-	if r < Limit {
+	if r.Handle < Limit {
 		t.header(r).SetWeak()
 	}
 }
 
 //go:noinline
 func (t *Thread) inc(r Ref) {
-	h := header.At(t.base, uint32(r))
+	h := header.At(t.base, uint32(r.Handle))
 	o := h.Owner()
 	if o == t.id && h.CanIncLocal() {
 		h.IncLocal()
@@ -253,7 +253,7 @@ func (t *Thread) inc(r Ref) {
 
 //go:noinline
 func (t *Thread) dec(r Ref) {
-	h := header.At(t.base, uint32(r))
+	h := header.At(t.base, uint32(r.Handle))
 	o := h.Owner()
 	if o == t.id && h.CanDecLocal() {
 		h.DecLocal()

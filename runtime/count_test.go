@@ -203,7 +203,7 @@ func TestBrokenCounts(t *testing.T) {
 		wantIn(t, msg, "ichor: more references released than there were", "leaf", x.String())
 		msg = panics(t, func() { th.IncRef(x) })
 		wantIn(t, msg, "ichor: incref of a dead object")
-		th.cache.Free(uint32(x))
+		th.cache.Free(uint32(x.Handle))
 		th.DecRef(keep)
 		th.Detach()
 		if err := r.Close(); err != nil {
@@ -226,7 +226,7 @@ func TestInlining(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	fast := []string{
-		"Heap.Body", "Heap.Block", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Ref.IsInt",
+		"Heap.Body", "Heap.Block", "Heap.FrozenFloat", "Body.Load", "Body.LoadRef", "Handle.IsInt",
 		"(*Header).Owner", "(*Header).CanIncLocal", "(*Header).IncLocal", "(*Header).CanDecLocal", "(*Header).DecLocal", "(*GIL).DropRequested", "(*Member).Stopping",
 	}
 	if bits.UintSize == 64 {

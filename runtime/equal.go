@@ -170,12 +170,12 @@ func (z *freezer) samePair(p pair) (same, known bool) {
 // nextSlot takes the next slots of a pair. If they lead to objects, those are what is to be
 // compared next. Else it is done with them, and reports whether they hold the same.
 func (z *freezer) nextSlot(c *comparing) (next pair, done, same bool) {
-	r, copied := z.t.Slot(c.r, c.a, c.i), z.t.Slot(z.start+Ref(c.at), c.b, c.j)
+	r, copied := z.t.Slot(c.r, c.a, c.i), z.t.Slot(Ref{z.start + Handle(c.at)}, c.b, c.j)
 	c.i, c.j, c.n = c.i+1, c.j+1, c.n-1
-	if r >= selfBase || copied >= selfBase {
+	if r.Handle >= selfBase || copied.Handle >= selfBase {
 		return next, true, r == copied
 	}
-	return pair{r, uint32(copied - z.start)}, false, true
+	return pair{r, uint32(copied.Handle - z.start)}, false, true
 }
 
 // compare compares two objects but for what their slots lead to, which is still to be

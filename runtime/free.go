@@ -20,17 +20,17 @@ import (
 // a misuse or a function of the type, leaves both words as they are: see mend.
 func (t *Thread) free(r Ref) {
 	t.push(r)
-	if t.dying == Nil {
+	if t.dying.IsNil() {
 		t.freeDead()
 	}
 }
 
 // freeDead frees what is in the list.
 func (t *Thread) freeDead() {
-	for t.deadTop != Nil {
+	for !t.deadTop.IsNil() {
 		r := t.deadTop
 		h := t.header(r)
-		t.deadTop = Ref(h.Link())
+		t.deadTop = refAt(h.Link())
 		t.freeOne(r, h.Meta())
 	}
 	t.dying = Nil
@@ -44,7 +44,7 @@ func (t *Thread) mend() {
 	r := t.dying
 	t.dying = None
 	defer t.freeDead()
-	if r == None {
+	if r.Handle == none {
 		return
 	}
 	h := t.header(r)
@@ -64,7 +64,7 @@ func (t *Thread) mend() {
 
 // mendFor is mend for another thread, or for t. World stopped.
 func (t *Thread) mendFor(x *Thread) {
-	if x.dying == Nil {
+	if x.dying.IsNil() {
 		return
 	}
 	r, top := x.dying, x.deadTop
@@ -75,7 +75,7 @@ func (t *Thread) mendFor(x *Thread) {
 
 // mendAll is mend until nothing is left, also if it panics again.
 func (t *Thread) mendAll() {
-	if t.dying == Nil {
+	if t.dying.IsNil() {
 		return
 	}
 	defer t.mendAll()
@@ -83,13 +83,13 @@ func (t *Thread) mendAll() {
 }
 
 func (t *Thread) push(r Ref) {
-	t.header(r).SetLink(uint32(t.deadTop))
+	t.header(r).SetLink(uint32(t.deadTop.Handle))
 	t.deadTop = r
 }
 
 // visitDead gives up a reference that a dying object held.
 func (t *Thread) visitDead(r Ref) {
-	if r == Nil || r >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
+	if r.IsNil() || r.Handle >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
 		if stat.On {
 			t.countOp(r)
 		}
@@ -168,7 +168,7 @@ func (t *Thread) freeMemory(r Ref) {
 		return
 	}
 	if point.On {
-		t.freed(r, t.rt.space.Granules(uint32(r)))
+		t.freed(r, t.rt.space.Granules(uint32(r.Handle)))
 	}
-	t.cache.Free(uint32(r))
+	t.cache.Free(uint32(r.Handle))
 }

@@ -105,7 +105,7 @@ type FreezeOptions struct {
 // then while it copies. root is borrowed. Attached thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached("freeze")
-	if root == Nil {
+	if root.IsNil() {
 		return nil, fmt.Errorf("ichor: freeze: nil reference")
 	}
 	z := &freezer{t: t, root: root, copying: newCopying(t.Heap)}
@@ -149,7 +149,7 @@ type freezer struct {
 	root Ref
 
 	ext   *arena.Extent
-	start Ref    // alloc changes it
+	start Handle // alloc changes it
 	room  uint32 // granules that can be used
 
 	stopped bool // the world is: in the last tries
@@ -221,7 +221,7 @@ func (z *freezer) newExtent() error {
 	if err != nil {
 		return fmt.Errorf("ichor: freeze: %w", err)
 	}
-	z.ext, z.start, z.room = ext, Ref(ext.Start()), 0
+	z.ext, z.start, z.room = ext, Handle(ext.Start()), 0
 	return nil
 }
 
@@ -241,7 +241,7 @@ func (z *freezer) copyAll() error {
 			}
 			z.copies.set(w.r, at)
 		}
-		z.store(w.word, selfBase+Ref(at))
+		z.store(w.word, Ref{selfBase + Handle(at)})
 	}
 	return nil
 }
@@ -249,13 +249,13 @@ func (z *freezer) copyAll() error {
 // want notes that a word is to lead to the copy of r.
 func (z *freezer) want(r Ref, word uint32) {
 	switch {
-	case r == Nil:
+	case r.IsNil():
 		panic("ichor: frozen slot of a nil reference")
-	case r >= selfBase:
+	case r.Handle >= selfBase:
 		z.store(word, r) // the same in every runtime
 	default:
 		if at, ok := z.copies.get(r); ok && !(mutant.On && mutant.Is(mutant.CopiedTwice)) {
-			z.store(word, selfBase+Ref(at))
+			z.store(word, Ref{selfBase + Handle(at)})
 			return
 		}
 		// The copy is not far, and misses of the cache overlap if they begin now.
@@ -269,7 +269,7 @@ func (z *freezer) store(word uint32, v Ref) {
 		z.stored = v
 		return
 	}
-	z.t.Block(z.start).SetRef(int(word), v)
+	z.t.Block(Ref{z.start}).SetRef(int(word), v)
 }
 
 func (z *freezer) pop() wanted {
@@ -278,15 +278,15 @@ func (z *freezer) pop() wanted {
 	z.stack = z.stack[:n]
 	if n < z.counted {
 		z.counted = n
-		if w.r < Limit {
+		if w.r.Handle < Limit {
 			z.done = append(z.done, w.r)
 		}
 	}
 	return w
 }
 
-func (z *freezer) header(at uint32) *header.Header { return z.t.header(z.start + Ref(at)) }
-func (z *freezer) body(at uint32) Body             { return z.t.Body(z.start + Ref(at)) }
+func (z *freezer) header(at uint32) *header.Header { return z.t.header(Ref{z.start + Handle(at)}) }
+func (z *freezer) body(at uint32) Body             { return z.t.Body(Ref{z.start + Handle(at)}) }
 
 // alloc returns the offset of n granules. All that was copied may lie elsewhere afterwards.
 func (z *freezer) alloc(n uint32) (uint32, error) {
@@ -302,7 +302,7 @@ func (z *freezer) alloc(n uint32) (uint32, error) {
 		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
 			return 0, freezeAllocError(err)
 		}
-		z.start, z.room = Ref(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
+		z.start, z.room = Handle(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
 	}
 	at := z.next
 	z.next += n

@@ -25,7 +25,7 @@ import (
 type Frozen struct {
 	rt       *Runtime
 	ext      *arena.Extent
-	start    Ref
+	start    Handle
 	granules uint32
 	stored   Ref // the root, as a slot would hold it
 	objects  int64
@@ -70,11 +70,11 @@ func (f *Frozen) Sealed() bool { return f.sealed }
 func (f *Frozen) Mapped() bool { return f.mapped }
 
 // Contains reports whether r, which is borrowed, lies in it. Any goroutine.
-func (f *Frozen) Contains(r Ref) bool { return r-f.start < Ref(f.granules) }
+func (f *Frozen) Contains(r Ref) bool { return r.Handle-f.start < Handle(f.granules) }
 
 // Start returns the address of the first object, for who asks the system about these
 // pages. Any goroutine.
-func (f *Frozen) Start() uintptr { return uintptr(f.rt.at(f.start)) }
+func (f *Frozen) Start() uintptr { return uintptr(f.rt.at(Ref{f.start})) }
 
 // FrozenType is what the objects of one type take in a Frozen.
 type FrozenType struct {
@@ -114,8 +114,8 @@ func (f *Frozen) Types() []FrozenType {
 // each calls fn with every object and its size in granules, in order.
 func (f *Frozen) each(fn func(r Ref, size uint32)) {
 	for at := uint32(0); at < f.granules; {
-		size := f.rt.header(f.start + Ref(at)).FrozenSize()
-		fn(f.start+Ref(at), size)
+		size := f.rt.header(Ref{f.start + Handle(at)}).FrozenSize()
+		fn(Ref{f.start + Handle(at)}, size)
 		at += size
 	}
 }
@@ -123,7 +123,7 @@ func (f *Frozen) each(fn func(r Ref, size uint32)) {
 // frozenAt returns the Frozen that r lies in, or nil. Any goroutine.
 func (r *Runtime) frozenAt(x Ref) *Frozen {
 	list := *r.frozen.Load()
-	i, found := slices.BinarySearchFunc(list, x, func(f *Frozen, x Ref) int { return cmp.Compare(f.start, x) })
+	i, found := slices.BinarySearchFunc(list, x, func(f *Frozen, x Ref) int { return cmp.Compare(f.start, x.Handle) })
 	if !found {
 		i--
 	}
@@ -149,7 +149,7 @@ func (r *Runtime) addFrozen(f *Frozen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := *r.frozen.Load()
-	i, _ := slices.BinarySearchFunc(list, f.start, func(x *Frozen, at Ref) int { return cmp.Compare(x.start, at) })
+	i, _ := slices.BinarySearchFunc(list, f.start, func(x *Frozen, at Handle) int { return cmp.Compare(x.start, at) })
 	list = slices.Concat(list[:i], []*Frozen{f}, list[i:])
 	r.frozen.Store(&list)
 }
@@ -237,8 +237,8 @@ func (t *Thread) referred(f *Frozen) error {
 	var e ReferredError
 	t.rt.eachObject(func(r Ref) {
 		y := typeOf(t.header(r).Meta())
-		if y == nil || y.Traverse == nil || mutant.On && mutant.Is(mutant.UnloadOverlooks) && r >= Limit ||
-			mutant.On && mutant.Is(mutant.UnloadOverlooksMortal) && r < Limit {
+		if y == nil || y.Traverse == nil || mutant.On && mutant.Is(mutant.UnloadOverlooks) && r.Handle >= Limit ||
+			mutant.On && mutant.Is(mutant.UnloadOverlooksMortal) && r.Handle < Limit {
 			return
 		}
 		y.Traverse(t.Heap, t.Body(r), func(c Ref) {

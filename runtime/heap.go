@@ -20,7 +20,7 @@ type Heap struct {
 func (h Heap) at(r Ref) unsafe.Pointer {
 	// Same as: &granules[r & mask].
 	// Safety: the mask keeps it inside the reserved range.
-	return unsafe.Add(h.base, uintptr(uint32(r)&h.mask)<<4)
+	return unsafe.Add(h.base, uintptr(uint32(r.Handle)&h.mask)<<4)
 }
 
 func (h Heap) header(r Ref) *header.Header { return header.On(h.at(r)) }
@@ -56,7 +56,7 @@ func (h Heap) freed(r Ref, granules uint32) {
 // Attached thread.
 func (h Heap) Slot(r Ref, b Body, i int) Ref {
 	v := b.LoadRef(i)
-	if v-selfBase < selfCount {
+	if v.Handle-selfBase < selfCount {
 		v = h.Home(r).Ref(v)
 	}
 	return v
@@ -66,17 +66,17 @@ func (h Heap) Slot(r Ref, b Body, i int) Ref {
 // other is kept as the distance from there, so that it is right wherever the Frozen lies.
 // It is no reference to give up: counted by nobody, as all that is frozen. Any goroutine,
 // while the Frozen is loaded.
-type Home Ref
+type Home Handle
 
 // Home returns the home of the frozen object r, which it borrows, and which is no Float.
 // Any goroutine, while the Frozen is loaded.
-func (h Heap) Home(r Ref) Home { return Home(r - Ref(h.header(r).Offset())) }
+func (h Heap) Home(r Ref) Home { return Home(r.Handle - Handle(h.header(r).Offset())) }
 
 // Ref returns the reference that a slot with the raw contents v stands for; both are
 // borrowed. Any goroutine.
 func (h Home) Ref(v Ref) Ref {
-	if v-selfBase < selfCount {
-		return Ref(h) + (v - selfBase)
+	if v.Handle-selfBase < selfCount {
+		return Ref{Handle(h) + (v.Handle - selfBase)}
 	}
 	return v
 }
@@ -176,20 +176,20 @@ func (b Body) Add(i int, d uint32) uint32 {
 }
 
 // LoadRef is Load for a slot: it returns a borrowed reference.
-func (b Body) LoadRef(i int) Ref { return Ref(b.Load(i)) }
+func (b Body) LoadRef(i int) Ref { return refAt(b.Load(i)) }
 
 // StoreRef is Store for a slot. It steals r: the count is the slot's from now on.
-func (b Body) StoreRef(i int, r Ref) { b.Store(i, uint32(r)) }
+func (b Body) StoreRef(i int, r Ref) { b.Store(i, uint32(r.Handle)) }
 
 // SwapRef is Swap for a slot. It steals r, and returns the slot's own reference, which
 // the caller has to retire: see Thread.Retire.
-func (b Body) SwapRef(i int, r Ref) Ref { return Ref(b.Swap(i, uint32(r))) }
+func (b Body) SwapRef(i int, r Ref) Ref { return refAt(b.Swap(i, uint32(r.Handle))) }
 
 // Ref is Word for a slot that never changes: it returns a borrowed reference.
-func (b Body) Ref(i int) Ref { return Ref(b.Word(i)) }
+func (b Body) Ref(i int) Ref { return refAt(b.Word(i)) }
 
 // SetRef is SetWord for a slot of an object that is not yet published. It steals r.
-func (b Body) SetRef(i int, r Ref) { b.SetWord(i, uint32(r)) }
+func (b Body) SetRef(i int, r Ref) { b.SetWord(i, uint32(r.Handle)) }
 
 func (b Body) long(i int) *uint64 { return (*uint64)(unsafe.Add(b.p, i*4)) }
 

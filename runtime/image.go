@@ -146,10 +146,10 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	if len(table) > maxTypeBytes {
 		return 0, &ImageError{"image", fmt.Errorf("%d types in %d bytes, want at most %d bytes", len(f.types), len(table), maxTypeBytes)}
 	}
-	data := f.rt.Block(f.start).Bytes(0, int(f.Bytes()))
+	data := f.rt.Block(Ref{f.start}).Bytes(0, int(f.Bytes()))
 	h := imageHeader{
 		layout: layoutHash(), data: uint64(len(data)), objects: uint64(f.objects),
-		root: uint32(f.stored), types: uint32(len(f.types)),
+		root: uint32(f.stored.Handle), types: uint32(len(f.types)),
 		typeBytes: uint64(len(table)), typeHash: xxhash.Sum64(table), dataHash: xxhash.Sum64(data),
 	}
 	head := append(h.append(nil), make([]byte, imageData-headerBytes)...)

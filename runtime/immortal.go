@@ -27,7 +27,7 @@ import (
 func (t *Thread) Immortalize(refs ...Ref) error {
 	t.mustBeAttached("immortalize")
 	for _, r := range refs {
-		if r == Nil {
+		if r.IsNil() {
 			return fmt.Errorf("ichor: immortalize: nil reference")
 		}
 	}
@@ -53,7 +53,7 @@ func (r *Runtime) Immortalize(refs ...Ref) error {
 func (t *Thread) immortalise(refs []Ref) {
 	var work []Ref
 	enter := func(r Ref, named bool) {
-		if r == Nil || r.IsInt() || r.IsFrozen() {
+		if r.IsNil() || r.IsInt() || r.IsFrozen() {
 			return
 		}
 		if t.check != nil {
@@ -63,7 +63,7 @@ func (t *Thread) immortalise(refs []Ref) {
 		became := h.Immortalise()
 		if became {
 			t.rt.inPlace.Inc()
-			t.rt.space.Hide(uint32(r))
+			t.rt.space.Hide(uint32(r.Handle))
 		}
 		if (became || named) && h.Meta()&metaRefs != 0 && !(mutant.On && mutant.Is(mutant.ImmortaliseShallow)) {
 			work = append(work, r)
@@ -95,7 +95,7 @@ func (t *Thread) immortaliseSticky() {
 // or immortal in place. r is borrowed. Attached thread.
 func (t *Thread) IsImmortal(r Ref) bool {
 	t.MustUse(r)
-	return r >= Limit || t.header(r).Owner() < 0
+	return r.Handle >= Limit || t.header(r).Owner() < 0
 }
 
 // Region holds objects that were born immortal together. One goroutine at a time uses it:
@@ -164,7 +164,7 @@ func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}
-	r := Ref(h)
+	r := refAt(h)
 	t.header(r).Birth(header.Immortal, y.meta)
 	return r, t.Body(r), nil
 }
@@ -172,7 +172,7 @@ func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
 // emptyRegion gives up what the objects of a region hold on the counted heap.
 func (t *Thread) emptyRegion(g *Region) {
 	g.mem.Walk(func(h uint32) bool {
-		t.emptyImmortal(Ref(h))
+		t.emptyImmortal(refAt(h))
 		return true
 	})
 }
@@ -186,7 +186,7 @@ func (t *Thread) emptyImmortal(r Ref) {
 	}
 	if y.Traverse != nil {
 		y.Traverse(t.Heap, t.Body(r), func(c Ref) {
-			if c != Nil && c < Limit {
+			if !c.IsNil() && c.Handle < Limit {
 				t.DecRef(c)
 			}
 		})

@@ -51,7 +51,7 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 			if err := misuseOf(func() error { th.TryIncRef(foreign); return nil }); err == nil {
 				t.Error("TryIncRef of another runtime's was accepted")
 			}
-			if err := misuseOf(func() error { th.TryIncRef(frozenBase + frozenCount/2); return nil }); err == nil {
+			if err := misuseOf(func() error { th.TryIncRef(Ref{frozenBase + frozenCount/2}); return nil }); err == nil {
 				t.Error("TryIncRef of what was never frozen was accepted")
 			}
 			if th.TryIncRef(dead) {

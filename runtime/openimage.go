@@ -158,8 +158,8 @@ func (o *opener) open() (f *Frozen, err error) {
 		return nil, mapped
 	}
 	g := &Frozen{
-		rt: o.rt, ext: ext, start: Ref(ext.Start()), granules: uint32(o.head.data >> arena.GranuleShift),
-		stored: Ref(o.head.root), objects: int64(o.head.objects), types: o.types,
+		rt: o.rt, ext: ext, start: Handle(ext.Start()), granules: uint32(o.head.data >> arena.GranuleShift),
+		stored: refAt(o.head.root), objects: int64(o.head.objects), types: o.types,
 	}
 	if !o.trust {
 		if err := o.check(g); err != nil {
@@ -290,7 +290,7 @@ func (o *opener) read() error {
 	if o.head.data > math.MaxInt {
 		return arena.ErrAddressSpace
 	}
-	to := o.rt.Block(Ref(o.ext.Start()))
+	to := o.rt.Block(refAt(o.ext.Start()))
 	for from, n := 0, int(o.head.data); from < n; from += readStep {
 		end := min(n, from+readStep)
 		if err := o.ext.Grow(uintptr(end)); err != nil {

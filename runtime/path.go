@@ -23,7 +23,7 @@ func (t *Thread) pathTo(root, r Ref) string {
 		}
 		i := 0
 		y.Traverse(t.Heap, t.Body(from), func(c Ref) {
-			if _, seen := came[c]; !seen && c != Nil && c < selfBase {
+			if _, seen := came[c]; !seen && !c.IsNil() && c.Handle < selfBase {
 				came[c] = step{from, i}
 				queue = append(queue, c)
 			}

@@ -64,7 +64,7 @@ func (t *Thread) revive(r Ref, y *Type) bool {
 // called. It is the last one of the slot, whatever the type's layout: the header
 // never changes but for counting.
 func (t *Thread) finalizedWord(r Ref) (o Body, word int) {
-	return t.Block(r), int(t.rt.space.Granules(uint32(r)))*4 - 1
+	return t.Block(r), int(t.rt.space.Granules(uint32(r.Handle)))*4 - 1
 }
 
 // runPending runs what is due. It is the end of each safe point. What it calls

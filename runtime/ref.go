@@ -1,13 +1,23 @@
 package runtime
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// Ref names an object, or is a small integer. The zero Ref is no reference;
-// counting it does nothing.
+// Ref is a reference: it names an object, or is a small integer. The zero Ref is Nil, no
+// reference; counting it does nothing.
+//
+// Ref is an unnamed type. So a reference of any kind (objects.Dict and the others, which
+// have it as their underlying type) is assignable to a Ref, and a Ref to any kind, without
+// a conversion: see docs/rationale.md. Compare two references with == to learn whether they
+// name the same object. Methods borrow it, and count nothing. A plain value: any goroutine
+// may have one; what it names is another matter.
+type Ref = struct{ Handle }
+
+// Handle is the number that a reference is.
 //
 //	from         what                                     counted
 //	0            Nil
@@ -18,61 +28,78 @@ import (
 //	0xD000_0000  small integers, -2^28 to 2^28-1          -
 //	0xFFFF_F000  None and the other singletons            -
 //
-// A reference below the integers is the number of a 16-byte granule. Compare two
-// references to learn whether they name the same object. Methods borrow it, and count
-// nothing. A plain value: any goroutine may have one; what it names is another matter.
-type Ref uint32
+// A handle below the integers is the number of a 16-byte granule. Methods borrow the
+// reference, and count nothing. Any goroutine.
+type Handle uint32
 
 const (
-	// Nil is no reference, and counted by nobody.
-	Nil Ref = 0
-
 	// Limit divides mortal from immortal by address: a reference at or above
 	// it is counted by nobody. The test is the sign bit.
-	Limit Ref = 1 << 31
+	Limit Handle = 1 << 31
 
-	frozenBase  = Ref(arena.FrozenBits)
-	frozenCount = Ref(arena.FrozenEnd - arena.FrozenBits)
+	frozenBase  = Handle(arena.FrozenBits)
+	frozenCount = Handle(arena.FrozenEnd - arena.FrozenBits)
 
 	// Slots of frozen objects lead to others of the same Frozen by their distance
 	// from its start, on top of selfBase: so they mean the same wherever it lies.
-	selfBase  = Ref(arena.FrozenEnd)
-	selfCount = Ref(1 << 28) // granules: 4 GiB
+	selfBase  = Handle(arena.FrozenEnd)
+	selfCount = Handle(1 << 28) // granules: 4 GiB
 
-	intBase  Ref = 0xD000_0000
-	intCount     = 1 << 29
+	intBase  Handle = 0xD000_0000
+	intCount        = 1 << 29
 
 	// MinInt and MaxInt bound the integers that fit a reference.
 	MinInt = -intCount / 2
 	MaxInt = intCount/2 - 1
 )
 
-// The singletons lie in the last span of every arena, at the same references
-// in every runtime. They are counted by nobody.
+// The singletons lie in the last span of every arena, at the same handles in every
+// runtime.
 const (
-	None        Ref = Ref(arena.Fixed) + 0xF00 + 2*iota
-	True            // the boolean true
-	False           // the boolean false
-	EmptyString     // the string of length 0
-	EmptyBytes      // the bytes of length 0
-	EmptyTuple      // the tuple of length 0
+	none Handle = Handle(arena.Fixed) + 0xF00 + 2*iota
+	isTrue
+	isFalse
+	emptyString
+	emptyBytes
+	emptyTuple
 	endSingletons
 )
+
+// The references to the singletons are the same in every runtime, and counted by nobody.
+// They are variables because Go has no constants of this type: nothing may assign to them.
+var (
+	Nil         = Ref{}            // no reference
+	None        = Ref{none}        // the value that stands for no value
+	True        = Ref{isTrue}      // the boolean true
+	False       = Ref{isFalse}     // the boolean false
+	EmptyString = Ref{emptyString} // the string of length 0
+	EmptyBytes  = Ref{emptyBytes}  // the bytes of length 0
+	EmptyTuple  = Ref{emptyTuple}  // the tuple of length 0
+)
+
+// refAt returns the reference with the number h.
+func refAt(h uint32) Ref { return Ref{Handle(h)} }
+
+// compareRefs orders references by their handles.
+func compareRefs(a, b Ref) int { return cmp.Compare(a.Handle, b.Handle) }
 
 // Int returns the reference that is the integer v, and whether v fits. It is counted by
 // nobody. Any goroutine.
 func Int(v int64) (Ref, bool) {
 	if v < MinInt || v > MaxInt {
-		return Nil, false
+		return Ref{}, false
 	}
-	return intBase + Ref(v-MinInt), true
+	return Ref{intBase + Handle(v-MinInt)}, true
 }
 
-// IsInt reports whether r is a small integer.
-func (r Ref) IsInt() bool { return r-intBase < intCount }
+// IsNil reports whether h is no reference.
+func (h Handle) IsNil() bool { return h == 0 }
 
-// Int returns the small integer that r is. r.IsInt() holds.
-func (r Ref) Int() int64 { return int64(r-intBase) + MinInt }
+// IsInt reports whether h is a small integer.
+func (h Handle) IsInt() bool { return h-intBase < intCount }
+
+// Int returns the small integer that h is. h.IsInt() holds.
+func (h Handle) Int() int64 { return int64(h-intBase) + MinInt }
 
 // Bool returns the singleton for b, which is counted by nobody. Any goroutine.
 func Bool(b bool) Ref {
@@ -83,25 +110,25 @@ func Bool(b bool) Ref {
 }
 
 // IsFrozen reports whether r names a frozen object: see Thread.Freeze.
-func (r Ref) IsFrozen() bool { return r-frozenBase < frozenCount }
+func (h Handle) IsFrozen() bool { return h-frozenBase < frozenCount }
 
 // ImmortalByAddress reports whether the reference alone says that it is not
 // counted.
-func (r Ref) ImmortalByAddress() bool { return r >= Limit }
+func (h Handle) ImmortalByAddress() bool { return h >= Limit }
 
 // String formats the reference, not the object.
-func (r Ref) String() string {
+func (h Handle) String() string {
 	switch {
-	case r == Nil:
+	case h == 0:
 		return "nil"
-	case r == None:
+	case h == none:
 		return "None"
-	case r == True:
+	case h == isTrue:
 		return "True"
-	case r == False:
+	case h == isFalse:
 		return "False"
-	case r.IsInt():
-		return fmt.Sprintf("int %d", r.Int())
+	case h.IsInt():
+		return fmt.Sprintf("int %d", h.Int())
 	}
-	return fmt.Sprintf("%#08x", uint32(r))
+	return fmt.Sprintf("%#08x", uint32(h))
 }

@@ -29,7 +29,7 @@ const (
 // was the slot's own, and has left it before the call, which steals it. Attached thread.
 func (t *Thread) Retire(r Ref) {
 	t.MustUse(r)
-	if r >= Limit || r == Nil {
+	if r.Handle >= Limit || r.IsNil() {
 		if stat.On {
 			t.countOp(r)
 		}
@@ -57,7 +57,7 @@ func (t *Thread) Retire(r Ref) {
 // concern of the call: a container that replaces its block has moved those counts to the
 // new one, or retires them itself. Attached thread.
 func (t *Thread) RetireBlock(r Ref) {
-	if r >= Limit || r == Nil || mutant.On && mutant.Is(mutant.BlockLost) {
+	if r.Handle >= Limit || r.IsNil() || mutant.On && mutant.Is(mutant.BlockLost) {
 		return
 	}
 	if t.rt.gil != nil {
@@ -82,7 +82,7 @@ func (t *Thread) retire(r Ref, kind retiredKind) {
 func (t *Thread) weightOf(r Ref) int64 {
 	bytes := t.sizeOf(r)
 	if y := typeOf(t.header(r).Meta()); y.Block != nil {
-		if b := y.Block(t.Body(r)); b != Nil && b < Limit {
+		if b := y.Block(t.Body(r)); !b.IsNil() && b.Handle < Limit {
 			bytes += t.sizeOf(b)
 		}
 	}
@@ -91,7 +91,7 @@ func (t *Thread) weightOf(r Ref) int64 {
 
 // sizeOf returns the bytes of the slot that r lies in.
 func (t *Thread) sizeOf(r Ref) int64 {
-	return int64(t.rt.space.Granules(uint32(r))) << arena.GranuleShift
+	return int64(t.rt.space.Granules(uint32(r.Handle))) << arena.GranuleShift
 }
 
 // release carries out what was retired.

@@ -73,7 +73,7 @@ func (s *Scope) Own(r Ref, err error) Ref {
 		panic(scopeAbort{s, err})
 	}
 	s.t.MustUse(r)
-	if r != Nil && r < Limit || r.IsFrozen() { // Unload looks for frozen ones
+	if !r.IsNil() && r.Handle < Limit || r.IsFrozen() { // Unload looks for frozen ones
 		s.t.owned = append(s.t.owned, r)
 	}
 	return r

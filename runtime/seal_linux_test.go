@@ -50,8 +50,8 @@ func TestCollectWritesNothing(t *testing.T) {
 				th.Body(g).StoreRef(2, all[0]) // given back when g is freed: all[0]'s page stays open
 				garbage = append(garbage, g)
 			}
-			delete(live, uint32(all[0])/arena.SpanGranules)
-			if live[uint32(garbage[0])/arena.SpanGranules] || len(live) < 5 {
+			delete(live, uint32(all[0].Handle)/arena.SpanGranules)
+			if live[uint32(garbage[0].Handle)/arena.SpanGranules] || len(live) < 5 {
 				t.Fatalf("%d pages to seal, garbage among them", len(live))
 			}
 

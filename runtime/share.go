@@ -120,7 +120,7 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 		Interned: map[uint64]Ref{}, Weak: map[Ref][]Ref{}, Roots: roots,
 	}
 	for _, x := range roots {
-		if x == Nil {
+		if x.IsNil() {
 			return nil, errors.New("nil reference")
 		}
 	}
@@ -191,7 +191,7 @@ func (h *sharedHeap) addWeak(r *Runtime) (err error) {
 	r.weak.Range(func(target Ref, e weakRefs) bool {
 		for _, w := range e.list {
 			switch {
-			case w.ref == Nil:
+			case w.ref.IsNil():
 			case len(w.fns) > 0:
 				err = fmt.Errorf("%s has a callback, which is code of this process", w.ref)
 				return false
@@ -368,7 +368,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 func (r *Runtime) adoptFrozen(h *sharedHeap, extents []*arena.Extent) error {
 	for i, s := range h.Frozen {
 		f := &Frozen{
-			rt: r, ext: extents[i], start: Ref(extents[i].Start()),
+			rt: r, ext: extents[i], start: Handle(extents[i].Start()),
 			granules: uint32(s.Bytes >> arena.GranuleShift), stored: s.Stored, objects: s.Objects,
 		}
 		if s.Bytes != int64(extents[i].Bytes()) {
@@ -433,8 +433,8 @@ func (r *Runtime) holds(x Ref) bool {
 	switch {
 	case x.IsInt():
 		return true
-	case x >= None:
-		return x < endSingletons && (x-None)%2 == 0
+	case x.Handle >= none:
+		return isSingleton(x)
 	case x.IsFrozen():
 		for _, f := range *r.frozen.Load() {
 			if f.Contains(x) {
@@ -444,13 +444,13 @@ func (r *Runtime) holds(x Ref) bool {
 		return false
 	case x.ImmortalByAddress():
 		for _, g := range r.mu.regions {
-			if g.mem.Contains(uint32(x)) {
+			if g.mem.Contains(uint32(x.Handle)) {
 				return true
 			}
 		}
 		return false
 	}
-	p, _, ok := r.space.Block(uint32(x))
+	p, _, ok := r.space.Block(uint32(x.Handle))
 	return ok && (p == arena.Leaves || p == arena.Containers)
 }
 

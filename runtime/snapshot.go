@@ -35,7 +35,7 @@ func (z *freezer) snapshot() error {
 		case err != nil && !z.elsewhere(err):
 			return err
 		case err != nil: // that was none
-		case changed == Nil:
+		case changed.IsNil():
 			return nil
 		case tries == 1 && z.opts.NoStop:
 			return z.fail(changed, ErrChanged)

@@ -164,7 +164,7 @@ func (t *Thread) readTypes() []TypeStats {
 		if s.Type == "" {
 			s.Type = y.Name
 		}
-		if r >= Limit {
+		if r.Handle >= Limit {
 			s.Born++
 			return
 		}

@@ -47,11 +47,11 @@ func (r *Runtime) newTally() *tally {
 // countOp notes an operation on the count of r. Statistics builds call it for
 // all, checked mode for those on mortals.
 func (t *Thread) countOp(r Ref) {
-	if r == Nil {
+	if r.IsNil() {
 		return
 	}
 	op := opSkipped
-	if r < Limit {
+	if r.Handle < Limit {
 		switch o := t.header(r).Owner(); {
 		case o == t.owner:
 			op = opOwned

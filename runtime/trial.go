@@ -49,9 +49,9 @@ var parallelFrom int64 = 1 << 15
 
 // word returns the word of the container r, or nil if r is none.
 func (x *trial) word(r Ref) *int32 {
-	if n := int(r / arena.SpanGranules); n < len(x.tables) {
+	if n := int(r.Handle / arena.SpanGranules); n < len(x.tables) {
 		if tab := x.tables[n]; tab != nil {
-			return &tab[r%arena.SpanGranules/arena.MinContainer]
+			return &tab[r.Handle%arena.SpanGranules/arena.MinContainer]
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func newTracer(x *trial, m *team, shared bool) *tracer {
 func (w *tracer) countSpan(sp *arena.Span) {
 	w.handles = sp.Containers(w.handles[:0])
 	for _, h := range w.handles {
-		w.count(Ref(h), 0)
+		w.count(refAt(h), 0)
 	}
 }
 
@@ -167,7 +167,7 @@ func (w *tracer) markSpan(sp *arena.Span) {
 	r, size, n := sp.Slots()
 	for range n {
 		if isRoot(atomic.LoadInt32(&tab[r%arena.SpanGranules/2])) {
-			w.reach(Ref(r))
+			w.reach(refAt(r))
 			w.drain()
 		}
 		r += size
@@ -179,7 +179,7 @@ func (w *tracer) sweepSpan(sp *arena.Span) {
 	r, size, n := sp.Slots()
 	for range n {
 		if isGarbage(tab[r%arena.SpanGranules/2]) {
-			w.garbage = append(w.garbage, Ref(r))
+			w.garbage = append(w.garbage, refAt(r))
 		}
 		r += size
 	}
@@ -227,8 +227,8 @@ func (w *tracer) count(r Ref, held int64) {
 	tables := w.tables
 	for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 { // subtract, written out
 		r := b.LoadRef(i)
-		if n := int(r / arena.SpanGranules); n < len(tables) && tables[n] != nil {
-			tables[n][r%arena.SpanGranules/2] -= trialOne
+		if n := int(r.Handle / arena.SpanGranules); n < len(tables) && tables[n] != nil {
+			tables[n][r.Handle%arena.SpanGranules/2] -= trialOne
 		}
 	}
 }
@@ -291,7 +291,7 @@ func (w *tracer) drain() {
 // touchWord returns a word of r's body in the cache line behind the header's, or in the
 // same one. The last object of a span may be the last memory there is.
 func touchWord(r Ref) int {
-	if r%arena.SpanGranules == arena.SpanGranules-arena.MinContainer {
+	if r.Handle%arena.SpanGranules == arena.SpanGranules-arena.MinContainer {
 		return 3
 	}
 	return 4
@@ -330,8 +330,8 @@ func (w *tracer) lookInto(some int) {
 		before := len(stack)
 		for b, i, n := y.Slots(w.heap, o); n > 0; i, n = i+1, n-1 { // reach, written out
 			r := b.LoadRef(i)
-			if n := int(r / arena.SpanGranules); n < len(tables) && tables[n] != nil {
-				if word := &tables[n][r%arena.SpanGranules/2]; isGarbage(*word) {
+			if n := int(r.Handle / arena.SpanGranules); n < len(tables) && tables[n] != nil {
+				if word := &tables[n][r.Handle%arena.SpanGranules/2]; isGarbage(*word) {
 					*word |= trialReached
 					stack = append(stack, r)
 				}

@@ -223,7 +223,7 @@ func (t *Thread) TypeOf(r Ref) *Type {
 	switch {
 	case r.IsInt():
 		return types.table[TypeInt].Load()
-	case r == Nil:
+	case r.IsNil():
 		return nil
 	}
 	if t.check != nil {
@@ -247,7 +247,7 @@ func (t *Thread) Kind(r Ref) TypeID {
 	if r.IsInt() {
 		return TypeInt
 	}
-	if t.check != nil && r != Nil {
+	if t.check != nil && !r.IsNil() {
 		t.check.access(t, r)
 	}
 	id := TypeID(t.header(r).Meta() & metaTypeMax) // Nil's header has no type

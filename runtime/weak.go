@@ -63,13 +63,13 @@ const (
 // order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. It is for package objects, whose type of w has a Drop that calls
 // UnlinkWeak. Attached thread, which holds target or has borrowed it.
 func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
-	if target == Nil {
+	if target.IsNil() {
 		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
 	}
 	t.MustUse(w)
 	t.MustUse(target)
 	o := t.Body(w)
-	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
+	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target.Handle < Limit) {
 		o.StoreRef(weakTarget, target)
 		return
 	}
@@ -94,7 +94,7 @@ func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
 // is for package objects. Attached thread.
 func (t *Thread) UnlinkWeak(w Ref) {
 	target := t.Body(w).LoadRef(weakTarget)
-	if target == Nil || target >= Limit {
+	if target.IsNil() || target.Handle >= Limit {
 		return
 	}
 	if point.On {
@@ -118,7 +118,7 @@ func (t *Thread) UnlinkWeak(w Ref) {
 func (t *Thread) closeRanks(e weakRefs) []weakRef {
 	rest := make([]weakRef, 0, e.alive)
 	for _, x := range e.list {
-		if x.ref != Nil {
+		if !x.ref.IsNil() {
 			t.Body(x.ref).SetWord(weakIndex, uint32(len(rest)))
 			rest = append(rest, x)
 		}
@@ -131,10 +131,10 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 func (t *Thread) FollowWeak(w Ref) Ref {
 	t.MustUse(w)
 	target := t.Body(w).LoadRef(weakTarget)
-	if target == Nil {
+	if target.IsNil() {
 		return Nil
 	}
-	if mutant.On && mutant.Is(mutant.WeakFromZero) && target < Limit {
+	if mutant.On && mutant.Is(mutant.WeakFromZero) && target.Handle < Limit {
 		mutant.Dawdle()
 		t.header(target).Inc(t.owner)
 		return target
@@ -142,7 +142,7 @@ func (t *Thread) FollowWeak(w Ref) Ref {
 	if !t.TryIncRef(target) {
 		return Nil
 	}
-	if t.Body(w).LoadRef(weakTarget) == Nil {
+	if t.Body(w).LoadRef(weakTarget).IsNil() {
 		t.DecRef(target) // it has died, and is to be finalized
 		return Nil
 	}
@@ -165,7 +165,7 @@ func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
 	t.rt.weak.Compute(r, func(e weakRefs, _ bool) (weakRefs, bool) {
 		for i := len(e.list) - 1; i >= 0; i-- {
 			w := e.list[i]
-			if w.ref == Nil {
+			if w.ref.IsNil() {
 				continue
 			}
 			t.Body(w.ref).StoreRef(weakTarget, Nil)

@@ -41,7 +41,7 @@ var nodeType = func() *rt.Type {
 type Map rt.Ref
 
 // Empty has no keys. It is immortal.
-const Empty = Map(rt.None)
+var Empty = Map(rt.None)
 
 // node is a node that is looked at. Its references are borrowed from the map.
 type node struct {

@@ -37,7 +37,7 @@ type variable struct {
 }
 
 // undefined is what a global's cell holds before its def has run: a value that no program has.
-const undefined = rt.EmptyBytes
+var undefined = rt.EmptyBytes
 
 // compile returns the number of the code of a program, a text after the other.
 func (c *compiler) compile(forms []form) (int, error) {
