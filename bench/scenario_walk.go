@@ -261,7 +261,7 @@ func (s *seen) inFrozen(t *rt.Thread, r rt.Ref) {
 			s.inFrozen(t, items.At(i))
 		}
 	case rt.TypeInt:
-		v, _ := objects.IntOf(t, r)
+		v, _ := objects.Int(r).Value(t)
 		s.visits++
 		s.sum += uint64(v)
 	case rt.TypeNumber:
@@ -325,10 +325,10 @@ func (m *mirror) value(r rt.Ref) any {
 		v, _ := objects.Number(r).View(t)
 		return json.Number(strings.Clone(v))
 	case rt.TypeFloat:
-		v, _ := objects.FloatOf(t, r)
+		v, _ := objects.Float(r).Value(t)
 		return v
 	case rt.TypeInt:
-		v, _ := objects.IntOf(t, r)
+		v, _ := objects.Int(r).Value(t)
 		return v
 	case rt.TypeBool:
 		return r == rt.True

@@ -111,6 +111,10 @@ var anyGoroutine = map[string]func(c *commons){
 			return th.Audit()
 		}))
 	},
+	"runtime.DoValue": func(c *commons) {
+		_, err := rt.DoValue(c.r, func(th *rt.Thread) (rt.Stats, error) { return th.ReadStats(), nil })
+		c.check(err)
+	},
 	"runtime.Runtime.Run": func(c *commons) {
 		c.check(c.r.Run(context.Background(), 2, func(_ context.Context, th *rt.Thread, _ int) error {
 			th.DecRef(must(NewString(th, "a string of some length")))
@@ -181,7 +185,7 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Thread.LockFree": func(c *commons) { c.thread.LockFree() },
 	"runtime.Thread.Runtime":  func(c *commons) { c.thread.Runtime() },
 
-	"objects.BoolOf":            func(*commons) { _, _ = BoolOf(rt.True) },
+	"objects.Bool.Value":        func(*commons) { _, _ = Bool(rt.True).Value() },
 	"objects.FrozenItems.Len":   func(c *commons) { c.list.Len() },
 	"objects.FrozenItems.At":    func(c *commons) { c.list.At(0) },
 	"objects.FrozenItems.All":   func(c *commons) { c.list.All()(func(int, rt.Ref) bool { return true }) },

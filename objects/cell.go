@@ -32,7 +32,7 @@ type Cell rt.Ref
 
 // NewCell returns a new reference to a cell that holds v. v is borrowed: the cell takes a
 // count of its own. Attached thread.
-func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
+func NewCell(t *rt.Thread, v rt.Ref) (Cell, error) {
 	t.MustUse(v)
 	if v.IsNil() {
 		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
@@ -49,7 +49,7 @@ func NewCell(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 // At returns a borrowed reference to what the cell holds, and whether c is a cell.
 // Wait-free: one load. Attached thread.
 func (c Cell) At(t *rt.Thread) (rt.Ref, bool) {
-	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
+	o, ok := t.Object(c, rt.TypeCell)
 	if !ok {
 		return rt.Nil, false
 	}
@@ -63,7 +63,7 @@ func (c Cell) At(t *rt.Thread) (rt.Ref, bool) {
 func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 	r, ok := c.At(t)
 	if !ok {
-		return rt.Nil, t.WantType(rt.Ref(c), rt.TypeCell)
+		return rt.Nil, t.WantType(c, rt.TypeCell)
 	}
 	t.IncRef(r)
 	return r, nil
@@ -71,11 +71,11 @@ func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 
 // write checks that c is a cell and v a reference, and returns the cell's body.
 func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
-	o, ok := t.Object(rt.Ref(c), rt.TypeCell)
+	o, ok := t.Object(c, rt.TypeCell)
 	t.MustUse(v)
 	switch {
 	case !ok:
-		err = t.WantType(rt.Ref(c), rt.TypeCell)
+		err = t.WantType(c, rt.TypeCell)
 	case v.IsNil():
 		err = fmt.Errorf("ichor: cell: nil reference")
 	}

@@ -97,10 +97,10 @@ func (m *cellMachine) check() {
 		m.t.Fatalf("the cell holds another value than in the model")
 	}
 	m.th.DecRef(got)
-	audit(m.t, m.th, append(slices.Clone(m.held), rt.Ref(m.c))...)
+	audit(m.t, m.th, append(slices.Clone(m.held), m.c)...)
 }
 
-func (m *cellMachine) close() { m.th.DecRefs(append(m.held, rt.Ref(m.c))) }
+func (m *cellMachine) close() { m.th.DecRefs(append(m.held, m.c)) }
 
 func TestCellModel(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) { checkMachine(t, o, newCellMachine) })
@@ -151,8 +151,8 @@ func TestCellErrors(t *testing.T) {
 			if _, found := none.At(th); found {
 				t.Error("what is no cell holds something")
 			}
-			audit(t, th, v, rt.Ref(c))
-			th.DecRefs([]rt.Ref{v, rt.Ref(c)})
+			audit(t, th, v, c)
+			th.DecRefs([]rt.Ref{v, c})
 		})
 		if o.Checked {
 			return
@@ -226,8 +226,8 @@ func TestCellChaos(t *testing.T) {
 				return b.giveBack(th)
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(c))
-				th.DecRef(rt.Ref(c))
+				audit(t, th, c)
+				th.DecRef(c)
 				return nil
 			}))
 		})
@@ -281,8 +281,8 @@ func TestCellChain(t *testing.T) {
 						t.Fatalf("%d values came out; in order, the one at %d is %d", len(all), i, mark)
 					}
 				}
-				audit(t, th, rt.Ref(c))
-				th.DecRef(rt.Ref(c))
+				audit(t, th, c)
+				th.DecRef(c)
 				return nil
 			}))
 		})
@@ -322,8 +322,8 @@ func TestCellCounter(t *testing.T) {
 				if got := bigOf(th, v); got != workers*n {
 					t.Errorf("counted to %d, want %d", got, workers*n)
 				}
-				audit(t, th, rt.Ref(c))
-				th.DecRef(rt.Ref(c))
+				audit(t, th, c)
+				th.DecRef(c)
 				return nil
 			}))
 		})
@@ -335,17 +335,17 @@ func TestCellCycles(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			self := Cell(must(NewCell(th, rt.None)))
-			must0(t, self.Store(th, rt.Ref(self)))
+			must0(t, self.Store(th, self))
 			a := Cell(must(NewCell(th, rt.None)))
-			l := must(NewList(th, rt.Ref(a), rt.Ref(self)))
+			l := must(NewList(th, a, self))
 			b := must(NewCell(th, l))
 			must0(t, a.StoreSteal(th, b))
-			th.DecRefs([]rt.Ref{rt.Ref(self), l})
+			th.DecRefs([]rt.Ref{self, l})
 			if got := th.Collect(); got.Garbage != 0 {
 				t.Errorf("collected %+v while the cycle is held", got)
 			}
-			audit(t, th, rt.Ref(a))
-			th.DecRef(rt.Ref(a))
+			audit(t, th, a)
+			th.DecRef(a)
 			if got := th.Collect(); got.Garbage != 4 || got.Freed != 4 {
 				t.Errorf("collected %+v, want 4 containers", got)
 			}
@@ -364,7 +364,7 @@ func TestCellImmortal(t *testing.T) {
 				return nil
 			}))
 			inPlace := Cell(must(NewCell(th, rt.None)))
-			must0(t, th.Immortalize(rt.Ref(inPlace)))
+			must0(t, th.Immortalize(inPlace))
 			for i, c := range []Cell{born, inPlace} {
 				for range 3 {
 					must0(t, c.StoreSteal(th, newBig(th, i)))

@@ -31,14 +31,14 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 type Dict rt.Ref
 
 // NewDict returns a new reference to an empty dictionary. Attached thread.
-func NewDict(t *rt.Thread) (rt.Ref, error) {
+func NewDict(t *rt.Thread) (Dict, error) {
 	r, _, err := t.New(dictType, boxBytes)
 	return r, err
 }
 
 // newDictSteal returns a new reference to a dictionary of the pairs, and steals
 // them unless it fails. The keys are ones, and distinct.
-func newDictSteal(t *rt.Thread, pairs []rt.Ref) (rt.Ref, error) {
+func newDictSteal(t *rt.Thread, pairs []rt.Ref) (Dict, error) {
 	r, o, err := t.New(dictType, boxBytes)
 	if err != nil || len(pairs) == 0 {
 		return r, err
@@ -77,8 +77,8 @@ func errManyEntries() error { return fmt.Errorf("ichor: dict: more than %d entri
 
 // open returns the body of d and the hash of key. Strings take the short way.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
-	if t.QuickKind(rt.Ref(d)) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		return t.Body(rt.Ref(d)), t.Body(key).Word(textHash), nil
+	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
+		return t.Body(d), t.Body(key).Word(textHash), nil
 	}
 	return d.openSlow(t, key)
 }
@@ -86,18 +86,18 @@ func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error)
 // openToWrite is open for a call that changes d.
 func (d Dict) openToWrite(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, hash, err = d.open(t, key)
-	if err == nil && rt.Ref(d).IsFrozen() {
-		err = t.FrozenError(rt.Ref(d))
+	if err == nil && d.IsFrozen() {
+		err = t.FrozenError(d)
 	}
 	return o, hash, err
 }
 
 func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
-	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	o, ok := t.Object(d, rt.TypeDict)
 	if ok {
 		hash, err = Hash(t, key)
 	} else {
-		err = t.WantType(rt.Ref(d), rt.TypeDict)
+		err = t.WantType(d, rt.TypeDict)
 	}
 	return o, hash, err
 }
@@ -105,10 +105,10 @@ func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err er
 // Len returns the number of entries; 0 if d is no dictionary. Wait-free.
 // Attached thread.
 func (d Dict) Len(t *rt.Thread) int {
-	if rt.Ref(d).IsFrozen() {
-		return frozenLen(t, rt.Ref(d), rt.TypeDict)
+	if d.IsFrozen() {
+		return frozenLen(t, d, rt.TypeDict)
 	}
-	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	o, ok := t.Object(d, rt.TypeDict)
 	if !ok {
 		return 0
 	}
@@ -121,13 +121,13 @@ func (d Dict) Len(t *rt.Thread) int {
 // Lookup returns a borrowed reference to the value of key, and whether there is one. key
 // is borrowed. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
-	if rt.Ref(d).IsFrozen() {
+	if d.IsFrozen() {
 		return d.lookupFrozen(t, key)
 	}
 	var o rt.Body
 	var hash uint32
-	if t.QuickKind(rt.Ref(d)) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		o, hash = t.Body(rt.Ref(d)), t.Body(key).Word(textHash) // open, written out
+	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
+		o, hash = t.Body(d), t.Body(key).Word(textHash) // open, written out
 	} else {
 		var err error
 		if o, hash, err = d.openSlow(t, key); err != nil {
@@ -344,7 +344,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Bod
 	b := tableIn(t, r)
 	shut(b)
 	defer reopen(b)
-	fresh, to, err := rebuilt(t, rt.Ref(d), b, n, keyed || isKeyed(b))
+	fresh, to, err := rebuilt(t, d, b, n, keyed || isKeyed(b))
 	if err == nil {
 		succeed(t, o, r, fresh)
 	}

@@ -164,7 +164,7 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 				m.model(e.name, e.mark)
 			}
 			m.marks = other.marks
-			th.DecRef(rt.Ref(other.dict))
+			th.DecRef(other.dict)
 		},
 		"all": func(a, _ int) {
 			// The loop sees the entries as they are now, whatever its body does.
@@ -206,7 +206,7 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 			list := must(NewList(th))
 			tuple := must(NewTuple(th, rt.None, list))
 			nested := must(NewTuple(th, tuple))
-			for _, bad := range []rt.Ref{list, tuple, nested, rt.Ref(d), rt.Nil} {
+			for _, bad := range []rt.Ref{list, tuple, nested, d, rt.Nil} {
 				wantError[*UnhashableError](m.t, d.Set(th, bad, rt.None))
 				_, err := d.Get(th, bad)
 				wantError[*UnhashableError](m.t, err)
@@ -245,13 +245,13 @@ func (m *dictMachine) check() {
 	}
 	m.th.DecRefs(pairs)
 	if m.steps++; m.steps%8 == 0 {
-		audit(m.t, m.th, rt.Ref(m.dict))
+		audit(m.t, m.th, m.dict)
 	}
 }
 
 func (m *dictMachine) close() {
-	audit(m.t, m.th, rt.Ref(m.dict))
-	m.th.DecRef(rt.Ref(m.dict))
+	audit(m.t, m.th, m.dict)
+	m.th.DecRef(m.dict)
 }
 
 func TestDictModel(t *testing.T) {
@@ -311,7 +311,7 @@ func TestDictGrowth(t *testing.T) {
 				}
 			}
 			look(0, n, true)
-			audit(t, th, rt.Ref(d))
+			audit(t, th, d)
 			for i := range n { // every third stays, so tables are rebuilt on the way
 				if k := newBig(th, i); i%3 != 0 {
 					if gone, err := d.Delete(th, k); !gone || err != nil {
@@ -335,19 +335,19 @@ func TestDictGrowth(t *testing.T) {
 			if got := d.Len(th); got != (n+2)/3 {
 				t.Fatalf("%d entries, want %d", got, (n+2)/3)
 			}
-			audit(t, th, rt.Ref(d))
+			audit(t, th, d)
 			before := th.Runtime().Memory().BlockBytes
 			for i := 0; i < n; i += 3 {
 				k := newBig(th, i)
 				th.DecRef(must(d.Pop(th, k)))
 				th.DecRef(k)
 			}
-			audit(t, th, rt.Ref(d))
+			audit(t, th, d)
 			th.Checkpoint()
 			if m := th.Runtime().Memory(); d.Len(th) != 0 || m.BlockBytes >= before {
 				t.Errorf("%d entries, and %d bytes of %d, are left when all is deleted", d.Len(th), m.BlockBytes, before)
 			}
-			th.DecRef(rt.Ref(d))
+			th.DecRef(d)
 		})
 	})
 }
@@ -370,13 +370,13 @@ func TestDictOrder(t *testing.T) {
 					}
 					break
 				}
-				if got := Format(th, rt.Ref(d)); got != `{"a":4,"b":2,"c":3}` {
+				if got := Format(th, d); got != `{"a":4,"b":2,"c":3}` {
 					t.Error(got)
 				}
 				_, err := d.Delete(th, first)
 				s.Check(err)
 				s.Check(d.Set(th, first, smallInt(5)))
-				if got := Format(th, rt.Ref(d)); got != `{"b":2,"c":3,"a":5}` {
+				if got := Format(th, d); got != `{"b":2,"c":3,"a":5}` {
 					t.Error(got)
 				}
 			}))
@@ -398,7 +398,7 @@ func TestDictErrors(t *testing.T) {
 				}{
 					{noKey, `no key "x\ty"`},
 					{noPop, "no key 3"},
-					{d.Set(th, rt.Ref(d), rt.None), "dict cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
+					{d.Set(th, d, rt.None), "dict cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
 					{d.Set(th, tuple, rt.None), "a tuple with something in it that is no key cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
 					{d.Set(th, rt.None, rt.Nil), "ichor: dict: nil reference as a value"},
 					{Dict(rt.None).Set(th, rt.None, rt.None), "want dict, got None"},
@@ -423,7 +423,7 @@ func TestDictMemoryLimit(t *testing.T) {
 			for i := range 20 {
 				must0(t, other.Set(th, smallInt(i+1000), rt.True))
 			}
-			held := append(hog(t, th), rt.Ref(d), rt.Ref(other))
+			held := append(hog(t, th), d, other)
 			var err error
 			n := -1
 			for err == nil {

@@ -69,8 +69,8 @@ func chaosDicts(t *testing.T, r *rt.Runtime, key keyMaker, steps int) {
 		return b.giveBack(th)
 	})
 	must0(t, r.Do(func(th *rt.Thread) error {
-		audit(t, th, rt.Ref(dicts[0]), rt.Ref(dicts[1]))
-		th.DecRefs([]rt.Ref{rt.Ref(dicts[0]), rt.Ref(dicts[1])})
+		audit(t, th, dicts[0], dicts[1])
+		th.DecRefs([]rt.Ref{dicts[0], dicts[1]})
 		return nil
 	}))
 }
@@ -160,7 +160,7 @@ func TestUpdateBothWays(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				th.DecRefs([]rt.Ref{rt.Ref(dicts[0]), rt.Ref(dicts[1])})
+				th.DecRefs([]rt.Ref{dicts[0], dicts[1]})
 				return nil
 			}))
 		})
@@ -208,8 +208,8 @@ func TestDictOwnWrites(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(d))
-				th.DecRef(rt.Ref(d))
+				audit(t, th, d)
+				th.DecRef(d)
 				return nil
 			}))
 		})
@@ -246,7 +246,7 @@ func TestDictClear(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				th.DecRef(rt.Ref(d))
+				th.DecRef(d)
 				return nil
 			}))
 		})
@@ -318,8 +318,8 @@ func linearizableDict(t *testing.T, r *rt.Runtime, base int) {
 		return nil
 	})
 	must0(t, r.Do(func(th *rt.Thread) error {
-		audit(t, th, rt.Ref(d))
-		th.DecRef(rt.Ref(d))
+		audit(t, th, d)
+		th.DecRef(d)
 		return nil
 	}))
 }

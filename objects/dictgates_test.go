@@ -26,7 +26,7 @@ func TestGates(t *testing.T) {
 				for i := range kept {
 					ok(d.SetSteal(th, smallInt(i), newBig(th, 0)))
 				}
-				if b := th.Block(th.Body(rt.Ref(d)).LoadRef(boxBlock)); hasGates(b) != th.LockFree() {
+				if b := th.Block(th.Body(d).LoadRef(boxBlock)); hasGates(b) != th.LockFree() {
 					t.Errorf("a table of %d has gates: %v", b.Word(dictCap), hasGates(b))
 				}
 				for i := range 100 {
@@ -55,8 +55,8 @@ func TestGates(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(d), rt.Ref(other))
-				th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(other)})
+				audit(t, th, d, other)
+				th.DecRefs([]rt.Ref{d, other})
 				return nil
 			}))
 		})
@@ -104,7 +104,7 @@ func TestDictVersion(t *testing.T) {
 			for i := range 50 {
 				ok(two.Set(th, smallInt(i), rt.True))
 			}
-			o := th.Body(rt.Ref(d))
+			o := th.Body(d)
 			was, overwritten := dictVersion(th.Heap, o), uint32(0)
 			change := func(what string, f func()) {
 				t.Helper()
@@ -140,7 +140,7 @@ func TestDictVersion(t *testing.T) {
 			if th.LockFree() != (overwritten > 0) {
 				t.Errorf("%d overwrites went through gates", overwritten)
 			}
-			th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(one), rt.Ref(two)})
+			th.DecRefs([]rt.Ref{d, one, two})
 		})
 	})
 }
@@ -153,19 +153,19 @@ func TestDictLabel(t *testing.T) {
 		for i := range 1000 {
 			ok(d.Set(th, smallInt(i), rt.None))
 		}
-		if got := dictLabel(th, rt.Ref(d), 2*999+1); got != "[999]" {
+		if got := dictLabel(th, d, 2*999+1); got != "[999]" {
 			t.Error(got)
 		}
 		ok(d.Clear(th))
-		if got := dictLabel(th, rt.Ref(d), 1); got != "[?]" {
+		if got := dictLabel(th, d, 1); got != "[?]" {
 			t.Error(got)
 		}
 		ok(d.Set(th, smallInt(7), rt.None))
 		for i, want := range map[int]string{0: ".key[7]", 1: "[7]", 2: "[?]", 2*999 + 1: "[?]"} {
-			if got := dictLabel(th, rt.Ref(d), i); got != want {
+			if got := dictLabel(th, d, i); got != want {
 				t.Errorf("reference %d is called %s, want %s", i, got, want)
 			}
 		}
-		th.DecRef(rt.Ref(d))
+		th.DecRef(d)
 	})
 }

@@ -34,13 +34,13 @@ func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 
 // appendBorrowed appends borrowed references to the entries.
 func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
-	if rt.Ref(d).IsFrozen() {
-		for _, e := range frozenEntries(t, rt.Ref(d)) {
+	if d.IsFrozen() {
+		for _, e := range frozenEntries(t, d) {
 			dst = append(dst, e.key, e.value)
 		}
 		return dst
 	}
-	o, ok := t.Object(rt.Ref(d), rt.TypeDict)
+	o, ok := t.Object(d, rt.TypeDict)
 	if !ok {
 		return dst
 	}

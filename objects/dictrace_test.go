@@ -15,7 +15,7 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
 	}
 	replace := func(th *rt.Thread, d Dict) { // the dict is locked
-		o := th.Body(rt.Ref(d))
+		o := th.Body(d)
 		r := o.LoadRef(boxBlock)
 		must(renew(th, d, o, r, 2*d.Len(th), false))
 		retireTable(th, r, false)
@@ -36,7 +36,7 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 				"the key was entered":       {enter, 1},
 				"it was, and a replacement": {func(th *rt.Thread, d Dict, key rt.Ref) { enter(th, d, key); replace(th, d) }, 1},
 				"all was taken out": {func(th *rt.Thread, d Dict, _ rt.Ref) {
-					o := th.Body(rt.Ref(d))
+					o := th.Body(d)
 					b := o.LoadRef(boxBlock)
 					empty(th, o, b)
 					retireTable(th, b, true)
@@ -51,7 +51,7 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 					}
 					return nil
 				}))
-				waitsAtUntil(t, r, r.Body(rt.Ref(d)).Lock(boxLock), func() {
+				waitsAtUntil(t, r, r.Body(d).Lock(boxLock), func() {
 					must0(t, r.Do(func(th *rt.Thread) error {
 						c.meanwhile(th, d, same)
 						return nil
@@ -62,7 +62,7 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 					if !found || v != rt.True || d.Len(th) != n+c.more {
 						t.Errorf("%s, with %d entries: the key has %s, and there are %d entries", what, n, Format(th, v), d.Len(th))
 					}
-					all := []rt.Ref{rt.Ref(d), key, same}
+					all := []rt.Ref{d, key, same}
 					audit(t, th, all...)
 					th.DecRefs(all)
 					return nil
@@ -103,7 +103,7 @@ func TestLargeTuplesOfOneHash(t *testing.T) {
 		if _, settled := p.now(th, table(th, d), 2, small); !settled {
 			t.Error("keys of other hashes were compared")
 		}
-		th.DecRefs([]rt.Ref{rt.Ref(d), a, b, small})
+		th.DecRefs([]rt.Ref{d, a, b, small})
 	})
 }
 
@@ -167,18 +167,18 @@ func TestUpdateCountsKeys(t *testing.T) {
 									t.Error("a dead entry was taken over")
 								}
 							}
-							f := must(th.Freeze(rt.Ref(d)))
+							f := must(th.Freeze(d))
 							if Dict(f.Root()).Len(th) != len(want) {
 								t.Errorf("%s: frozen, it has %d entries", what, Dict(f.Root()).Len(th))
 							}
 							must0(t, th.Unload(f))
-							f = must(th.Freeze(rt.Ref(from))) // with a dead entry
+							f = must(th.Freeze(from)) // with a dead entry
 							if Dict(f.Root()).Len(th) != len(added) {
 								t.Errorf("%s: frozen, the other one has %d entries, want %d", what, Dict(f.Root()).Len(th), len(added))
 							}
 							must0(t, th.Unload(f))
-							audit(t, th, rt.Ref(d), rt.Ref(from))
-							th.DecRefs([]rt.Ref{rt.Ref(from), rt.Ref(d)})
+							audit(t, th, d, from)
+							th.DecRefs([]rt.Ref{from, d})
 						}
 					}
 				}
@@ -234,7 +234,7 @@ func TestUpdateAtChainMax(t *testing.T) {
 			}
 			th.DecRef(k)
 		}
-		th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(from)})
+		th.DecRefs([]rt.Ref{d, from})
 	})
 }
 
@@ -254,7 +254,7 @@ func TestDictEdges(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			none := Dict(must(newDictSteal(th, nil)))
-			if r := th.Body(rt.Ref(none)).LoadRef(boxBlock); r != rt.Nil || none.Len(th) != 0 {
+			if r := th.Body(none).LoadRef(boxBlock); r != rt.Nil || none.Len(th) != 0 {
 				t.Errorf("an empty dict has the table %s", r)
 			}
 			d := Dict(must(NewDict(th)))
@@ -268,14 +268,14 @@ func TestDictEdges(t *testing.T) {
 				for i := range n {
 					must(d.Delete(th, smallInt(i)))
 				}
-				if r := th.Body(rt.Ref(d)).LoadRef(boxBlock); r != rt.Nil {
+				if r := th.Body(d).LoadRef(boxBlock); r != rt.Nil {
 					t.Errorf("emptied of %d entries, it has the table %s", n, r)
 				}
 			}
 			for _, n := range []int{2*linearMax - 1, 2 * linearMax, 2*linearMax + 1} { // half dead, it gets a smaller one
 				ok(d.Clear(th))
 				fill(n)
-				r := th.Body(rt.Ref(d)).LoadRef(boxBlock)
+				r := th.Body(d).LoadRef(boxBlock)
 				b := th.Block(r)
 				if used := usedOf(b.LoadUint64(dictState)); used != n {
 					t.Fatalf("%d of %d entries are in use", used, n)
@@ -283,7 +283,7 @@ func TestDictEdges(t *testing.T) {
 				for live := n - 1; live > 1; live-- {
 					must(d.Delete(th, smallInt(live)))
 					want := n >= 2*linearMax && live <= n/2
-					if replaced := th.Body(rt.Ref(d)).LoadRef(boxBlock) != r; replaced != want {
+					if replaced := th.Body(d).LoadRef(boxBlock) != r; replaced != want {
 						t.Errorf("%d of %d entries are alive: replaced %v", live, n, replaced)
 					}
 					if want {
@@ -306,7 +306,7 @@ func TestDictEdges(t *testing.T) {
 			}
 			wantError[*UnhashableError](t, second(d.Get(th, list)))
 			wantError[*KeyError](t, second(d.Get(th, text)))
-			th.DecRefs([]rt.Ref{text, list, rt.Ref(d), rt.Ref(none)})
+			th.DecRefs([]rt.Ref{text, list, d, none})
 		})
 	})
 }
@@ -348,6 +348,6 @@ func TestLongRunAtTheLimit(t *testing.T) {
 			}
 		}
 		th.DecRefs(held)
-		th.DecRefs([]rt.Ref{rt.Ref(d), k})
+		th.DecRefs([]rt.Ref{d, k})
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 // Clear removes all entries. Attached thread.
 func (d Dict) Clear(t *rt.Thread) error {
-	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	o, err := writable(t, d, rt.TypeDict)
 	if err != nil {
 		return err
 	}
@@ -25,20 +25,20 @@ func (d Dict) Clear(t *rt.Thread) error {
 // values it builds a table anew, of both together, which takes effect at once.
 // other is borrowed. Attached thread.
 func (d Dict) Update(t *rt.Thread, other Dict) error {
-	o, err := writable(t, rt.Ref(d), rt.TypeDict)
+	o, err := writable(t, d, rt.TypeDict)
 	if err != nil {
 		return err
 	}
-	p, ok := t.Object(rt.Ref(other), rt.TypeDict)
+	p, ok := t.Object(other, rt.TypeDict)
 	if !ok {
-		return t.WantType(rt.Ref(other), rt.TypeDict)
+		return t.WantType(other, rt.TypeDict)
 	}
 	if d == other {
 		return nil
 	}
 	u := updating{t: t, d: d, o: o}
-	if rt.Ref(other).IsFrozen() {
-		entries := frozenEntries(t, rt.Ref(other))
+	if other.IsFrozen() {
+		entries := frozenEntries(t, other)
 		lock(t, o)
 		err = u.take(entries)
 		unlock(t, o)
@@ -173,7 +173,7 @@ func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, 
 	for _, p := range spots {
 		long = long || p.long
 	}
-	fresh, to, err := rebuilt(t, rt.Ref(u.d), b, max(n, grown(live)), isKeyed(b) || long)
+	fresh, to, err := rebuilt(t, u.d, b, max(n, grown(live)), isKeyed(b) || long)
 	if err != nil {
 		return err
 	}

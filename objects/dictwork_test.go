@@ -10,7 +10,7 @@ import (
 
 // table returns the body of d's table.
 func table(th *rt.Thread, d Dict) rt.Body {
-	return th.Block(th.Body(rt.Ref(d)).LoadRef(boxBlock))
+	return th.Block(th.Body(d).LoadRef(boxBlock))
 }
 
 // longestRun returns the length of the longest run of filled places in the index of d, which
@@ -116,7 +116,7 @@ func TestDifferentSharedParts(t *testing.T) {
 		if v, _ := d.Lookup(th, a); v != rt.True || d.Len(th) != 2 {
 			t.Error("one stands for the other")
 		}
-		th.DecRefs([]rt.Ref{a, b, rt.Ref(d)})
+		th.DecRefs([]rt.Ref{a, b, d})
 	})
 }
 
@@ -164,7 +164,7 @@ func TestTupleSpots(t *testing.T) {
 							ok(d.Set(th, key, rt.True))
 						}
 						if n == 5 { // which is as many as there may be without an index
-							o := th.Body(rt.Ref(d))
+							o := th.Body(d)
 							for i := d.Len(th) - 5; i >= 0; i-- {
 								must(d.Delete(th, smallInt(i)))
 							}
@@ -187,7 +187,7 @@ func TestTupleSpots(t *testing.T) {
 						if !settled || got != want {
 							t.Errorf("%s with %d, there %v: %+v, want %+v", what, n, there, got, want)
 						}
-						th.DecRefs([]rt.Ref{rt.Ref(d), key, same})
+						th.DecRefs([]rt.Ref{d, key, same})
 					}
 				}
 			}
@@ -202,7 +202,7 @@ func TestTupleSpots(t *testing.T) {
 			if v, _ := d.Lookup(th, key); v != rt.False || d.Len(th) != 1+1 {
 				t.Error("a large tuple is there twice")
 			}
-			th.DecRefs([]rt.Ref{rt.Ref(d), key, same})
+			th.DecRefs([]rt.Ref{d, key, same})
 		})
 	}
 }
@@ -253,7 +253,7 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 				if filled != len(names) {
 					t.Errorf("%s with %d: %d places are filled, for %d keys", name, n, filled, len(names))
 				}
-				th.DecRef(rt.Ref(d))
+				th.DecRef(d)
 			})
 		}
 	}
@@ -305,7 +305,7 @@ func TestHostileKeys(t *testing.T) {
 					th.DecRef(k)
 				}
 				ok(d.Update(th, part))
-				th.DecRef(rt.Ref(part))
+				th.DecRef(part)
 			}
 			return d
 		},
@@ -335,7 +335,7 @@ func TestHostileKeys(t *testing.T) {
 					if d.Has(th, k) {
 						t.Error("a key is there that nobody has set")
 					}
-					th.DecRefs([]rt.Ref{k, rt.Ref(d), rt.Ref(other)})
+					th.DecRefs([]rt.Ref{k, d, other})
 				})
 			})
 		})
@@ -381,7 +381,7 @@ func TestCrowded(t *testing.T) {
 					if limited {
 						held = hog(t, th)
 						for {
-							r, _, err := newTable(th, rt.Ref(d), 700, true)
+							r, _, err := newTable(th, d, 700, true)
 							if err != nil {
 								break
 							}
@@ -397,7 +397,7 @@ func TestCrowded(t *testing.T) {
 					if v, _ := d.Lookup(th, k); (v == rt.True) != (err == nil) || !update && err != nil || isKeyed(table(th, d)) == limited {
 						t.Errorf("update %v, limited %v: error %v, found %s, keyed %v", update, limited, err, Format(th, v), isKeyed(table(th, d)))
 					}
-					th.DecRefs(append(held, k, rt.Ref(d), rt.Ref(other)))
+					th.DecRefs(append(held, k, d, other))
 				}
 			})
 		})
@@ -486,8 +486,8 @@ func TestSmallUpdates(t *testing.T) {
 					}
 				}
 			}
-			audit(t, th, rt.Ref(d), rt.Ref(one), rt.Ref(two), big)
-			th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(one), rt.Ref(two), big})
+			audit(t, th, d, one, two, big)
+			th.DecRefs([]rt.Ref{d, one, two, big})
 		})
 	})
 }
@@ -527,7 +527,7 @@ func TestDictBound(t *testing.T) {
 			if _, err := newDictSteal(th, pairs); err == nil || err.Error() != want {
 				t.Errorf("new dict: %v", err)
 			}
-			th.DecRefs([]rt.Ref{rt.Ref(d), rt.Ref(other)})
+			th.DecRefs([]rt.Ref{d, other})
 		})
 	})
 }

@@ -30,7 +30,7 @@ func ExampleList() {
 		s.Check(l.Append(t, s.Own(objects.NewString(t, "a"))))
 		s.Check(l.Insert(t, 0, rt.True))
 		last := s.Own(l.Pop(t))
-		fmt.Println(objects.Format(t, last), objects.Format(t, rt.Ref(l)))
+		fmt.Println(objects.Format(t, last), objects.Format(t, l))
 		_, err := l.Get(t, 9)
 		fmt.Println(err)
 	})
@@ -112,7 +112,7 @@ func ExampleCell() {
 		c := objects.Cell(s.Own(objects.NewCell(t, one)))
 		for { // as many threads may do at once
 			old := s.Own(c.Load(t))
-			n, _ := objects.IntOf(t, old)
+			n, _ := objects.Int(old).Value(t)
 			done, err := c.CompareAndSwap(t, old, s.Own(objects.NewInt(t, n+1)))
 			s.Check(err)
 			if done {

@@ -18,7 +18,7 @@ func ExampleFromJSON_immortal() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var catalog rt.Ref
+	var catalog objects.Dict
 	err = r.Do(func(t *rt.Thread) error { // attach, run, detach
 		catalog, err = objects.FromJSON(t, strings.NewReader(`{"tea": 3, "coffee": 4}`))
 		return err // catalog is a new reference: ours to give up
@@ -30,7 +30,7 @@ func ExampleFromJSON_immortal() {
 	err = errors.Join(err, r.Run(context.Background(), 4, func(_ context.Context, t *rt.Thread, worker int) error {
 		return t.Scope(func(s *rt.Scope) { // what it owns is released at its end
 			key := s.Own(objects.NewString(t, "coffee"))
-			price, _ := objects.IntOf(t, s.Own(objects.Dict(catalog).Get(t, key)))
+			price, _ := objects.Int(s.Own(catalog.Get(t, key))).Value(t)
 			total.Add(price)
 		})
 	}))

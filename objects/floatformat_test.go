@@ -51,7 +51,7 @@ func TestNumberLiterals(t *testing.T) {
 					t.Errorf("%s is written as %s, %v", literal, got, err)
 				}
 				want, _ := strconv.ParseFloat(literal, 64)
-				if v, ok := FloatOf(th, r); ok && math.Float64bits(v) != math.Float64bits(want) {
+				if v, ok := Float(r).Value(th); ok && math.Float64bits(v) != math.Float64bits(want) {
 					t.Errorf("%s became %v", literal, v)
 				}
 				th.DecRef(r)
@@ -97,7 +97,7 @@ func TestFloatRoundTrip(t *testing.T) {
 					r := must(NewFloat(th, v))
 					text := must(AppendJSON(th, nil, r))
 					back := parse(t, th, string(text))
-					if got, ok := FloatOf(th, back); !ok || math.Float64bits(got) != math.Float64bits(v) {
+					if got, ok := Float(back).Value(th); !ok || math.Float64bits(got) != math.Float64bits(v) {
 						t.Logf("%s", text)
 						t.Fatalf("a float does not survive its text")
 					}

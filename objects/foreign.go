@@ -51,7 +51,7 @@ type Foreign rt.Ref
 // Close; it must not use the thread on which the object died. For a value that holds
 // references there is NewForeignOwner. A panic of release goes to rt.Options.OnError. If
 // NewForeign fails, v is the caller's as before and release is not called. Attached thread.
-func NewForeign(t *rt.Thread, v any, release func(v any)) (rt.Ref, error) {
+func NewForeign(t *rt.Thread, v any, release func(v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, release: release})
 }
 
@@ -60,11 +60,11 @@ func NewForeign(t *rt.Thread, v any, release func(v any)) (rt.Ref, error) {
 // point, but inside the world, so it waits in rt.Thread.Blocking alone. It may do anything
 // but detach. A count that the value holds of an object is a root to the collector: it finds
 // no cycle through a Foreign. Attached thread.
-func NewForeignOwner(t *rt.Thread, v any, release func(t *rt.Thread, v any)) (rt.Ref, error) {
+func NewForeignOwner(t *rt.Thread, v any, release func(t *rt.Thread, v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, give: release})
 }
 
-func newForeign(t *rt.Thread, f foreign) (rt.Ref, error) {
+func newForeign(t *rt.Thread, f foreign) (Foreign, error) {
 	r, _, err := t.New(foreignType, 0)
 	if err != nil {
 		return rt.Nil, err
@@ -76,10 +76,10 @@ func newForeign(t *rt.Thread, f foreign) (rt.Ref, error) {
 // Value returns the Go value, and whether f is a Foreign. It stays good when the
 // object dies, but for what release does to it. Takes no lock. Attached thread.
 func (f Foreign) Value(t *rt.Thread) (any, bool) {
-	if _, ok := t.Object(rt.Ref(f), rt.TypeForeign); !ok {
+	if _, ok := t.Object(f, rt.TypeForeign); !ok {
 		return nil, false
 	}
-	e, ok := t.Runtime().Foreign().Load(rt.Ref(f))
+	e, ok := t.Runtime().Foreign().Load(f)
 	if !ok {
 		return nil, false
 	}

@@ -92,9 +92,9 @@ func TestForeignReleasedOnce(t *testing.T) {
 
 			// In garbage, as a leaf of it.
 			loop := List(must(NewList(th)))
-			ok(loop.Append(th, rt.Ref(loop)))
+			ok(loop.Append(th, loop))
 			ok(loop.AppendSteal(th, newForeign(th, "collected")))
-			th.DecRef(rt.Ref(loop))
+			th.DecRef(loop)
 			th.Collect()
 
 			// In a region that is discarded, by an error and by a panic.
@@ -184,7 +184,7 @@ func TestOtherKinds(t *testing.T) {
 			must0(t, th.Scope(func(s *rt.Scope) {
 				d := Dict(s.Own(NewDict(th)))
 				for name, r := range map[string]rt.Ref{
-					"weak":    s.Own(NewWeak(th, rt.Ref(d))),
+					"weak":    s.Own(NewWeak(th, d)),
 					"cell":    s.Own(NewCell(th, rt.None)),
 					"foreign": s.Own(NewForeign(th, 1, nil)),
 				} {
@@ -260,8 +260,8 @@ func TestForeignChaos(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(c))
-				th.DecRef(rt.Ref(c))
+				audit(t, th, c)
+				th.DecRef(c)
 				return nil
 			}))
 			for _, v := range slices.Concat(values...) {

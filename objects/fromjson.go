@@ -228,9 +228,9 @@ func (b *jsonBuilder) token() (done bool, err error) {
 		b.open = append(b.open, len(b.values))
 		return false, nil
 	case '}':
-		r, err = b.closeContainer(newDictSteal)
+		r, err = closeContainer(b, newDictSteal)
 	case ']':
-		r, err = b.closeContainer(func(t *rt.Thread, items []rt.Ref) (rt.Ref, error) { return NewListSteal(t, items...) })
+		r, err = closeContainer(b, func(t *rt.Thread, items []rt.Ref) (List, error) { return NewListSteal(t, items...) })
 	default:
 		r, err = b.scalar()
 	}
@@ -241,7 +241,7 @@ func (b *jsonBuilder) token() (done bool, err error) {
 	return len(b.open) == 0, nil
 }
 
-func (b *jsonBuilder) closeContainer(build func(*rt.Thread, []rt.Ref) (rt.Ref, error)) (rt.Ref, error) {
+func closeContainer[R List | Dict](b *jsonBuilder, build func(*rt.Thread, []rt.Ref) (R, error)) (rt.Ref, error) {
 	if _, err := b.dec.ReadToken(); err != nil {
 		return rt.Nil, b.fault(err)
 	}

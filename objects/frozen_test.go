@@ -324,7 +324,7 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 				for range 20_000 { // so that there are safe points between the two
 					must0(t, List(filler).AppendSteal(th, must(NewFloat(th, 1))))
 				}
-				root = must(NewListSteal(th, rt.Ref(a), filler, rt.Ref(b)))
+				root = must(NewListSteal(th, a, filler, b))
 				return nil
 			}))
 			var done atomic.Bool

@@ -118,7 +118,7 @@ func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	if err != nil {
 		return rt.Nil, false
 	}
-	home := t.Home(rt.Ref(d))
+	home := t.Home(d)
 	n := int(o.Word(frozenLength))
 	if n <= linearMax {
 		for e := frozenIndex; n > 0; e, n = e+entryWords, n-1 {

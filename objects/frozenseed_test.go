@@ -35,8 +35,8 @@ func TestFrozenHostileKeys(t *testing.T) {
 			withRuntime(t, o, func(r *rt.Runtime) {
 				must0(t, r.Do(func(th *rt.Thread) error {
 					d := hostileDict(th, n, 50)
-					f := must(th.Freeze(rt.Ref(d)))
-					th.DecRef(rt.Ref(d))
+					f := must(th.Freeze(d))
+					th.DecRef(d)
 					form := frozenTableIn(th.Body(f.Root()))
 					if form.keyed != (n >= runMax) {
 						t.Errorf("%d keys that collide: keyed %v", n, form.keyed)
@@ -68,7 +68,7 @@ func TestFrozenHostileKeys(t *testing.T) {
 							th.DecRef(k)
 						}
 					}
-					th.DecRef(rt.Ref(back))
+					th.DecRef(back)
 					must0(t, th.Unload(f))
 					must0(t, th.Unload(again))
 					return th.Unload(opened)
@@ -87,8 +87,8 @@ func TestFrozenHostileImages(t *testing.T) {
 	withRuntime(t, rt.Options{}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {
 			d := hostileDict(th, 400, 0)
-			f := must(th.Freeze(rt.Ref(d)))
-			th.DecRef(rt.Ref(d))
+			f := must(th.Freeze(d))
+			th.DecRef(d)
 			var image bytes.Buffer
 			must(f.WriteTo(&image))
 			const at = dictImageObjects

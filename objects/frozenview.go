@@ -20,21 +20,21 @@ type FrozenItems struct {
 
 // FrozenItems returns the items of l, and whether l is a frozen List. Attached thread.
 func (l List) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
-	if t.FrozenKind(rt.Ref(l)) != rt.TypeList {
+	if t.FrozenKind(l) != rt.TypeList {
 		return FrozenItems{}, false
 	}
-	o := t.Body(rt.Ref(l))
-	return FrozenItems{t.Home(rt.Ref(l)), o.Refs(frozenSlots, int(o.Word(frozenLength)))}, true
+	o := t.Body(l)
+	return FrozenItems{t.Home(l), o.Refs(frozenSlots, int(o.Word(frozenLength)))}, true
 }
 
 // FrozenItems returns the items of s, and whether s is a frozen Tuple, which EmptyTuple is
 // not. Attached thread.
 func (s Tuple) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
-	if t.FrozenKind(rt.Ref(s)) != rt.TypeTuple {
+	if t.FrozenKind(s) != rt.TypeTuple {
 		return FrozenItems{}, false
 	}
-	o := t.Body(rt.Ref(s))
-	return FrozenItems{t.Home(rt.Ref(s)), o.Refs(tupleSlots, int(o.Word(tupleLen)))}, true
+	o := t.Body(s)
+	return FrozenItems{t.Home(s), o.Refs(tupleSlots, int(o.Word(tupleLen)))}, true
 }
 
 // Len returns the number of items. Any goroutine.
@@ -63,12 +63,12 @@ type FrozenEntries struct {
 
 // FrozenEntries returns the entries of d, and whether d is a frozen Dict. Attached thread.
 func (d Dict) FrozenEntries(t *rt.Thread) (FrozenEntries, bool) {
-	if t.FrozenKind(rt.Ref(d)) != rt.TypeDict {
+	if t.FrozenKind(d) != rt.TypeDict {
 		return FrozenEntries{}, false
 	}
-	o := t.Body(rt.Ref(d))
+	o := t.Body(d)
 	f := frozenTableIn(o)
-	return FrozenEntries{t.Home(rt.Ref(d)), o.Refs(f.first, entryWords*f.n)}, true
+	return FrozenEntries{t.Home(d), o.Refs(f.first, entryWords*f.n)}, true
 }
 
 // Len returns the number of entries. Any goroutine.

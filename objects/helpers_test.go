@@ -142,7 +142,7 @@ func newBig(th *rt.Thread, n int) rt.Ref { return must(NewInt(th, bigBase+int64(
 
 // bigOf returns the mark of a boxed integer, or -1.
 func bigOf(th *rt.Thread, r rt.Ref) int {
-	v, ok := IntOf(th, r)
+	v, ok := Int(r).Value(th)
 	if !ok || v < bigBase || r.IsInt() {
 		return -1
 	}

@@ -148,7 +148,7 @@ func TestForeignReleaseWaits(t *testing.T) {
 				})))
 				th.DecRef(must(NewForeignOwner(th, x, func(th *rt.Thread, v any) {
 					released = append(released, "owner")
-					th.DecRef(v.(rt.Ref))
+					th.DecRef(v.(List))
 					th.Blocking(func() {})
 				})))
 				if len(released) > 0 {

@@ -19,10 +19,10 @@ func plainHash(th *rt.Thread, k0, k1 uint64, key rt.Ref) uint64 {
 	var b []byte
 	switch kind {
 	case rt.TypeInt:
-		v, _ := IntOf(th, key)
+		v, _ := Int(key).Value(th)
 		b = le.AppendUint64(nil, uint64(v))
 	case rt.TypeFloat:
-		v, _ := FloatOf(th, key)
+		v, _ := Float(key).Value(th)
 		if v == 0 {
 			v = 0
 		}
@@ -132,7 +132,7 @@ func TestKeyedSharedParts(t *testing.T) {
 				th.DecRefs([]rt.Ref{k, key})
 			}
 			before := goAllocated()
-			f := must(th.Freeze(rt.Ref(d)))
+			f := must(th.Freeze(d))
 			if took := goAllocated() - before; took > 1<<20 {
 				t.Errorf("%d bytes of memory to freeze it", took)
 			}
@@ -140,7 +140,7 @@ func TestKeyedSharedParts(t *testing.T) {
 				t.Error("it is not keyed")
 			}
 			must(f.WriteTo(&image))
-			th.DecRefs([]rt.Ref{rt.Ref(d), part})
+			th.DecRefs([]rt.Ref{d, part})
 			return th.Unload(f)
 		}))
 		before := goAllocated()

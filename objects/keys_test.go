@@ -99,7 +99,7 @@ func TestCollidingKeys(t *testing.T) {
 			if h := must(Hash(th, l)); h&0xfff != 0x5a5 {
 				t.Fatalf("key %d has hash %#x", n, h)
 			}
-			if v, ok := IntOf(th, l); !ok || seen[uint64(v)] {
+			if v, ok := Int(l).Value(th); !ok || seen[uint64(v)] {
 				t.Fatalf("key %d twice", n)
 			} else {
 				seen[uint64(v)] = true
@@ -126,7 +126,7 @@ func TestDeepTupleKeys(t *testing.T) {
 			if !d.Has(th, b) || d.Has(th, c) {
 				t.Error("equal deep keys differ, or different ones are equal")
 			}
-			th.DecRefs([]rt.Ref{a, b, c, rt.Ref(d)})
+			th.DecRefs([]rt.Ref{a, b, c, d})
 		})
 	})
 }

@@ -103,7 +103,7 @@ type List rt.Ref
 
 // NewList returns a new reference to a list of the items. They are borrowed: the list
 // takes counts of its own. Attached thread.
-func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+func NewList(t *rt.Thread, items ...rt.Ref) (List, error) {
 	r, err := NewListSteal(t, items...)
 	if err == nil {
 		t.IncRefs(items)
@@ -113,7 +113,7 @@ func NewList(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 
 // NewListSteal is NewList, so returns a new reference, and steals the references to the
 // items unless it fails. Attached thread.
-func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+func NewListSteal(t *rt.Thread, items ...rt.Ref) (List, error) {
 	for i, r := range items {
 		t.MustUse(r)
 		if r.IsNil() {
@@ -141,10 +141,10 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 
 // Len returns the number of items; 0 if l is no list. Wait-free. Attached thread.
 func (l List) Len(t *rt.Thread) int {
-	if rt.Ref(l).IsFrozen() {
-		return frozenLen(t, rt.Ref(l), rt.TypeList)
+	if l.IsFrozen() {
+		return frozenLen(t, l, rt.TypeList)
 	}
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	o, ok := t.Object(l, rt.TypeList)
 	if !ok {
 		return 0
 	}
@@ -174,10 +174,10 @@ func lengthWhenMoved(t *rt.Thread, o rt.Body) int {
 // Wait-free, but while memory has run out and Remove moves items: see Remove. Attached
 // thread.
 func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
-	if rt.Ref(l).IsFrozen() {
-		return frozenItem(t, rt.Ref(l), i)
+	if l.IsFrozen() {
+		return frozenItem(t, l, i)
 	}
-	o, ok := t.Object(rt.Ref(l), rt.TypeList)
+	o, ok := t.Object(l, rt.TypeList)
 	if !ok {
 		return rt.Nil, false
 	}
@@ -246,8 +246,8 @@ func (l List) Get(t *rt.Thread, i int) (rt.Ref, error) {
 }
 
 func (l List) missing(t *rt.Thread, i int) error {
-	if _, ok := t.Object(rt.Ref(l), rt.TypeList); !ok {
-		return t.WantType(rt.Ref(l), rt.TypeList)
+	if _, ok := t.Object(l, rt.TypeList); !ok {
+		return t.WantType(l, rt.TypeList)
 	}
 	n := l.Len(t)
 	if i >= 0 {
@@ -261,7 +261,7 @@ func (l List) missing(t *rt.Thread, i int) error {
 // what is there when it gets there. Attached thread.
 func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
-		list := []rt.Ref{rt.Ref(l)}
+		list := []rt.Ref{l}
 		t.IncRefs(list)
 		t.Hold(&list)
 		defer func() { t.Unhold(&list); t.DecRefs(list) }()

@@ -294,12 +294,12 @@ func (m *listMachine) check() {
 }
 
 func (m *listMachine) audit() {
-	audit(m.t, m.th, append([]rt.Ref{rt.Ref(m.list)}, m.pool...)...)
+	audit(m.t, m.th, append([]rt.Ref{m.list}, m.pool...)...)
 }
 
 func (m *listMachine) close() {
 	m.audit()
-	m.th.DecRef(rt.Ref(m.list))
+	m.th.DecRef(m.list)
 	m.th.DecRefs(m.pool)
 }
 
@@ -316,7 +316,7 @@ func TestListErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			l := List(must(NewList(th, rt.None)))
-			defer th.DecRef(rt.Ref(l))
+			defer th.DecRef(l)
 			_, err := l.Get(th, 3)
 			for _, c := range []struct {
 				got  error
@@ -346,7 +346,7 @@ func TestListMemoryLimit(t *testing.T) {
 			v := newBig(th, 1)
 			n := 20_000 // blocks this large are no slots of a span that may have one left
 			l, other := List(must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...))), List(must(NewList(th)))
-			held := append(hog(t, th), v, rt.Ref(l), rt.Ref(other))
+			held := append(hog(t, th), v, l, other)
 			for ; ; n++ {
 				if err := l.Append(th, v); err != nil {
 					break
@@ -375,7 +375,7 @@ func TestListDeepFree(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		depth := max(scaled(1_000_000), 20_000)
 		build := func(th *rt.Thread) rt.Ref {
-			r := must(NewString(th, "innermost"))
+			var r rt.Ref = must(NewString(th, "innermost"))
 			for range depth {
 				r = must(NewListSteal(th, r))
 			}
@@ -430,8 +430,8 @@ func TestChangedInRegion(t *testing.T) {
 					t.Fatalf("item %d is lost", i)
 				}
 			}
-			audit(t, th, rt.Ref(l), rt.Ref(d))
-			th.DecRefs([]rt.Ref{rt.Ref(l), rt.Ref(d)})
+			audit(t, th, l, d)
+			th.DecRefs([]rt.Ref{l, d})
 		})
 	})
 }

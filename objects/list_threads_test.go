@@ -42,8 +42,8 @@ func TestListChaos(t *testing.T) {
 				return b.giveBack(th)
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(lists[0]), rt.Ref(lists[1]))
-				th.DecRefs([]rt.Ref{rt.Ref(lists[0]), rt.Ref(lists[1])})
+				audit(t, th, lists[0], lists[1])
+				th.DecRefs([]rt.Ref{lists[0], lists[1]})
 				return nil
 			}))
 		})
@@ -76,7 +76,7 @@ func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
 			}
 		}
 	case 4:
-		text, err := AppendJSON(th, nil, rt.Ref(l))
+		text, err := AppendJSON(th, nil, l)
 		if err == nil && !jsontext.Value(text).IsValid() {
 			err = fmt.Errorf("bad JSON: %s", text)
 		}
@@ -145,7 +145,7 @@ func TestExtendBothWays(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				th.DecRefs([]rt.Ref{rt.Ref(lists[0]), rt.Ref(lists[1])})
+				th.DecRefs([]rt.Ref{lists[0], lists[1]})
 				return nil
 			}))
 		})
@@ -191,8 +191,8 @@ func TestListOwnWrites(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(l))
-				th.DecRef(rt.Ref(l))
+				audit(t, th, l)
+				th.DecRef(l)
 				return nil
 			}))
 		})
@@ -233,8 +233,8 @@ func TestListAppendOnly(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, rt.Ref(l))
-				th.DecRef(rt.Ref(l))
+				audit(t, th, l)
+				th.DecRef(l)
 				return nil
 			}))
 		})
@@ -295,7 +295,7 @@ func TestListLinearizable(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
-				th.DecRef(rt.Ref(l))
+				th.DecRef(l)
 				return nil
 			}))
 		})

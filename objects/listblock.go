@@ -66,7 +66,7 @@ func newListBlock(t *rt.Thread, l rt.Ref, n int) (r rt.Ref, b rt.Body, room int,
 // copyTo returns a block with room for at least room items that has those of b. At place i
 // it leaves room for one (gap 1), or leaves one out (gap -1).
 func (b *listBlock) copyTo(t *rt.Thread, l List, room, i, gap int) (fresh listBlock, err error) {
-	fresh.ref, fresh.Body, fresh.room, err = newListBlock(t, rt.Ref(l), room)
+	fresh.ref, fresh.Body, fresh.room, err = newListBlock(t, l, room)
 	if err != nil {
 		return fresh, err
 	}

@@ -11,8 +11,8 @@ import (
 // blockOf returns the block of l, and checks what all blocks keep.
 func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
 	t.Helper()
-	b := openList(th, th.Body(rt.Ref(l)))
-	if b.ref != rt.Nil && (b.first > b.end || b.end > b.room || 4*(listSlots+b.room) > th.BlockBytes(rt.Ref(l), 4*(listSlots+b.room))) {
+	b := openList(th, th.Body(l))
+	if b.ref != rt.Nil && (b.first > b.end || b.end > b.room || 4*(listSlots+b.room) > th.BlockBytes(l, 4*(listSlots+b.room))) {
 		t.Fatalf("items from %d to %d in a block of %d slots", b.first, b.end, b.room)
 	}
 	for i := range b.room {
@@ -50,7 +50,7 @@ func TestEndsStayInPlace(t *testing.T) {
 			if r, _ := l.At(th, 0); bigOf(th, r) != 300 {
 				t.Errorf("the first one is %s", Format(th, r))
 			}
-			th.DecRef(rt.Ref(l))
+			th.DecRef(l)
 		})
 	})
 }
@@ -67,7 +67,7 @@ func TestQueue(t *testing.T) {
 				for i := range 10 * n {
 					must0(t, l.AppendSteal(th, newBig(th, n+i)))
 					must0(t, l.Remove(th, 0))
-					if b := openList(th, th.Body(rt.Ref(l))); b.ref != last {
+					if b := openList(th, th.Body(l)); b.ref != last {
 						last = b.ref
 						blocks++
 						if b.room > 4*n+leastRoom {
@@ -87,7 +87,7 @@ func TestQueue(t *testing.T) {
 					}
 				}
 				blockOf(t, th, l)
-				th.DecRef(rt.Ref(l))
+				th.DecRef(l)
 			}
 		})
 	})
@@ -113,7 +113,7 @@ func TestListShrinks(t *testing.T) {
 					blocks, last := 0, rt.Nil
 					for n := size - 1; n >= 0; n-- {
 						take(th, l)
-						b := openList(th, th.Body(rt.Ref(l)))
+						b := openList(th, th.Body(l))
 						if b.len() != n || b.room > leastRoom && b.room > 4*n+4 {
 							t.Fatalf("a block of %d slots for %d of %d items", b.room, b.len(), n)
 						}
@@ -127,10 +127,10 @@ func TestListShrinks(t *testing.T) {
 					if what != "remove" && blocks > 15 {
 						t.Errorf("%d blocks", blocks)
 					}
-					if b := openList(th, th.Body(rt.Ref(l))); b.room > leastRoom {
+					if b := openList(th, th.Body(l)); b.room > leastRoom {
 						t.Errorf("a block of %d slots is left", b.room)
 					}
-					th.DecRef(rt.Ref(l))
+					th.DecRef(l)
 				})
 			})
 		})
@@ -154,12 +154,12 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 			}
 			c, rec := Cell(must(NewCell(th, v))), must(point.New(th, v))
 			th.Checkpoint()
-			held := append(hog(t, th), v, rt.Ref(l), rt.Ref(popped), rt.Ref(cleared), rt.Ref(d), rt.Ref(emptied), rt.Ref(c), rec)
+			held := append(hog(t, th), v, l, popped, cleared, d, emptied, c, rec)
 			for i := 1; i < n; i *= 3 { // an item of its own, at every place
 				must0(t, l.Set(th, i, smallInt(i)))
 			}
 			if th.LockFree() {
-				if _, _, _, err := newListBlock(th, rt.Ref(l), n/2); !errors.Is(err, rt.ErrMemoryLimit) {
+				if _, _, _, err := newListBlock(th, l, n/2); !errors.Is(err, rt.ErrMemoryLimit) {
 					t.Fatal("there is memory left:", err)
 				}
 			}
@@ -214,7 +214,7 @@ func TestListBound(t *testing.T) {
 			for range most {
 				must0(t, l.Append(th, rt.None))
 			}
-			frozen := must(th.Freeze(rt.Ref(l)))
+			frozen := must(th.Freeze(l))
 			_, err := NewList(th, slices.Repeat([]rt.Ref{rt.None}, most+1)...)
 			for what, err := range map[string]error{
 				"append": l.Append(th, rt.None), "insert": l.Insert(th, 0, rt.None), "insert at the end": l.Insert(th, most, rt.None),
@@ -230,7 +230,7 @@ func TestListBound(t *testing.T) {
 				t.Errorf("%d items", l.Len(th))
 			}
 			must0(t, th.Unload(frozen))
-			th.DecRef(rt.Ref(l))
+			th.DecRef(l)
 		})
 	})
 }
@@ -271,7 +271,7 @@ func TestListRoom(t *testing.T) {
 						t.Fatalf("%d items, room for %d, after %d were inserted into", b.len(), b.room, was)
 					}
 				}
-				th.DecRef(rt.Ref(l))
+				th.DecRef(l)
 			}
 		})
 	})
@@ -286,7 +286,7 @@ func TestMissingItem(t *testing.T) {
 				t.Errorf("item %d: %v, want %v", i, err, &want)
 			}
 		}
-		th.DecRef(rt.Ref(l))
+		th.DecRef(l)
 	})
 }
 
@@ -313,7 +313,7 @@ func TestChangesInside(t *testing.T) {
 				if th.LockFree() && !slices.Equal(was.Refs(listSlots, was.room), items) {
 					t.Errorf("%s: the block that others may be reading has changed", what)
 				}
-				th.DecRef(rt.Ref(l))
+				th.DecRef(l)
 			}
 		})
 	})
@@ -325,7 +325,7 @@ func TestExtendByFrozen(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			for _, n := range []int{0, 1, 5, 40} {
 				from, l := numbered(th, n), numbered(th, 3)
-				f := must(th.Freeze(rt.Ref(from)))
+				f := must(th.Freeze(from))
 				must0(t, l.Extend(th, List(f.Root())))
 				if b := blockOf(t, th, l); b.len() != 3+n || n == 0 && b.len() != 3 {
 					t.Errorf("%d items, want %d", b.len(), 3+n)
@@ -335,13 +335,13 @@ func TestExtendByFrozen(t *testing.T) {
 						t.Errorf("item %d is %s", 3+i, Format(th, r))
 					}
 				}
-				tup := must(NewTuple(th, rt.Ref(from), rt.True))
+				tup := must(NewTuple(th, from, rt.True))
 				g := must(th.Freeze(tup))
 				items := Tuple(g.Root()).Items(th)
 				if len(items) != 2 || !g.Contains(items[0]) || List(items[0]).Len(th) != n || items[1] != rt.True {
 					t.Errorf("the frozen tuple's items are %v", items)
 				}
-				th.DecRefs([]rt.Ref{rt.Ref(l), rt.Ref(from), tup})
+				th.DecRefs([]rt.Ref{l, from, tup})
 				must0(t, th.Unload(g))
 				must0(t, th.Unload(f))
 			}

@@ -10,7 +10,7 @@ import (
 // write checks that l is a list that can be changed and v a reference, and returns the
 // list's body.
 func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
-	o, err = writable(t, rt.Ref(l), rt.TypeList)
+	o, err = writable(t, l, rt.TypeList)
 	t.MustUse(v)
 	if err == nil && v.IsNil() {
 		err = fmt.Errorf("ichor: list: nil reference as an item")
@@ -91,7 +91,7 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 // Pop removes the last item and returns a new reference to it. Amortised constant time.
 // Attached thread.
 func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
 		return rt.Nil, err
 	}
@@ -161,7 +161,7 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 // is no memory for one, they move in the block that is there, and readers wait meanwhile.
 // Attached thread.
 func (l List) Remove(t *rt.Thread, i int) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (l List) Remove(t *rt.Thread, i int) error {
 
 // Clear removes all items. Attached thread.
 func (l List) Clear(t *rt.Thread) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
 		return err
 	}
@@ -213,15 +213,15 @@ func (l List) Clear(t *rt.Thread) error {
 // Extend appends the items of other, as they are at one moment: both lists are locked. l
 // and other may be the same. other is borrowed. Attached thread.
 func (l List) Extend(t *rt.Thread, other List) error {
-	o, err := writable(t, rt.Ref(l), rt.TypeList)
+	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
 		return err
 	}
-	p, ok := t.Object(rt.Ref(other), rt.TypeList)
+	p, ok := t.Object(other, rt.TypeList)
 	if !ok {
-		return t.WantType(rt.Ref(other), rt.TypeList)
+		return t.WantType(other, rt.TypeList)
 	}
-	if rt.Ref(other).IsFrozen() {
+	if other.IsFrozen() {
 		return l.extendFrozen(t, o, other)
 	}
 	lock2(t, o, p)
@@ -245,7 +245,7 @@ func (l List) Extend(t *rt.Thread, other List) error {
 
 // extendFrozen is Extend by a list that does not change, and is not counted.
 func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
-	home, items := frozenItems(t, rt.Ref(other))
+	home, items := frozenItems(t, other)
 	lock(t, o)
 	b := openList(t, o)
 	old, err := b.reserve(t, l, o, len(items))

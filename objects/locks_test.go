@@ -67,7 +67,7 @@ func newLockedBox(th *rt.Thread) lockedBox {
 }
 
 func (x lockedBox) all() []rt.Ref {
-	return []rt.Ref{rt.Ref(x.l), rt.Ref(x.m), rt.Ref(x.d), rt.Ref(x.e), x.key}
+	return []rt.Ref{x.l, x.m, x.d, x.e, x.key}
 }
 
 func freezeAndUnload(th *rt.Thread, r rt.Ref) { ok(th.Unload(must(th.Freeze(r)))) }
@@ -83,10 +83,10 @@ func TestLocksAreTaken(t *testing.T) {
 		box  func(x lockedBox) []rt.Ref // whose locks it takes
 		op   func(th *rt.Thread, x lockedBox)
 	}
-	list := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.l)} }
-	lists := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.l), rt.Ref(x.m)} }
-	dict := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.d)} }
-	dicts := func(x lockedBox) []rt.Ref { return []rt.Ref{rt.Ref(x.d), rt.Ref(x.e)} }
+	list := func(x lockedBox) []rt.Ref { return []rt.Ref{x.l} }
+	lists := func(x lockedBox) []rt.Ref { return []rt.Ref{x.l, x.m} }
+	dict := func(x lockedBox) []rt.Ref { return []rt.Ref{x.d} }
+	dicts := func(x lockedBox) []rt.Ref { return []rt.Ref{x.d, x.e} }
 	fails := func(err error) {
 		if err == nil {
 			panic("no error")
@@ -104,14 +104,14 @@ func TestLocksAreTaken(t *testing.T) {
 		{"list clear", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Clear(th)) }},
 		{"extend", lists, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.m)) }},
 		{"extend by a frozen list", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.fl)) }},
-		{"freeze a list", list, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, rt.Ref(x.l)) }},
+		{"freeze a list", list, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, x.l) }},
 		{"length of a list that moves", list, func(th *rt.Thread, x lockedBox) {
-			if n := lengthWhenMoved(th, th.Body(rt.Ref(x.l))); n != 10 {
+			if n := lengthWhenMoved(th, th.Body(x.l)); n != 10 {
 				panic("it has another length")
 			}
 		}},
 		{"item of a list that moves", list, func(th *rt.Thread, x lockedBox) {
-			if r, found := atWhenMoved(th, th.Body(rt.Ref(x.l)), 4); !found || bigOf(th, r) != 4 {
+			if r, found := atWhenMoved(th, th.Body(x.l), 4); !found || bigOf(th, r) != 4 {
 				panic("it has another item")
 			}
 		}},
@@ -124,7 +124,7 @@ func TestLocksAreTaken(t *testing.T) {
 		{"dict clear", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Clear(th)) }},
 		{"update", dicts, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.e)) }},
 		{"update by a frozen dict", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.fd)) }},
-		{"freeze a dict", dict, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, rt.Ref(x.d)) }},
+		{"freeze a dict", dict, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, x.d) }},
 	}
 	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
 		withRuntime(t, rt.Options{Mode: rt.LockFree, Counting: counting}, func(r *rt.Runtime) {
@@ -135,7 +135,7 @@ func TestLocksAreTaken(t *testing.T) {
 					for i := range len(c.box(x)) {
 						must0(t, r.Do(func(th *rt.Thread) error {
 							x = newLockedBox(th)
-							fl, fd = must(th.Freeze(rt.Ref(x.m))), must(th.Freeze(rt.Ref(x.e)))
+							fl, fd = must(th.Freeze(x.m)), must(th.Freeze(x.e))
 							x.fl, x.fd = List(fl.Root()), Dict(fd.Root())
 							return nil
 						}))
@@ -200,7 +200,7 @@ func TestGatesAreShut(t *testing.T) {
 				}
 			}
 		},
-		"freeze": func(th *rt.Thread, d, _, _ Dict) { freezeAndUnload(th, rt.Ref(d)) },
+		"freeze": func(th *rt.Thread, d, _, _ Dict) { freezeAndUnload(th, d) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
@@ -213,7 +213,7 @@ func TestGatesAreShut(t *testing.T) {
 						}
 						return nil
 					}))
-					b := r.Block(r.Body(rt.Ref(d)).LoadRef(boxBlock))
+					b := r.Block(r.Body(d).LoadRef(boxBlock))
 					waitsAt(t, r, b.Lock(gate(b, i)+gateLock), func(th *rt.Thread) {
 						op(th, d, two, empty)
 						for k := range gates {
@@ -223,7 +223,7 @@ func TestGatesAreShut(t *testing.T) {
 						}
 					})
 					must0(t, r.Do(func(th *rt.Thread) error {
-						all := []rt.Ref{rt.Ref(d), rt.Ref(two), rt.Ref(empty)}
+						all := []rt.Ref{d, two, empty}
 						audit(t, th, all...)
 						th.DecRefs(all)
 						return nil
@@ -240,7 +240,7 @@ func TestGatesAreShut(t *testing.T) {
 				d, id = make20(th), int(th.ID())
 				return nil
 			}))
-			b := r.Block(r.Body(rt.Ref(d)).LoadRef(boxBlock))
+			b := r.Block(r.Body(d).LoadRef(boxBlock))
 			waitsAt(t, r, b.Lock(gate(b, id%gates)+gateLock), func(th *rt.Thread) {
 				if int(th.ID()) != id {
 					panic("the thread has another number than the one before")
@@ -253,7 +253,7 @@ func TestGatesAreShut(t *testing.T) {
 						t.Errorf("gate %d, the thread's is %d: lock word %#x, version %d", i, id%gates, v, version)
 					}
 				}
-				th.DecRef(rt.Ref(d))
+				th.DecRef(d)
 				return nil
 			}))
 		})
@@ -266,26 +266,26 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			x := newLockedBox(th)
-			fl, fd := must(th.Freeze(rt.Ref(x.m))), must(th.Freeze(rt.Ref(x.e)))
+			fl, fd := must(th.Freeze(x.m)), must(th.Freeze(x.e))
 			for _, c := range []struct {
 				name string
 				of   rt.Ref
 				op   func()
 			}{
-				{"append", rt.Ref(x.l), func() { ok(x.l.Append(th, rt.None)) }},
-				{"list set", rt.Ref(x.l), func() { ok(x.l.Set(th, 0, rt.None)) }},
-				{"list pop", rt.Ref(x.l), func() { th.DecRef(must(x.l.Pop(th))) }},
-				{"insert", rt.Ref(x.l), func() { ok(x.l.Insert(th, 3, rt.None)) }},
-				{"remove", rt.Ref(x.l), func() { ok(x.l.Remove(th, 3)) }},
-				{"extend", rt.Ref(x.l), func() { ok(x.l.Extend(th, x.m)) }},
-				{"extend by a frozen list", rt.Ref(x.l), func() { ok(x.l.Extend(th, List(fl.Root()))) }},
-				{"list clear", rt.Ref(x.l), func() { ok(x.l.Clear(th)) }},
-				{"dict set", rt.Ref(x.d), func() { ok(x.d.Set(th, smallInt(3), rt.None)) }},
-				{"dict set, a tuple", rt.Ref(x.d), func() { ok(x.d.Set(th, x.key, rt.None)) }},
-				{"dict delete", rt.Ref(x.d), func() { must(x.d.Delete(th, smallInt(3))) }},
-				{"update", rt.Ref(x.d), func() { ok(x.d.Update(th, x.e)) }},
-				{"update by a frozen dict", rt.Ref(x.d), func() { ok(x.d.Update(th, Dict(fd.Root()))) }},
-				{"dict clear", rt.Ref(x.d), func() { ok(x.d.Clear(th)) }},
+				{"append", x.l, func() { ok(x.l.Append(th, rt.None)) }},
+				{"list set", x.l, func() { ok(x.l.Set(th, 0, rt.None)) }},
+				{"list pop", x.l, func() { th.DecRef(must(x.l.Pop(th))) }},
+				{"insert", x.l, func() { ok(x.l.Insert(th, 3, rt.None)) }},
+				{"remove", x.l, func() { ok(x.l.Remove(th, 3)) }},
+				{"extend", x.l, func() { ok(x.l.Extend(th, x.m)) }},
+				{"extend by a frozen list", x.l, func() { ok(x.l.Extend(th, List(fl.Root()))) }},
+				{"list clear", x.l, func() { ok(x.l.Clear(th)) }},
+				{"dict set", x.d, func() { ok(x.d.Set(th, smallInt(3), rt.None)) }},
+				{"dict set, a tuple", x.d, func() { ok(x.d.Set(th, x.key, rt.None)) }},
+				{"dict delete", x.d, func() { must(x.d.Delete(th, smallInt(3))) }},
+				{"update", x.d, func() { ok(x.d.Update(th, x.e)) }},
+				{"update by a frozen dict", x.d, func() { ok(x.d.Update(th, Dict(fd.Root()))) }},
+				{"dict clear", x.d, func() { ok(x.d.Clear(th)) }},
 			} {
 				was := th.Body(c.of).Load(boxVersion)
 				c.op()
@@ -293,10 +293,10 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 					t.Errorf("%s: version %d after %d", c.name, now, was)
 				}
 			}
-			for what, r := range map[string]rt.Ref{"list": rt.Ref(x.m), "dict": rt.Ref(x.e)} {
+			for what, r := range map[string]rt.Ref{"list": x.m, "dict": x.e} {
 				was := th.Body(r).Load(boxVersion)
 				freezeAndUnload(th, r)
-				if r == rt.Ref(x.m) {
+				if r == x.m {
 					ok(x.l.Extend(th, x.m))
 				} else {
 					ok(x.d.Update(th, x.e))

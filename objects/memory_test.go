@@ -20,7 +20,7 @@ func TestChangesInOneUnitOfWork(t *testing.T) {
 				must0(t, l.Remove(th, n/2))
 				must0(t, l.Insert(th, n/2, smallInt(0)))
 			}
-			th.DecRef(rt.Ref(l))
+			th.DecRef(l)
 		},
 		"dict": func(th *rt.Thread, times int) {
 			d := Dict(must(NewDict(th)))
@@ -33,7 +33,7 @@ func TestChangesInOneUnitOfWork(t *testing.T) {
 					must0(t, d.Set(th, smallInt(i), rt.None))
 				}
 			}
-			th.DecRef(rt.Ref(d))
+			th.DecRef(d)
 		},
 	}
 	forModes(t, func(t *testing.T, o rt.Options) {

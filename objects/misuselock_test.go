@@ -30,32 +30,32 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 		"Extend": func(th *rt.Thread) (rt.Ref, func()) {
 			l, m := List(must(NewList(th))), List(must(NewList(th)))
 			dead(th, func(x rt.Ref) { ok(m.Append(th, x)) })
-			return rt.Ref(m), func() { _ = l.Extend(th, m) }
+			return m, func() { _ = l.Extend(th, m) }
 		},
 		"Extend of itself": func(th *rt.Thread) (rt.Ref, func()) {
 			l := List(must(NewList(th)))
 			dead(th, func(x rt.Ref) { ok(l.Append(th, x)) })
-			return rt.Ref(l), func() { _ = l.Extend(th, l) }
+			return l, func() { _ = l.Extend(th, l) }
 		},
 		"Set": func(th *rt.Thread) (rt.Ref, func()) {
 			d := table(th, 0)
 			x := dead(th, func(x rt.Ref) { ok(List(must(NewList(th))).Append(th, x)) })
-			return rt.Ref(d), func() { _ = d.Set(th, x, rt.None) }
+			return d, func() { _ = d.Set(th, x, rt.None) }
 		},
 		"Update by one value": func(th *rt.Thread) (rt.Ref, func()) {
 			d, e := table(th, 1), table(th, 0)
 			dead(th, func(x rt.Ref) { ok(e.Set(th, smallInt(0), x)) })
-			return rt.Ref(e), func() { _ = d.Update(th, e) }
+			return e, func() { _ = d.Update(th, e) }
 		},
 		"Update of a table with gates": func(th *rt.Thread) (rt.Ref, func()) {
 			d, e := table(th, gatesFrom), table(th, gatesFrom)
 			dead(th, func(x rt.Ref) { ok(e.Set(th, smallInt(5), x)) })
-			return rt.Ref(e), func() { _ = d.Update(th, e) }
+			return e, func() { _ = d.Update(th, e) }
 		},
 		"Update that adds": func(th *rt.Thread) (rt.Ref, func()) {
 			d, e := table(th, 5), table(th, 0)
 			dead(th, func(x rt.Ref) { ok(e.Set(th, smallInt(1000), x)) })
-			return rt.Ref(d), func() { _ = d.Update(th, e) }
+			return d, func() { _ = d.Update(th, e) }
 		},
 	} {
 		for _, o := range []rt.Options{

@@ -13,9 +13,12 @@ var (
 	intType = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing})
 )
 
+// Int is an integer of 64 bits. Immutable. Its methods borrow it.
+type Int rt.Ref
+
 // NewInt returns a new reference to the integer v. From -2^28 to 2^28-1 it is in
 // the reference itself and takes no memory. Immutable. Attached thread.
-func NewInt(t *rt.Thread, v int64) (rt.Ref, error) {
+func NewInt(t *rt.Thread, v int64) (Int, error) {
 	if r, ok := rt.Int(v); ok {
 		return r, nil
 	}
@@ -27,36 +30,39 @@ func NewInt(t *rt.Thread, v int64) (rt.Ref, error) {
 	return r, nil
 }
 
-// IntOf returns the integer that r, which it borrows, is, and whether it is one. Attached
-// thread.
-func IntOf(t *rt.Thread, r rt.Ref) (int64, bool) {
-	if r.IsInt() {
-		return r.Int(), true
+// Value returns the integer, and whether i is an Int. Attached thread.
+func (i Int) Value(t *rt.Thread) (int64, bool) {
+	if i.IsInt() {
+		return i.Int(), true
 	}
-	o, ok := t.Object(r, rt.TypeInt)
+	o, ok := t.Object(i, rt.TypeInt)
 	if !ok {
 		return 0, false
 	}
 	return int64(o.Uint64(0)), true
 }
 
+// Float is a floating-point number of 64 bits. Immutable. Its methods borrow it.
+type Float rt.Ref
+
 // NewFloat returns a new reference to the number v, which takes 16 bytes.
 // Immutable. Attached thread.
-func NewFloat(t *rt.Thread, v float64) (rt.Ref, error) {
+func NewFloat(t *rt.Thread, v float64) (Float, error) {
 	return newFloat(t, v, shortest)
 }
 
-func newFloat(t *rt.Thread, v float64, f floatFormatting) (rt.Ref, error) {
+func newFloat(t *rt.Thread, v float64, f floatFormatting) (Float, error) {
 	return t.NewFloat(v, uint32(f))
 }
 
-// FloatOf returns the number that r, which it borrows, is, and whether it is a Float.
-// Attached thread.
-func FloatOf(t *rt.Thread, r rt.Ref) (float64, bool) {
-	v, _, ok := t.Float(r)
+// Value returns the number, and whether f is a Float. Attached thread.
+func (f Float) Value(t *rt.Thread) (float64, bool) {
+	v, _, ok := t.Float(f)
 	return v, ok
 }
 
-// BoolOf returns the boolean that r, which it borrows, is, and whether it is one. Any
-// goroutine.
-func BoolOf(r rt.Ref) (v, ok bool) { return r == rt.True, r == rt.True || r == rt.False }
+// Bool is rt.True or rt.False. Its methods borrow it, and count nothing.
+type Bool rt.Ref
+
+// Value returns the boolean, and whether b is one. Any goroutine.
+func (b Bool) Value() (v, ok bool) { return b == rt.True, b == rt.True || b == rt.False }

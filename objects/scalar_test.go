@@ -16,7 +16,7 @@ func TestInt(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			for _, v := range []int64{0, 1, -1, rt.MinInt, rt.MinInt - 1, rt.MaxInt, rt.MaxInt + 1, math.MinInt64, math.MaxInt64} {
 				r := must(NewInt(th, v))
-				if got, ok := IntOf(th, r); got != v || !ok {
+				if got, ok := Int(r).Value(th); got != v || !ok {
 					t.Errorf("%d became %d, %v", v, got, ok)
 				}
 				if small := v >= rt.MinInt && v <= rt.MaxInt; r.IsInt() != small {
@@ -32,7 +32,7 @@ func TestInt(t *testing.T) {
 			a, b := rapid.Int64().Draw(t, "a"), rapid.Int64().Draw(t, "b")
 			clean(t, o, func(th *rt.Thread) {
 				x, y, z := must(NewInt(th, a)), must(NewInt(th, b)), must(NewInt(th, a))
-				if got, ok := IntOf(th, x); got != a || !ok {
+				if got, ok := Int(x).Value(th); got != a || !ok {
 					t.Fatalf("an integer changed")
 				}
 				if sameKey(th, x, y) != (a == b) || !sameKey(th, x, z) || must(Hash(th, x)) != must(Hash(th, z)) {
@@ -58,7 +58,7 @@ func TestFloat(t *testing.T) {
 				{nan, nan, true}, {nan, other, false}, {math.Inf(1), math.Inf(-1), false}, {5e-324, 0, false},
 			} {
 				x, y := key(c.a), key(c.b)
-				if v, ok := FloatOf(th, x); math.Float64bits(v) != math.Float64bits(c.a) || !ok {
+				if v, ok := Float(x).Value(th); math.Float64bits(v) != math.Float64bits(c.a) || !ok {
 					t.Errorf("%v became %v", c.a, v)
 				}
 				if got := sameKey(th, x, y); got != c.same || got && must(Hash(th, x)) != must(Hash(th, y)) {
@@ -117,7 +117,7 @@ func TestFloatWays(t *testing.T) {
 				if !sameKey(th, a, b) || must(Hash(th, a)) != must(Hash(th, b)) {
 					t.Error("tuples of one number are not one key")
 				}
-				th.DecRefs([]rt.Ref{rt.Ref(d), a, b})
+				th.DecRefs([]rt.Ref{d, a, b})
 			}
 			if _, ok := th.Object(keys[0], rt.TypeInt); ok {
 				t.Error("a float is an integer")
@@ -169,12 +169,12 @@ func TestScalarWrongKind(t *testing.T) {
 			big := newBig(th, 1)
 			defer th.DecRef(big)
 			for _, r := range []rt.Ref{rt.Nil, rt.None, rt.True, rt.EmptyString} {
-				if _, ok := IntOf(th, r); ok {
+				if _, ok := Int(r).Value(th); ok {
 					t.Errorf("%s is an integer", r)
 				}
 			}
 			for _, r := range []rt.Ref{rt.Nil, rt.None, smallInt(1), big} {
-				if _, ok := FloatOf(th, r); ok {
+				if _, ok := Float(r).Value(th); ok {
 					t.Errorf("%s is a float", r)
 				}
 			}
@@ -184,8 +184,8 @@ func TestScalarWrongKind(t *testing.T) {
 		r     rt.Ref
 		v, ok bool
 	}{{rt.True, true, true}, {rt.False, false, true}, {rt.None, false, false}, {rt.Nil, false, false}} {
-		if v, ok := BoolOf(c.r); v != c.v || ok != c.ok {
-			t.Errorf("BoolOf(%s) = %v, %v", c.r, v, ok)
+		if v, ok := Bool(c.r).Value(); v != c.v || ok != c.ok {
+			t.Errorf("Bool(%s).Value() = %v, %v", c.r, v, ok)
 		}
 	}
 }

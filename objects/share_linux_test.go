@@ -44,7 +44,7 @@ func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 	th.DecRef(original)
 	f.cell = must(NewCell(th, f.mortal))
 	f.weak = must(NewWeak(th, f.mortal))
-	f.keyed = rt.Ref(hostileDict(th, 400, 0)) // which depends on the seed of the runtime
+	f.keyed = hostileDict(th, 400, 0) // which depends on the seed of the runtime
 	var err error
 	f.big, err = NewList(th)
 	must0(t, err)

@@ -14,7 +14,7 @@ import (
 func TestItemsThatMoveAway(t *testing.T) {
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
 		l := numbered(th, 5)
-		o, b := th.Body(rt.Ref(l)), openList(th, th.Body(rt.Ref(l)))
+		o, b := th.Body(l), openList(th, th.Body(l))
 		item := func(i int) rt.Ref {
 			r, _ := l.At(th, i)
 			return r
@@ -32,7 +32,7 @@ func TestItemsThatMoveAway(t *testing.T) {
 			{"the item was popped before the slot was loaded", 3, 1, rt.Nil, stateOf(1, 5), rt.Nil},
 			{"the item was popped after", 3, 1, item(3), stateOf(1, 4), rt.Nil},
 			{"all items were popped", 0, 1, item(0), stateOf(1, 1), rt.Nil},
-			{"the first one was removed", 1, 0, rt.Ref(o.LoadRef(boxBlock)), stateOf(1, 5), item(1)},
+			{"the first one was removed", 1, 0, o.LoadRef(boxBlock), stateOf(1, 5), item(1)},
 			{"the first one was removed, and the item is beyond the end", 4, 0, rt.None, stateOf(1, 5), rt.Nil},
 			{"the last but one place", 3, 0, rt.None, stateOf(1, 5), item(3)},
 			{"items have moved", 2, 1, rt.None, listMoving, item(2)},
@@ -56,7 +56,7 @@ func TestItemsThatMoveAway(t *testing.T) {
 		if n := lengthWhenMoved(th, o); n != 0 {
 			t.Errorf("an empty list that moved has %d items", n)
 		}
-		th.DecRef(rt.Ref(l))
+		th.DecRef(l)
 	})
 }
 
@@ -71,7 +71,7 @@ func TestReadersOfMovedItemsWait(t *testing.T) {
 			l = numbered(th, 5)
 			return nil
 		}))
-		o := r.Body(rt.Ref(l))
+		o := r.Body(l)
 		b := r.Block(o.LoadRef(boxBlock))
 		state := b.LoadUint64(listState)
 		for what, op := range map[string]func(th *rt.Thread){
@@ -100,7 +100,7 @@ func TestReadersOfMovedItemsWait(t *testing.T) {
 			})
 		}
 		must0(t, r.Do(func(th *rt.Thread) error {
-			th.DecRef(rt.Ref(l))
+			th.DecRef(l)
 			return nil
 		}))
 	})
@@ -138,7 +138,7 @@ func TestDictLenBesideADeletion(t *testing.T) {
 		if got := remove(b, e); got != v || b.Load(dictDeleting) != uint32(e) || b.LoadUint64(dictState) != state-stateOneLive {
 			t.Errorf("removed %s: state %#x, deleting %d", got, b.LoadUint64(dictState), b.Load(dictDeleting))
 		}
-		th.DecRefs([]rt.Ref{v, rt.Ref(d)})
+		th.DecRefs([]rt.Ref{v, d})
 	})
 }
 
@@ -202,7 +202,7 @@ func TestUnpublishedEntries(t *testing.T) {
 					b.SetRef(e+entryKey, rt.Nil)
 					b.StoreRef(e+entryValue, rt.Nil)
 				}
-				th.DecRefs([]rt.Ref{rt.Ref(d), other, k, again})
+				th.DecRefs([]rt.Ref{d, other, k, again})
 			}
 		})
 	}
@@ -217,7 +217,7 @@ func TestOverwriteThroughGate(t *testing.T) {
 		for i := range 20 {
 			ok(d.Set(th, smallInt(i), v))
 		}
-		o := th.Body(rt.Ref(d))
+		o := th.Body(d)
 		r := o.LoadRef(boxBlock)
 		b := th.Block(r)
 		g := gate(b, int(th.ID())%gates)
@@ -243,7 +243,7 @@ func TestOverwriteThroughGate(t *testing.T) {
 				t.Errorf("gate %d is shut", i)
 			}
 		}
-		th.DecRefs([]rt.Ref{rt.Ref(d), v, w})
+		th.DecRefs([]rt.Ref{d, v, w})
 	})
 }
 
@@ -253,7 +253,7 @@ func TestVersionsOfGates(t *testing.T) {
 	withGates(t, 8)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
 		d := Dict(must(NewDict(th)))
-		o := th.Body(rt.Ref(d))
+		o := th.Body(d)
 		want := uint32(0)
 		check := func(what string) {
 			t.Helper()
@@ -287,7 +287,7 @@ func TestVersionsOfGates(t *testing.T) {
 		if want < 250 {
 			t.Errorf("%d overwrites", want)
 		}
-		th.DecRef(rt.Ref(d))
+		th.DecRef(d)
 	})
 }
 

@@ -60,7 +60,7 @@ type String rt.Ref
 
 // NewString returns a new reference to a string with the text s. Where births
 // are immortal, equal strings are one object. Attached thread.
-func NewString(t *rt.Thread, s string) (rt.Ref, error) { return newString(t, []byte(s)) }
+func NewString(t *rt.Thread, s string) (String, error) { return newString(t, []byte(s)) }
 
 func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
 	if len(b) == 0 {
@@ -93,7 +93,7 @@ func equalInRegion(t *rt.Thread, g *rt.Region, b []byte, h uint64) (rt.Ref, erro
 // of Intern get. The table is weak: it keeps no string alive and forgets one at
 // its death. Nothing becomes immortal by it. (Of two texts with the same 64-bit
 // hash the later is not shared.) Attached thread.
-func Intern(t *rt.Thread, s string) (rt.Ref, error) { return intern(t, []byte(s)) }
+func Intern(t *rt.Thread, s string) (String, error) { return intern(t, []byte(s)) }
 
 func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 	if len(b) == 0 || t.Region() != nil {
@@ -178,14 +178,14 @@ func (s String) Text(t *rt.Thread) (string, bool) {
 // View returns the text itself, and whether s is a string. It is borrowed: good
 // as long as the object is. Attached thread.
 func (s String) View(t *rt.Thread) (string, bool) {
-	if t.QuickKind(rt.Ref(s)) == rt.TypeString {
-		return textOf(t.Body(rt.Ref(s))), true
+	if t.QuickKind(s) == rt.TypeString {
+		return textOf(t.Body(s)), true
 	}
 	return s.viewChecked(t)
 }
 
 func (s String) viewChecked(t *rt.Thread) (string, bool) {
-	o, ok := t.Object(rt.Ref(s), rt.TypeString)
+	o, ok := t.Object(s, rt.TypeString)
 	if !ok {
 		return "", false
 	}
@@ -196,7 +196,7 @@ func (s String) viewChecked(t *rt.Thread) (string, bool) {
 type Bytes rt.Ref
 
 // NewBytes returns a new reference to a copy of b. Attached thread.
-func NewBytes(t *rt.Thread, b []byte) (rt.Ref, error) {
+func NewBytes(t *rt.Thread, b []byte) (Bytes, error) {
 	if len(b) == 0 {
 		return rt.EmptyBytes, nil
 	}
@@ -206,7 +206,7 @@ func NewBytes(t *rt.Thread, b []byte) (rt.Ref, error) {
 // View returns the bytes themselves, and whether s is of the kind. They are
 // borrowed, and must not be written. Attached thread.
 func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
-	o, ok := t.Object(rt.Ref(s), rt.TypeBytes)
+	o, ok := t.Object(s, rt.TypeBytes)
 	if !ok {
 		return nil, false
 	}
@@ -224,7 +224,7 @@ func newNumber(t *rt.Thread, b []byte) (rt.Ref, error) {
 // View returns the number's text, and whether n is a Number. It is borrowed.
 // Attached thread.
 func (n Number) View(t *rt.Thread) (string, bool) {
-	o, ok := t.Object(rt.Ref(n), rt.TypeNumber)
+	o, ok := t.Object(n, rt.TypeNumber)
 	if !ok {
 		return "", false
 	}

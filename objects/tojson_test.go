@@ -30,9 +30,9 @@ func TestAppendJSON(t *testing.T) {
 					{str("a\"\\\n\x00é\u2028😀</script>"), `"a\"\\\n\u0000é` + "\u2028" + `😀</script>"`},
 					{rt.EmptyString, `""`}, {rt.EmptyBytes, `""`}, {rt.EmptyTuple, "[]"},
 					{s.Own(NewBytes(th, []byte{0, 255, 1})), `"AP8B"`},
-					{rt.Ref(d), `{"b":true,"a":[null,[]]}`},
-					{s.Own(point.New(th, smallInt(1), rt.Ref(d))), `{"x":1,"why?\n":{"b":true,"a":[null,[]]}}`},
-					{s.Own(NewList(th, rt.Ref(d), rt.Ref(d))), `[{"b":true,"a":[null,[]]},{"b":true,"a":[null,[]]}]`},
+					{d, `{"b":true,"a":[null,[]]}`},
+					{s.Own(point.New(th, smallInt(1), d)), `{"x":1,"why?\n":{"b":true,"a":[null,[]]}}`},
+					{s.Own(NewList(th, d, d)), `[{"b":true,"a":[null,[]]},{"b":true,"a":[null,[]]}]`},
 				} {
 					got, err := AppendJSON(th, []byte("before "), c.r)
 					if string(got) != "before "+c.want || err != nil {
@@ -58,18 +58,18 @@ func TestNotJSON(t *testing.T) {
 				x, _, err := th.New(strange, 8)
 				s.Own(x, err)
 				loop := List(s.Own(NewList(th)))
-				s.Check(loop.Append(th, s.Own(NewList(th, rt.Ref(loop), rt.Ref(loop)))))
+				s.Check(loop.Append(th, s.Own(NewList(th, loop, loop))))
 				for want, r := range map[string]rt.Ref{
 					"not JSON: nil reference":                       rt.Nil,
 					"not JSON: the float NaN":                       s.Own(NewFloat(th, math.NaN())),
 					"not JSON: the float -Inf":                      s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
-					"not JSON: a key that is no string: 0.5":        rt.Ref(d),
+					"not JSON: a key that is no string: 0.5":        d,
 					"not JSON: an object of type strange":           s.Own(NewTuple(th, x)),
 					"not JSON: an object of type weak":              s.Own(NewTuple(th, s.Own(NewWeak(th, x)))),
 					"not JSON: an object of type cell":              s.Own(NewCell(th, rt.None)),
 					"not JSON: an object of type foreign":           s.Own(NewList(th, s.Own(NewForeign(th, 1, nil)))),
-					"not JSON: more than 10000 levels, or a cycle":  rt.Ref(loop),
-					"not JSON: more than 10000 levels, or a cycle ": s.Own(NewTuple(th, rt.Ref(loop))),
+					"not JSON: more than 10000 levels, or a cycle":  loop,
+					"not JSON: more than 10000 levels, or a cycle ": s.Own(NewTuple(th, loop)),
 				} {
 					_, err := AppendJSON(th, nil, r)
 					wantError[*NotJSONError](t, err)
@@ -81,7 +81,7 @@ func TestNotJSON(t *testing.T) {
 						t.Errorf("%s: %v, %d bytes were written", want, err, w.Len())
 					}
 				}
-				if got := Format(th, rt.Ref(loop)); got != strings.Repeat("[", 77)+"..." {
+				if got := Format(th, loop); got != strings.Repeat("[", 77)+"..." {
 					t.Errorf("formatted as %s", got)
 				}
 				// What holds itself would leak.
@@ -98,15 +98,15 @@ func TestCycles(t *testing.T) {
 			must0(t, th.Scope(func(s *rt.Scope) {
 				typ := must(DefineRecord("cyclic", "next"))
 				d, l := Dict(s.Own(NewDict(th))), List(s.Own(NewList(th)))
-				rec := s.Own(typ.New(th, rt.Ref(l)))
+				rec := s.Own(typ.New(th, l))
 				s.Check(d.Set(th, s.Own(NewString(th, "next")), rec))
-				s.Check(l.Append(th, s.Own(NewTuple(th, rt.Ref(d)))))
-				for _, r := range []rt.Ref{rt.Ref(d), rt.Ref(l), rec} {
+				s.Check(l.Append(th, s.Own(NewTuple(th, d))))
+				for _, r := range []rt.Ref{d, l, rec} {
 					_, err := AppendJSON(th, nil, r)
 					wantError[*NotJSONError](t, err)
 				}
 				s.Check(typ.Set(th, rec, 0, rt.None))
-				if got := Format(th, rt.Ref(d)); got != `{"next":{"next":null}}` {
+				if got := Format(th, d); got != `{"next":{"next":null}}` {
 					t.Error(got)
 				}
 			}))

@@ -30,7 +30,7 @@ type Tuple rt.Ref
 
 // NewTuple returns a new reference to a tuple of the items. They are borrowed: the tuple
 // takes counts of its own. Attached thread.
-func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+func NewTuple(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	r, err := NewTupleSteal(t, items...)
 	if err == nil {
 		t.IncRefs(items)
@@ -40,7 +40,7 @@ func NewTuple(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
 
 // NewTupleSteal is NewTuple, so returns a new reference, and steals the references to the
 // items unless it fails. Attached thread.
-func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (rt.Ref, error) {
+func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	if len(items) == 0 {
 		return rt.EmptyTuple, nil
 	}
@@ -81,7 +81,7 @@ func addHash(h, x uint32) uint32 { return max(fold(mix(uint64(h)<<32|uint64(x)))
 
 // Len returns the number of items; 0 if s is no tuple. Attached thread.
 func (s Tuple) Len(t *rt.Thread) int {
-	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok {
 		return 0
 	}
@@ -91,25 +91,25 @@ func (s Tuple) Len(t *rt.Thread) int {
 // At returns a borrowed reference to item i, good as long as the tuple is, and
 // whether there is one. Attached thread.
 func (s Tuple) At(t *rt.Thread, i int) (rt.Ref, bool) {
-	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok || uint(i) >= uint(o.Word(tupleLen)) {
 		return rt.Nil, false
 	}
-	return t.Slot(rt.Ref(s), o, tupleSlots+i), true
+	return t.Slot(s, o, tupleSlots+i), true
 }
 
 // Items returns borrowed references to all items, good as long as the tuple is;
 // they must not be written. Of a frozen tuple it makes a slice. Attached thread.
 func (s Tuple) Items(t *rt.Thread) []rt.Ref {
-	o, ok := t.Object(rt.Ref(s), rt.TypeTuple)
+	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok {
 		return nil
 	}
 	items := o.Refs(tupleSlots, int(o.Word(tupleLen)))
-	if !rt.Ref(s).IsFrozen() {
+	if !s.IsFrozen() {
 		return items
 	}
-	home, own := t.Home(rt.Ref(s)), make([]rt.Ref, len(items))
+	home, own := t.Home(s), make([]rt.Ref, len(items))
 	for i, r := range items {
 		own[i] = home.Ref(r)
 	}

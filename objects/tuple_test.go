@@ -59,7 +59,7 @@ func TestTupleErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			v := newBig(th, 1)
-			for _, make := range []func(*rt.Thread, ...rt.Ref) (rt.Ref, error){NewTuple, NewTupleSteal} {
+			for _, make := range []func(*rt.Thread, ...rt.Ref) (Tuple, error){NewTuple, NewTupleSteal} {
 				if _, err := make(th, v, rt.Nil); err == nil || err.Error() != "ichor: new tuple: item 1 is a nil reference" {
 					t.Errorf("got %v", err)
 				}

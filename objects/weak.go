@@ -39,7 +39,7 @@ type Weak rt.Ref
 //
 // An immortal target never dies: nothing is noted then, and nothing is written to it.
 // Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
-func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.Ref, error) {
+func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak, error) {
 	t.MustUse(target)
 	if target.IsNil() {
 		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")
@@ -58,9 +58,9 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (rt.R
 // (Conditional increment within a grace period, as in RCU: McKenney, Overview of
 // Linux-Kernel Reference Counting, 2007.) Attached thread.
 func (w Weak) Get(t *rt.Thread) (rt.Ref, bool) {
-	if _, ok := t.Object(rt.Ref(w), rt.TypeWeak); !ok {
+	if _, ok := t.Object(w, rt.TypeWeak); !ok {
 		return rt.Nil, false
 	}
-	r := t.FollowWeak(rt.Ref(w))
+	r := t.FollowWeak(w)
 	return r, !r.IsNil()
 }

@@ -272,23 +272,23 @@ func TestWeakCycles(t *testing.T) {
 			call := func(what string) func(*rt.Thread) { return func(*rt.Thread) { calls[what]++ } }
 			outer := must(NewList(th))
 			loop := List(must(NewList(th)))
-			must0(t, loop.Append(th, rt.Ref(loop)))
+			must0(t, loop.Append(th, loop))
 			leaf := newBig(th, 1)
 			must0(t, loop.Append(th, leaf))
-			inside := must(NewWeak(th, rt.Ref(loop), call("inside, of garbage")))
+			inside := must(NewWeak(th, loop, call("inside, of garbage")))
 			insideOut := must(NewWeak(th, outer, call("inside, of what lives")))
 			insideLeaf := must(NewWeak(th, leaf, call("inside, of a leaf")))
 			for _, w := range []rt.Ref{inside, insideOut, insideLeaf} {
 				must0(t, loop.AppendSteal(th, w))
 			}
-			outside := must(NewWeak(th, rt.Ref(loop), call("outside")))
+			outside := must(NewWeak(th, loop, call("outside")))
 			outsideLeaf := must(NewWeak(th, leaf, call("outside, of a leaf")))
 			ofWeak := must(NewWeak(th, inside, call("of a weak reference")))
 			th.DecRef(leaf)
 			if got := th.Collect(); got.Garbage != 0 {
 				t.Errorf("collected %+v while the cycle is held", got)
 			}
-			th.DecRef(rt.Ref(loop))
+			th.DecRef(loop)
 
 			// A reference from Get is one like any other: nothing is garbage.
 			again, found := Weak(outside).Get(th)

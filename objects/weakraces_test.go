@@ -75,7 +75,7 @@ func TestWeakRaces(t *testing.T) {
 				t.Error("nobody ever found an object: the test shows nothing")
 			}
 			must0(t, r.Do(func(th *rt.Thread) error {
-				audit(t, th, append(weaks, rt.Ref(c))...)
+				audit(t, th, append(weaks, c)...)
 				th.Checkpoint()
 				// Several weak references may lead to one interned text: each is called.
 				if got := calls.Load(); got != int64(len(weaks)) {
@@ -86,7 +86,7 @@ func TestWeakRaces(t *testing.T) {
 						t.Fatal("a weak reference leads to what has died")
 					}
 				}
-				th.DecRefs(append(weaks, rt.Ref(c)))
+				th.DecRefs(append(weaks, c))
 				return nil
 			}))
 			if n := r.Interned().Size(); n != 0 {

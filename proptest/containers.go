@@ -195,10 +195,10 @@ func (h *heap) write(v handle, budget *int) string {
 }
 
 func (h *heap) writeLeaf(r rt.Ref) string {
-	if v, ok := objects.IntOf(h.t, r); ok {
+	if v, ok := objects.Int(r).Value(h.t); ok {
 		return leafText("i", v)
 	}
-	if v, ok := objects.FloatOf(h.t, r); ok {
+	if v, ok := objects.Float(r).Value(h.t); ok {
 		return leafText("f", v)
 	}
 	if s, ok := objects.String(r).View(h.t); ok {

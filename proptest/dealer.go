@@ -18,7 +18,7 @@ func newDealer(h *heap, y *yard) *dealer {
 	return &dealer{heap: h, yard: y, list: objects.List(must(objects.NewList(h.t)))}
 }
 
-func (d *dealer) close() { d.t.DecRef(rt.Ref(d.list)) }
+func (d *dealer) close() { d.t.DecRef(d.list) }
 
 // work runs the program until it has made enough operations.
 func (d *dealer) work(program []trafficStep) {
@@ -161,7 +161,7 @@ func (d *dealer) fill(how int) {
 	default:
 		old := d.list
 		d.list = objects.List(must(objects.NewList(d.t)))
-		d.t.DecRef(rt.Ref(old))
+		d.t.DecRef(old)
 	}
 	d.did(4)
 }

@@ -91,11 +91,11 @@ func (h *heap) found(r rt.Ref) handle {
 	var k kind
 	switch y.ID() {
 	case rt.TypeInt:
-		v, _ := objects.IntOf(h.t, r)
+		v, _ := objects.Int(r).Value(h.t)
 		h.check(isInt(v), "an int has another value than it was born with")
 		return handle{ref: r}
 	case rt.TypeFloat:
-		v, _ := objects.FloatOf(h.t, r)
+		v, _ := objects.Float(r).Value(h.t)
 		h.check(isFloat(v), "a float has another value than it was born with")
 		return handle{ref: r}
 	case rt.TypeString:

@@ -44,7 +44,7 @@ var cellSubject = subject{
 	},
 	end: func(t *rt.Thread, arena any) {
 		a := arena.(*cellArena)
-		t.DecRef(rt.Ref(a.cell))
+		t.DecRef(a.cell)
 		t.DecRefs(a.values[:])
 	},
 	model: porcupine.Model{
@@ -119,7 +119,7 @@ var dictSubject = subject{
 	do: doDict,
 	end: func(t *rt.Thread, arena any) {
 		a := arena.(*dictArena)
-		t.DecRef(rt.Ref(a.dict))
+		t.DecRef(a.dict)
 		t.DecRefs(a.values[:])
 	},
 	model: porcupine.Model{
@@ -197,7 +197,7 @@ var listSubject = subject{
 	},
 	end: func(t *rt.Thread, arena any) {
 		a := arena.(*listArena)
-		t.DecRef(rt.Ref(a.list))
+		t.DecRef(a.list)
 		t.DecRefs(a.values[:])
 	},
 	model: porcupine.Model{

@@ -181,5 +181,5 @@ func (y *yard) close(t *rt.Thread) {
 			check(tract.Set(t, r, i, rt.None))
 		}
 	}
-	t.DecRefs([]rt.Ref{rt.Ref(y.list), rt.Ref(y.table), rt.Ref(y.cell)})
+	t.DecRefs([]rt.Ref{y.list, y.table, y.cell})
 }

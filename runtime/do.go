@@ -21,6 +21,17 @@ func (r *Runtime) Do(fn func(t *Thread) error) error {
 	return t.do(fn)
 }
 
+// DoValue is Do for a function that returns a value as well: an object's new reference, or
+// what was read of objects. If fn fails, the value is what fn has returned beside the error.
+// The rules of Do apply. Any goroutine.
+func DoValue[T any](r *Runtime, fn func(t *Thread) (T, error)) (v T, err error) {
+	err = r.Do(func(t *Thread) (err error) {
+		v, err = fn(t)
+		return err
+	})
+	return v, err
+}
+
 // do calls fn in a frame that names the thread: see stackOf.
 //
 //go:noinline

@@ -64,8 +64,9 @@ func (s *Scope) mustBeOpen() {
 // reference that is good that long. If err is not nil, Own ends the scope's
 // function: Scope returns the error. It takes the results of a call:
 //
-//	list := s.Own(objects.NewList(t))
+//	item := s.Own(list.Get(t, 0))
 //
+// The reference has the kind that it is assigned to; the function Own keeps the call's.
 // Attached thread, in its innermost scope.
 func (s *Scope) Own(r Ref, err error) Ref {
 	s.mustBeOpen()
@@ -77,6 +78,28 @@ func (s *Scope) Own(r Ref, err error) Ref {
 		s.t.owned = append(s.t.owned, r)
 	}
 	return r
+}
+
+// Owned is what Own has been given. The thread that called Own uses it, once.
+type Owned[R ~Ref] struct {
+	r   R
+	err error
+}
+
+// Own is Scope.Own for a reference of whatever kind, which it returns as that: a new
+// reference is stolen, and comes back as a borrowed one that is good until the scope ends.
+// It takes the results of a call, and goes on with In:
+//
+//	list := rt.Own(objects.NewList(t)).In(s)
+//
+// Attached thread.
+func Own[R ~Ref](r R, err error) Owned[R] { return Owned[R]{r, err} }
+
+// In has the scope own the reference, and returns it as a borrowed one; if there was an
+// error, it ends the scope's function with it. Attached thread, in its innermost scope.
+func (o Owned[R]) In(s *Scope) R {
+	s.Own(Ref(o.r), o.err)
+	return o.r
 }
 
 // Check ends the scope's function if err is not nil, as Own does. Attached thread, in its

@@ -73,3 +73,25 @@ func TestScopeEndsByErrorAndPanic(t *testing.T) {
 		})
 	})
 }
+
+// TestOwnKeepsTheKind: Own and In are Scope.Own for a kind of reference.
+func TestOwnKeepsTheKind(t *testing.T) {
+	type leaf Ref
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			broken := errors.New("broken")
+			after := false
+			err := th.Scope(func(s *Scope) {
+				a := Own(leaf(newLeaf(th)), nil).In(s)
+				if s.Len() != 1 || count(th, a) != 1 {
+					t.Errorf("the scope owns %d references, the leaf counts %d", s.Len(), count(th, a))
+				}
+				Own(leaf{}, broken).In(s)
+				after = true
+			})
+			if err != broken || after {
+				t.Errorf("the scope returned %v, went on: %t", err, after)
+			}
+		})
+	})
+}

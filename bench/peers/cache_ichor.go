@@ -88,7 +88,7 @@ func ichorChunk(t *rt.Thread, fields [fieldCount]rt.Ref, from, to int) (rt.Ref, 
 			for k, v := range values {
 				s.Check(entry.Set(t, fields[k], v))
 			}
-			s.Check(objects.Dict(chunk).Set(t, values[fieldID], rt.Ref(entry)))
+			s.Check(objects.Dict(chunk).Set(t, values[fieldID], entry))
 		})
 		t.Checkpoint()
 	}
@@ -128,9 +128,9 @@ func ichorEntry(t *rt.Thread, entry objects.Dict, fields [fieldCount]rt.Ref) ([]
 		}
 		values[k] = v
 	}
-	id, ok1 := objects.IntOf(t, values[fieldID])
-	stock, ok2 := objects.IntOf(t, values[fieldStock])
-	price, ok3 := objects.FloatOf(t, values[fieldPrice])
+	id, ok1 := objects.Int(values[fieldID]).Value(t)
+	stock, ok2 := objects.Int(values[fieldStock]).Value(t)
+	price, ok3 := objects.Float(values[fieldPrice]).Value(t)
 	name, ok4 := objects.String(values[fieldName]).View(t)
 	brand, ok5 := objects.String(values[fieldBrand]).View(t)
 	if !(ok1 && ok2 && ok3 && ok4 && ok5) {
@@ -145,7 +145,7 @@ func (c *ichorCache) close() error {
 	}
 	err := c.r.Do(func(t *rt.Thread) error {
 		for _, chunk := range c.chunks {
-			t.DecRef(rt.Ref(chunk)) // does nothing to frozen ones
+			t.DecRef(chunk) // does nothing to frozen ones
 		}
 		return nil
 	})

@@ -35,7 +35,7 @@ func (h *ichorHost) build(entries int) (err error) {
 				set("name", s.Own(objects.NewString(t, vmsName(i))))
 				set("price", s.Own(objects.NewFloat(t, vmsPrice(i))))
 				set("stock", s.Own(objects.NewInt(t, int64(vmsStock(i)))))
-				s.Check(objects.List(graph).Append(t, rt.Ref(e)))
+				s.Check(objects.List(graph).Append(t, e))
 			})
 			if err != nil {
 				return err
@@ -151,10 +151,10 @@ func (e *gojaHostEntry) Get(name string) goja.Value {
 	if !ok {
 		return nil
 	}
-	if x, ok := objects.FloatOf(e.t, r); ok {
+	if x, ok := objects.Float(r).Value(e.t); ok {
 		return e.vm.ToValue(x)
 	}
-	if n, ok := objects.IntOf(e.t, r); ok {
+	if n, ok := objects.Int(r).Value(e.t); ok {
 		return e.vm.ToValue(n)
 	}
 	text, _ := objects.String(r).Text(e.t)
@@ -187,9 +187,9 @@ func luaOnHost(v *hostView, entries int) (engine, error) {
 			l.Push(lua.LNil)
 			return 1
 		}
-		if x, ok := objects.FloatOf(v.t, r); ok {
+		if x, ok := objects.Float(r).Value(v.t); ok {
 			l.Push(lua.LNumber(x))
-		} else if n, ok := objects.IntOf(v.t, r); ok {
+		} else if n, ok := objects.Int(r).Value(v.t); ok {
 			l.Push(lua.LNumber(n))
 		} else {
 			text, _ := objects.String(r).Text(v.t)

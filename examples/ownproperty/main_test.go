@@ -94,7 +94,7 @@ func number(t *rt.Thread, v rt.Ref) int {
 		return -1
 	}
 	defer t.DecRef(v)
-	n, _ := objects.IntOf(t, v)
+	n, _ := objects.Int(v).Value(t)
 	return int(n - boxed)
 }
 

@@ -62,7 +62,7 @@ func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
 // open takes the lock. Nothing that may wait or reach a safe point stands between open and
 // closeRing. What a panic leaves locked the thread unlocks at its next safe point.
 func (g Ring) open(t *rt.Thread) rt.Body {
-	o, ok := t.Object(rt.Ref(g), ringType.ID())
+	o, ok := t.Object(g, ringType.ID())
 	if !ok {
 		panic("not a ring")
 	}

@@ -46,13 +46,13 @@ func run(w io.Writer, opts rt.Options) error {
 // versions makes the maps, and returns how many keys those have that are kept.
 func versions(t *rt.Thread, kept *rt.Scope) (keys int, err error) {
 	m := Empty
-	defer func() { t.DecRef(rt.Ref(m)) }() // of the last one, in whatever way it ends
+	defer func() { t.DecRef(m) }() // of the last one, in whatever way it ends
 	for i := range 1000 {
 		next, err := m.Set(t, uint32(i), rt.None)
 		if err != nil {
 			return 0, err
 		}
-		t.DecRef(rt.Ref(m))
+		t.DecRef(m)
 		m = Map(next)
 		if i%10 == 0 {
 			kept.Own(kept.Keep(next), nil)

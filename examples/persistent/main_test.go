@@ -76,7 +76,7 @@ func get(t *rt.Thread, r rt.Ref, n int) (any, error) {
 	if v == rt.None {
 		return -1, nil
 	}
-	i, _ := objects.IntOf(t, v)
+	i, _ := objects.Int(v).Value(t)
 	return int(i - boxed), nil
 }
 

@@ -78,7 +78,7 @@ func above(a, b uint32) bool { return a*2654435761 > b*2654435761 }
 
 // Get returns a new reference to the value of a key; Nil if there is none. Attached thread.
 func (m Map) Get(t *rt.Thread, key uint32) rt.Ref {
-	for r := rt.Ref(m); r != rt.None; {
+	for r := m; r != rt.None; {
 		n := look(t, r)
 		switch {
 		case key < n.key:
@@ -98,7 +98,7 @@ func (m Map) Len(t *rt.Thread) int {
 	if m == Empty {
 		return 0
 	}
-	n := look(t, rt.Ref(m))
+	n := look(t, m)
 	return Map(n.left).Len(t) + 1 + Map(n.right).Len(t)
 }
 
@@ -108,7 +108,7 @@ func (m Map) Set(t *rt.Thread, key uint32, v rt.Ref) (rt.Ref, error) {
 	if m == Empty {
 		return node{key, rt.None, rt.None, v}.make(t)
 	}
-	n := look(t, rt.Ref(m))
+	n := look(t, m)
 	switch {
 	case key < n.key:
 		return n.with(t, &n.left, func(child Map) (rt.Ref, error) { return child.Set(t, key, v) })
@@ -124,7 +124,7 @@ func (m Map) Delete(t *rt.Thread, key uint32) (rt.Ref, error) {
 	if m == Empty {
 		return rt.None, nil
 	}
-	n := look(t, rt.Ref(m))
+	n := look(t, m)
 	switch {
 	case key < n.key:
 		return n.with(t, &n.left, func(child Map) (rt.Ref, error) { return child.Delete(t, key) })

@@ -154,7 +154,7 @@ func (s *service) item(t *rt.Thread, key, _ string) (text []byte, err error) {
 		if note, ok := objects.Dict(s.notes).Lookup(t, name); ok {
 			sc.Check(pair.Set(t, sc.Own(objects.Intern(t, "note")), note))
 		}
-		text, err = objects.AppendJSON(t, nil, rt.Ref(pair))
+		text, err = objects.AppendJSON(t, nil, pair)
 		sc.Check(err)
 	})
 	return text, err

@@ -60,7 +60,7 @@ func boxedFn(t *rt.Thread, captured []int) (fn rt.Ref, err error) {
 }
 
 func unboxed(t *rt.Thread, r rt.Ref) int {
-	n, _ := objects.IntOf(t, r)
+	n, _ := objects.Int(r).Value(t)
 	return int(n - boxed)
 }
 

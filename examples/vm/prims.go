@@ -92,11 +92,11 @@ func init() { // not a composite literal: primitives run tasks, which look into 
 func kindName(t *rt.Thread, r rt.Ref) string { return t.TypeOf(r).Name }
 
 func ints(t *rt.Thread, a []rt.Ref) (x, y int64, err error) {
-	x, ok := objects.IntOf(t, a[0])
+	x, ok := objects.Int(a[0]).Value(t)
 	if !ok {
 		return 0, 0, t.WantType(a[0], rt.TypeInt)
 	}
-	if y, ok = objects.IntOf(t, a[1]); !ok {
+	if y, ok = objects.Int(a[1]).Value(t); !ok {
 		return 0, 0, t.WantType(a[1], rt.TypeInt)
 	}
 	return x, y, nil
@@ -139,8 +139,8 @@ func less(k *task, a []rt.Ref) (rt.Ref, error) {
 
 // equal compares ints and strings by value, all else by identity.
 func equal(t *rt.Thread, a, b rt.Ref) bool {
-	if x, ok := objects.IntOf(t, a); ok {
-		y, ok := objects.IntOf(t, b)
+	if x, ok := objects.Int(a).Value(t); ok {
+		y, ok := objects.Int(b).Value(t)
 		return ok && x == y
 	}
 	if x, ok := objects.String(a).View(t); ok {
@@ -241,7 +241,7 @@ func keys(k *task, a []rt.Ref) (list rt.Ref, err error) {
 // missing is the third argument.
 func get(k *task, a []rt.Ref) (rt.Ref, error) {
 	if k.t.Kind(a[0]) == rt.TypeList {
-		i, ok := objects.IntOf(k.t, a[1])
+		i, ok := objects.Int(a[1]).Value(k.t)
 		if !ok {
 			return rt.Nil, k.t.WantType(a[1], rt.TypeInt)
 		}
@@ -258,7 +258,7 @@ func get(k *task, a []rt.Ref) (rt.Ref, error) {
 
 func put(k *task, a []rt.Ref) (rt.Ref, error) {
 	if k.t.Kind(a[0]) == rt.TypeList {
-		i, ok := objects.IntOf(k.t, a[1])
+		i, ok := objects.Int(a[1]).Value(k.t)
 		if !ok {
 			return rt.Nil, k.t.WantType(a[1], rt.TypeInt)
 		}

@@ -74,7 +74,7 @@ func worker() error {
 		return t.Scope(func(s *rt.Scope) {
 			key := s.Own(objects.NewString(t, os.Args[1]))
 			price, _ := objects.Dict(roots[0]).Lookup(t, key)
-			n, _ := objects.IntOf(t, price)
+			n, _ := objects.Int(price).Value(t)
 			fmt.Printf("%s: %d\n", os.Args[1], n)
 		})
 	})

@@ -47,7 +47,7 @@ func read(t *rt.Thread, l objects.List, i int) {
 
 // look looks at an int that was found, and gives the reference up.
 func look(t *rt.Thread, r rt.Ref) {
-	if v, isInt := objects.IntOf(t, r); r != rt.None && (!isInt || v < 1<<40) {
+	if v, isInt := objects.Int(r).Value(t); r != rt.None && (!isInt || v < 1<<40) {
 		panic(fmt.Sprintf("found %s", objects.Format(t, r)))
 	}
 	t.DecRef(r)
@@ -193,7 +193,7 @@ var containerScenarios = []scenario{
 		})
 		s.run(1, func(t *rt.Thread) {
 			r, found := l.At(t, 1)
-			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+1 && v != 1<<40+2 {
+			if v, _ := objects.Int(r).Value(t); !found || v != 1<<40+1 && v != 1<<40+2 {
 				panic(fmt.Sprintf("item 1 is %s", objects.Format(t, r)))
 			}
 		})
@@ -214,7 +214,7 @@ var containerScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); ok(l.Append(t, rt.None)) })
 		s.run(1, func(t *rt.Thread) {
 			r, found := l.At(t, 4)
-			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+4 && v != 1<<40+5 {
+			if v, _ := objects.Int(r).Value(t); !found || v != 1<<40+4 && v != 1<<40+5 {
 				panic(fmt.Sprintf("item 4 is %s", objects.Format(t, r)))
 			}
 		})
@@ -249,7 +249,7 @@ var containerScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) {
 			n := l.Len(t)
 			r, found := l.At(t, 2)
-			v, _ := objects.IntOf(t, r)
+			v, _ := objects.Int(r).Value(t)
 			if was, is := v == 1<<40+2, v == 1<<40+3; !found || !was && !is || n == 3 && was || n < 3 || n > 4 {
 				panic(fmt.Sprintf("of %d items, item 2 is %s", n, objects.Format(t, r)))
 			}
@@ -266,7 +266,7 @@ var containerScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 1)); ok(l.AppendSteal(t, boxed(t, 3))) })
 		s.run(1, func(t *rt.Thread) {
 			r, found := l.At(t, 1)
-			if v, _ := objects.IntOf(t, r); !found || v != 1<<40+1 && v != 1<<40+2 {
+			if v, _ := objects.Int(r).Value(t); !found || v != 1<<40+1 && v != 1<<40+2 {
 				panic(fmt.Sprintf("item 1 is %s", objects.Format(t, r)))
 			}
 		})
@@ -323,9 +323,9 @@ var containerScenarios = []scenario{
 	{"a list's death against what it holds", "ab", func(s *stage) {
 		s.enter(2)
 		l := s.listOf(1)
-		s.disown(rt.Ref(l))
+		s.disown(l)
 		x := must(l.Get(s.t[0], 0))
-		s.run(0, func(t *rt.Thread) { t.DecRef(rt.Ref(l)) })
+		s.run(0, func(t *rt.Thread) { t.DecRef(l) })
 		s.run(1, func(t *rt.Thread) { look(t, x) })
 	}},
 	{"dict set against get", "ab", func(s *stage) {
@@ -462,7 +462,7 @@ var containerScenarios = []scenario{
 		s.stops = true
 		objects.SetGatesFrom(4)
 		first, second := s.dictOf(1), s.listOf(1)
-		both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
+		both := must(objects.NewList(s.t[0], first, second))
 		s.own(both)
 		s.run(0, func(t *rt.Thread) {
 			ok(first.Set(t, key(0), key(1)))
@@ -519,7 +519,7 @@ var containerScenarios = []scenario{
 		l := s.listOf(1)
 		s.run(0, func(t *rt.Thread) { ok(l.Set(t, 0, rt.None)) })
 		s.run(1, func(t *rt.Thread) {
-			f, err := t.Freeze(rt.Ref(l))
+			f, err := t.Freeze(l)
 			if err == nil {
 				read(t, objects.List(f.Root()), 0)
 				ok(t.Unload(f))

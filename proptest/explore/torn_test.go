@@ -17,7 +17,7 @@ var tornScenario = scenario{"freeze against overwrites and growth", "a", func(s 
 	s.stops = true
 	objects.SetGatesFrom(4)
 	first, second := s.dictOf(8), s.listOf(1)
-	both := must(objects.NewList(s.t[0], rt.Ref(first), rt.Ref(second)))
+	both := must(objects.NewList(s.t[0], first, second))
 	s.own(both)
 	s.run(0, func(t *rt.Thread) { freezeUntorn(t, both) })
 	s.run(1, func(t *rt.Thread) {
