@@ -80,7 +80,7 @@ func (s *Scope) Own(r Ref, err error) Ref {
 	return r
 }
 
-// Owned is what Own has been given. The thread that called Own uses it, once.
+// Owned is what Own has been given. Attached thread, the one that called Own, once.
 type Owned[R ~Ref] struct {
 	r   R
 	err error
