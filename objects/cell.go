@@ -13,11 +13,11 @@ const (
 	cellBytes = 4
 )
 
-var cellType = rt.DefineBuiltin(rt.TypeCell, rt.Type{
+var cellType = core.Define(rt.TypeCell, rt.Type{
 	Name:     "cell",
 	Mutable:  true,
 	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(cellSlot)) },
-})
+}, nil)
 
 // Cell holds one reference, which is loaded, stored and compared atomically. It
 // has no lock: what threads agree on by it takes effect at one atomic operation on

@@ -7,7 +7,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
+var dictType = core.Define(rt.TypeDict, rt.Type{
 	Name:    "dict",
 	Mutable: true,
 	Traverse: func(h rt.Heap, o rt.Body, visit func(rt.Ref)) {
@@ -23,7 +23,7 @@ var dictType = rt.DefineBuiltin(rt.TypeDict, rt.Type{
 	},
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &dictFreezing,
-})
+}, nil)
 
 // Dict maps keys to references, in the order of insertion. Its table is described in
 // dicttable.go. Its methods borrow it. Any number of attached threads use one at the same

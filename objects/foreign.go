@@ -21,10 +21,10 @@ type foreign struct {
 	give    func(*rt.Thread, any) // or inside, on a thread
 }
 
-var foreignType = rt.DefineBuiltin(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign})
+var foreignType = core.Define(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign}, nil)
 
 func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
-	e, ok := t.Runtime().Foreign().LoadAndDelete(r)
+	e, ok := core.Foreign(t.Runtime()).LoadAndDelete(r)
 	if !ok {
 		return
 	}
@@ -69,7 +69,7 @@ func newForeign(t *rt.Thread, f foreign) (Foreign, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	t.Runtime().Foreign().Store(r, f)
+	core.Foreign(t.Runtime()).Store(r, f)
 	return r, nil
 }
 
@@ -79,7 +79,7 @@ func (f Foreign) Value(t *rt.Thread) (any, bool) {
 	if _, ok := t.Object(f, rt.TypeForeign); !ok {
 		return nil, false
 	}
-	e, ok := t.Runtime().Foreign().Load(f)
+	e, ok := core.Foreign(t.Runtime()).Load(f)
 	if !ok {
 		return nil, false
 	}

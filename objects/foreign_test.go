@@ -13,7 +13,7 @@ import (
 func TestForeign(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			table := th.Runtime().Foreign()
+			table := core.Foreign(th.Runtime())
 			released := []any{}
 			release := func(v any) { released = append(released, v) }
 			a, b, c := must(NewForeign(th, "a", release)), must(NewForeign(th, nil, release)), must(NewForeign(th, 3, nil))
@@ -51,8 +51,8 @@ func TestForeign(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			held := hog(t, th)
 			_, err := NewForeign(th, 1, func(any) { t.Error("released, although it is the caller's") })
-			if !errors.Is(err, rt.ErrMemoryLimit) || th.Runtime().Foreign().Size() != 0 {
-				t.Errorf("got %v, want the memory limit; %d values", err, th.Runtime().Foreign().Size())
+			if !errors.Is(err, rt.ErrMemoryLimit) || core.Foreign(th.Runtime()).Size() != 0 {
+				t.Errorf("got %v, want the memory limit; %d values", err, core.Foreign(th.Runtime()).Size())
 			}
 			th.DecRefs(held)
 		})
@@ -113,7 +113,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 				})
 			}()
 			th.Checkpoint()
-			if n := th.Runtime().Foreign().Size(); n != 0 {
+			if n := core.Foreign(th.Runtime()).Size(); n != 0 {
 				t.Errorf("%d values are left", n)
 			}
 			wantReleased("dropped", "collected", "discarded", "discarded by a panic")
@@ -144,7 +144,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 		for _, err := range errs {
 			wantError[*rt.PanicError](t, err)
 		}
-		if n := r.Foreign().Size(); n != 0 {
+		if n := core.Foreign(r).Size(); n != 0 {
 			t.Errorf("%d values are left", n)
 		}
 	})
@@ -269,7 +269,7 @@ func TestForeignChaos(t *testing.T) {
 					t.Fatalf("a value was released %d times", n)
 				}
 			}
-			if n := r.Foreign().Size(); n != 0 {
+			if n := core.Foreign(r).Size(); n != 0 {
 				t.Errorf("%d values are left", n)
 			}
 		})

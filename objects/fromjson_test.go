@@ -79,7 +79,7 @@ func TestFromJSONErrors(t *testing.T) {
 					if err.Error() != want {
 						t.Errorf("%q:\ngot  %v\nwant %s", text, err, want)
 					}
-					if m := th.Runtime().Memory(); m.Immortals > 0 || th.Runtime().Interned().Size() > 0 {
+					if m := th.Runtime().Memory(); m.Immortals > 0 || core.Interned(th.Runtime()).Size() > 0 {
 						t.Errorf("%q: something is left: %+v", text, m)
 					}
 				}
@@ -299,7 +299,7 @@ func TestFromJSONMemoryLimit(t *testing.T) {
 						t.Errorf("limit of %d: %v", limit, err)
 					}
 					audit(t, th)
-					if m := th.Runtime().Memory(); m.Immortals+m.RegionBytes > 0 || th.Runtime().Interned().Size() > 0 {
+					if m := th.Runtime().Memory(); m.Immortals+m.RegionBytes > 0 || core.Interned(th.Runtime()).Size() > 0 {
 						t.Errorf("limit of %d: something is left: %+v", limit, m)
 					}
 					th.DecRef(parse(t, th, `"x"`)) // what fits the smallest limit
@@ -330,7 +330,7 @@ func TestFromJSONMany(t *testing.T) {
 				}
 				return nil
 			})
-			if n := r.Interned().Size(); n != 0 {
+			if n := core.Interned(r).Size(); n != 0 {
 				t.Errorf("%d names are left", n)
 			}
 		})

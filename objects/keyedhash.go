@@ -13,7 +13,7 @@ import (
 // is, with the runtime's seed, which nobody outside knows. So nobody can choose keys that
 // collide. Equal keys have the same.
 func keyedHash(t *rt.Thread, key rt.Ref) uint32 {
-	k0, k1 := t.Runtime().HashSeed()
+	k0, k1 := core.HashSeed(t.Runtime())
 	return fold(seeded{t: t, k0: k0, k1: k1}.hash(key))
 }
 

@@ -74,7 +74,7 @@ func TestSeededHash(t *testing.T) {
 				t.Errorf("%s has the hash of %s", Format(th, key), Format(th, other))
 			}
 			seen[want] = key
-			k0, k1 := th.Runtime().HashSeed()
+			k0, k1 := core.HashSeed(th.Runtime())
 			if keyedHash(th, key) != fold(plainHash(th, k0, k1, key)) {
 				t.Errorf("%s has not its hash in the runtime", Format(th, key))
 			}

@@ -70,7 +70,7 @@ func bounds(state uint64) (first, end int) { return int(uint32(state)), int(stat
 // lengthOf returns how many items there are; 0 for listMoving.
 func lengthOf(state uint64) int { return int(uint32(state>>32) - uint32(state)) }
 
-var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
+var listType = core.Define(rt.TypeList, rt.Type{
 	Name:    "list",
 	Mutable: true,
 	Slots: func(h rt.Heap, o rt.Body) (rt.Body, int, int) {
@@ -88,7 +88,7 @@ var listType = rt.DefineBuiltin(rt.TypeList, rt.Type{
 	},
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &listFreezing,
-})
+}, nil)
 
 // IndexError says that an index is out of range.
 type IndexError struct{ Index, Len int }

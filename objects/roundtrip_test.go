@@ -81,7 +81,7 @@ func TestCorpus(t *testing.T) {
 						if r.ImmortalByAddress() != immortal || immortal != (m.Immortals > 0) {
 							t.Errorf("%s; %+v", r, m)
 						}
-						if immortal && (m.Objects > 0 || m.Blocks > 0 || th.Runtime().Interned().Size() > 0) {
+						if immortal && (m.Objects > 0 || m.Blocks > 0 || core.Interned(th.Runtime()).Size() > 0) {
 							t.Errorf("a document born immortal leaves something on the counted heap: %+v", m)
 						}
 						audit(t, th, r)

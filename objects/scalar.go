@@ -3,14 +3,14 @@ package objects
 import rt "github.com/ichor-go/ichor/runtime"
 
 var (
-	_ = rt.DefineBuiltin(rt.TypeNone, rt.Type{Name: "None"})
-	_ = rt.DefineBuiltin(rt.TypeBool, rt.Type{Name: "bool"})
+	_ = core.Define(rt.TypeNone, rt.Type{Name: "None"}, nil)
+	_ = core.Define(rt.TypeBool, rt.Type{Name: "bool"}, nil)
 
 	// A Float is its header alone: the number is in there, and how it is written
 	// is the runtime's note on it.
-	_ = rt.DefineBuiltin(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing})
+	_ = core.Define(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing}, nil)
 
-	intType = rt.DefineBuiltin(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing})
+	intType = core.Define(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing}, nil)
 )
 
 // Int is an integer of 64 bits. Immutable. Its methods borrow it.
@@ -52,7 +52,7 @@ func NewFloat(t *rt.Thread, v float64) (Float, error) {
 }
 
 func newFloat(t *rt.Thread, v float64, f floatFormatting) (Float, error) {
-	return t.NewFloat(v, uint32(f))
+	return core.NewFloat(t, v, uint32(f))
 }
 
 // Value returns the number, and whether f is a Float. Attached thread.

@@ -297,12 +297,12 @@ func TestEqualHashInRegion(t *testing.T) {
 		must0(t, th.Immortally(func() error {
 			wrong := must(NewString(th, "wrong"))
 			h := hashText([]byte("right"))
-			th.Region().Equal()[h] = wrong
+			core.EqualStrings(th)[h] = wrong
 			right := must(NewString(th, "right"))
 			if s, _ := String(right).View(th); s != "right" {
 				t.Errorf("the string is %q", s)
 			}
-			if th.Region().Equal()[h] != right || must(NewString(th, "right")) != right || must(Intern(th, "right")) != right {
+			if core.EqualStrings(th)[h] != right || must(NewString(th, "right")) != right || must(Intern(th, "right")) != right {
 				t.Error("equal strings are two")
 			}
 			if must(NewString(th, "wrong")) != wrong {
@@ -318,7 +318,7 @@ func TestEqualHashInRegion(t *testing.T) {
 func TestDeadStringInTable(t *testing.T) {
 	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
 		clean(t, rt.Options{Mode: rt.LockFree, Counting: counting}, func(th *rt.Thread) {
-			table := th.Runtime().Interned()
+			table := core.Interned(th.Runtime())
 			h := hashText([]byte("text"))
 			dead := must(NewString(th, "text")) // as if it had been interned
 			o := th.Body(dead)

@@ -23,18 +23,16 @@ const (
 var maxText = math.MaxInt32 / 2
 
 var (
-	stringType = rt.DefineBuiltin(rt.TypeString, rt.Type{
-		Name:      "string",
-		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) },
-		Forget:    forgetInterned,
-		Freezing:  textFreezing(checkString),
-	})
-	bytesType = rt.DefineBuiltin(rt.TypeBytes, rt.Type{
-		Name:      "bytes",
-		Singleton: func(_ rt.Ref, o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) },
-		Freezing:  textFreezing(checkBytes),
-	})
-	numberType = rt.DefineBuiltin(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)})
+	stringType = core.Define(rt.TypeString, rt.Type{
+		Name:     "string",
+		Forget:   forgetInterned,
+		Freezing: textFreezing(checkString),
+	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) })
+	bytesType = core.Define(rt.TypeBytes, rt.Type{
+		Name:     "bytes",
+		Freezing: textFreezing(checkBytes),
+	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) })
+	numberType = core.Define(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)}, nil)
 )
 
 // textOf returns the text of a String, Bytes or Number. It is good as long as
@@ -70,21 +68,21 @@ func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
 		return rt.Nil, fmt.Errorf("ichor: string is not valid UTF-8")
 	}
 	h := hashText(b)
-	if g := t.Region(); g != nil {
-		return equalInRegion(t, g, b, h)
+	if equal := core.EqualStrings(t); equal != nil {
+		return equalInRegion(t, equal, b, h)
 	}
 	return newText(t, stringType, b, fold(h))
 }
 
 // equalInRegion returns the region's string with this text, making it if it is
 // the first.
-func equalInRegion(t *rt.Thread, g *rt.Region, b []byte, h uint64) (rt.Ref, error) {
-	if r, ok := g.Equal()[h]; ok && textOf(t.Body(r)) == string(b) {
+func equalInRegion(t *rt.Thread, equal map[uint64]rt.Ref, b []byte, h uint64) (rt.Ref, error) {
+	if r, ok := equal[h]; ok && textOf(t.Body(r)) == string(b) {
 		return r, nil
 	}
 	r, err := newText(t, stringType, b, fold(h))
 	if err == nil {
-		g.Equal()[h] = r
+		equal[h] = r
 	}
 	return r, err
 }
@@ -96,11 +94,11 @@ func equalInRegion(t *rt.Thread, g *rt.Region, b []byte, h uint64) (rt.Ref, erro
 func Intern(t *rt.Thread, s string) (String, error) { return intern(t, []byte(s)) }
 
 func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
-	if len(b) == 0 || t.Region() != nil {
+	if len(b) == 0 || core.EqualStrings(t) != nil {
 		return newString(t, b)
 	}
 	h := hashText(b)
-	table := t.Runtime().Interned()
+	table := core.Interned(t.Runtime())
 	if point.On {
 		point.Load(table)
 	}
@@ -160,7 +158,7 @@ func internFirst(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fre
 // been taken already.
 func forgetInterned(t *rt.Thread, r rt.Ref, o rt.Body) {
 	h := hashText(o.Bytes(textBytes, int(o.Word(textLen))))
-	table := t.Runtime().Interned()
+	table := core.Interned(t.Runtime())
 	if point.On {
 		defer point.Whole(table)()
 	}

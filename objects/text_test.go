@@ -141,14 +141,14 @@ func TestInternShares(t *testing.T) {
 						t.Fatal("two threads hold different objects for one text")
 					}
 				}
-				if n := r.Interned().Size(); n != texts {
+				if n := core.Interned(r).Size(); n != texts {
 					t.Fatalf("%d strings are interned, want %d", n, texts)
 				}
 				run(t, r, workers, func(th *rt.Thread, w int) error {
 					th.DecRefs(refs[(w+1)%workers][:])
 					return nil
 				})
-				if n := r.Interned().Size(); n != 0 {
+				if n := core.Interned(r).Size(); n != 0 {
 					t.Fatalf("%d strings are interned that nobody holds", n)
 				}
 			}
@@ -186,7 +186,7 @@ func TestInternChurn(t *testing.T) {
 				th.DecRefs(held)
 				return nil
 			})
-			if n := r.Interned().Size(); n != 0 {
+			if n := core.Interned(r).Size(); n != 0 {
 				t.Fatalf("%d strings are interned that nobody holds", n)
 			}
 		})
@@ -200,23 +200,23 @@ func TestInternForgets(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			n := scaled(100_000)
 			must0(t, r.Do(func(th *rt.Thread) error {
-				least := r.Interned().Stats().Capacity
+				least := core.Interned(r).Stats().Capacity
 				for i := range n { // one after the other
 					th.DecRef(must(Intern(th, fmt.Sprint("text ", i))))
 					th.Checkpoint()
 				}
-				if s := r.Interned().Stats(); s.Size != 0 || s.Capacity > least {
+				if s := core.Interned(r).Stats(); s.Size != 0 || s.Capacity > least {
 					t.Errorf("%d entries, room for %d, want %d", s.Size, s.Capacity, least)
 				}
 				held := make([]rt.Ref, n) // and all at once
 				for i := range held {
 					held[i] = must(Intern(th, fmt.Sprint("text ", i)))
 				}
-				if s := r.Interned().Stats(); s.Size != n {
+				if s := core.Interned(r).Stats(); s.Size != n {
 					t.Errorf("%d entries of %d living strings", s.Size, n)
 				}
 				th.DecRefs(held)
-				if s := r.Interned().Stats(); s.Size != 0 || s.Capacity > max(n/2, least) {
+				if s := core.Interned(r).Stats(); s.Size != 0 || s.Capacity > max(n/2, least) {
 					t.Errorf("%d entries of the dead, room for %d", s.Size, s.Capacity)
 				}
 				return nil
@@ -248,7 +248,7 @@ func TestInternForgetsForMany(t *testing.T) {
 				th.DecRefs(held)
 				return nil
 			})
-			if s := r.Interned().Stats(); s.Size != 0 || s.Counter != 0 {
+			if s := core.Interned(r).Stats(); s.Size != 0 || s.Counter != 0 {
 				t.Errorf("%d entries of the dead, counted as %d", s.Size, s.Counter)
 			}
 		})
@@ -260,7 +260,7 @@ func TestInternForgetsForMany(t *testing.T) {
 func TestInternCollision(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			table := th.Runtime().Interned()
+			table := core.Interned(th.Runtime())
 			wrong := must(NewString(th, "wrong"))
 			table.Store(hashText([]byte("right")), wrong)
 			a, b := must(Intern(th, "right")), must(Intern(th, "right"))
@@ -291,7 +291,7 @@ func TestInternImmortal(t *testing.T) {
 			}
 			must0(t, th.Immortalize(s))
 			th.DecRef(s)
-			if again := must(Intern(th, "for ever")); again != s || th.Runtime().Interned().Size() != 1 {
+			if again := must(Intern(th, "for ever")); again != s || core.Interned(th.Runtime()).Size() != 1 {
 				t.Error("an immortal string is no longer found")
 			}
 			must0(t, th.Immortally(func() error {
@@ -301,7 +301,7 @@ func TestInternImmortal(t *testing.T) {
 				}
 				return nil
 			}))
-			if n := th.Runtime().Interned().Size(); n != 1 {
+			if n := core.Interned(th.Runtime()).Size(); n != 1 {
 				t.Errorf("%d strings are interned", n)
 			}
 		})

@@ -17,13 +17,13 @@ const (
 // 2 GiB. Tests have it smaller.
 var maxTuple = (1<<31-1)/4 - tupleSlots
 
-var tupleType = rt.DefineBuiltin(rt.TypeTuple, rt.Type{
+var tupleType = core.Define(rt.TypeTuple, rt.Type{
 	Name: "tuple",
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) {
 		return o, tupleSlots, int(o.Word(tupleLen))
 	},
 	Freezing: &tupleFreezing,
-})
+}, nil)
 
 // Tuple is a fixed sequence of references. Immutable. Its methods borrow it.
 type Tuple rt.Ref

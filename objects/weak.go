@@ -12,11 +12,11 @@ const weakBytes = 8
 // Weak visits nothing, as it holds no count. It has a Traverse all the same: so it
 // lies among the containers, where the collector can tell that a weak reference is
 // garbage itself, and then its callbacks are not called.
-var weakType = rt.DefineBuiltin(rt.TypeWeak, rt.Type{
+var weakType = core.Define(rt.TypeWeak, rt.Type{
 	Name:     "weak",
 	Traverse: func(rt.Heap, rt.Body, func(rt.Ref)) {},
-	Drop:     func(t *rt.Thread, r rt.Ref, _ rt.Body) { t.UnlinkWeak(r) },
-})
+	Drop:     func(t *rt.Thread, r rt.Ref, _ rt.Body) { core.UnlinkWeak(t, r) },
+}, nil)
 
 // Weak is a weak reference: it leads to an object, its target, and does not keep it alive.
 // When the target dies it is emptied, for good. There is no borrowed look at the target,
@@ -48,7 +48,7 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak
 	if err != nil {
 		return rt.Nil, err
 	}
-	t.LinkWeak(r, target, callbacks...)
+	core.LinkWeak(t, r, target, callbacks...)
 	return r, nil
 }
 
@@ -61,6 +61,6 @@ func (w Weak) Get(t *rt.Thread) (rt.Ref, bool) {
 	if _, ok := t.Object(w, rt.TypeWeak); !ok {
 		return rt.Nil, false
 	}
-	r := t.FollowWeak(w)
+	r := core.FollowWeak(t, w)
 	return r, !r.IsNil()
 }

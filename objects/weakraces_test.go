@@ -89,7 +89,7 @@ func TestWeakRaces(t *testing.T) {
 				th.DecRefs(append(weaks, c))
 				return nil
 			}))
-			if n := r.Interned().Size(); n != 0 {
+			if n := core.Interned(r).Size(); n != 0 {
 				t.Errorf("%d strings are interned that nobody holds", n)
 			}
 		})

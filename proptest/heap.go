@@ -119,7 +119,7 @@ func (h *heap) found(r rt.Ref) handle {
 		k = aDict
 	case nodeType.ID():
 		k = aNode
-	case weakType.ID():
+	case rt.TypeWeak:
 		k = aWeak
 	default:
 		h.check(y == record.Type, "an object has a type that the program does not use")

@@ -1,36 +1,31 @@
 package proptest
 
 import (
+	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
-
-// weakType is the type of weak references.
-var weakType = must(rt.DefineType(rt.Type{
-	Name:     "proptest weak",
-	Traverse: func(rt.Heap, rt.Body, func(rt.Ref)) {},
-	Drop:     func(t *rt.Thread, r rt.Ref, _ rt.Body) { t.UnlinkWeak(r) },
-}))
 
 // The calls of heap that work on weak references.
 
 func (h *heap) weak(v handle) handle {
 	h.verify(v)
-	r, _, err := h.t.New(weakType, 4)
+	var o *origin // set before the callback can be called, at a safe point
+	c := h.nodes
+	callback := func(*rt.Thread) {
+		if o.calls.Inc() > 1 {
+			c.failed(&failure{propFinal, "the callback of a weak reference is called twice"})
+		}
+	}
+	if h.moves {
+		callback = nil
+	}
+	r, err := objects.NewWeak(h.t, v.ref, callback)
 	if err != nil {
 		panic(err)
 	}
 	w := h.bornHere(r, aWeak, 0)
 	w.o.target, w.o.unique = v.o, h.traced(v)
-	if h.moves {
-		h.t.LinkWeak(r, v.ref, nil)
-		return w
-	}
-	c, o := h.nodes, w.o
-	h.t.LinkWeak(r, v.ref, func(*rt.Thread) {
-		if o.calls.Inc() > 1 {
-			c.failed(&failure{propFinal, "the callback of a weak reference is called twice"})
-		}
-	})
+	o = w.o
 	return w
 }
 
@@ -43,8 +38,8 @@ func (h *heap) follow(w handle) (v handle, ok bool) {
 	h.settle()
 	h.verify(w)
 	called := w.o.calls.Load() > 0
-	r := h.t.FollowWeak(w.ref)
-	if r == rt.Nil {
+	r, ok := objects.Weak(w.ref).Get(h.t)
+	if !ok {
 		return handle{}, false
 	}
 	v = h.found(r)

@@ -55,11 +55,11 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	return r, t.Body(r), nil
 }
 
-// NewFloat returns a new reference to a Float, which is its header alone: the number
+// newFloat returns a new reference to a Float, which is its header alone: the number
 // v, and a note of fewer than 30 bits that its user keeps with it. It is counted
-// atomically in every mode. The error is as for New. It is for package objects,
-// which defines the type. Attached thread.
-func (t *Thread) NewFloat(v float64, note uint32) (Ref, error) {
+// atomically in every mode. The error is as for New. Attached
+// thread.
+func (t *Thread) newFloat(v float64, note uint32) (Ref, error) {
 	if note >= header.Notes {
 		return Nil, fmt.Errorf("ichor: new float: note %#x, want at most %#x", note, header.Notes-1)
 	}

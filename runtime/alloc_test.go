@@ -96,7 +96,7 @@ func TestCheckedModePoisons(t *testing.T) {
 func TestAllocationCollects(t *testing.T) {
 	for name, make := range map[string]func(th *Thread) Ref{
 		"objects": newLeaf,
-		"floats":  func(th *Thread) Ref { return must(th.NewFloat(1, 0)) },
+		"floats":  func(th *Thread) Ref { return must(th.newFloat(1, 0)) },
 	} {
 		r := newRuntime(t, Options{CollectAfter: 10})
 		must0(t, r.Do(func(th *Thread) error {

@@ -30,7 +30,7 @@ var (
 	watchType = must(DefineType(Type{
 		Name:     "watch",
 		Traverse: func(Heap, Body, func(Ref)) {},
-		Drop:     func(t *Thread, r Ref, _ Body) { t.UnlinkWeak(r) },
+		Drop:     func(t *Thread, r Ref, _ Body) { t.unlinkWeak(r) },
 	}))
 )
 
@@ -39,7 +39,7 @@ func newWatch(t *Thread, target Ref, fn func(*Thread)) Ref {
 	if err != nil {
 		panic(err)
 	}
-	t.LinkWeak(r, target, fn)
+	t.linkWeak(r, target, fn)
 	return r
 }
 
@@ -129,13 +129,13 @@ func TestWeak(t *testing.T) {
 			for i := range 4 {
 				ws = append(ws, newWatch(th, x, note(i)))
 			}
-			if got := th.FollowWeak(ws[0]); got != x {
+			if got := th.followWeak(ws[0]); got != x {
 				t.Errorf("follows to %s, want %s", got, x)
 			}
 			th.DecRef(x)
 			th.DecRef(ws[2])
 			th.DecRef(x)
-			if got := th.FollowWeak(ws[0]); got != Nil {
+			if got := th.followWeak(ws[0]); got != Nil {
 				t.Errorf("follows to %s after the death", got)
 			}
 			if len(calls) != 0 {
@@ -159,7 +159,7 @@ func TestWeak(t *testing.T) {
 			must0(t, th.Immortalize(y))
 			after := newWatch(th, y, note(1))
 			for _, w := range []Ref{before, after} {
-				if th.FollowWeak(w) != y {
+				if th.followWeak(w) != y {
 					t.Error("a weak reference to an immortal leads nowhere")
 				}
 				th.DecRef(w)
@@ -188,7 +188,7 @@ func TestWeakGarbage(t *testing.T) {
 			outside := newWatch(th, loop, func(*Thread) { order = append(order, "callback") })
 			finalized = func(th *Thread, r Ref) {
 				order = append(order, "finalizer")
-				if th.FollowWeak(outside) != Nil {
+				if th.followWeak(outside) != Nil {
 					t.Error("a weak reference leads to garbage while it is finalized")
 				}
 			}

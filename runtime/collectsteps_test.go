@@ -80,7 +80,7 @@ func TestCollectInImmortally(t *testing.T) {
 			finalized = func(th *Thread, _ Ref) {
 				calls++
 				x := newLeaf(th)
-				if th.IsImmortal(x) || th.Region() != nil {
+				if th.IsImmortal(x) || th.region != nil {
 					t.Error("a finalizer makes immortals")
 				}
 				th.DecRef(x)
@@ -167,10 +167,10 @@ func TestTeamSurvives(t *testing.T) {
 func TestRegions(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
-			var g *Region
+			var g *region
 			must0(t, th.Immortally(func() error {
-				g = th.Region()
-				if g.Equal() == nil || g.built.Load() {
+				g = th.region
+				if g.equal == nil || g.built.Load() {
 					t.Error("a region that is being built has no table, or is built")
 				}
 				if x := newLeaf(th); th.TypeOf(x) != leafType {
@@ -178,7 +178,7 @@ func TestRegions(t *testing.T) {
 				}
 				return nil
 			}))
-			if g.Equal() != nil || !g.built.Load() || th.Region() != nil {
+			if g.equal != nil || !g.built.Load() || th.region != nil {
 				t.Error("a region that is built is still being built")
 			}
 			broken := errors.New("broken")

@@ -202,7 +202,7 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // still be in place: r was in the table since the thread's last safe point, and has its
 // weak bit set. An object of a type with Finalize is in the table until its last death,
 // when its Forget is called: so it may have died once, and then its finalizer is due, or
-// has been called. A weak reference does not lead there: see LinkWeak. Attached thread.
+// has been called. A weak reference does not lead there: see linkWeak. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if t.check != nil {
 		t.check.mustKnow(t, r)

@@ -23,7 +23,7 @@ func TestCallsOfADetachedThread(t *testing.T) {
 		}
 		if o.Checked {
 			calls["new leaf"] = func() { newLeaf(th) }
-			calls["new float"] = func() { _, _ = th.NewFloat(1, 0) }
+			calls["new float"] = func() { _, _ = th.newFloat(1, 0) }
 		}
 		for what, call := range calls {
 			wantIn(t, panics(t, call), "ichor: "+what+" on a thread that is not attached")

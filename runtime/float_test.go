@@ -16,7 +16,7 @@ var oddFloats = []uint64{
 }
 
 func newFloat(t *Thread, bits uint64, note uint32) Ref {
-	return must(t.NewFloat(math.Float64frombits(bits), note))
+	return must(t.newFloat(math.Float64frombits(bits), note))
 }
 
 // mustBeFloat fails unless r is the float with these bits and this note.
@@ -49,7 +49,7 @@ func TestFloat(t *testing.T) {
 			if n := th.sizeOf(rs[0]); n != header.Size {
 				t.Errorf("a float takes %d bytes", n)
 			}
-			if _, err := th.NewFloat(1, header.Notes); err == nil {
+			if _, err := th.newFloat(1, header.Notes); err == nil {
 				t.Error("a note of 31 bits was accepted")
 			}
 			for _, r := range []Ref{Nil, None, must1(Int(1)), rs[2]} {
@@ -170,15 +170,15 @@ func TestFloatWeak(t *testing.T) {
 			called := 0
 			target := newFloat(th, 1<<31, 1)
 			w := newLeaf(th)
-			th.LinkWeak(w, target, func(*Thread) { called++ })
-			if got := th.FollowWeak(w); got != target {
+			th.linkWeak(w, target, func(*Thread) { called++ })
+			if got := th.followWeak(w); got != target {
 				t.Errorf("the weak reference leads to %s", got)
 			} else {
 				mustBeFloat(t, th, got, 1<<31, 1)
 				th.DecRef(got)
 			}
 			th.DecRef(target)
-			if got := th.FollowWeak(w); got != Nil {
+			if got := th.followWeak(w); got != Nil {
 				t.Errorf("the weak reference leads to %s, which is dead", got)
 			}
 			th.Checkpoint()

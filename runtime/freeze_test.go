@@ -73,7 +73,7 @@ func TestShareEqualTakesTimeInObjects(t *testing.T) {
 				{"different, shared parts", true, 2, 1 + 2*(depth+1)},
 				{"different, a chain", false, 2, 1 + 2*(depth+1)},
 			} {
-				root := newTwin(th, 0, newChain(th, depth, c.shared, must(th.NewFloat(1, 0))), newChain(th, depth, c.shared, must(th.NewFloat(c.second, 0))))
+				root := newTwin(th, 0, newChain(th, depth, c.shared, must(th.newFloat(1, 0))), newChain(th, depth, c.shared, must(th.newFloat(c.second, 0))))
 				twinHashes = 0
 				f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
 				must0(t, err)
@@ -154,8 +154,8 @@ func TestFreezeHoldsWritersOff(t *testing.T) {
 			x, _, err := th.New(unrest, 8)
 			must0(t, err)
 			// Behind it: twins that differ and have one hash, then one that equals the second.
-			of := func(v float64) Ref { return newTwin(th, 5, must(th.NewFloat(v, 0)), None) }
-			rest := newTwin(th, 0, newTwin(th, 0, of(1), of(2)), newTwin(th, 0, of(2), must(th.NewFloat(3, 0))))
+			of := func(v float64) Ref { return newTwin(th, 5, must(th.newFloat(v, 0)), None) }
+			rest := newTwin(th, 0, newTwin(th, 0, of(1), of(2)), newTwin(th, 0, of(2), must(th.newFloat(3, 0))))
 			root := newTwin(th, 0, x, rest)
 			image := func(o FreezeOptions) []byte {
 				o.ShareEqual = true

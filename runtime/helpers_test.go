@@ -36,13 +36,13 @@ var (
 		Block: func(o Body) Ref { return o.LoadRef(0) },
 	}))
 
-	_ = DefineBuiltin(TypeString, Type{Name: "string"})
-	_ = DefineBuiltin(TypeNone, Type{Name: "None"})
-	_ = DefineBuiltin(TypeBool, Type{Name: "bool"})
-	_ = DefineBuiltin(TypeFloat, Type{Name: "float"})
-	_ = DefineBuiltin(TypeInt, Type{Name: "int"})
-	_ = DefineBuiltin(TypeBytes, Type{Name: "bytes"})
-	_ = DefineBuiltin(TypeTuple, Type{Name: "tuple"})
+	_ = defineBuiltin(TypeString, Type{Name: "string"}, nil)
+	_ = defineBuiltin(TypeNone, Type{Name: "None"}, nil)
+	_ = defineBuiltin(TypeBool, Type{Name: "bool"}, nil)
+	_ = defineBuiltin(TypeFloat, Type{Name: "float"}, nil)
+	_ = defineBuiltin(TypeInt, Type{Name: "int"}, nil)
+	_ = defineBuiltin(TypeBytes, Type{Name: "bytes"}, nil)
+	_ = defineBuiltin(TypeTuple, Type{Name: "tuple"}, nil)
 )
 
 func must[T any](v T, err error) T {

@@ -98,20 +98,13 @@ func (t *Thread) IsImmortal(r Ref) bool {
 	return r.Handle >= Limit || t.header(r).Owner() < 0
 }
 
-// Region holds objects that were born immortal together. One goroutine at a time uses it:
+// region holds objects that were born immortal together. One goroutine at a time uses it:
 // the thread in Immortally.
-type Region struct {
+type region struct {
 	mem   *arena.Region
-	equal map[uint64]Ref
-	built atomic.Bool // no births any more
+	equal map[uint64]Ref // equal strings, by the hash of their text; nil once it is built
+	built atomic.Bool    // no births any more
 }
-
-// Equal is the region's table of equal strings, by the 64-bit hash of their text. It is
-// for package objects. The references are borrowed, and counted by nobody.
-func (g *Region) Equal() map[uint64]Ref { return g.equal }
-
-// Region returns the region that births go to, or nil. Attached thread.
-func (t *Thread) Region() *Region { return t.region }
 
 // Immortally runs fn and has everything that fn creates born immortal, by
 // address, in a region of its own. Nobody counts these objects, and counting
@@ -123,7 +116,7 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	if t.region != nil {
 		return fmt.Errorf("ichor: immortally: inside another one")
 	}
-	g := &Region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
+	g := &region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
 	t.rt.addRegion(g)
 	t.region = g
 	kept := false
@@ -147,16 +140,16 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	return nil
 }
 
-func (r *Runtime) addRegion(g *Region) {
+func (r *Runtime) addRegion(g *region) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.regions = append(r.mu.regions, g)
 }
 
-func (r *Runtime) dropRegion(g *Region) {
+func (r *Runtime) dropRegion(g *region) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mu.regions = slices.DeleteFunc(r.mu.regions, func(x *Region) bool { return x == g })
+	r.mu.regions = slices.DeleteFunc(r.mu.regions, func(x *region) bool { return x == g })
 }
 
 func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
@@ -170,7 +163,7 @@ func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
 }
 
 // emptyRegion gives up what the objects of a region hold on the counted heap.
-func (t *Thread) emptyRegion(g *Region) {
+func (t *Thread) emptyRegion(g *region) {
 	g.mem.Walk(func(h uint32) bool {
 		t.emptyImmortal(refAt(h))
 		return true

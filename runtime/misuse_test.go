@@ -23,9 +23,9 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 				"DecRefs":     func(r Ref) error { th.DecRefs([]Ref{r}); return nil },
 				"Retire":      func(r Ref) error { th.Retire(r); return nil },
 				"SetWeak":     func(r Ref) error { th.SetWeak(r); return nil },
-				"LinkWeak":    func(r Ref) error { th.LinkWeak(watch, r, nil); return nil },
-				"LinkWeak of": func(r Ref) error { th.LinkWeak(r, None, nil); return nil },
-				"FollowWeak":  func(r Ref) error { th.FollowWeak(r); return nil },
+				"LinkWeak":    func(r Ref) error { th.linkWeak(watch, r, nil); return nil },
+				"LinkWeak of": func(r Ref) error { th.linkWeak(r, None, nil); return nil },
+				"FollowWeak":  func(r Ref) error { th.followWeak(r); return nil },
 				"IsImmortal":  func(r Ref) error { th.IsImmortal(r); return nil },
 				"TypeOf":      func(r Ref) error { th.TypeOf(r); return nil },
 				"Kind":        func(r Ref) error { th.Kind(r); return nil },
@@ -57,7 +57,7 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 			if th.TryIncRef(dead) {
 				t.Error("TryIncRef of a dead object has succeeded")
 			}
-			if err := misuseOf(func() error { th.LinkWeak(watch, Nil, nil); return nil }); err == nil {
+			if err := misuseOf(func() error { th.linkWeak(watch, Nil, nil); return nil }); err == nil {
 				t.Error("a weak reference to nil was accepted")
 			}
 			for name, call := range map[string]func() error{

@@ -237,7 +237,7 @@ func TestDepth(t *testing.T) {
 				for i := range fns {
 					fns[i] = func(*Thread) { calls++ }
 				}
-				th.LinkWeak(w, x, fns...)
+				th.linkWeak(w, x, fns...)
 				th.DecRef(x)
 				th.Checkpoint()
 				if th.DecRef(w); calls != n {

@@ -46,7 +46,7 @@ type Runtime struct {
 	weak    *xsync.MapOf[Ref, weakRefs]  // weak references, by what they lead to
 	foreign *xsync.MapOf[Ref, any]       // Go values that objects hold
 	frozen  atomic.Pointer[[]*Frozen]    // by address; replaced as a whole under mu
-	seed    [2]uint64                    // see HashSeed
+	seed    [2]uint64                    // see builtin.HashSeed
 	left    leftovers
 	ending  bool // Close gives up what immortals hold: nothing is finalized any more
 
@@ -66,7 +66,7 @@ type Runtime struct {
 		threads map[*Thread]struct{} // attached
 		idle    []*Thread            // pooled states, by falling id
 		tallies []*tally             // of all states
-		regions []*Region
+		regions []*region
 		opening int // images that are being opened
 	}
 	orphans orphans
@@ -137,8 +137,8 @@ func (r *Runtime) makeSingletons() {
 			continue // package objects is not part of the program
 		}
 		r.header(s.ref).Birth(header.Immortal, y.meta)
-		if y.Singleton != nil {
-			y.Singleton(s.ref, r.Body(s.ref))
+		if y.singleton != nil {
+			y.singleton(r.Body(s.ref))
 		}
 	}
 }
@@ -212,18 +212,6 @@ func (r *Runtime) WorldStats() locks.WorldStats {
 	}
 	return r.world.Stats()
 }
-
-// Interned is the weak table of equal strings, by the 64-bit hash of their text. It is for
-// package objects. The references are borrowed, and count nothing. Any goroutine.
-func (r *Runtime) Interned() *xsync.MapOf[uint64, Ref] { return r.intern }
-
-// Foreign is the table of the Go values that objects hold, by the object. It is for
-// package objects. The keys are borrowed. Any goroutine.
-func (r *Runtime) Foreign() *xsync.MapOf[Ref, any] { return r.foreign }
-
-// HashSeed returns what package objects takes for the seed of hashes that nobody outside is to
-// foresee: random, and the same in all processes that share the heap. Any goroutine.
-func (r *Runtime) HashSeed() (k0, k1 uint64) { return r.seed[0], r.seed[1] }
 
 // internHash is the hash of a text's hash in the table of equal strings. Texts may have been
 // chosen so that bits of theirs agree: the seed decides where they go.

@@ -30,7 +30,7 @@ func TestHashSeed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k0, k1 := r.HashSeed()
+		k0, k1 := r.seed[0], r.seed[1]
 		seen[[2]uint64{k0, k1}] = true
 		if err := r.Close(); err != nil {
 			t.Error(err)

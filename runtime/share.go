@@ -330,7 +330,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 	}
 	r.adopted, r.seed = true, h.Seed
 	for _, mem := range regions {
-		g := &Region{mem: mem}
+		g := &region{mem: mem}
 		g.built.Store(true)
 		r.mu.regions = append(r.mu.regions, g)
 	}

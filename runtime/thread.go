@@ -35,7 +35,7 @@ type Thread struct {
 	cache *arena.Cache
 	rt    *Runtime
 
-	region  *Region // where births go; nil for the counted heap
+	region  *region // where births go; nil for the counted heap
 	deadTop Ref     // dead objects that are still to be freed, linked through their headers
 	dying   Ref     // the one that is being freed: see free
 	visit   func(Ref)

@@ -101,8 +101,7 @@ type Type struct {
 	// they cannot be.
 	Freezing *Freezing
 
-	// Singleton fills the body of one of the singletons. Built-in types only.
-	Singleton func(r Ref, o Body)
+	singleton func(o Body) // fills the body of the type's singleton
 
 	id      TypeID
 	meta    uint32
@@ -142,9 +141,6 @@ func DefineType(y Type) (*Type, error) {
 	if err := y.Freezing.validate(&y); err != nil {
 		return nil, fmt.Errorf("define type %s: %w", y.Name, err)
 	}
-	if y.Singleton != nil {
-		return nil, fmt.Errorf("define type %s: only built-in types have singletons", y.Name)
-	}
 	types.Lock()
 	defer types.Unlock()
 	if types.next == 0 {
@@ -171,9 +167,8 @@ func DefineType(y Type) (*Type, error) {
 	return p, nil
 }
 
-// DefineBuiltin is DefineType for the types with a fixed id. Package objects calls it
-// while the program starts. Any goroutine.
-func DefineBuiltin(id TypeID, y Type) *Type {
+// defineBuiltin is DefineType for the types with a fixed id: see builtin.Define.
+func defineBuiltin(id TypeID, y Type, singleton func(o Body)) *Type {
 	types.Lock()
 	defer types.Unlock()
 	if id == 0 || id >= firstUserType || types.table[id].Load() != nil {
@@ -183,6 +178,7 @@ func DefineBuiltin(id TypeID, y Type) *Type {
 		panic("ichor: a float has no body and no death of its own")
 	}
 	next := types.next
+	y.singleton = singleton
 	p := setType(id, y)
 	types.next = next
 	return p

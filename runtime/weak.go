@@ -23,7 +23,7 @@ import (
 // that leads to a finalizer ends with a count of one again. The weak reference does:
 //
 //	death with a finalizer    count 0; weak references emptied; count 1 (Revive); finalizer due
-//	FollowWeak                load the target; TryInc; load it again
+//	followWeak                load the target; TryInc; load it again
 //
 // If TryInc has counted up from a count of before the death, that count has kept the
 // object alive, and the second load finds it: only a stopped world empties the weak
@@ -57,12 +57,12 @@ const (
 	weakIndex  = 1 // its place in the entry's list; under the entry's lock
 )
 
-// LinkWeak makes the object w, which nobody else has seen yet, a weak reference to
+// linkWeak makes the object w, which nobody else has seen yet, a weak reference to
 // target: word 0 of its body leads there until target dies, and word 1 is the
 // table's. The functions, of which nil ones are passed over, are called afterwards, in their
-// order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. It is for package objects, whose type of w has a Drop that calls
-// UnlinkWeak. Attached thread, which holds target or has borrowed it.
-func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
+// order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. The type of w has a Drop that calls
+// unlinkWeak. Attached thread, which holds target or has borrowed it.
+func (t *Thread) linkWeak(w, target Ref, fns ...func(*Thread)) {
 	if target.IsNil() {
 		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
 	}
@@ -90,9 +90,9 @@ func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
 	})
 }
 
-// UnlinkWeak takes the weak reference w, which is borrowed and dead, out of the table. It
-// is for package objects. Attached thread.
-func (t *Thread) UnlinkWeak(w Ref) {
+// unlinkWeak takes the weak reference w, which is borrowed and dead, out of the table. Attached
+// thread.
+func (t *Thread) unlinkWeak(w Ref) {
 	target := t.Body(w).LoadRef(weakTarget)
 	if target.IsNil() || target.Handle >= Limit {
 		return
@@ -126,9 +126,9 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 	return rest
 }
 
-// FollowWeak returns a new reference to what the weak reference w leads to, or Nil. It is
-// for package objects. w is borrowed. Attached thread.
-func (t *Thread) FollowWeak(w Ref) Ref {
+// followWeak returns a new reference to what the weak reference w leads to, or Nil. w is
+// borrowed. Attached thread.
+func (t *Thread) followWeak(w Ref) Ref {
 	t.MustUse(w)
 	target := t.Body(w).LoadRef(weakTarget)
 	if target.IsNil() {

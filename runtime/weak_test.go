@@ -158,7 +158,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 					th.DecRef(fresh)
 				}
 				if j := rnd.IntN(len(held)); rnd.IntN(3) > 0 {
-					if y := th.FollowWeak(held[j]); y != Nil {
+					if y := th.followWeak(held[j]); y != Nil {
 						if th.TypeOf(y) != leafType || th.Body(y).Word(0) != 42 {
 							t.Error("a weak reference leads to something that is no leaf")
 						}
@@ -214,7 +214,7 @@ func TestTriedAfterDeath(t *testing.T) {
 			table[x] = true
 			w := newWatch(th, x, nil)
 			th.DecRef(x)
-			if got := th.FollowWeak(w); got != Nil {
+			if got := th.followWeak(w); got != Nil {
 				t.Errorf("the weak reference leads to %s, which has died", got)
 			}
 			if !table[x] || !th.TryIncRef(x) {
