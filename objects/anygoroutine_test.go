@@ -214,7 +214,7 @@ func TestAnyGoroutine(t *testing.T) {
 				c := &commons{t: t, r: must(rt.New(o)), o: o, image: filepath.Join(t.TempDir(), "image")}
 				must0(t, c.r.Do(func(th *rt.Thread) error {
 					d, x, big := must(NewDict(th)), must(NewFloat(th, 0.5)), newBig(th, 1)
-					must0(t, Dict(d).Set(th, smallInt(1), smallInt(2)))
+					must0(t, d.Set(th, smallInt(1), smallInt(2)))
 					l := must(NewListSteal(th, d, x, big))
 					c.f = must(th.Freeze(l))
 					th.DecRef(l)

@@ -23,7 +23,7 @@ type cellMachine struct {
 
 func newCellMachine(t rapid.TB, th *rt.Thread) machine {
 	v := newBig(th, 0)
-	m := &cellMachine{t: t, th: th, c: Cell(must(NewCell(th, v)))}
+	m := &cellMachine{t: t, th: th, c: must(NewCell(th, v))}
 	th.DecRef(v)
 	return m
 }
@@ -115,7 +115,7 @@ func TestCellErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			v := newBig(th, 1)
-			c, none := Cell(must(NewCell(th, v))), Cell(rt.None)
+			c, none := must(NewCell(th, v)), Cell(rt.None)
 			_, empty := NewCell(th, rt.Nil)
 			_, wrong := none.Load(th)
 			_, nowhere := Cell(rt.Nil).Load(th)
@@ -178,7 +178,7 @@ func TestCellChaos(t *testing.T) {
 			must0(t, r.Do(func(th *rt.Thread) error {
 				v := newBig(th, 0)
 				defer th.DecRef(v)
-				c = Cell(must(NewCell(th, v)))
+				c = must(NewCell(th, v))
 				return nil
 			}))
 			run(t, r, 4, func(th *rt.Thread, w int) error {
@@ -245,7 +245,7 @@ func TestCellChain(t *testing.T) {
 			must0(t, r.Do(func(th *rt.Thread) error {
 				v := newBig(th, workers*n)
 				defer th.DecRef(v)
-				c = Cell(must(NewCell(th, v)))
+				c = must(NewCell(th, v))
 				return nil
 			}))
 			out := make([][]int, workers)
@@ -300,7 +300,7 @@ func TestCellCounter(t *testing.T) {
 			must0(t, r.Do(func(th *rt.Thread) error {
 				v := newBig(th, 0)
 				defer th.DecRef(v)
-				c = Cell(must(NewCell(th, v)))
+				c = must(NewCell(th, v))
 				return nil
 			}))
 			run(t, r, workers, func(th *rt.Thread, w int) error {
@@ -334,9 +334,9 @@ func TestCellCounter(t *testing.T) {
 func TestCellCycles(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			self := Cell(must(NewCell(th, rt.None)))
+			self := must(NewCell(th, rt.None))
 			must0(t, self.Store(th, self))
-			a := Cell(must(NewCell(th, rt.None)))
+			a := must(NewCell(th, rt.None))
 			l := must(NewList(th, a, self))
 			b := must(NewCell(th, l))
 			must0(t, a.StoreSteal(th, b))
@@ -360,10 +360,10 @@ func TestCellImmortal(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			var born Cell
 			must0(t, th.Immortally(func() error {
-				born = Cell(must(NewCell(th, rt.None)))
+				born = must(NewCell(th, rt.None))
 				return nil
 			}))
-			inPlace := Cell(must(NewCell(th, rt.None)))
+			inPlace := must(NewCell(th, rt.None))
 			must0(t, th.Immortalize(inPlace))
 			for i, c := range []Cell{born, inPlace} {
 				for range 3 {

@@ -22,7 +22,7 @@ func TestDepth(t *testing.T) {
 			"tuple": func(th *rt.Thread, x rt.Ref) rt.Ref { return must(NewTupleSteal(th, x)) },
 			"dict": func(th *rt.Thread, x rt.Ref) rt.Ref {
 				d := must(NewDict(th))
-				ok(Dict(d).SetSteal(th, rt.True, x))
+				ok(d.SetSteal(th, rt.True, x))
 				return d
 			},
 			"cell": func(th *rt.Thread, x rt.Ref) rt.Ref {

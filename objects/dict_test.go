@@ -30,7 +30,7 @@ type dictMachine struct {
 
 func newDictMachine(key keyMaker) func(t rapid.TB, th *rt.Thread) machine {
 	return func(t rapid.TB, th *rt.Thread) machine {
-		return &dictMachine{t: t, th: th, key: key, dict: Dict(must(NewDict(th)))}
+		return &dictMachine{t: t, th: th, key: key, dict: must(NewDict(th))}
 	}
 }
 
@@ -152,7 +152,7 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 				must0(m.t, d.Update(th, d))
 				return
 			}
-			other := &dictMachine{t: m.t, th: th, key: m.key, dict: Dict(must(NewDict(th))), marks: m.marks}
+			other := &dictMachine{t: m.t, th: th, key: m.key, dict: must(NewDict(th)), marks: m.marks}
 			for i := range b % 30 {
 				other.set(nth(a + 3*i))
 			}
@@ -287,7 +287,7 @@ func FuzzDict(f *testing.F) {
 func TestDictGrowth(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			const n = 70_000 // more than two bytes number
 			look := func(from, to int, there bool) {
 				t.Helper()
@@ -419,7 +419,7 @@ func TestDictMemoryLimit(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.MemoryLimit = 1 << 20
 		clean(t, o, func(th *rt.Thread) {
-			d, other := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			d, other := must(NewDict(th)), must(NewDict(th))
 			for i := range 20 {
 				must0(t, other.Set(th, smallInt(i+1000), rt.True))
 			}

@@ -36,7 +36,7 @@ func chaosDicts(t *testing.T, r *rt.Runtime, key keyMaker, steps int) {
 	keep := map[string]bool{}
 	must0(t, r.Do(func(th *rt.Thread) error {
 		for i := range dicts {
-			dicts[i] = Dict(must(NewDict(th)))
+			dicts[i] = must(NewDict(th))
 			for n := range kept {
 				k, name := key(th, n)
 				keep[name] = true
@@ -142,7 +142,7 @@ func TestUpdateBothWays(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var dicts [2]Dict
 			must0(t, r.Do(func(th *rt.Thread) error {
-				dicts[0], dicts[1] = Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+				dicts[0], dicts[1] = must(NewDict(th)), must(NewDict(th))
 				return nil
 			}))
 			run(t, r, 2, func(th *rt.Thread, w int) error {
@@ -174,7 +174,7 @@ func TestDictOwnWrites(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var d Dict
 			must0(t, r.Do(func(th *rt.Thread) error {
-				d = Dict(must(NewDict(th)))
+				d = must(NewDict(th))
 				return nil
 			}))
 			run(t, r, 4, func(th *rt.Thread, w int) error {
@@ -222,7 +222,7 @@ func TestDictClear(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var d Dict
 			must0(t, r.Do(func(th *rt.Thread) error {
-				d = Dict(must(NewDict(th)))
+				d = must(NewDict(th))
 				return nil
 			}))
 			run(t, r, 3, func(th *rt.Thread, w int) error {
@@ -271,7 +271,7 @@ func TestDictLinearizable(t *testing.T) {
 func linearizableDict(t *testing.T, r *rt.Runtime, base int) {
 	var d Dict
 	must0(t, r.Do(func(th *rt.Thread) error {
-		d = Dict(must(NewDict(th)))
+		d = must(NewDict(th))
 		for i := range base {
 			ok(d.Set(th, smallInt(i), rt.None))
 		}

@@ -22,7 +22,7 @@ func TestGates(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var d, other Dict
 			must0(t, r.Do(func(th *rt.Thread) error {
-				d, other = Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+				d, other = must(NewDict(th)), must(NewDict(th))
 				for i := range kept {
 					ok(d.SetSteal(th, smallInt(i), newBig(th, 0)))
 				}
@@ -99,7 +99,7 @@ func TestDictVersion(t *testing.T) {
 	withGates(t, 20)
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			d, one, two := Dict(must(NewDict(th))), Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			d, one, two := must(NewDict(th)), must(NewDict(th)), must(NewDict(th))
 			ok(one.Set(th, smallInt(0), rt.True))
 			for i := range 50 {
 				ok(two.Set(th, smallInt(i), rt.True))
@@ -149,7 +149,7 @@ func TestDictVersion(t *testing.T) {
 // looks at no word beyond the table.
 func TestDictLabel(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		for i := range 1000 {
 			ok(d.Set(th, smallInt(i), rt.None))
 		}

@@ -45,7 +45,7 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 				var d Dict
 				var key, same rt.Ref
 				must0(t, r.Do(func(th *rt.Thread) error {
-					d, key, same = Dict(must(NewDict(th))), twins(th, 3), twins(th, 3)
+					d, key, same = must(NewDict(th)), twins(th, 3), twins(th, 3)
 					for i := range n {
 						ok(d.Set(th, smallInt(i), rt.None))
 					}
@@ -81,7 +81,7 @@ func TestLargeTuplesOfOneHash(t *testing.T) {
 			defer th.DecRef(x)
 			return must(NewTuple(th, append(slices.Repeat([]rt.Ref{rt.None}, 2*lockedLooks), x)...))
 		}
-		d, a, b := Dict(must(NewDict(th))), large(2), large(4)
+		d, a, b := must(NewDict(th)), large(2), large(4)
 		if must(Hash(th, a)) != must(Hash(th, b)) || sameKey(th, a, b) {
 			t.Fatal("they have different hashes, or are the same")
 		}
@@ -119,7 +119,7 @@ func TestUpdateCountsKeys(t *testing.T) {
 				for what, key := range map[string]keyMaker{"any": anyKey, "same hash": sameHashKey} {
 					for _, n := range []int{0, 3, 6, 30, 300} {
 						for _, overwrites := range []int{0, 2} { // those build a table anew
-							d, from := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+							d, from := must(NewDict(th)), must(NewDict(th))
 							want := map[string]int{}
 							set := func(x Dict, i, mark int) {
 								k, name := key(th, i)
@@ -201,7 +201,7 @@ func TestUpdateAtChainMax(t *testing.T) {
 		key := func(i int) rt.Ref { // all of them at one place of any index
 			return must(NewInt(th, int64(unmix(uint64(i+1)<<32|uint64(uint32(i+1)^oneHash))^intMark)))
 		}
-		d, from := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+		d, from := must(NewDict(th)), must(NewDict(th))
 		for i := range 1000 {
 			ok(d.Set(th, smallInt(i), rt.None))
 		}
@@ -253,11 +253,11 @@ func TestClasses(t *testing.T) {
 func TestDictEdges(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			none := Dict(must(newDictSteal(th, nil)))
+			none := must(newDictSteal(th, nil))
 			if r := th.Body(none).LoadRef(boxBlock); r != rt.Nil || none.Len(th) != 0 {
 				t.Errorf("an empty dict has the table %s", r)
 			}
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			fill := func(n int) {
 				for i := range n {
 					ok(d.Set(th, smallInt(i), rt.None))
@@ -318,7 +318,7 @@ func TestLongRunAtTheLimit(t *testing.T) {
 		key := func(i int) rt.Ref { // all of them at one place of any index
 			return must(NewInt(th, int64(unmix(uint64(i+1)<<32|uint64(uint32(i+1)^oneHash))^intMark)))
 		}
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		for i := range 10_000 { // no block of that size is free
 			ok(d.Set(th, smallInt(i), rt.None))
 		}

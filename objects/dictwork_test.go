@@ -110,7 +110,7 @@ func TestDifferentSharedParts(t *testing.T) {
 		if must(Hash(th, a)) != must(Hash(th, b)) || sameKey(th, a, b) {
 			t.Error("they have different hashes, or are the same")
 		}
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		must0(t, d.Set(th, a, rt.True))
 		must0(t, d.Set(th, b, rt.False))
 		if v, _ := d.Lookup(th, a); v != rt.True || d.Len(th) != 2 {
@@ -152,7 +152,7 @@ func TestTupleSpots(t *testing.T) {
 					},
 				} {
 					for _, there := range []bool{false, true} {
-						d, key, same := Dict(must(NewDict(th))), twins(th, 3), twins(th, 3)
+						d, key, same := must(NewDict(th)), twins(th, 3), twins(th, 3)
 						room := func() int {
 							b := table(th, d)
 							return int(b.Word(dictCap)) - usedOf(b.LoadUint64(dictState))
@@ -191,7 +191,7 @@ func TestTupleSpots(t *testing.T) {
 					}
 				}
 			}
-			d, key, same := Dict(must(NewDict(th))), twins(th, lockedLooks+10), twins(th, lockedLooks+10)
+			d, key, same := must(NewDict(th)), twins(th, lockedLooks+10), twins(th, lockedLooks+10)
 			ok(d.Set(th, smallInt(0), rt.None))
 			p := search(th, table(th, d), same, must(Hash(th, same)))
 			ok(d.Set(th, key, rt.True))
@@ -213,7 +213,7 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 	for name, key := range map[string]keyMaker{"anyKey": anyKey, "sameHash": sameHashKey} {
 		for _, n := range []int{30, 300} { // bytes, words
 			clean(t, rt.Options{}, func(th *rt.Thread) {
-				d := Dict(must(NewDict(th)))
+				d := must(NewDict(th))
 				names := map[string]bool{}
 				set := func(i int, there bool) {
 					k, name := key(th, i)
@@ -271,7 +271,7 @@ func TestHostileKeys(t *testing.T) {
 	}
 	for what, fill := range map[string]func(th *rt.Thread) Dict{
 		"set": func(th *rt.Thread) Dict {
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			for i := range n {
 				k := key(th, i)
 				ok(d.Set(th, k, smallInt(i)))
@@ -293,12 +293,12 @@ func TestHostileKeys(t *testing.T) {
 			for i := range n {
 				pairs = append(pairs, key(th, i), smallInt(i))
 			}
-			return Dict(must(newDictSteal(th, pairs)))
+			return must(newDictSteal(th, pairs))
 		},
 		"update": func(th *rt.Thread) Dict {
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			for from := 0; from < n; from += 200 { // those are small, and not KEYED
-				part := Dict(must(NewDict(th)))
+				part := must(NewDict(th))
 				for i := from; i < from+200; i++ {
 					k := key(th, i)
 					ok(part.Set(th, k, smallInt(i)))
@@ -317,7 +317,7 @@ func TestHostileKeys(t *testing.T) {
 					if !isKeyed(table(th, d)) || longestRun(th, d) > chainMax {
 						t.Errorf("keyed %v, and a run of %d places is filled", isKeyed(table(th, d)), longestRun(th, d))
 					}
-					other := Dict(must(NewDict(th)))
+					other := must(NewDict(th))
 					must0(t, other.Update(th, d)) // into one that was not
 					for _, d := range []Dict{d, other} {
 						if d.Len(th) != n {
@@ -345,7 +345,7 @@ func TestHostileKeys(t *testing.T) {
 // crowdedDict makes a dict with room for more whose index has as long a run as may be, and returns
 // a key that would make it longer.
 func crowdedDict(th *rt.Thread) (Dict, rt.Ref) {
-	d := Dict(must(NewDict(th)))
+	d := must(NewDict(th))
 	for i := range 600 {
 		ok(d.Set(th, smallInt(i), rt.None))
 	}
@@ -372,7 +372,7 @@ func TestCrowded(t *testing.T) {
 			clean(t, o, func(th *rt.Thread) {
 				for _, update := range []bool{false, true} {
 					d, k := crowdedDict(th)
-					other := Dict(must(NewDict(th)))
+					other := must(NewDict(th))
 					ok(other.Set(th, k, rt.True))
 					if room := int(table(th, d).Word(dictCap)) - usedOf(table(th, d).LoadUint64(dictState)); room == 0 {
 						t.Fatal("there is no room")
@@ -444,7 +444,7 @@ func TestKeyedHash(t *testing.T) {
 func TestSmallUpdates(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			d, one, two := Dict(must(NewDict(th))), Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			d, one, two := must(NewDict(th)), must(NewDict(th)), must(NewDict(th))
 			big := newBig(th, 1)
 			for i := range 1000 {
 				ok(d.Set(th, smallInt(i), rt.None))
@@ -501,7 +501,7 @@ func TestDictBound(t *testing.T) {
 	const want = "ichor: dict: more than 100 entries"
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			d, other := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			d, other := must(NewDict(th)), must(NewDict(th))
 			for i := range most {
 				must0(t, d.Set(th, smallInt(i), rt.None))
 			}

@@ -129,7 +129,7 @@ func ExampleForeign() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		f, err := objects.NewForeign(t, strings.NewReader("Go's own"), func(any) { fmt.Println("released") })
 		s.Check(err)
-		v, _ := objects.Foreign(f).Value(t)
+		v, _ := f.Value(t)
 		fmt.Println(v.(*strings.Reader).Len())
 		t.DecRef(f)
 		t.Checkpoint()

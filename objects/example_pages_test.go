@@ -121,17 +121,17 @@ func Example_metrics() {
 // What a program counts by hand, and what a scope gives up for it.
 func Example_ownership() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
-		list := s.Own(objects.NewList(t)) // new; the scope gives it up
+		list := rt.Own(objects.NewList(t)).In(s) // new; the scope gives it up
 
 		name, err := objects.NewString(t, "tea") // new: ours to give up
 		s.Check(err)
-		s.Check(objects.List(list).Append(t, name)) // borrows it, and takes a count of its own
+		s.Check(list.Append(t, name)) // borrows it, and takes a count of its own
 		t.DecRef(name)
 
-		first, _ := objects.List(list).At(t, 0) // borrowed: good until the next safe point
-		t.IncRef(first)                         // ours from here on
+		first, _ := list.At(t, 0) // borrowed: good until the next safe point
+		t.IncRef(first)           // ours from here on
 		t.Checkpoint()
-		s.Check(objects.List(list).AppendSteal(t, first)) // gives it away
+		s.Check(list.AppendSteal(t, first)) // gives it away
 
 		fmt.Println(objects.Format(t, list))
 	})
@@ -164,7 +164,7 @@ func Example_cycles() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		list, err := objects.NewList(t)
 		s.Check(err)
-		s.Check(objects.List(list).Append(t, list))
+		s.Check(list.Append(t, list))
 		t.DecRef(list) // it still has a count: its own
 		fmt.Println(t.Collect().Freed)
 	})

@@ -91,7 +91,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 			th.DecRef(must(NewForeign(th, 0, func(any) { panic("broken") })))
 
 			// In garbage, as a leaf of it.
-			loop := List(must(NewList(th)))
+			loop := must(NewList(th))
 			ok(loop.Append(th, loop))
 			ok(loop.AppendSteal(th, newForeign(th, "collected")))
 			th.DecRef(loop)
@@ -127,7 +127,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 			holder := must(NewListSteal(th, inPlace))
 			ok(th.Immortalize(holder))
 			th.DecRef(holder)
-			ok(List(holder).AppendSteal(th, newForeign(th, "mortal, of an immortal")))
+			ok(holder.AppendSteal(th, newForeign(th, "mortal, of an immortal")))
 			newForeign(th, "leaked")
 			return nil
 		}))
@@ -163,11 +163,11 @@ func TestForeignAtClose(t *testing.T) {
 			ok(th.Immortalize(l))
 			x := must(NewList(th))
 			w := must(NewWeak(th, x, func(th *rt.Thread) {
-				v, _ := Foreign(f).Value(th)
+				v, _ := f.Value(th)
 				log = append(log, v)
 			}))
 			ok(th.Immortalize(w))
-			ok(List(l).AppendSteal(th, x))
+			ok(l.AppendSteal(th, x))
 			return nil
 		}))
 		must0(t, r.Close())
@@ -231,7 +231,7 @@ func TestForeignChaos(t *testing.T) {
 			}
 			var c Cell
 			must0(t, r.Do(func(th *rt.Thread) error {
-				c = Cell(must(NewCell(th, rt.None)))
+				c = must(NewCell(th, rt.None))
 				return nil
 			}))
 			const workers = 4

@@ -115,7 +115,7 @@ func TestFreezeSharesEqual(t *testing.T) {
 				must(NewString(th, "the same text each time")), newBig(th, 1), must(NewFloat(th, 0.5)),
 				must(NewTuple(th, smallInt(1), smallInt(2))), must(NewBytes(th, []byte("some bytes, equal ones"))),
 			} {
-				must0(t, List(l).AppendSteal(th, v))
+				must0(t, l.AppendSteal(th, v))
 			}
 		}
 		plain, shared := must(th.Freeze(l)), must(th.Freeze(l, rt.FreezeOptions{ShareEqual: true}))
@@ -124,7 +124,7 @@ func TestFreezeSharesEqual(t *testing.T) {
 		}
 		same(t, th, plain.Root(), plain.Root(), map[rt.Ref]rt.Ref{})
 		for i, v := range List(shared.Root()).All(th) {
-			w, _ := List(l).At(th, i)
+			w, _ := l.At(th, i)
 			if Format(th, v) != Format(th, w) {
 				t.Errorf("item %d is %s, want %s", i, Format(th, v), Format(th, w))
 			}
@@ -141,7 +141,7 @@ func TestFrozenIsNotWritten(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			inner := must(NewList(th, smallInt(1), smallInt(2)))
 			d := must(NewDict(th))
-			must0(t, Dict(d).Set(th, smallInt(1), inner))
+			must0(t, d.Set(th, smallInt(1), inner))
 			p := must(imagePoint.New(th, inner, d))
 			l := must(NewList(th, inner, d, p))
 			th.DecRefs([]rt.Ref{inner, d, p})
@@ -159,13 +159,13 @@ func TestFrozenIsNotWritten(t *testing.T) {
 				"Insert":      list.Insert(th, 0, rt.None),
 				"Remove":      list.Remove(th, 0),
 				"Clear":       list.Clear(th),
-				"Extend":      list.Extend(th, List(l)),
+				"Extend":      list.Extend(th, l),
 				"dict Set":    dict.Set(th, smallInt(1), rt.None),
 				"dict new":    dict.Set(th, smallInt(2), rt.None),
 				"dict Delete": second(dict.Delete(th, smallInt(1))),
 				"dict Pop":    second(dict.Pop(th, smallInt(1))),
 				"dict Clear":  dict.Clear(th),
-				"dict Update": dict.Update(th, Dict(d)),
+				"dict Update": dict.Update(th, d),
 				"record Set":  imagePoint.Set(th, point, 0, rt.None),
 			} {
 				var e *rt.FrozenError
@@ -192,7 +192,7 @@ func TestFreezeRefuses(t *testing.T) {
 				p := must(imagePoint.New(th, bad, rt.None))
 				l := must(NewList(th, rt.None, rt.None, rt.None, p))
 				d, key := must(NewDict(th)), must(NewString(th, "a"))
-				must0(t, Dict(d).Set(th, key, l))
+				must0(t, d.Set(th, key, l))
 				m := th.Runtime().Memory()
 				_, err := th.Freeze(d)
 				var e *rt.FreezeError
@@ -217,14 +217,14 @@ func TestFreezeAtTheLimit(t *testing.T) {
 	clean(t, rt.Options{MemoryLimit: 4 << 20, AddressSpace: smallSpace}, func(th *rt.Thread) {
 		l := must(NewList(th))
 		for range 120 {
-			must0(t, List(l).AppendSteal(th, must(NewBytes(th, make([]byte, 20_000)))))
+			must0(t, l.AppendSteal(th, must(NewBytes(th, make([]byte, 20_000)))))
 		}
 		_, err := th.Freeze(l)
 		if !errors.Is(err, rt.ErrMemoryLimit) {
 			t.Errorf("error %v, want ErrMemoryLimit", err)
 		}
-		for List(l).Len(th) > 10 {
-			th.DecRef(must(List(l).Pop(th)))
+		for l.Len(th) > 10 {
+			th.DecRef(must(l.Pop(th)))
 		}
 		th.Collect()
 		f := must(th.Freeze(l))
@@ -319,10 +319,10 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 			var root rt.Ref
 			var a, b Dict
 			must0(t, r.Do(func(th *rt.Thread) error {
-				a, b = Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+				a, b = must(NewDict(th)), must(NewDict(th))
 				filler := must(NewList(th))
 				for range 20_000 { // so that there are safe points between the two
-					must0(t, List(filler).AppendSteal(th, must(NewFloat(th, 1))))
+					must0(t, filler.AppendSteal(th, must(NewFloat(th, 1))))
 				}
 				root = must(NewListSteal(th, a, filler, b))
 				return nil
@@ -396,7 +396,7 @@ func TestUnload(t *testing.T) {
 				func() rt.Ref { return must(imagePoint.New(th, f.Root(), rt.None)) },
 				func() rt.Ref {
 					d := must(NewDict(th))
-					must0(t, Dict(d).Set(th, smallInt(1), f.Root()))
+					must0(t, d.Set(th, smallInt(1), f.Root()))
 					return d
 				},
 			} {
@@ -413,7 +413,7 @@ func TestUnload(t *testing.T) {
 			must0(t, List(born).Clear(th))
 			w := must(NewWeak(th, f.Root()))
 			must0(t, th.Unload(f))
-			if r, ok := Weak(w).Get(th); ok {
+			if r, ok := w.Get(th); ok {
 				t.Errorf("a weak reference leads to %s, which was unloaded", r)
 			}
 			th.DecRef(w)

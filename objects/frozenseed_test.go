@@ -13,7 +13,7 @@ import (
 
 // hostileDict makes a dict of keys whose hashes collide in a frozen table, but for the last ones.
 func hostileDict(th *rt.Thread, collide, others int) Dict {
-	d := Dict(must(NewDict(th)))
+	d := must(NewDict(th))
 	for i := range collide + others {
 		k, _ := nearHashKey(th, i)
 		if i >= collide {
@@ -50,7 +50,7 @@ func TestFrozenHostileKeys(t *testing.T) {
 					}
 					images = append(images, image.Bytes())
 					opened := must(r.OpenImageAt(bytes.NewReader(image.Bytes())))
-					back := Dict(must(NewDict(th)))
+					back := must(NewDict(th))
 					must0(t, back.Update(th, Dict(opened.Root())))
 					for _, x := range []Dict{Dict(f.Root()), Dict(opened.Root()), back} {
 						if x.Len(th) != n+50 {

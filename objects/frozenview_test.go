@@ -27,15 +27,15 @@ func TestFrozenEntries(t *testing.T) {
 				d := must(NewDict(th))
 				for i := range n {
 					key, value := must(NewInt(th, int64(n-i))), must(NewFloat(th, float64(i)))
-					must0(t, Dict(d).Set(th, key, value))
+					must0(t, d.Set(th, key, value))
 					th.DecRef(key)
 					th.DecRef(value)
 				}
-				if _, ok := Dict(d).FrozenEntries(th); ok {
+				if _, ok := d.FrozenEntries(th); ok {
 					t.Fatal("a mortal dict has a view")
 				}
 				d = freeze(t, th, d)
-				x, ok := Dict(d).FrozenEntries(th)
+				x, ok := d.FrozenEntries(th)
 				if !ok || x.Len() != n {
 					t.Fatalf("%d entries, want %d: %v", x.Len(), n, ok)
 				}
@@ -46,7 +46,7 @@ func TestFrozenEntries(t *testing.T) {
 					if k != key || v != value || !key.IsInt() || key.Int() != int64(n-i) || !isFloat || f != float64(i) {
 						t.Fatalf("entry %d of %d is %v, %v", i, n, key, value)
 					}
-					if got, ok := Dict(d).Lookup(th, key); !ok || got != value {
+					if got, ok := d.Lookup(th, key); !ok || got != value {
 						t.Fatalf("entry %d of %d is not what is found", i, n)
 					}
 					i++
@@ -78,13 +78,13 @@ func TestFrozenItems(t *testing.T) {
 				if n > 1 {
 					th.DecRef(items[1])
 				}
-				_, ok := List(list).FrozenItems(th)
-				if _, ok2 := Tuple(tuple).FrozenItems(th); ok || ok2 {
+				_, ok := list.FrozenItems(th)
+				if _, ok2 := tuple.FrozenItems(th); ok || ok2 {
 					t.Fatal("a mortal object has a view")
 				}
 				list, tuple = freeze(t, th, list), freeze(t, th, tuple)
-				inList, ok := List(list).FrozenItems(th)
-				inTuple, ok2 := Tuple(tuple).FrozenItems(th)
+				inList, ok := list.FrozenItems(th)
+				inTuple, ok2 := tuple.FrozenItems(th)
 				if !ok || inList.Len() != n || ok2 != (n > 0) || inTuple.Len() != n {
 					t.Fatalf("%d items in a list, %d in a tuple, want %d", inList.Len(), inTuple.Len(), n)
 				}

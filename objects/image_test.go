@@ -39,10 +39,10 @@ var someGraphs = map[string]func(th *rt.Thread) rt.Ref{
 	"kinds":    newKinds,
 	"cycle": func(th *rt.Thread) rt.Ref {
 		l, d := must(NewList(th)), must(NewDict(th))
-		must0Panic(List(l).Append(th, d))
-		must0Panic(List(l).Append(th, l))
-		must0Panic(Dict(d).Set(th, smallInt(1), l))
-		must0Panic(Dict(d).Set(th, smallInt(2), d))
+		must0Panic(l.Append(th, d))
+		must0Panic(l.Append(th, l))
+		must0Panic(d.Set(th, smallInt(1), l))
+		must0Panic(d.Set(th, smallInt(2), d))
 		th.DecRef(d)
 		return l
 	},
@@ -50,7 +50,7 @@ var someGraphs = map[string]func(th *rt.Thread) rt.Ref{
 		d := must(NewDict(th))
 		for i := range 300 {
 			key := newBig(th, i)
-			must0Panic(Dict(d).Set(th, key, smallInt(i)))
+			must0Panic(d.Set(th, key, smallInt(i)))
 			th.DecRef(key)
 		}
 		return d
@@ -74,7 +74,7 @@ func newKinds(th *rt.Thread) rt.Ref {
 	p := must(imagePoint.New(th, pair, nested))
 	d := must(NewDict(th))
 	for i, key := range []rt.Ref{str, big, f, b, pair, nested, rt.None, rt.True, rt.EmptyTuple, rt.EmptyString, smallInt(5)} {
-		must0Panic(Dict(d).Set(th, key, smallInt(i)))
+		must0Panic(d.Set(th, key, smallInt(i)))
 	}
 	l := must(NewList(th, str, big, f, b, pair, nested, p, d, rt.None, rt.EmptyBytes))
 	must0Panic(imagePoint.Set(th, p, 0, l))

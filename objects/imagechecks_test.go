@@ -59,7 +59,7 @@ func newLook(th *rt.Thread, y *rt.Type, word uint32, a, b rt.Ref) rt.Ref {
 func lookGraph(th *rt.Thread) rt.Ref {
 	key := must(NewTuple(th, rt.None))
 	d := must(NewDict(th))
-	must0Panic(Dict(d).Set(th, key, rt.None))
+	must0Panic(d.Set(th, key, rt.None))
 	c := newLook(th, knotType, 3, key, rt.None)
 	th.IncRef(c)
 	b := newLook(th, knotType, 2, c, c)

@@ -153,7 +153,7 @@ func TestImageClaims(t *testing.T) {
 				for _, far := range []bool{false, true} {
 					c := &claims{image: claim(image, data, types), far: far}
 					most := int64(0)
-					c.seen = func() { most = max(most, int64(r.Memory().Committed)-int64(base)) }
+					c.seen = func() { most = max(most, r.Memory().Committed-base) }
 					before := goAllocated()
 					refuse(t, r, "a claim", c, "cut short: it ends before byte")
 					if took := goAllocated() - before; took > 4<<20 {
@@ -177,7 +177,7 @@ func TestFreezeErrorLongKey(t *testing.T) {
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {
 			d, key, cell := must(NewDict(th)), must(NewString(th, strings.Repeat("k", 1<<20))), must(NewCell(th, rt.None))
-			must0(t, Dict(d).Set(th, key, cell))
+			must0(t, d.Set(th, key, cell))
 			_, err := th.Freeze(d)
 			if err == nil || len(err.Error()) > 300 || !strings.Contains(err.Error(), `root["kkk`) {
 				t.Errorf("error %.400v", err)

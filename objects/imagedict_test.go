@@ -27,12 +27,12 @@ func twoDicts(th *rt.Thread, n int) rt.Ref {
 		for j := range n {
 			key := must(NewString(th, fmt.Sprintf("key %d", j)))
 			value, _ := rt.Int(int64(1000*i + j))
-			if err := Dict(d).Set(th, key, value); err != nil {
+			if err := d.Set(th, key, value); err != nil {
 				panic(err)
 			}
 			th.DecRef(key)
 		}
-		if err := List(list).AppendSteal(th, d); err != nil {
+		if err := list.AppendSteal(th, d); err != nil {
 			panic(err)
 		}
 	}

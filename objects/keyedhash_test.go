@@ -60,7 +60,7 @@ func TestSeededHash(t *testing.T) {
 		a := must(NewTuple(th, smallInt(1), keys[2], keys[3]))
 		b := must(NewTuple(th, a, rt.EmptyTuple, a, keys[5]))
 		c := must(NewTuple(th, b, a, must(NewTuple(th, a, b)), smallInt(2))) // the new one is the only reference
-		x, _ := Tuple(c).At(th, 2)
+		x, _ := c.At(th, 2)
 		th.DecRef(x)
 		keys = append(keys, a, b, c, twins(th, 8))
 		seen := map[uint64]rt.Ref{}
@@ -124,7 +124,7 @@ func TestKeyedSharedParts(t *testing.T) {
 				th.DecRef(part)
 				part = x
 			}
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			for _, v := range colliding(n) {
 				k := must(NewInt(th, v))
 				key := must(NewTuple(th, part, k))

@@ -121,7 +121,7 @@ func TestDeepTupleKeys(t *testing.T) {
 				return r
 			}
 			a, b, c := key(1), key(1), key(2)
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			must0(t, d.Set(th, a, rt.True))
 			if !d.Has(th, b) || d.Has(th, c) {
 				t.Error("equal deep keys differ, or different ones are equal")

@@ -33,7 +33,7 @@ func newListMachine(t rapid.TB, th *rt.Thread) machine {
 	inner := must(NewList(th, rt.None))
 	return &listMachine{
 		t: t, th: th,
-		list: List(must(NewList(th))),
+		list: must(NewList(th)),
 		pool: []rt.Ref{inner, must(NewString(th, "text")), newBig(th, 1<<30), smallInt(7), rt.None, rt.EmptyTuple},
 	}
 }
@@ -195,7 +195,7 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				m.model = append(m.model, it)
 			}
 			other := must(NewListSteal(th, items...))
-			must0(m.t, l.Extend(th, List(other)))
+			must0(m.t, l.Extend(th, other))
 			th.DecRef(other)
 		},
 		"get": func(a, _ int) {
@@ -315,7 +315,7 @@ func FuzzList(f *testing.F) {
 func TestListErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			l := List(must(NewList(th, rt.None)))
+			l := must(NewList(th, rt.None))
 			defer th.DecRef(l)
 			_, err := l.Get(th, 3)
 			for _, c := range []struct {
@@ -345,7 +345,7 @@ func TestListMemoryLimit(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			v := newBig(th, 1)
 			n := 20_000 // blocks this large are no slots of a span that may have one left
-			l, other := List(must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...))), List(must(NewList(th)))
+			l, other := must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...)), must(NewList(th))
 			held := append(hog(t, th), v, l, other)
 			for ; ; n++ {
 				if err := l.Append(th, v); err != nil {
@@ -400,7 +400,7 @@ func TestListDeepFree(t *testing.T) {
 func TestChangedInRegion(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			l, d := List(must(NewList(th))), Dict(must(NewDict(th)))
+			l, d := must(NewList(th)), must(NewDict(th))
 			failed := errors.New("changed its mind")
 			err := th.Immortally(func() error {
 				for i := range 1000 {

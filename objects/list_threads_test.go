@@ -17,7 +17,7 @@ func TestListChaos(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var lists [2]List
 			must0(t, r.Do(func(th *rt.Thread) error {
-				lists[0], lists[1] = List(must(NewList(th))), List(must(NewList(th)))
+				lists[0], lists[1] = must(NewList(th)), must(NewList(th))
 				return nil
 			}))
 			const workers = 4
@@ -127,7 +127,7 @@ func TestExtendBothWays(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var lists [2]List
 			must0(t, r.Do(func(th *rt.Thread) error {
-				lists[0], lists[1] = List(must(NewList(th, rt.None))), List(must(NewList(th)))
+				lists[0], lists[1] = must(NewList(th, rt.None)), must(NewList(th))
 				return nil
 			}))
 			run(t, r, 2, func(th *rt.Thread, w int) error {
@@ -160,7 +160,7 @@ func TestListOwnWrites(t *testing.T) {
 			const workers = 4
 			var l List
 			must0(t, r.Do(func(th *rt.Thread) error {
-				l = List(must(NewList(th, rt.None, rt.None, rt.None, rt.None)))
+				l = must(NewList(th, rt.None, rt.None, rt.None, rt.None))
 				return nil
 			}))
 			run(t, r, workers, func(th *rt.Thread, w int) error {
@@ -206,7 +206,7 @@ func TestListAppendOnly(t *testing.T) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var l List
 			must0(t, r.Do(func(th *rt.Thread) error {
-				l = List(must(NewList(th)))
+				l = must(NewList(th))
 				return nil
 			}))
 			total := scaled(100_000)
@@ -252,7 +252,7 @@ func TestListLinearizable(t *testing.T) {
 			const base = 3
 			var l List
 			must0(t, r.Do(func(th *rt.Thread) error {
-				l = List(must(NewList(th, rt.None, rt.None, rt.None)))
+				l = must(NewList(th, rt.None, rt.None, rt.None))
 				return nil
 			}))
 			line, total := &timeline{}, scaled(500_000)

@@ -24,7 +24,7 @@ func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
 }
 
 func numbered(th *rt.Thread, n int) List {
-	l := List(must(NewList(th)))
+	l := must(NewList(th))
 	for i := range n {
 		ok(l.AppendSteal(th, newBig(th, i)))
 	}
@@ -145,14 +145,14 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			const n = 50_000 // no block of that size is free
 			v := newBig(th, 1)
-			l := List(must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...)))
+			l := must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...))
 			popped, cleared := numbered(th, 100), numbered(th, 100)
-			d, emptied := Dict(must(NewDict(th))), Dict(must(NewDict(th)))
+			d, emptied := must(NewDict(th)), must(NewDict(th))
 			for i := range 5000 {
 				ok(d.Set(th, smallInt(i), v))
 				ok(emptied.Set(th, smallInt(i), v))
 			}
-			c, rec := Cell(must(NewCell(th, v))), must(point.New(th, v))
+			c, rec := must(NewCell(th, v)), must(point.New(th, v))
 			th.Checkpoint()
 			held := append(hog(t, th), v, l, popped, cleared, d, emptied, c, rec)
 			for i := 1; i < n; i *= 3 { // an item of its own, at every place
@@ -210,7 +210,7 @@ func TestListBound(t *testing.T) {
 	const want = "ichor: list: more than 100 items"
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			l := List(must(NewList(th)))
+			l := must(NewList(th))
 			for range most {
 				must0(t, l.Append(th, rt.None))
 			}
@@ -254,7 +254,7 @@ func TestListRoom(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			for n := range 40 {
-				l := List(must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, n)...)))
+				l := must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, n)...))
 				for range 3 { // from full blocks on
 					for b := blockOf(t, th, l); b.ref != rt.Nil && b.end < b.room; b = blockOf(t, th, l) {
 						must0(t, l.Append(th, rt.True))

@@ -56,7 +56,7 @@ type lockedBox struct {
 }
 
 func newLockedBox(th *rt.Thread) lockedBox {
-	x := lockedBox{l: numbered(th, 10), m: numbered(th, 10), d: Dict(must(NewDict(th))), e: Dict(must(NewDict(th)))}
+	x := lockedBox{l: numbered(th, 10), m: numbered(th, 10), d: must(NewDict(th)), e: must(NewDict(th))}
 	for i := range 10 {
 		ok(x.d.SetSteal(th, smallInt(i), newBig(th, i)))
 		ok(x.e.SetSteal(th, smallInt(5+i), newBig(th, i)))
@@ -168,7 +168,7 @@ func TestGatesAreShut(t *testing.T) {
 	withGates(t, 8)
 	const n = 20
 	make20 := func(th *rt.Thread) Dict {
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		for i := range n {
 			ok(d.SetSteal(th, smallInt(i), newBig(th, i)))
 		}
@@ -207,7 +207,7 @@ func TestGatesAreShut(t *testing.T) {
 				for i := range gates {
 					var d, two, empty Dict
 					must0(t, r.Do(func(th *rt.Thread) error {
-						d, two, empty = make20(th), make20(th), Dict(must(NewDict(th)))
+						d, two, empty = make20(th), make20(th), must(NewDict(th))
 						for i := range n - 2 {
 							must(two.Delete(th, smallInt(i)))
 						}

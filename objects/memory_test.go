@@ -12,7 +12,7 @@ func TestChangesInOneUnitOfWork(t *testing.T) {
 	const n = 20_000 // a list's block of 80 KB, a dict's of 500 KB and more
 	changes := map[string]func(th *rt.Thread, times int){
 		"list": func(th *rt.Thread, times int) {
-			l := List(must(NewList(th)))
+			l := must(NewList(th))
 			for i := range n {
 				must0(t, l.Append(th, smallInt(i)))
 			}
@@ -23,7 +23,7 @@ func TestChangesInOneUnitOfWork(t *testing.T) {
 			th.DecRef(l)
 		},
 		"dict": func(th *rt.Thread, times int) {
-			d := Dict(must(NewDict(th)))
+			d := must(NewDict(th))
 			for i := range n {
 				must0(t, d.Set(th, smallInt(i), rt.None))
 			}

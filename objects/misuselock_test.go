@@ -20,7 +20,7 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 		return x
 	}
 	table := func(th *rt.Thread, n int) Dict {
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		for i := range n {
 			ok(d.Set(th, smallInt(i), rt.None))
 		}
@@ -28,18 +28,18 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 	}
 	for what, c := range map[string]func(th *rt.Thread) (written rt.Ref, write func()){
 		"Extend": func(th *rt.Thread) (rt.Ref, func()) {
-			l, m := List(must(NewList(th))), List(must(NewList(th)))
+			l, m := must(NewList(th)), must(NewList(th))
 			dead(th, func(x rt.Ref) { ok(m.Append(th, x)) })
 			return m, func() { _ = l.Extend(th, m) }
 		},
 		"Extend of itself": func(th *rt.Thread) (rt.Ref, func()) {
-			l := List(must(NewList(th)))
+			l := must(NewList(th))
 			dead(th, func(x rt.Ref) { ok(l.Append(th, x)) })
 			return l, func() { _ = l.Extend(th, l) }
 		},
 		"Set": func(th *rt.Thread) (rt.Ref, func()) {
 			d := table(th, 0)
-			x := dead(th, func(x rt.Ref) { ok(List(must(NewList(th))).Append(th, x)) })
+			x := dead(th, func(x rt.Ref) { ok(must(NewList(th)).Append(th, x)) })
 			return d, func() { _ = d.Set(th, x, rt.None) }
 		},
 		"Update by one value": func(th *rt.Thread) (rt.Ref, func()) {

@@ -16,7 +16,7 @@ func TestInt(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			for _, v := range []int64{0, 1, -1, rt.MinInt, rt.MinInt - 1, rt.MaxInt, rt.MaxInt + 1, math.MinInt64, math.MaxInt64} {
 				r := must(NewInt(th, v))
-				if got, ok := Int(r).Value(th); got != v || !ok {
+				if got, ok := r.Value(th); got != v || !ok {
 					t.Errorf("%d became %d, %v", v, got, ok)
 				}
 				if small := v >= rt.MinInt && v <= rt.MaxInt; r.IsInt() != small {
@@ -32,7 +32,7 @@ func TestInt(t *testing.T) {
 			a, b := rapid.Int64().Draw(t, "a"), rapid.Int64().Draw(t, "b")
 			clean(t, o, func(th *rt.Thread) {
 				x, y, z := must(NewInt(th, a)), must(NewInt(th, b)), must(NewInt(th, a))
-				if got, ok := Int(x).Value(th); got != a || !ok {
+				if got, ok := x.Value(th); got != a || !ok {
 					t.Fatalf("an integer changed")
 				}
 				if sameKey(th, x, y) != (a == b) || !sameKey(th, x, z) || must(Hash(th, x)) != must(Hash(th, z)) {
@@ -102,7 +102,7 @@ func TestFloatWays(t *testing.T) {
 			}
 			keys = append(keys, must(NewFloat(th, 1.5)))
 			for i, k := range keys {
-				d := Dict(must(NewDict(th)))
+				d := must(NewDict(th))
 				must0(t, d.Set(th, k, smallInt(i)))
 				for _, other := range keys {
 					if v, ok := d.Lookup(th, other); !ok || v != smallInt(i) || !sameKey(th, k, other) {

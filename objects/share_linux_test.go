@@ -135,7 +135,7 @@ func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 			th.DecRef(must(List(f.big).Pop(th)))
 		}
 		cycle := must(NewList(th))
-		must0(t, List(cycle).Append(th, cycle))
+		must0(t, cycle.Append(th, cycle))
 		th.DecRef(cycle)
 		if c := th.Collect(); c.Freed != 1 {
 			t.Fatalf("the collector freed %d objects, want the cycle", c.Freed)
@@ -231,7 +231,7 @@ func TestShareKeepsItsRoots(t *testing.T) {
 	must0(t, r.Do(func(th *rt.Thread) error {
 		l := must(NewList(th, smallInt(1)))
 		f = must(th.Freeze(l))
-		must0(t, List(l).Append(th, l)) // a cycle, which Share's collection finds
+		must0(t, l.Append(th, l)) // a cycle, which Share's collection finds
 		w = must(NewWeak(th, l, func(th *rt.Thread) { unload = th.Unload(f) }))
 		th.DecRef(l)
 		return nil
@@ -509,7 +509,7 @@ func TestShareFails(t *testing.T) {
 				}
 				for range 40 {
 					b := must(NewBytes(th, make([]byte, 100_000)))
-					if v, _ := Bytes(b).View(th); strings.Trim(string(v), "\x00") != "" {
+					if v, _ := b.View(th); strings.Trim(string(v), "\x00") != "" {
 						t.Error("new bytes are not zero")
 					}
 					th.DecRef(b)

@@ -109,7 +109,7 @@ func TestReadersOfMovedItemsWait(t *testing.T) {
 // TestDictLenBesideADeletion: which entries are counted in each state of a deletion.
 func TestDictLenBesideADeletion(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		for i := range 3 {
 			ok(d.SetSteal(th, smallInt(i), newBig(th, i)))
 		}
@@ -151,7 +151,7 @@ func TestUnpublishedEntries(t *testing.T) {
 		}
 		clean(t, rt.Options{}, func(th *rt.Thread) {
 			for _, n := range []int{3, 30, 300} { // without an index, with bytes, with words
-				d, other := Dict(must(NewDict(th))), newBig(th, 1)
+				d, other := must(NewDict(th)), newBig(th, 1)
 				k, _ := sameHashKey(th, 2)
 				again, _ := sameHashKey(th, 2) // equal, and another object
 				if k == again {
@@ -213,7 +213,7 @@ func TestUnpublishedEntries(t *testing.T) {
 func TestOverwriteThroughGate(t *testing.T) {
 	withGates(t, 8)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
-		d, v, w := Dict(must(NewDict(th))), newBig(th, 1), newBig(th, 2)
+		d, v, w := must(NewDict(th)), newBig(th, 1), newBig(th, 2)
 		for i := range 20 {
 			ok(d.Set(th, smallInt(i), v))
 		}
@@ -252,7 +252,7 @@ func TestOverwriteThroughGate(t *testing.T) {
 func TestVersionsOfGates(t *testing.T) {
 	withGates(t, 8)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
-		d := Dict(must(NewDict(th)))
+		d := must(NewDict(th))
 		o := th.Body(d)
 		want := uint32(0)
 		check := func(what string) {
@@ -299,7 +299,7 @@ func TestEqualHashInRegion(t *testing.T) {
 			h := hashText([]byte("right"))
 			core.EqualStrings(th)[h] = wrong
 			right := must(NewString(th, "right"))
-			if s, _ := String(right).View(th); s != "right" {
+			if s, _ := right.View(th); s != "right" {
 				t.Errorf("the string is %q", s)
 			}
 			if core.EqualStrings(th)[h] != right || must(NewString(th, "right")) != right || must(Intern(th, "right")) != right {

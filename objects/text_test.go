@@ -23,12 +23,12 @@ func TestText(t *testing.T) {
 				s, interned := must(NewString(th, text)), must(Intern(th, text))
 				b, n := must(NewBytes(th, raw)), must(newNumber(th, []byte(text)))
 				defer th.DecRefs([]rt.Ref{s, interned, b, n})
-				got, ok := String(s).Text(th)
-				view, ok2 := String(interned).View(th)
+				got, ok := s.Text(th)
+				view, ok2 := interned.View(th)
 				if got != text || view != text || !ok || !ok2 {
 					t.Fatalf("a string has another text")
 				}
-				if got, ok := Bytes(b).View(th); !ok || !bytes.Equal(got, raw) {
+				if got, ok := b.View(th); !ok || !bytes.Equal(got, raw) {
 					t.Fatalf("bytes have another content")
 				}
 				if got, ok := Number(n).View(th); !ok || got != text {
@@ -167,7 +167,7 @@ func TestInternChurn(t *testing.T) {
 				for i := range scaled(100_000) {
 					text := fmt.Sprint("text ", rnd.IntN(3))
 					s := must(Intern(th, text))
-					if got, _ := String(s).View(th); got != text {
+					if got, _ := s.View(th); got != text {
 						return fmt.Errorf("interned %q, got %q", text, got)
 					}
 					again := must(Intern(th, text))
@@ -236,7 +236,7 @@ func TestInternForgetsForMany(t *testing.T) {
 				for i := range n {
 					text := fmt.Sprint("text ", i/2, " of ", w/2) // two threads make the same
 					s := must(Intern(th, text))
-					if got, _ := String(s).View(th); got != text {
+					if got, _ := s.View(th); got != text {
 						return fmt.Errorf("interned %q, got %q", text, got)
 					}
 					if held = append(held, s); len(held) == 100 {
@@ -264,7 +264,7 @@ func TestInternCollision(t *testing.T) {
 			wrong := must(NewString(th, "wrong"))
 			table.Store(hashText([]byte("right")), wrong)
 			a, b := must(Intern(th, "right")), must(Intern(th, "right"))
-			if s, _ := String(a).View(th); s != "right" || a == b {
+			if s, _ := a.View(th); s != "right" || a == b {
 				t.Errorf("got %q; shared: %v", s, a == b)
 			}
 			if got := internFresh(th, table, hashText([]byte("right")), a); got != a {
@@ -314,7 +314,7 @@ func TestLongText(t *testing.T) {
 			for _, n := range []int{1, 15, 16, 17, 65535, 65536, 1 << 20} {
 				text := strings.Repeat("a", n-1) + "b"
 				s := must(NewString(th, text))
-				if got, _ := String(s).View(th); got != text {
+				if got, _ := s.View(th); got != text {
 					t.Errorf("%d bytes: another text", n)
 				}
 				th.DecRef(s)

@@ -33,16 +33,16 @@ func TestTuple(t *testing.T) {
 				c := must(NewTupleSteal(th, items(others)...))
 				th.DecRefs(first)
 				audit(t, th, a, b, c)
-				if Tuple(a).Len(th) != len(marks) || len(Tuple(a).Items(th)) != len(marks) {
+				if a.Len(th) != len(marks) || len(a.Items(th)) != len(marks) {
 					t.Fatalf("a tuple has another length")
 				}
 				for i, n := range marks {
-					if r, ok := Tuple(a).At(th, i); !ok || bigOf(th, r) != n || Tuple(a).Items(th)[i] != r {
+					if r, ok := a.At(th, i); !ok || bigOf(th, r) != n || a.Items(th)[i] != r {
 						t.Fatalf("a tuple has another item")
 					}
 				}
 				for _, i := range []int{-1, len(marks)} {
-					if _, ok := Tuple(a).At(th, i); ok {
+					if _, ok := a.At(th, i); ok {
 						t.Fatalf("a tuple has an item outside of it")
 					}
 				}

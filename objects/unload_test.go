@@ -25,7 +25,7 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			l := must(NewList(th, smallInt(1)))
 			d := must(NewDict(th))
-			must0(t, Dict(d).Set(th, smallInt(1), l))
+			must0(t, d.Set(th, smallInt(1), l))
 			f, g := must(th.Freeze(l)), must(th.Freeze(d))
 			inUse := func(f *rt.Frozen) {
 				t.Helper()
@@ -33,10 +33,10 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 					t.Fatalf("unload: %v, want ErrInUse", err)
 				}
 			}
-			must0(t, Dict(d).Set(th, smallInt(1), f.Root()))
-			must0(t, Dict(d).Set(th, smallInt(2), rt.None))
-			for _, v := range Dict(d).All(th) {
-				must0(t, Dict(d).Clear(th))
+			must0(t, d.Set(th, smallInt(1), f.Root()))
+			must0(t, d.Set(th, smallInt(2), rt.None))
+			for _, v := range d.All(th) {
+				must0(t, d.Clear(th))
 				inUse(f)
 				if v != rt.None && List(v).Len(th) != 1 {
 					t.Error("an item of the loop has changed")
@@ -50,9 +50,9 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 				break // which ends it, as a panic does
 			}
 			must0(t, th.Scope(func(s *rt.Scope) {
-				must0(t, Dict(d).Set(th, smallInt(1), f.Root()))
-				x := s.Own(must(Dict(d).Get(th, smallInt(1))), nil)
-				must0(t, Dict(d).Clear(th))
+				must0(t, d.Set(th, smallInt(1), f.Root()))
+				x := s.Own(must(d.Get(th, smallInt(1))), nil)
+				must0(t, d.Clear(th))
 				inUse(f)
 				if s.Len() != 1 || List(x).Len(th) != 1 {
 					t.Error("what a scope owns has changed")
@@ -174,7 +174,7 @@ func TestToJSONPieceByPiece(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		l := must(NewList(th))
 		for range 20 {
-			must0(t, List(l).AppendSteal(th, must(NewString(th, strings.Repeat("text ", 4000)))))
+			must0(t, l.AppendSteal(th, must(NewString(th, strings.Repeat("text ", 4000)))))
 		}
 		f := must(th.Freeze(l))
 		pieces := 0

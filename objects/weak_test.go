@@ -271,7 +271,7 @@ func TestWeakCycles(t *testing.T) {
 			calls := map[string]int{}
 			call := func(what string) func(*rt.Thread) { return func(*rt.Thread) { calls[what]++ } }
 			outer := must(NewList(th))
-			loop := List(must(NewList(th)))
+			loop := must(NewList(th))
 			must0(t, loop.Append(th, loop))
 			leaf := newBig(th, 1)
 			must0(t, loop.Append(th, leaf))
@@ -291,7 +291,7 @@ func TestWeakCycles(t *testing.T) {
 			th.DecRef(loop)
 
 			// A reference from Get is one like any other: nothing is garbage.
-			again, found := Weak(outside).Get(th)
+			again, found := outside.Get(th)
 			if got := th.Collect(); !found || got.Garbage != 0 {
 				t.Errorf("collected %+v while Get's reference is held", got)
 			}
@@ -338,7 +338,7 @@ func TestWeakImmortal(t *testing.T) {
 			th.Immortals(func(r rt.Ref, h [4]uint32) { before[r] = h })
 			for _, r := range []rt.Ref{s, inRegion, rt.None, smallInt(3), rt.EmptyString, weakInPlace} {
 				w := must(NewWeak(th, r, call))
-				got, found := Weak(w).Get(th)
+				got, found := w.Get(th)
 				if !found || got != r {
 					t.Errorf("a weak reference to %s leads to %s", r, got)
 				}

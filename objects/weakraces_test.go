@@ -28,7 +28,7 @@ func TestWeakRaces(t *testing.T) {
 			var calls, found aligned.Int64
 			var over atomic.Bool
 			must0(t, r.Do(func(th *rt.Thread) error {
-				c = Cell(must(NewCell(th, rt.None)))
+				c = must(NewCell(th, rt.None))
 				return nil
 			}))
 			n := scaled(60_000)

@@ -15,7 +15,7 @@ type dealer struct {
 }
 
 func newDealer(h *heap, y *yard) *dealer {
-	return &dealer{heap: h, yard: y, list: objects.List(must(objects.NewList(h.t)))}
+	return &dealer{heap: h, yard: y, list: must(objects.NewList(h.t))}
 }
 
 func (d *dealer) close() { d.t.DecRef(d.list) }
@@ -122,7 +122,7 @@ func (d *dealer) step(s trafficStep) {
 				continue
 			}
 			w := must(objects.NewWeak(t, r))
-			if got, ok := objects.Weak(w).Get(t); !ok || got != r {
+			if got, ok := w.Get(t); !ok || got != r {
 				panic(&failure{propAlive, "a weak reference has lost an immortal"})
 			}
 			t.DecRef(r)
@@ -160,7 +160,7 @@ func (d *dealer) fill(how int) {
 		}
 	default:
 		old := d.list
-		d.list = objects.List(must(objects.NewList(d.t)))
+		d.list = must(objects.NewList(d.t))
 		d.t.DecRef(old)
 	}
 	d.did(4)

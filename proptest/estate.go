@@ -69,7 +69,7 @@ func (e *estate) sorts(t *rt.Thread) []func(i int) (rt.Ref, error) {
 func (e *estate) dict(t *rt.Thread, key, v rt.Ref) (rt.Ref, error) {
 	d, err := objects.NewDict(t)
 	if err == nil {
-		err = objects.Dict(d).Set(t, key, v)
+		err = d.Set(t, key, v)
 	}
 	return d, err
 }

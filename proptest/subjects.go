@@ -25,7 +25,7 @@ var cellSubject = subject{
 	calls: []string{"load", "store", "swap", "cas"},
 	make: func(t *rt.Thread) any {
 		v := newValues(t)
-		return &cellArena{v, objects.Cell(must(objects.NewCell(t, v[0])))}
+		return &cellArena{v, must(objects.NewCell(t, v[0]))}
 	},
 	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
 		a := arena.(*cellArena)
@@ -114,7 +114,7 @@ func stepKey(now int, c call, out any) (bool, int) {
 var dictSubject = subject{
 	calls: []string{"get", "has", "set", "delete", "pop"},
 	make: func(t *rt.Thread) any {
-		return &dictArena{newValues(t), objects.Dict(must(objects.NewDict(t)))}
+		return &dictArena{newValues(t), must(objects.NewDict(t))}
 	},
 	do: doDict,
 	end: func(t *rt.Thread, arena any) {
@@ -172,7 +172,7 @@ type listArena struct {
 var listSubject = subject{
 	calls: []string{"get", "len", "append", "set", "pop", "insert", "remove"},
 	make: func(t *rt.Thread) any {
-		return &listArena{newValues(t), objects.List(must(objects.NewList(t)))}
+		return &listArena{newValues(t), must(objects.NewList(t))}
 	},
 	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
 		a := arena.(*listArena)

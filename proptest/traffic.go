@@ -164,12 +164,12 @@ type yard struct {
 }
 
 func (y *yard) open(t *rt.Thread) {
-	y.list = objects.List(must(objects.NewList(t)))
+	y.list = must(objects.NewList(t))
 	for range 64 {
 		check(y.list.Append(t, rt.None))
 	}
-	y.table = objects.Dict(must(objects.NewDict(t)))
-	y.cell = objects.Cell(must(objects.NewCell(t, rt.None)))
+	y.table = must(objects.NewDict(t))
+	y.cell = must(objects.NewCell(t, rt.None))
 }
 
 func (y *yard) close(t *rt.Thread) {

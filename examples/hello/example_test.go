@@ -21,7 +21,7 @@ func Example_leak() {
 		if err != nil {
 			return err
 		}
-		return objects.List(list).Append(t, rt.None) // and nobody gives the list up
+		return list.Append(t, rt.None) // and nobody gives the list up
 	})
 	fmt.Println(errors.Join(err, r.Close()))
 	// Output: ichor: close: leaked 1 list
@@ -44,8 +44,8 @@ func Example_useAfterFree() {
 		if err != nil {
 			return err
 		}
-		t.DecRef(list)                         // the last count
-		fmt.Println(objects.List(list).Len(t)) // there is no list any more
+		t.DecRef(list)           // the last count
+		fmt.Println(list.Len(t)) // there is no list any more
 		return nil
 	})
 	fmt.Println(err)

@@ -27,7 +27,7 @@ func run(w io.Writer, opts rt.Options) error {
 	if err != nil {
 		return err
 	}
-	var list rt.Ref
+	var list objects.List
 	err = r.Do(func(t *rt.Thread) (err error) { // attach this goroutine, run, detach
 		list, err = objects.NewList(t) // a new reference: ours to give up
 		return err
@@ -36,7 +36,7 @@ func run(w io.Writer, opts rt.Options) error {
 		for i := range 1000 {
 			err := t.Scope(func(s *rt.Scope) { // what it owns is given up at its end
 				text := s.Own(objects.NewString(t, fmt.Sprintf("%d of %d", i, worker)))
-				s.Check(objects.List(list).Append(t, text)) // the list takes a count of its own
+				s.Check(list.Append(t, text)) // the list takes a count of its own
 			})
 			if err != nil {
 				return err
@@ -46,7 +46,7 @@ func run(w io.Writer, opts rt.Options) error {
 		return nil
 	}))
 	err = errors.Join(err, r.Do(func(t *rt.Thread) error {
-		fmt.Fprintln(w, objects.List(list).Len(t), "items")
+		fmt.Fprintln(w, list.Len(t), "items")
 		t.DecRef(list) // the last count: list and texts are freed before the call returns
 		return nil
 	}))

@@ -184,9 +184,9 @@ func split(k *task, a []rt.Ref) (list rt.Ref, err error) {
 		return rt.Nil, k.t.WantType(a[0], rt.TypeString)
 	}
 	err = k.t.Scope(func(s *rt.Scope) { // if memory ends in the midst, the scope gives up the rest
-		words := s.Own(objects.NewList(k.t))
+		words := rt.Own(objects.NewList(k.t)).In(s)
 		for word := range strings.FieldsSeq(text) {
-			s.Check(objects.List(words).Append(k.t, s.Own(objects.Intern(k.t, word))))
+			s.Check(words.Append(k.t, s.Own(objects.Intern(k.t, word))))
 		}
 		list = s.Keep(words)
 	})
@@ -214,9 +214,9 @@ func newDict(k *task, a []rt.Ref) (dict rt.Ref, err error) {
 		return rt.Nil, errors.New("a key has no value")
 	}
 	err = k.t.Scope(func(s *rt.Scope) {
-		d := s.Own(objects.NewDict(k.t))
+		d := rt.Own(objects.NewDict(k.t)).In(s)
 		for i := 0; i < len(a); i += 2 {
-			s.Check(objects.Dict(d).Set(k.t, a[i], a[i+1]))
+			s.Check(d.Set(k.t, a[i], a[i+1]))
 		}
 		dict = s.Keep(d)
 	})
@@ -228,9 +228,9 @@ func keys(k *task, a []rt.Ref) (list rt.Ref, err error) {
 		return rt.Nil, k.t.WantType(a[0], rt.TypeDict)
 	}
 	err = k.t.Scope(func(s *rt.Scope) {
-		l := s.Own(objects.NewList(k.t))
+		l := rt.Own(objects.NewList(k.t)).In(s)
 		for key := range objects.Dict(a[0]).All(k.t) {
-			s.Check(objects.List(l).Append(k.t, key))
+			s.Check(l.Append(k.t, key))
 		}
 		list = s.Keep(l)
 	})
