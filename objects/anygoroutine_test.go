@@ -61,12 +61,12 @@ var anyGoroutine = map[string]func(c *commons){
 		c.check(err)
 		c.check(r.Close())
 	},
-	"runtime.Int":        func(*commons) { _, _ = rt.Int(7) },
-	"runtime.Bool":       func(*commons) { _ = rt.Bool(true) },
-	"runtime.CheckBody":  func(*commons) { rt.CheckBody(8) },
-	"runtime.CopyBody":   func(*commons) { rt.CopyBody(8) },
-	"runtime.CheckSlots": func(*commons) { rt.CheckSlots(2) },
-	"runtime.Metrics":    func(*commons) { rt.Metrics() },
+	"runtime.Int":                func(*commons) { _, _ = rt.Int(7) },
+	"runtime.Bool":               func(*commons) { _ = rt.Bool(true) },
+	"runtime.CheckBody":          func(*commons) { rt.CheckBody(8) },
+	"runtime.CopyBody":           func(*commons) { rt.CopyBody(8) },
+	"runtime.CheckSlots":         func(*commons) { rt.CheckSlots(2) },
+	"runtime.Runtime.QuickStats": func(c *commons) { c.r.QuickStats() },
 	"runtime.DefineType": func(c *commons) { // of a name that is taken: types are never given back
 		if _, err := rt.DefineType(rt.Type{Name: ""}); err == nil {
 			c.t.Error("a type without a name")
@@ -137,15 +137,12 @@ var anyGoroutine = map[string]func(c *commons){
 		}
 	},
 	"runtime.Runtime.CollectorStats": func(c *commons) { c.r.CollectorStats() },
-	"runtime.Runtime.Expvar":         func(c *commons) { c.r.Expvar() },
 	"runtime.Runtime.Frozen":         func(c *commons) { c.r.Frozen() },
 	"runtime.Runtime.GILStats":       func(c *commons) { c.r.GILStats() },
 	"runtime.Runtime.Memory":         func(c *commons) { c.r.Memory() },
 	"runtime.Runtime.Mode":           func(c *commons) { c.r.Mode() },
-	"runtime.Runtime.ReadMetrics":    func(c *commons) { c.r.ReadMetrics([]rt.Sample{{Name: rt.Metrics()[0].Name}}) },
 	"runtime.Runtime.SharedRanges":   func(c *commons) { c.r.SharedRanges() },
 	"runtime.Runtime.WorldStats":     func(c *commons) { c.r.WorldStats() },
-	"runtime.Expvar.String":          func(c *commons) { _ = c.r.Expvar().String() },
 
 	"runtime.Frozen.Root":     func(c *commons) { c.each((*rt.Frozen).Root) },
 	"runtime.Frozen.Bytes":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Bytes(); return rt.Nil }) },

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
+	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
 // Examples whose lines stand in docs/; internal/lint compares them.
@@ -100,8 +101,8 @@ func Example_metrics() {
 			s.Own(objects.NewList(t))
 			t.StopTheWorld(func() {}) // a stop that shows
 
-			samples := []rt.Sample{{Name: "/ichor/memory/objects:bytes"}, {Name: "/ichor/world/pauses:seconds"}}
-			r.ReadMetrics(samples)
+			samples := []metrics.Sample{{Name: "/ichor/memory/objects:bytes"}, {Name: "/ichor/world/pauses:seconds"}}
+			metrics.Read(r, samples)
 			fmt.Println(samples[0].Value.Uint64())
 			// ...
 			stops := uint64(0)

@@ -7,9 +7,7 @@ import (
 
 // deferred returns what the statistics say of what is retired.
 func (r *Runtime) deferred() uint64 {
-	s := []Sample{{Name: "/ichor/deferred:bytes"}}
-	r.ReadMetrics(s)
-	return s[0].Value.Uint64()
+	return uint64(r.QuickStats().Deferred)
 }
 
 // wantInUse compares the accounts of memory, as they are, with what must be in use.

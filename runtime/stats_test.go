@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"runtime/metrics"
 	"slices"
@@ -118,7 +119,7 @@ func TestReadStats(t *testing.T) {
 		if _, err := r.ReadStats(); err != ErrClosed {
 			t.Errorf("after Close: %v", err)
 		}
-		if !r.readCheap().Closed {
+		if !r.QuickStats().Closed {
 			t.Error("after Close: it does not say so")
 		}
 		wantIn(t, panics(t, func() { (&Thread{}).ReadStats() }), "ichor: read statistics on a thread that is not attached")
@@ -131,7 +132,7 @@ func TestMergesAreCounted(t *testing.T) {
 		r, owner, other := biasedPair(t, Options{Checked: checked})
 		want := func(queued int64, m Merges) {
 			t.Helper()
-			s := r.readCheap()
+			s := r.QuickStats()
 			if s.Queued != queued || (s.QueuedBytes > 0) != (queued > 0) || s.Merges != m {
 				t.Errorf("%d queued (%d bytes), %+v: want %d, %+v", s.Queued, s.QueuedBytes, s.Merges, queued, m)
 			}
@@ -166,25 +167,25 @@ func TestDeferredIsTold(t *testing.T) {
 		reader, writer := must(r.Attach()), must(r.Attach())
 		want := func(bytes int64) {
 			t.Helper()
-			if s := r.readCheap(); s.Deferred != bytes {
+			if s := r.QuickStats(); s.Deferred != bytes {
 				t.Errorf("%d bytes wait, want %d", s.Deferred, bytes)
 			}
 		}
-		begun := r.readCheap().GraceBegun
+		begun := r.QuickStats().GraceBegun
 		writer.Retire(newLeaf(writer))
 		writer.Checkpoint()
 		want(32) // the reader may see it
 		writer.Retire(newLeaf(writer))
 		writer.Detach()
 		want(64) // left to others
-		if s := r.readCheap(); s.GraceBegun <= begun || s.GraceOver > s.GraceBegun || s.Pooled != 1 || s.Memory.Attached != 1 {
+		if s := r.QuickStats(); s.GraceBegun <= begun || s.GraceOver > s.GraceBegun || s.Pooled != 1 || s.Memory.Attached != 1 {
 			t.Errorf("%+v", s)
 		}
 		for range 3 {
 			reader.Checkpoint()
 		}
 		want(0)
-		if s := r.readCheap(); s.GraceOver == 0 {
+		if s := r.QuickStats(); s.GraceOver == 0 {
 			t.Error("no grace period is over")
 		}
 
@@ -219,9 +220,9 @@ func TestOperations(t *testing.T) {
 
 			want := func(what string, mine, foreign, skipped int64, f func()) {
 				t.Helper()
-				before := r.readCheap().Operations
+				before := r.QuickStats().Operations
 				f()
-				got := r.readCheap().Operations
+				got := r.QuickStats().Operations
 				got.Owned, got.Shared, got.Skipped = got.Owned-before.Owned, got.Shared-before.Shared, got.Skipped-before.Skipped
 				want := Operations{Counted: stat.On || o.Checked, SkippedCounted: stat.On}
 				if want.Counted {
@@ -325,5 +326,25 @@ func TestDurations(t *testing.T) {
 	d.add(1 << 62)
 	if got := d.read().Counts; got[0] != 1 || got[len(got)-1] != 1 {
 		t.Errorf("times beyond the ends: %v", got)
+	}
+}
+
+func BenchmarkReadStats(b *testing.B) {
+	for _, n := range []int{0, 1_000_000} {
+		b.Run(fmt.Sprintf("objects=%d", n), func(b *testing.B) {
+			r := newRuntime(b, Options{CollectAfter: -1})
+			must0(b, r.Do(func(t *Thread) error {
+				var all []Ref
+				for range n / 2 {
+					all = append(all, newBox(t, newLeaf(t)))
+				}
+				for b.Loop() {
+					t.ReadStats()
+				}
+				t.DecRefs(all)
+				return nil
+			}))
+			must0(b, r.Close())
+		})
 	}
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
+	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
 func main() {
@@ -46,7 +47,7 @@ func run(ctx context.Context, image, addr string, limit int64) error {
 	if err != nil {
 		return err
 	}
-	expvar.Publish("ichor", s.r.Expvar())
+	expvar.Publish("ichor", metrics.Expvar(s.r))
 	http.Handle("/", s.routes()) // beside /debug/vars
 	server := &http.Server{Addr: addr}
 	ended := make(chan error, 1)

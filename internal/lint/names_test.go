@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	rt "github.com/ichor-go/ichor/runtime"
+	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
 // Pages name what users can call. A name in code quotes with a public package or type in front of
@@ -125,7 +125,7 @@ var metric = regexp.MustCompile("`(/ichor/[a-z/-]+:[a-z]+)`")
 
 func TestMetricNames(t *testing.T) {
 	known := map[string]bool{}
-	for _, m := range rt.Metrics() {
+	for _, m := range metrics.All() {
 		known[m.Name] = true
 	}
 	for _, p := range pages(t) {

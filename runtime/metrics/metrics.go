@@ -1,4 +1,7 @@
-package runtime
+// Package metrics reads the statistics of a runtime by name, as the standard library's
+// package of that name does for Go's: All says which names there are, Read reads them, and
+// Expvar publishes them. docs/statistics.md has the same table.
+package metrics
 
 import (
 	"fmt"
@@ -7,12 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Statistics by name, in the manner of runtime/metrics: Metrics says which names
-// there are, ReadMetrics reads them. docs/statistics.md has the same table.
-
-// Sample is a name and, after ReadMetrics, its value.
+// Sample is a name and, after Read, its value. One goroutine at a time.
 type Sample struct {
 	Name  string
 	Value Value
@@ -20,7 +22,7 @@ type Sample struct {
 
 // Value is the value of a metric, of the kind that its description has. The zero Value has
 // no kind: the name is unknown, or this program does not count what it asks for (see
-// Operations). Immutable.
+// rt.Operations). Immutable.
 type Value struct {
 	kind metrics.ValueKind
 	bits uint64
@@ -55,57 +57,56 @@ func (v Value) mustBe(k metrics.ValueKind) {
 	}
 }
 
-// Metrics describes the names that ReadMetrics knows, in the order of the
-// alphabet. Any goroutine.
-func Metrics() []metrics.Description {
-	ds := make([]metrics.Description, len(metricTable))
-	for i, m := range metricTable {
+// All describes the names that Read knows, in alphabetical order. Any goroutine.
+func All() []metrics.Description {
+	ds := make([]metrics.Description, len(table))
+	for i, m := range table {
 		ds[i] = m.Description
 	}
 	return ds
 }
 
-// ReadMetrics fills in the values of samples. It stops nothing and walks nothing:
-// some ten microseconds for all of them, whatever the size of the heap. Any goroutine, attached or
-// not, also after Close.
-func (r *Runtime) ReadMetrics(samples []Sample) {
-	s := r.readCheap()
+// Read fills in the values of samples. It stops nothing and walks nothing: it takes some
+// ten microseconds for all of them, whatever the size of the heap. Any goroutine, attached
+// or not, also after Close.
+func Read(r *rt.Runtime, samples []Sample) {
+	s := r.QuickStats()
 	for i := range samples {
 		samples[i].Value = Value{}
-		if m := metricNamed(samples[i].Name); m != nil {
+		if m := named(samples[i].Name); m != nil {
 			samples[i].Value = m.read(&s)
 		}
 	}
 }
 
-func metricNamed(name string) *metric {
-	i, ok := slices.BinarySearchFunc(metricTable, name, func(m metric, name string) int { return strings.Compare(m.Name, name) })
+func named(name string) *metric {
+	i, ok := slices.BinarySearchFunc(table, name, func(m metric, name string) int { return strings.Compare(m.Name, name) })
 	if !ok {
 		return nil
 	}
-	return &metricTable[i]
+	return &table[i]
 }
 
-// Expvar is a runtime's metrics as a variable for package expvar. Any goroutine.
-type Expvar struct{ r *Runtime }
+// Var is a runtime's metrics as a variable for package expvar. Any goroutine.
+type Var struct{ r *rt.Runtime }
 
-// Expvar returns the runtime's metrics in a form that expvar can publish:
+// Expvar returns the runtime's metrics in a form that package expvar can publish:
 //
-//	expvar.Publish("ichor", r.Expvar())
+//	expvar.Publish("ichor", metrics.Expvar(r))
 //
-// It costs what ReadMetrics does, each time that it is looked at. Any goroutine.
-func (r *Runtime) Expvar() Expvar { return Expvar{r} }
+// It costs what Read does, each time that it is looked at. Any goroutine.
+func Expvar(r *rt.Runtime) Var { return Var{r} }
 
 // String returns a JSON object with a member for each metric, null for what is not
 // counted, and "closed". A histogram is an object as well: from the upper end of
 // each bucket that is not empty, in seconds, to its count. Any goroutine, also
 // after Close.
-func (v Expvar) String() string {
-	s := v.r.readCheap()
+func (v Var) String() string {
+	s := v.r.QuickStats()
 	b := append(make([]byte, 0, 4<<10), `{"closed": `...)
 	b = strconv.AppendBool(b, s.Closed)
-	for i := range metricTable {
-		m := &metricTable[i]
+	for i := range table {
+		m := &table[i]
 		b = append(b, ", "...)
 		b = strconv.AppendQuote(b, m.Name)
 		b = append(b, ": "...)
