@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/newfile"
 )
 
 // An image is a Frozen as a file:
@@ -127,6 +129,27 @@ func layoutHash() uint64 {
 		}
 	}
 	return xxhash.Sum64String(s)
+}
+
+// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
+// is written under another name beside it, synced, and renamed. A file that was there
+// stays as it was for code that has opened it, and under its other names; the new one has
+// its permissions, and its owner if this process may say so. Through a link it writes the
+// file that the link leads to, and the link stays. If a device or anything else that is no
+// regular file is there, that is an error. Any goroutine, while f is loaded.
+func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
+
+// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
+// nothing is left behind. Any goroutine, while f is loaded.
+func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
+	err := newfile.Write(ctx, path, func(w io.Writer) error {
+		_, err := f.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("ichor: write image: %w", err)
+	}
+	return nil
 }
 
 // WriteTo writes the image of f. The error is w's, or names a type that images do not

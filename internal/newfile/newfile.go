@@ -1,4 +1,7 @@
-package runtime
+// Package newfile writes a file as a whole or not at all: under another name beside it,
+// synced, and renamed. What was there stays as it was for code that has it open, and under
+// its other names.
+package newfile
 
 import (
 	"context"
@@ -9,24 +12,12 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
-// is written under another name beside it, synced, and renamed. A file that was there
-// stays as it was for code that has opened it, and under its other names; the new one has
-// its permissions, and its owner if this process may say so. Through a link it writes the
-// file that the link leads to, and the link stays. What is there and no regular file, such
-// as a device, is an error. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
-
-// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
-// nothing is left behind. Any goroutine, while f is loaded.
-func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
-	if err := f.writeFile(ctx, path); err != nil {
-		return fmt.Errorf("ichor: write image: %w", err)
-	}
-	return nil
-}
-
-func (f *Frozen) writeFile(ctx context.Context, path string) error {
+// Write has write fill the file with that path, in the place of the one that was there, if
+// any. The new one has its permissions, and its owner if this process may say so. Through a
+// link it writes the file that the link leads to, and the link stays. What is there and no
+// regular file, such as a device, is an error. When ctx ends Write gives up with its error;
+// whenever it fails, nothing is left behind. Any goroutine.
+func Write(ctx context.Context, path string, write func(w io.Writer) error) error {
 	was, err := os.Stat(path)
 	switch {
 	case err == nil && !was.Mode().IsRegular():
@@ -41,7 +32,7 @@ func (f *Frozen) writeFile(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteTo(pieceWriter{ctx, tmp})
+	err = write(pieceWriter{ctx, tmp})
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = ctx.Err()
