@@ -109,6 +109,9 @@ func TestPublicNames(t *testing.T) {
 	}
 	all := 0
 	for _, p := range pages(t) {
+		if p.name == "CHANGELOG.md" {
+			continue // it names what is gone
+		}
 		names, looked := x.missing(p.prose)
 		all += looked
 		for _, name := range names {
