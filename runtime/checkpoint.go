@@ -123,7 +123,7 @@ func (t *Thread) StopTheWorld(fn func()) {
 	var began time.Time
 	if r.gil == nil {
 		t.reader.Offline() // while it waits for its turn it counts as stopped
-		r.stopping.add(r.world.Stop(t.member))
+		r.stopping.Add(r.world.Stop(t.member))
 	} else {
 		began = time.Now()
 	}
@@ -131,10 +131,10 @@ func (t *Thread) StopTheWorld(fn func()) {
 	defer func() {
 		t.stopped = false
 		if r.gil == nil {
-			r.pauses.add(r.world.Start(t.member))
+			r.pauses.Add(r.world.Start(t.member))
 			t.reader.Online()
 		} else {
-			r.pauses.add(time.Since(began))
+			r.pauses.Add(time.Since(began))
 		}
 	}()
 	fn()

@@ -87,7 +87,7 @@ func (r *Runtime) CollectorStats() CollectorStats {
 
 // note adds a collection that is over to the statistics.
 func (c *collection) note() {
-	c.t.rt.collectorPauses.add(c.Stopped)
+	c.t.rt.collectorPauses.Add(c.Stopped)
 	m := &c.t.rt.collector.mu
 	m.Lock()
 	defer m.Unlock()

@@ -53,7 +53,7 @@ func TestCollectorStatsAddUp(t *testing.T) {
 				t.Errorf("statistics are %+v, want %+v", got, want)
 			}
 			n := uint64(0)
-			for _, k := range r.collectorPauses.read().Counts {
+			for _, k := range r.collectorPauses.Read().Counts {
 				n += k
 			}
 			if n != 3 {
@@ -215,7 +215,7 @@ func TestPausesUnderTheGIL(t *testing.T) {
 		th.StopTheWorld(func() {})
 		return nil
 	}))
-	h := r.pauses.read()
+	h := r.pauses.Read()
 	if n := h.Counts[len(h.Counts)-1]; n != 0 {
 		t.Errorf("%d stops have taken more than %g seconds", n, h.Buckets[len(h.Buckets)-2])
 	}

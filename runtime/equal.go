@@ -152,7 +152,7 @@ func (z *freezer) sameAsCopy(p pair) bool {
 // note keeps what a comparison has found. An object that equals a copy needs none of its own.
 func (z *freezer) note(p pair, same bool) {
 	if same {
-		z.copies.set(p.r, p.at)
+		z.copies.Set(uint32(p.r.Handle), p.at)
 		return
 	}
 	z.unlike[p] = true
@@ -161,7 +161,7 @@ func (z *freezer) note(p pair, same bool) {
 // samePair reports whether a pair is equal, if that is known. An object of which there is a
 // copy equals that one, and no other: equal copies are one.
 func (z *freezer) samePair(p pair) (same, known bool) {
-	if have, ok := z.copies.get(p.r); ok {
+	if have, ok := z.copies.Get(uint32(p.r.Handle)); ok {
 		return have == p.at, true
 	}
 	return false, z.unlike[p]

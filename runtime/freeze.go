@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/copymap"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
@@ -165,7 +166,7 @@ type copying struct {
 	next   uint32 // granules in use
 	stored Ref    // the root, as a slot would hold it
 
-	copies  copyMap
+	copies  copymap.Map
 	objects int64
 	types   []*Type // user-defined, by their index in headers
 	local   map[*Type]uint32
@@ -185,7 +186,7 @@ type copying struct {
 }
 
 func newCopying(h Heap) copying {
-	return copying{copies: newCopyMap(h), byHash: make(map[uint32][]uint32), unlike: make(map[pair]bool), local: make(map[*Type]uint32)}
+	return copying{copies: copymap.New(h.mask), byHash: make(map[uint32][]uint32), unlike: make(map[pair]bool), local: make(map[*Type]uint32)}
 }
 
 // wanted is an object to be copied, and the word that is to lead to the copy.
@@ -233,13 +234,13 @@ func (z *freezer) copyAll() error {
 			z.rest()
 		}
 		w := z.pop()
-		at, ok := z.copies.get(w.r)
+		at, ok := z.copies.Get(uint32(w.r.Handle))
 		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
 			var err error
 			if at, err = z.copy(w.r); err != nil {
 				return z.fail(w.r, err)
 			}
-			z.copies.set(w.r, at)
+			z.copies.Set(uint32(w.r.Handle), at)
 		}
 		z.store(w.word, Ref{selfBase + Handle(at)})
 	}
@@ -254,7 +255,7 @@ func (z *freezer) want(r Ref, word uint32) {
 	case r.Handle >= selfBase:
 		z.store(word, r) // the same in every runtime
 	default:
-		if at, ok := z.copies.get(r); ok && !(mutant.On && mutant.Is(mutant.CopiedTwice)) {
+		if at, ok := z.copies.Get(uint32(r.Handle)); ok && !(mutant.On && mutant.Is(mutant.CopiedTwice)) {
 			z.store(word, Ref{selfBase + Handle(at)})
 			return
 		}

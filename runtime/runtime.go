@@ -10,6 +10,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/durations"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/locks"
@@ -54,7 +55,7 @@ type Runtime struct {
 
 	// Every stop: until the world stood still, and while it did; and for each
 	// collection the latter, added up.
-	stopping, pauses, collectorPauses durations
+	stopping, pauses, collectorPauses durations.Histogram
 
 	adopted  bool          // another process has made what is shared
 	inPlace  aligned.Int64 // objects made immortal in place

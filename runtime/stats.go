@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"runtime/metrics"
 	"slices"
+	"sync/atomic"
 
 	"github.com/ichor-go/ichor/internal/stat"
 	"github.com/ichor-go/ichor/locks"
@@ -108,9 +109,9 @@ func (r *Runtime) QuickStats() Stats {
 	s := Stats{
 		Memory:          r.Memory(),
 		Operations:      Operations{Counted: stat.On || r.check != nil, SkippedCounted: stat.On},
-		Stopping:        r.stopping.read(),
-		Pauses:          r.pauses.read(),
-		CollectorPauses: r.collectorPauses.read(),
+		Stopping:        r.stopping.Read(),
+		Pauses:          r.pauses.Read(),
+		CollectorPauses: r.collectorPauses.Read(),
 		World:           r.WorldStats(),
 		GIL:             r.GILStats(),
 		Collector:       r.CollectorStats(),
@@ -183,4 +184,93 @@ func (t *Thread) readTypes() []TypeStats {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Born, a.Born), cmp.Compare(a.Type, b.Type))
 	})
 	return all
+}
+
+// tally is what a thread state tells whoever reads statistics. It stays with the
+// state, attached or pooled. Written by who has the thread, or has stopped the
+// world; read by all.
+type tally struct {
+	_        [64]byte
+	deferred atomic.Int64             // bytes retired, as of the last safe point
+	merged   [mergers]atomic.Int64    // queued objects that this thread has merged
+	ops      [operations]atomic.Int64 // see Operations
+	_        [64]byte
+}
+
+// Who merges what others have queued.
+const (
+	mergedByOwner = iota // at a safe point of its own, or as it takes a span
+	mergedForAway        // on behalf of a state that no goroutine has
+	mergedInStop         // with the world stopped
+	mergers
+)
+
+// Kinds of operations on a count.
+const (
+	opOwned = iota
+	opShared
+	opSkipped
+	operations
+)
+
+// newTally makes the tally of a new state. r.mu is held.
+func (r *Runtime) newTally() *tally {
+	y := &tally{}
+	r.mu.tallies = append(r.mu.tallies, y)
+	return y
+}
+
+// countOp notes an operation on the count of r. Statistics builds call it for
+// all, checked mode for those on mortals.
+func (t *Thread) countOp(r Ref) {
+	if r.IsNil() {
+		return
+	}
+	op := opSkipped
+	if r.Handle < Limit {
+		switch o := t.header(r).Owner(); {
+		case o == t.owner:
+			op = opOwned
+		case o >= 0:
+			op = opShared
+		}
+	}
+	if op == opSkipped && !stat.On {
+		return // some come by here, most do not
+	}
+	t.tally.ops[op].Add(1)
+}
+
+// countChecked is countOp where checked mode comes by, unless IncRef and its kin
+// have done it.
+func (t *Thread) countChecked(r Ref) {
+	if !stat.On {
+		t.countOp(r)
+	}
+}
+
+// countOps is countOp for each of rs.
+func (t *Thread) countOps(rs []Ref) {
+	for _, r := range rs {
+		t.countOp(r)
+	}
+}
+
+// merges notes that n queued objects of q are being merged.
+func (t *Thread) merges(q *mergeQueue, n int) {
+	who := mergedForAway
+	switch {
+	case t.stopped:
+		who = mergedInStop
+	case q == t.queue:
+		who = mergedByOwner
+	}
+	t.tally.merged[who].Add(int64(n))
+}
+
+// tellDeferred publishes how much of what the thread has retired waits.
+func (t *Thread) tellDeferred() {
+	if n := t.retired.Bytes() + t.memory.Bytes(); n != t.tally.deferred.Load() {
+		t.tally.deferred.Store(n)
+	}
 }

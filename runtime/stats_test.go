@@ -7,7 +7,6 @@ import (
 	"runtime/metrics"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/ichor-go/ichor/internal/stat"
 )
@@ -295,37 +294,9 @@ func TestStatisticsBuild(t *testing.T) {
 		t.Skip("SKIPPED: -short runs no statistics build, so nothing shows that it counts")
 	}
 	args := []string{"test", "-tags=ichorstats", "-timeout=100s", "-short",
-		"-run=^Test(Stats|ReadStats|Operations|Merges|Deferred|Metrics|Expvar|Counting|DeepFree|Retire|Immortal|Finalize|Collect$)", "."}
+		"-run=^Test(Stats|ReadStats|Operations|Merges|Deferred|Metrics|Expvar|Counting|DeepFree|Retire|Immortal|Finalize|Collect$)", ".", "./metrics"}
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// TestDurations puts times at the edges of buckets.
-func TestDurations(t *testing.T) {
-	var d durations
-	h := d.read()
-	if len(h.Buckets) != len(h.Counts)+1 || h.Buckets[0] != 0 || !slices.IsSorted(h.Buckets) {
-		t.Fatalf("the histogram has the buckets %v for %d counts", h.Buckets, len(h.Counts))
-	}
-	for i, edge := range h.Buckets[:len(h.Counts)] {
-		var d durations
-		at := time.Duration(edge*1e9 + 0.5)
-		d.add(at)
-		if got := d.read().Counts; got[i] != 1 {
-			t.Errorf("%s is not in the bucket that begins there: %v", at, got)
-		}
-		if i > 0 {
-			d.add(at - 1)
-			if got := d.read().Counts; got[i-1] != 1 {
-				t.Errorf("%s is not in the bucket that ends there: %v", at-1, got)
-			}
-		}
-	}
-	d.add(-time.Second)
-	d.add(1 << 62)
-	if got := d.read().Counts; got[0] != 1 || got[len(got)-1] != 1 {
-		t.Errorf("times beyond the ends: %v", got)
 	}
 }
 

@@ -1,0 +1,43 @@
+// Package durations counts how long things have taken, in a histogram that many goroutines
+// add to without a lock.
+package durations
+
+import (
+	"math"
+	"math/bits"
+	"runtime/metrics"
+	"sync/atomic"
+	"time"
+)
+
+// Histogram counts times: bucket 0 is for less than shortest, each
+// further one for up to twice as much as the one before it, the last for all that
+// is longer. The zero value is empty.
+type Histogram [buckets]atomic.Uint64
+
+const (
+	buckets       = 28
+	shortestShift = 8 // shortest is 256 ns; the last bucket begins at 17 s
+)
+
+// Add notes a time. Any goroutine.
+func (d *Histogram) Add(took time.Duration) {
+	n := bits.Len64(uint64(max(took, 0)) >> shortestShift)
+	d[min(n, buckets-1)].Add(1)
+}
+
+// Read returns the histogram in seconds, as runtime/metrics has it. Any goroutine.
+func (d *Histogram) Read() *metrics.Float64Histogram {
+	h := &metrics.Float64Histogram{
+		Counts:  make([]uint64, buckets),
+		Buckets: make([]float64, buckets+1),
+	}
+	for i := range d {
+		h.Counts[i] = d[i].Load()
+	}
+	for i := 1; i < buckets; i++ {
+		h.Buckets[i] = (time.Nanosecond << (shortestShift + i - 1)).Seconds()
+	}
+	h.Buckets[buckets] = math.Inf(1)
+	return h
+}
