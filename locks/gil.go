@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -102,7 +103,7 @@ func (g *GIL) AcquireFor(who any) {
 // nobody holds the lock. Holder only.
 func (g *GIL) Release() {
 	g.mu.Lock()
-	g.mustBeHeld("Release")
+	g.mustBeHeld()
 	t := now()
 	g.stats.Held += t - g.since
 	if g.head == nil {
@@ -125,7 +126,7 @@ func (g *GIL) DropRequested() bool { return g.drop.Load() != 0 }
 // wants to switch. It panics if nobody holds the lock. Holder only.
 func (g *GIL) Yield() {
 	g.mu.Lock()
-	g.mustBeHeld("Yield")
+	g.mustBeHeld()
 	if g.head == nil {
 		g.mu.Unlock()
 		return
@@ -159,10 +160,10 @@ func (g *GIL) Stats() GILStats {
 }
 
 // mustBeHeld panics, and unlocks mu, if nobody holds the lock. Under mu.
-func (g *GIL) mustBeHeld(op string) {
+func (g *GIL) mustBeHeld() {
 	if !g.held {
 		g.mu.Unlock()
-		panic("ichor: GIL." + op + " without holding it")
+		fault.Throw(fault.Misuse{What: "nobody holds the GIL", Want: "the goroutine that holds it"})
 	}
 }
 
