@@ -83,14 +83,31 @@ func NewGIL(interval time.Duration) *GIL {
 // Any goroutine that does not hold it.
 func (g *GIL) Acquire() { g.AcquireFor(nil) }
 
+// TryAcquireFor is AcquireFor if the lock is free, and reports whether it is. Any goroutine
+// that does not hold it.
+func (g *GIL) TryAcquireFor(who any) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held && !(mutant.On && mutant.Is(mutant.GILShared)) {
+		return false
+	}
+	g.take(who)
+	return true
+}
+
+// take makes who the holder of the free lock. Under mu.
+func (g *GIL) take(who any) {
+	g.held, g.holder = true, who
+	g.since = now()
+	g.stats.Acquires++
+}
+
 // AcquireFor is Acquire in the name of who, for Holder. Any goroutine that does
 // not hold it.
 func (g *GIL) AcquireFor(who any) {
 	g.mu.Lock()
 	if !g.held || mutant.On && mutant.Is(mutant.GILShared) {
-		g.held, g.holder = true, who
-		g.since = now()
-		g.stats.Acquires++
+		g.take(who)
 		g.mu.Unlock()
 		return
 	}
@@ -146,6 +163,17 @@ func (g *GIL) Holder() any {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.holder
+}
+
+// Waiter returns what AcquireFor was given by who has waited longest for the lock, for
+// messages; nil if nobody waits. Any goroutine.
+func (g *GIL) Waiter() any {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.head == nil {
+		return nil
+	}
+	return g.head.who
 }
 
 // Stats returns a consistent copy of the counters. Any goroutine.

@@ -110,6 +110,22 @@ func (w *World) Stop(m *Member) (waited time.Duration) {
 	return waited
 }
 
+// Waits reports whether Stop by m would have to wait at this moment: for members that are
+// inside, or for its turn. Any goroutine.
+func (w *World) Waits(m *Member) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.serving != w.tickets {
+		return true
+	}
+	for _, x := range w.members {
+		if x != m && x.state.Load() == inside {
+			return true
+		}
+	}
+	return false
+}
+
 // Start ends what Stop began; m is the same. Afterwards m is inside, as if it
 // had been all along. All members that wait at this moment are let in even if
 // another asker's turn comes next, so a member waits for one stop at most from

@@ -114,7 +114,7 @@ func TestMetrics(t *testing.T) {
 		func() { unknown[0].Value.Float64() },
 		func() { unknown[0].Value.Float64Histogram() },
 	} {
-		wantIn(t, panics(t, f), "ichor: value of a metric read as kind ")
+		wantIn(t, panics(t, f), "ichor: value of a metric read as another kind: Value.")
 	}
 	must0(t, r.Close())
 }

@@ -84,7 +84,7 @@ type Merges struct {
 // million). For what is cheap see ReadMetrics. Nothing is released by it: what is
 // retired is still among the objects. A safe point. Attached thread.
 func (t *Thread) ReadStats() (s Stats) {
-	t.mustBeAttached("read statistics")
+	t.mustBeAttached()
 	t.StopTheWorld(func() {
 		s = t.rt.readCheap()
 		s.Types = t.readTypes()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // WriteFile writes the image of f to a file, which appears as a whole or not at all: it
@@ -21,7 +23,7 @@ func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(contex
 // nothing is left behind. Any goroutine, while f is loaded.
 func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
 	if err := f.writeFile(ctx, path); err != nil {
-		return fmt.Errorf("ichor: write image: %w", err)
+		return fault.Errorf("write image: %w", err)
 	}
 	return nil
 }

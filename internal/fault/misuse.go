@@ -68,7 +68,7 @@ func called() (name string) {
 // shortName returns a function's name as users write it: Thread.DecRef, objects.NewList.
 func shortName(function string) string {
 	name := function[strings.LastIndexByte(function, '/')+1:]
-	name, _, _ = strings.Cut(name, "[")
+	name = strings.TrimSuffix(strings.ReplaceAll(name, "[...]", ""), "-fm")
 	pkg, name, _ := strings.Cut(name, ".")
 	parts := strings.Split(name, ".")
 	for i, p := range parts {
