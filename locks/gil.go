@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -82,14 +83,31 @@ func NewGIL(interval time.Duration) *GIL {
 // Any goroutine that does not hold it.
 func (g *GIL) Acquire() { g.AcquireFor(nil) }
 
+// TryAcquireFor is AcquireFor if the lock is free, and reports whether it is. Any goroutine
+// that does not hold it.
+func (g *GIL) TryAcquireFor(who any) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held && !(mutant.On && mutant.Is(mutant.GILShared)) {
+		return false
+	}
+	g.take(who)
+	return true
+}
+
+// take makes who the holder of the free lock. Under mu.
+func (g *GIL) take(who any) {
+	g.held, g.holder = true, who
+	g.since = now()
+	g.stats.Acquires++
+}
+
 // AcquireFor is Acquire in the name of who, for Holder. Any goroutine that does
 // not hold it.
 func (g *GIL) AcquireFor(who any) {
 	g.mu.Lock()
 	if !g.held || mutant.On && mutant.Is(mutant.GILShared) {
-		g.held, g.holder = true, who
-		g.since = now()
-		g.stats.Acquires++
+		g.take(who)
 		g.mu.Unlock()
 		return
 	}
@@ -102,7 +120,7 @@ func (g *GIL) AcquireFor(who any) {
 // nobody holds the lock. Holder only.
 func (g *GIL) Release() {
 	g.mu.Lock()
-	g.mustBeHeld("Release")
+	g.mustBeHeld()
 	t := now()
 	g.stats.Held += t - g.since
 	if g.head == nil {
@@ -125,7 +143,7 @@ func (g *GIL) DropRequested() bool { return g.drop.Load() != 0 }
 // wants to switch. It panics if nobody holds the lock. Holder only.
 func (g *GIL) Yield() {
 	g.mu.Lock()
-	g.mustBeHeld("Yield")
+	g.mustBeHeld()
 	if g.head == nil {
 		g.mu.Unlock()
 		return
@@ -147,6 +165,17 @@ func (g *GIL) Holder() any {
 	return g.holder
 }
 
+// Waiter returns what AcquireFor was given by who has waited longest for the lock, for
+// messages; nil if nobody waits. Any goroutine.
+func (g *GIL) Waiter() any {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.head == nil {
+		return nil
+	}
+	return g.head.who
+}
+
 // Stats returns a consistent copy of the counters. Any goroutine.
 func (g *GIL) Stats() GILStats {
 	g.mu.Lock()
@@ -159,10 +188,10 @@ func (g *GIL) Stats() GILStats {
 }
 
 // mustBeHeld panics, and unlocks mu, if nobody holds the lock. Under mu.
-func (g *GIL) mustBeHeld(op string) {
+func (g *GIL) mustBeHeld() {
 	if !g.held {
 		g.mu.Unlock()
-		panic("ichor: GIL." + op + " without holding it")
+		fault.Throw(fault.Misuse{What: "nobody holds the GIL", Want: "the goroutine that holds it"})
 	}
 }
 

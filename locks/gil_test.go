@@ -40,11 +40,11 @@ func TestGILAlone(t *testing.T) {
 
 func TestGILMisuse(t *testing.T) {
 	g := NewGIL(0)
-	mustPanic(t, "GIL.Release without holding it", g.Release)
-	mustPanic(t, "GIL.Yield without holding it", g.Yield)
+	mustPanic(t, "nobody holds the GIL: GIL.Release; want the goroutine that holds it", g.Release)
+	mustPanic(t, "nobody holds the GIL: GIL.Yield; want the goroutine that holds it", g.Yield)
 	g.Acquire() // still usable
 	g.Release()
-	mustPanic(t, "GIL.Release without holding it", g.Release)
+	mustPanic(t, "nobody holds the GIL: GIL.Release; want the goroutine that holds it", g.Release)
 }
 
 // TestGILOrder: who found k waiters ahead gets the lock with switch k+1, also

@@ -43,7 +43,7 @@ func rounds(n int) int {
 func panics(fn func()) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
-			text = v.(string)
+			text = v.(error).Error()
 		}
 	}()
 	fn()

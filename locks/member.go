@@ -3,6 +3,7 @@ package locks
 import (
 	"fmt"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -47,7 +48,7 @@ func (m *Member) Name() string { return m.name }
 // Enter goes inside. It waits while the world is stopped or being stopped. It
 // panics if the member is not outside. Owner only.
 func (m *Member) Enter() {
-	m.change("Enter", outside, inside)
+	m.change(outside, inside)
 	// First the state, then the flag: see the package comment.
 	if m.w.flag.Load() != 0 && !(mutant.On && mutant.Is(mutant.EnterEarly)) {
 		m.Pause()
@@ -57,7 +58,7 @@ func (m *Member) Enter() {
 // Exit goes outside. It never waits. It panics if the member is not inside.
 // Owner only.
 func (m *Member) Exit() {
-	m.change("Exit", inside, outside)
+	m.change(inside, outside)
 	if w := m.w; w.flag.Load() != 0 {
 		// Under mu: an asker that saw us inside is asleep by now.
 		w.mu.Lock()
@@ -80,11 +81,11 @@ func (m *Member) Pause() {
 	defer w.mu.Unlock()
 	if w.flag.Load() == 0 {
 		if s := m.state.Load(); s != inside {
-			m.misuse("Pause", s)
+			m.misuse(s, inside)
 		}
 		return
 	}
-	m.change("Pause", inside, paused)
+	m.change(inside, paused)
 	w.quiet.Broadcast()
 	for m.state.Load() == paused {
 		w.run.Wait()
@@ -92,14 +93,17 @@ func (m *Member) Pause() {
 }
 
 // change makes a transition of the owner, or panics.
-func (m *Member) change(op string, from, to uint32) {
+func (m *Member) change(from, to uint32) {
 	if !m.state.CompareAndSwap(from, to) {
-		m.misuse(op, m.state.Load())
+		m.misuse(m.state.Load(), from)
 	}
 }
 
-func (m *Member) misuse(op string, state uint32) {
-	panic(fmt.Sprintf("ichor: %s of %s, which is %s", op, m.describe(), stateNames[state]))
+func (m *Member) misuse(state, want uint32) {
+	fault.Throw(fault.Misuse{
+		What: "member is " + stateNames[state], On: m.describe(),
+		Want: stateNames[want] + ": one goroutine at a time on a member",
+	})
 }
 
 func (m *Member) describe() string {

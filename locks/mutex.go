@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/point"
 )
 
@@ -139,7 +140,7 @@ func lockSlow(w *uint32) {
 // unlocks.
 func unlockSlow(w *uint32) {
 	if loadWord(w)&lockedBit == 0 {
-		panic("ichor: Unlock of an unlocked word")
+		fault.Throw(fault.Misuse{What: "the lock is not locked", On: fmt.Sprintf("lock word %#x", loadWord(w)), Want: "a lock that is held"})
 	}
 	unpark(w, now())
 }
@@ -151,7 +152,7 @@ func loadWord(w *uint32) uint32 {
 	}
 	v := atomic.LoadUint32(w)
 	if v&^lockBits != 0 {
-		panic(fmt.Sprintf("ichor: %#x is not a lock word", v))
+		fault.Throw(fault.Misuse{What: "not a lock word", On: fmt.Sprintf("%#x", v), Want: "a word that Lock and Unlock alone write"})
 	}
 	return v
 }

@@ -284,13 +284,13 @@ func TestLock2InOrder(t *testing.T) {
 
 func TestMutexMisuse(t *testing.T) {
 	var w uint32
-	mustPanic(t, "Unlock of an unlocked word", func() { Unlock(&w) })
+	mustPanic(t, "the lock is not locked: locks.Unlock of lock word 0x", func() { Unlock(&w) })
 	w = parkedBit
-	mustPanic(t, "Unlock of an unlocked word", func() { Unlock(&w) })
+	mustPanic(t, "the lock is not locked: locks.Unlock of lock word 0x", func() { Unlock(&w) })
 	w = 12
-	mustPanic(t, "0xc is not a lock word", func() { Lock(&w) })
-	mustPanic(t, "0xc is not a lock word", func() { TryLock(&w) })
-	mustPanic(t, "0xc is not a lock word", func() { Unlock(&w) })
+	mustPanic(t, "not a lock word: locks.", func() { Lock(&w) })
+	mustPanic(t, "not a lock word: locks.", func() { TryLock(&w) })
+	mustPanic(t, "not a lock word: locks.", func() { Unlock(&w) })
 }
 
 // TestMutexModel compares words with booleans, one goroutine at a time. Words

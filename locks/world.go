@@ -1,10 +1,10 @@
 package locks
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -70,10 +70,8 @@ func (w *World) Join(name string) *Member {
 // Part removes a member. It panics if the member is not outside, or of another
 // world. Whoever owns the member.
 func (w *World) Part(m *Member) {
-	if m.w != w {
-		panic(fmt.Sprintf("ichor: Part of member %q of another world", m.name))
-	}
-	m.change("Part", outside, parted)
+	w.mustOwn(m)
+	m.change(outside, parted)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.members = slices.DeleteFunc(w.members, func(x *Member) bool { return x == m })
@@ -87,8 +85,8 @@ func (w *World) Part(m *Member) {
 func (w *World) Stop(m *Member) (waited time.Duration) {
 	asked := now()
 	if m != nil {
-		w.mustOwn("Stop", m)
-		m.change("Stop", inside, asking)
+		w.mustOwn(m)
+		m.change(inside, asking)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,6 +110,22 @@ func (w *World) Stop(m *Member) (waited time.Duration) {
 	return waited
 }
 
+// Waits reports whether Stop by m would have to wait at this moment: for members that are
+// inside, or for its turn. Any goroutine.
+func (w *World) Waits(m *Member) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.serving != w.tickets {
+		return true
+	}
+	for _, x := range w.members {
+		if x != m && x.state.Load() == inside {
+			return true
+		}
+	}
+	return false
+}
+
 // Start ends what Stop began; m is the same. Afterwards m is inside, as if it
 // had been all along. All members that wait at this moment are let in even if
 // another asker's turn comes next, so a member waits for one stop at most from
@@ -121,7 +135,7 @@ func (w *World) Start(m *Member) (stopped time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped.Load() || w.asker != m {
-		panic(fmt.Sprintf("ichor: World.Start by %s, which has not stopped it", m.describe()))
+		fault.Throw(fault.Misuse{What: "the world was not stopped by this member", On: m.describe(), Want: "the member that called Stop"})
 	}
 	stopped = now() - w.since
 	w.stats.Stopped += stopped
@@ -239,8 +253,8 @@ func (w *World) anyInside() bool {
 	return false
 }
 
-func (w *World) mustOwn(op string, m *Member) {
+func (w *World) mustOwn(m *Member) {
 	if m.w != w {
-		panic(fmt.Sprintf("ichor: %s by member %q of another world", op, m.name))
+		fault.Throw(fault.Misuse{What: "member of another world", On: m.describe(), Want: "a member that this world has let join"})
 	}
 }

@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"errors"
-	"fmt"
 	"math"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -16,15 +14,15 @@ const maxBody = math.MaxUint32 / 2
 
 // New creates an object with a body of the given number of zero bytes, and
 // returns a new reference to it. Fill the body before the reference is stored
-// where another thread can read it. The error is ErrMemoryLimit, or says that the
-// address space is used up. Attached thread.
+// where another thread can read it. The error is ErrMemoryLimit, among them
+// ErrAddressSpace, a *SizeError, or the system's. Attached thread.
 func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
-		return Nil, Body{}, fmt.Errorf("ichor: new %s: body of %d bytes, want at most %d", y.Name, bytes, maxBody)
+		return Nil, Body{}, &SizeError{"body of a " + y.String(), int64(bytes), "bytes", maxBody}
 	}
 	n := max(arena.Granules(uintptr(bytes)+header.Size+y.tail), y.least)
 	if t.check != nil {
-		t.mustBeAttached("new " + y.Name)
+		t.mustBeAttached()
 		if err := t.check.inject(); err != nil {
 			return Nil, Body{}, err
 		}
@@ -61,10 +59,10 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 // thread.
 func (t *Thread) newFloat(v float64, note uint32) (Ref, error) {
 	if note >= header.Notes {
-		return Nil, fmt.Errorf("ichor: new float: note %#x, want at most %#x", note, header.Notes-1)
+		return Nil, &SizeError{"note", int64(note), "as a number", header.Notes - 1}
 	}
 	if t.check != nil {
-		t.mustBeAttached("new float")
+		t.mustBeAttached()
 		if err := t.check.inject(); err != nil {
 			return Nil, err
 		}
@@ -125,7 +123,7 @@ func (t *Thread) refilled() {
 // born immortal if the container does. Attached thread.
 func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
-		return Nil, Body{}, fmt.Errorf("ichor: block of %d bytes, want at most %d", bytes, maxBody)
+		return Nil, Body{}, &SizeError{"block", int64(bytes), "bytes", maxBody}
 	}
 	if t.check != nil {
 		t.MustUse(container)
@@ -179,14 +177,4 @@ func (t *Thread) FreeBlock(r Ref) {
 		t.freed(r, t.rt.space.Granules(uint32(r.Handle)))
 	}
 	t.cache.Free(uint32(r.Handle))
-}
-
-func allocError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, arena.ErrLimit):
-		return ErrMemoryLimit
-	}
-	return fmt.Errorf("ichor: %w", err)
 }

@@ -32,7 +32,7 @@ func (e *AuditError) Error() string {
 // blocks that belong to no object or to two, and checks the arena. What is retired is released first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
-	t.mustBeAttached("audit")
+	t.mustBeAttached()
 	a := audit{t: t, sums: map[Ref]int64{}, blocks: map[Ref]Ref{}}
 	t.StopTheWorld(func() {
 		t.settle()

@@ -11,11 +11,11 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 const (
 	historyLen      = 8           // count operations remembered for each object
-	stackLen        = 8           // frames remembered for each
 	quarantineBytes = 4 << 20     // freed memory that is kept from reuse
 	poisonWord      = 0xDBDB_DBDB // what freed bodies are filled with
 )
@@ -30,22 +30,25 @@ type checker struct {
 	quarantine []Ref
 	held       int64              // bytes in quarantine
 	inside     map[uint64]*Thread // goroutines in Do and Run
+
+	using struct {
+		sync.Mutex
+		by map[*Thread]uint64 // the goroutine that is in a call with the thread
+	}
 }
 
 type record struct {
 	typ   string
-	born  stack
-	freed stack // empty while the object lives
+	born  fault.Stack // the user's frames, as in all of these
+	freed fault.Stack // empty while the object lives
 	last  [historyLen]operation
 	n     int // operations so far
 }
 
 type operation struct {
 	what string
-	at   stack
+	at   fault.Stack
 }
-
-type stack []uintptr
 
 // checkedStarts spreads the heaps of checked runtimes over the address space,
 // so that a reference of one is none of another.
@@ -60,26 +63,9 @@ func nextCheckedStart(o Options) uint32 {
 }
 
 func newChecker(r *Runtime) *checker {
-	return &checker{rt: r, records: make(map[Ref]*record), inside: make(map[uint64]*Thread)}
-}
-
-func here(skip int) stack {
-	pcs := make([]uintptr, stackLen)
-	return pcs[:goruntime.Callers(skip+2, pcs)]
-}
-
-func (s stack) String() string {
-	var b strings.Builder
-	frames := goruntime.CallersFrames(s)
-	for {
-		f, more := frames.Next()
-		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") {
-			fmt.Fprintf(&b, "\n      %s %s:%d", f.Function, f.File, f.Line)
-		}
-		if !more {
-			return b.String()
-		}
-	}
+	c := &checker{rt: r, records: make(map[Ref]*record), inside: make(map[uint64]*Thread)}
+	c.using.by = make(map[*Thread]uint64)
+	return c
 }
 
 // inject asks Options.Inject whether an allocation is to fail.
@@ -94,14 +80,14 @@ func (c *checker) inject() error {
 func (c *checker) born(r Ref, y *Type) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.records[r] = &record{typ: y.Name, born: here(2)}
+	c.records[r] = &record{typ: y.String(), born: fault.Here()}
 }
 
 // adopt notes what another process has made. Nobody else uses the runtime yet.
 func (c *checker) adopt() {
 	c.rt.eachObject(func(r Ref) {
 		if r.Handle < Limit {
-			c.records[r] = &record{typ: c.rt.typeAt(r).Name}
+			c.records[r] = &record{typ: c.rt.typeAt(r).String()}
 		}
 	})
 }
@@ -113,7 +99,7 @@ func (c *checker) count(t *Thread, r Ref, what string) {
 }
 
 func (c *checker) note(r Ref, what string) {
-	at := here(3)
+	at := fault.Here()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if rec := c.records[r]; rec != nil {
@@ -141,14 +127,15 @@ func (c *checker) mustKnow(t *Thread, r Ref) {
 	rec := c.records[r]
 	c.mu.Unlock()
 	if rec == nil {
-		c.misuse(r, "foreign reference: no object of this runtime was ever here")
+		c.misuse(r, foreignRef)
 	}
 }
 
 // access panics unless thread t may use r now.
 func (c *checker) access(t *Thread, r Ref) {
+	defer c.use(t)()
 	if !t.attached {
-		c.misuse(r, "access by a thread that is not attached")
+		t.misused("the thread is not attached", wantAttached)
 	}
 	if r.IsNil() || r.Handle >= Limit {
 		c.accessImmortal(t, r)
@@ -159,7 +146,7 @@ func (c *checker) access(t *Thread, r Ref) {
 	c.mu.Unlock()
 	switch {
 	case rec == nil:
-		c.misuse(r, "foreign reference: no object of this runtime was ever here")
+		c.misuse(r, foreignRef)
 	case len(rec.freed) > 0:
 		c.misuse(r, "use after free")
 	}
@@ -182,7 +169,7 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 			return
 		}
 	}
-	panic(&Misuse{What: "foreign reference: no object of this runtime was ever here", Ref: r, Type: "immortal"})
+	fault.Throw(Misuse{What: foreignRef, On: "immortal " + r.String(), Want: wantAlive})
 }
 
 // freed poisons a dead object and keeps its memory from reuse for a while.
@@ -193,7 +180,7 @@ func (c *checker) freed(t *Thread, r Ref) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if rec := c.records[r]; rec != nil {
-		rec.freed = here(2)
+		rec.freed = fault.Here()
 	}
 	c.quarantine = append(c.quarantine, r)
 	c.held += int64(n) << arena.GranuleShift
@@ -205,27 +192,66 @@ func (c *checker) freed(t *Thread, r Ref) {
 	}
 }
 
+// foreignRef is wrong with a reference that is none of the runtime's.
+const foreignRef = "foreign reference: no object of this runtime was ever here"
+
 // misuse panics with what is known of r.
 func (c *checker) misuse(r Ref, what string) {
 	c.mu.Lock()
 	rec := c.records[r]
 	c.mu.Unlock()
-	m := &Misuse{What: what, Ref: r, Type: "object"}
+	m := Misuse{What: what, On: "object " + r.String(), Want: wantAlive}
 	if rec != nil {
-		m.Type, m.History = rec.typ, c.history(rec)
+		m.Type, m.On, m.History = rec.typ, rec.typ+" "+r.String(), c.history(rec)
 	}
-	panic(m)
+	fault.Throw(m)
 }
 
-// describe says what r is and where it was made.
-func (c *checker) describe(r Ref) string {
+// use notes that the calling goroutine is in a call with thread t, until the function that it
+// returns is called. It panics if another one is: two goroutines use the thread at once. So it
+// spans no code of users, which may pass the thread on.
+func (c *checker) use(t *Thread) (end func()) {
+	id := goroutineID()
+	c.using.Lock()
+	defer c.using.Unlock()
+	switch other := c.using.by[t]; other {
+	case 0:
+		c.using.by[t] = id
+		return func() {
+			c.using.Lock()
+			defer c.using.Unlock()
+			delete(c.using.by, t)
+		}
+	case id:
+		return func() {}
+	default:
+		trace := "it has ended meanwhile"
+		for x := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
+			if bytes.HasPrefix(x, fmt.Appendf(nil, "goroutine %d ", other)) {
+				trace = fault.Trim(string(x))
+			}
+		}
+		fault.Throw(Misuse{
+			What: "two goroutines use one thread at the same time", On: t.name(),
+			Want:    "one goroutine at a time on a thread",
+			History: fmt.Sprintf("    goroutine %d is at%s\n    goroutine %d is at\n%s", id, fault.Here(), other, trace),
+		})
+	}
+	return nil
+}
+
+// birth says where r was made, in one line, and what has happened to it.
+func (c *checker) birth(r Ref) (site, history string) {
 	c.mu.Lock()
 	rec := c.records[r]
 	c.mu.Unlock()
-	if rec == nil {
-		return r.String()
+	switch {
+	case rec == nil:
+		return "an unknown place", ""
+	case rec.born == nil:
+		return "a place in the process that shared the heap", ""
 	}
-	return fmt.Sprintf("  %s %s%s", rec.typ, r, c.history(rec))
+	return rec.born.Site(), c.history(rec)
 }
 
 func (c *checker) history(rec *record) string {
@@ -259,12 +285,15 @@ func goroutineID() uint64 {
 
 // mustBeAlone panics if the calling goroutine is inside Do or Run already, and has not left
 // the world, as in Blocking.
-func (c *checker) mustBeAlone(what string) {
+func (c *checker) mustBeAlone() {
 	c.mu.Lock()
 	t := c.inside[goroutineID()]
 	c.mu.Unlock()
 	if t != nil && t.attached {
-		panic(fmt.Sprintf("ichor: %s by a goroutine that is attached already, as thread %d", what, t.owner))
+		fault.Throw(Misuse{
+			What: "the goroutine is attached already", On: t.name(), Want: wantOutside,
+			History: "    called at" + fault.Here().String(),
+		})
 	}
 }
 

@@ -31,20 +31,19 @@ func TestMisuseIsReported(t *testing.T) {
 					"Object":  func() { th.Object(x, TypeString) },
 					"TypeOf":  func() { th.TypeOf(x) },
 				} {
-					wantIn(t, panics(t, f), "ichor: use after free: leaf", x.String(), "born at", "incref at", "decref at", "freed at",
+					wantIn(t, panics(t, f), "ichor: use after free: Thread."+name+" of leaf "+x.String(), "born at", "incref at", "decref at", "freed at",
 						"checked_test.go", "TestMisuseIsReported")
-					_ = name
 				}
 			})
 			t.Run("double release", func(t *testing.T) {
 				_, th := checkedThread(t, m)
 				x := newLeaf(th)
 				th.DecRef(x)
-				wantIn(t, panics(t, func() { th.DecRef(x) }), "use after free: leaf", "decref at", "freed at")
+				wantIn(t, panics(t, func() { th.DecRef(x) }), "use after free: Thread.DecRef of leaf", "decref at", "freed at")
 				y := newNode(th, newLeaf(th))
 				z := th.Body(y).LoadRef(1)
 				th.DecRef(y)
-				wantIn(t, panics(t, func() { th.DecRefs([]Ref{z}) }), "use after free: leaf", "its container's death")
+				wantIn(t, panics(t, func() { th.DecRefs([]Ref{z}) }), "use after free: Thread.DecRefs of leaf", "its container's death")
 			})
 			t.Run("foreign", func(t *testing.T) {
 				_, th := checkedThread(t, m)
@@ -85,7 +84,7 @@ func TestMisuseIsReported(t *testing.T) {
 			t.Run("nested", func(t *testing.T) {
 				r := newRuntime(t, Options{Mode: m, Checked: true})
 				err := r.Do(func(th *Thread) error {
-					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "Do by a goroutine that is attached already")
+					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "the goroutine is attached already", "Runtime.Do of thread")
 					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "attached already")
 					return nil
 				})

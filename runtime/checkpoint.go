@@ -8,8 +8,8 @@ import "time"
 // costs a few loads when there is nothing to do. Attached thread.
 func (t *Thread) Checkpoint() {
 	if !t.attached || t.stopped {
-		t.mustBeAttached("checkpoint")
-		panic("ichor: safe point inside StopTheWorld")
+		t.mustBeAttached()
+		t.misused("safe point inside StopTheWorld", "none until its function has returned")
 	}
 	if t.locked[0] != nil {
 		t.unlockLeft()
@@ -21,6 +21,7 @@ func (t *Thread) Checkpoint() {
 		}
 	} else {
 		if t.member.Stopping() {
+			t.rt.mustNotWait(t)
 			t.cache.Publish()
 			t.reader.Offline()
 			t.member.Pause()
@@ -122,6 +123,9 @@ func (t *Thread) StopTheWorld(fn func()) {
 	r := t.rt
 	var began time.Time
 	if r.gil == nil {
+		if r.world.Waits(t.member) {
+			r.mustNotWait(t)
+		}
 		t.reader.Offline() // while it waits for its turn it counts as stopped
 		r.stopping.Add(r.world.Stop(t.member))
 	} else {

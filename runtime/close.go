@@ -1,18 +1,30 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // LeakError lists the mortal objects that were still alive at Close: references
 // that nobody gave up, and cycles.
 type LeakError struct {
-	Types  []Leak   // by falling count
-	Frozen int64    // frozen objects that were loaded until then: no leak, but for who knows them all
-	Born   []string // checked mode: where some of them were made
+	Runtime string  // Options.Name, if the program has given one
+	Types   []Leak  // by falling count
+	Frozen  int64   // frozen objects that were loaded until then; they are no leak
+	Born    []Birth // checked mode: where the objects were made, by falling count
+}
+
+// Birth counts the leaked objects of a type that were made in one place.
+type Birth struct {
+	Type    string
+	Site    string // the user's function, its file and line
+	Count   int
+	History string // of one of them: the last count operations and where they were made
 }
 
 // Leak counts the leaked objects of a type.
@@ -23,7 +35,7 @@ type Leak struct {
 
 func (e *LeakError) Error() string {
 	var b strings.Builder
-	b.WriteString("ichor: close: leaked ")
+	b.WriteString(fault.Prefix + "close" + ofRuntime(e.Runtime) + ": leaked ")
 	for i, l := range e.Types {
 		if i > 0 {
 			b.WriteString(", ")
@@ -33,18 +45,35 @@ func (e *LeakError) Error() string {
 	if e.Frozen > 0 {
 		fmt.Fprintf(&b, "; apart from these, %d frozen objects were loaded", e.Frozen)
 	}
-	for _, s := range e.Born {
-		b.WriteString("\n")
-		b.WriteString(s)
+	for i, x := range e.Born {
+		if i == maxBornReports {
+			fmt.Fprintf(&b, "\n  and from %d other places", len(e.Born)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %d %s made at %s", x.Count, x.Type, x.Site)
+		if x.History != "" {
+			b.WriteString("; one of them:\n" + x.History)
+		}
 	}
 	return b.String()
 }
 
+// ofRuntime names a runtime in a message, if it has a name.
+func ofRuntime(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of runtime %q", name)
+}
+
 // AttachedError says that Close found threads that are still attached.
-type AttachedError struct{ Threads []string }
+type AttachedError struct {
+	Runtime string   // Options.Name, if the program has given one
+	Threads []string // or what else keeps it from closing
+}
 
 func (e *AttachedError) Error() string {
-	return fmt.Sprintf("ichor: close: %d threads are still attached: %s", len(e.Threads), strings.Join(e.Threads, ", "))
+	return fmt.Sprintf("%sclose%s: still in use: %s", fault.Prefix, ofRuntime(e.Runtime), strings.Join(e.Threads, ", "))
 }
 
 // PendingError says that Close has given up calling what was due: finalizers, callbacks and
@@ -54,7 +83,7 @@ type PendingError struct {
 }
 
 func (e *PendingError) Error() string {
-	return fmt.Sprintf("ichor: close: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", e.Calls)
+	return fmt.Sprintf("%sclose: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", fault.Prefix, e.Calls)
 }
 
 // Close ends the runtime. First code of the user's runs, with everything in place: it
@@ -69,6 +98,7 @@ func (e *PendingError) Error() string {
 // memory is freed all the same. Closing twice returns ErrClosed. Any goroutine that is not
 // attached.
 func (r *Runtime) Close() (err error) {
+	r.mustNotWait(nil)
 	t, err := r.beginClose()
 	if err != nil {
 		return err
@@ -162,7 +192,7 @@ func (t *Thread) endRuntime() (err error) {
 			errs = append(errs, &PendingError{n})
 		}
 		if err := r.space.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("ichor: close: %w", err))
+			errs = append(errs, fault.Errorf("close: %w", err))
 		}
 		if err = errors.Join(errs...); len(errs) == 1 {
 			err = errs[0]
@@ -195,7 +225,7 @@ func (r *Runtime) beginClose() (*Thread, error) {
 		return nil, ErrClosed
 	}
 	if len(r.mu.threads) > 0 {
-		return nil, &AttachedError{r.attachedNames()}
+		return nil, &AttachedError{r.opts.Name, r.attachedNames()}
 	}
 	if err := r.closeFrozen(); err != nil {
 		return nil, err
@@ -212,14 +242,14 @@ func (r *Runtime) beginClose() (*Thread, error) {
 func (r *Runtime) closeFrozen() error {
 	list := *r.frozen.Load()
 	if r.mu.opening > 0 {
-		return &AttachedError{[]string{"an image is being opened"}}
+		return &AttachedError{r.opts.Name, []string{"an image is being opened"}}
 	}
 	for i, f := range list {
 		if !f.using.CompareAndSwap(0, -1) {
 			for _, f := range list[:i] {
 				f.using.Store(0)
 			}
-			return &AttachedError{[]string{"an image is being written, or looked through"}}
+			return &AttachedError{r.opts.Name, []string{"an image is being written, or looked through"}}
 		}
 	}
 	return nil
@@ -254,7 +284,7 @@ func (t *Thread) emptyImmortals() (inPlace []Ref) {
 // leaks counts the mortal objects that are left.
 func (t *Thread) leaks() error {
 	counts := map[string]int{}
-	var born []string
+	born := map[Birth]*Birth{} // by type and place
 	inherited := t.inherited()
 	t.rt.space.WalkObjects(func(h uint32) bool {
 		hd := t.header(refAt(h))
@@ -263,18 +293,29 @@ func (t *Thread) leaks() error {
 		}
 		name := "unknown type"
 		if y := typeOf(hd.Meta()); y != nil {
-			name = y.Name
+			name = y.String()
 		}
 		counts[name]++
-		if t.check != nil && len(born) < maxBornReports {
-			born = append(born, t.check.describe(refAt(h)))
+		if t.check != nil {
+			site, history := t.check.birth(refAt(h))
+			key := Birth{Type: name, Site: site}
+			if born[key] == nil {
+				born[key] = &Birth{Type: name, Site: site, History: history}
+			}
+			born[key].Count++
 		}
 		return true
 	})
 	if len(counts) == 0 {
 		return nil
 	}
-	e := &LeakError{Born: born}
+	e := &LeakError{Runtime: t.rt.opts.Name}
+	for _, b := range born {
+		e.Born = append(e.Born, *b)
+	}
+	slices.SortFunc(e.Born, func(a, b Birth) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Site, b.Site))
+	})
 	for _, f := range *t.rt.frozen.Load() {
 		e.Frozen += f.objects
 	}
@@ -325,5 +366,5 @@ func (t *Thread) inherited() func(Ref) bool {
 	return func(r Ref) bool { return own[r] || shared(r) }
 }
 
-// maxBornReports bounds how many leaked objects are described one by one.
+// maxBornReports bounds how many places a message tells of.
 const maxBornReports = 20

@@ -7,8 +7,8 @@ import (
 
 // TestLeakErrorText: all of what a *LeakError says.
 func TestLeakErrorText(t *testing.T) {
-	e := &LeakError{Types: []Leak{{"a", 2}, {"b", 1}}, Frozen: 3, Born: []string{"x", "y"}}
-	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; apart from these, 3 frozen objects were loaded\nx\ny"; got != want {
+	e := &LeakError{Types: []Leak{{"a", 2}, {"b", 1}}, Frozen: 3, Born: []Birth{{"a", "f x.go:1", 2, "   x"}, {Type: "b", Site: "g y.go:1", Count: 1}}}
+	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; apart from these, 3 frozen objects were loaded\n  2 a made at f x.go:1; one of them:\n   x\n  1 b made at g y.go:1"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := (&LeakError{Types: []Leak{{"a", 2}}}).Error(), "ichor: close: leaked 2 a"; got != want {
@@ -44,7 +44,7 @@ func TestCloseLeaks(t *testing.T) {
 			}
 		}
 		if (len(e.Born) > 0) != o.Checked {
-			t.Errorf("born: %q", e.Born)
+			t.Errorf("born: %v", e.Born)
 		}
 	})
 }

@@ -151,7 +151,7 @@ func (t *Thread) collectDue() {
 // Collect finds all cycles of garbage and frees them, and returns what it has
 // found. A safe point, at which finalizers and callbacks run. Attached thread.
 func (t *Thread) Collect() Collected {
-	t.mustBeAttached("collect")
+	t.mustBeAttached()
 	c := t.collect(false)
 	t.Checkpoint()
 	return c
@@ -159,6 +159,7 @@ func (t *Thread) Collect() Collected {
 
 // Collect is Thread.Collect for goroutines that are not attached.
 func (r *Runtime) Collect() (c Collected, err error) {
+	r.mustNotWait(nil)
 	err = r.Do(func(t *Thread) error {
 		c = t.Collect()
 		return nil

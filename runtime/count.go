@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"fmt"
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/header"
@@ -366,32 +365,4 @@ func (t *Thread) askImmortal(r Ref) {
 	if n := len(t.sticky); n == 0 || t.sticky[n-1] != r {
 		t.sticky = append(t.sticky, r)
 	}
-}
-
-// Misuse is what a panic over a broken contract carries. The reference is borrowed: it
-// says which, and keeps nothing alive.
-type Misuse struct {
-	What    string
-	Ref     Ref
-	Type    string // of the object, if it is known
-	History string // checked mode: the last count operations and where they were made
-}
-
-func (m *Misuse) Error() string {
-	s := fmt.Sprintf("ichor: %s: %s %s", m.What, m.Type, m.Ref)
-	if m.History != "" {
-		s += "\n" + m.History
-	}
-	return s
-}
-
-func (t *Thread) misuse(r Ref, what string) {
-	if t.check != nil {
-		t.check.misuse(r, what)
-	}
-	name := "object"
-	if y := typeOf(t.header(r).Meta()); y != nil {
-		name = y.Name
-	}
-	panic(&Misuse{What: what, Ref: r, Type: name})
 }

@@ -12,21 +12,21 @@ func TestCallsOfADetachedThread(t *testing.T) {
 		th := must(r.Attach())
 		th.Detach()
 		calls := map[string]func(){
-			"checkpoint":  th.Checkpoint,
-			"audit":       func() { _ = th.Audit() },
-			"collect":     func() { th.Collect() },
-			"freeze":      func() { _, _ = th.Freeze(None) },
-			"unload":      func() { _ = th.Unload(nil) },
-			"immortalize": func() { _ = th.Immortalize(None) },
-			"immortally":  func() { _ = th.Immortally(func() error { return nil }) },
-			"detach":      th.Detach,
+			"Checkpoint":  th.Checkpoint,
+			"Audit":       func() { _ = th.Audit() },
+			"Collect":     func() { th.Collect() },
+			"Freeze":      func() { _, _ = th.Freeze(None) },
+			"Unload":      func() { _ = th.Unload(nil) },
+			"Immortalize": func() { _ = th.Immortalize(None) },
+			"Immortally":  func() { _ = th.Immortally(func() error { return nil }) },
+			"Detach":      th.Detach,
 		}
 		if o.Checked {
-			calls["new leaf"] = func() { newLeaf(th) }
-			calls["new float"] = func() { _, _ = th.newFloat(1, 0) }
+			calls["New"] = func() { newLeaf(th) }
+			wantIn(t, panics(t, func() { _, _ = th.newFloat(1, 0) }), "ichor: the thread is not attached: ")
 		}
 		for what, call := range calls {
-			wantIn(t, panics(t, call), "ichor: "+what+" on a thread that is not attached")
+			wantIn(t, panics(t, call), "ichor: the thread is not attached: Thread."+what+" of thread")
 		}
 		must0(t, r.Close())
 	}
@@ -80,12 +80,12 @@ func TestDoInBlocking(t *testing.T) {
 		a.Blocking(func() {
 			must0(t, r.Do(func(b *Thread) error {
 				b.Blocking(func() { must0(t, r.Do(nothing)) })
-				wantIn(t, panics(t, again), "attached already, as thread "+numberOf(b))
+				wantIn(t, panics(t, again), "attached already", "of thread "+numberOf(b)+";")
 				return nil
 			}))
 			must0(t, r.Do(nothing))
 		})
-		wantIn(t, panics(t, again), "attached already, as thread "+numberOf(a))
+		wantIn(t, panics(t, again), "attached already", "of thread "+numberOf(a)+";")
 		return nil
 	}))
 	must0(t, r.Do(nothing))

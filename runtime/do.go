@@ -9,11 +9,11 @@ import (
 
 // Do attaches the calling goroutine, runs fn, and detaches it, also if fn
 // panics. It returns fn's error. fn must not keep t. A goroutine that is attached
-// must not call it: under the GIL it would wait for itself, and in lock-free mode
-// no stop of the world would end. Checked mode panics at that; otherwise the wait
-// is reported in a slog warning after a second, with the stack. Any goroutine.
+// must not call it: under the GIL it would wait for itself, and in lock-free mode no stop of
+// the world would end. That is a panic with a *Misuse where the wait begins: at once under
+// the GIL and in checked mode. Any goroutine.
 func (r *Runtime) Do(fn func(t *Thread) error) error {
-	t, err := r.attachAlone("Do")
+	t, err := r.attachAlone()
 	if err != nil {
 		return err
 	}
@@ -55,18 +55,19 @@ func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, 
 // context that fn gets. A panic of fn is carried to the caller, as a *sched.Panic with the
 // worker's stack. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
+	r.mustNotWait(nil)
 	if r.check != nil {
-		r.check.mustBeAlone("Run")
+		r.check.mustBeAlone()
 	}
 	return sched.Run(ctx, n,
-		func(int) (*Thread, error) { return r.attachAlone("Run") },
+		func(int) (*Thread, error) { return r.attachAlone() },
 		(*Thread).end,
 		func(ctx context.Context, t *Thread, worker int) error { return t.work(ctx, worker, fn) })
 }
 
-func (r *Runtime) attachAlone(what string) (*Thread, error) {
+func (r *Runtime) attachAlone() (*Thread, error) {
 	if r.check != nil {
-		r.check.mustBeAlone(what)
+		r.check.mustBeAlone()
 	}
 	t, err := r.Attach()
 	if err == nil && r.check != nil {

@@ -1,11 +1,11 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/copymap"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
@@ -29,11 +29,11 @@ import (
 // Errors of Freeze, as the cause of a *FreezeError.
 var (
 	// ErrFrozen says that a frozen object was to be changed.
-	ErrFrozen = errors.New("object is frozen")
+	ErrFrozen = fault.New("object is frozen")
 	// ErrChanged says that an object changed while it was being frozen.
-	ErrChanged = errors.New("changed while it was being copied")
+	ErrChanged = fault.New("changed while it was being copied")
 	// ErrNotFreezable says that objects of a type cannot be frozen.
-	ErrNotFreezable = errors.New("cannot be frozen")
+	ErrNotFreezable = fault.New("cannot be frozen")
 )
 
 // FrozenError is what a write to a frozen object returns: ErrFrozen, and which one. The
@@ -43,14 +43,16 @@ type FrozenError struct {
 	Ref  Ref
 }
 
-func (e *FrozenError) Error() string { return fmt.Sprintf("ichor: %s %s is frozen", e.Type, e.Ref) }
+func (e *FrozenError) Error() string {
+	return fmt.Sprintf("%s%s %s is frozen, want one that can change", fault.Prefix, e.Type, e.Ref)
+}
 
 // Unwrap returns ErrFrozen.
 func (e *FrozenError) Unwrap() error { return ErrFrozen }
 
 // FrozenError returns the error for a write to the frozen object r. r is borrowed.
 // Attached thread.
-func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).Name, r} }
+func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).String(), r} }
 
 // FreezeError says which object could not be frozen.
 type FreezeError struct {
@@ -60,7 +62,7 @@ type FreezeError struct {
 }
 
 func (e *FreezeError) Error() string {
-	return fmt.Sprintf("ichor: freeze: %s, a %s: %s", e.Path, e.Type, e.Err)
+	return fmt.Sprintf("%sfreeze: %s, a %s: %s", fault.Prefix, e.Path, e.Type, fault.Bare(e.Err))
 }
 
 // Unwrap returns the cause.
@@ -105,9 +107,9 @@ type FreezeOptions struct {
 // the graph leads into cannot be unloaded meanwhile. A safe point, also now and
 // then while it copies. root is borrowed. Attached thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
-	t.mustBeAttached("freeze")
+	t.mustBeAttached()
 	if root.IsNil() {
-		return nil, fmt.Errorf("ichor: freeze: nil reference")
+		return nil, fault.Errorf("freeze: %w", ErrNilRef)
 	}
 	z := &freezer{t: t, root: root, copying: newCopying(t.Heap)}
 	if len(opts) > 0 {
@@ -136,6 +138,7 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 // Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root, which
 // is borrowed. Any goroutine that is not attached.
 func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
+	r.mustNotWait(nil)
 	err = r.Do(func(t *Thread) error {
 		f, err = t.Freeze(root, opts...)
 		return err
@@ -212,7 +215,7 @@ func (z *freezer) freeze() (*Frozen, error) {
 	}
 	bytes := uintptr(z.next) << arena.GranuleShift
 	if err := z.ext.Seal(bytes, z.opts.Mseal); err != nil {
-		return nil, fmt.Errorf("ichor: freeze: %w", err)
+		return nil, fault.Errorf("freeze: %w", err)
 	}
 	return &Frozen{rt: z.t.rt, ext: z.ext, start: z.start, granules: z.next, stored: z.stored, objects: z.objects, types: z.types}, nil
 }
@@ -220,7 +223,7 @@ func (z *freezer) freeze() (*Frozen, error) {
 func (z *freezer) newExtent() error {
 	ext, err := z.t.rt.space.NewExtent(0)
 	if err != nil {
-		return fmt.Errorf("ichor: freeze: %w", err)
+		return fault.Errorf("freeze: %w", err)
 	}
 	z.ext, z.start, z.room = ext, Handle(ext.Start()), 0
 	return nil
@@ -251,7 +254,10 @@ func (z *freezer) copyAll() error {
 func (z *freezer) want(r Ref, word uint32) {
 	switch {
 	case r.IsNil():
-		panic("ichor: frozen slot of a nil reference")
+		fault.Throw(Misuse{
+			What: "frozen slot of a nil reference", On: z.t.rt.typeAt(z.c.r).String() + " " + z.c.r.String(),
+			Want: "a reference in each slot that Freezing.Copy copies",
+		})
 	case r.Handle >= selfBase:
 		z.store(word, r) // the same in every runtime
 	default:
@@ -298,23 +304,16 @@ func (z *freezer) alloc(n uint32) (uint32, error) {
 	}
 	if n > z.room-z.next {
 		if n > uint32(selfCount)-z.next {
-			return 0, fmt.Errorf("more than %d bytes in one frozen graph: %w", int64(selfCount)<<arena.GranuleShift, arena.ErrAddressSpace)
+			return 0, fault.Partf("more than %d bytes in one frozen graph: %w", int64(selfCount)<<arena.GranuleShift, arena.ErrAddressSpace)
 		}
 		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
-			return 0, freezeAllocError(err)
+			return 0, limitError(err)
 		}
 		z.start, z.room = Handle(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
 	}
 	at := z.next
 	z.next += n
 	return at, nil
-}
-
-func freezeAllocError(err error) error {
-	if errors.Is(err, arena.ErrLimit) {
-		return ErrMemoryLimit
-	}
-	return err
 }
 
 // copy copies one object, and returns the copy's offset.
@@ -406,7 +405,7 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 func (z *freezer) fail(r Ref, err error) error {
 	name := "object of an unknown type"
 	if y := z.t.rt.typeAt(r); y != nil {
-		name = y.Name
+		name = y.String()
 	}
 	return &FreezeError{Path: z.t.pathTo(z.root, r), Type: name, Err: err}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 )
 
@@ -99,7 +100,7 @@ func (c *Copy) Alloc(bytes int) (Body, error) {
 		return Body{}, errors.New("the type's Copy has allocated twice")
 	}
 	if bytes < 0 || bytes > maxBody {
-		return Body{}, fmt.Errorf("body of %d bytes, want at most %d", bytes, maxBody)
+		return Body{}, &SizeError{"body", int64(bytes), "bytes", maxBody}
 	}
 	at, err := c.z.alloc(arena.Granules(uintptr(bytes) + header.Size))
 	if err != nil {
@@ -116,7 +117,7 @@ func (c *Copy) Body() Body { return c.z.body(c.at) }
 // loaded from a slot of the source. child is borrowed.
 func (c *Copy) Slot(i int, child Ref) {
 	if uint(i) >= uint(c.words) {
-		panic(fmt.Sprintf("ichor: slot %d of a frozen body of %d words", i, c.words))
+		fault.Throw(Misuse{What: "slot outside of the frozen body", On: fmt.Sprintf("word %d", i), Want: fmt.Sprintf("0 to %d, what Alloc has made", c.words-1)})
 	}
 	c.z.want(child, c.at*granuleWords+headerWords+uint32(i))
 }

@@ -2,13 +2,13 @@ package runtime
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -54,6 +54,15 @@ func (f *Frozen) unuse() { f.using.Dec() }
 // Root returns the reference to the copy of what was frozen. It is good until the
 // Frozen is unloaded, and counted by nobody. Any goroutine.
 func (f *Frozen) Root() Ref { return Home(f.start).Ref(f.stored) }
+
+// String says how large it is, and whose. Any goroutine.
+func (f *Frozen) String() string {
+	state := ""
+	if f.using.Load() < 0 {
+		state = ", unloaded"
+	}
+	return fmt.Sprintf("frozen graph of %d objects, %d bytes, of %s%s", f.objects, f.Bytes(), f.rt.name(), state)
+}
 
 // Objects returns how many objects there are. Any goroutine.
 func (f *Frozen) Objects() int64 { return f.objects }
@@ -175,10 +184,10 @@ var ErrMappings = arena.ErrMappings
 // ErrInUse says that a call is under way that reads a Frozen, or holds references into it:
 // WriteTo, WriteFile or Types, or, on whatever thread, Freeze, Share, ToJSON, a loop over a List or
 // a Dict, or a Scope that owns one.
-var ErrInUse = errors.New("ichor: unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, or a scope")
+var ErrInUse = fault.New("unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, or a scope")
 
 // ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
-var ErrUnloaded = errors.New("ichor: not loaded in this runtime")
+var ErrUnloaded = fault.New("not loaded in this runtime")
 
 // ReferredError says that a Frozen cannot be unloaded, because objects refer into it. The
 // reference is borrowed: it says which, and keeps nothing alive.
@@ -201,7 +210,7 @@ func (e *ReferredError) Error() string {
 // frozen with Mseal, and the system's if it does not take the pages back: with each of them
 // nothing is done. A safe point. Attached thread.
 func (t *Thread) Unload(f *Frozen) (err error) {
-	t.mustBeAttached("unload")
+	t.mustBeAttached()
 	t.StopTheWorld(func() {
 		if f == nil || f.rt != t.rt || !slices.Contains(*t.rt.frozen.Load(), f) {
 			err = ErrUnloaded
@@ -229,6 +238,7 @@ func (t *Thread) Unload(f *Frozen) (err error) {
 
 // Unload is Thread.Unload for goroutines that are not attached.
 func (r *Runtime) Unload(f *Frozen) error {
+	r.mustNotWait(nil)
 	return r.Do(func(t *Thread) error { return t.Unload(f) })
 }
 
@@ -244,7 +254,7 @@ func (t *Thread) referred(f *Frozen) error {
 		y.Traverse(t.Heap, t.Body(r), func(c Ref) {
 			if f.Contains(c) {
 				if e.Count++; e.Count == 1 {
-					e.Type, e.Ref = y.Name, r
+					e.Type, e.Ref = y.String(), r
 				}
 			}
 		})

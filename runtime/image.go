@@ -10,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/newfile"
 )
 
@@ -68,7 +69,7 @@ type ImageError struct {
 	Err  error
 }
 
-func (e *ImageError) Error() string { return fmt.Sprintf("ichor: %s: %s", e.Name, e.Err) }
+func (e *ImageError) Error() string { return fault.Prefix + e.Name + ": " + fault.Bare(e.Err) }
 
 // Unwrap returns the cause.
 func (e *ImageError) Unwrap() error { return e.Err }

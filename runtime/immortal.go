@@ -1,13 +1,12 @@
 package runtime
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
@@ -25,10 +24,10 @@ import (
 // Counts that are pending, retired or held do no harm: giving one up tests for immortality
 // first. refs are borrowed.
 func (t *Thread) Immortalize(refs ...Ref) error {
-	t.mustBeAttached("immortalize")
+	t.mustBeAttached()
 	for _, r := range refs {
 		if r.IsNil() {
-			return fmt.Errorf("ichor: immortalize: nil reference")
+			return fault.Errorf("immortalize: %w", ErrNilRef)
 		}
 	}
 	if !header.Tested {
@@ -38,12 +37,16 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 	return nil
 }
 
+// errNested is what Immortally says inside Immortally.
+var errNested = fault.New("immortally: the thread is inside Immortally already, want one at a time")
+
 // errUntested is what builds with the tag ichormortal say.
-var errUntested = errors.New("ichor: a build with the tag ichormortal has no immortality in place")
+var errUntested = fault.New("immortalize: a build with the tag ichormortal has no immortality in place")
 
 // Immortalize is Thread.Immortalize for goroutines that are not attached. Somebody holds
 // refs, which are borrowed. Any goroutine that is not attached.
 func (r *Runtime) Immortalize(refs ...Ref) error {
+	r.mustNotWait(nil)
 	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
 }
 
@@ -112,9 +115,9 @@ type region struct {
 // is discarded with all that is in it, and no reference into it may be used.
 // Attached thread; fn may reach safe points, and must not detach.
 func (t *Thread) Immortally(fn func() error) (err error) {
-	t.mustBeAttached("immortally")
+	t.mustBeAttached()
 	if t.region != nil {
-		return fmt.Errorf("ichor: immortally: inside another one")
+		return errNested
 	}
 	g := &region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
 	t.rt.addRegion(g)

@@ -294,7 +294,7 @@ func (o *opener) read() error {
 	for from, n := 0, int(o.head.data); from < n; from += readStep {
 		end := min(n, from+readStep)
 		if err := o.ext.Grow(uintptr(end)); err != nil {
-			return freezeAllocError(err)
+			return limitError(err)
 		}
 		if err := o.readAt(to.Bytes(from/4, end-from), imageData+int64(from)); err != nil {
 			return err

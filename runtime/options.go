@@ -1,8 +1,10 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -99,10 +101,28 @@ type Options struct {
 	// GOMAXPROCS.
 	CollectWorkers int
 
+	// Name tells the runtime from others of the process in logs, errors, reports of stalls,
+	// and where it is printed. Empty: a number.
+	Name string
+
+	// Logger gets what OnError and OnStall would be told of, if they are nil. Nil is
+	// slog.Default().
+	Logger *slog.Logger
+
+	// StallAfter is how long a thread may keep others waiting before that is reported. It
+	// is reported again after twice that time, four times, and so on. 0 is a second.
+	// Negative: never.
+	StallAfter time.Duration
+
+	// OnStall is told of a thread that keeps others waiting, by a goroutine of its own. The
+	// thread that waits goes on when it returns. Nil is a warning to Logger.
+	OnStall func(StallReport)
+
 	// OnError is told of panics of finalizers, callbacks and releases, and of calls of
 	// runtime.Goexit in them, as a *PanicError: by the thread that ran them, at a safe
 	// point, with no lock held. It must not use objects. If it panics itself, or ends
-	// its goroutine, so does the call that is the safe point. Nil is slog.
+	// its goroutine, so does the call that is the safe point. Nil is an
+	// error to Logger.
 	OnError func(error)
 
 	// Checked turns on checked mode: every access is validated, freed objects
@@ -117,6 +137,23 @@ type Options struct {
 	Inject func(what Injection) error
 }
 
+// String returns the options that are set, in one line.
+func (o Options) String() string {
+	var set []string
+	v := reflect.ValueOf(o)
+	for i := range v.NumField() {
+		f := v.Field(i)
+		switch {
+		case f.IsZero():
+		case f.Kind() == reflect.Func || f.Kind() == reflect.Pointer:
+			set = append(set, v.Type().Field(i).Name+": set")
+		default:
+			set = append(set, fmt.Sprintf("%s: %v", v.Type().Field(i).Name, f))
+		}
+	}
+	return "Options{" + strings.Join(set, ", ") + "}"
+}
+
 // Injection says what is about to be done.
 type Injection = arena.Call
 
@@ -128,36 +165,29 @@ const (
 	MapMemory      = arena.Map
 )
 
-// Errors of a runtime.
-var (
-	ErrMemoryLimit = errors.New("ichor: memory limit reached")
-	ErrClosed      = errors.New("ichor: runtime is closed")
-)
-
 func (o *Options) validate() error {
+	wrong := func(option string, value any, want string) error { return &OptionsError{option, value, want} }
 	switch {
 	case int(o.Mode) >= len(modeNames):
-		return fmt.Errorf("ichor: options: unknown mode %s", o.Mode)
+		return wrong("Mode", o.Mode, "LockFree or GIL")
 	case int(o.Counting) >= len(countingNames):
-		return fmt.Errorf("ichor: options: unknown counting %s", o.Counting)
+		return wrong("Counting", o.Counting, "AutoCounting, Atomic or Biased")
 	case o.Backing > MemfdBacking:
-		return fmt.Errorf("ichor: options: unknown backing %s", o.Backing)
-	case o.MemoryLimit < 0:
-		return fmt.Errorf("ichor: options: memory limit of %d bytes is negative", o.MemoryLimit)
-	case o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:
-		return fmt.Errorf("ichor: options: memory limit of %d bytes is less than one span of %d", o.MemoryLimit, arena.SpanSize)
+		return wrong("Backing", o.Backing, "AutoBacking, SystemBacking, GoBacking or MemfdBacking")
+	case o.MemoryLimit < 0 || o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:
+		return wrong("MemoryLimit", o.MemoryLimit, fmt.Sprintf("0 for no limit, or a span of %d bytes at least", arena.SpanSize))
 	case o.AddressSpace < 0:
-		return fmt.Errorf("ichor: options: address space of %d bytes is negative", o.AddressSpace)
+		return wrong("AddressSpace", o.AddressSpace, "0 for the default, or a number of bytes")
 	case o.SwitchInterval < 0:
-		return fmt.Errorf("ichor: options: switch interval of %s is negative", o.SwitchInterval)
+		return wrong("SwitchInterval", o.SwitchInterval, "0 for the default, or a time")
 	case o.PauseBudget < 0 || o.PauseBudget > 1 || o.PauseBudget != o.PauseBudget:
-		return fmt.Errorf("ichor: options: pause budget of %v is no share of time: want 0 to 1", o.PauseBudget)
+		return wrong("PauseBudget", o.PauseBudget, "a share of time, from 0 to 1")
 	case o.CollectWorkers < 0:
-		return fmt.Errorf("ichor: options: %d collect workers is negative", o.CollectWorkers)
+		return wrong("CollectWorkers", o.CollectWorkers, "0 for GOMAXPROCS, or a number of goroutines")
 	case o.Inject != nil && !o.Checked:
-		return errors.New("ichor: options: Inject needs Checked")
+		return wrong("Inject", "set", "Checked with it")
 	case o.DeferredBytes < 0:
-		return fmt.Errorf("ichor: options: %d deferred bytes is negative", o.DeferredBytes)
+		return wrong("DeferredBytes", o.DeferredBytes, "0 for the default, or a number of bytes")
 	}
 	if o.DeferredBytes == 0 {
 		o.DeferredBytes = 1 << 20
@@ -170,6 +200,9 @@ func (o *Options) validate() error {
 	}
 	if o.Counting == AutoCounting {
 		o.Counting = Atomic
+	}
+	if o.StallAfter == 0 {
+		o.StallAfter = stallWarning
 	}
 	return nil
 }

@@ -1,10 +1,9 @@
 package runtime
 
 import (
-	"fmt"
-	"log/slog"
 	"runtime/debug"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/sched"
@@ -143,9 +142,9 @@ type PanicError struct {
 
 func (e *PanicError) Error() string {
 	if e.Value == sched.ErrGoexit {
-		return fmt.Sprintf("ichor: %s: it called runtime.Goexit", e.Where)
+		return fault.Prefix + e.Where + ": runtime.Goexit was called"
 	}
-	return fmt.Sprintf("ichor: %s: panic: %v", e.Where, e.Value)
+	return fault.Prefix + e.Where + ": panic: " + fault.BareValue(e.Value)
 }
 
 // Unwrap returns the value if it is an error, else nil.
@@ -170,8 +169,8 @@ func (t *Thread) call(where string, fn func()) {
 		if t.rt.opts.OnError != nil {
 			t.rt.opts.OnError(err)
 		} else {
-			slog.Error("ichor: code that was called at a safe point has panicked",
-				"where", where, "panic", p, "stack", string(err.Stack))
+			t.rt.logger().Error("ichor: code that was called at a safe point has panicked",
+				"runtime", t.rt.label, "where", where, "panic", p, "stack", string(err.Stack))
 		}
 	}()
 	fn()

@@ -11,6 +11,7 @@ import (
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/durations"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/locks"
@@ -34,6 +35,7 @@ const (
 type Runtime struct {
 	Heap
 	opts  Options
+	label string // opts.Name, or a number
 	space *arena.Space
 	check *checker // nil unless Options.Checked
 
@@ -64,9 +66,10 @@ type Runtime struct {
 	mu struct {
 		point.Mutex
 		closing bool
-		threads map[*Thread]struct{} // attached
-		idle    []*Thread            // pooled states, by falling id
-		tallies []*tally             // of all states
+		threads map[*Thread]string // attached, and their names
+		idle    []*Thread          // pooled states, by falling id
+		states  int32              // that were made
+		tallies []*tally           // of all states
 		regions []*region
 		opening int // images that are being opened
 	}
@@ -84,7 +87,7 @@ func New(opts Options) (*Runtime, error) {
 	}
 	space, err := arena.New(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("ichor: %w", err)
+		return nil, fault.Errorf("new runtime: %w", err)
 	}
 	r := makeRuntime(space, opts)
 	r.plan(0)
@@ -102,20 +105,25 @@ func makeRuntime(space *arena.Space, opts Options) *Runtime {
 		foreign: xsync.NewMapOf[Ref, any](),
 		seed:    [2]uint64{rand.Uint64(), rand.Uint64()},
 	}
+	if r.label = opts.Name; r.label == "" {
+		r.label = fmt.Sprint(runtimes.Inc())
+	}
 	if opts.Checked {
 		r.check = newChecker(r)
 	}
 	if opts.Mode == GIL {
 		r.gil = locks.NewGIL(opts.SwitchInterval)
-		r.gil.OnStall(stallWarning, r.warnOfHolder)
+		if opts.StallAfter > 0 {
+			r.gil.OnStall(opts.StallAfter, r.warnOfHolder)
+		}
 		r.cache = space.NewCache()
 	} else {
 		r.world = locks.NewWorld()
-		r.world.OnStall(stallWarning, r.warnOfMember)
+		r.world.OnStall(opts.StallAfter, r.warnOfMember)
 		r.grace = sched.NewGrace()
 		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
 	}
-	r.mu.threads = make(map[*Thread]struct{})
+	r.mu.threads = make(map[*Thread]string)
 	r.queues.Store(new([]*mergeQueue))
 	r.frozen.Store(new([]*Frozen))
 	r.makeSingletons()
@@ -142,6 +150,30 @@ func (r *Runtime) makeSingletons() {
 			y.singleton(r.Body(s.ref))
 		}
 	}
+}
+
+// runtimes counts those that have no name of their own.
+var runtimes atomic.Int64
+
+// Name returns Options.Name, or the number that the runtime has instead. Any goroutine.
+func (r *Runtime) Name() string { return r.label }
+
+// name is the runtime as reports call it.
+func (r *Runtime) name() string { return fmt.Sprintf("runtime %q", r.label) }
+
+// String says which runtime it is, and how many threads are attached. Any goroutine.
+func (r *Runtime) String() string {
+	mode := r.opts.Mode.String()
+	if r.gil == nil {
+		mode += ", " + r.opts.Counting.String()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state := fmt.Sprintf("%d threads attached", len(r.mu.threads))
+	if r.mu.closing {
+		state = "closed"
+	}
+	return fmt.Sprintf("%s (%s, %s)", r.name(), mode, state)
 }
 
 // Mode returns the mode that the runtime was made with. Any goroutine.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ichor-go/ichor/internal/mutant"
 )
@@ -51,12 +52,6 @@ func (s *Scope) close() {
 	t.owned = t.owned[:s.base] // first: a misuse that panics below is not released twice
 	if !(mutant.On && mutant.Is(mutant.ScopeForgets)) {
 		t.DecRefs(mine)
-	}
-}
-
-func (s *Scope) mustBeOpen() {
-	if t := s.t; t.depth == 0 || t.scopes[t.depth-1] != s {
-		panic("ichor: use of a scope that is not the innermost open one")
 	}
 }
 
@@ -126,4 +121,7 @@ func (s *Scope) Len() int {
 	return len(s.t.owned) - s.base
 }
 
-func (s *Scope) String() string { return fmt.Sprintf("scope %d of thread %d", s.t.depth, s.t.owner) }
+// String says which scope it is: 1 is the thread's outermost one.
+func (s *Scope) String() string {
+	return fmt.Sprintf("scope %d of %s", slices.Index(s.t.scopes, s)+1, s.t.name())
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -32,7 +33,7 @@ type ShareError struct {
 	Err error
 }
 
-func (e *ShareError) Error() string { return "ichor: " + e.Op + ": " + e.Err.Error() }
+func (e *ShareError) Error() string { return fault.Prefix + e.Op + ": " + fault.Bare(e.Err) }
 
 // Unwrap returns the cause.
 func (e *ShareError) Unwrap() error { return e.Err }
@@ -89,6 +90,7 @@ type sharedFrozen struct {
 // Errors are a *ShareError, among them ErrShared. It stops the world, and looks at every
 // object once. Linux. Any goroutine that is not attached.
 func (r *Runtime) Share(roots ...Ref) (file *os.File, err error) {
+	r.mustNotWait(nil)
 	err = r.Do(func(t *Thread) (err error) {
 		var frozen []Ref
 		for _, x := range roots {
@@ -121,7 +123,7 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 	}
 	for _, x := range roots {
 		if x.IsNil() {
-			return nil, errors.New("nil reference")
+			return nil, ErrNilRef
 		}
 	}
 	if h.States > maxStates {
@@ -262,7 +264,7 @@ func openShared(file *os.File, opts Options) (*Runtime, []Ref, error) {
 func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, error) {
 	var h sharedHeap
 	if err := gob.NewDecoder(bytes.NewReader(message)).Decode(&h); err != nil {
-		return nil, nil, fmt.Errorf("description of the heap: %w", err)
+		return nil, nil, fault.Partf("description of the heap: %w", err)
 	}
 	if err := h.fits(opts); err != nil {
 		return nil, nil, err
@@ -338,7 +340,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		return err
 	}
 	if err := r.checkShared(h); err != nil {
-		return fmt.Errorf("description of the heap: %w", err)
+		return fault.Partf("description of the heap: %w", err)
 	}
 	r.inPlace.Store(h.InPlace)
 	for hash, x := range h.Interned {

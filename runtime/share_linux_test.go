@@ -104,7 +104,7 @@ func TestSharedChecked(t *testing.T) {
 		th.IncRef(leaf)
 		th.DecRef(leaf)
 		th.DecRef(leaf)
-		wantIn(t, panics(t, func() { th.IncRef(leaf) }), "use after free: leaf", "born in the process that has shared the heap", "decref at")
+		wantIn(t, panics(t, func() { th.IncRef(leaf) }), "use after free: Thread.IncRef of leaf", "born in the process that has shared the heap", "decref at")
 		return nil
 	}))
 	must0(t, w.Close())

@@ -7,6 +7,7 @@ import (
 	goruntime "runtime"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/locks"
 )
 
@@ -16,40 +17,95 @@ import (
 // trace of all goroutines prints the arguments of each frame, and one of those is
 // the thread's address.
 
-// stallWarning is how long a thread may keep others waiting before it is named in
-// a warning. Tests have less patience.
+// stallWarning is Options.StallAfter unless the options say otherwise.
 var stallWarning = time.Second
 
 // maxStacks bounds the trace of all goroutines. It takes a few hundred bytes for
 // each frame; the world of Go stands still meanwhile.
 const maxStacks = 16 << 20
 
-// warn tells the log. Whoever calls it may be in the midst of stopping the world: so a
-// handler of the program's that panics, or ends its goroutine, does that in another one.
-func warn(message string, args ...any) {
+// StallReport says that a thread keeps others waiting, and where. The stacks begin at the
+// user's innermost function.
+type StallReport struct {
+	Runtime string        // its Name
+	What    string        // how the thread keeps others waiting
+	Thread  string        // which one it is
+	Waited  time.Duration // until now
+	Bytes   int64         // of objects that wait to be merged, if it is about that
+	Stack   string        // of the goroutine that has the thread
+	Waiter  string        // of a goroutine that waits
+}
+
+// String is the whole report, in several lines.
+func (s StallReport) String() string {
+	return fmt.Sprintf("%s%s: %s of runtime %q, for %s\n%s\nwaiting:\n%s",
+		fault.Prefix, s.What, s.Thread, s.Runtime, s.Waited, s.Stack, s.Waiter)
+}
+
+// How threads keep others waiting.
+const (
+	stallsWorld = "a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking"
+	stallsGIL   = "a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time"
+	stallsQueue = "a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing"
+)
+
+// tell reports a stall. Whoever calls it may be in the midst of stopping the world: so code
+// of the program's that panics, or ends its goroutine, does that in another one.
+func (r *Runtime) tell(s StallReport) {
+	s.Runtime = r.label
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
 		defer func() { _ = recover() }()
-		slog.Warn(message, args...)
+		if r.opts.OnStall != nil {
+			r.opts.OnStall(s)
+			return
+		}
+		args := []any{"runtime", s.Runtime, "thread", s.Thread, "waited", s.Waited}
+		if s.Bytes > 0 {
+			args = append(args, "bytes", s.Bytes)
+		}
+		r.logger().Warn(fault.Prefix+s.What, append(args, "stack", s.Stack, "waiter", s.Waiter)...)
 	}()
 	<-told
 }
 
-// warnOfMember is told of a thread that keeps the world from being stopped.
+// logger is where reports go that no function of the options takes.
+func (r *Runtime) logger() *slog.Logger {
+	if r.opts.Logger != nil {
+		return r.opts.Logger
+	}
+	return slog.Default()
+}
+
+// warnOfMember is told of a thread that keeps the world from being stopped, by the goroutine
+// that wants to stop it.
 func (r *Runtime) warnOfMember(m *locks.Member, waited time.Duration) {
 	t := r.threadOf(m)
 	stacks := allStacks() // t is not passed on before: no frame of ours may show it
-	warn("ichor: a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking",
-		"thread", m.Name(), "waited", waited, "stack", stackOf(t, stacks))
+	r.tell(StallReport{
+		What: stallsWorld, Thread: t.nameIfAny(m.Name()), Waited: waited,
+		Stack: fault.Trim(stackOf(t, stacks)), Waiter: fault.Trim(string(ownTrace())),
+	})
 }
 
 // warnOfHolder is told that a thread keeps the GIL.
 func (r *Runtime) warnOfHolder(waited time.Duration) {
 	t, _ := r.gil.Holder().(*Thread)
+	w, _ := r.gil.Waiter().(*Thread)
 	stacks := allStacks()
-	warn("ichor: a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time",
-		"waited", waited, "stack", stackOf(t, stacks))
+	r.tell(StallReport{
+		What: stallsGIL, Thread: t.nameIfAny("none any more"), Waited: waited,
+		Stack: fault.Trim(stackOf(t, stacks)), Waiter: fault.Trim(stackOf(w, stacks)),
+	})
+}
+
+// nameIfAny is name, or other if t is nil.
+func (t *Thread) nameIfAny(other string) string {
+	if t == nil {
+		return other
+	}
+	return t.name()
 }
 
 // warnOfOwner is told of a queue that its owner does not empty. Waiting for the
@@ -62,15 +118,16 @@ func (r *Runtime) warnOfOwner(q *mergeQueue) {
 		return
 	}
 	waited := time.Duration(now - since)
-	if waited < stallWarning || !q.full.CompareAndSwap(since, now) {
+	if r.opts.StallAfter < 0 || waited < r.opts.StallAfter || !q.full.CompareAndSwap(since, now) {
 		return
 	}
 	for _, t := range r.attachedThreads() {
 		if t.queue == q {
-			id := t.owner
 			stacks := allStacks()
-			warn("ichor: a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing",
-				"thread", fmt.Sprintf("thread %d", id), "bytes", q.bytes.Load(), "waited", waited, "stack", stackOf(t, stacks))
+			r.tell(StallReport{
+				What: stallsQueue, Thread: t.name(), Waited: waited, Bytes: q.bytes.Load(),
+				Stack: fault.Trim(stackOf(t, stacks)), Waiter: fault.Trim(string(ownTrace())),
+			})
 			return
 		}
 	}

@@ -85,7 +85,7 @@ type Merges struct {
 // million). QuickStats leaves Types out. Nothing is released by it: what is
 // retired is still among the objects. A safe point. Attached thread.
 func (t *Thread) ReadStats() (s Stats) {
-	t.mustBeAttached("read statistics")
+	t.mustBeAttached()
 	t.StopTheWorld(func() {
 		s = t.rt.QuickStats()
 		s.Types = t.readTypes()

@@ -121,7 +121,7 @@ func TestReadStats(t *testing.T) {
 		if !r.QuickStats().Closed {
 			t.Error("after Close: it does not say so")
 		}
-		wantIn(t, panics(t, func() { (&Thread{}).ReadStats() }), "ichor: read statistics on a thread that is not attached")
+		wantIn(t, panics(t, func() { (&Thread{}).ReadStats() }), "ichor: the thread is not attached: Thread.ReadStats of thread 0; want ")
 	})
 }
 

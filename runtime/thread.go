@@ -29,6 +29,7 @@ type Thread struct {
 	// sends all counting the long way. owner is the thread's real id, and stamp
 	// the owner of what it creates.
 	id, merged, owner, stamp int32
+	number                   int32 // of the state, for reports; under the GIL owner is the same for all
 
 	check *checker
 	outer *Thread // in checked mode: the blocked one of the same goroutine
@@ -81,9 +82,9 @@ func (r *Runtime) Attach() (*Thread, error) {
 		return nil, ErrClosed
 	}
 	t := r.takeIdle()
-	r.mu.threads[t] = struct{}{}
+	r.mu.threads[t] = ""
 	r.mu.Unlock()
-	t.enter()
+	t.enterAtAttach()
 	if r.gil == nil {
 		t.attachQueue()
 	}
@@ -116,6 +117,11 @@ func (r *Runtime) takeIdle() *Thread {
 		t.retired = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
 		t.memory = sched.NewDeferred[retired](r.grace, r.opts.DeferredBytes)
 	}
+	r.mu.states++
+	t.number = r.mu.states
+	if r.gil == nil {
+		t.number = t.owner
+	}
 	t.id, t.merged = t.owner, header.Nobody
 	if t.check != nil {
 		t.id, t.merged = uncounted, uncounted
@@ -127,9 +133,9 @@ func (r *Runtime) takeIdle() *Thread {
 // scope. It is detached in any case: what runs at the safe point, or a misuse that shows
 // there, may end the call with a panic or runtime.Goexit. Attached thread.
 func (t *Thread) Detach() {
-	t.mustBeAttached("detach")
+	t.mustBeAttached()
 	if t.depth > 0 || t.region != nil || t.stopped || t.running {
-		panic("ichor: detach inside a scope, Immortally, StopTheWorld, a finalizer or a callback")
+		t.misused("detach inside "+t.inside(), "Detach when that has ended")
 	}
 	defer t.putAway()
 	t.Checkpoint()
@@ -182,10 +188,17 @@ func (r *Runtime) putIdle(t *Thread) {
 	r.mu.idle = slices.Insert(r.mu.idle, i, t)
 }
 
-func (t *Thread) mustBeAttached(what string) {
-	if !t.attached {
-		panic(fmt.Sprintf("ichor: %s on a thread that is not attached", what))
+// inside says what call the thread is in that keeps it from being detached.
+func (t *Thread) inside() string {
+	switch {
+	case t.stopped:
+		return "StopTheWorld"
+	case t.running:
+		return "a finalizer or a callback"
+	case t.depth > 0:
+		return "a scope"
 	}
+	return "Immortally"
 }
 
 // enter begins a stay among running threads, leave ends it.
@@ -220,11 +233,43 @@ func (t *Thread) LockFree() bool { return t.rt.gil == nil }
 // ID returns the number of the thread's state. Under the GIL all have the same.
 func (t *Thread) ID() int32 { return t.owner }
 
+// SetName names the thread for reports: of stalls, of misuse, of threads that are still
+// attached. It has the name until it is detached. Any goroutine.
+func (t *Thread) SetName(name string) {
+	r := t.rt
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, attached := r.mu.threads[t]; attached {
+		r.mu.threads[t] = name
+	}
+}
+
+// name is the thread as reports call it.
+func (t *Thread) name() string {
+	if t.rt == nil {
+		return "thread 0" // of the zero value
+	}
+	t.rt.mu.Lock()
+	defer t.rt.mu.Unlock()
+	return t.nameLocked()
+}
+
+// nameLocked is name where Runtime.mu is held.
+func (t *Thread) nameLocked() string {
+	if name := t.rt.mu.threads[t]; name != "" {
+		return fmt.Sprintf("thread %d %q", t.number, name)
+	}
+	return fmt.Sprintf("thread %d", t.number)
+}
+
+// String says which thread it is, of which runtime. Any goroutine.
+func (t *Thread) String() string { return t.name() + " of " + t.rt.name() }
+
 // attachedNames describes the attached threads. r.mu is held.
 func (r *Runtime) attachedNames() []string {
 	names := make([]string, 0, len(r.mu.threads))
 	for t := range r.mu.threads {
-		names = append(names, fmt.Sprintf("thread %d", t.owner))
+		names = append(names, t.nameLocked())
 	}
 	slices.Sort(names)
 	return names

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 )
 
@@ -104,6 +105,7 @@ type Type struct {
 	singleton func(o Body) // fills the body of the type's singleton
 
 	id      TypeID
+	same    int // how many types have had the name, with this one
 	meta    uint32
 	purpose arena.Purpose
 	tail    uintptr // bytes behind the body that are the runtime's
@@ -113,12 +115,23 @@ type Type struct {
 // ID returns the type's number.
 func (y *Type) ID() TypeID { return y.id }
 
-func (y *Type) String() string { return y.Name }
+// String returns the type's name. Where several types have it, all but the first to be defined
+// have their number behind it: point, point#2.
+func (y *Type) String() string {
+	if y == nil {
+		return "no type"
+	}
+	if y.same > 1 {
+		return fmt.Sprintf("%s#%d", y.Name, y.same)
+	}
+	return y.Name
+}
 
 var types struct {
 	sync.Mutex
 	next   TypeID
 	table  [maxTypes]atomic.Pointer[Type]
+	named  map[string]int      // types, by name
 	layout map[[2]string]*Type // user-defined types that images take, by name and Freezing.Layout
 }
 
@@ -133,13 +146,13 @@ func typeOfLayout(name, layout string) *Type {
 // process, and serve every runtime in it. Any goroutine.
 func DefineType(y Type) (*Type, error) {
 	if y.Name == "" {
-		return nil, fmt.Errorf("define type: no name")
+		return nil, fault.New("define type: it has no name")
 	}
 	if y.Traverse != nil && y.Slots != nil {
-		return nil, fmt.Errorf("define type %s: it has Traverse and Slots, want one of them", y.Name)
+		return nil, fault.Errorf("define type %s: it has Traverse and Slots, want one of them", y.Name)
 	}
 	if err := y.Freezing.validate(&y); err != nil {
-		return nil, fmt.Errorf("define type %s: %w", y.Name, err)
+		return nil, fault.Errorf("define type %s: %w", y.Name, err)
 	}
 	types.Lock()
 	defer types.Unlock()
@@ -147,17 +160,17 @@ func DefineType(y Type) (*Type, error) {
 		types.next = firstUserType
 	}
 	if types.next == metaTypeMax {
-		return nil, fmt.Errorf("define type %s: %d types are defined, there is no room for more", y.Name, metaTypeMax)
+		return nil, fault.Errorf("define type %s: %d types are defined, there is no room for more", y.Name, metaTypeMax)
 	}
 	if y.Freezing == nil || y.Freezing.Layout == "" {
 		return setType(types.next, y), nil
 	}
 	if n := max(len(y.Name), len(y.Freezing.Layout)); n > maxTypeText {
-		return nil, fmt.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", quoted(y.Name), n, maxTypeText)
+		return nil, fault.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", quoted(y.Name), n, maxTypeText)
 	}
 	key := [2]string{y.Name, y.Freezing.Layout}
 	if types.layout[key] != nil {
-		return nil, fmt.Errorf("define type %s: there is one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)
+		return nil, fault.Errorf("define type %s: there is one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)
 	}
 	if types.layout == nil {
 		types.layout = make(map[[2]string]*Type)
@@ -172,10 +185,10 @@ func defineBuiltin(id TypeID, y Type, singleton func(o Body)) *Type {
 	types.Lock()
 	defer types.Unlock()
 	if id == 0 || id >= firstUserType || types.table[id].Load() != nil {
-		panic(fmt.Sprintf("ichor: built-in type %d (%s) defined twice, or out of range", id, y.Name))
+		fault.Throw(Misuse{What: "built-in type defined twice, or out of range", On: fmt.Sprintf("type %d, %s", id, y.Name), Want: "a number that is free"})
 	}
 	if id == TypeFloat && (y.Traverse != nil || y.Block != nil || y.Finalize != nil || y.Forget != nil || y.Drop != nil) {
-		panic("ichor: a float has no body and no death of its own")
+		fault.Throw(Misuse{What: "a float has no body and no death of its own", Want: "a type without functions for these"})
 	}
 	next := types.next
 	y.singleton = singleton
@@ -207,6 +220,11 @@ func setType(id TypeID, y Type) *Type {
 	if y.Finalize != nil {
 		y.tail = 4
 	}
+	if types.named == nil {
+		types.named = make(map[string]int)
+	}
+	types.named[y.Name]++
+	y.same = types.named[y.Name]
 	types.table[id].Store(&y)
 	types.next = id + 1
 	return &y
@@ -279,19 +297,4 @@ func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
 		got = t.rt.typeAt(r).id
 	}
 	return t.Body(r), got == id
-}
-
-// TypeError says that an object is of another type than a call needs.
-type TypeError struct{ Want, Got string }
-
-func (e *TypeError) Error() string { return fmt.Sprintf("want %s, got %s", e.Want, e.Got) }
-
-// WantType returns the error for an object that is not of the type that a call needs. r is
-// borrowed. Attached thread.
-func (t *Thread) WantType(r Ref, want TypeID) error {
-	got := "nil reference"
-	if y := t.TypeOf(r); y != nil {
-		got = y.Name
-	}
-	return &TypeError{Want: types.table[want].Load().Name, Got: got}
 }

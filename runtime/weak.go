@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -64,7 +65,7 @@ const (
 // unlinkWeak. Attached thread, which holds target or has borrowed it.
 func (t *Thread) linkWeak(w, target Ref, fns ...func(*Thread)) {
 	if target.IsNil() {
-		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
+		fault.Throw(Misuse{What: "weak reference to a nil reference", On: w.String(), Want: "an object as the target"})
 	}
 	t.MustUse(w)
 	t.MustUse(target)

@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -77,7 +78,7 @@ func NewDeferred[T any](g *Grace, budget int64) *Deferred[T] {
 // use. It panics if bytes is negative. Owner only.
 func (d *Deferred[T]) Defer(x T, bytes int64) {
 	if bytes < 0 {
-		panic(fmt.Sprintf("ichor: Defer of %d bytes", bytes))
+		fault.Throw(fault.Misuse{What: fmt.Sprintf("%d bytes to defer", bytes), Want: "0 or more"})
 	}
 	d.parcel.items.push(item[T]{x, bytes})
 	d.bytes += bytes
@@ -166,7 +167,7 @@ func (d *Deferred[T]) Adopt(p *Parcel[T]) {
 		return
 	}
 	if p.g != d.g {
-		panic("ichor: Adopt of things that wait for another Grace")
+		fault.Throw(fault.Misuse{What: "things that wait for another Grace", Want: "a parcel of the same Grace"})
 	}
 	d.closeBatch()
 	for p.items.n > 0 {

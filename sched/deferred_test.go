@@ -227,7 +227,7 @@ func TestAdopt(t *testing.T) {
 	}
 	b.Defer(5, 0)
 	mustPanic(t, "another Grace", func() { NewDeferred[int](NewGrace(), 0).Adopt(b.Take()) })
-	mustPanic(t, "Defer of -1 bytes", func() { b.Defer(1, -1) })
+	mustPanic(t, "-1 bytes to defer: Deferred.Defer", func() { b.Defer(1, -1) })
 }
 
 // TestDeferredAllocates: nothing, once the ring is long enough.

@@ -2,10 +2,10 @@ package sched
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // ForEach calls fn once for each item number from 0 up to items, in n goroutines
@@ -19,9 +19,9 @@ func ForEach[S any](
 ) error {
 	switch {
 	case n < 1:
-		return fmt.Errorf("ichor: ForEach with %d workers", n)
+		return fault.Errorf("ForEach with %d workers, want at least 1", n)
 	case uint64(items) > math.MaxUint32: // or negative
-		return fmt.Errorf("ichor: ForEach with %d items", items)
+		return fault.Errorf("ForEach with %d items, want 0 to %d", items, uint32(math.MaxUint32))
 	case items == 0:
 		return context.Cause(ctx)
 	}

@@ -3,6 +3,7 @@ package sched
 import (
 	"slices"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -102,9 +103,9 @@ func (g *Grace) Unregister(r *Reader) {
 	defer g.mu.Unlock()
 	switch s := r.seq.Load(); {
 	case isOnline(s):
-		panic("ichor: Unregister of a reader that is online")
+		fault.Throw(fault.Misuse{What: "reader is online", Want: "a reader that is offline"})
 	case s == gone || r.g != g:
-		panic("ichor: Unregister of a reader that is not registered here")
+		fault.Throw(fault.Misuse{What: "reader is not registered here", Want: "a reader of this Grace"})
 	}
 	r.seq.Store(gone)
 	old := *g.readers.Load()
@@ -128,9 +129,9 @@ func (r *Reader) Online() {
 			r.comeBack()
 			return
 		case gone:
-			panic("ichor: Online of a reader that was unregistered")
+			fault.Throw(fault.Misuse{What: "reader was unregistered", Want: "a reader that is registered"})
 		default:
-			panic("ichor: Online of a reader that is online")
+			fault.Throw(fault.Misuse{What: "reader is online", Want: "a reader that is offline: one goroutine at a time on a reader"})
 		}
 	}
 }
@@ -169,7 +170,7 @@ func (r *Reader) Quiescent() {
 // catchUp is the outlined half of Quiescent.
 func (r *Reader) catchUp() {
 	if !isOnline(r.seq.Load()) {
-		panic("ichor: Quiescent of a reader that is offline")
+		fault.Throw(fault.Misuse{What: "reader is offline", Want: "a reader that is online"})
 	}
 	r.seq.Store(r.g.period.Load())
 }

@@ -77,19 +77,19 @@ func TestPollBehindItsBack(t *testing.T) {
 func TestGraceMisuse(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
-	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent) // it is dormant
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent) // it is dormant
 	r.Online()
 	r.Offline()
-	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
 	r.Online()
-	mustPanic(t, "Online of a reader that is online", r.Online)
-	mustPanic(t, "Unregister of a reader that is online", func() { g.Unregister(r) })
+	mustPanic(t, "reader is online: Reader.Online", r.Online)
+	mustPanic(t, "reader is online: Grace.Unregister", func() { g.Unregister(r) })
 	r.Offline()
 	r.Offline()
 	mustPanic(t, "not registered here", func() { NewGrace().Unregister(r) })
 	g.Unregister(r)
 	mustPanic(t, "not registered here", func() { g.Unregister(r) })
-	mustPanic(t, "that was unregistered", r.Online)
+	mustPanic(t, "reader was unregistered: Reader.Online", r.Online)
 	if n := len(*g.readers.Load()); n != 0 {
 		t.Errorf("%d readers are left", n)
 	}
@@ -128,14 +128,14 @@ func TestSweep(t *testing.T) {
 	want("offline, swept", drowsy, 2)
 	r.Offline()
 	want("offline twice", drowsy, 2)
-	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
 	r.Online()
 	r.Offline()
 	poll()
 	want("back and offline, swept", drowsy, 2)
 	poll()
 	want("swept twice", dormant, 1)
-	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
 	goal := g.Advance()
 	r.Online()
 	want("awake", goal, 2)
@@ -147,7 +147,7 @@ func TestSweep(t *testing.T) {
 	poll()
 	g.Unregister(r)
 	want("gone", gone, 1)
-	mustPanic(t, "Quiescent of a reader that is offline", r.Quiescent)
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
 }
 
 // TestPollsSkipTheOffline: what a poll costs depends on who is online. The list is what it

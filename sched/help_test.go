@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"fmt"
 	"math/bits"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	t.Helper()
 	defer func() {
 		t.Helper()
-		text, _ := recover().(string)
+		text := fmt.Sprint(recover())
 		if !strings.HasPrefix(text, "ichor: ") || !strings.Contains(text, want) {
 			t.Errorf("panic %q, want one with %q", text, want)
 		}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // ErrGoexit is what Run reports, wrapped, of a worker that called
 // runtime.Goexit; testing's FailNow does.
-var ErrGoexit = errors.New("ichor: worker called runtime.Goexit")
+var ErrGoexit = fault.New("runtime.Goexit was called")
 
 // Panic is what Run panics with when a worker has panicked. It is an error, so
 // that code that recovers errors prints it whole.
@@ -22,7 +24,7 @@ type Panic struct {
 
 // Error returns the value and the worker's stack.
 func (p *Panic) Error() string {
-	return fmt.Sprintf("ichor: worker %d panicked: %v\n\n%s", p.Worker, p.Value, p.Stack)
+	return fmt.Sprintf("%sworker %d panicked: %s\n\n%s", fault.Prefix, p.Worker, fault.BareValue(p.Value), p.Stack)
 }
 
 // String is Error.
@@ -55,7 +57,7 @@ func Run[S any](
 	fn func(ctx context.Context, s S, worker int) error,
 ) error {
 	if n < 1 {
-		return fmt.Errorf("ichor: Run with %d workers", n)
+		return fault.Errorf("Run with %d workers, want at least 1", n)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -123,7 +125,7 @@ func (p *pool[S]) watch(worker int, stage func() error) {
 		if v := recover(); v != nil {
 			p.panicked(&Panic{Value: v, Stack: debug.Stack(), Worker: worker})
 		} else {
-			p.failed(fmt.Errorf("worker %d: %w", worker, ErrGoexit))
+			p.failed(fault.Errorf("worker %d: %w", worker, ErrGoexit))
 		}
 	}()
 	err := stage()

@@ -2,8 +2,10 @@ package arena
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -80,7 +82,7 @@ func (c *Cache) Return() {
 	m.Lock() // whoever claims the cache has it, until the claim ends
 	defer m.Unlock()
 	if !c.state.CompareAndSwap(away, owned) {
-		panic("ichor: return to a cache that was not left")
+		fault.Throw(fault.Misuse{What: "a thread comes back that is in the world", Want: "one goroutine at a time on a thread"})
 	}
 }
 
@@ -166,7 +168,7 @@ func (c *Cache) Free(h uint32) {
 	case sp.state == spanLarge:
 		c.space.central.releaseRun(sp, sp.spans, false)
 	default:
-		panic("ichor: free of memory that is not in use")
+		fault.Throw(fault.Misuse{What: "free of memory that is not in use", On: fmt.Sprintf("block %#08x", h), Want: "each block freed once"})
 	}
 }
 

@@ -175,14 +175,14 @@ func TestLarge(t *testing.T) {
 			t.Errorf("the walk finds %#x, want %#x", at, h)
 		}
 		if x.spans > 1 {
-			mustPanic(t, "free of memory that is not in use", func() { other.Free(h + SpanGranules) })
+			mustPanic(t, "free of memory that is not in use: ", func() { other.Free(h + SpanGranules) })
 			other.account = Account{}
 		}
 		other.Free(h)
 		if got := s.Tracked(nil); len(got) != 0 {
 			t.Errorf("%d spans are tracked, with nothing in use", len(got))
 		}
-		mustPanic(t, "free of memory that is not in use", func() { other.Free(h) })
+		mustPanic(t, "free of memory that is not in use: ", func() { other.Free(h) })
 		other.account = Account{}
 		c.account = Account{}
 		s.wantSound(t)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -44,7 +45,7 @@ type Extent struct {
 const growBy = 32
 
 // ErrLocked says that an extent stays for as long as the process.
-var ErrLocked = errors.New("ichor: memory is sealed until the process ends")
+var ErrLocked = fault.New("memory is sealed until the process ends")
 
 // NewExtent takes addresses for an extent of the given size; 0 stands for one of
 // which nobody knows how large it gets: until it is sealed Grow finds it more addresses,

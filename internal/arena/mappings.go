@@ -2,7 +2,6 @@ package arena
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 
 	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // Linux bounds how many mappings a process has (vm.max_map_count), and beyond that fails
@@ -56,7 +57,7 @@ var mapped atomic.Int64
 var MaxMappings = atomic.NewInt64(maxMappings() / 2)
 
 // ErrMappings says that there are too many mappings of memory in the process.
-var ErrMappings = errors.New("too many memory mappings")
+var ErrMappings = fault.New("too many memory mappings")
 
 const (
 	mapCountFile    = "/proc/sys/vm/max_map_count"

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // A space in a memfd can be shared with other processes, once. From then on the file
@@ -71,7 +73,7 @@ type ExtentLayout struct {
 
 // Errors of sharing.
 var (
-	ErrShared    = errors.New("shared already")
+	ErrShared    = fault.New("the heap was shared already")
 	ErrNoMemfd   = errors.New("memory does not lie in a memfd")
 	errNotShared = errors.New("not a heap that was shared")
 )

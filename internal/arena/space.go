@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // Backing says what memory a space lies in.
@@ -52,10 +53,10 @@ const (
 )
 
 // ErrLimit says that the byte limit of the space is reached.
-var ErrLimit = errors.New("memory limit reached")
+var ErrLimit = fault.New("memory limit reached")
 
-// ErrAddressSpace says that the reserved range is used up.
-var ErrAddressSpace = errors.New("address space of the runtime used up")
+// ErrAddressSpace says that the reserved range is used up. It is an ErrLimit.
+var ErrAddressSpace error = &fault.Kind{Text: "address space of the runtime is used up", Of: ErrLimit}
 
 // Config is what New needs to know.
 type Config struct {

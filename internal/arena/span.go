@@ -7,6 +7,7 @@ import (
 
 	uatomic "go.uber.org/atomic"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -152,7 +153,7 @@ func (sp *Span) put(s uint32) {
 	}
 	i, bit := s>>6, uint64(1)<<(s&63)
 	if sp.free[i]&bit != 0 {
-		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
+		sp.freedTwice(s)
 	}
 	sp.free[i] |= bit
 	sp.nfree++
@@ -179,8 +180,13 @@ func (sp *Span) putRemote(s uint32) {
 		point.Update(&sp.remote[s>>6])
 	}
 	if sp.remote[s>>6].Or(bit)&bit != 0 {
-		panic(fmt.Sprintf("ichor: slot %d of span %#x freed twice", s, sp.start))
+		sp.freedTwice(s)
 	}
+}
+
+// freedTwice panics over slot s, which is free already.
+func (sp *Span) freedTwice(s uint32) {
+	fault.Throw(fault.Misuse{What: "memory freed twice", On: fmt.Sprintf("block %#08x", sp.start+s*sp.size), Want: "each block freed once"})
 }
 
 // collectRemote moves the remote bits into free. It reports whether more are
@@ -202,7 +208,7 @@ func (sp *Span) collectRemote() (more bool) {
 			sp.remote[i].Store(w)
 		}
 		if w&sp.free[i] != 0 {
-			panic(fmt.Sprintf("ichor: slots %#x of span %#x freed twice", w&sp.free[i], sp.start))
+			sp.freedTwice(i<<6 + uint32(bits.TrailingZeros64(w&sp.free[i])))
 		}
 		sp.free[i] |= w
 		n += uint32(bits.OnesCount64(w))

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -53,7 +54,7 @@ func (v Value) Float64Histogram() *metrics.Float64Histogram {
 
 func (v Value) mustBe(k metrics.ValueKind) {
 	if v.kind != k {
-		panic(fmt.Sprintf("ichor: value of a metric read as kind %d, it is %d", k, v.kind))
+		fault.Throw(rt.Misuse{What: "value of a metric read as another kind", On: fmt.Sprintf("a value of kind %d", v.kind), Want: fmt.Sprintf("kind %d", k)})
 	}
 }
 

@@ -245,7 +245,7 @@ func TestUnknown(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "ichor: value of a metric read as kind ") {
+				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "ichor: value of a metric read as another kind: Value.") {
 					t.Errorf("it panics with %s", p)
 				}
 			}()

@@ -1,0 +1,150 @@
+package fault
+
+import (
+	"fmt"
+	"reflect"
+	goruntime "runtime"
+	"strings"
+	"sync"
+)
+
+// module is the path of the library's module, with a slash behind it.
+var module = strings.TrimSuffix(reflect.TypeFor[Misuse]().PkgPath(), "internal/fault")
+
+// Own reports whether a frame is the library's own: of one of its packages that programs
+// import, or that those import, but for their tests. Any goroutine.
+func Own(f goruntime.Frame) bool {
+	return ownName(f.Function) && !strings.HasSuffix(f.File, "_test.go")
+}
+
+func ownName(function string) bool {
+	rest, ok := strings.CutPrefix(function, module)
+	if !ok {
+		return false
+	}
+	for _, pkg := range []string{"runtime.", "runtime/metrics.", "objects.", "locks.", "sched.", "internal/"} {
+		if strings.HasPrefix(rest, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+// ofGo reports whether a function is one of Go's runtime, which nobody has called by name.
+func ofGo(function string) bool {
+	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/") || function == ""
+}
+
+// Stack is the innermost frames of the library's user at some moment. Immutable.
+type Stack []uintptr
+
+// stackLen bounds the frames of a Stack.
+const stackLen = 8
+
+// maxDepth is how many frames of the library can be above those.
+const maxDepth = 64
+
+// owners knows of each return address whether its frame is to be left out of a Stack:
+// checked mode asks for every count.
+var owners sync.Map // uintptr to bool
+
+// Here returns the caller's Stack. Where no frame is the user's it has the library's. Any
+// goroutine.
+func Here() Stack {
+	var all [maxDepth]uintptr
+	pcs := all[:goruntime.Callers(2, all[:])]
+	s := make(Stack, 0, stackLen)
+	for _, pc := range pcs {
+		if len(s) < stackLen && !leftOut(pc) {
+			s = append(s, pc)
+		}
+	}
+	if len(s) == 0 {
+		return append(s, pcs[:min(len(pcs), stackLen)]...)
+	}
+	return s
+}
+
+// leftOut reports whether the frame of a return address is the library's, or Go's.
+func leftOut(pc uintptr) bool {
+	if out, ok := owners.Load(pc); ok {
+		return out.(bool)
+	}
+	f, _ := goruntime.CallersFrames([]uintptr{pc}).Next()
+	out := Own(f) || ofGo(f.Function)
+	owners.Store(pc, out)
+	return out
+}
+
+// String prints the frames, each on a line of its own, behind a line break.
+func (s Stack) String() string {
+	var b strings.Builder
+	for _, pc := range s {
+		fmt.Fprintf(&b, "\n      %s", site(pc))
+	}
+	return b.String()
+}
+
+// Site returns the innermost frame in one line. Any goroutine.
+func (s Stack) Site() string {
+	if len(s) == 0 {
+		return "an unknown place"
+	}
+	return site(s[0])
+}
+
+func site(pc uintptr) string {
+	f, _ := goruntime.CallersFrames([]uintptr{pc}).Next()
+	return fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line)
+}
+
+// maxLines bounds the frames of a trace.
+const maxLines = 16
+
+// Trim returns the trace of one goroutine, as Go prints it, without the frames of the
+// library and of Go on top, and without arguments. Any goroutine.
+func Trim(trace string) string {
+	lines := strings.Split(strings.TrimSpace(trace), "\n")
+	var b strings.Builder
+	b.WriteString(lines[0])
+	n, inUser := 0, false
+	for i := 1; i+1 < len(lines); i += 2 {
+		if strings.HasPrefix(lines[i], "...") { // frames that Go has left out
+			i--
+			continue
+		}
+		function, file := lines[i], strings.TrimSpace(lines[i+1])
+		if file, _, _ = strings.Cut(file, " +0x"); !inUser {
+			name := withoutArgs(function)
+			if ofGo(name) || waits(name) || ownName(name) && !strings.Contains(file, "_test.go:") {
+				continue
+			}
+			inUser = true
+		}
+		if n++; n > maxLines {
+			b.WriteString("\n  ...")
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s\n      %s", withoutArgs(function), file)
+	}
+	if !inUser { // it is all the library's
+		return strings.TrimSpace(trace)
+	}
+	return b.String()
+}
+
+// waits reports whether a function is one in which Go's packages wait for others.
+func waits(function string) bool {
+	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
+}
+
+// withoutArgs takes the arguments off a function in a trace.
+func withoutArgs(function string) string {
+	if strings.HasPrefix(function, "created by ") {
+		return function
+	}
+	if i := strings.LastIndexByte(function, '('); i > 0 {
+		return function[:i]
+	}
+	return function
+}
