@@ -10,8 +10,19 @@
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //
-// The harness is package [github.com/ichor-go/ichor/bench/experiment]; the
-// scenarios are in the files scenario_*.go and are registered in scenarios.go.
+// This package is the command line alone. Its parts are folders:
+//
+//	scenarios    what run, compare and report measure: a scenario a file
+//	report       the page about everything, with plots
+//	tax          immortality-tax: two builds of the command, compared
+//	prefork      processes that share a heap
+//	image        frozen graphs as files
+//	documents    the JSON that the others work on
+//	page         a page of results, as HTML and as Markdown
+//	experiment   the harness that measures and reports; it can be used without the rest
+//	peers        the same measurements of other libraries, a module of its own
+//
+// Each uses those below it, never those above.
 //
 // # Exit codes
 //

@@ -75,6 +75,44 @@ func (l *Threads) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Bytes is a number of bytes up to 16GiB, such as 64MiB.
+type Bytes int64
+
+// maxBytes bounds a slip of the keyboard; a guess.
+const maxBytes = 16 << 30
+
+var byteUnits = []struct {
+	name string
+	size int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"", 1}}
+
+// UnmarshalText reads a number with a unit, KiB, MiB or GiB, or without one.
+func (c *Bytes) UnmarshalText(text []byte) error {
+	for _, u := range byteUnits {
+		digits, found := strings.CutSuffix(string(text), u.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 1 || n > maxBytes/u.size {
+			break
+		}
+		*c = Bytes(n * u.size)
+		return nil
+	}
+	return fmt.Errorf("%q is not a size from 1 to %dGiB, such as 64MiB", text, maxBytes>>30)
+}
+
+// String is the size as UnmarshalText reads it.
+func (c Bytes) String() string {
+	for _, u := range []int{2, 1, 0} { // the greatest that divides it
+		if unit := byteUnits[u]; c > 0 && int64(c)%unit.size == 0 {
+			return fmt.Sprint(int64(c)/unit.size) + unit.name
+		}
+	}
+	return fmt.Sprint(int64(c))
+}
+
 // Chosen returns the scenarios with the given names, each once; all for no names. The error
 // is a UsageError that names those that there are.
 func Chosen(all []experiment.Scenario, names []string) ([]experiment.Scenario, error) {

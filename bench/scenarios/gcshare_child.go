@@ -1,0 +1,196 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/atomic"
+
+	"github.com/ichor-go/ichor/bench/documents"
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// gcshareJob is what a child is to keep.
+type gcshareJob struct {
+	Copies int
+	Docs   []experiment.Document
+}
+
+// gcshareReady says what it keeps.
+type gcshareReady struct {
+	GoHeap int64 // bytes that live in Go's heap
+	Frozen int64 // bytes of frozen graphs
+}
+
+// gcshareResult is what a load has cost, from the end of one cycle of the collector to
+// that of a later one.
+type gcshareResult struct {
+	GC       experiment.GCCost
+	Requests int64
+	Took     time.Duration // of Requests
+}
+
+// ServeGCShare is a child process of the scenario gcshare, which keeps what heap says and
+// answers its parent until stdin ends: see gcshareChild.
+func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
+	var graph any
+	parent := experiment.NewAnswers(stdin, stdout)
+	err := experiment.Next(parent, func(job gcshareJob) (ready gcshareReady, err error) {
+		if heap == HeapFrozen {
+			graph, ready.Frozen, err = job.freeze()
+		} else {
+			graph, err = job.decode()
+		}
+		job.Docs = nil
+		ready.GoHeap = liveBytes()
+		return ready, err
+	})
+	for err == nil {
+		err = experiment.Next(parent, gcshareLoad)
+	}
+	runtime.KeepAlive(graph)
+	if errors.Is(err, io.EOF) {
+		return nil // the process ends, and the runtime with it
+	}
+	return err
+}
+
+// decode makes the documents Go's, as often as asked for.
+func (j *gcshareJob) decode() (any, error) {
+	var all []any
+	for range j.Copies {
+		graphs, err := (&memoryRow{docs: j.Docs}).decode()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, graphs...)
+	}
+	return all, nil
+}
+
+// gcshareBatch is how much JSON goes into one frozen graph: it bounds what is there twice.
+// A guess.
+const gcshareBatch = 64 << 20
+
+// freeze freezes the documents as often as asked for, some at a time. It returns what
+// keeps them, and their size.
+func (j *gcshareJob) freeze() (any, int64, error) {
+	r, err := experiment.NewRuntime(modeAtomic)
+	if err != nil {
+		return nil, 0, err
+	}
+	text := 1
+	for _, d := range j.Docs {
+		text += len(d.Data)
+	}
+	frozen := int64(0)
+	err = r.Do(func(t *rt.Thread) error {
+		for left := j.Copies; left > 0; {
+			n := min(left, max(gcshareBatch/text, 1))
+			left -= n
+			f, err := freezeCopies(t, j.Docs, n)
+			if err != nil {
+				return err
+			}
+			frozen += f.Bytes()
+		}
+		return nil
+	})
+	return r, frozen, err
+}
+
+// freezeCopies freezes a list that has the documents n times.
+func freezeCopies(t *rt.Thread, docs []experiment.Document, n int) (*rt.Frozen, error) {
+	all, err := objects.NewList(t)
+	if err != nil {
+		return nil, err
+	}
+	defer t.DecRef(all)
+	for range n {
+		for _, d := range docs {
+			root, err := documents.Build(t, d)
+			if err != nil {
+				return nil, err
+			}
+			err = objects.List(all).Append(t, root)
+			t.DecRef(root)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t.Freeze(all)
+}
+
+const (
+	gcshareCycles = 2                // at least, in a sample
+	gcshareLeast  = time.Second      // that a sample takes, unless it is counted in requests: many cycles of a small heap
+	gcsharePoll   = time.Millisecond // between two looks at how many there have been
+	gcshareMost   = 5 * time.Minute  // for these: a machine that has stopped
+)
+
+// gcshareLoad allocates on all cores until the collector has been round, and reports its
+// share. The figures of the CPU time change at the end of each cycle, so they are of
+// whole cycles.
+func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
+	runtime.GC()
+	before := experiment.ReadGCCost()
+	var stop atomic.Bool
+	var requests aligned.Int64
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() { requests.Add(gcshareRequests(&stop)) })
+	}
+	least := b.Duration
+	if b.Ops == 0 {
+		least = max(least, gcshareLeast)
+	}
+	var cost experiment.GCCost
+	var err error
+	for {
+		time.Sleep(gcsharePoll)
+		cost = experiment.ReadGCCost().Since(before)
+		took := time.Since(begin)
+		if cost.Cycles >= gcshareCycles && took >= least {
+			break
+		}
+		if took > gcshareMost {
+			err = fmt.Errorf("only %d cycles of the collector in %v", cost.Cycles, took)
+			break
+		}
+	}
+	stop.Store(true)
+	took := time.Since(begin)
+	wg.Wait()
+	return gcshareResult{GC: cost, Requests: requests.Load(), Took: took}, err
+}
+
+// gcshareKept is how many answers each goroutine keeps for a while.
+const gcshareKept = 256
+
+// gcshareRequests builds answers until it is told to stop, and returns how many: about
+// a kilobyte each, of a dozen objects.
+func gcshareRequests(stop *atomic.Bool) int64 {
+	var kept [gcshareKept]map[string]any
+	n := int64(0)
+	for ; !stop.Load(); n++ {
+		tags := make([]any, 8)
+		for i := range tags {
+			tags[i] = float64(n + int64(i))
+		}
+		kept[n%gcshareKept] = map[string]any{
+			"id": n, "name": strconv.FormatInt(n, 16), "tags": tags, "body": make([]byte, 256),
+		}
+	}
+	runtime.KeepAlive(kept)
+	return n
+}

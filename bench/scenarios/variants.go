@@ -1,0 +1,65 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Values of the config keys mode and immortal, by their short names.
+const (
+	modeGIL    = experiment.ModeGIL
+	modeAtomic = experiment.ModeAtomic
+	modeBiased = experiment.ModeBiased
+
+	immortalNone    = experiment.ImmortalNone
+	immortalInPlace = experiment.ImmortalInPlace
+	immortalAddress = experiment.ImmortalAddress
+	immortalFrozen  = experiment.ImmortalFrozen
+)
+
+// modes are all of them, the baseline first.
+var modes = []string{modeGIL, modeAtomic, modeBiased}
+
+// ModeWords writes a mode for readers.
+func ModeWords(mode any) string {
+	switch mode {
+	case modeGIL:
+		return "GIL"
+	case modeAtomic:
+		return "lock-free, atomic counts"
+	case modeBiased:
+		return "lock-free, biased counts"
+	}
+	return fmt.Sprint(mode)
+}
+
+// tenants counts the rows that share something: the first sets it up, the last
+// closes it.
+type tenants int
+
+func (n *tenants) first() bool { *n++; return *n == 1 }
+func (n *tenants) last() bool  { *n--; return *n == 0 }
+
+// modeRun is an empty runtime; the rows with its mode share it.
+type modeRun struct {
+	mode string
+	rows tenants
+	r    *rt.Runtime
+}
+
+func (c *modeRun) setup(context.Context) (err error) {
+	if c.rows.first() {
+		c.r, err = experiment.NewRuntime(c.mode)
+	}
+	return err
+}
+
+func (c *modeRun) close() error {
+	if !c.rows.last() || c.r == nil {
+		return nil
+	}
+	return c.r.Close()
+}
