@@ -7,6 +7,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/image"
+	"github.com/ichor-go/ichor/bench/internal/median"
 	"github.com/ichor-go/ichor/bench/prefork"
 	"github.com/ichor-go/ichor/bench/report"
 	"github.com/ichor-go/ichor/bench/tax"
@@ -56,7 +57,7 @@ func parse(args []string, stdout io.Writer) (called string, c *cli, err error) {
 // reading, and as few as something can be concluded from, since it is to end within a minute.
 func (f *measureFlags) env(called string) experiment.Env {
 	if called == "compare" {
-		return f.Env(200*time.Millisecond, experiment.MinSamples)
+		return f.Env(200*time.Millisecond, median.MinSamples)
 	}
 	return f.Env(100*time.Millisecond, 10)
 }

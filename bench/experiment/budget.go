@@ -14,8 +14,8 @@ type Budget struct {
 	Ops      int64
 }
 
-// ParseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
-func ParseBudget(s string) (Budget, error) {
+// parseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
+func parseBudget(s string) (Budget, error) {
 	if digits, ok := strings.CutSuffix(s, "x"); ok {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n <= 0 {
@@ -30,22 +30,19 @@ func ParseBudget(s string) (Budget, error) {
 	return Budget{Duration: d}, nil
 }
 
-// UnmarshalText is ParseBudget.
+// UnmarshalText reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
 func (b *Budget) UnmarshalText(text []byte) (err error) {
-	*b, err = ParseBudget(string(text))
+	*b, err = parseBudget(string(text))
 	return err
 }
 
-// String gives what ParseBudget reads.
+// String gives what UnmarshalText reads.
 func (b Budget) String() string {
 	if b.Ops > 0 {
 		return strconv.FormatInt(b.Ops, 10) + "x"
 	}
 	return b.Duration.String()
 }
-
-// IsZero reports whether b was never set.
-func (b Budget) IsZero() bool { return b == Budget{} }
 
 // WarmUp is the budget of the sample that is thrown away: a quarter of b, enough
 // to fault pages in and to train the branch predictors (a guess).

@@ -59,8 +59,8 @@ func (c Config) With(key string, value any) Config {
 	return append(out, KV{Key: key, Value: value})
 }
 
-// without returns a copy of c that lacks key.
-func (c Config) without(key string) Config {
+// Without returns a copy of c that lacks key.
+func (c Config) Without(key string) Config {
 	out := make(Config, 0, len(c))
 	for _, kv := range c {
 		if kv.Key != key {

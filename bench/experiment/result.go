@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
 // A Report is what Run measured.
@@ -32,7 +34,7 @@ type Row struct {
 }
 
 // A Stat sums up the samples of one metric. Low and High are the ends of the median's
-// confidence interval, NaN for fewer than MinSamples.
+// confidence interval, NaN for fewer than six samples.
 type Stat struct {
 	Metric           string
 	Median, Min, Max float64
@@ -40,8 +42,8 @@ type Stat struct {
 	N                int
 }
 
-// Row returns the row with exactly this config, nil if there is none.
-func (r *Result) Row(c Config) *Row {
+// row returns the row with exactly this config, nil if there is none.
+func (r *Result) row(c Config) *Row {
 	for _, row := range r.Rows {
 		if slices.Equal(row.Config, c) {
 			return row
@@ -64,7 +66,7 @@ func (r *Result) Find(want Config) *Row {
 func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
 
 // RatioStat is Ratio with its interval.
-func (r *Result) RatioStat(row *Row) Stat { return RatioStat(row, r.baseline(row)) }
+func (r *Result) RatioStat(row *Row) Stat { return ratioStat(row, r.baseline(row)) }
 
 // MeanRatioStat sums up the ratios of several rows to their baselines: the geometric mean
 // of each round that took a sample of all of them. What disturbs one sample weighs less in
@@ -96,18 +98,18 @@ func (r *Result) baseline(row *Row) *Row {
 	if c == nil {
 		return nil
 	}
-	return r.Row(c)
+	return r.row(c)
 }
 
 // Ratio is the median, over the rounds that took a sample of both rows, of a's
 // value divided by b's. It is NaN if they share no round or no metric, or one was starved.
-func Ratio(a, b *Row) float64 { return RatioStat(a, b).Median }
+func Ratio(a, b *Row) float64 { return ratioStat(a, b).Median }
 
 // ratioUnit is the metric of ratios.
 const ratioUnit = "ratio"
 
-// RatioStat is Ratio with its interval.
-func RatioStat(a, b *Row) Stat {
+// ratioStat is Ratio with its interval.
+func ratioStat(a, b *Row) Stat {
 	var values []float64
 	for _, ratio := range ratios(a, b) {
 		values = append(values, ratio)
@@ -156,44 +158,22 @@ func (r *Row) Stats() []Stat {
 		}
 	}
 	stats := []Stat{r.Stat()}
-	for _, unit := range sortedKeys(extra) {
+	for _, unit := range slices.Sorted(maps.Keys(extra)) {
 		stats = append(stats, newStat(unit, extra[unit]))
 	}
 	return stats
 }
 
 func newStat(metric string, values []float64) Stat {
-	low, high := interval(values)
+	low, high := median.Interval(values)
 	if len(values) == 0 {
 		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN(), Low: low, High: high}
 	}
 	return Stat{
 		Metric: metric, Low: low, High: high,
-		Median: Median(values),
+		Median: median.Of(values),
 		Min:    slices.Min(values),
 		Max:    slices.Max(values),
 		N:      len(values),
 	}
-}
-
-// Median returns the middle value, NaN if there is none.
-func Median(values []float64) float64 {
-	n := len(values)
-	if n == 0 {
-		return math.NaN()
-	}
-	s := slices.Sorted(slices.Values(values))
-	if n%2 == 1 {
-		return s[n/2]
-	}
-	return (s[n/2-1] + s[n/2]) / 2
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -32,14 +32,14 @@ type Options struct {
 // report and the error of ctx. What does not heed ctx by then is abandoned on its
 // goroutine, so the program should end soon after.
 func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) {
-	if o.Count < 1 || o.Budget.IsZero() {
+	if o.Count < 1 || o.Budget == (Budget{}) {
 		return &Report{}, fmt.Errorf("experiment: Run needs a count and a budget, not %d and %v", o.Count, o.Budget)
 	}
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
 	if len(o.Threads) == 0 {
-		o.Threads = DefaultThreads()
+		o.Threads = defaultThreads()
 	}
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond

@@ -84,8 +84,8 @@ type Env struct {
 	Logf      func(format string, args ...any) // one line on standard error; any goroutine, not during a sample
 }
 
-// DefaultThreads returns 1 and GOMAXPROCS.
-func DefaultThreads() []int {
+// defaultThreads returns 1 and GOMAXPROCS.
+func defaultThreads() []int {
 	if n := runtime.GOMAXPROCS(0); n > 1 {
 		return []int{1, n}
 	}

@@ -37,6 +37,9 @@ type Workload struct {
 	Conclude     func(res *Result) []string
 }
 
+// threadsKey is the setting that says how many threads a variant has.
+const threadsKey = "threads"
+
 // Scenario makes the workload one for Run.
 func (w Workload) Scenario() Scenario {
 	s := Scenario{Name: w.Name, Question: w.Question, Plan: w.plan, Baseline: w.Baseline, BaselineName: w.BaselineName, Conclude: w.Conclude}

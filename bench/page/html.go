@@ -6,7 +6,7 @@ import (
 	"html/template"
 	"regexp"
 
-	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 )
 
 //go:embed page.html
@@ -17,7 +17,7 @@ const openRows = 14
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	// The style and the pictures are this program's own, with their texts escaped.
-	"style":   func() template.CSS { return template.CSS(experiment.PictureStyle) },
+	"style":   func() template.CSS { return template.CSS(plot.Style) },
 	"picture": func(p Plot) template.HTML { return template.HTML(p.Inline()) },
 	"open":    func(t Table) bool { return len(t.Rows) <= openRows },
 	"right":   func(t Table, column int) bool { return t.Right[column] },

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/plot"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
 // A Page is a report.
@@ -51,12 +53,12 @@ type Chapter struct {
 type Plot struct {
 	Name    string // of the file; one of a chapter may be ""
 	Caption string
-	experiment.Picture
+	plot.Picture
 }
 
 // A Table has captions.
 type Table struct {
-	*experiment.Table
+	*summary.Table
 	Notes []string
 }
 
@@ -65,14 +67,14 @@ type Table struct {
 func Of(res *experiment.Result) Chapter {
 	c := Chapter{Name: res.Scenario.Name, Title: res.Scenario.Name}
 	c.Question, c.Details = splitQuestion(res.Scenario.Question)
-	c.Tables = append(c.Tables, Table{experiment.ResultTable(res), experiment.Notes(res)})
-	if laws := experiment.LawTable(res); laws != nil {
-		c.Tables = append(c.Tables, Table{laws, experiment.LawNotes(res)})
+	c.Tables = append(c.Tables, Table{summary.ResultTable(res), summary.Notes(res)})
+	if laws := summary.LawTable(res); laws != nil {
+		c.Tables = append(c.Tables, Table{laws, summary.LawNotes(res)})
 	}
 	if res.Partial {
 		c.Trouble = "Not all of its samples were taken."
 	}
-	c.Says = experiment.Conclusions(res)
+	c.Says = summary.Conclusions(res)
 	return c
 }
 

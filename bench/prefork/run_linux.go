@@ -16,6 +16,7 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/format"
 	"github.com/ichor-go/ichor/bench/internal/interruptible"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/objects"
@@ -118,7 +119,7 @@ func (p *run) few() *experiment.Result {
 func (p *run) report(stdout io.Writer) error {
 	p.result.Partial = p.done < p.total()
 	out := bufio.NewWriter(stdout)
-	reporter, err := experiment.NewReporter(p.f.Format, out)
+	reporter, err := format.New(p.f.Format, out)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 	"github.com/ichor-go/ichor/bench/page"
 	"github.com/ichor-go/ichor/bench/prefork"
 	"github.com/ichor-go/ichor/bench/scenarios"
@@ -23,7 +24,7 @@ type chapter struct {
 // plotSpec is a plot of a chapter. One without a name is the only one.
 type plotSpec struct {
 	name, caption string
-	experiment.PlotOptions
+	plot.Options
 }
 
 // chapterGroup is chapters under a heading.
@@ -40,50 +41,50 @@ func reportGroups(requests int) []chapterGroup {
 		{title: "What it is for", chapters: []chapter{
 			{name: "ladder", title: "The more threads share, the slower they get", plots: ladderPlots()},
 			{name: "requests", title: "Requests from one shared graph, over threads", plots: []plotSpec{{
-				caption: "Mortal against immortal documents.", PlotOptions: experiment.PlotOptions{Keep: keepRequests, Name: nameRequests},
+				caption: "Mortal against immortal documents.", Options: plot.Options{Keep: keepRequests, Name: nameRequests},
 			}}},
 			{name: prefork.Name, title: "What workers copy of the heap that they share", plots: []plotSpec{{
 				caption: "What a worker has copied by reading, over the requests that it has answered.",
-				PlotOptions: experiment.PlotOptions{
+				Options: plot.Options{
 					Keep: keepPrefork(requests), Over: "requests", Name: func(c experiment.Config) string { return immortalWords(c.Get("immortal")) },
 					Unit: "MiB copied", Scale: 1.0 / (1 << 20),
 				},
 			}}},
 			{name: "collect", title: "Pauses of the cycle collector", plots: []plotSpec{{
 				caption: "How long the world stands still, by the mortals that live, over the immortals beside them.",
-				PlotOptions: experiment.PlotOptions{
+				Options: plot.Options{
 					Keep: keepCollect, Over: "immortals", Unit: "ms", Scale: 1e-6,
 					Name: func(c experiment.Config) string { return fmt.Sprintf("%v mortals", c.Get("mortals")) },
 				},
 			}}},
-			{name: "memory", title: "Memory, against Go's heap", plots: []plotSpec{{PlotOptions: experiment.PlotOptions{Bars: true, Metric: scenarios.BytesAValue, Unit: "bytes for each JSON value"}}}},
-			{name: "walk", title: "Reading, against Go's heap", plots: []plotSpec{{PlotOptions: experiment.PlotOptions{Bars: true, Unit: "ns for each value"}}}},
-			{name: "gcshare", title: "What Go's collector takes", plots: []plotSpec{{PlotOptions: experiment.PlotOptions{Bars: true, Unit: "% of all CPU time"}}}},
+			{name: "memory", title: "Memory, against Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Metric: scenarios.BytesAValue, Unit: "bytes for each JSON value"}}}},
+			{name: "walk", title: "Reading, against Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "ns for each value"}}}},
+			{name: "gcshare", title: "What Go's collector takes", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "% of all CPU time"}}}},
 		}},
 		{title: "Where we lose", text: losses, chapters: []chapter{
 			{name: "handoff", title: "Objects that one thread makes and another counts", plots: []plotSpec{{
-				caption: "Over the percentage of objects that the consumer counts.", PlotOptions: experiment.PlotOptions{Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
+				caption: "Over the percentage of objects that the consumer counts.", Options: plot.Options{Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
 			{name: "pair", title: "One thread: what counting costs", plots: []plotSpec{{
-				caption: "1,024 objects that fit the first cache.", PlotOptions: experiment.PlotOptions{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
+				caption: "1,024 objects that fit the first cache.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
 			}}},
 			{name: "neighbours", title: "Objects that lie side by side", plots: []plotSpec{{
-				caption: "Each thread counts an object of its own.", PlotOptions: experiment.PlotOptions{Over: "threads"},
+				caption: "Each thread counts an object of its own.", Options: plot.Options{Over: "threads"},
 			}}},
-			{name: "small", title: "Small graphs that live for a moment", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", PlotOptions: experiment.PlotOptions{Name: nameSmall}}}},
+			{name: "small", title: "Small graphs that live for a moment", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", Options: plot.Options{Name: nameSmall}}}},
 		}},
 		{title: "The rest", chapters: []chapter{
-			{name: "contend", title: "One object that all threads count", plots: []plotSpec{{PlotOptions: experiment.PlotOptions{Name: nameContend}}}},
+			{name: "contend", title: "One object that all threads count", plots: []plotSpec{{Options: plot.Options{Name: nameContend}}}},
 			{name: "tree", title: "Making objects, and dropping them", plots: []plotSpec{{
-				PlotOptions: experiment.PlotOptions{Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
+				Options: plot.Options{Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
 			{name: "dict", title: "A shared map, against Go's", plots: dictPlots()},
 			{name: "threads", title: "Attaching a goroutine"},
 			{name: "freeze", title: "Freezing a document", plots: []plotSpec{{
-				PlotOptions: experiment.PlotOptions{Bars: true, Unit: "MB of JSON a second", Scale: 1e-6},
+				Options: plot.Options{Bars: true, Unit: "MB of JSON a second", Scale: 1e-6},
 			}}},
 			{name: "image", title: "Opening a file instead of parsing", plots: []plotSpec{{
-				PlotOptions: experiment.PlotOptions{Bars: true, Unit: "MB of the image a second", Scale: 1e-6},
+				Options: plot.Options{Bars: true, Unit: "MB of the image a second", Scale: 1e-6},
 			}}},
 		}},
 	}
@@ -129,11 +130,11 @@ func plotsOf(res *experiment.Result, specs []plotSpec) (plots []page.Plot, err e
 		specs = []plotSpec{{}}
 	}
 	for _, s := range specs {
-		picture, err := experiment.Plot(res, s.PlotOptions)
+		picture, err := plot.Draw(res, s.Options)
 		switch {
 		case err == nil:
 			plots = append(plots, page.Plot{Name: s.name, Caption: s.caption, Picture: picture})
-		case !errors.Is(err, experiment.ErrNothingToPlot):
+		case !errors.Is(err, plot.ErrNothing):
 			return plots, fmt.Errorf("plot: %w", err)
 		}
 	}
@@ -147,7 +148,7 @@ func ladderPlots() (plots []plotSpec) {
 	}
 	for _, mode := range []string{experiment.ModeAtomic, experiment.ModeBiased, experiment.ModeGIL} {
 		words := scenarios.ModeWords(mode)
-		plots = append(plots, plotSpec{name: mode, caption: strings.ToUpper(words[:1]) + words[1:] + ".", PlotOptions: experiment.PlotOptions{
+		plots = append(plots, plotSpec{name: mode, caption: strings.ToUpper(words[:1]) + words[1:] + ".", Options: plot.Options{
 			Keep: func(c experiment.Config) bool { return c.Get("mode") == mode },
 			Name: func(c experiment.Config) string { return rungs[c.Get("shared")] },
 		}})
@@ -158,7 +159,7 @@ func ladderPlots() (plots []plotSpec) {
 // dictPlots are one for each share of reads.
 func dictPlots() (plots []plotSpec) {
 	for _, reads := range scenarios.DictReads {
-		plots = append(plots, plotSpec{name: fmt.Sprint(reads), caption: fmt.Sprintf("%d %% reads.", reads), PlotOptions: experiment.PlotOptions{
+		plots = append(plots, plotSpec{name: fmt.Sprint(reads), caption: fmt.Sprintf("%d %% reads.", reads), Options: plot.Options{
 			Keep: func(c experiment.Config) bool { return c.Get("reads") == reads },
 			Name: func(c experiment.Config) string { return fmt.Sprint(c.Get("map")) },
 		}})

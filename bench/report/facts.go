@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
 	"github.com/ichor-go/ichor/bench/page"
 	"github.com/ichor-go/ichor/bench/prefork"
 )
@@ -36,12 +36,12 @@ var reportTerms = []page.Fact{
 
 // facts are about the machine and the run.
 func (r *reportRun) facts() []page.Fact {
-	cpu := experiment.CPUName()
-	if cpu == "" {
-		cpu = "unknown"
+	processor := cpu.Name()
+	if processor == "" {
+		processor = "unknown"
 	}
 	facts := []page.Fact{
-		{Name: "processor", Value: cpu},
+		{Name: "processor", Value: processor},
 		{Name: "cores", Value: fmt.Sprintf("%d (GOMAXPROCS %d)", runtime.NumCPU(), runtime.GOMAXPROCS(0))},
 		{Name: "system", Value: runtime.GOOS + "/" + runtime.GOARCH},
 		{Name: "Go", Value: runtime.Version()},
@@ -51,7 +51,7 @@ func (r *reportRun) facts() []page.Fact {
 		{Name: "samples", Value: fmt.Sprintf("%d of %s a row", r.env.Count, r.env.Budget)},
 		{Name: "documents", Value: r.documents()},
 	}
-	measure := experiment.CPUMeasure()
+	measure := cpu.Measure()
 	if measure == "" {
 		measure = "unknown here: no row is marked, whatever others took from it"
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
@@ -15,7 +16,7 @@ import (
 func losses(results map[string]*experiment.Result) []string {
 	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
 	for _, name := range slices.Sorted(maps.Keys(results)) {
-		if line := experiment.TooFew(results[name]); line != "" {
+		if line := summary.TooFew(results[name]); line != "" {
 			return append(texts, line)
 		}
 	}

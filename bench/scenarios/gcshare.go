@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
 // heapEmpty is a value of the config key heap: nothing but the load.
@@ -74,26 +75,26 @@ type gcshareChild struct {
 	run  *gcshareRun
 	heap string
 
-	child *experiment.Child
+	child *process.Child
 	ready gcshareReady
 }
 
 func (c *gcshareChild) start(ctx context.Context) (err error) {
-	if c.child, err = experiment.StartChild(ctx, "gcshare-child", c.heap); err != nil {
+	if c.child, err = process.Start(ctx, "gcshare-child", c.heap); err != nil {
 		return err
 	}
 	job := gcshareJob{Copies: c.run.copies, Docs: c.run.docs}
 	if c.heap == heapEmpty {
 		job = gcshareJob{}
 	}
-	c.ready, err = experiment.Ask[gcshareJob, gcshareReady](c.child, job)
+	c.ready, err = process.Ask[gcshareJob, gcshareReady](c.child, job)
 	return err
 }
 
 func (c *gcshareChild) stop() error { return c.child.Stop() }
 
 func (c *gcshareChild) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
-	got, err := experiment.Ask[experiment.Budget, gcshareResult](c.child, b)
+	got, err := process.Ask[experiment.Budget, gcshareResult](c.child, b)
 	if err != nil {
 		return experiment.Sample{}, err
 	}

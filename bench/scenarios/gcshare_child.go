@@ -13,6 +13,8 @@ import (
 
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/gccost"
+	"github.com/ichor-go/ichor/bench/internal/process"
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -33,7 +35,7 @@ type gcshareReady struct {
 // gcshareResult is what a load has cost, from the end of one cycle of the collector to
 // that of a later one.
 type gcshareResult struct {
-	GC       experiment.GCCost
+	GC       gccost.Cost
 	Requests int64
 	Took     time.Duration // of Requests
 }
@@ -42,8 +44,8 @@ type gcshareResult struct {
 // answers its parent until stdin ends: see gcshareChild.
 func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 	var graph any
-	parent := experiment.NewAnswers(stdin, stdout)
-	err := experiment.Next(parent, func(job gcshareJob) (ready gcshareReady, err error) {
+	parent := process.NewParent(stdin, stdout)
+	err := process.Answer(parent, func(job gcshareJob) (ready gcshareReady, err error) {
 		if heap == HeapFrozen {
 			graph, ready.Frozen, err = job.freeze()
 		} else {
@@ -54,7 +56,7 @@ func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 		return ready, err
 	})
 	for err == nil {
-		err = experiment.Next(parent, gcshareLoad)
+		err = process.Answer(parent, gcshareLoad)
 	}
 	runtime.KeepAlive(graph)
 	if errors.Is(err, io.EOF) {
@@ -142,7 +144,7 @@ const (
 // whole cycles.
 func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	runtime.GC()
-	before := experiment.ReadGCCost()
+	before := gccost.Read()
 	var stop atomic.Bool
 	var requests aligned.Int64
 	var wg sync.WaitGroup
@@ -154,11 +156,11 @@ func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	if b.Ops == 0 {
 		least = max(least, gcshareLeast)
 	}
-	var cost experiment.GCCost
+	var cost gccost.Cost
 	var err error
 	for {
 		time.Sleep(gcsharePoll)
-		cost = experiment.ReadGCCost().Since(before)
+		cost = gccost.Read().Since(before)
 		took := time.Since(begin)
 		if cost.Cycles >= gcshareCycles && took >= least {
 			break

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
 )
 
 // Samples that are not those of lanes as they are know, too, what their threads asked for.
 func TestSamplesAreWatched(t *testing.T) {
-	if experiment.CPUMeasure() == "" {
+	if cpu.Measure() == "" {
 		t.Skip("SKIPPED: this system does not say what threads ask for")
 	}
 	samplers := map[string]func(context.Context, experiment.Budget) (experiment.Sample, error){

@@ -11,6 +11,7 @@ import (
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/process"
 	"github.com/ichor-go/ichor/bench/scenarios"
 	"github.com/ichor-go/ichor/internal/header"
 )
@@ -33,12 +34,12 @@ type taxResult struct {
 // Serve is the child process: it says whether it tests for immortality in place, and takes
 // samples of a row until its parent has enough.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
-	parent := experiment.NewAnswers(in, out)
+	parent := process.NewParent(in, out)
 	row := &taxRow{}
 	defer func() { err = errors.Join(err, row.close()) }()
-	err = experiment.Next(parent, func(job taxJob) (bool, error) { return header.Tested, row.open(ctx, job) })
+	err = process.Answer(parent, func(job taxJob) (bool, error) { return header.Tested, row.open(ctx, job) })
 	for err == nil {
-		err = experiment.Next(parent, func(b experiment.Budget) (taxResult, error) { return row.sample(ctx, b) })
+		err = process.Answer(parent, func(b experiment.Budget) (taxResult, error) { return row.sample(ctx, b) })
 	}
 	if err != io.EOF {
 		return command.UsageError{Err: errors.New("tax-child is for immortality-tax to call")}

@@ -20,6 +20,8 @@ import (
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/median"
+	"github.com/ichor-go/ichor/bench/internal/process"
 	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
@@ -221,7 +223,7 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 	if round%2 == 1 {
 		slices.Reverse(builds)
 	}
-	children := map[string]*experiment.Child{}
+	children := map[string]*process.Child{}
 	defer func() {
 		for build, child := range children {
 			if e := child.Stop(); e != nil {
@@ -231,17 +233,17 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 	}()
 	for _, build := range builds {
 		programs := t.programs[build]
-		child, err := experiment.StartProgram(ctx, programs[round%len(programs)], "tax-child")
+		child, err := process.StartProgram(ctx, programs[round%len(programs)], "tax-child")
 		if err != nil {
 			return nil, err
 		}
 		children[build] = child
-		tested, err := experiment.Ask[taxJob, bool](child, job)
+		tested, err := process.Ask[taxJob, bool](child, job)
 		if err == nil && tested != (build == buildTested) {
 			err = errors.New("it has the test if it should not, or lacks it")
 		}
 		if err == nil {
-			_, err = experiment.Ask[experiment.Budget, taxResult](child, b.WarmUp())
+			_, err = process.Ask[experiment.Budget, taxResult](child, b.WarmUp())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("a process of the build %s: %w", build, err)
@@ -252,13 +254,13 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 	slice := experiment.Budget{Duration: (b.Duration + taxSlices - 1) / taxSlices, Ops: (b.Ops + taxSlices - 1) / taxSlices}
 	for range taxSlices {
 		for _, build := range builds {
-			s, err := experiment.Ask[experiment.Budget, taxResult](children[build], slice)
+			s, err := process.Ask[experiment.Budget, taxResult](children[build], slice)
 			if err != nil {
 				return nil, fmt.Errorf("a process of the build %s: %w", build, err)
 			}
 			ns[build] = append(ns[build], s.Ns)
 			got[build] = experiment.Sample{
-				Value: experiment.Median(ns[build]), Ops: got[build].Ops + s.Ops, Threads: append(got[build].Threads, s.Threads...),
+				Value: median.Of(ns[build]), Ops: got[build].Ops + s.Ops, Threads: append(got[build].Threads, s.Threads...),
 			}
 		}
 		slices.Reverse(builds)

@@ -16,6 +16,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
 	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
@@ -45,7 +46,7 @@ func TestImmortalityTax(t *testing.T) {
 			}
 		}
 	}
-	if experiment.CPUMeasure() != "" && !strings.Contains(stdout, `"cpu":`) {
+	if cpu.Measure() != "" && !strings.Contains(stdout, `"cpu":`) {
 		t.Errorf("no row knows what its threads asked for: %s", stdout)
 	}
 }

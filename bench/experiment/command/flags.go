@@ -26,14 +26,11 @@ type Flags struct {
 // not given.
 func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
 	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count)}
-	if e.Budget.IsZero() {
+	if e.Budget == (experiment.Budget{}) {
 		e.Budget.Duration = budget
 	}
 	if e.Count == 0 {
 		e.Count = samples
-	}
-	if len(e.Threads) == 0 {
-		e.Threads = experiment.DefaultThreads()
 	}
 	return e
 }

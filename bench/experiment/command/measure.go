@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/format"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 )
 
 // Measure runs the scenarios and reports them as the flags ask for. The name is what
@@ -19,7 +21,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 		return errors.New("there are no scenarios to run")
 	}
 	out := bufio.NewWriter(stdout)
-	reporter, err := experiment.NewReporter(f.Format, out)
+	reporter, err := format.New(f.Format, out)
 	if err != nil {
 		return UsageError{err}
 	}
@@ -55,7 +57,7 @@ func drawInto(folder string, res *experiment.Result) error {
 	if folder == "" || res.Partial {
 		return nil
 	}
-	p, err := experiment.Plot(res, experiment.PlotOptions{})
+	p, err := plot.Draw(res, plot.Options{})
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
 	}
@@ -77,7 +79,7 @@ func (f *Flags) record() (stop func() error, err error) {
 	for _, r := range []struct {
 		file  string
 		start func(file string) (func() error, error)
-	}{{f.CPUProfile, experiment.StartCPUProfile}, {f.Trace, experiment.StartTrace}} {
+	}{{f.CPUProfile, startCPUProfile}, {f.Trace, startTrace}} {
 		if r.file == "" {
 			continue
 		}

@@ -1,4 +1,4 @@
-package experiment
+package command
 
 import (
 	"errors"
@@ -7,11 +7,11 @@ import (
 	"runtime/trace"
 )
 
-// StartCPUProfile writes a CPU profile to a file until stop is called. Samples are told
+// startCPUProfile writes a CPU profile to a file until stop is called. Samples are told
 // apart by the labels scenario, variant, and phase, which is warm-up or sample:
 //
 //	go tool pprof -tagfocus 'variant=mode=atomic' FILE
-func StartCPUProfile(file string) (stop func() error, err error) {
+func startCPUProfile(file string) (stop func() error, err error) {
 	f, err := os.Create(file)
 	if err != nil {
 		return nil, err
@@ -25,9 +25,9 @@ func StartCPUProfile(file string) (stop func() error, err error) {
 	}, nil
 }
 
-// StartTrace writes an execution trace to a file until stop is called. Each sample is a
+// startTrace writes an execution trace to a file until stop is called. Each sample is a
 // task, named by its scenario and variant, with a region for each lane.
-func StartTrace(file string) (stop func() error, err error) {
+func startTrace(file string) (stop func() error, err error) {
 	f, err := os.Create(file)
 	if err != nil {
 		return nil, err

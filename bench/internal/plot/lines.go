@@ -1,4 +1,4 @@
-package experiment
+package plot
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ const gridSteps = 160
 
 // lineChart draws p.lines: joined points over the values of the setting, or, if there are
 // laws, points on an axis of numbers with the laws' lines.
-func (p *plot) lineChart() drawing {
+func (p *draft) lineChart() drawing {
 	var d drawing
 	for i, l := range p.lines {
 		d.legend = append(d.legend, legendEntry{l.name, paint(paintSeries, i, strokeSolid)})

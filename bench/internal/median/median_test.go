@@ -1,4 +1,4 @@
-package experiment
+package median
 
 import (
 	"math"
@@ -25,7 +25,7 @@ func TestIntervalCovers(t *testing.T) {
 		for i := range values {
 			values[i] = math.Exp(rnd.NormFloat64()) // its median is 1
 		}
-		if low, high := interval(values); low <= 1 && 1 <= high {
+		if low, high := Interval(values); low <= 1 && 1 <= high {
 			enclosed++
 		}
 	}
@@ -35,10 +35,10 @@ func TestIntervalCovers(t *testing.T) {
 }
 
 func TestIntervalOfFew(t *testing.T) {
-	if low, high := interval([]float64{1, 2, 3, 4, 5}); !math.IsNaN(low) || !math.IsNaN(high) {
+	if low, high := Interval([]float64{1, 2, 3, 4, 5}); !math.IsNaN(low) || !math.IsNaN(high) {
 		t.Errorf("five values give %v to %v", low, high)
 	}
-	if low, high := interval([]float64{3, 6, 1, 5, 2, 4}); low != 1 || high != 6 {
+	if low, high := Interval([]float64{3, 6, 1, 5, 2, 4}); low != 1 || high != 6 {
 		t.Errorf("six values give %v to %v", low, high)
 	}
 }

@@ -1,4 +1,5 @@
-package experiment
+// Package plot draws results as SVG. Any goroutine may call each function.
+package plot
 
 import (
 	"errors"
@@ -8,27 +9,30 @@ import (
 	"strings"
 
 	"github.com/go-analyze/charts"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// PlotOptions say what a plot shows; the zero value shows all that it can.
-type PlotOptions struct {
-	Keep   func(c Config) bool   // chooses rows; nil is all
-	Name   func(c Config) string // of a row or line; nil writes the settings that differ
-	Over   string                // the setting on the x-axis; "" is threads, or another number
-	Bars   bool                  // a bar for each row, whatever could be on an x-axis
-	Metric string                // one of the extra metrics; "" is the row's own
-	Unit   string                // on the y-axis; "" is the metric's name
-	Scale  float64               // what values are multiplied with; 0 is 1
+// Options say what a plot shows; the zero value shows all that it can.
+type Options struct {
+	Keep   func(c experiment.Config) bool   // chooses rows; nil is all
+	Name   func(c experiment.Config) string // of a row or line; nil writes the settings that differ
+	Over   string                           // the setting on the x-axis; "" is threads, or another number
+	Bars   bool                             // a bar for each row, whatever could be on an x-axis
+	Metric string                           // one of the extra metrics; "" is the row's own
+	Unit   string                           // on the y-axis; "" is the metric's name
+	Scale  float64                          // what values are multiplied with; 0 is 1
 }
 
-// ErrNothingToPlot says that no row with samples was left.
-var ErrNothingToPlot = errors.New("experiment: there is nothing to plot")
+// ErrNothing says that no row with samples was left.
+var ErrNothing = errors.New("there is nothing to plot")
 
-// Plot draws the medians of a result: as lines over a setting that is a number, or, where
+// Draw draws the medians of a result: as lines over a setting that is a number, or, where
 // there is none or the lines were too many, as bars. Over threads, laws are drawn with the
 // points: as a thin line where there are points, and dashed as the prediction beyond.
-func Plot(res *Result, o PlotOptions) (Picture, error) {
-	p := plot{PlotOptions: o, res: res}
+func Draw(res *experiment.Result, o Options) (Picture, error) {
+	p := draft{Options: o, res: res}
 	if p.Scale == 0 {
 		p.Scale = 1
 	}
@@ -38,14 +42,14 @@ func Plot(res *Result, o PlotOptions) (Picture, error) {
 		}
 	}
 	if len(p.rows) == 0 {
-		return Picture{}, ErrNothingToPlot
+		return Picture{}, ErrNothing
 	}
 	if p.Metric == "" {
 		p.Metric = p.rows[0].Metric
 	}
-	p.rows = slices.DeleteFunc(p.rows, func(row *Row) bool { return math.IsNaN(p.value(row)) })
+	p.rows = slices.DeleteFunc(p.rows, func(row *experiment.Row) bool { return math.IsNaN(p.value(row)) })
 	if len(p.rows) == 0 {
-		return Picture{}, ErrNothingToPlot
+		return Picture{}, ErrNothing
 	}
 	if p.Unit == "" {
 		p.Unit = p.Metric
@@ -56,11 +60,11 @@ func Plot(res *Result, o PlotOptions) (Picture, error) {
 	return p.draw(p.barChart())
 }
 
-// plot is one under way.
-type plot struct {
-	PlotOptions
-	res  *Result
-	rows []*Row
+// draft is a plot under way.
+type draft struct {
+	Options
+	res  *experiment.Result
+	rows []*experiment.Row
 
 	lines []plotLine
 	at    []int // the values on the x-axis, ascending
@@ -69,12 +73,12 @@ type plot struct {
 // plotLine is a line, and its rows in the order of at; some may be missing.
 type plotLine struct {
 	name string
-	rows []*Row
-	law  *Law
+	rows []*experiment.Row
+	law  *summary.Law
 }
 
 // value is what is plotted of a row, NaN if it lacks that.
-func (p *plot) value(row *Row) float64 {
+func (p *draft) value(row *experiment.Row) float64 {
 	for _, s := range row.Stats() {
 		if s.Metric == p.Metric {
 			return s.Median * p.Scale
@@ -84,7 +88,7 @@ func (p *plot) value(row *Row) float64 {
 }
 
 // findLines sorts the rows into lines, if they are not too many.
-func (p *plot) findLines() bool {
+func (p *draft) findLines() bool {
 	if p.Over == "" {
 		p.Over = p.number()
 	}
@@ -97,27 +101,27 @@ func (p *plot) findLines() bool {
 		}
 	}
 	slices.Sort(p.at)
-	var configs []Config
+	var configs []experiment.Config
 	for _, row := range p.rows {
 		x, ok := row.Config.Get(p.Over).(int)
 		if !ok {
 			continue
 		}
-		c := row.Config.without(p.Over)
-		i := slices.IndexFunc(configs, func(have Config) bool { return slices.Equal(have, c) })
+		c := row.Config.Without(p.Over)
+		i := slices.IndexFunc(configs, func(have experiment.Config) bool { return slices.Equal(have, c) })
 		if i < 0 {
 			i = len(configs)
 			configs = append(configs, c)
-			p.lines = append(p.lines, plotLine{rows: make([]*Row, len(p.at))})
+			p.lines = append(p.lines, plotLine{rows: make([]*experiment.Row, len(p.at))})
 		}
 		p.lines[i].rows[slices.Index(p.at, x)] = row
 	}
 	for i := range p.lines {
 		p.lines[i].name = p.name(configs[i], configs)
 	}
-	if p.Over == threadsKey && p.Metric == OpsS {
-		for _, law := range p.res.Laws() {
-			if i := slices.IndexFunc(configs, func(c Config) bool { return slices.Equal(c, law.Config) }); i >= 0 {
+	if p.Over == threads && p.Metric == experiment.OpsS {
+		for _, law := range summary.Laws(p.res) {
+			if i := slices.IndexFunc(configs, func(c experiment.Config) bool { return slices.Equal(c, law.Config) }); i >= 0 {
 				p.lines[i].law = &law
 			}
 		}
@@ -126,13 +130,13 @@ func (p *plot) findLines() bool {
 }
 
 // number finds a setting that is a number and differs between rows.
-func (p *plot) number() string {
+func (p *draft) number() string {
 	found := ""
 	for _, kv := range p.rows[0].Config {
 		_, isNumber := kv.Value.(int)
-		if isNumber && slices.ContainsFunc(p.rows, func(row *Row) bool { return row.Config.Get(kv.Key) != kv.Value }) {
-			if kv.Key == threadsKey {
-				return threadsKey
+		if isNumber && slices.ContainsFunc(p.rows, func(row *experiment.Row) bool { return row.Config.Get(kv.Key) != kv.Value }) {
+			if kv.Key == threads {
+				return threads
 			}
 			if found == "" {
 				found = kv.Key
@@ -143,13 +147,13 @@ func (p *plot) number() string {
 }
 
 // name writes a row's settings that differ between the rows.
-func (p *plot) name(c Config, all []Config) string {
+func (p *draft) name(c experiment.Config, all []experiment.Config) string {
 	if p.Name != nil {
 		return p.Name(c)
 	}
 	var words []string
 	for _, kv := range c {
-		if !slices.ContainsFunc(all, func(other Config) bool { return other.Get(kv.Key) != kv.Value }) {
+		if !slices.ContainsFunc(all, func(other experiment.Config) bool { return other.Get(kv.Key) != kv.Value }) {
 			continue
 		}
 		if s, isText := kv.Value.(string); isText {
@@ -163,6 +167,9 @@ func (p *plot) name(c Config, all []Config) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// threads is the setting that the x-axis is about if there is a choice.
+const threads = "threads"
 
 // Sizes in pixels: a plot fits a phone without being made smaller.
 const (
@@ -184,7 +191,7 @@ type legendEntry struct {
 	color charts.Color
 }
 
-func (p *plot) draw(d drawing) (Picture, error) {
+func (p *draft) draw(d drawing) (Picture, error) {
 	top := 14 + legendLine*len(d.legend) // the label of the y-axis reaches above it
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: plotWidth, Height: d.height + top})
 	painter.FilledRect(0, 0, plotWidth, d.height+top, paint(paintPaper, 0, 0), charts.ColorTransparent, 0)
@@ -204,7 +211,7 @@ func (p *plot) draw(d drawing) (Picture, error) {
 	return newPicture(drawn, p.res.Scenario.Name+": "+p.Unit), nil
 }
 
-func (p *plot) theme(colors ...charts.Color) charts.ColorPalette {
+func (p *draft) theme(colors ...charts.Color) charts.ColorPalette {
 	text := paint(paintText, 0, 0)
 	return charts.MakeTheme(charts.ThemeOption{
 		SeriesColors: colors, TextColor: text, AxisStrokeColor: paint(paintAxis, 0, 0),
@@ -212,8 +219,8 @@ func (p *plot) theme(colors ...charts.Color) charts.ColorPalette {
 	})
 }
 
-func (p *plot) barChart() drawing {
-	var configs []Config
+func (p *draft) barChart() drawing {
+	var configs []experiment.Config
 	for _, row := range p.rows {
 		configs = append(configs, row.Config)
 	}
@@ -229,8 +236,8 @@ func (p *plot) barChart() drawing {
 	font := charts.FontStyle{FontSize: textSize}
 	o.CategoryAxis = charts.CategoryAxisOption{Labels: names, LabelFontStyle: font, LabelCount: len(names)}
 	o.ValueAxis = []charts.ValueAxisOption{{Min: charts.Ptr(0.0), LabelFontStyle: font, LabelCount: 3, PreferNiceIntervals: charts.Ptr(true), Title: p.Unit, TitleFontStyle: font, ValueFormatter: axisNumber}}
-	o.SeriesList[0].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: Human}
-	o.ValueFormatter = Human
+	o.SeriesList[0].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font, ValueFormatter: summary.Human}
+	o.ValueFormatter = summary.Human
 	return drawing{height: 60 + 24*len(names), render: func(c *charts.Painter) error { return c.BarChart(o) }}
 }
 

@@ -1,4 +1,4 @@
-package experiment
+package format
 
 import (
 	"io"
@@ -6,29 +6,30 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// JSON returns a reporter that writes one object a line:
+// jsonReporter writes one object a line:
 //
 //	{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":10,"low":0.92,"high":0.99}},"ratio":{"median":1.16,"min":1.1,"max":1.2,"n":10,"low":1.12,"high":1.18}}
 //
 // low and high are the ends of the median's 95 % interval, for six samples or more. The
 // ratio is that to the row's baseline. "cpu" is the share of the CPU time asked for that the
-// row's threads got, where that is known; with less than EnoughCPU there is no ratio, and
+// row's threads got, where that is known; if they were starved, there is no ratio, and
 // "starved":true. After a scenario's rows come its laws, if it has
 // any; there is no peak if more threads always do more:
 //
 //	{"scenario":"tree","config":{"mode":"atomic"},"law":{"rate":21.5e6,"contention":0.02,"coherence":0.001,"deviation":0.004,"peak":31,"threads":[1,2,4],"cores":4,"crowded":false}}
 //
 // It writes at the end: if the run was interrupted, every line says "partial":true.
-func JSON(w io.Writer) Reporter { return &jsonReporter{w: w} }
-
 type jsonReporter struct{ w io.Writer }
 
-func (j *jsonReporter) Begin(*Env) error     { return nil }
-func (j *jsonReporter) Result(*Result) error { return nil }
+func (j *jsonReporter) Begin(*experiment.Env) error     { return nil }
+func (j *jsonReporter) Result(*experiment.Result) error { return nil }
 
-func (j *jsonReporter) End(report *Report) error {
+func (j *jsonReporter) End(report *experiment.Report) error {
 	var b []byte
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
@@ -36,7 +37,7 @@ func (j *jsonReporter) End(report *Report) error {
 				b = appendRow(b, res.Scenario.Name, row, res.RatioStat(row), report.Partial)
 			}
 		}
-		for _, law := range res.Laws() {
+		for _, law := range summary.Laws(res) {
 			b = appendLaw(b, res.Scenario.Name, &law, report.Partial)
 		}
 	}
@@ -45,7 +46,7 @@ func (j *jsonReporter) End(report *Report) error {
 }
 
 // appendConfig begins a line.
-func appendConfig(b []byte, scenario string, c Config) []byte {
+func appendConfig(b []byte, scenario string, c experiment.Config) []byte {
 	b = append(b, `{"scenario":`...)
 	b = appendString(b, scenario)
 	b = append(b, `,"config":{`...)
@@ -75,7 +76,7 @@ func appendEnd(b []byte, partial bool) []byte {
 	return append(b, '}', '\n')
 }
 
-func appendStat(b []byte, s Stat) []byte {
+func appendStat(b []byte, s experiment.Stat) []byte {
 	b = append(b, `{"median":`+significant(s.Median)+`,"min":`+significant(s.Min)+`,"max":`+significant(s.Max)+`,"n":`...)
 	b = strconv.AppendInt(b, int64(s.N), 10)
 	if !math.IsNaN(s.Low) {
@@ -84,7 +85,7 @@ func appendStat(b []byte, s Stat) []byte {
 	return append(b, '}')
 }
 
-func appendRow(b []byte, scenario string, row *Row, ratio Stat, partial bool) []byte {
+func appendRow(b []byte, scenario string, row *experiment.Row, ratio experiment.Stat, partial bool) []byte {
 	b = appendConfig(b, scenario, row.Config)
 	b = append(b, `,"metrics":{`...)
 	for i, s := range row.Stats() {
@@ -107,7 +108,7 @@ func appendRow(b []byte, scenario string, row *Row, ratio Stat, partial bool) []
 	return appendEnd(b, partial)
 }
 
-func appendLaw(b []byte, scenario string, l *Law, partial bool) []byte {
+func appendLaw(b []byte, scenario string, l *summary.Law, partial bool) []byte {
 	b = appendConfig(b, scenario, l.Config)
 	b = append(b, `,"law":{"rate":`+significant(l.Rate)+`,"contention":`+significant(l.Contention)+
 		`,"coherence":`+significant(l.Coherence)+`,"deviation":`+significant(l.Deviation)...)

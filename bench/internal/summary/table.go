@@ -1,4 +1,9 @@
-package experiment
+// Package summary is what reports show of a result: its table, the laws of its rows, and what
+// follows from them.
+//
+// Any goroutine may call each function. Values are plain: several goroutines may read one, or
+// one may change it.
+package summary
 
 import (
 	"fmt"
@@ -6,6 +11,10 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	gotext "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
+	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
 // A Table is what a report shows of a result, as text in cells.
@@ -61,10 +70,10 @@ func cells(texts []string) (row table.Row) {
 // ResultTable has a column for every setting, for the median of the metric and its
 // interval, for the median of every extra metric, and for the ratio and its interval; and one that
 // marks rows whose threads were starved, if there are any. Rows without a sample are left out.
-func ResultTable(res *Result) *Table {
+func ResultTable(res *experiment.Result) *Table {
 	t := &Table{}
 	var keys, extra []string
-	intervals, starved := false, res.starved() > 0
+	intervals, marked := false, starved(res) > 0
 	for _, row := range res.Rows {
 		for _, kv := range row.Config {
 			keys = appendNew(keys, kv.Key)
@@ -72,7 +81,7 @@ func ResultTable(res *Result) *Table {
 		for _, s := range row.Stats()[1:] {
 			extra = appendNew(extra, s.Metric)
 		}
-		intervals = intervals || len(row.Samples) >= MinSamples
+		intervals = intervals || len(row.Samples) >= median.MinSamples
 	}
 	for _, k := range keys {
 		t.column(k, false)
@@ -80,7 +89,7 @@ func ResultTable(res *Result) *Table {
 	metric, one := commonMetric(res)
 	t.column(metric, true)
 	if intervals {
-		t.column(within, true)
+		t.column(withinColumn, true)
 	}
 	t.column("min", true)
 	t.column("max", true)
@@ -92,10 +101,10 @@ func ResultTable(res *Result) *Table {
 	if hasRatio {
 		t.column("ratio", true)
 		if intervals {
-			t.column(within, true)
+			t.column(withinColumn, true)
 		}
 	}
-	if starved {
+	if marked {
 		t.column(gotColumn, true)
 	}
 	for _, row := range res.Rows {
@@ -113,7 +122,7 @@ func ResultTable(res *Result) *Table {
 		}
 		line = append(line, median)
 		if intervals {
-			line = append(line, stats[0].within())
+			line = append(line, within(stats[0]))
 		}
 		line = append(line, Human(stats[0].Min), Human(stats[0].Max))
 		for _, unit := range extra {
@@ -130,13 +139,13 @@ func ResultTable(res *Result) *Table {
 			ratio := res.RatioStat(row)
 			line = append(line, ratioCell(ratio.Median))
 			if intervals {
-				line = append(line, ratio.within())
+				line = append(line, within(ratio))
 			}
 		}
 		switch {
 		case row.Starved():
 			line = append(line, percent(row.Got()))
-		case starved:
+		case marked:
 			line = append(line, "")
 		}
 		t.Rows = append(t.Rows, line)
@@ -147,11 +156,11 @@ func ResultTable(res *Result) *Table {
 // gotColumn is the name of the column that marks rows whose threads were starved.
 const gotColumn = "CPU"
 
-// within is the name of the columns that Stat.within fills.
-const within = "±95%"
+// withinColumn is the name of the columns that within fills.
+const withinColumn = "±95%"
 
 // within is how far the interval goes from the median, at most, as a share of it.
-func (s Stat) within() string {
+func within(s experiment.Stat) string {
 	if math.IsNaN(s.Low) || s.Median == 0 {
 		return "-"
 	}
@@ -160,25 +169,25 @@ func (s Stat) within() string {
 
 // Notes are the captions of the result's table: what the ratio is and which way is good,
 // what the intervals are, and what the rows are that are marked.
-func Notes(res *Result) (notes []string) {
+func Notes(res *experiment.Result) (notes []string) {
 	if note := ratioNote(res); note != "" {
 		notes = append(notes, note)
 	}
 	for _, row := range res.Rows {
-		if len(row.Samples) >= MinSamples {
-			notes = append(notes, within+": how far the median's 95 % interval reaches, at most")
+		if len(row.Samples) >= median.MinSamples {
+			notes = append(notes, withinColumn+": how far the median's 95 % interval reaches, at most")
 			break
 		}
 	}
-	if res.starved() > 0 {
+	if starved(res) > 0 {
 		notes = append(notes, fmt.Sprintf("%s: the share of the CPU time that the row's threads asked for and got, if it is less than %s. Others had the cores: the row has no ratio, is no baseline, and nothing is concluded from it",
-			gotColumn, percent(EnoughCPU)))
+			gotColumn, percent(cpu.Enough)))
 	}
 	return notes
 }
 
 // commonMetric is the metric of all rows, or "median" and false if they differ.
-func commonMetric(res *Result) (string, bool) {
+func commonMetric(res *experiment.Result) (string, bool) {
 	metric := ""
 	for _, row := range res.Rows {
 		if metric != "" && metric != row.Metric {
@@ -190,7 +199,7 @@ func commonMetric(res *Result) (string, bool) {
 }
 
 // ratioNote is the table's caption: what the ratio is and which way is good.
-func ratioNote(res *Result) string {
+func ratioNote(res *experiment.Result) string {
 	if res.Scenario.Baseline == nil {
 		return ""
 	}
@@ -199,9 +208,9 @@ func ratioNote(res *Result) string {
 		note = "ratio: to the baseline in the same round"
 	}
 	switch metric, _ := commonMetric(res); metric {
-	case NsOp:
+	case experiment.NsOp:
 		return note + "; below 1 is faster"
-	case OpsS:
+	case experiment.OpsS:
 		return note + "; above 1 is faster"
 	}
 	return note
@@ -221,31 +230,8 @@ func ratioCell(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-// Human writes three digits or more, with k, M or G from 10,000 on.
-func Human(v float64) string {
-	a := math.Abs(v)
-	switch {
-	case a >= 1e10:
-		return digits(v/1e9) + " G"
-	case a >= 1e7:
-		return digits(v/1e6) + " M"
-	case a >= 1e4:
-		return digits(v/1e3) + " k"
-	}
-	return digits(v)
-}
-
-func digits(v float64) string {
-	switch a := math.Abs(v); {
-	case a >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case a >= 10:
-		return fmt.Sprintf("%.1f", v)
-	case a >= 0.1 || a == 0:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.2g", v)
-}
+// Human writes a number as sentences have it, see experiment.Figure.
+func Human(v float64) string { return experiment.Figure(v).String() }
 
 func appendNew(list []string, s string) []string {
 	for _, have := range list {

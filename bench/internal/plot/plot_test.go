@@ -1,4 +1,4 @@
-package experiment
+package plot
 
 import (
 	"encoding/xml"
@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/resulttest"
 	"github.com/ichor-go/ichor/internal/usl"
 )
 
@@ -39,7 +41,7 @@ func count(texts []string, want string) (n int) {
 }
 
 func TestPlotLines(t *testing.T) {
-	p, err := Plot(lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2), PlotOptions{})
+	p, err := Draw(resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestPlotLines(t *testing.T) {
 }
 
 func TestPlotPrediction(t *testing.T) {
-	p, err := Plot(lawful(usl.Law{Rate: 1e6, Contention: 0.1, Coherence: 0.01}, 1, 2, 4), PlotOptions{})
+	p, err := Draw(resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1, Coherence: 0.01}, 1, 2, 4), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +78,8 @@ func TestPlotPrediction(t *testing.T) {
 }
 
 func TestPlotBars(t *testing.T) {
-	r, err := Run(t.Context(), []Scenario{twoRows()}, options(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Plot(r.Results[0], PlotOptions{Scale: 1000, Unit: "ps"})
+	r := resulttest.Run(t, resulttest.TwoRows(), 3)
+	p, err := Draw(r.Results[0], Options{Scale: 1000, Unit: "ps"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +89,7 @@ func TestPlotBars(t *testing.T) {
 			t.Errorf("%q is there %d times among %q", want, count(texts, want), texts)
 		}
 	}
-	p, err = Plot(r.Results[0], PlotOptions{Keep: func(c Config) bool { return c.Get("state") == "loads" }, Name: func(Config) string { return "<two> & more" }})
+	p, err = Draw(r.Results[0], Options{Keep: func(c experiment.Config) bool { return c.Get("state") == "loads" }, Name: func(experiment.Config) string { return "<two> & more" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,13 +100,13 @@ func TestPlotBars(t *testing.T) {
 
 // What has more lines than there are colours is drawn as bars.
 func TestPlotMany(t *testing.T) {
-	res := &Result{Scenario: &Scenario{Name: "many"}}
+	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "many"}}
 	for i := range maxSeries + 1 {
 		for n := range 2 {
-			res.Rows = append(res.Rows, &Row{Config: Cfg("what", strings.Repeat("x", i+1), "threads", n+1), Metric: OpsS, Samples: []Sample{{Value: 1}}})
+			res.Rows = append(res.Rows, &experiment.Row{Config: experiment.Cfg("what", strings.Repeat("x", i+1), "threads", n+1), Metric: experiment.OpsS, Samples: []experiment.Sample{{Value: 1}}})
 		}
 	}
-	p, err := Plot(res, PlotOptions{})
+	p, err := Draw(res, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +116,9 @@ func TestPlotMany(t *testing.T) {
 }
 
 func TestPlotNothing(t *testing.T) {
-	res := lawful(usl.Law{Rate: 1}, 1, 2)
-	for _, o := range []PlotOptions{{Keep: func(Config) bool { return false }}, {Metric: "B/op"}} {
-		if _, err := Plot(res, o); !errors.Is(err, ErrNothingToPlot) {
+	res := resulttest.Lawful(usl.Law{Rate: 1}, 1, 2)
+	for _, o := range []Options{{Keep: func(experiment.Config) bool { return false }}, {Metric: "B/op"}} {
+		if _, err := Draw(res, o); !errors.Is(err, ErrNothing) {
 			t.Errorf("%v", err)
 		}
 	}

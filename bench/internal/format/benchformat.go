@@ -1,33 +1,36 @@
-package experiment
+package format
 
 import (
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
 )
 
-// Bench returns a reporter that writes the Go benchmark format, one line a sample:
+// benchReporter writes the Go benchmark format, one line a sample:
 //
 //	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
 //
 // Rows whose threads were starved have the setting "starved: true", so that benchstat keeps them in
 // a table of their own. It writes at the end. See golang.org/design/14313-benchmark-format.
-func Bench(w io.Writer) Reporter { return &benchReporter{w: w} }
-
 type benchReporter struct{ w io.Writer }
 
-func (r *benchReporter) Begin(*Env) error     { return nil }
-func (r *benchReporter) Result(*Result) error { return nil }
+func (r *benchReporter) Begin(*experiment.Env) error     { return nil }
+func (r *benchReporter) Result(*experiment.Result) error { return nil }
 
-func (r *benchReporter) End(report *Report) error {
+func (r *benchReporter) End(report *experiment.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/ichor-go/ichor/bench\n", runtime.GOOS, runtime.GOARCH)
-	if cpu := CPUName(); cpu != "" {
-		fmt.Fprintf(&b, "cpu: %s\n", cpu)
+	if name := cpu.Name(); name != "" {
+		fmt.Fprintf(&b, "cpu: %s\n", name)
 	}
-	fmt.Fprintf(&b, "Unit %s better=higher\n", OpsS)
+	fmt.Fprintf(&b, "Unit %s better=higher\n", experiment.OpsS)
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
 			name := benchName(res.Scenario.Name, row.Config)
@@ -36,7 +39,7 @@ func (r *benchReporter) End(report *Report) error {
 			}
 			for _, s := range row.Samples {
 				fmt.Fprintf(&b, "%s\t%d\t%s %s", name, max(s.Ops, 1), significant(s.Value), row.Metric)
-				for _, unit := range sortedKeys(s.Extra) {
+				for _, unit := range slices.Sorted(maps.Keys(s.Extra)) {
 					fmt.Fprintf(&b, "\t%s %s", significant(s.Extra[unit]), unit)
 				}
 				b.WriteByte('\n')
@@ -55,7 +58,7 @@ func (r *benchReporter) End(report *Report) error {
 
 // benchName is the benchmark's name: the scenario's with a capital, then the
 // settings.
-func benchName(scenario string, c Config) string {
+func benchName(scenario string, c experiment.Config) string {
 	var b strings.Builder
 	b.WriteString("Benchmark")
 	for i, r := range nameWord(scenario) {

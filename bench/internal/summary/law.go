@@ -1,4 +1,4 @@
-package experiment
+package summary
 
 import (
 	"fmt"
@@ -8,19 +8,20 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/internal/usl"
 )
 
 // A Law is the Universal Scalability Law of the rows that differ in nothing but the
 // setting threads, fitted to the medians of their ops/s.
 type Law struct {
-	Config     Config  // of the rows, without threads
-	Rate       float64 // of one thread, operations a second
-	Contention float64 // share of the work that only one thread at a time can do
-	Coherence  float64 // what each pair of threads costs each other
-	Deviation  float64 // of the medians from the law, relative
-	Peak       float64 // threads with the greatest throughput, +Inf if more always do more
-	Threads    []int   // the counts that it is fitted to, ascending
+	Config     experiment.Config // of the rows, without threads
+	Rate       float64           // of one thread, operations a second
+	Contention float64           // share of the work that only one thread at a time can do
+	Coherence  float64           // what each pair of threads costs each other
+	Deviation  float64           // of the medians from the law, relative
+	Peak       float64           // threads with the greatest throughput, +Inf if more always do more
+	Threads    []int             // the counts that it is fitted to, ascending
 
 	// Crowded says that some of the counts exceed Cores, since there were not three that
 	// do not: the law takes the lack of cores for contention.
@@ -34,10 +35,10 @@ func (l *Law) At(n float64) float64 {
 }
 
 // Laws fits a law for each group of rows that has three thread counts or more.
-func (r *Result) Laws() []Law { return r.laws(runtime.GOMAXPROCS(0)) }
+func Laws(res *experiment.Result) []Law { return laws(res, runtime.GOMAXPROCS(0)) }
 
-func (r *Result) laws(cores int) (laws []Law) {
-	for _, group := range r.byThreads() {
+func laws(res *experiment.Result, cores int) (laws []Law) {
+	for _, group := range byThreads(res) {
 		var all, fit []usl.Point
 		for _, row := range group {
 			n, _ := row.Config.Get(threadsKey).(int)
@@ -55,7 +56,7 @@ func (r *Result) laws(cores int) (laws []Law) {
 			continue // too few counts
 		}
 		law := Law{
-			Config: group[0].Config.without(threadsKey), Cores: cores,
+			Config: group[0].Config.Without(threadsKey), Cores: cores,
 			Rate: l.Rate, Contention: l.Contention, Coherence: l.Coherence, Deviation: l.Deviation, Peak: l.Peak(),
 		}
 		for _, p := range fit {
@@ -73,13 +74,13 @@ const threadsKey = "threads"
 
 // byThreads groups the rows of throughputs with samples that differ in threads only, and were
 // not starved.
-func (r *Result) byThreads() (groups [][]*Row) {
+func byThreads(res *experiment.Result) (groups [][]*experiment.Row) {
 	at := map[string]int{}
-	for _, row := range r.Rows {
-		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != OpsS || len(row.Samples) == 0 || row.Starved() {
+	for _, row := range res.Rows {
+		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != experiment.OpsS || len(row.Samples) == 0 || row.Starved() {
 			continue
 		}
-		name := row.Config.without(threadsKey).String()
+		name := row.Config.Without(threadsKey).String()
 		i, known := at[name]
 		if !known {
 			i = len(groups)
@@ -91,8 +92,8 @@ func (r *Result) byThreads() (groups [][]*Row) {
 }
 
 // LawTable has a row for each law of the result, nil if there is none.
-func LawTable(res *Result) *Table {
-	laws := res.Laws()
+func LawTable(res *experiment.Result) *Table {
+	laws := Laws(res)
 	if len(laws) == 0 {
 		return nil
 	}
@@ -110,7 +111,7 @@ func LawTable(res *Result) *Table {
 		t.column(name, true)
 	}
 	ahead := laws[0].Ahead()
-	t.column(fmt.Sprintf("%s at %d threads", OpsS, ahead), true)
+	t.column(fmt.Sprintf("%s at %d threads", experiment.OpsS, ahead), true)
 	for _, l := range laws {
 		var line []string
 		for _, k := range keys {
@@ -137,8 +138,8 @@ func share(v float64) string {
 }
 
 // LawNotes are the captions of LawTable.
-func LawNotes(res *Result) (notes []string) {
-	for _, l := range res.Laws() {
+func LawNotes(res *experiment.Result) (notes []string) {
+	for _, l := range Laws(res) {
 		notes = appendNew(notes, "Universal Scalability Law, fitted to the medians with "+countList(l.Threads)+" threads. "+
 			"contention: share of the work that only one thread at a time can do; coherence: what each pair of threads costs each other; the last column is a prediction.")
 		if l.Crowded {

@@ -1,4 +1,6 @@
-package experiment
+// Package median sums up samples: their median, and the confidence interval of the median. Any
+// goroutine may call each function.
+package median
 
 import (
 	"math"
@@ -12,10 +14,10 @@ const Confidence = 0.95
 // five enclose the median in 94 % of cases only.
 const MinSamples = 6
 
-// interval returns the confidence interval of the median, NaN if there are too few
+// Interval returns the confidence interval of the median, NaN if there are too few
 // values. It supposes nothing of how values are distributed: its ends are two of them, as
 // far inside as the binomial distribution allows.
-func interval(values []float64) (low, high float64) {
+func Interval(values []float64) (low, high float64) {
 	n := len(values)
 	k := rank(n)
 	if k == 0 {
@@ -37,4 +39,17 @@ func rank(n int) (k int) {
 		term += math.Log(float64(n-i)) - math.Log(float64(i+1))
 	}
 	return n / 2
+}
+
+// Of returns the middle value, NaN if there is none.
+func Of(values []float64) float64 {
+	n := len(values)
+	if n == 0 {
+		return math.NaN()
+	}
+	s := slices.Sorted(slices.Values(values))
+	if n%2 == 1 {
+		return s[n/2]
+	}
+	return (s[n/2-1] + s[n/2]) / 2
 }

@@ -1,4 +1,4 @@
-package experiment
+package plot
 
 import (
 	"fmt"
@@ -14,16 +14,16 @@ type Picture struct{ svg string }
 
 // File is the picture as a file of its own.
 func (p Picture) File() []byte {
-	return []byte(strings.Replace(p.svg, ">", "><style>"+PictureStyle+"</style>", 1) + "\n")
+	return []byte(strings.Replace(p.svg, ">", "><style>"+Style+"</style>", 1) + "\n")
 }
 
-// Inline is the picture as an element of a page, which has PictureStyle among its styles.
+// Inline is the picture as an element of a page, which has Style among its styles.
 func (p Picture) Inline() string {
 	return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)
 }
 
-// PictureStyle is the style sheet of pictures.
-var PictureStyle = pictureStyle()
+// Style is the style sheet of pictures.
+var Style = style()
 
 // What parts of a picture are painted with. The first number of a color says which part;
 // series have theirs as the second, and how the line is drawn as the third.
@@ -59,7 +59,7 @@ var partColors = map[int][2]string{
 	paintText: {"#22272e", "#d5dae0"}, paintGrid: {"#e3e6ea", "#343b44"}, paintAxis: {"#8b949e", "#768390"}, paintPaper: {"#ffffff", "#16191d"},
 }
 
-func pictureStyle() string {
+func style() string {
 	var light, dark strings.Builder
 	add := func(name string, colors [2]string) {
 		for i, b := range []*strings.Builder{&light, &dark} {
@@ -85,7 +85,7 @@ var (
 	paintedColor   = regexp.MustCompile(`^(stroke|fill):rgb\((\d+),(\d+),(\d+)\)$`)
 )
 
-// newPicture makes what the plotting library has drawn follow PictureStyle. The label is
+// newPicture makes what the plotting library has drawn follow Style. The label is
 // for those who do not see it.
 func newPicture(drawn []byte, label string) Picture {
 	svg := styleAttribute.ReplaceAllStringFunc(string(drawn), func(attribute string) string {

@@ -1,4 +1,13 @@
-package experiment
+// Package process runs variants that need a heap, or a Go collector, of their own in a process
+// of their own. The process answers questions:
+//
+//	parent                    child
+//	Start                     main sees the arguments, and makes a Parent
+//	Ask: sends a question     Answer: answers it
+//	Stop: closes its stdin    Answer returns io.EOF
+//
+// Any goroutine may call Start and NewParent.
+package process
 
 import (
 	"context"
@@ -13,15 +22,7 @@ import (
 	"time"
 )
 
-// A Child is a program, mostly this one, as a process of its own, for variants that need a heap, or a Go
-// collector, that is theirs. It answers questions:
-//
-//	parent                    child
-//	StartChild                main sees the arguments, and makes Answers
-//	Ask: sends a question     answers it
-//	Stop: closes its stdin    Next returns io.EOF
-//
-// One goroutine at a time.
+// A Child is a program, mostly this one, as a process of its own. One goroutine at a time.
 type Child struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -29,9 +30,9 @@ type Child struct {
 	from *gob.Decoder
 }
 
-// StartChild starts the program with the arguments, and with none of the settings of Go's
+// Start starts the program with the arguments, and with none of the settings of Go's
 // collector that the environment may have. The end of ctx kills it.
-func StartChild(ctx context.Context, args ...string) (*Child, error) {
+func Start(ctx context.Context, args ...string) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func StartChild(ctx context.Context, args ...string) (*Child, error) {
 	return StartProgram(ctx, program, args...)
 }
 
-// StartProgram is StartChild for another program, such as another build of this one.
+// StartProgram is Start for another program, such as another build of this one.
 func StartProgram(ctx context.Context, program string, args ...string) (c *Child, err error) {
 	c = &Child{cmd: exec.CommandContext(ctx, program, args...)}
 	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
@@ -68,7 +69,7 @@ type reply[A any] struct {
 }
 
 // Ask sends a question and waits for the answer. Both are values for encoding/gob, of the
-// types of the Next that answers it.
+// types of the Answer that answers it.
 func Ask[Q, A any](c *Child, question Q) (A, error) {
 	var r reply[A]
 	err := c.to.Encode(question)
@@ -101,21 +102,21 @@ func (c *Child) Stop() error {
 	}
 }
 
-// Answers reads and answers questions of a parent, in the child. One goroutine at a time.
-type Answers struct {
+// A Parent asks questions, which the child reads and answers. One goroutine at a time.
+type Parent struct {
 	from *gob.Decoder
 	to   *gob.Encoder
 }
 
-// NewAnswers talks to a parent: with os.Stdin and os.Stdout. Any goroutine.
-func NewAnswers(stdin io.Reader, stdout io.Writer) *Answers {
-	return &Answers{gob.NewDecoder(stdin), gob.NewEncoder(stdout)}
+// NewParent is the parent of this process, with os.Stdin and os.Stdout.
+func NewParent(stdin io.Reader, stdout io.Writer) *Parent {
+	return &Parent{gob.NewDecoder(stdin), gob.NewEncoder(stdout)}
 }
 
-// Next answers one question. The error is io.EOF if the parent has no more.
-func Next[Q, A any](a *Answers, answer func(Q) (A, error)) error {
+// Answer answers one question. The error is io.EOF if the parent has no more.
+func Answer[Q, A any](p *Parent, answer func(Q) (A, error)) error {
 	var q Q
-	if err := a.from.Decode(&q); err != nil {
+	if err := p.from.Decode(&q); err != nil {
 		return err
 	}
 	var r reply[A]
@@ -123,5 +124,5 @@ func Next[Q, A any](a *Answers, answer func(Q) (A, error)) error {
 	if r.Answer = got; err != nil {
 		r.Err = err.Error()
 	}
-	return a.to.Encode(r)
+	return p.to.Encode(r)
 }
