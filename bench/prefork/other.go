@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/ichor-go/ichor/bench/experiment"
-	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/progress"
 )
 
 func measure(context.Context, string, *Flags, []experiment.Document, io.Writer, io.Writer) error {
@@ -15,7 +15,7 @@ func measure(context.Context, string, *Flags, []experiment.Document, io.Writer, 
 }
 
 // Measure fails with ErrSystem.
-func Measure(context.Context, *Flags, []experiment.Document, *command.Bar) (all, few *experiment.Result, err error) {
+func Measure(context.Context, *Flags, []experiment.Document, *progress.Bar) (all, few *experiment.Result, err error) {
 	return nil, nil, ErrSystem
 }
 

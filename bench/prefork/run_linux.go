@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
-	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/format"
 	"github.com/ichor-go/ichor/bench/internal/interruptible"
+	"github.com/ichor-go/ichor/bench/internal/progress"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -34,7 +34,7 @@ var variants = []struct{ immortal, line string }{
 type run struct {
 	f      *Flags
 	docs   []experiment.Document
-	bar    *command.Bar
+	bar    *progress.Bar
 	points []int // numbers of answered requests at which the workers are looked at
 	done   int   // points, of all variants
 	result experiment.Result
@@ -60,7 +60,7 @@ func points(requests int) []int {
 // measure runs all variants, one after the other, and reports what it has, also if it is
 // interrupted.
 func measure(ctx context.Context, name string, f *Flags, docs []experiment.Document, stdout, stderr io.Writer) error {
-	p := newRun(f, docs, command.NewBar(stderr, name, f.Progress))
+	p := newRun(f, docs, progress.New(stderr, name, f.Progress))
 	err := p.all(ctx)
 	p.bar.Clear()
 	if err == nil && f.Plot != "" {
@@ -69,7 +69,7 @@ func measure(ctx context.Context, name string, f *Flags, docs []experiment.Docum
 	return errors.Join(err, p.report(stdout))
 }
 
-func newRun(f *Flags, docs []experiment.Document, bar *command.Bar) *run {
+func newRun(f *Flags, docs []experiment.Document, bar *progress.Bar) *run {
 	p := &run{f: f, docs: docs, bar: bar, points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
 	p.result.Scenario = &experiment.Scenario{
 		Name: Name,
@@ -96,7 +96,7 @@ func (p *run) total() int { return len(variants) * len(p.points) }
 
 // Measure runs the experiment for other reports: what it has, also if it fails, and
 // the rows that readers want to see.
-func Measure(ctx context.Context, f *Flags, docs []experiment.Document, bar *command.Bar) (all, few *experiment.Result, err error) {
+func Measure(ctx context.Context, f *Flags, docs []experiment.Document, bar *progress.Bar) (all, few *experiment.Result, err error) {
 	p := newRun(f, docs, bar)
 	err = p.all(ctx)
 	p.result.Partial = p.done < p.total()

@@ -15,6 +15,7 @@ import (
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/progress"
 	"github.com/ichor-go/ichor/bench/page"
 	"github.com/ichor-go/ichor/bench/prefork"
 )
@@ -84,7 +85,7 @@ type reportRun struct {
 	f       *Flags
 	args    []string // as given
 	env     experiment.Env
-	bar     *command.Bar
+	bar     *progress.Bar
 	done    int // chapters
 	total   int
 	page    page.Page
@@ -106,7 +107,7 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 	}
 	r := &reportRun{
 		name: name, stdout: stdout, stderr: stderr, f: f, args: args, env: f.env(),
-		bar: command.NewBar(stderr, name, f.Progress), results: map[string]*experiment.Result{},
+		bar: progress.New(stderr, name, f.Progress), results: map[string]*experiment.Result{},
 	}
 	r.env.Documents, r.env.Logf = docs, r.bar.Logf
 	r.page.Title, r.page.Lead, r.page.Facts, r.page.Terms = reportTitle, reportLead, r.facts(), reportTerms
@@ -167,8 +168,9 @@ func (r *reportRun) chapter(ctx context.Context, g *page.Group, c chapter) {
 	if few != nil && len(few.Rows) > 0 {
 		made = page.Of(few)
 		var perr error
-		made.Plots, perr = plotsOf(all, c.plots)
-		err = errors.Join(err, perr)
+		if made.Plots, perr = plotsOf(all, c.plots); perr != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", c.name, perr))
+		}
 	}
 	made.Title, made.Command = c.title, r.command(c)
 	switch {
@@ -181,7 +183,7 @@ func (r *reportRun) chapter(ctx context.Context, g *page.Group, c chapter) {
 	default:
 		made.Trouble = "It failed: " + err.Error()
 		if !errors.Is(err, prefork.ErrSystem) {
-			r.failed = errors.Join(r.failed, fmt.Errorf("%s: %w", c.name, err))
+			r.failed = errors.Join(r.failed, err)
 		}
 	}
 	g.Chapters = append(g.Chapters, made)
@@ -201,7 +203,11 @@ func (r *reportRun) scenario(ctx context.Context, s experiment.Scenario) (*exper
 // prefork runs the experiment with workers.
 func (r *reportRun) prefork(ctx context.Context) (all, few *experiment.Result, err error) {
 	r.bar.Show(r.done, r.total, prefork.Name)
-	return prefork.Measure(ctx, r.preforkFlags(), r.env.Documents, command.NewBar(r.stderr, r.name, "off"))
+	all, few, err = prefork.Measure(ctx, r.preforkFlags(), r.env.Documents, progress.New(r.stderr, r.name, "off"))
+	if err != nil && !errors.Is(err, prefork.ErrSystem) { // which names it
+		err = fmt.Errorf("%s: %w", prefork.Name, err)
+	}
+	return all, few, err
 }
 
 func (r *reportRun) preforkFlags() *prefork.Flags {

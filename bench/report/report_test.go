@@ -149,7 +149,7 @@ func TestReportFails(t *testing.T) {
 	bad.Plan = func(*experiment.Env) (*experiment.Plan, error) { return nil, errors.New("no such luck") }
 	dir := t.TempDir()
 	code, _, stderr := call(t.Context(), []experiment.Scenario{bad, benchtest.Demo()}, "-o", dir, "-scenario", "bad,demo", "-benchtime", "10x", "-count", "1")
-	if code != command.ExitFailed || !strings.Contains(stderr, "no such luck") {
+	if code != command.ExitFailed || stderr != "bench: bad: no such luck\n" {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	html, _ := readReport(t, dir)

@@ -20,6 +20,5 @@
 //	2    a wrong command line; one line says what
 //	130  interrupted: what was measured is printed and marked as partial
 //
-// Any goroutine may call each function. What has methods serves one goroutine at a time, but
-// for [Bar.Logf].
+// Any goroutine may call each function. What has methods serves one goroutine at a time.
 package command

@@ -12,6 +12,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/format"
 	"github.com/ichor-go/ichor/bench/internal/plot"
+	"github.com/ichor-go/ichor/bench/internal/progress"
 )
 
 // Measure runs the scenarios and reports them as the flags ask for. The name is what
@@ -31,7 +32,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if err != nil {
 		return err
 	}
-	bar := NewBar(stderr, name, f.Progress)
+	bar := progress.New(stderr, name, f.Progress)
 	env.Logf = bar.Logf
 	if err := flushed(reporter.Begin(&env)); err != nil {
 		return errors.Join(err, stop())

@@ -1,4 +1,5 @@
-package command
+// Package progress draws the progress bar of commands that measure.
+package progress
 
 import (
 	"fmt"
@@ -11,8 +12,9 @@ import (
 	"golang.org/x/term"
 )
 
-// Bar is a progress bar on standard error. It is drawn between samples only, and starts no
-// goroutine, so that it takes no time from a measurement.
+// A Bar is a progress bar on standard error. It is drawn between samples only, and starts no
+// goroutine, so that it takes no time from a measurement. One goroutine at a time, but for
+// Logf.
 type Bar struct {
 	w    io.Writer
 	name string
@@ -23,9 +25,9 @@ type Bar struct {
 	drawn bool
 }
 
-// NewBar decides by mode, auto, on or off, whether there is a bar. Lines that are logged
+// New decides by mode, auto, on or off, whether there is a bar. Lines that are logged
 // begin with the name.
-func NewBar(w io.Writer, name, mode string) *Bar {
+func New(w io.Writer, name, mode string) *Bar {
 	on := mode == "on"
 	if f, ok := w.(*os.File); ok && mode == "auto" {
 		on = term.IsTerminal(int(f.Fd()))
