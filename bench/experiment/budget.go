@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Budget is the length of one sample: a duration, or, if Ops is set, a number
-// of operations on each thread.
+// A Budget is the length of one sample: a duration, or, if Ops is set, a number of operations
+// on each thread.
 type Budget struct {
 	Duration time.Duration
 	Ops      int64
@@ -30,13 +30,13 @@ func parseBudget(s string) (Budget, error) {
 	return Budget{Duration: d}, nil
 }
 
-// UnmarshalText reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
+// UnmarshalText reads what -benchtime takes in go test: 100ms, 2s or 1000x.
 func (b *Budget) UnmarshalText(text []byte) (err error) {
 	*b, err = parseBudget(string(text))
 	return err
 }
 
-// String gives what UnmarshalText reads.
+// String writes what UnmarshalText reads.
 func (b Budget) String() string {
 	if b.Ops > 0 {
 		return strconv.FormatInt(b.Ops, 10) + "x"
@@ -44,8 +44,8 @@ func (b Budget) String() string {
 	return b.Duration.String()
 }
 
-// WarmUp is the budget of the sample that is thrown away: a quarter of b, enough
-// to fault pages in and to train the branch predictors (a guess).
+// WarmUp is the budget of the sample that is thrown away: a quarter of b. That is a guess at
+// how long it takes to fault pages in and to train the branch predictors.
 func (b Budget) WarmUp() Budget {
 	return Budget{Duration: max(b.Duration/4, min(b.Duration, time.Millisecond)), Ops: (b.Ops + 3) / 4}
 }

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// A Figure is a number for sentences: it has three digits or more, and k, M or G from 10,000
-// on.
+// A Figure is a number to be read in a sentence. It is written with three digits or more, and
+// with k, M or G from 10,000 on.
 type Figure float64
 
-// String writes it.
+// String writes the number.
 func (f Figure) String() string { return human(float64(f)) }
 
-// Say adds a sentence to lines, unless one of its figures is missing: a number that is NaN, or a
-// list of none. A list is written with commas. For functions that conclude.
+// Say appends a sentence to lines, unless one of its figures is missing: a number that is NaN,
+// or an empty list. A []string is written with commas. It is for Scenario.Conclude.
 func Say(lines []string, format string, args ...any) []string {
 	args = slices.Clone(args)
 	for i, a := range args {

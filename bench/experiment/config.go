@@ -11,7 +11,7 @@ type KV struct {
 	Value any
 }
 
-// Config says what sets a variant apart, in the order in which reports show it.
+// Config is the settings of a variant, in the order in which reports show them.
 type Config []KV
 
 // Cfg builds a Config from keys and values in turn: Cfg("mode", "gil", "threads", 2).
@@ -37,7 +37,7 @@ func Cfg(pairs ...any) Config {
 	return c
 }
 
-// Get returns the value of key, nil if it is not set.
+// Get returns the value of key, or nil if it is not set.
 func (c Config) Get(key string) any {
 	for _, kv := range c {
 		if kv.Key == key {
@@ -59,7 +59,7 @@ func (c Config) With(key string, value any) Config {
 	return append(out, KV{Key: key, Value: value})
 }
 
-// Without returns a copy of c that lacks key.
+// Without returns a copy of c without key.
 func (c Config) Without(key string) Config {
 	out := make(Config, 0, len(c))
 	for _, kv := range c {
@@ -70,7 +70,7 @@ func (c Config) Without(key string) Config {
 	return out
 }
 
-// String is c as the Go benchmark format writes it: mode=gil/threads=2.
+// String writes c as the Go benchmark format does: mode=gil/threads=2.
 func (c Config) String() string {
 	var b strings.Builder
 	for i, kv := range c {

@@ -8,18 +8,18 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// CPUTime is what a thread of the operating system asked for during a sample: time on a core.
-// What it slept, such as to wait for a lock or for another thread, it has not asked for.
+// CPUTime is the time on a core that a thread of the operating system asked for during a
+// sample. A thread that sleeps, such as one that waits for a lock, asks for none.
 type CPUTime struct {
-	CPU   time.Duration // it ran
-	Delay time.Duration // it could have run, and waited for a core that others had
+	CPU   time.Duration // the thread ran
+	Delay time.Duration // the thread could run, and waited for a core
 }
 
-// WatchCPU begins to watch what threads of the system ask for, and stop returns it: the times of
-// those that asked for most, as many as there are goroutines at work and cores for them. It is
-// nil if the system does not say. Both take some microseconds for each thread of the process, so
-// they are called before the clock starts and after it has stopped. OpsPerSecond and NsPerOp
-// call them; a Sample that measures otherwise does it itself.
+// WatchCPU watches the threads of this process until stop is called. It is for variants that
+// do not measure with OpsPerSecond or NsPerOp, which call it. The result of stop is for
+// Sample.Threads: the times of the threads that asked for most, one for each goroutine at
+// work, but at most GOMAXPROCS. It is nil if the system does not say. Call WatchCPU before
+// the clock starts and stop after it has stopped: both take microseconds for each thread.
 func WatchCPU(goroutines int) (stop func() []CPUTime) {
 	end := watch(goroutines)
 	return func() (times []CPUTime) {
@@ -30,11 +30,11 @@ func WatchCPU(goroutines int) (stop func() []CPUTime) {
 	}
 }
 
-// watch is what tests put their own in the place of.
+// watch is a variable so that tests can replace it.
 var watch = cpu.Watch
 
-// got is the share of the time asked for that the threads got, from 0 to 1; NaN if they asked
-// for nothing, or nobody knows.
+// got is the share of the time asked for that the threads got, from 0 to 1. It is NaN if they
+// asked for none, or if the system does not say.
 func got(threads []CPUTime) float64 {
 	var got, asked time.Duration
 	for _, t := range threads {
@@ -44,8 +44,8 @@ func got(threads []CPUTime) float64 {
 	return float64(got) / float64(asked)
 }
 
-// Got is the share of the CPU time asked for that the row's threads got: the median of its
-// samples, NaN if nobody knows.
+// Got is the share of the CPU time asked for that the row's threads got: the median over its
+// samples, or NaN if the system does not say.
 func (r *Row) Got() float64 {
 	var shares []float64
 	for _, s := range r.Samples {
@@ -57,6 +57,6 @@ func (r *Row) Got() float64 {
 }
 
 // Starved reports whether the row's threads are known to have got less than 90 % of the CPU
-// time that they asked for. Then it tells more of the machine's load than of itself: it has no
-// ratios, and nothing is concluded from it.
+// time that they asked for. Such a row says more about the load of the machine than about the
+// variant, so it has no ratios.
 func (r *Row) Starved() bool { return r.Got() < cpu.Enough }

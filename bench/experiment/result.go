@@ -9,12 +9,12 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// A Report is what Run measured.
+// A Report is everything that Run measured.
 type Report struct {
-	Results []*Result // in the order of the scenarios; those never begun are absent
+	Results []*Result // in the order of the scenarios, without those that were not begun
 	Done    int       // samples taken
 	Total   int       // samples planned
-	Partial bool      // it ended before all samples were taken
+	Partial bool      // the run ended before all samples were taken
 }
 
 // A Result is the table of one scenario.
@@ -24,8 +24,8 @@ type Result struct {
 	Partial  bool   // samples of this scenario are missing
 }
 
-// A Row holds the samples of one variant. One goroutine at a time adds samples: that of
-// Run; any goroutine may read it afterwards.
+// A Row has the samples of one variant. One goroutine at a time, that of Run, adds samples;
+// then any goroutine may read it.
 type Row struct {
 	Config  Config
 	Metric  string
@@ -33,8 +33,8 @@ type Row struct {
 	rounds  []int // rounds[i] is the round that took Samples[i], ascending
 }
 
-// A Stat sums up the samples of one metric. Low and High are the ends of the median's
-// confidence interval, NaN for fewer than six samples.
+// A Stat sums up the samples of one metric. Low and High are the ends of the median's 95 %
+// confidence interval, or NaN for fewer than six samples.
 type Stat struct {
 	Metric           string
 	Median, Min, Max float64
@@ -52,7 +52,7 @@ func (r *Result) row(c Config) *Row {
 	return nil
 }
 
-// Find returns the first row that has all of the given settings, nil if there is none.
+// Find returns the first row with all of the given settings, or nil if there is none.
 func (r *Result) Find(want Config) *Row {
 	for _, row := range r.Rows {
 		if !slices.ContainsFunc(want, func(kv KV) bool { return row.Config.Get(kv.Key) != kv.Value }) {
@@ -62,15 +62,15 @@ func (r *Result) Find(want Config) *Row {
 	return nil
 }
 
-// Ratio is row's ratio to its baseline, NaN if it has none.
+// Ratio is the ratio of row to its baseline, or NaN if row has none.
 func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
 
 // RatioStat is Ratio with its interval.
 func (r *Result) RatioStat(row *Row) Stat { return ratioStat(row, r.baseline(row)) }
 
-// MeanRatioStat sums up the ratios of several rows to their baselines: the geometric mean
-// of each round that took a sample of all of them. What disturbs one sample weighs less in
-// it, so that its interval is narrower than those of the rows.
+// MeanRatioStat sums up the ratios of several rows to their baselines. Its samples are
+// geometric means, one of each round that took a sample of all the rows. A disturbed sample
+// weighs less in a mean, so the interval is narrower than those of the rows.
 func (r *Result) MeanRatioStat(rows ...*Row) Stat {
 	logs := map[int]float64{} // by round
 	took := map[int]int{}
@@ -101,8 +101,8 @@ func (r *Result) baseline(row *Row) *Row {
 	return r.row(c)
 }
 
-// Ratio is the median, over the rounds that took a sample of both rows, of a's
-// value divided by b's. It is NaN if they share no round or no metric, or one was starved.
+// Ratio divides a's values by b's, round by round, and returns the median. It is NaN if the
+// rows have no round in common, have different metrics, or if one of them was starved.
 func Ratio(a, b *Row) float64 { return ratioStat(a, b).Median }
 
 // ratioUnit is the metric of ratios.
@@ -140,7 +140,7 @@ func ratios(a, b *Row) iter.Seq2[int, float64] {
 	}
 }
 
-// Stat sums up the row's metric.
+// Stat sums up the samples in the row's metric.
 func (r *Row) Stat() Stat {
 	values := make([]float64, len(r.Samples))
 	for i, s := range r.Samples {
@@ -149,7 +149,7 @@ func (r *Row) Stat() Stat {
 	return newStat(r.Metric, values)
 }
 
-// Stats sums up the row's metric and then the extra ones, sorted by unit.
+// Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit.
 func (r *Row) Stats() []Stat {
 	extra := map[string][]float64{}
 	for _, s := range r.Samples {

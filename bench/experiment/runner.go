@@ -16,21 +16,21 @@ import (
 type Options struct {
 	Env
 
-	// Progress is called between samples with the number of samples taken and
-	// planned, and what is measured next. It is never called during a sample.
+	// Progress is called between samples, never during one, with the numbers of samples
+	// taken and planned, and with what comes next.
 	Progress func(done, total int, next string)
-	// Finished is called when a scenario is complete, and, if the run ends early,
-	// for the one that was under way and has samples. An error ends the run.
+	// Finished is called with each scenario that is complete. If the run ends early, it is
+	// called with the scenario under way too, if that has samples. An error ends the run.
 	Finished func(res *Result) error
-	// Grace is how long Run waits, once ctx has ended, for the sample or set-up
-	// under way; 0 is 500 ms.
+	// Grace is how long Run waits for the sample or the set-up under way when ctx has
+	// ended; 0 is 500 ms.
 	Grace time.Duration
 }
 
-// Run measures the scenarios one after the other and reports what it has, even
-// if it fails. When ctx ends, Run returns within the grace time with a partial
-// report and the error of ctx. What does not heed ctx by then is abandoned on its
-// goroutine, so the program should end soon after.
+// Run measures the scenarios one after the other. It returns a report of what it has, even if
+// it fails. When ctx ends, Run returns within the grace time, with a partial report and the
+// error of ctx. A sample that goes on beyond that is left on its goroutine, so the program
+// should end soon.
 func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) {
 	if o.Count < 1 || o.Budget == (Budget{}) {
 		return &Report{}, fmt.Errorf("experiment: Run needs a count and a budget, not %d and %v", o.Count, o.Budget)
