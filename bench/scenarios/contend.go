@@ -109,13 +109,6 @@ func (c *contendRun) sampler(threads int) func(context.Context, experiment.Budge
 	}
 }
 
-func countOne(t *rt.Thread, r rt.Ref) {
-	for range 256 {
-		t.IncRef(r)
-		t.DecRef(r)
-	}
-}
-
 // contendReference is a row without Ichor: one word that all threads add to.
 type contendReference struct {
 	name  string

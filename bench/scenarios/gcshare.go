@@ -8,9 +8,6 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// heapEmpty is a value of the config key heap: nothing but the load.
-const heapEmpty = "empty"
-
 // Metrics of the scenario gcshare, the first one a share of all CPU time in hundredths: lower
 // is better.
 const (
@@ -62,7 +59,7 @@ type gcshareRun struct {
 // setup finds out how often the documents fit into the size, at least once.
 func (g *gcshareRun) setup(context.Context) error {
 	before := liveBytes()
-	graphs, err := (&memoryRow{docs: g.docs}).decode()
+	graphs, err := decode(g.docs)
 	one := max(liveBytes()-before, 1)
 	runtime.KeepAlive(graphs)
 	g.copies = int((g.size + one - 1) / one)

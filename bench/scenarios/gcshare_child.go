@@ -69,7 +69,7 @@ func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 func (j *gcshareJob) decode() (any, error) {
 	var all []any
 	for range j.Copies {
-		graphs, err := (&memoryRow{docs: j.Docs}).decode()
+		graphs, err := decode(j.Docs)
 		if err != nil {
 			return nil, err
 		}

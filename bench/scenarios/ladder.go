@@ -146,13 +146,3 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 	}
 	return lines
 }
-
-// MostThreads is the greatest thread count in the table.
-func MostThreads(res *experiment.Result) (most int) {
-	for _, row := range res.Rows {
-		if n, ok := row.Config.Get("threads").(int); ok {
-			most = max(most, n)
-		}
-	}
-	return most
-}

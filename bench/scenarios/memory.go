@@ -3,21 +3,11 @@ package scenarios
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	rt "github.com/ichor-go/ichor/runtime"
-)
-
-// Values of the config key heap, and the document that stands for all of them.
-const (
-	HeapIchor = "ichor"
-	HeapGo    = "go"
-	inTotal   = "total"
 )
 
 // Metrics of the scenario memory: lower is better.
@@ -71,7 +61,7 @@ func (m *memoryRow) setup(context.Context) error {
 	if m.values > 0 {
 		return nil
 	}
-	graphs, err := m.decode()
+	graphs, err := decode(m.docs)
 	for _, g := range graphs {
 		m.values += countValues(g)
 	}
@@ -114,7 +104,7 @@ func (m *memoryRow) inIchor(ctx context.Context, _ experiment.Budget) (experimen
 
 func (m *memoryRow) inGo(context.Context, experiment.Budget) (experiment.Sample, error) {
 	before := liveBytes()
-	graphs, err := m.decode()
+	graphs, err := decode(m.docs)
 	used := liveBytes() - before
 	runtime.KeepAlive(graphs)
 	return m.sample(used), err
@@ -122,16 +112,6 @@ func (m *memoryRow) inGo(context.Context, experiment.Budget) (experiment.Sample,
 
 func (m *memoryRow) sample(used int64) experiment.Sample {
 	return experiment.Sample{Value: float64(used), Ops: int64(m.values), Extra: map[string]float64{BytesAValue: float64(used) / m.values}}
-}
-
-func (m *memoryRow) decode() ([]any, error) {
-	graphs := make([]any, len(m.docs))
-	for i, d := range m.docs {
-		if err := json.Unmarshal(d.Data, &graphs[i]); err != nil {
-			return nil, fmt.Errorf("%s: %w", d.Name, err)
-		}
-	}
-	return graphs, nil
 }
 
 // countValues returns how many JSON values v consists of.
@@ -148,16 +128,6 @@ func countValues(v any) float64 {
 		}
 	}
 	return n
-}
-
-// liveBytes returns what lives in Go's heap. The second collection clears what
-// the first has left in pools.
-func liveBytes() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // concludeMemory gives the ratio for each document.

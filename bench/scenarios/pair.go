@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -19,24 +18,6 @@ const (
 	hotObjects  = 1024
 	coldObjects = 1_000_000
 )
-
-// countState is a way for an object to be counted.
-type countState struct {
-	name     string
-	mode     string
-	immortal string
-}
-
-// countStates are Ichor's; the references loads, plain, atomic and mutex are in
-// pairReferences. What is said of an owned object in general holds under the GIL,
-// so that one comes first.
-var countStates = []countState{
-	{"address", modeAtomic, immortalAddress},
-	{"inplace", modeAtomic, immortalInPlace},
-	{"owned", modeGIL, immortalNone},
-	{"owned", modeBiased, immortalNone},
-	{"shared", modeAtomic, immortalNone},
-}
 
 // Pair asks what an incref and a decref cost, for each way to be counted.
 func Pair() experiment.Scenario {
@@ -87,15 +68,6 @@ func concludePair(res *experiment.Result) (lines []string) {
 		lines = experiment.Say(lines, "Nanoseconds for a pair, counted as slices, %s: %s.", temp, each)
 	}
 	return lines
-}
-
-// scattered returns the numbers below n in an order without locality.
-func scattered(n int) []uint32 {
-	order := make([]uint32, n)
-	for i, x := range rand.New(rand.NewPCG(1, uint64(n))).Perm(n) {
-		order[i] = uint32(x)
-	}
-	return order
 }
 
 // chunks hands out hotObjects of refs at a time, round and round.

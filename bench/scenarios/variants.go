@@ -17,7 +17,6 @@ const (
 	immortalNone    = experiment.ImmortalNone
 	immortalInPlace = experiment.ImmortalInPlace
 	immortalAddress = experiment.ImmortalAddress
-	immortalFrozen  = experiment.ImmortalFrozen
 )
 
 // modes are all of them, the baseline first.
@@ -34,6 +33,35 @@ func ModeWords(mode any) string {
 		return "lock-free, biased counts"
 	}
 	return fmt.Sprint(mode)
+}
+
+// Values of the config key heap: where a document, or a graph, is.
+const (
+	HeapIchor  = "ichor"
+	HeapGo     = "go"
+	HeapFrozen = "frozen"
+	heapEmpty  = "empty" // nowhere
+)
+
+// inTotal is the document that stands for all of them.
+const inTotal = "total"
+
+// rowName is the name of a document's rows, which is never that of the row for all of them.
+func rowName(d experiment.Document) string {
+	if d.Name == inTotal {
+		return d.Name + ".json"
+	}
+	return d.Name
+}
+
+// MostThreads is the greatest thread count in the table.
+func MostThreads(res *experiment.Result) (most int) {
+	for _, row := range res.Rows {
+		if n, ok := row.Config.Get("threads").(int); ok {
+			most = max(most, n)
+		}
+	}
+	return most
 }
 
 // tenants counts the rows that share something: the first sets it up, the last

@@ -14,9 +14,6 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// HeapFrozen is a value of the config key heap, beside HeapGo.
-const HeapFrozen = "frozen"
-
 // Walk compares a walk over a frozen document with one over Go's maps.
 func Walk() experiment.Scenario {
 	return experiment.Scenario{
@@ -60,14 +57,6 @@ func perDocument(res *experiment.Result, heap string, of func(row *experiment.Ro
 		}
 	}
 	return each
-}
-
-// rowName is the name of a document's rows, which is never that of the row for all of them.
-func rowName(d experiment.Document) string {
-	if d.Name == inTotal {
-		return d.Name + ".json"
-	}
-	return d.Name
 }
 
 // walkGraph is one document, frozen and in Go's heap.
