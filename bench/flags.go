@@ -13,10 +13,10 @@ import (
 	"github.com/ichor-go/ichor/bench/tax"
 )
 
-// name is that of the command.
+// name is the name of the command.
 const name = "bench"
 
-// measureFlags are common to compare and run.
+// measureFlags are the flags that compare and run have in common.
 type measureFlags struct {
 	Input []string `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
 	command.Flags
@@ -53,8 +53,8 @@ func parse(args []string, stdout io.Writer) (called string, c *cli, err error) {
 	return called, c, err
 }
 
-// env fills in what was not given: samples of compare are longer, since it is for
-// reading, and as few as something can be concluded from, since it is to end within a minute.
+// env fills in the defaults. Samples of compare are longer, and there are as few as a conclusion
+// needs, so that it ends within about a minute.
 func (f *measureFlags) env(called string) experiment.Env {
 	if called == "compare" {
 		return f.Env(200*time.Millisecond, median.MinSamples)

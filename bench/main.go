@@ -29,8 +29,7 @@ type app struct {
 	compared       []experiment.Scenario // what compare runs over the documents
 }
 
-// main runs the command and turns its error into the exit code: the only place
-// that does.
+// main runs the command and returns the exit code. No other function knows exit codes.
 func (a *app) main(ctx context.Context, args []string) int {
 	return command.Code(ctx, name, a.run(ctx, args), a.stderr)
 }
@@ -61,7 +60,7 @@ func (a *app) run(ctx context.Context, args []string) error {
 	case "immortality-tax":
 		return tax.Run(ctx, name, &c.Tax, a.stdout, a.stderr)
 
-	// Processes that the commands start.
+	// Processes that commands start.
 	case "prefork-worker <mode>":
 		return prefork.Serve(ctx, c.Worker.Mode, os.Stdin, a.stdout)
 	case "gcshare-child <heap>":

@@ -12,11 +12,11 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
-// corpus are the real documents that come with every Go 1.26 toolchain: mostly
+// corpus are documents that come with every Go 1.26 toolchain. In this order they are mostly
 // small objects, text, nested records, a tree of short strings, and numbers.
 var corpus = []string{"citm_catalog", "twitter_status", "synthea_fhir", "golang_source", "canada_geometry"}
 
-// smallCorpus are others in the same folder, which fit the first caches.
+// smallCorpus are documents in the same folder that fit the first caches.
 var smallCorpus = []string{"string_escaped", "string_unicode"}
 
 const corpusFolder = "src/encoding/json/internal/jsontest/testdata"
@@ -24,7 +24,7 @@ const corpusFolder = "src/encoding/json/internal/jsontest/testdata"
 // SmallFiles finds documents that come with Go and fit the first caches.
 func SmallFiles(ctx context.Context) ([]string, error) { return corpusFiles(ctx, smallCorpus) }
 
-// corpusFiles finds documents of the corpus's folder under the first root that has them all.
+// corpusFiles finds the documents in the first toolchain that has them all.
 func corpusFiles(ctx context.Context, names []string) ([]string, error) {
 	roots := goRoots(ctx)
 	for _, root := range roots {
@@ -48,8 +48,8 @@ func corpusFiles(ctx context.Context, names []string) ([]string, error) {
 		corpusFolder, looked)}
 }
 
-// goRoots lists where the toolchain may be: what the environment says, what the go
-// command says, and the folder above the go command.
+// goRoots lists the places where a toolchain may be: where the environment says, where the go
+// command says, and above the go command.
 func goRoots(ctx context.Context) []string {
 	var roots []string
 	add := func(root string) {

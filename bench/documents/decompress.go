@@ -13,8 +13,8 @@ import (
 	"github.com/ichor-go/ichor/internal/jsonpos"
 )
 
-// A decompressor reads the text of a file that is plain, gzip or zstd. The first
-// bytes decide, not the name.
+// A decompressor reads the text of a file that is plain, gzip or zstd. The first bytes of the
+// file tell, not its name.
 type decompressor struct {
 	io.Reader
 	format string // "" for plain
@@ -27,8 +27,8 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
-// zstdWindow bounds what a header can make the decoder allocate; the zstd command
-// has the same limit.
+// zstdWindow bounds how much memory a header can make the decoder allocate. The zstd command has
+// the same limit.
 const zstdWindow = 128 << 20
 
 func newDecompressor(r io.Reader) (*decompressor, error) {
@@ -45,7 +45,7 @@ func newDecompressor(r io.Reader) (*decompressor, error) {
 		d.Reader = &lazyGzip{buf: buf}
 	case bytes.HasPrefix(start, zstdMagic):
 		d.format = "zstd"
-		// One goroutine, the caller's, so that errors come at their place.
+		// Decode on the caller's goroutine, so that an error comes with the byte that causes it.
 		z, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
 		if err != nil {
 			return nil, err
@@ -69,8 +69,8 @@ func (d *decompressor) fault(done int64, err error) *jsonpos.Fault {
 	return f
 }
 
-// lazyGzip reads the header at the first Read, so that a broken one is reported as
-// any other broken part.
+// lazyGzip reads the header in the first Read, so that a broken header is reported like any
+// other broken part.
 type lazyGzip struct {
 	buf *bufio.Reader
 	z   *gzip.Reader
@@ -90,8 +90,8 @@ func (l *lazyGzip) Read(p []byte) (int, error) {
 	return l.z.Read(p)
 }
 
-// countingReader counts what was read, and keeps an error other than io.EOF, which
-// is the file's and not the compressor's.
+// countingReader counts the bytes that were read. It keeps an error other than io.EOF: that is
+// an error of the file, not of the compression.
 type countingReader struct {
 	r   io.Reader
 	n   int64

@@ -1,5 +1,5 @@
-// Package documents loads the JSON that scenarios work on: files, or what comes with every Go
-// toolchain, checked and decompressed; and builds objects of it.
+// Package documents loads the JSON that scenarios work on, and builds objects from it. The JSON
+// is in files, or in the documents that come with every Go toolchain.
 //
 // Any goroutine may call each function.
 package documents
@@ -21,8 +21,8 @@ import (
 	"github.com/ichor-go/ichor/internal/jsonpos"
 )
 
-// inputLimit bounds all documents together, decompressed: a compressed file of a
-// few kilobytes can hold more than memory does.
+// inputLimit bounds the decompressed size of all documents together: a compressed file of a few
+// kilobytes can hold more than fits into memory.
 const inputLimit = 1 << 30
 
 // An inputError is a document that cannot be used.
@@ -39,9 +39,9 @@ func (e *inputError) Error() string {
 	return file + ": " + e.Fault.String()
 }
 
-// Load reads and checks the files, or the corpus that comes with Go if there are none. It
-// returns when ctx ends, even while a file, such as a pipe, gives nothing. A file that cannot
-// be used is a command.UsageError.
+// Load reads and checks the files, or, if there are none, the documents that come with Go. It
+// returns when ctx ends, even if it waits for a file, such as a pipe. The error is a
+// command.UsageError if a file cannot be used.
 func Load(ctx context.Context, files []string) ([]experiment.Document, error) {
 	var docs []experiment.Document
 	err := interruptible.Run(ctx, func() (err error) {
@@ -54,7 +54,7 @@ func Load(ctx context.Context, files []string) ([]experiment.Document, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err // docs may be written still
+		return nil, err // the goroutine may still write docs
 	}
 	return docs, nil
 }
@@ -79,7 +79,7 @@ func loadFiles(ctx context.Context, files []string, limit int64) ([]experiment.D
 	return docs, nil
 }
 
-// documentName is the file's name without folders and endings, made unique.
+// documentName is the name of the file without folders and endings, made unique.
 func documentName(file string, taken map[string]bool) string {
 	base := filepath.Base(file)
 	for _, end := range []string{".gz", ".zst", ".json"} {
@@ -95,7 +95,7 @@ func documentName(file string, taken map[string]bool) string {
 	return name
 }
 
-// readText reads a file and decompresses it, up to limit bytes.
+// readText reads a file and decompresses it. The text may have limit bytes.
 func readText(ctx context.Context, file string, limit int64) ([]byte, *jsonpos.Fault) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -123,7 +123,7 @@ func readText(ctx context.Context, file string, limit int64) ([]byte, *jsonpos.F
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
 		}
-		// A piece at a time, so that ctx is looked at between them.
+		// Read a piece at a time, and check ctx before each.
 		n, err := text.Read(data[len(data):min(cap(data), len(data)+1<<20)])
 		data = data[:len(data)+n]
 		switch {

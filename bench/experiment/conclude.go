@@ -36,7 +36,7 @@ func Say(lines []string, format string, args ...any) []string {
 	return append(lines, fmt.Sprintf(format, args...))
 }
 
-// human writes three digits or more, with k, M or G from 10,000 on.
+// human writes a number with three digits or more, and with k, M or G from 10,000 on.
 func human(v float64) string {
 	a := math.Abs(v)
 	switch {

@@ -14,9 +14,9 @@ type KV struct {
 // Config is the settings of a variant, in the order in which reports show them.
 type Config []KV
 
-// Cfg builds a Config from keys and values in turn: Cfg("mode", "gil", "threads", 2).
-// It panics on an odd number of arguments, a key that is no string, and a value
-// that is no string, int or bool.
+// Cfg makes a Config of keys and values in turn: Cfg("mode", "gil", "threads", 2). It panics if the
+// number of arguments is odd, if a key is not a string, or if a value is not a string, int or
+// bool.
 func Cfg(pairs ...any) Config {
 	if len(pairs)%2 != 0 {
 		panic("experiment: Cfg takes keys and values in turn")
@@ -47,7 +47,7 @@ func (c Config) Get(key string) any {
 	return nil
 }
 
-// With returns a copy of c in which key has the given value.
+// With returns a copy of c in which key has the value.
 func (c Config) With(key string, value any) Config {
 	out := append(Config(nil), c...)
 	for i := range out {

@@ -11,11 +11,11 @@ import (
 	"go.uber.org/atomic"
 )
 
-// batchTarget is how long a batch grows to be. Reading the clock and the flag
-// takes about 100 ns, a thousandth of it; a stop is noticed within a few batches.
+// batchTarget is the length that batches grow to. Reading the clock and the flag takes about
+// 100 ns, a thousandth of that. A stop is noticed within a few batches.
 const batchTarget = 100 * time.Microsecond
 
-// maxBatch keeps the batches of a body that does nothing from overflowing.
+// maxBatch keeps the size of a batch from overflowing if the body does nothing.
 const maxBatch = 1 << 30
 
 // A Lane is the part of one goroutine in a sample. The body calls Next until it returns false,
@@ -58,7 +58,7 @@ func (l *Lane) Next() bool {
 		rest := l.budget.Ops - l.ops
 		done = done || rest <= 0
 		l.n = min(l.n, (rest+l.unit-1)/l.unit*l.unit)
-	} else if l.ops > 0 { // a lane that starts late still does one batch
+	} else if l.ops > 0 { // a lane that starts late does one batch
 		done = done || now >= l.budget.Duration
 	}
 	if done {
@@ -72,7 +72,7 @@ func (l *Lane) Next() bool {
 // N is the number of operations in the batch, a multiple of the sample's unit.
 func (l *Lane) N() int { return int(l.n) }
 
-// errLeftEarly is a broken contract of the body, and would make a wrong figure.
+// errLeftEarly means that the body has broken its contract. The figure would be wrong.
 var errLeftEarly = errors.New("the body returned before Next said false")
 
 // OpsPerSecond runs body on so many goroutines at once, and adds up their rates. Batches are

@@ -42,7 +42,7 @@ type Stat struct {
 	N                int
 }
 
-// row returns the row with exactly this config, nil if there is none.
+// row returns the row with this config, or nil if there is none.
 func (r *Result) row(c Config) *Row {
 	for _, row := range r.Rows {
 		if slices.Equal(row.Config, c) {
@@ -89,7 +89,7 @@ func (r *Result) MeanRatioStat(rows ...*Row) Stat {
 	return newStat(ratioUnit, means)
 }
 
-// baseline is the row that ratios of row are to, nil if there is none.
+// baseline is the row that row is compared with, or nil if there is none.
 func (r *Result) baseline(row *Row) *Row {
 	if r.Scenario.Baseline == nil {
 		return nil
@@ -117,8 +117,8 @@ func ratioStat(a, b *Row) Stat {
 	return newStat(ratioUnit, values)
 }
 
-// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. There
-// are none if one of them was starved.
+// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. It
+// yields nothing if one of the rows was starved.
 func ratios(a, b *Row) iter.Seq2[int, float64] {
 	return func(yield func(round int, ratio float64) bool) {
 		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {

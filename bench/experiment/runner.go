@@ -73,15 +73,14 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	}
 }
 
-// An event carries what the measuring goroutine has to tell to the one that
-// called Run. The sender waits until it is applied, so that no callback runs
-// during a sample, and owns nothing of the report.
+// An event goes from the goroutine that measures to the one that called Run. The sender waits until
+// the event is applied, so no callback runs during a sample. Only the receiver touches the report.
 type event struct {
 	apply   func(c *collector) error
 	applied chan struct{}
 }
 
-// collector owns the report. Only Run's goroutine uses it.
+// collector owns the report. Only the goroutine that called Run uses it.
 type collector struct {
 	opts   *Options
 	report *Report
@@ -271,8 +270,8 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	return w.tell((*collector).close)
 }
 
-// sample collects garbage, so that no variant pays for another's, and measures. Its
-// goroutines bear labels for CPU profiles, and are a task in execution traces.
+// sample collects garbage, so that no variant pays for the garbage of another, and measures. Its
+// goroutines have labels for CPU profiles, and are a task in execution traces.
 func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant, b Budget) (s Sample, err error) {
 	if err := ctx.Err(); err != nil {
 		return Sample{}, err
@@ -301,8 +300,8 @@ func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant,
 	return s, nil
 }
 
-// order is the sequence in which a round visits n variants: it begins one further
-// every round, and turns round every other.
+// order is the order of n variants in a round. Each round begins one variant further on, and every
+// second round is reversed.
 func order(n, round int) []int {
 	seq := make([]int, n)
 	for i := range seq {

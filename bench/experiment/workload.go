@@ -56,7 +56,7 @@ func (w Workload) Scenario() Scenario {
 	return s
 }
 
-// check says what the author has forgotten.
+// check returns an error if a part is missing or wrong.
 func (w *Workload) check() error {
 	if w.Work == nil {
 		return errors.New("the workload has no Work")
@@ -94,7 +94,7 @@ func (w *Workload) plan(env *Env) (*Plan, error) {
 	return p, nil
 }
 
-// combinations are all of the axes' values, those of the last axis changing first.
+// combinations are all combinations of the axes' values. Those of the last axis change first.
 func combinations(axes []Axis) []Config {
 	all := []Config{nil}
 	for _, a := range axes {
@@ -109,20 +109,20 @@ func combinations(axes []Axis) []Config {
 	return all
 }
 
-// stage is what variants share that differ in the threads only. The first one opens it, the
-// last one closes it.
+// stage is what variants share that differ only in the number of threads. The first one opens it,
+// and the last one closes it.
 type stage struct {
 	workload *Workload
 	config   Config
-	rows     int // that have opened it
+	rows     int // the number of variants that have opened it
 
 	runtime *rt.Runtime
 	shared  rt.Ref
-	leave   chan struct{} // closed to let the thread go that made what is shared
+	leave   chan struct{} // closed when the thread that ran Setup may end
 	left    chan error
 }
 
-// setting is the value of an axis that there may not be.
+// setting is the value of a setting, or otherwise if there is no such axis.
 func (s *stage) setting(key, otherwise string) string {
 	if v, ok := s.config.Get(key).(string); ok {
 		return v
@@ -161,7 +161,7 @@ func (s *stage) open(context.Context) (err error) {
 
 func (s *stage) close() (err error) {
 	if s.rows--; s.rows != 0 || s.runtime == nil {
-		return nil // there are others, or, below zero, there were none: it was not reached
+		return nil // others have it open, or, below zero, it was never opened
 	}
 	if s.leave != nil {
 		close(s.leave)

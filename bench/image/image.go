@@ -1,4 +1,5 @@
-// Package image is the command that builds and looks at images: frozen graphs as files.
+// Package image is the command that builds images, which are frozen graphs as files, and shows
+// what is in them.
 //
 // One goroutine at a time calls it.
 package image
@@ -101,11 +102,11 @@ func build(ctx context.Context, out string, shareEqual bool, files []string, std
 	return errors.Join(err, r.Close())
 }
 
-// sameFile returns which of the files, by whatever name, is the one called name; "" for none.
+// sameFile returns the one of the files that name leads to as well, or "" if there is none.
 func sameFile(name string, files []string) string {
 	out, err := os.Stat(name)
 	if err != nil {
-		return "" // it is not there, or writing it fails
+		return "" // there is no such file, or writing it fails
 	}
 	for _, file := range files {
 		if in, err := os.Stat(file); err == nil && os.SameFile(in, out) {
@@ -115,7 +116,7 @@ func sameFile(name string, files []string) string {
 	return ""
 }
 
-// with opens an image with every check and calls fn with it.
+// with opens an image, with every check, and calls fn.
 func with(ctx context.Context, file string, fn func(t *rt.Thread, f *rt.Frozen) error) error {
 	r, err := experiment.NewRuntime(experiment.ModeGIL)
 	if err != nil {
@@ -129,12 +130,12 @@ func with(ctx context.Context, file string, fn func(t *rt.Thread, f *rt.Frozen) 
 		return r.Do(func(t *rt.Thread) error { return fn(t, f) })
 	})
 	if ctx.Err() != nil {
-		return ctx.Err() // it may be at work still
+		return ctx.Err() // the goroutine may still be at work
 	}
 	return errors.Join(err, r.Close())
 }
 
-// show prints what an image has in it.
+// show prints what is in an image.
 func show(ctx context.Context, file string, stdout io.Writer) error {
 	info, err := rt.ReadImageInfo(file)
 	if err != nil {
@@ -165,7 +166,7 @@ func show(ctx context.Context, file string, stdout io.Writer) error {
 	})
 }
 
-// describeRoot says what kind of object r is, and how long.
+// describeRoot says what kind of object r is, and how many elements it has.
 func describeRoot(t *rt.Thread, r rt.Ref) string {
 	switch t.Kind(r) {
 	case rt.TypeDict:
@@ -178,7 +179,7 @@ func describeRoot(t *rt.Thread, r rt.Ref) string {
 	return t.TypeOf(r).Name + " " + objects.Format(t, r)
 }
 
-// verify opens an image with every check.
+// verify opens an image with every check, and prints how long that took.
 func verify(ctx context.Context, file string, stdout io.Writer) error {
 	begin := time.Now()
 	return with(ctx, file, func(_ *rt.Thread, f *rt.Frozen) error {
@@ -208,7 +209,7 @@ func cat(ctx context.Context, file, path string, stdout io.Writer) error {
 	})
 }
 
-// untilDone is a writer that fails once ctx has ended.
+// untilDone is a writer that fails when ctx has ended.
 type untilDone struct {
 	ctx context.Context
 	w   io.Writer

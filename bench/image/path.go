@@ -13,7 +13,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A path names a value in a graph, as the errors of Freeze do:
+// A path names a value in a graph in the same way as the errors of Freeze:
 //
 //	path   empty, or steps; the dot of a first key may be left out
 //	step   .key           a key without dots, brackets, quotes and blanks
@@ -25,8 +25,7 @@ type step struct {
 	end   int // where the step ends in the text
 }
 
-// parsePath takes a path apart. The error says at which byte, and what was
-// expected.
+// parsePath takes a path apart. Its error names the byte, and says what was expected there.
 func parsePath(path string) ([]step, error) {
 	var steps []step
 	for at := 0; at < len(path); {
@@ -83,7 +82,7 @@ func parseBracket(path string, at int) (step, error) {
 		}
 		i, err := strconv.Atoi(rest[:n])
 		if err != nil {
-			i = math.MaxInt // no list is as long
+			i = math.MaxInt // no list is that long
 		}
 		s.index, s.end = i, s.end+n
 	}
@@ -94,8 +93,8 @@ func parseBracket(path string, at int) (step, error) {
 	return s, nil
 }
 
-// closingQuote returns the length of the JSON string that s begins with; all of s if it
-// does not end.
+// closingQuote returns the length of the JSON string at the start of s, or that of s if the
+// string does not end.
 func closingQuote(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -116,8 +115,8 @@ func foundAt(path string, at int) string {
 	return strconv.Quote(path[at : at+n])
 }
 
-// followPath returns a borrowed reference to what the steps of path lead to from r, an
-// object of an image. The error names the path up to the step that fails.
+// followPath follows the steps of a path from r, an object of an image, and returns a borrowed
+// reference. Its error names the path up to the step that fails.
 func followPath(t *rt.Thread, r rt.Ref, path string, steps []step) (rt.Ref, error) {
 	for _, s := range steps {
 		next, why := followStep(t, r, s)
@@ -129,7 +128,7 @@ func followPath(t *rt.Thread, r rt.Ref, path string, steps []step) (rt.Ref, erro
 	return r, nil
 }
 
-// followStep returns what a step leads to, or says why there is nothing.
+// followStep returns a borrowed reference to what a step leads to, or says why there is none.
 func followStep(t *rt.Thread, r rt.Ref, s step) (next rt.Ref, why string) {
 	kind := t.Kind(r)
 	name := t.TypeOf(r).Name

@@ -7,7 +7,7 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// Markdown is the page as Markdown, with the pictures as files beside it.
+// Markdown is the page as Markdown. The pictures are files beside it.
 func (p *Page) Markdown() []byte {
 	var b strings.Builder
 	block := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n\n", args...) }
@@ -74,7 +74,7 @@ func (p *Page) Markdown() []byte {
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")
 }
 
-// markdownTable is the table with what Markdown reads in its cells escaped.
+// markdownTable is the table as Markdown, with the texts of its cells escaped.
 func markdownTable(t *summary.Table) string {
 	escaped := func(cells []string) (out []string) {
 		for _, c := range cells {

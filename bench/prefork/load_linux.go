@@ -16,12 +16,12 @@ import (
 	"github.com/ichor-go/ichor/internal/pagemap"
 )
 
-// clients is how many connections send requests to a worker at the same time.
+// clients is the number of connections that send requests to a worker at the same time.
 const clients = 4
 
-// drive has each worker answer the requests with the numbers from first to end, and
-// returns a sum over all answers that does not depend on their order. What a request
-// asks for depends on its number and its worker alone.
+// drive sends each worker the requests from number first up to end, and returns a checksum of
+// the answers that does not depend on their order. What a request asks for depends only on its
+// number and its worker.
 func drive(ctx context.Context, workers []*worker, first, end int) (sum uint64, err error) {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -67,7 +67,7 @@ func ask(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	return body, err
 }
 
-// only keeps the ranges that are asked about: those of frozen graphs, or all others.
+// only keeps the ranges of frozen graphs, or all others. look asks about these.
 func (w *worker) only(frozen bool) {
 	ranges := w.Ranges
 	w.Ranges = nil
@@ -78,9 +78,9 @@ func (w *worker) only(frozen bool) {
 	}
 }
 
-// walkAll has the worker walk all documents, and looks at it.
+// walkAll has the worker walk all documents, and then looks at it.
 func (w *worker) walkAll(ctx context.Context) (s experiment.Sample, err error) {
-	client := &http.Client{Transport: &http.Transport{}} // ends with ctx: it takes as long as the heap is large
+	client := &http.Client{Transport: &http.Transport{}} // no timeout: the larger the heap, the longer it takes
 	defer client.CloseIdleConnections()
 	if _, err := ask(ctx, client, fmt.Sprintf("http://%s/all", w.Address)); err != nil {
 		return s, err
@@ -88,7 +88,7 @@ func (w *worker) walkAll(ctx context.Context) (s experiment.Sample, err error) {
 	return w.look()
 }
 
-// look asks the kernel what the worker has copied of the heap, and mapped of it.
+// look asks the kernel how much of the heap the worker has mapped, and how much it has copied.
 func (w *worker) look() (s experiment.Sample, err error) {
 	pid := w.cmd.Process.Pid
 	var all pagemap.Pages

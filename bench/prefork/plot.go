@@ -9,7 +9,7 @@ import (
 	"github.com/go-analyze/charts"
 )
 
-// plotFormat returns the format that a file's name asks for, "" for none.
+// plotFormat returns the format that goes with the ending of a file's name, or "".
 func plotFormat(file string) string {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".svg":
@@ -20,14 +20,14 @@ func plotFormat(file string) string {
 	return ""
 }
 
-// line is a line of the plot.
+// line is one line of the plot.
 type line struct {
 	name   string
 	values []float64 // MiB, at each of the plot's points
 }
 
-// plotPrivate writes the plot: what a worker has copied of the parent's heap, over the
-// requests that it has answered.
+// plotPrivate writes the plot: how much of the parent's heap a worker has copied, over the number
+// of requests that it has answered.
 func plotPrivate(file, title string, requests []int, lines []line) error {
 	var values [][]float64
 	var names, labels []string

@@ -1,5 +1,5 @@
-// Package prefork is an experiment of its own: HTTP workers, processes that share a heap,
-// and what they copy of it. See docs/prefork.md.
+// Package prefork measures how much of a shared heap its readers copy. A parent loads documents
+// and starts HTTP workers, processes that share its heap. See docs/prefork.md.
 //
 // One goroutine at a time calls it.
 package prefork
@@ -14,13 +14,13 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
-// Name is what reports call the experiment.
+// Name is the name of the experiment in reports.
 const Name = "prefork"
 
-// PlotSteps is how many equal steps of requests plots show.
+// PlotSteps is the number of equal steps of requests that plots show.
 const PlotSteps = 20
 
-// ErrSystem is what other systems say.
+// ErrSystem is the error on systems other than Linux.
 var ErrSystem = errors.New("prefork needs Linux: heaps that processes share lie in a memfd, and /proc tells what was copied")
 
 // Flags are those of `bench prefork`.
@@ -35,11 +35,11 @@ type Flags struct {
 	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 
-// maxWorkers bounds a slip of the keyboard; a guess.
+// maxWorkers is a guess: more must be a typing error.
 const maxWorkers = 64
 
-// Run checks the flags, runs the experiment, and reports what it has, also if it is
-// interrupted. Lines on stderr begin with the name.
+// Run checks the flags, runs the experiment, and prints what it has, even if it is interrupted.
+// Lines on stderr begin with the name.
 func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) error {
 	if f.Workers > maxWorkers {
 		return command.UsageError{Err: fmt.Errorf("-workers: %d is more than %d", f.Workers, maxWorkers)}

@@ -23,30 +23,31 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// variants say what the parent does with the documents before it starts workers.
+// variants are what the parent can do with the documents before it starts workers.
 var variants = []struct{ immortal, line string }{
 	{experiment.ImmortalNone, "mortal"},
 	{experiment.ImmortalInPlace, "immortal in place"},
 	{experiment.ImmortalFrozen, "frozen"},
 }
 
-// run is the experiment under way.
+// run is an experiment under way.
 type run struct {
 	f      *Flags
 	docs   []experiment.Document
 	bar    *progress.Bar
-	points []int // numbers of answered requests at which the workers are looked at
-	done   int   // points, of all variants
+	points []int // the numbers of answered requests after which to look at the workers
+	done   int   // points so far, of all variants
 	result experiment.Result
 	sums   map[string]uint64 // of what each variant has answered
 	walks  map[string]walked
 }
 
-// walked is what a worker has of the heap once it has walked all of it, in bytes: it
-// cannot copy more by reading.
+// walked is how many bytes of the heap a worker has copied, and mapped, after a walk over all of
+// it. Reading cannot copy more.
 type walked struct{ copied, mapped float64 }
 
-// points returns when to look at the workers: in equal steps, and early.
+// points returns the numbers of requests after which to look at the workers: a few early ones,
+// and equal steps.
 func points(requests int) []int {
 	all := []int{0, max(requests/100, 1), max(requests/50, 2)}
 	for i := range PlotSteps {
@@ -57,7 +58,7 @@ func points(requests int) []int {
 	return all
 }
 
-// measure runs all variants, one after the other, and reports what it has, also if it is
+// measure runs all variants, one after the other, and prints what it has, even if it is
 // interrupted.
 func measure(ctx context.Context, name string, f *Flags, docs []experiment.Document, stdout, stderr io.Writer) error {
 	p := newRun(f, docs, progress.New(stderr, name, f.Progress))
@@ -91,11 +92,11 @@ func (p *run) all(ctx context.Context) error {
 	return p.sameAnswers()
 }
 
-// total is how many looks at the workers there are to be.
+// total is the number of points of all variants.
 func (p *run) total() int { return len(variants) * len(p.points) }
 
-// Measure runs the experiment for other reports: what it has, also if it fails, and
-// the rows that readers want to see.
+// Measure runs the experiment. It returns all rows that it has, even if it fails, and the few
+// that a reader wants to see.
 func Measure(ctx context.Context, f *Flags, docs []experiment.Document, bar *progress.Bar) (all, few *experiment.Result, err error) {
 	p := newRun(f, docs, bar)
 	err = p.all(ctx)
@@ -103,7 +104,7 @@ func Measure(ctx context.Context, f *Flags, docs []experiment.Document, bar *pro
 	return &p.result, p.few(), err
 }
 
-// few is the result with some of its rows, for readers.
+// few is the result with the rows that a reader wants to see.
 func (p *run) few() *experiment.Result {
 	res := p.result
 	res.Rows = nil
@@ -115,7 +116,7 @@ func (p *run) few() *experiment.Result {
 	return &res
 }
 
-// report writes the rows: all of them for programs, a few for readers.
+// report writes the rows: all of them for programs, and a few for readers.
 func (p *run) report(stdout io.Writer) error {
 	p.result.Partial = p.done < p.total()
 	out := bufio.NewWriter(stdout)
@@ -131,7 +132,7 @@ func (p *run) report(stdout io.Writer) error {
 	return errors.Join(reporter.Result(res), reporter.End(report), out.Flush())
 }
 
-// variant loads the documents, starts the workers, and looks at them between requests.
+// variant loads the documents, starts the workers, and looks at them after each point.
 func (p *run) variant(ctx context.Context, immortal string) (err error) {
 	p.bar.Show(p.done, p.total(), immortal+": load")
 	heap, err := p.load(ctx, immortal)
@@ -142,7 +143,7 @@ func (p *run) variant(ctx context.Context, immortal string) (err error) {
 
 	ctx, cancel := context.WithCancel(ctx)
 	var workers []*worker
-	defer func() { // whatever happens, none is left
+	defer func() { // end them, whatever happens
 		cancel()
 		for _, w := range workers {
 			_ = w.cmd.Wait() // killed, by the context
@@ -186,8 +187,8 @@ func (p *run) variant(ctx context.Context, immortal string) (err error) {
 	return nil
 }
 
-// load builds the heap and shares it, and says how large it is. The runtime is closed by
-// then: the file, which the caller closes, is all that workers need.
+// load builds the heap, logs its size, and returns it as a file that the caller closes. Workers
+// need only the file, so load closes the runtime.
 func (p *run) load(ctx context.Context, immortal string) (heap *os.File, err error) {
 	o, err := experiment.ModeOptions(p.f.Mode)
 	if err != nil {
@@ -226,7 +227,7 @@ func (p *run) load(ctx context.Context, immortal string) (heap *os.File, err err
 		return err
 	})
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // it may be at work still, and ends with the program
+		return nil, ctx.Err() // the goroutine may still be at work; it ends with the program
 	}
 	if err == nil {
 		err = r.Do(func(t *rt.Thread) error {
@@ -240,8 +241,8 @@ func (p *run) load(ctx context.Context, immortal string) (heap *os.File, err err
 	return heap, err
 }
 
-// build returns a new reference to a list of the documents, again and again until there
-// is enough text.
+// build returns a new reference to a list of the documents, again and again, until there is
+// enough text.
 func (p *run) build(ctx context.Context, t *rt.Thread) (root rt.Ref, err error) {
 	if root, err = objects.NewList(t); err != nil {
 		return rt.Nil, err
@@ -271,7 +272,7 @@ type worker struct {
 	hello
 }
 
-// startWorker starts a worker, which ends with ctx, and at the latest with this process.
+// startWorker starts a worker. It ends when ctx ends, or else with this process.
 func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -280,7 +281,8 @@ func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, erro
 	cmd := exec.CommandContext(ctx, program, "prefork-worker", mode)
 	cmd.ExtraFiles = []*os.File{heap}
 	cmd.Stderr = os.Stderr
-	// Ctrl-C is for this process, which ends it. If this one is killed, stdin ends.
+	// Ctrl-C does not reach the worker: this process ends it. If this process is killed, the
+	// stdin of the worker ends, and the worker with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -299,7 +301,7 @@ func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, erro
 	return w, nil
 }
 
-// sameAnswers demands that the variants have answered the same.
+// sameAnswers fails if the variants have given different answers.
 func (p *run) sameAnswers() error {
 	for immortal, sum := range p.sums {
 		if sum != p.sums[experiment.ImmortalNone] {
@@ -309,7 +311,7 @@ func (p *run) sameAnswers() error {
 	return nil
 }
 
-// worst returns the most that a worker has copied after n requests.
+// worst returns how many bytes the worker that copied most has copied after n requests.
 func (p *run) worst(immortal string, n int) (bytes float64) {
 	for _, row := range p.result.Rows {
 		if row.Config.Get("immortal") == immortal && row.Config.Get("requests") == n {
@@ -355,5 +357,5 @@ func (p *run) plot() error {
 	return plotPrivate(p.f.Plot, title, requests, lines)
 }
 
-// workerTimeout bounds how long a worker takes for one answer. A guess, far above any.
+// workerTimeout bounds the time for one answer. A guess, far above what it takes.
 const workerTimeout = 30 * time.Second

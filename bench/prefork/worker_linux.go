@@ -19,14 +19,14 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// hello is the line with which a worker tells the parent that it serves.
+// hello is the line that tells the parent that the worker answers requests.
 type hello struct {
 	Address string
-	Ranges  []rt.SharedRange // of its address space, that map the parent's heap
+	Ranges  []rt.SharedRange // the addresses at which it maps the heap of the parent
 }
 
-// Serve is a worker: it opens the heap that descriptor 3 leads to, and answers
-// requests until stdin ends, which it does when the parent ends in whatever way.
+// Serve is a worker. It opens the heap in file descriptor 3, and answers requests until stdin
+// ends. That happens at the latest when the parent ends.
 func Serve(ctx context.Context, mode string, stdin io.Reader, stdout io.Writer) error {
 	o, err := experiment.ModeOptions(mode)
 	if err != nil {
@@ -63,13 +63,13 @@ func Serve(ctx context.Context, mode string, stdin io.Reader, stdout io.Writer) 
 	return nil // the process ends, and the runtime with it
 }
 
-// heapHandler answers requests from the heap. Each is a thread of its own.
+// heapHandler answers requests from the heap. Each request attaches a thread.
 type heapHandler struct {
 	r    *rt.Runtime
 	root rt.Ref // a list of documents
 }
 
-// part answers GET /?part=N with the part of the documents that the number N leads to.
+// part answers GET /?part=N with a part of the documents. The number N chooses it.
 func (h *heapHandler) part(w http.ResponseWriter, req *http.Request) {
 	n, err := strconv.ParseUint(req.FormValue("part"), 10, 64)
 	if err != nil {
@@ -87,11 +87,10 @@ func (h *heapHandler) part(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // the client is gone
+	_, _ = w.Write(body) // fails if the client is gone
 }
 
-// all answers GET /all with the number of values, once it has taken a reference to
-// each of them.
+// all takes a reference to each value in turn, and answers GET /all with their number.
 func (h *heapHandler) all(w http.ResponseWriter, _ *http.Request) {
 	left := math.MaxInt
 	err := h.r.Do(func(t *rt.Thread) error {
@@ -105,15 +104,14 @@ func (h *heapHandler) all(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	_, _ = fmt.Fprintln(w, math.MaxInt-left) // the client is gone
+	_, _ = fmt.Fprintln(w, math.MaxInt-left) // fails if the client is gone
 }
 
-// maxPart is how many values the part of a document has that a request is answered
-// with.
+// maxPart is the greatest number of values in an answer.
 const maxPart = 300
 
-// part chooses a part. It takes a reference to everything that it looks at, as code does
-// that is not written for the sake of counts.
+// part chooses a part. It takes a reference to everything that it looks at, like code that is
+// not written to save counts.
 type part struct {
 	t      *rt.Thread
 	random uint64
@@ -127,8 +125,8 @@ func (p *part) draw(n int) int {
 	return int(p.random >> 33 % uint64(n))
 }
 
-// answer goes down from root at random until what it finds is small enough, and
-// returns that as JSON.
+// answer goes down from root at random until it finds something small enough, and returns the
+// JSON of that.
 func (p *part) answer(root rt.Ref) ([]byte, error) {
 	t := p.t
 	t.IncRef(root)
@@ -146,7 +144,8 @@ func (p *part) answer(root rt.Ref) ([]byte, error) {
 	return objects.AppendJSON(t, nil, r)
 }
 
-// count walks what hangs below r, and takes as many values from left, at most all.
+// count walks r and what it contains, and subtracts the number of values from left. It stops when
+// nothing is left.
 func (p *part) count(r rt.Ref, left *int) {
 	*left--
 	for c := range p.children(r) {
@@ -159,7 +158,7 @@ func (p *part) count(r rt.Ref, left *int) {
 	}
 }
 
-// child returns a new reference to one of the values in r, which has some.
+// child returns a new reference to one of the values in r, which is not empty.
 func (p *part) child(r rt.Ref) rt.Ref {
 	if n := objects.List(r).Len(p.t); n > 0 {
 		c, _ := objects.List(r).At(p.t, p.draw(n))
@@ -173,10 +172,10 @@ func (p *part) child(r rt.Ref) rt.Ref {
 			return c
 		}
 	}
-	return rt.None // not reached: nobody changes the documents
+	return rt.None // not reached: nothing changes the documents
 }
 
-// children yields the values in a list or a dict, borrowed.
+// children yields borrowed references to the values in a list or a dict.
 func (p *part) children(r rt.Ref) iter.Seq[rt.Ref] {
 	return func(yield func(rt.Ref) bool) {
 		switch p.t.Kind(r) {

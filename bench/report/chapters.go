@@ -14,28 +14,28 @@ import (
 	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
-// A chapter is a scenario as the report shows it, or the experiment prefork.
+// A chapter shows a scenario, or the experiment prefork.
 type chapter struct {
 	name, title string
 	plots       []plotSpec
 	scenario    experiment.Scenario
 }
 
-// plotSpec is a plot of a chapter. One without a name is the only one.
+// plotSpec is a plot of a chapter. If the chapter has only one, it needs no name.
 type plotSpec struct {
 	name, caption string
 	plot.Options
 }
 
-// chapterGroup is chapters under a heading.
+// chapterGroup are the chapters under one heading.
 type chapterGroup struct {
 	title    string
 	text     func(results map[string]*experiment.Result) []string
 	chapters []chapter
 }
 
-// reportGroups is the order of the report, with workers that answer so many requests.
-// Scenarios that are not named follow at the end.
+// reportGroups are the chapters in the order of the report. The workers of prefork answer so many
+// requests. Scenarios that are not here follow at the end.
 func reportGroups(requests int) []chapterGroup {
 	return []chapterGroup{
 		{title: "What it is for", chapters: []chapter{
@@ -90,7 +90,7 @@ func reportGroups(requests int) []chapterGroup {
 	}
 }
 
-// chapters are those that the flags ask for, each with its scenario.
+// chapters returns the chapters that the flags ask for, each with its scenario.
 func chapters(f *Flags, all []experiment.Scenario) ([]chapterGroup, error) {
 	all = append(slices.Clone(all), experiment.Scenario{Name: prefork.Name})
 	chosen, err := command.Chosen(all, f.Scenario)
@@ -124,7 +124,8 @@ func chapters(f *Flags, all []experiment.Scenario) ([]chapterGroup, error) {
 	return groups, nil
 }
 
-// plotsOf draws what is asked for, or the result as it is; what has no samples is left out.
+// plotsOf draws the plots that specs ask for, or a plot of the whole result if there are none. It
+// leaves out plots without samples.
 func plotsOf(res *experiment.Result, specs []plotSpec) (plots []page.Plot, err error) {
 	if len(specs) == 0 {
 		specs = []plotSpec{{}}
@@ -141,7 +142,7 @@ func plotsOf(res *experiment.Result, specs []plotSpec) (plots []page.Plot, err e
 	return plots, nil
 }
 
-// ladderPlots are one for each mode, that without a global lock and with atomic counts first.
+// ladderPlots are one plot for each mode, atomic counting first.
 func ladderPlots() (plots []plotSpec) {
 	rungs := map[any]string{
 		scenarios.LadderNothing: "nothing shared", scenarios.LadderObject: "one shared value, mortal", scenarios.LadderDict: "one value in a shared dict, mortal", scenarios.LadderImmortal: "the same, immortal",
@@ -156,7 +157,7 @@ func ladderPlots() (plots []plotSpec) {
 	return plots
 }
 
-// dictPlots are one for each share of reads.
+// dictPlots are one plot for each share of reads.
 func dictPlots() (plots []plotSpec) {
 	for _, reads := range scenarios.DictReads {
 		plots = append(plots, plotSpec{name: fmt.Sprint(reads), caption: fmt.Sprintf("%d %% reads.", reads), Options: plot.Options{
@@ -167,7 +168,7 @@ func dictPlots() (plots []plotSpec) {
 	return plots
 }
 
-// keepRequests leaves out what would be too many lines.
+// keepRequests keeps the lines that matter most: all of them would be too many.
 func keepRequests(c experiment.Config) bool {
 	return c.Get("mode") == experiment.ModeAtomic || c.Get("immortal") == experiment.ImmortalNone || c.Get("mode") == experiment.ModeGIL && c.Get("immortal") == experiment.ImmortalAddress
 }
@@ -188,7 +189,7 @@ func immortalWords(immortal any) string {
 	return fmt.Sprint(immortal)
 }
 
-// keepPrefork is one worker, at points in equal steps.
+// keepPrefork keeps one worker, at points in equal steps.
 func keepPrefork(requests int) func(c experiment.Config) bool {
 	return func(c experiment.Config) bool {
 		n, _ := c.Get("requests").(int)
@@ -201,7 +202,7 @@ func keepPrefork(requests int) func(c experiment.Config) bool {
 	}
 }
 
-// keepCollect is one core, and objects in the order in which they were made.
+// keepCollect keeps one core, and objects in the order in which they were made.
 func keepCollect(c experiment.Config) bool {
 	return c.Get("kind") == experiment.ImmortalAddress && c.Get("order") == scenarios.OrderAllocation && c.Get("cores") == 1
 }

@@ -34,7 +34,7 @@ var reportTerms = []page.Fact{
 	{Name: "immortal=frozen", Value: "it is a sealed copy, and its reference says so"},
 }
 
-// facts are about the machine and the run.
+// facts are facts about the machine and the run.
 func (r *reportRun) facts() []page.Fact {
 	processor := cpu.Name()
 	if processor == "" {
@@ -62,8 +62,8 @@ func (r *reportRun) facts() []page.Fact {
 	return facts
 }
 
-// loadBefore is how many threads the system had to run on average of a minute, where it
-// says so: others' threads take from ours.
+// loadBefore is the load average of the last minute, where the system tells it. Other threads take
+// time from those that are measured.
 func loadBefore() string {
 	proc, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -88,8 +88,8 @@ func (r *reportRun) documents() string {
 	return fmt.Sprintf("%d that %s, %.1f MiB of JSON", len(r.env.Documents), from, float64(size)/(1<<20))
 }
 
-// commit is what this program was built from: as the go tool has noted it, or else as git
-// knows the current folder, if that is this module.
+// commit is the commit that this program was built from, as the go tool noted it. Otherwise it is
+// that of the current folder, if the folder is in this module.
 func commit() string {
 	revision, changed := "", false
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -114,7 +114,7 @@ func commit() string {
 	return revision
 }
 
-// checkedOut asks git for the commit of the current folder, if that is in the module.
+// checkedOut asks git for the commit of the current folder, if the folder is in the module.
 func checkedOut(module string) (revision string, changed bool) {
 	out := func(program string, args ...string) string {
 		b, err := exec.Command(program, args...).Output()
@@ -129,7 +129,7 @@ func checkedOut(module string) (revision string, changed bool) {
 	return out("git", "rev-parse", "HEAD"), out("git", "status", "--porcelain", "-uno") != ""
 }
 
-// command repeats a chapter alone.
+// command is the command that repeats one chapter.
 func (r *reportRun) command(c chapter) string {
 	words := []string{"go run ./bench"}
 	if c.name == prefork.Name {

@@ -12,7 +12,8 @@ import (
 	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
-// losses are the cases in which something else is faster, with the figures of this run.
+// losses are sentences about the cases in which something else is faster, with the figures of this
+// run.
 func losses(results map[string]*experiment.Result) []string {
 	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
 	for _, name := range slices.Sorted(maps.Keys(results)) {
@@ -20,7 +21,7 @@ func losses(results map[string]*experiment.Result) []string {
 			return append(texts, line)
 		}
 	}
-	var starved []string // scenarios of which something is left out
+	var starved []string // scenarios with cases that are left out
 	ratio := func(scenario string, ours, other experiment.Config, format string) {
 		res := results[scenario]
 		if res == nil {

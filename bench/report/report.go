@@ -33,7 +33,7 @@ type Flags struct {
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 
-// What -quick asks for, and the numbers of requests to workers without and with it.
+// The settings of -quick, and the numbers of requests to each worker without and with it.
 const (
 	quickTime       = 20 * time.Millisecond
 	quickCount      = 6
@@ -42,7 +42,7 @@ const (
 	quickRequests   = 5_000
 )
 
-// env fills in what was not given.
+// env fills in the defaults.
 func (f *Flags) env() experiment.Env {
 	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Threads: f.Threads}
 	if len(f.Threads) == 0 {
@@ -61,7 +61,7 @@ func (f *Flags) env() experiment.Env {
 	return env
 }
 
-// requests is how many each worker of prefork answers.
+// requests is the number of requests that each worker of prefork answers.
 func (f *Flags) requests() int {
 	if f.Quick {
 		return quickRequests

@@ -18,20 +18,20 @@ const (
 )
 
 const (
-	// collectDegree is how many others each container refers to.
+	// collectDegree is the number of other containers that each container refers to.
 	collectDegree = 4
-	// collectMost bounds the collections behind a sample. It is the median that
-	// counts: three samples make more than twenty.
+	// collectMost is how many collections a sample takes at most. The sample is their
+	// median, so seven are enough.
 	collectMost = 7
 )
 
-// How many objects there are, the fewest first.
+// The numbers of objects, in ascending order.
 var (
 	collectMortals   = []int{10_000, 100_000, 1_000_000}
 	collectImmortals = []int{0, 1_000_000, 10_000_000}
 )
 
-// Values of the config key order: where the containers that one refers to lie.
+// Values of the config key order: where the containers lie that a container refers to.
 const (
 	OrderAllocation = "allocation" // just before it
 	orderScattered  = "scattered"  // anywhere
@@ -73,7 +73,7 @@ func Collect() experiment.Scenario {
 	}
 }
 
-// concludeCollect says what the most immortals make of the pause.
+// concludeCollect compares the pause with the most immortals to the pause with none.
 func concludeCollect(res *experiment.Result) (lines []string) {
 	for _, mortals := range collectMortals {
 		row := func(immortals int) *experiment.Row {
@@ -86,7 +86,7 @@ func concludeCollect(res *experiment.Result) (lines []string) {
 	return lines
 }
 
-// collectRun is a row.
+// collectRun is one row.
 type collectRun struct {
 	mortals   int
 	immortals int
@@ -135,7 +135,7 @@ func (c *collectRun) bearImmortals(ctx context.Context, t *rt.Thread) error {
 	return nil
 }
 
-// grow makes the mortals, and returns a reference to one that leads to all.
+// grow makes the mortals, and returns a new reference to one from which all can be reached.
 func (c *collectRun) grow(ctx context.Context, t *rt.Thread) (rt.Ref, error) {
 	fields := make([]string, collectDegree)
 	for i := range fields {
@@ -156,7 +156,7 @@ func (c *collectRun) grow(ctx context.Context, t *rt.Thread) (rt.Ref, error) {
 			return rt.Nil, ctx.Err()
 		}
 	}
-	// The first reference of each makes one ring of all.
+	// The first references make a ring of all containers.
 	next := func(i, k int) int { return (i + n - 1 - k) % n }
 	if c.order == orderScattered {
 		ring := scattered(n)

@@ -11,7 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Contend asks what threads cost each other that count the same object.
+// Contend asks how much threads that count the same object slow each other down.
 func Contend() experiment.Scenario {
 	return experiment.Scenario{
 		Name:     "contend",
@@ -20,7 +20,7 @@ func Contend() experiment.Scenario {
 			p := &experiment.Plan{}
 			for _, s := range countStates {
 				if s.mode == modeBiased {
-					continue // who owns the object would be left to the pool of threads
+					continue // the pool of threads would decide which thread owns the object
 				}
 				run := &contendRun{state: s}
 				for _, n := range env.Threads {
@@ -46,7 +46,7 @@ func Contend() experiment.Scenario {
 	}
 }
 
-// concludeContend gives what the most threads do of each state.
+// concludeContend compares the most threads with one, for each state.
 func concludeContend(res *experiment.Result) []string {
 	most := MostThreads(res)
 	if most < 2 {
@@ -61,7 +61,7 @@ func concludeContend(res *experiment.Result) []string {
 	return experiment.Say(nil, "%d threads do so many times the work of one: %s.", most, each)
 }
 
-// contendRun is one object of a state; the rows with it share it.
+// contendRun is one object in a state. The rows with the state share it.
 type contendRun struct {
 	state countState
 	rows  tenants
@@ -109,7 +109,7 @@ func (c *contendRun) sampler(threads int) func(context.Context, experiment.Budge
 	}
 }
 
-// contendReference is a row without Ichor: one word that all threads add to.
+// contendReference is a row without Ichor: all threads add to one word.
 type contendReference struct {
 	name  string
 	count func(n int)

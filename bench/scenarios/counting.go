@@ -6,16 +6,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// countState is a way for an object to be counted.
+// countState is a way in which an object is counted.
 type countState struct {
 	name     string
 	mode     string
 	immortal string
 }
 
-// countStates are Ichor's; the references loads, plain, atomic and mutex are in
-// pairReferences. What is said of an owned object in general holds under the GIL,
-// so that one comes first.
+// countStates are the states of Ichor's objects; pairReferences has those without Ichor. Code
+// that looks for an owned object without naming a mode finds the first one, that of the GIL.
 var countStates = []countState{
 	{"address", modeAtomic, immortalAddress},
 	{"inplace", modeAtomic, immortalInPlace},
@@ -24,7 +23,7 @@ var countStates = []countState{
 	{"shared", modeAtomic, immortalNone},
 }
 
-// countOne counts an object up and down, 256 times.
+// countOne counts an object up and down 256 times.
 func countOne(t *rt.Thread, r rt.Ref) {
 	for range 256 {
 		t.IncRef(r)

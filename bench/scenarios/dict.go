@@ -13,7 +13,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// dictKeys is how many keys the maps of the scenario dict hold, all along.
+// dictKeys is how many keys each map has, from the first sample to the last.
 const dictKeys = 10_000
 
 // DictReads are the percentages of reads; the rest are writes.
@@ -78,7 +78,7 @@ func concludeDict(res *experiment.Result) (lines []string) {
 	return lines
 }
 
-// dictMap is one of the maps.
+// dictMap is a map that is measured.
 type dictMap interface {
 	name() string
 	open() error
@@ -106,10 +106,10 @@ func (d *dictDraw) next() (key int, read bool) {
 	return int(d.random >> 40 % dictKeys), d.random>>8&0xffff%100 < d.reads
 }
 
-// DictCounted is the name of our dict with values that are counted.
+// DictCounted is the name of the rows of our dict with values that are counted.
 const DictCounted = "ichor-counted"
 
-// ichorDict is ours.
+// ichorDict is the dict of package objects.
 type ichorDict struct {
 	counted bool // values are mortal objects, and reads are counted
 	r       *rt.Runtime

@@ -10,7 +10,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Values of the config key what of the scenario freeze, and its metrics.
+// Values of the config key what, and the metrics of the scenario freeze.
 const (
 	stepBuild  = "build"
 	stepFreeze = "freeze"
@@ -51,13 +51,13 @@ func Freeze() experiment.Scenario {
 	}
 }
 
-// freezeRun is the row of some documents that are one graph, and of one step.
+// freezeRun is one row: a graph of one or more documents, and one step.
 type freezeRun struct {
 	docs []experiment.Document
 	step string
 }
 
-// round is one graph that was built and frozen.
+// round is what was measured of a graph that was built and frozen.
 type round struct {
 	took           map[string]time.Duration // by step
 	frozen, mortal int64                    // bytes
@@ -83,8 +83,8 @@ func (c *freezeRun) sample(ctx context.Context, b experiment.Budget) (experiment
 	return s, err
 }
 
-// round builds and freezes the documents once. In which mode does not matter much: nobody
-// else is attached.
+// round builds and freezes the documents once. The mode hardly matters: no other thread is
+// attached.
 func (c *freezeRun) round(ctx context.Context) (x round, err error) {
 	r, err := experiment.NewRuntime(modeAtomic)
 	if err != nil {

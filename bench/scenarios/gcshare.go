@@ -8,8 +8,8 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// Metrics of the scenario gcshare, the first one a share of all CPU time in hundredths: lower
-// is better.
+// Metrics of the scenario gcshare. The first one is a percentage of all CPU time: lower is
+// better.
 const (
 	gcPercent    = "gc-cpu-%"
 	gcCycles     = "gc-cycles"
@@ -17,7 +17,7 @@ const (
 	goHeapBytes  = "goheap-bytes" // what lives in Go's heap, before the load
 )
 
-// gcshareSize is how large Go's graph is if nothing else is asked for.
+// gcshareSize is the default size of Go's graph.
 const gcshareSize = 1 << 30
 
 // GCShare asks how much CPU time Go's collector takes in a program that keeps documents.
@@ -49,14 +49,14 @@ func GCShare() experiment.Scenario {
 	}
 }
 
-// gcshareRun is what the children have in common.
+// gcshareRun is what the processes of all rows have in common.
 type gcshareRun struct {
 	docs   []experiment.Document
 	size   int64
-	copies int // of all documents, for Go's graph to have the size
+	copies int // of all documents, so that Go's graph has the size
 }
 
-// setup finds out how often the documents fit into the size, at least once.
+// setup finds out how many copies of the documents have the size: at least one.
 func (g *gcshareRun) setup(context.Context) error {
 	before := liveBytes()
 	graphs, err := decode(g.docs)
@@ -66,8 +66,8 @@ func (g *gcshareRun) setup(context.Context) error {
 	return err
 }
 
-// gcshareChild is the process of one row: it is asked to build its graph, a gcshareJob,
-// and then, with a budget, for each sample.
+// gcshareChild is the process of one row. The first question to it, a gcshareJob, has it
+// build its graph. Each further question, a budget, has it take a sample.
 type gcshareChild struct {
 	run  *gcshareRun
 	heap string

@@ -20,28 +20,28 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// gcshareJob is what a child is to keep.
+// gcshareJob says which graph a child is to keep.
 type gcshareJob struct {
 	Copies int
 	Docs   []experiment.Document
 }
 
-// gcshareReady says what it keeps.
+// gcshareReady says how large the graph is.
 type gcshareReady struct {
 	GoHeap int64 // bytes that live in Go's heap
 	Frozen int64 // bytes of frozen graphs
 }
 
-// gcshareResult is what a load has cost, from the end of one cycle of the collector to
-// that of a later one.
+// gcshareResult is the cost of a load, from the end of one cycle of the collector to the end
+// of a later one.
 type gcshareResult struct {
 	GC       gccost.Cost
 	Requests int64
 	Took     time.Duration // of Requests
 }
 
-// ServeGCShare is a child process of the scenario gcshare, which keeps what heap says and
-// answers its parent until stdin ends: see gcshareChild.
+// ServeGCShare is a child process of the scenario gcshare. It keeps a graph in the given heap,
+// and answers its parent until stdin ends: see gcshareChild.
 func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 	var graph any
 	parent := process.NewParent(stdin, stdout)
@@ -65,7 +65,7 @@ func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
-// decode makes the documents Go's, as often as asked for.
+// decode makes the copies graphs of Go's.
 func (j *gcshareJob) decode() (any, error) {
 	var all []any
 	for range j.Copies {
@@ -78,12 +78,12 @@ func (j *gcshareJob) decode() (any, error) {
 	return all, nil
 }
 
-// gcshareBatch is how much JSON goes into one frozen graph: it bounds what is there twice.
-// A guess.
+// gcshareBatch is how much JSON goes into one frozen graph. While a graph is frozen, it is in
+// memory twice. A guess.
 const gcshareBatch = 64 << 20
 
-// freeze freezes the documents as often as asked for, some at a time. It returns what
-// keeps them, and their size.
+// freeze freezes the copies, some at a time. It returns the runtime that keeps them, and their
+// size.
 func (j *gcshareJob) freeze() (any, int64, error) {
 	r, err := experiment.NewRuntime(modeAtomic)
 	if err != nil {
@@ -109,7 +109,7 @@ func (j *gcshareJob) freeze() (any, int64, error) {
 	return r, frozen, err
 }
 
-// freezeCopies freezes a list that has the documents n times.
+// freezeCopies freezes a list of n copies of the documents.
 func freezeCopies(t *rt.Thread, docs []experiment.Document, n int) (*rt.Frozen, error) {
 	all, err := objects.NewList(t)
 	if err != nil {
@@ -133,15 +133,15 @@ func freezeCopies(t *rt.Thread, docs []experiment.Document, n int) (*rt.Frozen, 
 }
 
 const (
-	gcshareCycles = 2                // at least, in a sample
-	gcshareLeast  = time.Second      // that a sample takes, unless it is counted in requests: many cycles of a small heap
-	gcsharePoll   = time.Millisecond // between two looks at how many there have been
-	gcshareMost   = 5 * time.Minute  // for these: a machine that has stopped
+	gcshareCycles = 2                // the least number of cycles in a sample
+	gcshareLeast  = time.Second      // the least time of a sample, unless its budget is a number of requests
+	gcsharePoll   = time.Millisecond // between two looks at the number of cycles
+	gcshareMost   = 5 * time.Minute  // the most time of a sample; the machine must have stopped
 )
 
-// gcshareLoad allocates on all cores until the collector has been round, and reports its
-// share. The figures of the CPU time change at the end of each cycle, so they are of
-// whole cycles.
+// gcshareLoad allocates on all cores until there were enough cycles, and reports the
+// collector's share of the CPU time. Go updates these figures at the end of each cycle, so
+// they are those of whole cycles.
 func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	runtime.GC()
 	before := gccost.Read()
@@ -176,11 +176,11 @@ func gcshareLoad(b experiment.Budget) (gcshareResult, error) {
 	return gcshareResult{GC: cost, Requests: requests.Load(), Took: took}, err
 }
 
-// gcshareKept is how many answers each goroutine keeps for a while.
+// gcshareKept is how many of its latest answers each goroutine keeps.
 const gcshareKept = 256
 
-// gcshareRequests builds answers until it is told to stop, and returns how many: about
-// a kilobyte each, of a dozen objects.
+// gcshareRequests builds answers until it is told to stop, and returns their number. An answer
+// is about a kilobyte, in a dozen objects.
 func gcshareRequests(stop *atomic.Bool) int64 {
 	var kept [gcshareKept]map[string]any
 	n := int64(0)

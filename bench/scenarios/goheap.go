@@ -9,7 +9,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// decode makes documents graphs of Go's, as map[string]any.
+// decode makes the documents graphs of Go's: map[string]any, []any and so on.
 func decode(docs []experiment.Document) ([]any, error) {
 	graphs := make([]any, len(docs))
 	for i, d := range docs {
@@ -20,8 +20,8 @@ func decode(docs []experiment.Document) ([]any, error) {
 	return graphs, nil
 }
 
-// liveBytes returns what lives in Go's heap. The second collection clears what
-// the first has left in pools.
+// liveBytes returns how many bytes live in Go's heap. The second collection clears what the
+// first has left in pools.
 func liveBytes() int64 {
 	runtime.GC()
 	runtime.GC()

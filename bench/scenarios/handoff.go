@@ -11,15 +11,14 @@ import (
 )
 
 const (
-	// handoffUses is how often an object is counted up and down before it is
-	// dropped. With fewer, the allocation hides what counting costs. A guess at
-	// what a program does.
+	// handoffUses is how often an object is counted up and down before it is dropped: a
+	// guess at what programs do. With fewer, the cost of allocation hides that of counting.
 	handoffUses = 4
-	// handoffBatch is how many objects go through the channel at once, and how many
-	// are made between two checkpoints.
+	// handoffBatch is how many objects go through the channel together, and how many are
+	// made between two checkpoints.
 	handoffBatch = 256
-	// handoffBatches are all that there are: the producer waits for the consumer to
-	// give one back.
+	// handoffBatches is how many batches there are. When all are full, the producer waits
+	// until the consumer gives one back.
 	handoffBatches = 4
 )
 
@@ -53,11 +52,11 @@ func Handoff() experiment.Scenario {
 	}
 }
 
-// handoffRun is what the rows with a mode have in common.
+// handoffRun is what the rows of one mode have in common.
 type handoffRun struct{ modeRun }
 
-// sampler measures the producer, the sample's one lane. The consumer is behind it
-// by handoffBatches at most, and catches up after the clock has stopped.
+// sampler measures the producer, which is the only lane of the sample. The consumer is at most
+// handoffBatches behind, and catches up after the clock has stopped.
 func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
 	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 		full := make(chan []rt.Ref, handoffBatches)
@@ -71,7 +70,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 				consume(t, full, empty)
 				return nil
 			})
-			for batch := range full { // if there was no thread: the producer must not wait for ever
+			for batch := range full { // there was no thread; the producer must not wait for ever
 				empty <- batch[:0]
 			}
 			consumed <- err
@@ -89,11 +88,11 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 	}
 }
 
-// produce makes objects, counts its share of them, and sends the others away.
+// produce makes objects, counts its share of them, and sends the others to the consumer.
 func produce(t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
 	var own [handoffBatch]rt.Ref
 	away, _ := rt.Recv(t, empty)
-	due := 0 // hundredths of objects that are to be sent
+	due := 0 // hundredths of an object that are due to be sent
 	for l.Next() {
 		for range l.N() / handoffBatch {
 			n := 0
@@ -135,7 +134,7 @@ func consume(t *rt.Thread, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
 	}
 }
 
-// useUp is what becomes of objects on either side.
+// useUp counts objects up and down, and drops them. Both sides do so.
 func useUp(t *rt.Thread, refs []rt.Ref) {
 	for range handoffUses {
 		t.IncRefs(refs)
@@ -144,7 +143,7 @@ func useUp(t *rt.Thread, refs []rt.Ref) {
 	t.DecRefs(refs)
 }
 
-// concludeHandoff says from which share on biased counting loses.
+// concludeHandoff says at which share of foreign objects biased counting begins to lose.
 func concludeHandoff(res *experiment.Result) []string {
 	ratios := make([]float64, len(HandoffShares))
 	for i, share := range HandoffShares {
@@ -157,13 +156,13 @@ func concludeHandoff(res *experiment.Result) []string {
 	}
 	lines := experiment.Say(nil, "Biased counts against atomic ones, by the share of foreign objects: %s.", each)
 	if len(each) < len(ratios) {
-		return lines // where it begins to lose may be where a figure is missing
+		return lines // it may begin to lose at a share whose figure is missing
 	}
 	return append(lines, whereLost(HandoffShares, ratios))
 }
 
-// whereLost finds the share at which the ratio falls below 1 for the first time.
-// Between two measured shares it follows the straight line.
+// whereLost finds the share at which the ratio first falls below 1. It interpolates between
+// the measured shares.
 func whereLost(shares []int, ratios []float64) string {
 	for i, ratio := range ratios {
 		switch {

@@ -17,17 +17,17 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Values of the config key what of the scenario image.
+// Values of the config key what.
 const (
 	imageTrusted  = "trusted"
 	imageVerified = "verified"
 	imageParsed   = "parse"
 )
 
-// imageSize is how large the image is if nothing else is asked for.
+// imageSize is the default size of the image.
 const imageSize = 256 << 20
 
-// Image compares opening an image with parsing the JSON that it was made of.
+// Image compares opening an image with parsing the JSON that it was made from.
 func Image() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "image",
@@ -67,12 +67,12 @@ type imageRun struct {
 	r       *rt.Runtime
 }
 
-// setup writes the image. Its folder goes when ctx ends, even if nobody calls close then.
+// setup writes the image. Its folder is removed when ctx ends, even if close is not called.
 func (c *imageRun) setup(ctx context.Context) (err error) {
 	if c.folder, err = os.MkdirTemp("", "ichor-image-"); err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, func() { _ = os.RemoveAll(c.folder) }) // close says what goes wrong
+	context.AfterFunc(ctx, func() { _ = os.RemoveAll(c.folder) }) // close reports errors
 	c.file = filepath.Join(c.folder, "bench.img")
 	if c.r, err = experiment.NewRuntime(modeAtomic); err != nil {
 		return err
@@ -99,10 +99,10 @@ func (c *imageRun) close() error {
 	return err
 }
 
-// enough returns how often the documents have to be repeated. All that are equal share
-// their strings, so the first time takes more than others.
+// enough returns how many copies of the documents make an image of the size. Copies share their
+// strings, so the first copy takes more room than the others.
 func (c *imageRun) enough(ctx context.Context) (int, error) {
-	const most = 1 << 24 // a guess: what such a list holds fits
+	const most = 1 << 24 // a guess: a list of that length fits
 	list := func(repeats int) int64 { return (20 + 4*int64(repeats*len(c.docs)) + 15) &^ 15 }
 	var sizes [2]int64
 	for i := range sizes {
@@ -123,7 +123,7 @@ func (c *imageRun) enough(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// freeze returns a frozen list of the documents, that many times.
+// freeze returns a frozen list with so many copies of the documents.
 func (c *imageRun) freeze(ctx context.Context, repeats int) (f *rt.Frozen, err error) {
 	err = c.r.Do(func(t *rt.Thread) error {
 		root, err := c.parse(ctx, t, repeats)
@@ -137,7 +137,7 @@ func (c *imageRun) freeze(ctx context.Context, repeats int) (f *rt.Frozen, err e
 	return f, err
 }
 
-// parse returns a new reference to the list that the JSON holds.
+// parse returns a new reference to a list with so many copies of the documents.
 func (c *imageRun) parse(ctx context.Context, t *rt.Thread, repeats int) (rt.Ref, error) {
 	text := &repeated{ctx: ctx, docs: c.docs, n: repeats * len(c.docs)}
 	root, err := objects.FromJSON(t, text, objects.JSONOptions{MaxDepth: jsonpos.MaxDepth})
@@ -185,14 +185,14 @@ func (c *imageRun) timeParse(ctx context.Context) (took time.Duration, err error
 	return took, err
 }
 
-// repeated reads as a JSON list of n documents, those of docs again and again. It fails
-// when ctx ends.
+// repeated is the text of a JSON list of n documents: those of docs, again and again. Reading
+// it fails when ctx ends.
 type repeated struct {
 	ctx  context.Context
 	docs []experiment.Document
 	n    int
 
-	piece int // a bracket, or a comma, and a document by turns
+	piece int // the number of the next piece: brackets and commas are even, documents odd
 	text  bytes.Reader
 	read  int64
 }

@@ -16,7 +16,7 @@ const (
 
 var ladderRungs = []string{LadderNothing, LadderObject, LadderDict, LadderImmortal}
 
-// Ladder asks how much threads slow each other down by counting, the more they share.
+// Ladder asks how much threads slow each other down by counting, as they share more and more.
 func Ladder() experiment.Scenario {
 	return experiment.Workload{
 		Name: "ladder",
@@ -56,7 +56,7 @@ func shareLadder(t *rt.Thread, c experiment.Config) (rt.Ref, error) {
 	return shared, nil
 }
 
-// climbLadder counts the value on a rung.
+// climbLadder counts the value, on one of the rungs.
 func climbLadder(l *experiment.Lane, t *rt.Thread, c experiment.Config, shared rt.Ref) (err error) {
 	items := objects.Tuple(shared).Items(t)
 	d := ladderDictOf{items[0], items[1], items[2]}
@@ -83,7 +83,7 @@ func climbLadder(l *experiment.Lane, t *rt.Thread, c experiment.Config, shared r
 	return nil
 }
 
-// newLadderDict makes a dict with the value, or one that it makes.
+// newLadderDict makes a dict with the value; with a new value for rt.Nil.
 func newLadderDict(t *rt.Thread, value rt.Ref) (d ladderDictOf, err error) {
 	if value != rt.Nil {
 		t.IncRef(value)
@@ -104,7 +104,7 @@ func newLadderDict(t *rt.Thread, value rt.Ref) (d ladderDictOf, err error) {
 	return d, nil
 }
 
-// drop gives up what d holds.
+// drop gives up the references of d.
 func (d ladderDictOf) drop(t *rt.Thread) {
 	for _, r := range []rt.Ref{d.dict, d.key, d.value} {
 		if r != rt.Nil {
@@ -113,7 +113,7 @@ func (d ladderDictOf) drop(t *rt.Thread) {
 	}
 }
 
-// ladderBatch is how many operations there are between two checkpoints.
+// ladderBatch is the number of operations between two checkpoints.
 const ladderBatch = 256
 
 // climb does ladderBatch operations.
@@ -128,7 +128,7 @@ func (d ladderDictOf) climb(t *rt.Thread) error {
 	return nil
 }
 
-// concludeLadder says what each rung makes of the most threads.
+// concludeLadder compares the most threads with one, on each rung.
 func concludeLadder(res *experiment.Result) (lines []string) {
 	most := MostThreads(res)
 	if most < 2 {

@@ -13,9 +13,9 @@ import (
 // Metrics of the scenario memory: lower is better.
 const (
 	bytesUsed      = "bytes"
-	BytesAValue    = "B/value"         // bytes for each JSON value; names are none
-	bytesCommitted = "committed-bytes" // what Ichor took from the system
-	bytesInGo      = "goheap-bytes"    // what Ichor has in Go's heap for it
+	BytesAValue    = "B/value"         // bytes for each JSON value, not counting names
+	bytesCommitted = "committed-bytes" // that Ichor took from the system
+	bytesInGo      = "goheap-bytes"    // that Ichor uses in Go's heap
 )
 
 // Memory compares the bytes that a document takes with those of Go's maps.
@@ -51,7 +51,7 @@ func Memory() experiment.Scenario {
 	}
 }
 
-// memoryRow is some documents, for the rows of both heaps.
+// memoryRow is one or more documents. The rows of both heaps share it.
 type memoryRow struct {
 	docs   []experiment.Document
 	values float64
@@ -68,8 +68,8 @@ func (m *memoryRow) setup(context.Context) error {
 	return err
 }
 
-// inIchor builds the documents in a runtime of their own. The mode does not
-// matter: headers and slots are the same in all.
+// inIchor builds the documents in a runtime of their own. The mode does not matter: headers
+// and slots are the same in all modes.
 func (m *memoryRow) inIchor(ctx context.Context, _ experiment.Budget) (experiment.Sample, error) {
 	before := liveBytes()
 	r, err := experiment.NewRuntime(modeGIL)
@@ -114,7 +114,7 @@ func (m *memoryRow) sample(used int64) experiment.Sample {
 	return experiment.Sample{Value: float64(used), Ops: int64(m.values), Extra: map[string]float64{BytesAValue: float64(used) / m.values}}
 }
 
-// countValues returns how many JSON values v consists of.
+// countValues returns the number of JSON values in v.
 func countValues(v any) float64 {
 	n := 1.0
 	switch v := v.(type) {

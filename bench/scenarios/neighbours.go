@@ -6,14 +6,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// neighbourGaps are the distances, in objects that one thread makes one after the other.
-// Boxed integers take 32 bytes: two of them are a cache line.
+// neighbourGaps are distances between two objects, counted in objects. One thread makes them
+// all, one after the other. A boxed integer takes 32 bytes, so two share a cache line.
 var neighbourGaps = []int{1, 2, 4, 64}
 
-// neighbourBatch is how many operations there are between two checkpoints.
+// neighbourBatch is the number of operations between two checkpoints.
 const neighbourBatch = 256
 
-// Neighbours asks whether objects in one cache line slow down the threads that count them.
+// Neighbours asks whether false sharing slows threads down: each thread counts an object of its
+// own, and the objects lie side by side.
 func Neighbours() experiment.Scenario {
 	gaps := experiment.Axis{Key: "gap"}
 	for _, g := range neighbourGaps {
@@ -58,10 +59,10 @@ func Neighbours() experiment.Scenario {
 	}.Scenario()
 }
 
-// neighboursMade is how many objects there are: for 64 threads with the widest gap.
+// neighboursMade is the number of objects: enough for 64 threads with the widest gap.
 const neighboursMade = 4096
 
-// concludeNeighbours gives what the most threads do with each gap.
+// concludeNeighbours compares the most threads with one, for each gap.
 func concludeNeighbours(res *experiment.Result) []string {
 	most := MostThreads(res)
 	if most < 2 {

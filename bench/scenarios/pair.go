@@ -12,14 +12,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Objects of the scenario pair: some that fit the first cache, and some that fit
-// none.
+// The numbers of objects: a number that fits the first cache, and one that fits no cache.
 const (
 	hotObjects  = 1024
 	coldObjects = 1_000_000
 )
 
-// Pair asks what an incref and a decref cost, for each way to be counted.
+// Pair asks what an incref and a decref cost, for each way to count.
 func Pair() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "pair",
@@ -70,7 +69,7 @@ func concludePair(res *experiment.Result) (lines []string) {
 	return lines
 }
 
-// chunks hands out hotObjects of refs at a time, round and round.
+// chunks hands out hotObjects of refs at a time. At the end it begins again.
 type chunks[T any] struct {
 	refs []T
 	next int
@@ -84,7 +83,7 @@ func (c *chunks[T]) take() []T {
 	return c.refs[c.next-hotObjects : c.next]
 }
 
-// pairRun is a row of Ichor's.
+// pairRun is a row with objects of Ichor's.
 type pairRun struct {
 	state countState
 	n     int
@@ -138,7 +137,7 @@ func (p *pairRun) close() error {
 func (p *pairRun) sample(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 	return experiment.NsPerOp(ctx, b, hotObjects, func(l *experiment.Lane) error {
 		return p.r.Do(func(t *rt.Thread) error {
-			// The runtime has one thread at a time, so one pooled state serves them all.
+			// The runtime has one thread at a time, so the pool gives all of them the same state.
 			if t.ID() != p.owner {
 				return fmt.Errorf("thread %d counts the objects of thread %d", t.ID(), p.owner)
 			}
@@ -177,8 +176,7 @@ type cell struct {
 	_                       [4]uint32
 }
 
-// pairReference is a row that shows what the machine asks for the same work
-// without Ichor.
+// pairReference is a row without Ichor: it shows what the same work costs on this machine.
 type pairReference struct {
 	name  string
 	count func(cells []cell, refs []uint32)

@@ -7,11 +7,11 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// pathCount is how many paths into a document requests choose from.
+// pathCount is the number of paths into a document that requests choose from.
 const pathCount = 4096
 
-// A path leads from a document's root to a leaf. Its keys are the document's own
-// objects, borrowed: they live as long as the document, which nobody changes.
+// A path leads from the root of a document to a leaf. Its keys are borrowed from the document:
+// they live as long as that, since nothing changes the document.
 type path []step
 
 // step is an index into a list, or a key of a dict.
@@ -32,11 +32,11 @@ func (p path) follow(t *rt.Thread, r rt.Ref) rt.Ref {
 	return r
 }
 
-// findPaths draws paths at random, the same ones in every runtime.
+// findPaths draws random paths, the same in every runtime.
 func findPaths(t *rt.Thread, root rt.Ref) []path {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	paths := make([]path, pathCount)
-	entries := map[rt.Ref][]rt.Ref{} // of the dicts that were met
+	entries := map[rt.Ref][]rt.Ref{} // of the dicts so far
 	for i := range paths {
 		for r := root; ; {
 			s, next, ok := drawStep(t, rnd, entries, r)
@@ -50,7 +50,7 @@ func findPaths(t *rt.Thread, root rt.Ref) []path {
 	return paths
 }
 
-// drawStep chooses something in r; ok is false if r is a leaf, or empty.
+// drawStep draws an element of r. It returns false if r is a leaf, or empty.
 func drawStep(t *rt.Thread, rnd *rand.Rand, entries map[rt.Ref][]rt.Ref, r rt.Ref) (s step, next rt.Ref, ok bool) {
 	if n := objects.List(r).Len(t); n > 0 {
 		i := rnd.IntN(n)

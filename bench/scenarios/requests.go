@@ -11,11 +11,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// requestLeaves is how many values of a document a request looks up and answers
-// with.
+// requestLeaves is the number of values that a request looks up, and answers with.
 const requestLeaves = 8
 
-// Requests asks how many requests threads answer from a shared graph of documents.
+// Requests asks how many requests threads answer from documents that they share.
 func Requests() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "requests",
@@ -45,7 +44,7 @@ func Requests() experiment.Scenario {
 	}
 }
 
-// requestsRun is a runtime that holds the documents; the rows with its mode and
+// requestsRun is a runtime with the documents. The rows with its mode and its kind of
 // immortality share it.
 type requestsRun struct {
 	mode, immortal string
@@ -136,7 +135,7 @@ func (c *requestsRun) sampler(threads int) func(context.Context, experiment.Budg
 	}
 }
 
-// request is what a thread needs to answer one.
+// request is the state that a thread needs to answer requests.
 type request struct {
 	t      *rt.Thread
 	random uint64
@@ -170,8 +169,7 @@ func (q *request) answer(root rt.Ref, paths []path) error {
 	return nil
 }
 
-// respond returns a new reference to a response, and steals the leaves unless it
-// fails.
+// respond returns a new reference to a response. It steals the leaves, unless it fails.
 func (q *request) respond() (rt.Ref, error) {
 	t := q.t
 	n, err := objects.NewInt(t, int64(q.random>>1))
@@ -185,7 +183,7 @@ func (q *request) respond() (rt.Ref, error) {
 	}
 	response, err := objects.NewTupleSteal(t, n, items)
 	if err != nil {
-		t.IncRefs(q.leaves[:]) // they go with the list
+		t.IncRefs(q.leaves[:]) // dropping the list drops them
 		t.DecRef(n)
 		t.DecRef(items)
 	}

@@ -1,5 +1,5 @@
-// Package scenarios has the scenarios of the command bench, a file each: what they ask, how
-// they measure it, and what they conclude.
+// Package scenarios has the scenarios of the command bench, one in each file: the question, how
+// it is measured, and what follows from the table.
 //
 // Any goroutine may call each function.
 package scenarios
@@ -14,5 +14,5 @@ func All() []experiment.Scenario {
 	}
 }
 
-// Compared returns what the command compares if nothing else is asked for.
+// Compared returns the scenarios that the command compares by default.
 func Compared() []experiment.Scenario { return []experiment.Scenario{Requests()} }

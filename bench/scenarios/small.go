@@ -8,7 +8,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// Small compares small graphs that live for a moment with those of Go's heap.
+// Small asks what small graphs that live for a moment cost, compared with those in Go's heap.
 func Small() experiment.Scenario {
 	s := experiment.Workload{
 		Name: "small",

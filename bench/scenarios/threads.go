@@ -36,7 +36,7 @@ func Threads() experiment.Scenario {
 	}
 }
 
-// concludeThreads gives the times without a global lock.
+// concludeThreads gives the times of atomic counting.
 func concludeThreads(res *experiment.Result) []string {
 	ns := func(who string) experiment.Figure {
 		return experiment.Figure(res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat().Median)

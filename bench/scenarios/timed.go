@@ -7,10 +7,10 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// timedRate is experiment.OpsPerSecond for what has to be made ready, or cleared away, each
-// time: once does unit operations, and returns how long these alone took. It is called
-// until they have taken the time of the budget, or all together ten times as long; at
-// least once.
+// timedRate is experiment.OpsPerSecond for operations that need preparation or clearing away
+// each time, which does not count. The function once does unit operations and returns the time
+// that these took. It is called at least once, and until these times add up to the budget, or
+// until ten times the budget has passed in all.
 func timedRate(ctx context.Context, b experiment.Budget, unit int64, once func() (time.Duration, error)) (experiment.Sample, error) {
 	var took time.Duration
 	ops := int64(0)

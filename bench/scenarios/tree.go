@@ -26,7 +26,7 @@ func Tree() experiment.Scenario {
 	}.Scenario()
 }
 
-// concludeTree gives what the most threads do in each mode.
+// concludeTree gives the rate of the most threads in each mode.
 func concludeTree(res *experiment.Result) (lines []string) {
 	most := MostThreads(res)
 	for _, mode := range modes {
@@ -44,7 +44,7 @@ func concludeTree(res *experiment.Result) (lines []string) {
 	return lines
 }
 
-// growTrees plants trees and drops them, of nodes as many as there are operations.
+// growTrees plants trees and drops them. An operation is a node.
 func growTrees(l *experiment.Lane, t *rt.Thread, _ experiment.Config, _ rt.Ref) error {
 	for l.Next() {
 		for range l.N() / treeNodes {

@@ -8,7 +8,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Values of the config keys mode and immortal, by their short names.
+// Short names for values of the config keys mode and immortal.
 const (
 	modeGIL    = experiment.ModeGIL
 	modeAtomic = experiment.ModeAtomic
@@ -19,10 +19,10 @@ const (
 	immortalAddress = experiment.ImmortalAddress
 )
 
-// modes are all of them, the baseline first.
+// modes are all modes, the baseline first.
 var modes = []string{modeGIL, modeAtomic, modeBiased}
 
-// ModeWords writes a mode for readers.
+// ModeWords describes a mode in words.
 func ModeWords(mode any) string {
 	switch mode {
 	case modeGIL:
@@ -35,18 +35,18 @@ func ModeWords(mode any) string {
 	return fmt.Sprint(mode)
 }
 
-// Values of the config key heap: where a document, or a graph, is.
+// Values of the config key heap: where a document or a graph is.
 const (
 	HeapIchor  = "ichor"
 	HeapGo     = "go"
 	HeapFrozen = "frozen"
-	heapEmpty  = "empty" // nowhere
+	heapEmpty  = "empty" // there is none
 )
 
-// inTotal is the document that stands for all of them.
+// inTotal is the name of the rows for all documents together.
 const inTotal = "total"
 
-// rowName is the name of a document's rows, which is never that of the row for all of them.
+// rowName is the name of the rows for a document. It is never inTotal.
 func rowName(d experiment.Document) string {
 	if d.Name == inTotal {
 		return d.Name + ".json"
@@ -64,14 +64,14 @@ func MostThreads(res *experiment.Result) (most int) {
 	return most
 }
 
-// tenants counts the rows that share something: the first sets it up, the last
+// tenants counts the rows that share something. The first row sets it up, and the last row
 // closes it.
 type tenants int
 
 func (n *tenants) first() bool { *n++; return *n == 1 }
 func (n *tenants) last() bool  { *n--; return *n == 0 }
 
-// modeRun is an empty runtime; the rows with its mode share it.
+// modeRun is an empty runtime. The rows with its mode share it.
 type modeRun struct {
 	mode string
 	rows tenants

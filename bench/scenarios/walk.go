@@ -49,7 +49,7 @@ func Walk() experiment.Scenario {
 	}
 }
 
-// perDocument lists a figure for each row of a heap.
+// perDocument lists a figure for each row of one heap.
 func perDocument(res *experiment.Result, heap string, of func(row *experiment.Row) float64) (each []string) {
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == heap {
@@ -101,7 +101,7 @@ func (g *walkGraph) close() error {
 	return g.r.Close()
 }
 
-// walkRun is the graphs that one row walks.
+// walkRun are the graphs that a row walks.
 type walkRun []*walkGraph
 
 func (c walkRun) setup(ctx context.Context) error {
@@ -142,7 +142,7 @@ func (c walkRun) sampler(heap string) func(context.Context, experiment.Budget) (
 	}
 }
 
-// walk walks one of the two graphs, and fails if it did not see all.
+// walk walks one of the two graphs, and fails if it has not seen everything.
 func (g *walkGraph) walk(heap string) error {
 	var got seen
 	if heap == HeapGo {
@@ -159,11 +159,12 @@ func (g *walkGraph) walk(heap string) error {
 	return nil
 }
 
-// seen is what a walk has seen: how many values and keys, and the sum of what they
-// are, which does not depend on the order of a map.
+// seen is what a walk has seen: the number of values and keys, and a checksum that does not
+// depend on the order of a map.
 type seen struct{ visits, sum uint64 }
 
-// Summands of values that are no numbers and no texts; no small integer is one.
+// What values that are neither numbers nor texts add to the checksum. No small integer adds the
+// same.
 const (
 	sumNull = 3 << 50
 	sumBool = 5 << 50
@@ -171,7 +172,7 @@ const (
 	sumDict = 11 << 50
 )
 
-// text adds a text: its length, and a byte from each end, so that its memory is looked at.
+// text adds the length of a text and a byte from each end, so that its memory is read.
 func (s *seen) text(v string) {
 	s.visits++
 	s.sum += uint64(len(v))
@@ -263,7 +264,7 @@ func (s *seen) inFrozen(t *rt.Thread, r rt.Ref) {
 	}
 }
 
-// singleton adds what no Frozen has: there is one of each in a runtime.
+// singleton adds an object that is the same in all graphs of a runtime.
 func (s *seen) singleton(t *rt.Thread, r rt.Ref) {
 	switch r {
 	case rt.None:
@@ -281,7 +282,7 @@ func (s *seen) singleton(t *rt.Thread, r rt.Ref) {
 	}
 }
 
-// mirror makes Go's graph of a frozen one.
+// mirror copies a frozen graph into Go's heap.
 type mirror struct {
 	t    *rt.Thread
 	keys map[string]string

@@ -16,8 +16,8 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// taxJob says which row a child is to have, in the first question to it. Each further one
-// is the budget of a sample.
+// taxJob is the first question to a child: the row to set up. Each further question is the budget
+// of a sample.
 type taxJob struct {
 	Scenario, Config string
 	Threads          []int
@@ -26,12 +26,12 @@ type taxJob struct {
 
 // taxResult is a sample.
 type taxResult struct {
-	Ns      float64 // for an operation
+	Ns      float64 // nanoseconds of an operation
 	Ops     int64
 	Threads []experiment.CPUTime
 }
 
-// Serve is the child process: it says whether it tests for immortality in place, and takes
+// Serve is the child process. It says whether its build tests for immortality in place, and takes
 // samples of a row until its parent has enough.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	parent := process.NewParent(in, out)
@@ -47,14 +47,14 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	return nil
 }
 
-// taxRow is the row that a child measures.
+// taxRow is the row that the child measures.
 type taxRow struct {
 	experiment.Variant
 	closers []func() error // in the order of opening
 }
 
-// open sets the row up. The variants before and after it are not, so this one is the first
-// and the last of those that share something.
+// open sets up the row, and no other row of the scenario. So the row is the first and the last of
+// those that share something.
 func (r *taxRow) open(ctx context.Context, j taxJob) (err error) {
 	env := experiment.Env{Threads: j.Threads, Count: 1, Logf: func(string, ...any) {}}
 	if j.Scenario == scenarios.Requests().Name {

@@ -1,5 +1,5 @@
-// Package tax measures what the test for immortality costs objects that are mortal: it builds
-// the command with the test and without, and compares the two.
+// Package tax measures what the test for immortality costs when all objects are mortal. It builds
+// the command with the test and without it, and compares the two builds.
 //
 // One goroutine at a time calls it.
 package tax
@@ -44,17 +44,17 @@ const (
 	untestedTag = "ichormortal"
 )
 
-// taxLayouts is in how many orders the functions of each build are laid out, at most: the
-// order alone makes a loop a few per cent faster or slower, and a difference between two
-// builds of one order each would be that as much as the test's. A guess.
+// taxLayouts is the greatest number of orders in which the linker lays out the functions of each
+// build. The order alone makes a loop a few per cent faster or slower, so a difference between
+// two builds with one order each would show the order as much as the test. A guess.
 const taxLayouts = 16
 
-// benchPackage is the command, as the go tool knows it.
+// benchPackage is the path of the command.
 const benchPackage = "github.com/ichor-go/ichor/bench"
 
-// taxScenarios are what is measured, and which of their variants: those in which all that
-// is counted is mortal, and, of pair, two that do not count anything of ours. Both builds
-// run the same code for these, so they show what the figure is when there is no difference.
+// taxScenarios are the scenarios that are measured, and the variants to keep: those in which all
+// objects are mortal, and two of pair that count none of our objects. For these two, both builds
+// run the same code, so they show the figure of no difference.
 var taxScenarios = []struct {
 	scenario experiment.Scenario
 	keep     func(c experiment.Config) bool
@@ -66,10 +66,10 @@ var taxScenarios = []struct {
 	}},
 }
 
-// taxControls are the states of pair that count nothing of Ichor's.
+// taxControls are the states of pair that count no objects of Ichor's.
 var taxControls = []any{"plain", "atomic"}
 
-// taxVariants are the variants of a scenario that count.
+// taxVariants plans a scenario with the variants to keep.
 func taxVariants(name string, env *experiment.Env) (*experiment.Plan, error) {
 	for _, s := range taxScenarios {
 		if s.scenario.Name != name {
@@ -108,7 +108,7 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder) // what is left there is the system's to clear
+	defer os.RemoveAll(folder) // if that fails, the system clears it
 	env := flags.Env(50*time.Millisecond, 8*taxLayouts)
 	t := &taxRun{input: f.Input, programs: map[string][]string{}}
 	for _, build := range []string{buildTested, buildUntested} {
@@ -123,9 +123,8 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 	return flags.Measure(ctx, name, env, []experiment.Scenario{t.scenario(picked)}, stdout, stderr)
 }
 
-// findInput checks the documents for requests. Those that nobody names are small: the misses
-// of large ones would hide the test, and two processes that take turns would make them for
-// each other.
+// findInput checks the documents for requests. The default ones are small. The cache misses of
+// large ones would hide the test, and two processes that take turns would evict each other's.
 func (f *Flags) findInput(ctx context.Context) (err error) {
 	if len(f.Input) == 0 {
 		if f.Input, err = documents.SmallFiles(ctx); err != nil {
@@ -136,7 +135,8 @@ func (f *Flags) findInput(ctx context.Context) (err error) {
 	return err
 }
 
-// buildBench builds this program and returns its file. The layout is a seed.
+// buildBench builds the command, and returns its file. The layout is the seed of the order of
+// functions.
 func buildBench(ctx context.Context, folder, build string, layout int) (string, error) {
 	file := filepath.Join(folder, fmt.Sprintf("%s-%d.exe", build, layout))
 	args := []string{"build", "-buildvcs=false", "-ldflags", fmt.Sprintf("-s -w -funcalign=64 -randlayout=%d", layout), "-o", file}
@@ -149,13 +149,13 @@ func buildBench(ctx context.Context, folder, build string, layout int) (string, 
 	return file, nil
 }
 
-// taxRun is two builds.
+// taxRun is the two builds.
 type taxRun struct {
 	input    []string
-	programs map[string][]string // by build, one of each layout
+	programs map[string][]string // by build, one for each layout
 }
 
-// scenario has a row for each variant and build, those of a variant next to each other.
+// scenario has a row for each variant and build. The two rows of a variant are neighbours.
 func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "immortality-tax",
@@ -191,20 +191,19 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	}
 }
 
-// taxSlices is in how many slices a sample is taken. A guess: what disturbs a machine goes
-// on for longer than a slice, and so disturbs both builds.
+// taxSlices is the number of slices of a sample. A guess: a disturbance of the machine lasts for
+// longer than a slice, so it hits both builds.
 const taxSlices = 10
 
-// taxPair is a row of both builds, which are measured together.
+// taxPair are the two rows of a variant, which are measured together.
 type taxPair struct {
 	measure func(ctx context.Context, round int, b experiment.Budget) (map[string]experiment.Sample, error)
-	rounds  int                          // measured
-	asked   map[string]int               // rounds that a build was asked for
-	last    map[string]experiment.Sample // of the last round measured
+	rounds  int                          // rounds measured
+	asked   map[string]int               // rounds that were asked for, by build
+	last    map[string]experiment.Sample // the samples of the last round, by build
 }
 
-// sample gives a build's sample of the next round. Whichever build is asked first has both
-// measured.
+// sample returns the next sample of a build. Asking for the first of the two measures both.
 func (p *taxPair) sample(ctx context.Context, build string, b experiment.Budget) (s experiment.Sample, err error) {
 	if p.asked[build] == p.rounds {
 		if p.last, err = p.measure(ctx, p.rounds, b); err != nil {
@@ -216,8 +215,8 @@ func (p *taxPair) sample(ctx context.Context, build string, b experiment.Budget)
 	return p.last[build], nil
 }
 
-// measure takes a sample of both builds, with a layout that is the same for both: a process
-// of each, which take slices of a sample in turns.
+// measure takes a sample of each build, both with the same layout. It starts a process of each,
+// and the two take slices of the samples in turns.
 func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experiment.Budget) (got map[string]experiment.Sample, err error) {
 	builds := []string{buildUntested, buildTested}
 	if round%2 == 1 {
@@ -268,9 +267,9 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 	return got, nil
 }
 
-// concludeTax gives the difference for each row, and for each scenario in all.
+// concludeTax gives the difference for each variant, and for each scenario as a whole.
 func concludeTax(res *experiment.Result) (lines []string) {
-	counting := map[string][]*experiment.Row{} // by scenario, those that count something of Ichor's
+	counting := map[string][]*experiment.Row{} // the rows that count objects of Ichor's, by scenario
 	for _, row := range res.Rows {
 		if row.Config.Get("build") != buildTested {
 			continue
@@ -294,7 +293,7 @@ func concludeTax(res *experiment.Result) (lines []string) {
 	return lines
 }
 
-// sayTax says what a ratio of tested to untested means.
+// sayTax puts a ratio of tested to untested into words.
 func sayTax(lines []string, what string, r experiment.Stat) []string {
 	return experiment.Say(lines, "%s: the test costs %+.2f %% (95 %%: %+.2f to %+.2f).", what, 100*(r.Median-1), 100*(r.Low-1), 100*(r.High-1))
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/progress"
 )
 
-// Measure runs the scenarios and reports them as the flags ask for. The name is what
-// lines on stderr begin with. An interrupted run reports what it has.
+// Measure runs the scenarios and reports the results as the flags say. An interrupted run reports
+// what it has. Lines on stderr begin with the name.
 func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, list []experiment.Scenario, stdout, stderr io.Writer) error {
 	if len(list) == 0 {
 		return errors.New("there are no scenarios to run")
@@ -53,7 +53,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	return errors.Join(err, flushed(reporter.End(report)))
 }
 
-// drawInto draws a result into a folder, if there is one.
+// drawInto draws a result into a folder, if the folder has a name.
 func drawInto(folder string, res *experiment.Result) error {
 	if folder == "" || res.Partial {
 		return nil
@@ -68,7 +68,8 @@ func drawInto(folder string, res *experiment.Result) error {
 	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
 }
 
-// record starts what -cpuprofile and -trace ask for. The caller stops it.
+// record starts the CPU profile and the execution trace that the flags ask for. The caller stops
+// them.
 func (f *Flags) record() (stop func() error, err error) {
 	var stops []func() error
 	stop = func() (err error) {

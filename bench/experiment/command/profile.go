@@ -7,8 +7,8 @@ import (
 	"runtime/trace"
 )
 
-// startCPUProfile writes a CPU profile to a file until stop is called. Samples are told
-// apart by the labels scenario, variant, and phase, which is warm-up or sample:
+// startCPUProfile writes a CPU profile to a file until stop is called. Its samples have the labels
+// scenario, variant, and phase, which is warm-up or sample:
 //
 //	go tool pprof -tagfocus 'variant=mode=atomic' FILE
 func startCPUProfile(file string) (stop func() error, err error) {
@@ -25,8 +25,8 @@ func startCPUProfile(file string) (stop func() error, err error) {
 	}, nil
 }
 
-// startTrace writes an execution trace to a file until stop is called. Each sample is a
-// task, named by its scenario and variant, with a region for each lane.
+// startTrace writes an execution trace to a file until stop is called. Each sample is a task with the
+// name of its scenario and variant, and has a region for each lane.
 func startTrace(file string) (stop func() error, err error) {
 	f, err := os.Create(file)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package benchtest is what the tests of the command bench and of its parts have in common.
+// Package benchtest has what the tests of the command bench and of its parts share.
 package benchtest
 
 import (
@@ -14,14 +14,15 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment/command"
 )
 
-// Child is the variable of the environment that has a test binary run as the command, for
-// tests that start processes.
+// Child is an environment variable. If it is set, test binaries run as the command: they are the
+// processes that tests start.
 const Child = "ICHOR_BENCH_CHILD"
 
-// Large is a document that compresses into more than one block of a few bytes.
+// Large is a document of half a megabyte. It compresses into more than one block, each of a few
+// bytes.
 var Large = []byte(`{"list":[` + strings.Repeat(`{"name":"value","n":1.5e3},`, 20000) + `null]}`)
 
-// Write makes a file of its own, and returns its path.
+// Write writes a file in a new folder, and returns its path.
 func Write(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -31,8 +32,9 @@ func Write(t *testing.T, name string, data []byte) string {
 	return file
 }
 
-// Call runs a part of the command as the command does: it parses the arguments into cli, calls
-// run with the name of what they call, and returns the exit code and what was written.
+// Call runs a part of the command as the command itself does. It parses the arguments into cli,
+// calls run with the name of the command that they call, and returns the exit code and the
+// output.
 func Call(ctx context.Context, cli any, run func(called string, stdout, stderr io.Writer) error, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	called, err := command.Parse(cli, "bench", "", args, &out)
@@ -68,7 +70,8 @@ func Demo() experiment.Scenario {
 	}
 }
 
-// Unwatched is the scenario with no row marked, whatever else the machine does.
+// Unwatched is the scenario with samples that know no CPU times, so that no row is starved,
+// whatever else the machine does.
 func Unwatched(s experiment.Scenario) experiment.Scenario {
 	plan := s.Plan
 	s.Plan = func(env *experiment.Env) (*experiment.Plan, error) {

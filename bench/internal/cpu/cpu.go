@@ -1,5 +1,5 @@
-// Package cpu knows the processor, and what threads asked of it. Any goroutine may call each
-// function.
+// Package cpu knows the name of the processor, and how much CPU time threads asked for and got.
+// Any goroutine may call each function.
 package cpu
 
 import (
@@ -13,26 +13,26 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// A Time is what a thread of the operating system asked for during a sample: time on a core.
-// What it slept, such as to wait for a lock or for another thread, it has not asked for.
+// A Time is the time on a core that a thread of the operating system asked for. A thread that
+// sleeps, such as one that waits for a lock, asks for none.
 type Time struct {
-	CPU   time.Duration // it ran
-	Delay time.Duration // it could have run, and waited for a core that others had
+	CPU   time.Duration // the thread ran
+	Delay time.Duration // the thread could run, and waited for a core
 }
 
-// Enough is the least share that a row's threads have to get for it to be compared with
-// others: with less it tells more of the machine's load than of itself.
+// Enough is the least share of the CPU time asked for that the threads of a row must get. With
+// less, the row says more about the load of the machine than about the variant.
 const Enough = 0.9
 
-// Watch begins to watch what threads of the system ask for, and stop returns it: the times of
-// those that asked for most, as many as there are goroutines at work and cores for them. It is
-// nil if the system does not say. Both take some microseconds for each thread of the process, so
-// they are called before the clock starts and after it has stopped.
+// Watch watches the threads of this process until stop is called. The result of stop is the times
+// of the threads that asked for most: one for each goroutine at work, but at most GOMAXPROCS. It
+// is nil if the system does not say. Both calls take microseconds for each thread, so they belong
+// before the clock starts and after it has stopped.
 //
-// Lanes are goroutines, and are not tied to threads for this: one that waits for another
-// goroutine would have the system switch threads, which takes ten times as long (11 us
-// against 0.8, in scenario threads). But a thread that has to wait for a core keeps its
-// goroutine, so that its delay is a lane's.
+// Goroutines at work are not locked to threads for this. If they were, a goroutine that waits for
+// another would make the system switch threads, which takes ten times as long (11 us instead of
+// 0.8, in scenario threads). A thread that waits for a core keeps its goroutine, so its delay is
+// that of a goroutine at work.
 func Watch(goroutines int) (stop func() []Time) {
 	before := threadTimes()
 	return func() []Time {
@@ -40,7 +40,7 @@ func Watch(goroutines int) (stop func() []Time) {
 	}
 }
 
-// Measure says how Watch knows, "" if it does not.
+// Measure says where Watch reads the times, or "" if the system does not say.
 func Measure() string {
 	if threadTimes() == nil {
 		return ""
@@ -48,14 +48,14 @@ func Measure() string {
 	return "run-queue delay of each thread (/proc/self/task/*/schedstat)"
 }
 
-// threadTime is what a thread has had since it began.
+// threadTime is the account of a thread since it began.
 type threadTime struct {
-	run, wait time.Duration // on a core, and waiting for one
-	slices    uint64        // how often it came to run
+	run, wait time.Duration // on a core, and waiting for a core
+	slices    uint64        // how often it got a core
 }
 
-// threadTimes reads those of all threads, by their ids; nil if the system does not say. Tests
-// put their own in its place.
+// threadTimes reads the accounts of all threads, by their ids. It returns nil if the system does
+// not say. It is a variable so that tests can replace it.
 var threadTimes = readThreadTimes
 
 func readThreadTimes() map[int]threadTime {
@@ -67,7 +67,7 @@ func readThreadTimes() map[int]threadTime {
 	for _, t := range threads {
 		s, err := t.Schedstat()
 		if err != nil {
-			continue // it has ended, or the kernel keeps no account
+			continue // the thread has ended, or the kernel keeps no account
 		}
 		times[t.PID] = threadTime{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds), s.RunTimeslices}
 	}
@@ -77,13 +77,13 @@ func readThreadTimes() map[int]threadTime {
 	return times
 }
 
-// wakeUp is how long a thread may wait each time before it counts as a delay: an idle core takes
-// that long to wake up, though nobody else has it. A guess: some tens of microseconds in a
-// virtual machine, while a core that is taken stays so for milliseconds.
+// wakeUp is the part of each wait that is no delay: an idle core takes time to wake up. A guess: in
+// a virtual machine that takes tens of microseconds, while a core that another thread has stays
+// taken for milliseconds.
 const wakeUp = 100 * time.Microsecond
 
-// askedFor returns what the n threads asked for between two readings that asked for most. Those
-// of Go's runtime that only look after the others are not among them.
+// askedFor returns the times, between two readings, of the n threads that asked for most. So the
+// threads of Go's runtime that only look after others are left out.
 func askedFor(before, after map[int]threadTime, n int) (times []Time) {
 	if before == nil || after == nil {
 		return nil
@@ -91,7 +91,7 @@ func askedFor(before, after map[int]threadTime, n int) (times []Time) {
 	for id, now := range after {
 		then := before[id]
 		if now.slices < then.slices {
-			then = threadTime{} // another thread has the id now
+			then = threadTime{} // a new thread has the id
 		}
 		wait := now.wait - then.wait - time.Duration(now.slices-then.slices)*wakeUp
 		times = append(times, Time{now.run - then.run, max(wait, 0)})
@@ -100,7 +100,7 @@ func askedFor(before, after map[int]threadTime, n int) (times []Time) {
 	return times[:min(n, len(times))]
 }
 
-// Name is the processor as the kernel names it, empty where it does not.
+// Name is the name of the processor, or "" if the kernel does not tell it.
 func Name() string {
 	if runtime.GOOS != "linux" {
 		return ""

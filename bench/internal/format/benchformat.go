@@ -17,8 +17,8 @@ import (
 //
 //	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
 //
-// Rows whose threads were starved have the setting "starved: true", so that benchstat keeps them in
-// a table of their own. It writes at the end. See golang.org/design/14313-benchmark-format.
+// Starved rows have the setting "starved: true", so that benchstat puts them into a table of their
+// own. It writes everything at the end. See golang.org/design/14313-benchmark-format.
 type benchReporter struct{ w io.Writer }
 
 func (r *benchReporter) Begin(*experiment.Env) error     { return nil }
@@ -56,8 +56,7 @@ func (r *benchReporter) End(report *experiment.Report) error {
 	return err
 }
 
-// benchName is the benchmark's name: the scenario's with a capital, then the
-// settings.
+// benchName is the name of the benchmark: that of the scenario, with a capital, and the settings.
 func benchName(scenario string, c experiment.Config) string {
 	var b strings.Builder
 	b.WriteString("Benchmark")
@@ -73,8 +72,8 @@ func benchName(scenario string, c experiment.Config) string {
 	return b.String()
 }
 
-// nameWord replaces what would end a name or split it: spaces, slashes, and the
-// dash, which before digits at the end means GOMAXPROCS.
+// nameWord replaces what would end or split a name: spaces, slashes, and dashes. A dash before
+// digits at the end of a name means GOMAXPROCS.
 func nameWord(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '/' || r == '-' || unicode.IsSpace(r) || !unicode.IsPrint(r) {

@@ -15,15 +15,14 @@ import (
 //
 //	{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":10,"low":0.92,"high":0.99}},"ratio":{"median":1.16,"min":1.1,"max":1.2,"n":10,"low":1.12,"high":1.18}}
 //
-// low and high are the ends of the median's 95 % interval, for six samples or more. The
-// ratio is that to the row's baseline. "cpu" is the share of the CPU time asked for that the
-// row's threads got, where that is known; if they were starved, there is no ratio, and
-// "starved":true. After a scenario's rows come its laws, if it has
-// any; there is no peak if more threads always do more:
+// low and high are the ends of the median's 95 % interval; they need six samples. The ratio is
+// that to the row's baseline. "cpu" is the share of the CPU time asked for that the row's threads
+// got, if it is known. A starved row has "starved":true and no ratio. After the rows of a
+// scenario come its laws, if it has any. There is no peak if more threads always do more:
 //
 //	{"scenario":"tree","config":{"mode":"atomic"},"law":{"rate":21.5e6,"contention":0.02,"coherence":0.001,"deviation":0.004,"peak":31,"threads":[1,2,4],"cores":4,"crowded":false}}
 //
-// It writes at the end: if the run was interrupted, every line says "partial":true.
+// It writes everything at the end. If the run was interrupted, every line has "partial":true.
 type jsonReporter struct{ w io.Writer }
 
 func (j *jsonReporter) Begin(*experiment.Env) error     { return nil }
@@ -45,7 +44,7 @@ func (j *jsonReporter) End(report *experiment.Report) error {
 	return err
 }
 
-// appendConfig begins a line.
+// appendConfig begins a line with the scenario and the config.
 func appendConfig(b []byte, scenario string, c experiment.Config) []byte {
 	b = append(b, `{"scenario":`...)
 	b = appendString(b, scenario)
@@ -68,7 +67,7 @@ func appendConfig(b []byte, scenario string, c experiment.Config) []byte {
 	return append(b, '}')
 }
 
-// appendEnd ends it.
+// appendEnd ends a line.
 func appendEnd(b []byte, partial bool) []byte {
 	if partial {
 		b = append(b, `,"partial":true`...)

@@ -11,8 +11,7 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// textReporter writes one table a scenario, as soon as the scenario is finished. The last
-// column is the ratio to the baseline.
+// textReporter writes a table for each scenario as soon as it is finished.
 type textReporter struct{ w io.Writer }
 
 func (t *textReporter) Begin(env *experiment.Env) error {

@@ -1,16 +1,16 @@
-// Package gccost reads what Go's collector costs. Any goroutine may call each function.
+// Package gccost reads how much CPU time Go's collector takes. Any goroutine may call each function.
 package gccost
 
 import "runtime/metrics"
 
-// A Cost is what Go's collector has cost this process so far. The figures change at the end
-// of each cycle.
+// A Cost is the CPU time that Go's collector has taken from this process. Go updates the figures
+// at the end of each cycle.
 type Cost struct {
 	GC, Total float64 // seconds of CPU time: the collector's, and that of all cores
 	Cycles    int64
 }
 
-// Read reads it.
+// Read reads the cost so far.
 func Read() Cost {
 	s := []metrics.Sample{
 		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"},
@@ -19,13 +19,13 @@ func Read() Cost {
 	return Cost{s[0].Value.Float64(), s[1].Value.Float64(), int64(s[2].Value.Uint64())}
 }
 
-// Since is what it has cost since an earlier time.
+// Since is the cost since an earlier time.
 func (c Cost) Since(before Cost) Cost {
 	return Cost{c.GC - before.GC, c.Total - before.Total, c.Cycles - before.Cycles}
 }
 
-// Percent is the collector's share of the CPU time, in hundredths; 0 if it did not come
-// round.
+// Percent is the collector's share of the CPU time, as a percentage. It is 0 if there was no
+// cycle.
 func (c Cost) Percent() float64 {
 	if c.Total == 0 {
 		return 0

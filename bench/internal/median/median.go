@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// Confidence of the intervals in reports.
+// Confidence is that of the intervals in reports.
 const Confidence = 0.95
 
-// MinSamples is how many samples it takes for an interval: the least and the greatest of
-// five enclose the median in 94 % of cases only.
+// MinSamples is the least number of samples that have an interval. The least and the greatest of
+// five enclose the median in only 94 % of cases.
 const MinSamples = 6
 
-// Interval returns the confidence interval of the median, NaN if there are too few
-// values. It supposes nothing of how values are distributed: its ends are two of them, as
-// far inside as the binomial distribution allows.
+// Interval returns the confidence interval of the median, or NaN if there are too few values. It
+// assumes nothing about the distribution of the values. Its ends are two of the values, as far
+// inside as the binomial distribution allows.
 func Interval(values []float64) (low, high float64) {
 	n := len(values)
 	k := rank(n)
@@ -27,10 +27,10 @@ func Interval(values []float64) (low, high float64) {
 	return s[k-1], s[n-k]
 }
 
-// rank returns the greatest k for which the k-th least and the k-th greatest of n values
-// enclose the median with the confidence; 0 if there is none.
+// rank returns the greatest k for which the k-th least and the k-th greatest of n values enclose
+// the median with the Confidence, or 0 if there is none.
 func rank(n int) (k int) {
-	term := -float64(n) * math.Ln2 // the logarithm of the chance that i values are below the median
+	term := -float64(n) * math.Ln2 // the logarithm of the probability that i values are below the median
 	below := 0.0
 	for i := range n/2 + 1 {
 		if below += math.Exp(term); below > (1-Confidence)/2 {
@@ -41,7 +41,7 @@ func rank(n int) (k int) {
 	return n / 2
 }
 
-// Of returns the middle value, NaN if there is none.
+// Of returns the median of the values, or NaN if there are none.
 func Of(values []float64) float64 {
 	n := len(values)
 	if n == 0 {

@@ -9,18 +9,18 @@ import (
 	"github.com/go-analyze/charts"
 )
 
-// gridSteps is how fine the x-axis is when laws are drawn on it, at least.
+// gridSteps is the least number of steps of the x-axis when laws are drawn.
 const gridSteps = 160
 
-// lineChart draws p.lines: joined points over the values of the setting, or, if there are
-// laws, points on an axis of numbers with the laws' lines.
+// lineChart draws p.lines. Without laws it joins the points, over the values of the setting. With
+// laws it draws points and the lines of the laws, over an axis of numbers.
 func (p *draft) lineChart() drawing {
 	var d drawing
 	for i, l := range p.lines {
 		d.legend = append(d.legend, legendEntry{l.name, paint(paintSeries, i, strokeSolid)})
 	}
 	d.height = plotHeight
-	ahead := 0 // up to where laws are drawn
+	ahead := 0 // where the lines of laws end
 	for _, l := range p.lines {
 		if l.law != nil {
 			ahead = max(ahead, l.law.Ahead(), p.at[len(p.at)-1])
@@ -112,8 +112,8 @@ func highest(series charts.LineSeriesList) (most float64) {
 	return most
 }
 
-// niceTop is where an axis from 0 ends so that the value is on it, and in how many steps of
-// a round number.
+// niceTop returns where an axis from 0 ends that has the value on it, and the number of its steps,
+// which are round numbers.
 func niceTop(value float64) (top float64, steps int) {
 	if value <= 0 {
 		return 1, 4
@@ -130,7 +130,7 @@ func niceTop(value float64) (top float64, steps int) {
 	}
 }
 
-// axisCount writes thousands shorter, if they are round.
+// axisCount writes round thousands with a k.
 func axisCount(n int) string {
 	if n >= 10_000 && n%1000 == 0 {
 		return axisNumber(float64(n))
@@ -138,7 +138,7 @@ func axisCount(n int) string {
 	return strconv.Itoa(n)
 }
 
-// evenly is into how many equal whole steps, few of them, n is divided.
+// evenly returns a small number of equal whole steps that make n.
 func evenly(n int) int {
 	for _, steps := range []int{4, 5, 6, 3} {
 		if n%steps == 0 {

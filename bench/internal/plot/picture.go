@@ -8,8 +8,7 @@ import (
 	"github.com/go-analyze/charts"
 )
 
-// A Picture is a drawing whose colours follow what the reader prefers, light or dark.
-// Immutable.
+// A Picture is a drawing in light or dark colours, as the reader prefers. Immutable.
 type Picture struct{ svg string }
 
 // File is the picture as a file of its own.
@@ -17,7 +16,7 @@ func (p Picture) File() []byte {
 	return []byte(strings.Replace(p.svg, ">", "><style>"+Style+"</style>", 1) + "\n")
 }
 
-// Inline is the picture as an element of a page, which has Style among its styles.
+// Inline is the picture as an element of a page that has Style among its styles.
 func (p Picture) Inline() string {
 	return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)
 }
@@ -25,8 +24,9 @@ func (p Picture) Inline() string {
 // Style is the style sheet of pictures.
 var Style = style()
 
-// What parts of a picture are painted with. The first number of a color says which part;
-// series have theirs as the second, and how the line is drawn as the third.
+// Parts of a picture. The plotting library is given a color for each part, from which newPicture
+// makes a class: its red is the part, its green the number of the series, and its blue how the
+// line is drawn.
 const (
 	paintSeries = iota + 1
 	paintText
@@ -45,14 +45,14 @@ func paint(part, index, stroke int) charts.Color {
 	return charts.Color{R: uint8(part), G: uint8(index), B: uint8(stroke), A: 255}
 }
 
-// seriesColors are for light and dark paper: as far from each other as may be, also for
-// those who do not tell red from green.
+// seriesColors are colors for light and for dark paper. They are as different as possible, even to
+// a reader who cannot tell red from green.
 var seriesColors = [][2]string{
 	{"#1f5fc4", "#6ea8ff"}, {"#c8500a", "#ff9a52"}, {"#157a4a", "#4fd08f"}, {"#8e3db0", "#d28cf0"},
 	{"#5b6470", "#aab4c0"}, {"#a8153f", "#ff7d9c"}, {"#0b7a85", "#45cbd8"}, {"#7d5a00", "#e0b84a"},
 }
 
-// maxSeries is how many lines a plot can show.
+// maxSeries is the greatest number of lines in a plot.
 var maxSeries = len(seriesColors)
 
 var partColors = map[int][2]string{
@@ -85,8 +85,8 @@ var (
 	paintedColor   = regexp.MustCompile(`^(stroke|fill):rgb\((\d+),(\d+),(\d+)\)$`)
 )
 
-// newPicture makes what the plotting library has drawn follow Style. The label is
-// for those who do not see it.
+// newPicture replaces the colors of a drawing of the plotting library by classes of Style. Screen
+// readers read the label.
 func newPicture(drawn []byte, label string) Picture {
 	svg := styleAttribute.ReplaceAllStringFunc(string(drawn), func(attribute string) string {
 		var classes, rest []string

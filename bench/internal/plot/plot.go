@@ -14,23 +14,23 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// Options say what a plot shows; the zero value shows all that it can.
+// Options say what a plot shows. The zero value shows as much as possible.
 type Options struct {
-	Keep   func(c experiment.Config) bool   // chooses rows; nil is all
-	Name   func(c experiment.Config) string // of a row or line; nil writes the settings that differ
-	Over   string                           // the setting on the x-axis; "" is threads, or another number
-	Bars   bool                             // a bar for each row, whatever could be on an x-axis
-	Metric string                           // one of the extra metrics; "" is the row's own
-	Unit   string                           // on the y-axis; "" is the metric's name
-	Scale  float64                          // what values are multiplied with; 0 is 1
+	Keep   func(c experiment.Config) bool   // chooses rows; nil keeps all
+	Name   func(c experiment.Config) string // names a row or a line; nil writes the settings that differ
+	Over   string                           // the setting on the x-axis; "" is threads, or another setting that is a number
+	Bars   bool                             // draws a bar for each row, even if a setting could be on an x-axis
+	Metric string                           // one of the extra metrics; "" is the metric of the rows
+	Unit   string                           // the title of the y-axis; "" is the name of the metric
+	Scale  float64                          // multiplies the values; 0 is 1
 }
 
-// ErrNothing says that no row with samples was left.
+// ErrNothing means that there is no row with samples.
 var ErrNothing = errors.New("there is nothing to plot")
 
-// Draw draws the medians of a result: as lines over a setting that is a number, or, where
-// there is none or the lines were too many, as bars. Over threads, laws are drawn with the
-// points: as a thin line where there are points, and dashed as the prediction beyond.
+// Draw draws the medians of a result. It draws lines over a setting that is a number. If there is
+// none, or if there were too many lines, it draws bars. Over threads it draws the laws too: thin
+// lines as far as there are points, and dashed lines for the prediction beyond.
 func Draw(res *experiment.Result, o Options) (Picture, error) {
 	p := draft{Options: o, res: res}
 	if p.Scale == 0 {
@@ -70,14 +70,14 @@ type draft struct {
 	at    []int // the values on the x-axis, ascending
 }
 
-// plotLine is a line, and its rows in the order of at; some may be missing.
+// plotLine is a line. Its rows are in the order of at, and some may be missing.
 type plotLine struct {
 	name string
 	rows []*experiment.Row
 	law  *summary.Law
 }
 
-// value is what is plotted of a row, NaN if it lacks that.
+// value is the value of a row in the plot, or NaN if it has none.
 func (p *draft) value(row *experiment.Row) float64 {
 	for _, s := range row.Stats() {
 		if s.Metric == p.Metric {
@@ -87,7 +87,7 @@ func (p *draft) value(row *experiment.Row) float64 {
 	return math.NaN()
 }
 
-// findLines sorts the rows into lines, if they are not too many.
+// findLines sorts the rows into lines. It reports whether there are any, and not too many.
 func (p *draft) findLines() bool {
 	if p.Over == "" {
 		p.Over = p.number()
@@ -129,7 +129,7 @@ func (p *draft) findLines() bool {
 	return len(p.lines) > 0 && len(p.lines) <= maxSeries
 }
 
-// number finds a setting that is a number and differs between rows.
+// number finds a setting that is a number and differs between the rows.
 func (p *draft) number() string {
 	found := ""
 	for _, kv := range p.rows[0].Config {
@@ -146,7 +146,7 @@ func (p *draft) number() string {
 	return found
 }
 
-// name writes a row's settings that differ between the rows.
+// name writes the settings of a row that differ between the rows.
 func (p *draft) name(c experiment.Config, all []experiment.Config) string {
 	if p.Name != nil {
 		return p.Name(c)
@@ -168,10 +168,10 @@ func (p *draft) name(c experiment.Config, all []experiment.Config) string {
 	return strings.Join(words, ", ")
 }
 
-// threads is the setting that the x-axis is about if there is a choice.
+// threads is the setting that goes on the x-axis if there is a choice.
 const threads = "threads"
 
-// Sizes in pixels: a plot fits a phone without being made smaller.
+// Sizes in pixels. A plot fits on a phone.
 const (
 	plotWidth  = 480
 	plotHeight = 300
@@ -179,7 +179,7 @@ const (
 	textSize   = 12
 )
 
-// drawing is what a chart needs to be drawn: its height, and the two steps.
+// drawing is a chart that is ready to be drawn.
 type drawing struct {
 	height int
 	legend []legendEntry
@@ -226,7 +226,7 @@ func (p *draft) barChart() drawing {
 	}
 	var names []string
 	var values []float64
-	for _, row := range slices.Backward(p.rows) { // the first one is to be on top
+	for _, row := range slices.Backward(p.rows) { // the first row is on top
 		names, values = append(names, p.name(row.Config, configs)), append(values, p.value(row))
 	}
 	o := charts.NewBarChartOptionWithData([][]float64{values})
@@ -241,7 +241,7 @@ func (p *draft) barChart() drawing {
 	return drawing{height: 60 + 24*len(names), render: func(c *charts.Painter) error { return c.BarChart(o) }}
 }
 
-// axisNumber writes three digits, and none that say nothing.
+// axisNumber writes up to three digits.
 func axisNumber(v float64) string {
 	for _, u := range []struct {
 		size float64

@@ -1,8 +1,8 @@
-// Package process runs variants that need a heap, or a Go collector, of their own in a process
-// of their own. The process answers questions:
+// Package process is for variants that need a heap or a Go collector of their own. Each runs in a
+// child process, which answers questions:
 //
 //	parent                    child
-//	Start                     main sees the arguments, and makes a Parent
+//	Start                     main gets the arguments, and makes a Parent
 //	Ask: sends a question     Answer: answers it
 //	Stop: closes its stdin    Answer returns io.EOF
 //
@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// A Child is a program, mostly this one, as a process of its own. One goroutine at a time.
+// A Child is a child process. One goroutine at a time.
 type Child struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -30,8 +30,8 @@ type Child struct {
 	from *gob.Decoder
 }
 
-// Start starts the program with the arguments, and with none of the settings of Go's
-// collector that the environment may have. The end of ctx kills it.
+// Start starts this program with the arguments. The child does not get the settings of Go's
+// collector in the environment. When ctx ends, the child is killed.
 func Start(ctx context.Context, args ...string) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -43,7 +43,7 @@ func Start(ctx context.Context, args ...string) (*Child, error) {
 // StartProgram is Start for another program, such as another build of this one.
 func StartProgram(ctx context.Context, program string, args ...string) (c *Child, err error) {
 	c = &Child{cmd: exec.CommandContext(ctx, program, args...)}
-	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the rows are what the table says
+	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the environment does not change the rows
 	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
 	})
@@ -62,14 +62,14 @@ func StartProgram(ctx context.Context, program string, args ...string) (c *Child
 	return c, nil
 }
 
-// reply is how answers and errors travel.
+// reply is an answer or an error.
 type reply[A any] struct {
 	Answer A
 	Err    string
 }
 
-// Ask sends a question and waits for the answer. Both are values for encoding/gob, of the
-// types of the Answer that answers it.
+// Ask sends a question and waits for the answer. Both are values for encoding/gob, of the same
+// types as in the call of Answer that answers it.
 func Ask[Q, A any](c *Child, question Q) (A, error) {
 	var r reply[A]
 	err := c.to.Encode(question)
@@ -85,13 +85,13 @@ func Ask[Q, A any](c *Child, question Q) (A, error) {
 	return r.Answer, nil
 }
 
-// Stop ends the child, also one that is at work. One that was built with the race detector
-// takes a second to end. A nil Child is stopped already.
+// Stop ends the child, even if it is at work. With the race detector that takes a second. Stop of a
+// nil Child does nothing.
 func (c *Child) Stop() error {
 	if c == nil {
 		return nil
 	}
-	_ = c.in.Close() // it ends, or is gone already
+	_ = c.in.Close() // the child ends, or has ended
 	done := make(chan error, 1)
 	go func() { done <- c.cmd.Wait() }()
 	select {
@@ -102,18 +102,18 @@ func (c *Child) Stop() error {
 	}
 }
 
-// A Parent asks questions, which the child reads and answers. One goroutine at a time.
+// A Parent is the parent of this process. One goroutine at a time.
 type Parent struct {
 	from *gob.Decoder
 	to   *gob.Encoder
 }
 
-// NewParent is the parent of this process, with os.Stdin and os.Stdout.
+// NewParent returns the parent, which has the other ends of stdin and stdout.
 func NewParent(stdin io.Reader, stdout io.Writer) *Parent {
 	return &Parent{gob.NewDecoder(stdin), gob.NewEncoder(stdout)}
 }
 
-// Answer answers one question. The error is io.EOF if the parent has no more.
+// Answer answers one question. It returns io.EOF if the parent has no more questions.
 func Answer[Q, A any](p *Parent, answer func(Q) (A, error)) error {
 	var q Q
 	if err := p.from.Decode(&q); err != nil {

@@ -12,9 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// A Bar is a progress bar on standard error. It is drawn between samples only, and starts no
-// goroutine, so that it takes no time from a measurement. One goroutine at a time, but for
-// Logf.
+// A Bar is a progress bar on standard error. It is drawn only between samples, and starts no
+// goroutine, so it takes no time from a sample. One goroutine at a time; Logf, any goroutine.
 type Bar struct {
 	w    io.Writer
 	name string
@@ -25,7 +24,7 @@ type Bar struct {
 	drawn bool
 }
 
-// New decides by mode, auto, on or off, whether there is a bar. Lines that are logged
+// New returns a bar that is on, off, or, with the mode auto, on if w is a terminal. Logged lines
 // begin with the name.
 func New(w io.Writer, name, mode string) *Bar {
 	on := mode == "on"
@@ -35,7 +34,7 @@ func New(w io.Writer, name, mode string) *Bar {
 	return &Bar{w: w, name: name, on: on}
 }
 
-// Show draws that done of total samples are taken, and what is next.
+// Show shows that done of total samples were taken, and what comes next.
 func (p *Bar) Show(done, total int, next string) {
 	if !p.on {
 		return
@@ -52,11 +51,11 @@ func (p *Bar) Show(done, total int, next string) {
 		)
 	}
 	p.bar.Describe(next)
-	_ = p.bar.Set(done) // the bar cannot be drawn: nothing depends on it
+	_ = p.bar.Set(done) // nothing depends on the bar
 	p.drawn = true
 }
 
-// Logf writes one line in place of the bar, which comes back with the next sample.
+// Logf writes a line in place of the bar. The next sample draws the bar again.
 func (p *Bar) Logf(format string, args ...any) {
 	p.Clear()
 	p.mu.Lock()
@@ -64,7 +63,7 @@ func (p *Bar) Logf(format string, args ...any) {
 	fmt.Fprintf(p.w, p.name+": "+format+"\n", args...)
 }
 
-// Clear takes the bar off the line, before something else is written.
+// Clear removes the bar, so that something else can be written.
 func (p *Bar) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

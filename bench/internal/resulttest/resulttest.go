@@ -1,4 +1,4 @@
-// Package resulttest makes results for tests of what is done with them.
+// Package resulttest makes results for tests.
 package resulttest
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/ichor-go/ichor/internal/usl"
 )
 
-// Fixed is a variant whose samples are the given values in turn.
+// Fixed is a variant with the given values as its samples, in turn.
 func Fixed(c experiment.Config, metric string, values ...float64) experiment.Variant {
-	i := -1 // the first sample warms up
+	i := -1 // the first sample is the warm-up
 	return experiment.Variant{Config: c, Metric: metric, Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
 		v := values[max(i, 0)%len(values)]
 		i++
@@ -20,7 +20,7 @@ func Fixed(c experiment.Config, metric string, values ...float64) experiment.Var
 	}}
 }
 
-// Scenario has the variants, and the row with state=loads as its baseline.
+// Scenario has the variants. The baseline is the row with state=loads.
 func Scenario(variants ...experiment.Variant) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "pair", Question: "what does a pair cost?",
@@ -50,7 +50,7 @@ func Run(t *testing.T, s experiment.Scenario, count int) *experiment.Report {
 	return report
 }
 
-// WithShares has three rows, of which the second got a given share of its CPU time.
+// WithShares has three rows. The second row got a given share of its CPU time.
 func WithShares(t *testing.T, count int, share float64) *experiment.Report {
 	t.Helper()
 	const asked = 10 * time.Millisecond
@@ -78,7 +78,7 @@ func WithShares(t *testing.T, count int, share float64) *experiment.Report {
 	return Run(t, s, count)
 }
 
-// Lawful is the result of a scenario whose medians follow a law.
+// Lawful is a result with medians that follow a law.
 func Lawful(law usl.Law, counts ...int) *experiment.Result {
 	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "grow", Question: "how does it grow?"}}
 	for _, mode := range []string{"one", "two"} {

@@ -9,9 +9,9 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// Conclusions is what the scenario concludes from its result, with a word about what it leaves
-// out: rows whose threads were starved, and everything if there are too few samples to tell, or if
-// the result is partial.
+// Conclusions are the lines that the scenario concludes from its result. If rows were starved, a
+// line says so, and nothing is concluded from them. If there are too few samples, the only line
+// says so. A partial result has no conclusions.
 func Conclusions(res *experiment.Result) []string {
 	if res.Scenario.Conclude == nil || res.Partial {
 		return nil
@@ -27,7 +27,7 @@ func Conclusions(res *experiment.Result) []string {
 	return lines
 }
 
-// TooFew says that there are too few samples to conclude from, "" if there are enough.
+// TooFew says that there are too few samples to conclude from, or "" if there are enough.
 func TooFew(res *experiment.Result) string {
 	if res.Scenario.Exact {
 		return ""
@@ -40,8 +40,8 @@ func TooFew(res *experiment.Result) string {
 	return ""
 }
 
-// sound is the result to conclude from: in it, rows whose threads were starved have no samples,
-// so that what is computed from them is NaN. See experiment.Say.
+// sound is the result to conclude from. Its starved rows have no samples, so that figures of them
+// are NaN. See experiment.Say.
 func sound(res *experiment.Result) *experiment.Result {
 	sound := *res
 	sound.Rows = nil
@@ -54,7 +54,7 @@ func sound(res *experiment.Result) *experiment.Result {
 	return &sound
 }
 
-// starved counts the rows that are.
+// starved counts the starved rows.
 func starved(res *experiment.Result) (n int) {
 	for _, row := range res.Rows {
 		if row.Starved() {
@@ -64,5 +64,5 @@ func starved(res *experiment.Result) (n int) {
 	return n
 }
 
-// percent writes a share, rounded down.
+// percent writes a share as a percentage, rounded down.
 func percent(share float64) string { return fmt.Sprintf("%.0f%%", math.Floor(100*share)) }

@@ -12,29 +12,29 @@ import (
 	"github.com/ichor-go/ichor/internal/usl"
 )
 
-// A Law is the Universal Scalability Law of the rows that differ in nothing but the
-// setting threads, fitted to the medians of their ops/s.
+// A Law is the Universal Scalability Law of rows that differ only in the setting threads. It is
+// fitted to their medians, in ops/s.
 type Law struct {
 	Config     experiment.Config // of the rows, without threads
 	Rate       float64           // of one thread, operations a second
-	Contention float64           // share of the work that only one thread at a time can do
-	Coherence  float64           // what each pair of threads costs each other
+	Contention float64           // the share of the work that only one thread at a time can do
+	Coherence  float64           // the cost of each pair of threads to each other
 	Deviation  float64           // of the medians from the law, relative
-	Peak       float64           // threads with the greatest throughput, +Inf if more always do more
-	Threads    []int             // the counts that it is fitted to, ascending
+	Peak       float64           // the number of threads with the greatest throughput, +Inf if more threads always do more
+	Threads    []int             // the numbers of threads that it is fitted to, ascending
 
-	// Crowded says that some of the counts exceed Cores, since there were not three that
-	// do not: the law takes the lack of cores for contention.
+	// Crowded says that some of Threads exceed Cores, because fewer than three did not.
+	// Then the law takes the lack of cores for contention.
 	Crowded bool
 	Cores   int // GOMAXPROCS
 }
 
-// At is the throughput of n threads by the law.
+// At is the throughput of n threads, as the law has it.
 func (l *Law) At(n float64) float64 {
 	return usl.Law{Rate: l.Rate, Contention: l.Contention, Coherence: l.Coherence}.At(n)
 }
 
-// Laws fits a law for each group of rows that has three thread counts or more.
+// Laws fits a law to each group of rows with three numbers of threads or more.
 func Laws(res *experiment.Result) []Law { return laws(res, runtime.GOMAXPROCS(0)) }
 
 func laws(res *experiment.Result, cores int) (laws []Law) {
@@ -53,7 +53,7 @@ func laws(res *experiment.Result, cores int) (laws []Law) {
 		}
 		l, err := usl.Fit(fit)
 		if err != nil {
-			continue // too few counts
+			continue // too few numbers of threads
 		}
 		law := Law{
 			Config: group[0].Config.Without(threadsKey), Cores: cores,
@@ -69,10 +69,10 @@ func laws(res *experiment.Result, cores int) (laws []Law) {
 	return laws
 }
 
-// threadsKey is the setting that the law is about.
+// threadsKey is the setting that laws are about.
 const threadsKey = "threads"
 
-// byThreads groups the rows of throughputs with samples that differ in threads only, and were
+// byThreads groups rows that differ only in the setting threads: those in ops/s, with samples, and
 // not starved.
 func byThreads(res *experiment.Result) (groups [][]*experiment.Row) {
 	at := map[string]int{}
@@ -91,7 +91,7 @@ func byThreads(res *experiment.Result) (groups [][]*experiment.Row) {
 	return groups
 }
 
-// LawTable has a row for each law of the result, nil if there is none.
+// LawTable has a row for each law of the result. It is nil if there is none.
 func LawTable(res *experiment.Result) *Table {
 	laws := Laws(res)
 	if len(laws) == 0 {
@@ -126,12 +126,12 @@ func LawTable(res *experiment.Result) *Table {
 	return t
 }
 
-// Ahead is the thread count for which reports show what the law predicts: twice the most that
-// it is fitted to.
+// Ahead is the number of threads of the prediction in reports: twice the greatest number that the
+// law is fitted to.
 func (l *Law) Ahead() int { return 2 * l.Threads[len(l.Threads)-1] }
 
 func share(v float64) string {
-	if v < 1e-5 { // rounding, or nothing that could be measured
+	if v < 1e-5 { // a rounding error, or too little to be measured
 		return "0"
 	}
 	return fmt.Sprintf("%.3g%%", 100*v)

@@ -1,4 +1,4 @@
-// Package summary is what reports show of a result: its table, the laws of its rows, and what
+// Package summary makes what reports show of a result: its table, the laws of its rows, and what
 // follows from them.
 //
 // Any goroutine may call each function. Values are plain: several goroutines may read one, or
@@ -17,10 +17,10 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// A Table is what a report shows of a result, as text in cells.
+// A Table is a table of texts.
 type Table struct {
 	Header []string
-	Right  []bool // the columns of numbers, which stand at the right
+	Right  []bool // says which columns are aligned to the right: those of numbers
 	Rows   [][]string
 }
 
@@ -67,9 +67,9 @@ func cells(texts []string) (row table.Row) {
 	return row
 }
 
-// ResultTable has a column for every setting, for the median of the metric and its
-// interval, for the median of every extra metric, and for the ratio and its interval; and one that
-// marks rows whose threads were starved, if there are any. Rows without a sample are left out.
+// ResultTable has columns for each setting, for the median of the metric and its interval, for the
+// medians of the extra metrics, and for the ratio and its interval. If rows were starved, the last
+// column marks them. Rows without samples are left out.
 func ResultTable(res *experiment.Result) *Table {
 	t := &Table{}
 	var keys, extra []string
@@ -153,13 +153,14 @@ func ResultTable(res *experiment.Result) *Table {
 	return t
 }
 
-// gotColumn is the name of the column that marks rows whose threads were starved.
+// gotColumn is the name of the column that marks starved rows.
 const gotColumn = "CPU"
 
-// withinColumn is the name of the columns that within fills.
+// withinColumn is the name of the columns of intervals.
 const withinColumn = "±95%"
 
-// within is how far the interval goes from the median, at most, as a share of it.
+// within is the greater distance of the two ends of the interval from the median, as a percentage
+// of the median.
 func within(s experiment.Stat) string {
 	if math.IsNaN(s.Low) || s.Median == 0 {
 		return "-"
@@ -167,8 +168,8 @@ func within(s experiment.Stat) string {
 	return fmt.Sprintf("%.1f%%", 100*math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median))
 }
 
-// Notes are the captions of the result's table: what the ratio is and which way is good,
-// what the intervals are, and what the rows are that are marked.
+// Notes are the captions of the result's table. They explain the ratio, the intervals and the
+// marked rows.
 func Notes(res *experiment.Result) (notes []string) {
 	if note := ratioNote(res); note != "" {
 		notes = append(notes, note)
@@ -186,7 +187,7 @@ func Notes(res *experiment.Result) (notes []string) {
 	return notes
 }
 
-// commonMetric is the metric of all rows, or "median" and false if they differ.
+// commonMetric is the metric of all rows, or "median" and false if rows have different metrics.
 func commonMetric(res *experiment.Result) (string, bool) {
 	metric := ""
 	for _, row := range res.Rows {
@@ -198,7 +199,7 @@ func commonMetric(res *experiment.Result) (string, bool) {
 	return metric, true
 }
 
-// ratioNote is the table's caption: what the ratio is and which way is good.
+// ratioNote says what the ratio is to, and which way is better.
 func ratioNote(res *experiment.Result) string {
 	if res.Scenario.Baseline == nil {
 		return ""
@@ -230,7 +231,7 @@ func ratioCell(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-// Human writes a number as sentences have it, see experiment.Figure.
+// Human writes a number as experiment.Figure does.
 func Human(v float64) string { return experiment.Figure(v).String() }
 
 func appendNew(list []string, s string) []string {
