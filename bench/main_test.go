@@ -123,7 +123,7 @@ func TestNoCorpus(t *testing.T) {
 	}
 }
 
-// Every part can be called.
+// Every part can be called, and the prefixes of its errors are there once.
 func TestParts(t *testing.T) {
 	for args, want := range map[string]struct {
 		code int
@@ -138,7 +138,8 @@ func TestParts(t *testing.T) {
 		"run -scenario demo -input /none": {command.ExitUsage, "/none: byte 0: expected a file"},
 	} {
 		code, stdout, stderr := call(t, strings.Fields(args)...)
-		if code != want.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "bench: ") || !strings.Contains(stderr, want.line) {
+		if code != want.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "bench: ") ||
+			strings.Count(stderr, "bench: ") > 1 || strings.Count(stderr, "ichor: ") > 1 || !strings.Contains(stderr, want.line) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}

@@ -18,5 +18,6 @@
 //	2    the command line is wrong; one line says what is
 //	130  interrupted; what was measured is printed, and marked as partial
 //
-// Any goroutine may call each function. Only one goroutine at a time may use a value.
+// Any goroutine may call each function. The types are plain values: several goroutines may read
+// one, or one may change it.
 package command
