@@ -1,4 +1,4 @@
-// Command bench measures Ichor and says who is faster and why.
+// Command bench measures Ichor, and says what is faster and why.
 //
 //	go run ./bench                                  # compare the modes, about a minute
 //	go run ./bench -input a.json b.json.gz          # the same with your own documents
@@ -10,8 +10,20 @@
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //
-// The harness is package [github.com/ichor-go/ichor/bench/experiment]; the
-// scenarios are in the files scenario_*.go and are registered in scenarios.go.
+// This package is only the command line. The parts of the command are folders:
+//
+//	scenarios    what run, compare and report measure, one scenario in each file
+//	report       the page about all measurements, with plots
+//	tax          immortality-tax: compares two builds of the command
+//	prefork      HTTP workers that share a heap
+//	image        frozen graphs as files
+//	documents    the JSON that scenarios work on
+//	page         results as HTML and as Markdown
+//	experiment   the harness, which programs of your own can use
+//	internal     what the harness and the commands share: tables, formats, plots
+//	peers        measurements of other libraries, a module of its own
+//
+// The command imports its parts, and the parts import experiment. No import points back.
 //
 // # Exit codes
 //

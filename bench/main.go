@@ -2,17 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
+	"slices"
 
+	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/image"
+	"github.com/ichor-go/ichor/bench/prefork"
+	"github.com/ichor-go/ichor/bench/report"
+	"github.com/ichor-go/ichor/bench/scenarios"
+	"github.com/ichor-go/ichor/bench/tax"
 )
 
 func main() {
 	ctx := command.Interruptible()
-	a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: scenarios, compare: compareScenarios}
+	a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: scenarios.All(), compared: scenarios.Compared()}
 	os.Exit(a.main(ctx, os.Args[1:]))
 }
 
@@ -20,18 +26,12 @@ func main() {
 type app struct {
 	stdout, stderr io.Writer
 	scenarios      []experiment.Scenario
-	compare        func(docs []experiment.Document) []experiment.Scenario
+	compared       []experiment.Scenario // what compare runs over the documents
 }
 
-// main runs the command and turns its error into the exit code: the only place
-// that does.
+// main runs the command and returns the exit code. No other function knows exit codes.
 func (a *app) main(ctx context.Context, args []string) int {
-	err := a.run(ctx, args)
-	var input *inputError
-	if errors.As(err, &input) {
-		err = command.UsageError{Err: err}
-	}
-	return command.Code(ctx, name, err, a.stderr)
+	return command.Code(ctx, name, a.run(ctx, args), a.stderr)
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
@@ -40,60 +40,46 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return err
 	}
 	switch called {
-	case "list":
-		return command.List(a.stdout, a.scenarios)
-	case "image build <files>":
-		return a.buildImage(ctx, c.Image.Build.O, c.Image.Build.ShareEqual, c.Image.Build.Files)
-	case "image info <image>":
-		return a.showImage(ctx, c.Image.Info.Image)
-	case "image verify <image>":
-		return a.verifyImage(ctx, c.Image.Verify.Image)
-	case "image cat <image>", "image cat <image> <path>":
-		return a.catImage(ctx, c.Image.Cat.Image, c.Image.Cat.Path)
-	case "prefork":
-		return a.prefork(ctx, &c.Prefork)
-	case "report":
-		return a.report(ctx, &c.Report, args)
-	case "immortality-tax":
-		return a.immortalityTax(ctx, &c.Tax)
-	case "tax-child":
-		return serveTax(ctx, os.Stdin, a.stdout)
-	case "prefork-worker <mode>":
-		return serveHeap(ctx, c.Worker.Mode, os.Stdin, a.stdout)
-	case "gcshare-child <heap>":
-		return serveGCShare(c.GCChild.Heap, os.Stdin, a.stdout)
+	case "compare":
+		return a.measure(ctx, c.Compare.env(called), &c.Compare.measureFlags, a.compared, true)
 	case "run":
 		picked, err := command.Chosen(a.scenarios, c.Run.Scenario)
 		if err != nil {
 			return err
 		}
-		pick := func([]experiment.Document) []experiment.Scenario { return picked }
 		env := c.Run.env(called)
 		env.Size = int64(c.Run.Size)
-		return a.measure(ctx, env, &c.Run.measureFlags, pick, needDocuments(picked))
+		needDocs := slices.ContainsFunc(picked, func(s experiment.Scenario) bool { return s.Documents })
+		return a.measure(ctx, env, &c.Run.measureFlags, picked, needDocs)
+	case "list":
+		return command.List(a.stdout, a.scenarios)
+	case "report":
+		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
+	case "prefork":
+		return prefork.Run(ctx, name, &c.Prefork, a.stdout, a.stderr)
+	case "immortality-tax":
+		return tax.Run(ctx, name, &c.Tax, a.stdout, a.stderr)
+
+	// Processes that commands start.
+	case "prefork-worker <mode>":
+		return prefork.Serve(ctx, c.Worker.Mode, os.Stdin, a.stdout)
+	case "gcshare-child <heap>":
+		return scenarios.ServeGCShare(c.GCChild.Heap, os.Stdin, a.stdout)
+	case "tax-child":
+		return tax.Serve(ctx, os.Stdin, a.stdout)
 	}
-	return a.measure(ctx, c.Compare.env(called), &c.Compare.measureFlags, a.compare, true)
+	return image.Run(ctx, called, &c.Image, a.stdout)
 }
 
-func needDocuments(list []experiment.Scenario) bool {
-	for _, s := range list {
-		if s.Documents {
-			return true
-		}
-	}
-	return false
-}
-
-// measure loads the documents if they are given or needed, runs the scenarios that
-// pick chooses, and reports them.
-func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags,
-	pick func([]experiment.Document) []experiment.Scenario, needDocs bool) error {
+// measure loads the documents if they are given or needed, runs the scenarios, and reports
+// them.
+func (a *app) measure(ctx context.Context, env experiment.Env, f *measureFlags, list []experiment.Scenario, needDocs bool) error {
 	if len(f.Input) > 0 || needDocs {
-		docs, err := loadDocuments(ctx, f.Input)
+		docs, err := documents.Load(ctx, f.Input)
 		if err != nil {
 			return err
 		}
 		env.Documents = docs
 	}
-	return f.Measure(ctx, name, env, pick(env.Documents), a.stdout, a.stderr)
+	return f.Measure(ctx, name, env, list, a.stdout, a.stderr)
 }

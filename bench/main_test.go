@@ -15,51 +15,26 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/internal/benchtest"
 )
 
-// demo is a scenario that needs no runtime.
-func demo() experiment.Scenario {
-	return experiment.Scenario{
-		Name: "demo", Question: "how long does nothing take?",
-		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
-			plan := &experiment.Plan{}
-			for _, threads := range env.Threads {
-				plan.Variants = append(plan.Variants, experiment.Variant{
-					Config: experiment.Cfg("documents", len(env.Documents), "threads", threads),
-					Metric: experiment.OpsS,
-					Sample: func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-						return experiment.OpsPerSecond(ctx, b, threads, 1, func(l *experiment.Lane) error {
-							for l.Next() {
-							}
-							return nil
-						})
-					},
-				})
-			}
-			return plan, nil
-		},
-		Baseline: func(c experiment.Config) experiment.Config { return c.With("threads", 1) },
-	}
-}
-
 func testApp(stdout, stderr io.Writer) *app {
-	list := []experiment.Scenario{unwatched(demo())}
-	return &app{stdout: stdout, stderr: stderr, scenarios: list,
-		compare: func([]experiment.Document) []experiment.Scenario { return list }}
+	list := []experiment.Scenario{benchtest.Unwatched(benchtest.Demo())}
+	return &app{stdout: stdout, stderr: stderr, scenarios: list, compared: list}
 }
 
 // TestMain runs the command itself, with the demo, in the child processes of tests.
 func TestMain(m *testing.M) {
-	if os.Getenv("ICHOR_BENCH_CHILD") != "" {
-		scenarios = []experiment.Scenario{demo()}
-		main()
+	if os.Getenv(benchtest.Child) != "" {
+		a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: []experiment.Scenario{benchtest.Demo()}}
+		os.Exit(a.main(command.Interruptible(), os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
 
 func child(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "ICHOR_BENCH_CHILD=1")
+	cmd.Env = append(os.Environ(), benchtest.Child+"=1")
 	return cmd
 }
 
@@ -135,6 +110,38 @@ func TestCancelledBeforeAnySample(t *testing.T) {
 		!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 20 samples\n") &&
 			!strings.HasSuffix(out.String(), "partial: interrupted after 0 of 10 samples\n") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, out.String(), errs.String())
+	}
+}
+
+// Where the documents that come with Go are missing, one line says how to go on.
+func TestNoCorpus(t *testing.T) {
+	t.Setenv("PATH", "")
+	t.Setenv("GOROOT", t.TempDir())
+	code, stdout, stderr := call(t, "compare")
+	if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-input FILE") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
+// Every part can be called, and the prefixes of its errors are there once.
+func TestParts(t *testing.T) {
+	for args, want := range map[string]struct {
+		code int
+		line string
+	}{
+		"image":                           {command.ExitUsage, "expected one of"},
+		"image verify /none":              {command.ExitFailed, "/none"},
+		"prefork -plot a.gif":             {command.ExitUsage, "ends neither in .svg nor in .png"},
+		"report -scenario nope":           {command.ExitUsage, `unknown scenario "nope"; known: demo, prefork`},
+		"immortality-tax -scenario nope":  {command.ExitUsage, `unknown scenario "nope"; known: requests, tree, pair`},
+		"compare -input /none":            {command.ExitUsage, "/none: byte 0: expected a file"},
+		"run -scenario demo -input /none": {command.ExitUsage, "/none: byte 0: expected a file"},
+	} {
+		code, stdout, stderr := call(t, strings.Fields(args)...)
+		if code != want.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "bench: ") ||
+			strings.Count(stderr, "bench: ") > 1 || strings.Count(stderr, "ichor: ") > 1 || !strings.Contains(stderr, want.line) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
 	}
 }
 

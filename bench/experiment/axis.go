@@ -7,36 +7,37 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// An Axis is a setting with the values that a [Workload] compares. Values are strings, ints
-// or bools.
+// An Axis is a setting, and the values of it that a [Workload] compares: strings, ints or
+// bools.
 type Axis struct {
 	Key    string
 	Values []any
 }
 
-// Keys and values of the axes that a Workload knows how to set up.
+// Keys and values of the axes that a Workload sets up by itself.
 const (
 	Mode       = "mode"
 	ModeGIL    = "gil"    // one thread at a time, plain counts
 	ModeAtomic = "atomic" // no global lock, atomic counts
-	ModeBiased = "biased" // no global lock, plain counts by the thread that made an object, atomic ones by others
+	ModeBiased = "biased" // no global lock; the thread that made an object counts it plainly, others atomically
 
 	Immortal        = "immortal"
 	ImmortalNone    = "none"
-	ImmortalInPlace = "inplace" // by its header: counting reads that, and writes nothing
-	ImmortalAddress = "address" // by its reference, at birth: counting does not even read the object
-	ImmortalFrozen  = "frozen"  // by its reference, in a sealed copy
+	ImmortalInPlace = "inplace" // its header says so: counting reads the header and writes nothing
+	ImmortalAddress = "address" // its reference says so, from birth: counting does not touch the object
+	ImmortalFrozen  = "frozen"  // its reference says so: it is a sealed copy
 )
 
-// Modes is the axis of modes and ways of counting, the GIL first.
+// Modes is the axis of modes: the GIL first, then no global lock with each way of counting.
 func Modes() Axis { return Axis{Mode, []any{ModeGIL, ModeAtomic, ModeBiased}} }
 
-// Immortality is the axis of what is shared: mortal, or immortal in one of three ways.
+// Immortality is the axis of what becomes of shared objects: mortal, or immortal in one of
+// three ways.
 func Immortality() Axis {
 	return Axis{Immortal, []any{ImmortalNone, ImmortalInPlace, ImmortalAddress, ImmortalFrozen}}
 }
 
-// ModeOptions are the options of a runtime for a value of the axis of modes.
+// ModeOptions returns the options of a runtime for a mode, one of the values of [Modes].
 func ModeOptions(mode string) (o rt.Options, err error) {
 	switch mode {
 	case ModeGIL:
@@ -51,7 +52,7 @@ func ModeOptions(mode string) (o rt.Options, err error) {
 	return o, nil
 }
 
-// NewRuntime makes a runtime for a value of the axis of modes. The caller closes it.
+// NewRuntime makes a runtime for a mode, one of the values of [Modes]. The caller closes it.
 func NewRuntime(mode string) (*rt.Runtime, error) {
 	o, err := ModeOptions(mode)
 	if err != nil {
@@ -63,9 +64,9 @@ func NewRuntime(mode string) (*rt.Runtime, error) {
 	return rt.New(o)
 }
 
-// Bear runs build, which returns a new reference, and makes what it built immortal as a
-// value of the axis of immortality says. It returns a new reference, to the copy if that is
-// frozen. Attached thread.
+// Bear runs build, which returns a new reference, and makes the result mortal or immortal, as
+// one of the values of [Immortality] says. It returns a new reference: to the copy, if the
+// result is frozen. Attached thread.
 func Bear(t *rt.Thread, immortal string, build func() (rt.Ref, error)) (r rt.Ref, err error) {
 	switch immortal {
 	case ImmortalNone:

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A Budget is the length of one sample: a duration, or, if Ops is set, a number
-// of operations on each thread.
+// A Budget is the length of one sample: a duration, or, if Ops is set, a number of operations
+// on each thread.
 type Budget struct {
 	Duration time.Duration
 	Ops      int64
 }
 
-// ParseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
-func ParseBudget(s string) (Budget, error) {
+// parseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
+func parseBudget(s string) (Budget, error) {
 	if digits, ok := strings.CutSuffix(s, "x"); ok {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n <= 0 {
@@ -30,13 +30,13 @@ func ParseBudget(s string) (Budget, error) {
 	return Budget{Duration: d}, nil
 }
 
-// UnmarshalText is ParseBudget.
+// UnmarshalText reads what -benchtime takes in go test: 100ms, 2s or 1000x.
 func (b *Budget) UnmarshalText(text []byte) (err error) {
-	*b, err = ParseBudget(string(text))
+	*b, err = parseBudget(string(text))
 	return err
 }
 
-// String gives what ParseBudget reads.
+// String writes what UnmarshalText reads.
 func (b Budget) String() string {
 	if b.Ops > 0 {
 		return strconv.FormatInt(b.Ops, 10) + "x"
@@ -44,11 +44,8 @@ func (b Budget) String() string {
 	return b.Duration.String()
 }
 
-// IsZero reports whether b was never set.
-func (b Budget) IsZero() bool { return b == Budget{} }
-
-// WarmUp is the budget of the sample that is thrown away: a quarter of b, enough
-// to fault pages in and to train the branch predictors (a guess).
+// WarmUp is the budget of the sample that is thrown away: a quarter of b. That is a guess at
+// how long it takes to fault pages in and to train the branch predictors.
 func (b Budget) WarmUp() Budget {
 	return Budget{Duration: max(b.Duration/4, min(b.Duration, time.Millisecond)), Ops: (b.Ops + 3) / 4}
 }

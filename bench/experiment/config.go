@@ -11,12 +11,12 @@ type KV struct {
 	Value any
 }
 
-// Config says what sets a variant apart, in the order in which reports show it.
+// Config is the settings of a variant, in the order in which reports show them.
 type Config []KV
 
-// Cfg builds a Config from keys and values in turn: Cfg("mode", "gil", "threads", 2).
-// It panics on an odd number of arguments, a key that is no string, and a value
-// that is no string, int or bool.
+// Cfg makes a Config of keys and values in turn: Cfg("mode", "gil", "threads", 2). It panics if the
+// number of arguments is odd, if a key is not a string, or if a value is not a string, int or
+// bool.
 func Cfg(pairs ...any) Config {
 	if len(pairs)%2 != 0 {
 		panic("experiment: Cfg takes keys and values in turn")
@@ -37,7 +37,7 @@ func Cfg(pairs ...any) Config {
 	return c
 }
 
-// Get returns the value of key, nil if it is not set.
+// Get returns the value of key, or nil if it is not set.
 func (c Config) Get(key string) any {
 	for _, kv := range c {
 		if kv.Key == key {
@@ -47,7 +47,7 @@ func (c Config) Get(key string) any {
 	return nil
 }
 
-// With returns a copy of c in which key has the given value.
+// With returns a copy of c in which key has the value.
 func (c Config) With(key string, value any) Config {
 	out := append(Config(nil), c...)
 	for i := range out {
@@ -59,8 +59,8 @@ func (c Config) With(key string, value any) Config {
 	return append(out, KV{Key: key, Value: value})
 }
 
-// without returns a copy of c that lacks key.
-func (c Config) without(key string) Config {
+// Without returns a copy of c without key.
+func (c Config) Without(key string) Config {
 	out := make(Config, 0, len(c))
 	for _, kv := range c {
 		if kv.Key != key {
@@ -70,7 +70,7 @@ func (c Config) without(key string) Config {
 	return out
 }
 
-// String is c as the Go benchmark format writes it: mode=gil/threads=2.
+// String writes c as the Go benchmark format does: mode=gil/threads=2.
 func (c Config) String() string {
 	var b strings.Builder
 	for i, kv := range c {

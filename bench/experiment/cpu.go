@@ -1,27 +1,41 @@
 package experiment
 
 import (
-	"cmp"
-	"fmt"
 	"math"
-	"os"
-	"runtime"
-	"slices"
 	"time"
 
-	"github.com/prometheus/procfs"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
+	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// CPUTime is what a thread of the operating system asked for during a sample: time on a core.
-// What it slept, such as to wait for a lock or for another thread, it has not asked for.
+// CPUTime is the time on a core that a thread of the operating system asked for during a
+// sample. A thread that sleeps, such as one that waits for a lock, asks for none.
 type CPUTime struct {
-	CPU   time.Duration // it ran
-	Delay time.Duration // it could have run, and waited for a core that others had
+	CPU   time.Duration // the thread ran
+	Delay time.Duration // the thread could run, and waited for a core
 }
 
-// Got is the share of the time asked for that the threads got, from 0 to 1; NaN if they asked
-// for nothing, or nobody knows.
-func Got(threads []CPUTime) float64 {
+// WatchCPU watches the threads of this process until stop is called. It is for variants that
+// do not measure with OpsPerSecond or NsPerOp, which call it. The result of stop is for
+// Sample.Threads: the times of the threads that asked for most, one for each goroutine at
+// work, but at most GOMAXPROCS. It is nil if the system does not say. Call WatchCPU before
+// the clock starts and stop after it has stopped: both take microseconds for each thread.
+func WatchCPU(goroutines int) (stop func() []CPUTime) {
+	end := watch(goroutines)
+	return func() (times []CPUTime) {
+		for _, t := range end() {
+			times = append(times, CPUTime(t))
+		}
+		return times
+	}
+}
+
+// watch is a variable so that tests can replace it.
+var watch = cpu.Watch
+
+// got is the share of the time asked for that the threads got, from 0 to 1. It is NaN if they
+// asked for none, or if the system does not say.
+func got(threads []CPUTime) float64 {
 	var got, asked time.Duration
 	for _, t := range threads {
 		got += t.CPU
@@ -30,101 +44,19 @@ func Got(threads []CPUTime) float64 {
 	return float64(got) / float64(asked)
 }
 
-// EnoughCPU is the least share that a row's threads have to get for it to be compared with
-// others: with less it tells more of the machine's load than of itself.
-const EnoughCPU = 0.9
-
-// WatchCPU begins to watch what threads of the system ask for, and stop returns it: the times of
-// those that asked for most, as many as there are goroutines at work and cores for them. It is
-// nil if the system does not say. Both take some microseconds for each thread of the process, so
-// they are called before the clock starts and after it has stopped.
-//
-// Lanes are goroutines, and are not tied to threads for this: one that waits for another
-// goroutine would have the system switch threads, which takes ten times as long (11 us
-// against 0.8, in scenario threads). But a thread that has to wait for a core keeps its
-// goroutine, so that its delay is a lane's.
-func WatchCPU(goroutines int) (stop func() []CPUTime) {
-	before := threadTimes()
-	return func() []CPUTime {
-		return askedFor(before, threadTimes(), min(goroutines, runtime.GOMAXPROCS(0)))
-	}
-}
-
-// CPUMeasure says how WatchCPU knows, "" if it does not.
-func CPUMeasure() string {
-	if threadTimes() == nil {
-		return ""
-	}
-	return "run-queue delay of each thread (/proc/self/task/*/schedstat)"
-}
-
-// threadTime is what a thread has had since it began.
-type threadTime struct {
-	run, wait time.Duration // on a core, and waiting for one
-	slices    uint64        // how often it came to run
-}
-
-// threadTimes reads those of all threads, by their ids; nil if the system does not say. Tests
-// put their own in its place.
-var threadTimes = readThreadTimes
-
-func readThreadTimes() map[int]threadTime {
-	threads, err := procfs.AllThreads(os.Getpid())
-	if err != nil {
-		return nil
-	}
-	times := map[int]threadTime{}
-	for _, t := range threads {
-		s, err := t.Schedstat()
-		if err != nil {
-			continue // it has ended, or the kernel keeps no account
-		}
-		times[t.PID] = threadTime{time.Duration(s.RunningNanoseconds), time.Duration(s.WaitingNanoseconds), s.RunTimeslices}
-	}
-	if len(times) == 0 {
-		return nil
-	}
-	return times
-}
-
-// wakeUp is how long a thread may wait each time before it counts as a delay: an idle core takes
-// that long to wake up, though nobody else has it. A guess: some tens of microseconds in a
-// virtual machine, while a core that is taken stays so for milliseconds.
-const wakeUp = 100 * time.Microsecond
-
-// askedFor returns what the n threads asked for between two readings that asked for most. Those
-// of Go's runtime that only look after the others are not among them.
-func askedFor(before, after map[int]threadTime, n int) (times []CPUTime) {
-	if before == nil || after == nil {
-		return nil
-	}
-	for id, now := range after {
-		then := before[id]
-		if now.slices < then.slices {
-			then = threadTime{} // another thread has the id now
-		}
-		wait := now.wait - then.wait - time.Duration(now.slices-then.slices)*wakeUp
-		times = append(times, CPUTime{now.run - then.run, max(wait, 0)})
-	}
-	slices.SortFunc(times, func(a, b CPUTime) int { return cmp.Compare(b.CPU+b.Delay, a.CPU+a.Delay) })
-	return times[:min(n, len(times))]
-}
-
-// Got is the share of the CPU time asked for that the row's threads got: the median of its
-// samples, NaN if nobody knows.
+// Got is the share of the CPU time asked for that the row's threads got: the median over its
+// samples, or NaN if the system does not say.
 func (r *Row) Got() float64 {
 	var shares []float64
 	for _, s := range r.Samples {
-		if got := Got(s.Threads); !math.IsNaN(got) {
+		if got := got(s.Threads); !math.IsNaN(got) {
 			shares = append(shares, got)
 		}
 	}
-	return Median(shares)
+	return median.Of(shares)
 }
 
-// Starved reports whether the row's threads are known to have got less than EnoughCPU. Then it
-// has no ratios, and nothing is concluded from it.
-func (r *Row) Starved() bool { return r.Got() < EnoughCPU }
-
-// percent writes a share, rounded down.
-func percent(share float64) string { return fmt.Sprintf("%.0f%%", math.Floor(100*share)) }
+// Starved reports whether the row's threads are known to have got less than 90 % of the CPU
+// time that they asked for. Such a row says more about the load of the machine than about the
+// variant, so it has no ratios.
+func (r *Row) Starved() bool { return r.Got() < cpu.Enough }

@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // fixed is a variant whose samples are the given values in turn.
@@ -36,122 +33,6 @@ func scenario(variants ...Variant) Scenario {
 
 func options(count int) Options {
 	return Options{Env: Env{Count: count, Budget: Budget{Duration: time.Millisecond}, Threads: []int{1}}}
-}
-
-func render(t *testing.T, format string, r *Report) string {
-	t.Helper()
-	var b bytes.Buffer
-	rep, err := NewReporter(format, &b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := rep.Begin(&Env{Count: 3, Budget: Budget{Ops: 10}}); err != nil {
-		t.Fatal(err)
-	}
-	for _, res := range r.Results {
-		if err := rep.Result(res); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := rep.End(r); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func twoRows() Scenario {
-	return scenario(
-		fixed(Cfg("state", "address", "temp", "hot", "threads", 1), NsOp, 0.93, 0.91, 1.02),
-		fixed(Cfg("state", "loads", "temp", "hot", "threads", 1), NsOp, 0.80, 0.90, 0.51),
-	)
-}
-
-func TestJSONRow(t *testing.T) {
-	r, err := Run(t.Context(), []Scenario{twoRows()}, options(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"scenario":"pair","config":{"state":"address","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.93,"min":0.91,"max":1.02,"n":3}},"ratio":{"median":1.1625,"min":1.01111,"max":2,"n":3}}
-{"scenario":"pair","config":{"state":"loads","temp":"hot","threads":1},"metrics":{"ns/op":{"median":0.8,"min":0.51,"max":0.9,"n":3}},"ratio":{"median":1,"min":1,"max":1,"n":3}}
-`
-	if got := render(t, "json", r); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
-}
-
-func TestJSONValues(t *testing.T) {
-	row := &Row{Config: Cfg("q", "a\"\n\xff", "b", true), Metric: OpsS, Samples: []Sample{
-		{Value: 12345678.9, Extra: map[string]float64{"z/op": 0, "B/op": 1e-9}}}}
-	want := `{"scenario":"s","config":{"q":"a\"\n` + "\ufffd" + `","b":true},"metrics":{` +
-		`"ops/s":{"median":12345700,"min":12345700,"max":12345700,"n":1},` +
-		`"B/op":{"median":0.000000001,"min":0.000000001,"max":0.000000001,"n":1},` +
-		`"z/op":{"median":0,"min":0,"max":0,"n":1}},"partial":true}` + "\n"
-	if got := string(appendRow(nil, "s", row, Stat{}, true)); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
-}
-
-func TestBenchFormatIsRead(t *testing.T) {
-	s := twoRows()
-	s.Plan = func(*Env) (*Plan, error) {
-		return &Plan{Variants: []Variant{
-			fixed(Cfg("state", "a/b c-2", "threads", 2), OpsS, 2e9),
-			fixed(Cfg("state", "loads", "threads", 1), NsOp, 0.80, 0.90),
-		}}, nil
-	}
-	r, err := Run(t.Context(), []Scenario{s}, options(2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Partial = true
-	var got []string
-	in := benchfmt.NewReader(strings.NewReader(render(t, "bench", r)), "out")
-	for in.Scan() {
-		switch rec := in.Result().(type) {
-		case *benchfmt.Result:
-			v := rec.Values[0]
-			got = append(got, fmt.Sprintf("%s %d %.3g %s %s", rec.Name, rec.Iters, v.Value, v.Unit, rec.GetConfig("pkg")))
-		case *benchfmt.UnitMetadata:
-			got = append(got, rec.OrigUnit+" "+rec.Key+"="+rec.Value)
-		default:
-			t.Errorf("unexpected record %T: %v", rec, rec)
-		}
-	}
-	want := []string{
-		"ops/s better=higher",
-		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
-		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
-		"Pair/state=loads/threads=1 100 8e-10 sec/op github.com/ichor-go/ichor/bench",
-		"Pair/state=loads/threads=1 100 9e-10 sec/op github.com/ichor-go/ichor/bench",
-	}
-	if in.Err() != nil || !slices.Equal(got, want) {
-		t.Errorf("err %v, got\n%s\nwant\n%s", in.Err(), strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-func TestTextTable(t *testing.T) {
-	s := twoRows()
-	s.Exact = true // three samples are enough
-	s.Conclude = func(res *Result) []string {
-		return []string{fmt.Sprintf("conclusion: %.4f", res.Ratio(res.Find(Cfg("state", "address"))))}
-	}
-	r, err := Run(t.Context(), []Scenario{s}, options(3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := render(t, "text", r)
-	_, got, _ = strings.Cut(got, "\n\n") // the machine differs
-	want := `pair: what does a pair cost?
- state    temp  threads  ns/op   min   max  n  ratio 
-─────────────────────────────────────────────────────
- address  hot   1         0.93  0.91  1.02  3   1.16 
- loads    hot   1         0.80  0.51  0.90  3   1.00 
-ratio: to state=loads in the same round; below 1 is faster
-conclusion: 1.1625
-`
-	if got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
 }
 
 func TestRatioPairsRounds(t *testing.T) {
@@ -202,8 +83,8 @@ func TestHuman(t *testing.T) {
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
 		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G",
 	} {
-		if got := Human(v); got != want {
-			t.Errorf("Human(%v) is %q, want %q", v, got, want)
+		if got := human(v); got != want {
+			t.Errorf("human(%v) is %q, want %q", v, got, want)
 		}
 	}
 }
@@ -264,15 +145,6 @@ func TestInterruptedRunKeepsItsSamples(t *testing.T) {
 	}
 	if closed != 2 || finished != 1 || !r.Results[0].Partial {
 		t.Errorf("closed %d variants, finished %d, partial %t", closed, finished, r.Results[0].Partial)
-	}
-	if got := render(t, "json", r); strings.Count(got, `,"partial":true}`) != 2 {
-		t.Errorf("the JSON rows are not marked: %s", got)
-	}
-	if got := render(t, "text", r); !strings.HasSuffix(got, "\npartial: interrupted after 4 of 30 samples\n") {
-		t.Errorf("the text is not marked: %s", got)
-	}
-	if got := render(t, "bench", r); !strings.HasSuffix(got, "\n# partial: interrupted after 4 of 30 samples\n") {
-		t.Errorf("the bench report is not marked: %s", got)
 	}
 }
 
@@ -401,19 +273,13 @@ func TestLanesStop(t *testing.T) {
 
 func TestBudgetText(t *testing.T) {
 	for text, want := range map[string]Budget{"100ms": {Duration: 100 * time.Millisecond}, "12x": {Ops: 12}} {
-		if got, err := ParseBudget(text); err != nil || got != want || got.String() != text {
+		if got, err := parseBudget(text); err != nil || got != want || got.String() != text {
 			t.Errorf("%s is %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x"} {
-		if got, err := ParseBudget(text); err == nil {
+		if got, err := parseBudget(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
-	}
-}
-
-func TestCPUName(t *testing.T) {
-	if got := cpuFrom("processor\t: 0\nmodel name\t: AMD EPYC 7B13\nmodel name\t: other\n"); got != "AMD EPYC 7B13" {
-		t.Errorf("the processor is %q", got)
 	}
 }

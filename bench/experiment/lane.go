@@ -11,15 +11,16 @@ import (
 	"go.uber.org/atomic"
 )
 
-// batchTarget is how long a batch grows to be. Reading the clock and the flag
-// takes about 100 ns, a thousandth of it; a stop is noticed within a few batches.
+// batchTarget is the length that batches grow to. Reading the clock and the flag takes about
+// 100 ns, a thousandth of that. A stop is noticed within a few batches.
 const batchTarget = 100 * time.Microsecond
 
-// maxBatch keeps the batches of a body that does nothing from overflowing.
+// maxBatch keeps the size of a batch from overflowing if the body does nothing.
 const maxBatch = 1 << 30
 
-// A Lane is one goroutine's part in a sample. Its body asks Next until it says false, and
-// does exactly N operations in between. One goroutine at a time uses it: its own.
+// A Lane is the part of one goroutine in a sample. The body calls Next until it returns false,
+// and does exactly N operations after each call. Only the lane's own goroutine uses it: one
+// goroutine at a time.
 type Lane struct {
 	Index int // 0 to threads-1
 
@@ -37,8 +38,8 @@ type Lane struct {
 	_ [64]byte // lanes are written by different threads
 }
 
-// Next counts the batch before as done and reports whether there is one more to
-// do, of N operations. The first call starts the first batch.
+// Next counts the last batch as done, and reports whether there is another, of N operations.
+// The first call starts the first batch.
 func (l *Lane) Next() bool {
 	now := time.Since(l.start)
 	if l.n > 0 {
@@ -57,7 +58,7 @@ func (l *Lane) Next() bool {
 		rest := l.budget.Ops - l.ops
 		done = done || rest <= 0
 		l.n = min(l.n, (rest+l.unit-1)/l.unit*l.unit)
-	} else if l.ops > 0 { // a lane that starts late still does one batch
+	} else if l.ops > 0 { // a lane that starts late does one batch
 		done = done || now >= l.budget.Duration
 	}
 	if done {
@@ -68,22 +69,22 @@ func (l *Lane) Next() bool {
 	return true
 }
 
-// N is the number of operations in this batch, a multiple of the sample's unit.
+// N is the number of operations in the batch, a multiple of the sample's unit.
 func (l *Lane) N() int { return int(l.n) }
 
-// errLeftEarly is a broken contract of the body, and would make a wrong figure.
+// errLeftEarly means that the body has broken its contract. The figure would be wrong.
 var errLeftEarly = errors.New("the body returned before Next said false")
 
-// OpsPerSecond runs body on the given number of goroutines, started together,
-// and sums their rates. A batch is a multiple of unit operations (1 if in doubt).
+// OpsPerSecond runs body on so many goroutines at once, and adds up their rates. Batches are
+// multiples of unit; use 1 if in doubt.
 //
-// Time starts for all lanes at the same moment and ends for each when it leaves
-// its loop: waiting for each other, such as for a global lock, counts; the last
-// batch of a slow lane does not weigh on the others. What the body does before its
-// first Next counts as well, so it may attach to a runtime there, but not build one.
+// Time starts at the same moment for all lanes, and ends for each lane when its Next returns
+// false. So the time that lanes wait for each other counts, such as for a global lock, but
+// the last batch of a slow lane does not slow down the others. The time before the first
+// Next counts too: a body may attach to a runtime there, but should not build one.
 //
-// The first error of a body stops the other lanes and is returned. If ctx ends
-// first, its error is returned: a sample cut short is no sample.
+// The first error of a body stops the other lanes, and OpsPerSecond returns it. If ctx ends
+// first, OpsPerSecond returns the error of ctx: a sample cut short is no sample.
 func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
 	lanes, used, err := runLanes(ctx, b, threads, unit, body)
 	if err != nil {
@@ -97,8 +98,8 @@ func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l 
 	return s, nil
 }
 
-// NsPerOp runs body on one goroutine and returns nanoseconds per operation. The
-// rest is as in OpsPerSecond.
+// NsPerOp runs body on one goroutine and measures the nanoseconds of an operation. The rest is
+// as in OpsPerSecond.
 func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) (Sample, error) {
 	lanes, used, err := runLanes(ctx, b, 1, unit, body)
 	if err != nil {

@@ -5,14 +5,16 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// A Report is what Run measured.
+// A Report is everything that Run measured.
 type Report struct {
-	Results []*Result // in the order of the scenarios; those never begun are absent
+	Results []*Result // in the order of the scenarios, without those that were not begun
 	Done    int       // samples taken
 	Total   int       // samples planned
-	Partial bool      // it ended before all samples were taken
+	Partial bool      // the run ended before all samples were taken
 }
 
 // A Result is the table of one scenario.
@@ -22,8 +24,8 @@ type Result struct {
 	Partial  bool   // samples of this scenario are missing
 }
 
-// A Row holds the samples of one variant. One goroutine at a time adds samples: that of
-// Run; any goroutine may read it afterwards.
+// A Row has the samples of one variant. One goroutine at a time, that of Run, adds samples;
+// then any goroutine may read it.
 type Row struct {
 	Config  Config
 	Metric  string
@@ -31,8 +33,8 @@ type Row struct {
 	rounds  []int // rounds[i] is the round that took Samples[i], ascending
 }
 
-// A Stat sums up the samples of one metric. Low and High are the ends of the median's
-// confidence interval, NaN for fewer than MinSamples.
+// A Stat sums up the samples of one metric. Low and High are the ends of the median's 95 %
+// confidence interval, or NaN for fewer than six samples.
 type Stat struct {
 	Metric           string
 	Median, Min, Max float64
@@ -40,8 +42,8 @@ type Stat struct {
 	N                int
 }
 
-// Row returns the row with exactly this config, nil if there is none.
-func (r *Result) Row(c Config) *Row {
+// row returns the row with this config, or nil if there is none.
+func (r *Result) row(c Config) *Row {
 	for _, row := range r.Rows {
 		if slices.Equal(row.Config, c) {
 			return row
@@ -50,7 +52,7 @@ func (r *Result) Row(c Config) *Row {
 	return nil
 }
 
-// Find returns the first row that has all of the given settings, nil if there is none.
+// Find returns the first row with all of the given settings, or nil if there is none.
 func (r *Result) Find(want Config) *Row {
 	for _, row := range r.Rows {
 		if !slices.ContainsFunc(want, func(kv KV) bool { return row.Config.Get(kv.Key) != kv.Value }) {
@@ -60,15 +62,15 @@ func (r *Result) Find(want Config) *Row {
 	return nil
 }
 
-// Ratio is row's ratio to its baseline, NaN if it has none.
+// Ratio is the ratio of row to its baseline, or NaN if row has none.
 func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
 
 // RatioStat is Ratio with its interval.
-func (r *Result) RatioStat(row *Row) Stat { return RatioStat(row, r.baseline(row)) }
+func (r *Result) RatioStat(row *Row) Stat { return ratioStat(row, r.baseline(row)) }
 
-// MeanRatioStat sums up the ratios of several rows to their baselines: the geometric mean
-// of each round that took a sample of all of them. What disturbs one sample weighs less in
-// it, so that its interval is narrower than those of the rows.
+// MeanRatioStat sums up the ratios of several rows to their baselines. Its samples are
+// geometric means, one of each round that took a sample of all the rows. A disturbed sample
+// weighs less in a mean, so the interval is narrower than those of the rows.
 func (r *Result) MeanRatioStat(rows ...*Row) Stat {
 	logs := map[int]float64{} // by round
 	took := map[int]int{}
@@ -87,7 +89,7 @@ func (r *Result) MeanRatioStat(rows ...*Row) Stat {
 	return newStat(ratioUnit, means)
 }
 
-// baseline is the row that ratios of row are to, nil if there is none.
+// baseline is the row that row is compared with, or nil if there is none.
 func (r *Result) baseline(row *Row) *Row {
 	if r.Scenario.Baseline == nil {
 		return nil
@@ -96,18 +98,18 @@ func (r *Result) baseline(row *Row) *Row {
 	if c == nil {
 		return nil
 	}
-	return r.Row(c)
+	return r.row(c)
 }
 
-// Ratio is the median, over the rounds that took a sample of both rows, of a's
-// value divided by b's. It is NaN if they share no round or no metric, or one was starved.
-func Ratio(a, b *Row) float64 { return RatioStat(a, b).Median }
+// Ratio divides a's values by b's, round by round, and returns the median. It is NaN if the
+// rows have no round in common, have different metrics, or if one of them was starved.
+func Ratio(a, b *Row) float64 { return ratioStat(a, b).Median }
 
 // ratioUnit is the metric of ratios.
 const ratioUnit = "ratio"
 
-// RatioStat is Ratio with its interval.
-func RatioStat(a, b *Row) Stat {
+// ratioStat is Ratio with its interval.
+func ratioStat(a, b *Row) Stat {
 	var values []float64
 	for _, ratio := range ratios(a, b) {
 		values = append(values, ratio)
@@ -115,8 +117,8 @@ func RatioStat(a, b *Row) Stat {
 	return newStat(ratioUnit, values)
 }
 
-// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. There
-// are none if one of them was starved.
+// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. It
+// yields nothing if one of the rows was starved.
 func ratios(a, b *Row) iter.Seq2[int, float64] {
 	return func(yield func(round int, ratio float64) bool) {
 		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {
@@ -138,7 +140,7 @@ func ratios(a, b *Row) iter.Seq2[int, float64] {
 	}
 }
 
-// Stat sums up the row's metric.
+// Stat sums up the samples in the row's metric.
 func (r *Row) Stat() Stat {
 	values := make([]float64, len(r.Samples))
 	for i, s := range r.Samples {
@@ -147,7 +149,7 @@ func (r *Row) Stat() Stat {
 	return newStat(r.Metric, values)
 }
 
-// Stats sums up the row's metric and then the extra ones, sorted by unit.
+// Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit.
 func (r *Row) Stats() []Stat {
 	extra := map[string][]float64{}
 	for _, s := range r.Samples {
@@ -156,44 +158,22 @@ func (r *Row) Stats() []Stat {
 		}
 	}
 	stats := []Stat{r.Stat()}
-	for _, unit := range sortedKeys(extra) {
+	for _, unit := range slices.Sorted(maps.Keys(extra)) {
 		stats = append(stats, newStat(unit, extra[unit]))
 	}
 	return stats
 }
 
 func newStat(metric string, values []float64) Stat {
-	low, high := interval(values)
+	low, high := median.Interval(values)
 	if len(values) == 0 {
 		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN(), Low: low, High: high}
 	}
 	return Stat{
 		Metric: metric, Low: low, High: high,
-		Median: Median(values),
+		Median: median.Of(values),
 		Min:    slices.Min(values),
 		Max:    slices.Max(values),
 		N:      len(values),
 	}
-}
-
-// Median returns the middle value, NaN if there is none.
-func Median(values []float64) float64 {
-	n := len(values)
-	if n == 0 {
-		return math.NaN()
-	}
-	s := slices.Sorted(slices.Values(values))
-	if n%2 == 1 {
-		return s[n/2]
-	}
-	return (s[n/2-1] + s[n/2]) / 2
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -16,30 +16,30 @@ import (
 type Options struct {
 	Env
 
-	// Progress is called between samples with the number of samples taken and
-	// planned, and what is measured next. It is never called during a sample.
+	// Progress is called between samples, never during one, with the numbers of samples
+	// taken and planned, and with what comes next.
 	Progress func(done, total int, next string)
-	// Finished is called when a scenario is complete, and, if the run ends early,
-	// for the one that was under way and has samples. An error ends the run.
+	// Finished is called with each scenario that is complete. If the run ends early, it is
+	// called with the scenario under way too, if that has samples. An error ends the run.
 	Finished func(res *Result) error
-	// Grace is how long Run waits, once ctx has ended, for the sample or set-up
-	// under way; 0 is 500 ms.
+	// Grace is how long Run waits for the sample or the set-up under way when ctx has
+	// ended; 0 is 500 ms.
 	Grace time.Duration
 }
 
-// Run measures the scenarios one after the other and reports what it has, even
-// if it fails. When ctx ends, Run returns within the grace time with a partial
-// report and the error of ctx. What does not heed ctx by then is abandoned on its
-// goroutine, so the program should end soon after.
+// Run measures the scenarios one after the other. It returns a report of what it has, even if
+// it fails. When ctx ends, Run returns within the grace time, with a partial report and the
+// error of ctx. A sample that goes on beyond that is left on its goroutine, so the program
+// should end soon.
 func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) {
-	if o.Count < 1 || o.Budget.IsZero() {
+	if o.Count < 1 || o.Budget == (Budget{}) {
 		return &Report{}, fmt.Errorf("experiment: Run needs a count and a budget, not %d and %v", o.Count, o.Budget)
 	}
 	if o.Logf == nil {
 		o.Logf = func(string, ...any) {}
 	}
 	if len(o.Threads) == 0 {
-		o.Threads = DefaultThreads()
+		o.Threads = defaultThreads()
 	}
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond
@@ -73,15 +73,14 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	}
 }
 
-// An event carries what the measuring goroutine has to tell to the one that
-// called Run. The sender waits until it is applied, so that no callback runs
-// during a sample, and owns nothing of the report.
+// An event goes from the goroutine that measures to the one that called Run. The sender waits until
+// the event is applied, so no callback runs during a sample. Only the receiver touches the report.
 type event struct {
 	apply   func(c *collector) error
 	applied chan struct{}
 }
 
-// collector owns the report. Only Run's goroutine uses it.
+// collector owns the report. Only the goroutine that called Run uses it.
 type collector struct {
 	opts   *Options
 	report *Report
@@ -271,8 +270,8 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	return w.tell((*collector).close)
 }
 
-// sample collects garbage, so that no variant pays for another's, and measures. Its
-// goroutines bear labels for CPU profiles, and are a task in execution traces.
+// sample collects garbage, so that no variant pays for the garbage of another, and measures. Its
+// goroutines have labels for CPU profiles, and are a task in execution traces.
 func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant, b Budget) (s Sample, err error) {
 	if err := ctx.Err(); err != nil {
 		return Sample{}, err
@@ -301,8 +300,8 @@ func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant,
 	return s, nil
 }
 
-// order is the sequence in which a round visits n variants: it begins one further
-// every round, and turns round every other.
+// order is the order of n variants in a round. Each round begins one variant further on, and every
+// second round is reversed.
 func order(n, round int) []int {
 	seq := make([]int, n)
 	for i := range seq {

@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// Metrics that reports know the direction and the scale of.
+// Metrics for which reports know which way is better.
 const (
 	NsOp = "ns/op" // lower is better
 	OpsS = "ops/s" // all threads together; higher is better
@@ -13,79 +13,80 @@ const (
 
 // A Scenario is one question, answered by one table.
 type Scenario struct {
-	Name     string // as -scenario takes it: lower case, one word
-	Question string // one line for `list` and above the table
+	Name     string // one word in lower case, for -scenario
+	Question string // a line for lists, and above the table
 
-	// Documents says that Plan reads Env.Documents. Without it they may be empty.
+	// Documents says that Plan reads Env.Documents. If it is false, there may be none.
 	Documents bool
 
-	// Plan lists the variants. It is called before anything is measured and must be
-	// cheap: what takes time or memory belongs into Plan.Setup or Variant.Setup.
+	// Plan lists the variants. It is called before anything is measured and must be cheap:
+	// what takes time or memory belongs in Plan.Setup or Variant.Setup.
 	Plan func(env *Env) (*Plan, error)
 
-	// Baseline maps a row to the row that its ratio is taken to; a nil func, a nil
-	// result or a result that is no row of the scenario gives no ratio.
+	// Baseline maps the config of a row to that of the row that it is compared with. There
+	// is no ratio if Baseline is nil, or if its result is nil or not the config of a row.
 	Baseline func(c Config) Config
-	// BaselineName says in the table's caption what Baseline chooses: "mode=gil with
-	// the same threads".
+	// BaselineName says in the caption of the table what Baseline chooses, such as "mode=gil
+	// with the same threads".
 	BaselineName string
 
-	// Conclude turns the finished table into lines of plain text: who is faster and
-	// why. Conclusions calls it, with a result that is sound: figures that are NaN are
-	// missing, and Say leaves their sentences out.
+	// Conclude turns the finished table into lines of plain text: what is faster, and why.
+	// In the result that it is given, starved rows have no samples. Figures of such rows
+	// are NaN, and Say leaves out sentences with them.
 	Conclude func(res *Result) []string
 
-	// Exact says that values are counted, such as bytes, and do not vary: one sample tells.
+	// Exact says that values are counted, such as bytes, and do not vary: one sample is
+	// enough to conclude from.
 	Exact bool
 }
 
 // A Plan is a scenario made concrete for one Env.
 type Plan struct {
 	Variants []Variant
-	Setup    func(ctx context.Context) error // builds what variants share; may be nil
-	Close    func() error                    // runs at the end, even if Setup failed or was not reached; may be nil
+	Setup    func(ctx context.Context) error // builds what the variants share; may be nil
+	Close    func() error                    // runs at the end, even if Setup failed or did not run; may be nil
 }
 
-// A Variant is one row. All variants of a scenario are set up at the same time,
-// since their samples interleave.
+// A Variant is one row. All variants of a scenario are set up before the first sample, since
+// their samples interleave.
 type Variant struct {
 	Config Config
-	Metric string                          // NsOp, OpsS, or a unit of the scenario's own
-	Setup  func(ctx context.Context) error // after Plan.Setup; may be nil
-	Close  func() error                    // before Plan.Close, even if Setup failed or was not reached; may be nil
+	Metric string                          // NsOp, OpsS, or another unit
+	Setup  func(ctx context.Context) error // runs after Plan.Setup; may be nil
+	Close  func() error                    // runs before Plan.Close, even if Setup failed or did not run; may be nil
 
-	// Sample measures once. It returns soon after ctx ends, with any error. Most
-	// scenarios return what OpsPerSecond or NsPerOp give.
+	// Sample measures once. When ctx ends, it returns soon, with any error. Most scenarios
+	// return the result of OpsPerSecond or NsPerOp.
 	Sample func(ctx context.Context, b Budget) (Sample, error)
 }
 
 // A Sample is one measurement.
 type Sample struct {
 	Value float64            // in the variant's metric
-	Ops   int64              // operations behind Value
+	Ops   int64              // operations that were measured
 	Extra map[string]float64 // other metrics by unit, such as "B/op"; may be nil
 
-	Threads []CPUTime // what the threads that did the work asked for, see WatchCPU; nil if nobody knows
+	Threads []CPUTime // CPU time of the threads that did the work, see WatchCPU; nil if unknown
 }
 
-// A Document is one JSON text, decompressed and known to be valid.
+// A Document is a JSON text that is valid.
 type Document struct {
-	Name string // the file's name without folders and .json, .gz, .zst
-	Data []byte // read only
+	Name string // of its file, without folders and .json, .gz, .zst
+	Data []byte // read-only
 }
 
-// Env is what a scenario may depend on.
+// Env is the environment of a scenario: what its Plan may depend on.
 type Env struct {
 	Documents []Document
-	Threads   []int                            // thread counts to measure, without repetitions
-	Budget    Budget                           // length of one sample
-	Count     int                              // samples a row
-	Size      int64                            // bytes of what scenarios of one size make; 0 is each one's own
-	Logf      func(format string, args ...any) // one line on standard error; any goroutine, not during a sample
+	Threads   []int                            // thread counts to measure, each once; nil is 1 and GOMAXPROCS
+	Budget    Budget                           // the length of one sample
+	Count     int                              // samples of each row
+	Size      int64                            // how many bytes to build, for scenarios that have a size; 0 is their default
+	Logf      func(format string, args ...any) // logs a line; any goroutine, not during a sample; nil logs nothing
 }
 
-// DefaultThreads returns 1 and GOMAXPROCS.
-func DefaultThreads() []int {
+// defaultThreads returns 1 and GOMAXPROCS.
+func defaultThreads() []int {
 	if n := runtime.GOMAXPROCS(0); n > 1 {
 		return []int{1, n}
 	}

@@ -10,34 +10,38 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A Workload is a scenario on Ichor's objects in three parts: what the threads share, what
-// each of them does with it, and the axes along which the variants differ. There is one
-// variant for each combination of their values and each of Env.Threads, and one runtime for
-// those that differ in nothing but the threads.
+// A Workload is a scenario on Ichor's objects. It has three parts: what the threads share, what
+// each thread does with it, and the axes along which the variants differ. There is a variant
+// for each combination of the axes' values with each of Env.Threads. Variants that differ
+// only in the number of threads share a runtime.
 type Workload struct {
 	Name, Question string // as in Scenario
-	Axes           []Axis // Modes, Immortality, and your own; without Modes it is lock-free, with atomic counts
+	Axes           []Axis // Modes, Immortality, and your own; without Modes the mode is ModeAtomic
 
-	// Setup returns a new reference to what the threads share: one object, which may be a
-	// tuple or a dict of several. The axis of immortality is about it. The thread that
-	// makes it waits until the end, so that under biased counting it is another's to all
-	// others. A nil Setup shares nothing.
+	// Setup returns a new reference to what the threads share: one object, such as a tuple
+	// of several. The axis Immortality applies to it. The thread that runs Setup does no
+	// work, so with biased counting the shared objects belong to none of the threads at
+	// work. A nil Setup shares nothing.
 	Setup func(t *rt.Thread, c Config) (rt.Ref, error)
 
-	// Work is what a thread does: in a loop over l.Next it does l.N operations, a multiple
-	// of Unit. It borrows shared, gives up what it makes, and calls t.Checkpoint now and
-	// then, once a batch at least.
+	// Work is what one thread does. In a loop over l.Next it does l.N operations, a multiple
+	// of Unit. It borrows shared, gives up the references that it makes, and calls
+	// t.Checkpoint at least once a batch.
 	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
 	Unit int // 0 is 1
 
-	// Baseline, BaselineName and Conclude are as in Scenario, but that ratios are to the
-	// first value of the first axis, with the same other values, if there is no Baseline.
+	// Baseline, BaselineName and Conclude are as in Scenario. If there is no Baseline, rows
+	// are compared with the row that has the first value of the first axis, and the same
+	// other settings.
 	Baseline     func(c Config) Config
 	BaselineName string
 	Conclude     func(res *Result) []string
 }
 
-// Scenario makes the workload one for Run.
+// threadsKey is the setting that says how many threads a variant has.
+const threadsKey = "threads"
+
+// Scenario returns the workload as a scenario.
 func (w Workload) Scenario() Scenario {
 	s := Scenario{Name: w.Name, Question: w.Question, Plan: w.plan, Baseline: w.Baseline, BaselineName: w.BaselineName, Conclude: w.Conclude}
 	if w.Baseline == nil && len(w.Axes) > 0 && len(w.Axes[0].Values) > 0 {
@@ -52,7 +56,7 @@ func (w Workload) Scenario() Scenario {
 	return s
 }
 
-// check says what the author has forgotten.
+// check returns an error if a part is missing or wrong.
 func (w *Workload) check() error {
 	if w.Work == nil {
 		return errors.New("the workload has no Work")
@@ -90,7 +94,7 @@ func (w *Workload) plan(env *Env) (*Plan, error) {
 	return p, nil
 }
 
-// combinations are all of the axes' values, those of the last axis changing first.
+// combinations are all combinations of the axes' values. Those of the last axis change first.
 func combinations(axes []Axis) []Config {
 	all := []Config{nil}
 	for _, a := range axes {
@@ -105,20 +109,20 @@ func combinations(axes []Axis) []Config {
 	return all
 }
 
-// stage is what variants share that differ in the threads only. The first one opens it, the
-// last one closes it.
+// stage is what variants share that differ only in the number of threads. The first one opens it,
+// and the last one closes it.
 type stage struct {
 	workload *Workload
 	config   Config
-	rows     int // that have opened it
+	rows     int // the number of variants that have opened it
 
 	runtime *rt.Runtime
 	shared  rt.Ref
-	leave   chan struct{} // closed to let the thread go that made what is shared
+	leave   chan struct{} // closed when the thread that ran Setup may end
 	left    chan error
 }
 
-// setting is the value of an axis that there may not be.
+// setting is the value of a setting, or otherwise if there is no such axis.
 func (s *stage) setting(key, otherwise string) string {
 	if v, ok := s.config.Get(key).(string); ok {
 		return v
@@ -157,7 +161,7 @@ func (s *stage) open(context.Context) (err error) {
 
 func (s *stage) close() (err error) {
 	if s.rows--; s.rows != 0 || s.runtime == nil {
-		return nil // there are others, or, below zero, there were none: it was not reached
+		return nil // others have it open, or, below zero, it was never opened
 	}
 	if s.leave != nil {
 		close(s.leave)

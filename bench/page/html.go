@@ -6,24 +6,24 @@ import (
 	"html/template"
 	"regexp"
 
-	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 )
 
 //go:embed page.html
 var source string
 
-// openRows is how many rows a table may have to be shown from the start.
+// openRows is the greatest number of rows of a table that is unfolded from the start.
 const openRows = 14
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	// The style and the pictures are this program's own, with their texts escaped.
-	"style":   func() template.CSS { return template.CSS(experiment.PictureStyle) },
+	// This program makes the style and the pictures, and escapes the texts in them.
+	"style":   func() template.CSS { return template.CSS(plot.Style) },
 	"picture": func(p Plot) template.HTML { return template.HTML(p.Inline()) },
 	"open":    func(t Table) bool { return len(t.Rows) <= openRows },
 	"right":   func(t Table, column int) bool { return t.Right[column] },
 }).Parse(source))
 
-// HTML is the page in one piece.
+// HTML is the page as one file.
 func (p *Page) HTML() ([]byte, error) {
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
@@ -32,12 +32,12 @@ func (p *Page) HTML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// fetches matches what makes a browser ask for something else: attributes that lead out of
-// the page, and what style sheets have for it.
+// fetches matches what makes a browser fetch something: attributes that lead out of the page, and
+// imports and URLs in style sheets.
 var fetches = regexp.MustCompile(`(?:src|href)\s*=\s*(?:"[^#"][^"]*"|'[^#'][^']*'|[^#"'\s>][^\s>]*)|url\(|@import`)
 
-// Fetched returns something that a browser would fetch to show a page, or would follow; ""
-// if the page needs nothing. Texts do not count.
+// Fetched returns a part of the page that makes a browser fetch something, or a link out of the
+// page, or "" if there is none. Texts do not count.
 func Fetched(html []byte) string {
 	for _, tag := range tags.FindAll(html, -1) {
 		if found := fetches.Find(tag); found != nil {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// Markdown is the page as Markdown, with the pictures as files beside it.
+// Markdown is the page as Markdown. The pictures are files beside it.
 func (p *Page) Markdown() []byte {
 	var b strings.Builder
 	block := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n\n", args...) }
@@ -32,7 +32,7 @@ func (p *Page) Markdown() []byte {
 	}
 	paragraphs(p.Lead...)
 	for _, facts := range [][]Fact{p.Facts, p.Terms} {
-		t := &experiment.Table{Header: []string{"", ""}, Right: []bool{false, false}}
+		t := &summary.Table{Header: []string{"", ""}, Right: []bool{false, false}}
 		for _, f := range facts {
 			t.Rows = append(t.Rows, []string{f.Name, f.Value})
 		}
@@ -74,15 +74,15 @@ func (p *Page) Markdown() []byte {
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")
 }
 
-// markdownTable is the table with what Markdown reads in its cells escaped.
-func markdownTable(t *experiment.Table) string {
+// markdownTable is the table as Markdown, with the texts of its cells escaped.
+func markdownTable(t *summary.Table) string {
 	escaped := func(cells []string) (out []string) {
 		for _, c := range cells {
 			out = append(out, markdown(c))
 		}
 		return out
 	}
-	e := &experiment.Table{Header: escaped(t.Header), Right: t.Right}
+	e := &summary.Table{Header: escaped(t.Header), Right: t.Right}
 	for _, row := range t.Rows {
 		e.Rows = append(e.Rows, escaped(row))
 	}

@@ -1,7 +1,7 @@
-// Package page writes results of experiments for readers: as one HTML page, which needs
-// nothing else and no network, and as Markdown with the pictures beside it.
+// Package page writes results of experiments as pages: one HTML file that needs no other file and
+// no network, and Markdown with the pictures beside it.
 //
-// A [Page] has groups of chapters, and a [Chapter] is made from a result by [Of]. Values of
+// A [Page] has groups of chapters. [Of] makes a [Chapter] of a result. Values of
 // this package are plain: several goroutines may read one, or one may change it.
 package page
 
@@ -12,71 +12,74 @@ import (
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/plot"
+	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
 // A Page is a report.
 type Page struct {
 	Title   string
 	Lead    []string // paragraphs
-	Partial string   // why it is incomplete, "" if it is not
-	Facts   []Fact   // of the machine and the run
+	Partial string   // why the page is incomplete, or ""
+	Facts   []Fact   // about the machine and the run
 	Terms   []Fact   // words that the page uses
-	Groups  []Group  // those without chapters are left out
+	Groups  []Group  // the page leaves out groups without chapters
 }
 
-// A Fact is a line about the machine or the run, or of what a word means.
+// A Fact is a line about the machine or the run, or the meaning of a term.
 type Fact struct{ Name, Value string }
 
-// A Group is chapters under a heading of their own.
+// A Group has the chapters under one heading.
 type Group struct {
 	Title    string
 	Text     []string // paragraphs
 	Chapters []Chapter
 }
 
-// A Chapter is what there is to say of one scenario.
+// A Chapter shows one scenario.
 type Chapter struct {
-	Name     string // short; the anchor in the page, and how files of pictures begin
+	Name     string // short: the anchor in the page, and the start of the names of pictures
 	Title    string
-	Question string // in a sentence
-	Details  string // what the words mean that the table uses
+	Question string // one sentence
+	Details  string // the meaning of the words in the table
 	Plots    []Plot
 	Tables   []Table
-	Says     []string // what it means
-	Command  string   // which repeats it
-	Trouble  string   // why it is incomplete, "" if it is not
+	Says     []string // what follows from the tables
+	Command  string   // the command that repeats the measurement
+	Trouble  string   // why the chapter is incomplete, or ""
 }
 
 // A Plot is a picture with a caption.
 type Plot struct {
-	Name    string // of the file; one of a chapter may be ""
+	Name    string // for the name of the file; one plot of a chapter may have none
 	Caption string
-	experiment.Picture
+	plot.Picture
 }
 
-// A Table has captions.
+// A Table is a table with captions.
 type Table struct {
-	*experiment.Table
+	*summary.Table
 	Notes []string
 }
 
-// Of makes a chapter of a result, with its question, its tables and what it concludes.
-// Title, plots and command are the caller's.
+// Of makes a chapter of a result: with its question, its tables and what follows from them. The
+// caller adds title, plots and command.
 func Of(res *experiment.Result) Chapter {
 	c := Chapter{Name: res.Scenario.Name, Title: res.Scenario.Name}
 	c.Question, c.Details = splitQuestion(res.Scenario.Question)
-	c.Tables = append(c.Tables, Table{experiment.ResultTable(res), experiment.Notes(res)})
-	if laws := experiment.LawTable(res); laws != nil {
-		c.Tables = append(c.Tables, Table{laws, experiment.LawNotes(res)})
+	c.Tables = append(c.Tables, Table{summary.ResultTable(res), summary.Notes(res)})
+	if laws := summary.LawTable(res); laws != nil {
+		c.Tables = append(c.Tables, Table{laws, summary.LawNotes(res)})
 	}
 	if res.Partial {
 		c.Trouble = "Not all of its samples were taken."
 	}
-	c.Says = experiment.Conclusions(res)
+	c.Says = summary.Conclusions(res)
 	return c
 }
 
-// splitQuestion parts the sentence from what explains it, which may be in parentheses.
+// splitQuestion splits a question into its first sentence and the explanation after it, which may
+// be in parentheses.
 func splitQuestion(text string) (question, details string) {
 	question, details, cut := strings.Cut(text, "? ")
 	if !cut {
@@ -88,7 +91,7 @@ func splitQuestion(text string) (question, details string) {
 	return question + "?", details
 }
 
-// File is the name of a chapter's picture.
+// File is the name of the file of a plot.
 func (c *Chapter) File(p *Plot) string {
 	if p.Name == "" {
 		return c.Name + ".svg"
@@ -102,8 +105,8 @@ const (
 	MarkdownFile = "report.md"
 )
 
-// Write writes the page into a folder, which it makes: index.html, report.md, and a file
-// for each picture. What is there under these names is replaced.
+// Write writes the page into a folder: index.html, report.md, and a file for each picture. It
+// makes the folder if there is none, and replaces files of these names.
 func (p *Page) Write(folder string) error {
 	html, err := p.HTML()
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/median"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 )
 
 // nasty is text that is markup to one format or the other.
@@ -38,12 +40,12 @@ func measured(t *testing.T) Chapter {
 		},
 		Conclude: func(*experiment.Result) []string { return []string{"It takes 3 ns.", nasty} },
 	}
-	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Count: experiment.MinSamples, Budget: experiment.Budget{Ops: 1}}})
+	report, err := experiment.Run(t.Context(), []experiment.Scenario{s}, experiment.Options{Env: experiment.Env{Count: median.MinSamples, Budget: experiment.Budget{Ops: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Of(report.Results[0])
-	picture, err := experiment.Plot(report.Results[0], experiment.PlotOptions{})
+	picture, err := plot.Draw(report.Results[0], plot.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

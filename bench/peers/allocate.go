@@ -9,6 +9,7 @@ import (
 	"modernc.org/memory"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/gccost"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -77,9 +78,9 @@ func allocateScenario() experiment.Scenario {
 func chargeGC(v experiment.Variant) experiment.Variant {
 	sample := v.Sample
 	v.Sample = func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
-		before := experiment.ReadGCCost()
+		before := gccost.Read()
 		s, err := sample(ctx, b)
-		s.Extra = map[string]float64{gcPercent: experiment.ReadGCCost().Since(before).Percent()}
+		s.Extra = map[string]float64{gcPercent: gccost.Read().Since(before).Percent()}
 		return s, err
 	}
 	return v

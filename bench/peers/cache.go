@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
 // cacheEntryObjects is how many objects an entry has, not counting its integers: a dict, a
@@ -63,22 +64,22 @@ func (s cacheSetting) name() any {
 type cacheRow struct {
 	cacheSetting
 	entries int
-	child   *experiment.Child
+	child   *process.Child
 	built   cacheBuilt
 }
 
 func (c *cacheRow) start(ctx context.Context) (err error) {
-	if c.child, err = experiment.StartChild(ctx, "cache-child", c.store); err != nil {
+	if c.child, err = process.Start(ctx, "cache-child", c.store); err != nil {
 		return err
 	}
-	c.built, err = experiment.Ask[cacheJob, cacheBuilt](c.child, cacheJob{c.entries, c.gogc})
+	c.built, err = process.Ask[cacheJob, cacheBuilt](c.child, cacheJob{c.entries, c.gogc})
 	return err
 }
 
 func (c *cacheRow) stop() error { return c.child.Stop() }
 
 func (c *cacheRow) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
-	got, err := experiment.Ask[experiment.Budget, cacheLoad](c.child, b)
+	got, err := process.Ask[experiment.Budget, cacheLoad](c.child, b)
 	return experiment.Sample{Value: float64(got.Resident), Ops: got.Reads, Extra: map[string]float64{
 		buildSeconds: c.built.Took.Seconds(), goHeapBytes: float64(c.built.GoHeap), readsSecond: float64(got.Reads) / got.Took.Seconds(),
 		gcMilliseconds: 1e3 * got.GC.GC / float64(max(got.GC.Cycles, 1)), gcPercent: got.GC.Percent(), gcPauseMicros: 1e6 * got.Pause,

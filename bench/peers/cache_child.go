@@ -15,6 +15,8 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/gccost"
+	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
 // cacheJob is what a child is to keep.
@@ -31,7 +33,7 @@ type cacheLoad struct {
 	Reads    int64
 	Took     time.Duration
 	Resident int64 // bytes, at its end
-	GC       experiment.GCCost
+	GC       gccost.Cost
 	Pause    float64       // seconds, the longest stop
 	Worst    time.Duration // the longest read
 	Tail     time.Duration // all but one in ten thousand take no longer
@@ -96,8 +98,8 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	entries, cycles := 0, int64(cacheCycles)
-	parent := experiment.NewAnswers(stdin, stdout)
-	err = experiment.Next(parent, func(job cacheJob) (built cacheBuilt, err error) {
+	parent := process.NewParent(stdin, stdout)
+	err = process.Answer(parent, func(job cacheJob) (built cacheBuilt, err error) {
 		debug.SetGCPercent(job.GOGC)
 		if job.GOGC == gogcOff {
 			cycles = 0
@@ -112,7 +114,7 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 		return built, err
 	})
 	for err == nil {
-		err = experiment.Next(parent, func(b experiment.Budget) (cacheLoad, error) { return loadCache(s, entries, cycles, b) })
+		err = process.Answer(parent, func(b experiment.Budget) (cacheLoad, error) { return loadCache(s, entries, cycles, b) })
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -131,7 +133,7 @@ const (
 // and for the time of the budget at least, or for that many reads on each.
 func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (load cacheLoad, err error) {
 	runtime.GC() // the figures of the collector are up to date at its end
-	cost, stops := experiment.ReadGCCost(), pauses()
+	cost, stops := gccost.Read(), pauses()
 	readers := make([]cacheReader, runtime.GOMAXPROCS(0))
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -152,7 +154,7 @@ func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (lo
 	}
 	for err == nil {
 		time.Sleep(cachePoll)
-		load.GC = experiment.ReadGCCost().Since(cost)
+		load.GC = gccost.Read().Since(cost)
 		switch took := time.Since(begin); {
 		case took > cacheMost:
 			err = fmt.Errorf("only %d cycles of the collector in %v", load.GC.Cycles, took)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
 // vmsEntries is how many entries the graph has: {id, name, price, stock}.
@@ -58,22 +59,22 @@ func vmsScenario(vms int) experiment.Scenario {
 type vmsRow struct {
 	engine string
 	n      int
-	child  *experiment.Child
+	child  *process.Child
 	built  vmsBuilt
 }
 
 func (c *vmsRow) start(ctx context.Context) (err error) {
-	if c.child, err = experiment.StartChild(ctx, "vms-child", c.engine, strconv.Itoa(c.n)); err != nil {
+	if c.child, err = process.Start(ctx, "vms-child", c.engine, strconv.Itoa(c.n)); err != nil {
 		return err
 	}
-	c.built, err = experiment.Ask[int, vmsBuilt](c.child, vmsEntries)
+	c.built, err = process.Ask[int, vmsBuilt](c.child, vmsEntries)
 	return err
 }
 
 func (c *vmsRow) stop() error { return c.child.Stop() }
 
 func (c *vmsRow) sample(_ context.Context, b experiment.Budget) (experiment.Sample, error) {
-	got, err := experiment.Ask[experiment.Budget, vmsLoad](c.child, b)
+	got, err := process.Ask[experiment.Budget, vmsLoad](c.child, b)
 	return experiment.Sample{Value: float64(got.Resident), Ops: got.Reads, Extra: map[string]float64{
 		buildSeconds: c.built.Took.Seconds(), readsSecond: float64(got.Reads) / got.Took.Seconds(),
 	}}, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
 // vmsBuilt is what the engines and their graphs have cost.
@@ -105,9 +106,9 @@ func serveVMs(name string, n int, stdin io.Reader, stdout io.Writer) error {
 	entries := 0
 	work := make([]chan vmsWork, n)
 	left := make(chan error, n)
-	parent := experiment.NewAnswers(stdin, stdout)
+	parent := process.NewParent(stdin, stdout)
 	started := 0
-	err = experiment.Next(parent, func(count int) (vmsBuilt, error) {
+	err = process.Answer(parent, func(count int) (vmsBuilt, error) {
 		begin := time.Now()
 		entries = count
 		if err := f.build(entries); err != nil {
@@ -135,7 +136,7 @@ func serveVMs(name string, n int, stdin io.Reader, stdout io.Writer) error {
 		return vmsBuilt{time.Since(begin)}, nil
 	})
 	for err == nil {
-		err = experiment.Next(parent, func(b experiment.Budget) (vmsLoad, error) { return loadVMs(work, b) })
+		err = process.Answer(parent, func(b experiment.Budget) (vmsLoad, error) { return loadVMs(work, b) })
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil

@@ -25,7 +25,7 @@ import (
 //     plain values: the types that hide nothing.
 
 // publicPackages are those that users import, from the ground up.
-var publicPackages = []string{"locks", "sched", "runtime", "runtime/metrics", "objects", "proptest", "bench/experiment"}
+var publicPackages = []string{"locks", "sched", "runtime", "runtime/metrics", "objects", "proptest", "bench/experiment", "bench/experiment/command"}
 
 // It is said in one of these ways.
 var (

@@ -29,7 +29,11 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up: none imports one that stands
 // further down this list.
 var layers = []string{
-	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore", "bench/experiment", "bench/page", "bench",
+	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore",
+	"bench/internal/cpu", "bench/internal/median", "bench/experiment",
+	"bench/internal/summary", "bench/internal/format", "bench/internal/plot", "bench/internal/progress", "bench/experiment/command",
+	"bench/internal/gccost", "bench/internal/interruptible", "bench/internal/process", "bench/page",
+	"bench/documents", "bench/image", "bench/prefork", "bench/scenarios", "bench/tax", "bench/report", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

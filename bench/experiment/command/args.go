@@ -7,13 +7,13 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// valueFlag is a flag that takes a value.
+// valueFlag is a flag with a value.
 type valueFlag struct {
-	several bool // values up to the next flag
-	empty   bool // also one without text
+	several bool // takes all values up to the next flag
+	empty   bool // its value may be empty
 }
 
-// valueFlags are those of all commands.
+// valueFlags are the flags with values of all commands.
 func valueFlags(model *kong.Application) map[string]valueFlag {
 	flags := map[string]valueFlag{}
 	for _, leaf := range model.Leaves(false) {
@@ -28,9 +28,9 @@ func valueFlags(model *kong.Application) map[string]valueFlag {
 	return flags
 }
 
-// goFlags turns the go tool's flags into kong's: -name becomes --name, a value that follows
-// joins its name, since kong would read one that begins with a dash, such as -1s, as another
-// flag, and of several values each gets a name.
+// goFlags turns flags in the style of the go tool into those of kong. It makes --name of -name. It
+// joins a value to its flag with an equals sign, since kong would take a value such as -1s for
+// another flag. If a flag has several values, it repeats the flag for each.
 func goFlags(args []string, flags map[string]valueFlag) ([]string, error) {
 	var out []string
 	for i := 0; i < len(args); i++ {
@@ -72,7 +72,7 @@ func goFlags(args []string, flags map[string]valueFlag) ([]string, error) {
 	return out, nil
 }
 
-// isFlag reports whether arg is -x or --x, and no negative number.
+// isFlag reports whether arg is -x or --x, and not a negative number.
 func isFlag(arg string) bool {
 	name := strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-")
 	return arg != name && (name == "" && arg == "--" || name != "" && (name[0] < '0' || name[0] > '9'))

@@ -10,7 +10,8 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// Flags say how scenarios are measured and reported. They are for structs that [Parse] fills.
+// Flags say how to measure scenarios, and how to report the results. Embed them in a struct for
+// [Parse].
 type Flags struct {
 	Benchtime  experiment.Budget `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
 	Count      Count             `placeholder:"N" help:"Samples for each row."`
@@ -22,18 +23,15 @@ type Flags struct {
 	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
 }
 
-// Env is what the flags ask for, with a budget and a number of samples for flags that were
-// not given.
+// Env returns what the flags ask for. The budget of a sample and the number of samples are
+// defaults, for flags that were not given.
 func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
 	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count)}
-	if e.Budget.IsZero() {
+	if e.Budget == (experiment.Budget{}) {
 		e.Budget.Duration = budget
 	}
 	if e.Count == 0 {
 		e.Count = samples
-	}
-	if len(e.Threads) == 0 {
-		e.Threads = experiment.DefaultThreads()
 	}
 	return e
 }
@@ -41,7 +39,7 @@ func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
 // Count is a number from 1 to 100,000.
 type Count int
 
-// maxCount bounds memory; more samples say nothing new.
+// maxCount bounds memory. More samples would say nothing new.
 const maxCount = 100_000
 
 // UnmarshalText reads a number.
@@ -54,10 +52,10 @@ func (c *Count) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Threads is a list of thread counts without repetitions, in the order given.
+// Threads is a list of numbers of threads, each once, in the given order.
 type Threads []int
 
-// maxThreads bounds a slip of the keyboard; a guess.
+// maxThreads is a guess: more must be a typing error.
 const maxThreads = 1024
 
 // UnmarshalText reads numbers with commas between them.
@@ -75,8 +73,46 @@ func (l *Threads) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Chosen returns the scenarios with the given names, each once; all for no names. The error
-// is a UsageError that names those that there are.
+// Bytes is a number of bytes up to 16GiB, such as 64MiB.
+type Bytes int64
+
+// maxBytes is a guess: more must be a typing error.
+const maxBytes = 16 << 30
+
+var byteUnits = []struct {
+	name string
+	size int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"", 1}}
+
+// UnmarshalText reads a number with the unit KiB, MiB or GiB, or without a unit.
+func (c *Bytes) UnmarshalText(text []byte) error {
+	for _, u := range byteUnits {
+		digits, found := strings.CutSuffix(string(text), u.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 1 || n > maxBytes/u.size {
+			break
+		}
+		*c = Bytes(n * u.size)
+		return nil
+	}
+	return fmt.Errorf("%q is not a size from 1 to %dGiB, such as 64MiB", text, maxBytes>>30)
+}
+
+// String writes what UnmarshalText reads.
+func (c Bytes) String() string {
+	for _, u := range []int{2, 1, 0} { // the greatest unit that divides it
+		if unit := byteUnits[u]; c > 0 && int64(c)%unit.size == 0 {
+			return fmt.Sprint(int64(c)/unit.size) + unit.name
+		}
+	}
+	return fmt.Sprint(int64(c))
+}
+
+// Chosen returns the scenarios with the given names, each once, or all if there are no names. The
+// error is a UsageError with the names of all scenarios.
 func Chosen(all []experiment.Scenario, names []string) ([]experiment.Scenario, error) {
 	if len(names) == 0 {
 		return all, nil

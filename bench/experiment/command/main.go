@@ -14,7 +14,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// Exit codes; doc.go lists them.
+// Exit codes. The documentation of the package says what they mean.
 const (
 	ExitOK          = 0
 	ExitFailed      = 1
@@ -22,20 +22,22 @@ const (
 	ExitInterrupted = 130
 )
 
-// UsageError is the caller's mistake: one line and exit code 2.
+// UsageError is a mistake on the command line. Code prints one line about it and returns
+// ExitUsage.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
 func (e UsageError) Unwrap() error { return e.Err }
 
-// Main runs the scenarios as the command line of the program asks for, and ends the program.
-// The text about says what they measure; it heads the help.
+// Main runs the scenarios that the command line asks for, and ends the program. The name is that of
+// the program, and the text about is the first line of its help.
 func Main(name, about string, scenarios ...experiment.Scenario) {
 	ctx := Interruptible()
 	os.Exit(Code(ctx, name, Run(ctx, name, about, os.Args[1:], os.Stdout, os.Stderr, scenarios...), os.Stderr))
 }
 
-// Run is Main without the surroundings of a program.
+// Run is Main for tests, and for programs that do more: it returns what Code turns into an exit
+// code.
 func Run(ctx context.Context, name, about string, args []string, stdout, stderr io.Writer, scenarios ...experiment.Scenario) error {
 	var c struct {
 		Run struct {
@@ -58,8 +60,9 @@ func Run(ctx context.Context, name, about string, args []string, stdout, stderr 
 	return c.Run.Measure(ctx, name, c.Run.Env(100*time.Millisecond, 10), picked, stdout, stderr)
 }
 
-// Interruptible returns a context that Ctrl-C ends, and SIGTERM; a second Ctrl-C ends the
-// program at once. A reader that leaves no longer kills it: the next write fails.
+// Interruptible returns a context that ends with Ctrl-C or SIGTERM. A second Ctrl-C ends the program
+// at once. When the reader of the output leaves, the next write fails, and no signal ends the
+// program.
 func Interruptible() context.Context {
 	ignoreBrokenPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,7 +70,8 @@ func Interruptible() context.Context {
 	return ctx
 }
 
-// Code is the exit code of a program that ends with err, and writes the line about it.
+// Code returns the exit code of a program that ends with err. It writes a line about the error to
+// stderr, if there is something to say; the line begins with the name.
 func Code(ctx context.Context, name string, err error, stderr io.Writer) int {
 	var usage UsageError
 	switch {
@@ -88,7 +92,7 @@ func isBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// List writes the scenarios' names and questions, one a line.
+// List writes the names and questions of the scenarios, one on each line.
 func List(w io.Writer, scenarios []experiment.Scenario) error {
 	var b strings.Builder
 	width := 0

@@ -10,16 +10,19 @@ import (
 	"path/filepath"
 
 	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/format"
+	"github.com/ichor-go/ichor/bench/internal/plot"
+	"github.com/ichor-go/ichor/bench/internal/progress"
 )
 
-// Measure runs the scenarios and reports them as the flags ask for. The name is what
-// lines on stderr begin with. An interrupted run reports what it has.
+// Measure runs the scenarios and reports the results as the flags say. An interrupted run reports
+// what it has. Lines on stderr begin with the name.
 func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, list []experiment.Scenario, stdout, stderr io.Writer) error {
 	if len(list) == 0 {
 		return errors.New("there are no scenarios to run")
 	}
 	out := bufio.NewWriter(stdout)
-	reporter, err := experiment.NewReporter(f.Format, out)
+	reporter, err := format.New(f.Format, out)
 	if err != nil {
 		return UsageError{err}
 	}
@@ -29,7 +32,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if err != nil {
 		return err
 	}
-	bar := NewBar(stderr, name, f.Progress)
+	bar := progress.New(stderr, name, f.Progress)
 	env.Logf = bar.Logf
 	if err := flushed(reporter.Begin(&env)); err != nil {
 		return errors.Join(err, stop())
@@ -50,12 +53,12 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	return errors.Join(err, flushed(reporter.End(report)))
 }
 
-// drawInto draws a result into a folder, if there is one.
+// drawInto draws a result into a folder, if the folder has a name.
 func drawInto(folder string, res *experiment.Result) error {
 	if folder == "" || res.Partial {
 		return nil
 	}
-	p, err := experiment.Plot(res, experiment.PlotOptions{})
+	p, err := plot.Draw(res, plot.Options{})
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
 	}
@@ -65,7 +68,8 @@ func drawInto(folder string, res *experiment.Result) error {
 	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
 }
 
-// record starts what -cpuprofile and -trace ask for. The caller stops it.
+// record starts the CPU profile and the execution trace that the flags ask for. The caller stops
+// them.
 func (f *Flags) record() (stop func() error, err error) {
 	var stops []func() error
 	stop = func() (err error) {
@@ -77,7 +81,7 @@ func (f *Flags) record() (stop func() error, err error) {
 	for _, r := range []struct {
 		file  string
 		start func(file string) (func() error, error)
-	}{{f.CPUProfile, experiment.StartCPUProfile}, {f.Trace, experiment.StartTrace}} {
+	}{{f.CPUProfile, startCPUProfile}, {f.Trace, startTrace}} {
 		if r.file == "" {
 			continue
 		}

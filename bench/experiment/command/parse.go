@@ -9,17 +9,17 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// ErrHelp says that help was asked for and printed.
+// ErrHelp means that the command line asked for help, and that it was printed.
 var ErrHelp = errors.New("help was printed")
 
-// helpDashes shows flags as the go tool has them, and keeps the columns.
+// helpDashes writes flags in the style of the go tool, and keeps the columns.
 var helpDashes = strings.NewReplacer("> --help", "> -help", "--", " -")
 
 // Parse reads a command line into cli, a pointer to a struct with the tags of
-// github.com/alecthomas/kong, and returns which command was called. Flags are the go tool's:
-// -name value. Those with the tag sep:"none" take all values up to the next flag, and only
-// those with the tag empty:"" take none. Help goes to stdout, with ErrHelp; other errors are
-// UsageErrors.
+// github.com/alecthomas/kong, and returns the name of the command that it calls. Flags are in the
+// style of the go tool: -name value. A flag with the tag sep:"none" takes all values up to the
+// next flag. Only a flag with the tag empty:"" may have an empty value. If the command line asks
+// for help, Parse writes it to stdout and returns ErrHelp. Other errors are UsageErrors.
 func Parse(cli any, name, about string, args []string, stdout io.Writer) (called string, err error) {
 	var help bytes.Buffer
 	type exit struct{}

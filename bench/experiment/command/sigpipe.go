@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// ignoreBrokenPipes has a write to a reader that left fail with EPIPE, rather than a signal
+// ignoreBrokenPipes makes a write to a reader that has left fail with EPIPE. Otherwise a signal would
 // end the program.
 func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }

@@ -1,4 +1,4 @@
 package command
 
-// ignoreBrokenPipes has nothing to do: there are no signals.
+// ignoreBrokenPipes does nothing: there are no signals.
 func ignoreBrokenPipes() {}

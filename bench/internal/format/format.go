@@ -1,0 +1,52 @@
+// Package format writes results as text, as JSON and in the Go benchmark format. Any goroutine
+// may call each function.
+package format
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// A Reporter writes results in one format. Begin is called first; Result is called for each
+// scenario when it is finished; End is called last, even if the run ended early. One goroutine at
+// a time.
+type Reporter interface {
+	Begin(env *experiment.Env) error
+	Result(res *experiment.Result) error
+	End(report *experiment.Report) error
+}
+
+// Names are the names of the formats.
+var Names = []string{"text", "json", "bench"}
+
+// New returns the reporter of a format.
+func New(name string, w io.Writer) (Reporter, error) {
+	switch name {
+	case "text":
+		return &textReporter{w}, nil
+	case "json":
+		return &jsonReporter{w}, nil
+	case "bench":
+		return &benchReporter{w}, nil
+	}
+	return nil, fmt.Errorf("unknown format %q; known: %s", name, strings.Join(Names, ", "))
+}
+
+// partialLine says how many samples an interrupted run has taken.
+func partialLine(r *experiment.Report) string {
+	return fmt.Sprintf("partial: interrupted after %d of %d samples", r.Done, r.Total)
+}
+
+// significant rounds to six digits: more digits would be noise.
+func significant(v float64) string {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 5, 64), 64)
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}

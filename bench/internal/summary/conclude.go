@@ -1,0 +1,68 @@
+package summary
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/cpu"
+	"github.com/ichor-go/ichor/bench/internal/median"
+)
+
+// Conclusions are the lines that the scenario concludes from its result. If rows were starved, a
+// line says so, and nothing is concluded from them. If there are too few samples, the only line
+// says so. A partial result has no conclusions.
+func Conclusions(res *experiment.Result) []string {
+	if res.Scenario.Conclude == nil || res.Partial {
+		return nil
+	}
+	if line := TooFew(res); line != "" {
+		return []string{line}
+	}
+	lines := res.Scenario.Conclude(sound(res))
+	if n := starved(res); n > 0 {
+		lines = append(lines, fmt.Sprintf("%d of %d rows are left out here: their threads got less than %s of the CPU time that they asked for.",
+			n, len(res.Rows), percent(cpu.Enough)))
+	}
+	return lines
+}
+
+// TooFew says that there are too few samples to conclude from, or "" if there are enough.
+func TooFew(res *experiment.Result) string {
+	if res.Scenario.Exact {
+		return ""
+	}
+	for _, row := range res.Rows {
+		if n := len(row.Samples); n < median.MinSamples {
+			return fmt.Sprintf("Too few samples to conclude from (%d): -count 10 would tell.", n)
+		}
+	}
+	return ""
+}
+
+// sound is the result to conclude from. Its starved rows have no samples, so that figures of them
+// are NaN. See experiment.Say.
+func sound(res *experiment.Result) *experiment.Result {
+	sound := *res
+	sound.Rows = nil
+	for _, row := range res.Rows {
+		if row.Starved() {
+			row = &experiment.Row{Config: row.Config, Metric: row.Metric}
+		}
+		sound.Rows = append(sound.Rows, row)
+	}
+	return &sound
+}
+
+// starved counts the starved rows.
+func starved(res *experiment.Result) (n int) {
+	for _, row := range res.Rows {
+		if row.Starved() {
+			n++
+		}
+	}
+	return n
+}
+
+// percent writes a share as a percentage, rounded down.
+func percent(share float64) string { return fmt.Sprintf("%.0f%%", math.Floor(100*share)) }

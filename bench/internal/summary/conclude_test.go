@@ -1,0 +1,41 @@
+package summary
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/bench/internal/median"
+	"github.com/ichor-go/ichor/bench/internal/resulttest"
+)
+
+func TestConclusionsOfStarved(t *testing.T) {
+	for share, want := range map[float64]string{
+		0.95: "loads takes 1.00 ns.|address takes 2.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, address 2.0, shared 3.0.",
+		0.85: "loads takes 1.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, shared 3.0.|" +
+			"1 of 3 rows are left out here: their threads got less than 90% of the CPU time that they asked for.",
+	} {
+		res := resulttest.WithShares(t, median.MinSamples, share).Results[0]
+		if got := strings.Join(Conclusions(res), "|"); got != want {
+			t.Errorf("with %v of the time: %q, want %q", share, got, want)
+		}
+	}
+}
+
+func TestConclusionsOfFew(t *testing.T) {
+	res := resulttest.WithShares(t, median.MinSamples-1, 1).Results[0]
+	if got := Conclusions(res); len(got) != 1 || got[0] != "Too few samples to conclude from (5): -count 10 would tell." {
+		t.Errorf("of five samples: %q", got)
+	}
+	res.Scenario.Exact = true
+	if got := Conclusions(res); len(got) != 4 {
+		t.Errorf("of five samples that do not vary: %q", got)
+	}
+	res.Partial = true
+	if got := Conclusions(res); got != nil {
+		t.Errorf("of a partial result: %q", got)
+	}
+	res.Partial, res.Scenario.Conclude = false, nil
+	if got := Conclusions(res); got != nil {
+		t.Errorf("without a function that concludes: %q", got)
+	}
+}

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/summary"
+	"github.com/ichor-go/ichor/bench/scenarios"
+)
+
+// losses are sentences about the cases in which something else is faster, with the figures of this
+// run.
+func losses(results map[string]*experiment.Result) []string {
+	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		if line := summary.TooFew(results[name]); line != "" {
+			return append(texts, line)
+		}
+	}
+	var starved []string // scenarios with cases that are left out
+	ratio := func(scenario string, ours, other experiment.Config, format string) {
+		res := results[scenario]
+		if res == nil {
+			return
+		}
+		a, b := res.Find(ours), res.Find(other)
+		if a == nil || b == nil {
+			return
+		}
+		if r := experiment.Ratio(a, b); math.IsNaN(r) {
+			starved = append(starved, scenario)
+		} else {
+			texts = append(texts, fmt.Sprintf(format, r))
+		}
+	}
+	all := scenarios.HandoffShares[len(scenarios.HandoffShares)-1]
+	ratio("handoff", experiment.Cfg("mode", experiment.ModeBiased, "foreign", all), experiment.Cfg("mode", experiment.ModeAtomic, "foreign", all),
+		"Biased counting, when every object is counted by another thread than its maker: %.2f times the speed of atomic counting.")
+	ratio("requests", experiment.Cfg("mode", experiment.ModeAtomic, "immortal", experiment.ImmortalNone, "threads", 1), experiment.Cfg("mode", experiment.ModeGIL, "immortal", experiment.ImmortalNone, "threads", 1),
+		"Atomic counting with one thread, and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
+	ratio("pair", experiment.Cfg("state", "shared", "mode", experiment.ModeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", experiment.ModeGIL, "temp", "hot"),
+		"One thread, on objects that fit the first cache: an atomic increment and decrement of a mortal one take %.1f times as long as plain ones.")
+	if res := results["neighbours"]; res != nil {
+		most := scenarios.MostThreads(res)
+		ratio("neighbours", experiment.Cfg("gap", 1, "threads", most), experiment.Cfg("gap", 64, "threads", most),
+			fmt.Sprintf("%d threads that count an object each, made one after the other, so that they share a cache line: %%.2f times the speed of objects that lie apart.", most))
+	}
+	ratio("small", experiment.Cfg("heap", scenarios.HeapIchor, "mode", experiment.ModeAtomic, "threads", 1), experiment.Cfg("heap", scenarios.HeapGo, "threads", 1),
+		"Small graphs that live for a moment, made and dropped by one thread: %.2f times the speed of Go's own heap, whose collector has nearly nothing to do.")
+	if res := results["walk"]; res != nil {
+		var slower []string
+		for _, row := range res.Rows {
+			switch r := res.Ratio(row); {
+			case row.Config.Get("heap") != scenarios.HeapFrozen:
+			case math.IsNaN(r):
+				starved = append(starved, "walk")
+			case r > 1:
+				slower = append(slower, fmt.Sprintf("%s (%.2f times the speed)", row.Config.Get("document"), 1/r))
+			}
+		}
+		if len(slower) > 0 {
+			texts = append(texts, "Documents that are read more slowly frozen than as Go's maps: "+strings.Join(slower, ", ")+".")
+		}
+	}
+	if res := results["dict"]; res != nil {
+		most := scenarios.MostThreads(res)
+		ratio("dict", experiment.Cfg("map", scenarios.DictCounted, "reads", 100, "threads", most), experiment.Cfg("map", "sync.Map", "reads", 100, "threads", most),
+			fmt.Sprintf("Reads of a shared dict by %d threads that count the mortal values: %%.2f times the speed of sync.Map.", most))
+	}
+	ratio("threads", experiment.Cfg("mode", experiment.ModeAtomic, "goroutine", "same"), experiment.Cfg("mode", experiment.ModeGIL, "goroutine", "same"),
+		"Attaching a goroutine and detaching it, with a string made between: %.2f times as long as under the GIL.")
+	if len(starved) > 0 {
+		texts = append(texts, "Left out, as threads did not get their CPU time: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
+	}
+	return texts
+}

@@ -1,0 +1,179 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/objects"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+const (
+	// handoffUses is how often an object is counted up and down before it is dropped: a
+	// guess at what programs do. With fewer, the cost of allocation hides that of counting.
+	handoffUses = 4
+	// handoffBatch is how many objects go through the channel together, and how many are
+	// made between two checkpoints.
+	handoffBatch = 256
+	// handoffBatches is how many batches there are. When all are full, the producer waits
+	// until the consumer gives one back.
+	handoffBatches = 4
+)
+
+// HandoffShares are the percentages of objects that the consumer counts.
+var HandoffShares = []int{0, 1, 5, 10, 25, 50, 75, 100}
+
+// Handoff asks what it costs to count objects that another thread has made.
+func Handoff() experiment.Scenario {
+	return experiment.Scenario{
+		Name: "handoff",
+		Question: fmt.Sprintf("What does it cost when objects are counted by another thread than the one that made them? "+
+			"(An op is one boxed integer: made by the producer, counted up and down %d times, and dropped. "+
+			"The consumer does all the counting of foreign percent of them, received through a channel %d at a time; the producer does that of the rest.)",
+			handoffUses, handoffBatch),
+		Plan: func(*experiment.Env) (*experiment.Plan, error) {
+			p := &experiment.Plan{}
+			for _, mode := range modes {
+				run := &handoffRun{modeRun{mode: mode}}
+				for _, share := range HandoffShares {
+					p.Variants = append(p.Variants, experiment.Variant{
+						Config: experiment.Cfg("mode", mode, "foreign", share, "threads", 2), Metric: experiment.OpsS,
+						Setup: run.setup, Close: run.close, Sample: run.sampler(share),
+					})
+				}
+			}
+			return p, nil
+		},
+		Baseline:     func(c experiment.Config) experiment.Config { return c.With("mode", modeAtomic) },
+		BaselineName: "mode=atomic, same share",
+		Conclude:     concludeHandoff,
+	}
+}
+
+// handoffRun is what the rows of one mode have in common.
+type handoffRun struct{ modeRun }
+
+// sampler measures the producer, which is the only lane of the sample. The consumer is at most
+// handoffBatches behind, and catches up after the clock has stopped.
+func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
+	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
+		full := make(chan []rt.Ref, handoffBatches)
+		empty := make(chan []rt.Ref, handoffBatches)
+		for range handoffBatches {
+			empty <- make([]rt.Ref, 0, handoffBatch)
+		}
+		consumed := make(chan error, 1)
+		go func() {
+			err := c.r.Do(func(t *rt.Thread) error {
+				consume(t, full, empty)
+				return nil
+			})
+			for batch := range full { // there was no thread; the producer must not wait for ever
+				empty <- batch[:0]
+			}
+			consumed <- err
+		}()
+		s, err := experiment.NsPerOp(ctx, b, handoffBatch, func(l *experiment.Lane) error {
+			return c.r.Do(func(t *rt.Thread) error {
+				return produce(t, l, share, full, empty)
+			})
+		})
+		close(full)
+		if err = errors.Join(err, <-consumed); err != nil {
+			return experiment.Sample{}, err
+		}
+		return experiment.Sample{Value: 1e9 / s.Value, Ops: s.Ops, Threads: s.Threads}, nil
+	}
+}
+
+// produce makes objects, counts its share of them, and sends the others to the consumer.
+func produce(t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
+	var own [handoffBatch]rt.Ref
+	away, _ := rt.Recv(t, empty)
+	due := 0 // hundredths of an object that are due to be sent
+	for l.Next() {
+		for range l.N() / handoffBatch {
+			n := 0
+			for range handoffBatch {
+				r, err := objects.NewInt(t, 1<<40)
+				if err != nil {
+					t.DecRefs(own[:n])
+					t.DecRefs(away)
+					return err
+				}
+				if due += share; due < 100 {
+					own[n] = r
+					n++
+					continue
+				}
+				due -= 100
+				if away = append(away, r); len(away) == handoffBatch {
+					rt.Send(t, full, away)
+					away, _ = rt.Recv(t, empty)
+				}
+			}
+			useUp(t, own[:n])
+			t.Checkpoint()
+		}
+	}
+	rt.Send(t, full, away)
+	return nil
+}
+
+// consume counts what it receives, until the channel is closed.
+func consume(t *rt.Thread, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
+	for {
+		batch, ok := rt.Recv(t, full)
+		if !ok {
+			return
+		}
+		useUp(t, batch)
+		rt.Send(t, empty, batch[:0])
+	}
+}
+
+// useUp counts objects up and down, and drops them. Both sides do so.
+func useUp(t *rt.Thread, refs []rt.Ref) {
+	for range handoffUses {
+		t.IncRefs(refs)
+		t.DecRefs(refs)
+	}
+	t.DecRefs(refs)
+}
+
+// concludeHandoff says at which share of foreign objects biased counting begins to lose.
+func concludeHandoff(res *experiment.Result) []string {
+	ratios := make([]float64, len(HandoffShares))
+	for i, share := range HandoffShares {
+		row := func(mode string) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "foreign", share)) }
+		ratios[i] = experiment.Ratio(row(modeBiased), row(modeAtomic))
+	}
+	var each []string
+	for i, share := range HandoffShares {
+		each = experiment.Say(each, "%d %%: %.2f", share, ratios[i])
+	}
+	lines := experiment.Say(nil, "Biased counts against atomic ones, by the share of foreign objects: %s.", each)
+	if len(each) < len(ratios) {
+		return lines // it may begin to lose at a share whose figure is missing
+	}
+	return append(lines, whereLost(HandoffShares, ratios))
+}
+
+// whereLost finds the share at which the ratio first falls below 1. It interpolates between
+// the measured shares.
+func whereLost(shares []int, ratios []float64) string {
+	for i, ratio := range ratios {
+		switch {
+		case ratio >= 1:
+		case i == 0:
+			return fmt.Sprintf("Biased counting loses in this run already at %d %% foreign.", shares[0])
+		default:
+			before, step := ratios[i-1], float64(shares[i]-shares[i-1])
+			at := float64(shares[i-1]) + step*(before-1)/(before-ratio)
+			return fmt.Sprintf("Biased counting begins to lose in this run at about %.0f %% foreign.", at)
+		}
+	}
+	return fmt.Sprintf("Biased counting does not lose in this run, up to %d %% foreign.", shares[len(shares)-1])
+}

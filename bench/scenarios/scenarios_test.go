@@ -1,0 +1,72 @@
+package scenarios
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/benchtest"
+)
+
+// TestMain runs the children of the scenario gcshare.
+func TestMain(m *testing.M) {
+	if os.Getenv(benchtest.Child) != "" {
+		if err := ServeGCShare(os.Args[2], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// shortRun runs a scenario with samples of few operations, which ends with Close:
+// so a leak is an error. keep chooses the rows; nil is all.
+func shortRun(t *testing.T, s experiment.Scenario, keep func(c experiment.Config) bool, docs ...experiment.Document) *experiment.Result {
+	t.Helper()
+	if plan := s.Plan; keep != nil {
+		s.Plan = func(env *experiment.Env) (*experiment.Plan, error) {
+			p, err := plan(env)
+			if err == nil {
+				p.Variants = slices.DeleteFunc(p.Variants, func(v experiment.Variant) bool { return !keep(v.Config) })
+			}
+			return p, err
+		}
+	}
+	report, err := experiment.Run(t.Context(), []experiment.Scenario{benchtest.Unwatched(s)}, experiment.Options{
+		Env: experiment.Env{Documents: docs, Threads: []int{1, 2}, Budget: experiment.Budget{Ops: 2000}, Count: 2, Size: 1 << 20},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := report.Results[0]
+	for _, row := range res.Rows {
+		if len(row.Samples) != 2 || row.Stat().Min <= 0 {
+			t.Errorf("%s: %v", row.Config, row.Samples)
+		}
+	}
+	if s.Conclude != nil && len(s.Conclude(res)) == 0 {
+		t.Errorf("%s concludes nothing", s.Name)
+	}
+	return res
+}
+
+// everyKind has all kinds of values that a document may have.
+const everyKind = `{"": "", "a b": [null, true, false, 0, -1, 12345678901, 123456789012345678901234567890, 1.5, 1e2, [], {}],
+	"nine": {"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}, "text": "\u00e4\u0000"}`
+
+// What each scenario concludes follows from its table.
+func TestConclusions(t *testing.T) {
+	for _, c := range []struct {
+		scenario experiment.Scenario
+		lines    int
+	}{{Contend(), 1}, {Tree(), 3}, {Small(), 6}, {Threads(), 1}, {Neighbours(), 1}} {
+		res := shortRun(t, c.scenario, nil)
+		if lines := res.Scenario.Conclude(res); len(lines) != c.lines || strings.Contains(strings.Join(lines, ""), "NaN") {
+			t.Errorf("%s: %q", c.scenario.Name, lines)
+		}
+	}
+}
