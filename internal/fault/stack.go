@@ -5,7 +5,8 @@ import (
 	"reflect"
 	goruntime "runtime"
 	"strings"
-	"sync"
+
+	"github.com/puzpuzpuz/xsync/v3"
 )
 
 // module is the path of the library's module, with a slash behind it.
@@ -41,26 +42,32 @@ type Stack []uintptr
 // stackLen bounds the frames of a Stack.
 const stackLen = 8
 
-// maxDepth is how many frames of the library can be above those.
+// maxDepth is how many frames of the library are passed over to find the user's.
 const maxDepth = 64
 
 // owners knows of each return address whether its frame is to be left out of a Stack:
 // checked mode asks for every count.
-var owners sync.Map // uintptr to bool
+var owners = xsync.NewMapOf[uintptr, bool]()
 
 // Here returns the caller's Stack. Where no frame is the user's it has the library's. Any
 // goroutine.
 func Here() Stack {
-	var all [maxDepth]uintptr
-	pcs := all[:goruntime.Callers(2, all[:])]
+	var pcs [2 * stackLen]uintptr // enough but for a deep call of the library's
 	s := make(Stack, 0, stackLen)
-	for _, pc := range pcs {
-		if len(s) < stackLen && !leftOut(pc) {
-			s = append(s, pc)
+	n := len(pcs)
+	for skip := 2; n == len(pcs) && skip < maxDepth; skip += n {
+		n = goruntime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if len(s) == stackLen {
+				return s
+			}
+			if !leftOut(pc) {
+				s = append(s, pc)
+			}
 		}
 	}
 	if len(s) == 0 {
-		return append(s, pcs[:min(len(pcs), stackLen)]...)
+		return s[:goruntime.Callers(2, s[:stackLen])]
 	}
 	return s
 }
@@ -68,7 +75,7 @@ func Here() Stack {
 // leftOut reports whether the frame of a return address is the library's, or Go's.
 func leftOut(pc uintptr) bool {
 	if out, ok := owners.Load(pc); ok {
-		return out.(bool)
+		return out
 	}
 	f, _ := goruntime.CallersFrames([]uintptr{pc}).Next()
 	out := Own(f) || ofGo(f.Function)
