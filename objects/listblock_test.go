@@ -207,7 +207,7 @@ func TestListBound(t *testing.T) {
 	was := maxItems
 	maxItems = most
 	defer func() { maxItems = was }()
-	const want = "ichor: list: more than 100 items"
+	const want = "ichor: list of 101 items, want 0 to 100"
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			l := List(must(NewList(th)))
