@@ -51,8 +51,11 @@ var owners sync.Map // uintptr to bool
 // Here returns the caller's Stack. Where no frame is the user's it has the library's. Any
 // goroutine.
 func Here() Stack {
-	var all [maxDepth]uintptr
-	pcs := all[:goruntime.Callers(2, all[:])]
+	var pcs [maxDepth]uintptr
+	return here(pcs[:goruntime.Callers(2, pcs[:])])
+}
+
+func here(pcs []uintptr) Stack {
 	s := make(Stack, 0, stackLen)
 	for _, pc := range pcs {
 		if len(s) < stackLen && !leftOut(pc) {
@@ -135,7 +138,7 @@ func Trim(trace string) string {
 
 // waits reports whether a function is one in which Go's packages wait for others.
 func waits(function string) bool {
-	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
+	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "sync/") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
 }
 
 // withoutArgs takes the arguments off a function in a trace.
