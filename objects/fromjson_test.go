@@ -97,7 +97,7 @@ func TestFromJSONTruncated(t *testing.T) {
 			for i := range doc {
 				_, err := FromJSON(th, iotest.HalfReader(strings.NewReader(doc[:i])), JSONOptions{Immortal: i%2 == 0})
 				wantError[*JSONError](t, err)
-				if !strings.HasSuffix(err.Error(), "found end of file") || !strings.HasPrefix(err.Error(), fmt.Sprintf("byte %d: ", i)) {
+				if !strings.HasSuffix(err.Error(), "found end of file") || !strings.HasPrefix(err.Error(), fmt.Sprintf("ichor: JSON: byte %d: ", i)) {
 					t.Errorf("cut at %d: %v", i, err)
 				}
 			}

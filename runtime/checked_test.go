@@ -257,12 +257,7 @@ func TestTwoGoroutinesOnAThread(t *testing.T) {
 			defer close(done)
 			usesToo(th, x)
 		}()
-		inside := func() bool {
-			r.check.using.Lock()
-			defer r.check.using.Unlock()
-			return r.check.using.by[th] != 0
-		}
-		for !inside() {
+		for !th.looking.Load() {
 			goruntime.Gosched()
 		}
 		misuse := misuseIn(t, func() { th.TypeOf(x) })
@@ -270,19 +265,14 @@ func TestTwoGoroutinesOnAThread(t *testing.T) {
 		<-done
 		wantIn(t, misuse.Error(), "ichor: two goroutines use one thread at the same time: Thread.TypeOf of thread ", `"shared"; want one goroutine at a time`)
 		wantIn(t, misuse.History, fmt.Sprintf("goroutine %d is at", goroutineID()), "TestTwoGoroutinesOnAThread", "usesToo")
-		if inside() {
-			t.Error("a call that is over is still noted")
-		}
 		// One after the other they may.
 		done = make(chan bool)
 		go func() { defer close(done); usesToo(th, x) }()
 		<-done
-		end := r.check.use(th)
-		th.TypeOf(x) // a call in a call
-		end()
-		r.check.using.by[th] = 1 << 40 // a goroutine that is gone
-		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "it has ended meanwhile")
-		delete(r.check.using.by, th)
+		th.TypeOf(x)
+		th.looking.Store(true) // by a goroutine that is gone
+		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "has ended its call meanwhile")
+		th.looking.Store(false)
 		th.DecRef(x)
 		th.Detach()
 		must0(t, r.Close())
