@@ -141,10 +141,13 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Runtime.GILStats":       func(c *commons) { c.r.GILStats() },
 	"runtime.Runtime.Memory":         func(c *commons) { c.r.Memory() },
 	"runtime.Runtime.Mode":           func(c *commons) { c.r.Mode() },
+	"runtime.Runtime.Name":           func(c *commons) { c.r.Name() },
+	"runtime.Runtime.String":         func(c *commons) { _ = c.r.String() },
 	"runtime.Runtime.SharedRanges":   func(c *commons) { c.r.SharedRanges() },
 	"runtime.Runtime.WorldStats":     func(c *commons) { c.r.WorldStats() },
 
 	"runtime.Frozen.Root":     func(c *commons) { c.each((*rt.Frozen).Root) },
+	"runtime.Frozen.String":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { _ = f.String(); return rt.Nil }) },
 	"runtime.Frozen.Bytes":    func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Bytes(); return rt.Nil }) },
 	"runtime.Frozen.Objects":  func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Objects(); return rt.Nil }) },
 	"runtime.Frozen.Mapped":   func(c *commons) { c.each(func(f *rt.Frozen) rt.Ref { f.Mapped(); return rt.Nil }) },
@@ -168,6 +171,8 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Heap.FrozenKind": func(c *commons) { c.r.FrozenKind(c.f.Root()) },
 	"runtime.Heap.Home":       func(c *commons) { c.r.Home(c.f.Root()) },
 	"runtime.Home.Ref":        func(c *commons) { _ = c.r.Home(c.f.Root()).Ref(rt.None) },
+	"runtime.Thread.SetName":  func(c *commons) { c.thread.SetName("named") },
+	"runtime.Thread.String":   func(c *commons) { _ = c.thread.String() },
 	"runtime.Thread.LockFree": func(c *commons) { c.thread.LockFree() },
 	"runtime.Thread.Runtime":  func(c *commons) { c.thread.Runtime() },
 

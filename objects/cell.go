@@ -1,8 +1,7 @@
 package objects
 
 import (
-	"fmt"
-
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -35,7 +34,7 @@ type Cell rt.Ref
 func NewCell(t *rt.Thread, v rt.Ref) (Cell, error) {
 	t.MustUse(v)
 	if v.IsNil() {
-		return rt.Nil, fmt.Errorf("ichor: new cell: nil reference")
+		return rt.Nil, fault.Errorf("new cell: value: %w", rt.ErrNilRef)
 	}
 	r, o, err := t.New(cellType, cellBytes)
 	if err != nil {
@@ -77,7 +76,7 @@ func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	case !ok:
 		err = t.WantType(c, rt.TypeCell)
 	case v.IsNil():
-		err = fmt.Errorf("ichor: cell: nil reference")
+		err = fault.Errorf("cell: value: %w", rt.ErrNilRef)
 	}
 	return o, err
 }
@@ -133,7 +132,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	}
 	t.MustUse(old)
 	if old.IsNil() {
-		return false, fmt.Errorf("ichor: cell: nil reference to compare with")
+		return false, fault.Errorf("cell: value to compare with: %w", rt.ErrNilRef)
 	}
 	if o.LoadRef(cellSlot) != old {
 		return false, nil

@@ -131,18 +131,18 @@ func TestCellErrors(t *testing.T) {
 				got  error
 				want string
 			}{
-				{empty, "ichor: new cell: nil reference"},
-				{wrong, "want cell, got None"},
-				{nowhere, "want cell, got nil reference"},
-				{swapNil, "ichor: cell: nil reference"},
-				{swapWrong, "want cell, got None"},
-				{casNil, "ichor: cell: nil reference"},
-				{casOld, "ichor: cell: nil reference to compare with"},
-				{casWrong, "want cell, got int"},
-				{c.Store(th, rt.Nil), "ichor: cell: nil reference"},
-				{none.Store(th, v), "want cell, got None"},
-				{c.StoreSteal(th, rt.Nil), "ichor: cell: nil reference"},
-				{none.StoreSteal(th, v), "want cell, got None"},
+				{empty, "ichor: new cell: value: nil reference"},
+				{wrong, "ichor: want cell, got None"},
+				{nowhere, "ichor: want cell, got nil reference"},
+				{swapNil, "ichor: cell: value: nil reference"},
+				{swapWrong, "ichor: want cell, got None"},
+				{casNil, "ichor: cell: value: nil reference"},
+				{casOld, "ichor: cell: value to compare with: nil reference"},
+				{casWrong, "ichor: want cell, got int"},
+				{c.Store(th, rt.Nil), "ichor: cell: value: nil reference"},
+				{none.Store(th, v), "ichor: want cell, got None"},
+				{c.StoreSteal(th, rt.Nil), "ichor: cell: value: nil reference"},
+				{none.StoreSteal(th, v), "ichor: want cell, got None"},
 			} {
 				if x.got == nil || x.got.Error() != x.want {
 					t.Errorf("got  %v\nwant %s", x.got, x.want)

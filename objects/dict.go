@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -55,7 +56,7 @@ func newDictSteal(t *rt.Thread, pairs []rt.Ref) (Dict, error) {
 // tableOf returns a table for the dict d with the pairs, which it steals unless it fails.
 func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error) {
 	if len(pairs)/2 > maxEntries {
-		return rt.Nil, errManyEntries()
+		return rt.Nil, errManyEntries(len(pairs) / 2)
 	}
 	r, b, err := newTable(t, d, len(pairs)/2, keyed)
 	if err != nil {
@@ -73,7 +74,9 @@ func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error)
 	return r, nil
 }
 
-func errManyEntries() error { return fmt.Errorf("ichor: dict: more than %d entries", maxEntries) }
+func errManyEntries(n int) error {
+	return &rt.SizeError{Of: "dict", Size: int64(n), Unit: "entries", Most: int64(maxEntries)}
+}
 
 // open returns the body of d and the hash of key. Strings take the short way.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
@@ -150,7 +153,7 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 // KeyError says that a dictionary has no such key.
 type KeyError struct{ Key string }
 
-func (e *KeyError) Error() string { return fmt.Sprintf("no key %s", e.Key) }
+func (e *KeyError) Error() string { return fmt.Sprintf("%sno key %s", fault.Prefix, e.Key) }
 
 // Get returns a new reference to the value of key, which it borrows. The error is a
 // *KeyError, an *UnhashableError or a *rt.TypeError. Wait-free. Attached thread.
@@ -192,7 +195,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	}
 	t.MustUse(value)
 	if value.IsNil() {
-		return fmt.Errorf("ichor: dict: nil reference as a value")
+		return fault.Errorf("dict: value: %w", rt.ErrNilRef)
 	}
 	if r := o.LoadRef(boxBlock); !r.IsNil() && hasGates(t.Block(r)) {
 		if e, _, ok := find(t, t.Block(r), key, hash); ok {
@@ -253,7 +256,7 @@ func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash
 		return b, p, nil
 	}
 	if full && live >= maxEntries {
-		return b, p, errManyEntries()
+		return b, p, errManyEntries(live + 1)
 	}
 	to, err := renew(t, d, o, r, grown(live), long)
 	if err != nil && !full {

@@ -164,7 +164,7 @@ func (u *updating) count(x entry) {
 // with n: what is in it and what is to be set.
 func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, n int) error {
 	if n > maxEntries {
-		return errManyEntries()
+		return errManyEntries(n)
 	}
 	t := u.t
 	shut(b)

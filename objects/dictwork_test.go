@@ -498,7 +498,7 @@ func TestDictBound(t *testing.T) {
 	was := maxEntries
 	maxEntries = most
 	defer func() { maxEntries = was }()
-	const want = "ichor: dict: more than 100 entries"
+	const want = "ichor: dict of 101 entries, want 0 to 100"
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			d, other := must(NewDict(th)), must(NewDict(th))

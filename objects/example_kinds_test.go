@@ -69,7 +69,7 @@ func ExampleFromJSON() {
 	})
 	// Output:
 	// {"prices":[1.50,1e3]}
-	// byte 18: expected an array element after ',', found '}'
+	// ichor: JSON: byte 18: expected an array element after ',', found '}'
 }
 
 func ExampleDefineRecord() {

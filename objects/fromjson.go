@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -37,7 +38,7 @@ type JSONError struct {
 }
 
 func (e *JSONError) Error() string {
-	return fmt.Sprintf("byte %d: expected %s, found %s", e.Byte, e.Expected, e.Found)
+	return fmt.Sprintf("%sJSON: byte %d: expected %s, found %s", fault.Prefix, e.Byte, e.Expected, e.Found)
 }
 
 // Unwrap returns the reader's error, if any.
@@ -63,8 +64,11 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 1 << 30
 	}
-	if o.MaxDepth < 0 || o.MaxDepth > jsonpos.MaxDepth || o.MaxBytes < 0 {
-		return rt.Nil, fmt.Errorf("ichor: JSON options: depth %d or size %d is out of range", o.MaxDepth, o.MaxBytes)
+	if o.MaxDepth < 0 || o.MaxDepth > jsonpos.MaxDepth {
+		return rt.Nil, &rt.OptionsError{Option: "JSONOptions.MaxDepth", Value: o.MaxDepth, Want: fmt.Sprintf("0 for the default, or 1 to %d", jsonpos.MaxDepth)}
+	}
+	if o.MaxBytes < 0 {
+		return rt.Nil, &rt.OptionsError{Option: "JSONOptions.MaxBytes", Value: o.MaxBytes, Want: "0 for the default, or a number of bytes"}
 	}
 	if !o.Immortal {
 		return fromJSON(t, r, o)

@@ -76,7 +76,7 @@ func TestFromJSONErrors(t *testing.T) {
 				for text, want := range bad {
 					_, err := FromJSON(th, strings.NewReader(text), JSONOptions{MaxDepth: 10, Immortal: immortal})
 					wantError[*JSONError](t, err)
-					if err.Error() != want {
+					if err.Error() != "ichor: JSON: "+want {
 						t.Errorf("%q:\ngot  %v\nwant %s", text, err, want)
 					}
 					if m := th.Runtime().Memory(); m.Immortals > 0 || core.Interned(th.Runtime()).Size() > 0 {
@@ -97,7 +97,7 @@ func TestFromJSONTruncated(t *testing.T) {
 			for i := range doc {
 				_, err := FromJSON(th, iotest.HalfReader(strings.NewReader(doc[:i])), JSONOptions{Immortal: i%2 == 0})
 				wantError[*JSONError](t, err)
-				if !strings.HasSuffix(err.Error(), "found end of file") || !strings.HasPrefix(err.Error(), fmt.Sprintf("byte %d: ", i)) {
+				if !strings.HasSuffix(err.Error(), "found end of file") || !strings.HasPrefix(err.Error(), fmt.Sprintf("ichor: JSON: byte %d: ", i)) {
 					t.Errorf("cut at %d: %v", i, err)
 				}
 			}
@@ -136,9 +136,9 @@ func TestFromJSONLimits(t *testing.T) {
 				th.DecRef(r)
 			}
 			for want, opts := range map[string]JSONOptions{
-				"ichor: JSON options: depth -1 or size 1073741824 is out of range":    {MaxDepth: -1},
-				"ichor: JSON options: depth 10001 or size 1073741824 is out of range": {MaxDepth: 10_001},
-				"ichor: JSON options: depth 1000 or size -1 is out of range":          {MaxBytes: -1},
+				"ichor: option JSONOptions.MaxDepth is -1, want 0 for the default, or 1 to 10000":        {MaxDepth: -1},
+				"ichor: option JSONOptions.MaxDepth is 10001, want 0 for the default, or 1 to 10000":     {MaxDepth: 10_001},
+				"ichor: option JSONOptions.MaxBytes is -1, want 0 for the default, or a number of bytes": {MaxBytes: -1},
 			} {
 				if _, err := FromJSON(th, strings.NewReader("1"), opts); err == nil || err.Error() != want {
 					t.Errorf("got  %v\nwant %s", err, want)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -48,7 +49,7 @@ func hashFloat(v float64) uint32 {
 type UnhashableError struct{ Type string }
 
 func (e *UnhashableError) Error() string {
-	return fmt.Sprintf("%s cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these", e.Type)
+	return fmt.Sprintf("%s%s cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these", fault.Prefix, e.Type)
 }
 
 // Hash returns the hash of a key. The error is an *UnhashableError. key is borrowed.
@@ -78,7 +79,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 
 func unhashable(t *rt.Thread, key rt.Ref) error {
 	if y := t.TypeOf(key); y != nil {
-		return &UnhashableError{y.Name}
+		return &UnhashableError{y.String()}
 	}
 	return &UnhashableError{"nil reference"}
 }

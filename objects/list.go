@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -60,7 +61,9 @@ const (
 // 2 GiB and a multiple of 64 KiB if it is large. Tests have it smaller.
 var maxItems = (1<<31-1<<16)/4 - listSlots
 
-func errManyItems() error { return fmt.Errorf("ichor: list: more than %d items", maxItems) }
+func errManyItems(n int) error {
+	return &rt.SizeError{Of: "list", Size: int64(n), Unit: "items", Most: int64(maxItems)}
+}
 
 func stateOf(first, end int) uint64 { return uint64(end)<<32 | uint64(first) }
 
@@ -94,7 +97,10 @@ var listType = core.Define(rt.TypeList, rt.Type{
 type IndexError struct{ Index, Len int }
 
 func (e *IndexError) Error() string {
-	return fmt.Sprintf("index %d is out of range: the list has %d items", e.Index, e.Len)
+	if e.Len == 0 {
+		return fault.Prefix + "the list is empty"
+	}
+	return fmt.Sprintf("%sindex %d is out of range: the list has %d items", fault.Prefix, e.Index, e.Len)
 }
 
 // List is a sequence that can change. Its methods borrow it. Any number of attached
@@ -117,11 +123,11 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (List, error) {
 	for i, r := range items {
 		t.MustUse(r)
 		if r.IsNil() {
-			return rt.Nil, fmt.Errorf("ichor: new list: item %d is a nil reference", i)
+			return rt.Nil, fault.Errorf("new list: item %d: %w", i, rt.ErrNilRef)
 		}
 	}
 	if len(items) > maxItems {
-		return rt.Nil, errManyItems()
+		return rt.Nil, errManyItems(len(items))
 	}
 	r, o, err := t.New(listType, boxBytes)
 	if err != nil || len(items) == 0 {

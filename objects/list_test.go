@@ -322,12 +322,12 @@ func TestListErrors(t *testing.T) {
 				got  error
 				want string
 			}{
-				{err, "index 3 is out of range: the list has 1 items"},
-				{l.Set(th, -1, rt.True), "index -1 is out of range: the list has 1 items"},
-				{l.Remove(th, math.MaxInt), fmt.Sprintf("index %d is out of range: the list has 1 items", math.MaxInt)},
-				{List(rt.True).Append(th, rt.True), "want list, got bool"},
-				{l.Extend(th, List(rt.Nil)), "want list, got nil reference"},
-				{l.Append(th, rt.Nil), "ichor: list: nil reference as an item"},
+				{err, "ichor: index 3 is out of range: the list has 1 items"},
+				{l.Set(th, -1, rt.True), "ichor: index -1 is out of range: the list has 1 items"},
+				{l.Remove(th, math.MaxInt), fmt.Sprintf("ichor: index %d is out of range: the list has 1 items", math.MaxInt)},
+				{List(rt.True).Append(th, rt.True), "ichor: want list, got bool"},
+				{l.Extend(th, List(rt.Nil)), "ichor: want list, got nil reference"},
+				{l.Append(th, rt.Nil), "ichor: list: item: nil reference"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {
 					t.Errorf("got  %v\nwant %s", c.got, c.want)

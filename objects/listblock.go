@@ -87,7 +87,7 @@ func (b *listBlock) copyForInsert(t *rt.Thread, l List, i int) (listBlock, error
 		room = b.roomToAdd(1)
 	}
 	if b.len() >= maxItems {
-		return listBlock{}, errManyItems()
+		return listBlock{}, errManyItems(b.len() + 1)
 	}
 	return b.copyTo(t, l, room, i, 1)
 }
@@ -112,7 +112,7 @@ func (b *listBlock) reserve(t *rt.Thread, l List, o rt.Body, n int) (old rt.Ref,
 		return rt.Nil, nil
 	}
 	if b.len()+n > maxItems {
-		return rt.Nil, errManyItems()
+		return rt.Nil, errManyItems(b.len() + n)
 	}
 	fresh, err := b.copyTo(t, l, b.roomToAdd(n), b.len(), 0)
 	if err != nil {

@@ -3,6 +3,7 @@ package objects
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -207,7 +208,6 @@ func TestListBound(t *testing.T) {
 	was := maxItems
 	maxItems = most
 	defer func() { maxItems = was }()
-	const want = "ichor: list: more than 100 items"
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			l := must(NewList(th))
@@ -220,7 +220,12 @@ func TestListBound(t *testing.T) {
 				"append": l.Append(th, rt.None), "insert": l.Insert(th, 0, rt.None), "insert at the end": l.Insert(th, most, rt.None),
 				"extend": l.Extend(th, l), "extend by a frozen one": l.Extend(th, List(frozen.Root())), "new": err,
 			} {
-				if err == nil || err.Error() != want {
+				want := rt.SizeError{Of: "list", Size: most + 1, Unit: "items", Most: most}
+				if strings.HasPrefix(what, "extend") {
+					want.Size = 2 * most
+				}
+				var e *rt.SizeError
+				if !errors.As(err, &e) || *e != want {
 					t.Errorf("%s: %v", what, err)
 				}
 			}

@@ -1,8 +1,7 @@
 package objects
 
 import (
-	"fmt"
-
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -13,7 +12,7 @@ func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, err = writable(t, l, rt.TypeList)
 	t.MustUse(v)
 	if err == nil && v.IsNil() {
-		err = fmt.Errorf("ichor: list: nil reference as an item")
+		err = fault.Errorf("list: item: %w", rt.ErrNilRef)
 	}
 	return o, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -33,11 +34,14 @@ var (
 func DefineRecord(name string, fields ...string) (*RecordType, error) {
 	seen := map[string]bool{}
 	for _, f := range fields {
-		if f == "" || seen[f] {
-			return nil, fmt.Errorf("ichor: define record %s: field %q is empty or named twice", name, f)
+		if f == "" {
+			return nil, fault.Errorf("define record %s: a field has no name", name)
+		}
+		if seen[f] {
+			return nil, fault.Errorf("define record %s: two fields have the name %q", name, f)
 		}
 		if !utf8.ValidString(f) {
-			return nil, fmt.Errorf("ichor: define record %s: field %q is not valid UTF-8", name, f)
+			return nil, notUTF8(fmt.Sprintf("define record %s: field %q", name, f), f)
 		}
 		seen[f] = true
 	}
@@ -60,11 +64,22 @@ func defineRecord(name string, fields []string) (*RecordType, error) {
 		Freezing: recordFreezing(fields),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ichor: %w", err)
+		return nil, err
 	}
 	rec := &RecordType{Type: y, fields: slices.Clone(fields)}
 	recordsByID.Store(y.ID(), rec)
 	return rec, nil
+}
+
+// FieldError says that a record has no field of that number.
+type FieldError struct {
+	Type   string
+	Field  int
+	Fields int // how many it has
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s%s has no field %d: it has %d fields", fault.Prefix, e.Type, e.Field, e.Fields)
 }
 
 // Fields returns the names of the fields. Any goroutine.
@@ -77,12 +92,12 @@ func (y *RecordType) Index(field string) int { return slices.Index(y.fields, fie
 // borrowed: the record takes counts of its own. Attached thread.
 func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 	if len(values) != len(y.fields) {
-		return rt.Nil, fmt.Errorf("ichor: new %s: %d values for %d fields", y.Name, len(values), len(y.fields))
+		return rt.Nil, fault.Errorf("new %s: %d values, want one for each of %d fields", y, len(values), len(y.fields))
 	}
 	for i, v := range values {
 		t.MustUse(v)
 		if v.IsNil() {
-			return rt.Nil, fmt.Errorf("ichor: new %s: field %s is a nil reference", y.Name, y.fields[i])
+			return rt.Nil, fault.Errorf("new %s: field %s: %w", y, y.fields[i], rt.ErrNilRef)
 		}
 	}
 	r, o, err := t.New(y.Type, 4*(recordSlots+len(values)))
@@ -100,11 +115,11 @@ func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (o rt.Body, err err
 	case !ok:
 		got := "nil reference"
 		if x := t.TypeOf(r); x != nil {
-			got = x.Name
+			got = x.String()
 		}
-		err = &rt.TypeError{Want: y.Name, Got: got}
+		err = &rt.TypeError{Want: y.String(), Got: got}
 	case uint(field) >= uint(len(y.fields)):
-		err = fmt.Errorf("ichor: %s has no field %d", y.Name, field)
+		err = &FieldError{y.String(), field, len(y.fields)}
 	}
 	return o, err
 }
@@ -140,7 +155,7 @@ func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
 	}
 	t.MustUse(v)
 	if v.IsNil() {
-		return fmt.Errorf("ichor: set %s.%s: nil reference", y.Name, y.fields[field])
+		return fault.Errorf("set %s.%s: %w", y, y.fields[field], rt.ErrNilRef)
 	}
 	if r.IsFrozen() {
 		return t.FrozenError(r)

@@ -91,10 +91,10 @@ func TestDefineRecord(t *testing.T) {
 		types[y] = true
 	}
 	for want, d := range map[string][]string{
-		`ichor: define type: no name`:                               {"", "x"},
-		`ichor: define record p: field "" is empty or named twice`:  {"p", "x", ""},
-		`ichor: define record p: field "x" is empty or named twice`: {"p", "x", "y", "x"},
-		`ichor: define record p: field "\xff" is not valid UTF-8`:   {"p", "\xff"},
+		`ichor: define type: it has no name`:                              {"", "x"},
+		`ichor: define record p: a field has no name`:                     {"p", "x", ""},
+		`ichor: define record p: two fields have the name "x"`:            {"p", "x", "y", "x"},
+		`ichor: define record p: field "\xff": not valid UTF-8 at byte 0`: {"p", "\xff"},
 	} {
 		if _, err := DefineRecord(d[0], d[1:]...); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
@@ -127,13 +127,13 @@ func TestRecordErrors(t *testing.T) {
 				got  error
 				want string
 			}{
-				{few, "ichor: new point: 1 values for 2 fields"},
-				{none, "ichor: new point: field y is a nil reference"},
-				{wrong, "want point, got other"},
-				{outside, "ichor: point has no field 2"},
-				{point.Set(th, rt.Nil, 0, v), "want point, got nil reference"},
-				{point.Set(th, smallInt(1), 0, v), "want point, got int"},
-				{point.Set(th, p, -1, v), "ichor: point has no field -1"},
+				{few, "ichor: new point: 1 values, want one for each of 2 fields"},
+				{none, "ichor: new point: field y: nil reference"},
+				{wrong, "ichor: want point, got other"},
+				{outside, "ichor: point has no field 2: it has 2 fields"},
+				{point.Set(th, rt.Nil, 0, v), "ichor: want point, got nil reference"},
+				{point.Set(th, smallInt(1), 0, v), "ichor: want point, got int"},
+				{point.Set(th, p, -1, v), "ichor: point has no field -1: it has 2 fields"},
 				{point.Set(th, p, 1, rt.Nil), "ichor: set point.y: nil reference"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {

@@ -1,12 +1,12 @@
 package objects
 
 import (
-	"fmt"
 	"math"
 	"unicode/utf8"
 
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/point"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -41,7 +41,7 @@ func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen)))
 
 func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	if len(b) > maxText {
-		return rt.Nil, fmt.Errorf("ichor: %s: more than %d bytes", y.Name, maxText)
+		return rt.Nil, &rt.SizeError{Of: y.Name, Size: int64(len(b)), Unit: "bytes", Most: int64(maxText)}
 	}
 	r, o, err := t.New(y, 4*textBytes+len(b))
 	if err != nil {
@@ -51,6 +51,18 @@ func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	o.SetWord(textLen, uint32(len(b)))
 	copy(o.Bytes(textBytes, len(b)), b)
 	return r, nil
+}
+
+// ErrNotUTF8 says that text is no valid UTF-8.
+var ErrNotUTF8 = fault.New("not valid UTF-8")
+
+// notUTF8 says where text is none.
+func notUTF8(what, text string) error {
+	at := 0
+	for r, n := utf8.DecodeRuneInString(text); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRuneInString(text[at:]) {
+		at += n
+	}
+	return fault.Errorf("%s: %w at byte %d", what, ErrNotUTF8, at)
 }
 
 // String is UTF-8 text. Immutable. Its methods borrow it.
@@ -65,7 +77,7 @@ func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
 		return rt.EmptyString, nil
 	}
 	if !utf8.Valid(b) {
-		return rt.Nil, fmt.Errorf("ichor: string is not valid UTF-8")
+		return rt.Nil, notUTF8("new string", string(b))
 	}
 	h := hashText(b)
 	if equal := core.EqualStrings(t); equal != nil {

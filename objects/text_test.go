@@ -72,7 +72,7 @@ func TestTextWrongKind(t *testing.T) {
 			if _, ok := Bytes(rt.EmptyString).View(th); ok {
 				t.Error("a string is bytes")
 			}
-			if _, err := Intern(th, "\xff"); err == nil || err.Error() != "ichor: string is not valid UTF-8" {
+			if _, err := Intern(th, "\xff"); err == nil || err.Error() != "ichor: new string: not valid UTF-8 at byte 0" {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -18,7 +19,7 @@ import (
 // NotJSONError says why an object cannot be written as JSON.
 type NotJSONError struct{ Why string }
 
-func (e *NotJSONError) Error() string { return "not JSON: " + e.Why }
+func (e *NotJSONError) Error() string { return fault.Prefix + "not JSON: " + e.Why }
 
 // AppendJSON appends the JSON of r to dst: dicts in their order, numbers digit by digit as
 // they were read, bytes as base64 text, tuples as arrays, records as objects. The error is
@@ -181,7 +182,7 @@ func (w *jsonWriter) member(comma bool, name string, v rt.Ref, depth int) error 
 func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 	rec := recordTypeOf(y)
 	if rec == nil {
-		return &NotJSONError{"an object of type " + y.Name}
+		return &NotJSONError{"an object of type " + y.String()}
 	}
 	w.dst = append(w.dst, '{')
 	for i, f := range rec.fields {

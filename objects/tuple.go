@@ -1,8 +1,7 @@
 package objects
 
 import (
-	"fmt"
-
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -45,13 +44,13 @@ func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 		return rt.EmptyTuple, nil
 	}
 	if len(items) > maxTuple {
-		return rt.Nil, fmt.Errorf("ichor: tuple: more than %d items", maxTuple)
+		return rt.Nil, &rt.SizeError{Of: "tuple", Size: int64(len(items)), Unit: "items", Most: int64(maxTuple)}
 	}
 	h := uint32(tupleMark)
 	for i, r := range items {
 		t.MustUse(r)
 		if r.IsNil() {
-			return rt.Nil, fmt.Errorf("ichor: new tuple: item %d is a nil reference", i)
+			return rt.Nil, fault.Errorf("new tuple: item %d: %w", i, rt.ErrNilRef)
 		}
 		if h != 0 {
 			h = hashItem(t, h, r)

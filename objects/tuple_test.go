@@ -60,7 +60,7 @@ func TestTupleErrors(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			v := newBig(th, 1)
 			for _, make := range []func(*rt.Thread, ...rt.Ref) (Tuple, error){NewTuple, NewTupleSteal} {
-				if _, err := make(th, v, rt.Nil); err == nil || err.Error() != "ichor: new tuple: item 1 is a nil reference" {
+				if _, err := make(th, v, rt.Nil); err == nil || err.Error() != "ichor: new tuple: item 1: nil reference" {
 					t.Errorf("got %v", err)
 				}
 			}
@@ -128,10 +128,10 @@ func TestBounds(t *testing.T) {
 		for n, good := range map[int]bool{10: true, 11: false} {
 			long := strings.Repeat("1", n)
 			for want, build := range map[string]func() (rt.Ref, error){
-				"ichor: tuple: more than 10 items":  func() (rt.Ref, error) { return NewTuple(th, slices.Repeat([]rt.Ref{rt.None}, n)...) },
-				"ichor: string: more than 10 bytes": func() (rt.Ref, error) { return NewString(th, long) },
-				"ichor: bytes: more than 10 bytes":  func() (rt.Ref, error) { return NewBytes(th, []byte(long)) },
-				"ichor: number: more than 10 bytes": func() (rt.Ref, error) { return newNumber(th, []byte(long)) },
+				"ichor: tuple of 11 items, want 0 to 10":  func() (rt.Ref, error) { return NewTuple(th, slices.Repeat([]rt.Ref{rt.None}, n)...) },
+				"ichor: string of 11 bytes, want 0 to 10": func() (rt.Ref, error) { return NewString(th, long) },
+				"ichor: bytes of 11 bytes, want 0 to 10":  func() (rt.Ref, error) { return NewBytes(th, []byte(long)) },
+				"ichor: number of 11 bytes, want 0 to 10": func() (rt.Ref, error) { return newNumber(th, []byte(long)) },
 			} {
 				r, err := build()
 				if good != (err == nil) || !good && err.Error() != want {

@@ -1,8 +1,7 @@
 package objects
 
 import (
-	"fmt"
-
+	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -42,7 +41,7 @@ type Weak rt.Ref
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak, error) {
 	t.MustUse(target)
 	if target.IsNil() {
-		return rt.Nil, fmt.Errorf("ichor: new weak: nil reference as the target")
+		return rt.Nil, fault.Errorf("new weak: target: %w", rt.ErrNilRef)
 	}
 	r, _, err := t.New(weakType, weakBytes)
 	if err != nil {

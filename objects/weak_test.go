@@ -161,7 +161,7 @@ func FuzzWeak(f *testing.F) {
 func TestWeakErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			if _, err := NewWeak(th, rt.Nil); err == nil || err.Error() != "ichor: new weak: nil reference as the target" {
+			if _, err := NewWeak(th, rt.Nil); err == nil || err.Error() != "ichor: new weak: target: nil reference" {
 				t.Errorf("got %v", err)
 			}
 			l := must(NewList(th))

@@ -70,7 +70,7 @@ func (a *audit) run(held []Ref) {
 			a.addBlock(r, y.Block(t.Body(r)))
 		}
 		if y.Traverse != nil {
-			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, y.Name+" "+r.String()) })
+			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, y.String()+" "+r.String()) })
 		}
 	})
 	t.rt.space.Walk(arena.Blocks, func(h uint32) bool {

@@ -30,11 +30,6 @@ type checker struct {
 	quarantine []Ref
 	held       int64              // bytes in quarantine
 	inside     map[uint64]*Thread // goroutines in Do and Run
-
-	using struct {
-		sync.Mutex
-		by map[*Thread]uint64 // the goroutine that is in a call with the thread
-	}
 }
 
 type record struct {
@@ -63,9 +58,7 @@ func nextCheckedStart(o Options) uint32 {
 }
 
 func newChecker(r *Runtime) *checker {
-	c := &checker{rt: r, records: make(map[Ref]*record), inside: make(map[uint64]*Thread)}
-	c.using.by = make(map[*Thread]uint64)
-	return c
+	return &checker{rt: r, records: make(map[Ref]*record), inside: make(map[uint64]*Thread)}
 }
 
 // inject asks Options.Inject whether an allocation is to fail.
@@ -133,7 +126,10 @@ func (c *checker) mustKnow(t *Thread, r Ref) {
 
 // access panics unless thread t may use r now.
 func (c *checker) access(t *Thread, r Ref) {
-	defer c.use(t)()
+	if !t.looking.CompareAndSwap(false, true) {
+		c.twoGoroutines(t)
+	}
+	defer t.looking.Store(false)
 	if !t.attached {
 		t.misused("the thread is not attached", wantAttached)
 	}
@@ -207,37 +203,26 @@ func (c *checker) misuse(r Ref, what string) {
 	fault.Throw(m)
 }
 
-// use notes that the calling goroutine is in a call with thread t, until the function that it
-// returns is called. It panics if another one is: two goroutines use the thread at once. So it
-// spans no code of users, which may pass the thread on.
-func (c *checker) use(t *Thread) (end func()) {
-	id := goroutineID()
-	c.using.Lock()
-	defer c.using.Unlock()
-	switch other := c.using.by[t]; other {
-	case 0:
-		c.using.by[t] = id
-		return func() {
-			c.using.Lock()
-			defer c.using.Unlock()
-			delete(c.using.by, t)
+// twoGoroutines panics: another goroutine is in access with the same thread. Access spans no
+// code of users, which may pass the thread on, and is not called inside itself.
+func (c *checker) twoGoroutines(t *Thread) {
+	other := "    and another one, which has ended its call meanwhile"
+	for trace := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
+		if showsAccess(trace, t) && !bytes.Contains(trace, []byte("(*checker).twoGoroutines(")) {
+			other = "    and " + fault.Trim(string(trace))
 		}
-	case id:
-		return func() {}
-	default:
-		trace := "it has ended meanwhile"
-		for x := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
-			if bytes.HasPrefix(x, fmt.Appendf(nil, "goroutine %d ", other)) {
-				trace = fault.Trim(string(x))
-			}
-		}
-		fault.Throw(Misuse{
-			What: "two goroutines use one thread at the same time", On: t.name(),
-			Want:    "one goroutine at a time on a thread",
-			History: fmt.Sprintf("    goroutine %d is at%s\n    goroutine %d is at\n%s", id, fault.Here(), other, trace),
-		})
 	}
-	return nil
+	fault.Throw(Misuse{
+		What: "two goroutines use one thread at the same time", On: t.name(), Want: "one goroutine at a time on a thread",
+		History: fmt.Sprintf("    goroutine %d is at%s\n%s", goroutineID(), fault.Here(), other),
+	})
+}
+
+// showsAccess reports whether a goroutine's trace has a frame of access with thread t.
+func showsAccess(trace []byte, t *Thread) bool {
+	_, frame, found := bytes.Cut(trace, []byte("(*checker).access("))
+	args, _, _ := bytes.Cut(frame, []byte("\n"))
+	return found && bytes.Contains(args, fmt.Appendf(nil, " %p", t))
 }
 
 // birth says where r was made, in one line, and what has happened to it.

@@ -1,6 +1,10 @@
 package runtime
 
 import (
+	"errors"
+	"fmt"
+	goruntime "runtime"
+	"strings"
 	"testing"
 )
 
@@ -177,3 +181,103 @@ func TestAudit(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoriesAreTheUsers: a history has the user's lines, however many functions of the
+// library are in between, and no others.
+func TestHistoriesAreTheUsers(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		_, th := checkedThread(t, m)
+		x := newLeaf(th)
+		y := newNode(th, newNode(th, x))
+		th.DecRef(y)
+		misuse := misuseIn(t, func() { th.IncRef(x) })
+		wantIn(t, misuse.History, "born at\n      github.com/ichor-go/ichor/runtime.newLeaf ", "checked_test.go:", "freed at")
+		for line := range strings.SplitSeq(misuse.History, "\n") {
+			if strings.Contains(line, "/runtime.(*Thread)") || strings.Contains(line, "checked.go:") {
+				t.Errorf("a line of the library: %s", line)
+			}
+		}
+		if misuse.What != "use after free" || misuse.Call != "Thread.IncRef" || misuse.On != "leaf "+x.String() || misuse.Type != "leaf" || misuse.Want != wantAlive {
+			t.Errorf("%+v", misuse)
+		}
+	}
+}
+
+// TestLeaksAreGrouped: leaks are told of by where they were made, the most first.
+func TestLeaksAreGrouped(t *testing.T) {
+	r := newRuntime(t, Options{Checked: true})
+	must0(t, r.Do(func(th *Thread) error {
+		one, _, err := th.New(leafType, 8)
+		must0(t, err)
+		for range 3 {
+			newLeaf(th)
+		}
+		newNode(th)
+		th.IncRef(one)
+		return nil
+	}))
+	var e *LeakError
+	if err := r.Close(); !errors.As(err, &e) || len(e.Born) != 3 {
+		t.Fatalf("close: %v", err)
+	}
+	for i, want := range []struct {
+		typ, site string
+		count     int
+	}{{"leaf", "runtime.newLeaf ", 3}, {"leaf", "runtime.TestLeaksAreGrouped.func1 ", 1}, {"node", "runtime.newNode ", 1}} {
+		if b := e.Born[i]; b.Type != want.typ || b.Count != want.count || !strings.Contains(b.Site, want.site) || !strings.Contains(b.History, "born at") {
+			t.Errorf("%d: %+v, want %+v", i, b, want)
+		}
+	}
+	wantIn(t, e.Born[1].History, "incref at")
+	wantIn(t, e.Error(), "\n  3 leaf made at github.com/ichor-go/ichor/runtime.newLeaf ", "; one of them:\n    born at")
+	many := &LeakError{Types: []Leak{{"a", 30}}, Born: make([]Birth, maxBornReports+2)}
+	if text := many.Error(); strings.Count(text, " made at ") != maxBornReports || !strings.HasSuffix(text, "\n  and from 2 other places") {
+		t.Errorf("many places: %s", text)
+	}
+	c := newChecker(r)
+	if site, history := c.birth(None); site != "an unknown place" || history != "" {
+		t.Errorf("%s, %s", site, history)
+	}
+	c.records[None] = &record{}
+	if site, history := c.birth(None); site != "a place in the process that shared the heap" || history != "" {
+		t.Errorf("%s, %s", site, history)
+	}
+}
+
+// TestTwoGoroutinesOnAThread: that is found where their calls overlap, and both are named.
+func TestTwoGoroutinesOnAThread(t *testing.T) {
+	needsThreads(t)
+	for _, m := range []Mode{GIL, LockFree} {
+		r, th := checkedThread(t, m)
+		th.SetName("shared")
+		x := newLeaf(th)
+		r.check.mu.Lock() // which the other one's call waits for
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			usesToo(th, x)
+		}()
+		for !th.looking.Load() {
+			goruntime.Gosched()
+		}
+		misuse := misuseIn(t, func() { th.TypeOf(x) })
+		r.check.mu.Unlock()
+		<-done
+		wantIn(t, misuse.Error(), "ichor: two goroutines use one thread at the same time: Thread.TypeOf of thread ", `"shared"; want one goroutine at a time`)
+		wantIn(t, misuse.History, fmt.Sprintf("goroutine %d is at", goroutineID()), "TestTwoGoroutinesOnAThread", "usesToo")
+		// One after the other they may.
+		done = make(chan bool)
+		go func() { defer close(done); usesToo(th, x) }()
+		<-done
+		th.TypeOf(x)
+		th.looking.Store(true) // by a goroutine that is gone
+		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "has ended its call meanwhile")
+		th.looking.Store(false)
+		th.DecRef(x)
+		th.Detach()
+		must0(t, r.Close())
+	}
+}
+
+//go:noinline
+func usesToo(t *Thread, x Ref) { t.TypeOf(x) }

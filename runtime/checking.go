@@ -208,7 +208,7 @@ func (x *checking) body(at uint32) error {
 }
 
 func (x *checking) fault(at uint32, y *Type, err error) error {
-	return fmt.Errorf("byte %#x of the objects, a %s: %w", int64(at)<<arena.GranuleShift, y.Name, err)
+	return fmt.Errorf("byte %#x of the objects, a %s: %w", int64(at)<<arena.GranuleShift, y, err)
 }
 
 // order settles the pending object at granule root, and before it those that it leads to by

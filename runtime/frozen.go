@@ -104,7 +104,7 @@ func (f *Frozen) Types() []FrozenType {
 		y := f.rt.typeAt(r)
 		s := sums[y]
 		if s == nil {
-			s = &FrozenType{Type: y.Name}
+			s = &FrozenType{Type: y.String()}
 			sums[y] = s
 		}
 		s.Objects++

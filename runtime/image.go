@@ -163,7 +163,7 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	var table []byte
 	for _, y := range f.types {
 		if y.Freezing.Layout == "" {
-			return 0, &ImageError{"image", fmt.Errorf("objects of type %s: its Freezing has no Layout", y.Name)}
+			return 0, &ImageError{"image", fmt.Errorf("objects of type %s: its Freezing has no Layout", y)}
 		}
 		table = appendText(appendText(table, y.Name), y.Freezing.Layout)
 	}

@@ -129,7 +129,7 @@ func (t *Thread) runOutside(most int) int {
 // finalize calls the finalizer of r.
 func (t *Thread) finalize(r Ref) {
 	y := t.TypeOf(r)
-	t.call("finalizer of "+y.Name, func() { y.Finalize(t, r) })
+	t.call("finalizer of "+y.String(), func() { y.Finalize(t, r) })
 }
 
 // PanicError is what Options.OnError gets: code of the user's, called at a safe

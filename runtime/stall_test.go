@@ -211,3 +211,97 @@ func TestOwnerWarning(t *testing.T) {
 	})
 	wantIn(t, text, "level=WARN", "does not merge", "thread=", "bytes=")
 }
+
+// TestStallReport: Options.OnStall is told who waits for whom, by the user's functions, and
+// Options.Logger is where warnings go without it.
+func TestStallReport(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
+		var warned atomic.Bool
+		reports := make(chan StallReport, 100)
+		o.Name, o.StallAfter = "stalled", 10*time.Millisecond
+		o.OnStall = func(s StallReport) {
+			reports <- s
+			warned.Store(true)
+			panic("a panic of OnStall ends nothing")
+		}
+		restore := captureLog(func(line []byte) { t.Errorf("the log has %s", line) })
+		stall(t, o, &warned)
+		restore()
+		s := <-reports
+		what, waiter := stallsWorld, "stopInDo"
+		if o.Mode == GIL {
+			what, waiter = stallsGIL, "stall"
+		}
+		if s.Runtime != "stalled" || s.What != what || !strings.HasSuffix(s.Thread, `"spinner"`) || s.Waited <= 0 || s.Bytes != 0 {
+			t.Errorf("%+v", s)
+		}
+		for _, stack := range []struct{ text, want string }{{s.Stack, "spinInDo"}, {s.Waiter, waiter}} {
+			lines := strings.Split(stack.text, "\n")
+			if len(lines) < 2 || !strings.HasPrefix(lines[0], "goroutine ") || !strings.Contains(lines[1], stack.want) {
+				t.Errorf("%s is not on top of\n%s", stack.want, stack.text)
+			}
+		}
+		wantIn(t, s.String(), "ichor: "+what+": "+s.Thread+` of runtime "stalled", for `, s.Stack, "waiting:\n"+s.Waiter)
+
+		warned.Store(false)
+		lines := make(chan string, 100)
+		o.OnStall = nil
+		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(line []byte) {
+			lines <- string(line)
+			warned.Store(true)
+		}), nil))
+		stall(t, o, &warned)
+		wantIn(t, <-lines, "level=WARN", "ichor: "+what, "runtime=stalled", "spinner", "waited=", "spinInDo", "waiter=")
+	}
+}
+
+// stall has a thread keep the world waiting until there was a warning.
+func stall(t *testing.T, o Options, warned *atomic.Bool) {
+	t.Helper()
+	r := newRuntime(t, o)
+	begun, ended := make(chan bool), make(chan error)
+	go func() {
+		ended <- r.Do(func(th *Thread) error {
+			th.SetName("spinner")
+			close(begun)
+			return spinInDo(th, warned)
+		})
+	}()
+	<-begun
+	give := time.AfterFunc(20*time.Second, func() { warned.Store(true) })
+	defer give.Stop()
+	must0(t, r.Do(stopInDo))
+	must0(t, <-ended)
+	must0(t, r.Close())
+}
+
+//go:noinline
+func stopInDo(t *Thread) error {
+	t.StopTheWorld(func() {})
+	return nil
+}
+
+// TestNoStallReport: a negative threshold switches reports off.
+func TestNoStallReport(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL, SwitchInterval: time.Millisecond}, {Mode: LockFree}} {
+		o.StallAfter = -1
+		o.OnStall = func(s StallReport) { t.Errorf("a report: %s", s) }
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			other := make(chan error)
+			go func() { other <- r.Do(func(th *Thread) error { th.StopTheWorld(func() {}); return nil }) }()
+			for o.Mode == GIL && r.GILStats().DropRequests == 0 || o.Mode == LockFree && !th.member.Stopping() {
+			}
+			var err error
+			th.Blocking(func() { err = <-other })
+			if q := th.queue; q != nil {
+				q.full.Store(1) // in 1970
+				r.warnOfOwner(q)
+			}
+			return err
+		}))
+		must0(t, r.Close())
+	}
+}

@@ -165,7 +165,7 @@ func (t *Thread) readTypes() []TypeStats {
 		}
 		s := &all[y.id]
 		if s.Type == "" {
-			s.Type = y.Name
+			s.Type = y.String()
 		}
 		if r.Handle >= Limit {
 			s.Born++

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"go.uber.org/atomic"
+
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/locks"
@@ -31,10 +33,11 @@ type Thread struct {
 	id, merged, owner, stamp int32
 	number                   int32 // of the state, for reports; under the GIL owner is the same for all
 
-	check *checker
-	outer *Thread // in checked mode: the blocked one of the same goroutine
-	cache *arena.Cache
-	rt    *Runtime
+	check   *checker
+	looking atomic.Bool // in checked mode: a goroutine is in access with the thread
+	outer   *Thread     // in checked mode: the blocked one of the same goroutine
+	cache   *arena.Cache
+	rt      *Runtime
 
 	region  *region // where births go; nil for the counted heap
 	deadTop Ref     // dead objects that are still to be freed, linked through their headers

@@ -77,7 +77,7 @@ func TestService(t *testing.T) {
 		}
 	}
 	want(send("GET", "/item?key=tea", ""), `200 {"item":{"price":3}}`)
-	want(send("GET", "/item?key=beer", ""), `404 no key "beer"`)
+	want(send("GET", "/item?key=beer", ""), `404 ichor: no key "beer"`)
 	want(send("POST", "/note?key=tea", "too hot"), "200 ")
 	want(send("GET", "/item?key=tea", ""), `200 {"item":{"price":3},"note":"too hot"}`)
 	want(send("POST", "/note?key=tea", strings.Repeat("x", maxNote+1)), "413 http: request body too large")
@@ -85,7 +85,7 @@ func TestService(t *testing.T) {
 	writeImage(t, image, `{"tea": 4}`)
 	want(send("POST", "/reload", ""), "200 ")
 	want(send("GET", "/item?key=tea", ""), `200 {"item":4,"note":"too hot"}`)
-	want(send("GET", "/item?key=milk", ""), `404 no key "milk"`)
+	want(send("GET", "/item?key=milk", ""), `404 ichor: no key "milk"`)
 
 	if err := os.Rename(image, image+".gone"); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestLimit(t *testing.T) {
 			t.Fatalf("note %d: %s", i, got)
 		}
 	}
-	if got := send("GET", "/item?key=beer", ""); got != `404 no key "beer"` {
+	if got := send("GET", "/item?key=beer", ""); got != `404 ichor: no key "beer"` {
 		t.Errorf("at the limit: %s", got)
 	}
 }

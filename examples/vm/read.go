@@ -45,11 +45,13 @@ type Error struct {
 	Err  error
 }
 
+// Error leaves out the library's name: those who write programs in the language need not know it.
 func (e *Error) Error() string {
+	cause := strings.Replace(e.Err.Error(), "ichor: ", "", 1)
 	if e.In == "" {
-		return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, cause)
 	}
-	return fmt.Sprintf("%s:%d: in %s: %v", e.File, e.Line, e.In, e.Err)
+	return fmt.Sprintf("%s:%d: in %s: %s", e.File, e.Line, e.In, cause)
 }
 
 // Unwrap returns the cause.

@@ -42,7 +42,7 @@ type Stack []uintptr
 // stackLen bounds the frames of a Stack.
 const stackLen = 8
 
-// maxDepth is how many frames of the library are passed over to find the user's.
+// maxDepth is how many frames of the library can be above those.
 const maxDepth = 64
 
 // owners knows of each return address whether its frame is to be left out of a Stack:
@@ -52,22 +52,24 @@ var owners = xsync.NewMapOf[uintptr, bool]()
 // Here returns the caller's Stack. Where no frame is the user's it has the library's. Any
 // goroutine.
 func Here() Stack {
-	var pcs [2 * stackLen]uintptr // enough but for a deep call of the library's
+	var few [2 * stackLen]uintptr // enough but for deep calls of the library's
+	n := goruntime.Callers(2, few[:])
+	if s := here(few[:n]); n < len(few) || len(s) == stackLen {
+		return s
+	}
+	var pcs [maxDepth]uintptr
+	return here(pcs[:goruntime.Callers(2, pcs[:])])
+}
+
+func here(pcs []uintptr) Stack {
 	s := make(Stack, 0, stackLen)
-	n := len(pcs)
-	for skip := 2; n == len(pcs) && skip < maxDepth; skip += n {
-		n = goruntime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			if len(s) == stackLen {
-				return s
-			}
-			if !leftOut(pc) {
-				s = append(s, pc)
-			}
+	for _, pc := range pcs {
+		if len(s) < stackLen && !leftOut(pc) {
+			s = append(s, pc)
 		}
 	}
 	if len(s) == 0 {
-		return s[:goruntime.Callers(2, s[:stackLen])]
+		return append(s, pcs[:min(len(pcs), stackLen)]...)
 	}
 	return s
 }
@@ -142,7 +144,7 @@ func Trim(trace string) string {
 
 // waits reports whether a function is one in which Go's packages wait for others.
 func waits(function string) bool {
-	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
+	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "sync/") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
 }
 
 // withoutArgs takes the arguments off a function in a trace.

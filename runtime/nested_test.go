@@ -1,0 +1,176 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	goruntime "runtime"
+	"strings"
+	"testing"
+)
+
+// misuseIn returns the Misuse that f panics with, and fails if there is none.
+func misuseIn(t *testing.T, f func()) (m *Misuse) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if m, _ = recover().(*Misuse); m == nil {
+			t.Error("no misuse is found")
+			m = &Misuse{}
+		}
+	}()
+	f()
+	return nil
+}
+
+const attachedAlready = "the goroutine is attached already"
+
+// TestWaitForItself: calls of a goroutine that is attached that would wait for itself panic, and
+// the runtime goes on.
+func TestWaitForItself(t *testing.T) {
+	nothing := func(*Thread) error { return nil }
+	forModes(t, func(t *testing.T, o Options) {
+		o.Name = "nested"
+		r := newRuntime(t, o)
+		var f *Frozen
+		calls := map[string]func(){
+			"Run":         func() { _ = r.Run(context.Background(), 1, func(context.Context, *Thread, int) error { return nil }) },
+			"Immortalize": func() { _ = r.Immortalize(None) },
+			"Freeze":      func() { _, _ = r.Freeze(None) },
+			"Unload":      func() { _ = r.Unload(f) },
+			"Collect":     func() { _, _ = r.Collect() },
+			"Share":       func() { _, _ = r.Share() },
+			"Close":       func() { _ = r.Close() },
+		}
+		if o.Mode == GIL || o.Checked {
+			calls["Do"] = func() { _ = r.Do(nothing) }
+		}
+		if o.Mode == GIL {
+			calls["Attach"] = func() { _, _ = r.Attach() }
+		}
+		attempt := func(th *Thread) {
+			th.SetName("outer")
+			for name, call := range calls {
+				m := misuseIn(t, call)
+				wantIn(t, m.Error(), attachedAlready, "Runtime."+name+" of thread ", `"outer"; want a goroutine that is not attached`)
+				wantIn(t, m.History, "called at", "TestWaitForItself")
+				if n := r.Memory().Attached; n != 1 {
+					t.Errorf("after %s %d threads are attached", name, n)
+				}
+			}
+		}
+		must0(t, r.Do(func(th *Thread) error { attempt(th); return nil }))
+		must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { attempt(th); return nil }))
+		// Outside the world it may.
+		must0(t, r.Do(func(th *Thread) error {
+			var err error
+			th.Blocking(func() {
+				_, collected := r.Collect()
+				err = errors.Join(r.Do(nothing), collected, r.Immortalize(None))
+			})
+			return err
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestDoWaitsForItself: in lock-free mode Do inside Do panics where it waits: for a stop of
+// its own, or as another thread stops the world.
+func TestDoWaitsForItself(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Counting: Atomic}, {Counting: Biased}} {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(outer *Thread) error {
+			m := misuseIn(t, func() {
+				_ = r.Do(func(inner *Thread) error {
+					inner.StopTheWorld(func() { t.Error("the world stands still") })
+					return nil
+				})
+			})
+			wantIn(t, m.Error(), attachedAlready, "Thread.StopTheWorld of thread "+numberOf(outer)+";")
+
+			stopped := make(chan error)
+			stop := func() {
+				stopped <- r.Do(func(th *Thread) error { th.StopTheWorld(func() {}); return nil })
+			}
+			m = misuseIn(t, func() {
+				_ = r.Do(func(inner *Thread) error {
+					go stop()
+					for !inner.member.Stopping() {
+						goruntime.Gosched()
+					}
+					inner.Checkpoint()
+					return nil
+				})
+			})
+			wantIn(t, m.Error(), attachedAlready, "of thread "+numberOf(outer)+";")
+			m = misuseIn(t, func() { _, _ = r.Attach() })
+			wantIn(t, m.Error(), attachedAlready, "Runtime.Attach of thread "+numberOf(outer)+";")
+			if n := r.Memory().Attached; n != 2 {
+				t.Errorf("%d threads are attached", n)
+			}
+			outer.Checkpoint()
+			return <-stopped
+		}))
+		must0(t, r.Close())
+	}
+}
+
+// TestOthersDoNotWait: a goroutine that knows another one's thread is not that one, and one
+// that is attached to another runtime is not attached to this one.
+func TestOthersDoNotWait(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r, other := newRuntime(t, o), newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			_, err := other.Collect()
+			must0(t, err)
+			done := make(chan error)
+			go knows(th, done)
+			th.Blocking(func() { err = <-done })
+			return err
+		}))
+		must0(t, r.Close())
+		must0(t, other.Close())
+	})
+}
+
+//go:noinline
+func knows(t *Thread, done chan<- error) {
+	_, err := t.Runtime().Collect()
+	done <- err
+	goruntime.KeepAlive(t)
+}
+
+// TestFrameOfDo: the frames that name a thread are found, and no others.
+func TestFrameOfDo(t *testing.T) {
+	th := &Thread{}
+	at := fmt.Sprintf("%p", th)
+	for trace, want := range map[string]bool{
+		module + "runtime.(*Thread).do(" + at + ", 0x1)":     true,
+		module + "runtime.(*Thread).work(" + at + ", {0x1})": true,
+		module + "runtime.(*Thread).do(" + at + "0, 0x1)":    false,
+		module + "runtime.(*Thread).do(0x1, " + at + ")":     false,
+		module + "runtime.(*Thread).Scope(" + at + ", 0x1)":  false,
+		module + "objects.List.Append(0x1, " + at + ", 0x1)": false,
+		"main.knows(" + at + ", 0x1)":                        false,
+	} {
+		if got := hasFrameOfDo([]byte(trace), th); got != want {
+			t.Errorf("%s: %t", trace, got)
+		}
+	}
+	if n := countFramesOfDo(); n != 0 {
+		t.Errorf("%d frames of Do", n)
+	}
+	var deep func(n int) int
+	deep = func(n int) int {
+		if n == 0 {
+			return len(ownTrace())
+		}
+		return deep(n - 1)
+	}
+	if n := deep(200); n < 17<<10 || strings.Count(string(ownTrace()), "goroutine ") > 2 {
+		t.Logf("a trace of %d bytes", n)
+	}
+}
+
+const module = "github.com/ichor-go/ichor/"
