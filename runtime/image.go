@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,57 +10,13 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/imagefile"
 	"github.com/ichor-go/ichor/internal/newfile"
 )
 
-// An image is a Frozen as a file:
-//
-//	byte          what
-//	0             header, see imageHeader; zero up to imageData
-//	imageData     the objects, byte for byte as they lie in memory
-//	behind them   user-defined types: for each its name and its Layout, each with its
-//	              length before it, 32 bits
-//
-// The header is in little-endian order on every machine, the objects are in the order
-// of the machine that wrote them. They are found by their distance from the first one,
-// so mapping them is all that opening takes.
-const (
-	imageMagic   = "ICHORIMG"
-	imageVersion = 1
-	imageData    = 16 << 10 // a multiple of the page size of most systems: others read instead of mapping
-	imageOrder   = 0x01020304
-	headerBytes  = 80
-)
-
-// imageHeader is the beginning of an image.
-type imageHeader struct {
-	layout    uint64 // of headers and built-in types: see layoutHash
-	data      uint64 // bytes of objects
-	objects   uint64
-	root      uint32 // as a slot would hold it
-	types     uint32 // user-defined
-	typeBytes uint64
-	typeHash  uint64 // xxHash64 of the types
-	dataHash  uint64 // of the objects
-}
-
-// append appends the header's bytes. The last eight are the hash of those before.
-func (h *imageHeader) append(b []byte) []byte {
-	n := len(b)
-	le := binary.LittleEndian
-	b = append(b, imageMagic...)
-	b = le.AppendUint32(b, imageVersion)
-	b = binary.NativeEndian.AppendUint32(b, imageOrder)
-	b = le.AppendUint64(b, h.layout)
-	b = le.AppendUint64(b, h.data)
-	b = le.AppendUint64(b, h.objects)
-	b = le.AppendUint32(b, h.root)
-	b = le.AppendUint32(b, h.types)
-	b = le.AppendUint64(b, h.typeBytes)
-	b = le.AppendUint64(b, h.typeHash)
-	b = le.AppendUint64(b, h.dataHash)
-	return le.AppendUint64(b, xxhash.Sum64(b[n:]))
-}
+// imageFormat returns what an image may have so that this program can open it: the layout of
+// headers and built-in types, and how many types of users at most.
+func imageFormat() (layout, types uint64) { return layoutHash(), maxLocal }
 
 // ImageError says what is wrong with an image.
 type ImageError struct {
@@ -73,52 +28,6 @@ func (e *ImageError) Error() string { return fault.Prefix + e.Name + ": " + faul
 
 // Unwrap returns the cause.
 func (e *ImageError) Unwrap() error { return e.Err }
-
-// parse reads a header, and fails if it is not one that this program can use.
-func (h *imageHeader) parse(b []byte) error {
-	le := binary.LittleEndian
-	switch {
-	case len(b) < len(imageMagic) || string(b[:len(imageMagic)]) != imageMagic:
-		return errors.New("not an image: it does not begin with " + imageMagic)
-	case len(b) < headerBytes:
-		return fmt.Errorf("cut short: %d bytes, and the header alone has %d", len(b), headerBytes)
-	}
-	if v := le.Uint32(b[8:]); v != imageVersion {
-		return fmt.Errorf("format version %d, this program knows version %d", v, imageVersion)
-	}
-	if xxhash.Sum64(b[:headerBytes-8]) != le.Uint64(b[headerBytes-8:]) {
-		return errors.New("the header does not have its checksum")
-	}
-	if binary.NativeEndian.Uint32(b[12:]) != imageOrder {
-		return errors.New("written on a machine with another order of bytes")
-	}
-	*h = imageHeader{
-		layout: le.Uint64(b[16:]), data: le.Uint64(b[24:]), objects: le.Uint64(b[32:]),
-		root: le.Uint32(b[40:]), types: le.Uint32(b[44:]),
-		typeBytes: le.Uint64(b[48:]), typeHash: le.Uint64(b[56:]), dataHash: le.Uint64(b[64:]),
-	}
-	switch {
-	case h.layout != layoutHash():
-		return errors.New("built-in types have another layout than in this program")
-	case h.data > arena.MaxExtent || h.data%arena.GranuleSize != 0:
-		return fmt.Errorf("%d bytes of objects, want a multiple of %d and at most %d", h.data, arena.GranuleSize, int64(arena.MaxExtent))
-	case h.objects > h.data/arena.GranuleSize:
-		return fmt.Errorf("%d objects in %d bytes", h.objects, h.data)
-	case h.types > maxLocal || h.typeBytes > uint64(maxTypeBytes):
-		return fmt.Errorf("%d types in %d bytes, want at most %d in %d", h.types, h.typeBytes, maxLocal, maxTypeBytes)
-	}
-	return nil
-}
-
-// maxTypeBytes bounds the table of types, and maxTypeText each name and each layout in it.
-// Guesses: the longest table seen had some kilobytes.
-var (
-	maxTypeBytes = 64 << 20
-	maxTypeText  = 1 << 20
-)
-
-// size is how long the file is.
-func (h *imageHeader) size() int64 { return imageData + int64(h.data) + int64(h.typeBytes) }
 
 // layoutHash tells whether two programs agree on headers and built-in types.
 func layoutHash() uint64 {
@@ -148,7 +57,7 @@ func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("ichor: write image: %w", err)
+		return fault.Errorf("write image: %w", err)
 	}
 	return nil
 }
@@ -165,18 +74,18 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 		if y.Freezing.Layout == "" {
 			return 0, &ImageError{"image", fmt.Errorf("objects of type %s: its Freezing has no Layout", y)}
 		}
-		table = appendText(appendText(table, y.Name), y.Freezing.Layout)
+		table = imagefile.Type{Name: y.Name, Layout: y.Freezing.Layout}.Append(table)
 	}
-	if len(table) > maxTypeBytes {
-		return 0, &ImageError{"image", fmt.Errorf("%d types in %d bytes, want at most %d bytes", len(f.types), len(table), maxTypeBytes)}
+	if len(table) > imagefile.MaxTypeBytes {
+		return 0, &ImageError{"image", fmt.Errorf("%d types in %d bytes, want at most %d bytes", len(f.types), len(table), imagefile.MaxTypeBytes)}
 	}
 	data := f.rt.Block(Ref{f.start}).Bytes(0, int(f.Bytes()))
-	h := imageHeader{
-		layout: layoutHash(), data: uint64(len(data)), objects: uint64(f.objects),
-		root: uint32(f.stored.Handle), types: uint32(len(f.types)),
-		typeBytes: uint64(len(table)), typeHash: xxhash.Sum64(table), dataHash: xxhash.Sum64(data),
+	h := imagefile.Header{
+		Layout: layoutHash(), Data: uint64(len(data)), Objects: uint64(f.objects),
+		Root: uint32(f.stored.Handle), Types: uint32(len(f.types)),
+		TypeBytes: uint64(len(table)), TypeHash: xxhash.Sum64(table), DataHash: xxhash.Sum64(data),
 	}
-	head := append(h.append(nil), make([]byte, imageData-headerBytes)...)
+	head := append(h.Append(nil), make([]byte, imagefile.Data-imagefile.HeaderBytes)...)
 	var total int64
 	for _, part := range [][]byte{head, data, table} {
 		n, err := w.Write(part)
@@ -191,6 +100,59 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	return total, nil
 }
 
-func appendText(b []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+// ImageInfo is what the header of an image says of it, and its table of types.
+type ImageInfo struct {
+	Version   int    // of the format
+	ByteOrder string // of the objects: "little-endian" or "big-endian", this machine's
+	Layout    uint64 // hash of the layouts of headers and built-in types, this program's
+	FileBytes int64
+	Objects   int64
+	Bytes     int64       // of objects
+	Hash      uint64      // xxHash64 of the objects
+	Types     []ImageType // user-defined; the program may have them or not
+}
+
+// ImageType is a user-defined type as an image names it: by its name and its
+// Freezing.Layout. They may say anything, and be long.
+type ImageType struct{ Name, Layout string }
+
+// String returns both as a message can show them: quoted, and each cut after its first bytes.
+func (y ImageType) String() string {
+	return imagefile.Quoted(y.Name) + " with the layout " + imagefile.Quoted(y.Layout)
+}
+
+// ReadImageInfo reads what an image says of itself: its header and its table of types, with
+// the checks that OpenImage makes with TrustImage, but for that the program has the
+// types. It looks at no object. The error is an *ImageError. Any goroutine.
+func ReadImageInfo(path string) (ImageInfo, error) {
+	file, size, err := imagefile.Open(path)
+	if err != nil {
+		return ImageInfo{}, &ImageError{path, err}
+	}
+	defer func() { _ = file.Close() }() // only read
+	in := imagefile.Reader{At: file, Size: size}
+	head, err := in.ReadHeader(imageFormat())
+	var table []imagefile.Type
+	if err == nil {
+		table, err = in.ReadTypes(&head)
+	}
+	if err != nil {
+		return ImageInfo{}, &ImageError{path, err}
+	}
+	order := "big-endian"
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		order = "little-endian"
+	}
+	return ImageInfo{
+		Version: imagefile.Version, ByteOrder: order, Layout: head.Layout, FileBytes: size,
+		Objects: int64(head.Objects), Bytes: int64(head.Data), Hash: head.DataHash, Types: imageTypes(table),
+	}, nil
+}
+
+func imageTypes(table []imagefile.Type) []ImageType {
+	list := make([]ImageType, len(table))
+	for i, y := range table {
+		list[i] = ImageType(y)
+	}
+	return list
 }

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
 var icyType = must(DefineType(Type{Name: "icy", Freezing: &Freezing{Layout: "two words", Copy: CopyBody(8), Check: CheckBody(8)}}))
 
 // An image that no program would open is not written.
 func TestImageTypeTableLimit(t *testing.T) {
-	defer func(n int) { maxTypeBytes = n }(maxTypeBytes)
+	defer func(n int) { imagefile.MaxTypeBytes = n }(imagefile.MaxTypeBytes)
 	r := newRuntime(t, Options{})
 	must0(t, r.Do(func(th *Thread) error {
 		x, _, err := th.New(icyType, 8)
@@ -20,16 +22,16 @@ func TestImageTypeTableLimit(t *testing.T) {
 		defer th.DecRef(x)
 		f := must(th.Freeze(x))
 		var image bytes.Buffer
-		maxTypeBytes = 4 + len("icy") + 4 + len("two words")
+		imagefile.MaxTypeBytes = 4 + len("icy") + 4 + len("two words")
 		must(f.WriteTo(&image))
-		maxTypeBytes--
+		imagefile.MaxTypeBytes--
 		if n, err := f.WriteTo(&bytes.Buffer{}); n != 0 || err == nil || !strings.Contains(err.Error(), "1 types in 20 bytes, want at most 19 bytes") {
 			t.Errorf("%d bytes are written, error %v", n, err)
 		}
 		if _, err := r.OpenImageAt(bytes.NewReader(image.Bytes())); err == nil || !strings.Contains(err.Error(), "1 types in 20 bytes") {
 			t.Errorf("it is opened: error %v", err)
 		}
-		maxTypeBytes++
+		imagefile.MaxTypeBytes++
 		return th.Unload(must(r.OpenImageAt(bytes.NewReader(image.Bytes()))))
 	}))
 	for _, f := range r.Frozen() {

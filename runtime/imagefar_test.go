@@ -11,16 +11,17 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
 // resealed returns an image with checksums that fit.
 func resealed(t *testing.T, image []byte) []byte {
 	t.Helper()
-	var h imageHeader
-	binary.LittleEndian.PutUint64(image[headerBytes-8:], xxhash.Sum64(image[:headerBytes-8]))
-	must0(t, h.parse(image))
-	h.dataHash = xxhash.Sum64(image[imageData : imageData+int(h.data)])
-	return append(h.append(nil), image[headerBytes:]...)
+	var h imagefile.Header
+	binary.LittleEndian.PutUint64(image[imagefile.HeaderBytes-8:], xxhash.Sum64(image[:imagefile.HeaderBytes-8]))
+	must0(t, h.Parse(image, layoutHash(), maxLocal))
+	h.DataHash = xxhash.Sum64(image[imagefile.Data : imagefile.Data+int(h.Data)])
+	return append(h.Append(nil), image[imagefile.HeaderBytes:]...)
 }
 
 // TestImageIsCheckedToItsEnd damages an image that is larger than what is hashed at once, in
@@ -56,7 +57,9 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 	if blocks := 2 * n / hashBlock; blocks < 4 {
 		t.Fatalf("%d blocks", blocks)
 	}
-	granule := func(image []byte, at int) []byte { return image[imageData+at*arena.GranuleSize:][:arena.GranuleSize] }
+	granule := func(image []byte, at int) []byte {
+		return image[imagefile.Data+at*arena.GranuleSize:][:arena.GranuleSize]
+	}
 	for _, at := range []int{0, 2, hashBlock - 2, hashBlock, hashBlock + 2, 2*hashBlock - 2, 3 * hashBlock, 2*n - 2} {
 		for what, damage := range map[string]struct {
 			do   func(image []byte)

@@ -9,6 +9,7 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
 // TypeID numbers a type. The built-in ones are the same in every process.
@@ -165,8 +166,8 @@ func DefineType(y Type) (*Type, error) {
 	if y.Freezing == nil || y.Freezing.Layout == "" {
 		return setType(types.next, y), nil
 	}
-	if n := max(len(y.Name), len(y.Freezing.Layout)); n > maxTypeText {
-		return nil, fault.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", quoted(y.Name), n, maxTypeText)
+	if n := max(len(y.Name), len(y.Freezing.Layout)); n > imagefile.MaxTypeText {
+		return nil, fault.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", imagefile.Quoted(y.Name), n, imagefile.MaxTypeText)
 	}
 	key := [2]string{y.Name, y.Freezing.Layout}
 	if types.layout[key] != nil {
