@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 )
 
 // AuditError says which objects an audit found wrong.
@@ -12,7 +13,7 @@ type AuditError struct{ Findings []string }
 
 func (e *AuditError) Error() string {
 	n := len(e.Findings)
-	s := fmt.Sprintf("ichor: audit: %d findings", n)
+	s := fmt.Sprintf("%saudit: %d findings", fault.Prefix, n)
 	for _, f := range e.Findings[:min(n, 10)] {
 		s += "\n  " + f
 	}

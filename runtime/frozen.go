@@ -198,7 +198,7 @@ type ReferredError struct {
 }
 
 func (e *ReferredError) Error() string {
-	return fmt.Sprintf("ichor: unload: %d references lead into it, the first one from %s %s", e.Count, e.Type, e.Ref)
+	return fmt.Sprintf("%sunload: %d references lead into it, the first one from %s %s", fault.Prefix, e.Count, e.Type, e.Ref)
 }
 
 // Unload gives the memory of f back. With the world stopped it looks for objects

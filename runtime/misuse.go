@@ -52,12 +52,15 @@ func (t *Thread) misused(what, want string) {
 	fault.Throw(Misuse{What: what, On: t.name(), Want: want})
 }
 
-// mustBeOpen panics unless the scope is the innermost one that is open.
+// mustBeOpen panics unless the scope is the innermost one that is open. It is inlined.
 func (s *Scope) mustBeOpen() {
-	t := s.t
-	if t.depth > 0 && t.scopes[t.depth-1] == s {
-		return
+	if t := s.t; t.depth == 0 || t.scopes[t.depth-1] != s {
+		s.notOpen()
 	}
+}
+
+func (s *Scope) notOpen() {
+	t := s.t
 	m := Misuse{What: "the scope has ended", On: s.String(), Want: "a scope whose function is running"}
 	if slices.Index(t.scopes, s) < t.depth {
 		m.What, m.Want = "the scope is not the innermost one", fmt.Sprintf("the innermost one, which is scope %d", t.depth)

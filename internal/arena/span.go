@@ -98,7 +98,7 @@ type Span struct {
 func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	n := classGranules[class]
 	if p == Containers && n < MinContainer {
-		panic("ichor: container of one granule")
+		panic(fault.New("container of one granule"))
 	}
 	sp.state, sp.purpose, sp.class = spanSmall, p, uint8(class)
 	sp.cache.Store(c)
@@ -230,13 +230,13 @@ func (sp *Span) check() {
 	for i := range sp.words {
 		n += uint32(bits.OnesCount64(sp.free[i]))
 		if sp.free[i]&sp.remote[i].Load() != 0 {
-			panic(fmt.Sprintf("ichor: span %#x has slots both free and remote", sp.start))
+			panic(fault.Errorf("span %#x has slots both free and remote", sp.start))
 		}
 		if i < sp.cursor && sp.free[i] != 0 {
-			panic(fmt.Sprintf("ichor: span %#x has free slots below its cursor", sp.start))
+			panic(fault.Errorf("span %#x has free slots below its cursor", sp.start))
 		}
 	}
 	if n != sp.nfree {
-		panic(fmt.Sprintf("ichor: span %#x counts %d free slots and has %d", sp.start, sp.nfree, n))
+		panic(fault.Errorf("span %#x counts %d free slots and has %d", sp.start, sp.nfree, n))
 	}
 }

@@ -1,8 +1,7 @@
 package arena
 
 import (
-	"fmt"
-
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -64,7 +63,7 @@ func (s *Space) Check() {
 		return true
 	})
 	if warm := int64(len(c.mu.warm)); used != c.mu.used || used+warm > c.mu.limit && !(mutant.On && mutant.Is(mutant.LimitIgnored)) {
-		panic(fmt.Sprintf("ichor: %d spans are in use and %d kept warm, want %d, and a sum of at most %d", used, warm, c.mu.used, c.mu.limit))
+		panic(fault.Errorf("%d spans are in use and %d kept warm, want %d, and a sum of at most %d", used, warm, c.mu.used, c.mu.limit))
 	}
 }
 
