@@ -128,3 +128,73 @@ func TestTypesOfOneName(t *testing.T) {
 		wantIn(t, e.Error(), `ichor: close of runtime "twins": leaked 2 `+name+`, 1 `+name+`#2`)
 	})
 }
+
+// TestScopeMisuse: a scope that has ended is told from one that is not the innermost, also by
+// their numbers; and Detach says what it is inside of.
+func TestScopeMisuse(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		name := th.name()
+		var ended *Scope
+		must0(t, th.Scope(func(outer *Scope) {
+			must0(t, th.Scope(func(inner *Scope) {
+				ended = inner
+				want := "ichor: the scope is not the innermost one: Scope.Own of scope 1 of " + name + "; want the innermost one, which is scope 2"
+				if got := misuseIn(t, func() { outer.Own(None, nil) }).Error(); got != want {
+					t.Errorf("got  %s\nwant %s", got, want)
+				}
+			}))
+			want := "ichor: the scope has ended: Scope.Keep of scope 2 of " + name + "; want a scope whose function is running"
+			if got := misuseIn(t, func() { ended.Keep(None) }).Error(); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			wantIn(t, misuseIn(t, th.Detach).Error(), "ichor: detach inside a scope: Thread.Detach of "+name+";")
+			th.StopTheWorld(func() {
+				wantIn(t, misuseIn(t, th.Detach).Error(), "ichor: detach inside StopTheWorld: ")
+			})
+		}))
+		must0(t, th.Immortally(func() error {
+			wantIn(t, misuseIn(t, th.Detach).Error(), "ichor: detach inside Immortally: ")
+			return nil
+		}))
+		called := false
+		th.Later(func(th *Thread) {
+			called = true
+			wantIn(t, misuseIn(t, th.Detach).Error(), "ichor: detach inside a finalizer or a callback: ")
+		})
+		th.Checkpoint()
+		if !called {
+			t.Error("the callback was not called")
+		}
+		th.Detach()
+		must0(t, r.Close())
+	})
+}
+
+// TestDefineBuiltinMisuse: what only package objects may do says so.
+func TestDefineBuiltinMisuse(t *testing.T) {
+	wantIn(t, misuseIn(t, func() { DefineBuiltin(TypeString, Type{Name: "again"}) }).Error(), "ichor: built-in type defined twice, or out of range: rt.DefineBuiltin of type ", ", again;")
+	wantIn(t, misuseIn(t, func() { DefineBuiltin(firstUserType, Type{Name: "far"}) }).Error(), "out of range")
+}
+
+// TestFrozenSlotMisuse: a type's Copy that passes on a nil slot, or a slot that it has not
+// allocated, is told which object it is.
+func TestFrozenSlotMisuse(t *testing.T) {
+	slot := 0
+	odd := must(DefineType(Type{Name: "odd", Traverse: func(Heap, Body, func(Ref)) {}, Freezing: &Freezing{Copy: func(c *Copy) error {
+		if _, err := c.Alloc(8); err != nil {
+			return err
+		}
+		c.Slot(slot, Nil)
+		return nil
+	}}}))
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x, _, err := th.New(odd, 8)
+		must0(t, err)
+		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: frozen slot of a nil reference: ", " of "+odd.String()+" "+x.String()+";")
+		slot = 2
+		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: slot outside of the frozen body: Copy.Slot of word 2; want 0 to 1")
+		th.DecRef(x)
+	})
+}
