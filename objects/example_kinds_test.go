@@ -36,7 +36,7 @@ func ExampleList() {
 	})
 	// Output:
 	// "a" [true,null]
-	// index 9 is out of range: the list has 2 items
+	// ichor: index 9 is out of range: the list has 2 items
 }
 
 func ExampleDict() {
@@ -55,7 +55,7 @@ func ExampleDict() {
 	// Output:
 	// "tea" 2
 	// "coffee" 1
-	// no key "milk"
+	// ichor: no key "milk"
 }
 
 func ExampleFromJSON() {

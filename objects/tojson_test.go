@@ -60,16 +60,16 @@ func TestNotJSON(t *testing.T) {
 				loop := List(s.Own(NewList(th)))
 				s.Check(loop.Append(th, s.Own(NewList(th, loop, loop))))
 				for want, r := range map[string]rt.Ref{
-					"ichor: not JSON: nil reference":                       rt.Nil,
-					"ichor: not JSON: the float NaN":                       s.Own(NewFloat(th, math.NaN())),
-					"ichor: not JSON: the float -Inf":                      s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
-					"ichor: not JSON: a key that is no string: 0.5":        d,
-					"ichor: not JSON: an object of type strange":           s.Own(NewTuple(th, x)),
-					"ichor: not JSON: an object of type weak":              s.Own(NewTuple(th, s.Own(NewWeak(th, x)))),
-					"ichor: not JSON: an object of type cell":              s.Own(NewCell(th, rt.None)),
-					"ichor: not JSON: an object of type foreign":           s.Own(NewList(th, s.Own(NewForeign(th, 1, nil)))),
-					"ichor: not JSON: more than 10000 levels, or a cycle":  loop,
-					"ichor: not JSON: more than 10000 levels, or a cycle ": s.Own(NewTuple(th, loop)),
+					"ichor: not JSON: nil reference":                         rt.Nil,
+					"ichor: not JSON: the float NaN":                         s.Own(NewFloat(th, math.NaN())),
+					"ichor: not JSON: the float -Inf":                        s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
+					"ichor: not JSON: a key that is no string: 0.5":          d,
+					"ichor: not JSON: an object of type " + strange.String(): s.Own(NewTuple(th, x)),
+					"ichor: not JSON: an object of type weak":                s.Own(NewTuple(th, s.Own(NewWeak(th, x)))),
+					"ichor: not JSON: an object of type cell":                s.Own(NewCell(th, rt.None)),
+					"ichor: not JSON: an object of type foreign":             s.Own(NewList(th, s.Own(NewForeign(th, 1, nil)))),
+					"ichor: not JSON: more than 10000 levels, or a cycle":    loop,
+					"ichor: not JSON: more than 10000 levels, or a cycle ":   s.Own(NewTuple(th, loop)),
 				} {
 					_, err := AppendJSON(th, nil, r)
 					wantError[*NotJSONError](t, err)
