@@ -172,12 +172,6 @@ func TestScopeMisuse(t *testing.T) {
 	})
 }
 
-// TestDefineBuiltinMisuse: what only package objects may do says so.
-func TestDefineBuiltinMisuse(t *testing.T) {
-	wantIn(t, misuseIn(t, func() { DefineBuiltin(TypeString, Type{Name: "again"}) }).Error(), "ichor: built-in type defined twice, or out of range: rt.DefineBuiltin of type ", ", again;")
-	wantIn(t, misuseIn(t, func() { DefineBuiltin(firstUserType, Type{Name: "far"}) }).Error(), "out of range")
-}
-
 // TestFrozenSlotMisuse: a type's Copy that passes on a nil slot, or a slot that it has not
 // allocated, is told which object it is.
 func TestFrozenSlotMisuse(t *testing.T) {

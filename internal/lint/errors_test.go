@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 // does; and docs/errors.md has each text, so that a user who searches for one finds it.
 
 // errorPackages are those whose errors and panics users see.
-var errorPackages = []string{"runtime", "objects", "locks", "sched", "internal/arena", "internal/jsonpos"}
+var errorPackages = []string{"runtime", "objects", "locks", "sched", "runtime/metrics", "internal/arena", "internal/imagefile", "internal/newfile"}
 
 // errorText is a text of the source that becomes an error's, or a part of it.
 type errorText struct {
@@ -35,7 +36,7 @@ func textsOf(files map[string]string) (texts []errorText, err error) {
 	fset := token.NewFileSet()
 	consts := map[string]ast.Expr{}
 	var parsed []*ast.File
-	for _, name := range slices.Sorted(mapKeys(files)) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f, err := parser.ParseFile(fset, name, files[name], 0)
 		if err != nil {
 			return nil, err
@@ -94,16 +95,6 @@ func textsOf(files map[string]string) (texts []errorText, err error) {
 		})
 	}
 	return texts, nil
-}
-
-func mapKeys(m map[string]string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func isIdent(e ast.Expr) bool {
