@@ -1,6 +1,10 @@
 package runtime
 
-import "time"
+import (
+	"time"
+
+	"github.com/ichor-go/ichor/internal/point"
+)
 
 // Checkpoint is the safe point. It offers the GIL to those who wait, lets the
 // world be stopped, declares that the thread holds no borrowed references, and
@@ -123,7 +127,7 @@ func (t *Thread) StopTheWorld(fn func()) {
 	r := t.rt
 	var began time.Time
 	if r.gil == nil {
-		if r.world.Waits(t.member) {
+		if !(point.On && point.Explored()) && r.world.Waits(t.member) {
 			r.mustNotWait(t)
 		}
 		t.reader.Offline() // while it waits for its turn it counts as stopped

@@ -7,6 +7,7 @@ import (
 	goruntime "runtime"
 
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // A goroutine that is attached and attaches again, as in Do inside Do, waits for itself: for
@@ -88,6 +89,8 @@ func hasFrameOfDo(trace []byte, t *Thread) bool {
 // for itself.
 func (t *Thread) enterAtAttach() {
 	switch r := t.rt; {
+	case point.On && point.Explored(): // no goroutine of the explorer's attaches twice
+		t.enter()
 	case r.gil != nil && r.gil.TryAcquireFor(t):
 	case r.gil == nil && !t.member.Stopping():
 		t.enter()
