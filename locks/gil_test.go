@@ -337,3 +337,31 @@ func TestGILStatsOfAHolder(t *testing.T) {
 		<-done
 	}
 }
+
+// TestGILTryAcquire: a free lock is taken in somebody's name, one that is held is not.
+func TestGILTryAcquire(t *testing.T) {
+	watchdog(t)
+	g := NewGIL(0)
+	if g.Waiter() != nil || !g.TryAcquireFor("a") || g.TryAcquireFor("b") {
+		t.Error("the free lock cannot be taken once")
+	}
+	if g.Holder() != "a" || g.Stats().Acquires != 1 {
+		t.Errorf("held by %v, %+v", g.Holder(), g.Stats())
+	}
+	done := make(chan bool)
+	go func() {
+		g.AcquireFor("c")
+		done <- true
+	}()
+	await(func() bool { return g.Waiter() == "c" })
+	g.Release()
+	<-done
+	if g.Waiter() != nil || g.Holder() != "c" {
+		t.Errorf("held by %v, waited for by %v", g.Holder(), g.Waiter())
+	}
+	g.Release()
+	if !g.TryAcquireFor("d") {
+		t.Error("the lock is not free again")
+	}
+	g.Release()
+}

@@ -449,3 +449,31 @@ func TestJoinIsSeen(t *testing.T) {
 		w.Part(<-done)
 	}
 }
+
+// TestWaits: Stop would wait for others that are inside, and for its turn.
+func TestWaits(t *testing.T) {
+	watchdog(t)
+	w := NewWorld()
+	a, b := w.Join("a"), w.Join("b")
+	a.Enter()
+	if w.Waits(a) {
+		t.Error("it would wait for itself")
+	}
+	if !w.Waits(b) {
+		t.Error("it would not wait for the one that is inside")
+	}
+	b.Enter()
+	if !w.Waits(a) {
+		t.Error("it would not wait for the other one")
+	}
+	b.Exit()
+	w.Stop(a)
+	if !w.Waits(b) {
+		t.Error("it would not wait for its turn")
+	}
+	w.Start(a)
+	a.Exit()
+	if w.Waits(b) {
+		t.Error("it would wait for nobody")
+	}
+}
