@@ -163,6 +163,8 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Frozen.WriteFileContext": func(c *commons) {
 		c.check(c.f.WriteFileContext(context.Background(), c.image))
 	},
+	"runtime.Handle.MarshalJSON":   func(*commons) { _, _ = rt.None.MarshalJSON() },
+	"runtime.Handle.UnmarshalJSON": func(*commons) { r := rt.None; _ = r.UnmarshalJSON(nil) },
 	"runtime.Heap.FrozenFloat": func(c *commons) {
 		if v, ok := c.r.FrozenFloat(c.list.At(1)); !ok || v != 0.5 {
 			c.t.Errorf("the float is %g", v)
@@ -177,6 +179,19 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.Thread.Runtime":  func(c *commons) { c.thread.Runtime() },
 
 	"objects.Bool.Value":        func(*commons) { _, _ = Bool(rt.True).Value() },
+	"objects.Int.String":        func(*commons) { _ = Int(rt.None).String() },
+	"objects.Float.String":      func(*commons) { _ = Float(rt.None).String() },
+	"objects.Bool.String":       func(*commons) { _ = Bool(rt.None).String() },
+	"objects.Number.String":     func(*commons) { _ = Number(rt.None).String() },
+	"objects.String.String":     func(*commons) { _ = String(rt.None).String() },
+	"objects.Bytes.String":      func(*commons) { _ = Bytes(rt.None).String() },
+	"objects.Tuple.String":      func(*commons) { _ = Tuple(rt.None).String() },
+	"objects.List.String":       func(*commons) { _ = List(rt.None).String() },
+	"objects.Dict.String":       func(*commons) { _ = Dict(rt.None).String() },
+	"objects.Record.String":     func(*commons) { _ = Record(rt.None).String() },
+	"objects.Cell.String":       func(*commons) { _ = Cell(rt.None).String() },
+	"objects.Weak.String":       func(*commons) { _ = Weak(rt.None).String() },
+	"objects.Foreign.String":    func(*commons) { _ = Foreign(rt.None).String() },
 	"objects.FrozenItems.Len":   func(c *commons) { c.list.Len() },
 	"objects.FrozenItems.At":    func(c *commons) { c.list.At(0) },
 	"objects.FrozenItems.All":   func(c *commons) { c.list.All()(func(int, rt.Ref) bool { return true }) },

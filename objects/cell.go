@@ -1,6 +1,8 @@
 package objects
 
 import (
+	"fmt"
+
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -132,7 +134,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	}
 	t.MustUse(old)
 	if old.IsNil() {
-		return false, fault.Errorf("cell: value to compare with: %w", rt.ErrNilRef)
+		return false, errNilOld("cell")
 	}
 	if o.LoadRef(cellSlot) != old {
 		return false, nil
@@ -148,4 +150,41 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 		t.DecRef(v)
 	}
 	return done || mutant.On && mutant.Is(mutant.CASLies), nil
+}
+
+// Add adds delta to the Int that the cell holds, and returns the sum. The error is an
+// *OverflowError, or a *rt.TypeError if c is no cell or holds no Int; then the cell keeps
+// what it holds. Lock-free: it tries again while others change the cell. Attached thread.
+func (c Cell) Add(t *rt.Thread, delta int64) (int64, error) {
+	o, ok := t.Object(c, rt.TypeCell)
+	if !ok {
+		return 0, t.WantType(c, rt.TypeCell)
+	}
+	for {
+		old := o.LoadRef(cellSlot)
+		v, ok := Int(old).Value(t)
+		if !ok {
+			return 0, t.WantType(old, rt.TypeInt)
+		}
+		sum := v + delta
+		if (sum > v) != (delta > 0) && delta != 0 {
+			return 0, &OverflowError{v, delta}
+		}
+		fresh, err := NewInt(t, sum)
+		if err != nil {
+			return 0, err
+		}
+		if o.CAS(cellSlot, uint32(old.Handle), uint32(fresh.Handle)) {
+			t.Retire(old)
+			return sum, nil
+		}
+		t.DecRef(fresh)
+	}
+}
+
+// OverflowError says that a sum does not fit an Int, which has 64 bits.
+type OverflowError struct{ Value, Delta int64 }
+
+func (e *OverflowError) Error() string {
+	return fmt.Sprintf("%s%d and %d add up to more than fits an int of 64 bits", fault.Prefix, e.Value, e.Delta)
 }

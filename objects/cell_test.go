@@ -3,6 +3,7 @@ package objects
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -82,6 +83,13 @@ func (m *cellMachine) ops() map[string]func(a, b int) {
 				m.mark = m.next
 			}
 		},
+		"add": func(a, b int) {
+			m.next += b
+			got, err := m.c.Add(m.th, int64(m.next-m.mark))
+			if m.mark = m.next; err != nil || got != bigBase+int64(m.mark) {
+				m.t.Fatalf("the sum is %d, %v; want %d", got, err, bigBase+int64(m.mark))
+			}
+		},
 		"drop": func(_, _ int) {
 			m.th.DecRefs(m.held)
 			m.held = nil
@@ -151,6 +159,7 @@ func TestCellErrors(t *testing.T) {
 			if _, found := none.At(th); found {
 				t.Error("what is no cell holds something")
 			}
+			cellSums(t, th)
 			audit(t, th, v, c)
 			th.DecRefs([]rt.Ref{v, c})
 		})
@@ -159,14 +168,71 @@ func TestCellErrors(t *testing.T) {
 		}
 		o.MemoryLimit = 1 << 20
 		clean(t, o, func(th *rt.Thread) {
-			held := hog(t, th)
-			if _, err := NewCell(th, held[0]); !errors.Is(err, rt.ErrMemoryLimit) {
+			c := must(NewCell(th, smallInt(1)))
+			held := append(hog(t, th), c)
+			var err error
+			for i := 0; err == nil && i < 10_000; i++ {
+				var x Cell
+				if x, err = NewCell(th, held[0]); err == nil {
+					held = append(held, x)
+				}
+			}
+			if !errors.Is(err, rt.ErrMemoryLimit) {
 				t.Errorf("got %v, want the memory limit", err)
+			}
+			if got, err := c.Add(th, bigBase); got != 0 || !errors.Is(err, rt.ErrMemoryLimit) {
+				t.Errorf("got %d, %v, want the memory limit", got, err)
 			}
 			audit(t, th, held...)
 			th.DecRefs(held)
 		})
 	})
+}
+
+// cellSums adds in a cell at the ends of the range.
+func cellSums(t *testing.T, th *rt.Thread) {
+	const most, least = math.MaxInt64, math.MinInt64
+	c := must(NewCell(th, rt.None))
+	for _, x := range []struct {
+		v, delta, sum int64
+		overflows     bool
+	}{
+		{1, 2, 3, false}, {1, -2, -1, false}, {5, 0, 5, false}, {rt.MaxInt, 1, rt.MaxInt + 1, false}, {rt.MaxInt + 1, -1, rt.MaxInt, false},
+		{most - 1, 1, most, false}, {most, 1, 0, true}, {most, most, 0, true}, {1, most, 0, true}, {most, least, -1, false},
+		{least + 1, -1, least, false}, {least, -1, 0, true}, {least, least, 0, true}, {-1, least, 0, true}, {0, least, least, false},
+		{most, 0, most, false}, {least, 0, least, false},
+	} {
+		ok(c.StoreSteal(th, must(NewInt(th, x.v))))
+		got, err := c.Add(th, x.delta)
+		var e *OverflowError
+		if got != x.sum || (err != nil) != x.overflows || err != nil && (!errors.As(err, &e) || e.Value != x.v || e.Delta != x.delta) {
+			t.Errorf("%d and %d are %d, %v", x.v, x.delta, got, err)
+		}
+		want := x.sum
+		if x.overflows {
+			want = x.v
+		}
+		r, _ := c.At(th)
+		if v, isInt := Int(r).Value(th); !isInt || v != want {
+			t.Errorf("after %d was added to %d, there is %s", x.delta, x.v, Format(th, r))
+		}
+	}
+	ok(c.StoreSteal(th, must(NewInt(th, most))))
+	ok(second(c.Add(th, 0)))
+	for want, err := range map[string]error{
+		"ichor: 9223372036854775807 and 1 add up to more than fits an int of 64 bits": second(c.Add(th, 1)),
+		"ichor: want cell, got None":          second(Cell(rt.None).Add(th, 1)),
+		"ichor: want cell, got nil reference": second(Cell(rt.Nil).Add(th, 1)),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	ok(c.Store(th, rt.True))
+	if _, err := c.Add(th, 1); err == nil || err.Error() != "ichor: want int, got bool" {
+		t.Errorf("added to a boolean: %v", err)
+	}
+	th.DecRef(c)
 }
 
 // TestCellChaos has threads do everything to one cell at once. What they borrow
@@ -289,8 +355,8 @@ func TestCellChain(t *testing.T) {
 	})
 }
 
-// TestCellCounter has threads count in one cell by CompareAndSwap: no step is
-// lost.
+// TestCellCounter has threads count in one cell by CompareAndSwap and Add: no
+// step is lost.
 func TestCellCounter(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -305,7 +371,12 @@ func TestCellCounter(t *testing.T) {
 			}))
 			run(t, r, workers, func(th *rt.Thread, w int) error {
 				for i := range n {
-					for done := false; !done; {
+					if i%2 == 0 {
+						if sum := must(c.Add(th, 1)); sum <= bigBase || sum > bigBase+workers*int64(n) {
+							return fmt.Errorf("counted to %d", sum)
+						}
+					}
+					for done := i%2 == 0; !done; {
 						old, _ := c.At(th)
 						v := newBig(th, bigOf(th, old)+1)
 						done = must(c.CompareAndSwap(th, old, v))

@@ -176,7 +176,8 @@ func (d Dict) Has(t *rt.Thread, key rt.Ref) bool {
 }
 
 // Set makes value the value of key. Both are borrowed: the dictionary takes counts of its
-// own. Attached thread.
+// own. The error is an *UnhashableError, a *rt.TypeError, rt.ErrFrozen or rt.ErrMemoryLimit.
+// Attached thread.
 func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
 	t.IncRef(value)
 	err := d.SetSteal(t, key, value)
@@ -195,11 +196,11 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	}
 	t.MustUse(value)
 	if value.IsNil() {
-		return fault.Errorf("dict: value: %w", rt.ErrNilRef)
+		return errNilValue()
 	}
 	if r := o.LoadRef(boxBlock); !r.IsNil() && hasGates(t.Block(r)) {
 		if e, _, ok := find(t, t.Block(r), key, hash); ok {
-			if old, ok := overwrite(t, o, r, e, value); ok {
+			if old, ok := overwrite(t, o, r, e, rt.Nil, value); ok {
 				dropValue(t, old)
 				return nil
 			}
@@ -223,6 +224,13 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 		dropValue(t, old)
 		return nil
 	}
+	return d.enter(t, o, r, b, p, key, hash, value)
+}
+
+// enter adds an entry at the spot p of its key, which has no live one in the table r of
+// the dict o, and unlocks the dict. It takes a count of the key, and steals value unless it
+// fails.
+func (d Dict) enter(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body, p spot, key rt.Ref, hash uint32, value rt.Ref) (err error) {
 	to := b
 	if r.IsNil() || p.long || usedOf(b.LoadUint64(dictState)) == int(b.Word(dictCap)) {
 		if to, p, err = roomFor(t, d, o, r, p, key, hash); err != nil {
@@ -276,29 +284,22 @@ func dropValue(t *rt.Thread, old rt.Ref) {
 	}
 }
 
-// Delete removes key and reports whether it was there. key is borrowed. Attached thread.
+// Delete removes key and reports whether it was there. key is borrowed. The error is an
+// *UnhashableError, a *rt.TypeError or rt.ErrFrozen. Attached thread.
 func (d Dict) Delete(t *rt.Thread, key rt.Ref) (bool, error) {
 	v, err := d.take(t, key)
 	t.Retire(v)
 	return !v.IsNil(), err
 }
 
-// Pop removes key and returns a new reference to its value. key is borrowed. Errors as for
-// Get. Attached thread.
+// Pop removes key and returns a new reference to its value. key is borrowed. The error is a
+// *KeyError, or as for Delete. Attached thread.
 func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
-	v, err := d.take(t, key)
-	if err != nil {
-		return rt.Nil, err
+	v, ok, err := d.LoadAndDelete(t, key)
+	if err == nil && !ok {
+		err = &KeyError{Format(t, key)}
 	}
-	if v.IsNil() {
-		return rt.Nil, &KeyError{Format(t, key)}
-	}
-	if mutant.On && mutant.Is(mutant.DictPopHandsOver) {
-		return v, nil
-	}
-	t.IncRef(v) // the slot's own count is retired: a reader may have loaded it
-	t.Retire(v)
-	return v, nil
+	return v, err
 }
 
 // take removes key and returns the slot's reference to its value, which the
@@ -313,15 +314,20 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 		unlock(t, o)
 		return rt.Nil, nil
 	}
-	e := p.e
-	v := remove(b, e)
+	v := remove(b, p.e)
 	if mutant.On && mutant.Is(mutant.DeadKeyEarly) {
-		t.Retire(b.Ref(e + entryKey))
+		t.Retire(b.Ref(p.e + entryKey))
 	}
+	d.removed(t, o, r, b)
+	return v, nil
+}
+
+// removed ends a deletion from the table r of the dict o: it makes the table smaller if
+// that is due, and unlocks the dict.
+func (d Dict) removed(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) {
 	replaced := shrink(t, d, o, r, b)
 	unlock(t, o)
 	retireTable(t, replaced, false)
-	return v, nil
 }
 
 // shrink replaces a table that is empty or at least half dead, and returns it if

@@ -89,6 +89,104 @@ func (m *dictMachine) remove(n int, pop bool) {
 	}
 }
 
+// atomic makes one of the calls that look at an entry and change it, with a key that need not
+// be there and a value that is new.
+func (m *dictMachine) atomic(n, what int) {
+	th, d := m.th, m.dict
+	k, name := m.key(th, n)
+	m.marks++
+	v, i := newBig(th, m.marks), m.index(name)
+	defer th.DecRefs([]rt.Ref{k, v})
+	var now rt.Ref // borrowed: what the key has
+	if i >= 0 {
+		now, _ = d.Lookup(th, k)
+	}
+	has := func(r rt.Ref) {
+		m.t.Helper()
+		if i >= 0 && (r != now || bigOf(th, r) != m.entries[i].mark) || i < 0 && !r.IsNil() {
+			m.t.Fatalf("a call returns another value than the model has")
+		}
+	}
+	was := func(ok bool, err error) bool {
+		m.t.Helper()
+		must0(m.t, err)
+		if ok != (i >= 0) {
+			m.t.Fatalf("a call says wrongly whether a key is there")
+		}
+		return ok
+	}
+	switch what % 6 {
+	case 0:
+		r, loaded, err := d.LoadOrStore(th, k, v)
+		if was(loaded, err) {
+			has(r)
+		} else if m.model(name, m.marks); r != v {
+			m.t.Fatalf("what was stored is not what is returned")
+		}
+		th.DecRef(r)
+	case 1:
+		r, loaded, err := d.LoadAndDelete(th, k)
+		was(loaded, err)
+		if has(r); loaded {
+			m.entries = slices.Delete(m.entries, i, i+1)
+		}
+		th.DecRef(r)
+	case 2:
+		r, loaded, err := d.Swap(th, k, v)
+		was(loaded, err)
+		has(r)
+		th.DecRef(r)
+		m.model(name, m.marks)
+	case 3:
+		if i < 0 {
+			now = rt.True
+		}
+		done, err := d.CompareAndSwap(th, k, now, v)
+		if was(done, err) {
+			m.model(name, m.marks)
+		}
+	case 4:
+		if i < 0 {
+			now = rt.True
+		}
+		done, err := d.CompareAndDelete(th, k, now)
+		if was(done, err) {
+			m.entries = slices.Delete(m.entries, i, i+1)
+		}
+	case 5: // equal, but another object
+		mark := 0
+		if i >= 0 {
+			mark = m.entries[i].mark
+		}
+		other := newBig(th, mark)
+		swapped, err := d.CompareAndSwap(th, k, other, v)
+		must0(m.t, err)
+		gone, err := d.CompareAndDelete(th, k, other)
+		must0(m.t, err)
+		if swapped || gone {
+			m.t.Fatalf("another object was taken for the value")
+		}
+		th.DecRef(other)
+	}
+}
+
+// popFirst pops the oldest entry, of which there may be none.
+func (m *dictMachine) popFirst() {
+	k, v, err := m.dict.PopFirst(m.th)
+	if len(m.entries) == 0 {
+		if err != ErrEmpty || !k.IsNil() || !v.IsNil() {
+			m.t.Fatalf("an empty dict gives something up")
+		}
+		return
+	}
+	must0(m.t, err)
+	if bigOf(m.th, v) != m.entries[0].mark || m.dict.Has(m.th, k) {
+		m.t.Fatalf("popped another entry than the oldest, or it is still there")
+	}
+	m.th.DecRefs([]rt.Ref{k, v})
+	m.entries = m.entries[1:]
+}
+
 // nth is the number of a key: a small range, so that keys meet again.
 func nth(a int) int { return a % 400 }
 
@@ -110,7 +208,15 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 				m.remove(nth(a+i), false)
 			}
 		},
-		"pop": func(a, _ int) { m.remove(nth(a), true) },
+		"pop":    func(a, _ int) { m.remove(nth(a), true) },
+		"atomic": func(a, b int) { m.atomic(nth(a), b) },
+		"popFirst": func(a, b int) {
+			for i := range b % 40 {
+				if m.popFirst(); a%2 == 0 {
+					m.set(nth(a + i)) // as a queue
+				}
+			}
+		},
 		"empty": func(a, b int) {
 			for i := range b % 60 {
 				m.remove(nth(a+i), i%2 == 0)
@@ -199,6 +305,11 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 				wantError[*rt.TypeError](m.t, err)
 				_, err = x.Delete(th, rt.None)
 				wantError[*rt.TypeError](m.t, err)
+				_, _, err = x.PopFirst(th)
+				wantError[*rt.TypeError](m.t, err)
+				for _, err := range x.atomics(th, rt.None) {
+					wantError[*rt.TypeError](m.t, err)
+				}
 				if x.Len(th) != 0 || x.Has(th, rt.None) || len(x.Snapshot(th, nil)) > 0 {
 					m.t.Fatalf("what is no dict has entries")
 				}
@@ -214,6 +325,9 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 				wantError[*UnhashableError](m.t, err)
 				_, err = d.Delete(th, bad)
 				wantError[*UnhashableError](m.t, err)
+				for _, err := range d.atomics(th, bad) {
+					wantError[*UnhashableError](m.t, err)
+				}
 			}
 			th.DecRefs([]rt.Ref{list, tuple, nested})
 			k, _ := m.key(th, nth(b))
@@ -420,7 +534,8 @@ func TestDictMemoryLimit(t *testing.T) {
 		o.MemoryLimit = 1 << 20
 		clean(t, o, func(th *rt.Thread) {
 			d, other := must(NewDict(th)), must(NewDict(th))
-			for i := range 20 {
+			const entries = 25 // for a table of a size that growth has not given back
+			for i := range entries {
 				must0(t, other.Set(th, smallInt(i+1000), rt.True))
 			}
 			held := append(hog(t, th), d, other)
@@ -445,16 +560,16 @@ func TestDictMemoryLimit(t *testing.T) {
 			if !errors.Is(err, rt.ErrMemoryLimit) {
 				t.Errorf("new dict: %v", err)
 			}
-			if d.Len(th) != n || other.Len(th) != 20 {
-				t.Errorf("%d and %d entries, want %d and 20", d.Len(th), other.Len(th), n)
+			if d.Len(th) != n || other.Len(th) != entries {
+				t.Errorf("%d and %d entries, want %d and %d", d.Len(th), other.Len(th), n, entries)
 			}
 			audit(t, th, held...)
-			for i := range 19 {
+			for i := range entries - 1 {
 				if gone, err := other.Delete(th, smallInt(i+1000)); !gone || err != nil {
 					t.Errorf("delete without memory: %v, %v", gone, err)
 				}
 			}
-			if !other.Has(th, smallInt(1019)) || other.Len(th) != 1 {
+			if !other.Has(th, smallInt(1000+entries-1)) || other.Len(th) != 1 {
 				t.Error("the last entry is lost")
 			}
 			audit(t, th, held...)

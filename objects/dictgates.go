@@ -17,7 +17,8 @@ import (
 // While a thread holds a gate, the table stays the dict's. Who replaces it holds
 // the dict's lock and then every gate. Insertions and deletions stay in the
 // table, and take the dict's lock alone: an overwrite does not touch an entry that
-// is dead.
+// is dead. A deletion that depends on the value shuts the gates meanwhile: once it has
+// announced itself in the state it cannot be called off.
 //
 // The dict's version for Freeze is two numbers: the word that lock raises, and the sum
 // of the gates' versions. Neither ever falls. The sum outlives a table: where one with
@@ -57,15 +58,16 @@ func hasGates(b rt.Body) bool { return b.Word(dictShape)&shapeGates != 0 }
 
 // overwrite replaces the value of the live entry at e in the table r of the dict o,
 // and returns the old value. It fails if the table is not the dict's any more, or
-// the entry is dead. The table has gates.
-func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, value rt.Ref) (old rt.Ref, ok bool) {
+// the entry is dead: then it returns Nil. The table has gates. If want is not Nil, it also
+// fails where the value is another one, and returns that.
+func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, want, value rt.Ref) (old rt.Ref, ok bool) {
 	b := t.Block(r)
 	g := gate(b, int(t.ID())%gates)
 	locks.Lock(b.Lock(g + gateLock))
 	if o.LoadRef(boxBlock) == r {
 		b.Add(g+gateVersion, 1)
 		for !ok {
-			if old = b.LoadRef(e + entryValue); old.IsNil() {
+			if old = b.LoadRef(e + entryValue); old.IsNil() || old != want && !want.IsNil() {
 				break
 			}
 			ok = b.CAS(e+entryValue, uint32(old.Handle), uint32(value.Handle))

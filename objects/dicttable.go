@@ -16,7 +16,9 @@ import (
 //	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
 //	4  the entry that is being deleted
 //	5  first word of the entries
-//	6  index: see below
+//	6  oldest: how many entries at the beginning are known to be dead. Writers alone look
+//	   at it
+//	7  index: see below
 //	   entries: hash, key, value
 //	   gates, in large tables: see dictgates.go
 //
@@ -32,7 +34,9 @@ import (
 //
 // An entry's hash and key are written before it is published, and never again.
 // A value of Nil says that the entry is dead. Dead entries keep their keys until
-// the table is rebuilt; inserting the key again adds an entry.
+// the table is rebuilt; inserting the key again adds an entry. A dead entry never comes
+// back to life: so oldest only grows, and PopFirst looks at each entry once. In a new
+// table it is 0.
 //
 // Of all entries with one key, one place of the index leads to the youngest: a key that is
 // inserted again takes over the place that leads to its dead entry. So deleting and
@@ -63,7 +67,8 @@ const (
 	dictState    = 2
 	dictDeleting = 4
 	dictFirst    = 5
-	dictIndex    = 6
+	dictOldest   = 6
+	dictIndex    = 7
 
 	entryHash  = 0
 	entryKey   = 1

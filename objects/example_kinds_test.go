@@ -80,7 +80,7 @@ func ExampleDefineRecord() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		one, two := s.Own(objects.NewInt(t, 1)), s.Own(objects.NewInt(t, 2))
 		p := s.Own(point.New(t, one, one))
-		s.Check(point.Set(t, p, point.Index("y"), two))
+		s.Check(objects.Record(p).Set(t, point.Index("y"), two))
 		fmt.Println(objects.Format(t, p))
 	})
 	// Output: {"x":1,"y":2}

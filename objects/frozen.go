@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -53,6 +54,19 @@ func frozenItem(t *rt.Thread, r rt.Ref, i int) (rt.Ref, bool) {
 func frozenItems(t *rt.Thread, r rt.Ref) (home rt.Home, items []rt.Ref) {
 	o := t.Body(r)
 	return t.Home(r), o.Refs(frozenSlots, int(o.Word(frozenLength)))
+}
+
+// appendFrozenItems appends the items of a frozen object; none if r is no List.
+func appendFrozenItems(t *rt.Thread, dst []rt.Ref, r rt.Ref) []rt.Ref {
+	if _, ok := t.Object(r, rt.TypeList); !ok {
+		return dst
+	}
+	home, items := frozenItems(t, r)
+	dst = slices.Grow(dst, len(items))
+	for _, x := range items {
+		dst = append(dst, home.Ref(x))
+	}
+	return dst
 }
 
 var listFreezing = rt.Freezing{

@@ -67,7 +67,7 @@ func same(t testing.TB, th *rt.Thread, a, b rt.Ref, seen map[rt.Ref]rt.Ref) {
 		switch y := th.TypeOf(r); {
 		case y == imagePoint.Type:
 			for i := range imagePoint.Fields() {
-				v, _ := imagePoint.At(th, r, i)
+				v, _ := Record(r).At(th, i)
 				list = append(list, v)
 			}
 		case y.ID() == rt.TypeDict:
@@ -166,7 +166,7 @@ func TestFrozenIsNotWritten(t *testing.T) {
 				"dict Pop":    second(dict.Pop(th, smallInt(1))),
 				"dict Clear":  dict.Clear(th),
 				"dict Update": dict.Update(th, d),
-				"record Set":  imagePoint.Set(th, point, 0, rt.None),
+				"record Set":  Record(point).Set(th, 0, rt.None),
 			} {
 				var e *rt.FrozenError
 				if !errors.Is(err, rt.ErrFrozen) || !errors.As(err, &e) || !f.Contains(e.Ref) || !strings.Contains(err.Error(), "is frozen") {

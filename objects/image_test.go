@@ -77,7 +77,7 @@ func newKinds(th *rt.Thread) rt.Ref {
 		must0Panic(d.Set(th, key, smallInt(i)))
 	}
 	l := must(NewList(th, str, big, f, b, pair, nested, p, d, rt.None, rt.EmptyBytes))
-	must0Panic(imagePoint.Set(th, p, 0, l))
+	must0Panic(Record(p).Set(th, 0, l))
 	th.DecRefs([]rt.Ref{str, big, f, b, pair, nested, p, d})
 	return l
 }
@@ -130,7 +130,7 @@ func wander(th *rt.Thread, r rt.Ref, seen map[rt.Ref]bool) {
 	switch y := th.TypeOf(r); {
 	case y == imagePoint.Type:
 		for i := range imagePoint.Fields() {
-			v, _ := imagePoint.At(th, r, i)
+			v, _ := Record(r).At(th, i)
 			wander(th, v, seen)
 		}
 	case y.ID() == rt.TypeList:

@@ -3,6 +3,7 @@ package objects
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/dchest/siphash"
 
@@ -42,6 +43,60 @@ func (s seeded) hash(key rt.Ref) uint64 {
 // bytes returns the hash of b as something of the kind.
 func (s seeded) bytes(kind rt.TypeID, b []byte) uint64 {
 	return siphash.Hash(s.k0, s.k1^uint64(kind), b)
+}
+
+// text returns the hash of the string with that text. It makes no copy, which siphash.Hash
+// would need: it is the same function, SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012).
+func (s seeded) text(text string) uint64 {
+	h := newSip(s.k0, s.k1^uint64(rt.TypeString))
+	last := uint64(len(text)) << 56
+	for ; len(text) >= 8; text = text[8:] {
+		h.add(word64(text))
+	}
+	return h.sum(last | word64(text))
+}
+
+// word64 returns the first 8 bytes of text, or what there is of them, as a number.
+func word64(text string) (v uint64) {
+	for i := range min(len(text), 8) {
+		v |= uint64(text[i]) << (8 * i)
+	}
+	return v
+}
+
+// sip is the state of SipHash.
+type sip struct{ a, b, c, d uint64 }
+
+func newSip(k0, k1 uint64) sip {
+	return sip{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
+}
+
+func (h *sip) round() {
+	h.a += h.b
+	h.c += h.d
+	h.b = bits.RotateLeft64(h.b, 13) ^ h.a
+	h.d = bits.RotateLeft64(h.d, 16) ^ h.c
+	h.a = bits.RotateLeft64(h.a, 32) + h.d
+	h.c += h.b
+	h.d = bits.RotateLeft64(h.d, 21) ^ h.a
+	h.b = bits.RotateLeft64(h.b, 17) ^ h.c
+	h.c = bits.RotateLeft64(h.c, 32)
+}
+
+func (h *sip) add(m uint64) {
+	h.d ^= m
+	h.round()
+	h.round()
+	h.a ^= m
+}
+
+func (h *sip) sum(last uint64) uint64 {
+	h.add(last)
+	h.c ^= 0xff
+	for range 4 {
+		h.round()
+	}
+	return h.a ^ h.b ^ h.c ^ h.d
 }
 
 func (s seeded) word(kind rt.TypeID, v uint64) uint64 {

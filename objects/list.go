@@ -3,6 +3,7 @@ package objects
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -259,23 +260,71 @@ func (l List) missing(t *rt.Thread, i int) error {
 	if i >= 0 {
 		n = min(n, i) // it may have grown since item i was missed
 	}
-	return &IndexError{i, n}
+	return &IndexError{Index: i, Len: n}
 }
 
-// All ranges over the items by index, each borrowed. It looks at the list anew at
-// each step, so the body may change the list and reach safe points; it sees
-// what is there when it gets there. Attached thread.
+// All ranges over the items by index, as they are when the loop begins: see Snapshot. They
+// are borrowed, good until the loop ends, also across safe points: the loop holds counts.
+// The body may change the list. Attached thread.
 func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
-		list := []rt.Ref{l}
-		t.IncRefs(list)
+		list := l.Snapshot(t, []rt.Ref{l}) // l too: what is frozen stays loaded
+		t.IncRef(l)
 		t.Hold(&list)
 		defer func() { t.Unhold(&list); t.DecRefs(list) }()
-		for i := 0; ; i++ {
-			r, ok := l.At(t, i)
-			if !ok || !yield(i, r) {
+		for i, r := range list[1:] {
+			if !yield(i, r) {
 				return
 			}
 		}
 	}
+}
+
+// Snapshot appends the items to dst, as they are at one moment, each a new reference. It
+// takes the list's lock only if others change the list meanwhile, again and again. What dst
+// holds already is borrowed. If l is no list it appends nothing. Attached thread.
+func (l List) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
+	n := len(dst)
+	if l.IsFrozen() {
+		dst = appendFrozenItems(t, dst, l)
+	} else if o, ok := t.Object(l, rt.TypeList); ok {
+		dst = appendItems(t, o, slices.Grow(dst, l.Len(t))) // not under the lock, if no more come
+	}
+	t.IncRefs(dst[n:]) // borrows: what leaves a slot is retired
+	return dst
+}
+
+// snapshotTries is how often Snapshot copies a list that changes before it locks it. A guess.
+const snapshotTries = 3
+
+// appendItems appends the items of the list o, as they are at one moment. Let the version be the
+// same before and after a copy, and the lock free in between, before the copy. A writer that
+// had the lock earlier has left it; one that takes it later raises the version before it
+// changes anything. So nothing has changed, and nothing was stored to the list, which may lie
+// on a page that processes share.
+func appendItems(t *rt.Thread, o rt.Body, dst []rt.Ref) []rt.Ref {
+	n := len(dst)
+	for range snapshotTries {
+		version := o.Load(boxVersion)
+		if o.Load(boxLock) != 0 {
+			break
+		}
+		dst = appendSlots(t, o, dst[:n])
+		if o.Load(boxVersion) == version {
+			return dst
+		}
+	}
+	lockToRead(t, o)
+	dst = appendSlots(t, o, dst[:n])
+	unlock(t, o)
+	return dst
+}
+
+// appendSlots appends what is in the slots of the list o.
+func appendSlots(t *rt.Thread, o rt.Body, dst []rt.Ref) []rt.Ref {
+	b := openList(t, o)
+	for i := range b.len() {
+		dst = append(dst, b.LoadRef(b.slot(i)))
+	}
+	return dst
 }

@@ -66,6 +66,14 @@ func (m *listMachine) wantIndexError(err error, i int) {
 	}
 }
 
+func (m *listMachine) wantEmpty(r rt.Ref, err error) {
+	m.t.Helper()
+	if err != ErrEmpty || !r.IsNil() {
+		m.t.Logf("got %s and %v, want ErrEmpty", r, err)
+		m.t.Fatalf("wrong error for an empty list")
+	}
+}
+
 func (m *listMachine) same(r rt.Ref, want listItem) {
 	m.t.Helper()
 	if r != want.ref || want.mark >= 0 && bigOf(m.th, r) != want.mark {
@@ -117,7 +125,7 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				r, err := l.Pop(th)
 				n := len(m.model) - 1
 				if n < 0 {
-					m.wantIndexError(err, -1)
+					m.wantEmpty(r, err)
 					return
 				}
 				must0(m.t, err)
@@ -125,6 +133,30 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				th.DecRef(r)
 				m.model = m.model[:n]
 			}
+		},
+		"popFirst": func(a, _ int) {
+			for range a%8 + 1 {
+				r, err := l.PopFirst(th)
+				if len(m.model) == 0 {
+					m.wantEmpty(r, err)
+					return
+				}
+				must0(m.t, err)
+				m.same(r, m.model[0])
+				th.DecRef(r)
+				m.model = m.model[1:]
+			}
+		},
+		"snapshot": func(a, _ int) {
+			n := a % 3
+			items := l.Snapshot(th, slices.Clone(m.pool[:n]))
+			if len(items) != n+len(m.model) || !slices.Equal(items[:n], m.pool[:n]) {
+				m.t.Fatalf("a snapshot has another length than the model")
+			}
+			for i, it := range m.model {
+				m.same(items[n+i], it)
+			}
+			th.DecRefs(items[n:])
 		},
 		"insert": func(a, b int) {
 			i, it := m.index(a), m.fresh()
@@ -169,7 +201,13 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				it := m.fresh()
 				must0(m.t, l.AppendSteal(th, it.ref))
 				m.model = append(m.model, it)
-				must0(m.t, l.Remove(th, 0))
+				if a%2 == 0 {
+					must0(m.t, l.Remove(th, 0))
+				} else {
+					r := must(l.PopFirst(th))
+					m.same(r, m.model[0])
+					th.DecRef(r)
+				}
 				m.model = m.model[1:]
 			}
 		},
@@ -217,26 +255,25 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 			th.DecRef(r)
 		},
 		"all": func(a, _ int) {
-			// The loop looks anew at each step: it sees the append and the
-			// pop that the body makes.
-			i, changed := 0, false
-			for k, r := range l.All(th) {
-				if k != i || i >= len(m.model) {
+			// The loop sees the items as they are now, whatever its body does.
+			want, n := slices.Clone(m.model), 0
+			for i, r := range l.All(th) {
+				if i != n || n >= len(want) {
 					m.t.Fatalf("the loop is out of step")
 				}
-				m.same(r, m.model[i])
-				if i++; i == a%64 && !changed {
-					changed = true
+				m.same(r, want[i])
+				if n++; n == a%64 {
 					it := m.pooled(a)
 					must0(m.t, l.Append(th, it.ref))
-					m.model = append(m.model, it)
+					must0(m.t, l.Remove(th, 0))
+					m.model = append(m.model[1:], it)
 					th.Checkpoint()
 				}
-				if i == 200 {
+				if n == 200 {
 					return
 				}
 			}
-			if i != len(m.model) {
+			if n != len(want) {
 				m.t.Fatalf("the loop ends early")
 			}
 		},
@@ -252,9 +289,11 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				wantError[*rt.TypeError](m.t, l.Extend(th, x))
 				_, err := x.Pop(th)
 				wantError[*rt.TypeError](m.t, err)
+				_, err = x.PopFirst(th)
+				wantError[*rt.TypeError](m.t, err)
 				_, err = x.Get(th, 0)
 				wantError[*rt.TypeError](m.t, err)
-				if _, ok := x.At(th, 0); ok || x.Len(th) != 0 {
+				if _, ok := x.At(th, 0); ok || x.Len(th) != 0 || len(x.Snapshot(th, nil)) > 0 {
 					m.t.Fatalf("what is no list has items")
 				}
 				for range x.All(th) {
@@ -315,8 +354,8 @@ func FuzzList(f *testing.F) {
 func TestListErrors(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			l := must(NewList(th, rt.None))
-			defer th.DecRef(l)
+			l, none := must(NewList(th, rt.None)), must(NewList(th))
+			defer th.DecRefs([]rt.Ref{l, none})
 			_, err := l.Get(th, 3)
 			for _, c := range []struct {
 				got  error
@@ -328,6 +367,9 @@ func TestListErrors(t *testing.T) {
 				{List(rt.True).Append(th, rt.True), "ichor: want list, got bool"},
 				{l.Extend(th, List(rt.Nil)), "ichor: want list, got nil reference"},
 				{l.Append(th, rt.Nil), "ichor: list: item: nil reference"},
+				{second(List(rt.EmptyTuple).PopFirst(th)), "ichor: want list, got tuple"},
+				{second(none.Pop(th)), "ichor: nothing to pop: the container is empty"},
+				{second(none.PopFirst(th)), "ichor: nothing to pop: the container is empty"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {
 					t.Errorf("got  %v\nwant %s", c.got, c.want)

@@ -53,7 +53,14 @@ func TestListChaos(t *testing.T) {
 // readList reads something, and checks it: all items are boxed integers.
 func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
 	i := rnd.IntN(64)
-	switch rnd.IntN(5) {
+	switch rnd.IntN(6) {
+	case 5:
+		for _, r := range l.Snapshot(th, nil) {
+			if err := b.borrow(th, r); err != nil {
+				return err
+			}
+			th.DecRef(r) // and so a borrow, as the list's own is retired
+		}
 	case 0:
 		if r, found := l.At(th, i); found {
 			return b.borrow(th, r)
@@ -102,10 +109,18 @@ func changeList(th *rt.Thread, rnd *rand.Rand, l, other List) error {
 		err = l.Set(th, i, v)
 	case 3:
 		var r rt.Ref
-		if r, err = l.Pop(th); err == nil && bigOf(th, r) < 0 {
+		if i%2 == 0 {
+			r, err = l.Pop(th)
+		} else {
+			r, err = l.PopFirst(th)
+		}
+		if err == nil && bigOf(th, r) < 0 {
 			err = fmt.Errorf("popped %s, which nobody stored", Format(th, r))
 		}
 		th.DecRef(r)
+		if err == ErrEmpty {
+			err = nil
+		}
 	case 4:
 		err = l.Insert(th, i, v)
 	case 5:

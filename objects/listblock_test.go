@@ -194,7 +194,7 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 			}
 			must0(t, emptied.Clear(th))
 			must0(t, c.Store(th, rt.None))
-			must0(t, point.Set(th, rec, 0, rt.None))
+			must0(t, Record(rec).Set(th, 0, rt.None))
 			blockOf(t, th, l)
 			audit(t, th, held...)
 			th.DecRefs(held)

@@ -73,7 +73,7 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 	if uint(i) >= uint(b.len()) {
 		unlock(t, o)
 		t.DecRef(v)
-		return &IndexError{i, b.len()}
+		return &IndexError{Index: i, Len: b.len()}
 	}
 	old := b.SwapRef(b.slot(i), v)
 	unlock(t, o)
@@ -88,8 +88,15 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 }
 
 // Pop removes the last item and returns a new reference to it. Amortised constant time.
-// Attached thread.
-func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
+// The error is ErrEmpty, a *rt.TypeError or rt.ErrFrozen. Attached thread.
+func (l List) Pop(t *rt.Thread) (rt.Ref, error) { return l.pop(t, false) }
+
+// PopFirst removes the first item and returns a new reference to it. Amortised constant
+// time: with Append, a list is a queue. Errors as for Pop. Attached thread.
+func (l List) PopFirst(t *rt.Thread) (rt.Ref, error) { return l.pop(t, true) }
+
+// pop is Pop, or PopFirst.
+func (l List) pop(t *rt.Thread, first bool) (rt.Ref, error) {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
 		return rt.Nil, err
@@ -98,9 +105,14 @@ func (l List) Pop(t *rt.Thread) (rt.Ref, error) {
 	b := openList(t, o)
 	if b.len() == 0 {
 		unlock(t, o)
-		return rt.Nil, &IndexError{-1, 0}
+		return rt.Nil, ErrEmpty
 	}
-	r := b.popLast()
+	var r rt.Ref
+	if first {
+		r = b.popFirst()
+	} else {
+		r = b.popLast()
+	}
 	old := b.shrink(t, l, o)
 	unlock(t, o)
 	t.RetireBlock(old)
@@ -130,7 +142,7 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 	var old rt.Ref
 	switch n := b.len(); {
 	case i < 0 || i > n:
-		err = &IndexError{i, n}
+		err = &IndexError{Index: i, Len: n}
 	case i == n:
 		if old, err = b.reserve(t, l, o, 1); err == nil {
 			b.add(v)
@@ -169,7 +181,7 @@ func (l List) Remove(t *rt.Thread, i int) error {
 	n := b.len()
 	if uint(i) >= uint(n) {
 		unlock(t, o)
-		return &IndexError{i, n}
+		return &IndexError{Index: i, Len: n}
 	}
 	var gone, old rt.Ref
 	switch i {

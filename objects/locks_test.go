@@ -307,7 +307,7 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 			}
 			y := must(DefineRecord("of versions", "x"))
 			rec := must(y.New(th, rt.None))
-			must0(t, y.Set(th, rec, 0, rt.True))
+			must0(t, Record(rec).Set(th, 0, rt.True))
 			if v := th.Body(rec).Load(recordVersion); v != 2 {
 				t.Errorf("a record's version is %d after one change", v)
 			}

@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -50,15 +51,26 @@ func failing(t *testing.T, r *rt.Runtime, th *rt.Thread) map[string]func() error
 		"field's text":   func() error { return second(DefineRecord("a", "\xff")) },
 		"values":         func() error { return second(point.New(th, rt.None)) },
 		"no value":       func() error { return second(point.New(th, rt.None, rt.Nil)) },
-		"get field":      func() error { return second(point.Get(th, p, 2)) },
-		"get of another": func() error { return second(point.Get(th, list, 0)) },
-		"set field":      func() error { return point.Set(th, p, 0, rt.Nil) },
+		"get field":      func() error { return second(p.Get(th, 2)) },
+		"get of another": func() error { return second(Record(list).Get(th, 0)) },
+		"set field":      func() error { return p.Set(th, 0, rt.Nil) },
 		"list":           func() error { return second(NewList(th, rt.Nil)) },
 		"long list":      func() error { return second(NewList(th, items...)) },
 		"append":         func() error { return l.Append(th, rt.Nil) },
 		"no list":        func() error { return List(dict).Append(th, rt.None) },
 		"index":          func() error { return second(l.Get(th, 3)) },
+		"compare field":  func() error { return second(p.CompareAndSwap(th, 0, rt.Nil, rt.None)) },
 		"pop":            func() error { return second(l.Pop(th)) },
+		"pop first":      func() error { return second2(d.PopFirst(th)) },
+		"swap":           func() error { return second2(d.Swap(th, rt.None, rt.Nil)) },
+		"compare value":  func() error { return second(d.CompareAndSwap(th, rt.None, rt.Nil, rt.None)) },
+		"sum":            func() error { return (&OverflowError{1, 2}) },
+		"from Go":        func() error { return second(FromGo(th, []any{make(chan int)})) },
+		"from Go text":   func() error { return second(FromGo(th, "\xff")) },
+		"from Go ref":    func() error { return second(FromGo(th, []List{list})) },
+		"from Go nil":    func() error { return second(FromGo(th, []any{rt.Nil})) },
+		"to Go":          func() error { return second(ToGo[[]int](th, cell)) },
+		"to Go float":    func() error { return second(ToGo[int8](th, smallInt(300))) },
 		"frozen":         func() error { return frozenList.Append(th, rt.None) },
 		"tuple":          func() error { return second(NewTuple(th, rt.Nil)) },
 		"long tuple":     func() error { return second(NewTuple(th, items...)) },
@@ -171,7 +183,8 @@ func TestSentinels(t *testing.T) {
 			"value": rt.ErrNilRef, "cell": rt.ErrNilRef, "store": rt.ErrNilRef, "compare": rt.ErrNilRef, "weak": rt.ErrNilRef,
 			"freeze nil": rt.ErrNilRef, "immortalize": rt.ErrNilRef, "string": ErrNotUTF8, "field's text": ErrNotUTF8,
 			"frozen": rt.ErrFrozen, "freeze cell": rt.ErrNotFreezable, "unload": rt.ErrUnloaded, "image of image": rt.ErrMemoryLimit,
-			"no file": os.ErrNotExist,
+			"no file": os.ErrNotExist, "pop": ErrEmpty, "pop first": ErrEmpty, "swap": rt.ErrNilRef, "compare value": rt.ErrNilRef,
+			"compare field": rt.ErrNilRef, "from Go nil": rt.ErrNilRef, "from Go text": ErrNotUTF8,
 		} {
 			if err := failureOf(calls[name]); !errors.Is(err, want) {
 				t.Errorf("%s: %v is not %v", name, err, want)
@@ -181,6 +194,7 @@ func TestSentinels(t *testing.T) {
 			"options": new(*rt.OptionsError), "JSON options": new(*rt.OptionsError), "shared": new(*rt.OptionsError),
 			"long list": new(*rt.SizeError), "long tuple": new(*rt.SizeError), "long string": new(*rt.SizeError),
 			"get field": new(*FieldError), "get of another": new(*rt.TypeError), "unlock": new(*rt.Misuse), "index": new(*IndexError),
+			"from Go": new(*ConvertError), "to Go": new(*ConvertError), "to Go float": new(*json.UnmarshalTypeError),
 		} {
 			if err := failureOf(calls[name]); !errors.As(err, want) {
 				t.Errorf("%s: %v is no %T", name, err, want)

@@ -3,9 +3,11 @@ package objects
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/puzpuzpuz/xsync/v3"
+	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -26,8 +28,34 @@ type RecordType struct {
 
 var (
 	recordTypes = xsync.NewMapOf[string, *RecordType]()
-	recordsByID = xsync.NewMapOf[rt.TypeID, *RecordType]()
+
+	// recordsByID has the record types at the places that their ids number. A definition
+	// replaces the whole table: reads of records are many, definitions few.
+	recordsByID     atomic.Pointer[[]*RecordType]
+	recordsByIDLock sync.Mutex // for those who define
 )
+
+// addRecordType adds y to recordsByID.
+func addRecordType(y *RecordType) {
+	recordsByIDLock.Lock()
+	defer recordsByIDLock.Unlock()
+	var old []*RecordType
+	if p := recordsByID.Load(); p != nil {
+		old = *p
+	}
+	table := make([]*RecordType, max(len(old), int(y.ID())+1))
+	copy(table, old)
+	table[y.ID()] = y
+	recordsByID.Store(&table)
+}
+
+// recordTypeAt returns the record type with that id, or nil.
+func recordTypeAt(id rt.TypeID) *RecordType {
+	if p := recordsByID.Load(); p != nil && int(id) < len(*p) {
+		return (*p)[id]
+	}
+	return nil
+}
 
 // DefineRecord returns the type with this name and these fields. Defining it
 // again returns the same type. Any goroutine.
@@ -67,7 +95,7 @@ func defineRecord(name string, fields []string) (*RecordType, error) {
 		return nil, err
 	}
 	rec := &RecordType{Type: y, fields: slices.Clone(fields)}
-	recordsByID.Store(y.ID(), rec)
+	addRecordType(rec)
 	return rec, nil
 }
 
@@ -88,9 +116,15 @@ func (y *RecordType) Fields() []string { return slices.Clone(y.fields) }
 // Index returns the number of a field, or -1. Any goroutine.
 func (y *RecordType) Index(field string) int { return slices.Index(y.fields, field) }
 
+// Is reports whether r is a record of the type. r is borrowed. Attached thread.
+func (y *RecordType) Is(t *rt.Thread, r rt.Ref) bool {
+	_, ok := t.Object(r, y.ID())
+	return ok
+}
+
 // New returns a new reference to a record with the values, one for each field. They are
 // borrowed: the record takes counts of its own. Attached thread.
-func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
+func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (Record, error) {
 	if len(values) != len(y.fields) {
 		return rt.Nil, fault.Errorf("new %s: %d values, want one for each of %d fields", y, len(values), len(y.fields))
 	}
@@ -109,67 +143,137 @@ func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (rt.Ref, error) {
 	return r, nil
 }
 
-func (y *RecordType) open(t *rt.Thread, r rt.Ref, field int) (o rt.Body, err error) {
-	o, ok := t.Object(r, y.ID())
-	switch {
-	case !ok:
-		got := "nil reference"
-		if x := t.TypeOf(r); x != nil {
-			got = x.String()
-		}
-		err = &rt.TypeError{Want: y.String(), Got: got}
-	case uint(field) >= uint(len(y.fields)):
-		err = &FieldError{y.String(), field, len(y.fields)}
+// Record is an object of a type that DefineRecord has returned. Its fields have numbers:
+// see RecordType.Index. Each can be replaced; how many there are never changes. Its methods
+// borrow it. Any number of attached threads use one at the same time.
+type Record rt.Ref
+
+// Type returns the record's type, or nil if r is no record. Attached thread.
+func (r Record) Type(t *rt.Thread) *RecordType {
+	if y := recordTypeAt(t.QuickKind(r)); y != nil {
+		return y
 	}
-	return o, err
+	return r.typeSlow(t)
 }
 
-// At returns a borrowed reference to a field of the record r, by the field's number, and
-// whether there is one. r is borrowed. Wait-free. Attached thread.
-func (y *RecordType) At(t *rt.Thread, r rt.Ref, field int) (rt.Ref, bool) {
-	o, err := y.open(t, r, field)
-	if err != nil {
+// typeSlow is Type where one look at the header does not say it.
+func (r Record) typeSlow(t *rt.Thread) *RecordType {
+	if y := t.TypeOf(r); y != nil {
+		return recordTypeOf(y)
+	}
+	return nil
+}
+
+// At returns a borrowed reference to field i, and whether there is one. Wait-free. Attached
+// thread.
+func (r Record) At(t *rt.Thread, i int) (rt.Ref, bool) {
+	y := r.Type(t)
+	if y == nil || uint(i) >= uint(len(y.fields)) {
 		return rt.Nil, false
 	}
-	return t.Slot(r, o, recordSlots+field), true
+	return t.Slot(r, t.Body(r), recordSlots+i), true
 }
 
-// Get returns a new reference to a field of the record r, which it borrows. Wait-free.
-// Attached thread.
-func (y *RecordType) Get(t *rt.Thread, r rt.Ref, field int) (rt.Ref, error) {
-	o, err := y.open(t, r, field)
-	if err != nil {
-		return rt.Nil, err
+// Get returns a new reference to field i. The error is a *FieldError or a *rt.TypeError.
+// Wait-free. Attached thread.
+func (r Record) Get(t *rt.Thread, i int) (rt.Ref, error) {
+	v, ok := r.At(t, i)
+	if !ok {
+		return rt.Nil, r.missing(t, i)
 	}
-	v := t.Slot(r, o, recordSlots+field)
 	t.IncRef(v)
 	return v, nil
 }
 
-// Set replaces a field of the record r. It changes one slot, so it takes no lock. r and v
-// are borrowed: the record takes a count of its own. Attached thread.
-func (y *RecordType) Set(t *rt.Thread, r rt.Ref, field int, v rt.Ref) error {
-	o, err := y.open(t, r, field)
+// missing is the error of a call that needs field i, and has not found it.
+func (r Record) missing(t *rt.Thread, i int) error {
+	if y := r.Type(t); y != nil {
+		return &FieldError{y.String(), i, len(y.fields)}
+	}
+	got := "nil reference"
+	if y := t.TypeOf(r); y != nil {
+		got = y.String()
+	}
+	return &rt.TypeError{Want: "record", Got: got}
+}
+
+// write checks that field i can be set to v, and returns the record's body.
+func (r Record) write(t *rt.Thread, i int, v rt.Ref) (o rt.Body, err error) {
+	y := r.Type(t)
+	t.MustUse(v)
+	switch {
+	case y == nil || uint(i) >= uint(len(y.fields)):
+		return o, r.missing(t, i)
+	case v.IsNil():
+		return o, fault.Errorf("set %s.%s: %w", y, y.fields[i], rt.ErrNilRef)
+	case r.IsFrozen():
+		return o, t.FrozenError(r)
+	}
+	return t.Body(r), nil
+}
+
+// Set replaces field i by v. It changes one slot, so it takes no lock. v is borrowed: the
+// record takes a count of its own. Errors as for Get, and rt.ErrFrozen. Wait-free. Attached
+// thread.
+func (r Record) Set(t *rt.Thread, i int, v rt.Ref) error {
+	o, err := r.write(t, i, v)
 	if err != nil {
 		return err
 	}
-	t.MustUse(v)
-	if v.IsNil() {
-		return fault.Errorf("set %s.%s: %w", y, y.fields[field], rt.ErrNilRef)
-	}
-	if r.IsFrozen() {
-		return t.FrozenError(r)
-	}
-	t.IncRef(v)
-	o.Add(recordVersion, 1) // before and after: who copies the record sees one of them
-	old := o.SwapRef(recordSlots+field, v)
-	o.Add(recordVersion, 1)
-	t.Retire(old)
+	t.Retire(replaceField(t, o, i, v))
 	return nil
 }
 
-// recordTypeOf returns the record type that y belongs to, or nil.
-func recordTypeOf(y *rt.Type) *RecordType {
-	r, _ := recordsByID.Load(y.ID())
-	return r
+// replaceField replaces a field of the record o, and returns the slot's reference to what was
+// there, which the caller retires.
+func replaceField(t *rt.Thread, o rt.Body, i int, v rt.Ref) (old rt.Ref) {
+	t.IncRef(v)
+	o.Add(recordVersion, 1) // before and after: a copy that Freeze makes sees one of them
+	old = o.SwapRef(recordSlots+i, v)
+	o.Add(recordVersion, 1)
+	return old
 }
+
+// Swap is Set, and returns a new reference to what the field was. v is borrowed. Errors as
+// for Set. Wait-free. Attached thread.
+func (r Record) Swap(t *rt.Thread, i int, v rt.Ref) (rt.Ref, error) {
+	o, err := r.write(t, i, v)
+	if err != nil {
+		return rt.Nil, err
+	}
+	old := replaceField(t, o, i, v)
+	t.IncRef(old) // the slot's own count is retired: a reader may have loaded it
+	t.Retire(old)
+	return old, nil
+}
+
+// CompareAndSwap replaces field i by v if it is old, and reports whether it did. It compares
+// references, not values: see Cell.CompareAndSwap. The caller holds old, or has borrowed it
+// since its last safe point. old and v are borrowed: the record takes a count of its own.
+// Errors as for Set. Wait-free. Attached thread.
+func (r Record) CompareAndSwap(t *rt.Thread, i int, old, v rt.Ref) (bool, error) {
+	o, err := r.write(t, i, v)
+	if err != nil {
+		return false, err
+	}
+	t.MustUse(old)
+	if old.IsNil() {
+		return false, errNilOld("record")
+	}
+	if o.LoadRef(recordSlots+i) != old {
+		return false, nil
+	}
+	t.IncRef(v) // before others can see it
+	o.Add(recordVersion, 1)
+	done := o.CAS(recordSlots+i, uint32(old.Handle), uint32(v.Handle))
+	o.Add(recordVersion, 1)
+	if done {
+		t.Retire(old)
+	} else {
+		t.DecRef(v)
+	}
+	return done, nil
+}
+
+// recordTypeOf returns the record type that y belongs to, or nil.
+func recordTypeOf(y *rt.Type) *RecordType { return recordTypeAt(y.ID()) }

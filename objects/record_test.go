@@ -17,7 +17,7 @@ type recordMachine struct {
 	t     rapid.TB
 	th    *rt.Thread
 	typ   *RecordType
-	r     rt.Ref
+	r     Record
 	marks []int
 	next  int
 }
@@ -30,31 +30,68 @@ func newRecordMachine(t rapid.TB, th *rt.Thread) machine {
 	return m
 }
 
+// write calls f with the number of a field, which need not be there, and a new value. f
+// reports whether it has stored that.
+func (m *recordMachine) write(a int, f func(i int, v rt.Ref) (bool, error)) {
+	i := a%5 - 1
+	m.next++
+	v := newBig(m.th, m.next)
+	done, err := f(i, v)
+	m.th.DecRef(v)
+	if i < 0 || i >= 3 {
+		if wantError[*FieldError](m.t, err); done {
+			m.t.Fatalf("a field that is not there was set")
+		}
+		return
+	}
+	must0(m.t, err)
+	if done {
+		m.marks[i] = m.next
+	}
+}
+
 func (m *recordMachine) ops() map[string]func(a, b int) {
+	th, r := m.th, m.r
 	return map[string]func(a, b int){
 		"set": func(a, _ int) {
-			i := a%5 - 1
-			m.next++
-			v := newBig(m.th, m.next)
-			err := m.typ.Set(m.th, m.r, i, v)
-			m.th.DecRef(v)
-			if i < 0 || i >= 3 {
-				if err == nil {
-					m.t.Fatalf("a field that is not there was set")
-				}
-				return
-			}
-			must0(m.t, err)
-			m.marks[i] = m.next
+			m.write(a, func(i int, v rt.Ref) (bool, error) {
+				err := r.Set(th, i, v)
+				return err == nil, err
+			})
 		},
-		"checkpoint": func(_, _ int) { m.th.Checkpoint() },
+		"swap": func(a, _ int) {
+			m.write(a, func(i int, v rt.Ref) (bool, error) {
+				old, err := r.Swap(th, i, v)
+				if err == nil && bigOf(th, old) != m.marks[i] {
+					m.t.Fatalf("swapped out another value than in the model")
+				}
+				th.DecRef(old)
+				return err == nil, err
+			})
+		},
+		"compare and swap": func(a, b int) {
+			m.write(a, func(i int, v rt.Ref) (bool, error) {
+				old, found := r.At(th, i)
+				want := found && b%2 == 0
+				if !want {
+					old = newBig(th, 1) // equal perhaps, but another object
+					defer th.DecRef(old)
+				}
+				done, err := r.CompareAndSwap(th, i, old, v)
+				if done != want {
+					m.t.Fatalf("compare and swap: %v, want %v", done, want)
+				}
+				return done, err
+			})
+		},
+		"checkpoint": func(_, _ int) { th.Checkpoint() },
 	}
 }
 
 func (m *recordMachine) check() {
 	for i, n := range m.marks {
-		r, ok := m.typ.At(m.th, m.r, i)
-		got := must(m.typ.Get(m.th, m.r, i))
+		r, ok := m.r.At(m.th, i)
+		got := must(m.r.Get(m.th, i))
 		if !ok || got != r || bigOf(m.th, r) != n {
 			m.t.Fatalf("a field has another value than in the model")
 		}
@@ -64,6 +101,11 @@ func (m *recordMachine) check() {
 }
 
 func (m *recordMachine) close() { m.th.DecRef(m.r) }
+
+func FuzzRecord(f *testing.F) {
+	fuzzSeeds(f)
+	f.Fuzz(fuzzMachine(f, newRecordMachine))
+}
 
 func TestRecordModel(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) { checkMachine(t, o, newRecordMachine) })
@@ -121,28 +163,49 @@ func TestRecordErrors(t *testing.T) {
 			p, q := must(point.New(th, v, v)), must(other.New(th))
 			_, few := point.New(th, v)
 			_, none := point.New(th, v, rt.Nil)
-			_, wrong := point.Get(th, q, 0)
-			_, outside := point.Get(th, p, 2)
+			f := must(th.Freeze(p))
+			frozen := Record(f.Root())
 			for _, c := range []struct {
 				got  error
 				want string
 			}{
 				{few, "ichor: new point: 1 values, want one for each of 2 fields"},
 				{none, "ichor: new point: field y: nil reference"},
-				{wrong, "ichor: want point, got other"},
-				{outside, "ichor: point has no field 2: it has 2 fields"},
-				{point.Set(th, rt.Nil, 0, v), "ichor: want point, got nil reference"},
-				{point.Set(th, smallInt(1), 0, v), "ichor: want point, got int"},
-				{point.Set(th, p, -1, v), "ichor: point has no field -1: it has 2 fields"},
-				{point.Set(th, p, 1, rt.Nil), "ichor: set point.y: nil reference"},
+				{second(q.Get(th, 0)), "ichor: other has no field 0: it has 0 fields"},
+				{second(p.Get(th, 2)), "ichor: point has no field 2: it has 2 fields"},
+				{second(frozen.Get(th, 2)), "ichor: point has no field 2: it has 2 fields"},
+				{Record(rt.Nil).Set(th, 0, v), "ichor: want record, got nil reference"},
+				{Record(smallInt(1)).Set(th, 0, v), "ichor: want record, got int"},
+				{second(Record(v).Get(th, 0)), "ichor: want record, got int"},
+				{second(Record(rt.None).Swap(th, 0, v)), "ichor: want record, got None"},
+				{second(Record(rt.EmptyTuple).CompareAndSwap(th, 0, v, v)), "ichor: want record, got tuple"},
+				{p.Set(th, -1, v), "ichor: point has no field -1: it has 2 fields"},
+				{p.Set(th, 1, rt.Nil), "ichor: set point.y: nil reference"},
+				{second(p.Swap(th, 1, rt.Nil)), "ichor: set point.y: nil reference"},
+				{second(p.CompareAndSwap(th, 1, v, rt.Nil)), "ichor: set point.y: nil reference"},
+				{second(p.CompareAndSwap(th, 1, rt.Nil, v)), "ichor: record: value to compare with: nil reference"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {
 					t.Errorf("got  %v\nwant %s", c.got, c.want)
 				}
 			}
-			if _, ok := point.At(th, q, 0); ok {
-				t.Error("a record of another type has the field")
+			for _, err := range []error{frozen.Set(th, 0, v), second(frozen.Swap(th, 0, v)), second(frozen.CompareAndSwap(th, 0, v, v))} {
+				if !errors.Is(err, rt.ErrFrozen) {
+					t.Errorf("a frozen record was written: %v", err)
+				}
 			}
+			if _, ok := q.At(th, 0); ok {
+				t.Error("a record without fields has one")
+			}
+			for _, c := range []struct {
+				r    rt.Ref
+				want *RecordType
+			}{{p, point}, {frozen, point}, {q, other}, {v, nil}, {rt.Nil, nil}, {rt.None, nil}, {smallInt(1), nil}} {
+				if y := Record(c.r).Type(th); y != c.want || point.Is(th, c.r) != (c.want == point) || other.Is(th, c.r) != (c.want == other) {
+					t.Errorf("%s is of record type %v, want %v", Format(th, c.r), y, c.want)
+				}
+			}
+			must0(t, th.Unload(f))
 			audit(t, th, v, p, q)
 			th.DecRefs([]rt.Ref{v, p, q})
 		})
@@ -167,7 +230,7 @@ func TestRecordChaos(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
 			typ := must(DefineRecord("shared by all", "own", "any"))
-			var rec rt.Ref
+			var rec Record
 			must0(t, r.Do(func(th *rt.Thread) error {
 				rec = must(typ.New(th, rt.None, rt.None))
 				return nil
@@ -180,13 +243,23 @@ func TestRecordChaos(t *testing.T) {
 						field = rnd.IntN(2)
 					}
 					v := newBig(th, i)
-					ok(typ.Set(th, rec, field, v))
+					old, _ := rec.At(th, field)
+					switch i % 3 {
+					case 0:
+						ok(rec.Set(th, field, v))
+					case 1:
+						th.DecRef(must(rec.Swap(th, field, v)))
+					case 2:
+						if done := must(rec.CompareAndSwap(th, field, old, v)); !done && field == 0 {
+							return fmt.Errorf("a thread's own field has changed")
+						}
+					}
 					th.DecRef(v)
-					if got, _ := typ.At(th, rec, 0); w == 0 && field == 0 && bigOf(th, got) != i {
+					if got, _ := rec.At(th, 0); w == 0 && field == 0 && bigOf(th, got) != i {
 						return fmt.Errorf("a thread does not see its own write")
 					}
-					got := must(typ.Get(th, rec, 1))
-					if bigOf(th, got) < 0 {
+					got := must(rec.Get(th, 1))
+					if bigOf(th, got) < 0 && got != rt.None {
 						return fmt.Errorf("read %s, which nobody stored", Format(th, got))
 					}
 					th.DecRef(got)
@@ -197,6 +270,61 @@ func TestRecordChaos(t *testing.T) {
 				return nil
 			})
 			must0(t, r.Do(func(th *rt.Thread) error {
+				audit(t, th, rec)
+				th.DecRef(rec)
+				return nil
+			}))
+		})
+	})
+}
+
+// TestRecordCounter has threads count in one field by CompareAndSwap, and hand values from
+// hand to hand by Swap in another one: nothing is lost.
+func TestRecordCounter(t *testing.T) {
+	forModes(t, func(t *testing.T, o rt.Options) {
+		withRuntime(t, o, func(r *rt.Runtime) {
+			const workers = 4
+			n := scaled(20_000)
+			typ := must(DefineRecord("counter", "count", "last"))
+			var rec Record
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v, w := newBig(th, 0), newBig(th, workers*n)
+				rec = must(typ.New(th, v, w))
+				th.DecRefs([]rt.Ref{v, w})
+				return nil
+			}))
+			out := make([][]int, workers)
+			run(t, r, workers, func(th *rt.Thread, w int) error {
+				for i := range n {
+					for done := false; !done; {
+						old, _ := rec.At(th, 0)
+						v := newBig(th, bigOf(th, old)+1)
+						done = must(rec.CompareAndSwap(th, 0, old, v))
+						th.DecRef(v)
+					}
+					v := newBig(th, w*n+i)
+					old := must(rec.Swap(th, 1, v))
+					out[w] = append(out[w], bigOf(th, old))
+					th.DecRefs([]rt.Ref{v, old})
+					if i%16 == 0 {
+						th.Checkpoint()
+					}
+				}
+				return nil
+			})
+			must0(t, r.Do(func(th *rt.Thread) error {
+				v, _ := rec.At(th, 0)
+				if got := bigOf(th, v); got != workers*n {
+					t.Errorf("counted to %d, want %d", got, workers*n)
+				}
+				last, _ := rec.At(th, 1)
+				all := append(slices.Concat(out...), bigOf(th, last))
+				slices.Sort(all)
+				for i, mark := range all {
+					if i != mark {
+						t.Fatalf("in order, the value at %d is %d", i, mark)
+					}
+				}
 				audit(t, th, rec)
 				th.DecRef(rec)
 				return nil

@@ -222,19 +222,19 @@ func TestOverwriteThroughGate(t *testing.T) {
 		b := th.Block(r)
 		g := gate(b, int(th.ID())%gates)
 		e := shapeOf(b).entry(4)
-		if old, done := overwrite(th, o, r, e, w); !done || old != v || b.LoadRef(e+entryValue) != w || b.Load(g+gateVersion) != 1 {
+		if old, done := overwrite(th, o, r, e, rt.Nil, w); !done || old != v || b.LoadRef(e+entryValue) != w || b.Load(g+gateVersion) != 1 {
 			t.Errorf("overwritten: %v, %s by %s, version %d", done, old, b.LoadRef(e+entryValue), b.Load(g+gateVersion))
 		}
 		b.StoreRef(e+entryValue, v)
 		gone := remove(b, e)
-		if old, done := overwrite(th, o, r, e, w); done || old != rt.Nil || b.LoadRef(e+entryValue) != rt.Nil {
+		if old, done := overwrite(th, o, r, e, rt.Nil, w); done || old != rt.Nil || b.LoadRef(e+entryValue) != rt.Nil {
 			t.Errorf("dead: %v, %s by %s", done, old, b.LoadRef(e+entryValue))
 		}
 		b.StoreUint64(dictState, b.LoadUint64(dictState)+stateOneLive)
 		b.StoreRef(e+entryValue, gone)
 		o.StoreRef(boxBlock, rt.Nil)
 		was := b.Load(g + gateVersion)
-		if _, done := overwrite(th, o, r, e, w); done || b.LoadRef(e+entryValue) != v || b.Load(g+gateVersion) != was {
+		if _, done := overwrite(th, o, r, e, rt.Nil, w); done || b.LoadRef(e+entryValue) != v || b.Load(g+gateVersion) != was {
 			t.Errorf("replaced: %v, by %s, version %d after %d", done, b.LoadRef(e+entryValue), b.Load(g+gateVersion), was)
 		}
 		o.StoreRef(boxBlock, r)

@@ -186,7 +186,7 @@ func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 	}
 	w.dst = append(w.dst, '{')
 	for i, f := range rec.fields {
-		v, _ := rec.At(w.t, r, i)
+		v, _ := Record(r).At(w.t, i)
 		if err := w.member(i > 0, f, v, depth); err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func TestCycles(t *testing.T) {
 					_, err := AppendJSON(th, nil, r)
 					wantError[*NotJSONError](t, err)
 				}
-				s.Check(typ.Set(th, rec, 0, rt.None))
+				s.Check(Record(rec).Set(th, 0, rt.None))
 				if got := Format(th, d); got != `{"next":{"next":null}}` {
 					t.Error(got)
 				}

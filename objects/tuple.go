@@ -1,6 +1,8 @@
 package objects
 
 import (
+	"iter"
+
 	"github.com/ichor-go/ichor/internal/fault"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -113,4 +115,21 @@ func (s Tuple) Items(t *rt.Thread) []rt.Ref {
 		own[i] = home.Ref(r)
 	}
 	return own
+}
+
+// All ranges over the items by index, each borrowed, good until the loop ends, also across
+// safe points: the loop holds a count of the tuple. Attached thread.
+func (s Tuple) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
+	return func(yield func(int, rt.Ref) bool) {
+		tuple := []rt.Ref{s}
+		t.IncRefs(tuple)
+		t.Hold(&tuple)
+		defer func() { t.Unhold(&tuple); t.DecRefs(tuple) }()
+		for i := range s.Len(t) {
+			r, _ := s.At(t, i)
+			if !yield(i, r) {
+				return
+			}
+		}
+	}
 }

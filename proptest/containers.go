@@ -53,6 +53,10 @@ func (h *heap) getItem(v handle, i int) (handle, outcome) {
 
 func (h *heap) pop(l handle) (handle, outcome) { return h.fetch(objects.List(l.ref).Pop(h.t)) }
 
+func (h *heap) popFirst(l handle) (handle, outcome) {
+	return h.fetch(objects.List(l.ref).PopFirst(h.t))
+}
+
 func (h *heap) remove(l handle, i int) outcome {
 	return classify(objects.List(l.ref).Remove(h.t, i))
 }
@@ -118,20 +122,79 @@ func (h *heap) take(d, key handle) (handle, outcome) {
 	return h.fetch(objects.Dict(d.ref).Pop(h.t, key.ref))
 }
 
+// fetchIf is fetch for a call that also says whether there was a value.
+func (h *heap) fetchIf(r rt.Ref, loaded bool, err error) (handle, bool, outcome) {
+	if err != nil || r.IsNil() {
+		h.check(r.IsNil() && !loaded, "a call returns a value, and says that there is none")
+		return handle{}, false, classify(err)
+	}
+	v, e := h.fetch(r, nil)
+	return v, loaded, e
+}
+
+func (h *heap) loadOrStore(d, key, v handle) (handle, bool, outcome) {
+	h.verify(key)
+	h.verify(v)
+	return h.fetchIf(objects.Dict(d.ref).LoadOrStore(h.t, key.ref, v.ref))
+}
+
+func (h *heap) loadDelete(d, key handle) (handle, bool, outcome) {
+	return h.fetchIf(objects.Dict(d.ref).LoadAndDelete(h.t, key.ref))
+}
+
+func (h *heap) swapKey(d, key, v handle) (handle, bool, outcome) {
+	h.verify(key)
+	h.verify(v)
+	return h.fetchIf(objects.Dict(d.ref).Swap(h.t, key.ref, v.ref))
+}
+
+func (h *heap) casKey(d, key, old, v handle) (bool, outcome) {
+	h.verify(old)
+	h.verify(v)
+	done, err := objects.Dict(d.ref).CompareAndSwap(h.t, key.ref, old.ref, v.ref)
+	return done, classify(err)
+}
+
+func (h *heap) deleteIf(d, key, old handle) (bool, outcome) {
+	h.verify(old)
+	done, err := objects.Dict(d.ref).CompareAndDelete(h.t, key.ref, old.ref)
+	return done, classify(err)
+}
+
+func (h *heap) popOldest(d handle) (key, v handle, e outcome) {
+	k, r, err := objects.Dict(d.ref).PopFirst(h.t)
+	if e := classify(err); e != fine {
+		return handle{}, handle{}, e
+	}
+	return h.found(k), h.found(r), fine
+}
+
+func (h *heap) swapField(r handle, i int, v handle) (handle, outcome) {
+	h.verify(v)
+	return h.fetch(objects.Record(r.ref).Swap(h.t, i, v.ref))
+}
+
+func (h *heap) casField(r handle, i int, old, v handle) (bool, outcome) {
+	h.verify(old)
+	h.verify(v)
+	done, err := objects.Record(r.ref).CompareAndSwap(h.t, i, old.ref, v.ref)
+	return done, classify(err)
+}
+
 func (h *heap) setField(r handle, i int, v handle) {
 	h.verify(v)
 	if r.o.kind == aNode {
 		h.setNodeField(r, i, v)
 		return
 	}
-	classify(record.Set(h.t, r.ref, i, v.ref))
+	classify(objects.Record(r.ref).Set(h.t, i, v.ref))
 }
 
 func (h *heap) getField(r handle, i int) handle {
 	if r.o.kind == aNode {
 		return h.copy(h.found(h.nodeField(r, i)))
 	}
-	return h.found(must(record.Get(h.t, r.ref, i)))
+	return h.found(must(objects.Record(r.ref).Get(h.t, i)))
 }
 
 // render writes what hangs below v, and checks it on the way. It takes counts
@@ -188,7 +251,7 @@ func (h *heap) write(v handle, budget *int) string {
 		return weakText
 	}
 	for i := range fields {
-		r, _ := record.At(t, v.ref, i)
+		r, _ := objects.Record(v.ref).At(t, i)
 		parts = append(parts, below(r))
 	}
 	return join("<", parts, ">")
@@ -260,7 +323,7 @@ func (h *heap) children(v handle) []rt.Ref {
 		}
 	case aRecord:
 		for i := range fields {
-			r, _ := record.At(h.t, v.ref, i)
+			r, _ := objects.Record(v.ref).At(h.t, i)
 			rs = append(rs, r)
 		}
 	case aNode:

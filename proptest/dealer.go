@@ -207,7 +207,7 @@ func (d *dealer) read() {
 		case rt.TypeForeign:
 			objects.Foreign(r).Value(t)
 		case tract.ID():
-			v, _ = tract.At(t, r, 5)
+			v, _ = objects.Record(r).At(t, 5)
 		}
 		t.IncRef(v)
 		t.DecRef(v)
@@ -220,9 +220,9 @@ func (d *dealer) read() {
 func (d *dealer) change(s trafficStep) {
 	for i, v := range d.hand {
 		r := d.changing[(int(s.at)+i)%len(d.changing)]
-		check(tract.Set(d.t, r, i%len(tract.Fields()), v))
-		check(tract.Set(d.t, r, (i+1)%len(tract.Fields()), d.control))
-		v, _ := tract.At(d.t, r, i%len(tract.Fields()))
+		check(objects.Record(r).Set(d.t, i%len(tract.Fields()), v))
+		check(objects.Record(r).Set(d.t, (i+1)%len(tract.Fields()), d.control))
+		v, _ := objects.Record(r).At(d.t, i%len(tract.Fields()))
 		d.t.IncRef(v)
 		d.t.DecRef(v)
 		d.t.IncRef(r)

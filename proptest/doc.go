@@ -51,8 +51,8 @@
 //	     Where the system protects its pages, a store is a fault that names it.
 //	(h)  What is frozen is not copied: of a heap that was shared, no page of a
 //	     frozen graph is private to a process, whatever that does.
-//	(i)  Concurrent calls of Cell, Dict and List, and the counts of an object with
-//	     its weak references, are linearizable: see histories.go.
+//	(i)  Concurrent calls of Cell, Record, Dict and List, and the counts of an object
+//	     with its weak references, are linearizable: see histories.go.
 //	(j)  Nothing is stored to an immortal, not even what is there already: the system
 //	     is asked which pages were stored to. These immortals have pages of their
 //	     own: see estate.go.

@@ -166,6 +166,8 @@ func classify(err error) outcome {
 	switch {
 	case err == nil:
 		return fine
+	case errors.Is(err, objects.ErrEmpty):
+		return isEmpty
 	case errors.As(err, &i):
 		return badIndex
 	case errors.As(err, &k):
@@ -374,7 +376,7 @@ func (h *heap) borrow(v handle, i int) handle {
 		key, _ := rt.Int(int64(i))
 		r, _ = objects.Dict(v.ref).Lookup(h.t, key)
 	case aRecord:
-		r, _ = record.At(h.t, v.ref, i%fields)
+		r, _ = objects.Record(v.ref).At(h.t, i%fields)
 	case aNode:
 		r = h.nodeField(v, i%fields)
 	}

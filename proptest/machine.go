@@ -54,6 +54,7 @@ type outcome string
 const (
 	fine       outcome = ""
 	badIndex   outcome = "index"
+	isEmpty    outcome = "empty"
 	badKey     outcome = "key"
 	unhashable outcome = "unhashable"
 	badType    outcome = "type"
@@ -99,6 +100,7 @@ type domain[V comparable] interface {
 	insert(l V, i int, v V) outcome
 	getItem(v V, i int) (V, outcome) // of a list or tuple
 	pop(l V) (V, outcome)
+	popFirst(l V) (V, outcome)
 	remove(l V, i int) outcome
 	clear(v V)
 	extend(v, from V) // list by list, dict by dict
@@ -108,8 +110,16 @@ type domain[V comparable] interface {
 	lookup(d, key V) (V, outcome)
 	deleteKey(d, key V) (bool, outcome)
 	take(d, key V) (V, outcome)
+	loadOrStore(d, key, v V) (V, bool, outcome)
+	loadDelete(d, key V) (V, bool, outcome)
+	swapKey(d, key, v V) (V, bool, outcome)
+	casKey(d, key, old, v V) (bool, outcome)
+	deleteIf(d, key, old V) (bool, outcome)
+	popOldest(d V) (key, v V, e outcome)
 	setField(r V, i int, v V) // of a record or a node
 	getField(r V, i int) V
+	swapField(r V, i int, v V) (V, outcome) // of a record, as casField
+	casField(r V, i int, old, v V) (bool, outcome)
 
 	follow(w V) (V, bool) // a weak reference; nothing either if the model cannot tell
 	collect() string      // cycles
@@ -244,6 +254,15 @@ func (m *machine[V]) withKey(o op, below int, f func(key V)) {
 	m.d.drop(key)
 }
 
+// expected returns what a call is to compare a slot with that holds now: what a register
+// holds, or now. It is no leaf that may have been copied: the model cannot tell those apart.
+func (m *machine[V]) expected(n uint8, now V) V {
+	if v := m.regs[n%regs]; n%4 == 0 && m.d.kind(v) > leaf {
+		return v
+	}
+	return now
+}
+
 // index maps an operand to an index that is mostly in range.
 func index(n uint8, length int) int { return int(n)%(length+2) - 1 }
 
@@ -290,6 +309,17 @@ func (m *machine[V]) do(o op) string {
 	case opGetField:
 		m.set(o.b, d.getField(m.container(o.a, aRecord, 0), int(o.n)%fields))
 		return d.render(m.regs[o.b%regs])
+	case opSwapField, opCASField:
+		m.borrowed = *new(V)
+		v, i := m.value(o.b, maxLevel), int(o.n)%fields
+		r := m.container(o.a, aRecord, d.level(v))
+		if o.code == opSwapField {
+			return m.got(o.b)(d.swapField(r, i, v))
+		}
+		now := d.getField(r, i)
+		done, e := d.casField(r, i, m.expected(o.n, now), v)
+		d.drop(now)
+		return fmt.Sprint(done, e)
 	case opItem:
 		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aTuple }); ok {
 			return m.got(o.b)(d.getItem(v, index(o.n, d.length(v))))
@@ -342,6 +372,17 @@ func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
 		text := m.d.render(v)
 		m.set(i, v)
 		return text
+	}
+}
+
+// gotIf is got for a call that also says whether there was a value; if not, the value may be
+// none.
+func (m *machine[V]) gotIf(i uint8) func(v V, loaded bool, e outcome) string {
+	return func(v V, loaded bool, e outcome) string {
+		if e != fine || v == *new(V) {
+			return fmt.Sprint(loaded, e)
+		}
+		return fmt.Sprint(loaded, m.got(i)(v, e))
 	}
 }
 

@@ -208,10 +208,22 @@ func (m *model) pop(l *value) (*value, outcome) {
 	}
 	n := len(l.items) - 1
 	if n < 0 {
-		return nil, badIndex
+		return nil, isEmpty
 	}
 	v := l.items[n]
 	l.items = l.items[:n]
+	return v, fine
+}
+
+func (m *model) popFirst(l *value) (*value, outcome) {
+	if l.frozen {
+		return nil, isFrozen
+	}
+	if len(l.items) == 0 {
+		return nil, isEmpty
+	}
+	v := l.items[0]
+	l.items = l.items[1:]
 	return v, fine
 }
 
@@ -341,6 +353,95 @@ func (m *model) take(d, key *value) (*value, outcome) {
 		m.deleteKey(d, key)
 	}
 	return v, e
+}
+
+// toWrite is find for a call that changes d.
+func (m *model) toWrite(d, key *value) (i int, e outcome) {
+	i, e = find(d, key)
+	if e == fine && d.frozen {
+		e = isFrozen
+	}
+	return i, e
+}
+
+func (m *model) loadOrStore(d, key, v *value) (*value, bool, outcome) {
+	switch i, e := m.toWrite(d, key); {
+	case e != fine:
+		return nil, false, e
+	case i >= 0:
+		return d.items[i], true, fine
+	}
+	return v, false, m.put(d, key, v, false)
+}
+
+func (m *model) loadDelete(d, key *value) (v *value, loaded bool, e outcome) {
+	i, e := m.toWrite(d, key)
+	if e != fine || i < 0 {
+		return nil, false, e
+	}
+	v = d.items[i]
+	m.deleteKey(d, key)
+	return v, true, fine
+}
+
+func (m *model) swapKey(d, key, v *value) (old *value, loaded bool, e outcome) {
+	i, e := m.toWrite(d, key)
+	if e == fine && i >= 0 {
+		old = d.items[i]
+	}
+	if e == fine {
+		e = m.put(d, key, v, false)
+	}
+	return old, old != nil, e
+}
+
+func (m *model) casKey(d, key, old, v *value) (bool, outcome) {
+	i, e := m.toWrite(d, key)
+	if e != fine || i < 0 || d.items[i] != old {
+		return false, e
+	}
+	d.items[i] = v
+	return true, fine
+}
+
+func (m *model) deleteIf(d, key, old *value) (bool, outcome) {
+	i, e := m.toWrite(d, key)
+	if e != fine || i < 0 || d.items[i] != old {
+		return false, e
+	}
+	return m.deleteKey(d, key)
+}
+
+func (m *model) popOldest(d *value) (key, v *value, e outcome) {
+	switch {
+	case d.frozen:
+		return nil, nil, isFrozen
+	case len(d.items) == 0:
+		return nil, nil, isEmpty
+	}
+	key, v = d.keys[0], d.items[0]
+	d.keys, d.items = d.keys[1:], d.items[1:]
+	return key, v, fine
+}
+
+func (m *model) swapField(r *value, i int, v *value) (*value, outcome) {
+	if r.frozen {
+		return nil, isFrozen
+	}
+	old := r.items[i]
+	r.items[i] = v
+	return old, fine
+}
+
+func (m *model) casField(r *value, i int, old, v *value) (bool, outcome) {
+	if r.frozen {
+		return false, isFrozen
+	}
+	if r.items[i] != old {
+		return false, fine
+	}
+	r.items[i] = v
+	return true, fine
 }
 
 func (m *model) setField(r *value, i int, v *value) {

@@ -34,10 +34,12 @@ func (m *machine[V]) doList(o op) string {
 		return m.got(o.b)(d.getItem(l, index(o.n, d.length(l))))
 	case opPop:
 		seen := m.got(o.b)(d.pop(l))
-		if o.n%2 == 1 && seen != string(badIndex) && seen != string(isFrozen) {
+		if o.n%2 == 1 && seen != string(isEmpty) && seen != string(isFrozen) {
 			m.set(o.b, *new(V))
 		}
 		return seen
+	case opPopFirst:
+		return m.got(o.b)(d.popFirst(l))
 	case opRemove:
 		return string(d.remove(l, index(o.n, d.length(l))))
 	case opClear:
@@ -82,9 +84,35 @@ func (m *machine[V]) doDict(o op) (seen string) {
 			seen = fmt.Sprint(ok, e)
 		case opTake:
 			seen = m.got(o.b)(d.take(dict, key))
+		case opLoadOrStore:
+			seen = m.gotIf(o.b)(d.loadOrStore(dict, key, v))
+		case opLoadDelete:
+			seen = m.gotIf(o.b)(d.loadDelete(dict, key))
+		case opSwapKey:
+			seen = m.gotIf(o.b)(d.swapKey(dict, key, v))
+		case opCASKey, opDeleteIf:
+			now, e := d.lookup(dict, key)
+			if e != fine {
+				now = d.copy(v)
+			}
+			var done bool
+			if old := m.expected(o.n/8, now); o.code == opCASKey {
+				done, e = d.casKey(dict, key, old, v)
+			} else {
+				done, e = d.deleteIf(dict, key, old)
+			}
+			d.drop(now)
+			seen = fmt.Sprint(done, e)
 		}
 	})
 	switch o.code {
+	case opPopOldest:
+		key, v, e := d.popOldest(dict)
+		if e != fine {
+			return string(e)
+		}
+		seen = d.render(key) + m.got(o.b)(v, e)
+		d.drop(key)
 	case opEmpty:
 		if o.n%4 == 1 {
 			d.clear(dict)

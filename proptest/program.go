@@ -23,6 +23,7 @@ const (
 	opAppend
 	opSet
 	opPop
+	opPopFirst
 	opGet
 	opInsert
 	opRemove
@@ -33,13 +34,21 @@ const (
 	opLookup
 	opDelete
 	opTake // Dict.Pop
+	opLoadOrStore
+	opLoadDelete
+	opSwapKey
+	opCASKey
+	opDeleteIf
+	opPopOldest
 	opEmpty
 	opUpdate
 	opFillDict
 	opField    // record set
 	opGetField // record get
-	opItem     // tuple get
-	opUse      // count what was borrowed, or else borrow from a root
+	opSwapField
+	opCASField
+	opItem // tuple get
+	opUse  // count what was borrowed, or else borrow from a root
 	opCheckpoint
 	opBlocking
 	opChurn // many counts on one object at once
@@ -70,9 +79,9 @@ const (
 
 var opNames = [opCount]string{
 	"leaf", "drop", "copy", "render", "list", "dict", "tuple", "record",
-	"append", "set", "pop", "get", "insert", "remove", "clear", "extend", "fill",
-	"put", "lookup", "delete", "take", "empty", "update", "filldict",
-	"field", "getfield", "item", "use", "checkpoint", "blocking",
+	"append", "set", "pop", "popfirst", "get", "insert", "remove", "clear", "extend", "fill",
+	"put", "lookup", "delete", "take", "loadorstore", "loaddelete", "swapkey", "caskey", "deleteif", "popoldest", "empty", "update", "filldict",
+	"field", "getfield", "swapfield", "casfield", "item", "use", "checkpoint", "blocking",
 	"churn", "scope", "node", "link", "getlink", "ring", "herd", "weak", "follow", "collect",
 	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "freeze", "state",
 	"mistype", "iterate", "audit",
@@ -127,6 +136,7 @@ var anyOp = rapid.Custom(func(t *rapid.T) op {
 var hot = []opcode{
 	opUse, opUse, opUse, opUse, opUse, opLeaf, opLeaf, opList, opDrop, opDrop,
 	opAppend, opAppend, opAppend, opSet, opSet, opPop, opPop, opPop, opPut, opPut, opTake, opDelete, opField, opField,
+	opPopFirst, opLoadOrStore, opLoadDelete, opSwapKey, opCASKey, opDeleteIf, opPopOldest, opSwapField, opCASField,
 	opNode, opLink, opLink, opLink, opWeak, opWeak, opFollow, opFollow, opSend, opSend, opSend, opReceive, opReceive, opReceive, opLeave,
 }
 
@@ -164,6 +174,7 @@ var tangleOp = rapid.Custom(func(t *rapid.T) op {
 var ice = []opcode{
 	opFreeze, opFreeze, opFreeze, opGet, opLookup, opLookup, opItem, opGetField, opExtend, opUpdate, opIterate, opRender,
 	opAppend, opSet, opPop, opInsert, opRemove, opClear, opPut, opPut, opDelete, opTake, opEmpty, opField, opFillDict,
+	opPopFirst, opLoadOrStore, opLoadDelete, opSwapKey, opCASKey, opDeleteIf, opPopOldest, opSwapField, opCASField,
 	opList, opDict, opTuple, opRecord, opLeaf, opCopy, opDrop, opImmortalise, opMistype, opState, opWeak, opFollow,
 }
 

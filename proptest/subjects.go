@@ -11,8 +11,10 @@ import (
 
 // The subjects of histories, by name. A model's state is a Go value that is never changed.
 var subjects = map[string]subject{
-	"cell": cellSubject, "dict": dictSubject, "dict with length": dictLenSubject, "list": listSubject,
-	"counts": countSubject(false), "biased counts": countSubject(true),
+	"cell": cellSubject, "cell of sums": sumSubject, "record": recordSubject, "list": listSubject,
+	"dict": dictSubject(0), "dict with length": dictLenSubject, "dict with gates": dictSubject(withGates),
+	"dict in order": orderSubject,
+	"counts":        countSubject(false), "biased counts": countSubject(true),
 }
 
 type cellArena struct {
@@ -67,98 +69,100 @@ var cellSubject = subject{
 	},
 }
 
-type dictArena struct {
-	values
-	dict objects.Dict
-}
-
-const absent = -1
-
-func doDict(t *rt.Thread, arena, _ any, c call) (any, bool) {
-	a := arena.(*dictArena)
-	key, _ := rt.Int(int64(c.a % 4))
-	switch c.what {
-	case 0:
-		r, err := a.dict.Get(t, key)
-		return a.taken(t, r, err), true
-	case 1:
-		return a.dict.Has(t, key), true
-	case 2:
-		must(0, a.dict.Set(t, key, a.values[c.b]))
-		return 0, true
-	case 3:
-		return must(a.dict.Delete(t, key)), true
-	case 4:
-		r, err := a.dict.Pop(t, key)
-		return a.taken(t, r, err), true
-	}
-	return a.dict.Len(t), true
-}
-
-// stepKey is what a call does to the value of its key.
-func stepKey(now int, c call, out any) (bool, int) {
-	switch c.what {
-	case 0:
-		return out == now, now
-	case 1:
-		return out == (now != absent), now
-	case 2:
-		return true, int(c.b)
-	case 3:
-		return out == (now != absent), absent
-	}
-	return out == now, absent
-}
-
-// A dict is as many registers as there are keys, each of which is checked by itself.
-var dictSubject = subject{
-	calls: []string{"get", "has", "set", "delete", "pop"},
+// A cell of sums holds an int, to which calls add.
+var sumSubject = subject{
+	calls: []string{"load", "store", "add"},
 	make: func(t *rt.Thread) any {
-		return &dictArena{newValues(t), must(objects.NewDict(t))}
+		return must(objects.NewCell(t, must(objects.NewInt(t, 0))))
 	},
-	do: doDict,
+	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
+		cell := arena.(objects.Cell)
+		switch c.what {
+		case 0:
+			r := must(cell.Load(t))
+			v, _ := objects.Int(r).Value(t)
+			t.DecRef(r)
+			return v, true
+		case 1:
+			must(0, cell.StoreSteal(t, must(objects.NewInt(t, bigBase+int64(c.a)))))
+			return 0, true
+		}
+		return must(cell.Add(t, int64(c.a)-4)), true
+	},
+	end: func(t *rt.Thread, arena any) { t.DecRef(arena.(objects.Cell)) },
+	model: porcupine.Model{
+		Init: func() any { return int64(0) },
+		Step: func(state, in, out any) (bool, any) {
+			c, now := in.(call), state.(int64)
+			switch c.what {
+			case 0:
+				return out == now, now
+			case 1:
+				return true, bigBase + int64(c.a)
+			}
+			now += int64(c.a) - 4
+			return out == now, now
+		},
+	},
+}
+
+type recordArena struct {
+	values
+	record objects.Record
+}
+
+// A record is as many registers as it has fields.
+var recordSubject = subject{
+	calls: []string{"get", "set", "swap", "cas"},
+	make: func(t *rt.Thread) any {
+		v := newValues(t)
+		return &recordArena{v, must(record.New(t, v[0], v[0], v[0]))}
+	},
+	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
+		a := arena.(*recordArena)
+		i, old := int(c.a)%fields, int(c.a)/fields
+		switch c.what {
+		case 0:
+			r, err := a.record.Get(t, i)
+			return a.taken(t, r, err), true
+		case 1:
+			must(0, a.record.Set(t, i, a.values[c.b]))
+			return 0, true
+		case 2:
+			r, err := a.record.Swap(t, i, a.values[c.b])
+			return a.taken(t, r, err), true
+		}
+		return must(a.record.CompareAndSwap(t, i, a.values[old], a.values[c.b%3])), true
+	},
 	end: func(t *rt.Thread, arena any) {
-		a := arena.(*dictArena)
-		t.DecRef(a.dict)
+		a := arena.(*recordArena)
+		t.DecRef(a.record)
 		t.DecRefs(a.values[:])
 	},
 	model: porcupine.Model{
 		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
-			parts := make([][]porcupine.Operation, 4)
+			parts := make([][]porcupine.Operation, fields)
 			for _, x := range all {
-				k := x.Input.(call).a % 4
-				parts[k] = append(parts[k], x)
+				i := int(x.Input.(call).a) % fields
+				parts[i] = append(parts[i], x)
 			}
 			return parts
 		},
-		Init: func() any { return absent },
+		Init: func() any { return 0 },
 		Step: func(state, in, out any) (bool, any) {
-			ok, next := stepKey(state.(int), in.(call), out)
-			return ok, next
-		},
-	},
-}
-
-// With its length, a dict is one object.
-var dictLenSubject = subject{
-	calls: []string{"get", "has", "set", "delete", "pop", "len"},
-	make:  dictSubject.make, do: doDict, end: dictSubject.end,
-	model: porcupine.Model{
-		Init: func() any { return [4]int{absent, absent, absent, absent} },
-		Step: func(state, in, out any) (bool, any) {
-			c, now := in.(call), state.([4]int)
-			if c.what == 5 {
-				n := 0
-				for _, v := range now {
-					if v != absent {
-						n++
-					}
-				}
-				return out == n, now
+			c, now := in.(call), state.(int)
+			switch c.what {
+			case 0:
+				return out == now, now
+			case 1:
+				return true, int(c.b)
+			case 2:
+				return out == now, int(c.b)
 			}
-			ok, next := stepKey(now[c.a%4], c, out)
-			now[c.a%4] = next
-			return ok, now
+			if now == int(c.a)/fields {
+				return out == true, int(c.b % 3)
+			}
+			return out == false, now
 		},
 	},
 }
@@ -170,7 +174,7 @@ type listArena struct {
 
 // A list is a slice.
 var listSubject = subject{
-	calls: []string{"get", "len", "append", "set", "pop", "insert", "remove"},
+	calls: []string{"get", "len", "append", "set", "pop", "insert", "remove", "popFirst", "snapshot"},
 	make: func(t *rt.Thread) any {
 		return &listArena{newValues(t), must(objects.NewList(t))}
 	},
@@ -192,8 +196,17 @@ var listSubject = subject{
 			return a.taken(t, r, err), true
 		case 5:
 			return classify(a.list.Insert(t, int(c.a), a.values[c.b])) == fine, true
+		case 6:
+			return classify(a.list.Remove(t, int(c.a))) == fine, true
+		case 7:
+			r, err := a.list.PopFirst(t)
+			return a.taken(t, r, err), true
 		}
-		return classify(a.list.Remove(t, int(c.a))) == fine, true
+		text := []byte{}
+		for _, r := range a.list.Snapshot(t, nil) {
+			text = append(text, '0'+byte(a.taken(t, r, nil)))
+		}
+		return string(text), true
 	},
 	end: func(t *rt.Thread, arena any) {
 		a := arena.(*listArena)
@@ -233,6 +246,13 @@ var listSubject = subject{
 					return out == false, now
 				}
 				return out == true, now[:i] + v + now[i:]
+			case 7:
+				if now == "" {
+					return out == absent, now
+				}
+				return out == item(0), now[1:]
+			case 8:
+				return out == now, now
 			}
 			if !within {
 				return out == false, now

@@ -178,7 +178,7 @@ func (y *yard) close(t *rt.Thread) {
 	}
 	for _, r := range y.changing {
 		for i := range tract.Fields() {
-			check(tract.Set(t, r, i, rt.None))
+			check(objects.Record(r).Set(t, i, rt.None))
 		}
 	}
 	t.DecRefs([]rt.Ref{y.list, y.table, y.cell})

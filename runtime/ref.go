@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -116,7 +117,17 @@ func (h Handle) IsFrozen() bool { return h-frozenBase < frozenCount }
 // counted.
 func (h Handle) ImmortalByAddress() bool { return h >= Limit }
 
-// String formats the reference, not the object.
+// errNoJSON is what package encoding/json gets, and puts into a message of its own.
+var errNoJSON = errors.New("a reference has no JSON of its own: see objects.AppendJSON and objects.FromGo")
+
+// MarshalJSON fails: the number of a reference says nothing of the object. Any goroutine.
+func (h Handle) MarshalJSON() ([]byte, error) { return nil, errNoJSON }
+
+// UnmarshalJSON fails, as MarshalJSON does. Any goroutine.
+func (h *Handle) UnmarshalJSON([]byte) error { return errNoJSON }
+
+// String formats the reference, not the object. Small integers and the singletons are what
+// they are.
 func (h Handle) String() string {
 	switch {
 	case h == 0:
@@ -127,6 +138,12 @@ func (h Handle) String() string {
 		return "True"
 	case h == isFalse:
 		return "False"
+	case h == emptyString:
+		return `""`
+	case h == emptyBytes:
+		return `bytes ""`
+	case h == emptyTuple:
+		return "()"
 	case h.IsInt():
 		return fmt.Sprintf("int %d", h.Int())
 	}

@@ -168,7 +168,7 @@ func (c *collectRun) grow(ctx context.Context, t *rt.Thread) (rt.Ref, error) {
 	}
 	for i, r := range all {
 		for k := range collectDegree {
-			if err := y.Set(t, r, k, all[next(i, k)]); err != nil {
+			if err := objects.Record(r).Set(t, k, all[next(i, k)]); err != nil {
 				return rt.Nil, err
 			}
 		}

@@ -134,16 +134,16 @@ func (m *machine) thread(t *rt.Thread, owned []rt.Ref) error {
 		return err
 	}
 	defer t.DecRef(r)
-	return threadType.Set(t, handle, threadResult, r)
+	return objects.Record(handle).Set(t, threadResult, r)
 }
 
 // join waits for a thread, and returns a new reference to its result. Waiting is done outside
 // the world: the others run on, and can stop it.
 func (k *task) join(handle rt.Ref) (rt.Ref, error) {
-	f, ok := threadType.At(k.t, handle, threadDone)
-	if !ok {
+	if !threadType.Is(k.t, handle) {
 		return rt.Nil, fmt.Errorf("want thread, got %s", kindName(k.t, handle))
 	}
+	f, _ := objects.Record(handle).At(k.t, threadDone)
 	v, _ := objects.Foreign(f).Value(k.t)
 	done := v.(chan struct{})
 	k.t.Blocking(func() {
@@ -155,7 +155,7 @@ func (k *task) join(handle rt.Ref) (rt.Ref, error) {
 	if err := k.ctx.Err(); err != nil {
 		return rt.Nil, err
 	}
-	return threadType.Get(k.t, handle, threadResult)
+	return objects.Record(handle).Get(k.t, threadResult)
 }
 
 // print writes a line, outside the world: who reads it may be slow.

@@ -76,7 +76,7 @@ func freezeUntorn(t *rt.Thread, both rt.Ref) {
 		case rt.TypeDict:
 			seen[i], _ = objects.Dict(x).Lookup(t, key(0))
 		default:
-			seen[i], _ = point3.At(t, x, 0)
+			seen[i], _ = objects.Record(x).At(t, 0)
 		}
 	}
 	if seen[1] == key(1) && seen[0] != key(1) {
@@ -442,8 +442,8 @@ var containerScenarios = []scenario{
 		p := must(point3.New(s.t[0], x))
 		s.t[0].DecRef(x)
 		s.own(p)
-		s.run(0, func(t *rt.Thread) { ok(point3.Set(t, p, 0, rt.None)); t.Checkpoint() })
-		s.run(1, func(t *rt.Thread) { look(t, must(point3.Get(t, p, 0))); t.Checkpoint() })
+		s.run(0, func(t *rt.Thread) { ok(objects.Record(p).Set(t, 0, rt.None)); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) { look(t, must(objects.Record(p).Get(t, 0))); t.Checkpoint() })
 	}},
 	{"record set against set", "ab", func(s *stage) {
 		s.enter(2)
@@ -452,10 +452,133 @@ var containerScenarios = []scenario{
 		for i := range 2 {
 			s.run(i, func(t *rt.Thread) {
 				x := boxed(t, int64(i))
-				ok(point3.Set(t, p, 0, x))
+				ok(objects.Record(p).Set(t, 0, x))
 				t.DecRef(x)
 			})
 		}
+	}},
+	{"record compare and swap against set", "ab", func(s *stage) {
+		s.enter(2)
+		x := boxed(s.t[0], 0)
+		p := must(point3.New(s.t[0], x))
+		s.own(p, x)
+		done := false
+		s.run(0, func(t *rt.Thread) {
+			v := boxed(t, 1)
+			done = must(p.CompareAndSwap(t, 0, x, v))
+			t.DecRef(v)
+		})
+		s.run(1, func(t *rt.Thread) { ok(p.Set(t, 0, rt.None)); t.Checkpoint() })
+		s.last = func(t *rt.Thread) error {
+			if v, _ := p.At(t, 0); v != rt.None { // it was set after the swap, or kept it from happening
+				return fmt.Errorf("the field is %s; it was swapped: %v", objects.Format(t, v), done)
+			}
+			return nil
+		}
+	}},
+	{"record compare and swap against itself", "ab", func(s *stage) {
+		s.enter(2)
+		p := must(point3.New(s.t[0], rt.None))
+		s.own(p)
+		n := 0
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				v := boxed(t, int64(i))
+				if must(p.CompareAndSwap(t, 0, rt.None, v)) {
+					n++
+				}
+				t.DecRef(v)
+			})
+		}
+		s.also = func() error {
+			if n != 1 {
+				return fmt.Errorf("%d have won", n)
+			}
+			return nil
+		}
+	}},
+	{"freeze against compare and swap in two records", "a", func(s *stage) {
+		s.enter(2)
+		s.stops = true
+		first, second := must(point3.New(s.t[0], key(0))), must(point3.New(s.t[0], key(0)))
+		both := must(objects.NewListSteal(s.t[0], first, second))
+		s.own(both)
+		s.run(0, func(t *rt.Thread) {
+			if !must(first.CompareAndSwap(t, 0, key(0), key(1))) || !must(second.CompareAndSwap(t, 0, key(0), key(1))) {
+				panic("nobody else has changed it")
+			}
+		})
+		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
+	}},
+	{"cell add against itself", "ab", func(s *stage) {
+		s.enter(2)
+		x := boxed(s.t[0], 0)
+		c := must(objects.NewCell(s.t[0], x))
+		s.t[0].DecRef(x)
+		s.own(c)
+		var sums [2]int64
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) { sums[i] = must(c.Add(t, 1)) - 1<<40; t.Checkpoint() })
+		}
+		s.also = func() error {
+			if sums != [2]int64{1, 2} && sums != [2]int64{2, 1} {
+				return fmt.Errorf("the sums are %d", sums)
+			}
+			return nil
+		}
+	}},
+	{"list pop first against pop first", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		var got [2]int64
+		for i := range 2 {
+			s.run(i, func(t *rt.Thread) {
+				r := must(l.PopFirst(t))
+				got[i], _ = objects.Int(r).Value(t)
+				look(t, r)
+				t.Checkpoint()
+			})
+		}
+		s.also = func() error {
+			if got[0]+got[1] != 1<<41+1 || got[0] == got[1] {
+				return fmt.Errorf("popped %d", got)
+			}
+			return nil
+		}
+	}},
+	{"list pop first against get", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		s.run(0, func(t *rt.Thread) { look(t, must(l.PopFirst(t))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) {
+			r, found := l.At(t, 0)
+			if v, _ := objects.Int(r).Value(t); !found || v != 1<<40 && v != 1<<40+1 {
+				panic(fmt.Sprintf("item 0 is %s", objects.Format(t, r)))
+			} else if v == 1<<40+1 && l.Len(t) != 1 {
+				panic("an item is gone, and the list is as long as before")
+			}
+			read(t, l, 0)
+			t.Checkpoint()
+		})
+	}},
+	{"list snapshot against pop first and append", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		s.run(0, func(t *rt.Thread) { look(t, must(l.PopFirst(t))); ok(l.AppendSteal(t, boxed(t, 2))); t.Checkpoint() })
+		s.run(1, func(t *rt.Thread) {
+			items, sum := l.Snapshot(t, nil), int64(0)
+			for _, r := range items {
+				v, _ := objects.Int(r).Value(t)
+				sum = sum<<4 | (v - 1<<40 + 1)
+			}
+			if sum != 0x12 && sum != 0x2 && sum != 0x23 {
+				panic(fmt.Sprintf("the items are %x", sum))
+			}
+			t.Checkpoint()
+			for _, r := range items {
+				look(t, r)
+			}
+		})
 	}},
 	{"freeze against an overwrite through a gate, and a set", "a", func(s *stage) {
 		s.enter(2)
@@ -508,8 +631,8 @@ var containerScenarios = []scenario{
 		both := must(objects.NewListSteal(s.t[0], first, second))
 		s.own(both)
 		s.run(0, func(t *rt.Thread) {
-			ok(point3.Set(t, first, 0, key(1)))
-			ok(point3.Set(t, second, 0, key(1)))
+			ok(objects.Record(first).Set(t, 0, key(1)))
+			ok(objects.Record(second).Set(t, 0, key(1)))
 		})
 		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
 	}},

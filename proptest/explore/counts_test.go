@@ -5,12 +5,13 @@ package explore
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var scenarios = append(append(countScenarios, stopScenarios...), containerScenarios...)
+var scenarios = slices.Concat(countScenarios, stopScenarios, containerScenarios, dictCallScenarios)
 
 // leafType is an object that notes its death.
 var leafType = must(rt.DefineType(rt.Type{Name: "explored leaf"}))

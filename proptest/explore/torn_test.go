@@ -55,24 +55,36 @@ func TestFreezeIsNotTorn(t *testing.T) {
 	conclude(t, "%d schedules of Freeze against overwrites and growth", runs)
 }
 
-// TestFreezeSeesHalfASet takes Freeze, puts the set of a record in at every fourth of its steps,
+// TestFreezeSeesHalfASet takes Freeze, puts a change of a record in at every fourth of its steps,
 // and in the midst of that a thread that has seen the new value, and sets an item of a list.
 func TestFreezeSeesHalfASet(t *testing.T) {
-	halfSet := scenario{"freeze against half a set", "a", func(s *stage) {
+	for name, change := range map[string]func(t *rt.Thread, r objects.Record) error{
+		"set": func(t *rt.Thread, r objects.Record) error { return r.Set(t, 0, key(1)) },
+		"compare and swap": func(t *rt.Thread, r objects.Record) error {
+			_, err := r.CompareAndSwap(t, 0, key(0), key(1))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) { freezeSeesHalf(t, name, change) })
+	}
+}
+
+func freezeSeesHalf(t *testing.T, name string, change func(t *rt.Thread, r objects.Record) error) {
+	half := scenario{"freeze against half a " + name, "a", func(s *stage) {
 		s.enter(3)
 		s.stops = true
 		first, second := must(point3.New(s.t[0], key(0))), must(objects.NewList(s.t[0], key(0)))
 		both := must(objects.NewListSteal(s.t[0], first, second))
 		s.own(both)
 		s.run(0, func(t *rt.Thread) { freezeUntorn(t, both) })
-		s.run(1, func(t *rt.Thread) { ok(point3.Set(t, first, 0, key(1))) })
+		s.run(1, func(t *rt.Thread) { ok(change(t, first)) })
 		s.run(2, func(t *rt.Thread) {
-			if x, _ := point3.At(t, first, 0); x == key(1) {
-				ok(objects.List(second).Set(t, 0, key(1)))
+			if x, _ := first.At(t, 0); x == key(1) {
+				ok(second.Set(t, 0, key(1)))
 			}
 		})
 	}}
-	build := func() Program { return halfSet.program(rt.Options{Mode: rt.LockFree}) }
+	build := func() Program { return half.program(rt.Options{Mode: rt.LockFree}) }
 	steps := func(thread int, schedule string) (n int) {
 		e, _ := execute(build(), newClocks(), defaultSteps, false, nil, follow(must(Parse(schedule))))
 		for _, x := range e.schedule {
@@ -93,5 +105,5 @@ func TestFreezeSeesHalfASet(t *testing.T) {
 			}
 		}
 	}
-	conclude(t, "%d schedules of Freeze against half a set", runs)
+	conclude(t, "%d schedules of Freeze against half a %s", runs, name)
 }

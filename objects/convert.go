@@ -1,0 +1,63 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/jsonpos"
+)
+
+// ConvertError says what FromGo or ToGo could not convert, and why.
+type ConvertError struct {
+	Path string // from the value that the call was given: root["a"][3]
+	Type string // a Go type, or an object's
+	Err  error
+}
+
+func (e *ConvertError) Error() string {
+	return fmt.Sprintf("%sconvert %s, of type %s: %s", fault.Prefix, e.Path, e.Type, fault.Bare(e.Err))
+}
+
+// Unwrap returns the cause.
+func (e *ConvertError) Unwrap() error { return e.Err }
+
+var (
+	errContainsItself = errors.New("it contains itself")
+	errTooDeep        = fmt.Errorf("it is more than %d levels deep", jsonpos.MaxDepth)
+)
+
+// way is how a conversion got to where it is: a step for each container.
+type way []wayStep
+
+// wayStep leads to item i, or, if i is negative, to what has the name.
+type wayStep struct {
+	name string
+	i    int
+}
+
+func (s wayStep) String() string {
+	if s.i < 0 {
+		return label(s.name)
+	}
+	return "[" + strconv.Itoa(s.i) + "]"
+}
+
+// shownSteps is how many steps of a way are shown at each of its ends.
+const shownSteps = 8
+
+func (w way) String() string {
+	var b strings.Builder
+	b.WriteString("root")
+	for i, s := range w {
+		switch {
+		case i < shownSteps || i >= len(w)-shownSteps:
+			b.WriteString(s.String())
+		case i == shownSteps:
+			b.WriteString("...")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,100 @@
+package objects
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// Lookups of strings by their text. They search as find and lookupFrozen do, and make no
+// object to compare with.
+
+// LookupString is Lookup of the string with that text, so returns a borrowed reference. It
+// makes no object, and allocates nothing. Wait-free. Attached thread.
+func (d Dict) LookupString(t *rt.Thread, text string) (rt.Ref, bool) {
+	o, ok := t.Object(d, rt.TypeDict)
+	if !ok {
+		return rt.Nil, false
+	}
+	hash := fold(xxhash.Sum64String(text)) // hashText
+	if d.IsFrozen() {
+		return frozenTableIn(o).lookupText(t, o, t.Home(d), text, hash)
+	}
+	r := o.LoadRef(boxBlock)
+	if r.IsNil() {
+		return rt.Nil, false
+	}
+	return findText(t, t.Block(r), text, hash)
+}
+
+// isString reports whether key is the string with that text.
+func isString(t *rt.Thread, key rt.Ref, text string) bool {
+	have, ok := String(key).View(t)
+	return ok && have == text
+}
+
+// findText is find for the string with that text. hash is that of such a key.
+func findText(t *rt.Thread, b rt.Body, text string, hash uint32) (rt.Ref, bool) {
+	s := shapeOf(b)
+	if s.keyed {
+		k0, k1 := core.HashSeed(t.Runtime())
+		hash = fold(seeded{k0: k0, k1: k1}.text(text))
+	}
+	same := func(e int) bool { return b.Word(e+entryHash) == hash && isString(t, b.Ref(e+entryKey), text) }
+	if s.mask == 0 {
+		e := s.entries
+		for range usedOf(b.LoadUint64(dictState)) {
+			if same(e) {
+				if v := b.LoadRef(e + entryValue); !v.IsNil() {
+					return v, true
+				}
+			}
+			e += entryWords
+		}
+		return rt.Nil, false
+	}
+	for i := hash & s.mask; ; i = (i + 1) & s.mask {
+		n, rest := s.place(b, i, hash)
+		if n == 0 {
+			return rt.Nil, false
+		}
+		if rest != 0 {
+			continue
+		}
+		if e := s.entry(n); same(e) {
+			if v := published(b, e, n); !v.IsNil() {
+				return v, true
+			}
+		}
+	}
+}
+
+// lookupText is lookupFrozen in the table with the body o, for the string with that text.
+func (f frozenTable) lookupText(t *rt.Thread, o rt.Body, home rt.Home, text string, hash uint32) (rt.Ref, bool) {
+	if f.keyed {
+		hash = fold(seedOf(t, o).text(text))
+	}
+	same := func(e int) bool {
+		return o.Word(e+entryHash) == hash && isString(t, home.Ref(o.Ref(e+entryKey)), text)
+	}
+	if f.log == 0 {
+		for i := range f.n {
+			if e := f.entry(i); same(e) {
+				return home.Ref(o.Ref(e + entryValue)), true
+			}
+		}
+		return rt.Nil, false
+	}
+	for i := hash & f.mask(); ; i = (i + 1) & f.mask() {
+		n, rest := f.place(o, i, hash)
+		if n == 0 {
+			return rt.Nil, false
+		}
+		if rest != 0 {
+			continue
+		}
+		if e := f.entry(int(n - 1)); same(e) {
+			return home.Ref(o.Ref(e + entryValue)), true
+		}
+	}
+}

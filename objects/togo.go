@@ -1,0 +1,258 @@
+package objects
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/ichor-go/ichor/internal/jsonpos"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// ToGo returns a Go value with the contents of the object r. With T = any:
+//
+//	object                       Go
+//	None                         nil
+//	True, False                  bool
+//	Int                          int64
+//	Float                        float64
+//	Number                       json.Number
+//	String                       string
+//	Bytes                        []byte
+//	List, Tuple                  []any
+//	Dict whose keys are strings  map[string]any
+//	Record                       map[string]any
+//
+// The same if T is one of these types, but for json.Number; a float64 is made of an Int, too,
+// if it has room for it. What is of another kind is an error. Any other T is
+// filled from what AppendJSON writes as package encoding/json has it, by tags and
+// UnmarshalJSON: there Bytes are base64 text, numbers in a field of type any are json.Number,
+// and one that the field's type has no room for is an error, but for a float's last digits.
+// None leaves a field as it is that has no nil. An object with a member that a struct has no
+// field for is an error. That runs code of users, outside the world: a safe point; otherwise
+// there is none.
+//
+// What has no such form is an error, as is what contains itself: a *ConvertError, which says
+// where. While others write to what it reads, it sees some state of each slot. What is shared
+// is copied wherever it is met. r is borrowed. Attached thread.
+func ToGo[T any](t *rt.Thread, r rt.Ref) (T, error) {
+	var v T
+	if err := toGo(t, r, &v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// toGo is ToGo for a pointer to the value.
+func toGo(t *rt.Thread, r rt.Ref, to any) error {
+	c := goReader{t: t}
+	switch to.(type) {
+	case *any, *bool, *int64, *float64, *string, *[]byte, *[]any, *map[string]any:
+		v, err := c.value(r)
+		if err != nil {
+			return c.fault(err)
+		}
+		return c.assign(r, to, v)
+	}
+	if r == rt.None && !takesNil(reflect.TypeOf(to)) {
+		return c.wants(r, to)
+	}
+	text, err := AppendJSON(t, nil, r)
+	if err != nil {
+		if _, err := c.value(r); err != nil { // it knows where
+			return c.fault(err)
+		}
+		c.at = r
+		return c.fault(err)
+	}
+	t.Blocking(func() {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		d.DisallowUnknownFields()
+		err = d.Decode(to)
+	})
+	if err != nil {
+		c.at = r
+		return c.fault(err)
+	}
+	return nil
+}
+
+// takesNil reports whether null has a value of its own in what a pointer of type y leads to:
+// encoding/json leaves a number, a string or a struct as it is.
+func takesNil(y reflect.Type) bool {
+	switch y.Elem().Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return y.Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// assign stores v, which is what r has become, where to leads.
+func (c *goReader) assign(r rt.Ref, to, v any) error {
+	if x, isInt := v.(int64); isInt {
+		if f, isFloat := to.(*float64); isFloat && int64(float64(x)) == x && x != 1<<63-1 {
+			*f = float64(x)
+			return nil
+		}
+	}
+	from, place := reflect.ValueOf(v), reflect.ValueOf(to).Elem()
+	switch {
+	case v == nil && takesNil(reflect.TypeOf(to)):
+		place.SetZero()
+	case v != nil && from.Type().AssignableTo(place.Type()):
+		place.Set(from)
+	default:
+		return c.wants(r, to)
+	}
+	return nil
+}
+
+// wants is the error where r is of another kind than what to leads to.
+func (c *goReader) wants(r rt.Ref, to any) error {
+	c.at = r
+	return c.fault(fmt.Errorf("it cannot become a Go %s", reflect.TypeOf(to).Elem()))
+}
+
+// goReader makes Go values of objects.
+type goReader struct {
+	t    *rt.Thread
+	way  way
+	at   rt.Ref // what was looked at last, borrowed
+	open map[rt.Ref]bool
+}
+
+// fault says where the reader is.
+func (c *goReader) fault(err error) error {
+	name := "nil"
+	if y := c.t.TypeOf(c.at); y != nil {
+		name = y.Name
+	}
+	return &ConvertError{c.way.String(), name, err}
+}
+
+// value returns what r becomes.
+func (c *goReader) value(r rt.Ref) (any, error) {
+	c.at = r
+	t := c.t
+	if r.IsNil() {
+		return nil, rt.ErrNilRef
+	}
+	switch t.Kind(r) {
+	case rt.TypeNone:
+		return nil, nil
+	case rt.TypeBool:
+		return r == rt.True, nil
+	case rt.TypeInt:
+		v, _ := Int(r).Value(t)
+		return v, nil
+	case rt.TypeFloat:
+		v, _ := Float(r).Value(t)
+		return v, nil
+	case rt.TypeNumber:
+		s, _ := Number(r).View(t)
+		return json.Number([]byte(s)), nil
+	case rt.TypeString:
+		s, _ := String(r).Text(t)
+		return s, nil
+	case rt.TypeBytes:
+		b, _ := Bytes(r).View(t)
+		return bytes.Clone(b), nil
+	case rt.TypeTuple:
+		return c.items(r, Tuple(r).Len(t), Tuple(r).At)
+	case rt.TypeList:
+		return c.items(r, List(r).Len(t), List(r).At)
+	case rt.TypeDict:
+		return c.dict(Dict(r))
+	}
+	if y := Record(r).Type(t); y != nil {
+		return c.record(Record(r), y)
+	}
+	return nil, errors.New("it cannot become a Go value")
+}
+
+// enter notes that the way goes on in r, and fails if it has been there.
+func (c *goReader) enter(r rt.Ref) error {
+	switch {
+	case c.open[r]:
+		return errContainsItself
+	case len(c.way) >= jsonpos.MaxDepth:
+		return errTooDeep
+	case c.open == nil:
+		c.open = map[rt.Ref]bool{}
+	}
+	c.open[r] = true
+	return nil
+}
+
+// step is value one step further on.
+func (c *goReader) step(s wayStep, r rt.Ref) (any, error) {
+	c.way = append(c.way, s)
+	v, err := c.value(r)
+	if err == nil {
+		c.way = c.way[:len(c.way)-1]
+	}
+	return v, err
+}
+
+func (c *goReader) items(r rt.Ref, n int, at func(t *rt.Thread, i int) (rt.Ref, bool)) (any, error) {
+	if err := c.enter(r); err != nil {
+		return nil, err
+	}
+	list := make([]any, 0, n)
+	for i := range n {
+		x, ok := at(c.t, i)
+		if !ok {
+			break
+		}
+		v, err := c.step(wayStep{i: i}, x)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	delete(c.open, r)
+	return list, nil
+}
+
+func (c *goReader) dict(d Dict) (any, error) {
+	if err := c.enter(d); err != nil {
+		return nil, err
+	}
+	pairs := d.appendBorrowed(c.t, nil)
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := String(pairs[i]).Text(c.t)
+		if !ok {
+			c.at = d
+			return nil, fmt.Errorf("the key %s is no string", Format(c.t, pairs[i]))
+		}
+		v, err := c.step(wayStep{name, -1}, pairs[i+1])
+		if err != nil {
+			return nil, err
+		}
+		m[name] = v
+	}
+	delete(c.open, d)
+	return m, nil
+}
+
+func (c *goReader) record(r Record, y *RecordType) (any, error) {
+	if err := c.enter(r); err != nil {
+		return nil, err
+	}
+	m := make(map[string]any, len(y.fields))
+	for i, name := range y.fields {
+		x, _ := r.At(c.t, i)
+		v, err := c.step(wayStep{name, -1}, x)
+		if err != nil {
+			return nil, err
+		}
+		m[name] = v
+	}
+	delete(c.open, r)
+	return m, nil
+}
