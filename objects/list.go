@@ -98,9 +98,6 @@ var listType = core.Define(rt.TypeList, rt.Type{
 type IndexError struct{ Index, Len int }
 
 func (e *IndexError) Error() string {
-	if e.Len == 0 {
-		return fault.Prefix + "the list is empty"
-	}
 	return fmt.Sprintf("%sindex %d is out of range: the list has %d items", fault.Prefix, e.Index, e.Len)
 }
 

@@ -205,7 +205,7 @@ func TestSentinels(t *testing.T) {
 	if !errors.Is(rt.ErrAddressSpace, rt.ErrMemoryLimit) || errors.Is(rt.ErrMemoryLimit, rt.ErrAddressSpace) {
 		t.Error("the addresses are not a case of the memory limit")
 	}
-	if got := (&IndexError{-1, 0}).Error(); got != "ichor: the list is empty" {
+	if got := (&IndexError{2, 0}).Error(); got != "ichor: index 2 is out of range: the list has 0 items" {
 		t.Errorf("of an empty list: %s", got)
 	}
 }
