@@ -16,12 +16,12 @@ type runs struct {
 	used  []run // likewise, but used before: stale references may lead there
 }
 
-// find takes a run of n spans. If a free run begins where a growing extent ends, find
-// takes the run from its middle and leaves the first half for that extent, as long as
-// there is another place for it. If the new run is itself to grow (grows), it begins
-// where there is most room. Addresses that were in use before are taken last: when no
-// other run is long enough, or, for a run that grows, when the longest other run is
-// less than half as long.
+// find takes a run of n spans, from a free run that is long enough. If that begins
+// where a growing extent ends, find takes the run from its middle and leaves the first
+// half to the extent, unless no other place is left. If the new run is itself to grow
+// (grows), it comes from the longest free run. Addresses that were in use before come
+// last: find takes them if no other run is long enough or, for a run that grows, if the
+// longest other run is less than half as long.
 func (r *runs) find(n uint32, growing []*Extent, grows bool) (run, bool) {
 	if grows && 2*longest(r.fresh) < longest(r.used) {
 		r.reuse()

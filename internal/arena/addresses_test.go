@@ -6,14 +6,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The free runs of addresses are what was not taken, whatever is taken and given back.
+// The free runs are always exactly the addresses that are not taken.
 func TestRunsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const first, end = 100, 100 + 300
 		var r runs
 		r.give(run{first, end - first}, false)
 		var taken []run
-		var stale [end]bool // was in use
+		var stale [end]bool // was in use before
 		fits := func(n uint32) bool {
 			free := uint32(0)
 			for i := uint32(first); i < end; i++ {
@@ -69,7 +69,7 @@ func TestRunsModel(t *testing.T) {
 					t.Fatalf("find(%d) = %t beside %v", n, ok, taken)
 				}
 				if !ok || !grows && fresh < n {
-					stale = [end]bool{} // find makes no difference any more
+					stale = [end]bool{} // find merges both kinds of free runs
 				}
 				if ok && grows && len(r.used) == 0 {
 					stale = [end]bool{}
@@ -115,8 +115,8 @@ func TestRunsModel(t *testing.T) {
 	})
 }
 
-// Each of several that grow at once begins where there is most room, and leaves half of it to
-// the one before; what was in use before comes last.
+// Each of several growing extents begins in the longest free run, and leaves half of it
+// to the extent in front of it. Addresses that were in use before come last.
 func TestRunsFind(t *testing.T) {
 	var r runs
 	r.give(run{0, 128}, false)
@@ -144,8 +144,9 @@ func TestRunsFind(t *testing.T) {
 	}
 }
 
-// TestRunsFindWhere: one that grows begins where there is most room, also in what was in use, if
-// that has more than twice as much; one of a known size where it fits.
+// TestRunsFindWhere: a growing extent begins in the longest free run. That may be one
+// that was in use before, if it is more than twice as long as all others. An extent of
+// known size takes the first run that fits.
 func TestRunsFindWhere(t *testing.T) {
 	for _, c := range []struct {
 		fresh, used []run
@@ -171,7 +172,7 @@ func TestRunsFindWhere(t *testing.T) {
 	}
 }
 
-// TestRunsAround: what is free on both sides is part of it, whether it was in use or not.
+// TestRunsAround: the free runs on both sides are included, used before or not.
 func TestRunsAround(t *testing.T) {
 	for _, c := range []struct {
 		fresh, used []run

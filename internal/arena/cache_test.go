@@ -15,8 +15,8 @@ func (s *Space) wantSound(t testing.TB) {
 	}
 }
 
-// TestRefill: the slow path counts itself, publishes the account, and takes in what others have
-// freed before it looks for a span.
+// TestRefill: the slow path counts itself, publishes the account, and collects remote
+// frees before it looks for a span.
 func TestRefill(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -44,7 +44,7 @@ func TestRefill(t *testing.T) {
 		t.Errorf("the slot at %#x is not the one that was freed, %#x", got, h)
 	}
 	refills("from a span that is full", 2)
-	published("from a span that is full", 2, 4*MaxSmall*GranuleSize/2) // what the other has freed it has not published
+	published("from a span that is full", 2, 4*MaxSmall*GranuleSize/2) // the other cache has not published its frees
 	mustAlloc(t, c, Leaves, SpanGranules+1)
 	refills("a large block", 3)
 	published("a large block", 3, 3*MaxSmall*GranuleSize)
@@ -58,8 +58,9 @@ func TestRefill(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestSpansOfAClass has a cache fill spans, and free in each: what has room is found again, in the
-// middle of the list, too, and what is empty goes back, but for the first one.
+// TestSpansOfAClass fills spans of a cache and frees in each of them. Spans with free
+// slots are found again, also in the middle of the list. Empty spans are given back,
+// except the first.
 func TestSpansOfAClass(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -125,7 +126,7 @@ func TestSpansOfAClass(t *testing.T) {
 	list("the first one is empty, and goes", 1)
 }
 
-// TestTrimFirst: at the limit a cache gives back what it has itself left empty, for a large block
+// TestTrimFirst: at the limit a cache gives back its own empty spans, for a large block
 // and for a slot of another class.
 func TestTrimFirst(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 4 << SpanShift})
@@ -152,7 +153,7 @@ func TestTrimFirst(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestLarge: a large block takes whole spans, and anybody gives them back.
+// TestLarge: a large block takes whole spans, and any cache can free it.
 func TestLarge(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -192,7 +193,8 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// TestContainers counts them as caches tell: when there are 64 more or fewer than they have told.
+// TestContainers: a cache reports its containers when there are 64 more or fewer than
+// last reported.
 func TestContainers(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -225,8 +227,8 @@ func TestContainers(t *testing.T) {
 	say("none", 0)
 }
 
-// TestAccounts: what a cache gives out and takes back is in its account, wherever it lies,
-// and the account is as exact as classes are.
+// TestAccounts: the account of a cache includes all that it allocates and frees,
+// wherever the block lies, and is as exact as the classes are.
 func TestAccounts(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})
 	defer s.Close()
@@ -260,8 +262,8 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestAnnouncedBeforeTheBit: a span is announced before the bit is set. An owner that looks in
-// between finds nothing, and looks again.
+// TestAnnouncedBeforeTheBit: a span is announced before the bit is set. An owner that
+// collects in between finds nothing, and collects again.
 func TestAnnouncedBeforeTheBit(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -269,14 +271,14 @@ func TestAnnouncedBeforeTheBit(t *testing.T) {
 	h := mustAlloc(t, c, Leaves, MaxSmall)
 	x := mustAlloc(t, c, Leaves, MaxSmall)
 	sp := s.central.span(h)
-	sp.pending.Inc() // the first half of putRemote
+	sp.pending.Inc() // the first half of a putRemote
 	c.pushRemote(sp)
-	sp.putRemote(sp.slot(x)) // another one, meanwhile
+	sp.putRemote(sp.slot(x)) // another, complete one in between
 	c.collectRemote(false)
 	if sp.nfree != 1 || sp.pending.Load() != 1 || c.remote.Load() != sp {
 		t.Errorf("%d slots are free, %d are announced, and the span is in the list: %t", sp.nfree, sp.pending.Load(), c.remote.Load() == sp)
 	}
-	sp.remote[0].Or(1 << sp.slot(h)) // the second half
+	sp.remote[0].Or(1 << sp.slot(h)) // the second half of the first
 	c.collectRemote(false)
 	if sp.nfree != 2 || sp.pending.Load() != 0 || c.remote.Load() != nil {
 		t.Errorf("%d slots are free, %d are announced", sp.nfree, sp.pending.Load())
@@ -284,7 +286,8 @@ func TestAnnouncedBeforeTheBit(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestTwoSpansAnnounced: the list has all of them, and what is empty of them goes back.
+// TestTwoSpansAnnounced: the list holds all announced spans, and those that become
+// empty are given back.
 func TestTwoSpansAnnounced(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -306,7 +309,7 @@ func TestTwoSpansAnnounced(t *testing.T) {
 	}
 }
 
-// TestReturnWaits: an owner that comes back waits until the claim of its cache is over.
+// TestReturnWaits: Return waits until the claim of the cache has ended.
 func TestReturnWaits(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -350,7 +353,7 @@ func TestReturnWaits(t *testing.T) {
 	mu.Unlock()
 }
 
-// TestSpanCheck breaks each identity of a span, and of the central.
+// TestSpanCheck breaks each identity of a span and of the central.
 func TestSpanCheck(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -398,11 +401,12 @@ func TestSpanCheck(t *testing.T) {
 		undo()
 		s.Check()
 	}
-	s.central.mu.limit = 1 // exactly
+	s.central.mu.limit = 1 // exactly at the limit
 	s.Check()
 }
 
-// TestFreedTwice: a slot that is free shows it, whoever frees it, and however.
+// TestFreedTwice: every way of freeing notices that the slot is free already, whichever
+// thread frees it.
 func TestFreedTwice(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -421,7 +425,8 @@ func TestFreedTwice(t *testing.T) {
 	}()
 }
 
-// TestHidden: what was hidden is in the collector's sight again where something new lies.
+// TestHidden: a slot that was hidden is visible to the collector again once a new
+// container lies there.
 func TestHidden(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -488,8 +493,8 @@ func TestHidden(t *testing.T) {
 	containers("one that is new", true, hs[0])
 }
 
-// TestContainersOfASpan finds those that are neither free nor freed by others, also where
-// the last word of the bitmap is not full.
+// TestContainersOfASpan: the containers of a span are its slots that are neither free
+// nor remotely freed, also where the last word of the bitmap is not full.
 func TestContainersOfASpan(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -536,7 +541,7 @@ func TestContainersOfASpan(t *testing.T) {
 	}
 }
 
-// TestLargeAtTheLimit: the error is that of the limit, and nothing is lost by it.
+// TestLargeAtTheLimit: the error is ErrLimit, and nothing is lost.
 func TestLargeAtTheLimit(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 2 << SpanShift})
 	defer s.Close()

@@ -50,7 +50,7 @@ type central struct {
 		growing  []*Extent // may take the free addresses behind them
 		mappings mappings  // of the frozen quarter
 		kept     bool      // free addresses exist that were not made inaccessible
-		locked   []run     // extents that the system does not unmap any more
+		locked   []run     // extents that are sealed for good
 		warm     []uint32  // empty, committed spans of the counted half
 		used     int64
 		extents  int64 // the part of used that belongs to extents

@@ -5,8 +5,8 @@
 //
 // docs/glossary.md defines the terms of the project. Those of this package are:
 //
-//   - granule: 16 bytes, the unit of addresses. A handle is the number of a granule,
-//     and the rest of Ichor calls it a reference.
+//   - granule: 16 bytes, the unit of addresses. The number of a granule is a handle,
+//     which the rest of Ichor uses as a reference.
 //   - space: one reserved range of addresses. It has a power of two of granules.
 //   - counted half, immortal half: the lower and the upper half of a space.
 //   - span: 64 KiB of a space, the unit in which memory is committed and returned to
@@ -21,8 +21,8 @@
 //     another cache, for good.
 //   - region: memory of the immortal half that is allocated by bumping an index and
 //     freed as a whole.
-//   - extent: memory of the frozen quarter, the upper part of the immortal half. It is
-//     filled once and then only read.
+//   - extent: memory of the frozen quarter, a part of the immortal half. It is filled
+//     once and then only read.
 //
 // # Free slots are bits outside the slots
 //

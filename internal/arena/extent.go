@@ -324,11 +324,10 @@ func (c *central) stopGrowing(e *Extent) {
 	c.mu.growing = slices.DeleteFunc(c.mu.growing, func(x *Extent) bool { return x == e })
 }
 
-// MapFile maps bytes of a file, from offset at on, read-only into an extent that was
-// not used before. The pages are the file's, and do not count against the limit. The
-// error is errors.ErrUnsupported if files cannot be mapped into this memory, and if the
-// bytes fit into one span: a copy of so few costs the system less than mappings of
-// their own.
+// MapFile maps bytes of a file, from offset at on, read-only into a new extent. The
+// pages belong to the file and do not count against the limit. The error is
+// errors.ErrUnsupported if files cannot be mapped into this memory, or if the bytes fit
+// into one span: copying so few costs the system less than separate mappings.
 func (e *Extent) MapFile(f *os.File, at int64, bytes uintptr) error {
 	page := uintptr(os.Getpagesize())
 	if e.space.mem.mapFile == nil || at%int64(page) != 0 || bytes <= SpanSize {

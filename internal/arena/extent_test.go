@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// haveBackings returns the backings that this machine has.
+// haveBackings returns the backings that this machine supports.
 func haveBackings() (all []Backing) {
 	for _, b := range []Backing{GoMemory, System, Memfd} {
 		if s, err := New(Config{Backing: b, Reserve: 16 << 20}); err == nil {
@@ -38,7 +38,7 @@ func TestExtentAccounts(t *testing.T) {
 					t.Fatalf("%d spans are committed, want %d", got, want)
 				}
 			}
-			for range 3 { // the same addresses again in the end
+			for range 3 { // reuses the same addresses in the end
 				e, err := s.NewExtent(0)
 				if err != nil {
 					t.Fatal(err)
@@ -88,7 +88,7 @@ func TestExtentAccounts(t *testing.T) {
 	}
 }
 
-// What an extent shows of a file is the file's, and takes no memory.
+// An extent that maps a file takes no memory: the pages are the file's.
 func TestExtentMapFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	page := os.Getpagesize()

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// called has the system's calls of a space noted, as "commit 3+2" for two spans from the third one
-// of the frozen quarter on. What fail says for a call is its error.
+// called records the system calls of a space, as "commit 3+2" for two spans from the
+// third span of the frozen quarter on. fail returns the error for a call.
 func (s *Space) called(calls *[]string, fail func(call string) error) {
 	first := partsOf(uint64(s.mask) + 1).frozen.offset()
 	note := func(name string, off, n uintptr, call func() error) error {
@@ -45,8 +45,8 @@ func wantCalls(t *testing.T, when string, calls *[]string, want ...string) {
 	*calls = nil
 }
 
-// TestExtentCalls follows an extent through its life: what the system is asked for, and what the
-// accounts say.
+// TestExtentCalls follows an extent through its life, and checks the system calls and
+// the accounts.
 func TestExtentCalls(t *testing.T) {
 	if raceEnabled || !haveSystem {
 		t.Skip("SKIPPED: for memory of the system")
@@ -116,10 +116,10 @@ func TestExtentCalls(t *testing.T) {
 	must(e.Free())
 	wantCalls(t, "free", &calls, "bar 0+4")
 	state("free", 0, 0, 0, 0)
-	must(e.Free()) // again
+	must(e.Free()) // a second time
 	wantCalls(t, "free again", &calls)
 
-	// One of a known size, of which a part was never opened.
+	// An extent of known size, only partly opened.
 	e, err = s.NewExtent(5*SpanSize + 1)
 	must(err)
 	state("of a known size", 0, 0, 6, 0)
@@ -142,7 +142,7 @@ func TestExtentCalls(t *testing.T) {
 	}
 }
 
-// TestExtentPopulateOne: the first span is not asked for in advance.
+// TestExtentPopulateOne: the first span is not populated.
 func TestExtentWithoutBar(t *testing.T) {
 	if raceEnabled || !haveSystem {
 		t.Skip("SKIPPED: for memory of the system")
@@ -240,7 +240,7 @@ func TestExtentSealFails(t *testing.T) {
 	}
 }
 
-// anImageIf returns a function that maps a file, where that can be done.
+// anImageIf returns a function that maps a file, if the backing supports that.
 func anImageIf(t *testing.T, s *Space, b Backing) func() error {
 	if b == GoMemory {
 		return nil
@@ -263,8 +263,8 @@ func anImageIf(t *testing.T, s *Space, b Backing) func() error {
 	}
 }
 
-// TestExtentForGood seals for good with a stand-in for the system's call: nothing is let go of,
-// also when the space is closed.
+// TestExtentForGood seals for good, with a stand-in for the system call: nothing is
+// unmapped, not even when the space is closed.
 func TestExtentForGood(t *testing.T) {
 	for _, b := range haveBackings() {
 		s := newSpace(t, Config{Backing: b, Reserve: 32 << 20})
@@ -335,8 +335,8 @@ func TestExtentForGood(t *testing.T) {
 	}
 }
 
-// TestExtentKinds: extents that are sealed in the same way are one mapping, with their neighbours;
-// those that may have large pages are not.
+// TestExtentKinds: extents sealed in the same way join into one mapping with their
+// neighbours, except those that may have large pages.
 func TestExtentKinds(t *testing.T) {
 	for _, b := range haveBackings() {
 		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
@@ -362,7 +362,8 @@ func TestExtentKinds(t *testing.T) {
 	}
 }
 
-// TestExtentTooLarge bounds what one can have: what offsets can name. The memory is not touched.
+// TestExtentTooLarge: an extent is limited to what offsets can name. The memory is not
+// touched.
 func TestExtentTooLarge(t *testing.T) {
 	if raceEnabled || !haveSystem || uint64(^uintptr(0)) < 1<<40 {
 		t.Skip("SKIPPED: for large address spaces of the system")
@@ -375,7 +376,7 @@ func TestExtentTooLarge(t *testing.T) {
 	if _, err := s.NewExtent(1); err != nil {
 		t.Fatal(err)
 	}
-	e, err := s.NewExtent(0) // which begins one span behind where large pages begin
+	e, err := s.NewExtent(0) // begins one span after a large page begins
 	if err != nil {
 		t.Fatal(err)
 	}

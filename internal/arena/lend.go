@@ -58,9 +58,9 @@ func (c *central) provide(cache *Cache, p Purpose, class int) (uint32, error) {
 	return sp.take(), nil
 }
 
-// first returns a span of the common cache with a free slot, for one of a cache's first
-// slots. It returns nil if the cache has had these, or if there is no such span. mu
-// held.
+// first returns a span of the common cache with a free slot, for one of the first slots
+// of cache. It returns nil if cache has had all of those, or if there is no such span.
+// mu held.
 func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 	n := &cache.firsts[p][class]
 	if !cache.joint || int(*n) >= FirstSlots {
@@ -74,8 +74,9 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 	return sp
 }
 
-// spare returns a span of the common cache with a free slot, for when there is no fresh
-// span. If necessary it lends any span to the common cache. mu held.
+// spare returns a span of the common cache with a free slot. It is for when no fresh
+// span is available, and lends a span of any cache that was left to the common one if
+// necessary. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
 	if sp := c.common.withRoom(p, class); sp != nil {
 		return sp
@@ -105,8 +106,9 @@ func (c *central) fresh(cache *Cache, p Purpose, class int) (*Span, error) {
 }
 
 // lend moves a span with free slots from a cache that was left to another cache, whose
-// list of that class is empty. It looks at as many spans as tries says. If atLimit is
-// set, any span will do, except one of the common cache, which is never left. mu held.
+// list of that class is empty. It looks at no more than tries spans. If atLimit is set,
+// it does not matter how recently a cache was left. The common cache is never left, so
+// its spans are never lent. mu held.
 func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Span {
 	for range tries {
 		sp := c.mu.small[p][class].look()

@@ -17,9 +17,9 @@ import (
 
 // Linux bounds the number of mappings of a process (vm.max_map_count). Beyond that,
 // every request for another mapping fails, including those of the Go runtime, which
-// then dies. Extents are what makes many mappings. So each space accounts for those of
-// its extents, and an extent is refused if the extents of the process would have more
-// than half of the mappings that the system allows. The rest is left to everything
+// then dies. Most mappings are made by extents. So each space accounts for those of its
+// extents, and no extent is made if the extents of the process would then have more
+// than half of the mappings that the system allows. The other half is for everything
 // else.
 //
 //	mappings of all spaces ≤ MaxMappings, except in the middle of a call
@@ -103,7 +103,7 @@ func (m *mappings) set(first, end uint64, k kind) {
 	m.seams = slices.Replace(m.seams, i, j, with...)
 }
 
-// plan returns what set will do: replace the seams from i up to j by others.
+// plan returns what set changes: with replaces the seams from i up to j.
 func (m *mappings) plan(first, end uint64, k kind) (i, j int, with []seam) {
 	find := func(at uint64) int {
 		i, _ := slices.BinarySearchFunc(m.seams, at, func(s seam, at uint64) int { return cmp.Compare(s.at, at) })

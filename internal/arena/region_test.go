@@ -53,7 +53,8 @@ func TestRegion(t *testing.T) {
 	})
 }
 
-// TestRegionAccounts: what a region holds, what it has published, and how it begins anew.
+// TestRegionAccounts: what a region holds, what it has published, and what it is after
+// Free.
 func TestRegionAccounts(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -88,7 +89,7 @@ func TestRegionAccounts(t *testing.T) {
 	}
 	published("at the end of the first span", 2, SpanSize)
 	x := alloc(other, 2, true)
-	e := alloc(r, SpanGranules, true) // what is left of the second span is too little, and the third one is another's
+	e := alloc(r, SpanGranules, true) // the rest of the second span is too small, and the third belongs to another region
 	if e != a+3*SpanGranules {
 		t.Errorf("a span's worth at %#x, want %#x", e, a+3*SpanGranules)
 	}

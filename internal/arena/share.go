@@ -36,10 +36,10 @@ import (
 //
 //	byte            what
 //	0               the space, with holes where it was not in use
-//	size of it      the message given to Share, which includes the Layout
+//	its size        the message given to Share, which includes the Layout
 //	last 32 bytes   shareMagic; offset and length of the message; its xxHash64
 
-// Layout describes what is in use of a space, for another process.
+// Layout describes the parts of a space that are in use, for another process.
 type Layout struct {
 	Granules uint64
 	Spans    []SpanLayout

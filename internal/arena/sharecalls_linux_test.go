@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestShareRefuses shares twice, and what does not lie in a memfd.
+// TestShareRefuses: a space is not shared twice, nor without a memfd.
 func TestShareRefuses(t *testing.T) {
 	s, file, _ := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -36,15 +36,15 @@ func TestShareRefuses(t *testing.T) {
 	base := uintptr(s.base)
 	want := [][2]uintptr{{base + l[0].offset(), base + l[0].offset() + l[0].bytes()}, {base + l[1].offset(), base + l[1].offset() + l[1].bytes()}}
 	for range 2 {
-		s.SharedRanges() // no lock is held
+		s.SharedRanges() // blocks if a lock is still held
 	}
 	if got := s.SharedRanges(); !slices.Equal(got, want) || l[1].first < partsOf(uint64(s.mask)+1).immortal.first {
 		t.Errorf("shared are %#x, want %#x", got, want)
 	}
 }
 
-// TestSharedStaysApart: what the sharing process writes goes to private copies, in all parts; what
-// was not in use is barred, and used again, at other addresses.
+// TestSharedStaysApart: writes of the sharing process go to private copies, in all
+// parts. What was not in use is barred, and is used again at other addresses.
 func TestSharedStaysApart(t *testing.T) {
 	s, file, l := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -79,7 +79,7 @@ func TestSharedStaysApart(t *testing.T) {
 			}
 		}
 	}
-	s.Fill(0, 1, 5) // the first span and the last one are open
+	s.Fill(0, 1, 5) // the first span and the last are open
 	s.Fill(Fixed, 1, 5)
 	s.wantCommitted(t, "after sharing, which leaves the extent", 2)
 	c := s.NewCache()
@@ -120,8 +120,8 @@ func TestSharedStaysApart(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestShareFails has each mapping fail: the error is the system's, the file is closed, and the
-// space goes on as one that was shared.
+// TestShareFails makes each mapping fail: the error is the system's, the file is
+// closed, and the space continues as a shared one.
 func TestShareFails(t *testing.T) {
 	broken := errors.New("broken")
 	for fail := 1; ; fail++ {
@@ -189,7 +189,7 @@ func TestShareFails(t *testing.T) {
 	}
 }
 
-// anImage is an extent that shows a file of 80,000 bytes.
+// anImage is an extent that maps a file of 80,000 bytes.
 func anImage(t *testing.T, s *Space) *Extent {
 	t.Helper()
 	f, err := os.CreateTemp(t.TempDir(), "")
@@ -211,7 +211,8 @@ func anImage(t *testing.T, s *Space) *Extent {
 	return e
 }
 
-// TestSharedImage: what an extent shows of another file is in the shared one, for both.
+// TestSharedImage: the contents of an extent that maps another file are in the shared
+// file, and both processes see them.
 func TestSharedImage(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
 	if err != nil {
@@ -250,7 +251,7 @@ func TestSharedImage(t *testing.T) {
 	}
 }
 
-// TestReadSharedRefuses shows each reason for which a file is refused.
+// TestReadSharedRefuses gives each reason for which a file is refused.
 func TestReadSharedRefuses(t *testing.T) {
 	message := []byte("what Share was given")
 	for name, c := range map[string]struct {
@@ -304,7 +305,7 @@ func TestReadSharedRefuses(t *testing.T) {
 	}
 }
 
-// TestReleaseKeeps gives a range back, but for some runs of spans.
+// TestReleaseKeeps gives a range back, except some runs of spans.
 func TestReleaseKeeps(t *testing.T) {
 	m, err := reserveSystem(16<<SpanShift, true)
 	if err != nil {
@@ -329,8 +330,8 @@ func TestReleaseKeeps(t *testing.T) {
 	}
 }
 
-// TestShareNothing shares a space in which nothing is in use any more: what was in use is closed,
-// and opened again.
+// TestShareNothing shares a space in which nothing is in use any more: what was in use
+// is barred, and opened again.
 func TestShareNothing(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 4 << 20})
 	if err != nil {
@@ -385,7 +386,8 @@ func TestShareNothing(t *testing.T) {
 	}
 }
 
-// TestShareTheMidst: of a half the spans behind what is shared are used first, and then those before.
+// TestShareTheMidst: in each half, the spans behind the shared ones are used first, and
+// then those in front.
 func TestShareTheMidst(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 4 << 20})
 	if err != nil {
@@ -451,13 +453,13 @@ func TestShareTheMidst(t *testing.T) {
 		}
 		s.Fill(h, 2*SpanGranules, 1)
 	}
-	if regions != 7 { // of 16 spans two are shared
+	if regions != 7 { // two of 16 spans are shared
 		t.Errorf("%d regions of two spans were made, want 7", regions)
 	}
 }
 
-// TestSealedFile: a shared file can be neither written nor cut or made longer, and its seals stay
-// as they are; a file with some of these seals is none.
+// TestSealedFile: a shared file cannot be written, truncated or extended, and its seals
+// cannot be changed. A file with only some of these seals does not count as sealed.
 func TestSealedFile(t *testing.T) {
 	const all = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	_, file, _ := aShared(t)
@@ -490,8 +492,8 @@ func TestSealedFile(t *testing.T) {
 	}
 }
 
-// TestSharedExtentStays: where an extent that is shared cannot be barred, its addresses are not used
-// again, as the file would show there.
+// TestSharedExtentStays: the addresses of a shared extent that cannot be barred are not
+// reused, because the file is mapped there.
 func TestSharedExtentStays(t *testing.T) {
 	defer MaxMappings.Store(MaxMappings.Load())
 	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
@@ -529,7 +531,7 @@ func TestSharedExtentStays(t *testing.T) {
 			return n
 		}
 		before := free()
-		MaxMappings.Store(mapped.Load()) // it lies in the midst of a mapping
+		MaxMappings.Store(mapped.Load()) // the extent lies in the middle of a mapping
 		if err := e.Free(); err != nil {
 			t.Error(err)
 		}

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// sound returns what does not hold of the lists, rings and bitmaps of a space whose caches are
-// still. Check looks at sums only.
+// sound returns what is wrong with the lists, rings and bitmaps of a space whose caches
+// are not in use. Check compares only sums.
 func (s *Space) sound() error {
 	c := &s.central
 	c.mu.Lock()
@@ -121,7 +121,7 @@ func (h *half) isFree(n uint32) bool {
 	return i < uint32(len(h.avail)) && h.avail[i]>>((n-h.first)%64)&1 != 0
 }
 
-// sound checks what a half says of itself, and, if c is not nil, that what is free is in no use.
+// sound checks the half's own fields and, if c is not nil, that no free span is in use.
 func (h *half) sound(c *central) error {
 	n := uint32(0)
 	for i, w := range h.avail {
