@@ -75,9 +75,10 @@
 //
 // # Concurrency
 //
-// Each function says at the end of its comment who may call it: any goroutine,
-// concurrently, or the owner only, which is one goroutine at a time. A broken contract
-// panics with a *Misuse.
+// Each function says at the end of its comment who may call it: any goroutine, also
+// concurrently, or the owner only, which is one goroutine at a time. Structs with
+// exported fields, such as [Panic], are plain values. A broken contract panics with a
+// *Misuse.
 //
 // # What it does not do
 //
