@@ -172,7 +172,7 @@ func (d *Deferred[T]) Adopt(p *Parcel[T]) {
 		return
 	}
 	if p.g != d.g {
-		fault.Throw(fault.Misuse{What: "things that wait for another Grace", Want: "a parcel of the same Grace"})
+		fault.Throw(fault.Misuse{What: "a parcel of another Grace", Want: "a parcel of the same Grace"})
 	}
 	d.closeBatch()
 	for p.items.n > 0 {

@@ -86,7 +86,7 @@ func (c *Cache) Return() {
 	m.Lock() // a goroutine that claims the cache holds this lock throughout
 	defer m.Unlock()
 	if !c.state.CompareAndSwap(away, owned) {
-		fault.Throw(fault.Misuse{What: "a thread comes back that is in the world", Want: "one goroutine at a time on a thread"})
+		fault.Throw(fault.Misuse{What: "return of a thread that is not away", Want: "one goroutine at a time on a thread"})
 	}
 }
 

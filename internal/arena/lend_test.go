@@ -116,7 +116,7 @@ func TestLending(t *testing.T) {
 		t.Errorf("%d slots of %d are free: what was announced before is to be taken in", sp.nfree, sp.slots)
 	}
 	a.Return()
-	mustPanic(t, "a thread comes back that is in the world", a.Return)
+	mustPanic(t, "return of a thread that is not away", a.Return)
 	a.Free(kept) // a remote free by now
 	if sp.nfree != sp.slots-2 {
 		t.Error("the former owner has freed a slot as if the span was its own")

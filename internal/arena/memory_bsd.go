@@ -32,4 +32,4 @@ func sealFile(*os.File) error { return errMemfd }
 
 func sealed(*os.File) error { return errMemfd }
 
-var errMemfd = errors.New("memfd is Linux's")
+var errMemfd = errors.New("memfd is available on Linux only")

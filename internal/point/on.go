@@ -142,7 +142,7 @@ func at(op Op, ready func() bool) {
 	case explorer == nil:
 	case whole > 0:
 		if ready != nil && !ready() {
-			panic("ichor: a thread waits in a stretch that is whole")
+			panic("ichor: a thread waits in a whole stretch")
 		}
 		explorer.Note(op)
 	default:
