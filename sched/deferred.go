@@ -15,8 +15,8 @@ const (
 	// 127).
 	batchItems = 128
 
-	// A fraction of the budget, one in batchShare, closes a batch too, so that some
-	// items can be released before the whole budget is used up.
+	// A batch is also closed at 1/batchShare of the budget, so that some items can be
+	// released before all of it is used up.
 	batchShare = 4
 )
 

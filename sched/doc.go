@@ -1,5 +1,5 @@
-// Package sched has grace periods, which say when memory that other threads may be
-// reading can be released, and pools of goroutines that share work. It knows nothing
+// Package sched implements grace periods, which tell when memory that other threads may
+// be reading can be released, and pools of goroutines that share work. It knows nothing
 // about objects.
 //
 // # Glossary
@@ -56,7 +56,8 @@
 // place of "stores the reader's number". [Reader] lists the states.
 //
 // [Grace.PassedBut] ignores one reader, the caller's own. With it a thread can release
-// at once what no other thread has looked at and it does not look at itself any more.
+// an item at once if no other thread can have seen it and the thread itself does not
+// look at it any more.
 //
 // # Deferred items
 //

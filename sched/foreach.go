@@ -77,7 +77,7 @@ func newShares(n, items int) shares {
 }
 
 // next returns an item for this caller alone, from its own share or else from another
-// one. ok is false if all shares were found empty.
+// one. It returns false if all shares were found empty.
 func (sh shares) next(worker int) (int, bool) {
 	own := &sh[worker].word
 	for {

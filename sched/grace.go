@@ -249,8 +249,8 @@ func (g *Grace) poll(low uint64) uint64 {
 	}
 }
 
-// lowest returns the minimum of low and the numbers of the online readers except but,
-// and the reader that has it, or nil if that is low.
+// lowest returns the minimum of low and the numbers of the online readers other than
+// but. It also returns the reader with that number, or nil if the minimum is low.
 func (g *Grace) lowest(low uint64, but *Reader) (uint64, *Reader) {
 	var last *Reader
 	vain := 0

@@ -38,8 +38,8 @@ func (p *Panic) Unwrap() error {
 
 // Run calls fn in n goroutines, each with a state that open makes for it and close
 // ends. It returns when all goroutines have ended. If open is nil, the states are zero;
-// if close is nil, it is not called. close is called exactly if open succeeded, however
-// fn ended.
+// if close is nil, it is not called. close is called if and only if open succeeded,
+// however fn ended.
 //
 // The first error, panic or Goexit cancels the workers' context, and is the cause of
 // the cancellation. The error returned joins

@@ -7,7 +7,7 @@
 //
 //   - granule: 16 bytes, the unit of addresses. The number of a granule is a handle,
 //     which the rest of Ichor uses as a reference.
-//   - space: one reserved range of addresses. It has a power of two of granules.
+//   - space: one reserved range of addresses. Its size is a power of two.
 //   - counted half, immortal half: the lower and the upper half of a space.
 //   - span: 64 KiB of a space, the unit in which memory is committed and returned to
 //     the system. A span holds slots of one size class, or is part of a large block, or
@@ -53,5 +53,5 @@
 //
 // # What it does not do
 //
-// It knows nothing about objects. Its callers decide what to free, and when.
+// The package knows nothing about objects. Its callers decide what to free, and when.
 package arena

@@ -108,9 +108,8 @@ func (h *Header) FrozenFloat() (v float64, ok bool) {
 	return math.Float64frombits(uint64(h.meta)<<32 | uint64(h.local)), h.owner&Float != 0
 }
 
-// Meta returns the type id and the layout flags, which never change. Whether the meta
-// word holds them is told by FLOAT in the owner word, and that bit never changes
-// either.
+// Meta returns the type id and the layout flags, which never change. FLOAT in the owner
+// word says whether the meta word holds them, and that bit never changes either.
 func (h *Header) Meta() uint32 {
 	if h.Owner()&Float != 0 {
 		return FloatMeta
@@ -250,7 +249,7 @@ func (h *Header) decLastLocal() Verdict {
 }
 
 // merge ends the object's ownership: it adds local and extra to shared. The caller is
-// the owner, or has claimed the owner's state, or has stopped the world.
+// the owner, or has claimed the owner's thread state, or has stopped the world.
 //
 // local and owner are written before MERGED is published, because a thread that sees
 // MERGED may free the object and the memory may be used again. A thread that sees owner
@@ -290,8 +289,8 @@ func (h *Header) mergeLate(local int64) Verdict {
 }
 
 // Drain gives up the reference that a queue holds. It merges an object that still has
-// an owner, and is a plain DecForeign for one that has none. The conditions of merge
-// apply.
+// an owner, and is a plain DecForeign for one that has none. The caller must meet the
+// conditions of merge.
 func (h *Header) Drain() Verdict {
 	switch {
 	case h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.MergeForgets)):
@@ -361,7 +360,7 @@ func (h *Header) SetWeak() {
 // IsWeak reports whether weak references may lead to the object.
 func (h *Header) IsWeak() bool { return h.Shared()&Weak != 0 }
 
-// Count returns the number of references. ok is false for an immortal, which is not
+// Count returns the number of references, or false for an immortal, which is not
 // counted. World stopped.
 func (h *Header) Count() (int64, bool) {
 	if h.Owner() < 0 {
