@@ -242,13 +242,13 @@ func TestAdopted(t *testing.T) {
 		}
 	}
 	if u := a.Usage(); u.Count[Immortal] != 0 || u.Bytes[Immortal] != 0 || u.Committed != 0 {
-		t.Errorf("left of what was given back: %+v", u)
+		t.Errorf("left after everything was given back: %+v", u)
 	}
 	if err := e.Free(); err != nil {
 		t.Error(err)
 	}
 	if n := len(a.central.mu.mappings.seams); n != 0 {
-		t.Errorf("%d mappings are counted, with no extent", n)
+		t.Errorf("%d mappings are counted without an extent", n)
 	}
 	a.wantSound(t)
 	if err := a.Close(); err != nil {

@@ -177,7 +177,7 @@ func TestModel(t *testing.T) {
 				}
 			}
 			if u := s.Usage(); u.Committed > warmSpans<<SpanShift || u.Count != [Purposes]int64{} || u.Bytes != [Purposes]int64{} {
-				t.Fatalf("memory is left when all is freed")
+				t.Fatalf("memory is left although all blocks were freed")
 			}
 		})
 	})
@@ -303,7 +303,7 @@ func TestLimit(t *testing.T) {
 			other.Free(h)
 		}
 		if _, err := other.Alloc(Leaves, 2); !errors.Is(err, ErrLimit) {
-			t.Errorf("the owner has not been there yet, but: %v", err)
+			t.Errorf("a block in a span that the owner has not yet collected: %v", err)
 		}
 		c.Leave()
 		if got := fill(other); len(got) != len(hs) {
@@ -396,7 +396,7 @@ func TestGranules(t *testing.T) {
 		c.Trim()
 		other.Trim()
 		if u := s.Usage(); u.Count[Leaves]+u.Bytes[Leaves] != 0 || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 	s := newSpace(t, Config{Reserve: 16 << 20})

@@ -168,7 +168,7 @@ func TestLarge(t *testing.T) {
 			t.Errorf("it is known as %d granules of %s", n, p)
 		}
 		if _, _, ok := s.Block(h + SpanGranules - 1); ok {
-			t.Error("another block lies in its midst")
+			t.Error("another block lies within it")
 		}
 		var at []uint32
 		s.WalkObjects(func(h uint32) bool { at = append(at, h); return true })
@@ -181,7 +181,7 @@ func TestLarge(t *testing.T) {
 		}
 		other.Free(h)
 		if got := s.Tracked(nil); len(got) != 0 {
-			t.Errorf("%d spans are tracked, with nothing in use", len(got))
+			t.Errorf("%d spans are tracked although none is in use", len(got))
 		}
 		mustPanic(t, "free of memory that is not in use: ", func() { other.Free(h) })
 		other.account = Account{}
@@ -332,11 +332,11 @@ func TestReturnWaits(t *testing.T) {
 	}
 	select {
 	case <-done:
-		t.Error("the owner is back while another has the cache")
+		t.Error("Return has not waited for the claim")
 	default:
 	}
 	if mu.TryLock() {
-		t.Error("the lock was let go of by the owner")
+		t.Error("the owner has released the lock")
 	}
 	c.letGo()
 	mu.Unlock()
@@ -348,7 +348,7 @@ func TestReturnWaits(t *testing.T) {
 		t.Error("a cache that is owned was claimed")
 	}
 	if !mu.TryLock() {
-		t.Fatal("the owner has not let go of the lock")
+		t.Fatal("the owner has not released the lock")
 	}
 	mu.Unlock()
 }
@@ -463,7 +463,7 @@ func TestHidden(t *testing.T) {
 	leaf := mustAlloc(t, c, Leaves, 2)
 	s.Hide(leaf)
 	if s.central.span(leaf).hidden != nil {
-		t.Error("a leaf was hidden, which the collector does not look at")
+		t.Error("hiding a leaf has an effect")
 	}
 	s.Hide(mustAlloc(t, c, Blocks, SpanGranules))
 	large := mustAlloc(t, c, Containers, SpanGranules+1)
@@ -472,16 +472,16 @@ func TestHidden(t *testing.T) {
 	}
 	lsp := s.central.span(large)
 	if got := lsp.Containers([]uint32{1}); !slices.Equal(got, []uint32{1, large}) {
-		t.Errorf("containers %#x of a large one", got)
+		t.Errorf("containers %#x of a large span", got)
 	}
 	if first, size, n := lsp.Slots(); first != large || size != 2*SpanGranules || n != 1 {
 		t.Errorf("%d slots of %d from %#x on", n, size, first)
 	}
 	if s.Hide(large); lsp.hidden != nil {
-		t.Error("a large one has hidden slots")
+		t.Error("a large span has hidden slots")
 	}
 	if all := s.Tracked(nil); len(all) != 0 {
-		t.Error("a large one that was hidden is tracked")
+		t.Error("a hidden large span is tracked")
 	}
 	for _, h := range hs {
 		c.Free(h)
@@ -537,7 +537,7 @@ func TestContainersOfASpan(t *testing.T) {
 	calls := 0
 	s.Walk(Containers, func(uint32) bool { calls++; return calls < 3 })
 	if calls != 3 {
-		t.Errorf("a walk goes on after it was told to end: %d calls", calls)
+		t.Errorf("a walk continues after its function returned false: %d calls", calls)
 	}
 }
 

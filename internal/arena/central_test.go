@@ -112,7 +112,7 @@ func TestCommitFails(t *testing.T) {
 		}
 	}
 	if u := s.Usage(); u.Committed != 0 || u.Account != (Account{}) {
-		t.Errorf("left of what has failed: %+v", u)
+		t.Errorf("in use after the failure: %+v", u)
 	}
 	armed = false
 	for i := range 15 {
@@ -149,7 +149,7 @@ func TestInitFails(t *testing.T) {
 			t.Errorf("commit %d fails: %v", fail, err)
 		}
 		if n := slabs(); n != want {
-			t.Errorf("%d slabs of that size are free, want %d: that of the space that came to nothing is one", n, want)
+			t.Errorf("%d slabs of that size are free, want %d: including the one of the failed space", n, want)
 		}
 	}
 }
@@ -198,12 +198,12 @@ func TestWarm(t *testing.T) {
 		}
 		for i := range warmSpans {
 			if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans-1-i] {
-				t.Errorf("block %d is not what was freed last", i)
+				t.Errorf("block %d is not in the span that was freed last", i)
 			}
 			s.wantCommitted(t, "warm ones are used", warmSpans)
 		}
 		if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans] {
-			t.Error("the next is not the lowest one that is free")
+			t.Error("the next span is not the lowest free one")
 		}
 		s.Check()
 		for range 20 { // a region takes no warm spans: these lie in the other half
@@ -231,10 +231,10 @@ func TestWarmNeedAddresses(t *testing.T) {
 	}
 	s.wantCommitted(t, "all is freed", 7)
 	if h, err := c.Alloc(Blocks, 7*SpanGranules); err != nil || h != hs[0] {
-		t.Errorf("all of it at %#x: %v", h, err)
+		t.Errorf("a block of the whole space at %#x: %v", h, err)
 	}
 	if _, err := c.Alloc(Blocks, SpanGranules); !errors.Is(err, ErrAddressSpace) {
-		t.Errorf("and one more: %v", err)
+		t.Errorf("one more block: %v", err)
 	}
 	s.Check()
 	if err := s.sound(); err != nil {
@@ -295,7 +295,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	if p, n, ok := s.Block(h + chunkSpans*SpanGranules); ok || p != 0 || n != 0 {
-		t.Errorf("a block where nothing was handed out: %s of %d", p, n)
+		t.Errorf("a block in a span that was never handed out: %s of %d", p, n)
 	}
 	if _, _, ok := s.Block(h + 1); ok {
 		t.Error("a block that is not in use is known")
@@ -429,13 +429,13 @@ func TestCoolComesFirst(t *testing.T) {
 	}
 	h := mustAlloc(t, b, Blocks, 2*SpanGranules)
 	if len(s.central.mu.warm) != 0 || a.spans != 1 {
-		t.Errorf("%d spans are warm, and the one that is away has %d; want none, and 1", len(s.central.mu.warm), a.spans)
+		t.Errorf("%d spans are warm, and the cache that was left has %d; want 0 and 1", len(s.central.mu.warm), a.spans)
 	}
 	s.wantCommitted(t, "cool", 3)
 	b.Free(h)
 	mustAlloc(t, b, Blocks, 5*SpanGranules)
 	if a.spans != 0 {
-		t.Error("the one that is away keeps an empty span at the limit")
+		t.Error("the cache that was left keeps an empty span at the limit")
 	}
 	s.wantSound(t)
 }
@@ -459,7 +459,7 @@ func TestEndOfASpan(t *testing.T) {
 		t.Error("the last slot is not in use")
 	}
 	if _, _, ok := s.Block(h + 13*n); ok {
-		t.Error("what is left behind the last slot is in use")
+		t.Error("the granule behind the last slot is in use")
 	}
 	if s.central.lookup(16*SpanGranules) != nil || s.central.lookup(16*SpanGranules-1) == nil {
 		t.Error("there is a span behind the last one, or no last one")

@@ -174,7 +174,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	wantCalls(t, "likewise", &calls, "bar 0+2", "decommit 0+2")
 	if !s.central.mu.kept {
-		t.Error("it is not known that something free is not barred")
+		t.Error("kept is not set although free addresses are not barred")
 	}
 	failing = ""
 	e, err = s.NewExtent(4 * SpanSize)
@@ -193,7 +193,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	wantCalls(t, "with what is free around it", &calls, fmt.Sprintf("bar 0+%d", partsOf(uint64(s.mask)+1).frozen.n))
 	if got := before - mapped.Load(); got <= 0 || len(s.central.mu.mappings.seams) != 0 {
-		t.Errorf("%d mappings went, %d are left", got, len(s.central.mu.mappings.seams))
+		t.Errorf("%d mappings were removed from the account, %d are left", got, len(s.central.mu.mappings.seams))
 	}
 	failing = "decommit"
 	f, err := s.NewExtent(0)
@@ -202,7 +202,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	failing = "bar"
 	if err := f.Free(); err != nil {
-		t.Errorf("what can be emptied: %v", err)
+		t.Errorf("an extent that can be emptied: %v", err)
 	}
 	s.Check()
 }
@@ -278,7 +278,7 @@ func TestExtentForGood(t *testing.T) {
 		s.mem.lockUp = nil
 		e := make1(1)
 		if err := e.Seal(1, true); !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s: for good where that is not to be had: %v", b, err)
+			t.Errorf("%s: sealing for good where that is not supported: %v", b, err)
 		}
 		if e.locked || len(s.central.mu.locked) != 0 {
 			t.Errorf("%s: it is locked", b)
@@ -329,7 +329,7 @@ func TestExtentForGood(t *testing.T) {
 			t.Errorf("%s: %v are kept", b, kept)
 		}
 		if got := before - mapped.Load(); got != seams-2*2 {
-			t.Errorf("%s: %d mappings went, want all of %d but two for each", b, got, seams)
+			t.Errorf("%s: %d mappings were removed from the account, want all of %d except two for each extent", b, got, seams)
 		}
 		mapped.Sub(2 * 2)
 	}
@@ -366,7 +366,7 @@ func TestExtentKinds(t *testing.T) {
 // touched.
 func TestExtentTooLarge(t *testing.T) {
 	if raceEnabled || !haveSystem || uint64(^uintptr(0)) < 1<<40 {
-		t.Skip("SKIPPED: for large address spaces of the system")
+		t.Skip("SKIPPED: needs large address spaces of the system")
 	}
 	s := newSpace(t, Config{Backing: System})
 	defer s.Close()

@@ -88,7 +88,7 @@ func TestExtentsGrowBesideEachOther(t *testing.T) {
 				}
 			}
 			if moves == 0 {
-				t.Error("none of them had to move")
+				t.Error("no extent has moved")
 			}
 			if got := s.Usage().Committed; got != 0 {
 				t.Errorf("%d bytes are committed for nothing", got)
@@ -170,7 +170,7 @@ func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) boo
 		if bar := s.mem.bar; bar != nil {
 			s.mem.bar = func(off, n uintptr) error {
 				if n == 0 {
-					t.Errorf("%s, call %d: nothing is to be barred", b, fail)
+					t.Errorf("%s, call %d: memory was barred", b, fail)
 				}
 				return bar(off, n)
 			}
@@ -193,7 +193,7 @@ func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) boo
 			t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
 		}
 		if n := len(s.central.mu.growing); n != 0 {
-			t.Errorf("%s, call %d: %d extents grow, with none left", b, fail, n)
+			t.Errorf("%s, call %d: %d extents grow, want 0", b, fail, n)
 		}
 		free := uint32(3)
 		for _, x := range slices.Concat(s.central.mu.frozen.fresh, s.central.mu.frozen.used) {

@@ -72,6 +72,6 @@ func TestInjected(t *testing.T) {
 	}
 	none := memory{}.injected(f)
 	if none.seal != nil || none.lockUp != nil || none.mapFile != nil || none.copyFile != nil || none.after != nil {
-		t.Error("what cannot be done can be")
+		t.Error("an unsupported call has become supported")
 	}
 }

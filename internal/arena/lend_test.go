@@ -74,7 +74,7 @@ func TestFirstSlots(t *testing.T) {
 			c.Publish()
 		}
 		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestLending(t *testing.T) {
 		t.Errorf("the borrower has %d spans and the other one %d", b.spans, a.spans)
 	}
 	if sp.nfree != sp.slots-2 {
-		t.Errorf("%d slots of %d are free: what was announced before is to be taken in", sp.nfree, sp.slots)
+		t.Errorf("%d slots of %d are free: frees that were announced before should have been collected", sp.nfree, sp.slots)
 	}
 	a.Return()
 	mustPanic(t, "return of a thread that is not away", a.Return)
@@ -128,7 +128,7 @@ func TestLending(t *testing.T) {
 	}
 	y := mustAlloc(t, a, Leaves, 2)
 	if s.central.span(y).cache.Load() != a {
-		t.Error("who has lent its span gets no other")
+		t.Error("a cache whose span was lent gets no other")
 	}
 }
 
@@ -158,7 +158,7 @@ func TestLentAfterAnnouncement(t *testing.T) {
 	}
 	b.Trim()
 	if sp.nfree != 1 {
-		t.Error("the present owner has not taken in what was freed")
+		t.Error("the present owner has not collected the free")
 	}
 }
 
@@ -183,13 +183,13 @@ func TestLimitIsCommon(t *testing.T) {
 		}
 		a.Free(h)
 		if _, err := c.Alloc(Leaves, 256); err != nil {
-			t.Errorf("a slot of the common cache was freed, and another cache gets none: %v", err)
+			t.Errorf("another cache does not get the freed slot of the common cache: %v", err)
 		}
 		// Another class has free slots in a span of a.
 		mustFail := func(c *Cache, p Purpose) {
 			t.Helper()
 			if _, err := c.Alloc(p, 256); !errors.Is(err, ErrLimit) {
-				t.Errorf("want the error of the limit, got %v", err)
+				t.Errorf("got %v, want ErrLimit", err)
 			}
 		}
 		mustFail(c, Leaves)
@@ -278,7 +278,7 @@ func TestOwnersComeAndGo(t *testing.T) {
 		}
 		s.Check()
 		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 }
@@ -316,7 +316,7 @@ func TestSpareComesFirst(t *testing.T) {
 		mustAlloc(t, b, Blocks, 256)
 	}
 	if a.spans != 0 || b.spans != 1 {
-		t.Errorf("the caches have %d and %d spans, and what one of them has left empty was needed", a.spans, b.spans)
+		t.Errorf("the caches have %d and %d spans, want 0 and 1: the empty span of the first is needed now", a.spans, b.spans)
 	}
 }
 
@@ -368,7 +368,7 @@ func TestSpareWithoutAddresses(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	if _, err := c.Alloc(Blocks, 256); !errors.Is(err, ErrAddressSpace) {
-		t.Errorf("one of a span whose owner is there: %v", err)
+		t.Errorf("a slot in a span whose owner is attached: %v", err)
 	}
 	a.Leave()
 	handed := s.central.handed.Load()
@@ -399,7 +399,7 @@ func TestLendNothingLeft(t *testing.T) {
 	b.Free(hs[1])
 	a.Leave()
 	if h := mustAlloc(t, b, Leaves, MaxSmall); h != hs[0] {
-		t.Errorf("the span that is empty is not used: %#x", h)
+		t.Errorf("the empty span is not used: %#x", h)
 	}
 	if a.spans != 1 || b.spans != 1 || a.state.Load() != away {
 		t.Errorf("the caches have %d and %d spans, want 1 each", a.spans, b.spans)
@@ -442,7 +442,7 @@ func TestLendTries(t *testing.T) {
 	mustAlloc(t, b, Blocks, MaxSmall)
 	sp = room(3*lendTries - 1)
 	if h := mustAlloc(t, b, Leaves, MaxSmall); s.central.span(h) != sp {
-		t.Error("at the limit another span was found than the one that has room")
+		t.Error("at the limit lend has not found the span with room")
 	}
 	s.wantSound(t)
 }
@@ -460,7 +460,7 @@ func TestSpanRing(t *testing.T) {
 		}
 	}
 	if r.look() != nil {
-		t.Error("an empty ring has something to look at")
+		t.Error("look of an empty ring returns a span")
 	}
 	r.add(&sp[0])
 	looks(0, 0)
@@ -475,7 +475,7 @@ func TestSpanRing(t *testing.T) {
 	r.remove(&sp[0])
 	looks(3, 1, 3)
 	if sp[0].after != nil || sp[0].before != nil || r.n != 2 {
-		t.Errorf("%d are in the ring; one that is out has links", r.n)
+		t.Errorf("%d spans are in the ring, or a removed span has links", r.n)
 	}
 	r.remove(&sp[1])
 	r.remove(&sp[3])
@@ -513,14 +513,14 @@ func TestTrimAway(t *testing.T) {
 	_ = mustAlloc(t, c, Leaves, MaxSmall+1)
 	s.wantCommitted(t, "at the limit", 3)
 	if _, err := c.Alloc(Blocks, 2*SpanGranules); !errors.Is(err, ErrLimit) {
-		t.Errorf("a block for which an owner would have to give up a span: %v", err)
+		t.Errorf("a block that needs a span of an attached owner: %v", err)
 	}
 	a.Leave()
 	if _, err := c.Alloc(Blocks, 2*SpanGranules); err != nil {
-		t.Errorf("a block where all others have gone: %v", err)
+		t.Errorf("a block after all other owners have left: %v", err)
 	}
 	if a.state.Load() != away || b.state.Load() != owned {
-		t.Error("a cache is not in the state that it was in")
+		t.Error("the state of a cache has changed")
 	}
 	s.wantSound(t)
 }
@@ -538,14 +538,14 @@ func TestTrimAwayForExtents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := e.Grow(1); err != nil {
-		t.Errorf("a span of the common cache is empty: %v", err)
+		t.Errorf("an empty span of the common cache: %v", err)
 	}
 	if err := e.Grow(SpanSize + 1); !errors.Is(err, ErrLimit) {
-		t.Errorf("a span is empty whose owner is there: %v", err)
+		t.Errorf("an empty span of an attached owner: %v", err)
 	}
 	a.Leave()
 	if err := e.Grow(SpanSize + 1); err != nil {
-		t.Errorf("a span is empty whose owner is away: %v", err)
+		t.Errorf("an empty span of an owner that is away: %v", err)
 	}
 	s.wantSound(t)
 }

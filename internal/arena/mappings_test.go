@@ -88,7 +88,7 @@ func TestMappingsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, ok := mappingsOf(s); !ok {
-			t.Skip("SKIPPED: this system does not tell its mappings")
+			t.Skip("SKIPPED: needs a system that tells its mappings")
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		var all []*Extent
@@ -144,7 +144,7 @@ func TestMappingsAreCounted(t *testing.T) {
 			t.Error(err)
 		}
 		if got := before - mapped.Load(); got != n {
-			t.Errorf("%s: %d mappings went with the space, which had %d", b, got, n)
+			t.Errorf("%s: closing the space removed %d mappings, want %d", b, got, n)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestMappingsAreBounded(t *testing.T) {
 				}
 			}
 			if n := len(s.central.mu.mappings.seams); n > 20 {
-				t.Errorf("%s: %d mappings, of 20 that there may be", b, n)
+				t.Errorf("%s: %d mappings, want at most 20", b, n)
 			}
 			for i := 1; i < len(all); i += 2 {
 				if got := s.Bytes(all[i].Start(), 6)[5]; got != 7 {
@@ -256,7 +256,7 @@ func TestMappingBounds(t *testing.T) {
 		}{{all[1], 2, true}, {all[1], 1, false}, {all[0], 0, true}, {all[2], -5, true}} {
 			MaxMappings.Store(mapped.Load() + c.more)
 			if got := s.central.mayBar(c.e.at); got != c.want {
-				t.Errorf("%s: %d more may be there, may span %d be barred? %t", b, c.more, c.e.at.first, got)
+				t.Errorf("%s: with %d more mappings allowed, mayBar of span %d is %t", b, c.more, c.e.at.first, got)
 			}
 		}
 		MaxMappings.Store(mapped.Load() + 1)

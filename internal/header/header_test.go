@@ -125,10 +125,10 @@ func TestModel(t *testing.T) {
 			"": func(t *rapid.T) {
 				b, m, ok := h.Number()
 				if ok != float || float && (b != bits || m != note) {
-					t.Fatalf("a float has lost its number or its note, or something else has one")
+					t.Fatalf("Number is wrong: a float has lost its number or its note, or another object has one")
 				}
 				if h.Meta() != meta || h.Owner() < 0 != immortal {
-					t.Fatalf("type or owner are wrong")
+					t.Fatalf("the type or the owner is wrong")
 				}
 				if immortal {
 					if h.Bytes() != frozen {
@@ -184,16 +184,16 @@ func TestFloat(t *testing.T) {
 		}
 		h := new(Header)
 		h.BirthFloat(bits, note, true)
-		uncounted(h, "a float is born immortal as something else")
+		uncounted(h, "a float that is born immortal has another type, number or note")
 		h.BirthFloat(bits, note, false)
-		is(h, "a float is born as something else")
+		is(h, "a new float has another type, number or note")
 		if o := h.Owner(); o < Float || o == Nobody || !IsMerged(h.Shared()) {
-			t.Fatalf("a float has an owner that a thread could be")
+			t.Fatalf("the owner of a float is a possible thread id, or the float is not merged")
 		}
 		if !h.Immortalise() {
-			t.Fatalf("a float was immortal before")
+			t.Fatalf("a mortal float is reported as immortal")
 		}
-		uncounted(h, "a float that became immortal is something else")
+		uncounted(h, "a float that became immortal has another type, number or note")
 		h.BirthFloat(bits, note, false)
 		if h.Dec(1) != Dead {
 			t.Fatalf("a float has outlived its last reference")
@@ -208,7 +208,7 @@ func TestFloat(t *testing.T) {
 		}
 		h.Birth(7, 5)
 		if _, _, ok := h.Number(); ok || h.Meta() != 5 {
-			t.Fatalf("what is born where a float was looks like one")
+			t.Fatalf("an object in the place of a dead float looks like a float")
 		}
 	})
 }
@@ -369,7 +369,7 @@ func TestLayout(t *testing.T) {
 	}
 	granules := make([]Header, 4)
 	if At(unsafe.Pointer(&granules[0]), 3) != &granules[3] || On(unsafe.Pointer(&granules[1])) != &granules[1] {
-		t.Error("granules are not headers apart")
+		t.Error("headers are not one granule apart")
 	}
 	h.Birth(Immortal, 3)
 	h.SetLink(77)
