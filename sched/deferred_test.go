@@ -79,15 +79,15 @@ func TestDeferredOver(t *testing.T) {
 	d := NewDeferred[int](NewGrace(), 100)
 	d.Defer(1, 100)
 	if d.Over() {
-		t.Error("over with just the budget")
+		t.Error("Over with exactly the budget")
 	}
 	d.Defer(2, 1)
 	if !d.Over() {
-		t.Error("not over the budget")
+		t.Error("not Over beyond the budget")
 	}
 	d.Due(func(int) {})
 	if d.Over() {
-		t.Error("over the budget with nothing")
+		t.Error("Over with an empty queue")
 	}
 }
 
@@ -369,7 +369,7 @@ func TestRingGivesBack(t *testing.T) {
 	}
 	for r.n > 0 {
 		if r.pop() == nil {
-			t.Fatal("lost")
+			t.Fatal("items are lost")
 		}
 	}
 	if r.buf != nil {

@@ -84,7 +84,7 @@ func TestForEachStops(t *testing.T) {
 		t.Errorf("err %v after %d items", err, done.Load())
 	}
 	if err := ForEach[int](ctx, 2, 0, nil, nil, nil); err != errB {
-		t.Errorf("err %v of nothing, cancelled", err)
+		t.Errorf("err %v without items, cancelled", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func TestGraceWithoutReaders(t *testing.T) {
 			t.Error("a period that has not begun has passed")
 		}
 		if !g.Passed(goal) {
-			t.Error("nobody is online, and the goal has not passed")
+			t.Error("no reader is online, and the goal has not passed")
 		}
 	}
 	g.Unregister(r)
@@ -142,7 +142,7 @@ func TestSweep(t *testing.T) {
 	want("awake", goal, 2)
 	busy.Quiescent()
 	if next := g.Advance(); !g.Passed(goal) || g.Passed(next) {
-		t.Errorf("passed %v %v, want the first alone", g.Passed(goal), g.Passed(next))
+		t.Errorf("passed %v %v, want only the first", g.Passed(goal), g.Passed(next))
 	}
 	r.Offline()
 	poll()
@@ -195,7 +195,7 @@ func TestPassedBut(t *testing.T) {
 	a.Online()
 	goal := g.Advance()
 	if g.Passed(goal) || !g.PassedBut(a, goal) || g.PassedBut(b, goal) {
-		t.Errorf("passed %v, but for the one online %v, but for another %v; want the second alone", g.Passed(goal), g.PassedBut(a, goal), g.PassedBut(b, goal))
+		t.Errorf("Passed %v, PassedBut the online reader %v, PassedBut the other %v; want only the second", g.Passed(goal), g.PassedBut(a, goal), g.PassedBut(b, goal))
 	}
 	if g.PassedBut(a, goal+1) {
 		t.Error("a period that has not begun has passed")
@@ -213,7 +213,7 @@ func TestPassedBut(t *testing.T) {
 	}
 	b.Quiescent()
 	if !g.PassedBut(a, goal) || g.Passed(goal) {
-		t.Errorf("but for the one online %v, passed %v", g.PassedBut(a, goal), g.Passed(goal))
+		t.Errorf("PassedBut the online reader %v, Passed %v; want true, false", g.PassedBut(a, goal), g.Passed(goal))
 	}
 	a.Quiescent()
 	if !g.Passed(goal) || !g.PassedBut(a, goal) {
@@ -325,7 +325,7 @@ func TestGraceHammer(t *testing.T) {
 	look := func(i int) {
 		for k := range slots {
 			if slots[(i+k)%len(slots)].Load().spoilt {
-				t.Error("a reader saw what was given back")
+				t.Error("a reader saw an item that was given back")
 			}
 		}
 	}
@@ -339,13 +339,13 @@ func TestGraceHammer(t *testing.T) {
 					look(i)
 					if k%3 == n%3 {
 						if held.spoilt {
-							t.Error("what a reader held was given back")
+							t.Error("an item that a reader held was given back")
 						}
 						r.Quiescent()
 						look(i)
 					}
 					if held2 := slots[0].Load(); held2.spoilt {
-						t.Error("a reader saw what was given back")
+						t.Error("a reader saw an item that was given back")
 					}
 					r.Offline()
 				}

@@ -90,7 +90,7 @@ func TestMemoryIsProtected(t *testing.T) {
 			is("shows a file", 4, true, false, 0x77)
 			must(m.copyFile(5<<SpanShift, file, SpanSize, false)) // the file is too short for this offset
 			if r, _ := try(at(5)); r {
-				t.Errorf("%s: it reads what is behind the file", backing)
+				t.Errorf("%s: memory behind the end of the file can be read", backing)
 			}
 			must(m.copyFile(1<<SpanShift, file, SpanSize, false))
 			is("a copy for reading", 1, true, false, 0x77)
@@ -142,7 +142,7 @@ func TestPopulate(t *testing.T) {
 	large := func() bool {
 		b, err := os.ReadFile("/proc/self/smaps")
 		if err != nil {
-			t.Skip("SKIPPED: this system does not tell about its pages")
+			t.Skip("SKIPPED: needs a system that tells which pages are present")
 		}
 		inside := false
 		for line := range strings.Lines(string(b)) {
@@ -161,10 +161,10 @@ func TestPopulate(t *testing.T) {
 	}
 	m.populate(1<<20, 1<<20)
 	if all, _ := resident(1<<20, 1<<20); !all {
-		t.Error("what was asked for is not there")
+		t.Error("populated pages are not present")
 	}
 	if _, none := resident(2<<20, 1<<20); !none || large() {
-		t.Error("what was not asked for is there, or pages are large")
+		t.Error("pages that were not populated are present, or pages are large")
 	}
 	if err := unix.Madvise(unsafe.Slice((*byte)(m.base), 4<<20), unix.MADV_HUGEPAGE); err != nil || !large() {
 		t.Skip("SKIPPED: this system has no large pages")
@@ -197,10 +197,10 @@ func TestLockUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := m.bar(SpanSize, SpanSize); !errors.Is(err, unix.EPERM) {
-		t.Errorf("what is locked was barred: %v", err)
+		t.Errorf("locked memory was barred: %v", err)
 	}
 	if err := m.release(nil); !errors.Is(err, unix.EPERM) {
-		t.Errorf("what is locked was given back: %v", err)
+		t.Errorf("locked memory was given back: %v", err)
 	}
 	if err := m.release([]run{{1, 1}}); err != nil {
 		t.Errorf("the rest: %v", err)

@@ -73,7 +73,7 @@ func TestGoMemoryIsAligned(t *testing.T) {
 // TestDefaultReserve: the default is as much as handles can name, except for Go memory.
 func TestDefaultReserve(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
-		t.Skip("SKIPPED: for addresses of 64 bits")
+		t.Skip("SKIPPED: needs 64-bit addresses")
 	}
 	for b, want := range map[Backing]uint64{System: maxSpaceGranules, Memfd: maxSpaceGranules} {
 		if got := defaultReserve(b); got != want {

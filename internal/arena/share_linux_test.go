@@ -171,7 +171,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("a byte of a span that is empty is %#x, want %#x as in the file", got, was)
 	}
 	if got := wordOf(s.Bytes(all[0], 4)); got != was {
-		t.Errorf("the byte is %#x for the process that has shared it, want %#x", got, was)
+		t.Errorf("the byte is %#x in the sharing process, want %#x", got, was)
 	}
 	for range 1000 {
 		if h, err := c.Alloc(Containers, 2); err != nil || a.IsShared(h) {
@@ -286,13 +286,13 @@ func TestSharedIsNotLent(t *testing.T) {
 	for i := range uint32(40) {
 		for _, p := range []Purpose{Leaves, Containers, Blocks} {
 			if h := mustAlloc(t, b, p, i+MinContainer); s.IsShared(h) {
-				t.Fatalf("%s of %d granules lie in what is shared", p, i+MinContainer)
+				t.Fatalf("%s of %d granules lie in shared memory", p, i+MinContainer)
 			}
 		}
 	}
 	s.central.mu.Lock()
 	defer s.central.mu.Unlock()
 	if sp := s.central.spare(Leaves, ClassOf(2)); sp != nil && sp.shared {
-		t.Error("a span that is shared is lent at the limit")
+		t.Error("a shared span is lent at the limit")
 	}
 }

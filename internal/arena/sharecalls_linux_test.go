@@ -26,7 +26,7 @@ func TestShareRefuses(t *testing.T) {
 		t.Errorf("Go memory: %v", err)
 	}
 	if g.SharedRanges() != nil {
-		t.Error("ranges are shared of a space that is not")
+		t.Error("a space that is not shared has shared ranges")
 	}
 	if !s.central.mu.TryLock() {
 		t.Fatal("the central is locked")
@@ -62,7 +62,7 @@ func TestSharedStaysApart(t *testing.T) {
 		return true
 	})
 	if listed != 0 {
-		t.Errorf("%d spans that are shared are in lists of their former caches", listed)
+		t.Errorf("%d shared spans are in lists of their former caches", listed)
 	}
 	var objects []uint32
 	s.WalkObjects(func(h uint32) bool { objects = append(objects, h); return true })
@@ -86,7 +86,7 @@ func TestSharedStaysApart(t *testing.T) {
 	for i := range uint32(100) {
 		h := mustAlloc(t, c, Purpose(i%3), 2+i*20)
 		if s.IsShared(h) || wordOf(s.Bytes(h, 4)) != 0 && i < 3 {
-			t.Errorf("a new block lies in what is shared, or is not zero")
+			t.Errorf("a new block lies in shared memory, or is not zero")
 		}
 		s.Fill(h, 2, 9)
 	}
@@ -103,13 +103,13 @@ func TestSharedStaysApart(t *testing.T) {
 		if sp.state == spanSmall && sp.shared {
 			left[sp.cache.Load()]++
 			if sp.nfree == sp.slots {
-				t.Errorf("span %d is empty, and was not given back", sp.Number())
+				t.Errorf("span %d is empty but was not given back", sp.Number())
 			}
 		}
 		return true
 	})
 	if sharing := s.central.mu.sharing; sharing.spans != left[sharing] || len(left) > 1 {
-		t.Errorf("%d spans are left of what is shared, want %d", sharing.spans, left[sharing])
+		t.Errorf("%d shared spans are left, want %d", sharing.spans, left[sharing])
 	}
 	s.wantSound(t)
 	r := s.NewRegion()
@@ -236,7 +236,7 @@ func TestSharedImage(t *testing.T) {
 	want := bytes.Repeat([]byte("image..."), 10_000)
 	for _, got := range [][]byte{s.Bytes(e.Start(), len(want)), a.Bytes(extents[0].Start(), len(want))} {
 		if !bytes.Equal(got, want) {
-			t.Error("the image is not what it was")
+			t.Error("the contents of the image have changed")
 		}
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -360,7 +360,7 @@ func TestShareNothing(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	if n := len(s.central.mu.mappings.seams); n != 0 {
-		t.Errorf("%d mappings of extents are counted, of which none is left", n)
+		t.Errorf("%d mappings are counted although no extent is left", n)
 	}
 	n := 0
 	for ; ; n++ {
@@ -486,7 +486,7 @@ func TestSealedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := sealed(f); err == nil {
-			t.Errorf("a file is sealed that lacks seals %#x", less)
+			t.Errorf("a file without the seals %#x counts as sealed", less)
 		}
 		_ = f.Close()
 	}
