@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestDueBut: what the owner alone still looks at is given back to it; what others look at is
-// not; and the open batch stays open.
+// TestDueBut: DueBut gives back items that only the owner still looks at, but none that
+// another reader may see. The open batch stays open.
 func TestDueBut(t *testing.T) {
 	g := NewGrace()
 	own, other := g.Register(), g.Register()
@@ -33,7 +33,7 @@ func TestDueBut(t *testing.T) {
 	other.Quiescent()
 	d.Due(give)
 	if len(got) != 1 {
-		t.Fatalf("given %v while the owner looks, who was to be waited for", got)
+		t.Fatalf("given %v although Due waits for the owner, too", got)
 	}
 	d.DueBut(own, give)
 	if !slices.Equal(got, []int{1, 2, 3}) {
@@ -41,8 +41,8 @@ func TestDueBut(t *testing.T) {
 	}
 }
 
-// TestDueWithin: inside the callback of Due and DueBut both do nothing, not even close a batch, and
-// afterwards, and after a panic, they work.
+// TestDueWithin: inside the callback of Due or DueBut both do nothing, and do not even
+// close a batch. They work again afterwards, and after a panic.
 func TestDueWithin(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
@@ -81,70 +81,72 @@ func TestDueWithin(t *testing.T) {
 	}
 }
 
-// TestPassedButHint compares the answers of the two, and says who is asked again.
+// TestPassedButHint compares the answers of Passed and PassedBut, and checks their
+// hints.
 func TestPassedButHint(t *testing.T) {
 	g := NewGrace()
 	a, b := g.Register(), g.Register()
 	a.Online()
 	goal := g.Advance()
 	if g.Passed(goal) || g.behind.Load() != a {
-		t.Error("a reader is in the way, and is not noted")
+		t.Error("reader a holds the goal up, and Passed does not say so or keeps no hint")
 	}
 	if !g.PassedBut(a, goal) || a.but != nil {
-		t.Error("but for that one none is in the way")
+		t.Error("only reader a holds the goal up, and PassedBut(a) does not ignore it")
 	}
 	if g.passed.Load() >= goal {
-		t.Error("for the others it has passed")
+		t.Error("PassedBut has raised passed")
 	}
 	if g.PassedBut(b, goal) || b.but != a {
-		t.Error("of another one the first is in the way, and is not noted")
+		t.Error("reader a holds the goal up, and PassedBut(b) does not say so or keeps no hint")
 	}
-	b.Online() // later than the goal
+	b.Online() // after the goal
 	if !g.PassedBut(a, goal) {
-		t.Error("one that has come later is in the way")
+		t.Error("a reader that came online after the goal holds it up")
 	}
 	goal = g.Advance()
 	if g.PassedBut(a, goal) || a.but != b {
-		t.Error("one that has come before is not")
+		t.Error("a reader that came online before the goal does not hold it up")
 	}
 	b.Offline()
 	if !g.PassedBut(a, goal) || g.PassedBut(b, goal) {
-		t.Error("one that is offline is in the way, or the other one is not")
+		t.Error("an offline reader holds the goal up, or the online one does not")
 	}
 	a.Quiescent()
 	if !g.PassedBut(b, goal) || b.but != nil {
-		t.Error("one that was quiescent is in the way")
+		t.Error("a reader that was quiescent holds the goal up")
 	}
 	if !g.Passed(goal) || g.behind.Load() != nil {
-		t.Error("none is in the way, and one is noted")
+		t.Error("no reader holds the goal up, and Passed keeps a hint")
 	}
 	b.Online()
 	if g.Advance(); !g.PassedBut(a, goal) {
-		t.Error("what has passed for all has not for one")
+		t.Error("a goal has passed for all readers, but not for PassedBut")
 	}
 }
 
-// TestHintForgotten: a reader that was in the way is not kept when it is unregistered, and another one is.
+// TestHintForgotten: unregistering a reader removes the hint to it, and leaves a hint
+// to another.
 func TestHintForgotten(t *testing.T) {
 	g := NewGrace()
 	r, other := g.Register(), g.Register()
 	r.Online()
 	if g.Passed(g.Advance()) || g.behind.Load() != r {
-		t.Fatal("the reader is not in the way")
+		t.Fatal("the reader does not hold the goal up")
 	}
 	g.Unregister(other)
 	if g.behind.Load() != r {
-		t.Error("the hint went with another reader")
+		t.Error("unregistering another reader removed the hint")
 	}
 	r.Offline()
 	g.Unregister(r)
 	if g.behind.Load() != nil {
-		t.Error("a reader that is gone is kept as a hint")
+		t.Error("the hint leads to an unregistered reader")
 	}
 }
 
-// TestSweepCounts follows readers out of the list, and back: two sweeps that find them offline, and none
-// as long as too few looks were in vain.
+// TestSweepCounts follows readers out of the list and back. Two sweeps that find them
+// offline make them dormant, and there is no sweep after too few vain looks.
 func TestSweepCounts(t *testing.T) {
 	g := NewGrace()
 	const n = 5
@@ -160,7 +162,7 @@ func TestSweepCounts(t *testing.T) {
 	poll := func() { g.poll(g.period.Load()) }
 	g.sweep()
 	if rs[1].seq.Load() != offline || inList() != n {
-		t.Fatal("a sweep without need")
+		t.Fatal("a sweep before any vain look")
 	}
 	for i := range uint32(sweepAfter*n) / (n - 1) {
 		poll()
@@ -168,10 +170,10 @@ func TestSweepCounts(t *testing.T) {
 			t.Fatalf("%d looks were in vain, want %d", got, (i+1)*(n-1))
 		}
 	}
-	g.vain.Store(uint32(sweepAfter * n)) // exactly is not more
+	g.vain.Store(uint32(sweepAfter * n)) // exactly the limit is not enough
 	g.sweep()
 	if rs[1].seq.Load() != offline {
-		t.Fatal("a sweep one look too early")
+		t.Fatal("a sweep after one vain look too few")
 	}
 	poll()
 	if got := g.vain.Load(); got != 0 {
@@ -182,7 +184,7 @@ func TestSweepCounts(t *testing.T) {
 			t.Errorf("reader %d has number %d after a sweep, want %d", i, r.seq.Load(), want)
 		}
 	}
-	rs[1].Online() // it is not drowsy any more
+	rs[1].Online() // no longer drowsy
 	rs[1].Offline()
 	g.vain.Store(uint32(sweepAfter * n))
 	poll()
@@ -191,28 +193,28 @@ func TestSweepCounts(t *testing.T) {
 	}
 	rs[2].Online()
 	if inList() != 3 || g.Passed(g.Advance()) {
-		t.Error("one that was dormant is online, and not looked at")
+		t.Error("a reader that was dormant is online, and polls do not look at it")
 	}
 	g.vain.Store(1 << 20)
 	poll() // rs[1] is not online
 	if g.vain.Load() != 0 {
-		t.Error("many looks were in vain, and no sweep came")
+		t.Error("no sweep after many vain looks")
 	}
 	rs[1].Online()
 	g.vain.Store(1 << 20)
 	poll()
 	if g.vain.Load() != 1<<20 {
-		t.Error("a sweep, and no look was in vain")
+		t.Error("a sweep without a vain look")
 	}
 	rs[1].Offline()
 	rs[0].Offline()
 	if rs[2].Offline(); !g.Passed(g.Advance()) {
-		t.Error("nobody is online, and somebody is in the way")
+		t.Error("no reader is online, and the goal has not passed")
 	}
 }
 
-// TestPassedOnlyRises: a reader that comes online late, with the number of a period that is over
-// already, takes nothing back.
+// TestPassedOnlyRises: passed does not fall when a reader comes online late, with the
+// number of a period that is over already.
 func TestPassedOnlyRises(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
@@ -221,17 +223,17 @@ func TestPassedOnlyRises(t *testing.T) {
 	r.Offline()
 	goal := g.Advance()
 	if !g.Passed(goal) {
-		t.Fatal("nobody is online")
+		t.Fatal("no reader is online, and the goal has not passed")
 	}
-	r.seq.Store(old) // it has loaded the period before
+	r.seq.Store(old) // as if Online had loaded the period earlier
 	next := g.Advance()
 	if g.Passed(next) {
-		t.Error("a reader is in the way, and was overlooked")
+		t.Error("the reader holds the goal up, and was overlooked")
 	}
 	if got := g.poll(next); got != goal {
-		t.Errorf("a poll finds that %d has passed, and %d had", got, goal)
+		t.Errorf("a poll finds that %d has passed, want %d", got, goal)
 	}
 	if got := g.passed.Load(); got != goal || !g.Passed(goal) {
-		t.Errorf("passed is %d, and was %d", got, goal)
+		t.Errorf("passed is %d, want %d", got, goal)
 	}
 }

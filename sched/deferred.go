@@ -8,45 +8,49 @@ import (
 )
 
 const (
-	// DefaultBudget is CPython's QSBR_FREE_MEM_LIMIT.
+	// DefaultBudget is the same as CPython's QSBR_FREE_MEM_LIMIT.
 	DefaultBudget = 1 << 20
 
-	// batchItems closes a batch (CPython's QSBR_DEFERRED_LIMIT is 127).
+	// batchItems is how many items close a batch (CPython's QSBR_DEFERRED_LIMIT is
+	// 127).
 	batchItems = 128
 
-	// batchShare of the budget closes a batch too, so that some can be given back
-	// before all of the budget is used up.
+	// A batch is also closed at 1/batchShare of the budget, so that some items can be
+	// released before all of it is used up.
 	batchShare = 4
 )
 
-// Deferred is a queue of things that wait for a grace period. First in, first
-// out.
+// Deferred is a first-in, first-out queue of items that wait for a grace period.
 //
 //	Len   = items in closed batches + items in the open one
 //	Bytes = sum of the bytes of these items
 //
-// State of an item — condition — invariant — transition (who):
+// The states of an item:
 //
-//	open   — in the open batch — no goal yet — to closed when the batch is full, and
-//	         by Due, Take and Adopt (owner)
-//	closed — in a batch with a goal — unlinked before the goal was made —
-//	         to given by Due and DueBut once the goal has passed, to taken by Take (owner)
-//	given  — out of the queue before fn is called with it
+//	open    condition: in the open batch
+//	        invariant: it has no goal yet
+//	        to closed when the batch is full, and by Due, Take and Adopt (owner)
+//	closed  condition: in a batch with a goal
+//	        invariant: it was unlinked before the goal was made
+//	        to given by Due and DueBut once the goal has passed; to taken by Take
+//	        (owner)
+//	given   condition: fn has been called with it, or is about to be
+//	        invariant: it is out of the queue before fn is called
 //
-// One goroutine at a time uses it, its owner.
+// One goroutine at a time uses the queue: its owner.
 type Deferred[T any] struct {
 	g        *Grace
 	budget   int64
 	bytes    int64
 	parcel   Parcel[T]
-	open     int    // items of the open batch, the last in the queue
+	open     int    // items of the open batch, which are the last in the queue
 	openSize int64  // their bytes
 	out      uint64 // items that have left the queue
 	due      bool   // Due is running
 }
 
-// Parcel holds deferred things, with their goals, on their way from one Deferred
-// to another. It is passed on as a whole: one goroutine at a time.
+// Parcel holds deferred items and their goals on the way from one Deferred to another.
+// It is passed on as a whole. One goroutine at a time uses it.
 type Parcel[T any] struct {
 	g       *Grace
 	items   ring[item[T]]
@@ -58,14 +62,14 @@ type item[T any] struct {
 	bytes int64
 }
 
-// batch is a goal and how many items at the front of the queue, after those of
-// earlier batches, wait for it.
+// batch is a goal and the number of items that wait for it: those at the front of the
+// queue, after the items of earlier batches.
 type batch struct {
 	goal uint64
 	n    int
 }
 
-// NewDeferred returns an empty queue that waits for g's periods. A budget of zero or less
+// NewDeferred returns an empty queue that waits for periods of g. A budget of 0 or less
 // means DefaultBudget. Any goroutine.
 func NewDeferred[T any](g *Grace, budget int64) *Deferred[T] {
 	if budget <= 0 {
@@ -74,8 +78,8 @@ func NewDeferred[T any](g *Grace, budget int64) *Deferred[T] {
 	return &Deferred[T]{g: g, budget: budget}
 }
 
-// Defer adds x, which must be unlinked already, and which keeps that many bytes in
-// use. It panics if bytes is negative. Owner only.
+// Defer adds x, which must be unlinked already. bytes is how much memory x keeps in
+// use; a negative number panics. Owner only.
 func (d *Deferred[T]) Defer(x T, bytes int64) {
 	if bytes < 0 {
 		fault.Throw(fault.Misuse{What: fmt.Sprintf("%d bytes to defer", bytes), Want: "0 or more"})
@@ -89,11 +93,11 @@ func (d *Deferred[T]) Defer(x T, bytes int64) {
 	}
 }
 
-// Due calls fn for each thing whose goal has passed, in the order in which they
-// were deferred. What fn defers waits for a later call; Due inside fn does
-// nothing. An open batch is closed first, so that a quiet owner's things do not
-// wait for ever. If fn panics, the thing that it was called with is out of the
-// queue. Owner only.
+// Due calls fn for each item whose goal has passed, in the order in which the items
+// were deferred. It first closes the open batch, so that the items of a quiet owner do
+// not wait for ever. Items that fn defers wait for a later call, and Due inside fn does
+// nothing. If fn panics, the item that it was called with has left the queue. Owner
+// only.
 func (d *Deferred[T]) Due(fn func(T)) {
 	if d.due || d.Len() == 0 {
 		return
@@ -104,14 +108,14 @@ func (d *Deferred[T]) Due(fn func(T)) {
 	d.giveBack(d.g.Passed, fn)
 }
 
-// DueBut is Due for things that the owner itself does not look at any more, whose reader
-// is r: that one is not waited for. The open batch stays open. So it can be called again
-// and again, without a quiescent point of the owner's in between. Owner only.
+// DueBut is Due for items that the owner does not look at any more. It does not wait
+// for r, which is the owner's reader. The open batch stays open. So the owner can call
+// DueBut again and again without a quiescent point in between. Owner only.
 func (d *Deferred[T]) DueBut(r *Reader, fn func(T)) {
 	d.giveBack(func(goal uint64) bool { return d.g.PassedBut(r, goal) }, fn)
 }
 
-// giveBack calls fn for each thing in a closed batch whose goal has passed.
+// giveBack calls fn for each item in a closed batch whose goal has passed.
 func (d *Deferred[T]) giveBack(passed func(goal uint64) bool, fn func(T)) {
 	if d.due {
 		return
@@ -130,27 +134,28 @@ func (d *Deferred[T]) giveBack(passed func(goal uint64) bool, fn func(T)) {
 	}
 }
 
-// Drain calls fn for everything, in order, and for what fn defers, until nothing
-// is left. No goal is waited for: the caller guarantees that no reader holds
-// anything, because the world is stopped or nobody else is online. Owner, or
-// whoever has stopped it.
+// Drain calls fn for all items, in order, including those that fn defers, until the
+// queue is empty. It waits for no goal: the caller guarantees that no reader holds
+// anything, because the world is stopped or no other reader is online. Owner, or the
+// thread that has stopped the world.
 func (d *Deferred[T]) Drain(fn func(T)) {
 	for d.Len() > 0 {
 		fn(d.pop())
 	}
 }
 
-// Bytes returns the bytes that the waiting things keep in use. Owner only.
+// Bytes returns how many bytes the waiting items keep in use. Owner only.
 func (d *Deferred[T]) Bytes() int64 { return d.bytes }
 
-// Len returns the number of waiting things. Owner only.
+// Len returns the number of waiting items. Owner only.
 func (d *Deferred[T]) Len() int { return d.parcel.items.n }
 
-// Over reports whether more bytes wait than the budget allows. Owner only.
+// Over reports whether the waiting items keep more bytes in use than the budget allows.
+// Owner only.
 func (d *Deferred[T]) Over() bool { return d.bytes > d.budget }
 
-// Take hands all waiting things over, with their goals, and leaves the queue
-// empty: for a thread that ends. Owner only.
+// Take removes and returns all waiting items with their goals, for a thread that ends.
+// Owner only.
 func (d *Deferred[T]) Take() *Parcel[T] {
 	d.closeBatch()
 	p := d.parcel
@@ -160,14 +165,14 @@ func (d *Deferred[T]) Take() *Parcel[T] {
 	return &p
 }
 
-// Adopt appends what Take handed over to the queue, and empties the parcel. It
-// panics if the parcel waits for another Grace. Owner only.
+// Adopt appends the items of a parcel to the queue, and empties the parcel. It panics
+// if the parcel belongs to another Grace. Owner only.
 func (d *Deferred[T]) Adopt(p *Parcel[T]) {
 	if p.Len() == 0 {
 		return
 	}
 	if p.g != d.g {
-		fault.Throw(fault.Misuse{What: "things that wait for another Grace", Want: "a parcel of the same Grace"})
+		fault.Throw(fault.Misuse{What: "a parcel of another Grace", Want: "a parcel of the same Grace"})
 	}
 	d.closeBatch()
 	for p.items.n > 0 {
@@ -180,11 +185,11 @@ func (d *Deferred[T]) Adopt(p *Parcel[T]) {
 	}
 }
 
-// Len returns the number of things in the parcel. Whoever holds it.
+// Len returns the number of items in the parcel. Holder of the parcel only.
 func (p *Parcel[T]) Len() int { return p.items.n }
 
-// closeBatch gives the open batch its goal. All of it is unlinked, so the goal
-// is made after the last unlinking.
+// closeBatch gives the open batch its goal. All its items are unlinked, so the goal is
+// made after the last unlinking.
 func (d *Deferred[T]) closeBatch() {
 	if d.open == 0 {
 		return
@@ -197,8 +202,8 @@ func (d *Deferred[T]) closeBatch() {
 	d.open, d.openSize = 0, 0
 }
 
-// pop takes the front thing out, whether or not its batch is closed. The queue
-// is consistent before and after.
+// pop removes the front item, whether or not its batch is closed. The queue is
+// consistent before and after.
 func (d *Deferred[T]) pop() T {
 	it := d.parcel.items.pop()
 	d.bytes -= it.bytes

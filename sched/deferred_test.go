@@ -21,7 +21,7 @@ func TestDeferredWaits(t *testing.T) {
 	if got != nil || d.Len() != 3 || d.Bytes() != 60 {
 		t.Fatalf("given %v, waiting %d, %d bytes", got, d.Len(), d.Bytes())
 	}
-	r.Quiescent() // good for 1 and 2, whose goal there was already
+	r.Quiescent() // releases 1 and 2, which have had their goal already
 	d.Due(give)
 	if !slices.Equal(got, []int{1, 2}) || d.Bytes() != 30 {
 		t.Fatalf("given %v, %d bytes", got, d.Bytes())
@@ -33,8 +33,8 @@ func TestDeferredWaits(t *testing.T) {
 	}
 }
 
-// TestDeferredBatches: a batch ends at 128 things or a quarter of the budget, and
-// Due ends an open one but makes no empty ones.
+// TestDeferredBatches: a batch ends at 128 items or a quarter of the budget. Due closes
+// an open batch, but makes no empty one.
 func TestDeferredBatches(t *testing.T) {
 	none := func(int) { t.Error("given while a reader is online") }
 	for _, c := range []struct {
@@ -79,19 +79,19 @@ func TestDeferredOver(t *testing.T) {
 	d := NewDeferred[int](NewGrace(), 100)
 	d.Defer(1, 100)
 	if d.Over() {
-		t.Error("over with just the budget")
+		t.Error("Over with exactly the budget")
 	}
 	d.Defer(2, 1)
 	if !d.Over() {
-		t.Error("not over the budget")
+		t.Error("not Over beyond the budget")
 	}
 	d.Due(func(int) {})
 	if d.Over() {
-		t.Error("over the budget with nothing")
+		t.Error("Over with an empty queue")
 	}
 }
 
-// TestDueCalledBack: fn may do whatever an owner may.
+// TestDueCalledBack: fn may do everything that the owner may do.
 func TestDueCalledBack(t *testing.T) {
 	g := NewGrace()
 	d := NewDeferred[int](g, 1<<20)
@@ -131,7 +131,8 @@ func TestDueCalledBack(t *testing.T) {
 	}
 }
 
-// TestDueTaken: what fn defers waits for a later call, also if fn has taken all the rest.
+// TestDueTaken: items that fn defers wait for a later call, even if fn has taken all
+// others.
 func TestDueTaken(t *testing.T) {
 	d := NewDeferred[int](NewGrace(), 100)
 	d.Defer(1, 1)
@@ -142,7 +143,7 @@ func TestDueTaken(t *testing.T) {
 			if n := d.Take().Len(); n != 1 {
 				t.Errorf("taken %d", n)
 			}
-			d.Defer(3, 100) // a batch of its own
+			d.Defer(3, 100) // a separate batch
 		}
 	}
 	d.Due(give)
@@ -172,7 +173,7 @@ func TestDuePanics(t *testing.T) {
 	}
 }
 
-// TestDrain: a cascade comes to its end, whoever is online.
+// TestDrain: a cascade runs to its end, even if readers are online.
 func TestDrain(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
@@ -194,7 +195,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestAdopt: things keep their goals on the way.
+// TestAdopt: items keep their goals when they are passed on.
 func TestAdopt(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
@@ -208,7 +209,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatalf("left %d, taken %d", a.Len(), p.Len())
 	}
 	b.Adopt(p)
-	b.Adopt(p) // empty now
+	b.Adopt(p) // empty by now
 	b.Adopt(a.Take())
 	b.Defer(4, 40)
 	if b.Len() != 4 || b.Bytes() != 100 || p.Len() != 0 {
@@ -218,7 +219,7 @@ func TestAdopt(t *testing.T) {
 	give := func(x int) { got = append(got, x) }
 	b.Due(give)
 	if got != nil {
-		t.Fatalf("given %v to spite a reader", got)
+		t.Fatalf("given %v in spite of an online reader", got)
 	}
 	r.Quiescent()
 	b.Due(give)
@@ -230,7 +231,7 @@ func TestAdopt(t *testing.T) {
 	mustPanic(t, "-1 bytes to defer: Deferred.Defer", func() { b.Defer(1, -1) })
 }
 
-// TestDeferredAllocates: nothing, once the ring is long enough.
+// TestDeferredAllocates: a ring that is long enough does not allocate.
 func TestDeferredAllocates(t *testing.T) {
 	d := NewDeferred[int](NewGrace(), 1<<20)
 	none := func(int) {}
@@ -244,8 +245,7 @@ func TestDeferredAllocates(t *testing.T) {
 	}
 }
 
-// TestDeferredModel compares two queues, which pass parcels to each other, with
-// slices.
+// TestDeferredModel compares two queues, which pass parcels to each other, with slices.
 func TestDeferredModel(t *testing.T) {
 	type thing struct {
 		x     int
@@ -369,7 +369,7 @@ func TestRingGivesBack(t *testing.T) {
 	}
 	for r.n > 0 {
 		if r.pop() == nil {
-			t.Fatal("lost")
+			t.Fatal("items are lost")
 		}
 	}
 	if r.buf != nil {

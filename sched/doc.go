@@ -1,79 +1,89 @@
-// Package sched says when something may be given back that others may still be
-// reading, and shares work among goroutines. It knows nothing of objects.
+// Package sched implements grace periods, which tell when memory that other threads may
+// be reading can be released, and pools of goroutines that share work. It knows nothing
+// about objects.
 //
 // # Glossary
 //
-//   - reader: a goroutine that looks at shared things without locks.
-//   - online: may hold such things. An offline reader holds none.
-//   - quiescent: at a point where a reader holds none for a moment.
-//   - dormant: offline for long. Polls do not look at a dormant reader.
-//   - unlinked: no longer to be found by a reader that starts to look.
-//   - grace period: a time in which each online reader was quiescent once.
-//   - goal: the number of the grace period that something unlinked waits for.
-//   - deferred: unlinked, and waiting for its goal to pass.
-//   - batch: deferred things in a row that share a goal.
-//   - orphans: what an exiting thread leaves deferred.
+// docs/glossary.md defines the terms of the project. Those of this package are:
+//
+//   - reader: a goroutine's entry in the bookkeeping of grace periods. The goroutine
+//     reads shared data without locks.
+//   - online: the reader may hold references to shared data. An offline reader holds
+//     none.
+//   - quiescent: the reader holds no references at this moment.
+//   - dormant: offline for so long that polls do not look at the reader any more.
+//   - unlinked: no longer reachable for a reader that starts to look.
+//   - grace period: a time in which each online reader was quiescent at least once.
+//   - goal: the number of the grace period that an unlinked item waits for.
+//   - deferred: unlinked, and waiting for the goal to pass.
+//   - batch: consecutive deferred items that share a goal.
+//   - orphans: the items that an exiting thread leaves deferred.
 //   - worker: a goroutine of a pool, with a state of its own.
 //   - to steal: to take over half of another worker's items.
 //
 // # Grace periods
 //
-// [Grace] counts periods in one global number. Each reader has a number of its
-// own, 0 when it is offline: the period in which it was quiescent last. Then
+// [Grace] numbers the periods with one global counter. Each reader has a number of its
+// own: the period in which it was last quiescent, or 0 if it is offline. Then
 //
 //	passed = min(current period, numbers of the online readers)
 //
-// and a goal has passed if it is at most that. Readers pay one load at a
-// quiescent point, and a store only if the period changed. This is the scheme of
-// FreeBSD's GUS (sys/kern/subr_smr.c) and CPython's Python/qsbr.c, with 64-bit
-// numbers, so that wrapping is no subject.
+// and a goal has passed if it is at most that. At a quiescent point a reader pays one
+// load, and a store only if the period has changed. This is the scheme of FreeBSD's GUS
+// (sys/kern/subr_smr.c) and CPython's Python/qsbr.c, with 64-bit numbers, which do not
+// wrap.
 //
 //	unlinker            Grace          reader
 //	unlink x
 //	goal := Advance() ─► 7
 //	                     7 ◄────────── Quiescent: number becomes 7
 //	Passed(7): min is 7
-//	give x back
+//	release x
 //
-// The order matters in three places. Advance comes after unlinking: a reader
-// whose number is the goal has loaded it after the unlinking. Online stores its
-// number before the reader's first look. And the poll loads the current period
-// before it looks at the readers: a reader that comes online behind the poll's
-// back is later than everything that the poll declares passed.
+// The order matters in three places:
 //
-// A poll costs a look at each reader in a list. Programs have thousands of readers
-// that wait, so one that polls have found offline again and again leaves the list: it is
-// dormant, and puts itself back when it comes online, with a lock. It does so before it
-// loads the period, so for it the last of these arguments holds with "the list" in the
-// place of "its number". [Reader] has the states.
+//   - Advance comes after unlinking. So a reader whose number is the goal has loaded
+//     the period after the unlinking.
+//   - Online stores the reader's number before the reader's first look.
+//   - A poll loads the current period before it looks at the readers. So a reader that
+//     comes online unnoticed by the poll is later than everything that the poll
+//     declares passed.
 //
-// [Grace.PassedBut] leaves out one reader, the caller's own: a thread gives back at once
-// what nobody but itself has looked at, and what it does not look at any more.
+// A poll looks at each reader in a list. A program may have thousands of readers that
+// wait. So a reader that polls have repeatedly found offline becomes dormant and leaves
+// the list. When it comes online, it puts itself back, under a lock. It does so before
+// it loads the period, so the argument of Online holds for it with "enters the list" in
+// place of "stores the reader's number". [Reader] lists the states.
 //
-// # Deferred things
+// [Grace.PassedBut] ignores one reader, the caller's own. With it a thread can release
+// an item at once if no other thread can have seen it and the thread itself does not
+// look at it any more.
 //
-// [Deferred] is one thread's queue of things that wait. A goal for each would
-// make the global number, which all readers load, change all the time; so a
-// batch shares one. Memory is bounded by bytes and not by a count: a few large
-// things are as bad as many small ones (python/cpython#132519).
+// # Deferred items
+//
+// [Deferred] is one thread's queue of items that wait for a grace period. A goal for
+// each item would change the global counter, which all readers load, all the time. So
+// the items of a batch share a goal. Memory is bounded in bytes, not in items: a few
+// large items are as bad as many small ones (python/cpython#132519).
 //
 // # Workers
 //
-// [Run] starts goroutines that each open a state, work, and close it. The first
-// failure cancels the others. Panics come out in the caller, with the stack of
-// the goroutine where they happened. [ForEach] shares out numbered items: each
-// worker has a range in one atomic word and takes from its front; who has run
-// out takes half of somebody's range from the back.
+// [Run] starts goroutines that each open a state, work, and close it. The first failure
+// cancels the others. A panic of a worker continues in the caller, with the stack of
+// the worker. [ForEach] distributes numbered items. Each worker has a range of items in
+// one atomic word, and takes from its front. A worker that has run out takes half of
+// another worker's range, from the back.
 //
-// # Who may call what
+// # Concurrency
 //
-// Each function says at its end who may call it: "any goroutine", at the same time as
-// others, or one goroutine at a time, its owner. Panics are plain values, as any of Go's.
+// Each function says at the end of its comment who may call it: any goroutine, also
+// concurrently, or the owner only, which is one goroutine at a time. Structs with
+// exported fields, such as [Panic], are plain values. A broken contract panics with a
+// *Misuse.
 //
 // # What it does not do
 //
-// A reader that stays online without being quiescent holds up every goal for
-// ever: nothing here interrupts it. Grace does not give anything back by itself:
-// it has no goroutine. A pool neither keeps goroutines between calls nor kills
-// one that does not look at its context.
+// A reader that stays online without being quiescent holds up every goal for ever:
+// nothing interrupts it. Grace has no goroutine, so it releases nothing by itself. A
+// pool neither keeps goroutines between calls nor stops one that ignores its context.
 package sched

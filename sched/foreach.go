@@ -8,10 +8,10 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// ForEach calls fn once for each item number from 0 up to items, in n goroutines
-// with states of their own. No order is promised. Errors, panics, Goexit and
-// cancellation are those of Run; after any of them items are left out, and without
-// one none is. No more workers start than there are items. Any goroutine.
+// ForEach calls fn once for each item number from 0 up to items, in n goroutines with
+// states of their own, in no particular order. Errors, panics, Goexit and cancellation
+// are as for Run. After any of these some items are left out; otherwise none is. No
+// more workers start than there are items. Any goroutine.
 func ForEach[S any](
 	ctx context.Context, n, items int,
 	open func(worker int) (S, error), close func(S),
@@ -20,7 +20,7 @@ func ForEach[S any](
 	switch {
 	case n < 1:
 		return fault.Errorf("ForEach with %d workers, want at least 1", n)
-	case uint64(items) > math.MaxUint32: // or negative
+	case uint64(items) > math.MaxUint32: // also true of negative numbers
 		return fault.Errorf("ForEach with %d items, want 0 to %d", items, uint32(math.MaxUint32))
 	case items == 0:
 		return context.Cause(ctx)
@@ -41,24 +41,24 @@ func ForEach[S any](
 	})
 }
 
-// shares divides item numbers among workers. At each moment a number is in one
-// share, or was returned by next once, or is on its way between a steal's two
-// steps.
+// shares divides the item numbers among workers. At each moment a number is in one
+// share, or has been returned by next once, or is between the two steps of a steal.
 type shares []share
 
-// share is one worker's range of items that nobody has begun, lo <= item < hi.
+// share is one worker's range of items that have not begun, lo <= item < hi.
 //
 //	63 ........ 32 31 ......... 0
 //	hi             lo               empty: lo == hi
 //
-// State — condition — invariant — transition (who):
+//	empty   condition: lo == hi
+//	        invariant: only the owner writes the word
+//	        to filled by a steal (owner)
+//	filled  condition: lo < hi
+//	        to filled or empty by next, which adds 1 to lo (owner), or by a steal,
+//	        which takes the upper half (others), all by CAS
 //
-//	empty — lo == hi — only the owner writes it — to filled by a steal (owner)
-//	filled— lo < hi — to itself or empty: lo+1 by next (owner), less
-//	        its upper half by a steal (others), all by CAS
-//
-// A word that is equal is the same set of free items, so a CAS cannot be fooled by
-// a word that changed in between.
+// Equal words mean the same set of free items, so a CAS is correct even if the word has
+// changed in between (no ABA problem).
 type share struct {
 	word aligned.Uint64
 	_    [cacheLine - 8]byte
@@ -76,8 +76,8 @@ func newShares(n, items int) shares {
 	return sh
 }
 
-// next returns an item that only this caller gets, from its own share or else
-// from another's. False: all shares were seen empty.
+// next returns an item for this caller alone, from its own share or else from another
+// one. It returns false if all shares were found empty.
 func (sh shares) next(worker int) (int, bool) {
 	own := &sh[worker].word
 	for {
@@ -92,10 +92,10 @@ func (sh shares) next(worker int) (int, bool) {
 	}
 }
 
-// steal moves the upper half of the first share that is not empty into the
-// worker's own, which is, and returns its first item. A range that another thief
-// is moving at this moment is in no share: who misses it ends early, and the
-// other does the work.
+// steal moves the upper half of the first non-empty share into the worker's own share,
+// which is empty, and returns the first item of that half. A range that another thief
+// is moving at this moment is in no share. A worker that misses it ends early, and the
+// other thief does the work.
 func (sh shares) steal(worker int) (int, bool) {
 	for i := 1; i < len(sh); i++ {
 		victim := &sh[(worker+i)%len(sh)].word

@@ -38,8 +38,8 @@ func TestForEachOnce(t *testing.T) {
 	}
 }
 
-// TestForEachSteals: a worker that is stuck on its first item keeps nothing
-// from being done by the others, the rest of its own range included.
+// TestForEachSteals: if a worker is stuck on its first item, other workers do all the
+// rest, its own range included.
 func TestForEachSteals(t *testing.T) {
 	watchdog(t)
 	const n, items = 3, 300
@@ -84,7 +84,7 @@ func TestForEachStops(t *testing.T) {
 		t.Errorf("err %v after %d items", err, done.Load())
 	}
 	if err := ForEach[int](ctx, 2, 0, nil, nil, nil); err != errB {
-		t.Errorf("err %v of nothing, cancelled", err)
+		t.Errorf("err %v without items, cancelled", err)
 	}
 }
 
@@ -115,13 +115,13 @@ func TestForEachPanics(t *testing.T) {
 func TestForEachMisuse(t *testing.T) {
 	for _, c := range [][2]int{{0, 5}, {-1, 5}, {2, -1}, {2, math.MaxInt}} {
 		if c[1] == math.MaxInt && math.MaxInt == math.MaxInt32 {
-			continue // on 32 bits no count of items is too large
+			continue // on 32-bit machines no int is too large
 		}
 		if err := ForEach[int](t.Context(), c[0], c[1], nil, nil, nil); err == nil || !strings.HasPrefix(err.Error(), "ichor: ForEach") {
 			t.Errorf("%d workers, %d items: %v", c[0], c[1], err)
 		}
 	}
-	// The largest count of items, and the next one.
+	// The largest number of items, and one more.
 	for _, items := range []uint64{math.MaxUint32, math.MaxUint32 + 1} {
 		if items > math.MaxInt {
 			continue
@@ -133,8 +133,8 @@ func TestForEachMisuse(t *testing.T) {
 	}
 }
 
-// TestSharesModel: in whatever order workers ask, each item is given once, and
-// as long as any is left everybody gets one.
+// TestSharesModel: in whatever order workers ask, each item is returned once, and every
+// worker gets one as long as any is left.
 func TestSharesModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 6).Draw(t, "workers")

@@ -8,64 +8,70 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// cacheLine is the distance that keeps two words from disturbing each other: a
-// line of 64 bytes and its neighbour, which amd64 fetches along with it.
+// cacheLine is the distance that keeps two words from false sharing: a 64-byte line and
+// its neighbour, which amd64 fetches along with it.
 const cacheLine = 128
 
-// Grace counts grace periods.
+// Grace counts grace periods. The states of a goal:
 //
-// State of a goal — condition — invariant — transition (who):
-//
-//	current — passed < goal == period — readers that come online cannot see what waits
-//	          for it — to past by Advance (anybody), to over by a poll
-//	past    — passed < goal < period — at least one reader may be older, or
-//	          nobody has looked yet — to over by a poll (anybody)
-//	over    — goal <= passed — no reader sees what waited for it — for good
+//	current  condition: passed < goal == period
+//	         invariant: readers that come online cannot see the items that wait for it
+//	         to past by Advance (any goroutine); to over by a poll (any goroutine)
+//	past     condition: passed < goal < period
+//	         invariant: at least one reader may be older, or there was no poll yet
+//	         to over by a poll (any goroutine)
+//	over     condition: goal <= passed
+//	         invariant: no reader sees the items that waited for it; terminal
 //
 // Any goroutine may use it.
 type Grace struct {
 	_      [cacheLine]byte
-	period point.Uint64 // the current period, at least 1; raised by Advance, read by all
+	period point.Uint64 // the current period, at least 1; written by Advance, read by all
 	_      [cacheLine]byte
-	passed point.Uint64          // the last minimum found; only rises; by polls
+	passed point.Uint64          // the last minimum found; written by polls; only rises
 	behind point.Pointer[Reader] // the reader that held up the last poll, or nil; a hint
-	vain   point.Uint32          // offline readers looked at by polls since the last sweep
+	vain   point.Uint32          // offline readers that polls have looked at since the last sweep
 	_      [cacheLine]byte
 
-	// readers are those that polls look at: every one but the dormant. A list that
-	// was published never changes: Online appends behind the end of all of them, and
-	// who takes out a reader makes a new list.
+	// readers are the readers that polls look at: all but the dormant ones. A published
+	// list never changes: Online appends behind the end of all published lists, and
+	// removing a reader makes a new list.
 	readers point.Pointer[[]*Reader] // replaced under mu
 	mu      point.Mutex
 }
 
-// Reader is one goroutine's part in a Grace. One goroutine at a time uses it,
-// its owner.
+// Reader is one goroutine's entry in a Grace. One goroutine at a time uses it: its
+// owner.
 //
-// State — condition — invariant — transition (who):
+//	offline  condition: seq == offline
+//	         invariant: the reader holds nothing shared, and is in the list
+//	         to online by Online (owner); to drowsy by a sweep (under mu)
+//	drowsy   condition: seq == drowsy
+//	         invariant: as offline, and has not been online since a sweep
+//	         to online by Online (owner); to dormant by a sweep (under mu)
+//	dormant  condition: seq == dormant
+//	         invariant: as offline, but not in the list, or about to leave it or to
+//	         come back
+//	         to online by Online (owner, under mu)
+//	online   condition: 0 < seq <= period
+//	         invariant: the reader is in the list; what it holds was not unlinked
+//	         before period seq began
+//	         to online by Quiescent (owner); to offline by Offline (owner)
+//	gone     condition: seq == gone
+//	         invariant: the reader is not in the list; terminal
 //
-//	offline — seq == offline — holds nothing shared, and is in the list — to online by
-//	          Online (owner), to drowsy by a sweep (under mu)
-//	drowsy  — seq == drowsy — as offline, and has not been online since a sweep —
-//	          to online by Online (owner), to dormant by a sweep (under mu)
-//	dormant — seq == dormant — as offline, but not in the list, or about to leave it or
-//	          to come back — to online by Online (owner, under mu)
-//	online  — 0 < seq <= period — in the list; what it holds was not unlinked before
-//	          period seq began — to itself by Quiescent, to offline by Offline (owner)
-//	gone    — seq == gone — not in the list — for good
-//
-// A reader begins as dormant. So a poll costs as much as there are readers that are
+// A reader begins as dormant. So the cost of a poll depends on how many readers are
 // online, or were a short while ago.
 type Reader struct {
 	_   [cacheLine]byte
-	seq point.Uint64 // written by the owner, and by sweeps unless it is online; read by polls
+	seq point.Uint64 // written by the owner, and by sweeps while it is not online; read by polls
 	_   [cacheLine]byte
 	g   *Grace
 	but *Reader // the reader that held up the last PassedBut, or nil; owner only
 }
 
-// Numbers of readers that are not online. The other three are above all periods, so
-// that a poll, which wants the lowest, need not tell them apart.
+// Values of seq for readers that are not online. All but offline are above every
+// period, so a poll, which searches for the minimum, need not tell them apart.
 const (
 	offline uint64 = 0
 	drowsy  uint64 = ^uint64(0) - 2
@@ -75,10 +81,10 @@ const (
 
 func isOnline(seq uint64) bool { return seq != offline && seq < drowsy }
 
-// sweepAfter is how many looks at offline readers, for each reader in the list, are in
-// vain before a sweep. A look costs 1 or 2 ns, to put a reader back into the list about
-// 50: so a reader that goes offline and comes back costs the others no more than that. A
-// guess. Tests have less patience.
+// sweepAfter is how many times polls look at offline readers in vain, for each reader
+// in the list, before a sweep. A look costs 1 or 2 ns, and putting a reader back into
+// the list about 50 ns. So the looks at a reader before it becomes dormant cost about
+// as much as its return. A guess. A variable for tests.
 var sweepAfter = 16
 
 // NewGrace returns a Grace without readers, in period 1. Any goroutine.
@@ -89,15 +95,15 @@ func NewGrace() *Grace {
 	return g
 }
 
-// Register makes a reader, which is offline. Any goroutine.
+// Register returns a new reader, which is offline. Any goroutine.
 func (g *Grace) Register() *Reader {
 	r := &Reader{g: g}
 	r.seq.Store(dormant)
 	return r
 }
 
-// Unregister removes a reader for good. It panics if the reader is online or not
-// registered here. Owner only.
+// Unregister removes a reader for good. It panics if the reader is online or does not
+// belong to g. Owner only.
 func (g *Grace) Unregister(r *Reader) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -116,12 +122,12 @@ func (g *Grace) Unregister(r *Reader) {
 	g.behind.CompareAndSwap(r, nil)
 }
 
-// Online announces that the reader is about to look at shared things. It panics
-// if it is online already. Owner only.
+// Online announces that the reader is about to look at shared data. It panics if the
+// reader is online already. Owner only.
 func (r *Reader) Online() {
 	for {
 		switch s := r.seq.Load(); s {
-		case offline, drowsy: // a sweep may make the one the other, or that dormant
+		case offline, drowsy: // a sweep may turn offline into drowsy, or drowsy into dormant
 			if r.seq.CompareAndSwap(s, r.g.period.Load()) {
 				return
 			}
@@ -136,10 +142,11 @@ func (r *Reader) Online() {
 	}
 }
 
-// comeBack brings a dormant reader online. First the list, then the number: a poll whose
-// list lacks the reader has loaded the period before the reader does, as a poll loads the
-// period before the list. So the reader is later than everything that such a poll declares
-// passed, like one that comes online behind the poll's back.
+// comeBack brings a dormant reader online. The list is changed before the reader's
+// number: if a poll's list lacks the reader, the poll has loaded the period before the
+// reader does, because polls load the period before the list. So the reader is later
+// than everything that such a poll declares passed, as any reader that comes online
+// unnoticed by a poll.
 func (r *Reader) comeBack() {
 	g := r.g
 	g.mu.Lock()
@@ -151,23 +158,23 @@ func (r *Reader) comeBack() {
 	r.seq.Store(g.period.Load())
 }
 
-// Offline announces that the reader holds nothing any more and will not look. It
-// does nothing if the reader is offline. Owner only.
+// Offline announces that the reader holds nothing any more and will not look. It does
+// nothing if the reader is offline already. Owner only.
 func (r *Reader) Offline() {
 	if isOnline(r.seq.Load()) {
 		r.seq.Store(offline)
 	}
 }
 
-// Quiescent announces that the reader holds nothing at this moment. It panics if
-// the reader is offline. Owner only.
+// Quiescent announces that the reader holds nothing at this moment. It panics if the
+// reader is offline. Owner only.
 func (r *Reader) Quiescent() {
 	if r.seq.Load() != r.g.period.Load() {
 		r.catchUp()
 	}
 }
 
-// catchUp is the outlined half of Quiescent.
+// catchUp is the slow path of Quiescent.
 func (r *Reader) catchUp() {
 	if !isOnline(r.seq.Load()) {
 		fault.Throw(fault.Misuse{What: "reader is offline", Want: "a reader that is online"})
@@ -175,14 +182,13 @@ func (r *Reader) catchUp() {
 	r.seq.Store(r.g.period.Load())
 }
 
-// Advance starts a new period and returns its number: the goal of everything
+// Advance starts a new period and returns its number, which is the goal of everything
 // that was unlinked before the call. Any goroutine.
 func (g *Grace) Advance() uint64 { return g.period.Inc() }
 
-// Passed reports whether each reader that is online has been quiescent, or has
-// come online, since Advance returned the goal. Repeated calls cost two or three
-// loads, whatever the answer, as long as the same reader is in the way. Any
-// goroutine.
+// Passed reports whether each online reader has been quiescent, or has come online,
+// since Advance returned the goal. Repeated calls cost two or three loads, whatever the
+// answer, as long as the same reader holds the goal up. Any goroutine.
 func (g *Grace) Passed(goal uint64) bool {
 	if goal <= g.passed.Load() || mutant.On && mutant.Is(mutant.GraceAtOnce) {
 		return true
@@ -190,13 +196,13 @@ func (g *Grace) Passed(goal uint64) bool {
 	if g.behind.Load().holdsUp(goal) {
 		return false
 	}
-	// The period comes first: whoever comes online after we looked at it cannot see
-	// what was unlinked before this period began.
+	// The period is loaded first: a reader that comes online after this poll has looked
+	// at it cannot see what was unlinked before the period began.
 	return g.poll(g.period.Load()) >= goal
 }
 
-// PassedBut is Passed as if r were offline: for what r's owner has unlinked, and does not
-// look at any more itself. Owner of r only.
+// PassedBut is Passed as if r were offline: for items that r's owner has unlinked and
+// does not look at any more itself. Owner of r only.
 func (g *Grace) PassedBut(r *Reader, goal uint64) bool {
 	if goal <= g.passed.Load() {
 		return true
@@ -209,7 +215,7 @@ func (g *Grace) PassedBut(r *Reader, goal uint64) bool {
 	return low >= goal
 }
 
-// holdsUp reports whether the reader, which may be nil, is in the way of a goal.
+// holdsUp reports whether the reader, which may be nil, keeps a goal from passing.
 func (r *Reader) holdsUp(goal uint64) bool {
 	if r == nil {
 		return false
@@ -218,15 +224,15 @@ func (r *Reader) holdsUp(goal uint64) bool {
 	return s != offline && s < goal
 }
 
-// Periods returns how many periods have been begun by Advance, and how many of
-// these are known to be over. Any goroutine.
+// Periods returns how many periods Advance has begun, and how many of these are known
+// to be over. Any goroutine.
 func (g *Grace) Periods() (begun, over uint64) {
 	passed := g.passed.Load()
 	return g.period.Load() - 1, max(passed, 1) - 1
 }
 
-// poll looks at all readers, and returns the highest goal known to have passed. It
-// is given the period that was current before it looks, low.
+// poll looks at all readers, and returns the highest goal known to have passed. low is
+// the period that was current before the call.
 func (g *Grace) poll(low uint64) uint64 {
 	low, last := g.lowest(low, nil)
 	if g.behind.Load() != last {
@@ -243,8 +249,8 @@ func (g *Grace) poll(low uint64) uint64 {
 	}
 }
 
-// lowest returns the lowest of low and the numbers of the readers that are online, but
-// for one of them, and whose it is.
+// lowest returns the minimum of low and the numbers of the online readers other than
+// but. It also returns the reader with that number, or nil if the minimum is low.
 func (g *Grace) lowest(low uint64, but *Reader) (uint64, *Reader) {
 	var last *Reader
 	vain := 0
@@ -263,13 +269,13 @@ func (g *Grace) lowest(low uint64, but *Reader) (uint64, *Reader) {
 	return low, last
 }
 
-// sweep makes dormant what has been offline since the last sweep.
+// sweep makes readers dormant that have been offline since the last sweep.
 func (g *Grace) sweep() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	old := *g.readers.Load()
 	if int(g.vain.Load()) <= sweepAfter*len(old) {
-		return // somebody else has just done it
+		return // another poll has just swept
 	}
 	g.vain.Store(0)
 	next := make([]*Reader, 0, len(old))

@@ -10,14 +10,14 @@ import (
 
 func TestGraceWithoutReaders(t *testing.T) {
 	g := NewGrace()
-	r := g.Register() // offline, so as good as none
+	r := g.Register() // offline, so it holds nothing up
 	for range 3 {
 		goal := g.Advance()
 		if g.Passed(goal + 1) {
 			t.Error("a period that has not begun has passed")
 		}
 		if !g.Passed(goal) {
-			t.Error("nobody is online, and the goal has not passed")
+			t.Error("no reader is online, and the goal has not passed")
 		}
 	}
 	g.Unregister(r)
@@ -36,7 +36,7 @@ func TestGraceWaits(t *testing.T) {
 		b.Online()
 		goal := g.Advance()
 		late := g.Register()
-		late.Online() // cannot have seen anything
+		late.Online() // cannot have seen anything unlinked before
 		for range 3 {
 			if g.Passed(goal) {
 				t.Fatalf("%s: passed while two old readers are online", name)
@@ -59,16 +59,17 @@ func TestGraceWaits(t *testing.T) {
 	}
 }
 
-// TestPollBehindItsBack: a period that begins while a poll looks at the readers
-// is not passed by it, as a reader may have come online unseen before that.
+// TestPollBehindItsBack: a poll does not declare a period passed that begins while it
+// looks at the readers, because a reader may have come online before that, unnoticed.
 func TestPollBehindItsBack(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
 	low := g.period.Load()
-	// The poll has seen r offline, say. Now r comes, and something is unlinked.
+	// Suppose that the poll has seen r offline. Now r comes online, and something is
+	// unlinked.
 	r.Online()
 	goal := g.Advance()
-	r.Offline() // so that the rest of the poll sees what its beginning saw
+	r.Offline() // the rest of the poll sees r as the beginning did
 	if got := g.poll(low); got != low || got >= goal {
 		t.Errorf("passed %d, began at %d", got, low)
 	}
@@ -77,7 +78,7 @@ func TestPollBehindItsBack(t *testing.T) {
 func TestGraceMisuse(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
-	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent) // it is dormant
+	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent) // r is dormant
 	r.Online()
 	r.Offline()
 	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
@@ -95,14 +96,14 @@ func TestGraceMisuse(t *testing.T) {
 	}
 }
 
-// sweepOften has each poll that looks at an offline reader sweep.
+// sweepOften makes every poll sweep that looks at an offline reader.
 func sweepOften(t testing.TB) {
 	old := sweepAfter
 	sweepAfter = 0
 	t.Cleanup(func() { sweepAfter = old })
 }
 
-// TestSweep follows a reader through the states of one that is not online.
+// TestSweep follows a reader through all states that are not online.
 func TestSweep(t *testing.T) {
 	sweepOften(t)
 	g := NewGrace()
@@ -141,7 +142,7 @@ func TestSweep(t *testing.T) {
 	want("awake", goal, 2)
 	busy.Quiescent()
 	if next := g.Advance(); !g.Passed(goal) || g.Passed(next) {
-		t.Errorf("passed %v %v, want the first alone", g.Passed(goal), g.Passed(next))
+		t.Errorf("passed %v %v, want only the first", g.Passed(goal), g.Passed(next))
 	}
 	r.Offline()
 	poll()
@@ -150,8 +151,8 @@ func TestSweep(t *testing.T) {
 	mustPanic(t, "reader is offline: Reader.Quiescent", r.Quiescent)
 }
 
-// TestPollsSkipTheOffline: what a poll costs depends on who is online. The list is what it
-// looks at.
+// TestPollsSkipTheOffline: the cost of a poll, which is the length of the list, depends
+// on how many readers are online.
 func TestPollsSkipTheOffline(t *testing.T) {
 	g := NewGrace()
 	busy := g.Register()
@@ -187,14 +188,14 @@ func TestPollsSkipTheOffline(t *testing.T) {
 	}
 }
 
-// TestPassedBut: the reader that asks is not in its own way, all others are.
+// TestPassedBut: PassedBut ignores its own reader and waits for all others.
 func TestPassedBut(t *testing.T) {
 	g := NewGrace()
 	a, b := g.Register(), g.Register()
 	a.Online()
 	goal := g.Advance()
 	if g.Passed(goal) || !g.PassedBut(a, goal) || g.PassedBut(b, goal) {
-		t.Errorf("passed %v, but for the one online %v, but for another %v; want the second alone", g.Passed(goal), g.PassedBut(a, goal), g.PassedBut(b, goal))
+		t.Errorf("Passed %v, PassedBut the online reader %v, PassedBut the other %v; want only the second", g.Passed(goal), g.PassedBut(a, goal), g.PassedBut(b, goal))
 	}
 	if g.PassedBut(a, goal+1) {
 		t.Error("a period that has not begun has passed")
@@ -208,11 +209,11 @@ func TestPassedBut(t *testing.T) {
 		}
 	}
 	if a.but != b {
-		t.Error("nothing is noted of the reader in the way")
+		t.Error("no hint to the reader that holds the goal up")
 	}
 	b.Quiescent()
 	if !g.PassedBut(a, goal) || g.Passed(goal) {
-		t.Errorf("but for the one online %v, passed %v", g.PassedBut(a, goal), g.Passed(goal))
+		t.Errorf("PassedBut the online reader %v, Passed %v; want true, false", g.PassedBut(a, goal), g.Passed(goal))
 	}
 	a.Quiescent()
 	if !g.Passed(goal) || !g.PassedBut(a, goal) {
@@ -220,7 +221,7 @@ func TestPassedBut(t *testing.T) {
 	}
 }
 
-// graceModel says of each goal which readers may still hold something.
+// graceModel says for each goal which readers may still hold something.
 type graceModel struct {
 	online  []bool
 	blocked map[uint64]map[int]bool
@@ -247,7 +248,7 @@ func (m *graceModel) clear(i int) {
 
 func (m *graceModel) passed(goal uint64) bool { return len(m.blocked[goal]) == 0 }
 
-// actions are the readers' steps, applied to the readers and to the model.
+// actions are the steps of the readers, applied to both the readers and the model.
 func (m *graceModel) actions(readers []*Reader) map[string]func(*rapid.T) {
 	pick := rapid.IntRange(0, len(readers)-1)
 	return map[string]func(*rapid.T){
@@ -307,9 +308,9 @@ func TestGraceModel(t *testing.T) {
 	})
 }
 
-// TestGraceHammer: a thing is spoilt, by a plain write, once its goal has
-// passed. Readers that come and go must never see a spoilt one, and the race
-// detector must find no read beside the write.
+// TestGraceHammer marks an item as spoilt, with a plain write, once its goal has
+// passed. Readers that come and go must never see a spoilt item, and the race detector
+// must find no read that races with the write.
 func TestGraceHammer(t *testing.T) {
 	watchdog(t)
 	sweepOften(t)
@@ -324,7 +325,7 @@ func TestGraceHammer(t *testing.T) {
 	look := func(i int) {
 		for k := range slots {
 			if slots[(i+k)%len(slots)].Load().spoilt {
-				t.Error("a reader saw what was given back")
+				t.Error("a reader saw an item that was given back")
 			}
 		}
 	}
@@ -338,13 +339,13 @@ func TestGraceHammer(t *testing.T) {
 					look(i)
 					if k%3 == n%3 {
 						if held.spoilt {
-							t.Error("what a reader held was given back")
+							t.Error("an item that a reader held was given back")
 						}
 						r.Quiescent()
 						look(i)
 					}
 					if held2 := slots[0].Load(); held2.spoilt {
-						t.Error("a reader saw what was given back")
+						t.Error("a reader saw an item that was given back")
 					}
 					r.Offline()
 				}

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails if a test leaves goroutines behind, other than that of a browser's events.
+// TestMain fails if a test leaves goroutines behind, except one for a browser's events.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
 }
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 // watchdog ends the test process with all stacks if the test hangs.
 func watchdog(t testing.TB) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here, and nothing takes it from a loop")
+		t.Skip("SKIPPED: needs several threads, and here there is only one, which nothing preempts")
 	}
 	dog := time.AfterFunc(25*time.Second, func() {
 		debug.SetTraceback("all")
@@ -31,7 +31,7 @@ func watchdog(t testing.TB) {
 	t.Cleanup(func() { dog.Stop() })
 }
 
-// rounds is fewer with -short.
+// rounds returns n, or a tenth of it with -short.
 func rounds(n int) int {
 	if testing.Short() {
 		return n/10 + 1
@@ -39,7 +39,7 @@ func rounds(n int) int {
 	return n
 }
 
-// mustPanic fails unless fn panics with such a text.
+// mustPanic fails unless fn panics with a text that contains want.
 func mustPanic(t testing.TB, want string, fn func()) {
 	t.Helper()
 	defer func() {
@@ -52,11 +52,11 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	fn()
 }
 
-// TestInlined fails when a fast path stops inlining. On 32-bit machines the compiler calls a function
-// for each atomic access of 64 bits, and two of them are too much.
+// TestInlined fails if a fast path is no longer inlined. On 32-bit machines each atomic
+// access of 64 bits is a function call, and two of them exceed the inliner's budget.
 func TestInlined(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")
+		t.Skip("NOT TESTED HERE: inlining of the fast paths: the compiler cannot run")
 	}
 	cmd := exec.Command("go", "build", "-gcflags=-m=1", ".")
 	cmd.Env = append(os.Environ(), "GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)

@@ -10,12 +10,12 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// ErrGoexit is what Run reports, wrapped, of a worker that called
-// runtime.Goexit; testing's FailNow does.
+// ErrGoexit is what Run returns, wrapped, if a worker called runtime.Goexit, as
+// testing's FailNow does.
 var ErrGoexit = fault.New("runtime.Goexit was called")
 
-// Panic is what Run panics with when a worker has panicked. It is an error, so
-// that code that recovers errors prints it whole.
+// Panic is what Run panics with if a worker has panicked. It is an error, so code that
+// recovers errors prints all of it.
 type Panic struct {
 	Value  any    // what the worker panicked with
 	Stack  []byte // the worker's stack at that time
@@ -36,21 +36,21 @@ func (p *Panic) Unwrap() error {
 	return err
 }
 
-// Run calls fn in n goroutines, each with a state that open made for it and
-// close takes back. It returns when all have ended. A nil open gives zero
-// states, a nil close does nothing. close is called if and only if open
-// succeeded, however fn ended.
+// Run calls fn in n goroutines, each with a state that open makes for it and close
+// ends. It returns when all goroutines have ended. If open is nil, the states are zero;
+// if close is nil, it is not called. close is called if and only if open succeeded,
+// however fn ended.
 //
-// The first error, panic or Goexit cancels the context that the workers see,
-// with itself as the cause. The error returned joins
+// The first error, panic or Goexit cancels the workers' context, and is the cause of
+// the cancellation. The error returned joins
 //
-//   - the cause of ctx, if ctx was cancelled: even if no worker minded, as their
-//     work may not be complete;
-//   - the workers' errors in the order in which they came, less those after the
-//     cancellation that only repeat it.
+//   - the cause of ctx, if ctx was cancelled: even if no worker returned an error,
+//     since their work may not be complete;
+//   - the workers' errors in the order of their occurrence, except errors after the
+//     cancellation that only repeat its cause.
 //
-// A single error is returned as it is. If a worker panicked, Run panics with the
-// first *Panic once all have ended. Any goroutine.
+// A single error is returned as it is. If a worker panicked, Run panics with the first
+// *Panic once all workers have ended. Any goroutine.
 func Run[S any](
 	ctx context.Context, n int,
 	open func(worker int) (S, error), close func(S),
@@ -84,11 +84,11 @@ type pool[S any] struct {
 
 	mu    sync.Mutex
 	errs  []error // under mu
-	panic *Panic  // under mu: the first
+	panic *Panic  // under mu; the first panic
 }
 
-// work is a worker's life. Each stage is watched on its own, so that close
-// runs after a panic of fn, and neither hides the other.
+// work runs a worker. Each stage is watched separately, so that close runs after a
+// panic of fn, and neither hides the other.
 func (p *pool[S]) work(worker int) {
 	defer p.ended.Done()
 	var s S
@@ -105,7 +105,7 @@ func (p *pool[S]) work(worker int) {
 		}
 	}
 	if p.close != nil {
-		// Deferred, because Goexit runs nothing else.
+		// Deferred, because Goexit runs only deferred calls.
 		defer p.watch(worker, func() error {
 			p.close(s)
 			return nil
@@ -114,7 +114,7 @@ func (p *pool[S]) work(worker int) {
 	p.watch(worker, func() error { return p.fn(p.inner, s, worker) })
 }
 
-// watch calls stage and records how it ended. It returns, unless stage called
+// watch calls stage and records how it ended. It does not return if stage called
 // Goexit.
 func (p *pool[S]) watch(worker int, stage func() error) {
 	returned := false
@@ -135,12 +135,12 @@ func (p *pool[S]) watch(worker int, stage func() error) {
 	}
 }
 
-// failed records an error and cancels the others. An error that only repeats
-// why the context was cancelled is dropped.
+// failed records an error and cancels the other workers. It drops an error that only
+// repeats the cause of the cancellation.
 func (p *pool[S]) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if errors.Is(err, p.inner.Err()) || errors.Is(err, context.Cause(p.inner)) { // both nil before, which no error is
+	if errors.Is(err, p.inner.Err()) || errors.Is(err, context.Cause(p.inner)) { // before a cancellation both are nil, which matches no error
 		return
 	}
 	p.errs = append(p.errs, err)
@@ -156,7 +156,7 @@ func (p *pool[S]) panicked(v *Panic) {
 	p.cancel(v)
 }
 
-// result tells the caller, after all workers have ended.
+// result returns the error of Run, after all workers have ended.
 func (p *pool[S]) result() error {
 	if p.panic != nil {
 		panic(p.panic)

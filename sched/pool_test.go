@@ -12,7 +12,7 @@ import (
 	"go.uber.org/atomic"
 )
 
-// states counts what open and close do.
+// states counts the calls of open and close.
 type states struct {
 	mu     sync.Mutex
 	opened map[int]int
@@ -73,7 +73,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunErrors: the first error stops the others, and its echoes are dropped.
+// TestRunErrors: the first error stops the other workers, and errors that repeat it are
+// dropped.
 func TestRunErrors(t *testing.T) {
 	watchdog(t)
 	st := newStates()
@@ -106,7 +107,7 @@ func TestRunErrors(t *testing.T) {
 	if !errors.Is(err, errA) || !errors.Is(err, errB) || err.Error() != "a\nb" {
 		t.Errorf("err %v", err)
 	}
-	// Nothing was cancelled, so this is an error like others.
+	// Nothing was cancelled, so this is an error like any other.
 	err = Run(t.Context(), 2, st.open, nil, func(_ context.Context, _, worker int) error {
 		if worker == 0 {
 			return context.Canceled
@@ -118,7 +119,7 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
-// TestRunEnds: what the workers were given to stop by is over with them.
+// TestRunEnds: the workers' context is cancelled when Run returns.
 func TestRunEnds(t *testing.T) {
 	watchdog(t)
 	var seen context.Context
@@ -144,7 +145,7 @@ func TestRunOpenFails(t *testing.T) {
 		func(s int) { closed.Add(int32(s)) },
 		func(ctx context.Context, _, worker int) error {
 			if worker == 2 {
-				t.Error("ran without a state")
+				t.Error("fn ran without a state")
 			}
 			<-ctx.Done()
 			return nil
@@ -177,7 +178,7 @@ func TestRunCancelled(t *testing.T) {
 	if err := Run(ctx, 3, st.open, st.close, fn); err != errA {
 		t.Errorf("err %v", err)
 	}
-	st.check(t, 3) // not opened again
+	st.check(t, 3) // open was not called again
 }
 
 func caught(fn func()) (p *Panic) {
@@ -188,7 +189,7 @@ func caught(fn func()) (p *Panic) {
 
 func explode() { panic(errB) }
 
-// TestRunPanics: the caller gets the panic, with the worker's stack, after all
+// TestRunPanics: the caller gets the panic, with the worker's stack, after all workers
 // have ended.
 func TestRunPanics(t *testing.T) {
 	watchdog(t)
@@ -217,7 +218,7 @@ func TestRunPanics(t *testing.T) {
 		t.Error("the panic does not lead to its value")
 	}
 	if (&Panic{Value: 1}).Unwrap() != nil {
-		t.Error("Unwrap of a value that is no error")
+		t.Error("Unwrap returns a value that is not an error")
 	}
 }
 
@@ -237,7 +238,7 @@ func TestRunPanicsElsewhere(t *testing.T) {
 	if p == nil || p.Value != "close" {
 		t.Errorf("panic %v", p)
 	}
-	// Of two panics of a worker the first counts.
+	// If a worker panics twice, the first panic counts.
 	p = caught(func() {
 		_ = Run(t.Context(), 1, nil, func(int) { panic("close") },
 			func(context.Context, int, int) error { panic("fn") })
@@ -268,7 +269,7 @@ func TestRunGoexit(t *testing.T) {
 	}
 	st.check(t, 3)
 	err = Run(t.Context(), 1, func(int) (int, error) { goruntime.Goexit(); return 0, nil },
-		func(int) { t.Error("closed what was not opened") }, nil)
+		func(int) { t.Error("close was called although open failed") }, nil)
 	if !errors.Is(err, ErrGoexit) {
 		t.Errorf("err %v", err)
 	}

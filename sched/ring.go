@@ -1,6 +1,6 @@
 package sched
 
-// ring is a queue in a circular slice whose length is a power of two.
+// ring is a queue in a circular slice. The length of the slice is a power of two.
 //
 //	n = items in it;  item i is at buf[(head+i) & (len(buf)-1)]
 type ring[E any] struct {
@@ -11,7 +11,7 @@ type ring[E any] struct {
 
 const (
 	ringMin  = 16
-	ringKeep = 1 << 12 // an empty ring that is longer gives its slice back; a guess
+	ringKeep = 1 << 12 // an empty ring whose slice is longer drops it; a guess
 )
 
 // push adds e at the back.
@@ -23,12 +23,12 @@ func (r *ring[E]) push(e E) {
 	r.n++
 }
 
-// pop takes the front item, of a ring that is not empty.
+// pop removes and returns the front item. The ring must not be empty.
 func (r *ring[E]) pop() E {
 	var zero E
 	at := &r.buf[r.head]
 	e := *at
-	*at = zero // lets go of what it points to
+	*at = zero // drops what it points to
 	r.head = (r.head + 1) & (len(r.buf) - 1)
 	r.n--
 	if r.n == 0 && len(r.buf) > ringKeep {
@@ -37,7 +37,7 @@ func (r *ring[E]) pop() E {
 	return e
 }
 
-// front returns the front item in place, of a ring that is not empty.
+// front returns the front item in place. The ring must not be empty.
 func (r *ring[E]) front() *E { return &r.buf[r.head] }
 
 func (r *ring[E]) grow() {

@@ -1,7 +1,7 @@
-// Command experiment is for somebody who has an idea about many cores and wants to see it
-// measured: one piece of work under a global lock and without one, counted atomically and
-// biased, on mortal and on immortal objects, with one thread and with many. Copy it, and put
-// the idea where the baskets are filled.
+// Command experiment measures an idea about many cores: one piece of work under a
+// global lock and without one, counted atomically and biased, on mortal and on immortal
+// objects, with one thread and with many. To measure an idea of your own, copy the
+// program and replace the code that fills the baskets.
 //
 //	go run ./examples/experiment
 //	go run ./examples/experiment -threads 1,2,4 -plots .
@@ -35,7 +35,7 @@ var baskets = experiment.Workload{
 				if err != nil {
 					return err
 				}
-				t.Checkpoint() // here the lock can be passed on, and retired memory is freed
+				t.Checkpoint() // a safe point: the lock can be passed on, and retired memory is freed
 			}
 		}
 		return nil

@@ -1,8 +1,8 @@
-// Command ownproperty is for somebody who builds a language or an object model:
-// it defines a type of its own, a ring of the last items pushed (ring.go), and
-// has Ichor count, free and audit it. The test beside it is the point: a model in plain
-// Go, and proptest.Conformance, which runs random programs on both, in every mode and on
-// many threads, with audits of the whole heap.
+// Command ownproperty shows how to add a type of objects, for a language or an object
+// model: a ring of the last items pushed (ring.go). Ichor counts, frees and audits
+// rings. The test shows how to check such a type: a model in plain Go, and
+// proptest.Conformance, which runs random programs on both, in every mode and on many
+// threads, and audits the whole heap.
 //
 //	go run ./examples/ownproperty
 //	go test -race ./examples/ownproperty
@@ -25,15 +25,15 @@ func main() {
 	}
 }
 
-// run pushes five lines into a ring of three, and audits the heap before and
-// after the ring is given up.
+// run pushes five lines into a ring of three. It audits the heap while the ring is
+// alive, and after it is given up.
 func run(w io.Writer, opts rt.Options) error {
 	r, err := rt.New(opts)
 	if err != nil {
 		return err
 	}
 	err = r.Do(func(t *rt.Thread) error {
-		return errors.Join(pushFive(t, w), t.Audit()) // by now the program holds nothing
+		return errors.Join(pushFive(t, w), t.Audit()) // by now the program holds no references
 	})
 	err = errors.Join(err, r.Close())
 	if err == nil {
@@ -60,5 +60,5 @@ func pushFive(t *rt.Thread, w io.Writer) error {
 	defer t.DecRef(first)
 	text, _ := objects.String(first).Text(t)
 	fmt.Fprintf(w, "%d lines are left, the oldest is %q\n", Ring(ring).Len(t), text)
-	return t.Audit(ring, first) // these two are all that the program holds
+	return t.Audit(ring, first) // the only references that the program holds
 }

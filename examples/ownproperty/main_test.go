@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoom has memory run out wherever it can: nothing leaks.
+// TestNoRoom lets memory run out at each possible place: nothing leaks.
 func TestNoRoom(t *testing.T) {
 	for limit := int64(64 << 10); ; limit += 64 << 10 {
 		err := run(io.Discard, rt.Options{MemoryLimit: limit})
@@ -38,8 +38,8 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestRing has random programs run on rings and on their model. In the process that
-// TestBugIsFound starts it fails.
+// TestRing runs random programs on rings and on their model. In the process that
+// TestBugIsFound starts, it fails.
 func TestRing(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(plant) != "" {
@@ -51,13 +51,13 @@ func TestRing(t *testing.T) {
 
 const capacity = 3
 
-// model is what a ring is, in Go.
+// model is a ring in plain Go.
 type model struct {
 	items []int
 	log   string
 }
 
-// subject returns rings whose Push is the given one.
+// subject returns rings with the given Push.
 func subject(push func(t *rt.Thread, r rt.Ref, n int) (any, error)) proptest.Subject[model] {
 	return proptest.Subject[model]{
 		New: func(t *rt.Thread) (rt.Ref, error) { return NewRing(t, capacity) },
@@ -70,7 +70,7 @@ func subject(push func(t *rt.Thread, r rt.Ref, n int) (any, error)) proptest.Sub
 	}
 }
 
-// boxed is beyond the small integers, so that the items of rings are counted.
+// boxed is beyond the range of small integers, so that items are counted objects.
 const boxed = 1 << 40
 
 func push(t *rt.Thread, r rt.Ref, n int) (any, error) {
@@ -88,7 +88,7 @@ func get(t *rt.Thread, r rt.Ref, n int) (any, error) { return number(t, Ring(r).
 
 func readLog(t *rt.Thread, r rt.Ref, _ int) (any, error) { return Ring(r).Log(t), nil }
 
-// number returns which item v is, -1 for Nil, and gives it up.
+// number returns the number of item v, or -1 for Nil, and gives v up.
 func number(t *rt.Thread, v rt.Ref) int {
 	if v == rt.Nil {
 		return -1
@@ -121,7 +121,7 @@ func got(m model, n int) (model, any) {
 
 func logged(m model, _ int) (model, any) { return m, m.log }
 
-// leakyPush is a Push with a bug: it never gives up the item that it overwrites.
+// leakyPush is a Push with a bug: it does not give up the item that it overwrites.
 func leakyPush(t *rt.Thread, r rt.Ref, n int) (any, error) {
 	full := Ring(r).Len(t) == capacity
 	if full {
@@ -130,10 +130,10 @@ func leakyPush(t *rt.Thread, r rt.Ref, n int) (any, error) {
 	return push(t, r, n)
 }
 
-// plant has TestRing push with the bug.
+// plant is the environment variable that makes TestRing use leakyPush.
 const plant = "RING_WITH_A_BUG"
 
-// TestBugIsFound demands that Conformance finds the bug, and tells it by the shortest
+// TestBugIsFound checks that Conformance finds the bug, and reports the shortest
 // program that has it: four pushes into a ring of three.
 func TestBugIsFound(t *testing.T) {
 	t.Parallel() // the child takes as long as the other tests
@@ -147,6 +147,6 @@ func TestBugIsFound(t *testing.T) {
 	_, program, _ := strings.Cut(string(out), "the program, with ")
 	program, _, _ = strings.Cut(program, "\tend")
 	if n := strings.Count(program, ".push("); n != capacity+1 || strings.Count(program, "\n") != n+1 {
-		t.Errorf("the program is not %d pushes alone", capacity+1)
+		t.Errorf("the program is not just %d pushes", capacity+1)
 	}
 }

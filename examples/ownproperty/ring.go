@@ -12,11 +12,11 @@ const (
 	ringHead  = 1 // the slot of the oldest item
 	ringLen   = 2
 	ringCap   = 3
-	ringLog   = 4 // two bits for each of the last operations, the latest lowest
+	ringLog   = 4 // two bits for each of the last operations, the latest in the lowest bits
 	ringSlots = 5
 )
 
-// Operations in a ring's log. 0 is none.
+// Operations in a ring's log. 0 means none.
 const (
 	logPush = 1
 	logPop  = 2
@@ -25,15 +25,15 @@ const (
 	logMask  = 1<<logShift - 1
 )
 
-// ringType is a type that Ichor knows nothing of but this: how to find the
-// references in it. Counting, freeing, immortality and audits follow from that.
+// ringType tells Ichor only how to find the references in a ring. Counting, freeing,
+// immortality and audits follow from that.
 var ringType = func() *rt.Type {
 	y, err := rt.DefineType(rt.Type{
 		Name:    "ring",
 		Mutable: true,
 		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
 			for i := range int(o.Word(ringCap)) {
-				visit(o.LoadRef(ringSlots + i)) // an empty slot is Nil, which visit takes
+				visit(o.LoadRef(ringSlots + i)) // an empty slot is Nil, which visit accepts
 			}
 		},
 	})
@@ -43,11 +43,12 @@ var ringType = func() *rt.Type {
 	return y
 }()
 
-// Ring keeps the last items that were pushed, and a log of its last 16 operations. Many threads may use it at once:
-// each call takes the ring's lock, so all calls are linearizable.
+// Ring keeps the last items that were pushed, and a log of its last 16 operations. Many
+// threads may use it concurrently: each call takes the ring's lock, so all calls are
+// linearizable.
 type Ring rt.Ref
 
-// NewRing returns a new reference to an empty ring of the capacity. Attached thread.
+// NewRing returns a new reference to an empty ring. Attached thread.
 func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
 	if capacity < 1 {
 		return rt.Nil, fmt.Errorf("new ring: capacity is %d, want at least 1", capacity)
@@ -59,8 +60,9 @@ func NewRing(t *rt.Thread, capacity int) (rt.Ref, error) {
 	return r, err
 }
 
-// open takes the lock. Nothing that may wait or reach a safe point stands between open and
-// closeRing. What a panic leaves locked the thread unlocks at its next safe point.
+// open takes the lock. Code between open and closeRing must not wait or reach a safe
+// point. If a panic leaves the ring locked, the thread unlocks it at its next safe
+// point.
 func (g Ring) open(t *rt.Thread) rt.Body {
 	o, ok := t.Object(g, ringType.ID())
 	if !ok {
@@ -77,7 +79,7 @@ func slot(o rt.Body, i uint32) int {
 	return ringSlots + int((o.Word(ringHead)+i)%o.Word(ringCap))
 }
 
-// log notes an operation. The ring is open.
+// log records an operation. The ring is open.
 func log(o rt.Body, op uint32) { o.SetWord(ringLog, o.Word(ringLog)<<logShift|op) }
 
 // Push adds v, in place of the oldest item if the ring is full. Attached thread.
@@ -93,11 +95,11 @@ func (g Ring) Push(t *rt.Thread, v rt.Ref) {
 	}
 	log(o, logPush)
 	closeRing(t, o)
-	t.Retire(old) // after the lock; Nil is welcome
+	t.Retire(old) // after the lock is released; Nil is allowed
 }
 
-// Pop removes the oldest item and returns a new reference to it; Nil if there is
-// none. What leaves the slot is retired, and the caller gets a count of its own.
+// Pop removes the oldest item and returns a new reference to it, or Nil if the ring is
+// empty. The slot's reference is retired, and the caller gets a reference of its own.
 // Attached thread.
 func (g Ring) Pop(t *rt.Thread) rt.Ref {
 	o := g.open(t)
@@ -116,7 +118,7 @@ func (g Ring) Pop(t *rt.Thread) rt.Ref {
 	return v
 }
 
-// Get returns a new reference to item i, the oldest being 0; Nil if there is
+// Get returns a new reference to item i, counted from the oldest, or Nil if there is
 // none. Attached thread.
 func (g Ring) Get(t *rt.Thread, i int) rt.Ref {
 	o := g.open(t)

@@ -1,7 +1,7 @@
-// Command persistent defines an immutable map, whose versions share what they have in
-// common (map.go). It is read by many threads with no lock, and frozen and written to an
-// image like the kinds that come with Ichor. The test beside it has proptest.Conformance
-// compare it with Go's map.
+// Command persistent defines an immutable map, whose versions share their common parts
+// (map.go). Many threads can read it without a lock, and it can be frozen and written
+// to an image like the kinds that come with Ichor. The test uses proptest.Conformance
+// to compare it with Go's map.
 //
 //	go run ./examples/persistent
 //	go test -race ./examples/persistent
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// run makes a thousand versions of a map, keeps one in ten, and counts objects.
+// run makes a thousand versions of a map, keeps one in ten, and counts their keys.
 func run(w io.Writer, opts rt.Options) error {
 	r, err := rt.New(opts)
 	if err != nil {
@@ -43,10 +43,10 @@ func run(w io.Writer, opts rt.Options) error {
 	return err
 }
 
-// versions makes the maps, and returns how many keys those have that are kept.
+// versions makes the maps, and returns the number of keys in those that are kept.
 func versions(t *rt.Thread, kept *rt.Scope) (keys int, err error) {
 	m := Empty
-	defer func() { t.DecRef(m) }() // of the last one, in whatever way it ends
+	defer func() { t.DecRef(m) }() // gives up the last version, however the function ends
 	for i := range 1000 {
 		next, err := m.Set(t, uint32(i), rt.None)
 		if err != nil {

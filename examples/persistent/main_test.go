@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoom has memory run out wherever it can: nothing leaks.
+// TestNoRoom lets memory run out at each possible place: nothing leaks.
 func TestNoRoom(t *testing.T) {
 	for limit := int64(64 << 10); ; limit += 64 << 10 {
 		err := run(io.Discard, rt.Options{MemoryLimit: limit})
@@ -34,7 +34,7 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestMap has random programs run on maps and on Go's.
+// TestMap runs random programs on maps and on Go's map.
 func TestMap(t *testing.T) {
 	proptest.Conformance(t, proptest.Config{}, proptest.Subject[map[uint32]int]{
 		New:     func(t *rt.Thread) (rt.Ref, error) { return Empty.Set(t, 0, rt.None) },
@@ -49,10 +49,10 @@ func TestMap(t *testing.T) {
 	})
 }
 
-// boxed is beyond the small integers, so that values are counted.
+// boxed is beyond the range of small integers, so that values are counted objects.
 const boxed = 1 << 40
 
-// key has two operands share a key, so that values are replaced.
+// key maps two operands to each key, so that values are replaced.
 func key(n int) uint32 { return uint32(n / 2) }
 
 func set(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) {
@@ -66,7 +66,7 @@ func set(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) {
 
 func remove(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) { return Map(r).Delete(t, key(n)) }
 
-// get sees the number that a key's value is, -1 for None, -2 for nothing.
+// get returns the number of a key's value, -1 for None, or -2 if the key is missing.
 func get(t *rt.Thread, r rt.Ref, n int) (any, error) {
 	v := Map(r).Get(t, key(n))
 	if v == rt.Nil {

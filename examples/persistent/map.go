@@ -6,11 +6,12 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A map is a treap: a search tree by keys whose nodes have higher priorities than what is
-// below them. A priority is a hash of the key, so that equal sets of keys have trees of
-// the same shape, which are low for most sets. Nodes never change. An empty tree is None.
+// A map is a treap: a search tree by keys, in which each node has a higher priority
+// than the nodes below it. A priority is a hash of the key. So equal sets of keys have
+// trees of the same shape, and the trees of most sets are low. Nodes never change. An
+// empty tree is None.
 
-// Words of a node's body. The slots are behind the others, as rt.CopySlots wants it.
+// Words of a node's body. The slots come last, as rt.CopySlots requires.
 const (
 	nodeKey   = 0
 	nodeLeft  = 1
@@ -35,21 +36,21 @@ var nodeType = func() *rt.Type {
 	return y
 }()
 
-// Map is an immutable map from keys to references. Set and Delete return another one, which
-// shares all nodes with it that are not on the way to the key. Any number of threads may
-// use it at once, with no lock.
+// Map is an immutable map from keys to references. Set and Delete return a new map,
+// which shares all nodes with the old one except those on the path to the key. Any
+// number of threads may use it concurrently, without a lock.
 type Map rt.Ref
 
 // Empty has no keys. It is immortal.
 var Empty = Map(rt.None)
 
-// node is a node that is looked at. Its references are borrowed from the map.
+// node is a copy of a node's contents. Its references are borrowed from the map.
 type node struct {
 	key                uint32
 	left, right, value rt.Ref
 }
 
-// look returns what the node r holds.
+// look returns the contents of node r.
 func look(t *rt.Thread, r rt.Ref) node {
 	o, ok := t.Object(r, nodeType.ID())
 	if !ok {
@@ -58,7 +59,7 @@ func look(t *rt.Thread, r rt.Ref) node {
 	return node{o.Word(nodeKey), t.Slot(r, o, nodeLeft), t.Slot(r, o, nodeRight), t.Slot(r, o, nodeValue)}
 }
 
-// make returns a new reference to a node like n.
+// make returns a new reference to a new node with the contents n.
 func (n node) make(t *rt.Thread) (rt.Ref, error) {
 	r, o, err := t.New(nodeType, 4*nodeWords)
 	if err != nil {
@@ -72,11 +73,12 @@ func (n node) make(t *rt.Thread) (rt.Ref, error) {
 	return r, nil
 }
 
-// above reports whether a node with key a is above one with key b. The multiplier is odd,
-// so that no two keys have the same priority.
+// above reports whether a node with key a has a higher priority than one with key b.
+// The multiplier is odd, so no two keys have the same priority.
 func above(a, b uint32) bool { return a*2654435761 > b*2654435761 }
 
-// Get returns a new reference to the value of a key; Nil if there is none. Attached thread.
+// Get returns a new reference to the value of a key, or Nil if there is none. Attached
+// thread.
 func (m Map) Get(t *rt.Thread, key uint32) rt.Ref {
 	for r := m; r != rt.None; {
 		n := look(t, r)
@@ -102,8 +104,8 @@ func (m Map) Len(t *rt.Thread) int {
 	return Map(n.left).Len(t) + 1 + Map(n.right).Len(t)
 }
 
-// Set returns a new reference to a map like m in which the key has the value v. Attached
-// thread.
+// Set returns a new reference to a map like m, except that the key has the value v.
+// Attached thread.
 func (m Map) Set(t *rt.Thread, key uint32, v rt.Ref) (rt.Ref, error) {
 	if m == Empty {
 		return node{key, rt.None, rt.None, v}.make(t)
@@ -134,8 +136,9 @@ func (m Map) Delete(t *rt.Thread, key uint32) (rt.Ref, error) {
 	return join(t, n.left, n.right)
 }
 
-// with returns a new reference to a node like n, in which one of its two children gives
-// way to what change makes of it, and rises above n if it must. n is the caller's copy.
+// with returns a new reference to a node like n, in which change has replaced one
+// child. If that has a higher priority than n, it becomes the parent of n. n is the
+// caller's copy.
 func (n *node) with(t *rt.Thread, child *rt.Ref, change func(Map) (rt.Ref, error)) (rt.Ref, error) {
 	c, err := change(Map(*child))
 	if err != nil {
@@ -150,7 +153,7 @@ func (n *node) with(t *rt.Thread, child *rt.Ref, change func(Map) (rt.Ref, error
 	if above(n.key, top.key) {
 		return n.make(t)
 	}
-	inner := &top.right // what is between the two keys changes its parent
+	inner := &top.right // the subtree between the two keys changes its parent
 	if top.key > n.key {
 		inner = &top.left
 	}
@@ -164,7 +167,8 @@ func (n *node) with(t *rt.Thread, child *rt.Ref, change func(Map) (rt.Ref, error
 	return top.make(t)
 }
 
-// join returns a new reference to a tree of two, of which the left one has the lower keys.
+// join returns a new reference to the union of two trees. All keys of the left one are
+// lower.
 func join(t *rt.Thread, left, right rt.Ref) (rt.Ref, error) {
 	switch {
 	case left == rt.None:

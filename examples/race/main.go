@@ -1,7 +1,7 @@
-// Command race is for somebody who runs go test -race and expects it to mean
-// something: a small service whose goroutines share a dictionary of sessions.
-// Under the race detector objects lie in Go memory, which the detector sees, so
-// an access that the containers do not order is reported as in any Go program.
+// Command race shows Ichor under go test -race, with a small service whose goroutines
+// share a dictionary of sessions. Under the race detector objects lie in Go memory,
+// which the detector sees. So it reports an access that the containers do not order, as
+// in any Go program.
 //
 //	go run ./examples/race
 //	go test -race ./examples/race
@@ -33,8 +33,9 @@ var (
 	pages = []string{"/", "/cart", "/help"}
 )
 
-// service answers requests. Its sessions are a Dict: the name of a user to the
-// List of the pages viewed. All workers use it at once, and no Go lock guards it.
+// service answers requests. Its sessions are a Dict that maps the name of a user to the
+// List of pages that the user has viewed. All workers use it concurrently, without a Go
+// lock.
 type service struct {
 	r        *rt.Runtime
 	sessions rt.Ref
@@ -52,7 +53,7 @@ func newService(opts rt.Options) (*service, error) {
 			for _, u := range users {
 				sc.Check(objects.Dict(sessions).Set(t, sc.Own(objects.NewString(t, u)), sc.Own(objects.NewList(t))))
 			}
-			s.sessions = sc.Keep(sessions) // no error can come any more
+			s.sessions = sc.Keep(sessions) // nothing can fail any more
 		})
 	})
 	if err != nil {
@@ -61,7 +62,7 @@ func newService(opts rt.Options) (*service, error) {
 	return s, nil
 }
 
-// serve has workers answer requests until the channel is closed.
+// serve runs workers, which answer requests until the channel is closed.
 func (s *service) serve(ctx context.Context, workers int, requests <-chan request) error {
 	return s.r.Run(ctx, workers, func(ctx context.Context, t *rt.Thread, _ int) error {
 		for ctx.Err() == nil {
@@ -77,8 +78,8 @@ func (s *service) serve(ctx context.Context, workers int, requests <-chan reques
 	})
 }
 
-// answer notes the page in the user's session. The views are found without a
-// lock; only Append takes that of the list.
+// answer adds the page to the user's views. Finding the views takes no lock; Append
+// takes that of the list.
 func (s *service) answer(t *rt.Thread, q request) error {
 	return t.Scope(func(sc *rt.Scope) {
 		views := sc.Own(objects.Dict(s.sessions).Get(t, sc.Own(objects.NewString(t, q.user))))
@@ -86,7 +87,7 @@ func (s *service) answer(t *rt.Thread, q request) error {
 	})
 }
 
-// close reports the sessions to w, and ends the service.
+// close writes the number of views of each user to w, and closes the runtime.
 func (s *service) close(w io.Writer) error {
 	err := s.r.Do(func(t *rt.Thread) error {
 		for name, views := range objects.Dict(s.sessions).All(t) {
@@ -94,12 +95,12 @@ func (s *service) close(w io.Writer) error {
 			fmt.Fprintf(w, "%s: %d views\n", text, objects.List(views).Len(t))
 		}
 		t.DecRef(s.sessions)
-		return t.Audit() // nothing is left
+		return t.Audit() // the program holds nothing any more
 	})
 	return errors.Join(err, s.r.Close())
 }
 
-// run sends n requests to a service with workers.
+// run sends n requests to a service.
 func run(w io.Writer, mode rt.Mode, workers, n int) error {
 	s, err := newService(rt.Options{Mode: mode})
 	if err != nil {

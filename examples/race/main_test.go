@@ -8,7 +8,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestNoRoom has memory run out wherever it can: nothing leaks.
+// TestNoRoom lets memory run out at each possible place: nothing leaks.
 func TestNoRoom(t *testing.T) {
 	for limit := int64(64 << 10); ; limit += 64 << 10 {
 		s, err := newService(rt.Options{MemoryLimit: limit})
@@ -24,7 +24,7 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestRun means most under go test -race: it runs all workers on one dictionary.
+// TestRun is most useful under go test -race: all workers use one dictionary.
 func TestRun(t *testing.T) {
 	for _, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
 		t.Run(mode.String(), func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Workers starts processes that share one heap: the parent loads a catalogue, freezes it,
-// and starts this program again, which finds the catalogue in place. No worker copies a
-// page of it, however often it reads. Linux.
+// Workers starts processes that share one heap. The parent loads a catalogue, freezes
+// it, and starts this program again; the workers find the catalogue in place. However
+// often they read it, they copy none of its pages. Linux.
 //
 //	go run ./examples/workers
 package main

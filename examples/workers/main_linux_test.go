@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestMain is the worker where the program would be.
+// TestMain runs as the worker program if there is a word among the arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
 		main()
@@ -23,7 +23,7 @@ func TestWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	os.Stdout = f // of the workers too
+	os.Stdout = f // also that of the workers
 	if err := parent(); err != nil {
 		t.Fatal(err)
 	}

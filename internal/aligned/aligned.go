@@ -1,8 +1,8 @@
-// Package aligned has the 64-bit types of go.uber.org/atomic in a form that every
-// machine can use. A 32-bit one aligns a uint64 field to 4 bytes and panics when an
-// atomic operation meets one that is not aligned to 8; the types of go.uber.org/atomic
-// leave that to who embeds them. These begin with an array of no elements, whose type
-// the compiler aligns to 8 everywhere.
+// Package aligned has the 64-bit types of go.uber.org/atomic, aligned on every machine.
+// A 32-bit machine aligns a uint64 field to 4 bytes, and panics in an atomic operation
+// on a field that is not aligned to 8. The types of go.uber.org/atomic leave the
+// alignment to the structs that embed them. The types here begin with an array without elements,
+// whose type the compiler aligns to 8 everywhere.
 package aligned
 
 import (

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// TestAligned puts the types where a 32-bit machine would leave a gap of 4 bytes to
-// nobody: behind a word, in arrays, in what is embedded.
+// TestAligned places the types where a 32-bit machine would align them to 4 bytes only:
+// after a word, in arrays, and in embedded structs.
 func TestAligned(t *testing.T) {
 	type inner struct {
 		_ uint32

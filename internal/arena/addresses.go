@@ -10,17 +10,18 @@ type run struct{ first, n uint32 }
 
 func (r run) end() uint32 { return r.first + r.n }
 
-// runs are the addresses of the frozen quarter that nobody has.
+// runs are the free addresses of the frozen quarter.
 type runs struct {
-	fresh []run // by rising address, apart from each other
-	used  []run // likewise; were in use: stale references may lead there
+	fresh []run // by rising address; no two of them touch
+	used  []run // likewise, but used before: stale references may lead there
 }
 
-// find takes a run of n spans. Where growing, an extent that still grows, ends, it begins
-// in the middle of what is free, and leaves the rest to that one, as long as it finds such a
-// place. grows says that the run is to grow itself: then it begins where there is most
-// room. What was in use before comes last: when nothing else is long enough, or has half of
-// the room.
+// find takes a run of n spans, from a free run that is long enough. If that begins
+// where a growing extent ends, find takes the run from its middle and leaves the first
+// half to the extent, unless no other place is left. If the new run is itself to grow
+// (grows), it comes from the longest free run. Addresses that were in use before come
+// last: find takes them if no other run is long enough or, for a run that grows, if the
+// longest other run is less than half as long.
 func (r *runs) find(n uint32, growing []*Extent, grows bool) (run, bool) {
 	if grows && 2*longest(r.fresh) < longest(r.used) {
 		r.reuse()
@@ -49,7 +50,7 @@ func (r *runs) find(n uint32, growing []*Extent, grows bool) (run, bool) {
 	return run{}, false
 }
 
-// reuse makes no difference any more between what was in use and what was not.
+// reuse merges the addresses that were in use with those that were not.
 func (r *runs) reuse() {
 	all := append(r.fresh, r.used...)
 	slices.SortFunc(all, func(a, b run) int { return cmp.Compare(a.first, b.first) })
@@ -63,7 +64,8 @@ func (r *runs) reuse() {
 	}
 }
 
-// behind returns how many spans from first on are free and were not in use.
+// behind returns the length in spans of the free run that begins at first and was never
+// in use.
 func (r *runs) behind(first uint32) uint32 {
 	if i, ok := search(r.fresh, first); ok {
 		return r.fresh[i].n
@@ -71,7 +73,7 @@ func (r *runs) behind(first uint32) uint32 {
 	return 0
 }
 
-// around returns a run that is in use, with what is free on both sides of it.
+// around returns a run that is in use, extended by the free runs on both sides of it.
 func (r *runs) around(x run) run {
 	for _, list := range [][]run{r.fresh, r.used, r.fresh} {
 		list = with(slices.Clone(list), x)
@@ -84,7 +86,8 @@ func (r *runs) around(x run) run {
 	return x
 }
 
-// takeAt takes a run of which nothing was in use yet, and reports whether all of it is free.
+// takeAt takes a given run of addresses that were never in use, and reports whether all
+// of it was free.
 func (r *runs) takeAt(want run) bool {
 	for _, x := range r.fresh {
 		if want.n > 0 && x.first <= want.first && want.first-x.first < x.n && want.n <= x.end()-want.first {
@@ -95,7 +98,7 @@ func (r *runs) takeAt(want run) bool {
 	return false
 }
 
-// give takes a run back.
+// give returns a run to the free ones.
 func (r *runs) give(x run, used bool) {
 	switch {
 	case x.n == 0:
@@ -113,13 +116,14 @@ func longest(list []run) (n uint32) {
 	return n
 }
 
-// search finds the first run of a list that does not begin before a span, and reports
-// whether it begins there.
+// search finds the first run of a list that begins at or after a span, and reports
+// whether it begins exactly there.
 func search(list []run, first uint32) (int, bool) {
 	return slices.BinarySearchFunc(list, first, func(x run, first uint32) int { return cmp.Compare(x.first, first) })
 }
 
-// with returns the list and a run that is apart from all in it. Runs that touch become one.
+// with returns the list with one more run, which overlaps none in it. Runs that touch
+// are joined.
 func with(list []run, x run) []run {
 	i, _ := search(list, x.first)
 	from, to := i, i
@@ -134,7 +138,7 @@ func with(list []run, x run) []run {
 	return slices.Replace(list, from, to, x)
 }
 
-// without returns the list less a run that lies within one of it.
+// without returns the list without a run that lies within one of its runs.
 func without(list []run, x run) []run {
 	i, ok := search(list, x.first)
 	if !ok {

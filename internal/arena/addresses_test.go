@@ -6,14 +6,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The free runs of addresses are what was not taken, whatever is taken and given back.
+// The free runs are always exactly the addresses that are not taken.
 func TestRunsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const first, end = 100, 100 + 300
 		var r runs
 		r.give(run{first, end - first}, false)
 		var taken []run
-		var stale [end]bool // was in use
+		var stale [end]bool // was in use before
 		fits := func(n uint32) bool {
 			free := uint32(0)
 			for i := uint32(first); i < end; i++ {
@@ -69,7 +69,7 @@ func TestRunsModel(t *testing.T) {
 					t.Fatalf("find(%d) = %t beside %v", n, ok, taken)
 				}
 				if !ok || !grows && fresh < n {
-					stale = [end]bool{} // find makes no difference any more
+					stale = [end]bool{} // find merges both kinds of free runs
 				}
 				if ok && grows && len(r.used) == 0 {
 					stale = [end]bool{}
@@ -82,12 +82,12 @@ func TestRunsModel(t *testing.T) {
 				}
 				for k := got.first; k < got.end(); k++ {
 					if stale[k] {
-						t.Fatalf("find(%d) = %v, which was in use, and %d in a row were not", n, got, fresh)
+						t.Fatalf("find(%d) = %v, which was in use before, although a run of %d was not", n, got, fresh)
 					}
 				}
 				for _, x := range taken {
 					if got.first < x.end() && x.first < got.end() {
-						t.Fatalf("%v was given out, and %v is in use", got, x)
+						t.Fatalf("find returned %v, but %v is in use", got, x)
 					}
 				}
 				taken = append(taken, got)
@@ -99,12 +99,12 @@ func TestRunsModel(t *testing.T) {
 			for _, list := range [][]run{r.fresh, r.used} {
 				for i, x := range list {
 					if left -= x.n; i > 0 && list[i-1].end() >= x.first {
-						t.Fatalf("runs %v are not apart", list)
+						t.Fatalf("runs %v touch or overlap", list)
 					}
 				}
 			}
 			if left != 0 {
-				t.Fatalf("%v and %v are free, which is %d less than what was not taken", r.fresh, r.used, left)
+				t.Fatalf("%v and %v are free, which is %d less than expected", r.fresh, r.used, left)
 			}
 			for _, x := range r.fresh {
 				if r.behind(x.first) != x.n || r.behind(x.first+1) != 0 {
@@ -115,8 +115,8 @@ func TestRunsModel(t *testing.T) {
 	})
 }
 
-// Each of several that grow at once begins where there is most room, and leaves half of it to
-// the one before; what was in use before comes last.
+// Each of several growing extents begins in the longest free run, and leaves half of it
+// to the extent in front of it. Addresses that were in use before come last.
 func TestRunsFind(t *testing.T) {
 	var r runs
 	r.give(run{0, 128}, false)
@@ -124,15 +124,15 @@ func TestRunsFind(t *testing.T) {
 	for i, want := range []uint32{0, 64, 32, 96} {
 		at, ok := r.find(1, growing, true)
 		if !ok || at.first != want {
-			t.Fatalf("the one that grows number %d begins at %d, want %d", i, at.first, want)
+			t.Fatalf("growing extent %d begins at %d, want %d", i, at.first, want)
 		}
 		growing = append(growing, &Extent{at: at})
 	}
 	if at, _ := r.find(10, growing, false); at != (run{16, 10}) {
-		t.Errorf("one of a known size begins at %d, want 16", at.first)
+		t.Errorf("a run of known size begins at %d, want 16", at.first)
 	}
 	if at, ok := r.find(31, growing, false); !ok || at != (run{33, 31}) {
-		t.Errorf("where there is no other place: %v", at)
+		t.Errorf("with no other place: %v", at)
 	}
 	r = runs{}
 	r.give(run{0, 10}, true)
@@ -144,8 +144,9 @@ func TestRunsFind(t *testing.T) {
 	}
 }
 
-// TestRunsFindWhere: one that grows begins where there is most room, also in what was in use, if
-// that has more than twice as much; one of a known size where it fits.
+// TestRunsFindWhere: a growing extent begins in the longest free run. That may be one
+// that was in use before, if it is more than twice as long as all others. An extent of
+// known size takes the first run that fits.
 func TestRunsFindWhere(t *testing.T) {
 	for _, c := range []struct {
 		fresh, used []run
@@ -171,7 +172,7 @@ func TestRunsFindWhere(t *testing.T) {
 	}
 }
 
-// TestRunsAround: what is free on both sides is part of it, whether it was in use or not.
+// TestRunsAround: the free runs on both sides are included, used before or not.
 func TestRunsAround(t *testing.T) {
 	for _, c := range []struct {
 		fresh, used []run
@@ -186,7 +187,7 @@ func TestRunsAround(t *testing.T) {
 	} {
 		r := runs{fresh: c.fresh, used: c.used}
 		if got := r.around(run{20, 5}); got != c.want {
-			t.Errorf("in the midst of %v and %v: %v, want %v", c.fresh, c.used, got, c.want)
+			t.Errorf("around, with %v and %v free: %v, want %v", c.fresh, c.used, got, c.want)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Adopt makes a space of one that another process has shared, as l describes it. What
+// Adopt makes a space from one that another process has shared and l describes. What
 // was in use there is in use here, at the same handles. l is not trusted: whatever it
 // says, no memory of the space lies outside the file or is in use twice. Any goroutine.
 func Adopt(file *os.File, l *Layout, cfg Config) (s *Space, regions []*Region, extents []*Extent, err error) {
@@ -27,7 +27,7 @@ func Adopt(file *os.File, l *Layout, cfg Config) (s *Space, regions []*Region, e
 	return s, a.regions, a.extents, nil
 }
 
-// check checks what can be checked without a space.
+// check validates what can be validated without a space.
 func (l *Layout) check(file *os.File) error {
 	g := l.Granules
 	if g < minSpaceGranules || g > maxSpaceGranules || g&(g-1) != 0 || g > smallSpaceGranules && g != maxSpaceGranules {
@@ -43,7 +43,7 @@ func (l *Layout) check(file *os.File) error {
 	return nil
 }
 
-// adoption is the making of descriptors.
+// adoption holds the state of Adopt while it makes the descriptors.
 type adoption struct {
 	s       *Space
 	c       *central
@@ -80,7 +80,7 @@ func (a *adoption) run(file *os.File) error {
 	return nil
 }
 
-// take makes the descriptors of a run that is in use, and returns the first one.
+// take makes the descriptors of a run that is in use, and returns the first.
 func (a *adoption) take(r run, within run, state spanState) (*Span, error) {
 	if r.n == 0 || r.first < within.first || r.end() < r.first || r.end() > within.end() {
 		return nil, fmt.Errorf("%w: spans %d to %d are out of range", errNotShared, r.first, r.end())
@@ -150,7 +150,7 @@ func (a *adoption) track(sp *Span, l *SpanLayout) {
 	}
 }
 
-// copyBits copies a bitmap and counts its bits.
+// copyBits copies a bitmap and returns the number of its set bits.
 func copyBits(dst, src []uint64) (n int) {
 	copy(dst, src)
 	for _, w := range src {

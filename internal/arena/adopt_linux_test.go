@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestAdoptRefuses shows each reason for which a description is refused, and that nothing is left
-// of the space.
+// TestAdoptRefuses gives each reason for which a layout is refused, and checks that
+// nothing is left of the space.
 func TestAdoptRefuses(t *testing.T) {
 	s, file, good := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -91,7 +91,7 @@ func TestAdoptRefuses(t *testing.T) {
 			t.Errorf("%s: %d mappings are left", c.want, n-before)
 		}
 	}
-	// The smallest that is too large, and what just fits.
+	// The smallest layout that is too large, and the largest that fits.
 	l := *good
 	l.Spans, l.Regions, l.Extents = nil, nil, nil
 	exact, err := newMemfd(uintptr(good.Granules) << GranuleShift)
@@ -115,7 +115,7 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 }
 
-// TestAdoptFails has the system fail at each of its calls: the error is the system's, and
+// TestAdoptFails makes each system call fail in turn: the error is the system's, and
 // nothing is left of the space.
 func TestAdoptFails(t *testing.T) {
 	s, file, good := aShared(t)
@@ -157,13 +157,13 @@ func TestAdoptFails(t *testing.T) {
 		if n := mapped.Load() - before; n != 0 {
 			t.Errorf("call %d fails: %d mappings are left in the account", fail, n)
 		}
-		if now := addressesOfProcess(t); now > had+times/2*32<<20 { // others come and go
+		if now := addressesOfProcess(t); now > had+times/2*32<<20 { // other threads map and unmap memory meanwhile
 			t.Errorf("call %d fails: %d bytes of addresses are left", fail, now-had)
 		}
 	}
 }
 
-// addressesOfProcess returns how many bytes of addresses the process has taken.
+// addressesOfProcess returns how many bytes of addresses the process has reserved.
 func addressesOfProcess(t *testing.T) (n uint64) {
 	b, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -178,7 +178,7 @@ func addressesOfProcess(t *testing.T) (n uint64) {
 	return n
 }
 
-// TestAdopted uses what was adopted, and gives it back.
+// TestAdopted uses the memory of an adopted space and gives it back.
 func TestAdopted(t *testing.T) {
 	s, file, l := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -221,7 +221,7 @@ func TestAdopted(t *testing.T) {
 		t.Errorf("an extent of %d bytes, in %d", e.Bytes(), e.Room())
 	}
 
-	// Large blocks go as a whole, and a region, and an extent.
+	// Large blocks, regions and extents are given back as a whole.
 	c := a.NewCache()
 	for i := range l.Spans {
 		if sp := &l.Spans[i]; sp.Spans > 0 {
@@ -242,13 +242,13 @@ func TestAdopted(t *testing.T) {
 		}
 	}
 	if u := a.Usage(); u.Count[Immortal] != 0 || u.Bytes[Immortal] != 0 || u.Committed != 0 {
-		t.Errorf("left of what was given back: %+v", u)
+		t.Errorf("left after everything was given back: %+v", u)
 	}
 	if err := e.Free(); err != nil {
 		t.Error(err)
 	}
 	if n := len(a.central.mu.mappings.seams); n != 0 {
-		t.Errorf("%d mappings are counted, with no extent", n)
+		t.Errorf("%d mappings are counted without an extent", n)
 	}
 	a.wantSound(t)
 	if err := a.Close(); err != nil {

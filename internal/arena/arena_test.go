@@ -13,8 +13,8 @@ import (
 
 var backings = []Backing{System, Memfd, GoMemory}
 
-// forBackings runs f on every backing that the build can use. Under the race
-// detector system memory is invisible, and its atomics order nothing.
+// forBackings runs f on every backing that the build can use. The race detector does
+// not see system memory, nor the order that its atomics establish.
 func forBackings(t *testing.T, f func(t *testing.T, b Backing)) {
 	for _, b := range backings {
 		if b != GoMemory && (raceEnabled || !haveSystem) || b == Memfd && goruntime.GOOS != "linux" {
@@ -50,9 +50,9 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestModel runs random allocations and frees of three caches, whose owners come and go,
-// against a map of the blocks that must be in use: blocks never overlap, keep their
-// contents, and the accounts and the walk agree with the model.
+// TestModel runs random allocations and frees of three caches, whose owners come and
+// go, and compares them with a map of the blocks that must be in use: blocks do not
+// overlap and keep their contents, and the accounts and the walk agree with the map.
 func TestModel(t *testing.T) {
 	lendOften(t, 3)
 	forBackings(t, func(t *testing.T, b Backing) {
@@ -171,19 +171,20 @@ func TestModel(t *testing.T) {
 			for _, h := range order {
 				caches[0].Free(h)
 			}
-			for range caches { // what one has in its list may be another one's
+			for range caches { // a list may contain spans of another cache
 				for _, c := range caches {
 					c.Trim()
 				}
 			}
 			if u := s.Usage(); u.Committed > warmSpans<<SpanShift || u.Count != [Purposes]int64{} || u.Bytes != [Purposes]int64{} {
-				t.Fatalf("memory is left when all is freed")
+				t.Fatalf("memory is left although all blocks were freed")
 			}
 		})
 	})
 }
 
-// TestForeignFree has threads free what others allocate, all at once.
+// TestForeignFree has several threads at once free blocks that other threads have
+// allocated.
 func TestForeignFree(t *testing.T) {
 	forBackings(t, func(t *testing.T, b Backing) {
 		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
@@ -205,7 +206,7 @@ func TestForeignFree(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					s.Fill(h, 1, h) // a plain write: the detector sees it race if the slot is not ours
+					s.Fill(h, 1, h) // a plain write: the race detector reports it if the slot is in use elsewhere
 					select {
 					case pipes[(i+1)%threads] <- h:
 						n++
@@ -231,9 +232,8 @@ func TestForeignFree(t *testing.T) {
 	})
 }
 
-// TestForeignFreeOfWholeSpans frees the last slots of spans from other threads
-// while the owner gives empty spans away: who frees must not touch a span after
-// that.
+// TestForeignFreeOfWholeSpans frees the last slots of spans from other threads while
+// the owner gives empty spans away. After its free, a thread must not touch the span.
 func TestForeignFreeOfWholeSpans(t *testing.T) {
 	forBackings(t, func(t *testing.T, b Backing) {
 		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
@@ -298,12 +298,12 @@ func TestLimit(t *testing.T) {
 		if _, err := other.Alloc(Blocks, 2*SpanGranules); !errors.Is(err, ErrLimit) {
 			t.Errorf("large block over the limit: %v", err)
 		}
-		// Another thread frees all, the owner is away: its spans come back.
+		// Another thread frees everything while the owner is away: its spans come back.
 		for _, h := range hs {
 			other.Free(h)
 		}
 		if _, err := other.Alloc(Leaves, 2); !errors.Is(err, ErrLimit) {
-			t.Errorf("the owner has not been there yet, but: %v", err)
+			t.Errorf("a block in a span that the owner has not yet collected: %v", err)
 		}
 		c.Leave()
 		if got := fill(other); len(got) != len(hs) {
@@ -340,11 +340,11 @@ func TestReturnsMemory(t *testing.T) {
 	})
 }
 
-// wordOf returns the word that b begins with, as Fill has written it.
+// wordOf returns the word that b begins with, as written by Fill.
 func wordOf(b []byte) uint32 { return binary.NativeEndian.Uint32(b) }
 
-// TestGranules fills spans with slots of one granule: each granule is a slot, and
-// a span is full with 4096 of them.
+// TestGranules fills spans with slots of one granule: each granule is a slot, and 4096
+// slots fill a span.
 func TestGranules(t *testing.T) {
 	forBackings(t, func(t *testing.T, b Backing) {
 		s := newSpace(t, Config{Backing: b, Reserve: 16 << 20})
@@ -376,7 +376,7 @@ func TestGranules(t *testing.T) {
 				other.Free(h)
 			}
 		}
-		c.Trim() // takes in what the other has freed
+		c.Trim() // collects what the other cache has freed
 		s.Check()
 		i := 0
 		s.Walk(Leaves, func(h uint32) bool {
@@ -396,7 +396,7 @@ func TestGranules(t *testing.T) {
 		c.Trim()
 		other.Trim()
 		if u := s.Usage(); u.Count[Leaves]+u.Bytes[Leaves] != 0 || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 	s := newSpace(t, Config{Reserve: 16 << 20})
@@ -431,7 +431,7 @@ func TestDoubleFree(t *testing.T) {
 	panics("twice by another", func() { other.Free(h) })
 }
 
-// TestStart uses all of a space that begins in the middle.
+// TestStart uses all of a space that begins handing out spans in the middle.
 func TestStart(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Start: 100})
 	defer s.Close()
@@ -471,7 +471,7 @@ func TestConfig(t *testing.T) {
 		}
 		n++
 	}
-	if n != 14 { // half of 16 spans, less span 0, two blocks each
+	if n != 14 { // half of 16 spans, without span 0, and two blocks in each
 		t.Errorf("%d blocks fit the smallest space", n)
 	}
 }

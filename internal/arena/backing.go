@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// defaultBacking is Go memory where the race detector must see the accesses,
-// and where there is nothing else.
+// defaultBacking is Go memory if the race detector must see the accesses, or if there
+// is no other memory.
 var defaultBacking = func() Backing {
 	if raceEnabled || !haveSystem {
 		return GoMemory
@@ -14,19 +14,21 @@ var defaultBacking = func() Backing {
 	return System
 }()
 
-// littleGranules is 256 MiB, of which several fit in the 3 GiB that 32 bits leave.
+// littleGranules is 256 MiB. Several such spaces fit into the 3 GiB of a 32-bit
+// process.
 const littleGranules = 1 << 24
 
-// defaultReserve returns how many granules a space has unless it is told, and the system
-// has as many. A reservation of system memory costs nothing, so it is all that handles can
-// name; Go memory counts against the Go heap, so there it is moderate.
+// defaultReserve returns the size of a space in granules if Config.Reserve is 0.
+// Reserving system memory costs nothing, so on 64-bit systems the space is as large as
+// handles can address. Go memory counts against the Go heap, so there the space is
+// moderate.
 func defaultReserve(b Backing) uint64 {
 	switch {
 	case b != GoMemory && bits.UintSize == 64:
 		return maxSpaceGranules // 64 GiB
 	case b != GoMemory:
 		return littleGranules
-	case bits.UintSize == 64 && runtime.GOARCH != "wasm": // which has 4 GiB, whatever its words
+	case bits.UintSize == 64 && runtime.GOARCH != "wasm": // wasm has 64-bit words but only 4 GiB
 		return littleGranules
 	default:
 		return 1 << 22 // 64 MiB

@@ -10,43 +10,47 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Account counts what is in use for one purpose.
+// Account holds the amount of memory in use for each purpose.
 type Account struct {
-	Count [Purposes]int64 // slots and large blocks
-	Bytes [Purposes]int64 // their sizes, as rounded up to a class
+	Count [Purposes]int64 // numbers of slots and large blocks
+	Bytes [Purposes]int64 // their sizes, rounded up to a class
 }
 
-// Cache is the memory of one thread: spans with room, for each purpose and
-// class. One goroutine at a time uses it, its owner; only pushRemote is for others.
+// Cache is the memory of one thread: spans with free slots, for each purpose and class.
+// Only its owner, one goroutine at a time, uses it. The exception is pushRemote, which
+// any goroutine may call.
 //
-//	state   — condition — invariant — transition (who)
-//	owned   — a goroutine has the cache — nobody else touches it, but with the world
-//	          stopped — to away by Leave (owner)
-//	away    — the owner waits, or there is none — its spans may be lent, and what is
-//	          empty given back — to owned by Return (owner), to claimed (whoever has
-//	          the central's lock)
-//	claimed — somebody does one of these — the owner waits in Return; over before the
-//	          central's lock is released — to away (whoever claimed)
+//	owned    condition: a goroutine has the cache
+//	         invariant: no other goroutine touches it, except with the world stopped
+//	         to away by Leave (owner)
+//	away     condition: the owner waits, or there is none
+//	         invariant: its spans may be lent, and its empty spans given back
+//	         to owned by Return (owner); to claimed (a goroutine that holds the
+//	         central's lock)
+//	claimed  condition: a goroutine lends its spans or gives them back
+//	         invariant: the owner waits in Return; the claim ends before the
+//	         central's lock is released
+//	         to away by letGo (the goroutine that claimed)
 type Cache struct {
 	space *Space
 
-	// current are lists of spans, linked by next and prev. The first one of a list is
-	// allocated from. The others have room, and something in use.
+	// current holds lists of spans, linked by next and prev. The cache allocates from
+	// the first span of a list. All others have free slots as well as slots in use.
 	current [cached][Classes]*Span
 
-	account Account // what this cache gave out less what it took back
-	refills uint32  // how often a span was looked for
-	spans   uint32  // that belong to the cache
-	told    int64   // containers, as told to the space
-	left    uint32  // spans that the central had handed out when the owner left
-	joint   bool    // the first slots come from the common cache
+	account Account // what this cache has allocated, less what it has freed
+	refills uint32  // how often a span was searched for
+	spans   uint32  // number of spans that belong to the cache
+	told    int64   // containers, as of the last report to the space
+	left    uint32  // how many spans the central had handed out when the owner left
+	joint   bool    // takes its first slots from the common cache
 	firsts  [cached][Classes]uint8
 
 	_         [64]byte
 	state     point.Uint32
 	remote    point.Pointer[Span] // spans with remote frees, linked by nextRemote
 	_         [64]byte
-	published [Purposes]struct{ count, bytes aligned.Int64 } // account, as of the last Publish
+	published [Purposes]struct{ count, bytes aligned.Int64 } // account as of the last Publish
 }
 
 const (
@@ -65,31 +69,30 @@ func (s *Space) NewCache() *Cache {
 	return c
 }
 
-// Leave lets others have what the cache does not need, until Return. The owner comes back,
-// or passes the cache on. Owner only.
+// Leave makes the spans that the cache does not need available to others until Return.
+// The owner either comes back or passes the cache on. Owner only.
 func (c *Cache) Leave() {
 	c.Publish()
 	c.left = c.space.central.handed.Load()
 	c.state.Store(away)
 }
 
-// Return makes the caller the owner of a cache that was left.
+// Return makes the caller the owner of a cache after Leave.
 func (c *Cache) Return() {
 	if c.state.CompareAndSwap(away, owned) {
 		return
 	}
 	m := &c.space.central.mu
-	m.Lock() // whoever claims the cache has it, until the claim ends
+	m.Lock() // a goroutine that claims the cache holds this lock throughout
 	defer m.Unlock()
 	if !c.state.CompareAndSwap(away, owned) {
-		fault.Throw(fault.Misuse{What: "a thread comes back that is in the world", Want: "one goroutine at a time on a thread"})
+		fault.Throw(fault.Misuse{What: "return of a thread that is not away", Want: "one goroutine at a time on a thread"})
 	}
 }
 
-// Alloc returns the handle of a block of at least n granules for purpose p,
-// none of regions; a container takes MinContainer at least. Its bytes are
-// whatever was there before. The error is ErrLimit, ErrAddressSpace, or the
-// system's. Owner only.
+// Alloc returns the handle of a block of at least n granules for purpose p, which is
+// not Immortal. A container has MinContainer granules at least. The block is not
+// cleared. The error is ErrLimit, ErrAddressSpace, or one of the system. Owner only.
 func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
 		return c.allocLarge(p, n)
@@ -104,7 +107,7 @@ func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
 	return sp.take(), nil
 }
 
-// refill is the slow path of Alloc: the first span has no room.
+// refill is the slow path of Alloc: the first span of the list is full.
 func (c *Cache) refill(p Purpose, class int) (h uint32, err error) {
 	c.refills++
 	c.Publish()
@@ -119,7 +122,8 @@ func (c *Cache) refill(p Purpose, class int) (h uint32, err error) {
 	return h, nil
 }
 
-// withRoom makes a span with room the first of its list, and returns it, if there is one.
+// withRoom moves on to the next span of a list if the first is full. It returns the
+// first span then, or nil if the list is empty.
 func (c *Cache) withRoom(p Purpose, class int) *Span {
 	sp := c.current[p][class]
 	if sp != nil && sp.nfree == 0 {
@@ -129,8 +133,8 @@ func (c *Cache) withRoom(p Purpose, class int) *Span {
 	return sp
 }
 
-// acquire takes a run of spans from the central. At the limit it gives back
-// what the cache itself has left empty first.
+// acquire takes a run of spans from the central. At the limit it first gives back the
+// empty spans of the cache itself.
 func (c *Cache) acquire(n uint32) (*Span, error) {
 	sp, err := c.space.central.acquire(n, false)
 	if errors.Is(err, ErrLimit) {
@@ -155,13 +159,13 @@ func (c *Cache) allocLarge(p Purpose, n uint32) (uint32, error) {
 	return sp.start, nil
 }
 
-// Free takes back the block at handle h, whoever allocated it. Owner of c only.
+// Free frees the block at handle h, whichever cache allocated it. Owner of c only.
 func (c *Cache) Free(h uint32) {
 	sp := c.space.central.span(h)
 	c.account.Count[sp.purpose]--
 	c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
 	switch {
-	case sp.cache.Load() == c: // then it stays so: the cache is owned
+	case sp.cache.Load() == c: // and it stays equal, since the cache is owned
 		c.freeLocal(sp, sp.slot(h))
 	case sp.state == spanSmall:
 		sp.putRemote(sp.slot(h))
@@ -177,8 +181,8 @@ func (c *Cache) freeLocal(sp *Span, slot uint32) {
 	c.settle(sp, false)
 }
 
-// settle puts a span that has gained room where refill finds it, or gives it
-// back if nothing in it is in use. locked says whether the central is.
+// settle lists a span that has gained free slots, so that refill finds it, or gives the
+// span back if it is empty. locked says whether the caller holds the central's lock.
 func (c *Cache) settle(sp *Span, locked bool) {
 	switch {
 	case sp == c.current[sp.purpose][sp.class] || sp.nfree == 0:
@@ -190,8 +194,8 @@ func (c *Cache) settle(sp *Span, locked bool) {
 	}
 }
 
-// list puts sp into the list of its class: as the second one, since the first one is being
-// allocated from.
+// list puts sp into the list of its class: as the second one, because the cache is
+// allocating from the first.
 func (c *Cache) list(sp *Span) {
 	sp.listed = true
 	at := &c.current[sp.purpose][sp.class]
@@ -205,7 +209,7 @@ func (c *Cache) list(sp *Span) {
 	*at = sp
 }
 
-// unlist takes a span out of its list, if it is there.
+// unlist takes a span out of its list, if it is in one.
 func (c *Cache) unlist(sp *Span) {
 	if !sp.listed {
 		return
@@ -241,9 +245,9 @@ func (c *Cache) pushRemote(sp *Span) {
 	}
 }
 
-// collectRemote takes in what other threads have freed. The list is taken as a
-// whole, so its head cannot come back behind a push's back. A span that was lent after
-// it was announced goes on to the cache that has it now: see Span.
+// collectRemote takes over what other threads have freed. It takes the list as a whole,
+// so a concurrent push cannot meet a head that was popped and pushed again. A span that
+// was lent after it was announced is pushed on to the cache that has it now: see Span.
 func (c *Cache) collectRemote(locked bool) {
 	if c.remote.Load() == nil {
 		return
@@ -262,8 +266,8 @@ func (c *Cache) collectRemote(locked bool) {
 	}
 }
 
-// Trim takes in remote frees and gives back every span that is empty, and what is empty of
-// the common cache. Owner only.
+// Trim takes over remote frees, and gives back every empty span, of the common cache as
+// well. Owner only.
 func (c *Cache) Trim() {
 	c.trim(false)
 	if s := &c.space.central; s.common.remote.Load() != nil {
@@ -289,7 +293,7 @@ func (c *Cache) trim(locked bool) {
 	}
 }
 
-// Publish makes the account readable for others. Owner only.
+// Publish makes the account visible to other goroutines. Owner only.
 func (c *Cache) Publish() {
 	for p := range Purposes {
 		tell(&c.published[p].count, c.account.Count[p])
@@ -301,16 +305,16 @@ func (c *Cache) Publish() {
 	}
 }
 
-// tell stores n if it is new: a store costs more than a load.
+// tell stores n if it has changed: a store costs more than a load.
 func tell(at *aligned.Int64, n int64) {
 	if at.Load() != n {
 		at.Store(n)
 	}
 }
 
-// tellAfter is how many containers a cache gives out or takes back before it
-// tells the space: telling writes a word that all caches share.
+// tellAfter is how many containers a cache allocates or frees before it tells the
+// space, because that writes a word that all caches share.
 const tellAfter = 64
 
-// Refills counts how often Alloc has taken its slow path. Owner only.
+// Refills returns how often Alloc has taken its slow path. Owner only.
 func (c *Cache) Refills() uint32 { return c.refills }

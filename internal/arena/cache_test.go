@@ -15,8 +15,8 @@ func (s *Space) wantSound(t testing.TB) {
 	}
 }
 
-// TestRefill: the slow path counts itself, publishes the account, and takes in what others have
-// freed before it looks for a span.
+// TestRefill: the slow path counts itself, publishes the account, and collects remote
+// frees before it looks for a span.
 func TestRefill(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -44,7 +44,7 @@ func TestRefill(t *testing.T) {
 		t.Errorf("the slot at %#x is not the one that was freed, %#x", got, h)
 	}
 	refills("from a span that is full", 2)
-	published("from a span that is full", 2, 4*MaxSmall*GranuleSize/2) // what the other has freed it has not published
+	published("from a span that is full", 2, 4*MaxSmall*GranuleSize/2) // the other cache has not published its frees
 	mustAlloc(t, c, Leaves, SpanGranules+1)
 	refills("a large block", 3)
 	published("a large block", 3, 3*MaxSmall*GranuleSize)
@@ -58,8 +58,9 @@ func TestRefill(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestSpansOfAClass has a cache fill spans, and free in each: what has room is found again, in the
-// middle of the list, too, and what is empty goes back, but for the first one.
+// TestSpansOfAClass fills spans of a cache and frees in each of them. Spans with free
+// slots are found again, also in the middle of the list. Empty spans are given back,
+// except the first.
 func TestSpansOfAClass(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -125,7 +126,7 @@ func TestSpansOfAClass(t *testing.T) {
 	list("the first one is empty, and goes", 1)
 }
 
-// TestTrimFirst: at the limit a cache gives back what it has itself left empty, for a large block
+// TestTrimFirst: at the limit a cache gives back its own empty spans, for a large block
 // and for a slot of another class.
 func TestTrimFirst(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 4 << SpanShift})
@@ -152,7 +153,7 @@ func TestTrimFirst(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestLarge: a large block takes whole spans, and anybody gives them back.
+// TestLarge: a large block takes whole spans, and any cache can free it.
 func TestLarge(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -167,7 +168,7 @@ func TestLarge(t *testing.T) {
 			t.Errorf("it is known as %d granules of %s", n, p)
 		}
 		if _, _, ok := s.Block(h + SpanGranules - 1); ok {
-			t.Error("another block lies in its midst")
+			t.Error("another block lies within it")
 		}
 		var at []uint32
 		s.WalkObjects(func(h uint32) bool { at = append(at, h); return true })
@@ -180,7 +181,7 @@ func TestLarge(t *testing.T) {
 		}
 		other.Free(h)
 		if got := s.Tracked(nil); len(got) != 0 {
-			t.Errorf("%d spans are tracked, with nothing in use", len(got))
+			t.Errorf("%d spans are tracked although none is in use", len(got))
 		}
 		mustPanic(t, "free of memory that is not in use: ", func() { other.Free(h) })
 		other.account = Account{}
@@ -192,7 +193,8 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// TestContainers counts them as caches tell: when there are 64 more or fewer than they have told.
+// TestContainers: a cache reports its containers when there are 64 more or fewer than
+// last reported.
 func TestContainers(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -225,8 +227,8 @@ func TestContainers(t *testing.T) {
 	say("none", 0)
 }
 
-// TestAccounts: what a cache gives out and takes back is in its account, wherever it lies,
-// and the account is as exact as classes are.
+// TestAccounts: the account of a cache includes all that it allocates and frees,
+// wherever the block lies, and is as exact as the classes are.
 func TestAccounts(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})
 	defer s.Close()
@@ -260,8 +262,8 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestAnnouncedBeforeTheBit: a span is announced before the bit is set. An owner that looks in
-// between finds nothing, and looks again.
+// TestAnnouncedBeforeTheBit: a span is announced before the bit is set. An owner that
+// collects in between finds nothing, and collects again.
 func TestAnnouncedBeforeTheBit(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -269,14 +271,14 @@ func TestAnnouncedBeforeTheBit(t *testing.T) {
 	h := mustAlloc(t, c, Leaves, MaxSmall)
 	x := mustAlloc(t, c, Leaves, MaxSmall)
 	sp := s.central.span(h)
-	sp.pending.Inc() // the first half of putRemote
+	sp.pending.Inc() // the first half of a putRemote
 	c.pushRemote(sp)
-	sp.putRemote(sp.slot(x)) // another one, meanwhile
+	sp.putRemote(sp.slot(x)) // another, complete one in between
 	c.collectRemote(false)
 	if sp.nfree != 1 || sp.pending.Load() != 1 || c.remote.Load() != sp {
 		t.Errorf("%d slots are free, %d are announced, and the span is in the list: %t", sp.nfree, sp.pending.Load(), c.remote.Load() == sp)
 	}
-	sp.remote[0].Or(1 << sp.slot(h)) // the second half
+	sp.remote[0].Or(1 << sp.slot(h)) // the second half of the first
 	c.collectRemote(false)
 	if sp.nfree != 2 || sp.pending.Load() != 0 || c.remote.Load() != nil {
 		t.Errorf("%d slots are free, %d are announced", sp.nfree, sp.pending.Load())
@@ -284,7 +286,8 @@ func TestAnnouncedBeforeTheBit(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestTwoSpansAnnounced: the list has all of them, and what is empty of them goes back.
+// TestTwoSpansAnnounced: the list holds all announced spans, and those that become
+// empty are given back.
 func TestTwoSpansAnnounced(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -306,7 +309,7 @@ func TestTwoSpansAnnounced(t *testing.T) {
 	}
 }
 
-// TestReturnWaits: an owner that comes back waits until the claim of its cache is over.
+// TestReturnWaits: Return waits until the claim of the cache has ended.
 func TestReturnWaits(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -329,11 +332,11 @@ func TestReturnWaits(t *testing.T) {
 	}
 	select {
 	case <-done:
-		t.Error("the owner is back while another has the cache")
+		t.Error("Return has not waited for the claim")
 	default:
 	}
 	if mu.TryLock() {
-		t.Error("the lock was let go of by the owner")
+		t.Error("the owner has released the lock")
 	}
 	c.letGo()
 	mu.Unlock()
@@ -345,12 +348,12 @@ func TestReturnWaits(t *testing.T) {
 		t.Error("a cache that is owned was claimed")
 	}
 	if !mu.TryLock() {
-		t.Fatal("the owner has not let go of the lock")
+		t.Fatal("the owner has not released the lock")
 	}
 	mu.Unlock()
 }
 
-// TestSpanCheck breaks each identity of a span, and of the central.
+// TestSpanCheck breaks each identity of a span and of the central.
 func TestSpanCheck(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -398,11 +401,12 @@ func TestSpanCheck(t *testing.T) {
 		undo()
 		s.Check()
 	}
-	s.central.mu.limit = 1 // exactly
+	s.central.mu.limit = 1 // exactly at the limit
 	s.Check()
 }
 
-// TestFreedTwice: a slot that is free shows it, whoever frees it, and however.
+// TestFreedTwice: every way of freeing notices that the slot is free already, whichever
+// thread frees it.
 func TestFreedTwice(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -421,7 +425,8 @@ func TestFreedTwice(t *testing.T) {
 	}()
 }
 
-// TestHidden: what was hidden is in the collector's sight again where something new lies.
+// TestHidden: a slot that was hidden is visible to the collector again once a new
+// container lies there.
 func TestHidden(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -458,7 +463,7 @@ func TestHidden(t *testing.T) {
 	leaf := mustAlloc(t, c, Leaves, 2)
 	s.Hide(leaf)
 	if s.central.span(leaf).hidden != nil {
-		t.Error("a leaf was hidden, which the collector does not look at")
+		t.Error("hiding a leaf has an effect")
 	}
 	s.Hide(mustAlloc(t, c, Blocks, SpanGranules))
 	large := mustAlloc(t, c, Containers, SpanGranules+1)
@@ -467,16 +472,16 @@ func TestHidden(t *testing.T) {
 	}
 	lsp := s.central.span(large)
 	if got := lsp.Containers([]uint32{1}); !slices.Equal(got, []uint32{1, large}) {
-		t.Errorf("containers %#x of a large one", got)
+		t.Errorf("containers %#x of a large span", got)
 	}
 	if first, size, n := lsp.Slots(); first != large || size != 2*SpanGranules || n != 1 {
 		t.Errorf("%d slots of %d from %#x on", n, size, first)
 	}
 	if s.Hide(large); lsp.hidden != nil {
-		t.Error("a large one has hidden slots")
+		t.Error("a large span has hidden slots")
 	}
 	if all := s.Tracked(nil); len(all) != 0 {
-		t.Error("a large one that was hidden is tracked")
+		t.Error("a hidden large span is tracked")
 	}
 	for _, h := range hs {
 		c.Free(h)
@@ -488,8 +493,8 @@ func TestHidden(t *testing.T) {
 	containers("one that is new", true, hs[0])
 }
 
-// TestContainersOfASpan finds those that are neither free nor freed by others, also where
-// the last word of the bitmap is not full.
+// TestContainersOfASpan: the containers of a span are its slots that are neither free
+// nor remotely freed, also where the last word of the bitmap is not full.
 func TestContainersOfASpan(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -532,11 +537,11 @@ func TestContainersOfASpan(t *testing.T) {
 	calls := 0
 	s.Walk(Containers, func(uint32) bool { calls++; return calls < 3 })
 	if calls != 3 {
-		t.Errorf("a walk goes on after it was told to end: %d calls", calls)
+		t.Errorf("a walk continues after its function returned false: %d calls", calls)
 	}
 }
 
-// TestLargeAtTheLimit: the error is that of the limit, and nothing is lost by it.
+// TestLargeAtTheLimit: the error is ErrLimit, and nothing is lost.
 func TestLargeAtTheLimit(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 2 << SpanShift})
 	defer s.Close()

@@ -12,35 +12,34 @@ import (
 )
 
 const (
-	chunkSpans = 256 // spans whose descriptors are made together: 300 KiB of them for 16 MiB of space
+	chunkSpans = 256 // spans whose descriptors are made together: 300 KiB of descriptors for 16 MiB of space
 	maxChunks  = int(maxSpaceGranules / SpanGranules / chunkSpans)
 
-	// warmSpans is how many empty spans stay committed for the next one who
-	// asks: 1 MiB, so that a loop that fills and drains a few spans makes no
-	// system calls. A guess.
+	// warmSpans is how many empty spans stay committed for reuse: 1 MiB, so that a loop
+	// that fills and drains a few spans makes no system calls. A guess.
 	warmSpans = 16
 )
 
 type chunk [chunkSpans]Span
 
-// central hands out spans. Everything but the table is guarded by mu.
+// central hands out spans. mu guards everything but the table.
 //
-//	used = spans in caches, large blocks, regions, and extents that show no file,
+//	used = spans in caches, large blocks, regions, and extents that do not map a file,
 //	       less those that processes share
 //	used + |warm| ≤ limit
 type central struct {
 	space  *Space
-	chunks [maxChunks]uatomic.Pointer[chunk] // span table; an entry is written once
+	chunks [maxChunks]uatomic.Pointer[chunk] // span table; each entry is written once
 	nspans uint32
 
-	// tracked has a bit for each span that may hold something for the cycle
-	// collector to look at. Set by who takes the span, cleared under mu or with
-	// the world stopped.
+	// tracked has a bit for each span that may hold containers for the cycle collector
+	// to visit. A bit is set by the thread that takes the span, and cleared under mu or
+	// with the world stopped.
 	tracked []atomic.Uint64
 
-	handed point.Uint32 // spans handed out to caches, fresh or lent; written under mu
+	handed point.Uint32 // number of spans handed out to caches, fresh or lent; written under mu
 
-	// common is a cache that many use, all under mu. See provide.
+	// common is a cache shared by all others, used under mu only. See provide.
 	common *Cache
 
 	mu struct {
@@ -48,29 +47,29 @@ type central struct {
 		counted  half
 		immortal half
 		frozen   runs
-		growing  []*Extent // that may take what is free behind them
+		growing  []*Extent // may take the free addresses behind them
 		mappings mappings  // of the frozen quarter
-		kept     bool      // something that is free was not barred
-		locked   []run     // extents that the system does not let go of
+		kept     bool      // free addresses exist that were not made inaccessible
+		locked   []run     // extents that are sealed for good
 		warm     []uint32  // empty, committed spans of the counted half
 		used     int64
-		extents  int64 // of used, spans of extents
+		extents  int64 // the part of used that belongs to extents
 		limit    int64 // in spans
 		caches   []*Cache
-		small    [cached][Classes]spanRing // of spans in use
-		sharing  *Cache                    // that spans belong to which processes share; nil if there are none
-		ranges   []run                     // of the halves, where those are
+		small    [cached][Classes]spanRing // spans in use, by class
+		sharing  *Cache                    // owns the spans that processes share; nil if there are none
+		ranges   []run                     // the ranges of both halves where these spans lie
 	}
 }
 
-// half is a range of spans that runs are taken from.
+// half is one half of a space, from which runs of spans are taken.
 type half struct {
-	next      uint32   // no span from here on was ever used
-	committed uint32   // spans below are open to access
-	end       uint32   // first span that does not belong to the half
-	first     uint32   // lowest span
-	start     uint32   // where it began; the spans below come last
-	avail     []uint64 // bit n: span first+n was used, is empty, and was returned to the system
+	next      uint32   // spans from here on were never used
+	committed uint32   // spans below are committed
+	end       uint32   // first span behind the half
+	first     uint32   // first span of the half
+	start     uint32   // where allocation began; the spans below are taken last
+	avail     []uint64 // bit n: span first+n was used, is empty, and has been returned to the system
 	navail    uint32
 	hint      uint32 // no bit of avail below this word is set
 }
@@ -99,12 +98,12 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	return nil
 }
 
-// parts are where a space of a given size has what.
+// parts are the runs of spans that make up a space of a given size.
 type parts struct{ counted, immortal, frozen run }
 
-// partsOf leaves out two spans. Span 0: handle 0 is no reference, and its granule is a
-// header that the runtime makes immortal. And the last one, which holds what lives at
-// fixed handles.
+// partsOf leaves out two spans. Handle 0, in span 0, is Nil, and its granule holds a
+// header that the runtime makes immortal. The last span holds objects that have fixed
+// handles.
 func partsOf(granules uint64) parts {
 	n := uint32(granules / SpanGranules)
 	middle, end, frozenEnd := n/2, n/4*3, n-1
@@ -114,19 +113,19 @@ func partsOf(granules uint64) parts {
 	return parts{run{1, middle - 1}, run{middle, end - middle}, run{end, frozenEnd - end}}
 }
 
-// freshHalf is a half of which nothing was handed out; start is where that begins.
+// freshHalf returns a half with nothing in use, which allocates from span start on.
 func freshHalf(at run, start uint32) half {
 	return half{first: at.first, start: start, next: start, committed: start, end: at.end()}
 }
 
-// span returns the descriptor of the span that granule g lies in. The span has
+// span returns the descriptor of the span that contains granule g. The span must have
 // been handed out at least once.
 func (c *central) span(g uint32) *Span {
 	n := g / SpanGranules
 	return &c.chunks[n/chunkSpans].Load()[n%chunkSpans]
 }
 
-// lookup is span for granules that may never have been handed out.
+// lookup is span for granules that may never have been handed out: then it returns nil.
 func (c *central) lookup(g uint32) *Span {
 	n := g / SpanGranules
 	if n >= c.nspans {
@@ -138,8 +137,7 @@ func (c *central) lookup(g uint32) *Span {
 	return nil
 }
 
-// acquire takes a run of n spans. Its memory is as it was left: zero only
-// where Span.dirty is false.
+// acquire takes a run of n spans. The memory is zero only where Span.dirty is false.
 func (c *central) acquire(n uint32, immortal bool) (*Span, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,7 +149,7 @@ func (c *central) take(n uint32, immortal bool) (*Span, error) {
 	if l := len(c.mu.warm); n == 1 && !immortal && l > 0 {
 		sp := c.descriptor(c.mu.warm[l-1])
 		c.mu.warm = c.mu.warm[:l-1]
-		c.mu.used++ // the sum with the warm ones stays the same
+		c.mu.used++ // used + |warm| stays the same
 		return sp, nil
 	}
 	if err := c.makeRoom(n); err != nil {
@@ -185,7 +183,7 @@ func (c *central) take(n uint32, immortal bool) (*Span, error) {
 	return sp, nil
 }
 
-// releaseRun takes a run back.
+// releaseRun gives a run back.
 func (c *central) releaseRun(sp *Span, n uint32, immortal bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,8 +205,8 @@ func (c *central) release(sp *Span, n uint32, immortal bool) {
 		d.cache.Store(nil)
 	}
 	if sp.shared && !(mutant.On && mutant.Is(mutant.SharedReused)) {
-		// Of what lay here nothing is kept but the file. The addresses are not used
-		// again, as each page would be copied first.
+		// The contents of this memory survive only in the file. The addresses are not
+		// used again, because each page would be copied first.
 		_ = c.space.mem.decommit(uintptr(first)<<SpanShift, uintptr(n)<<SpanShift)
 		return
 	}
@@ -241,8 +239,8 @@ func (c *central) returnToSystem(first, n uint32, immortal bool) {
 	}
 }
 
-// makeRoom sees to it that n more spans stay within the limit. Before it gives
-// up it takes back what threads that are away have left empty.
+// makeRoom makes sure that n more spans stay within the limit. Before it fails, it
+// gives back the empty spans of threads that are away.
 func (c *central) makeRoom(n uint32) error {
 	if mutant.On && mutant.Is(mutant.LimitIgnored) {
 		return nil
@@ -263,7 +261,7 @@ func (c *central) makeRoom(n uint32) error {
 	return nil
 }
 
-// descriptor returns the descriptor of span n, making it if need be. mu held.
+// descriptor returns the descriptor of span n, and makes it if necessary. mu held.
 func (c *central) descriptor(n uint32) *Span {
 	p := &c.chunks[n/chunkSpans]
 	ch := p.Load()
@@ -271,14 +269,15 @@ func (c *central) descriptor(n uint32) *Span {
 		ch = new(chunk)
 		for i := range ch {
 			ch[i].start = (n/chunkSpans*chunkSpans + uint32(i)) * SpanGranules
-			ch[i].dirty = !c.space.mem.zeroes // Go memory may have served before
+			ch[i].dirty = !c.space.mem.zeroes // Go memory may have been in use before
 		}
 		p.Store(ch)
 	}
 	return &ch[n%chunkSpans]
 }
 
-// take finds a run of n spans, lowest first among those returned.
+// take finds a run of n spans. It prefers spans that were returned to the system,
+// lowest first.
 func (h *half) take(n uint32) (uint32, bool) {
 	if h.navail >= n {
 		if first, ok := h.search(n); ok {

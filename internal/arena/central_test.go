@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHalfModel compares a half with a set of the spans that are in use.
+// TestHalfModel compares a half with a set of the spans in use.
 func TestHalfModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const first, end = 5, 5 + 300
@@ -31,7 +31,8 @@ func TestHalfModel(t *testing.T) {
 				}
 			} else {
 				n := rapid.OneOf(rapid.Just(uint32(1)), rapid.Uint32Range(1, 90)).Draw(t, "n")
-				// The lowest run that was returned, else what comes next, else what is below the start.
+				// The lowest run that was returned, else the next fresh one, else one
+				// below the start.
 				want, ok := uint32(0), false
 				for i, free := uint32(first), uint32(0); i < end && !ok; i++ {
 					if free++; !h.isFree(i) {
@@ -71,7 +72,7 @@ func TestHalfModel(t *testing.T) {
 	})
 }
 
-// TestHalfHint: words that are empty are not searched again, unless something was given back there.
+// TestHalfHint: empty words are not searched again until something is given back there.
 func TestHalfHint(t *testing.T) {
 	h := freshHalf(run{64, 1000}, 64)
 	if _, ok := h.take(300); !ok {
@@ -90,7 +91,7 @@ func TestHalfHint(t *testing.T) {
 	}
 }
 
-// TestCommitFails: a run that the system does not let be used is not lost.
+// TestCommitFails: a run that the system does not commit is not lost.
 func TestCommitFails(t *testing.T) {
 	failed, armed := errors.New("no memory"), false
 	s := newSpace(t, Config{Reserve: 2 << 20, Inject: func(c Call) error {
@@ -102,7 +103,7 @@ func TestCommitFails(t *testing.T) {
 	defer s.Close()
 	c := s.NewCache()
 	armed = true
-	for range 100 { // more than the half has
+	for range 100 { // more than the half can hold
 		if _, err := c.Alloc(Blocks, 3*SpanGranules); !errors.Is(err, failed) {
 			t.Fatalf("error %v, want the system's", err)
 		}
@@ -111,7 +112,7 @@ func TestCommitFails(t *testing.T) {
 		}
 	}
 	if u := s.Usage(); u.Committed != 0 || u.Account != (Account{}) {
-		t.Errorf("left of what has failed: %+v", u)
+		t.Errorf("in use after the failure: %+v", u)
 	}
 	armed = false
 	for i := range 15 {
@@ -127,7 +128,8 @@ func TestCommitFails(t *testing.T) {
 	}
 }
 
-// TestInitFails: a space whose first span cannot be used is none, and is given back.
+// TestInitFails: if the first span of a space cannot be committed, New fails and gives
+// the range back.
 func TestInitFails(t *testing.T) {
 	failed, calls := errors.New("no memory"), 0
 	slabs := func() int {
@@ -147,13 +149,13 @@ func TestInitFails(t *testing.T) {
 			t.Errorf("commit %d fails: %v", fail, err)
 		}
 		if n := slabs(); n != want {
-			t.Errorf("%d slabs of that size are free, want %d: that of the space that came to nothing is one", n, want)
+			t.Errorf("%d slabs of that size are free, want %d: including the one of the failed space", n, want)
 		}
 	}
 }
 
-// TestFixedSpansAreZero: the first span and the last one are zero, also in memory that has served
-// before.
+// TestFixedSpansAreZero: the first span and the last are zero, even in memory that was
+// used before.
 func TestFixedSpansAreZero(t *testing.T) {
 	for _, b := range haveBackings() {
 		for range 2 {
@@ -171,8 +173,8 @@ func TestFixedSpansAreZero(t *testing.T) {
 	}
 }
 
-// TestWarm: so many empty spans stay committed, and are the first to be used again; what the
-// system has back is zero where it zeroes.
+// TestWarm: warmSpans empty spans stay committed, and are reused first. Spans returned
+// to the system are zero if the backing zeroes.
 func TestWarm(t *testing.T) {
 	forBackings(t, func(t *testing.T, b Backing) {
 		s := newSpace(t, Config{Backing: b, Reserve: 16 << 20})
@@ -196,15 +198,15 @@ func TestWarm(t *testing.T) {
 		}
 		for i := range warmSpans {
 			if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans-1-i] {
-				t.Errorf("block %d is not what was freed last", i)
+				t.Errorf("block %d is not in the span that was freed last", i)
 			}
 			s.wantCommitted(t, "warm ones are used", warmSpans)
 		}
 		if h := mustAlloc(t, c, Blocks, SpanGranules); h != hs[warmSpans] {
-			t.Error("the next is not the lowest one that is free")
+			t.Error("the next span is not the lowest free one")
 		}
 		s.Check()
-		for range 20 { // a region takes none that is warm: they lie in the other half
+		for range 20 { // a region takes no warm spans: these lie in the other half
 			c.Free(mustAlloc(t, c, Blocks, SpanGranules))
 		}
 		r := s.NewRegion()
@@ -214,8 +216,8 @@ func TestWarm(t *testing.T) {
 	})
 }
 
-// TestWarmNeedAddresses: where nothing else is left, warm spans are neighbours that a large block
-// can have.
+// TestWarmNeedAddresses: if no other addresses are left, a large block can take warm
+// spans that are neighbours.
 func TestWarmNeedAddresses(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 1 << 20}) // 7 spans
 	defer s.Close()
@@ -229,10 +231,10 @@ func TestWarmNeedAddresses(t *testing.T) {
 	}
 	s.wantCommitted(t, "all is freed", 7)
 	if h, err := c.Alloc(Blocks, 7*SpanGranules); err != nil || h != hs[0] {
-		t.Errorf("all of it at %#x: %v", h, err)
+		t.Errorf("a block of the whole space at %#x: %v", h, err)
 	}
 	if _, err := c.Alloc(Blocks, SpanGranules); !errors.Is(err, ErrAddressSpace) {
-		t.Errorf("and one more: %v", err)
+		t.Errorf("one more block: %v", err)
 	}
 	s.Check()
 	if err := s.sound(); err != nil {
@@ -240,7 +242,8 @@ func TestWarmNeedAddresses(t *testing.T) {
 	}
 }
 
-// TestLimitConfig: the limit is in whole spans, and there is none unless one is given.
+// TestLimitConfig: the limit is rounded down to whole spans, and there is none by
+// default.
 func TestLimitConfig(t *testing.T) {
 	for _, c := range []struct{ limit, want int64 }{{0, 256 << SpanShift}, {1, 0}, {3*SpanSize - 1, 2 << SpanShift}, {3 * SpanSize, 3 << SpanShift}} {
 		s := newSpace(t, Config{Reserve: 16 << 20, Limit: c.limit})
@@ -253,7 +256,8 @@ func TestLimitConfig(t *testing.T) {
 	}
 }
 
-// TestBacking: what is not told is the default, and larger spaces than 8 GiB have every handle.
+// TestBacking: Auto is the default backing, and spaces of more than 8 GiB have a
+// granule for every handle.
 func TestBacking(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 1 << 20})
 	if s.Backing() != defaultBacking || defaultBacking == Auto {
@@ -276,7 +280,8 @@ func TestBacking(t *testing.T) {
 	}
 }
 
-// TestLookup: what lies behind the space, or was never handed out, has no descriptor.
+// TestLookup: spans behind the end of the space, or never handed out, have no
+// descriptor.
 func TestLookup(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})
 	defer s.Close()
@@ -290,7 +295,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	if p, n, ok := s.Block(h + chunkSpans*SpanGranules); ok || p != 0 || n != 0 {
-		t.Errorf("a block where nothing was handed out: %s of %d", p, n)
+		t.Errorf("a block in a span that was never handed out: %s of %d", p, n)
 	}
 	if _, _, ok := s.Block(h + 1); ok {
 		t.Error("a block that is not in use is known")
@@ -300,8 +305,8 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestParts: the parts of a space are apart from each other, and what lies in them has handles of
-// its kind; those of the largest space are where all handles are.
+// TestParts: the parts of a space do not overlap, and the handles in each are of its
+// kind. The parts of the largest space have every handle of their kind.
 func TestParts(t *testing.T) {
 	for granules := uint64(minSpaceGranules); granules <= smallSpaceGranules; granules *= 2 {
 		p, n := partsOf(granules), uint32(granules/SpanGranules)
@@ -316,7 +321,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestHalfSearch: a run that ends with a word is not continued behind a word of which nothing is free.
+// TestHalfSearch: a run at the end of a word does not continue past a word without free
+// spans.
 func TestHalfSearch(t *testing.T) {
 	h := freshHalf(run{0, 1000}, 0)
 	if _, ok := h.take(400); !ok {
@@ -337,7 +343,7 @@ func TestHalfSearch(t *testing.T) {
 	}
 }
 
-// TestCommitsOnce: the system is asked once to let spans be used, as many as are new at a time.
+// TestCommitsOnce: spans are committed once, as many together as are new.
 func TestCommitsOnce(t *testing.T) {
 	s := newSpace(t, Config{Backing: GoMemory, Reserve: 16 << 20})
 	defer s.Close()
@@ -368,11 +374,11 @@ func TestCommitsOnce(t *testing.T) {
 	for range 2 {
 		mustAlloc(t, c, Blocks, 2*SpanGranules)
 	}
-	want("commits of what was not used before", &commits, [2]uintptr{5, 2}) // the first two are those that were returned
+	want("commits of what was not used before", &commits, [2]uintptr{5, 2}) // the first two spans are those that were returned
 }
 
-// TestRegionAgain: what a region gives back is the next one's, and zero, as all of it is in memory
-// that has served another space.
+// TestRegionAgain: the next region reuses what a region gives back, and gets it zeroed,
+// even if the memory was used by another space.
 func TestRegionAgain(t *testing.T) {
 	for _, b := range haveBackings() {
 		for range 2 {
@@ -406,7 +412,8 @@ func TestRegionAgain(t *testing.T) {
 	}
 }
 
-// TestCoolComesFirst: at the limit warm spans go before what threads that are away have left empty.
+// TestCoolComesFirst: at the limit, warm spans are given back before the empty spans of
+// threads that are away.
 func TestCoolComesFirst(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 5 << SpanShift})
 	defer s.Close()
@@ -422,23 +429,24 @@ func TestCoolComesFirst(t *testing.T) {
 	}
 	h := mustAlloc(t, b, Blocks, 2*SpanGranules)
 	if len(s.central.mu.warm) != 0 || a.spans != 1 {
-		t.Errorf("%d spans are warm, and the one that is away has %d; want none, and 1", len(s.central.mu.warm), a.spans)
+		t.Errorf("%d spans are warm, and the cache that was left has %d; want 0 and 1", len(s.central.mu.warm), a.spans)
 	}
 	s.wantCommitted(t, "cool", 3)
 	b.Free(h)
 	mustAlloc(t, b, Blocks, 5*SpanGranules)
 	if a.spans != 0 {
-		t.Error("the one that is away keeps an empty span at the limit")
+		t.Error("the cache that was left keeps an empty span at the limit")
 	}
 	s.wantSound(t)
 }
 
-// TestEndOfASpan: behind the last slot of a span nothing is in use, and behind the last span there is none.
+// TestEndOfASpan: no slot is live behind the last one of a span, and there is no span
+// behind the last one.
 func TestEndOfASpan(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 1 << 20})
 	defer s.Close()
 	c := s.NewCache()
-	const n = 315 // 13 of these leave a granule
+	const n = 315 // 13 of these leave one granule
 	h := mustAlloc(t, c, Leaves, n)
 	for range 12 {
 		mustAlloc(t, c, Leaves, n)
@@ -451,14 +459,14 @@ func TestEndOfASpan(t *testing.T) {
 		t.Error("the last slot is not in use")
 	}
 	if _, _, ok := s.Block(h + 13*n); ok {
-		t.Error("what is left behind the last slot is in use")
+		t.Error("the granule behind the last slot is in use")
 	}
 	if s.central.lookup(16*SpanGranules) != nil || s.central.lookup(16*SpanGranules-1) == nil {
 		t.Error("there is a span behind the last one, or no last one")
 	}
 }
 
-// TestSizes: bytes are rounded up to granules, and granules to what a block has room for.
+// TestSizes: bytes are rounded up to granules, and granules to the size of the block.
 func TestSizes(t *testing.T) {
 	for bytes, want := range map[uintptr]uint32{0: 0, 1: 1, 16: 1, 17: 2, 32: 2} {
 		if got := Granules(bytes); got != want {

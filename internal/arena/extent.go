@@ -12,44 +12,45 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Extent is memory of the frozen quarter: a run of addresses that is filled once,
-// from its start on, and then only read. It has no descriptors of spans: what lies
-// in it is its user's to know, so that an extent of a gigabyte costs no more to
-// make than one of a page.
+// Extent is memory of the frozen quarter: a run of addresses that is filled once, from
+// its start on, and then only read. It has no span descriptors, as only its user knows
+// what lies in it. So an extent of a gigabyte costs no more to make than one of a page.
 //
-//	state — condition — transition (who)
-//	open   — Grow has made the first bytes writable; it may hold more addresses than it
-//	         uses — sealed (Seal, MapFile), gone (Free)
-//	sealed — read-only where the system can do that; the addresses are as many as it
-//	         uses — gone (Free)
-//	gone   — its memory is the system's, and it is inaccessible where the system can do
-//	         that; the addresses come last when others are looked for
+//	open    condition: Grow has made the first bytes writable; the extent may have more
+//	        addresses than it uses
+//	        to sealed by Seal or MapFile; to gone by Free
+//	sealed  condition: read-only, if the system can enforce that; the extent has only
+//	        the addresses that it uses
+//	        to gone by Free
+//	gone    condition: the memory is returned to the system, and the addresses are
+//	        inaccessible if the system can enforce that; they are the last to be reused
 //
-// One goroutine at a time uses it, but for Start, which is constant once it is sealed, and
-// Shared.
+// One goroutine at a time uses an extent. Any goroutine may call Shared, and Start once
+// the extent is sealed, because then it is constant.
 type Extent struct {
 	space  *Space
-	at     run    // spans of addresses; guarded by the central's mu while it grows
-	open   uint32 // spans that can be used, from the first on
-	counts uint32 // of these, spans that count against the limit
+	at     run    // spans of addresses; guarded by the central's mu while the extent grows
+	open   uint32 // spans that are usable, from the first on
+	counts uint32 // how many of these count against the limit
 	bytes  uintptr
-	grows  bool // nobody knows how large it gets
-	mapped bool // shows a file
-	locked bool // for good
-	kind   kind // of mapping, once it is sealed
+	grows  bool // the final size is unknown
+	mapped bool // maps a file
+	locked bool // sealed for good
+	kind   kind // of mapping, once sealed
 	shared atomic.Bool
 }
 
-// Grow opens as many spans as there are, so that small extents stay small, but no more
-// than growBy at a time: 2 MiB, which a large page has on many systems.
+// growBy bounds the number of spans by which Grow extends an extent: 2 MiB, the size of
+// a large page on many systems. Below the bound Grow doubles the extent, so small
+// extents stay small.
 const growBy = 32
 
-// ErrLocked says that an extent stays for as long as the process.
+// ErrLocked says that an extent remains mapped until the process ends.
 var ErrLocked = fault.New("memory is sealed until the process ends")
 
-// NewExtent takes addresses for an extent of the given size; 0 stands for one of
-// which nobody knows how large it gets: until it is sealed Grow finds it more addresses,
-// behind those that it has, or elsewhere. The error is ErrAddressSpace or ErrMappings.
+// NewExtent takes addresses for an extent of the given size. If bytes is 0, the size is
+// unknown: until the extent is sealed, Grow finds more addresses for it, behind its own
+// or elsewhere. The error is ErrAddressSpace or ErrMappings.
 func (s *Space) NewExtent(bytes int64) (*Extent, error) {
 	if bytes > MaxExtent {
 		return nil, ErrAddressSpace
@@ -73,28 +74,30 @@ func (s *Space) NewExtent(bytes int64) (*Extent, error) {
 	return e, nil
 }
 
-// MaxExtent bounds an extent: 4 GiB, what offsets of frozen objects can name.
+// MaxExtent is the maximum size of an extent: 4 GiB, the range of a frozen object's
+// offset.
 const MaxExtent = 1 << 32
 
 func spansOf(bytes uint64) uint32 { return uint32((bytes + SpanSize - 1) >> SpanShift) }
 
-// Start returns the handle of the extent's first granule: of one that grows, until then.
+// Start returns the handle of the extent's first granule. Until an extent of unknown
+// size is sealed, Grow may change it.
 func (e *Extent) Start() uint32 { return FrozenBits | e.at.first*SpanGranules }
 
-// Room returns how many bytes Grow has opened.
+// Room returns how many bytes Grow has made usable.
 func (e *Extent) Room() uintptr { return uintptr(e.open) << SpanShift }
 
-// Bytes returns how many bytes are in use: as Seal or MapFile was told.
+// Bytes returns how many bytes are in use, as passed to Seal or MapFile.
 func (e *Extent) Bytes() uintptr { return e.bytes }
 
-// Mapped reports whether the extent shows a file.
+// Mapped reports whether the extent maps a file.
 func (e *Extent) Mapped() bool { return e.mapped }
 
-// Shared reports whether processes share the extent's memory with the rest of a heap. Any
-// goroutine.
+// Shared reports whether processes share the extent's memory, as part of a shared heap.
+// Any goroutine.
 func (e *Extent) Shared() bool { return e.shared.Load() }
 
-// Sealed reports whether the system keeps writes away.
+// Sealed reports whether the system prevents writes to sealed extents.
 func (e *Extent) Sealed() bool { return e.space.mem.seal != nil }
 
 func (e *Extent) offset() uintptr { return e.at.offset() }
@@ -102,10 +105,11 @@ func (e *Extent) offset() uintptr { return e.at.offset() }
 func (r run) offset() uintptr { return uintptr(r.first) << SpanShift }
 func (r run) bytes() uintptr  { return uintptr(r.n) << SpanShift }
 
-// Grow makes at least the first bytes of the extent writable. New ones are zero. An extent
-// of unknown size may lie elsewhere afterwards, with the same contents. The error is
-// ErrLimit, ErrAddressSpace, or the system's: then it is as it was, or, if the system
-// fails in the midst of a move, good for Free alone.
+// Grow makes at least the first bytes of the extent writable. New bytes are zero. An
+// extent of unknown size may move to other addresses, with its contents. The error is
+// ErrLimit, ErrAddressSpace, or one of the system. After an error the extent is
+// unchanged, unless the system failed in the middle of a move: then it can only be
+// freed.
 func (e *Extent) Grow(bytes uintptr) error {
 	need := spansOf(uint64(bytes))
 	if need <= e.open {
@@ -115,7 +119,7 @@ func (e *Extent) Grow(bytes uintptr) error {
 		return ErrAddressSpace
 	}
 	want := max(need, e.open+min(e.open, growBy))
-	if want > growBy { // large pages begin at multiples
+	if want > growBy { // large pages begin at multiples of their size
 		want += -(e.at.first + want) % growBy
 	}
 	want = min(want, MaxExtent>>SpanShift)
@@ -132,7 +136,8 @@ func (e *Extent) Grow(bytes uintptr) error {
 	return err
 }
 
-// reach sees to it that the extent has addresses for need spans, or for more, up to want.
+// reach gives the extent addresses for at least need spans, and for up to want if they
+// are free.
 func (e *Extent) reach(need, want uint32) error {
 	c := &e.space.central
 	c.mu.Lock()
@@ -153,7 +158,7 @@ func (e *Extent) reach(need, want uint32) error {
 			a.give(to, false)
 			return err
 		}
-		a.give(e.at, false) // nobody has seen a reference that leads there
+		a.give(e.at, false) // no reference to these addresses has been published
 		e.at = to
 	}
 	if more := min(max(want, e.at.n)-e.at.n, a.behind(e.at.end())); more > 0 {
@@ -163,8 +168,8 @@ func (e *Extent) reach(need, want uint32) error {
 	return nil
 }
 
-// move copies what is open to other addresses, and gives back what it leaves, piece by
-// piece: memory for one piece more is all that it takes.
+// move copies the open part of the extent to other addresses, piece by piece, and gives
+// each piece back once it is copied. So it needs memory for just one more piece.
 func (e *Extent) move(to run) error {
 	piece := uint32(growBy)
 	for done := uint32(0); done < e.open; {
@@ -186,7 +191,7 @@ func (e *Extent) move(to run) error {
 	return nil
 }
 
-// openUp opens the extent up to n spans.
+// openUp makes the first n spans of the extent writable.
 func (e *Extent) openUp(n uint32) error {
 	if err := e.space.openRun(run{e.at.first + e.open, n - e.open}); err != nil {
 		return err
@@ -196,7 +201,7 @@ func (e *Extent) openUp(n uint32) error {
 	return nil
 }
 
-// openRun makes a run of the frozen quarter writable, and zero.
+// openRun makes a run of the frozen quarter writable and zero.
 func (s *Space) openRun(r run) error {
 	c := &s.central
 	c.mu.Lock()
@@ -207,7 +212,7 @@ func (s *Space) openRun(r run) error {
 	if err := s.mem.commit(r.offset(), r.bytes()); err != nil {
 		return fmt.Errorf("commit %d bytes: %w", r.bytes(), err)
 	}
-	if s.mem.populate != nil && r.n > 1 { // the first span may stay nearly empty
+	if s.mem.populate != nil && r.n > 1 { // the only span of a small extent may stay nearly empty
 		s.mem.populate(r.offset(), r.bytes())
 	}
 	if !s.mem.zeroes {
@@ -219,8 +224,9 @@ func (s *Space) openRun(r run) error {
 	return nil
 }
 
-// closeRun is the opposite. What the system does not bar is empty, and merely not used
-// again for long. counted says how many of the spans count against the limit.
+// closeRun undoes openRun. If the system cannot make the run inaccessible, the run is
+// empty, and its addresses are merely the last to be reused. counted says how many of
+// its spans count against the limit.
 func (s *Space) closeRun(r run, counted uint32) {
 	c := &s.central
 	c.mu.Lock()
@@ -229,8 +235,8 @@ func (s *Space) closeRun(r run, counted uint32) {
 	c.uncount(counted)
 }
 
-// bar returns the memory of a run that was opened to the system, and makes it inaccessible,
-// unless the system cannot: then it reads as zero. mu held.
+// bar returns the memory of an open run to the system and makes the run inaccessible.
+// If the system cannot do that, the run reads as zero. mu held.
 func (c *central) bar(r run) {
 	if r.n == 0 {
 		return
@@ -242,7 +248,7 @@ func (c *central) bar(r run) {
 	_ = c.space.mem.decommit(r.offset(), r.bytes())
 }
 
-// uncount takes n spans of extents out of the account. mu held.
+// uncount takes n spans of extents off the account. mu held.
 func (c *central) uncount(n uint32) {
 	c.mu.used -= int64(n)
 	c.mu.extents -= int64(n)
@@ -250,9 +256,9 @@ func (c *central) uncount(n uint32) {
 
 func (s *Space) bytesOf(r run) []byte { return s.Bytes(r.first*SpanGranules, int(r.bytes())) }
 
-// Seal keeps the first bytes, which Grow has opened, for reading only, and gives
-// back the rest. forGood has the system refuse to let go of them before the process
-// ends; where it cannot do that, the error is errors.ErrUnsupported.
+// Seal makes the first bytes, which Grow has opened, read-only, and gives back the
+// rest. If forGood is set, the system keeps the memory mapped and read-only until the
+// process ends; if it cannot, the error is errors.ErrUnsupported.
 func (e *Extent) Seal(bytes uintptr, forGood bool) error {
 	e.bytes = bytes
 	e.trim(spansOf(uint64(max(bytes, 1))))
@@ -297,8 +303,8 @@ func (e *Extent) lockUp() error {
 	return nil
 }
 
-// trim gives back what lies behind the first keep spans, of which there is at least
-// one, so that no two extents begin at the same address. It grows no more.
+// trim gives back everything behind the first keep spans, and ends the extent's growth.
+// keep is at least one, so that no two extents begin at the same address.
 func (e *Extent) trim(keep uint32) {
 	c := &e.space.central
 	c.mu.Lock()
@@ -318,11 +324,10 @@ func (c *central) stopGrowing(e *Extent) {
 	c.mu.growing = slices.DeleteFunc(c.mu.growing, func(x *Extent) bool { return x == e })
 }
 
-// MapFile has the extent, which nothing was done with, show bytes of a file, from
-// offset at on, for reading only. Its pages are the file's: they do not count
-// against the limit. The error is errors.ErrUnsupported where files cannot be
-// mapped into this memory, and for one that fits a span: it costs the system less to have
-// a copy of that than mappings of its own.
+// MapFile maps bytes of a file, from offset at on, read-only into a new extent. The
+// pages belong to the file and do not count against the limit. The error is
+// errors.ErrUnsupported if files cannot be mapped into this memory, or if the bytes fit
+// into one span: copying so few costs the system less than separate mappings.
 func (e *Extent) MapFile(f *os.File, at int64, bytes uintptr) error {
 	page := uintptr(os.Getpagesize())
 	if e.space.mem.mapFile == nil || at%int64(page) != 0 || bytes <= SpanSize {
@@ -342,10 +347,10 @@ func (e *Extent) MapFile(f *os.File, at int64, bytes uintptr) error {
 	return nil
 }
 
-// Free gives the memory back. The addresses come last when others are looked for, and are
-// inaccessible until then. But where taking them out of the midst of others would have
-// the process use too many mappings, they read as zero. The error is ErrLocked, and the
-// extent stays as it is, or the system's.
+// Free gives the memory back. The addresses are the last to be reused, and inaccessible
+// until then. If cutting them out of a larger mapping would take too many mappings,
+// they read as zero instead. The error is one of the system, or ErrLocked, which leaves
+// the extent unchanged.
 func (e *Extent) Free() error {
 	if e.locked {
 		return ErrLocked
@@ -360,7 +365,7 @@ func (e *Extent) Free() error {
 			return err
 		}
 	}
-	seen := !slices.Contains(c.mu.growing, e) // there may be references that lead there
+	seen := !slices.Contains(c.mu.growing, e) // references to these addresses may exist
 	c.stopGrowing(e)
 	c.uncount(e.counts)
 	if again {
@@ -371,8 +376,8 @@ func (e *Extent) Free() error {
 	return nil
 }
 
-// takeAway returns the memory of what is open to the system, and reports whether the
-// addresses can be used again. mu held.
+// takeAway returns the memory of the open part to the system, and reports whether the
+// addresses can be reused. mu held.
 func (c *central) takeAway(e *Extent) (again bool, err error) {
 	at := run{e.at.first, e.open}
 	whole := at
@@ -387,7 +392,7 @@ func (c *central) takeAway(e *Extent) (again bool, err error) {
 	}
 	switch {
 	case e.shared.Load():
-		return false, nil // the memory is that of the file, which stays
+		return false, nil // the memory is that of the file, which remains
 	case !e.mapped && c.space.mem.zeroes:
 		c.mu.kept = true
 		return true, c.space.mem.decommit(at.offset(), at.bytes())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// haveBackings returns the backings that this machine has.
+// haveBackings returns the backings that this machine supports.
 func haveBackings() (all []Backing) {
 	for _, b := range []Backing{GoMemory, System, Memfd} {
 		if s, err := New(Config{Backing: b, Reserve: 16 << 20}); err == nil {
@@ -38,7 +38,7 @@ func TestExtentAccounts(t *testing.T) {
 					t.Fatalf("%d spans are committed, want %d", got, want)
 				}
 			}
-			for range 3 { // the same addresses again in the end
+			for range 3 { // reuses the same addresses in the end
 				e, err := s.NewExtent(0)
 				if err != nil {
 					t.Fatal(err)
@@ -79,7 +79,7 @@ func TestExtentAccounts(t *testing.T) {
 				t.Errorf("beyond its addresses: %v", err)
 			}
 			if err := e.Seal(0, true); !errors.Is(err, errors.ErrUnsupported) {
-				t.Errorf("nothing, sealed for good: %v", err)
+				t.Errorf("an empty extent, sealed for good: %v", err)
 			}
 			if err := e.Free(); err != nil {
 				t.Error(err)
@@ -88,7 +88,7 @@ func TestExtentAccounts(t *testing.T) {
 	}
 }
 
-// What an extent shows of a file is the file's, and takes no memory.
+// An extent that maps a file takes no memory: the pages are the file's.
 func TestExtentMapFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	page := os.Getpagesize()
@@ -113,7 +113,7 @@ func TestExtentMapFile(t *testing.T) {
 			t.Errorf("%s: from within a page: %v", b, err)
 		}
 		if err := e.MapFile(f, int64(page), SpanSize); !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s: what fits a span: %v", b, err)
+			t.Errorf("%s: a file that fits into one span: %v", b, err)
 		}
 		err = e.MapFile(f, int64(page), uintptr(len(text)))
 		_ = f.Close()
@@ -125,7 +125,7 @@ func TestExtentMapFile(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", b, err)
 		case !bytes.Equal(s.Bytes(e.Start(), len(text)), text) || !e.Mapped() || s.Usage().Committed != 0:
-			t.Errorf("%s: not what is in the file, or it is counted", b)
+			t.Errorf("%s: the contents are not those of the file, or they count against the limit", b)
 		case e.at.n != 3 || e.Room() != 3*SpanSize || e.Bytes() != uintptr(len(text)) || e.counts != 0:
 			t.Errorf("%s: %d bytes in %d spans of %d, want 3: the rest is given back", b, e.Bytes(), e.open, e.at.n)
 		}

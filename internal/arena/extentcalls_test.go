@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// called has the system's calls of a space noted, as "commit 3+2" for two spans from the third one
-// of the frozen quarter on. What fail says for a call is its error.
+// called records the system calls of a space, as "commit 3+2" for two spans from the
+// third span of the frozen quarter on. fail returns the error for a call.
 func (s *Space) called(calls *[]string, fail func(call string) error) {
 	first := partsOf(uint64(s.mask) + 1).frozen.offset()
 	note := func(name string, off, n uintptr, call func() error) error {
@@ -45,8 +45,8 @@ func wantCalls(t *testing.T, when string, calls *[]string, want ...string) {
 	*calls = nil
 }
 
-// TestExtentCalls follows an extent through its life: what the system is asked for, and what the
-// accounts say.
+// TestExtentCalls follows an extent through its life, and checks the system calls and
+// the accounts.
 func TestExtentCalls(t *testing.T) {
 	if raceEnabled || !haveSystem {
 		t.Skip("SKIPPED: for memory of the system")
@@ -116,10 +116,10 @@ func TestExtentCalls(t *testing.T) {
 	must(e.Free())
 	wantCalls(t, "free", &calls, "bar 0+4")
 	state("free", 0, 0, 0, 0)
-	must(e.Free()) // again
+	must(e.Free()) // a second time
 	wantCalls(t, "free again", &calls)
 
-	// One of a known size, of which a part was never opened.
+	// An extent of known size, only partly opened.
 	e, err = s.NewExtent(5*SpanSize + 1)
 	must(err)
 	state("of a known size", 0, 0, 6, 0)
@@ -142,7 +142,7 @@ func TestExtentCalls(t *testing.T) {
 	}
 }
 
-// TestExtentPopulateOne: the first span is not asked for in advance.
+// TestExtentPopulateOne: the first span is not populated.
 func TestExtentWithoutBar(t *testing.T) {
 	if raceEnabled || !haveSystem {
 		t.Skip("SKIPPED: for memory of the system")
@@ -174,7 +174,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	wantCalls(t, "likewise", &calls, "bar 0+2", "decommit 0+2")
 	if !s.central.mu.kept {
-		t.Error("it is not known that something free is not barred")
+		t.Error("kept is not set although free addresses are not barred")
 	}
 	failing = ""
 	e, err = s.NewExtent(4 * SpanSize)
@@ -193,7 +193,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	wantCalls(t, "with what is free around it", &calls, fmt.Sprintf("bar 0+%d", partsOf(uint64(s.mask)+1).frozen.n))
 	if got := before - mapped.Load(); got <= 0 || len(s.central.mu.mappings.seams) != 0 {
-		t.Errorf("%d mappings went, %d are left", got, len(s.central.mu.mappings.seams))
+		t.Errorf("%d mappings were removed from the account, %d are left", got, len(s.central.mu.mappings.seams))
 	}
 	failing = "decommit"
 	f, err := s.NewExtent(0)
@@ -202,7 +202,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	}
 	failing = "bar"
 	if err := f.Free(); err != nil {
-		t.Errorf("what can be emptied: %v", err)
+		t.Errorf("an extent that can be emptied: %v", err)
 	}
 	s.Check()
 }
@@ -240,7 +240,7 @@ func TestExtentSealFails(t *testing.T) {
 	}
 }
 
-// anImageIf returns a function that maps a file, where that can be done.
+// anImageIf returns a function that maps a file, if the backing supports that.
 func anImageIf(t *testing.T, s *Space, b Backing) func() error {
 	if b == GoMemory {
 		return nil
@@ -263,8 +263,8 @@ func anImageIf(t *testing.T, s *Space, b Backing) func() error {
 	}
 }
 
-// TestExtentForGood seals for good with a stand-in for the system's call: nothing is let go of,
-// also when the space is closed.
+// TestExtentForGood seals for good, with a stand-in for the system call: nothing is
+// unmapped, not even when the space is closed.
 func TestExtentForGood(t *testing.T) {
 	for _, b := range haveBackings() {
 		s := newSpace(t, Config{Backing: b, Reserve: 32 << 20})
@@ -278,7 +278,7 @@ func TestExtentForGood(t *testing.T) {
 		s.mem.lockUp = nil
 		e := make1(1)
 		if err := e.Seal(1, true); !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s: for good where that is not to be had: %v", b, err)
+			t.Errorf("%s: sealing for good where that is not supported: %v", b, err)
 		}
 		if e.locked || len(s.central.mu.locked) != 0 {
 			t.Errorf("%s: it is locked", b)
@@ -329,14 +329,14 @@ func TestExtentForGood(t *testing.T) {
 			t.Errorf("%s: %v are kept", b, kept)
 		}
 		if got := before - mapped.Load(); got != seams-2*2 {
-			t.Errorf("%s: %d mappings went, want all of %d but two for each", b, got, seams)
+			t.Errorf("%s: %d mappings were removed from the account, want all of %d except two for each extent", b, got, seams)
 		}
 		mapped.Sub(2 * 2)
 	}
 }
 
-// TestExtentKinds: extents that are sealed in the same way are one mapping, with their neighbours;
-// those that may have large pages are not.
+// TestExtentKinds: extents sealed in the same way join into one mapping with their
+// neighbours, except those that may have large pages.
 func TestExtentKinds(t *testing.T) {
 	for _, b := range haveBackings() {
 		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
@@ -362,10 +362,11 @@ func TestExtentKinds(t *testing.T) {
 	}
 }
 
-// TestExtentTooLarge bounds what one can have: what offsets can name. The memory is not touched.
+// TestExtentTooLarge: an extent is limited to what offsets can name. The memory is not
+// touched.
 func TestExtentTooLarge(t *testing.T) {
 	if raceEnabled || !haveSystem || uint64(^uintptr(0)) < 1<<40 {
-		t.Skip("SKIPPED: for large address spaces of the system")
+		t.Skip("SKIPPED: needs large address spaces of the system")
 	}
 	s := newSpace(t, Config{Backing: System})
 	defer s.Close()
@@ -375,7 +376,7 @@ func TestExtentTooLarge(t *testing.T) {
 	if _, err := s.NewExtent(1); err != nil {
 		t.Fatal(err)
 	}
-	e, err := s.NewExtent(0) // which begins one span behind where large pages begin
+	e, err := s.NewExtent(0) // begins one span after a large page begins
 	if err != nil {
 		t.Fatal(err)
 	}

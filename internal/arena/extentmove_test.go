@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// filled is an extent that a test fills with numbers of its own.
+// filled is an extent that a test fills with its own numbers.
 type filled struct {
 	*Extent
 	seed uint64
@@ -40,9 +40,9 @@ func (f *filled) check() error {
 	return nil
 }
 
-// TestExtentsGrowBesideEachOther has extents grow in turns, in a space that just about
-// holds them: they move, and keep what is in them; and this again and again, as what is freed is
-// used again.
+// TestExtentsGrowBesideEachOther lets extents grow in turns, in a space that just holds
+// them. They move, and keep their contents. It repeats this, because freed addresses
+// are reused.
 func TestExtentsGrowBesideEachOther(t *testing.T) {
 	for _, b := range haveBackings() {
 		t.Run(b.String(), func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestExtentsGrowBesideEachOther(t *testing.T) {
 				for step := range 10 {
 					for i, f := range all {
 						start := f.Start()
-						if step > 2+i { // of different sizes, 52 spans in all
+						if step > 2+i { // different sizes, 52 spans in all
 							continue
 						}
 						if err := f.more(SpanSize); err != nil {
@@ -88,7 +88,7 @@ func TestExtentsGrowBesideEachOther(t *testing.T) {
 				}
 			}
 			if moves == 0 {
-				t.Error("none of them had to move")
+				t.Error("no extent has moved")
 			}
 			if got := s.Usage().Committed; got != 0 {
 				t.Errorf("%d bytes are committed for nothing", got)
@@ -100,7 +100,7 @@ func TestExtentsGrowBesideEachOther(t *testing.T) {
 	}
 }
 
-// TestExtentMovesAtTheLimit moves an extent where memory is there for one span more.
+// TestExtentMovesAtTheLimit moves an extent with memory for just one more span.
 func TestExtentMovesAtTheLimit(t *testing.T) {
 	for _, b := range haveBackings() {
 		s, err := New(Config{Backing: b, Reserve: 32 << 20, Limit: 33 * SpanSize})
@@ -132,9 +132,9 @@ func TestExtentMovesAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestExtentMoveFails has the system fail at each of its calls while an extent moves: there,
-// or from there on, or so and at the first one, so that it moves span by span. Its memory can
-// be given back then, and nothing is lost or counted twice.
+// TestExtentMoveFails makes system calls fail while an extent moves: one call; or that
+// and all later ones; or these and also the first, so that the extent moves span by
+// span. Its memory can still be freed, and nothing is lost or counted twice.
 func TestExtentMoveFails(t *testing.T) {
 	for _, b := range haveBackings() {
 		testExtentMoveFails(t, b, func(call, fail int) bool { return call == fail })
@@ -170,7 +170,7 @@ func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) boo
 		if bar := s.mem.bar; bar != nil {
 			s.mem.bar = func(off, n uintptr) error {
 				if n == 0 {
-					t.Errorf("%s, call %d: nothing is to be barred", b, fail)
+					t.Errorf("%s, call %d: memory was barred", b, fail)
 				}
 				return bar(off, n)
 			}
@@ -193,7 +193,7 @@ func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) boo
 			t.Errorf("%s, call %d: %d bytes are committed for nothing", b, fail, got)
 		}
 		if n := len(s.central.mu.growing); n != 0 {
-			t.Errorf("%s, call %d: %d extents grow, with none left", b, fail, n)
+			t.Errorf("%s, call %d: %d extents grow, want 0", b, fail, n)
 		}
 		free := uint32(3)
 		for _, x := range slices.Concat(s.central.mu.frozen.fresh, s.central.mu.frozen.used) {
@@ -208,8 +208,8 @@ func testExtentMoveFails(t *testing.T, b Backing, fails func(call, fail int) boo
 	}
 }
 
-// TestExtentTakesWhatItNeeds has extents grow where more is not to be had than they need:
-// of memory, and of addresses.
+// TestExtentTakesWhatItNeeds lets extents grow where no more memory or addresses are
+// left than they need.
 func TestExtentTakesWhatItNeeds(t *testing.T) {
 	for _, b := range haveBackings() {
 		s, err := New(Config{Backing: b, Reserve: 32 << 20, Limit: 11 * SpanSize})
@@ -234,7 +234,7 @@ func TestExtentTakesWhatItNeeds(t *testing.T) {
 		if s, err = New(Config{Backing: b, Reserve: 4 << 20}); err != nil { // 15 spans for extents
 			t.Fatal(err)
 		}
-		for range 40 { // and all of them again, wherever the one before began
+		for range 40 { // all 15 again, wherever the previous extent began
 			small, err := s.NewExtent(SpanSize)
 			if err != nil {
 				t.Fatal(err)
@@ -260,8 +260,8 @@ func TestExtentTakesWhatItNeeds(t *testing.T) {
 	}
 }
 
-// TestExtentGrowsIntoWhatWasInUse has addresses behind an extent that were in use, and no
-// others.
+// TestExtentGrowsIntoWhatWasInUse: the only addresses behind the extent were in use
+// before.
 func TestExtentGrowsIntoWhatWasInUse(t *testing.T) {
 	s, err := New(Config{Backing: GoMemory, Reserve: 32 << 20}) // 127 spans for extents
 	if err != nil {

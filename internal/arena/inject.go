@@ -2,10 +2,10 @@ package arena
 
 import "os"
 
-// Call is something that a test can have fail: see Config.Inject.
+// Call names an operation that a test can make fail: see Config.Inject.
 type Call string
 
-// The calls. Allocate is the user's of a space, the others are the system's.
+// The calls. Allocate is a call of this package, the others are system calls.
 const (
 	Allocate Call = "allocate"
 	Commit   Call = "commit"
@@ -13,8 +13,8 @@ const (
 	Map      Call = "map"
 )
 
-// injected returns memory that asks f before it asks the system. Decommitting is not
-// asked about: its failure is nobody's loss.
+// injected returns memory that calls f before each system call. Decommitting is exempt,
+// because nothing depends on its success.
 func (m memory) injected(f func(Call) error) memory {
 	guard := func(c Call, call func(off, n uintptr) error) func(off, n uintptr) error {
 		if call == nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestInjected: each call asks first, in its name, and goes through unless it is told to fail; what
-// cannot be done still cannot.
+// TestInjected: Inject is called with the name of each call before it, and the call is
+// made unless Inject fails. Unsupported calls remain unsupported.
 func TestInjected(t *testing.T) {
 	var log []string
 	does := func(name string) func(off, n uintptr) error {
@@ -72,6 +72,6 @@ func TestInjected(t *testing.T) {
 	}
 	none := memory{}.injected(f)
 	if none.seal != nil || none.lockUp != nil || none.mapFile != nil || none.copyFile != nil || none.after != nil {
-		t.Error("what cannot be done can be")
+		t.Error("an unsupported call has become supported")
 	}
 }

@@ -2,36 +2,36 @@ package arena
 
 import "github.com/ichor-go/ichor/internal/mutant"
 
-// A thread that has a few objects must not take 64 KiB for each size of them: a program
-// may have ten thousand threads that wait. Two mechanisms see to that.
+// A thread that has a few objects must not take 64 KiB for each of their sizes, because
+// a program may have ten thousand threads that wait. Two mechanisms prevent this.
 //
-// The first slots of a class that a cache gives out are not its own. They come from the
-// common cache, one by one, under the central's lock; and if nothing else is to be had, so
-// do all others. What is freed of it comes back as from any other thread, as remote
-// frees. The first cache of a space has nobody to share with, and does without.
+// The common cache provides the first slots of each class that a cache allocates, one
+// by one and under the central's lock. If there is no other memory, it provides the
+// later ones too. Its slots are freed as if by another thread, as remote frees. The
+// first cache of a space has no other to share with, and does not use the common cache.
 //
-// And spans with room of a cache whose owner is away can be lent: they belong to the
-// borrower from then on. Whatever is in use there stays where it is, and its frees are remote
-// to the one and local to the other. So that threads which wait but for a moment keep what
-// they have, a cache must have been left for as long as it takes to hand out LendAfter spans,
-// fresh ones or lent, unless the limit is reached. So about that many spans serve any number
-// of threads that wait, as long as their objects fit.
+// Lending moves a span with free slots from a cache whose owner is away to another
+// cache, for good. Slots in use stay where they are: freeing them is remote for the old
+// owner and local for the new one. A thread that waits only briefly should keep its
+// spans. So, unless the limit is reached, a cache must have been left for as long as it
+// takes to hand out LendAfter spans, fresh or lent. Hence about that many spans serve
+// any number of threads that wait, as long as their objects fit.
 
 var (
 	// FirstSlots is how many slots of each purpose and class a cache takes from the
-	// common one, at most 255. A guess. A variable for tests.
+	// common cache, at most 255. A guess. A variable for tests.
 	FirstSlots = 8
 
-	// LendAfter is how many spans are handed out before those of a cache that was left
-	// are lent: 16 MiB. A guess. A variable for tests.
+	// LendAfter is how many spans are handed out before the spans of a cache that was
+	// left are lent: 16 MiB. A guess. A variable for tests.
 	LendAfter = 256
 )
 
-// lendTries bounds at how many spans provide looks before it takes a fresh one. A guess.
+// lendTries is how many spans provide looks at before it takes a fresh one. A guess.
 const lendTries = 8
 
-// provide returns a slot for a cache that has no span with room of its class. What costs
-// least comes first. cache is owned by the caller.
+// provide returns a slot for a cache that has no free slot of the class. It tries the
+// cheapest source first. The caller owns cache.
 func (c *central) provide(cache *Cache, p Purpose, class int) (uint32, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,8 +58,9 @@ func (c *central) provide(cache *Cache, p Purpose, class int) (uint32, error) {
 	return sp.take(), nil
 }
 
-// first returns a span of the common cache with room for one of a cache's first slots; nil if
-// those are used up, or there is none. mu held.
+// first returns a span of the common cache with a free slot, for one of the first slots
+// of cache. It returns nil if cache has had all of those, or if there is no such span.
+// mu held.
 func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 	n := &cache.firsts[p][class]
 	if !cache.joint || int(*n) >= FirstSlots {
@@ -73,8 +74,9 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 	return sp
 }
 
-// spare returns a span of the common cache with room where a fresh one is not to be had: if
-// need be any that can be lent. mu held.
+// spare returns a span of the common cache with a free slot. It is for when no fresh
+// span is available, and lends a span of any cache that was left to the common one if
+// necessary. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
 	if sp := c.common.withRoom(p, class); sp != nil {
 		return sp
@@ -82,12 +84,13 @@ func (c *central) spare(p Purpose, class int) *Span {
 	return c.lend(c.common, p, class, c.mu.small[p][class].n, true)
 }
 
-// full reports whether another span can be had only if somebody gives one back. mu held.
+// full reports whether a span is available only after another one is given back. mu
+// held.
 func (c *central) full() bool {
 	return len(c.mu.warm) == 0 && c.mu.used >= c.mu.limit
 }
 
-// fresh takes a span of empty slots for a cache. mu held.
+// fresh takes an empty span for a cache. mu held.
 func (c *central) fresh(cache *Cache, p Purpose, class int) (*Span, error) {
 	sp, err := c.take(1, false)
 	if err != nil {
@@ -102,9 +105,10 @@ func (c *central) fresh(cache *Cache, p Purpose, class int) (*Span, error) {
 	return sp, nil
 }
 
-// lend moves a span with room of a cache that was left to another one, whose list of that
-// class is empty. It looks at so many spans. atLimit says that any will do, but for those
-// of the common cache, which nobody leaves. mu held.
+// lend moves a span with free slots from a cache that was left to another cache, whose
+// list of that class is empty. It looks at no more than tries spans. If atLimit is set,
+// it does not matter how recently a cache was left. The common cache is never left, so
+// its spans are never lent. mu held.
 func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Span {
 	for range tries {
 		sp := c.mu.small[p][class].look()
@@ -117,7 +121,7 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 		}
 		lent := false
 		if atLimit || c.handed.Load()-from.left >= uint32(LendAfter) {
-			from.collectRemote(true) // may give sp back
+			from.collectRemote(true) // may give sp back to the central
 			if lent = sp.cache.Load() == from && sp.nfree > 0; lent {
 				from.pass(sp, to)
 				c.handed.Inc()
@@ -131,8 +135,8 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 	return nil
 }
 
-// pass makes another cache the owner of a span. The caller has claimed c, and owns the
-// other one.
+// pass makes another cache the owner of a span. The caller has claimed c and owns the
+// other cache.
 func (c *Cache) pass(sp *Span, to *Cache) {
 	c.unlist(sp)
 	c.spans--
@@ -141,8 +145,8 @@ func (c *Cache) pass(sp *Span, to *Cache) {
 	to.list(sp)
 }
 
-// claim makes the caller the owner of a cache that was left, if nobody else is. The
-// central's mu is held, until letGo at least.
+// claim makes the caller the owner of a cache that was left, unless another goroutine
+// is. The caller holds the central's mu, at least until letGo.
 func (c *Cache) claim() bool {
 	return c.state.CompareAndSwap(away, claimed) || mutant.On && mutant.Is(mutant.LentByOwner)
 }
@@ -155,10 +159,10 @@ func (c *Cache) letGo() {
 	c.state.Store(away)
 }
 
-// spanRing has the spans in use of a class, for lend: less those that processes share.
-// Guarded by the central's mu.
+// spanRing links the spans in use of a class for lend, except those that processes
+// share. Guarded by the central's mu.
 type spanRing struct {
-	next *Span // to look at: what was looked at or added last comes last
+	next *Span // the one to look at next; those looked at or added last come last
 	n    int
 }
 
@@ -182,7 +186,7 @@ func (r *spanRing) remove(sp *Span) {
 	sp.after, sp.before = nil, nil
 }
 
-// look returns one after the other; nil if there is none.
+// look returns the spans in turn, or nil if there is none.
 func (r *spanRing) look() *Span {
 	sp := r.next
 	if sp != nil {
@@ -191,8 +195,8 @@ func (r *spanRing) look() *Span {
 	return sp
 }
 
-// trimAway gives back what is empty of caches that were left, and of the common one.
-// mu held.
+// trimAway gives back the empty spans of caches that were left, and of the common
+// cache. mu held.
 func (c *central) trimAway() {
 	c.trimCommon()
 	for _, cache := range c.mu.caches {
@@ -203,8 +207,8 @@ func (c *central) trimAway() {
 	}
 }
 
-// trimCommon gives back what is empty of the common cache. No slot of it is free before it
-// was announced, so without remote frees nothing is. mu held.
+// trimCommon gives back the empty spans of the common cache. Frees of its slots are
+// always remote, so without remote frees it has nothing to give back. mu held.
 func (c *central) trimCommon() {
 	if c.common.remote.Load() != nil {
 		c.common.trim(true)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// lendOften has spans lent as soon as their cache is left, and so many first slots.
+// lendOften sets LendAfter and FirstSlots, so that spans are lent as soon as their
+// cache is left.
 func lendOften(t testing.TB, first int) {
 	f, l := FirstSlots, LendAfter
 	FirstSlots, LendAfter = first, 0
@@ -32,8 +33,9 @@ func (s *Space) wantCommitted(t testing.TB, when string, spans int64) {
 	}
 }
 
-// TestFirstSlots: a thousand threads with a few objects each share spans, as long as their
-// first slots last. When all is freed, by whomever, one of them gives the memory back.
+// TestFirstSlots: a thousand threads with a few objects each share spans as long as
+// their first slots last. When everything is freed, by whichever thread, one of them
+// gives the memory back.
 func TestFirstSlots(t *testing.T) {
 	forBackings(t, func(t *testing.T, b Backing) {
 		s := newSpace(t, Config{Backing: b, Reserve: 64 << 20})
@@ -72,12 +74,12 @@ func TestFirstSlots(t *testing.T) {
 			c.Publish()
 		}
 		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 }
 
-// TestLending follows a span from a cache that was left to the one that needs it.
+// TestLending follows a span from a cache that was left to the cache that needs it.
 func TestLending(t *testing.T) {
 	lendOften(t, 0)
 	LendAfter = 1
@@ -111,11 +113,11 @@ func TestLending(t *testing.T) {
 		t.Errorf("the borrower has %d spans and the other one %d", b.spans, a.spans)
 	}
 	if sp.nfree != sp.slots-2 {
-		t.Errorf("%d slots of %d are free: what was announced before is to be taken in", sp.nfree, sp.slots)
+		t.Errorf("%d slots of %d are free: frees that were announced before should have been collected", sp.nfree, sp.slots)
 	}
 	a.Return()
-	mustPanic(t, "a thread comes back that is in the world", a.Return)
-	a.Free(kept) // remote now
+	mustPanic(t, "return of a thread that is not away", a.Return)
+	a.Free(kept) // a remote free by now
 	if sp.nfree != sp.slots-2 {
 		t.Error("the former owner has freed a slot as if the span was its own")
 	}
@@ -126,12 +128,13 @@ func TestLending(t *testing.T) {
 	}
 	y := mustAlloc(t, a, Leaves, 2)
 	if s.central.span(y).cache.Load() != a {
-		t.Error("who has lent its span gets no other")
+		t.Error("a cache whose span was lent gets no other")
 	}
 }
 
-// TestLentAfterAnnouncement: a span that was announced to its former owner, by somebody who
-// has looked for the owner before it was lent, goes on to the present one.
+// TestLentAfterAnnouncement: a span is announced to its former owner by a thread that
+// looked up the owner before the span was lent. The former owner passes it on to the
+// present one.
 func TestLentAfterAnnouncement(t *testing.T) {
 	lendOften(t, 0)
 	s := newSpace(t, Config{Reserve: 64 << 20})
@@ -144,7 +147,7 @@ func TestLentAfterAnnouncement(t *testing.T) {
 	if sp.cache.Load() != b || s.central.span(x) != sp {
 		t.Fatal("the span was not lent")
 	}
-	// As putRemote does it, but that the owner was looked for before.
+	// As putRemote does it, except that the owner was looked up before.
 	sp.pending.Inc()
 	a.pushRemote(sp)
 	sp.remote[0].Or(1 << sp.slot(h))
@@ -155,18 +158,18 @@ func TestLentAfterAnnouncement(t *testing.T) {
 	}
 	b.Trim()
 	if sp.nfree != 1 {
-		t.Error("the present owner has not taken in what was freed")
+		t.Error("the present owner has not collected the free")
 	}
 }
 
-// TestLimitIsCommon: at the limit caches use what others have left, and then one span
-// together.
+// TestLimitIsCommon: at the limit, caches use the spans of caches that were left, and
+// then one common span.
 func TestLimitIsCommon(t *testing.T) {
 	for _, leave := range []bool{false, true} {
 		s := newSpace(t, Config{Reserve: 64 << 20, Limit: 1 << 20})
 		a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
 		n := 0
-		h := mustAlloc(t, b, Leaves, 256) // a first slot, of the common cache
+		h := mustAlloc(t, b, Leaves, 256) // a first slot, from the common cache
 		for ; ; n++ {
 			if _, err := a.Alloc(Leaves, 256); err != nil {
 				if !errors.Is(err, ErrLimit) {
@@ -180,13 +183,13 @@ func TestLimitIsCommon(t *testing.T) {
 		}
 		a.Free(h)
 		if _, err := c.Alloc(Leaves, 256); err != nil {
-			t.Errorf("a slot of the common cache was freed, and another cache gets none: %v", err)
+			t.Errorf("another cache does not get the freed slot of the common cache: %v", err)
 		}
-		// Of another class there is room in what a has.
+		// Another class has free slots in a span of a.
 		mustFail := func(c *Cache, p Purpose) {
 			t.Helper()
 			if _, err := c.Alloc(p, 256); !errors.Is(err, ErrLimit) {
-				t.Errorf("want the error of the limit, got %v", err)
+				t.Errorf("got %v, want ErrLimit", err)
 			}
 		}
 		mustFail(c, Leaves)
@@ -211,8 +214,8 @@ func TestLimitIsCommon(t *testing.T) {
 	}
 }
 
-// TestOwnersComeAndGo has threads free what others allocate while their owners come
-// and go, so that spans are lent all the time.
+// TestOwnersComeAndGo has threads free the blocks of others while owners come and go,
+// so that spans are lent all the time.
 func TestOwnersComeAndGo(t *testing.T) {
 	lendOften(t, 2)
 	forBackings(t, func(t *testing.T, b Backing) {
@@ -235,7 +238,7 @@ func TestOwnersComeAndGo(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					s.Fill(h, 1, h) // a plain write: the detector sees it race if the slot is not ours
+					s.Fill(h, 1, h) // a plain write: the race detector reports it if the slot is in use elsewhere
 					if own = append(own, h); len(own) > 3 {
 						select {
 						case pipe <- own[0]:
@@ -275,7 +278,7 @@ func TestOwnersComeAndGo(t *testing.T) {
 		}
 		s.Check()
 		if u := s.Usage(); u.Account != (Account{}) || u.Committed > warmSpans<<SpanShift {
-			t.Errorf("left when all is freed: %+v", u)
+			t.Errorf("left after all blocks were freed: %+v", u)
 		}
 	})
 }
@@ -292,8 +295,8 @@ func mustPanic(t testing.TB, want string, fn func()) {
 	fn()
 }
 
-// TestSpareComesFirst: at the limit a slot of the common cache costs less than a look at all
-// caches, and what they have left empty stays theirs.
+// TestSpareComesFirst: at the limit, a slot of the common cache is taken before all
+// caches are searched, and other caches keep their empty spans.
 func TestSpareComesFirst(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20, Limit: 3 << SpanShift})
 	defer s.Close()
@@ -303,21 +306,21 @@ func TestSpareComesFirst(t *testing.T) {
 	a.Leave()
 	mustAlloc(t, b, Leaves, 256)
 	mustAlloc(t, b, Blocks, 256)
-	for range FirstSlots - 1 + 2 { // the last two are not first slots
+	for range FirstSlots - 1 + 2 { // the last two are no longer first slots
 		mustAlloc(t, b, Blocks, 256)
 	}
 	if a.spans != 1 || b.spans != 0 || s.central.common.spans != 2 {
 		t.Errorf("the caches have %d and %d spans, %d are common; want 1, 0, 2", a.spans, b.spans, s.central.common.spans)
 	}
-	for range 7 { // the span is full then
+	for range 7 { // fills the span
 		mustAlloc(t, b, Blocks, 256)
 	}
 	if a.spans != 0 || b.spans != 1 {
-		t.Errorf("the caches have %d and %d spans, and what one of them has left empty was needed", a.spans, b.spans)
+		t.Errorf("the caches have %d and %d spans, want 0 and 1: the empty span of the first is needed now", a.spans, b.spans)
 	}
 }
 
-// TestTrimShared gives back what is empty of the common cache, too.
+// TestTrimShared also gives back the empty spans of the common cache.
 func TestTrimShared(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})
 	defer s.Close()
@@ -328,7 +331,7 @@ func TestTrimShared(t *testing.T) {
 	}
 }
 
-// TestCommonIsReused: what was freed of the common cache is the first to be used again.
+// TestCommonIsReused: freed slots of the common cache are reused first.
 func TestCommonIsReused(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -347,14 +350,14 @@ func TestCommonIsReused(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestSpareWithoutAddresses: where no span is to be had, though the limit allows it, a slot of the
-// common cache is, and then one that can be lent.
+// TestSpareWithoutAddresses: if no fresh span is available although the limit allows
+// one, a slot of the common cache is used, and then a span that can be lent.
 func TestSpareWithoutAddresses(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 1 << 20}) // 7 spans
 	defer s.Close()
 	a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
-	mustAlloc(t, b, Leaves, 256) // 15 more in the span of the common cache
-	mustAlloc(t, a, Blocks, 256) // likewise in one of its own
+	mustAlloc(t, b, Leaves, 256) // 15 more, in the span of the common cache
+	mustAlloc(t, a, Blocks, 256) // likewise, in a span of a
 	for range 5 {
 		mustAlloc(t, a, Blocks, SpanGranules)
 	}
@@ -365,7 +368,7 @@ func TestSpareWithoutAddresses(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	if _, err := c.Alloc(Blocks, 256); !errors.Is(err, ErrAddressSpace) {
-		t.Errorf("one of a span whose owner is there: %v", err)
+		t.Errorf("a slot in a span whose owner is attached: %v", err)
 	}
 	a.Leave()
 	handed := s.central.handed.Load()
@@ -381,8 +384,8 @@ func TestSpareWithoutAddresses(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestLendNothingLeft: a span that turns out to be empty goes back to the central, and one
-// without room stays.
+// TestLendNothingLeft: a span that turns out to be empty goes back to the central, and
+// a span without free slots stays.
 func TestLendNothingLeft(t *testing.T) {
 	lendOften(t, 0)
 	s := newSpace(t, Config{Reserve: 16 << 20})
@@ -396,7 +399,7 @@ func TestLendNothingLeft(t *testing.T) {
 	b.Free(hs[1])
 	a.Leave()
 	if h := mustAlloc(t, b, Leaves, MaxSmall); h != hs[0] {
-		t.Errorf("the span that is empty is not used: %#x", h)
+		t.Errorf("the empty span is not used: %#x", h)
 	}
 	if a.spans != 1 || b.spans != 1 || a.state.Load() != away {
 		t.Errorf("the caches have %d and %d spans, want 1 each", a.spans, b.spans)
@@ -404,8 +407,8 @@ func TestLendNothingLeft(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestLendTries: of spans without room a few are looked at, each time others, and at the limit
-// all of them.
+// TestLendTries: a few full spans are looked at, different ones each time, and at the
+// limit all of them.
 func TestLendTries(t *testing.T) {
 	lendOften(t, 0)
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: (3*lendTries + 2) << SpanShift})
@@ -415,7 +418,7 @@ func TestLendTries(t *testing.T) {
 		mustAlloc(t, a, Leaves, MaxSmall)
 	}
 	ring := &s.central.mu.small[Leaves][ClassOf(MaxSmall)]
-	room := func(ahead int) *Span { // makes room in a span that is so far ahead
+	room := func(ahead int) *Span { // frees a slot of the span that is ahead places further on
 		sp := ring.next
 		for range ahead {
 			sp = sp.after
@@ -433,18 +436,18 @@ func TestLendTries(t *testing.T) {
 			t.Errorf("try %d: lent is %t", i, lent)
 		}
 		if i == 0 {
-			mustAlloc(t, b, Leaves, MaxSmall) // the rest of a fresh one
+			mustAlloc(t, b, Leaves, MaxSmall) // takes the rest of a fresh span
 		}
 	}
 	mustAlloc(t, b, Blocks, MaxSmall)
 	sp = room(3*lendTries - 1)
 	if h := mustAlloc(t, b, Leaves, MaxSmall); s.central.span(h) != sp {
-		t.Error("at the limit another span was found than the one that has room")
+		t.Error("at the limit lend has not found the span with room")
 	}
 	s.wantSound(t)
 }
 
-// TestSpanRing adds and removes spans, and looks at one after the other.
+// TestSpanRing adds and removes spans, and looks at them in turn.
 func TestSpanRing(t *testing.T) {
 	var r spanRing
 	var sp [4]Span
@@ -457,22 +460,22 @@ func TestSpanRing(t *testing.T) {
 		}
 	}
 	if r.look() != nil {
-		t.Error("an empty ring has something to look at")
+		t.Error("look of an empty ring returns a span")
 	}
 	r.add(&sp[0])
 	looks(0, 0)
 	r.add(&sp[1])
 	looks(0, 1, 0)
-	r.add(&sp[2]) // behind 0, which was looked at last
+	r.add(&sp[2]) // behind 0, which look returned last
 	looks(1, 0, 2, 1)
 	r.add(&sp[3])
 	looks(0, 2, 1, 3, 0)
-	r.remove(&sp[2]) // the next one
+	r.remove(&sp[2]) // the one that look would return next
 	looks(1, 3, 0, 1)
 	r.remove(&sp[0])
 	looks(3, 1, 3)
 	if sp[0].after != nil || sp[0].before != nil || r.n != 2 {
-		t.Errorf("%d are in the ring; one that is out has links", r.n)
+		t.Errorf("%d spans are in the ring, or a removed span has links", r.n)
 	}
 	r.remove(&sp[1])
 	r.remove(&sp[3])
@@ -481,7 +484,8 @@ func TestSpanRing(t *testing.T) {
 	}
 }
 
-// TestTrimCommonOfOwners: an owner that trims gives back what is empty of the common cache.
+// TestTrimCommonOfOwners: Trim by any owner gives back the empty spans of the common
+// cache.
 func TestTrimGivesCommonBack(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -497,50 +501,51 @@ func TestTrimGivesCommonBack(t *testing.T) {
 	s.central.mu.Unlock()
 }
 
-// TestTrimAway: at the limit what threads that are away have left empty, and what is empty of the
-// common cache, is given back; what owners that are there have, is not.
+// TestTrimAway: at the limit, the empty spans of threads that are away and of the
+// common cache are given back, but not those of attached threads.
 func TestTrimAway(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 3 << SpanShift})
 	defer s.Close()
 	a, b, c := s.NewCache(), s.NewCache(), s.NewCache()
 	a.Free(mustAlloc(t, a, Leaves, 2))
-	h := mustAlloc(t, b, Blocks, 2) // of the common cache
+	h := mustAlloc(t, b, Blocks, 2) // from the common cache
 	c.Free(h)
 	_ = mustAlloc(t, c, Leaves, MaxSmall+1)
 	s.wantCommitted(t, "at the limit", 3)
 	if _, err := c.Alloc(Blocks, 2*SpanGranules); !errors.Is(err, ErrLimit) {
-		t.Errorf("a block for which an owner would have to give up a span: %v", err)
+		t.Errorf("a block that needs a span of an attached owner: %v", err)
 	}
 	a.Leave()
 	if _, err := c.Alloc(Blocks, 2*SpanGranules); err != nil {
-		t.Errorf("a block where all others have gone: %v", err)
+		t.Errorf("a block after all other owners have left: %v", err)
 	}
 	if a.state.Load() != away || b.state.Load() != owned {
-		t.Error("a cache is not in the state that it was in")
+		t.Error("the state of a cache has changed")
 	}
 	s.wantSound(t)
 }
 
-// TestTrimAwayForExtents: memory that is nobody's finds what is empty, of the common cache, too.
+// TestTrimAwayForExtents: extents too reclaim empty spans, including those of the
+// common cache.
 func TestTrimAwayForExtents(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20, Limit: 2 << SpanShift})
 	defer s.Close()
 	a, b := s.NewCache(), s.NewCache()
 	a.Free(mustAlloc(t, a, Leaves, 2))
-	a.Free(mustAlloc(t, b, Blocks, 2)) // of the common cache
+	a.Free(mustAlloc(t, b, Blocks, 2)) // from the common cache
 	e, err := s.NewExtent(0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Grow(1); err != nil {
-		t.Errorf("a span of the common cache is empty: %v", err)
+		t.Errorf("an empty span of the common cache: %v", err)
 	}
 	if err := e.Grow(SpanSize + 1); !errors.Is(err, ErrLimit) {
-		t.Errorf("a span is empty whose owner is there: %v", err)
+		t.Errorf("an empty span of an attached owner: %v", err)
 	}
 	a.Leave()
 	if err := e.Grow(SpanSize + 1); err != nil {
-		t.Errorf("a span is empty whose owner is away: %v", err)
+		t.Errorf("an empty span of an owner that is away: %v", err)
 	}
 	s.wantSound(t)
 }

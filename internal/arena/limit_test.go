@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestLimitHolds takes memory in every way there is, beside spans that are kept warm, until
-// the limit is reached: never is more committed than that, and each way gets the last span.
+// TestLimitHolds takes memory in each possible way, beside warm spans, until the limit
+// is reached: no more than the limit is ever committed, and each way can take the last
+// span.
 func TestLimitHolds(t *testing.T) {
 	const limit = 64
 	forBackings(t, func(t *testing.T, b Backing) {

@@ -15,48 +15,50 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// Linux bounds how many mappings a process has (vm.max_map_count), and beyond that fails
-// whatever asks for another one: also Go, which dies of it. Extents are what makes many, so
-// a space keeps account of what its extents cost, and none is made that would have those of
-// the process use more than half of what there are. The rest is for everything else.
+// Linux bounds the number of mappings of a process (vm.max_map_count). Beyond that,
+// every request for another mapping fails, including those of the Go runtime, which
+// then dies. Most mappings are made by extents. So each space accounts for those of its
+// extents, and no extent is made if the extents of the process would then have more
+// than half of the mappings that the system allows. The other half is for everything
+// else.
 //
-//	mappings of all spaces ≤ MaxMappings, but for what a call in progress has for a moment
+//	mappings of all spaces ≤ MaxMappings, except in the middle of a call
 //
-// The account is a list of where mappings begin in the frozen quarter. Neighbours of one
-// kind are one mapping for the system.
+// The account is a list of the places in the frozen quarter where mappings begin. The
+// system joins neighbours of one kind into one mapping.
 
-// kind tells which neighbours are one mapping. From apart on each number is used once: the
-// mapping is like no other.
+// kind tells which neighbours are one mapping. A number from apart on is used once:
+// such a mapping is like no other.
 type kind uint32
 
 const (
 	barred     kind = iota // inaccessible
-	opened                 // being filled
+	opened                 // being filled: writable
 	sealedOwn              // anonymous memory, read-only
-	sealedFile             // the space's file, or the one that it was adopted from, at the same offset
+	sealedFile             // read-only: the space's memfd, or the file that it was adopted from, at the same offset
 	apart
 )
 
-// seam is where a mapping begins, in granules.
+// seam is the granule at which a mapping begins, and the mapping's kind.
 type seam struct {
 	at   uint64
 	kind kind
 }
 
-// mappings are those of a space's frozen quarter, less the first one, which is there in
-// any case.
+// mappings are those of a space's frozen quarter, except the first, which exists in any
+// case.
 type mappings struct {
 	seams []seam
-	last  kind // that was given to a mapping like no other
+	last  kind // the last kind given to a mapping that is like no other
 }
 
-// mapped adds up all spaces.
+// mapped is the number of mappings of all spaces.
 var mapped atomic.Int64
 
-// MaxMappings is how many mappings extents may have, all in all. Tests change it.
+// MaxMappings is how many mappings all extents together may have. Tests change it.
 var MaxMappings = atomic.NewInt64(maxMappings() / 2)
 
-// ErrMappings says that there are too many mappings of memory in the process.
+// ErrMappings says that the process has too many memory mappings.
 var ErrMappings = fault.New("too many memory mappings")
 
 const (
@@ -64,7 +66,7 @@ const (
 	defaultMapCount = 65530
 )
 
-// maxMappings is what the system allows.
+// maxMappings returns how many mappings the system allows.
 func maxMappings() int64 {
 	if runtime.GOOS != "linux" {
 		return math.MaxInt64
@@ -76,11 +78,11 @@ func maxMappings() int64 {
 	return defaultMapCount
 }
 
-// mostForOne is how many mappings one more extent can cost until it is sealed: its own, and
-// what is left of the one that it lies in; and one for the end of a file within a span.
+// mostForOne is how many mappings one more extent can cost until it is sealed: its own,
+// the rest of the mapping that it splits, and one for the end of a file within a span.
 const mostForOne = 3
 
-// roomForMapping fails if there may be no more mappings for one more extent.
+// roomForMapping fails if the mappings of one more extent would be too many.
 func roomForMapping() error {
 	if n, most := mapped.Load(), MaxMappings.Load(); n+mostForOne > most {
 		return fmt.Errorf("%w: frozen graphs and images have %d, and may have half of vm.max_map_count, %d", ErrMappings, n, most)
@@ -94,14 +96,14 @@ func (m *mappings) unlike() kind {
 	return m.last
 }
 
-// set notes what the granules from first on up to end are shown as.
+// set records that the granules from first up to end are mappings of kind k.
 func (m *mappings) set(first, end uint64, k kind) {
 	i, j, with := m.plan(first, end, k)
 	mapped.Add(int64(len(with) - (j - i)))
 	m.seams = slices.Replace(m.seams, i, j, with...)
 }
 
-// plan returns what set does: the seams from i up to j give way to others.
+// plan returns what set changes: with replaces the seams from i up to j.
 func (m *mappings) plan(first, end uint64, k kind) (i, j int, with []seam) {
 	find := func(at uint64) int {
 		i, _ := slices.BinarySearchFunc(m.seams, at, func(s seam, at uint64) int { return cmp.Compare(s.at, at) })
@@ -117,19 +119,19 @@ func (m *mappings) plan(first, end uint64, k kind) (i, j int, with []seam) {
 	if before(i) != k {
 		with = append(with, seam{first, k})
 	}
-	if behind := before(j); behind != k { // at end
+	if behind := before(j); behind != k { // the kind at end
 		with = append(with, seam{end, behind})
 	}
 	return i, j, with
 }
 
-// granules returns where a run begins and ends.
+// granules returns the first granule of a run and the one behind it.
 func (r run) granules() (first, end uint64) {
 	return uint64(r.first) * SpanGranules, uint64(r.end()) * SpanGranules
 }
 
-// show notes what a run of spans is shown as from now on. Go memory is no mapping of its own.
-// mu held.
+// show records the kind of mapping that a run of spans has from now on. Go memory has
+// no mappings of its own. mu held.
 func (c *central) show(r run, k kind) {
 	if c.space.mem.seal != nil {
 		first, end := r.granules()
@@ -137,8 +139,8 @@ func (c *central) show(r run, k kind) {
 	}
 }
 
-// mayBar reports whether a run can be made inaccessible: not if that takes it out of the
-// midst of a mapping, and is one mapping too many. mu held.
+// mayBar reports whether a run may be made inaccessible. It may not if that splits a
+// mapping and makes one mapping too many. mu held.
 func (c *central) mayBar(r run) bool {
 	first, end := r.granules()
 	i, j, with := c.mu.mappings.plan(first, end, barred)
@@ -146,7 +148,7 @@ func (c *central) mayBar(r run) bool {
 	return more <= 0 || mapped.Load()+int64(more) <= MaxMappings.Load()
 }
 
-// forget takes the space out of the account, but for what stays.
+// forget takes the space off the account, except for the extents that remain mapped.
 func (m *mappings) forget(kept []run) {
 	mapped.Sub(int64(len(m.seams) - 2*len(kept)))
 }

@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMappingsModel compares the account with one that knows each granule.
+// TestMappingsModel compares the account with a model that knows the kind of each
+// granule.
 func TestMappingsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var m mappings
@@ -46,8 +47,8 @@ func TestMappingsModel(t *testing.T) {
 	})
 }
 
-// mappingsOf returns how many mappings the system has in the frozen quarter of s, or false
-// if it does not tell.
+// mappingsOf returns how many mappings the system has in the frozen quarter of s. ok is
+// false if the system does not tell.
 func mappingsOf(s *Space) (n int, ok bool) {
 	b, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -65,9 +66,9 @@ func mappingsOf(s *Space) (n int, ok bool) {
 	return n, true
 }
 
-// TestMappingsAreCounted makes and frees extents of all kinds, and asks the system now and then
-// how many mappings there are: no more than the account says, but for large pages, which
-// small extents do not have.
+// TestMappingsAreCounted makes and frees extents of all kinds. Now and then it checks
+// that the system has no more mappings than the account says. Large pages would be an
+// exception, but small extents have none.
 func TestMappingsAreCounted(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(name, make([]byte, 1<<20), 0o600); err != nil {
@@ -87,7 +88,7 @@ func TestMappingsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, ok := mappingsOf(s); !ok {
-			t.Skip("SKIPPED: this system does not tell its mappings")
+			t.Skip("SKIPPED: needs a system that tells its mappings")
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		var all []*Extent
@@ -130,7 +131,7 @@ func TestMappingsAreCounted(t *testing.T) {
 			}
 			if step%10 == 0 {
 				said := len(s.central.mu.mappings.seams) + 1
-				if n, _ := mappingsOf(s); n > said+2 { // where the quarter begins and ends
+				if n, _ := mappingsOf(s); n > said+2 { // the quarter's beginning and end
 					t.Fatalf("%s, step %d: %d mappings, and the account says %d", b, step, n, said)
 				}
 				most = max(most, said)
@@ -143,13 +144,13 @@ func TestMappingsAreCounted(t *testing.T) {
 			t.Error(err)
 		}
 		if got := before - mapped.Load(); got != n {
-			t.Errorf("%s: %d mappings went with the space, which had %d", b, got, n)
+			t.Errorf("%s: closing the space removed %d mappings, want %d", b, got, n)
 		}
 	}
 }
 
-// TestMappingsAreBounded fills the quarter with extents, and takes out every other one while
-// there may be no mapping more. What is free is used again, and zero.
+// TestMappingsAreBounded fills the quarter with extents, and frees every other one
+// while no more mappings are allowed. Free addresses are reused, and are zero.
 func TestMappingsAreBounded(t *testing.T) {
 	defer MaxMappings.Store(MaxMappings.Load())
 	for _, b := range haveBackings() {
@@ -195,14 +196,14 @@ func TestMappingsAreBounded(t *testing.T) {
 				}
 			}
 			if n := len(s.central.mu.mappings.seams); n > 20 {
-				t.Errorf("%s: %d mappings, of 20 that there may be", b, n)
+				t.Errorf("%s: %d mappings, want at most 20", b, n)
 			}
 			for i := 1; i < len(all); i += 2 {
 				if got := s.Bytes(all[i].Start(), 6)[5]; got != 7 {
 					t.Errorf("%s: an extent beside one that was freed holds %d", b, got)
 				}
 			}
-			// No mapping is left for one that would have its own.
+			// No mapping is left for an extent that would need its own.
 			if _, err := s.NewExtent(0); !errors.Is(err, ErrMappings) || !strings.Contains(err.Error(), "vm.max_map_count") {
 				t.Errorf("%s: at the bound: %v", b, err)
 			}
@@ -221,8 +222,8 @@ func TestMappingsAreBounded(t *testing.T) {
 	}
 }
 
-// TestMappingBounds: an extent is made as long as it cannot cost too many mappings, and one is
-// barred as long as that does not.
+// TestMappingBounds: an extent is made unless it could cost too many mappings, and is
+// barred unless that would.
 func TestMappingBounds(t *testing.T) {
 	defer MaxMappings.Store(MaxMappings.Load())
 	for _, b := range haveBackings() {
@@ -255,7 +256,7 @@ func TestMappingBounds(t *testing.T) {
 		}{{all[1], 2, true}, {all[1], 1, false}, {all[0], 0, true}, {all[2], -5, true}} {
 			MaxMappings.Store(mapped.Load() + c.more)
 			if got := s.central.mayBar(c.e.at); got != c.want {
-				t.Errorf("%s: %d more may be there, may span %d be barred? %t", b, c.more, c.e.at.first, got)
+				t.Errorf("%s: with %d more mappings allowed, mayBar of span %d is %t", b, c.more, c.e.at.first, got)
 			}
 		}
 		MaxMappings.Store(mapped.Load() + 1)

@@ -9,13 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reserveMemfd takes the range from a file without a name, which lies in memory alone:
-// a granule's place in the file is its place in the range. As long as nothing is
-// shared, writes go to the file.
+// reserveMemfd reserves the range as a mapping of a memfd. A granule has the same
+// offset in the file as in the range. Until the space is shared, writes go to the file.
 //
-// Sealing an extent maps it anew, privately and for reading: so it can stay as it is
-// when the rest is shared, and need not be touched even if the system does not let go
-// of it any more.
+// Sealing an extent maps it again, private and read-only. So the extent can stay as it
+// is when the space is shared, even if the system does not unmap it any more.
 func reserveMemfd(n uintptr, readable bool) (memory, error) {
 	own, err := reserveSystem(n, readable)
 	if err != nil {
@@ -42,7 +40,7 @@ func reserveMemfd(n uintptr, readable bool) (memory, error) {
 	}
 	m := own
 	m.file, m.after = file, &own
-	m.commit = func(off, n uintptr) error { return show(off, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) } // also what was sealed
+	m.commit = func(off, n uintptr) error { return show(off, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) } // also over sealed memory
 	m.decommit = punch
 	m.bar = func(off, n uintptr) error {
 		return errors.Join(punch(off, n), show(off, n, closed, unix.MAP_SHARED))
@@ -64,11 +62,11 @@ func newMemfd(n uintptr) (*os.File, error) {
 	return file, nil
 }
 
-// fileSeals keep a file as it is, for good.
+// fileSeals make a file immutable for good.
 const fileSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
-// sealFile has the system refuse every change of the file. It fails as long as there is a
-// mapping that could write to it.
+// sealFile makes the system refuse every change of the file. It fails while there is a
+// mapping that could write to the file.
 func sealFile(f *os.File) error {
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, fileSeals); err != nil {
 		return fmt.Errorf("write-seal: %w", err)
@@ -76,7 +74,7 @@ func sealFile(f *os.File) error {
 	return nil
 }
 
-// sealed fails unless sealFile was called on the file, by whatever process.
+// sealed fails unless some process has called sealFile for the file.
 func sealed(f *os.File) error {
 	got, err := unix.FcntlInt(f.Fd(), unix.F_GET_SEALS, 0)
 	if err != nil {

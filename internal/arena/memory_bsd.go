@@ -12,7 +12,7 @@ import (
 
 const mapNoReserve = 0
 
-// decommit maps fresh pages over the old ones: outside Linux, madvise may keep
+// decommit maps fresh pages over the old ones, because outside Linux madvise may keep
 // the contents.
 func decommit(b []byte) error {
 	_, err := unix.MmapPtr(-1, 0, unsafe.Pointer(&b[0]), uintptr(len(b)),
@@ -20,10 +20,10 @@ func decommit(b []byte) error {
 	return err
 }
 
-// lockUp has nothing to offer here.
+// lockUp is not available on these systems.
 func lockUp(func(off, n uintptr) []byte) func(off, n uintptr) error { return nil }
 
-// populate has nothing to offer here either.
+// populate is not available either.
 func populate(func(off, n uintptr) []byte) func(off, n uintptr) { return nil }
 
 func reserveMemfd(uintptr, bool) (memory, error) { return memory{}, errMemfd }
@@ -32,4 +32,4 @@ func sealFile(*os.File) error { return errMemfd }
 
 func sealed(*os.File) error { return errMemfd }
 
-var errMemfd = errors.New("memfd is Linux's")
+var errMemfd = errors.New("memfd is available on Linux only")

@@ -6,43 +6,44 @@ import (
 	"unsafe"
 )
 
-// memory is a reserved range: what differs between backings.
+// memory is a reserved range of addresses, with the operations that differ between
+// backings.
 type memory struct {
 	base     unsafe.Pointer
-	commit   func(off, n uintptr) error // makes the bytes usable; they are zero if they never were
+	commit   func(off, n uintptr) error // makes the bytes usable; zero if they were never used
 	decommit func(off, n uintptr) error // returns the bytes to the system; they read as zero afterwards
-	release  func(kept []run) error     // gives the range back, but for some runs of spans
-	zeroes   bool                       // decommit and bar zero
+	release  func(kept []run) error     // gives the range back, except some runs of spans
+	zeroes   bool                       // memory reads as zero after decommit and bar
 
-	populate func(off, n uintptr) // has the system bring memory now, and large pages if it likes; may be nil
+	populate func(off, n uintptr) // asks the system for memory, and large pages, ahead of use; may be nil
 
-	// For extents. Those that may be nil say by it that the memory cannot do it.
-	bar     func(off, n uintptr) error                               // returns the bytes, which become inaccessible
-	seal    func(off, n uintptr) error                               // forbids writing; may be nil
-	lockUp  func(off, n uintptr) error                               // forbids all change of the mapping, for good; may be nil
-	mapFile func(off uintptr, f *os.File, at int64, n uintptr) error // shows a file, for reading; may be nil
+	// For extents. A nil function means that the memory does not support the operation.
+	bar     func(off, n uintptr) error                               // returns the bytes to the system, and makes them inaccessible
+	seal    func(off, n uintptr) error                               // makes the bytes read-only; may be nil
+	lockUp  func(off, n uintptr) error                               // forbids every change of the mapping, for good; may be nil
+	mapFile func(off uintptr, f *os.File, at int64, n uintptr) error // maps a file, read-only; may be nil
 
-	// copyFile shows a file, from the same offset on, and keeps what is written there to
-	// itself; may be nil.
+	// copyFile maps a file at the same offset, privately: writes do not reach the file.
+	// May be nil.
 	copyFile func(off uintptr, f *os.File, n uintptr, write bool) error
 
-	file  *os.File // what the memory is, if it is one
-	after *memory  // what it is from then on when the file has been shared
+	file  *os.File // the file that the memory is, or nil
+	after *memory  // replaces this memory once the file has been shared
 }
 
-// goSlabs keeps the Go memory of closed spaces for the next ones: such a range
-// is large, and making a new one under the race detector is slow.
+// goSlabs keeps the Go memory of closed spaces for later ones: such a range is large,
+// and making a new one under the race detector is slow.
 var goSlabs struct {
 	sync.Mutex
 	free map[uintptr][][]uint64
 }
 
-// goPage is what a range of Go memory begins at a multiple of. A variable for tests.
+// goPage is the alignment of a range of Go memory. A variable for tests.
 var goPage = uintptr(os.Getpagesize())
 
-// reserveGo takes the range from Go memory. Its words hold no Go pointers, so
-// the garbage collector never looks inside. Pages that were never written cost
-// nothing on systems that hand out memory on first use.
+// reserveGo allocates the range as Go memory. Its words hold no Go pointers, so the
+// garbage collector never scans it. On systems that allocate memory on first use, pages
+// that are never written cost nothing.
 func reserveGo(n uintptr) memory {
 	goSlabs.Lock()
 	defer goSlabs.Unlock()

@@ -8,7 +8,7 @@ import (
 
 const mapNoReserve = unix.MAP_NORESERVE
 
-// decommit drops the pages: they read as zero when they are touched again.
+// decommit drops the pages: they read as zero at the next access.
 func decommit(b []byte) error { return unix.Madvise(b, unix.MADV_DONTNEED) }
 
 // lockUp is mseal, which Linux has from 6.10 on.
@@ -22,9 +22,9 @@ func lockUp(part func(off, n uintptr) []byte) func(off, n uintptr) error {
 	}
 }
 
-// populate asks for the pages before they are written one by one: a fault for each
-// took a fifth of the time of freezing. It is advice: whether it is heeded makes no
-// other difference.
+// populate asks for the pages in advance, because a page fault for each takes a fifth
+// of the time of freezing (measured). It is advice, and nothing depends on whether the
+// system follows it.
 func populate(part func(off, n uintptr) []byte) func(off, n uintptr) {
 	return func(off, n uintptr) {
 		b := part(off, n)

@@ -26,7 +26,7 @@ func try(p unsafe.Pointer) (reads, writes bool) {
 	return reads, writes
 }
 
-// TestMemoryIsProtected shows what each call of the system's memory makes of it.
+// TestMemoryIsProtected checks what each call does to system memory.
 func TestMemoryIsProtected(t *testing.T) {
 	name := t.TempDir() + "/file"
 	text := bytes.Repeat([]byte{0x77}, 4*SpanSize)
@@ -73,7 +73,7 @@ func TestMemoryIsProtected(t *testing.T) {
 			must(m.seal(1<<SpanShift, SpanSize))
 			is("sealed", 1, true, false, 0xCD)
 			if m.file != nil {
-				must(m.commit(1<<SpanShift, SpanSize)) // also what was sealed
+				must(m.commit(1<<SpanShift, SpanSize)) // also over sealed memory
 				is("committed after that", 1, true, true, 0xCD)
 				*(*byte)(at(1)) = 0x33
 				b := make([]byte, 1)
@@ -88,9 +88,9 @@ func TestMemoryIsProtected(t *testing.T) {
 			is("committed again", 1, true, true, 0)
 			must(m.mapFile(4<<SpanShift, file, SpanSize, SpanSize))
 			is("shows a file", 4, true, false, 0x77)
-			must(m.copyFile(5<<SpanShift, file, SpanSize, false)) // which has no such place
+			must(m.copyFile(5<<SpanShift, file, SpanSize, false)) // the file is too short for this offset
 			if r, _ := try(at(5)); r {
-				t.Errorf("%s: it reads what is behind the file", backing)
+				t.Errorf("%s: memory behind the end of the file can be read", backing)
 			}
 			must(m.copyFile(1<<SpanShift, file, SpanSize, false))
 			is("a copy for reading", 1, true, false, 0x77)
@@ -117,7 +117,8 @@ func TestMemoryIsProtected(t *testing.T) {
 	}
 }
 
-// TestPopulate: pages are there before they are written, and large ones are asked for from 2 MiB on.
+// TestPopulate: pages are present before they are written, and large pages are
+// requested from 2 MiB on.
 func TestPopulate(t *testing.T) {
 	m, err := reserveSystem(8<<20, false)
 	if err != nil {
@@ -141,7 +142,7 @@ func TestPopulate(t *testing.T) {
 	large := func() bool {
 		b, err := os.ReadFile("/proc/self/smaps")
 		if err != nil {
-			t.Skip("SKIPPED: this system does not tell about its pages")
+			t.Skip("SKIPPED: needs a system that tells which pages are present")
 		}
 		inside := false
 		for line := range strings.Lines(string(b)) {
@@ -160,10 +161,10 @@ func TestPopulate(t *testing.T) {
 	}
 	m.populate(1<<20, 1<<20)
 	if all, _ := resident(1<<20, 1<<20); !all {
-		t.Error("what was asked for is not there")
+		t.Error("populated pages are not present")
 	}
 	if _, none := resident(2<<20, 1<<20); !none || large() {
-		t.Error("what was not asked for is there, or pages are large")
+		t.Error("pages that were not populated are present, or pages are large")
 	}
 	if err := unix.Madvise(unsafe.Slice((*byte)(m.base), 4<<20), unix.MADV_HUGEPAGE); err != nil || !large() {
 		t.Skip("SKIPPED: this system has no large pages")
@@ -177,7 +178,8 @@ func TestPopulate(t *testing.T) {
 	}
 }
 
-// TestLockUp: what is locked cannot be changed any more, and the error where the system cannot do it is ErrUnsupported.
+// TestLockUp: locked memory cannot be changed any more. If the system cannot lock, the
+// error is ErrUnsupported.
 func TestLockUp(t *testing.T) {
 	m, err := reserveSystem(4<<SpanShift, false)
 	if err != nil {
@@ -195,10 +197,10 @@ func TestLockUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := m.bar(SpanSize, SpanSize); !errors.Is(err, unix.EPERM) {
-		t.Errorf("what is locked was barred: %v", err)
+		t.Errorf("locked memory was barred: %v", err)
 	}
 	if err := m.release(nil); !errors.Is(err, unix.EPERM) {
-		t.Errorf("what is locked was given back: %v", err)
+		t.Errorf("locked memory was given back: %v", err)
 	}
 	if err := m.release([]run{{1, 1}}); err != nil {
 		t.Errorf("the rest: %v", err)
@@ -208,7 +210,7 @@ func TestLockUp(t *testing.T) {
 	}
 }
 
-// TestReserveFails: more than there is of addresses is refused by the system.
+// TestReserveFails: the system refuses more addresses than there are.
 func TestReserveFails(t *testing.T) {
 	for _, reserve := range []func(n uintptr, readable bool) (memory, error){reserveSystem, reserveMemfd} {
 		for _, shift := range []int{47, 63} {

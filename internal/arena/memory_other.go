@@ -9,7 +9,7 @@ import (
 
 const haveSystem = false
 
-// reserve has only Go memory to offer: this system has no mmap.
+// reserve supports Go memory only, as this system has no mmap.
 func reserve(b Backing, n uintptr, _ bool) (memory, error) {
 	if b != GoMemory {
 		return memory{}, errors.New("not available on this system")

@@ -8,10 +8,10 @@ import (
 	"unsafe"
 )
 
-// TestGoMemory: a range begins at a page, is used again by the next one of its size, and what is
-// barred there reads as zero.
+// TestGoMemory: a range begins at a page, the next range of the same size reuses it,
+// and barred memory reads as zero.
 func TestGoMemory(t *testing.T) {
-	const n = 16*SpanSize + 4096 // a size of its own
+	const n = 16*SpanSize + 4096 // a size that no other test uses
 	count := func() int {
 		goSlabs.Lock()
 		defer goSlabs.Unlock()
@@ -56,24 +56,24 @@ func TestGoMemory(t *testing.T) {
 	}
 }
 
-// TestGoMemoryIsAligned has larger pages than Go's memory begins at by itself.
+// TestGoMemoryIsAligned uses larger pages than those at which Go aligns memory.
 func TestGoMemoryIsAligned(t *testing.T) {
 	defer func(page uintptr) { goPage = page }(goPage)
 	goPage = 4 << 20
 	for i := range uintptr(4) {
-		n := 3*SpanSize + 8*i // sizes of their own
+		n := 3*SpanSize + 8*i // sizes that no other test uses
 		m := reserveGo(n)
 		if uintptr(m.base)%goPage != 0 {
 			t.Errorf("a range begins at %#x", m.base)
 		}
-		clear(unsafe.Slice((*byte)(m.base), n)) // all of it is there
+		clear(unsafe.Slice((*byte)(m.base), n)) // the whole range is accessible
 	}
 }
 
-// TestDefaultReserve: as much as handles can name, unless memory is Go's.
+// TestDefaultReserve: the default is as much as handles can name, except for Go memory.
 func TestDefaultReserve(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
-		t.Skip("SKIPPED: for addresses of 64 bits")
+		t.Skip("SKIPPED: needs 64-bit addresses")
 	}
 	for b, want := range map[Backing]uint64{System: maxSpaceGranules, Memfd: maxSpaceGranules} {
 		if got := defaultReserve(b); got != want {
@@ -85,7 +85,7 @@ func TestDefaultReserve(t *testing.T) {
 	}
 }
 
-// TestBackingNames: each has one, and so has what is none.
+// TestBackingNames: each backing prints its name, and an invalid one its number.
 func TestNames(t *testing.T) {
 	for want, got := range map[string]string{
 		"auto": Auto.String(), "system": System.String(), "go": GoMemory.String(), "memfd": Memfd.String(), "Backing(9)": Backing(9).String(), "Backing(4)": Backing(4).String(),
@@ -97,7 +97,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestFill writes all of what it is told, and nothing else.
+// TestFill checks that Fill writes all of its granules and nothing else.
 func TestFill(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 1 << 20})
 	defer s.Close()

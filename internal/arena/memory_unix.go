@@ -14,7 +14,7 @@ import (
 
 const haveSystem = true
 
-// reserve takes n bytes of address space.
+// reserve reserves n bytes of addresses.
 func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 	switch b {
 	case GoMemory:
@@ -25,8 +25,8 @@ func reserve(b Backing, n uintptr, readable bool) (memory, error) {
 	return reserveSystem(n, readable)
 }
 
-// reserveSystem reserves without the right to write, opens pages as spans are
-// committed, and returns them with MADV_DONTNEED.
+// reserveSystem reserves addresses without write access, opens pages as spans are
+// committed, and returns them with decommit.
 func reserveSystem(n uintptr, readable bool) (memory, error) {
 	if uintptr(int(n)) != n || int(n) < 0 {
 		return memory{}, fmt.Errorf("%d bytes do not fit the address space", n)

@@ -2,8 +2,8 @@ package arena
 
 import "math/bits"
 
-// Region is memory of the immortal half that is handed out in order and given
-// back as a whole. One goroutine at a time uses it.
+// Region is memory of the immortal half that is allocated in order and freed as a
+// whole. One goroutine at a time uses it.
 type Region struct {
 	space  *Space
 	runs   []*Span
@@ -13,7 +13,7 @@ type Region struct {
 	count  int64
 	bytes  int64
 
-	published struct{ count, bytes int64 } // what the space's accounts say of this region
+	published struct{ count, bytes int64 } // what the space's accounts include of this region
 }
 
 // startMap marks the granules of a span at which an object begins.
@@ -25,8 +25,8 @@ type startMap struct {
 // NewRegion returns an empty region.
 func (s *Space) NewRegion() *Region { return &Region{space: s} }
 
-// Alloc returns the handle of n granules of zeroed memory. object says whether
-// they begin with a header: Walk finds those.
+// Alloc returns the handle of n granules of zeroed memory. object says whether they
+// begin with a header, so that Walk finds them.
 func (r *Region) Alloc(n uint32, object bool) (uint32, error) {
 	if n > r.left {
 		if err := r.extend(n); err != nil {
@@ -94,7 +94,7 @@ func (r *Region) Walk(f func(h uint32) bool) {
 	}
 }
 
-// Objects and Bytes say what the region holds.
+// Objects and Bytes return how much the region holds.
 func (r *Region) Objects() int64 { return r.count }
 func (r *Region) Bytes() int64   { return r.bytes }
 
@@ -115,7 +115,7 @@ func (r *Region) Publish() {
 	r.published.count, r.published.bytes = r.count, r.bytes
 }
 
-// Free gives all of it back.
+// Free gives the whole region back.
 func (r *Region) Free() {
 	r.count, r.bytes = 0, 0
 	r.Publish()

@@ -53,7 +53,8 @@ func TestRegion(t *testing.T) {
 	})
 }
 
-// TestRegionAccounts: what a region holds, what it has published, and how it begins anew.
+// TestRegionAccounts: what a region holds, what it has published, and what it is after
+// Free.
 func TestRegionAccounts(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 16 << 20})
 	defer s.Close()
@@ -88,9 +89,9 @@ func TestRegionAccounts(t *testing.T) {
 	}
 	published("at the end of the first span", 2, SpanSize)
 	x := alloc(other, 2, true)
-	e := alloc(r, SpanGranules, true) // what is left of the second span is too little, and the third one is another's
+	e := alloc(r, SpanGranules, true) // the rest of the second span is too small, and the third belongs to another region
 	if e != a+3*SpanGranules {
-		t.Errorf("a span's worth at %#x, want %#x", e, a+3*SpanGranules)
+		t.Errorf("a block of one span at %#x, want %#x", e, a+3*SpanGranules)
 	}
 	for h, want := range map[uint32]bool{a: true, b: false, c: true, d: true, d + 1: false, x: false, e: true, e &^ ImmortalBit: false, ^uint32(0): false} {
 		if got := r.Contains(h); got != want {
@@ -103,7 +104,7 @@ func TestRegionAccounts(t *testing.T) {
 	calls := 0
 	r.Walk(func(uint32) bool { calls++; return calls < 2 })
 	if calls != 2 {
-		t.Errorf("a walk goes on after it was told to end: %d calls", calls)
+		t.Errorf("a walk continues after its function returned false: %d calls", calls)
 	}
 	r.Publish()
 	r.Publish()
@@ -114,12 +115,12 @@ func TestRegionAccounts(t *testing.T) {
 	r.Free()
 	published("with that one alone", 1, 2*GranuleSize)
 	if r.Contains(a) || r.Objects() != 0 || r.Bytes() != 0 {
-		t.Error("a region that was freed has something in it")
+		t.Error("a freed region is not empty")
 	}
 	r.Walk(func(uint32) bool { t.Error("a region that was freed has an object"); return false })
 	h := alloc(r, 1, true)
 	if h == e+SpanGranules || !r.Contains(h) || len(r.runs) != 1 {
-		t.Errorf("it goes on at %#x", h)
+		t.Errorf("the next block lies at %#x", h)
 	}
 	s.Check()
 	s.wantSound(t)

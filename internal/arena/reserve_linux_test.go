@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestReserveUnderLimit has a process with a limit on its addresses reserve a space: it
-// makes do with little, if it does not say how much it wants.
+// TestReserveUnderLimit has a process with a limit on its addresses reserve spaces: New
+// falls back to a small one if no size is given.
 func TestReserveUnderLimit(t *testing.T) {
 	self, err := procfs.Self()
 	if err != nil {

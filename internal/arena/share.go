@@ -14,28 +14,32 @@ import (
 )
 
 // A space in a memfd can be shared with other processes, once. From then on the file
-// never changes: each process, the first one included, has private copies of the pages
-// that it writes to, and nobody sees another's.
+// never changes: each process, including the first, has private copies of the pages
+// that it writes, and sees no other process's copies.
 //
-//	state    — condition — invariant — transition (who)
-//	own      — made by New — writes go to the file — shared (Share)
-//	shared   — Share was called — the file is write-sealed, and mapped privately where
-//	           it was in use; everything else is anonymous memory
-//	adopted  — made by Adopt, in another process — likewise
+//	own      condition: made by New
+//	         invariant: writes go to the file
+//	         to shared by Share
+//	shared   condition: Share was called
+//	         invariant: the file is write-sealed, and mapped privately where it was in
+//	         use; everything else is anonymous memory
+//	adopted  condition: made by Adopt, in another process
+//	         invariant: as shared
 //
-// What was in use when the space was shared belongs to a cache that nobody allocates
-// from: so new objects do not lie on the pages of old ones, which would be copied for
-// it. What is freed there comes back to that cache, and a span that is empty gives its
-// copies back, and is not used again.
+// Memory that was in use when the space was shared belongs to a cache that never
+// allocates. So new objects do not lie on the pages of old ones, which would then be
+// copied. Slots that are freed there return to that cache. A span that becomes empty
+// gives its copied pages back, and is not used again.
 //
-// The descriptors of spans travel as a Layout, which lies behind the space in the file:
+// The span descriptors are passed on as a Layout, which lies behind the space in the
+// file:
 //
 //	byte            what
 //	0               the space, with holes where it was not in use
-//	size of it      what Share was given, with the Layout
-//	last 32 bytes   shareMagic; where that begins, and how long it is; its xxHash64
+//	its size        the message given to Share, which includes the Layout
+//	last 32 bytes   shareMagic; offset and length of the message; its xxHash64
 
-// Layout is what of a space is in use, for another process.
+// Layout describes the parts of a space that are in use, for another process.
 type Layout struct {
 	Granules uint64
 	Spans    []SpanLayout
@@ -44,13 +48,13 @@ type Layout struct {
 	Account  Account
 }
 
-// Run is the first span of a run, and how many there are.
+// Run is the first span of a run, and the number of its spans.
 type Run [2]uint32
 
 // SpanLayout is a span of the counted half that is in use.
 type SpanLayout struct {
 	Number  uint32
-	Spans   uint32 // of a large block; else 0
+	Spans   uint32 // length of a large block; else 0
 	Purpose Purpose
 	Class   uint8
 	Tracked bool
@@ -78,7 +82,7 @@ var (
 	errNotShared = errors.New("not a heap that was shared")
 )
 
-// Layout takes in what was freed, and describes what is in use. World stopped.
+// Layout collects all frees and describes what is in use. World stopped.
 func (s *Space) Layout(regions []*Region, extents []*Extent) (*Layout, error) {
 	c := &s.central
 	c.mu.Lock()
@@ -141,8 +145,8 @@ func (r *Region) layout() RegionLayout {
 	return l
 }
 
-// ranges returns the runs of the two halves that were in use: one each, with what is
-// free in between, as mapping a hole costs nothing.
+// ranges returns the parts of the two halves that were in use: one run for each half.
+// It includes free spans in between, since mapping a hole costs nothing.
 func (l *Layout) ranges() []run {
 	var counted, immortal run
 	for i := range l.Spans {
@@ -157,7 +161,7 @@ func (l *Layout) ranges() []run {
 	return slices.DeleteFunc([]run{counted, immortal}, func(r run) bool { return r.n == 0 })
 }
 
-// join returns the shortest run that has both in it.
+// join returns the shortest run that contains both.
 func (r run) join(x run) run {
 	if r.n == 0 {
 		return x
@@ -166,12 +170,12 @@ func (r run) join(x run) run {
 	return run{first, max(r.end(), x.end()) - first}
 }
 
-// Share keeps the file as l describes it, for good, with message behind it, and returns
-// it. It is the caller's to close: processes that have mapped it do not need it open.
-// extents are those of l. World stopped since Layout was called.
+// Share makes the file immutable as l describes it, with message behind the space, and
+// returns it. The caller closes the file; processes that have mapped it do not need it
+// open. extents are those of l. The world has been stopped since Layout was called.
 //
-// If it fails once the file is complete, the space goes on as one that was shared: its
-// memory is no longer what it was, and it cannot be shared again.
+// If Share fails once the file is complete, the space continues as a shared one: its
+// memory has changed, and it cannot be shared again.
 func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, error) {
 	c := &s.central
 	c.mu.Lock()
@@ -185,9 +189,9 @@ func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, e
 	if err == nil {
 		err = sealFile(file)
 	}
-	c.share(ranges, Account{}) // also if it failed: who allocated there would find it barred
+	c.share(ranges, Account{}) // also after an error: allocations in the old spans would hit barred memory
 	if err != nil {
-		s.mem.zeroes = false // what still maps the file keeps its contents when given back
+		s.mem.zeroes = false // mappings of the file that remain keep their contents when decommitted
 		return nil, errors.Join(err, file.Close())
 	}
 	for _, e := range extents {
@@ -196,8 +200,8 @@ func (s *Space) Share(l *Layout, extents []*Extent, message []byte) (*os.File, e
 	return file, nil
 }
 
-// writeBehind completes the file: with what extents show of other files, and with
-// message and what finds it.
+// writeBehind completes the file: it adds the contents of extents that map other files,
+// the message, and the trailer.
 func (s *Space) writeBehind(file *os.File, extents []*Extent, message []byte) error {
 	for _, e := range extents {
 		if !e.mapped {
@@ -212,9 +216,9 @@ func (s *Space) writeBehind(file *os.File, extents []*Extent, message []byte) er
 	return err
 }
 
-// keepApart maps the file privately where it is in use, and fresh memory over the rest:
-// nothing that is written from now on goes to the file. Extents are mapped so already,
-// but for those that show another file, whose contents are in this one by now.
+// keepApart maps the file privately where it is in use, and fresh memory over the rest,
+// so that no later write reaches the file. Sealed extents are mapped so already, except
+// those that map another file, whose contents writeBehind has copied.
 func (s *Space) keepApart(file *os.File, ranges []run, extents []*Extent) error {
 	own := append([]run{{0, 1}, {s.central.nspans - 1, 1}}, ranges...)
 	kept := slices.Clone(own)
@@ -253,7 +257,7 @@ func (s *Space) mapCopies(file *os.File, runs []run) error {
 	return nil
 }
 
-// share makes what is in use in these ranges shared. mu held.
+// share turns everything in use in these ranges into shared memory. mu held.
 func (c *central) share(ranges []run, account Account) {
 	for _, cache := range append(slices.Clip(c.mu.caches), c.common) {
 		clear(cache.current[:])
@@ -264,7 +268,7 @@ func (c *central) share(ranges []run, account Account) {
 	c.mu.sharing.Leave()
 	c.mu.caches = append(c.mu.caches, c.mu.sharing)
 	p := partsOf(uint64(c.nspans) * SpanGranules)
-	c.mu.counted = freshHalf(p.counted, p.counted.first) // also one with nothing in use
+	c.mu.counted = freshHalf(p.counted, p.counted.first) // for a half with nothing in use
 	c.mu.immortal = freshHalf(p.immortal, p.immortal.first)
 	for _, r := range ranges {
 		for n := r.first; n < r.end(); n++ {
@@ -289,8 +293,8 @@ func (c *central) share(ranges []run, account Account) {
 	c.mu.ranges = ranges
 }
 
-// TrimShared takes in what was freed of what is shared, and gives back the copies of
-// spans that have become empty. Likewise with the common cache. Any goroutine.
+// TrimShared collects the frees of shared memory, and gives back the copied pages of
+// spans that have become empty. It also trims the common cache. Any goroutine.
 func (s *Space) TrimShared() {
 	c := &s.central
 	c.mu.Lock()
@@ -301,8 +305,8 @@ func (s *Space) TrimShared() {
 	}
 }
 
-// SharedRanges returns where the halves lie that are shared: the addresses of their
-// first bytes, and of what is behind them. Any goroutine.
+// SharedRanges returns the addresses of the shared parts of the two halves: of their
+// first bytes, and of the bytes behind them. Any goroutine.
 func (s *Space) SharedRanges() (ranges [][2]uintptr) {
 	c := &s.central
 	c.mu.Lock()
@@ -317,10 +321,10 @@ func (s *Space) SharedRanges() (ranges [][2]uintptr) {
 // IsShared reports whether the block at handle h, which is in use, is shared.
 func (s *Space) IsShared(h uint32) bool { return s.central.span(h & s.mask).shared }
 
-// The trailer finds the message: shareMagic, where the message begins, how long it is,
-// and its hash.
+// The trailer locates the message: shareMagic, the message's offset and length, and its
+// hash.
 const (
-	shareMagic   = 0x6368_6f72_7368_6172 // nothing else is likely to end so
+	shareMagic   = 0x6368_6f72_7368_6172 // unlikely at the end of any other file
 	trailerBytes = 32
 )
 
@@ -332,8 +336,8 @@ func appendTrailer(message []byte, at int64) []byte {
 	return le.AppendUint64(b, xxhash.Sum64(message))
 }
 
-// ReadShared returns what Share was given with the space that lies in the file, and
-// checks that nothing of that can change any more. The file is not trusted; its objects
+// ReadShared returns the message that was given to Share with the space in the file,
+// and checks that the file cannot change any more. The file is not trusted; its objects
 // will be.
 func ReadShared(file *os.File) (message []byte, err error) {
 	st, err := file.Stat()

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// aShared returns a space that was shared, and what is in use in it.
+// aShared returns a shared space and what is in use in it.
 func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
 	t.Helper()
 	check := func(err error) {
@@ -64,8 +64,8 @@ func aShared(t rapid.TB) (s *Space, file *os.File, l *Layout) {
 	return s, file, l
 }
 
-// What still maps the file after a Share that failed does not become zero when it is given
-// back, and a region is zero nevertheless.
+// After a Share that failed, memory that still maps the file does not become zero when
+// it is given back. A region is zero nevertheless.
 func TestShareFailsZeroes(t *testing.T) {
 	failed, armed := errors.New("no mapping"), false
 	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20, Inject: func(c Call) error {
@@ -147,7 +147,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("%d spans are tracked, want %d", got, want)
 	}
 
-	// What is new lies elsewhere, and what dies comes back as it was shared.
+	// New objects lie elsewhere, and what dies returns to the sharing cache.
 	c := a.NewCache()
 	fresh, err := c.Alloc(Containers, 2)
 	if err != nil || a.IsShared(fresh) {
@@ -171,7 +171,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("a byte of a span that is empty is %#x, want %#x as in the file", got, was)
 	}
 	if got := wordOf(s.Bytes(all[0], 4)); got != was {
-		t.Errorf("the byte is %#x for the process that has shared it, want %#x", got, was)
+		t.Errorf("the byte is %#x in the sharing process, want %#x", got, was)
 	}
 	for range 1000 {
 		if h, err := c.Alloc(Containers, 2); err != nil || a.IsShared(h) {
@@ -180,7 +180,7 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
-// Whatever a description says, adopting it fails, or what comes of it is sound.
+// Whatever a layout says, Adopt fails or the adopted space is sound.
 func TestAdoptTrustsNothing(t *testing.T) {
 	s, file, good := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -234,8 +234,8 @@ func TestAdoptTrustsNothing(t *testing.T) {
 	})
 }
 
-// A trailer that claims more than the file has in front of it is refused before memory is
-// taken for it, also where the sum of its numbers is right.
+// A trailer that claims more than the file holds is refused before memory is allocated
+// for it, even if the sum of its numbers overflows to the right value.
 func TestReadSharedClaims(t *testing.T) {
 	for _, c := range []struct{ at, n uint64 }{
 		{^uint64(0) - 1<<32 + 101, 1 << 32}, // the sum is 100
@@ -275,8 +275,8 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// TestSharedIsNotLent: what was in use when a space was shared is nobody's to allocate from,
-// whoever needs memory, also at the limit.
+// TestSharedIsNotLent: no cache allocates from memory that was in use when the space
+// was shared, not even at the limit.
 func TestSharedIsNotLent(t *testing.T) {
 	lendOften(t, 0)
 	s, file, _ := aShared(t)
@@ -286,13 +286,13 @@ func TestSharedIsNotLent(t *testing.T) {
 	for i := range uint32(40) {
 		for _, p := range []Purpose{Leaves, Containers, Blocks} {
 			if h := mustAlloc(t, b, p, i+MinContainer); s.IsShared(h) {
-				t.Fatalf("%s of %d granules lie in what is shared", p, i+MinContainer)
+				t.Fatalf("%s of %d granules lie in shared memory", p, i+MinContainer)
 			}
 		}
 	}
 	s.central.mu.Lock()
 	defer s.central.mu.Unlock()
 	if sp := s.central.spare(Leaves, ClassOf(2)); sp != nil && sp.shared {
-		t.Error("a span that is shared is lent at the limit")
+		t.Error("a shared span is lent at the limit")
 	}
 }

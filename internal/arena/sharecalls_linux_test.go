@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestShareRefuses shares twice, and what does not lie in a memfd.
+// TestShareRefuses: a space is not shared twice, nor without a memfd.
 func TestShareRefuses(t *testing.T) {
 	s, file, _ := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -26,7 +26,7 @@ func TestShareRefuses(t *testing.T) {
 		t.Errorf("Go memory: %v", err)
 	}
 	if g.SharedRanges() != nil {
-		t.Error("ranges are shared of a space that is not")
+		t.Error("a space that is not shared has shared ranges")
 	}
 	if !s.central.mu.TryLock() {
 		t.Fatal("the central is locked")
@@ -36,15 +36,15 @@ func TestShareRefuses(t *testing.T) {
 	base := uintptr(s.base)
 	want := [][2]uintptr{{base + l[0].offset(), base + l[0].offset() + l[0].bytes()}, {base + l[1].offset(), base + l[1].offset() + l[1].bytes()}}
 	for range 2 {
-		s.SharedRanges() // no lock is held
+		s.SharedRanges() // blocks if a lock is still held
 	}
 	if got := s.SharedRanges(); !slices.Equal(got, want) || l[1].first < partsOf(uint64(s.mask)+1).immortal.first {
 		t.Errorf("shared are %#x, want %#x", got, want)
 	}
 }
 
-// TestSharedStaysApart: what the sharing process writes goes to private copies, in all parts; what
-// was not in use is barred, and used again, at other addresses.
+// TestSharedStaysApart: writes of the sharing process go to private copies, in all
+// parts. What was not in use is barred, and is used again at other addresses.
 func TestSharedStaysApart(t *testing.T) {
 	s, file, l := aShared(t)
 	defer func() { _, _ = file.Close(), s.Close() }()
@@ -62,7 +62,7 @@ func TestSharedStaysApart(t *testing.T) {
 		return true
 	})
 	if listed != 0 {
-		t.Errorf("%d spans that are shared are in lists of their former caches", listed)
+		t.Errorf("%d shared spans are in lists of their former caches", listed)
 	}
 	var objects []uint32
 	s.WalkObjects(func(h uint32) bool { objects = append(objects, h); return true })
@@ -79,14 +79,14 @@ func TestSharedStaysApart(t *testing.T) {
 			}
 		}
 	}
-	s.Fill(0, 1, 5) // the first span and the last one are open
+	s.Fill(0, 1, 5) // the first span and the last are open
 	s.Fill(Fixed, 1, 5)
 	s.wantCommitted(t, "after sharing, which leaves the extent", 2)
 	c := s.NewCache()
 	for i := range uint32(100) {
 		h := mustAlloc(t, c, Purpose(i%3), 2+i*20)
 		if s.IsShared(h) || wordOf(s.Bytes(h, 4)) != 0 && i < 3 {
-			t.Errorf("a new block lies in what is shared, or is not zero")
+			t.Errorf("a new block lies in shared memory, or is not zero")
 		}
 		s.Fill(h, 2, 9)
 	}
@@ -103,13 +103,13 @@ func TestSharedStaysApart(t *testing.T) {
 		if sp.state == spanSmall && sp.shared {
 			left[sp.cache.Load()]++
 			if sp.nfree == sp.slots {
-				t.Errorf("span %d is empty, and was not given back", sp.Number())
+				t.Errorf("span %d is empty but was not given back", sp.Number())
 			}
 		}
 		return true
 	})
 	if sharing := s.central.mu.sharing; sharing.spans != left[sharing] || len(left) > 1 {
-		t.Errorf("%d spans are left of what is shared, want %d", sharing.spans, left[sharing])
+		t.Errorf("%d shared spans are left, want %d", sharing.spans, left[sharing])
 	}
 	s.wantSound(t)
 	r := s.NewRegion()
@@ -120,8 +120,8 @@ func TestSharedStaysApart(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestShareFails has each mapping fail: the error is the system's, the file is closed, and the
-// space goes on as one that was shared.
+// TestShareFails makes each mapping fail: the error is the system's, the file is
+// closed, and the space continues as a shared one.
 func TestShareFails(t *testing.T) {
 	broken := errors.New("broken")
 	for fail := 1; ; fail++ {
@@ -189,7 +189,7 @@ func TestShareFails(t *testing.T) {
 	}
 }
 
-// anImage is an extent that shows a file of 80,000 bytes.
+// anImage is an extent that maps a file of 80,000 bytes.
 func anImage(t *testing.T, s *Space) *Extent {
 	t.Helper()
 	f, err := os.CreateTemp(t.TempDir(), "")
@@ -211,7 +211,8 @@ func anImage(t *testing.T, s *Space) *Extent {
 	return e
 }
 
-// TestSharedImage: what an extent shows of another file is in the shared one, for both.
+// TestSharedImage: the contents of an extent that maps another file are in the shared
+// file, and both processes see them.
 func TestSharedImage(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
 	if err != nil {
@@ -235,7 +236,7 @@ func TestSharedImage(t *testing.T) {
 	want := bytes.Repeat([]byte("image..."), 10_000)
 	for _, got := range [][]byte{s.Bytes(e.Start(), len(want)), a.Bytes(extents[0].Start(), len(want))} {
 		if !bytes.Equal(got, want) {
-			t.Error("the image is not what it was")
+			t.Error("the contents of the image have changed")
 		}
 	}
 	maps, err := os.ReadFile("/proc/self/maps")
@@ -250,7 +251,7 @@ func TestSharedImage(t *testing.T) {
 	}
 }
 
-// TestReadSharedRefuses shows each reason for which a file is refused.
+// TestReadSharedRefuses gives each reason for which a file is refused.
 func TestReadSharedRefuses(t *testing.T) {
 	message := []byte("what Share was given")
 	for name, c := range map[string]struct {
@@ -304,7 +305,7 @@ func TestReadSharedRefuses(t *testing.T) {
 	}
 }
 
-// TestReleaseKeeps gives a range back, but for some runs of spans.
+// TestReleaseKeeps gives a range back, except some runs of spans.
 func TestReleaseKeeps(t *testing.T) {
 	m, err := reserveSystem(16<<SpanShift, true)
 	if err != nil {
@@ -329,8 +330,8 @@ func TestReleaseKeeps(t *testing.T) {
 	}
 }
 
-// TestShareNothing shares a space in which nothing is in use any more: what was in use is closed,
-// and opened again.
+// TestShareNothing shares a space in which nothing is in use any more: what was in use
+// is barred, and opened again.
 func TestShareNothing(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 4 << 20})
 	if err != nil {
@@ -359,7 +360,7 @@ func TestShareNothing(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	if n := len(s.central.mu.mappings.seams); n != 0 {
-		t.Errorf("%d mappings of extents are counted, of which none is left", n)
+		t.Errorf("%d mappings are counted although no extent is left", n)
 	}
 	n := 0
 	for ; ; n++ {
@@ -385,7 +386,8 @@ func TestShareNothing(t *testing.T) {
 	}
 }
 
-// TestShareTheMidst: of a half the spans behind what is shared are used first, and then those before.
+// TestShareTheMidst: in each half, the spans behind the shared ones are used first, and
+// then those in front.
 func TestShareTheMidst(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 4 << 20})
 	if err != nil {
@@ -451,13 +453,13 @@ func TestShareTheMidst(t *testing.T) {
 		}
 		s.Fill(h, 2*SpanGranules, 1)
 	}
-	if regions != 7 { // of 16 spans two are shared
+	if regions != 7 { // two of 16 spans are shared
 		t.Errorf("%d regions of two spans were made, want 7", regions)
 	}
 }
 
-// TestSealedFile: a shared file can be neither written nor cut or made longer, and its seals stay
-// as they are; a file with some of these seals is none.
+// TestSealedFile: a shared file cannot be written, truncated or extended, and its seals
+// cannot be changed. A file with only some of these seals does not count as sealed.
 func TestSealedFile(t *testing.T) {
 	const all = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	_, file, _ := aShared(t)
@@ -484,14 +486,14 @@ func TestSealedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := sealed(f); err == nil {
-			t.Errorf("a file is sealed that lacks seals %#x", less)
+			t.Errorf("a file without the seals %#x counts as sealed", less)
 		}
 		_ = f.Close()
 	}
 }
 
-// TestSharedExtentStays: where an extent that is shared cannot be barred, its addresses are not used
-// again, as the file would show there.
+// TestSharedExtentStays: the addresses of a shared extent that cannot be barred are not
+// reused, because the file is mapped there.
 func TestSharedExtentStays(t *testing.T) {
 	defer MaxMappings.Store(MaxMappings.Load())
 	s, err := New(Config{Backing: Memfd, Reserve: 32 << 20})
@@ -529,7 +531,7 @@ func TestSharedExtentStays(t *testing.T) {
 			return n
 		}
 		before := free()
-		MaxMappings.Store(mapped.Load()) // it lies in the midst of a mapping
+		MaxMappings.Store(mapped.Load()) // the extent lies in the middle of a mapping
 		if err := e.Free(); err != nil {
 			t.Error(err)
 		}

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// sound returns what does not hold of the lists, rings and bitmaps of a space whose caches are
-// still. Check looks at sums only.
+// sound returns what is wrong with the lists, rings and bitmaps of a space whose caches
+// are not in use. Check compares only sums.
 func (s *Space) sound() error {
 	c := &s.central
 	c.mu.Lock()
@@ -35,7 +35,7 @@ func (s *Space) sound() error {
 		inUse := sp.state == spanSmall && !sp.shared
 		switch {
 		case inUse != ring[sp] || !inUse && !sp.shared && (sp.after != nil || sp.before != nil):
-			err = fmt.Errorf("span %d in state %d: is it in the ring? %t", n, sp.state, ring[sp])
+			err = fmt.Errorf("span %d in state %d: in the ring: %t", n, sp.state, ring[sp])
 		case sp.state != spanSmall && cache != nil:
 			err = fmt.Errorf("span %d in state %d has an owner", n, sp.state)
 		case sp.state == spanSmall && cache == nil:
@@ -56,7 +56,7 @@ func (s *Space) sound() error {
 				want = got // it may be hidden
 			}
 			if got != want && !sp.shared {
-				err = fmt.Errorf("span %d in state %d: is it tracked? %t", n, sp.state, got)
+				err = fmt.Errorf("span %d in state %d: tracked: %t", n, sp.state, got)
 			}
 		}
 		if sp.hidden != nil {
@@ -100,7 +100,7 @@ func (s *Space) sound() error {
 	}
 	for _, n := range listed {
 		if n != 0 {
-			return fmt.Errorf("%d spans are said to be in lists, and are not", n)
+			return fmt.Errorf("%d spans are marked as listed, but are in no list", n)
 		}
 	}
 	for _, h := range []*half{&c.mu.counted, &c.mu.immortal} {
@@ -121,7 +121,7 @@ func (h *half) isFree(n uint32) bool {
 	return i < uint32(len(h.avail)) && h.avail[i]>>((n-h.first)%64)&1 != 0
 }
 
-// sound checks what a half says of itself, and, if c is not nil, that what is free is in no use.
+// sound checks the half's own fields and, if c is not nil, that no free span is in use.
 func (h *half) sound(c *central) error {
 	n := uint32(0)
 	for i, w := range h.avail {

@@ -15,10 +15,10 @@ import (
 type Backing uint8
 
 const (
-	Auto     Backing = iota // Go memory under the race detector and where there is no mmap, else System
+	Auto     Backing = iota // Go memory under the race detector and without mmap, else System
 	System                  // anonymous memory of the operating system
-	GoMemory                // Go memory: what the race detector can see
-	Memfd                   // a file that lies in memory alone, so that other processes can map it; Linux
+	GoMemory                // Go memory, which the race detector can see
+	Memfd                   // a memfd, which other processes can map; Linux
 )
 
 var backingNames = [...]string{"auto", "system", "go", "memfd"}
@@ -30,56 +30,56 @@ func (b Backing) String() string {
 	return fmt.Sprintf("Backing(%d)", uint8(b))
 }
 
-// ImmortalBit is set in a handle of the immortal half, clear in one of the
+// ImmortalBit is set in the handles of the immortal half, and clear in those of the
 // counted half.
 const ImmortalBit uint32 = 1 << 31
 
-// FrozenBits are set in a handle of the frozen quarter, which extents lie in.
-// Handles from FrozenEnd on need no memory (see runtime.Ref), but for those from
-// Fixed on: they name the last span of every space, whatever its size.
+// FrozenBits are set in the handles of the frozen quarter, which holds the extents.
+// Handles from FrozenEnd on need no memory (see runtime.Ref), except those from Fixed
+// on: they name granules of the last span of every space, whatever its size.
 const (
 	FrozenBits uint32 = 0xA000_0000
 	FrozenEnd  uint32 = 0xC000_0000
 	Fixed      uint32 = 0xFFFF_F000
 )
 
-// Where the parts of a space lie. The largest one has every handle, and its parts
-// are where handles of their kind are. A smaller one is halved, and its upper half
-// again, so the mask must cut off the bits that tell the kinds apart.
+// Sizes of a space. The largest one has a granule for every handle, and its parts lie
+// where the handles of their kind are. A smaller one is halved, and its upper half is
+// halved again, so its mask must cut off the bits that tell the kinds apart.
 const (
 	minSpaceGranules   = 1 << 16 // 1 MiB
 	smallSpaceGranules = 1 << 29 // 8 GiB: the largest of the smaller ones
 	maxSpaceGranules   = 1 << 32 // 64 GiB: every handle
 )
 
-// ErrLimit says that the byte limit of the space is reached.
+// ErrLimit says that the space has reached its limit of bytes.
 var ErrLimit = fault.New("memory limit reached")
 
-// ErrAddressSpace says that the reserved range is used up. It is an ErrLimit.
+// ErrAddressSpace says that the reserved addresses are used up. It is an ErrLimit.
 var ErrAddressSpace error = &fault.Kind{Text: "address space of the runtime is used up", Of: ErrLimit}
 
-// Config is what New needs to know.
+// Config configures New.
 type Config struct {
 	Backing Backing
-	Reserve int64 // bytes of address space, rounded up to a power of two, or from 8 GiB on to 64 GiB; 0 for the backing's default
-	Limit   int64 // bytes in use at most; 0 for no limit
+	Reserve int64 // bytes of addresses, rounded up to a power of two, above 8 GiB to 64 GiB; 0 for the backing's default
+	Limit   int64 // maximum of bytes in use; 0 for no limit
 
-	// For finding mistakes: the first span to hand out, which spreads spaces so
-	// that a handle of another one hits nothing; and whether what is not
-	// committed reads as zero instead of faulting.
+	// For debugging. Start is the first span to hand out: with a different one for each
+	// space, a handle used in the wrong space hits nothing. Readable makes uncommitted
+	// memory read as zero instead of faulting.
 	Start    uint32
 	Readable bool
 
-	// Inject, if not nil, is called before each call to the system, and what it returns is
-	// the error of that.
+	// Inject, if not nil, is called before each system call. If it returns an error,
+	// the system call fails with it.
 	Inject func(Call) error
 }
 
 // Space is one reserved range of addresses.
 //
-// A handle of 32 bits names a granule: handle&mask is its number. The mask lets
-// a space be smaller than what handles can name, while the highest handles
-// keep their place at its end.
+// A 32-bit handle names a granule: handle&mask is its number. The mask allows a space
+// to be smaller than the range of handles, and still puts the highest handles at its
+// end.
 type Space struct {
 	base    unsafe.Pointer // first byte of the range, aligned to a page
 	mask    uint32         // granules − 1
@@ -87,14 +87,14 @@ type Space struct {
 	mem     memory
 	central central
 
-	immortal struct{ count, bytes aligned.Int64 } // accounts of all regions
+	immortal struct{ count, bytes aligned.Int64 } // totals of all regions
 
-	containers aligned.Int64 // in use on the counted half, as caches have told
+	containers aligned.Int64 // containers in use in the counted half, as the caches have told
 }
 
-// New reserves a space. If it is not told how large, and the system refuses what is
-// usual, it makes do with little: a process may have a limit on its addresses
-// (RLIMIT_AS), and so have emulators. Any goroutine.
+// New reserves a space. If cfg.Reserve is 0 and the system refuses the default size,
+// New tries a small one: a process may have a limit on its addresses (RLIMIT_AS), and
+// emulators have one too. Any goroutine.
 func New(cfg Config) (*Space, error) {
 	b := cfg.Backing
 	if b == Auto {
@@ -137,24 +137,25 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	return s, nil
 }
 
-// Close gives the range back, but for extents that are sealed for good. Nothing may
-// use it afterwards.
+// Close gives the range back, except for extents that are sealed for good. The space
+// must not be used afterwards.
 func (s *Space) Close() error {
 	s.central.mu.mappings.forget(s.central.mu.locked)
 	return s.mem.release(s.central.mu.locked)
 }
 
-// Containers returns how many containers are in use on the counted half: each
-// cache's share as of its last refill or Publish, to within tellAfter. Any goroutine.
+// Containers returns how many containers are in use in the counted half. Each cache
+// adds its share at a refill or Publish, once it has changed by tellAfter. Any
+// goroutine.
 func (s *Space) Containers() int64 { return s.containers.Load() }
 
-// Backing returns the memory that the space lies in.
+// Backing returns the kind of memory that the space lies in.
 func (s *Space) Backing() Backing { return s.backing }
 
 // Base returns the address of granule 0.
 func (s *Space) Base() unsafe.Pointer { return s.base }
 
-// Mask returns what a handle is masked with to give a granule.
+// Mask returns the mask that turns a handle into the number of a granule.
 func (s *Space) Mask() uint32 { return s.mask }
 
 // At returns the address of a handle's granule.
@@ -185,9 +186,9 @@ func (s *Space) Zero(h, n uint32) {
 	clear(w)
 }
 
-// Fill stores the same word all over n granules. The words have the width that
-// objects are accessed with: the race detector notes the first byte of an
-// access only, and does not see the clear builtin at all.
+// Fill stores the same word throughout n granules. The stores are as wide as the
+// accesses to objects, because the race detector records only the first byte of an
+// access. It does not see the clear builtin at all.
 func (s *Space) Fill(h, n uint32, word uint32) {
 	w := unsafe.Slice((*uint32)(s.At(h)), int(n)*4)
 	for i := range w {

@@ -12,17 +12,17 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Purpose names what memory is used for. Accounts are kept for each.
+// Purpose names what memory is used for. There is an account for each.
 type Purpose uint8
 
 const (
-	Leaves     Purpose = iota // objects, which begin with a header, that refer to nothing
-	Containers                // objects that refer to others: those that the cycle collector looks at; MinContainer granules at least
-	Blocks                    // storage of containers: no header, found through its container
+	Leaves     Purpose = iota // objects, each with a header, that hold no references
+	Containers                // objects that may hold references, so that the cycle collector visits them; at least MinContainer granules
+	Blocks                    // storage of containers: without a header, found through the container
 	Immortal                  // regions: objects and blocks that are born immortal
 	Purposes   = int(iota)
 
-	cached = int(Immortal) // purposes that caches allocate for
+	cached = int(Immortal) // number of purposes that caches allocate for
 )
 
 var purposeNames = [Purposes]string{"leaves", "containers", "blocks", "immortal"}
@@ -39,62 +39,75 @@ const (
 	spanRegion                  // part of a region
 )
 
-// Span describes 64 KiB of a space. It lies in Go memory, apart from the span.
+// Span describes 64 KiB of a space. The descriptor lies in Go memory, apart from the
+// span.
 //
-//	state — condition — invariant — transition (who)
-//	free — with the central — no slot is live — acquire (central, under its lock)
-//	small — in a cache — slots = live + |free| + |remote| — release when live is 0 (owner)
-//	large — block in use — spans−1 tails follow — release (who frees it)
-//	region — in a region — — release of the region
+//	free    condition: with the central, or never used
+//	        invariant: no slot is live
+//	        to any other state by acquire (central, under its lock)
+//	small   condition: slots of one class, in a cache
+//	        invariant: slots = live + |free| + |remote|
+//	        to free when live is 0 (owner)
+//	large   condition: the first span of a block in use
+//	        invariant: spans−1 tails follow
+//	        to free when the block is freed (any thread)
+//	region  condition: part of a region
+//	        to free with the region
 //
-// The owner, which is that of its cache, writes free, cursor and nfree; everybody else
-// writes remote only. Whoever claims the cache is its owner meanwhile, and may pass the
-// span on to another cache: so a thread that owns a cache sees which spans belong to it,
-// and of the others it sees that they do not.
+// The owner of a span is the owner of its cache. It writes free, cursor and nfree; all
+// other threads write remote only. A goroutine that has claimed the cache is its owner
+// for the time being, and may pass the span on to another cache. So a thread that owns
+// a cache always knows whether a span belongs to that cache.
 //
-// Remote frees, as pending says:
+// Remote frees have a state of their own, in pending:
 //
-//	none      — pending == 0 — no bit of remote is set — to announced by putRemote (anybody)
-//	announced — pending > 0 — the span is in the remote list of one cache, or one
-//	            goroutine has it in hand: who announced the first, or who has taken the
-//	            list of its cache. In whose list it is found the span need not belong to:
-//	            it may have been lent since it was pushed. Then it is pushed to the owner's,
-//	            and nobody but an owner takes in bits — to none by collectRemote (owner)
+//	none       condition: pending == 0
+//	           invariant: no bit of remote is set
+//	           to announced by putRemote (any thread)
+//	announced  condition: pending > 0
+//	           invariant: the span is in the remote list of one cache, or in the hands
+//	           of one goroutine: the one that announced the first free, or the one that
+//	           has taken that list
+//	           to none by collectRemote (owner)
+//
+// A span may be lent after it was pushed, so it may be found in the list of a cache
+// that no longer owns it. It is then pushed onto its owner's list: only the owner
+// collects bits.
 type Span struct {
 	state   spanState
 	purpose Purpose
 	class   uint8
-	dirty   bool   // has been in use since it was last known to be zero
-	shared  bool   // lies in a file that processes share: see share.go
+	dirty   bool   // was used since it was last known to be zero
+	shared  bool   // lies in memory that processes share: see share.go
 	listed  bool   // in a list of its cache: see Cache.current
 	start   uint32 // first granule
 	magic   uint64 // see slotMagic
-	size    uint32 // granules of a slot; of the whole block if large
+	size    uint32 // granules of a slot; or of the whole block, if large
 	slots   uint32
 	nfree   uint32                 // bits set in free
 	cursor  uint32                 // no bit of free below this word is set
-	words   uint32                 // words of the bitmaps in use
-	spans   uint32                 // of a large block or a free run: its length
-	pos     uint32                 // place in its region
-	cache   uatomic.Pointer[Cache] // that the span belongs to, if small
-	region  *Region                // that it belongs to
+	words   uint32                 // words of the bitmaps that are in use
+	spans   uint32                 // length of a large block or a free run
+	pos     uint32                 // index of the span in its region's starts
+	cache   uatomic.Pointer[Cache] // owner, if small
+	region  *Region                // region that the span belongs to
 
 	next, prev    *Span // in the list of its cache
 	after, before *Span // in the central's ring of its class
 
 	free [bitmapWords]uint64
 
-	hidden  *[bitmapWords]uint64 // slots that the collector passes over; nil if there are none
+	hidden  *[bitmapWords]uint64 // slots hidden from the collector; nil if there are none
 	nhidden uint32
 
-	_ [64]byte // what others write stays off the owner's cache lines
+	_ [64]byte // keeps what other threads write off the owner's cache lines
 
-	pending    point.Uint32 // remote frees announced and not collected
-	nextRemote *Span        // link of the list, written before the push
+	pending    point.Uint32 // remote frees that are announced and not yet collected
+	nextRemote *Span        // link of the remote list, written before the push
 	remote     [bitmapWords]atomic.Uint64
 }
 
-// initSmall makes sp a span of empty slots.
+// initSmall makes sp a span of free slots.
 func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	n := classGranules[class]
 	if p == Containers && n < MinContainer {
@@ -121,7 +134,7 @@ func (sp *Span) slot(g uint32) uint32 {
 	return uint32(uint64(g-sp.start) * sp.magic >> 32)
 }
 
-// owner returns the cache that the span belongs to, for a thread that does not own the span.
+// owner returns the cache that owns the span, for a thread that does not own it.
 func (sp *Span) owner() *Cache {
 	if point.On {
 		point.Load(&sp.cache)
@@ -129,7 +142,7 @@ func (sp *Span) owner() *Cache {
 	return sp.cache.Load()
 }
 
-// take hands out the lowest free slot; nfree must not be 0. Owner only.
+// take allocates the lowest free slot. nfree must not be 0. Owner only.
 func (sp *Span) take() uint32 {
 	if point.On {
 		point.Write(&sp.nfree)
@@ -146,7 +159,7 @@ func (sp *Span) take() uint32 {
 	return sp.start + (i<<6+uint32(bits.TrailingZeros64(w)))*sp.size
 }
 
-// put takes slot s back. Owner only.
+// put frees slot s. Owner only.
 func (sp *Span) put(s uint32) {
 	if point.On {
 		point.Write(&sp.nfree)
@@ -162,11 +175,12 @@ func (sp *Span) put(s uint32) {
 	}
 }
 
-// putRemote takes slot s back on behalf of another thread than the owner.
+// putRemote frees slot s for a thread that does not own the span.
 //
-// Setting the bit is the last access to the span: from then on the owner may
-// find the span empty and give it away. So the span is announced before. An owner
-// that looks too early finds fewer bits than pending says, and looks again.
+// Setting the bit is its last access to the span: from then on the owner may find the
+// span empty and give it away. So putRemote announces the span first. An owner that
+// collects before the bit is set finds fewer bits than pending says, and collects
+// again.
 func (sp *Span) putRemote(s uint32) {
 	if sp.pending.Inc() == 1 {
 		sp.owner().pushRemote(sp)
@@ -184,13 +198,13 @@ func (sp *Span) putRemote(s uint32) {
 	}
 }
 
-// freedTwice panics over slot s, which is free already.
+// freedTwice panics: slot s is free already.
 func (sp *Span) freedTwice(s uint32) {
 	fault.Throw(fault.Misuse{What: "memory freed twice", On: fmt.Sprintf("block %#08x", sp.start+s*sp.size), Want: "each block freed once"})
 }
 
-// collectRemote moves the remote bits into free. It reports whether more are
-// announced. Owner only.
+// collectRemote moves the remote bits into free. It reports whether announced frees are
+// still missing. Owner only.
 func (sp *Span) collectRemote() (more bool) {
 	if point.On {
 		point.Write(&sp.nfree)
@@ -218,7 +232,8 @@ func (sp *Span) collectRemote() (more bool) {
 	return sp.pending.Add(-n) > 0
 }
 
-// live reports whether slot s is in use. Exact while its threads stand still.
+// live reports whether slot s is in use. Exact only while the threads that use the span
+// stand still.
 func (sp *Span) live(s uint32) bool {
 	bit := uint64(1) << (s & 63)
 	return (sp.free[s>>6]|sp.remote[s>>6].Load())&bit == 0

@@ -2,11 +2,11 @@ package arena
 
 import "math/bits"
 
-// What the cycle collector looks at: the containers of the counted half, less
-// those that are hidden from it. Its lists and bitmaps lie in Go memory, so that
-// it finds out about a span without touching it.
+// The cycle collector visits the containers of the counted half, except those that are
+// hidden from it. Its lists and bitmaps lie in Go memory, so finding the containers of
+// a span does not touch the span.
 
-// track has the collector look at a new span of containers.
+// track makes the collector visit a new span of containers.
 func (c *central) track(sp *Span) {
 	if sp.purpose == Containers {
 		n := sp.start / SpanGranules
@@ -14,15 +14,15 @@ func (c *central) track(sp *Span) {
 	}
 }
 
-// untrack has it pass the span over.
+// untrack makes the collector skip the span.
 func (c *central) untrack(sp *Span) {
 	n := sp.start / SpanGranules
 	c.tracked[n/64].And(^uint64(1 << (n % 64)))
 }
 
-// Hide takes the container at handle h out of the collector's sight, for good: it
-// has become immortal. A span in which nothing else can ever be is not even looked
-// at. World stopped.
+// Hide hides the container at handle h from the collector for good, because it has
+// become immortal. The collector skips a span once all its slots are hidden. World
+// stopped.
 func (s *Space) Hide(h uint32) {
 	sp := s.central.span(h)
 	if sp.purpose != Containers {
@@ -44,8 +44,8 @@ func (s *Space) Hide(h uint32) {
 	}
 }
 
-// Tracked appends the spans that hold something for the collector, lowest first.
-// World stopped.
+// Tracked appends the spans that hold containers for the collector, lowest first. World
+// stopped.
 func (s *Space) Tracked(dst []*Span) []*Span {
 	for i := range s.central.tracked {
 		for w := s.central.tracked[i].Load(); w != 0; w &= w - 1 {
@@ -59,8 +59,8 @@ func (s *Space) Tracked(dst []*Span) []*Span {
 // Number returns the number of the span in its space: handle / SpanGranules.
 func (sp *Span) Number() uint32 { return sp.start / SpanGranules }
 
-// Slots describes where handles in the span can be: the first, the distance to
-// the next, and how many there are.
+// Slots returns the first handle in the span, the distance from one handle to the next,
+// and the number of slots.
 func (sp *Span) Slots() (first, size, n uint32) {
 	if sp.state == spanLarge {
 		return sp.start, sp.size, 1
@@ -68,8 +68,8 @@ func (sp *Span) Slots() (first, size, n uint32) {
 	return sp.start, sp.size, sp.slots
 }
 
-// Containers appends the handles of the live containers in the span that are not
-// hidden, lowest first. World stopped.
+// Containers appends the handles of the span's live containers that are not hidden,
+// lowest first. World stopped.
 func (sp *Span) Containers(dst []uint32) []uint32 {
 	if sp.state == spanLarge {
 		return append(dst, sp.start)

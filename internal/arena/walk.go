@@ -5,15 +5,14 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Walk calls f with the handle of every live slot and large block of purpose
-// p, lowest first, until f returns false. The threads that use the space stand
-// still, or what they do meanwhile may be missed.
+// Walk calls f with the handle of every live slot and large block of purpose p, lowest
+// first, until f returns false. If threads use the space meanwhile, Walk may miss their
+// changes.
 func (s *Space) Walk(p Purpose, f func(h uint32) bool) {
 	s.eachSpan(func(sp *Span) bool { return sp.purpose != p || sp.walk(f) })
 }
 
-// WalkObjects is Walk for everything that begins with a header: leaves and
-// containers.
+// WalkObjects is Walk for everything that begins with a header: leaves and containers.
 func (s *Space) WalkObjects(f func(h uint32) bool) {
 	s.eachSpan(func(sp *Span) bool { return sp.purpose > Containers || sp.walk(f) })
 }
@@ -46,7 +45,7 @@ func (sp *Span) walk(f func(h uint32) bool) bool {
 	return true
 }
 
-// Check panics unless the identities of every span hold, and those of the central. World
+// Check panics unless the identities of every span and of the central hold. World
 // stopped.
 func (s *Space) Check() {
 	c := &s.central
@@ -67,8 +66,8 @@ func (s *Space) Check() {
 	}
 }
 
-// Block describes the live block that begins at handle h of the counted half,
-// and says whether there is one. World stopped, or h is known to be live.
+// Block describes the live block that begins at handle h of the counted half. ok is
+// false if there is none. World stopped, unless the block is known to be live.
 func (s *Space) Block(h uint32) (p Purpose, granules uint32, ok bool) {
 	if h&ImmortalBit != 0 {
 		return 0, 0, false
@@ -85,18 +84,18 @@ func (s *Space) Block(h uint32) (p Purpose, granules uint32, ok bool) {
 	return 0, 0, false
 }
 
-// Granules returns the size of the block at handle h, which is in use.
+// Granules returns the size of the block in use at handle h.
 func (s *Space) Granules(h uint32) uint32 { return s.central.span(h).size }
 
-// Usage is what a space has in use.
+// Usage is the memory that a space has in use.
 type Usage struct {
 	Account
 	Committed int64 // bytes of spans in use or kept warm
 	Limit     int64 // bytes
 }
 
-// Usage adds up the published accounts: each cache's are as of its last
-// refill, Publish or Trim. Any goroutine.
+// Usage adds up the published accounts. A cache's account is as of its last refill,
+// Publish or Trim. Any goroutine.
 func (s *Space) Usage() Usage {
 	c := &s.central
 	c.mu.Lock()

@@ -46,7 +46,7 @@ func Bugs(n int) int {
 func mutated(n int) int { return n + 1 }
 `
 
-// TestRun has tests of a small package leave more and less of it out.
+// TestRun tries tests of a small package that cover more or less of it.
 func TestRun(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write := func(name, text string) {
@@ -85,6 +85,6 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if err := run("profile", []string{"other.go"}, false); err == nil {
-		t.Error("a file that is not there is covered")
+		t.Error("no error for a file that does not exist")
 	}
 }

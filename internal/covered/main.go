@@ -1,14 +1,14 @@
-// Covered fails unless a coverage profile has all of some files' code:
+// Covered fails unless a coverage profile covers all code of some files:
 //
 //	go test -covermode=count -coverpkg=PKG -coverprofile=PROFILE ...
 //	go run ./internal/covered [-branches] PROFILE FILE...
 //
-// That is all statements and, with -branches, both ways of each if and each case of each
-// switch, the one that is not written included. Go's tool counts statements only; the
-// ways come from comparing the counts on both sides of a branch, which are exact where
-// one goroutine runs at a time, as in the explorer. Planted bugs are left out: what is
-// behind "mutant.On &&", and functions that only such code calls, whose comment says
-// "planted bug". So is stat.On.
+// All code means all statements and, with -branches, both ways of each if and each case
+// of each switch, including the implicit default. Go's tool counts statements only.
+// Covered derives the ways of a branch from the counts on both of its sides. These are
+// exact if one goroutine runs at a time, as in the explorer. Planted bugs do not count:
+// neither the code behind "mutant.On &&", nor functions that only such code calls,
+// whose comment says "planted bug". Code behind stat.On does not count either.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	branches := flag.Bool("branches", false, "look at branches, too")
+	branches := flag.Bool("branches", false, "check branches as well")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: covered [-branches] PROFILE FILE...")
 		flag.PrintDefaults()

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/tools/cover"
 )
 
-// block is a stretch of statements that run one after the other, and how often they did.
+// block is a sequence of statements without branches, and how often it ran.
 type block struct {
 	start, end place
 	count      int
@@ -24,7 +24,7 @@ func (a place) compare(b place) int {
 
 func placeOf(p token.Position) place { return place{p.Line, p.Column} }
 
-// profile has the blocks of files, by their import paths. Those of several test
+// profile maps import paths of files to their blocks. The counts of several test
 // binaries are added up.
 type profile map[string][]block
 
@@ -45,7 +45,7 @@ func readProfile(path string) (profile, error) {
 	return p, nil
 }
 
-// of returns the blocks of the file, whose path is relative to the module.
+// of returns the blocks of a file, given its path relative to the module.
 func (p profile) of(file string) ([]block, error) {
 	for path, blocks := range p {
 		if strings.HasSuffix(path, "/"+file) {

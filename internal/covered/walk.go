@@ -11,14 +11,14 @@ import (
 
 type tally struct{ statements, branches int }
 
-// walk is the look at one file.
+// walk checks one file.
 type walk struct {
 	tally
 	path    string
 	fset    *token.FileSet
 	syntax  *ast.File
 	blocks  []block
-	both    bool // branches, too
+	both    bool // checks branches as well
 	missing []error
 }
 
@@ -40,11 +40,11 @@ func (w *walk) file() {
 	}
 }
 
-// node is for ast.Inspect: it leaves out what it returns false for.
+// node is the callback of ast.Inspect. It returns false for nodes to leave out.
 func (w *walk) node(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.BlockStmt, *ast.LabeledStmt, *ast.EmptyStmt, *ast.CommClause:
-		return true // no statements themselves
+		return true // not statements in their own right
 	case *ast.CaseClause:
 		return !neverTaken(n)
 	case *ast.IfStmt:
@@ -75,7 +75,7 @@ func (w *walk) statement(s ast.Stmt) {
 	w.statements++
 }
 
-// ifs looks at the two ways of an if.
+// ifs checks the two ways of an if.
 func (w *walk) ifs(n *ast.IfStmt) {
 	if !w.both || always(n.Cond) {
 		return
@@ -86,7 +86,7 @@ func (w *walk) ifs(n *ast.IfStmt) {
 	}
 }
 
-// cases looks at the ways of a switch: without a default, none of its cases is one.
+// cases checks the ways of a switch. Without a default, taking no case is a way, too.
 func (w *walk) cases(n ast.Stmt, body *ast.BlockStmt) {
 	if !w.both {
 		return
@@ -113,7 +113,8 @@ func (w *walk) way(pos token.Pos, count int, what string) {
 	}
 }
 
-// inside is where the first of some statements is, or what they stand behind.
+// inside returns the position of the first statement of a list, or the one after
+// behind.
 func inside(list []ast.Stmt, behind token.Pos) token.Pos {
 	if len(list) > 0 {
 		return list[0].Pos()
@@ -134,19 +135,19 @@ func (w *walk) miss(pos token.Pos, what string) {
 	w.missing = append(w.missing, fmt.Errorf("%s:%d: %s", w.path, p.Line, what))
 }
 
-// never reports whether a condition needs a build that is not measured.
+// never reports whether a condition is true only in builds that are not measured.
 func never(cond ast.Expr) bool { return needs(cond, "mutant") || needs(cond, "stat") }
 
 // neverTaken is never for a case.
 func neverTaken(c *ast.CaseClause) bool { return len(c.List) == 1 && never(c.List[0]) }
 
-// always reports whether a condition only tells builds apart.
+// always reports whether a condition merely tells builds apart.
 func always(cond ast.Expr) bool {
 	s, ok := cond.(*ast.SelectorExpr)
 	return ok && s.Sel.Name == "On"
 }
 
-// needs reports whether a condition is a conjunction with pkg.On.
+// needs reports whether a condition is pkg.On, or a conjunction with it.
 func needs(cond ast.Expr, pkg string) bool {
 	switch e := cond.(type) {
 	case *ast.SelectorExpr:

@@ -6,9 +6,9 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// The loads and stores of header words after birth. Each is one access of the machine,
-// with a point of the explorer's before it. owner and shared are atomic, local and
-// meta plain.
+// The loads and stores of header words after birth. Each is a single memory access,
+// preceded by a point of the explorer. Accesses to owner and shared are atomic, those
+// to local and meta are plain.
 
 // Owner returns the owner word: negative for an immortal.
 func (h *Header) Owner() int32 {
@@ -25,8 +25,7 @@ func (h *Header) setOwner(v int32) {
 	atomic.StoreInt32(&h.owner, v)
 }
 
-// Local returns the owner's count, which a float has not. Owner only, or world
-// stopped.
+// Local returns the owner's count. A float has none. Owner only, or world stopped.
 func (h *Header) Local() uint32 {
 	if point.On {
 		point.Read(&h.local)
@@ -77,7 +76,7 @@ func (h *Header) orShared(bits int32) {
 	atomic.OrInt32(&h.shared, bits)
 }
 
-// word returns the meta word, whatever it means.
+// word returns the meta word, which for a float holds half of the number.
 func (h *Header) word() uint32 {
 	if point.On {
 		point.Read(&h.meta)

@@ -5,17 +5,18 @@ import (
 	"testing"
 )
 
-// words returns the words of a header that lies where something else was.
+// words returns the words of a header after write, over memory that was used before.
 func words(write func(h *Header)) [4]uint32 {
 	h := &Header{-0x55, 0xaaaa_aaaa, 0x3333_3333, 0xcccc_cccc}
 	write(h)
 	return h.Bytes()
 }
 
-// u converts a word that may be negative.
+// u converts a signed word.
 func u(n int32) uint32 { return uint32(n) }
 
-// TestExactWords: each call leaves exactly these words, whatever was there.
+// TestExactWords checks that each call leaves exactly these words, whatever the memory
+// held before.
 func TestExactWords(t *testing.T) {
 	const me, other = 7, 8
 	owned := func(local uint32, count int32, flags int32) func(*Header) {
@@ -38,14 +39,14 @@ func TestExactWords(t *testing.T) {
 		{"revival", func(h *Header) { owned(3, 4, Weak)(h); h.Revive() }, [4]uint32{0, 0, One | Weak | Merged, 5}},
 		{"immortalisation", func(h *Header) { owned(3, 4, 0)(h); h.Immortalise() }, [4]uint32{u(Immortal), 3, 4 << countShift, 5}},
 
-		// Deaths that need no atomic operation change no shared word.
+		// A death without an atomic operation does not change the shared word.
 		{"death of an object that was shared by nobody", func(h *Header) { owned(1, 0, 0)(h); is(t, h.Dec(me), Dead) }, [4]uint32{me, 0, 0, 5}},
 		{"death of an object that nobody owns", func(h *Header) { h.Birth(Nobody, 5); is(t, h.Dec(me), Dead) }, [4]uint32{0, 0, One | Merged, 5}},
 		{"the owner's last reference, one of another left", func(h *Header) { owned(1, 1, 0)(h); is(t, h.Dec(me), Alive) }, [4]uint32{0, 0, One | Merged, 5}},
 		{"the owner's last reference, of an object with weak ones", func(h *Header) { owned(1, 0, Weak)(h); is(t, h.Dec(me), Dead) }, [4]uint32{0, 0, Weak | Merged, 5}},
 		{"a decrement of a dead object", func(h *Header) { *h = Header{0, 0, Merged, 5}; is(t, h.Dec(me), Broken) }, [4]uint32{0, 0, Merged, 5}},
 
-		// Whoever meets a shared count in its band moves it to the middle; a local one stays.
+		// A shared count in its band moves to the middle; a local one stays.
 		{"an increment at the edge", func(h *Header) { owned(1, stickyShared, Weak)(h); is(t, h.Inc(other), Sticky) }, [4]uint32{me, 1, pinnedShared<<countShift | Weak, 5}},
 		{"an increment in the middle", func(h *Header) { owned(1, pinnedShared, Weak)(h); is(t, h.Inc(other), Sticky) }, [4]uint32{me, 1, pinnedShared<<countShift | Weak, 5}},
 		{"an increment before the edge", func(h *Header) { owned(1, stickyShared-1, Queued)(h); is(t, h.Inc(other), Alive) }, [4]uint32{me, 1, stickyShared<<countShift | Queued, 5}},
@@ -71,8 +72,8 @@ func is(t *testing.T, got, want Verdict) {
 	}
 }
 
-// TestFrozen: what BirthFrozen and BirthFrozenFloat write is taken for what it is, and nothing
-// else is.
+// TestFrozen checks that Frozen accepts what BirthFrozen and BirthFrozenFloat write,
+// and rejects everything else.
 func TestFrozen(t *testing.T) {
 	h := new(Header)
 	h.BirthFrozen(5, 33, 2)
@@ -84,16 +85,16 @@ func TestFrozen(t *testing.T) {
 	}
 	for _, x := range []Header{
 		{Immortal, 33, 0, 5},             // no size
-		{Immortal, 34, 2, 5},             // of another place
-		{Immortal, 32, 2, 5},             // likewise
-		{Immortal, 33, 2, FloatMeta},     // a float in no float's header
-		{Immortal + 1, 33, 2, 5},         // some other owner
+		{Immortal, 34, 2, 5},             // another offset
+		{Immortal, 32, 2, 5},             // another offset
+		{Immortal, 33, 2, FloatMeta},     // a float's type without FLOAT
+		{Immortal + 1, 33, 2, 5},         // another owner
 		{Nobody, 33, 1, 5},               // mortal
 		{7, 33, 1, 5},                    // owned
 		{Float | 9, 33, 1, 5},            // a mortal float
-		{Immortal | 9, 33, 1, 5},         // a note of no float
+		{Immortal | 9, 33, 1, 5},         // a note without FLOAT
 		{Immortal | Float | 9, 33, 0, 5}, // a float without a size
-		{Immortal | Float | 9, 33, 2, 5}, // with another one
+		{Immortal | Float | 9, 33, 2, 5}, // a float of another size
 	} {
 		if _, _, ok := x.Frozen(33); ok {
 			t.Errorf("%#x is frozen", x.Bytes())
@@ -113,7 +114,8 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-// TestBeyondTheContract: what one reference too many given up leaves behind is told.
+// TestBeyondTheContract gives up one reference too many, and checks that the verdict
+// says so.
 func TestBeyondTheContract(t *testing.T) {
 	is(t, afterDec(2<<countShift|Merged), Alive)
 	is(t, afterDec(Merged), Dead)

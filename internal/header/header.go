@@ -12,8 +12,9 @@ import (
 // Size is the size of a header in bytes: one granule of the arena.
 const Size = 16
 
-// Header is the beginning of every object, and the whole of a float. Its words lie in raw memory at
-// 4-byte alignment, which go.uber.org/atomic's types cannot overlay.
+// Header is the beginning of every object, and the whole of a float. Its words lie in
+// raw memory at 4-byte alignment, so the types of go.uber.org/atomic cannot be laid
+// over them.
 type Header struct {
 	owner  int32
 	local  uint32
@@ -26,18 +27,17 @@ const _ = -uint(unsafe.Sizeof(Header{}) ^ Size) // the size is fixed
 // At returns the header at a granule of the counted half.
 func At(base unsafe.Pointer, granule uint32) *Header {
 	// Same as: &headers[granule].
-	// Safety: the caller's granule is that of a live object in the space that
-	// begins at base.
+	// Safety: a live object begins at the granule, in the space that begins at base.
 	return (*Header)(unsafe.Add(base, uintptr(granule)<<4))
 }
 
-// On returns the header at p, which is where an object begins.
+// On returns the header of the object that begins at p.
 func On(p unsafe.Pointer) *Header { return (*Header)(p) }
 
 // Birth writes a header with one reference. The object is not yet visible to
 // other threads: publishing it orders these stores before their loads.
 func (h *Header) Birth(owner int32, meta uint32) {
-	h.meta = meta // plain stores: nobody else sees the object yet
+	h.meta = meta // plain stores: no other thread sees the object yet
 	switch {
 	case owner > 0:
 		h.local, h.shared = 1, 0
@@ -49,10 +49,10 @@ func (h *Header) Birth(owner int32, meta uint32) {
 	h.owner = owner
 }
 
-// BirthFloat writes the header of a float: 64 bits of a number, which lie where
-// others have local and meta, and a note below Notes, which lies in the owner word.
-// It is born merged, with one reference in shared, and nobody ever owns it; if it is
-// born immortal its count is 0. Its number is written here alone.
+// BirthFloat writes the header of a float: the 64 bits of a number into local and meta,
+// and a note below Notes into the owner word. The float is born merged, with one
+// reference in shared, and no thread ever owns it. The count of a float that is born
+// immortal is 0. No other function writes the number.
 func (h *Header) BirthFloat(bits uint64, note uint32, immortal bool) {
 	h.local, h.meta = uint32(bits), uint32(bits>>32) // plain stores, as in Birth
 	h.owner, h.shared = Float|int32(note), One|Merged
@@ -61,23 +61,23 @@ func (h *Header) BirthFloat(bits uint64, note uint32, immortal bool) {
 	}
 }
 
-// BirthFrozen writes the header of a frozen object: nobody counts in local and shared,
-// so they say how far the object lies from the start of its Frozen, and how large it
-// is, both in granules. The bytes are the same in every process.
+// BirthFrozen writes the header of a frozen object. Frozen objects are not counted, so
+// local holds the object's distance from the start of its Frozen, and shared its size,
+// both in granules. The bytes are the same in every process.
 func (h *Header) BirthFrozen(meta, offset, size uint32) {
 	h.owner, h.local, h.shared, h.meta = Immortal, offset, int32(size), meta
 }
 
-// BirthFrozenFloat is BirthFrozen for a float. Its number is where others have their
-// offset, which a float does not need, as it leads nowhere.
+// BirthFrozenFloat is BirthFrozen for a float. The number takes the place of the
+// offset, which a float does not need because it holds no references.
 func (h *Header) BirthFrozenFloat(bits uint64, note uint32) {
 	h.BirthFloat(bits, note, true)
 	h.shared = 1
 }
 
-// Frozen returns what BirthFrozen wrote, for a check of bytes that somebody else has
-// written: ok is false if this is no header of a frozen object at that offset. Only an
-// ok one is any more than words.
+// Frozen validates bytes from an untrusted source, such as an image, and returns what
+// BirthFrozen wrote. If ok is false, this is not the header of a frozen object at that
+// offset, and the other results mean nothing.
 func (h *Header) Frozen(offset uint32) (meta, size uint32, ok bool) {
 	size = uint32(h.shared)
 	if h.owner == Immortal {
@@ -93,7 +93,8 @@ func (h *Header) Offset() uint32 { return h.local }
 func (h *Header) FrozenSize() uint32 { return uint32(h.shared) }
 
 // Number returns what BirthFloat wrote, and whether the header is a float's. It is
-// good as long as the object is: of a dead one SetLink has overwritten half.
+// valid only while the float is alive: SetLink overwrites half of a dead float's
+// number.
 func (h *Header) Number() (bits uint64, note uint32, ok bool) {
 	o := h.Owner()
 	if o&Float == 0 {
@@ -102,13 +103,13 @@ func (h *Header) Number() (bits uint64, note uint32, ok bool) {
 	return uint64(h.word())<<32 | uint64(h.Local()), uint32(o) & (Notes - 1), true
 }
 
-// FrozenFloat is Number for a header that never changes: a plain load is enough.
+// FrozenFloat is Number for a header that never changes, so its loads are plain.
 func (h *Header) FrozenFloat() (v float64, ok bool) {
 	return math.Float64frombits(uint64(h.meta)<<32 | uint64(h.local)), h.owner&Float != 0
 }
 
-// Meta returns the type id and the layout flags. They never change. The owner word
-// tells where they are, and what it tells never changes either.
+// Meta returns the type id and the layout flags, which never change. FLOAT in the owner
+// word says whether the meta word holds them, and that bit never changes either.
 func (h *Header) Meta() uint32 {
 	if h.Owner()&Float != 0 {
 		return FloatMeta
@@ -116,21 +117,22 @@ func (h *Header) Meta() uint32 {
 	return h.word()
 }
 
-// CanIncLocal reports whether the owner's count can grow: it is at neither end. Owner
-// only. It is apart from IncLocal, since the compiler joins the ways out of what it
-// inlines, and then branches again, if one of them has stored: that made a pair of own
-// counts an eighth slower.
+// CanIncLocal reports whether IncLocal may add a reference: the count is at neither
+// end. Owner only. It is separate from IncLocal because the compiler joins the exits of
+// an inlined function, and branches again if one of them has stored. In one function, a
+// pair of calls by the owner takes an eighth longer (measured).
 func (h *Header) CanIncLocal() bool {
 	if point.On {
-		point.Write(&h.local) // which follows
+		point.Write(&h.local) // for the IncLocal that follows
 	}
 	return h.local-1 < StickyLocal-1
 }
 
-// IncLocal adds a reference, plainly, after CanIncLocal. Owner only.
+// IncLocal adds a reference, plainly. Owner only, after CanIncLocal.
 func (h *Header) IncLocal() { h.local++ }
 
-// CanDecLocal is CanIncLocal for giving up a reference: it must not be the last one.
+// CanDecLocal reports whether DecLocal may give up a reference: it is not the last one,
+// and the count is not sticky. Owner only.
 func (h *Header) CanDecLocal() bool {
 	if point.On {
 		point.Write(&h.local)
@@ -138,12 +140,12 @@ func (h *Header) CanDecLocal() bool {
 	return h.local-2 < StickyLocal-2
 }
 
-// DecLocal gives up a reference, plainly, after CanDecLocal. Owner only.
+// DecLocal gives up a reference, plainly. Owner only, after CanDecLocal.
 func (h *Header) DecLocal() { h.local-- }
 
-// IncForeign adds a reference to an object that another thread owns, or nobody:
-// to any float. It is inlined, for which calls of the accessors cost one unit too
-// much.
+// IncForeign adds a reference to an object that another thread or nobody owns, and to
+// any float. It must be inlined, and calls of the accessors would exceed the inliner's
+// budget by one.
 func (h *Header) IncForeign() Verdict {
 	if point.On {
 		point.Load(&h.shared)
@@ -158,20 +160,19 @@ func (h *Header) IncForeign() Verdict {
 	return v
 }
 
-// DecForeign gives up a reference to an object that another thread owns, or
-// nobody.
+// DecForeign gives up a reference to an object that another thread or nobody owns.
 //
-// A word that says exactly "one reference, merged, no weak references" needs no
-// atomic operation to die: the one reference is the caller's, so no other
-// thread has one to copy, and none can come by one through a slot (whose
-// reference would be counted) or a weak reference (whose bit would be set).
+// If the word says exactly "one reference, merged, no weak references", the object dies
+// without an atomic operation. The one reference is the caller's, so no other thread
+// has one to copy. Nor can another thread get one from a slot, whose reference would be
+// counted, or from a weak reference, whose bit would be set.
 func (h *Header) DecForeign() Verdict {
 	s := h.Shared()
 	if s == One|Merged {
 		return Dead
 	}
 	if IsMerged(s) && uint32(SharedCount(s)-1) < stickyShared-1 {
-		return afterDec(h.addShared(-One)) // merged is for good
+		return afterDec(h.addShared(-One)) // merged is terminal
 	}
 	for {
 		next, v := decForeign(s)
@@ -204,7 +205,7 @@ func (h *Header) Inc(id int32) Verdict {
 	return Sticky
 }
 
-// pin moves a count in its band to the middle of it.
+// pin moves a sticky count of shared to the middle of its band.
 func (h *Header) pin() {
 	for {
 		s := h.Shared()
@@ -214,8 +215,8 @@ func (h *Header) pin() {
 	}
 }
 
-// Dec gives up a reference of a thread with the given id. After Dead the
-// object is the caller's alone.
+// Dec gives up a reference for a thread with the given id. After Dead the object
+// belongs to the caller alone.
 func (h *Header) Dec(id int32) Verdict {
 	switch o := h.Owner(); {
 	case Tested && o < 0:
@@ -231,9 +232,9 @@ func (h *Header) Dec(id int32) Verdict {
 
 // decLastLocal gives up the owner's last reference, or meets a sticky count.
 //
-// If shared is 0, all of it, no other thread can reach the object: a slot's
-// reference would be counted, a weak reference has set its bit, a queue its
-// state. So it is dead without an atomic operation.
+// If the whole word shared is 0, no other thread can reach the object: the reference in
+// a slot would be counted, and a weak reference or a queue would have set its bit. So
+// the object is dead, without an atomic operation.
 func (h *Header) decLastLocal() Verdict {
 	switch {
 	case h.Local() >= StickyLocal:
@@ -247,12 +248,12 @@ func (h *Header) decLastLocal() Verdict {
 	return h.merge(-1)
 }
 
-// merge ends the object's ownership: it adds extra and local to shared. The
-// caller is the owner, has claimed its state, or has stopped the world.
+// merge ends the object's ownership: it adds local and extra to shared. The caller is
+// the owner, or has claimed the owner's thread state, or has stopped the world.
 //
-// local and owner are written before MERGED is published: whoever sees MERGED
-// may free the object and its memory may be used again. Who sees owner 0 and not
-// yet MERGED counts in shared like before.
+// local and owner are written before MERGED is published, because a thread that sees
+// MERGED may free the object and the memory may be used again. A thread that sees owner
+// 0 before it sees MERGED counts in shared as before.
 func (h *Header) merge(extra int64) Verdict {
 	local := int64(h.Local()) + extra
 	if mutant.On && mutant.Is(mutant.MergeLoses) {
@@ -272,7 +273,7 @@ func (h *Header) merge(extra int64) Verdict {
 	}
 }
 
-// mergeLate is a planted bug: merge with its stores in the wrong order, and time
+// mergeLate is a planted bug: merge with its stores in the wrong order, and a delay
 // between them.
 func (h *Header) mergeLate(local int64) Verdict {
 	for {
@@ -287,8 +288,9 @@ func (h *Header) mergeLate(local int64) Verdict {
 	}
 }
 
-// Drain gives up the reference that a queue holds: it merges an object that is
-// still owned, and is a plain decrement of one that is not. Who may: see merge.
+// Drain gives up the reference that a queue holds. It merges an object that still has
+// an owner, and is a plain DecForeign for one that has none. The caller must meet the
+// conditions of merge.
 func (h *Header) Drain() Verdict {
 	switch {
 	case h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.MergeForgets)):
@@ -303,10 +305,10 @@ func (h *Header) Drain() Verdict {
 	return h.merge(-1)
 }
 
-// TryInc adds a reference unless the object is dead. It is for whoever comes by
-// an object without holding a reference to it: a weak table, within a grace
-// period that keeps the memory in place. The object's weak bit is set, so it
-// cannot die without being merged.
+// TryInc adds a reference unless the object is dead. It is for a thread that has found
+// the object in a weak table and holds no reference to it, within a grace period that
+// keeps the memory in place. The object's weak bit is set, so it cannot die without
+// being merged.
 func (h *Header) TryInc(id int32) bool {
 	for {
 		o := h.Owner()
@@ -336,18 +338,18 @@ func (h *Header) TryInc(id int32) bool {
 	}
 }
 
-// Revive gives a dead object one reference, which is nobody's own. The caller has
-// the dead object, which is no float; who meets it in a weak table sees it dead, or
-// alive again.
+// Revive gives one reference to a dead object, which nobody owns from then on. The dead
+// object belongs to the caller, and is not a float. Another thread that finds it in a
+// weak table sees it either dead or alive again.
 func (h *Header) Revive() {
 	h.setLocal(0)
 	h.setOwner(Nobody)
 	h.setShared(revived(h.Shared()))
 }
 
-// SetWeak notes that weak references may lead to the object: its death is then
-// an atomic operation, and its memory outlives it by a grace period. It tests
-// for immortality first, and writes nothing to an immortal.
+// SetWeak notes that weak references may lead to the object. Its death is then an
+// atomic operation, and its memory outlives it by a grace period. SetWeak writes
+// nothing to an immortal.
 func (h *Header) SetWeak() {
 	if h.Owner() < 0 && !(mutant.On && mutant.Is(mutant.WeakMarks)) {
 		return
@@ -358,8 +360,8 @@ func (h *Header) SetWeak() {
 // IsWeak reports whether weak references may lead to the object.
 func (h *Header) IsWeak() bool { return h.Shared()&Weak != 0 }
 
-// Count returns the number of references, and whether it means anything: an
-// immortal's does not. World stopped.
+// Count returns the number of references, or false for an immortal, which is not
+// counted. World stopped.
 func (h *Header) Count() (int64, bool) {
 	if h.Owner() < 0 {
 		return 0, false
@@ -367,10 +369,11 @@ func (h *Header) Count() (int64, bool) {
 	return int64(h.counted()) + int64(SharedCount(h.Shared())), true
 }
 
-// IsSticky reports whether a count of the object is frozen. World stopped.
+// IsSticky reports whether a count of the object is sticky. World stopped.
 func (h *Header) IsSticky() bool { return h.counted() >= StickyLocal || sticky(h.Shared()) }
 
-// counted returns local where it is a count: of a float it is half of a number.
+// counted returns local if it is a count, and 0 for a float, where it is half of a
+// number.
 func (h *Header) counted() uint32 {
 	if h.Owner()&Float != 0 {
 		return 0
@@ -378,8 +381,8 @@ func (h *Header) counted() uint32 {
 	return h.Local()
 }
 
-// Immortalise makes the object immortal for good. World stopped. It reports
-// whether it was mortal before. A float stays one, and keeps its note.
+// Immortalise makes the object immortal for good, and reports whether it was mortal
+// before. A float remains a float, and keeps its note. World stopped.
 func (h *Header) Immortalise() bool {
 	o := h.Owner()
 	if o < 0 {
@@ -393,17 +396,17 @@ func (h *Header) Immortalise() bool {
 	return true
 }
 
-// Dead headers form lists through local, which nobody counts in any more, and from
-// which nobody reads a float's number any more.
+// Dead objects form lists, linked through local. The word is free for this: nobody
+// counts in it any more, and nobody reads the number of a dead float.
 
-// SetLink stores the next dead object. The caller owns the dead one.
+// SetLink stores the next dead object. The dead object belongs to the caller.
 func (h *Header) SetLink(granule uint32) { h.setLocal(granule) }
 
 // Link returns what SetLink stored.
 func (h *Header) Link() uint32 { return h.Local() }
 
-// Poison overwrites the header of a freed object with what checked mode
-// recognises: an owner that no thread has and a type that does not exist.
+// Poison overwrites the header of a freed object with values that checked mode
+// recognises: owner 0, count 0, and a type that does not exist.
 func (h *Header) Poison(meta uint32) {
 	h.meta = meta
 	h.setLocal(0)
@@ -411,7 +414,8 @@ func (h *Header) Poison(meta uint32) {
 	h.setOwner(Nobody)
 }
 
-// SetCounts overwrites both counts, for tests of the bands. A float has one.
+// SetCounts overwrites both counts, for tests of the bands. A float has only the one in
+// shared.
 func (h *Header) SetCounts(local uint32, count int32) {
 	if h.Owner()&Float == 0 {
 		h.setLocal(local)

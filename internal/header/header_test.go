@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestModel runs random operations on a header against a plain count. The count
-// starts near the places where something changes.
+// TestModel runs random operations on a header and compares it with a plain count. The
+// count starts near the values where the behaviour changes.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const me = 7
@@ -74,7 +74,7 @@ func TestModel(t *testing.T) {
 					t.Fatalf("wrong verdict of dec")
 				}
 				if got == Dead && !owned {
-					h.SetCounts(0, 0) // the word of one that died without an atomic still says one
+					h.SetCounts(0, 0) // after a death without an atomic operation the word still says one
 				}
 
 			},
@@ -88,7 +88,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"weak": func(*rapid.T) { h.SetWeak() },
-			"drain": func(t *rapid.T) { // of what was queued and merged since
+			"drain": func(t *rapid.T) { // an object that was queued and has been merged since
 				if owned {
 					t.SkipNow()
 				}
@@ -125,10 +125,10 @@ func TestModel(t *testing.T) {
 			"": func(t *rapid.T) {
 				b, m, ok := h.Number()
 				if ok != float || float && (b != bits || m != note) {
-					t.Fatalf("a float has lost its number or its note, or something else has one")
+					t.Fatalf("Number is wrong: a float has lost its number or its note, or another object has one")
 				}
 				if h.Meta() != meta || h.Owner() < 0 != immortal {
-					t.Fatalf("type or owner are wrong")
+					t.Fatalf("the type or the owner is wrong")
 				}
 				if immortal {
 					if h.Bytes() != frozen {
@@ -147,7 +147,7 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// anyBits draws numbers, and more often those whose halves would be odd counts or
+// anyBits draws numbers, preferably those whose halves look like unusual counts or
 // types.
 func anyBits() *rapid.Generator[uint64] {
 	half := rapid.SampledFrom([]uint64{0, 1, StickyLocal - 1, StickyLocal, StickyLocal + 1, 1<<32 - 1, uint64(Float), 5, 1 << 16, 7})
@@ -163,7 +163,7 @@ func anyNote() *rapid.Generator[uint32] {
 	return rapid.OneOf(rapid.Uint32Range(0, Notes-1), rapid.SampledFrom([]uint32{0, 1, Notes - 1}))
 }
 
-// TestFloat walks a float through birth, both immortalities and death.
+// TestFloat takes floats through birth, both kinds of immortality, and death.
 func TestFloat(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bits, note := anyBits().Draw(t, "bits"), anyNote().Draw(t, "note")
@@ -184,16 +184,16 @@ func TestFloat(t *testing.T) {
 		}
 		h := new(Header)
 		h.BirthFloat(bits, note, true)
-		uncounted(h, "a float is born immortal as something else")
+		uncounted(h, "a float that is born immortal has another type, number or note")
 		h.BirthFloat(bits, note, false)
-		is(h, "a float is born as something else")
+		is(h, "a new float has another type, number or note")
 		if o := h.Owner(); o < Float || o == Nobody || !IsMerged(h.Shared()) {
-			t.Fatalf("a float has an owner that a thread could be")
+			t.Fatalf("the owner of a float is a possible thread id, or the float is not merged")
 		}
 		if !h.Immortalise() {
-			t.Fatalf("a float was immortal before")
+			t.Fatalf("a mortal float is reported as immortal")
 		}
-		uncounted(h, "a float that became immortal is something else")
+		uncounted(h, "a float that became immortal has another type, number or note")
 		h.BirthFloat(bits, note, false)
 		if h.Dec(1) != Dead {
 			t.Fatalf("a float has outlived its last reference")
@@ -208,12 +208,12 @@ func TestFloat(t *testing.T) {
 		}
 		h.Birth(7, 5)
 		if _, _, ok := h.Number(); ok || h.Meta() != 5 {
-			t.Fatalf("what is born where a float was looks like one")
+			t.Fatalf("an object in the place of a dead float looks like a float")
 		}
 	})
 }
 
-// TestWords walks the pure functions over the edges of the word.
+// TestWords tries the pure functions at the edges of the word.
 func TestWords(t *testing.T) {
 	for _, c := range []int32{1, 2, 5, stickyShared - 1, stickyShared, stickyShared + 1, 1<<28 - 1, 0, -1, -5, -stickyShared + 1, -stickyShared, -1 << 28} {
 		for _, flags := range []int32{0, Weak} {
@@ -259,7 +259,7 @@ func TestWords(t *testing.T) {
 				t.Errorf("revived from %#x: %#x", s, n)
 			}
 
-			// The same count of an object that somebody owns.
+			// The same count of an object that has an owner.
 			for _, state := range []int32{0, Queued} {
 				s := s&^stateMask | state
 				want, next := Alive, s-One
@@ -301,8 +301,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestRaces has goroutines give up more references than one: exactly one of
-// them is told that it was the last.
+// TestRaces lets several goroutines give up references at once, and checks that exactly
+// one of them is told that it gave up the last.
 func TestRaces(t *testing.T) {
 	for i := range 4 {
 		weak, float := i%2 == 1, i/2 == 1
@@ -369,7 +369,7 @@ func TestLayout(t *testing.T) {
 	}
 	granules := make([]Header, 4)
 	if At(unsafe.Pointer(&granules[0]), 3) != &granules[3] || On(unsafe.Pointer(&granules[1])) != &granules[1] {
-		t.Error("granules are not headers apart")
+		t.Error("headers are not one granule apart")
 	}
 	h.Birth(Immortal, 3)
 	h.SetLink(77)
@@ -382,9 +382,9 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestOwnership has an owner and two others count one object at random, the owner
-// draining when it is told to. The counts add up at the end, and the object dies
-// once.
+// TestOwnership lets an owner and two other threads count one object at random, while
+// the owner drains its queue now and then. The counts must add up at the end, and the
+// object must die exactly once.
 func TestOwnership(t *testing.T) {
 	for seed := range uint64(3000) {
 		h := new(Header)
@@ -423,7 +423,7 @@ func TestOwnership(t *testing.T) {
 		if seed%2 == 0 {
 			h.SetWeak()
 		}
-		h.Inc(owner) // one reference for each of the others, handed over
+		h.Inc(owner) // one reference for each of the other threads, handed over
 		h.Inc(owner)
 		var wg sync.WaitGroup
 		for i := range 3 {

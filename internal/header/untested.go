@@ -2,5 +2,5 @@
 
 package header
 
-// Tested reports whether counting tests for immortality in place.
+// Tested reports whether counting tests for objects that are immortal in place.
 const Tested = false

@@ -7,17 +7,17 @@ import "github.com/ichor-go/ichor/internal/mutant"
 //	31        30     29 ......................... 0
 //	IMMORTAL  FLOAT  thread id, or a float's note
 //
-// 0 is nobody. A float that is mortal has an owner of Float or above, which is no
-// thread's id: so whoever counts it is not its owner.
+// 0 means that nobody owns the object. The owner of a mortal float is Float or above.
+// That is no thread's id, so no thread takes itself for the owner of a float.
 const (
 	Immortal int32 = -1 << 31
 	Nobody   int32 = 0       // merged: local is 0, shared holds the count
 	Float    int32 = 1 << 30 // local and meta hold a number: see BirthFloat
-	Notes          = 1 << 30 // a float's note is below it
+	Notes          = 1 << 30 // the limit of a float's note
 )
 
-// FloatMeta is the meta word that a float would have if a number were not in its
-// place: the type id of package runtime's TypeFloat, and no flags.
+// FloatMeta is what Meta returns for a float, whose meta word holds half of its number:
+// the type id of package runtime's TypeFloat, without flags.
 const FloatMeta uint32 = 4
 
 // Fields of shared.
@@ -30,16 +30,16 @@ const (
 	Merged     = 3 // nobody owns it; terminal
 )
 
-// Bands. Whoever meets a count in shared that is in its band moves it to the
-// middle of the band: an operation that was tested before, one for each thread at
-// most, may still land, and half a band is wider than that. A count in local has
-// its owner alone, so it stays where it is.
+// Bands. A thread that meets a count of shared in its band moves it to the middle of
+// the band. Each other thread may still add one operation that it tested before, and
+// half a band has room for all of them. A count in local stays where it is, as only its
+// owner changes it.
 const (
-	// StickyLocal is where local freezes. It is the sign bit, so that the
-	// test is one comparison.
+	// StickyLocal is where local becomes sticky. It is the sign bit, so the test is one
+	// comparison.
 	StickyLocal = 1 << 31
-	// stickyShared is where the count in shared freezes, on either side of 0:
-	// 2^26 short of the 2^28 that the word could hold.
+	// stickyShared is where the count in shared becomes sticky, on either side of 0.
+	// The word has room for 2^28, and the band begins 2^26 below that.
 	stickyShared = 1<<28 - 1<<26
 	pinnedShared = stickyShared + 1<<25
 )
@@ -49,9 +49,9 @@ type Verdict uint8
 
 const (
 	Alive  Verdict = iota
-	Dead           // the last reference went: the caller frees the object
+	Dead           // the last reference is gone: the caller frees the object
 	Queue          // the reference is the queue's now: the caller puts the object there
-	Sticky         // the count is frozen: ask for the object to be immortalised
+	Sticky         // the count is sticky: the caller asks for the object to be made immortal
 	Broken         // there was no reference to give up, or to copy
 )
 
@@ -69,7 +69,7 @@ func sticky(shared int32) bool {
 	return uint32(SharedCount(shared)+stickyShared-1) > 2*stickyShared-2
 }
 
-// pinned returns a word in a band with its count in the middle.
+// pinned returns the word with its count moved to the middle of the band.
 func pinned(shared int32) int32 {
 	c := int32(pinnedShared)
 	if shared < 0 {
@@ -78,9 +78,9 @@ func pinned(shared int32) int32 {
 	return c<<countShift | shared&(Weak|stateMask)
 }
 
-// incForeign judges an increment by a thread that is not the owner. An object
-// that somebody owns may be counted below 0 here: the owner's count makes up for
-// it.
+// incForeign returns the verdict on an increment by a thread that is not the owner. The
+// count in shared may be below 0 if a thread owns the object: the owner's count makes
+// up for it.
 func incForeign(shared int32) Verdict {
 	switch {
 	case uint32(SharedCount(shared)-1) < stickyShared-1:
@@ -93,9 +93,9 @@ func incForeign(shared int32) Verdict {
 	return Alive
 }
 
-// decForeign returns the word after a decrement by a thread that is not the
-// owner, and what it means, if the word is still the same when it is stored. A
-// word that is not to be stored comes back unchanged.
+// decForeign returns the word after a decrement by a thread that is not the owner, and
+// the verdict, which holds if the caller's compare-and-swap succeeds. If the decrement
+// does not change the word, next equals shared.
 //
 //	shared          next             verdict
 //	in a band       its middle       Sticky
@@ -123,11 +123,11 @@ func decForeign(shared int32) (next int32, v Verdict) {
 	return shared - One, Alive
 }
 
-// tryInc returns the word after an increment by who holds no reference, and
-// whether the object is alive. The weak bit is set, so a dead one is merged. A word
-// in a band goes to its middle: else a decrement that was tested before could take it
-// out again, and the reference that is not counted here would be missing. A word that
-// is not to be stored comes back unchanged.
+// tryInc returns the word after an increment by a thread that holds no reference, and
+// whether the object is alive. The weak bit is set, so a dead object is merged. A count
+// in a band is moved to the middle: near the edge, a decrement that another thread
+// tested before could take it out of the band, and the reference that was not counted
+// here would be missing. If the increment does not change the word, next equals shared.
 func tryInc(shared int32) (next int32, alive bool) {
 	switch {
 	case IsMerged(shared) && SharedCount(shared) <= 0 && !sticky(shared) && !(mutant.On && mutant.Is(mutant.DeadRevived)):
@@ -140,12 +140,11 @@ func tryInc(shared int32) (next int32, alive bool) {
 	return shared + One, true
 }
 
-// revived returns the word of a dead object that gets one reference back.
+// revived returns the word of a dead object that is given one reference.
 func revived(shared int32) int32 { return One | Merged | shared&Weak }
 
-// merge returns the word of an object after local references, from the word
-// local, have been added to those in shared, and what it means. A sum that
-// leaves no room is pinned in the band.
+// merge returns the word of an object after local references have been added to those
+// in shared, and the verdict. A sum that reaches the band is pinned.
 func merge(shared int32, local int64) (next int32, v Verdict) {
 	n := int64(SharedCount(shared)) + local
 	switch {
@@ -159,9 +158,9 @@ func merge(shared int32, local int64) (next int32, v Verdict) {
 	return int32(n)<<countShift | shared&Weak | Merged, v
 }
 
-// afterDec judges the word that an atomic decrement of a merged object left. The
-// count was above 0 when it was tested: it is below now only if a reference was
-// released twice.
+// afterDec returns the verdict on the word that an atomic decrement of a merged object
+// has left. The count was above 0 when it was tested, so it is below 0 now only if some
+// reference was given up twice.
 func afterDec(shared int32) Verdict {
 	switch c := SharedCount(shared); {
 	case c > 0:

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Check reads data as one JSON value without repeated member names, and
-// returns nil if it is that, or if ctx ends.
+// Check reads data as one JSON value without repeated member names. It returns nil if
+// data is valid, or if ctx ends.
 func Check(ctx context.Context, data []byte) *Fault {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	for i := 0; ; i++ {

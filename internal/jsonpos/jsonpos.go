@@ -1,5 +1,4 @@
-// Package jsonpos says where a text stops being JSON, and what should have stood
-// there.
+// Package jsonpos reports where a text stops being JSON, and what was expected there.
 package jsonpos
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Fault is where a text stops being what it should be.
+// Fault is the place at which a text stops being valid.
 type Fault struct {
 	Offset   int64 // in bytes from the start of the text
 	Expected string
@@ -24,13 +23,13 @@ func (f Fault) String() string {
 	return fmt.Sprintf("byte %d: expected %s, found %s", f.Offset, f.Expected, f.Found)
 }
 
-// Describe says what the grammar expects at the place where dec stopped. err is
-// what ReadToken returned; a nil err means that there is a token, but that dec has
-// read its one value already.
+// Describe says what the grammar expects at the place where dec stopped. err is the
+// error of ReadToken. A nil err means that another token follows although dec has read
+// its one value.
 //
-// The expectation follows from the decoder's state after its last token and from
-// the text since then; err itself settles only what a grammar cannot say:
-// repeated names, the depth limit, a reader that fails.
+// The expectation follows from the decoder's state after its last token and from the
+// text since then. err is used only for errors outside the grammar: repeated names, the
+// depth limit, and a reader that fails.
 func Describe(dec *jsontext.Decoder, err error) Fault {
 	var syntax *jsontext.SyntacticError
 	isSyntax := errors.As(err, &syntax)
@@ -56,17 +55,17 @@ func Describe(dec *jsontext.Decoder, err error) Fault {
 	return Fault{c.base + int64(len(c.text)), "more text", Shorten(err.Error())}
 }
 
-// MaxDepth is the depth at which jsontext gives up.
+// MaxDepth is the nesting depth at which jsontext gives up.
 const MaxDepth = 10000
 
-// A cursor walks the text behind the last token until it breaks the grammar.
+// A cursor walks the text after the last token until the text breaks the grammar.
 type cursor struct {
 	text []byte
 	pos  int
 	base int64 // offset of text[0]
 }
 
-// miss is the fault at the cursor.
+// miss returns the fault at the cursor.
 func (c *cursor) miss(expected string) (Fault, bool) {
 	return Fault{c.base + int64(c.pos), expected, found(c.text[c.pos:])}, true
 }
@@ -79,7 +78,7 @@ func (c *cursor) space() bool {
 	return c.pos < len(c.text)
 }
 
-// eat skips white space and then b, if it is there.
+// eat skips white space and then b, if it comes next, and reports whether it did.
 func (c *cursor) eat(b byte) bool {
 	if c.space() && c.text[c.pos] == b {
 		c.pos++
@@ -88,9 +87,10 @@ func (c *cursor) eat(b byte) bool {
 	return false
 }
 
-// value finds the fault in what follows length tokens in a container of the given
-// kind ('{', '[', or neither at the top). It walks over whole scalars and reports
-// false where it would have to walk into a container: no fault is in reach there.
+// value finds the fault in the text that follows length tokens in a container of the
+// given kind ('{', '[', or neither at the top level). It walks over whole scalars. It
+// returns false when it comes to a container, because it does not look inside for a
+// fault.
 func (c *cursor) value(kind jsontext.Kind, length int64) (Fault, bool) {
 	for ; ; length++ {
 		expected := ""
@@ -225,7 +225,8 @@ func (c *cursor) str() (Fault, bool) {
 	return c.miss("'\"' at the end of a string")
 }
 
-// escape walks over a backslash and what belongs to it, surrogate pairs included.
+// escape walks over a backslash and the characters that belong to it, surrogate pairs
+// included.
 func (c *cursor) escape() (Fault, bool) {
 	c.pos++
 	if c.pos == len(c.text) || strings.IndexByte(`"\/bfnrtu`, c.text[c.pos]) < 0 {

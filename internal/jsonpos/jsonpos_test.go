@@ -65,8 +65,8 @@ func TestDescribe(t *testing.T) {
 		if f == nil || f.String() != want {
 			t.Errorf("%.20q: got  %v\nwant %s", text, f, want)
 		}
-		// A stream that trickles in is described in the same words, up to a character
-		// of which only the first byte is there.
+		// A stream that arrives byte by byte gives the same description, except that
+		// the last character may be incomplete.
 		want, _, _ = strings.Cut(want, ", found")
 		dec := jsontext.NewDecoder(iotest.OneByteReader(strings.NewReader(text)))
 		for {
@@ -95,7 +95,8 @@ func TestDescribeReadError(t *testing.T) {
 	}
 }
 
-// Whatever the decoder refuses is described in one line with a place in the text.
+// Every text that the decoder rejects is described in one line, with a place in the
+// text.
 func FuzzDescribe(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2.5e3,"\u00e9\ud83d\ude00",true,null]}`, `[[],{}]`, "\"\\ud800\\", `{"":0}`} {
 		f.Add([]byte(seed))

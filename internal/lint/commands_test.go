@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// The commands of a page are the lines of its blocks of sh, what stands in code quotes and
-// begins with go, and the notes that say where figures come from. Packages, flags, scenarios
-// and tests that they name must exist.
+// The commands of a page are the lines of its sh blocks, inline code that begins with
+// go, and the notes that say how to reproduce figures. Packages, flags, scenarios and
+// tests that they name must exist.
 
 // commands returns the commands of a page.
 func commands(p page) (all []string) {
@@ -66,31 +66,31 @@ func words(command string) (all []string) {
 	return all
 }
 
-// inventory is what commands can name.
+// inventory holds the names that commands can use.
 type inventory struct {
 	tests []testFunc
-	bench func(args ...string) string // what the command bench prints
+	bench func(args ...string) string // returns the output of the command bench
 }
 
-// goFlags are the flags of the go tool and of test binaries that pages use, and whether a
-// value follows.
+// goFlags are the flags of the go tool and of test binaries that pages use. The value
+// says whether the flag takes an argument.
 var goFlags = map[string]bool{
 	"-race": false, "-v": false, "-short": false, "-benchmem": false,
 	"-run": true, "-bench": true, "-fuzz": true, "-fuzztime": true, "-tags": true, "-count": true,
 	"-benchtime": true, "-timeout": true, "-cpu": true, "-o": true, "-gcflags": true, "-rapid.checks": true, "-rapid.seed": true,
 }
 
-// checkCommand returns what is wrong with a command, if it is one of go.
+// checkCommand returns what is wrong with a go command. It accepts all other commands.
 func (v *inventory) checkCommand(command string) error {
 	w := words(command)
 	for len(w) > 0 && strings.Contains(w[0], "=") {
-		w = w[1:] // a setting of the environment
+		w = w[1:] // an environment variable
 	}
 	if len(w) == 0 || w[0] != "go" {
 		return nil
 	}
 	if w = w[1:]; len(w) == 0 {
-		return fmt.Errorf("go what?")
+		return fmt.Errorf("go without a command")
 	}
 	dir := "."
 	if w[0] == "-C" && len(w) > 2 {
@@ -119,7 +119,7 @@ func (v *inventory) checkCommand(command string) error {
 			continue
 		}
 		if strings.Contains(arg, "@") {
-			return nil // another module's
+			return nil // a package of another module
 		}
 		found, err := packages(filepath.Join(dir, arg))
 		if err != nil {
@@ -139,13 +139,13 @@ func (v *inventory) checkCommand(command string) error {
 		if p != "^$" && !slices.ContainsFunc(v.tests, func(f testFunc) bool {
 			return slices.Contains(dirs, f.dir) && re.MatchString(f.name)
 		}) {
-			return fmt.Errorf("no test in %s is called like %s", strings.Join(dirs, ", "), p)
+			return fmt.Errorf("no test in %s matches %s", strings.Join(dirs, ", "), p)
 		}
 	}
 	return nil
 }
 
-// packages returns the directories that an argument names, which have Go files in them.
+// packages returns the directories with Go files that an argument names.
 func packages(arg string) (dirs []string, err error) {
 	dir, all := strings.CutSuffix(filepath.ToSlash(arg), "/...")
 	if arg == "..." {
@@ -171,7 +171,7 @@ func packages(arg string) (dirs []string, err error) {
 	return slices.Compact(dirs), nil
 }
 
-// checkArgs returns what is wrong with the arguments of a program of ours.
+// checkArgs returns what is wrong with the arguments of one of the module's programs.
 func (v *inventory) checkArgs(pkg string, args []string) error {
 	var help string
 	if pkg == "bench" {
@@ -211,11 +211,11 @@ func (v *inventory) checkArgs(pkg string, args []string) error {
 	return nil
 }
 
-// commandPackage has the flags of the programs that import it.
+// commandPackage defines the flags of the programs that import it.
 const commandPackage = "bench/experiment/command"
 
-// mentions reports whether the source of a program has a flag's name in it, as a string or a
-// field, or imports what has.
+// mentions reports whether the source of a program contains a flag's name, as a string
+// or a field, or imports a package that does.
 func mentions(pkg, flag string) bool {
 	files, _ := filepath.Glob(filepath.Join(root, pkg, "*.go"))
 	field := strings.ToUpper(flag[:1]) + flag[1:]
@@ -227,7 +227,7 @@ func mentions(pkg, flag string) bool {
 	})
 }
 
-// newInventory builds the command bench, to ask it.
+// newInventory builds the command bench, which answers for its commands and flags.
 func newInventory(t testing.TB) *inventory {
 	program := filepath.Join(t.TempDir(), "bench.exe")
 	build := exec.Command("go", "build", "-o", program, "./bench")
@@ -242,7 +242,7 @@ func newInventory(t testing.TB) *inventory {
 		defer mu.Unlock()
 		key := strings.Join(args, " ")
 		if said[key] == "" {
-			out, _ := exec.Command(program, args...).CombinedOutput() // what it says of a mistake serves as well
+			out, _ := exec.Command(program, args...).CombinedOutput() // the message about a mistake serves as well
 			said[key] = string(out) + "\n"
 		}
 		return said[key]
@@ -265,7 +265,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestCheckCommand plants commands that are wrong, and some that are right.
+// TestCheckCommand tries commands with and without planted mistakes.
 func TestCheckCommand(t *testing.T) {
 	v := newInventory(t)
 	for command, want := range map[string]string{
@@ -284,7 +284,7 @@ func TestCheckCommand(t *testing.T) {
 		"go test -rice ./...":                                "go test has no flag -rice",
 		"go test ./objects ./nothing":                        "there is no package nothing",
 		"go test ./objects -run 'Image|None'":                "",
-		"go test ./objects -run 'NoSuch.*/x'":                "no test in objects is called like NoSuch.*/x",
+		"go test ./objects -run 'NoSuch.*/x'":                "no test in objects matches NoSuch.*/x",
 		"A=3 go test ./nothing/...":                          "there is no package below nothing",
 		"go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 .": "",
 		"kill -INT 1": "",

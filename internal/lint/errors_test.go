@@ -12,26 +12,27 @@ import (
 	"testing"
 )
 
-// Errors and panics. Package fault puts the library's name before a message, so nothing else
-// does; and docs/errors.md has each text, so that a user who searches for one finds it.
+// Errors and panics. Package fault adds the library's prefix to a message, so no other
+// code does. docs/errors.md has each text, so that a user who searches for it finds it.
 
-// errorPackages are those whose errors and panics users see.
+// errorPackages are the packages whose errors and panics users see.
 var errorPackages = []string{"runtime", "objects", "locks", "sched", "runtime/metrics", "internal/arena", "internal/imagefile", "internal/newfile"}
 
-// errorText is a text of the source that becomes an error's, or a part of it.
+// errorText is a text in the source that becomes an error message, or a part of one.
 type errorText struct {
 	file string
 	text string
 }
 
-// makers are the functions whose first argument of text is a message.
+// makers are the functions whose first string argument is a message.
 var makers = map[string]bool{
 	"errors.New": true, "fmt.Errorf": true, "fault.New": true, "fault.Errorf": true, "fault.Partf": true,
 	"misuse": true, "misused": true,
 }
 
-// textsOf returns the texts of errors and panics in the files of a package: what makers
-// get, Misuse.What and Kind.Text, and what methods called Error put together.
+// textsOf returns the texts of errors and panics in the files of a package: the
+// arguments of makers, Misuse.What and Kind.Text, and the strings in methods called
+// Error.
 func textsOf(files map[string]string) (texts []errorText, err error) {
 	fset := token.NewFileSet()
 	consts := map[string]ast.Expr{}
@@ -102,8 +103,8 @@ func isIdent(e ast.Expr) bool {
 	return ok
 }
 
-// callee returns the name of what is called: of a method without what it is called on, but
-// for those of packages.
+// callee returns the name of the function or method that is called, with its package if
+// it is one of makers.
 func callee(c *ast.CallExpr) string {
 	switch f := c.Fun.(type) {
 	case *ast.Ident:
@@ -117,7 +118,7 @@ func callee(c *ast.CallExpr) string {
 	return ""
 }
 
-// literals returns the texts in a part of the source that say something.
+// literals returns the strings with words in them in a part of the source.
 func literals(n ast.Node) (all []string) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		if b, ok := n.(*ast.BasicLit); ok && b.Kind == token.STRING {
@@ -135,13 +136,13 @@ var (
 	letter = regexp.MustCompile(`[a-zA-Z]{3}`)
 )
 
-// unseen are texts that nobody gets to see.
+// unseen are texts that no user sees.
 var unseen = []string{
-	"long enough",                     // ends the writing of what is shortened
-	"a float is copied by its header", // of a function that is not called
+	"long enough",                     // ends the writing of a shortened text
+	"a float is copied by its header", // in a function that is never called
 }
 
-// fragments returns what of a format is sure to be in the message, in order.
+// fragments returns the constant parts of the messages that a format makes, in order.
 func fragments(format string) (all []string) {
 	for _, s := range verb.Split(format, -1) {
 		if s = strings.Trim(s, " \n\t:;,()"); letter.MatchString(s) {
@@ -151,7 +152,7 @@ func fragments(format string) (all []string) {
 	return all
 }
 
-// hasFragments reports whether a line has all of them in order.
+// hasFragments reports whether a line contains all of them in order.
 func hasFragments(line string, all []string) bool {
 	for _, s := range all {
 		_, rest, ok := strings.Cut(line, s)
@@ -163,7 +164,8 @@ func hasFragments(line string, all []string) bool {
 	return true
 }
 
-// TestErrorsPage demands that docs/errors.md has the text of every error and every panic.
+// TestErrorsPage checks that docs/errors.md has the text of every error and every
+// panic.
 func TestErrorsPage(t *testing.T) {
 	var lines []string
 	for _, p := range pages(t) {
@@ -192,7 +194,8 @@ func TestErrorsPage(t *testing.T) {
 	}
 }
 
-// TestPrefix demands that package fault alone has the prefix of messages: so none is doubled.
+// TestPrefix checks that no package but fault adds the prefix, so that no prefix is
+// doubled.
 func TestPrefix(t *testing.T) {
 	for _, dir := range errorPackages {
 		for name, text := range sources(t, dir) {
@@ -202,14 +205,14 @@ func TestPrefix(t *testing.T) {
 			}
 			for _, s := range literals(f) {
 				if strings.Contains(s, "ichor: ") {
-					t.Errorf("%s has the text %q: want what package fault makes", name, s)
+					t.Errorf("%s has the text %q: want the prefix from package fault only", name, s)
 				}
 			}
 		}
 	}
 }
 
-// TestTextsOf plants errors, and panics, of each kind.
+// TestTextsOf tries errors and panics of each kind.
 func TestTextsOf(t *testing.T) {
 	texts, err := textsOf(map[string]string{"a.go": `package a
 const named = "the fourth of %d"

@@ -15,19 +15,21 @@ import (
 	"testing"
 )
 
-// The documentation of the public packages is held to what docs/guarantees.md says of it:
+// The documentation of the public packages must say what docs/guarantees.md promises:
 //
-//   - Ownership. Where references go in, the documentation says whether they are borrowed or
-//     stolen; where they come out, whether they are new or borrowed. What a method is called on
-//     goes in as well: there the type's documentation speaks for all methods.
-//   - Levels. Each function, method and type says who may use it, and so whether several may
-//     at once. A type speaks for its methods. A package may speak for its functions, and for its
-//     plain values: the types that hide nothing.
+//  - Ownership. For each reference that goes in, the documentation says whether it is
+//    borrowed or stolen; for each that comes out, whether it is new or borrowed. A
+//    method's receiver goes in, too: the documentation of its type covers that for all
+//    methods.
+//  - Thread-safety levels. Each function, method and type says who may use it, and so
+//    whether concurrent use is allowed. A type speaks for its methods. A package may
+//    speak for its functions, and for its plain values, which are types without
+//    unexported parts.
 
-// publicPackages are those that users import, from the ground up.
+// publicPackages are the packages that users import, from the ground up.
 var publicPackages = []string{"locks", "sched", "runtime", "runtime/metrics", "objects", "proptest", "bench/experiment", "bench/experiment/command"}
 
-// It is said in one of these ways.
+// The phrases that count.
 var (
 	goesIn    = regexp.MustCompile(`(?i)\b(borrow(s|ed)?|steals?|stolen)\b`)
 	comesOut  = regexp.MustCompile(`(?i)\b(new references?|borrow(s|ed)?|slot's own|counted by nobody)\b`)
@@ -39,10 +41,11 @@ var (
 	forPlainValues = regexp.MustCompile(`(?i)\bplain values\b`)
 )
 
-// references are the types whose values are references, as other packages write them.
+// references are the types whose values are references, as other packages write their
+// names.
 type references map[string]bool
 
-// are reports whether a type, as it is written in the package pkg, is one of them.
+// are reports whether e, as written in package pkg, is one of these types.
 func (refs references) are(pkg string, e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -54,7 +57,7 @@ func (refs references) are(pkg string, e ast.Expr) bool {
 	return false
 }
 
-// within reports whether a part of a type or a signature is one of them.
+// within reports whether a part of a type or a signature is one of these types.
 func (refs references) within(pkg string, n ast.Node) (found bool) {
 	if list, ok := n.(*ast.FieldList); ok && list == nil {
 		return false
@@ -67,7 +70,7 @@ func (refs references) within(pkg string, n ast.Node) (found bool) {
 	return found
 }
 
-// in reports whether one of the parameters is of such a type, functions left aside.
+// in reports whether one of the parameters, other than functions, has such a type.
 func (refs references) in(pkg string, params *ast.FieldList) bool {
 	return slices.ContainsFunc(params.List, func(f *ast.Field) bool {
 		_, isFunc := f.Type.(*ast.FuncType)
@@ -75,7 +78,8 @@ func (refs references) in(pkg string, params *ast.FieldList) bool {
 	})
 }
 
-// readDoc reads the documentation of a package. Each file is shown to look before go/doc takes it apart.
+// readDoc reads the documentation of a package. It passes each file to look before
+// go/doc changes it.
 func readDoc(dir string, files map[string]string, look func(*ast.File)) (*doc.Package, error) {
 	fset := token.NewFileSet()
 	var parsed []*ast.File
@@ -90,7 +94,7 @@ func readDoc(dir string, files map[string]string, look func(*ast.File)) (*doc.Pa
 	return doc.NewFromFiles(fset, parsed, module+dir)
 }
 
-// sources returns the files of a package, but for its tests.
+// sources returns the files of a package, except its tests.
 func sources(t testing.TB, dir string) map[string]string {
 	files := map[string]string{}
 	names, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
@@ -110,15 +114,15 @@ func sources(t testing.TB, dir string) map[string]string {
 // godoc checks the documentation of one package.
 type godoc struct {
 	refs  references
-	pkg   string // its name, as other packages write it
+	pkg   string // the package's name, as other packages write it
 	funcs bool   // the package speaks for its functions
-	plain bool   // and for plain values
-	seen  int    // names that were checked
+	plain bool   // the package speaks for its plain values
+	seen  int    // number of names that were checked
 	wrong []string
 }
 
-// checkGodoc returns what is wrong with the documentation of a package, and how many names it has
-// looked at. It adds the package's own references to refs.
+// checkGodoc returns what is wrong with the documentation of a package, and how many
+// names it has checked. It adds the package's own reference types to refs.
 func checkGodoc(refs references, dir string, files map[string]string) (seen int, wrong []string, err error) {
 	g := &godoc{refs: refs, pkg: path.Base(dir)}
 	if dir == "runtime" {
@@ -150,12 +154,13 @@ func checkGodoc(refs references, dir string, files map[string]string) (seen int,
 
 func (g *godoc) fail(name, what string) { g.wrong = append(g.wrong, g.pkg+"."+name+" "+what) }
 
-// says reports whether a text says something, however its lines are broken.
+// says reports whether a text matches what, regardless of line breaks.
 func says(what *regexp.Regexp, text string) bool {
 	return what.MatchString(strings.Join(strings.Fields(text), " "))
 }
 
-// values checks constants and variables; those that go/doc lists with a type of references are ones.
+// values checks constants and variables. areRefs says that go/doc lists them with a
+// reference type.
 func (g *godoc) values(all []*doc.Value, areRefs bool) {
 	for _, v := range all {
 		g.seen++
@@ -165,13 +170,14 @@ func (g *godoc) values(all []*doc.Value, areRefs bool) {
 				continue
 			}
 			if !says(ownership, v.Doc+" "+s.Doc.Text()+" "+s.Comment.Text()) {
-				g.fail(s.Names[0].Name, "is a reference, and nothing says whose")
+				g.fail(s.Names[0].Name, "is a reference, and does not say who owns it")
 			}
 		}
 	}
 }
 
-// function checks a function, or a method of a type that may speak for it.
+// function checks a function, or a method. spoken says that its type or package states
+// the level.
 func (g *godoc) function(f *doc.Func, of string, spoken bool) {
 	g.seen++
 	name := of + f.Name
@@ -186,14 +192,14 @@ func (g *godoc) function(f *doc.Func, of string, spoken bool) {
 	case out && !says(comesOut, f.Doc):
 		g.fail(name, "returns a reference, and does not say that it is new or borrowed")
 	case g.refs.within(g.pkg, f.Decl.Type) && !says(ownership, f.Doc):
-		g.fail(name, "calls a function with references, and does not say whose")
+		g.fail(name, "calls a function with references, and does not say who owns them")
 	}
 	if !spoken && !says(level, f.Doc) {
 		g.fail(name, "does not say who may call it")
 	}
 }
 
-// typ checks a type with all that go/doc lists with it.
+// typ checks a type with everything that go/doc lists with it.
 func (g *godoc) typ(t *doc.Type) {
 	g.seen++
 	s, ok := t.Decl.Specs[0].(*ast.TypeSpec)
@@ -205,7 +211,7 @@ func (g *godoc) typ(t *doc.Type) {
 		g.fail(t.Name, "has no documentation")
 	}
 	if isRef && !says(ownership, t.Doc) {
-		g.fail(t.Name, "is a reference, and nothing says who owns what its methods are called on")
+		g.fail(t.Name, "is a reference, and does not say who owns the receiver of its methods")
 	}
 	spoken := says(level, t.Doc) || g.plain && isPlain(s.Type)
 	if !spoken {
@@ -230,19 +236,19 @@ func (g *godoc) typ(t *doc.Type) {
 		fields = e.Methods
 	default:
 		if g.refs.within(g.pkg, e) && !says(ownership, t.Doc) {
-			g.fail(t.Name, "has references, and does not say whose")
+			g.fail(t.Name, "has references, and does not say who owns them")
 		}
 		return
 	}
 	for _, f := range fields.List {
 		if len(f.Names) > 0 && g.refs.within(g.pkg, f.Type) && !says(ownership, t.Doc+" "+f.Doc.Text()+" "+f.Comment.Text()) {
-			g.fail(t.Name+"."+f.Names[0].Name, "has references, and does not say whose")
+			g.fail(t.Name+"."+f.Names[0].Name, "has references, and does not say who owns them")
 		}
 	}
 }
 
-// isPlain reports whether a type hides nothing: it is a struct with exported fields alone, which
-// are no functions, or is made of such and of what Go has.
+// isPlain reports whether a type has no unexported parts: it is a struct with exported
+// fields only, or is made of such types and of Go's own.
 func isPlain(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.StructType:
@@ -274,7 +280,7 @@ func TestGodoc(t *testing.T) {
 	}
 }
 
-// TestCheckGodoc plants documentation that says too little, and some that says enough.
+// TestCheckGodoc tries documentation with and without planted omissions.
 func TestCheckGodoc(t *testing.T) {
 	for text, want := range map[string]string{
 		"// Do returns a new reference. Any goroutine.\nfunc Do() rt.Ref { return 0 }": "",
@@ -286,7 +292,7 @@ func TestCheckGodoc(t *testing.T) {
 		"// Do takes it. Attached thread.\nfunc Do(r ...rt.Ref) {}":                                     "p.Do takes a reference, and does not say that it borrows or steals it",
 		"// Do returns a new reference. Attached thread.\nfunc Do(r []rt.Ref) rt.Ref { return 0 }":      "p.Do takes a reference, and does not say that it borrows or steals it",
 		"// Do steals r. Attached thread.\nfunc Do(r rt.Ref) (rt.Ref, error) { return 0, nil }":         "p.Do returns a reference, and does not say that it is new or borrowed",
-		"// Do calls f. Attached thread.\nfunc Do(f func(r rt.Ref)) {}":                                 "p.Do calls a function with references, and does not say whose",
+		"// Do calls f. Attached thread.\nfunc Do(f func(r rt.Ref)) {}":                                 "p.Do calls a function with references, and does not say who owns them",
 		"// Do calls f, which borrows r. Attached thread.\nfunc Do(f func(r rt.Ref)) {}":                "",
 		"// All ranges over all. Attached thread.\nfunc All() iter.Seq2[int, rt.Ref] { return nil }":    "p.All returns a reference, and does not say that it is new or borrowed",
 		"// T is hidden.\ntype T struct{ x int }":                                                       "p.T does not say who may use it",
@@ -294,13 +300,13 @@ func TestCheckGodoc(t *testing.T) {
 		"// T is hidden. Owner only.\ntype T struct{ x int }\nfunc (T) Do() {}":                         "p.T.Do has no documentation",
 		"// T is hidden. Owner only.\ntype T struct{ x int }\nfunc (T) String() string { return \"\" }": "",
 		"// T is open.\ntype T struct{ X int }\nfunc (T) Error() string { return \"\" }":                "p.T does not say who may use it|p.T.Error does not say who may call it",
-		"// L is a list.\ntype L rt.Ref":                                                                "p.L is a reference, and nothing says who owns what its methods are called on|p.L does not say who may use it",
+		"// L is a list.\ntype L rt.Ref":                                                                "p.L is a reference, and does not say who owns the receiver of its methods|p.L does not say who may use it",
 		"// L borrows. Immutable.\ntype L rt.Ref\n// F takes. Any goroutine.\nfunc F(l L) {}":           "p.F takes a reference, and does not say that it borrows or steals it",
-		"// T is open. Any goroutine.\ntype T struct{\n// X is there.\nX rt.Ref }":                      "p.T.X has references, and does not say whose",
+		"// T is open. Any goroutine.\ntype T struct{\n// X is there.\nX rt.Ref }":                      "p.T.X has references, and does not say who owns them",
 		"// T is open. Any goroutine.\ntype T struct{\n// X is borrowed.\nX rt.Ref }":                   "",
-		"// I is one. Any goroutine.\ntype I interface{ X() rt.Ref }":                                   "p.I.X has references, and does not say whose",
-		"// F is one. Any goroutine.\ntype F func(rt.Ref)":                                              "p.F has references, and does not say whose",
-		"// V is one.\nvar V rt.Ref":                                                                    "p.V is a reference, and nothing says whose",
+		"// I is one. Any goroutine.\ntype I interface{ X() rt.Ref }":                                   "p.I.X has references, and does not say who owns them",
+		"// F is one. Any goroutine.\ntype F func(rt.Ref)":                                              "p.F has references, and does not say who owns them",
+		"// V is one.\nvar V rt.Ref":                                                                    "p.V is a reference, and does not say who owns it",
 		"var V rt.Ref // counted by nobody":                                                             "",
 	} {
 		_, wrong, err := checkGodoc(references{"rt.Ref": true}, "p", map[string]string{"p.go": "package p\n" + text})

@@ -12,22 +12,22 @@ import (
 	"testing"
 )
 
-// unsafeFiles may import unsafe: the arena, the header, the payload accessors, the locks,
-// which take the address of a word as its name, and what asks the system about pages.
-// Nothing else may.
+// unsafeFiles are the only files that may import unsafe: the arena, the header, the
+// payload accessors, the locks, which identify a word by its address, and the code that
+// asks the system about pages.
 var unsafeFiles = []string{
 	"internal/arena/",
 	"internal/header/",
-	"internal/point/on.go", // addresses as numbers
+	"internal/point/on.go", // converts addresses to numbers
 	"locks/mutex.go", "locks/parking.go",
 	"runtime/heap.go",  // payload accessors
-	"runtime/count.go", // the load of the owner that IncRef has inline
+	"runtime/count.go", // IncRef has the load of the owner inline
 	"internal/pagemap/",
 	"proptest/estate.go", // pages of immortals
 }
 
-// layers are the packages from the ground up: none imports one that stands
-// further down this list.
+// layers are the packages from the ground up. A package does not import one further
+// down this list.
 var layers = []string{
 	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore",
 	"bench/internal/cpu", "bench/internal/median", "bench/experiment",
@@ -82,12 +82,12 @@ func checkImports(t *testing.T, path, name string) error {
 			t.Errorf("%s imports unsafe: only these may: %s", name, unsafeFiles)
 		}
 		if what == module+"runtime" && (spec.Name == nil || spec.Name.Name != "rt") {
-			t.Errorf("%s imports our runtime under another name than rt", name)
+			t.Errorf("%s imports Ichor's package runtime under a name other than rt", name)
 		}
 		inside, ours := strings.CutPrefix(what, module)
 		from, to := layer(filepath.ToSlash(filepath.Dir(name))), layer(inside)
 		if ours && from >= 0 && to > from && !isTest {
-			t.Errorf("%s imports %s: the arrow points up", name, what)
+			t.Errorf("%s imports %s, which is in a higher layer", name, what)
 		}
 	}
 	return nil

@@ -10,17 +10,18 @@ import (
 	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
-// Pages name what users can call. A name in code quotes with a public package or type in front of
-// it must exist: `rt.New`, `Options.Mode`, `Thread.Audit`. So must the names of metrics.
+// Pages name what users can call. A name in code quotes that begins with a public
+// package or type must exist: `rt.New`, `Options.Mode`, `Thread.Audit`. So must the
+// names of metrics.
 
-// public is what public packages export: a name with its package in front, and a member
-// with its type in front.
+// public holds the exported names of the public packages: each name after its package,
+// and each member after its type.
 type public struct {
 	types map[string]bool // names that have members
 	names map[string]bool
 }
 
-// add takes in what a package exports.
+// add adds the exported names of a package.
 func (x *public) add(t testing.TB, dir string, files map[string]string) {
 	pkg := path.Base(dir)
 	if dir == "runtime" {
@@ -36,7 +37,7 @@ func (x *public) add(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-// take takes in a declaration, and reports whether there may be more inside.
+// take adds the names of a declaration, and reports whether to look for more inside it.
 func (x *public) take(pkg string, n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
@@ -85,14 +86,14 @@ func baseName(e ast.Expr) string {
 	return ""
 }
 
-// qualified is a name with another one in front of it.
+// qualified is a name after a package or a type.
 var qualified = regexp.MustCompile("`(?:rt\\.)?([A-Za-z]+)\\.([A-Z]\\w*)[^`]*`")
 
-// missing returns the names in a text that do not exist, and how many it has looked at.
+// missing returns the names in a text that do not exist, and how many it has checked.
 func (x *public) missing(text string) (names []string, looked int) {
 	for _, m := range qualified.FindAllStringSubmatch(text, -1) {
 		if !x.types[m[1]] {
-			continue // Go's, or none of the public ones
+			continue // a name of Go's, or not a public one
 		}
 		looked++
 		if name := m[1] + "." + m[2]; !x.names[name] {
@@ -110,7 +111,7 @@ func TestPublicNames(t *testing.T) {
 	all := 0
 	for _, p := range pages(t) {
 		if p.name == "CHANGELOG.md" {
-			continue // it names what is gone
+			continue // it names removed things
 		}
 		names, looked := x.missing(p.prose)
 		all += looked
@@ -140,7 +141,7 @@ func TestMetricNames(t *testing.T) {
 	}
 }
 
-// TestMissing plants names that do not exist, and some that do.
+// TestMissing tries names that do not exist, and some that do.
 func TestMissing(t *testing.T) {
 	x := &public{types: map[string]bool{}, names: map[string]bool{}}
 	x.add(t, "runtime", map[string]string{"a.go": "package runtime\ntype Box[T any] struct{ In int }\nfunc (b *Box[T]) Open() {}\nfunc New() {}\n" +

@@ -10,27 +10,28 @@ import (
 	"testing"
 )
 
-// The pages are held to what they say: snippets of Go are code that is compiled and run
-// (snippets_test.go), commands name what there is (commands_test.go), and links lead somewhere.
+// The pages must be correct: Go snippets are code that is compiled and run
+// (snippets_test.go), commands name what exists (commands_test.go), and links lead
+// somewhere.
 
-// root is the module's, seen from this package.
+// root is the root of the module, as seen from this package.
 const root = "../.."
 
 // page is a Markdown file, without the blocks of code in it.
 type page struct {
-	name   string // from the root
+	name   string // relative to the root
 	prose  string
 	blocks []block
 }
 
-// block is what stands between two lines of ```.
+// block is the text between two lines of ```.
 type block struct {
 	line int
-	info string // what stands behind the first ```
+	info string // the text after the first ```
 	code []string
 }
 
-// readPage takes a page apart.
+// readPage splits a page into prose and blocks.
 func readPage(name, text string) page {
 	p := page{name: name}
 	var prose []string
@@ -56,7 +57,8 @@ func readPage(name, text string) page {
 	return p
 }
 
-// walk calls f for every file of the module with the ending, by its name from the root.
+// walk calls f for every file of the module with the ending. name is relative to the
+// root.
 func walk(t testing.TB, ending string, f func(name, text string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -89,10 +91,11 @@ func pages(t testing.TB) (all []page) {
 	return all
 }
 
-// A link is [text](target), as Markdown has it.
+// link matches [text](target), a link in Markdown.
 var link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 
-// checkLinks returns what is wrong with the links of a page within the repository.
+// checkLinks returns what is wrong with the links of a page that lead into the
+// repository.
 func checkLinks(p page) (wrong []string) {
 	for _, m := range link.FindAllStringSubmatch(p.prose, -1) {
 		target, anchor, _ := strings.Cut(m[1], "#")
@@ -118,7 +121,7 @@ func checkLinks(p page) (wrong []string) {
 
 var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 
-// hasHeading reports whether a page has a heading with the anchor that GitHub makes of it.
+// hasHeading reports whether a page has a heading for which GitHub makes the anchor.
 func hasHeading(p page, anchor string) bool {
 	for line := range strings.SplitSeq(p.prose, "\n") {
 		text, ok := strings.CutPrefix(line, "#")
@@ -138,7 +141,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestCheckLinks plants links that lead nowhere, and some that are right.
+// TestCheckLinks tries broken links, and some that are right.
 func TestCheckLinks(t *testing.T) {
 	p := readPage("docs/planted.md", "[a](no.md) [b](../README.md) [c](../README.md#when-not-to-use-it) [d](../README.md#none)\n"+
 		"[e](https://example.org/x) [f](#nothing) [g](../examples)\n```\n[h](code.md)\n```\n")
@@ -151,7 +154,7 @@ func TestCheckLinks(t *testing.T) {
 	}
 }
 
-// unlisted returns what the index of docs/ has no link to.
+// unlisted returns the pages of docs/ that its index does not link to.
 func unlisted(all []page) (missing []string) {
 	listed := map[string]bool{"docs/README.md": true}
 	for _, p := range all {
@@ -169,7 +172,7 @@ func unlisted(all []page) (missing []string) {
 	return missing
 }
 
-// TestIndex demands that every page of docs/ has a line in its index.
+// TestIndex checks that the index of docs/ links to every page.
 func TestIndex(t *testing.T) {
 	for _, name := range unlisted(pages(t)) {
 		t.Errorf("docs/README.md has no link to %s", name)
@@ -183,7 +186,7 @@ func TestIndex(t *testing.T) {
 // testName is the name of a test in code quotes.
 var testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark|Example)[A-Z]\\w*)`")
 
-// TestNames demands that the tests which pages name exist.
+// TestNames checks that the tests that pages name exist.
 func TestNames(t *testing.T) {
 	defined := map[string]bool{}
 	for _, f := range testFuncs(t) {

@@ -15,19 +15,19 @@ import (
 	"testing"
 )
 
-// A block of Go in a page is one of two:
+// There are two kinds of Go blocks in a page:
 //
-//	```go FILE        lines of a file of this module, as they stand there but for
-//	                  their indentation; a line "// ..." stands for those left out.
-//	                  In a test file they are in a test, or an example whose output is checked
+//	```go FILE        lines of a file of this module, verbatim except for their
+//	                  indentation. A line "// ..." stands for omitted lines. Lines of a
+//	                  test file belong to a test, or to an example whose output is checked
 //	```go             a whole file, which compiles
 //
-// So what a reader copies has been compiled, and in the first case run.
+// So a snippet that a reader copies has been compiled, and in the first case run.
 
-// omission stands for lines that a snippet leaves out.
+// omission stands for omitted lines of a snippet.
 const omission = "// ..."
 
-// checkSnippet returns what is wrong with a block, if it is one of Go.
+// checkSnippet returns what is wrong with a Go block. It accepts all other blocks.
 func checkSnippet(b block) error {
 	lang, source, _ := strings.Cut(b.info, " ")
 	if lang != "go" {
@@ -35,14 +35,14 @@ func checkSnippet(b block) error {
 	}
 	if source == "" {
 		if !slices.ContainsFunc(b.code, func(line string) bool { return strings.HasPrefix(line, "package ") }) {
-			return errors.New("it is no whole file, and names none that it is from")
+			return errors.New("it is not a whole file, and does not name the file that it is from")
 		}
 		return compiles(strings.Join(b.code, "\n"))
 	}
 	path := filepath.Join(root, filepath.FromSlash(source))
 	text, err := os.ReadFile(path)
 	if err != nil || filepath.Ext(path) != ".go" {
-		return fmt.Errorf("%s is no file of Go here", source)
+		return fmt.Errorf("%s is not a Go file of this module", source)
 	}
 	lines := trimmed(strings.Split(string(text), "\n"))
 	from := 0
@@ -70,7 +70,7 @@ func trimmed(lines []string) []string {
 	return out
 }
 
-// split cuts a snippet where it leaves lines out.
+// split splits a snippet at its omissions.
 func split(code []string) (parts [][]string) {
 	start := 0
 	for i := range len(code) + 1 {
@@ -84,7 +84,7 @@ func split(code []string) (parts [][]string) {
 	return parts
 }
 
-// find returns where part begins in lines, or -1.
+// find returns the index in lines at which part begins, or -1.
 func find(lines, part []string) int {
 	for i := range len(lines) - len(part) + 1 {
 		if slices.Equal(lines[i:i+len(part)], part) {
@@ -94,7 +94,7 @@ func find(lines, part []string) int {
 	return -1
 }
 
-// isRun fails unless a line of a test file is in a function that tests run, or in none.
+// isRun fails if a line of a test file is in a function that tests do not run.
 func isRun(path string, line int) error {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
@@ -108,14 +108,14 @@ func isRun(path string, line int) error {
 		}
 		for _, e := range doc.Examples(f) {
 			if "Example"+e.Name == fn.Name.Name && e.Output == "" && !e.EmptyOutput {
-				return fmt.Errorf("%s is compiled, but not run: it says nothing of its output", fn.Name.Name)
+				return fmt.Errorf("%s is compiled but not run: it has no Output comment", fn.Name.Name)
 			}
 		}
 	}
 	return nil
 }
 
-// compiles builds a file as a package of this module, which is there for the compiler only.
+// compiles builds a file as a package of this module that exists for the compiler only.
 func compiles(text string) error {
 	dir, err := os.MkdirTemp("", "snippet")
 	if err != nil {
@@ -159,7 +159,7 @@ func TestSnippets(t *testing.T) {
 	}
 }
 
-// TestCheckSnippet plants snippets that are wrong, and some that are right.
+// TestCheckSnippet tries snippets with and without planted mistakes.
 func TestCheckSnippet(t *testing.T) {
 	const example, program = "go objects/example_kinds_test.go", "go examples/workers/main.go"
 	for _, c := range []struct{ info, code, want string }{
@@ -169,9 +169,9 @@ func TestCheckSnippet(t *testing.T) {
 		{example, "last := s.Own(l.Pop(t))\n// ...\nl := objects.List(s.Own(objects.NewList(t, rt.None)))", "not in objects/example_kinds_test.go in a row"},
 		{example, "last := s.Own(l.Pop(th))", "not in objects/example_kinds_test.go in a row: last := s.Own(l.Pop(th))"},
 		{program, "heap, err := r.Share(frozen.Root())", "not in examples/workers/main.go"},
-		{"go examples/workers/none.go", "x", "examples/workers/none.go is no file of Go here"},
-		{"go README.md", "# Ichor", "README.md is no file of Go here"},
-		{"go", "x := 1", "it is no whole file"},
+		{"go examples/workers/none.go", "x", "examples/workers/none.go is not a Go file of this module"},
+		{"go README.md", "# Ichor", "README.md is not a Go file of this module"},
+		{"go", "x := 1", "it is not a whole file"},
 		{"go", "package main\n\nimport rt \"github.com/ichor-go/ichor/runtime\"\n\nfunc main() { _ = rt.None }", ""},
 		{"go", "package main\n\nfunc main() { x := 1 }", "declared and not used: x"},
 		{"go", "package main\n\nimport rt \"github.com/ichor-go/ichor/runtime\"\n\nfunc main() { rt.Nothing() }", "undefined: rt.Nothing"},
@@ -187,7 +187,7 @@ func TestCheckSnippet(t *testing.T) {
 	}
 }
 
-// TestIsRun plants an example that is not run.
+// TestIsRun tries an example that is not run.
 func TestIsRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a_test.go")
 	text := "package a\n\nfunc ExampleA() {\n\tx()\n}\n\nfunc ExampleB() {\n\tx()\n\t// Output:\n}\n\nfunc x() {}\n"

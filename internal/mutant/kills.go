@@ -1,15 +1,16 @@
 package mutant
 
-// A Kill says which test finds a planted bug, and by what.
+// A Kill names a test that finds a planted bug, and how it reports it.
 type Kill struct {
 	Bug     ID
-	Package string   // of the module
+	Package string   // within the module
 	Test    string   // as -test.run takes it
-	Says    []string // one of these the test says: the properties of package proptest, mostly
-	Races   bool     // its threads may not meet: it is run again then
+	Says    []string // the test's output has one of these: mostly a property of package proptest
+	Races   bool     // the threads may miss each other: then the test is run again
 }
 
-// Tests of package proptest. All but those that race are deterministic, given rapid's seed.
+// Tests of package proptest. All but those with Races are deterministic, given rapid's
+// seed.
 const (
 	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
 	lockFree  = "^TestPrograms$/^atomic$/^checked=false$/^sequential$"
@@ -36,7 +37,7 @@ const (
 // Explorer is the package whose tests are built with the tag explore.
 const Explorer = "proptest/explore"
 
-// Kills is every planted bug, with what finds it.
+// Kills lists the tests that find the planted bugs.
 var Kills = []Kill{
 	{SkipImmortalTest, "proptest", underGIL, []string{"property (a)"}, false},
 	{SkipImmortalTest, "proptest", lockFree, []string{"property (a)"}, false},
@@ -90,7 +91,7 @@ var Kills = []Kill{
 	{WeakFromZero, "proptest", dying, []string{"property (c)"}, true},
 	{MergeLate, "proptest", merged, []string{"property (c)", "property (b)"}, true},
 
-	// What random programs do not reach, a test of its own does.
+	// Bugs that random programs do not reach have tests of their own.
 	{MergeForgets, "runtime", "^TestImmortalizeQueued$", []string{"headers of immortals changed"}, false},
 	{TryIncThaws, "internal/header", "^TestWords$", []string{"FAIL: TestWords"}, false},
 	{QueueGaveUp, Explorer, "^TestScenarios$/^queue_against_a_merge_by_the_owner's_last_reference$", []string{"ichor: audit"}, false},

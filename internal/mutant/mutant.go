@@ -1,15 +1,15 @@
-// Package mutant plants bugs, to show that a check can fail. A planted bug is one
-// line at the place where the mistake would be made:
+// Package mutant plants bugs, to show that a check can fail. A planted bug is one line
+// at the place where the mistake would be made:
 //
 //	if mutant.On && mutant.Is(mutant.DoubleRelease) {
 //		t.Retire(old)
 //	}
 //
-// Builds without the tag "mutant" have On as the constant false, so that the
-// compiler drops such lines before it decides what to inline. With the tag, the
-// environment variable ICHOR_MUTANT names the bug that is active; without the
-// variable none is. Changes says what each does, Kills which test finds it;
-// `go run ./proptest/mutants` runs them all.
+// In builds without the tag "mutant", On is the constant false, so the compiler drops
+// such lines before it decides what to inline. With the tag, the environment variable
+// ICHOR_MUTANT names the active bug; without the variable none is active. Changes
+// describes each bug, and Kills names the tests that find it. `go run
+// ./proptest/mutants` runs them all.
 package mutant
 
 import (
@@ -35,7 +35,7 @@ func read() ID {
 	return id
 }
 
-// Dawdle widens the window of a race, so that others have time to come in between.
+// Dawdle widens the window of a race, so that other threads have time to run.
 func Dawdle() {
 	time.Sleep(20 * time.Microsecond)
 }

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// TestTable: each planted bug is planted somewhere, says what it does, and has a test
-// that claims it.
+// TestTable: each planted bug is planted somewhere, has a description, and is found by
+// a test.
 func TestTable(t *testing.T) {
 	bugs := declared(t)
 	if len(bugs) < 40 {
@@ -27,19 +27,19 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s is planted nowhere", name)
 		}
 		if Changes[id] == "" {
-			t.Errorf("%s does not say what it does", name)
+			t.Errorf("%s has no description", name)
 		}
 		if !slices.ContainsFunc(Kills, func(k Kill) bool { return k.Bug == id && len(k.Says) > 0 }) {
-			t.Errorf("no test claims %s", name)
+			t.Errorf("no test finds %s", name)
 		}
 	}
 	for name := range planted {
 		if _, ok := bugs[name]; !ok {
-			t.Errorf("mutant.%s is planted, and no bug", name)
+			t.Errorf("mutant.%s is planted, but not declared", name)
 		}
 	}
 	if len(Changes) != len(bugs) {
-		t.Errorf("%d bugs say what they do, %d are declared", len(Changes), len(bugs))
+		t.Errorf("%d bugs have a description, %d are declared", len(Changes), len(bugs))
 	}
 }
 
@@ -67,7 +67,7 @@ func declared(t *testing.T) map[string]ID {
 	return bugs
 }
 
-// plantedIn returns the names that the module's code asks mutant.Is for.
+// plantedIn returns the names of the bugs that the module's code tests with mutant.Is.
 func plantedIn(t *testing.T, root string) map[string]bool {
 	names := map[string]bool{}
 	seam := regexp.MustCompile(`mutant\.On && mutant\.Is\(mutant\.(\w+)\)`)

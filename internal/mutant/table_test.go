@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table of planted bugs into docs/proof.md")
 
-// markdown is the table of all planted bugs, with what kills each.
+// markdown returns the table of all planted bugs, and what finds each.
 func markdown() string {
 	var b strings.Builder
 	b.WriteString("| bug | what is changed | killed by | of package |\n|---|---|---|---|\n")
@@ -28,7 +28,8 @@ func markdown() string {
 			}
 			test := strings.Trim(strings.NewReplacer("^", "", "$", "").Replace(other.Test), "/")
 			for _, says := range other.Says {
-				// A test that checks one thing says its name; a property is more than that.
+				// A test that checks one thing is named alone, a property together with
+				// its test.
 				if line := fmt.Sprintf("%s: `%s`", says, test); strings.HasPrefix(says, "FAIL: ") {
 					by = append(by, "`"+test+"`")
 				} else {
@@ -42,7 +43,7 @@ func markdown() string {
 	return b.String()
 }
 
-// TestProofTable: the table of docs/proof.md is that of Kills.
+// TestProofTable: the table in docs/proof.md is the one made from Kills.
 func TestProofTable(t *testing.T) {
 	const page, begin, end = "../../docs/proof.md", "<!-- planted bugs -->\n", "<!-- end of planted bugs -->\n"
 	text, err := os.ReadFile(page)

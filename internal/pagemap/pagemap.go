@@ -1,10 +1,11 @@
-// Package pagemap asks Linux which pages of a mapping a process has of its own. It is
-// for tests and measurements of memory that processes share copy-on-write.
+// Package pagemap asks Linux which pages of a mapping are private copies of the
+// process. It is for tests and measurements of memory that processes share
+// copy-on-write.
 //
-// The kernel's counts of private and dirty memory are no answer: a page of a memfd is
-// always dirty, and private as long as only one process has touched it. What tells a
-// copy is that it does not belong to the file any more (bit 61; see
-// admin-guide/mm/pagemap of the kernel's documentation).
+// The kernel's counts of private and dirty memory do not tell: a page of a memfd is
+// always dirty, and private as long as only one process has touched it. A copy is
+// recognised by the fact that it no longer belongs to the file (bit 61; see
+// admin-guide/mm/pagemap in the kernel's documentation).
 package pagemap
 
 import (
@@ -13,7 +14,7 @@ import (
 	"os"
 )
 
-// Bits of an entry, which is a word for each page.
+// Bits of an entry. There is one word for each page.
 const (
 	entry   = 8
 	ofFile  = 1 << 61
@@ -21,14 +22,14 @@ const (
 	present = 1 << 63
 )
 
-// Pages counts pages of a range.
+// Pages are counts of pages in a range.
 type Pages struct {
-	Mapped int // the process has them mapped, touched or next to what is; the file's, and copies
-	Copied int // the process has copies of them
+	Mapped int // mapped by the process, because it or a neighbour was touched; pages of the file and copies
+	Copied int // copied by the process
 }
 
-// Read counts the pages that have a part of [start, end) in process pid, or in the
-// calling one if pid is 0. The error is the system's. Any goroutine.
+// Read counts the pages of process pid, or of the calling process if pid is 0, that
+// overlap [start, end). The error is the system's. Any goroutine.
 func Read(pid int, start, end uintptr) (n Pages, err error) {
 	path := "/proc/self/pagemap"
 	if pid != 0 {
@@ -38,7 +39,7 @@ func Read(pid int, start, end uintptr) (n Pages, err error) {
 	if err != nil {
 		return n, err
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // read-only
 	size := uintptr(os.Getpagesize())
 	page, last := start/size, (end+size-1)/size
 	b := make([]byte, 64<<10)

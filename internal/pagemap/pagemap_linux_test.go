@@ -43,6 +43,6 @@ func TestRead(t *testing.T) {
 		t.Fatalf("a byte in a copied page: %+v, %v", n, err)
 	}
 	if _, err := Read(1<<30, start, start+1); err == nil {
-		t.Fatal("no error for a process that there is not")
+		t.Fatal("no error for a process that does not exist")
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Seal makes pages read-only: a store to them is a fault with its address. It has the
-// methods of a Watch. One goroutine at a time.
+// Seal makes pages read-only, so that a store to them faults and reports its address.
+// It has the methods of a Watch. One goroutine at a time.
 type Seal struct{ ranges [][]byte }
 
-// NewSeal returns a seal on nothing. The error is nil on Linux.
+// NewSeal returns a seal of no pages. The error is always nil on Linux.
 func NewSeal() (*Seal, error) { return &Seal{}, nil }
 
-// Add seals the pages from start to end, which are mapped for reading and writing.
+// Add seals the pages from start to end, which must be mapped readable and writable.
 func (s *Seal) Add(start, end uintptr) error {
-	// Safety: the slice is for its bounds; nobody reads it.
+	// Safety: only the slice's bounds are used; its bytes are not read.
 	b := unsafe.Slice(*(**byte)(unsafe.Pointer(&start)), end-start)
 	if err := unix.Mprotect(b, unix.PROT_READ); err != nil {
 		return fmt.Errorf("pagemap: seal %#x to %#x: %w", start, end, err)
@@ -26,10 +26,10 @@ func (s *Seal) Add(start, end uintptr) error {
 	return nil
 }
 
-// Written returns nothing: who stores to a sealed page faults.
+// Written returns nothing: a store to a sealed page faults.
 func (s *Seal) Written() ([]uintptr, error) { return nil, nil }
 
-// Close makes all pages writable again, which must still be mapped. Closing again does
+// Close makes all pages writable again. They must still be mapped. Closing again does
 // nothing.
 func (s *Seal) Close() (err error) {
 	for _, b := range s.ranges {

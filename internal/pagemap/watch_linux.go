@@ -10,21 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch finds stores to memory of this process: also those of what was there already,
-// pairs that cancel out, and a compare-and-swap that failed on the way to memory. The
-// kernel write-protects the pages, notes which of them are stored to, and lets the store
-// pass (userfaultfd with UFFD_FEATURE_WP_ASYNC, and PAGEMAP_SCAN; from Linux 6.7 on). It
-// cannot tell what on a page was stored to. One goroutine at a time, while others store.
+// Watch finds stores to memory of this process, including those that do not change it:
+// stores of the same value, pairs that cancel out, and a compare-and-swap that fails
+// but still writes. The kernel write-protects the pages, records which of them are
+// stored to, and lets the stores pass (userfaultfd with UFFD_FEATURE_WP_ASYNC, and
+// PAGEMAP_SCAN; from Linux 6.7 on). It does not tell which bytes of a page were stored
+// to. One goroutine at a time, while other threads store.
 type Watch struct {
-	fault  int // of userfaultfd
+	fault  int // descriptor of the userfaultfd
 	pages  *os.File
 	ranges []span
-	found  [64]scanned // not on a stack: the kernel gets its address as a number
+	found  [64]scanned // not on a stack: the kernel is given its address as a number
 }
 
 type span struct{ start, end uint64 }
 
-// What neither golang.org/x/sys nor older headers of the kernel have: see
+// Constants that golang.org/x/sys and older kernel headers lack: see
 // linux/userfaultfd.h and linux/fs.h.
 const (
 	userModeOnly = 1 // flag of userfaultfd(2)
@@ -37,7 +38,7 @@ const (
 	registerWP    = 2
 
 	scanIoctl     = 0xC0606610
-	scanProtect   = 1 | 2 // protect what is found again; an error if it cannot be
+	scanProtect   = 1 | 2 // write-protect each page found, and fail if that is impossible
 	pageIsWritten = 2
 )
 
@@ -53,8 +54,8 @@ type scanArg struct {
 
 type scanned struct{ start, end, _ uint64 }
 
-// NewWatch returns a watch over nothing. The error is an errors.ErrUnsupported where the
-// kernel has no such thing or does not let the process have it.
+// NewWatch returns a watch of no pages. The error is an errors.ErrUnsupported if the
+// kernel lacks the feature or does not allow it.
 func NewWatch() (*Watch, error) {
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK|userModeOnly, 0, 0)
 	if errno != 0 {
@@ -79,8 +80,8 @@ func unsupported(what string, err error) error {
 	return fmt.Errorf("pagemap: %s: %w: %w", what, err, errors.ErrUnsupported)
 }
 
-// Add begins to watch the pages from start to end, both multiples of the page size, of
-// private anonymous memory or a private mapping of a file.
+// Add starts watching the pages from start to end, both multiples of the page size, in
+// private anonymous memory or in a private mapping of a file.
 func (w *Watch) Add(start, end uintptr) error {
 	s := span{uint64(start), uint64(end)}
 	arg := registerArg{start: s.start, length: s.end - s.start, mode: registerWP}
@@ -92,8 +93,8 @@ func (w *Watch) Add(start, end uintptr) error {
 	return err
 }
 
-// Written returns the addresses of the watched pages that were stored to since they were
-// added, or since the last call, in ascending order.
+// Written returns the addresses of the watched pages that were stored to since Add or
+// the last call, in ascending order.
 func (w *Watch) Written() (pages []uintptr, err error) {
 	for _, s := range w.ranges {
 		if pages, err = w.scan(pages, s); err != nil {

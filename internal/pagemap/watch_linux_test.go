@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWatch stores in the ways that leave memory as it was, and in one that does not.
+// TestWatch stores in ways that leave memory unchanged, and in one that does not.
 func TestWatch(t *testing.T) {
 	w, err := NewWatch()
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -28,7 +28,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Munmap(mapped)
-	slab := make([]byte, 64*page) // Go memory, of which some pages are whole
+	slab := make([]byte, 64*page) // Go memory that contains whole pages
 	slab = slab[-uintptr(unsafe.Pointer(&slab[0]))&uintptr(page-1):][:16*page]
 	for name, b := range map[string][]byte{"mapped": mapped, "Go memory": slab} {
 		base := unsafe.Pointer(&b[0])
@@ -65,6 +65,6 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	if err := w.Add(uintptr(page), uintptr(2*page)); err == nil {
-		t.Error("no error for memory that there is not")
+		t.Error("no error for memory that is not mapped")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	goruntime "runtime"
 )
 
-// Watch finds stores to memory of this process: on Linux.
+// Watch finds stores to memory of this process. Linux only.
 type Watch struct{}
 
 // NewWatch returns an errors.ErrUnsupported.
@@ -20,7 +20,7 @@ func (w *Watch) Add(start, end uintptr) error { return errors.ErrUnsupported }
 func (w *Watch) Written() ([]uintptr, error)  { return nil, errors.ErrUnsupported }
 func (w *Watch) Close() error                 { return nil }
 
-// Seal makes pages read-only: on Linux.
+// Seal makes pages read-only. Linux only.
 type Seal struct{ Watch }
 
 // NewSeal returns an errors.ErrUnsupported.

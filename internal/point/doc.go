@@ -1,24 +1,26 @@
-// Package point marks where threads meet: before each access to memory that they
-// share, and where they wait for each other. The explorer of interleavings (package
-// proptest/explore) runs the real code and switches between threads at these points.
+// Package point marks the places where threads interact: before each access to memory
+// that they share, and where they wait for each other. The explorer of interleavings
+// (package proptest/explore) runs the real code and switches between threads at these
+// points.
 //
 //	if point.On {
 //		point.Load(&h.shared)
 //	}
 //
-// Builds without the tag "explore" have On as the constant false, so that the
-// compiler drops such lines before it decides what to inline, and have the types of
-// this package as other names for those of sync and go.uber.org/atomic. With the tag
-// the types are the same with a point before each operation, and their waiting is
-// the explorer's.
+// In builds without the tag "explore", On is the constant false, so the compiler drops
+// such lines before it decides what to inline. The types of this package are then
+// aliases of types of sync, go.uber.org/atomic and internal/aligned. With the tag, each
+// type is a wrapper with a point before each operation, and the explorer does the
+// waiting.
 //
 // # Glossary
 //
-//   - thread: a coroutine of the explorer. One of them runs at a time, so nothing in
-//     the code between two points is disturbed.
-//   - point: where a thread may be put aside. It says what the thread is about to do.
-//   - explored: the code runs in a thread. Everything else, such as the making of a
-//     runtime and the looking at what is left, meets points that do nothing.
-//   - whole: a stretch without points, since a lock is held in it that the explorer
-//     does not know.
+//   - thread: a coroutine of the explorer. Only one runs at a time, so the code between
+//     two points is not interrupted.
+//   - point: a place where the explorer may switch to another thread. It says what the
+//     thread is about to do.
+//   - explored: the code runs in a thread. In all other code, such as that which makes
+//     a runtime or examines the result, points do nothing.
+//   - whole: a stretch of code without points, because it holds a lock that the
+//     explorer does not know.
 package point

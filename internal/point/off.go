@@ -14,7 +14,7 @@ import (
 // On reports whether points are part of the program.
 const On = false
 
-// Other names, which cost nothing.
+// Aliases, which cost nothing.
 type (
 	Mutex          = sync.Mutex
 	Cond           = sync.Cond
@@ -25,9 +25,9 @@ type (
 	Pointer[T any] = atomic.Pointer[T]
 )
 
-// inlined calls what must be inlined where these types are used. The compiler passes a
-// function's body on to who imports this package only if it has been inlined here.
-// Nobody calls it.
+// inlined calls the methods that must be inlined in packages that use these types. The
+// compiler exports the body of a method to them only if it has been inlined here.
+// inlined itself is never called.
 var _ = inlined
 
 func inlined(m *Mutex, b *Bool, u *Uint32, v *Uint64, i *Int64) {
@@ -45,7 +45,8 @@ func inlined(m *Mutex, b *Bool, u *Uint32, v *Uint64, i *Int64) {
 // Sleep is time.Sleep.
 func Sleep(d time.Duration) { time.Sleep(d) }
 
-// What stands behind a test of On is never called, and says so if it is.
+// These functions are only called behind a test of On, so never in this build. They
+// panic if they are called nevertheless.
 
 func Load[T any](*T)                 { panic(off) }
 func Store[T any](*T)                { panic(off) }

@@ -9,9 +9,9 @@ import (
 // counted are the packages whose code has points.
 var counted = []string{"../header", "../arena", "../../locks", "../../sched", "../../runtime", "../../objects"}
 
-// TestNothing demands that builds without the tag have no trace of points in their
-// machine code, and that builds with it do: no call of this package, and none of a
-// method that is inlined where its type has its own name.
+// TestNothing checks that builds without the tag have no trace of points in their
+// machine code, and that builds with it have. There is no call of this package, and
+// none of a method that is inlined with the original type.
 func TestNothing(t *testing.T) {
 	for _, pkg := range counted {
 		text := assembly(t, pkg)
@@ -26,7 +26,7 @@ func TestNothing(t *testing.T) {
 	}
 }
 
-// assembly returns what the compiler makes of a package.
+// assembly returns the compiler's assembly output for a package.
 func assembly(t *testing.T, pkg string, flags ...string) string {
 	args := append([]string{"build", "-gcflags=-S"}, append(flags, pkg)...)
 	out, err := exec.Command("go", args...).CombinedOutput()

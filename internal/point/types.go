@@ -10,8 +10,8 @@ import (
 	"github.com/ichor-go/ichor/internal/aligned"
 )
 
-// Mutex is a sync.Mutex that a thread may be put aside with: the others that want
-// it are not enabled meanwhile.
+// Mutex is a sync.Mutex that a thread may hold at a point: threads that want it are not
+// enabled meanwhile.
 type Mutex struct {
 	mu   sync.Mutex
 	held bool
@@ -41,7 +41,7 @@ func (m *Mutex) TryLock() bool {
 // Unlock unlocks m.
 func (m *Mutex) Unlock() {
 	if explorer != nil && !m.held {
-		return // a thread is unwound that has waited for a Cond
+		return // a thread that waits for a Cond is being unwound
 	}
 	note(Op{Release, address(m), 1})
 	m.held = false
@@ -55,7 +55,7 @@ type Cond struct {
 	turns uint64 // calls of Broadcast
 }
 
-// Wait waits for a Broadcast, without L meanwhile.
+// Wait unlocks L, waits for a Broadcast, and locks L again.
 func (c *Cond) Wait() {
 	if explorer == nil {
 		c.real.L = c.L
@@ -68,13 +68,14 @@ func (c *Cond) Wait() {
 	c.L.Lock()
 }
 
-// Broadcast wakes all that wait.
+// Broadcast wakes all waiting threads.
 func (c *Cond) Broadcast() {
 	c.turns++
 	c.real.Broadcast()
 }
 
-// The types of go.uber.org/atomic, with a point before each operation.
+// The types of go.uber.org/atomic and internal/aligned, with a point before each
+// operation.
 
 // Uint32 is an atomic.Uint32.
 type Uint32 struct{ v atomic.Uint32 }

@@ -1,10 +1,10 @@
-// Package stat says whether this is a statistics build: one that counts every
-// operation on a count, those that immortality skips included. Its places read
+// Package stat says whether this is a statistics build. Such a build records every
+// operation on a count, including those that immortality skips. The code for that reads
 //
 //	if stat.On {
 //		t.countOp(r)
 //	}
 //
-// Builds without the tag "ichorstats" have On as the constant false, so that the
-// compiler drops such lines before it decides what to inline.
+// In builds without the tag "ichorstats", On is the constant false, so the compiler
+// drops such lines before it decides what to inline.
 package stat

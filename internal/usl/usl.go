@@ -1,18 +1,18 @@
-// Package usl fits the Universal Scalability Law to throughputs.
+// Package usl fits the Universal Scalability Law to measured throughputs.
 //
 //	X(n) = Rate·n / (1 + Contention·(n-1) + Coherence·n·(n-1))
 //
-// Rate is what one thread does alone. Contention is the share of the work that only one
-// thread at a time can do. Coherence is what every pair of threads costs each other, such
-// as a cache line that goes to and fro; with it, more threads do less beyond a peak.
-// Without either, n threads do n times the work. See N. J. Gunther, Guerrilla Capacity
-// Planning, Springer 2007.
+// Rate is the throughput of a single thread. Contention is the share of the work that
+// only one thread at a time can do. Coherence is the cost that each pair of threads
+// causes each other, such as a cache line that moves back and forth. With it,
+// throughput falls beyond a peak. Without either, n threads have n times the
+// throughput. See N. J. Gunther, Guerrilla Capacity Planning, Springer 2007.
 //
 // # What it does not do
 //
-// Neither term is negative here: what grows faster than the threads, as with caches that
-// add up, is fitted as if it grew as fast. The law is about threads that have a core each:
-// give it no others.
+// Neither term is ever negative. Superlinear scaling, as with caches that add up, is
+// fitted as linear. The law holds for threads that have a core each, so do not fit
+// points with more threads than cores.
 package usl
 
 import (
@@ -20,27 +20,27 @@ import (
 	"math"
 )
 
-// A Point is a throughput that was measured.
+// A Point is a measured throughput.
 type Point struct {
 	Threads int
-	Rate    float64 // operations in some time, above 0
+	Rate    float64 // operations per unit of time, above 0
 }
 
-// A Law is the law with its terms.
+// A Law is the law with values for its terms.
 type Law struct {
 	Rate       float64 // of one thread
-	Contention float64 // from 0; Amdahl's serial share
-	Coherence  float64 // from 0
-	Deviation  float64 // of the points from the law, relative: the root of the mean square
+	Contention float64 // at least 0; Amdahl's serial fraction
+	Coherence  float64 // at least 0
+	Deviation  float64 // relative root-mean-square deviation of the points from the law
 }
 
-// At is the throughput of n threads, of which there is at least one.
+// At returns the throughput of n threads. n is at least 1.
 func (l Law) At(n float64) float64 {
 	return l.Rate * n / (1 + l.Contention*(n-1) + l.Coherence*n*(n-1))
 }
 
-// Peak is the number of threads with the greatest throughput. It is +Inf if more threads
-// always do more.
+// Peak returns the number of threads with the greatest throughput, or +Inf if
+// throughput always grows.
 func (l Law) Peak() float64 {
 	switch {
 	case l.Coherence > 0:
@@ -51,7 +51,8 @@ func (l Law) Peak() float64 {
 	return math.Inf(1)
 }
 
-// Limit is the throughput that no number of threads exceeds. It is +Inf if there is none.
+// Limit returns the throughput that no number of threads exceeds, or +Inf if there is
+// none.
 func (l Law) Limit() float64 {
 	switch p := l.Peak(); {
 	case !math.IsInf(p, 1):
@@ -62,11 +63,11 @@ func (l Law) Limit() float64 {
 	return math.Inf(1)
 }
 
-// ErrFew says that the points have fewer than three thread counts, as many as the law has
+// ErrFew says that the points have fewer than three thread counts. The law has three
 // terms.
 var ErrFew = errors.New("usl: fewer than three thread counts")
 
-// Fit returns the law that deviates least from the points, relative to what they say.
+// Fit returns the law with the smallest relative deviation from the points.
 func Fit(points []Point) (Law, error) {
 	counts := map[int]bool{}
 	for _, p := range points {
@@ -78,9 +79,10 @@ func Fit(points []Point) (Law, error) {
 	if len(counts) < 3 {
 		return Law{}, ErrFew
 	}
-	// n/X is linear in 1/Rate and its products with the other terms. Dividing by n/X makes
-	// every deviation relative. The least squares with terms that are not negative have
-	// some of them at 0 and are the ordinary ones in the others: all four cases are tried.
+	// n/X is linear in 1/Rate and its products with the other terms. Dividing by n/X
+	// makes all deviations relative. If terms must not be negative, the least squares
+	// have some terms at 0 and are the ordinary least squares in the others. All four
+	// cases are tried.
 	best := Law{Deviation: math.Inf(1)}
 	for _, free := range [][]int{{0}, {0, 1}, {0, 2}, {0, 1, 2}} {
 		terms, ok := solve(points, free)
@@ -99,15 +101,15 @@ func Fit(points []Point) (Law, error) {
 	return best, nil
 }
 
-// row is what the terms are multiplied with at a point, for the sum to be 1.
+// row returns the coefficients of the terms at a point: their weighted sum should be 1.
 func (p Point) row() [3]float64 {
 	n := float64(p.Threads)
 	x := p.Rate / n
 	return [3]float64{x, x * (n - 1), x * n * (n - 1)}
 }
 
-// solve returns the least squares in the free terms, with the others 0; ok is false if
-// one is negative, or they are not determined.
+// solve returns the least squares in the free terms, with the other terms 0. ok is
+// false if a term is negative, or if the terms are not determined.
 func solve(points []Point, free []int) (terms [3]float64, ok bool) {
 	var m [3][4]float64 // the normal equations, in units in which one thread does 1
 	unit := points[0].Rate / float64(points[0].Threads)
@@ -144,7 +146,7 @@ func solve(points []Point, free []int) (terms [3]float64, ok bool) {
 	return terms, true
 }
 
-// deviation is what Law.Deviation says, of a law by its terms.
+// deviation returns Law.Deviation for a law given by its terms.
 func deviation(points []Point, terms [3]float64) float64 {
 	sum := 0.0
 	for _, p := range points {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// measured returns what the law says for the thread counts, with noise in hundredths.
+// measured returns the throughputs of a law at the thread counts, with noise in
+// percent.
 func measured(l Law, noise float64, counts ...int) (points []Point) {
 	rnd := rand.New(rand.NewPCG(7, 11))
 	for _, n := range counts {
@@ -25,7 +26,7 @@ func TestFitExact(t *testing.T) {
 		{Rate: 0.002, Contention: 0, Coherence: 0.01},
 		{Rate: 1e9, Contention: 0.3, Coherence: 0.002},
 		{Rate: 50, Contention: 1, Coherence: 0.5},
-		{Rate: 50, Contention: 2.5, Coherence: 0}, // two threads do less than one
+		{Rate: 50, Contention: 2.5, Coherence: 0}, // two threads are slower than one
 	} {
 		for _, counts := range [][]int{{1, 2, 4}, {1, 2, 3, 4, 8, 16, 32}, {2, 8, 64}} {
 			got, err := Fit(measured(want, 0, counts...))
@@ -48,7 +49,7 @@ func TestFitNoise(t *testing.T) {
 	}
 }
 
-// Nothing near the law that was found is nearer to the points.
+// No law near the fitted one is closer to the points.
 func TestFitIsLeast(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -73,7 +74,7 @@ func TestFitIsLeast(t *testing.T) {
 	}
 }
 
-// What grows faster than the threads has no terms.
+// Superlinear scaling is fitted with both terms 0.
 func TestFitSuperlinear(t *testing.T) {
 	got, err := Fit([]Point{{1, 1}, {2, 2.2}, {4, 5}})
 	if err != nil || got.Contention != 0 || got.Coherence != 0 || got.Rate < 1 || got.Rate > 1.25 {
