@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -185,6 +186,23 @@ func (g *GIL) Stats() GILStats {
 		s.Held += now() - g.since
 	}
 	return s
+}
+
+// String says who holds the lock, and how many wait. Any goroutine.
+func (g *GIL) String() string {
+	g.mu.Lock()
+	held, holder, waiting := g.held, g.holder, 0
+	for w := g.head; w != nil; w = w.next {
+		waiting++
+	}
+	g.mu.Unlock()
+	switch {
+	case !held:
+		return "GIL, free"
+	case holder == nil:
+		return fmt.Sprintf("GIL, held, %d waiting", waiting)
+	}
+	return fmt.Sprintf("GIL, held by %v, %d waiting", holder, waiting)
 }
 
 // mustBeHeld panics, and unlocks mu, if nobody holds the lock. Under mu.

@@ -45,6 +45,9 @@ type Member struct {
 // Name returns the name that the member joined with. Any goroutine.
 func (m *Member) Name() string { return m.name }
 
+// String says which member it is, and its state. Any goroutine.
+func (m *Member) String() string { return m.describe() + ", " + stateNames[m.state.Load()] }
+
 // Enter goes inside. It waits while the world is stopped or being stopped. It
 // panics if the member is not outside. Owner only.
 func (m *Member) Enter() {

@@ -1,6 +1,9 @@
 package locks
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestWorldMisuse(t *testing.T) {
 	w, other := NewWorld(), NewWorld()
@@ -47,4 +50,43 @@ func BenchmarkWorld(b *testing.B) {
 			w.Start(nil)
 		}
 	})
+}
+
+// TestStrings: what is printed says what it is, in one line.
+func TestStrings(t *testing.T) {
+	watchdog(t)
+	want := func(v fmt.Stringer, want string) {
+		t.Helper()
+		if got := fmt.Sprint(v); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	g := NewGIL(0)
+	want(g, "GIL, free")
+	g.Acquire()
+	want(g, "GIL, held, 0 waiting")
+	g.Release()
+	g.AcquireFor("a")
+	done := make(chan bool)
+	go func() { g.AcquireFor("b"); g.Release(); done <- true }()
+	await(func() bool { return g.Waiter() != nil })
+	want(g, "GIL, held by a, 1 waiting")
+	g.Release()
+	<-done
+
+	w := NewWorld()
+	a, b := w.Join("a"), w.Join("b")
+	a.Enter()
+	want(a, `member "a", inside`)
+	want(w, "world of 2 members, 1 inside, running")
+	b.Enter()
+	go func() { w.Stop(b); done <- true }()
+	await(a.Stopping)
+	want(w, "world of 2 members, 1 inside, being stopped")
+	a.Exit()
+	<-done
+	want(w, `world of 2 members, 0 inside, stopped by member "b"`)
+	w.Start(b)
+	b.Exit()
+	want(b, `member "b", outside`)
 }

@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -172,6 +173,21 @@ func (w *World) Members() []string {
 		}
 	}
 	return names
+}
+
+// String says how many members there are, and what they do. Any goroutine.
+func (w *World) String() string {
+	inside := len(w.Members())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state := "running"
+	switch {
+	case w.stopped.Load():
+		state = "stopped by " + w.asker.describe()
+	case w.serving != w.tickets:
+		state = "being stopped"
+	}
+	return fmt.Sprintf("world of %d members, %d inside, %s", len(w.members), inside, state)
 }
 
 // Stats returns a consistent copy of the counters. Any goroutine.

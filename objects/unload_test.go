@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -99,6 +100,8 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 				t.Skip("SKIPPED: for several threads, of which there is one here")
 			}
 			defer func() { trapCopy = nil }()
+			stopping := make(chan rt.StallReport, 10) // worker 1 waits for worker 0
+			o.StallAfter, o.OnStall = time.Millisecond, func(s rt.StallReport) { stopping <- s }
 			withRuntime(t, o, func(r *rt.Runtime) {
 				var f *rt.Frozen
 				var list rt.Ref
@@ -117,7 +120,7 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 				}))
 				trapped, emptied := make(chan bool), make(chan bool)
 				var once sync.Once
-				trapCopy = func() { once.Do(func() { close(trapped); <-emptied }) }
+				trapCopy = func() { once.Do(func() { close(trapped); <-emptied; <-stopping }) }
 				var unload error
 				run(t, r, 2, func(th *rt.Thread, worker int) error {
 					if worker == 0 {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ichor-go/ichor/sched"
 )
 
 // TestOptionsErrors: an option that is refused is named, with its value and with what is wanted.
@@ -98,5 +100,23 @@ func TestLoggerOfPanics(t *testing.T) {
 	err := &PanicError{Where: "release", Value: fmt.Errorf("x: %w", ErrClosed)}
 	if got := err.Error(); got != "ichor: release: panic: x: ichor: runtime is closed" {
 		t.Errorf("a message of a user's is changed: %s", got)
+	}
+}
+
+// TestRareMessages: what other tests come across by chance, if at all.
+func TestRareMessages(t *testing.T) {
+	if got := (&PanicError{Where: "callback", Value: sched.ErrGoexit}).Error(); got != "ichor: callback: runtime.Goexit was called" {
+		t.Errorf("of Goexit: %s", got)
+	}
+	if got := (*Thread)(nil).nameIfAny("none any more"); got != "none any more" {
+		t.Errorf("no thread: %s", got)
+	}
+	_, th := checkedThread(t, LockFree)
+	x := newLeaf(th)
+	m := misuseIn(t, func() { th.misuse(x, "a mistake") })
+	wantIn(t, m.Error(), "ichor: a mistake: ", " of leaf "+x.String()+"; want "+wantAlive, "born at")
+	m = misuseIn(t, func() { th.check.misuse(Ref{x.Handle + 1}, "a mistake") })
+	if m.Type != "" || m.On != "object "+(Ref{x.Handle + 1}).String() || m.History != "" {
+		t.Errorf("of what is no object: %+v", m)
 	}
 }
