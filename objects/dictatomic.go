@@ -216,12 +216,19 @@ func oldest(b rt.Body) int {
 	if b.IsNil() {
 		return 0
 	}
-	s, n := shapeOf(b), b.Word(dictOldest)
+	s, n := shapeOf(b), uint32(0)
+	if s.mask != 0 {
+		n = b.Word(dictOldest)
+	}
 	for used := usedOf(b.LoadUint64(dictState)); int(n) < used; n++ {
-		if e := s.entry(n + 1); alive(b, e) {
-			b.SetWord(dictOldest, n)
-			return e
+		e := s.entry(n + 1)
+		if !alive(b, e) {
+			continue
 		}
+		if s.mask != 0 {
+			b.SetWord(dictOldest, n)
+		}
+		return e
 	}
 	return 0
 }

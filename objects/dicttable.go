@@ -16,9 +16,11 @@ import (
 //	2  state, 64 bits: entries used, live entries << 32, DELETING << 63
 //	4  the entry that is being deleted
 //	5  first word of the entries
+//	   if there is an index:
 //	6  oldest: how many entries at the beginning are known to be dead. Writers alone look
 //	   at it
 //	7  index: see below
+//	   in any case:
 //	   entries: hash, key, value
 //	   gates, in large tables: see dictgates.go
 //
@@ -36,7 +38,7 @@ import (
 // A value of Nil says that the entry is dead. Dead entries keep their keys until
 // the table is rebuilt; inserting the key again adds an entry. A dead entry never comes
 // back to life: so oldest only grows, and PopFirst looks at each entry once. In a new
-// table it is 0.
+// table it is 0. A table without an index has few entries, and needs no such word.
 //
 // Of all entries with one key, one place of the index leads to the youngest: a key that is
 // inserted again takes over the place that leads to its dead entry. So deleting and
@@ -160,7 +162,7 @@ func firstEntry(w uint32) int {
 	places := int(maskOf(w)) + 1
 	switch {
 	case w&31 == 0:
-		return dictIndex
+		return dictOldest
 	case w&shapeTags != 0:
 		return dictIndex + places
 	}

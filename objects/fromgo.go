@@ -22,7 +22,7 @@ import (
 //	Go                                    object
 //	nil, a nil slice, map or pointer      None
 //	bool                                  True or False
-//	integers                              Int, or Number beyond 64 bits with a sign
+//	integers                              Int; Number if it does not fit int64
 //	float32, float64                      Float
 //	json.Number                           Int, Float or Number, as FromJSON has it
 //	string                                String

@@ -167,7 +167,10 @@ func (r Record) typeSlow(t *rt.Thread) *RecordType {
 // At returns a borrowed reference to field i, and whether there is one. Wait-free. Attached
 // thread.
 func (r Record) At(t *rt.Thread, i int) (rt.Ref, bool) {
-	y := r.Type(t)
+	y := recordTypeAt(t.QuickKind(r)) // Type, written out
+	if y == nil {
+		y = r.typeSlow(t)
+	}
 	if y == nil || uint(i) >= uint(len(y.fields)) {
 		return rt.Nil, false
 	}

@@ -30,9 +30,8 @@ import (
 // filled from what AppendJSON writes as package encoding/json has it, by tags and
 // UnmarshalJSON: there Bytes are base64 text, numbers in a field of type any are json.Number,
 // and one that the field's type has no room for is an error, but for a float's last digits.
-// None leaves a field as it is that has no nil. An object with a member that a struct has no
-// field for is an error. That runs code of users, outside the world: a safe point; otherwise
-// there is none.
+// None leaves a field that has no nil as it is. A member that a struct has no field for is an
+// error. That runs code of users, outside the world: a safe point; otherwise there is none.
 //
 // What has no such form is an error, as is what contains itself: a *ConvertError, which says
 // where. While others write to what it reads, it sees some state of each slot. What is shared
