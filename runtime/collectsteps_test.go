@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -220,4 +221,75 @@ func TestPausesUnderTheGIL(t *testing.T) {
 		t.Errorf("%d stops have taken more than %g seconds", n, h.Buckets[len(h.Buckets)-2])
 	}
 	must0(t, r.Close())
+}
+
+// TestCollectTellsTypes: garbage leaves the tables that lead to it, and its types hear of it,
+// once: also where something in it was finalized, and some of it has come back. A type whose
+// object is in no table has nothing to forget.
+func TestCollectTellsTypes(t *testing.T) {
+	dropped := map[Ref]int{}
+	y := must(DefineType(Type{
+		Name:     "dropped",
+		Traverse: func(_ Heap, o Body, visit func(Ref)) { visit(o.LoadRef(0)) },
+		Forget:   func(_ *Thread, r Ref, _ Body) { forgotten = append(forgotten, r) },
+		Drop:     func(_ *Thread, r Ref, _ Body) { dropped[r]++ },
+	}))
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			self := func(weak bool) Ref {
+				x, o, err := th.New(y, 4)
+				must0(t, err)
+				if weak {
+					th.SetWeak(x)
+				}
+				o.StoreRef(0, x)
+				return x
+			}
+			want := func(round string, tables, drops []Ref) {
+				t.Helper()
+				if !slices.Equal(forgotten, tables) || len(dropped) != len(drops) {
+					t.Errorf("%s: forgot %v, dropped %v; want %v and %v", round, forgotten, dropped, tables, drops)
+				}
+				for _, x := range drops {
+					if dropped[x] != 1 {
+						t.Errorf("%s: %s was dropped %d times", round, x, dropped[x])
+					}
+				}
+				forgotten = nil
+				clear(dropped)
+			}
+			a, b := self(true), self(false)
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 2, Freed: 2})
+			want("nothing to finalize", []Ref{a}, []Ref{a, b})
+
+			a, b = self(true), self(true)
+			holder := newNode(th, Nil)
+			finalized = func(th *Thread, _ Ref) { setSlot(th, holder, 0, b) }
+			x := newFinal(th, Nil)
+			th.Body(x).StoreRef(0, x)
+			wantCollected(t, th.Collect(), Collected{Candidates: 4, Garbage: 3, Finalized: 1, Resurrected: 1, Freed: 2})
+			want("something to finalize", []Ref{a}, []Ref{a})
+			if th.TypeOf(th.Body(holder).LoadRef(1)) != y {
+				t.Error("what has come back is gone")
+			}
+			setSlot(th, holder, 0, Nil)
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			want("what had come back", []Ref{b}, []Ref{b})
+			th.DecRef(holder)
+		})
+	})
+}
+
+// TestCollectFreesBlocks: with garbage goes its block.
+func TestCollectFreesBlocks(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			node := newNode(th, Nil)
+			th.Body(node).StoreRef(1, newBox(th, node))
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 2, Freed: 2})
+			if n := th.rt.Memory().Blocks; n != 0 {
+				t.Errorf("%d blocks are left", n)
+			}
+		})
+	})
 }

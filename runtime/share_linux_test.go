@@ -63,6 +63,7 @@ func TestSharedDescription(t *testing.T) {
 		"root 0xb":                           func(h *sharedHeap) { h.Roots[0] = frozenBase + frozenCount/2 },
 		"root 0xc":                           func(h *sharedHeap) { h.Roots[0] = selfBase },
 		"root 0xfffff":                       func(h *sharedHeap) { h.Roots[0] = None + 1 },
+		"root 0xffffff0c is no object":       func(h *sharedHeap) { h.Roots[0] = endSingletons },
 		"root 0x8":                           func(h *sharedHeap) { h.Roots[2]++ },
 		"interned string":                    func(h *sharedHeap) { h.Interned = map[uint64]Ref{1: node + 1} },
 		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{node + 1: {weak}} },
@@ -160,5 +161,42 @@ func TestShareRefuses(t *testing.T) {
 	if _, err := r.Share(); !errors.Is(err, ErrShared) {
 		t.Errorf("shared again: %v", err)
 	}
+	must0(t, errors.Join(file.Close(), r.Close()))
+}
+
+// TestInheritedIsNoLeak: what a heap held when it was shared is no leak where it was opened, nor
+// is what the objects there have come to hold since, in however many steps. What else is left
+// there is one.
+func TestInheritedIsNoLeak(t *testing.T) {
+	r := newRuntime(t, Options{Backing: MemfdBacking})
+	var node Ref
+	must0(t, r.Do(func(th *Thread) error {
+		node = newNode(th, Nil, newLeaf(th), None)
+		return nil
+	}))
+	file := must(r.Share(node))
+	for leaks := range 2 {
+		w, _, err := OpenShared(file, Options{})
+		must0(t, err)
+		must0(t, w.Do(func(th *Thread) error {
+			loop := newNode(th, newNode(th, newLeaf(th)), Nil)
+			setSlot(th, loop, 1, loop)
+			setSlot(th, node, 0, loop)
+			th.DecRef(loop)
+			for range leaks {
+				newNode(th, node)
+			}
+			return nil
+		}))
+		err = w.Close()
+		var leak *LeakError
+		if leaks == 0 && err != nil || leaks > 0 && (!errors.As(err, &leak) || len(leak.Types) != 1 || leak.Types[0] != (Leak{"node", leaks})) {
+			t.Errorf("%d leaks: %v", leaks, err)
+		}
+	}
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRef(node)
+		return nil
+	}))
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
