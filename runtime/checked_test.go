@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"testing"
 )
 
@@ -87,6 +88,9 @@ func TestMisuseIsReported(t *testing.T) {
 				err := r.Do(func(th *Thread) error {
 					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "Do by a goroutine that is attached already")
 					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "attached already")
+					wantIn(t, panics(t, func() {
+						_ = r.Run(context.Background(), 1, func(context.Context, *Thread, int) error { return nil })
+					}), "Run by a goroutine that is attached already")
 					return nil
 				})
 				if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/header"
 )
 
 // headers returns the header of every immortal.
@@ -349,4 +351,74 @@ func TestStoppedIsNoSafePoint(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestImmortalsEnd: what an immortal has outside of its memory goes when the runtime does, or
+// the region in which it was born: its block, and what its type's Drop gives up. What is of no
+// type that is known has neither.
+func TestImmortalsEnd(t *testing.T) {
+	drops := 0
+	y := must(DefineType(Type{Name: "dropped at the end", Drop: func(*Thread, Ref, Body) { drops++ }}))
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		drops = 0
+		must0(t, r.Do(func(th *Thread) error {
+			x, _, err := th.New(y, 4)
+			must0(t, err)
+			must0(t, th.Immortalize(x))
+			broken := errors.New("broken")
+			before := r.Memory()
+			for range 20 {
+				// A container that was born immortal, with a block that was not.
+				err = th.Immortally(func() error {
+					box := newBox(th, None)
+					must(newBorn(th, y))
+					large := 0
+					for range 5 {
+						if _, _, err := th.New(leafType, 1<<20); err == nil {
+							large++
+						}
+					}
+					if large != 5 {
+						t.Error("there is no memory left")
+					}
+					th.Later(func(th *Thread) {
+						b, blk, err := th.NewBlock(box, 16)
+						must0(t, err)
+						blk.StoreRef(0, None)
+						if b.ImmortalByAddress() {
+							t.Errorf("the block lies at %s", b)
+						}
+						th.Body(box).StoreRef(0, b)
+					})
+					th.Checkpoint()
+					return broken
+				})
+				if err != broken {
+					t.Errorf("got %v", err)
+				}
+			}
+			must0(t, th.Audit())
+			if now := r.Memory(); !o.Checked && (now.Blocks != before.Blocks || now.Committed > before.Committed+1<<20) {
+				t.Errorf("regions that were given up have kept %d blocks, and %d bytes", now.Blocks-before.Blocks, now.Committed-before.Committed)
+			}
+			if drops != 20 {
+				t.Errorf("%d objects have given up what they had, want 20", drops)
+			}
+			return th.Immortally(func() error {
+				must(newBorn(th, y))
+				th.header(newLeaf(th)).Birth(header.Immortal, 12345)
+				return nil
+			})
+		}))
+		must0(t, r.Close())
+		if drops != 22 {
+			t.Errorf("%d objects have given up what they had, want 22", drops)
+		}
+	})
+}
+
+func newBorn(th *Thread, y *Type) (Ref, error) {
+	r, _, err := th.New(y, 4)
+	return r, err
 }

@@ -254,3 +254,38 @@ func TestMisuseAsItLeaves(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaveBehind: what has died since a thread has handed over is released as it leaves if
+// nobody can be looking at it, and is an orphan otherwise.
+func TestLeaveBehind(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	th := must(r.Attach())
+	retire := func() {
+		b, _, err := th.NewBlock(Nil, 64)
+		must0(t, err)
+		th.retire(b, aBlock)
+	}
+	th.handOver()
+	retire()
+	th.leaveBehind()
+	th.cache.Publish()
+	if r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 0 {
+		t.Errorf("nobody else is here: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+	}
+	other := must(r.Attach())
+	retire()
+	th.leaveBehind()
+	th.cache.Publish()
+	if !r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 1 {
+		t.Errorf("another thread may look: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+	}
+	th.reader.Online()
+	th.Detach()
+	other.Checkpoint()
+	other.Checkpoint()
+	if n := r.Memory().Blocks; n != 0 || r.orphans.some.Load() {
+		t.Errorf("after a grace period %d blocks are left", n)
+	}
+	other.Detach()
+	must0(t, r.Close())
+}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"expvar"
 	"fmt"
+	"math"
 	"os"
+	"reflect"
 	"regexp"
 	"runtime/metrics"
 	"slices"
@@ -231,5 +233,65 @@ func BenchmarkReadStats(b *testing.B) {
 			}))
 			must0(b, r.Close())
 		})
+	}
+}
+
+// TestMetricsAreTold: each metric comes from a field of Stats of its own.
+func TestMetricsAreTold(t *testing.T) {
+	var s Stats
+	next := uint64(0)
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
+		switch {
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				fill(v.Field(i))
+			}
+		case v.Kind() == reflect.Bool:
+			v.SetBool(true)
+		case v.CanInt():
+			next++
+			v.SetInt(int64(next))
+		case v.CanUint():
+			next++
+			v.SetUint(next)
+		case v.CanFloat():
+			next++
+			v.SetFloat(float64(next))
+		case v.Type() == reflect.TypeFor[*metrics.Float64Histogram]():
+			v.Set(reflect.ValueOf(&metrics.Float64Histogram{}))
+		}
+	}
+	fill(reflect.ValueOf(&s).Elem())
+	from := map[any]string{}
+	for i := range metricTable {
+		m := &metricTable[i]
+		v := m.read(&s)
+		var got any
+		switch v.Kind() {
+		case metrics.KindUint64:
+			got = v.Uint64()
+		case metrics.KindFloat64:
+			got = uint64(math.Round(v.Float64() * 1e9)) // nanoseconds
+		case metrics.KindFloat64Histogram:
+			got = v.Float64Histogram()
+		}
+		if from[got] != "" || got == uint64(0) || got == (*metrics.Float64Histogram)(nil) || v.Kind() != m.Kind {
+			t.Errorf("%s is %v, of kind %d, as is %q", m.Name, got, v.Kind(), from[got])
+		}
+		from[got] = m.Name
+	}
+}
+
+// TestHistogramText: of a histogram the buckets that are not empty are in the text, by their
+// upper ends.
+func TestHistogramText(t *testing.T) {
+	h := &metrics.Float64Histogram{Counts: []uint64{0, 2, 0, 3}, Buckets: []float64{0, 0.5, 1.5, 2.5, math.Inf(1)}}
+	if got, want := string(appendHistogram(nil, h)), `{"1.5": 2, "inf": 3}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	h.Counts = make([]uint64, 4)
+	if got := string(appendHistogram([]byte("x"), h)); got != "x{}" {
+		t.Errorf("of an empty one: %s", got)
 	}
 }

@@ -211,3 +211,24 @@ func TestOwnerWarning(t *testing.T) {
 	})
 	wantIn(t, text, "level=WARN", "does not merge", "thread=", "bytes=")
 }
+
+// TestFramesShowTheThread: the frames in which Do and Run call the user's function show the
+// thread for sure, whatever the function does with it.
+func TestFramesShowTheThread(t *testing.T) {
+	r := newRuntime(t, Options{})
+	look := func(th *Thread, frame string) {
+		address := fmt.Appendf(nil, "%p", th)
+		for line := range bytes.Lines(allStacks()) {
+			if bytes.Contains(line, []byte(frame)) {
+				if sure, _ := showsAddress(line, address); !sure {
+					t.Errorf("%s: the thread is at %s", line, address)
+				}
+				return
+			}
+		}
+		t.Errorf("there is no frame of %s", frame)
+	}
+	must0(t, r.Do(func(th *Thread) error { look(th, ").do("); return nil }))
+	must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { look(th, ").work("); return nil }))
+	must0(t, r.Close())
+}

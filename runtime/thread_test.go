@@ -3,12 +3,15 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/sched"
 )
 
@@ -25,6 +28,53 @@ func TestOptions(t *testing.T) {
 		if r, err := New(o); err == nil {
 			r.Close()
 			t.Errorf("%+v was accepted", o)
+		}
+	}
+}
+
+// TestOptionsSayWhatIsWrong: the error of each option names it, and values at the edge of what
+// is good are good.
+func TestOptionsSayWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		good, bad Options
+		want      string
+	}{
+		{Options{Mode: GIL}, Options{Mode: GIL + 1}, "unknown mode Mode(2)"},
+		{Options{Counting: Biased}, Options{Counting: Biased + 1}, "unknown counting Counting(3)"},
+		{Options{Backing: MemfdBacking}, Options{Backing: MemfdBacking + 1}, "unknown backing"},
+		{Options{}, Options{MemoryLimit: -1}, "memory limit of -1 bytes is negative"},
+		{Options{MemoryLimit: arena.SpanSize}, Options{MemoryLimit: arena.SpanSize - 1}, "less than one span"},
+		{Options{}, Options{AddressSpace: -1}, "address space of -1 bytes is negative"},
+		{Options{}, Options{SwitchInterval: -1}, "switch interval of -1ns is negative"},
+		{Options{PauseBudget: 1}, Options{PauseBudget: 1.5}, "pause budget of 1.5"},
+		{Options{}, Options{PauseBudget: -0.1}, "pause budget of -0.1"},
+		{Options{}, Options{PauseBudget: math.NaN()}, "pause budget of NaN"},
+		{Options{CollectWorkers: 1}, Options{CollectWorkers: -1}, "-1 collect workers"},
+		{Options{Checked: true, Inject: func(Injection) error { return nil }}, Options{Inject: func(Injection) error { return nil }}, "Inject needs Checked"},
+		{Options{DeferredBytes: 1}, Options{DeferredBytes: -1}, "-1 deferred bytes"},
+	} {
+		if err := c.good.validate(); err != nil {
+			t.Errorf("good: %v", err)
+		}
+		if err := c.bad.validate(); err == nil {
+			t.Errorf("accepted, want an error with %q", c.want)
+		} else {
+			wantIn(t, err.Error(), "ichor: options: ", c.want)
+		}
+	}
+	var o Options
+	must0(t, o.validate())
+	if o.DeferredBytes != 1<<20 || o.CollectAfter != 20_000 || o.PauseBudget != 0.1 || o.Counting != Atomic {
+		t.Errorf("the defaults are %+v", o)
+	}
+	o = Options{DeferredBytes: 1, CollectAfter: -1, PauseBudget: 0.5, Counting: Biased}
+	must0(t, o.validate())
+	if o.DeferredBytes != 1 || o.CollectAfter != -1 || o.PauseBudget != 0.5 || o.Counting != Biased {
+		t.Errorf("the options are %+v", o)
+	}
+	for want, got := range map[string]fmt.Stringer{"lockfree": LockFree, "gil": GIL, "auto": AutoCounting, "atomic": Atomic, "biased": Biased} {
+		if got.String() != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
