@@ -420,3 +420,33 @@ func TestFrozenTypes(t *testing.T) {
 		must0(t, th.Unload(f))
 	})
 }
+
+// TestFreezePath: the path in an error is a shortest one, and the first of several. It may lead
+// by what could not be frozen either.
+func TestFreezePath(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		path := func(want string, root Ref) {
+			t.Helper()
+			_, err := th.Freeze(root)
+			var e *FreezeError
+			if !errors.As(err, &e) || e.Path != want || e.Type != "leaf" {
+				t.Errorf("freeze: %v, want the path %s", err, want)
+			}
+			th.DecRef(root)
+		}
+		path("root", newLeaf(th))
+		path("root<2>", newWide(th, None, None, newLeaf(th)))
+		c := newWide(th, None, newWide(th), newLeaf(th))
+		th.IncRef(c)
+		path("root<1><0><2>", newWide(th, newWide(th), newWide(th, c), newWide(th, None, c)))
+		x := newLeaf(th)
+		th.IncRef(x)
+		path("root<1><0>", newWide(th, newWide(th, newWide(th, x)), newNode(th, x)))
+		left := newLeaf(th)
+		root := newWide(th)
+		if got, want := th.pathTo(root, left), "root..."+left.String(); got != want {
+			t.Errorf("the path to what has left the graph is %s, want %s", got, want)
+		}
+		th.DecRefs([]Ref{root, left})
+	})
+}

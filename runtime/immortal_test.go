@@ -226,6 +226,21 @@ func TestRef(t *testing.T) {
 			t.Errorf("%d fits a reference", v)
 		}
 	}
+	for r, want := range map[Ref]bool{
+		frozenBase - 1: false, frozenBase: true, frozenBase + frozenCount - 1: true, frozenBase + frozenCount: false,
+		Nil: false, None: false, intBase: false,
+	} {
+		if r.IsFrozen() != want {
+			t.Errorf("%s is frozen: %t", r, !want)
+		}
+	}
+	for want, r := range map[string]Ref{
+		"nil": Nil, "None": None, "True": True, "False": False, "int -7": must1(Int(-7)), "0x00000012": 18, "0xffffff06": EmptyString, "0xa0000001": frozenBase + 1,
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("%#x is %s, want %s", uint32(r), got, want)
+		}
+	}
 	for _, r := range []Ref{Nil, None, True, False, EmptyString, EmptyBytes, EmptyTuple} {
 		if r.IsInt() || r.ImmortalByAddress() != (r != Nil) {
 			t.Errorf("%s is taken for something else", r)

@@ -289,3 +289,26 @@ func TestLeaveBehind(t *testing.T) {
 	other.Detach()
 	must0(t, r.Close())
 }
+
+// TestStopReleasesOrphans: a stop is a grace period for what absent threads have left, too.
+func TestStopReleasesOrphans(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		reader, leaver := must(r.Attach()), must(r.Attach())
+		node := newNode(leaver, newNode(leaver, newLeaf(leaver)), newLeaf(leaver))
+		setSlot(leaver, node, 0, Nil)
+		setSlot(leaver, node, 1, Nil)
+		leaver.DecRef(node)
+		leaver.Detach()
+		if !r.orphans.some.Load() {
+			t.Fatal("nothing is left")
+		}
+		reader.StopTheWorld(reader.settle)
+		r.mustHold(t, reader, 0)
+		if r.orphans.some.Load() {
+			t.Error("something is left")
+		}
+		reader.Detach()
+		must0(t, r.Close())
+	})
+}
