@@ -450,3 +450,29 @@ func TestFreezePath(t *testing.T) {
 		th.DecRefs([]Ref{root, left})
 	})
 }
+
+// TestFreezeKeepsItsRoot: a frozen graph whose root is being frozen again stays loaded meanwhile.
+func TestFreezeKeepsItsRoot(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th, newWide(th))
+			f, err := th.Freeze(x)
+			must0(t, err)
+			th.DecRef(x)
+			calls := 0
+			th.Later(func(th *Thread) {
+				calls++
+				if err := th.Unload(f); err != ErrInUse {
+					t.Errorf("unloaded: %v", err)
+				}
+			})
+			g, err := th.Freeze(f.Root())
+			must0(t, err)
+			if calls != 1 || g.Objects() != 2 {
+				t.Errorf("%d calls; %d objects, want 2", calls, g.Objects())
+			}
+			must0(t, th.Unload(f))
+			must0(t, th.Unload(g))
+		})
+	})
+}

@@ -437,3 +437,30 @@ func newBorn(th *Thread, y *Type) (Ref, error) {
 	r, _, err := th.New(y, 4)
 	return r, err
 }
+
+// TestNilIsImmortal: what counts where Nil leads counts nothing.
+func TestNilIsImmortal(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			before := th.header(Nil).Bytes()
+			if !th.IsImmortal(Nil) {
+				t.Error("Nil is no immortal")
+			}
+			for range 3 {
+				th.IncRefs([]Ref{Nil, None, Nil})
+				th.DecRefs([]Ref{Nil, None, Nil})
+				th.IncRef(Nil)
+				th.DecRef(Nil)
+				th.Retire(Nil)
+				th.DecRef(newNode(th, Nil, Nil))
+			}
+			if after := th.header(Nil).Bytes(); after != before {
+				t.Errorf("its header was %x, and is %x", before, after)
+			}
+			must0(t, th.Immortalize(newNode(th, Nil)))
+			if n := th.rt.Memory().InPlace; n != 1 {
+				t.Errorf("%d immortals in place, want 1", n)
+			}
+		})
+	})
+}

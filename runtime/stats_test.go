@@ -327,3 +327,31 @@ func TestDurations(t *testing.T) {
 		t.Errorf("times beyond the ends: %v", got)
 	}
 }
+
+// TestStatisticsOfWhatIsLeft: calls that a thread has left, and operations that were skipped, are
+// told. What is of no type that is known is in no row.
+func TestStatisticsOfWhatIsLeft(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		r := th.rt
+		skipped := r.readCheap().Operations.Skipped
+		th.tally.ops[opSkipped].Add(3)
+		th.Later(func(*Thread) {})
+		th.Later(func(*Thread) {})
+		th.leavePending()
+		if s := r.readCheap(); s.Left != 2 || s.Operations.Skipped != skipped+3 {
+			t.Errorf("%d are left, want 2; %d operations more were skipped, want 3", s.Left, s.Operations.Skipped-skipped)
+		}
+		th.Checkpoint()
+		if s := r.readCheap(); s.Left != 0 {
+			t.Errorf("%d are left", s.Left)
+		}
+		x, y := newLeaf(th), newLeaf(th)
+		meta := th.header(x).Meta()
+		th.header(x).Birth(th.stamp, 12345)
+		if s := th.ReadStats(); len(s.Types) != 1 || s.Types[0].Type != "leaf" || s.Types[0].Objects != 1 {
+			t.Errorf("the types are %+v", s.Types)
+		}
+		th.header(x).Birth(th.stamp, meta)
+		th.DecRefs([]Ref{x, y})
+	})
+}
