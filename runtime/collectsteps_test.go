@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // TestCollectorStatsAddUp: the statistics are the sums of what collections return, and the
@@ -291,5 +293,47 @@ func TestCollectFreesBlocks(t *testing.T) {
 				t.Errorf("%d blocks are left", n)
 			}
 		})
+	})
+}
+
+// TestAbandonWakes: a tracer that waits for a gift is woken when there will be none.
+func TestAbandonWakes(t *testing.T) {
+	needsThreads(t)
+	team := newTeam(&trial{}, 2)
+	idle := team.all[1]
+	got := make(chan bool)
+	go func() { got <- team.receive(idle) }()
+	for team.hungry.Load() != 1 {
+		time.Sleep(time.Microsecond)
+	}
+	team.gifts = nil
+	team.abandon() // it takes the lock, so idle waits by then
+	if <-got || len(idle.stack) != 0 {
+		t.Errorf("it was given %s", idle.stack)
+	}
+}
+
+// TestTeamBeginsAnew: that there is nothing left to do in one pass says nothing of the next one.
+func TestTeamBeginsAnew(t *testing.T) {
+	needsThreads(t)
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x := newNode(th)
+		th.StopTheWorld(func() {
+			team := newTeam(&trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}, 2)
+			for pass := range 3 {
+				spans := 0
+				team.run(func(_ *tracer, sp *arena.Span) {
+					team.mu.Lock()
+					defer team.mu.Unlock()
+					if spans++; team.done {
+						t.Errorf("pass %d is done as it begins", pass)
+					}
+				})
+				if spans != 1 || !team.done {
+					t.Errorf("pass %d: %d spans, done %t", pass, spans, team.done)
+				}
+			}
+		})
+		th.DecRef(x)
 	})
 }

@@ -312,3 +312,39 @@ func TestStopReleasesOrphans(t *testing.T) {
 		must0(t, r.Close())
 	})
 }
+
+// TestDetachIsInside: code of the user's that Detach runs, since something has died by it, may
+// borrow like any other.
+func TestDetachIsInside(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		node := newNode(th, newLeaf(th), newFinal(th, Nil))
+		calls := 0
+		finalized = func(th *Thread, _ Ref) {
+			calls++
+			x := th.Body(node).LoadRef(1) // borrowed
+			other := must(r.Attach())
+			setSlot(other, node, 0, None)
+			for range 5 {
+				other.Checkpoint()
+			}
+			if _, _, ok := r.space.Block(uint32(x)); !ok {
+				t.Error("what was borrowed is gone")
+			}
+			other.Detach()
+		}
+		setSlot(th, node, 1, Nil) // it dies as the thread hands over what it has retired
+		th.Later(func(*Thread) {
+			if calls != 0 {
+				t.Error("it has died before")
+			}
+		})
+		th.Detach()
+		if calls != 1 {
+			t.Errorf("%d finalizers were called", calls)
+		}
+		must0(t, r.Do(func(th *Thread) error { th.DecRef(node); return nil }))
+		must0(t, r.Close())
+	})
+}

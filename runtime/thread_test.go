@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/sched"
 )
 
@@ -328,4 +329,23 @@ func TestPoolGivesLowestFirst(t *testing.T) {
 		}
 		must0(t, r.Close())
 	}
+}
+
+// TestIDs: a thread counts what is its own, and what is nobody's, in the short way; in checked
+// mode nothing.
+func TestIDs(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			id, merged, stamp := th.owner, header.Nobody, header.Nobody
+			if o.Mode == GIL || o.Counting == Biased {
+				stamp = th.owner
+			}
+			if o.Checked {
+				id, merged = uncounted, uncounted
+			}
+			if th.id != id || th.merged != merged || th.stamp != stamp || th.ID() != th.owner || th.owner <= 0 {
+				t.Errorf("thread %d counts for %d and %d, and stamps %d; want %d, %d, %d", th.owner, th.id, th.merged, th.stamp, id, merged, stamp)
+			}
+		})
+	})
 }
