@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -348,4 +349,80 @@ func TestIDs(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestAttachIsReturn: a thread that is attached owns its memory, which nobody lends or takes, and
+// one that is not leaves what it does not need.
+func TestAttachIsReturn(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			owned := func() {
+				t.Helper()
+				wantIn(t, panics(t, th.cache.Return), "was not left")
+			}
+			owned()
+			th.Blocking(func() {
+				th.cache.Return() // it was left
+				th.cache.Leave()
+			})
+			owned()
+			for bytes := 16; bytes < 16<<10; bytes *= 2 { // of each class it keeps a span
+				x, _, err := th.New(leafType, bytes)
+				must0(t, err)
+				y, _, err := th.New(nodeType, bytes)
+				must0(t, err)
+				th.DecRefs([]Ref{x, y})
+			}
+			th.Later(func(*Thread) {
+				if n := *arenaCount(r.space); n < 10 {
+					t.Errorf("%d spans are in use before the thread leaves", n)
+				}
+			})
+			return nil
+		}))
+		if n := *arenaCount(r.space); n > 2 {
+			t.Errorf("%d spans are in use for nothing", n)
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestScopesInCheckedMode: a state whose handle has changed has scopes of its own.
+func TestScopesInCheckedMode(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		for range 3 {
+			must0(t, r.Do(func(th *Thread) error {
+				return th.Scope(func(s *Scope) {
+					s.Own(newLeaf(th), nil)
+					must0(t, th.Scope(func(s *Scope) { s.Own(newLeaf(th), nil) }))
+					if s.Len() != 1 || len(th.owned) != 1 {
+						t.Errorf("the scope owns %d references, and the thread %d", s.Len(), len(th.owned))
+					}
+				})
+			}))
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestAttachedNames: the error of Close names the threads that are attached, in order.
+func TestAttachedNames(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	var all []*Thread
+	for range 30 {
+		all = append(all, must(r.Attach()))
+	}
+	var e *AttachedError
+	if err := r.Close(); !errors.As(err, &e) || len(e.Threads) != 30 || !slices.IsSorted(e.Threads) {
+		t.Errorf("close: %v", err)
+	}
+	for _, th := range all {
+		if !th.LockFree() || !slices.Contains(e.Threads, fmt.Sprintf("thread %d", th.owner)) {
+			t.Errorf("thread %d is missing, or not lock-free", th.owner)
+		}
+		th.Detach()
+	}
+	must0(t, r.Close())
 }

@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestDefineTypeRefuses: what contradicts itself is no type, and the error says why.
+func TestDefineTypeRefuses(t *testing.T) {
+	traverse := func(Heap, Body, func(Ref)) {}
+	slots := func(_ Heap, o Body) (Body, int, int) { return o, 0, 0 }
+	copies := func(*Copy) error { return nil }
+	check := func(*Check) error { return nil }
+	hash := func(Body) uint32 { return 1 }
+	version := func(Heap, Body) uint64 { return 1 }
+	code := func(*Thread, Ref) {}
+	drop := func(*Thread, Ref, Body) {}
+	long := strings.Repeat("x", maxTypeText)
+	good := func(y Type) {
+		t.Helper()
+		if got, err := DefineType(y); err != nil || got.Name != y.Name || got.id < firstUserType || types.table[got.id].Load() != got {
+			t.Errorf("%+v: %v", y, err)
+		}
+	}
+	good(Type{Name: "good", Traverse: traverse})
+	good(Type{Name: "good", Slots: slots, Mutable: true, Freezing: &Freezing{Copy: copies, Version: version, Hash: hash}})
+	good(Type{Name: "good", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}})
+	good(Type{Name: "good", Freezing: &Freezing{Layout: long, Copy: copies, Check: check}})
+	good(Type{Name: "another", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}})
+	for want, y := range map[string]Type{
+		"no name":                   {},
+		"it has Traverse and Slots": {Traverse: traverse, Slots: slots},
+		"has no Copy":               {Freezing: &Freezing{}},
+		"has no Version":            {Mutable: true, Freezing: &Freezing{Copy: copies}},
+		"a Hash, and the type no":   {Freezing: &Freezing{Copy: copies, Hash: hash}},
+		"a Layout, and no Check":    {Freezing: &Freezing{Layout: "x", Copy: copies}},
+		"Freezing and Finalize":     {Finalize: code, Freezing: &Freezing{Copy: copies}},
+		"or Drop: frozen objects":   {Drop: drop, Freezing: &Freezing{Copy: copies}},
+		"only built-in types":       {Singleton: func(Ref, Body) {}},
+		"images take at most":       {Freezing: &Freezing{Layout: long + "x", Copy: copies, Check: check}},
+		"of 1048577 bytes":          {Name: long + "x", Freezing: &Freezing{Layout: "x", Copy: copies, Check: check}},
+		"with the layout \"taken\"": {Name: "good", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}},
+	} {
+		if y.Name == "" && want != "no name" {
+			y.Name = "bad"
+		}
+		next := types.next
+		if got, err := DefineType(y); err == nil || got != nil {
+			t.Errorf("defined, want an error with %q", want)
+		} else {
+			wantIn(t, err.Error(), "define type", want)
+		}
+		if types.next != next {
+			t.Errorf("%s: a number is used up", want)
+		}
+	}
+	next := types.next
+	defer func() { types.next = next }()
+	types.next = metaTypeMax
+	if got, err := DefineType(Type{Name: "one too many"}); err == nil || got != nil {
+		t.Error("there is room for any number of types")
+	} else {
+		wantIn(t, err.Error(), "65535 types are defined")
+	}
+}
+
+// TestDefineBuiltinRefuses: a number that is taken, or none of those of built-in types, and a
+// float that has more than its header.
+func TestDefineBuiltinRefuses(t *testing.T) {
+	for _, id := range []TypeID{0, TypeNone, firstUserType, firstUserType + 1, maxTypes - 1} {
+		wantIn(t, panics(t, func() { DefineBuiltin(id, Type{Name: "x"}) }), "defined twice, or out of range")
+	}
+	float := types.table[TypeFloat].Swap(nil)
+	defer types.table[TypeFloat].Store(float)
+	for _, y := range []Type{
+		{Traverse: func(Heap, Body, func(Ref)) {}}, {Block: func(Body) Ref { return Nil }}, {Finalize: func(*Thread, Ref) {}},
+		{Forget: func(*Thread, Ref, Body) {}}, {Drop: func(*Thread, Ref, Body) {}},
+	} {
+		wantIn(t, panics(t, func() { DefineBuiltin(TypeFloat, y) }), "a float has no body")
+		if types.table[TypeFloat].Load() != nil {
+			t.Error("it is defined all the same")
+		}
+	}
+	next := types.next
+	if y := DefineBuiltin(TypeFloat, Type{Name: "float"}); y.id != TypeFloat || types.table[TypeFloat].Load() != y || types.next != next {
+		t.Errorf("a float is of type %d, and the next one gets %d", y.id, types.next)
+	}
+	number := types.table[TypeNumber].Swap(nil)
+	defer types.table[TypeNumber].Store(number)
+	DefineBuiltin(TypeNumber, Type{Name: "number", Drop: func(*Thread, Ref, Body) {}})
+}
