@@ -112,14 +112,14 @@ func (c *checker) count(t *Thread, r Ref, what string) {
 	c.note(r, what)
 }
 
+// note notes an operation on the count of r, which is mortal: so there is a record of it.
 func (c *checker) note(r Ref, what string) {
 	at := here(3)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rec := c.records[r]; rec != nil {
-		rec.last[rec.n%historyLen] = operation{what, at}
-		rec.n++
-	}
+	rec := c.records[r]
+	rec.last[rec.n%historyLen] = operation{what, at}
+	rec.n++
 }
 
 // MustUse panics with a *Misuse in checked mode unless the thread may use r, which is
@@ -192,9 +192,7 @@ func (c *checker) freed(t *Thread, r Ref) {
 	t.rt.space.Fill(uint32(r)+1, n-1, poisonWord)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rec := c.records[r]; rec != nil {
-		rec.freed = here(2)
-	}
+	c.records[r].freed = here(2)
 	c.quarantine = append(c.quarantine, r)
 	c.held += int64(n) << arena.GranuleShift
 	for c.held > quarantineBytes {
@@ -217,14 +215,11 @@ func (c *checker) misuse(r Ref, what string) {
 	panic(m)
 }
 
-// describe says what r is and where it was made.
+// describe says what the mortal object r is and where it was made.
 func (c *checker) describe(r Ref) string {
 	c.mu.Lock()
 	rec := c.records[r]
 	c.mu.Unlock()
-	if rec == nil {
-		return r.String()
-	}
 	return fmt.Sprintf("  %s %s%s", rec.typ, r, c.history(rec))
 }
 

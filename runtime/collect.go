@@ -167,8 +167,8 @@ func (r *Runtime) Collect() (c Collected, err error) {
 }
 
 func (t *Thread) collect(auto bool) Collected {
-	ctx, task := trace.NewTask(context.Background(), "ichor collection")
-	defer task.End()
+	ctx := context.Background()
+	defer trace.StartRegion(ctx, "ichor collection").End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
 	defer c.letGo()
 	final, waits := false, true
@@ -316,7 +316,6 @@ func (c *collection) finalize() {
 func (c *collection) free() {
 	c.Freed, c.Resurrected, c.held = len(c.garbage), len(c.kept), c.kept
 	c.freeGarbage()
-	c.trial.release()
 }
 
 // freeGarbage frees what is left of it. Where a misuse shows, or a function of a type

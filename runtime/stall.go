@@ -21,8 +21,8 @@ import (
 var stallWarning = time.Second
 
 // maxStacks bounds the trace of all goroutines. It takes a few hundred bytes for
-// each frame; the world of Go stands still meanwhile.
-const maxStacks = 16 << 20
+// each frame; the world of Go stands still meanwhile. Tests have less.
+var maxStacks = 16 << 20
 
 // warn tells the log. Whoever calls it may be in the midst of stopping the world: so a
 // handler of the program's that panics, or ends its goroutine, does that in another one.

@@ -277,3 +277,27 @@ func TestOwnerWarningsAreRare(t *testing.T) {
 	}
 	closePair(t, r, owner, other)
 }
+
+// TestStacksAreBounded: of more goroutines than there is room for some are left out.
+func TestStacksAreBounded(t *testing.T) {
+	defer func(n int) { maxStacks = n }(maxStacks)
+	stop, begun := make(chan bool), make(chan bool)
+	const n = 1000
+	for range n {
+		go func() { begun <- true; <-stop }()
+	}
+	for range n {
+		<-begun
+	}
+	for _, most := range []int{64 << 10, 256 << 10} {
+		maxStacks = most
+		if got := len(allStacks()); got > most || got < most-4<<10 && got < n*100 {
+			t.Errorf("%d bytes of stacks, want at most %d", got, most)
+		}
+	}
+	maxStacks = 16 << 20
+	if got := bytes.Count(allStacks(), []byte("TestStacksAreBounded.func")); got < n {
+		t.Errorf("the stacks of %d goroutines, want %d", got, n)
+	}
+	close(stop)
+}

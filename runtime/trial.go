@@ -63,8 +63,6 @@ func (x *trial) isGarbage(r Ref) bool {
 	return w != nil && isGarbage(*w)
 }
 
-func (x *trial) release() { x.spans, x.tables = nil, nil }
-
 func (x *trial) makeTables() {
 	if n := len(x.spans); n > 0 {
 		x.tables = make([]*trialTable, x.spans[n-1].Number()+1)
@@ -108,7 +106,7 @@ func (c *collection) trace() (garbage []Ref) {
 // collection's, and divides it into what is still garbage and what is not. World
 // stopped.
 func (c *collection) retrace() {
-	defer trace.StartRegion(c.ctx, "ichor trace").End()
+	defer trace.StartRegion(c.ctx, "ichor trace again").End()
 	x := &c.trial
 	for _, sp := range x.spans {
 		*x.tables[sp.Number()] = trialTable{}

@@ -3,6 +3,8 @@ package runtime
 import (
 	"strings"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // TestDefineTypeRefuses: what contradicts itself is no type, and the error says why.
@@ -88,4 +90,105 @@ func TestDefineBuiltinRefuses(t *testing.T) {
 	number := types.table[TypeNumber].Swap(nil)
 	defer types.table[TypeNumber].Store(number)
 	DefineBuiltin(TypeNumber, Type{Name: "number", Drop: func(*Thread, Ref, Body) {}})
+}
+
+// TestTypesTellWhatTheyNeed: what a type's objects need at birth and at death follows from its
+// functions, also where it was made from another one.
+func TestTypesTellWhatTheyNeed(t *testing.T) {
+	bare, deaf := *nodeType, *watchType
+	bare.Name, bare.Traverse = "bare", nil
+	deaf.Name, deaf.Drop = "deaf", nil
+	for _, c := range []struct {
+		y       *Type
+		meta    uint32
+		purpose arena.Purpose
+	}{
+		{leafType, 0, arena.Leaves},
+		{nodeType, metaRefs, arena.Containers},
+		{rowType, metaRefs, arena.Containers},
+		{finalType, metaRefs | metaDeath, arena.Containers},
+		{watchType, metaRefs | metaDeath, arena.Containers},
+		{must(DefineType(bare)), 0, arena.Leaves},
+		{must(DefineType(deaf)), metaRefs, arena.Containers},
+	} {
+		if c.y.meta != uint32(c.y.id)|c.meta || c.y.purpose != c.purpose {
+			t.Errorf("%s: meta word %#x, purpose %d; want %#x, %d", c.y, c.y.meta, c.y.purpose, uint32(c.y.id)|c.meta, c.purpose)
+		}
+	}
+}
+
+// TestFinalizedBodyIsItsOwn: that a finalizer was called is noted behind the body, all of which is
+// the type's.
+func TestFinalizedBodyIsItsOwn(t *testing.T) {
+	calls, bytes := 0, 0
+	full := must(DefineType(Type{Name: "full", Finalize: func(th *Thread, r Ref) {
+		calls++
+		for i := range bytes / 4 {
+			if w := th.Body(r).Word(i); w != 7 {
+				t.Errorf("of %d bytes word %d is %#x", bytes, i, w)
+			}
+		}
+		th.IncRef(r)
+		th.DecRef(r)
+	}}))
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			for bytes = 4; bytes <= 64; bytes += 4 {
+				calls = 0
+				x, o, err := th.New(full, bytes)
+				must0(t, err)
+				for i := range bytes / 4 {
+					o.SetWord(i, 7)
+				}
+				th.DecRef(x)
+				th.Checkpoint()
+				th.Checkpoint()
+				if calls != 1 {
+					t.Errorf("of %d bytes: %d finalizers were called", bytes, calls)
+				}
+			}
+		})
+	})
+}
+
+// TestKinds: what a reference is, asked in each of the ways.
+func TestKinds(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th)
+			f, err := th.Freeze(x)
+			must0(t, err)
+			float := newFloat(th, 1, 0)
+			for _, c := range []struct {
+				r    Ref
+				kind TypeID
+			}{
+				{x, wideType.id}, {f.Root(), wideType.id}, {float, TypeFloat}, {None, TypeNone}, {must1(Int(1)), TypeInt}, {Nil, 0},
+			} {
+				y := types.table[c.kind].Load()
+				if th.Kind(c.r) != c.kind || th.TypeOf(c.r) != y {
+					t.Errorf("%s is a %s of kind %d, want %d", c.r, th.TypeOf(c.r), th.Kind(c.r), c.kind)
+				}
+				if c.r == Nil {
+					continue
+				}
+				body, ok := th.Object(c.r, c.kind)
+				if ok != !c.r.IsInt() || ok && body != th.Body(c.r) || !ok && !body.IsNil() {
+					t.Errorf("%s is an object of its type: %t", c.r, ok)
+				}
+				if _, ok := th.Object(c.r, TypeTuple); ok {
+					t.Errorf("%s is a tuple", c.r)
+				}
+				want := "want tuple, got " + y.Name
+				if err := th.WantType(c.r, TypeTuple); err.Error() != want {
+					t.Errorf("%v, want %s", err, want)
+				}
+			}
+			if err := th.WantType(Nil, TypeTuple); err.Error() != "want tuple, got nil reference" {
+				t.Error(err)
+			}
+			th.DecRefs([]Ref{x, float})
+			must0(t, th.Unload(f))
+		})
+	})
 }

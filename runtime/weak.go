@@ -67,7 +67,6 @@ func (t *Thread) LinkWeak(w, target Ref, fns ...func(*Thread)) {
 		panic(&Misuse{What: "weak reference to a nil reference", Type: "nil"})
 	}
 	t.MustUse(w)
-	t.MustUse(target)
 	o := t.Body(w)
 	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target < Limit) {
 		o.StoreRef(weakTarget, target)
