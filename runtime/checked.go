@@ -172,13 +172,10 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 	if r.IsFrozen() && c.rt.frozenAt(r) != nil {
 		return
 	}
-	if t.region != nil && t.region.mem.Contains(uint32(r)) {
-		return
-	}
 	c.rt.mu.Lock()
 	defer c.rt.mu.Unlock()
 	for _, g := range c.rt.mu.regions {
-		if g.built.Load() && g.mem.Contains(uint32(r)) {
+		if (g.built.Load() || g.by == t) && g.mem.Contains(uint32(r)) {
 			return
 		}
 	}

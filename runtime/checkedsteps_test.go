@@ -105,6 +105,20 @@ func TestForeignImmortals(t *testing.T) {
 					t.Errorf("%s is no leaf", own)
 				}
 				refuses(strange...)
+				called := false
+				th.Later(func(th *Thread) { // whose births are mortal
+					called = th.Region() == nil && th.TypeOf(own) == leafType
+					refuses(strange...)
+				})
+				if th.Checkpoint(); !called {
+					t.Error("a callback cannot use what is being born immortal")
+				}
+				if m == GIL {
+					return nil
+				}
+				other := must(th.rt.Attach())
+				wantIn(t, panics(t, func() { other.TypeOf(own) }), "foreign reference")
+				other.Detach()
 				return nil
 			}))
 			x := newWide(th)

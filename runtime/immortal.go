@@ -103,6 +103,7 @@ func (t *Thread) IsImmortal(r Ref) bool {
 type Region struct {
 	mem   *arena.Region
 	equal map[uint64]Ref
+	by    *Thread     // in Immortally; nil if another process has built it
 	built atomic.Bool // no births any more
 }
 
@@ -123,7 +124,7 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	if t.region != nil {
 		return fmt.Errorf("ichor: immortally: inside another one")
 	}
-	g := &Region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
+	g := &Region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref), by: t}
 	t.rt.addRegion(g)
 	t.region = g
 	kept := false
