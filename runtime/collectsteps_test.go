@@ -236,6 +236,7 @@ func TestCollectTellsTypes(t *testing.T) {
 		Forget:   func(_ *Thread, r Ref, _ Body) { forgotten = append(forgotten, r) },
 		Drop:     func(_ *Thread, r Ref, _ Body) { dropped[r]++ },
 	}))
+	forgotten = nil
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			self := func(weak bool) Ref {
