@@ -112,14 +112,16 @@ func (c *checker) count(t *Thread, r Ref, what string) {
 	c.note(r, what)
 }
 
-// note notes an operation on the count of r, which is mortal: so there is a record of it.
+// note notes an operation on the count of r. There is a record of what is mortal, and none of Nil,
+// which builds count that do not test for immortality.
 func (c *checker) note(r Ref, what string) {
 	at := here(3)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rec := c.records[r]
-	rec.last[rec.n%historyLen] = operation{what, at}
-	rec.n++
+	if rec := c.records[r]; rec != nil {
+		rec.last[rec.n%historyLen] = operation{what, at}
+		rec.n++
+	}
 }
 
 // MustUse panics with a *Misuse in checked mode unless the thread may use r, which is
