@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -63,5 +64,57 @@ func TestArenaIsChecked(t *testing.T) {
 		}))
 		*arenaCount(r.space)++
 		wantIn(t, panics(t, func() { _ = r.Close() }), "spans are in use")
+	})
+}
+
+// TestCloseOfAnArenaThatFails: what the system says is an error of Close, beside the others.
+func TestCloseOfAnArenaThatFails(t *testing.T) {
+	broken := errors.New("broken")
+	for _, leaks := range []bool{false, true} {
+		r := newRuntime(t, Options{})
+		must0(t, r.Do(func(th *Thread) error {
+			if leaks {
+				newLeaf(th)
+			}
+			return nil
+		}))
+		release := reflect.ValueOf(r.space).Elem().FieldByName("mem").FieldByName("release")
+		// Same as: &r.space.mem.release.
+		// Safety: the value is of the field's type.
+		release = reflect.NewAt(release.Type(), unsafe.Pointer(release.Addr().Pointer())).Elem()
+		was := reflect.ValueOf(release.Interface())
+		release.Set(reflect.MakeFunc(release.Type(), func(args []reflect.Value) []reflect.Value {
+			was.Call(args)
+			return []reflect.Value{reflect.ValueOf(&broken).Elem()}
+		}))
+		err := r.Close()
+		var leak *LeakError
+		if !errors.Is(err, broken) || errors.As(err, &leak) != leaks {
+			t.Errorf("close: %v", err)
+		}
+		wantIn(t, err.Error(), "ichor: close: broken")
+	}
+}
+
+// TestCloseCountsReleases: foreign values that are left when Close has given up are counted.
+func TestCloseCountsReleases(t *testing.T) {
+	defer func(n int) { closeRounds = n }(closeRounds)
+	closeRounds = 0
+	y := must(DefineType(Type{Name: "foreign to the end", Drop: func(th *Thread, r Ref, _ Body) {
+		if _, ok := th.rt.foreign.LoadAndDelete(r); ok {
+			th.LaterBlocking(func() { t.Error("it was released") })
+		}
+	}}))
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			x := must(newBorn(th, y))
+			r.foreign.Store(x, 1)
+			return nil
+		}))
+		var pending *PendingError
+		if err := r.Close(); !errors.As(err, &pending) || pending.Calls != 1 {
+			t.Errorf("close: %v", err)
+		}
 	})
 }

@@ -184,9 +184,6 @@ func (t *Thread) collect(auto bool) Collected {
 			}
 			c.condemn(final)
 		})
-		if waits {
-			t.runPending()
-		}
 	}
 	if !final {
 		c.finalize()
@@ -218,7 +215,7 @@ type collection struct {
 // waitRounds bounds how often a collection waits for finalizers. A guess.
 const waitRounds = 10
 
-// waits reports whether to run what is due first: what has died because the stop
+// waits reports whether to run what is due first, which the next stop does: what has died because the stop
 // was a grace period, and is to be finalized, holds all that it refers to until
 // then, cycles too. A collection that a safe point has begun leaves them to the
 // next one.

@@ -338,3 +338,22 @@ func TestTeamBeginsAnew(t *testing.T) {
 		th.DecRef(x)
 	})
 }
+
+// TestCollectTrimsTheCommon: a collection gives back what threads' first objects have left empty.
+func TestCollectTrimsTheCommon(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	a, b := must(r.Attach()), must(r.Attach())
+	x := newLeaf(b)
+	n := *arenaCount(r.space)
+	b.DecRef(x)
+	if now := *arenaCount(r.space); now != n {
+		t.Fatalf("%d spans are in use, want %d", now, n)
+	}
+	a.Blocking(func() { b.Collect() })
+	if now := *arenaCount(r.space); now != n-1 {
+		t.Errorf("%d spans are in use, want %d", now, n-1)
+	}
+	a.Detach()
+	b.Detach()
+	must0(t, r.Close())
+}

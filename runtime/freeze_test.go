@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -335,5 +336,50 @@ func TestFreezeBesideOthers(t *testing.T) {
 		if err := errors.Join(err, r.Close()); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestShareEqualLooksAtAllSlots: twins are equal if each of their slots leads to equal things: the
+// first ones that do say nothing of those behind them.
+func TestShareEqualLooksAtAllSlots(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		float := func(v float64) Ref { return must(th.NewFloat(v, 0)) }
+		for _, c := range []struct {
+			a, b    [2]func() Ref
+			objects int64
+		}{
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return float(1) }}, [2]func() Ref{func() Ref { return None }, func() Ref { return float(2) }}, 5},
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return True }}, [2]func() Ref{func() Ref { return None }, func() Ref { return False }}, 3},
+			{[2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, [2]func() Ref{func() Ref { return float(1) }, func() Ref { return True }}, 4},
+			{[2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, [2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, 3},
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return newTwin(th, 3, None, None) }}, [2]func() Ref{func() Ref { return None }, func() Ref { return newTwin(th, 3, None, True) }}, 5},
+		} {
+			root := newTwin(th, 0, newTwin(th, 5, c.a[0](), c.a[1]()), newTwin(th, 5, c.b[0](), c.b[1]()))
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != c.objects {
+				t.Errorf("%d objects, want %d", f.Objects(), c.objects)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		}
+	})
+}
+
+// TestTypesOfAFrozenGraph: by falling bytes, and then by name.
+func TestTypesOfAFrozenGraph(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newTwin(th, 0, newTwin(th, 1, newOf(th, blobType), newOf(th, blobType)), newWide(th, newWide(th), newOf(th, vagueType)))
+		f, err := th.Freeze(root)
+		must0(t, err)
+		want := []FrozenType{{"blob", 2, 160}, {"vague", 1, 80}, {"twin", 2, 64}, {"wide", 2, 64}}
+		if got := f.Types(); !slices.Equal(got, want) {
+			t.Errorf("the types are %+v, want %+v", got, want)
+		}
+		if f.Objects() != 7 || f.Bytes() != 368 || f.Sealed() != f.ext.Sealed() || f.Mapped() {
+			t.Errorf("%d objects, %d bytes, sealed %t, mapped %t", f.Objects(), f.Bytes(), f.Sealed(), f.Mapped())
+		}
+		th.DecRef(root)
+		must0(t, th.Unload(f))
 	})
 }
