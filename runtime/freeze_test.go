@@ -383,3 +383,47 @@ func TestTypesOfAFrozenGraph(t *testing.T) {
 		must0(t, th.Unload(f))
 	})
 }
+
+// A single has one slot, and the hash of all others.
+var singleType = must(DefineType(Type{
+	Name:     "single",
+	Slots:    func(_ Heap, o Body) (Body, int, int) { return o, 0, 1 },
+	Freezing: &Freezing{Copy: CopySlots, Hash: func(Body) uint32 { return 1 }},
+}))
+
+// TestShareEqualSingles: what has one slot is compared by that, and what is of another type, or has
+// another hash, is not equal. Leaves of user-defined types are one if they are equal, but make
+// nothing equal that leads to them.
+func TestShareEqualSingles(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		single := func(x Ref) Ref {
+			r, o, err := th.New(singleType, 4)
+			must0(t, err)
+			o.SetRef(0, x)
+			return r
+		}
+		float := func(v float64) Ref { return must(th.NewFloat(v, 0)) }
+		for what, c := range map[string]struct {
+			a, b    Ref
+			objects int64
+		}{
+			"the same float":     {single(float(1)), single(float(1)), 3},
+			"different floats":   {single(float(1)), single(float(2)), 5},
+			"singletons":         {single(None), single(None), 2},
+			"other singletons":   {single(None), single(True), 3},
+			"other types":        {newTwin(th, 5, newTwin(th, 6, None, None), None), newTwin(th, 5, newWide(th), None), 5},
+			"other hashes":       {newTwin(th, 5, newTwin(th, 6, None, None), None), newTwin(th, 5, newTwin(th, 7, None, None), None), 5},
+			"no hash":            {newTwin(th, 5, newWide(th), None), newTwin(th, 5, newWide(th), None), 5},
+			"leaves of a user's": {newTwin(th, 5, newOf(th, blobType), None), newTwin(th, 5, newOf(th, blobType), None), 4},
+		} {
+			root := newTwin(th, 0, c.a, c.b)
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != c.objects {
+				t.Errorf("%s: %d objects, want %d", what, f.Objects(), c.objects)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		}
+	})
+}

@@ -48,6 +48,11 @@ func TestImmortalInPlace(t *testing.T) {
 					t.Errorf("%s is missing among the immortals", r)
 				}
 			}
+			for _, r := range []Ref{endSingletons, None - 2, Nil} {
+				if _, ok := before[r]; ok {
+					t.Errorf("%s is among the immortals", r)
+				}
+			}
 			if _, ok := before[other]; ok {
 				t.Error("a mortal is among the immortals")
 			}
