@@ -3,7 +3,12 @@ package runtime
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/ichor-go/ichor/internal/arena"
 )
@@ -132,4 +137,102 @@ func TestImageOfFive(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestImageTrust: what is trusted is not looked at.
+func TestImageTrust(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x := newOf(th, blobType)
+		root := newTwin(th, 1, newTwin(th, 2, None, None), None)
+		f, err := th.Freeze(root)
+		must0(t, err)
+		th.DecRefs([]Ref{root, x})
+		var image bytes.Buffer
+		must(f.WriteTo(&image))
+		must0(t, th.Unload(f))
+		b := image.Bytes()
+		b[imageData+arena.GranuleSize]++ // the root's mark
+		if _, err := th.rt.OpenImageAt(bytes.NewReader(b)); err == nil {
+			t.Error("an image without its checksum was opened")
+		}
+		if _, err := th.rt.OpenImageAt(bytes.NewReader(b), ImageOptions{}); err == nil {
+			t.Error("an image without its checksum was opened, and nobody trusts it")
+		}
+		f, err = th.rt.OpenImageAt(bytes.NewReader(b), ImageOptions{TrustImage: true})
+		must0(t, err)
+		if mark := th.Body(f.Root()).Word(0); mark != 2 {
+			t.Errorf("the mark is %d", mark)
+		}
+		must0(t, th.Unload(f))
+	})
+}
+
+// TestImageLengths: a file, and a reader, that are shorter than the header says, or longer.
+func TestImageLengths(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newTwin(th, 1, None, None)
+		f, err := th.Freeze(root)
+		must0(t, err)
+		th.DecRef(root)
+		var image bytes.Buffer
+		must(f.WriteTo(&image))
+		must0(t, th.Unload(f))
+		whole := image.Bytes()
+		n := len(whole)
+		path := filepath.Join(t.TempDir(), "image")
+		for length, wants := range map[int][2]string{ // of a file, of a reader
+			50:            {"the header alone has 80", "the header alone has 80"},
+			100:           {fmt.Sprintf("cut short: 100 bytes, the header says %d", n), fmt.Sprintf("cut short: 100 bytes, the header says %d", n)},
+			imageData - 1: {fmt.Sprintf("cut short: %d bytes, the header says %d", imageData-1, n), fmt.Sprintf("cut short: %d bytes, the header says %d", imageData-1, n)},
+			imageData:     {fmt.Sprintf("cut short: %d bytes, the header says %d", imageData, n), fmt.Sprintf("cut short: it ends before byte %d", n)},
+			n - 1:         {fmt.Sprintf("cut short: %d bytes, the header says %d", n-1, n), fmt.Sprintf("cut short: it ends before byte %d", n)},
+			n + 1:         {fmt.Sprintf("too long: %d bytes, the header says %d", n+1, n), fmt.Sprintf("too long: more bytes than the %d", n)},
+		} {
+			b := append(bytes.Clone(whole), 0)[:length]
+			must0(t, os.WriteFile(path, b, 0o666))
+			_, err := th.rt.OpenImage(path)
+			_, other := th.rt.OpenImageAt(bytes.NewReader(b))
+			for i, err := range []error{err, other} {
+				if err == nil {
+					t.Errorf("%d bytes of %d were opened", length, n)
+				} else {
+					wantIn(t, err.Error(), wants[i])
+				}
+			}
+		}
+	})
+}
+
+// TestTypeTables: a table of types ends with its types.
+func TestTypeTables(t *testing.T) {
+	for _, c := range []struct {
+		types uint32
+		table string
+		want  string
+	}{
+		{0, "", ""},
+		{1, "\x00\x00\x00\x00\x00\x00\x00\x00", ""},
+		{1, "\x01\x00\x00\x00x\x01\x00\x00\x00y", ""},
+		{1, "\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00\x00\x00\x00", "cut short"},
+		{1, "\x01\x00\x00\x00x\x02\x00\x00\x00y", "cut short"},
+		{1, "\x00\x00\x00\x00\x00\x00\x00\x00\x00", "longer than its types"},
+		{0, "\x00", "longer than its types"},
+		{2, "\x00\x00\x00\x00\x00\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00\xff\xff\xff\xff", "cut short"},
+	} {
+		o := opener{at: bytes.NewReader(append(make([]byte, imageData), c.table...)), size: -1}
+		o.head = imageHeader{types: c.types, typeBytes: uint64(len(c.table)), typeHash: xxhash.Sum64String(c.table)}
+		table, err := o.typeTable()
+		if c.want == "" && (err != nil || len(table) != int(c.types)) || c.want != "" && err == nil {
+			t.Errorf("%d types in %q: %v, %v", c.types, c.table, table, err)
+		} else if err != nil {
+			wantIn(t, err.Error(), c.want)
+		}
+		o.head.typeHash++
+		if _, err := o.typeTable(); err == nil {
+			t.Errorf("%q without its checksum", c.table)
+		}
+	}
 }
