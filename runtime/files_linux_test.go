@@ -69,3 +69,29 @@ func mustFail(err error) error {
 	}
 	return nil
 }
+
+// TestMemoryOfFrozenGraphs: what is frozen is told, and what of it is a file's.
+func TestMemoryOfFrozenGraphs(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newChain(th, 5000, false, None)
+		f, err := th.Freeze(root)
+		must0(t, err)
+		th.DecRef(root)
+		path := filepath.Join(t.TempDir(), "image")
+		must0(t, f.WriteFile(path))
+		g, err := th.rt.OpenImage(path)
+		must0(t, err)
+		mapped := int64(0)
+		if g.Mapped() {
+			mapped = g.Bytes()
+		}
+		if m := th.rt.Memory(); m.FrozenGraphs != 2 || m.Frozen != f.Objects()+g.Objects() || m.FrozenBytes != f.Bytes()+g.Bytes() || m.MappedBytes != mapped {
+			t.Errorf("of two graphs of %d bytes, of which %d are mapped: %+v", f.Bytes(), mapped, m)
+		}
+		must0(t, th.Unload(f))
+		must0(t, th.Unload(g))
+		if m := th.rt.Memory(); m.FrozenGraphs+m.Frozen+m.FrozenBytes+m.MappedBytes != 0 {
+			t.Errorf("of none: %+v", m)
+		}
+	})
+}

@@ -294,7 +294,7 @@ func TestLeaveBehind(t *testing.T) {
 func TestStopReleasesOrphans(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
-		reader, leaver := must(r.Attach()), must(r.Attach())
+		reader, leaver, busy := must(r.Attach()), must(r.Attach()), must(r.Attach())
 		node := newNode(leaver, newNode(leaver, newLeaf(leaver)), newLeaf(leaver))
 		setSlot(leaver, node, 0, Nil)
 		setSlot(leaver, node, 1, Nil)
@@ -303,11 +303,17 @@ func TestStopReleasesOrphans(t *testing.T) {
 		if !r.orphans.some.Load() {
 			t.Fatal("nothing is left")
 		}
-		reader.StopTheWorld(reader.settle)
+		reader.Checkpoint()
+		reader.Checkpoint()
+		r.mustHold(t, reader, 3) // the busy one may be looking at them
+		reader.stopped = true    // and stands still: one goroutine drives all of them
+		reader.settle()
+		reader.stopped = false
 		r.mustHold(t, reader, 0)
 		if r.orphans.some.Load() {
 			t.Error("something is left")
 		}
+		busy.Detach()
 		reader.Detach()
 		must0(t, r.Close())
 	})

@@ -58,6 +58,9 @@ func TestSharedDescription(t *testing.T) {
 		return err
 	}
 	must0(t, open(func(*sharedHeap) {}))
+	if _, _, err := openHeap(file, []byte("x"), o); err == nil || !strings.Contains(err.Error(), "description of the heap: ") {
+		t.Errorf("no description: %v", err)
+	}
 	for want, change := range map[string]func(h *sharedHeap){
 		"root nil is no object":              func(h *sharedHeap) { h.Roots[0] = Nil },
 		"root 0x":                            func(h *sharedHeap) { h.Roots[0]++ },
@@ -213,7 +216,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 		backed := o
 		backed.Backing = MemfdBacking
 		r := newRuntime(t, backed)
-		var leaf, node, immortal Ref
+		var leaf, node, immortal, float, retired Ref
 		var watches []Ref
 		must0(t, r.Do(func(th *Thread) error {
 			leaf = newLeaf(th)
@@ -236,14 +239,45 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 			loop := newNode(th, Nil) // garbage, whose memory waits for a grace period
 			th.SetWeak(loop)
 			th.Body(loop).StoreRef(1, loop)
+			float = newFloat(th, 1, 0) // of a built-in type
+			retired = newLeaf(th)      // what the loop's death makes due retires
+			th.Body(node).StoreRef(1, retired)
+			watches = append(watches, newWatch(th, loop, func(th *Thread) { setSlot(th, node, 0, Nil) }))
 			return nil
 		}))
+		last := watches[4]
 		watches = []Ref{watches[0], watches[2], watches[3]}
 		file := must(r.Share(leaf, node))
-		must0(t, r.Do(func(th *Thread) error { r.mustHold(t, th, 7); return nil }))
-		if n := r.Memory().Objects; n != 7 {
-			t.Errorf("%d objects were shared, want 7", n)
+		must0(t, r.Do(func(th *Thread) error { r.mustHold(t, th, 9); return nil }))
+		if n := r.Memory().Objects; n != 9 {
+			t.Errorf("%d objects were shared, want 9", n)
 		}
+		shared := r.SharedRanges()
+		must0(t, r.Do(func(th *Thread) error {
+			x := newWide(th, newWide(th))
+			f, err := th.Freeze(x)
+			if err != nil {
+				return err
+			}
+			th.DecRef(x)
+			bytes := int64(0)
+			for _, x := range shared {
+				bytes += int64(x.End - x.Start)
+			}
+			if now := r.SharedRanges(); !slices.Equal(now, shared) || r.Memory().SharedBytes != bytes || bytes == 0 {
+				t.Errorf("shared are %v, and were %v: %d bytes, want %d", now, shared, r.Memory().SharedBytes, bytes)
+			}
+			frozen := 0
+			for _, x := range shared {
+				if x.Frozen {
+					frozen++
+				}
+			}
+			if frozen != 1 {
+				t.Errorf("%d frozen graphs are shared", frozen)
+			}
+			return th.Unload(f)
+		}))
 		var h sharedHeap
 		must0(t, gob.NewDecoder(bytes.NewReader(must(arena.ReadShared(file)))).Decode(&h))
 		names := map[string]string{}
@@ -288,6 +322,9 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 			if len(roots) != 2 || th.TypeOf(roots[0]) != leafType || th.TypeOf(w.Frozen()[0].Root()) != frostType {
 				t.Errorf("the roots are %v", roots)
 			}
+			if _, _, ok := w.space.Block(uint32(retired)); ok {
+				t.Error("what was retired was shared")
+			}
 			if x, ok := w.intern.Load(77); !ok || x != leaf || w.intern.Size() != 1 {
 				t.Errorf("interned is %s", x)
 			}
@@ -314,7 +351,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 		}))
 		must0(t, w.Close())
 		must0(t, r.Do(func(th *Thread) error {
-			th.DecRefs(append(watches, leaf, node))
+			th.DecRefs(append(watches, leaf, node, float, last))
 			return nil
 		}))
 		r.intern.Clear()

@@ -426,3 +426,14 @@ func TestAttachedNames(t *testing.T) {
 	}
 	must0(t, r.Close())
 }
+
+// TestWithoutATuple: a program without one of the built-in types has no singleton of it.
+func TestWithoutATuple(t *testing.T) {
+	y := types.table[TypeTuple].Swap(nil)
+	defer types.table[TypeTuple].Store(y)
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		if th.Kind(EmptyTuple) != 0 || th.Kind(EmptyBytes) != TypeBytes {
+			t.Errorf("the singletons are of kinds %d and %d", th.Kind(EmptyTuple), th.Kind(EmptyBytes))
+		}
+	})
+}
