@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -235,4 +237,45 @@ func TestTypeTables(t *testing.T) {
 			t.Errorf("%q without its checksum", c.table)
 		}
 	}
+}
+
+// shortWriter takes so many bytes, and says nothing of it when there are more.
+type shortWriter struct{ room int }
+
+func (w *shortWriter) Write(b []byte) (int, error) {
+	n := min(len(b), w.room)
+	w.room -= n
+	return n, nil
+}
+
+// TestWriteToCounts: how much was written, and that it was less.
+func TestWriteToCounts(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newTwin(th, 1, None, None)
+		f, err := th.Freeze(root)
+		must0(t, err)
+		th.DecRef(root)
+		var image bytes.Buffer
+		whole, err := f.WriteTo(&image)
+		if err != nil || whole != int64(image.Len()) || whole <= imageData {
+			t.Errorf("%d bytes of %d: %v", whole, image.Len(), err)
+		}
+		for _, room := range []int{0, 1, imageData - 1, imageData, imageData + 1, int(whole) - 1} {
+			if n, err := f.WriteTo(&shortWriter{room}); n != int64(room) || err != io.ErrShortWrite {
+				t.Errorf("%d bytes where there is room for %d: %v", n, room, err)
+			}
+		}
+		if n, err := f.WriteTo(&shortWriter{int(whole)}); n != whole || err != nil {
+			t.Errorf("%d bytes where there is room for %d: %v", n, whole, err)
+		}
+		path := filepath.Join(t.TempDir(), "image")
+		must0(t, os.WriteFile(path, image.Bytes(), 0o666))
+		info, err := ReadImageInfo(path)
+		order := map[bool]string{true: "little-endian", false: "big-endian"}[binary.NativeEndian.Uint16([]byte{1, 0}) == 1]
+		if err != nil || info.ByteOrder != order || info.Version != imageVersion || info.Objects != 1 || info.Bytes != 32 || info.FileBytes != whole || info.Layout != layoutHash() ||
+			len(info.Types) != 1 || info.Types[0] != (ImageType{"twin", "mark, two slots"}) || info.Hash != xxhash.Sum64(image.Bytes()[imageData:imageData+32]) {
+			t.Errorf("the image is %+v: %v", info, err)
+		}
+		must0(t, th.Unload(f))
+	})
 }

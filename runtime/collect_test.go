@@ -335,6 +335,9 @@ func TestCollectTrace(t *testing.T) {
 			t.Errorf("the trace has no %q", name)
 		}
 	}
+	if all, again := bytes.Count(buf.Bytes(), []byte("ichor trace")), bytes.Count(buf.Bytes(), []byte("ichor trace again")); all == again {
+		t.Error("of the two times that it has traced the trace has one")
+	}
 	must0(t, r.Close())
 }
 

@@ -357,3 +357,41 @@ func TestCollectTrimsTheCommon(t *testing.T) {
 	b.Detach()
 	must0(t, r.Close())
 }
+
+// TestImmortalsAreHidden: the collector does not look at what has become immortal, nor at a span
+// where nothing else can be.
+func TestImmortalsAreHidden(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		tracked := func() (n int) {
+			th.StopTheWorld(func() {
+				for _, sp := range th.rt.space.Tracked(nil) {
+					n += len(sp.Containers(nil))
+				}
+			})
+			return n
+		}
+		x, y := newNode(th, newNode(th)), newNode(th)
+		large := newNode(th, make([]Ref, 20_000)...)
+		if n := tracked(); n != 4 {
+			t.Errorf("%d containers, want 4", n)
+		}
+		must0(t, th.Immortalize(x, large))
+		if n := tracked(); n != 1 {
+			t.Errorf("%d containers, want 1", n)
+		}
+		th.DecRef(y)
+	})
+}
+
+// TestPausesAreNoted: when the last collection was, and how long it has stopped the world, is what
+// the next one waits for.
+func TestPausesAreNoted(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		before := time.Now()
+		c := th.Collect()
+		m := &th.rt.collector.mu
+		if m.stopped != c.Stopped || c.Stopped <= 0 || m.ended.Before(before) || time.Since(m.ended) < 0 {
+			t.Errorf("stopped for %s, at %s; want %s, after %s", m.stopped, m.ended, c.Stopped, before)
+		}
+	})
+}
