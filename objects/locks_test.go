@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"errors"
 	goruntime "runtime"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,11 @@ func TestLocksAreTaken(t *testing.T) {
 	}
 	calls := []call{
 		{"append", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Append(th, rt.None)) }},
+		{"append, and growth", list, func(th *rt.Thread, x lockedBox) {
+			for range 10 {
+				ok(x.l.Append(th, rt.None))
+			}
+		}},
 		{"list set", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Set(th, 0, rt.None)) }},
 		{"list set outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Set(th, 10, rt.None)) }},
 		{"list pop", list, func(th *rt.Thread, x lockedBox) { th.DecRef(must(x.l.Pop(th))) }},
@@ -140,13 +146,15 @@ func TestLocksAreTaken(t *testing.T) {
 							return nil
 						}))
 						word := r.Body(c.box(x)[i]).Lock(boxLock)
-						waitsAt(t, r, word, func(th *rt.Thread) { c.op(th, x) })
-						must0(t, r.Do(func(th *rt.Thread) error {
-							for _, b := range x.all()[:4] {
+						waitsAt(t, r, word, func(th *rt.Thread) {
+							c.op(th, x)
+							for _, b := range x.all()[:4] { // at a safe point it would be let go of
 								if v := th.Body(b).Load(boxLock); v != 0 {
 									t.Errorf("it has left %#x in a lock word", v)
 								}
 							}
+						})
+						must0(t, r.Do(func(th *rt.Thread) error {
 							audit(t, th, x.all()...)
 							th.DecRefs(x.all())
 							must0(t, th.Unload(fl))
@@ -316,4 +324,91 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 			must0(t, th.Unload(fd))
 		})
 	})
+}
+
+// TestLocksAreLetGo: whatever a write comes to, it lets go of its locks, and does not leave that
+// to the next safe point: with memory, and without.
+func TestLocksAreLetGo(t *testing.T) {
+	broken, failing := errors.New("broken"), false
+	inject := func(what rt.Injection) error {
+		if failing && what == rt.AllocateObject {
+			return broken
+		}
+		return nil
+	}
+	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
+		clean(t, rt.Options{Mode: rt.LockFree, Counting: counting, Checked: true, Inject: inject}, func(th *rt.Thread) {
+			x := newLockedBox(th)
+			empty := List(must(NewList(th)))
+			none := Dict(must(NewDict(th)))
+			fl, fd := must(th.Freeze(rt.Ref(x.m))), must(th.Freeze(rt.Ref(x.e)))
+			long := List(must(NewList(th)))
+			for range 100 {
+				ok(long.Append(th, rt.None))
+			}
+			all := append(x.all(), rt.Ref(empty), rt.Ref(none), rt.Ref(long))
+			for name, op := range map[string]func() error{
+				"append": func() error {
+					return errors.Join(x.l.Append(th, rt.None), x.l.Append(th, rt.None), x.l.Append(th, rt.None), x.l.Append(th, rt.None), x.l.Append(th, rt.None))
+				},
+				"append to nothing":       func() error { return empty.Append(th, rt.None) },
+				"append nil":              func() error { return x.l.Append(th, rt.Nil) },
+				"list set":                func() error { return x.l.Set(th, 0, rt.None) },
+				"list set outside":        func() error { return x.l.Set(th, 1000, rt.None) },
+				"list pop":                func() error { r, err := x.l.Pop(th); th.DecRef(r); return err },
+				"list pop, nothing":       func() error { ok(empty.Clear(th)); _, err := empty.Pop(th); return err },
+				"insert":                  func() error { return x.l.Insert(th, 3, rt.None) },
+				"insert at the end":       func() error { return x.l.Insert(th, x.l.Len(th), rt.None) },
+				"insert outside":          func() error { return x.l.Insert(th, 1000, rt.None) },
+				"remove":                  func() error { return x.m.Remove(th, 3) },
+				"remove first":            func() error { return x.m.Remove(th, 0) },
+				"remove outside":          func() error { return x.l.Remove(th, 1000) },
+				"extend":                  func() error { return x.l.Extend(th, long) },
+				"extend by itself":        func() error { return x.m.Extend(th, x.m) },
+				"extend by a frozen list": func() error { return x.m.Extend(th, List(fl.Root())) },
+				"list clear":              func() error { return empty.Clear(th) },
+				"dict set":                func() error { return x.d.Set(th, smallInt(3), rt.None) },
+				"dict set, new keys": func() (err error) {
+					for i := range 20 {
+						err = errors.Join(err, x.d.Set(th, smallInt(100+i), rt.None))
+					}
+					return err
+				},
+				"dict set, the first key": func() error { ok(none.Clear(th)); return none.Set(th, smallInt(1), rt.None) },
+				"dict set, a tuple":       func() error { return x.d.Set(th, x.key, rt.None) },
+				"dict delete":             func() error { _, err := x.e.Delete(th, smallInt(7)); return err },
+				"dict pop, nothing":       func() error { _, err := x.e.Pop(th, smallInt(1000)); return err },
+				"dict clear":              func() error { return none.Clear(th) },
+				"update":                  func() error { return x.d.Update(th, x.e) },
+				"update by a frozen dict": func() error { ok(none.Clear(th)); return none.Update(th, Dict(fd.Root())) },
+				"freeze a list":           func() error { return freezeOrNot(th, rt.Ref(x.l)) },
+				"freeze a dict":           func() error { return freezeOrNot(th, rt.Ref(x.d)) },
+			} {
+				for _, failing = range []bool{true, false} {
+					err := op()
+					failing = false
+					for _, r := range all {
+						if r == x.key {
+							continue
+						}
+						if v := th.Body(r).Load(boxLock); v != 0 {
+							t.Errorf("%s has left %#x in a lock word; its error: %v", name, v, err)
+						}
+					}
+				}
+			}
+			th.DecRefs(all)
+			must0(t, th.Unload(fl))
+			must0(t, th.Unload(fd))
+		})
+	}
+}
+
+// freezeOrNot freezes r, and unloads what has come of it.
+func freezeOrNot(th *rt.Thread, r rt.Ref) error {
+	f, err := th.Freeze(r)
+	if err == nil {
+		err = th.Unload(f)
+	}
+	return err
 }

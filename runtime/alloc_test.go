@@ -117,3 +117,34 @@ func TestAllocationCollects(t *testing.T) {
 		must0(t, r.Close())
 	}
 }
+
+// TestBirthSizes: what is too large, or less than nothing, is an error, and no larger than that
+// may be.
+func TestBirthSizes(t *testing.T) {
+	clean(t, Options{MemoryLimit: 1 << 20}, func(t *testing.T, th *Thread) {
+		for _, n := range []int{-1, maxBody + 1} {
+			if _, _, err := th.New(leafType, n); err == nil {
+				t.Errorf("an object of %d bytes", n)
+			} else {
+				wantIn(t, err.Error(), "ichor: body of a leaf of ", " bytes, want 0 to 2147483647")
+			}
+			if _, _, err := th.NewBlock(Nil, n); err == nil {
+				t.Errorf("a block of %d bytes", n)
+			} else {
+				wantIn(t, err.Error(), "ichor: block of ", " bytes, want 0 to 2147483647")
+			}
+		}
+		if _, _, err := th.New(leafType, maxBody); err != ErrMemoryLimit {
+			t.Errorf("an object of %d bytes: %v", maxBody, err)
+		}
+		if _, _, err := th.NewBlock(Nil, maxBody); err != ErrMemoryLimit {
+			t.Errorf("a block of %d bytes: %v", maxBody, err)
+		}
+		x, _, err := th.New(leafType, 0)
+		must0(t, err)
+		b, _, err := th.NewBlock(Nil, 0)
+		must0(t, err)
+		th.FreeBlock(b)
+		th.DecRef(x)
+	})
+}

@@ -91,6 +91,8 @@ func (c *checker) count(t *Thread, r Ref, what string) {
 	c.note(r, what)
 }
 
+// note notes an operation on the count of r. There is a record of what is mortal, and none of Nil,
+// which builds count that do not test for immortality.
 func (c *checker) note(r Ref, what string) {
 	at := fault.Here()
 	c.mu.Lock()
@@ -155,13 +157,10 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 	if r.IsFrozen() && c.rt.frozenAt(r) != nil {
 		return
 	}
-	if t.region != nil && t.region.mem.Contains(uint32(r.Handle)) {
-		return
-	}
 	c.rt.mu.Lock()
 	defer c.rt.mu.Unlock()
 	for _, g := range c.rt.mu.regions {
-		if g.built.Load() && g.mem.Contains(uint32(r.Handle)) {
+		if (g.built.Load() || g.by == t) && g.mem.Contains(uint32(r.Handle)) {
 			return
 		}
 	}
@@ -175,9 +174,7 @@ func (c *checker) freed(t *Thread, r Ref) {
 	t.rt.space.Fill(uint32(r.Handle)+1, n-1, poisonWord)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rec := c.records[r]; rec != nil {
-		rec.freed = fault.Here()
-	}
+	c.records[r].freed = fault.Here()
 	c.quarantine = append(c.quarantine, r)
 	c.held += int64(n) << arena.GranuleShift
 	for c.held > quarantineBytes {

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	goruntime "runtime"
@@ -90,6 +91,9 @@ func TestMisuseIsReported(t *testing.T) {
 				err := r.Do(func(th *Thread) error {
 					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "the goroutine is attached already", "Runtime.Do of thread")
 					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "attached already")
+					wantIn(t, panics(t, func() {
+						_ = r.Run(context.Background(), 1, func(context.Context, *Thread, int) error { return nil })
+					}), "the goroutine is attached already", "Runtime.Run of thread")
 					return nil
 				})
 				if err != nil {

@@ -35,7 +35,7 @@ type checking struct {
 	heap     Heap
 	start    Handle
 	granules uint32
-	types    []*Type // user-defined, by their index in headers; in run nil for what cannot be checked
+	types    []*Type // user-defined, by their index in headers: they have a Layout, and so a Check
 	builtin  [typeLocal]*Type
 	objects  int64
 
@@ -87,19 +87,10 @@ func (x *checking) typeOf(meta uint32) *Type {
 // run checks everything. root is as a slot would hold it.
 func (x *checking) run(root Ref, checksum uint64) error {
 	x.k.x, x.kept = x, map[*Type]any{}
-	checkable := func(y *Type) *Type {
-		if y == nil || y.Freezing == nil || y.Freezing.Check == nil {
-			return nil
-		}
-		return y
-	}
 	for id := range x.builtin {
-		x.builtin[id] = checkable(types.table[id].Load())
-	}
-	local := x.types
-	x.types = make([]*Type, len(local))
-	for i, y := range local {
-		x.types[i] = checkable(y)
+		if y := types.table[id].Load(); y != nil && y.Freezing != nil {
+			x.builtin[id] = y
+		}
 	}
 	for _, b := range []*bitmap{&x.starts, &x.refer, &x.pending, &x.entered, &x.deep} {
 		*b = make(bitmap, x.granules/64+1)

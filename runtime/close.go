@@ -186,7 +186,6 @@ func (t *Thread) endRuntime() (err error) {
 	r := t.rt
 	var errs []error
 	defer func() { // also where counts are broken
-		t.stopped = false
 		t.leave()
 		if n := len(t.pending); n > 0 {
 			errs = append(errs, &PendingError{n})
@@ -199,10 +198,8 @@ func (t *Thread) endRuntime() (err error) {
 		}
 	}()
 	t.stopped, r.ending = true, true
-	t.settle()
 	inPlace := t.emptyImmortals()
-	t.settle()
-	t.collectLast() // which takes in what others have left to be called
+	t.collectLast() // which settles, and takes in what others have left to be called
 	t.settle()
 	for _, r := range inPlace {
 		t.cache.Free(uint32(r.Handle))

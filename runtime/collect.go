@@ -168,8 +168,8 @@ func (r *Runtime) Collect() (c Collected, err error) {
 }
 
 func (t *Thread) collect(auto bool) Collected {
-	ctx, task := trace.NewTask(context.Background(), "ichor collection")
-	defer task.End()
+	ctx := context.Background()
+	defer trace.StartRegion(ctx, "ichor collection").End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
 	defer c.letGo()
 	final, waits := false, true
@@ -185,9 +185,6 @@ func (t *Thread) collect(auto bool) Collected {
 			}
 			c.condemn(final)
 		})
-		if waits {
-			t.runPending()
-		}
 	}
 	if !final {
 		c.finalize()
@@ -219,7 +216,7 @@ type collection struct {
 // waitRounds bounds how often a collection waits for finalizers. A guess.
 const waitRounds = 10
 
-// waits reports whether to run what is due first: what has died because the stop
+// waits reports whether to run what is due first, which the next stop does: what has died because the stop
 // was a grace period, and is to be finalized, holds all that it refers to until
 // then, cycles too. A collection that a safe point has begun leaves them to the
 // next one.
@@ -317,7 +314,6 @@ func (c *collection) finalize() {
 func (c *collection) free() {
 	c.Freed, c.Resurrected, c.held = len(c.garbage), len(c.kept), c.kept
 	c.freeGarbage()
-	c.trial.release()
 }
 
 // freeGarbage frees what is left of it. Where a misuse shows, or a function of a type

@@ -316,6 +316,12 @@ func TestCollectTrace(t *testing.T) {
 		t.Skip("SKIPPED: the tests are being traced already, so nothing shows the regions of a collection")
 	}
 	r := newRuntime(t, Options{CollectAfter: -1})
+	finalized = func(*Thread, Ref) {}
+	must0(t, r.Do(func(th *Thread) error {
+		x := newFinal(th, Nil)
+		th.Body(x).StoreRef(0, x)
+		return nil
+	}))
 	var buf bytes.Buffer
 	must0(t, trace.Start(&buf))
 	got, err := r.Collect()
@@ -324,10 +330,13 @@ func TestCollectTrace(t *testing.T) {
 	if got.Stopped <= 0 {
 		t.Errorf("collected %+v", got)
 	}
-	for _, name := range []string{"ichor collection", "ichor stop", "ichor trace", "ichor free"} {
+	for _, name := range []string{"ichor collection", "ichor stop", "ichor trace", "ichor trace again", "ichor free"} {
 		if !bytes.Contains(buf.Bytes(), []byte(name)) {
 			t.Errorf("the trace has no %q", name)
 		}
+	}
+	if all, again := bytes.Count(buf.Bytes(), []byte("ichor trace")), bytes.Count(buf.Bytes(), []byte("ichor trace again")); all == again {
+		t.Error("of the two times that it has traced the trace has one")
 	}
 	must0(t, r.Close())
 }

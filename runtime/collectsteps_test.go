@@ -2,8 +2,11 @@ package runtime
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // TestCollectorStatsAddUp: the statistics are the sums of what collections return, and the
@@ -220,4 +223,175 @@ func TestPausesUnderTheGIL(t *testing.T) {
 		t.Errorf("%d stops have taken more than %g seconds", n, h.Buckets[len(h.Buckets)-2])
 	}
 	must0(t, r.Close())
+}
+
+// TestCollectTellsTypes: garbage leaves the tables that lead to it, and its types hear of it,
+// once: also where something in it was finalized, and some of it has come back. A type whose
+// object is in no table has nothing to forget.
+func TestCollectTellsTypes(t *testing.T) {
+	dropped := map[Ref]int{}
+	y := must(DefineType(Type{
+		Name:     "dropped",
+		Traverse: func(_ Heap, o Body, visit func(Ref)) { visit(o.LoadRef(0)) },
+		Forget:   func(_ *Thread, r Ref, _ Body) { forgotten = append(forgotten, r) },
+		Drop:     func(_ *Thread, r Ref, _ Body) { dropped[r]++ },
+	}))
+	forgotten = nil
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			self := func(weak bool) Ref {
+				x, o, err := th.New(y, 4)
+				must0(t, err)
+				if weak {
+					th.SetWeak(x)
+				}
+				o.StoreRef(0, x)
+				return x
+			}
+			want := func(round string, tables, drops []Ref) {
+				t.Helper()
+				if !slices.Equal(forgotten, tables) || len(dropped) != len(drops) {
+					t.Errorf("%s: forgot %v, dropped %v; want %v and %v", round, forgotten, dropped, tables, drops)
+				}
+				for _, x := range drops {
+					if dropped[x] != 1 {
+						t.Errorf("%s: %s was dropped %d times", round, x, dropped[x])
+					}
+				}
+				forgotten = nil
+				clear(dropped)
+			}
+			a, b := self(true), self(false)
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 2, Freed: 2})
+			want("nothing to finalize", []Ref{a}, []Ref{a, b})
+
+			a, b = self(true), self(true)
+			holder := newNode(th, Nil)
+			finalized = func(th *Thread, _ Ref) { setSlot(th, holder, 0, b) }
+			x := newFinal(th, Nil)
+			th.Body(x).StoreRef(0, x)
+			wantCollected(t, th.Collect(), Collected{Candidates: 4, Garbage: 3, Finalized: 1, Resurrected: 1, Freed: 2})
+			want("something to finalize", []Ref{a}, []Ref{a})
+			if th.TypeOf(th.Body(holder).LoadRef(1)) != y {
+				t.Error("what has come back is gone")
+			}
+			setSlot(th, holder, 0, Nil)
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
+			want("what had come back", []Ref{b}, []Ref{b})
+			th.DecRef(holder)
+		})
+	})
+}
+
+// TestCollectFreesBlocks: with garbage goes its block.
+func TestCollectFreesBlocks(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			node := newNode(th, Nil)
+			th.Body(node).StoreRef(1, newBox(th, node))
+			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 2, Freed: 2})
+			if n := th.rt.Memory().Blocks; n != 0 {
+				t.Errorf("%d blocks are left", n)
+			}
+		})
+	})
+}
+
+// TestAbandonWakes: a tracer that waits for a gift is woken when there will be none.
+func TestAbandonWakes(t *testing.T) {
+	needsThreads(t)
+	team := newTeam(&trial{}, 2)
+	idle := team.all[1]
+	got := make(chan bool)
+	go func() { got <- team.receive(idle) }()
+	for team.hungry.Load() != 1 {
+		time.Sleep(time.Microsecond)
+	}
+	team.gifts = nil
+	team.abandon() // it takes the lock, so idle waits by then
+	if <-got || len(idle.stack) != 0 {
+		t.Errorf("it was given %s", idle.stack)
+	}
+}
+
+// TestTeamBeginsAnew: that there is nothing left to do in one pass says nothing of the next one.
+func TestTeamBeginsAnew(t *testing.T) {
+	needsThreads(t)
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x := newNode(th)
+		th.StopTheWorld(func() {
+			team := newTeam(&trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}, 2)
+			for pass := range 3 {
+				spans := 0
+				team.run(func(_ *tracer, sp *arena.Span) {
+					team.mu.Lock()
+					defer team.mu.Unlock()
+					if spans++; team.done {
+						t.Errorf("pass %d is done as it begins", pass)
+					}
+				})
+				if spans != 1 || !team.done {
+					t.Errorf("pass %d: %d spans, done %t", pass, spans, team.done)
+				}
+			}
+		})
+		th.DecRef(x)
+	})
+}
+
+// TestCollectTrimsTheCommon: a collection gives back what threads' first objects have left empty.
+func TestCollectTrimsTheCommon(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	a, b := must(r.Attach()), must(r.Attach())
+	x := newLeaf(b)
+	n := *arenaCount(r.space)
+	b.DecRef(x)
+	if now := *arenaCount(r.space); now != n {
+		t.Fatalf("%d spans are in use, want %d", now, n)
+	}
+	a.Blocking(func() { b.Collect() })
+	if now := *arenaCount(r.space); now != n-1 {
+		t.Errorf("%d spans are in use, want %d", now, n-1)
+	}
+	a.Detach()
+	b.Detach()
+	must0(t, r.Close())
+}
+
+// TestImmortalsAreHidden: the collector does not look at what has become immortal, nor at a span
+// where nothing else can be.
+func TestImmortalsAreHidden(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		tracked := func() (n int) {
+			th.StopTheWorld(func() {
+				for _, sp := range th.rt.space.Tracked(nil) {
+					n += len(sp.Containers(nil))
+				}
+			})
+			return n
+		}
+		x, y := newNode(th, newNode(th)), newNode(th)
+		large := newNode(th, make([]Ref, 20_000)...)
+		if n := tracked(); n != 4 {
+			t.Errorf("%d containers, want 4", n)
+		}
+		must0(t, th.Immortalize(x, large))
+		if n := tracked(); n != 1 {
+			t.Errorf("%d containers, want 1", n)
+		}
+		th.DecRef(y)
+	})
+}
+
+// TestPausesAreNoted: when the last collection was, and how long it has stopped the world, is what
+// the next one waits for.
+func TestPausesAreNoted(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		before := time.Now()
+		c := th.Collect()
+		m := &th.rt.collector.mu
+		if m.stopped != c.Stopped || c.Stopped <= 0 || m.ended.Before(before) || time.Since(m.ended) < 0 {
+			t.Errorf("stopped for %s, at %s; want %s, after %s", m.stopped, m.ended, c.Stopped, before)
+		}
+	})
 }

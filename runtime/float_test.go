@@ -254,3 +254,28 @@ func TestFloatMisuse(t *testing.T) {
 		must0(t, r.Close())
 	}
 }
+
+// TestFloatsAmongImmortals: rows of floats are counted, whatever immortals are between them.
+func TestFloatsAmongImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			a, b, x := newFloat(th, 1, 0), newFloat(th, 2, 0), newLeaf(th)
+			var born Ref
+			must0(t, th.Immortally(func() error { born = newFloat(th, 3, 0); return nil }))
+			row := []Ref{a, None, born, a, must1(Int(1)), b, x, b, Nil, None, a}
+			for range 3 {
+				th.IncRefs(row)
+			}
+			if count(th, a) != 10 || count(th, b) != 7 || count(th, x) != 4 {
+				t.Errorf("counts are %d, %d and %d, want 10, 7 and 4", count(th, a), count(th, b), count(th, x))
+			}
+			for range 3 {
+				th.DecRefs(row)
+			}
+			if count(th, a) != 1 || count(th, b) != 1 || count(th, x) != 1 {
+				t.Errorf("counts are %d, %d and %d, want 1 of each", count(th, a), count(th, b), count(th, x))
+			}
+			th.DecRefs([]Ref{a, b, x})
+		})
+	})
+}

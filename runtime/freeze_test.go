@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -334,6 +335,95 @@ func TestFreezeBesideOthers(t *testing.T) {
 		})
 		if err := errors.Join(err, r.Close()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestShareEqualLooksAtAllSlots: twins are equal if each of their slots leads to equal things: the
+// first ones that do say nothing of those behind them.
+func TestShareEqualLooksAtAllSlots(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		float := func(v float64) Ref { return must(th.newFloat(v, 0)) }
+		for _, c := range []struct {
+			a, b    [2]func() Ref
+			objects int64
+		}{
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return float(1) }}, [2]func() Ref{func() Ref { return None }, func() Ref { return float(2) }}, 5},
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return True }}, [2]func() Ref{func() Ref { return None }, func() Ref { return False }}, 3},
+			{[2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, [2]func() Ref{func() Ref { return float(1) }, func() Ref { return True }}, 4},
+			{[2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, [2]func() Ref{func() Ref { return float(1) }, func() Ref { return None }}, 3},
+			{[2]func() Ref{func() Ref { return None }, func() Ref { return newTwin(th, 3, None, None) }}, [2]func() Ref{func() Ref { return None }, func() Ref { return newTwin(th, 3, None, True) }}, 5},
+		} {
+			root := newTwin(th, 0, newTwin(th, 5, c.a[0](), c.a[1]()), newTwin(th, 5, c.b[0](), c.b[1]()))
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != c.objects {
+				t.Errorf("%d objects, want %d", f.Objects(), c.objects)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		}
+	})
+}
+
+// TestTypesOfAFrozenGraph: by falling bytes, and then by name.
+func TestTypesOfAFrozenGraph(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		root := newTwin(th, 0, newTwin(th, 1, newOf(th, blobType), newOf(th, blobType)), newWide(th, newWide(th), newOf(th, vagueType)))
+		f, err := th.Freeze(root)
+		must0(t, err)
+		want := []FrozenType{{"blob", 2, 160}, {"vague", 1, 80}, {"twin", 2, 64}, {"wide", 2, 64}}
+		if got := f.Types(); !slices.Equal(got, want) {
+			t.Errorf("the types are %+v, want %+v", got, want)
+		}
+		if f.Objects() != 7 || f.Bytes() != 368 || f.Sealed() != f.ext.Sealed() || f.Mapped() {
+			t.Errorf("%d objects, %d bytes, sealed %t, mapped %t", f.Objects(), f.Bytes(), f.Sealed(), f.Mapped())
+		}
+		th.DecRef(root)
+		must0(t, th.Unload(f))
+	})
+}
+
+// A single has one slot, and the hash of all others.
+var singleType = must(DefineType(Type{
+	Name:     "single",
+	Slots:    func(_ Heap, o Body) (Body, int, int) { return o, 0, 1 },
+	Freezing: &Freezing{Copy: CopySlots, Hash: func(Body) uint32 { return 1 }},
+}))
+
+// TestShareEqualSingles: what has one slot is compared by that, and what is of another type, or has
+// another hash, is not equal. Leaves of user-defined types are one if they are equal, but make
+// nothing equal that leads to them.
+func TestShareEqualSingles(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		single := func(x Ref) Ref {
+			r, o, err := th.New(singleType, 4)
+			must0(t, err)
+			o.SetRef(0, x)
+			return r
+		}
+		float := func(v float64) Ref { return must(th.newFloat(v, 0)) }
+		for what, c := range map[string]struct {
+			a, b    Ref
+			objects int64
+		}{
+			"the same float":     {single(float(1)), single(float(1)), 3},
+			"different floats":   {single(float(1)), single(float(2)), 5},
+			"singletons":         {single(None), single(None), 2},
+			"other singletons":   {single(None), single(True), 3},
+			"other types":        {newTwin(th, 5, newTwin(th, 6, None, None), None), newTwin(th, 5, newWide(th), None), 5},
+			"other hashes":       {newTwin(th, 5, newTwin(th, 6, None, None), None), newTwin(th, 5, newTwin(th, 7, None, None), None), 5},
+			"no hash":            {newTwin(th, 5, newWide(th), None), newTwin(th, 5, newWide(th), None), 5},
+			"leaves of a user's": {newTwin(th, 5, newOf(th, blobType), None), newTwin(th, 5, newOf(th, blobType), None), 4},
+		} {
+			root := newTwin(th, 0, c.a, c.b)
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != c.objects {
+				t.Errorf("%s: %d objects, want %d", what, f.Objects(), c.objects)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
 		}
 	})
 }

@@ -280,3 +280,199 @@ func TestUnloadReleasesWhatIsRetired(t *testing.T) {
 		})
 	})
 }
+
+// TestFreezeMisuse: what must not be in a graph is reported as the misuse that it is, and what a
+// type's Copy must not do, too.
+func TestFreezeMisuse(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL, Checked: true}, {Mode: LockFree, Checked: true}} {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		x := newWide(th)
+		root := newWide(th, x)
+		th.DecRef(x)
+		wantIn(t, panics(t, func() { _, _ = th.Freeze(root) }), "use after free: ", " of wide ")
+		if len(th.holds) != 0 || r.freezing.Load() != 0 {
+			t.Error("the call is over, and holds something")
+		}
+		th.Body(root).SetRef(1, Nil)
+		wantIn(t, panics(t, func() { _, _ = th.Freeze(root) }), "frozen slot of a nil reference")
+		th.DecRef(root)
+		th.Detach()
+		must0(t, r.Close())
+	}
+	var do func(c *Copy) error
+	y := must(DefineType(Type{Name: "copied", Freezing: &Freezing{Copy: func(c *Copy) error { return do(c) }}}))
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x, _, err := th.New(y, 8)
+		must0(t, err)
+		for want, f := range map[string]func(c *Copy) error{
+			"slot outside of the frozen body: Copy.Slot of word 2; want 0 to 1":  func(c *Copy) error { must(c.Alloc(8)); c.Slot(2, None); return nil },
+			"slot outside of the frozen body: Copy.Slot of word -1; want 0 to 1": func(c *Copy) error { must(c.Alloc(8)); c.Slot(-1, None); return nil },
+		} {
+			do = f
+			wantIn(t, panics(t, func() { _, _ = th.Freeze(x) }), want)
+		}
+		for want, f := range map[string]func(c *Copy) error{
+			"has allocated nothing":    func(*Copy) error { return nil },
+			"has allocated twice":      func(c *Copy) error { must(c.Alloc(0)); _, err := c.Alloc(8); return err },
+			"body of -1 bytes":         func(c *Copy) error { _, err := c.Alloc(-1); return err },
+			"body of 2147483648 bytes": func(c *Copy) error { _, err := c.Alloc(maxBody + 1); return err },
+			"it is the one that is copied": func(c *Copy) error {
+				if r, o := c.Source(); r != x || o != th.Body(x) || c.Thread() != th {
+					return errors.New("it is another one")
+				}
+				return errors.New("it is the one that is copied")
+			},
+		} {
+			do = f
+			if _, err := th.Freeze(x); err == nil {
+				t.Errorf("frozen, want an error with %q", want)
+			} else {
+				wantIn(t, err.Error(), want)
+			}
+		}
+		th.DecRef(x)
+	})
+}
+
+// TestFreezeOnce: an object has one copy, however many slots lead to it, and whether they do
+// before it is copied or after.
+func TestFreezeOnce(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th)
+			th.IncRefs([]Ref{x, x, x})
+			root := newWide(th, x, x, newWide(th, x), x)
+			f, err := th.Freeze(root)
+			must0(t, err)
+			if f.Objects() != 3 {
+				t.Errorf("%d objects, want 3", f.Objects())
+			}
+			r := f.Root()
+			if a := th.Slot(r, th.Body(r), 1); th.Slot(r, th.Body(r), 2) != a || th.Slot(r, th.Body(r), 4) != a || th.TypeOf(a) != wideType {
+				t.Error("its slots lead to different things")
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		})
+	})
+}
+
+// TestShareEqualLimits: what can change is nobody's equal, and of twins all are that have one
+// mark, but for the one that says that they equal nothing.
+func TestShareEqualLimits(t *testing.T) {
+	defer func(calm bool) { unrestCalm = calm }(unrestCalm)
+	unrestCalm = true
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		for what, c := range map[string]struct {
+			make func() Ref
+			want int64
+		}{
+			"objects that can change":         {func() Ref { return newOf(th, unrest) }, 4},
+			"twins that equal nothing":        {func() Ref { return newTwin(th, 0, None, None) }, 4},
+			"twins with the highest of marks": {func() Ref { return newTwin(th, ^uint32(0), None, None) }, 2},
+		} {
+			root := newWide(th, c.make(), c.make(), c.make())
+			f, err := th.Freeze(root, FreezeOptions{ShareEqual: true})
+			must0(t, err)
+			if f.Objects() != c.want {
+				t.Errorf("%s: %d objects, want %d", what, f.Objects(), c.want)
+			}
+			th.DecRef(root)
+			must0(t, th.Unload(f))
+		}
+	})
+}
+
+// TestFrozenTypes: the types of a frozen graph have numbers from 0 on, up to a bound, and a
+// number that none has is nobody's. Built-in types are below the first user-defined one.
+func TestFrozenTypes(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		z := &freezer{t: th, copying: newCopying(th.Heap)}
+		for i := range uint32(maxLocal) {
+			y := &Type{id: firstUserType}
+			for range 2 {
+				if meta, err := z.meta(y); err != nil || meta != i<<localShift|uint32(typeLocal) {
+					t.Fatalf("type %d has the meta word %#x: %v", i, meta, err)
+				}
+			}
+		}
+		if _, err := z.meta(&Type{id: firstUserType}); err == nil {
+			t.Errorf("there are more than %d types", maxLocal)
+		}
+		if meta, err := z.meta(&Type{id: typeLocal}); err != nil || meta != uint32(typeLocal) {
+			t.Errorf("a built-in type has the meta word %#x: %v", meta, err)
+		}
+		x := newWide(th)
+		f, err := th.Freeze(x)
+		must0(t, err)
+		th.DecRef(x)
+		for i, want := range []*Type{wideType, nil} {
+			if got := th.rt.localType(f.Root(), uint32(i)<<localShift); got != want {
+				t.Errorf("type %d is %v, want %v", i, got, want)
+			}
+		}
+		for _, x := range []Ref{{f.start - 1}, {f.start + Handle(f.granules)}, {frozenBase}, {frozenBase + frozenCount - 1}} {
+			if th.rt.frozenAt(x) != nil && x.Handle != f.start || th.rt.localType(x, 0) != nil && x.Handle != f.start {
+				t.Errorf("%s lies in the graph at %s", x, f.start)
+			}
+		}
+		must0(t, th.Unload(f))
+	})
+}
+
+// TestFreezePath: the path in an error is a shortest one, and the first of several. It may lead
+// by what could not be frozen either.
+func TestFreezePath(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		path := func(want string, root Ref) {
+			t.Helper()
+			_, err := th.Freeze(root)
+			var e *FreezeError
+			if !errors.As(err, &e) || e.Path != want || e.Type != "leaf" {
+				t.Errorf("freeze: %v, want the path %s", err, want)
+			}
+			th.DecRef(root)
+		}
+		path("root", newLeaf(th))
+		path("root<2>", newWide(th, None, None, newLeaf(th)))
+		c := newWide(th, None, newWide(th), newLeaf(th))
+		th.IncRef(c)
+		path("root<1><0><2>", newWide(th, newWide(th), newWide(th, c), newWide(th, None, c)))
+		x := newLeaf(th)
+		th.IncRef(x)
+		path("root<1><0>", newWide(th, newWide(th, newWide(th, x)), newNode(th, x)))
+		left := newLeaf(th)
+		root := newWide(th)
+		if got, want := th.pathTo(root, left), "root..."+left.String(); got != want {
+			t.Errorf("the path to what has left the graph is %s, want %s", got, want)
+		}
+		th.DecRefs([]Ref{root, left})
+	})
+}
+
+// TestFreezeKeepsItsRoot: a frozen graph whose root is being frozen again stays loaded meanwhile.
+func TestFreezeKeepsItsRoot(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := newWide(th, newWide(th))
+			f, err := th.Freeze(x)
+			must0(t, err)
+			th.DecRef(x)
+			calls := 0
+			th.Later(func(th *Thread) {
+				calls++
+				if err := th.Unload(f); err != ErrInUse {
+					t.Errorf("unloaded: %v", err)
+				}
+			})
+			g, err := th.Freeze(f.Root())
+			must0(t, err)
+			if calls != 1 || g.Objects() != 2 {
+				t.Errorf("%d calls; %d objects, want 2", calls, g.Objects())
+			}
+			must0(t, th.Unload(f))
+			must0(t, th.Unload(g))
+		})
+	})
+}

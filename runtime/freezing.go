@@ -131,8 +131,8 @@ const (
 // bodies all have that many bytes. Any goroutine.
 func CopyBody(bytes int) func(c *Copy) error {
 	return func(c *Copy) error {
-		_, err := c.copyWords((bytes + 3) / 4)
-		return err
+		n := (bytes + 3) / 4
+		return c.copyWords(n, n)
 	}
 }
 
@@ -144,26 +144,26 @@ func CopySlots(c *Copy) error {
 	if from != c.o {
 		return fmt.Errorf("its slots are not in the object")
 	}
-	to, err := c.copyWords(first + n)
-	if err != nil {
+	if err := c.copyWords(first, first+n); err != nil {
 		return err
 	}
 	for i := first; i < first+n; i++ {
-		to.SetRef(i, Nil)
 		c.Slot(i, c.z.t.Slot(c.r, c.o, i))
 	}
 	return nil
 }
 
-func (c *Copy) copyWords(n int) (Body, error) {
-	to, err := c.Alloc(n * 4)
+// copyWords makes a copy of all words of which the first n are those of the source. The others
+// are zero.
+func (c *Copy) copyWords(n, all int) error {
+	to, err := c.Alloc(all * 4)
 	if err != nil {
-		return to, err
+		return err
 	}
 	for i := range n {
 		to.SetWord(i, c.o.Load(i))
 	}
-	return to, nil
+	return nil
 }
 
 // pathTo returns a shortest path by which root leads to the object r, as in

@@ -106,6 +106,7 @@ func (t *Thread) IsImmortal(r Ref) bool {
 type region struct {
 	mem   *arena.Region
 	equal map[uint64]Ref // equal strings, by the hash of their text; nil once it is built
+	by    *Thread        // in Immortally; nil if another process has built it
 	built atomic.Bool    // no births any more
 }
 
@@ -119,7 +120,7 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	if t.region != nil {
 		return errNested
 	}
-	g := &region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref)}
+	g := &region{mem: t.rt.space.NewRegion(), equal: make(map[uint64]Ref), by: t}
 	t.rt.addRegion(g)
 	t.region = g
 	kept := false

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/header"
 )
 
 // headers returns the header of every immortal.
@@ -44,6 +46,11 @@ func TestImmortalInPlace(t *testing.T) {
 			for _, r := range []Ref{leaf, loop, root, None, EmptyString, EmptyTuple} {
 				if _, ok := before[r]; !ok {
 					t.Errorf("%s is missing among the immortals", r)
+				}
+			}
+			for _, r := range []Ref{{endSingletons}, {none - 2}, Nil} {
+				if _, ok := before[r]; ok {
+					t.Errorf("%s is among the immortals", r)
 				}
 			}
 			if _, ok := before[other]; ok {
@@ -224,6 +231,21 @@ func TestRef(t *testing.T) {
 			t.Errorf("%d fits a reference", v)
 		}
 	}
+	for r, want := range map[Ref]bool{
+		{frozenBase - 1}: false, {frozenBase}: true, {frozenBase + frozenCount - 1}: true, {frozenBase + frozenCount}: false,
+		Nil: false, None: false, {intBase}: false,
+	} {
+		if r.IsFrozen() != want {
+			t.Errorf("%s is frozen: %t", r, !want)
+		}
+	}
+	for want, r := range map[string]Ref{
+		"nil": Nil, "None": None, "True": True, "False": False, "int -7": must1(Int(-7)), "0x00000012": {18}, `""`: EmptyString, "0xa0000001": {frozenBase + 1},
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("%#x is %s, want %s", uint32(r.Handle), got, want)
+		}
+	}
 	for _, r := range []Ref{Nil, None, True, False, EmptyString, EmptyBytes, EmptyTuple} {
 		if r.IsInt() || r.ImmortalByAddress() != (r != Nil) {
 			t.Errorf("%s is taken for something else", r)
@@ -346,6 +368,103 @@ func TestStoppedIsNoSafePoint(t *testing.T) {
 				return nil
 			}); err != nil {
 				t.Error(err)
+			}
+		})
+	})
+}
+
+// TestImmortalsEnd: what an immortal has outside of its memory goes when the runtime does, or
+// the region in which it was born: its block, and what its type's Drop gives up. What is of no
+// type that is known has neither.
+func TestImmortalsEnd(t *testing.T) {
+	drops := 0
+	y := must(DefineType(Type{Name: "dropped at the end", Drop: func(*Thread, Ref, Body) { drops++ }}))
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		drops = 0
+		must0(t, r.Do(func(th *Thread) error {
+			x, _, err := th.New(y, 4)
+			must0(t, err)
+			must0(t, th.Immortalize(x))
+			broken := errors.New("broken")
+			before := r.Memory()
+			for range 20 {
+				// A container that was born immortal, with a block that was not.
+				err = th.Immortally(func() error {
+					box := newBox(th, None)
+					must(newBorn(th, y))
+					large := 0
+					for range 5 {
+						if _, _, err := th.New(leafType, 1<<20); err == nil {
+							large++
+						}
+					}
+					if large != 5 {
+						t.Error("there is no memory left")
+					}
+					th.Later(func(th *Thread) {
+						b, blk, err := th.NewBlock(box, 16)
+						must0(t, err)
+						blk.StoreRef(0, None)
+						if b.ImmortalByAddress() {
+							t.Errorf("the block lies at %s", b)
+						}
+						th.Body(box).StoreRef(0, b)
+					})
+					th.Checkpoint()
+					return broken
+				})
+				if err != broken {
+					t.Errorf("got %v", err)
+				}
+			}
+			must0(t, th.Audit())
+			if now := r.Memory(); !o.Checked && (now.Blocks != before.Blocks || now.Committed > before.Committed+1<<20) {
+				t.Errorf("regions that were given up have kept %d blocks, and %d bytes", now.Blocks-before.Blocks, now.Committed-before.Committed)
+			}
+			if drops != 20 {
+				t.Errorf("%d objects have given up what they had, want 20", drops)
+			}
+			return th.Immortally(func() error {
+				must(newBorn(th, y))
+				th.header(newLeaf(th)).Birth(header.Immortal, 12345)
+				return nil
+			})
+		}))
+		must0(t, r.Close())
+		if drops != 22 {
+			t.Errorf("%d objects have given up what they had, want 22", drops)
+		}
+	})
+}
+
+func newBorn(th *Thread, y *Type) (Ref, error) {
+	r, _, err := th.New(y, 4)
+	return r, err
+}
+
+// TestNilIsImmortal: what counts where Nil leads counts nothing.
+func TestNilIsImmortal(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			before := th.header(Nil).Bytes()
+			if !th.IsImmortal(Nil) {
+				t.Error("Nil is no immortal")
+			}
+			for range 3 {
+				th.IncRefs([]Ref{Nil, None, Nil})
+				th.DecRefs([]Ref{Nil, None, Nil})
+				th.IncRef(Nil)
+				th.DecRef(Nil)
+				th.Retire(Nil)
+				th.DecRef(newNode(th, Nil, Nil))
+			}
+			if after := th.header(Nil).Bytes(); after != before {
+				t.Errorf("its header was %x, and is %x", before, after)
+			}
+			must0(t, th.Immortalize(newNode(th, Nil)))
+			if n := th.rt.Memory().InPlace; n != 1 {
+				t.Errorf("%d immortals in place, want 1", n)
 			}
 		})
 	})

@@ -51,22 +51,15 @@ func (o *orphans) change(fn func(*sched.Deferred[retired])) {
 }
 
 // handOver leaves to the others what the thread has retired. The thread is offline
-// afterwards, unless it panics. It counts, so the thread has its merge queue still.
+// afterwards. It counts, so the thread has its merge queue still.
 func (t *Thread) handOver() {
 	t.reader.Offline()
-	over := false
-	defer func() {
-		if !over {
-			t.reader.Online()
-		}
-	}()
 	for again := true; again; {
 		t.releaseOwn()
 		t.abandonRetired()
 		t.releaseOrphans()
 		again = t.waits() // what died with them
 	}
-	over = true
 }
 
 // abandonRetired makes orphans of what the thread has retired. It counts nothing.

@@ -252,3 +252,103 @@ func TestMisuseAsItLeaves(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaveBehind: what has died since a thread has handed over is released as it leaves if
+// nobody can be looking at it, and is an orphan otherwise.
+func TestLeaveBehind(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	th := must(r.Attach())
+	retire := func() {
+		b, _, err := th.NewBlock(Nil, 64)
+		must0(t, err)
+		th.retire(b, aBlock)
+	}
+	th.handOver()
+	retire()
+	th.leaveBehind()
+	th.cache.Publish()
+	if r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 0 {
+		t.Errorf("nobody else is here: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+	}
+	other := must(r.Attach())
+	retire()
+	th.leaveBehind()
+	th.cache.Publish()
+	if !r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 1 {
+		t.Errorf("another thread may look: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+	}
+	th.reader.Online()
+	th.Detach()
+	other.Checkpoint()
+	other.Checkpoint()
+	if n := r.Memory().Blocks; n != 0 || r.orphans.some.Load() {
+		t.Errorf("after a grace period %d blocks are left", n)
+	}
+	other.Detach()
+	must0(t, r.Close())
+}
+
+// TestStopReleasesOrphans: a stop is a grace period for what absent threads have left, too.
+func TestStopReleasesOrphans(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		reader, leaver, busy := must(r.Attach()), must(r.Attach()), must(r.Attach())
+		node := newNode(leaver, newNode(leaver, newLeaf(leaver)), newLeaf(leaver))
+		setSlot(leaver, node, 0, Nil)
+		setSlot(leaver, node, 1, Nil)
+		leaver.DecRef(node)
+		leaver.Detach()
+		if !r.orphans.some.Load() {
+			t.Fatal("nothing is left")
+		}
+		reader.Checkpoint()
+		reader.Checkpoint()
+		r.mustHold(t, reader, 3) // the busy one may be looking at them
+		reader.stopped = true    // and stands still: one goroutine drives all of them
+		reader.settle()
+		reader.stopped = false
+		r.mustHold(t, reader, 0)
+		if r.orphans.some.Load() {
+			t.Error("something is left")
+		}
+		busy.Detach()
+		reader.Detach()
+		must0(t, r.Close())
+	})
+}
+
+// TestDetachIsInside: code of the user's that Detach runs, since something has died by it, may
+// borrow like any other.
+func TestDetachIsInside(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		th := must(r.Attach())
+		node := newNode(th, newLeaf(th), newFinal(th, Nil))
+		calls := 0
+		finalized = func(th *Thread, _ Ref) {
+			calls++
+			x := th.Body(node).LoadRef(1) // borrowed
+			other := must(r.Attach())
+			setSlot(other, node, 0, None)
+			for range 5 {
+				other.Checkpoint()
+			}
+			if _, _, ok := r.space.Block(uint32(x.Handle)); !ok {
+				t.Error("what was borrowed is gone")
+			}
+			other.Detach()
+		}
+		setSlot(th, node, 1, Nil) // it dies as the thread hands over what it has retired
+		th.Later(func(*Thread) {
+			if calls != 0 {
+				t.Error("it has died before")
+			}
+		})
+		th.Detach()
+		if calls != 1 {
+			t.Errorf("%d finalizers were called", calls)
+		}
+		must0(t, r.Do(func(th *Thread) error { th.DecRef(node); return nil }))
+		must0(t, r.Close())
+	})
+}

@@ -216,3 +216,60 @@ func TestMergeIsNoted(t *testing.T) {
 	wantIn(t, panics(t, func() { owner.IncRef(x) }), "use after free", "decref at", "merge at", "freed at")
 	closePair(t, r, owner, other)
 }
+
+// TestMergesForTheAbsentAlone: nobody merges for a thread that is attached, or for which another
+// one is merging.
+func TestMergesForTheAbsentAlone(t *testing.T) {
+	r, owner, other := biasedPair(t, Options{})
+	x := newLeaf(owner)
+	other.DecRef(x)
+	for _, state := range []uint32{attached, claimed} {
+		owner.queue.state.Store(state)
+		other.drainFor(owner.queue)
+		if n, now := owner.queue.len(), owner.queue.state.Load(); n != 1 || now != state {
+			t.Errorf("in state %d: %d objects are queued, and the state is %d", state, n, now)
+		}
+	}
+	owner.queue.state.Store(away)
+	other.drainFor(owner.queue)
+	if n, now := owner.queue.len(), owner.queue.state.Load(); n != 0 || now != away {
+		t.Errorf("for one that is away: %d objects are queued, and the state is %d", n, now)
+	}
+	owner.queue.state.Store(attached)
+	closePair(t, r, owner, other)
+}
+
+// TestMergesTheRest: a death that panics, as what is queued is merged for a thread that is away,
+// leaves nothing in the queue.
+func TestMergesTheRest(t *testing.T) {
+	defer func() { trap = trapdoor{} }()
+	r, owner, other := biasedPair(t, Options{})
+	x := newFaulty(owner, None, None)
+	for _, y := range []Ref{newLeaf(owner), x, newLeaf(owner), newNode(owner, newLeaf(owner))} {
+		other.DecRef(y)
+	}
+	owner.queue.state.Store(away)
+	trap = trapdoor{"Traverse", 1, func() { panic("mine") }}
+	panics(t, func() { other.drainFor(owner.queue) })
+	if n, now := owner.queue.len(), owner.queue.state.Load(); n != 0 || now != away {
+		t.Errorf("%d objects are queued, and the state is %d", n, now)
+	}
+	r.mustHold(t, other, 0)
+	owner.queue.state.Store(attached)
+	closePair(t, r, owner, other)
+}
+
+// TestDrainQueuesGoesRound: what is queued by merging for one thread is merged as well, for
+// whichever it is.
+func TestDrainQueuesGoesRound(t *testing.T) {
+	r, first, second := biasedPair(t, Options{})
+	third := must(r.Attach())
+	third.DecRef(newNode(second, newLeaf(first)))
+	third.drainQueues() // nobody else runs: one goroutine drives all of them
+	if n := first.queue.len() + second.queue.len(); n != 0 {
+		t.Errorf("%d objects are queued", n)
+	}
+	r.mustHold(t, third, 0)
+	third.Detach()
+	closePair(t, r, first, second)
+}

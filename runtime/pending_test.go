@@ -2,8 +2,12 @@ package runtime
 
 import (
 	"errors"
+	goruntime "runtime"
 	"runtime/debug"
+	"slices"
 	"testing"
+
+	"github.com/ichor-go/ichor/sched"
 )
 
 // TestPendingIsBounded: what a safe point runs can make as much due as it likes: the safe
@@ -291,5 +295,117 @@ func TestDepth(t *testing.T) {
 				must0(t, r.Close()) // which runs what is due
 			})
 		}
+	})
+}
+
+// TestFinalizersAreBounded: what finalizers make due waits for the next safe point, as what
+// callbacks do.
+func TestFinalizersAreBounded(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			calls, left := 0, 5
+			finalized = func(th *Thread, _ Ref) {
+				if calls++; left > 0 {
+					left--
+					th.DecRef(newFinal(th, Nil))
+				}
+			}
+			th.DecRefs([]Ref{newFinal(th, Nil), newFinal(th, Nil)})
+			for _, want := range []int{2, 4, 6, 7, 7} {
+				if th.Checkpoint(); calls != want {
+					t.Errorf("%d finalizers were called, want %d", calls, want)
+				}
+			}
+		})
+	})
+}
+
+// TestPendingInOrder: what is due is called in its order, inside the world and outside. What is
+// behind a call outside is for the next safe point, whoever comes to one.
+func TestPendingInOrder(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.OnError = func(err error) { t.Error(err) }
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var order []int
+			note := func(n int, in bool) {
+				if th.attached != in {
+					t.Errorf("call %d: the thread is attached: %t", n, th.attached)
+				}
+				order = append(order, n)
+			}
+			th.LaterBlocking(func() { note(0, false) })
+			th.Later(func(*Thread) { note(1, true) })
+			th.LaterBlocking(func() { note(2, false) })
+			th.LaterBlocking(func() { note(3, false) })
+			th.Later(func(*Thread) { note(4, true) })
+			th.Later(func(*Thread) { note(5, true) })
+			for _, want := range []int{1, 4, 6} {
+				if th.Checkpoint(); len(order) != want {
+					t.Errorf("called %d, want %d of them", order, want)
+				}
+			}
+			if !slices.Equal(order, []int{0, 1, 2, 3, 4, 5}) {
+				t.Errorf("the order is %d", order)
+			}
+		})
+	})
+}
+
+// TestPanicErrors: what has ended code of the user's is told, to OnError or else to the log.
+func TestPanicErrors(t *testing.T) {
+	var errs []error
+	broken := errors.New("broken")
+	o := Options{OnError: func(err error) { errs = append(errs, err) }}
+	run := func(fn func()) {
+		r := newRuntime(t, o)
+		ended := make(chan bool)
+		go func() {
+			defer close(ended)
+			_ = r.Do(func(th *Thread) error {
+				th.Later(func(*Thread) { fn() })
+				th.Checkpoint()
+				return nil
+			})
+		}()
+		<-ended
+		must0(t, r.Close())
+	}
+	run(goruntime.Goexit)
+	run(func() { panic(broken) })
+	run(func() { panic("mine") })
+	wants := []string{
+		"ichor: callback: runtime.Goexit was called",
+		"ichor: callback: panic: broken",
+		"ichor: callback: panic: mine",
+	}
+	if len(errs) != len(wants) || !errors.Is(errs[0], sched.ErrGoexit) || !errors.Is(errs[1], broken) || errors.Unwrap(errs[2]) != nil {
+		t.Fatalf("told of %q", errs)
+	}
+	for i, want := range wants {
+		var e *PanicError
+		if errs[i].Error() != want || !errors.As(errs[i], &e) || len(e.Stack) == 0 {
+			t.Errorf("%q, want %q", errs[i], want)
+		}
+	}
+	o.OnError = nil
+	text := ""
+	restore := captureLog(func(line []byte) { text += string(line) })
+	defer restore()
+	run(func() { panic("mine") })
+	wantIn(t, text, "level=ERROR", "code that was called at a safe point has panicked", "where=callback", "panic=mine", "stack=")
+}
+
+// TestNothingIsLeft: a thread that leaves with nothing due leaves nothing to look for.
+func TestNothingIsLeft(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			th.Blocking(func() {})
+			return nil
+		}))
+		if r.left.some.Load() {
+			t.Error("something is said to be left")
+		}
+		must0(t, r.Close())
 	})
 }

@@ -192,33 +192,30 @@ func (t *Thread) stallUntil(done func() bool) {
 		t.leave()
 		point.Sleep(wait)
 		t.enter()
-		t.reader.Quiescent()
 	}
 }
 
 // settle releases everything that is retired and merges everything that is
-// queued, by whomever, until nothing is left to do: a stop of the world is a grace
-// period. World stopped, or no thread attached but t.
+// queued, by whomever: a stop of the world is a grace period. Nothing is left to do then, as
+// what dies in a stop is freed there. World stopped, or no thread attached but t.
 func (t *Thread) settle() {
 	r := t.rt
 	lists := r.threadsAnd(t)
 	for _, x := range lists {
 		t.mendFor(x)
 	}
-	for again := r.gil == nil; again; {
-		again = false
-		for _, x := range lists {
-			again = again || x.waits()
-			x.retired.Drain(t.release)
-			x.memory.Drain(t.release)
-			x.tellDeferred()
-		}
-		var left []retired
-		r.orphans.change(func(list *sched.Deferred[retired]) {
-			list.Drain(func(x retired) { left = append(left, x) })
-		})
-		again = again || len(left) > 0
-		t.releaseAll(left)
-		t.drainQueues()
+	if r.gil != nil {
+		return
 	}
+	for _, x := range lists {
+		x.retired.Drain(t.release)
+		x.memory.Drain(t.release)
+		x.tellDeferred()
+	}
+	var left []retired
+	r.orphans.change(func(list *sched.Deferred[retired]) {
+		list.Drain(func(x retired) { left = append(left, x) })
+	})
+	t.releaseAll(left)
+	t.drainQueues()
 }

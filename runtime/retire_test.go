@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/atomic"
 )
@@ -191,4 +192,93 @@ func TestStopTheWorld(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestRetireWhatDoesNotCount: of what nobody counts, or frees, nothing waits for a grace period.
+func TestRetireWhatDoesNotCount(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			inPlace := newLeaf(th)
+			must0(t, th.Immortalize(inPlace))
+			var born, block Ref
+			must0(t, th.Immortally(func() error {
+				box := newBox(th, None)
+				born, block = box, th.Body(box).LoadRef(0)
+				return nil
+			}))
+			for _, x := range []Ref{Nil, None, must1(Int(1)), inPlace, born} {
+				if th.Retire(x); th.waits() {
+					t.Errorf("%s waits", x)
+				}
+			}
+			for _, x := range []Ref{Nil, block} {
+				if th.RetireBlock(x); th.waits() {
+					t.Errorf("block %s waits", x)
+				}
+			}
+			x := newLeaf(th)
+			if th.Retire(x); th.retired.Len() != 1 || th.memory.Len() != 0 {
+				t.Errorf("%d counts and %d memories wait, want a count", th.retired.Len(), th.memory.Len())
+			}
+			b, _, err := th.NewBlock(Nil, 16)
+			must0(t, err)
+			if th.RetireBlock(b); th.retired.Len() != 1 || th.memory.Len() != 1 {
+				t.Errorf("%d counts and %d memories wait, want one of each", th.retired.Len(), th.memory.Len())
+			}
+		})
+	})
+}
+
+// TestRetireIsChecked: checked mode refuses to retire what is not the runtime's, and has what is
+// in its history.
+func TestRetireIsChecked(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		if !o.Checked {
+			return
+		}
+		clean(t, o, func(t *testing.T, th *Thread) {
+			wantIn(t, panics(t, func() { th.Retire(Ref{none + 1}) }), "foreign reference")
+			if o.Mode == GIL {
+				return
+			}
+			x := newLeaf(th)
+			th.Retire(x)
+			th.Checkpoint()
+			th.Checkpoint()
+			wantIn(t, panics(t, func() { th.Retire(x) }), "use after free: ", " of leaf ", "retire at", "decref at", "freed at")
+		})
+	})
+}
+
+// TestStallReleasesOrphans: a thread that waits since others have left too much goes on once
+// that can be released, and does it.
+func TestStallReleasesOrphans(t *testing.T) {
+	needsThreads(t)
+	defer func(d time.Duration) { stallLimit = d }(stallLimit)
+	stallLimit = time.Hour
+	r := newRuntime(t, Options{DeferredBytes: 1 << 10, CollectAfter: -1})
+	reader, writer, leaver := must(r.Attach()), must(r.Attach()), must(r.Attach())
+	retire := func(th *Thread) {
+		b, _, err := th.NewBlock(Nil, 64)
+		must0(t, err)
+		th.retire(b, aBlock)
+	}
+	for range 100 {
+		retire(leaver)
+	}
+	leaver.leave() // its own checkpoint would wait
+	leaver.abandonRetired()
+	retire(writer)
+	if !writer.over() {
+		t.Fatal("within the budget")
+	}
+	whileOutside(writer, writer.Checkpoint, reader.reader.Quiescent) // which releases nothing itself
+	if n := r.orphans.bytes.Load(); n > 1<<10 || writer.over() {
+		t.Errorf("it has gone on, and %d bytes are left", n)
+	}
+	leaver.enter()
+	for _, x := range []*Thread{leaver, writer, reader} {
+		x.Detach()
+	}
+	must0(t, r.Close())
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -94,4 +95,61 @@ func TestOwnKeepsTheKind(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestScopeIsTheInnermost: a scope that is not the innermost open one of its thread cannot be
+// used, whatever for, and neither can one that has ended.
+func TestScopeIsTheInnermost(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		broken := errors.New("broken")
+		var old *Scope
+		refuses := func(s *Scope, why string) {
+			t.Helper()
+			for name, use := range map[string]func(){
+				"Own":               func() { s.Own(None, nil) },
+				"Own with an error": func() { s.Own(None, broken) },
+				"Check":             func() { s.Check(broken) },
+				"Keep":              func() { s.Keep(None) },
+				"Len":               func() { s.Len() },
+			} {
+				call, _, _ := strings.Cut(name, " ")
+				wantIn(t, panics(t, use), why+": Scope."+call+" of scope 1 of thread")
+			}
+		}
+		must0(t, th.Scope(func(s *Scope) {
+			must0(t, th.Scope(func(*Scope) { refuses(s, "ichor: the scope is not the innermost one") }))
+			old = s
+		}))
+		refuses(old, "ichor: the scope has ended")
+	})
+}
+
+// TestScopesOfTwoThreads: an error that ends a scope of one thread passes by those of others.
+func TestScopesOfTwoThreads(t *testing.T) {
+	r, a, b := biasedPair(t, Options{})
+	broken := errors.New("broken")
+	err := a.Scope(func(s *Scope) {
+		err := b.Scope(func(*Scope) { s.Own(Nil, broken) })
+		t.Errorf("the other scope has ended with %v", err)
+	})
+	if err != broken || a.depth != 0 || b.depth != 0 {
+		t.Errorf("the scope has ended with %v, and %d and %d are open", err, a.depth, b.depth)
+	}
+	closePair(t, r, a, b)
+}
+
+// TestOwnIsChecked: checked mode refuses what a scope is to own and must not be used.
+func TestOwnIsChecked(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		clean(t, Options{Mode: m, Checked: true}, func(t *testing.T, th *Thread) {
+			x := newLeaf(th)
+			th.DecRef(x)
+			must0(t, th.Scope(func(s *Scope) {
+				wantIn(t, panics(t, func() { s.Own(x, nil) }), "use after free: Scope.Own of leaf ")
+				if n := s.Len(); n != 0 {
+					t.Errorf("the scope owns %d references", n)
+				}
+			}))
+		})
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/gob"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // frostType is a leaf that can be frozen.
-var frostType = must(DefineType(Type{Name: "frost", Freezing: &Freezing{Copy: CopyBody(8)}}))
+var frostType = must(DefineType(Type{Name: "frost", Freezing: &Freezing{Layout: "eight bytes", Copy: CopyBody(8), Check: CheckBody(8)}}))
 
 // TestSharedDescription alters the description of a heap in each of its parts: opening it
 // says what is wrong, and the unaltered one opens.
@@ -56,6 +58,9 @@ func TestSharedDescription(t *testing.T) {
 		return err
 	}
 	must0(t, open(func(*sharedHeap) {}))
+	if _, _, err := openHeap(file, []byte("x"), o); err == nil || !strings.Contains(err.Error(), "description of the heap: ") {
+		t.Errorf("no description: %v", err)
+	}
 	for want, change := range map[string]func(h *sharedHeap){
 		"root nil is no object":              func(h *sharedHeap) { h.Roots[0] = Nil },
 		"root 0x":                            func(h *sharedHeap) { h.Roots[0].Handle++ },
@@ -63,6 +68,7 @@ func TestSharedDescription(t *testing.T) {
 		"root 0xb":                           func(h *sharedHeap) { h.Roots[0].Handle = frozenBase + frozenCount/2 },
 		"root 0xc":                           func(h *sharedHeap) { h.Roots[0].Handle = selfBase },
 		"root 0xfffff":                       func(h *sharedHeap) { h.Roots[0] = Ref{none + 1} },
+		"root 0xffffff0c is no object":       func(h *sharedHeap) { h.Roots[0] = Ref{endSingletons} },
 		"root 0x8":                           func(h *sharedHeap) { h.Roots[2].Handle++ },
 		"interned string":                    func(h *sharedHeap) { h.Interned = map[uint64]Ref{1: {node.Handle + 1}} },
 		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{{node.Handle + 1}: {weak}} },
@@ -74,6 +80,9 @@ func TestSharedDescription(t *testing.T) {
 		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
 		"frozen bytes where there are":       func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
 		"of a frozen graph is no object":     func(h *sharedHeap) { h.Frozen[0].Stored.Handle = selfBase + selfCount - 1 },
+		"root 0xffffff01 of a frozen graph":  func(h *sharedHeap) { h.Frozen[0].Stored = Ref{none + 1} },
+		"type 1 is \"x\" with":               func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 1, Name: "x"}) },
+		"description of the heap: ":          func(h *sharedHeap) { h.Space = nil },
 		"131073 states of threads":           func(h *sharedHeap) { h.States = maxStates + 1 },
 		"-1 states of threads":               func(h *sharedHeap) { h.States = -1 },
 		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
@@ -161,4 +170,194 @@ func TestShareRefuses(t *testing.T) {
 		t.Errorf("shared again: %v", err)
 	}
 	must0(t, errors.Join(file.Close(), r.Close()))
+}
+
+// TestInheritedIsNoLeak: what a heap held when it was shared is no leak where it was opened, nor
+// is what the objects there have come to hold since, in however many steps. What else is left
+// there is one.
+func TestInheritedIsNoLeak(t *testing.T) {
+	r := newRuntime(t, Options{Backing: MemfdBacking})
+	var node Ref
+	must0(t, r.Do(func(th *Thread) error {
+		node = newNode(th, Nil, newLeaf(th), None)
+		return nil
+	}))
+	file := must(r.Share(node))
+	for leaks := range 2 {
+		w, _, err := OpenShared(file, Options{})
+		must0(t, err)
+		must0(t, w.Do(func(th *Thread) error {
+			loop := newNode(th, newNode(th, newLeaf(th)), Nil)
+			setSlot(th, loop, 1, loop)
+			setSlot(th, node, 0, loop)
+			th.DecRef(loop)
+			for range leaks {
+				newNode(th, node)
+			}
+			return nil
+		}))
+		err = w.Close()
+		var leak *LeakError
+		if leaks == 0 && err != nil || leaks > 0 && (!errors.As(err, &leak) || len(leak.Types) != 1 || leak.Types[0] != (Leak{"node", leaks})) {
+			t.Errorf("%d leaks: %v", leaks, err)
+		}
+	}
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRef(node)
+		return nil
+	}))
+	must0(t, errors.Join(file.Close(), r.Close()))
+}
+
+// TestSharedHeapIsDescribed: all that a worker needs to know is in the description, and the
+// worker knows it.
+func TestSharedHeapIsDescribed(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL}, {Counting: Atomic}, {Counting: Biased}} {
+		backed := o
+		backed.Backing = MemfdBacking
+		r := newRuntime(t, backed)
+		var leaf, node, immortal, float, retired Ref
+		var watches []Ref
+		must0(t, r.Do(func(th *Thread) error {
+			leaf = newLeaf(th)
+			node = newNode(th, Nil)
+			for range 4 {
+				watches = append(watches, newWatch(th, leaf, nil))
+			}
+			th.DecRef(watches[1]) // the others keep their places
+			immortal = newNode(th, newLeaf(th))
+			must0(t, th.Immortalize(immortal))
+			r.intern.Store(77, leaf)
+			frost, _, err := th.New(frostType, 8)
+			must0(t, err)
+			f, err := th.Freeze(frost)
+			must0(t, err)
+			if f.Objects() != 1 {
+				t.Errorf("%d objects are frozen", f.Objects())
+			}
+			th.DecRef(frost)
+			loop := newNode(th, Nil) // garbage, whose memory waits for a grace period
+			th.SetWeak(loop)
+			th.Body(loop).StoreRef(1, loop)
+			float = newFloat(th, 1, 0) // of a built-in type
+			retired = newLeaf(th)      // what the loop's death makes due retires
+			th.Body(node).StoreRef(1, retired)
+			watches = append(watches, newWatch(th, loop, func(th *Thread) { setSlot(th, node, 0, Nil) }))
+			return nil
+		}))
+		last := watches[4]
+		watches = []Ref{watches[0], watches[2], watches[3]}
+		file := must(r.Share(leaf, node))
+		must0(t, r.Do(func(th *Thread) error { r.mustHold(t, th, 9); return nil }))
+		if n := r.Memory().Objects; n != 9 {
+			t.Errorf("%d objects were shared, want 9", n)
+		}
+		shared := r.SharedRanges()
+		must0(t, r.Do(func(th *Thread) error {
+			x := newWide(th, newWide(th))
+			f, err := th.Freeze(x)
+			if err != nil {
+				return err
+			}
+			th.DecRef(x)
+			bytes := int64(0)
+			for _, x := range shared {
+				bytes += int64(x.End - x.Start)
+			}
+			if now := r.SharedRanges(); !slices.Equal(now, shared) || r.Memory().SharedBytes != bytes || bytes == 0 {
+				t.Errorf("shared are %v, and were %v: %d bytes, want %d", now, shared, r.Memory().SharedBytes, bytes)
+			}
+			frozen := 0
+			for _, x := range shared {
+				if x.Frozen {
+					frozen++
+				}
+			}
+			if frozen != 1 {
+				t.Errorf("%d frozen graphs are shared", frozen)
+			}
+			return th.Unload(f)
+		}))
+		var h sharedHeap
+		must0(t, gob.NewDecoder(bytes.NewReader(must(arena.ReadShared(file)))).Decode(&h))
+		names := map[string]string{}
+		for _, y := range h.Types {
+			names[y.Name] = y.Layout
+			if types.table[y.ID].Load().Name != y.Name || types.table[y.ID].Load().meta != y.Meta {
+				t.Errorf("type %d is %s, with %#x", y.ID, y.Name, y.Meta)
+			}
+		}
+		if want := map[string]string{"leaf": "", "node": "", "watch": "", "frost": "eight bytes"}; !maps.Equal(names, want) {
+			t.Errorf("the types are %q, want %q", names, want)
+		}
+		if len(h.Interned) != 1 || h.Interned[77] != leaf || len(h.Weak) != 1 || !slices.Equal(h.Weak[leaf], watches) {
+			t.Errorf("interned are %v, weak references %v", h.Interned, h.Weak)
+		}
+		if h.InPlace != 2 || h.Seed != r.seed || h.States != len(*r.queues.Load()) || len(h.Frozen) != 1 || h.Frozen[0].Objects != 1 {
+			t.Errorf("the description is %+v", h)
+		}
+
+		other := o
+		if o.Mode == LockFree {
+			other.Mode = GIL
+		} else {
+			other.Mode = LockFree
+		}
+		if _, _, err := OpenShared(file, other); err == nil || !strings.Contains(err.Error(), "the heap is of mode "+o.Mode.String()+", the options say "+other.Mode.String()) {
+			t.Errorf("opened in another mode: %v", err)
+		}
+		other = o
+		other.Counting = map[Counting]Counting{AutoCounting: Biased, Atomic: Biased, Biased: Atomic}[o.Counting]
+		w, _, err := OpenShared(file, other)
+		if o.Mode == LockFree && (err == nil || !strings.Contains(err.Error(), "the heap's counting is "+o.Counting.String())) {
+			t.Errorf("opened with other counting: %v", err)
+		}
+		if o.Mode == GIL {
+			must0(t, err) // there it means nothing
+			must0(t, w.Close())
+		}
+		w, roots, err := OpenShared(file, o)
+		must0(t, err)
+		must0(t, w.Do(func(th *Thread) error {
+			if len(roots) != 2 || th.TypeOf(roots[0]) != leafType || th.TypeOf(w.Frozen()[0].Root()) != frostType {
+				t.Errorf("the roots are %v", roots)
+			}
+			if _, _, ok := w.space.Block(uint32(retired.Handle)); ok {
+				t.Error("what was retired was shared")
+			}
+			if x, ok := w.intern.Load(77); !ok || x != leaf || w.intern.Size() != 1 {
+				t.Errorf("interned is %s", x)
+			}
+			e, _ := w.weak.Load(leaf)
+			if w.weak.Size() != 1 || e.alive != 3 || len(e.list) != 3 {
+				t.Fatalf("the weak references are %+v", e)
+			}
+			for i, x := range watches {
+				if e.list[i].ref != x || th.Body(x).Word(weakIndex) != uint32(i) || th.followWeak(x) != leaf {
+					t.Errorf("weak reference %d is %s, at %d", i, e.list[i].ref, th.Body(x).Word(weakIndex))
+				}
+				th.DecRef(leaf)
+			}
+			if n := w.Memory().InPlace; n != 2 || w.seed != r.seed {
+				t.Errorf("%d are immortal in place, and the seed is %v", n, w.seed)
+			}
+			if o.Mode == LockFree && th.owner != firstID+int32(h.States) {
+				t.Errorf("the thread has the id %d, and %d states have one already", th.owner, h.States)
+			}
+			if next := w.collector.next.Load(); next < int64(w.opts.CollectAfter) {
+				t.Errorf("a collection is due at %d containers", next)
+			}
+			return nil
+		}))
+		must0(t, w.Close())
+		must0(t, r.Do(func(th *Thread) error {
+			th.DecRefs(append(watches, leaf, node, float, last))
+			return nil
+		}))
+		r.intern.Clear()
+		must0(t, errors.Join(file.Close(), r.Close()))
+		if _, err := r.Share(); err != ErrClosed {
+			t.Errorf("shared after Close: %v", err)
+		}
+	}
 }

@@ -21,8 +21,8 @@ import (
 var stallWarning = time.Second
 
 // maxStacks bounds the trace of all goroutines. It takes a few hundred bytes for
-// each frame; the world of Go stands still meanwhile.
-const maxStacks = 16 << 20
+// each frame; the world of Go stands still meanwhile. Tests have less.
+var maxStacks = 16 << 20
 
 // StallReport says that a thread keeps others waiting, and where. The stacks begin at the
 // user's innermost function.

@@ -156,12 +156,15 @@ func TestStackOf(t *testing.T) {
 	perhaps := "goroutine 2 [running]:\nmain.g(" + a + "?, 0x2)"
 	surely := "goroutine 3 [running]:\nmain.h({0x1, " + a + "})"
 	longer := "goroutine 4 [running]:\nmain.i(" + a + "0, 0x2)"
+	cut := "goroutine 5 [running]:\nmain.j(0x2, " + a // as much as there was room for
 	for _, c := range []struct {
 		stacks []string
 		want   string
 	}{
 		{[]string{none, perhaps, longer, surely}, surely},
 		{[]string{none, perhaps, longer}, perhaps},
+		{[]string{longer, cut, perhaps}, perhaps},
+		{[]string{none, cut}, "not found: no goroutine has a frame that shows the thread at " + a},
 		{[]string{none, longer}, "not found: no goroutine has a frame that shows the thread at " + a},
 		{nil, "not found: no goroutine has a frame that shows the thread at " + a},
 	} {
@@ -304,4 +307,93 @@ func TestNoStallReport(t *testing.T) {
 		}))
 		must0(t, r.Close())
 	}
+}
+
+// TestFramesShowTheThread: the frames in which Do and Run call the user's function show the
+// thread for sure, whatever the function does with it.
+func TestFramesShowTheThread(t *testing.T) {
+	r := newRuntime(t, Options{})
+	look := func(th *Thread, frame string) {
+		address := fmt.Appendf(nil, "%p", th)
+		for line := range bytes.Lines(allStacks()) {
+			if bytes.Contains(line, []byte(frame)) {
+				if sure, _ := showsAddress(line, address); !sure {
+					t.Errorf("%s: the thread is at %s", line, address)
+				}
+				return
+			}
+		}
+		t.Errorf("there is no frame of %s", frame)
+	}
+	must0(t, r.Do(func(th *Thread) error { look(th, ").do("); return nil }))
+	must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { look(th, ").work("); return nil }))
+	must0(t, r.Close())
+}
+
+// TestWarningsAreWaitedFor: whoever warns goes on when the log has it.
+func TestWarningsAreWaitedFor(t *testing.T) {
+	begun, told := make(chan bool), false
+	restore := captureLog(func([]byte) { close(begun); time.Sleep(10 * time.Millisecond); told = true })
+	defer restore()
+	r := newRuntime(t, Options{})
+	if r.tell(StallReport{What: "a test"}); !told {
+		t.Error("the log is still being told")
+	}
+	<-begun
+	must0(t, r.Close())
+}
+
+// TestOwnerWarningsAreRare: of a queue that stays full nobody is told at once, and then once in
+// a while.
+func TestOwnerWarningsAreRare(t *testing.T) {
+	defer func(d time.Duration) { stallWarning = d }(stallWarning)
+	stallWarning = time.Hour
+	r, owner, other := biasedPair(t, Options{})
+	warnings := 0
+	restore := captureLog(func(line []byte) {
+		if bytes.Contains(line, []byte("does not merge")) {
+			warnings++
+		}
+	})
+	defer restore()
+	q := owner.queue
+	want := func(when string, n int) {
+		t.Helper()
+		r.warnOfOwner(q)
+		if since := time.Since(time.Unix(0, q.full.Load())); warnings != n || since < 0 || since > time.Hour {
+			t.Errorf("%s: %d warnings, want %d; it is full since %s", when, warnings, n, since)
+		}
+	}
+	want("at first", 0)
+	want("soon after", 0)
+	for i := range 2 {
+		q.full.Add(-int64(2 * time.Hour))
+		want("long after", i+1)
+		want("and once more", i+1)
+	}
+	closePair(t, r, owner, other)
+}
+
+// TestStacksAreBounded: of more goroutines than there is room for some are left out.
+func TestStacksAreBounded(t *testing.T) {
+	defer func(n int) { maxStacks = n }(maxStacks)
+	stop, begun := make(chan bool), make(chan bool)
+	const n = 1000
+	for range n {
+		go func() { begun <- true; <-stop }()
+	}
+	for range n {
+		<-begun
+	}
+	for _, most := range []int{64 << 10, 256 << 10} {
+		maxStacks = most
+		if got := len(allStacks()); got > most || got < most-4<<10 && got < n*100 {
+			t.Errorf("%d bytes of stacks, want at most %d", got, most)
+		}
+	}
+	maxStacks = 16 << 20
+	if got := bytes.Count(allStacks(), []byte("TestStacksAreBounded.func")); got < n {
+		t.Errorf("the stacks of %d goroutines, want %d", got, n)
+	}
+	close(stop)
 }

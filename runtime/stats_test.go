@@ -319,3 +319,31 @@ func BenchmarkReadStats(b *testing.B) {
 		})
 	}
 }
+
+// TestStatisticsOfWhatIsLeft: calls that a thread has left, and operations that were skipped, are
+// told. What is of no type that is known is in no row.
+func TestStatisticsOfWhatIsLeft(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		r := th.rt
+		skipped := r.QuickStats().Operations.Skipped
+		th.tally.ops[opSkipped].Add(3)
+		th.Later(func(*Thread) {})
+		th.Later(func(*Thread) {})
+		th.leavePending()
+		if s := r.QuickStats(); s.Left != 2 || s.Operations.Skipped != skipped+3 {
+			t.Errorf("%d are left, want 2; %d operations more were skipped, want 3", s.Left, s.Operations.Skipped-skipped)
+		}
+		th.Checkpoint()
+		if s := r.QuickStats(); s.Left != 0 {
+			t.Errorf("%d are left", s.Left)
+		}
+		x, y := newLeaf(th), newLeaf(th)
+		meta := th.header(x).Meta()
+		th.header(x).Birth(th.stamp, 12345)
+		if s := th.ReadStats(); len(s.Types) != 1 || s.Types[0].Type != "leaf" || s.Types[0].Objects != 1 {
+			t.Errorf("the types are %+v", s.Types)
+		}
+		th.header(x).Birth(th.stamp, meta)
+		th.DecRefs([]Ref{x, y})
+	})
+}

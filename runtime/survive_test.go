@@ -289,6 +289,15 @@ var strikes = []strike{
 		setSlot(th, n, 1, Nil)
 		th.DecRef(n)
 	}},
+	{"two deaths that retiring has put off", 2, "ab", func(th *Thread, end func()) {
+		endings = 2
+		trap = trapdoor{"Traverse", 1, func() { trap.n = 1; end() }}
+		n := newNode(th, faultyTree(th), newNode(th, newLeaf(th)), faultyTree(th), newNode(th, newLeaf(th)))
+		for i := range 4 {
+			setSlot(th, n, i, Nil)
+		}
+		th.DecRef(n)
+	}},
 	{"a death among orphans", 1, "ab", func(th *Thread, end func()) {
 		trap = trapdoor{"Traverse", 1, end}
 		other := must(th.rt.Attach())
@@ -424,6 +433,9 @@ func survives(t *testing.T, o Options, s strike, end func()) {
 	for _, x := range r.mu.idle {
 		if x.dying != Nil || x.deadTop != Nil || len(x.pending)+len(x.holds)+len(x.owned)+x.depth > 0 || x.running || x.stopped || x.region != nil {
 			t.Errorf("thread %d is in the midst of something, although it is in the pool", x.owner)
+		}
+		if o.Mode == LockFree && x.waits() {
+			t.Errorf("thread %d has retired something, although it is in the pool", x.owner)
 		}
 	}
 	if n := r.Memory().Attached; n != 0 {

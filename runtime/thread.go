@@ -158,7 +158,6 @@ func (t *Thread) putAway() {
 	} else {
 		t.mendAll()
 	}
-	t.leaveBehind()
 }
 
 // pool is the end of putAway. It counts nothing, and runs no code but the runtime's.

@@ -3,12 +3,17 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/sched"
 )
 
@@ -25,6 +30,53 @@ func TestOptions(t *testing.T) {
 		if r, err := New(o); err == nil {
 			r.Close()
 			t.Errorf("%+v was accepted", o)
+		}
+	}
+}
+
+// TestOptionsSayWhatIsWrong: the error of each option names it, and values at the edge of what
+// is good are good.
+func TestOptionsSayWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		good, bad Options
+		want      string
+	}{
+		{Options{Mode: GIL}, Options{Mode: GIL + 1}, "option Mode is Mode(2)"},
+		{Options{Counting: Biased}, Options{Counting: Biased + 1}, "option Counting is Counting(3)"},
+		{Options{Backing: MemfdBacking}, Options{Backing: MemfdBacking + 1}, "option Backing is "},
+		{Options{}, Options{MemoryLimit: -1}, "option MemoryLimit is -1, want 0 for no limit"},
+		{Options{MemoryLimit: arena.SpanSize}, Options{MemoryLimit: arena.SpanSize - 1}, "option MemoryLimit is 65535, want 0 for no limit, or a span of 65536 bytes"},
+		{Options{}, Options{AddressSpace: -1}, "option AddressSpace is -1, "},
+		{Options{}, Options{SwitchInterval: -1}, "option SwitchInterval is -1ns, "},
+		{Options{PauseBudget: 1}, Options{PauseBudget: 1.5}, "option PauseBudget is 1.5, "},
+		{Options{}, Options{PauseBudget: -0.1}, "option PauseBudget is -0.1, "},
+		{Options{}, Options{PauseBudget: math.NaN()}, "option PauseBudget is NaN, "},
+		{Options{CollectWorkers: 1}, Options{CollectWorkers: -1}, "option CollectWorkers is -1, "},
+		{Options{Checked: true, Inject: func(Injection) error { return nil }}, Options{Inject: func(Injection) error { return nil }}, "option Inject is set, want Checked"},
+		{Options{DeferredBytes: 1}, Options{DeferredBytes: -1}, "option DeferredBytes is -1, "},
+	} {
+		if err := c.good.validate(); err != nil {
+			t.Errorf("good: %v", err)
+		}
+		if err := c.bad.validate(); err == nil {
+			t.Errorf("accepted, want an error with %q", c.want)
+		} else {
+			wantIn(t, err.Error(), "ichor: ", c.want)
+		}
+	}
+	var o Options
+	must0(t, o.validate())
+	if o.DeferredBytes != 1<<20 || o.CollectAfter != 20_000 || o.PauseBudget != 0.1 || o.Counting != Atomic {
+		t.Errorf("the defaults are %+v", o)
+	}
+	o = Options{DeferredBytes: 1, CollectAfter: -1, PauseBudget: 0.5, Counting: Biased}
+	must0(t, o.validate())
+	if o.DeferredBytes != 1 || o.CollectAfter != -1 || o.PauseBudget != 0.5 || o.Counting != Biased {
+		t.Errorf("the options are %+v", o)
+	}
+	for want, got := range map[string]fmt.Stringer{"lockfree": LockFree, "gil": GIL, "auto": AutoCounting, "atomic": Atomic, "biased": Biased} {
+		if got.String() != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
@@ -278,4 +330,110 @@ func TestPoolGivesLowestFirst(t *testing.T) {
 		}
 		must0(t, r.Close())
 	}
+}
+
+// TestIDs: a thread counts what is its own, and what is nobody's, in the short way; in checked
+// mode nothing.
+func TestIDs(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			id, merged, stamp := th.owner, header.Nobody, header.Nobody
+			if o.Mode == GIL || o.Counting == Biased {
+				stamp = th.owner
+			}
+			if o.Checked {
+				id, merged = uncounted, uncounted
+			}
+			if th.id != id || th.merged != merged || th.stamp != stamp || th.ID() != th.owner || th.owner <= 0 {
+				t.Errorf("thread %d counts for %d and %d, and stamps %d; want %d, %d, %d", th.owner, th.id, th.merged, th.stamp, id, merged, stamp)
+			}
+		})
+	})
+}
+
+// TestAttachIsReturn: a thread that is attached owns its memory, which nobody lends or takes, and
+// one that is not leaves what it does not need.
+func TestAttachIsReturn(t *testing.T) {
+	forLockFree(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			owned := func() {
+				t.Helper()
+				wantIn(t, panics(t, th.cache.Return), "return of a thread that is not away")
+			}
+			owned()
+			th.Blocking(func() {
+				th.cache.Return() // it was left
+				th.cache.Leave()
+			})
+			owned()
+			for bytes := 16; bytes < 16<<10; bytes *= 2 { // of each class it keeps a span
+				x, _, err := th.New(leafType, bytes)
+				must0(t, err)
+				y, _, err := th.New(nodeType, bytes)
+				must0(t, err)
+				th.DecRefs([]Ref{x, y})
+			}
+			th.Later(func(*Thread) {
+				if n := *arenaCount(r.space); n < 10 {
+					t.Errorf("%d spans are in use before the thread leaves", n)
+				}
+			})
+			return nil
+		}))
+		if n := *arenaCount(r.space); n > 2 {
+			t.Errorf("%d spans are in use for nothing", n)
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestScopesInCheckedMode: a state whose handle has changed has scopes of its own.
+func TestScopesInCheckedMode(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		for range 3 {
+			must0(t, r.Do(func(th *Thread) error {
+				return th.Scope(func(s *Scope) {
+					s.Own(newLeaf(th), nil)
+					must0(t, th.Scope(func(s *Scope) { s.Own(newLeaf(th), nil) }))
+					if s.Len() != 1 || len(th.owned) != 1 {
+						t.Errorf("the scope owns %d references, and the thread %d", s.Len(), len(th.owned))
+					}
+				})
+			}))
+		}
+		must0(t, r.Close())
+	})
+}
+
+// TestAttachedNames: the error of Close names the threads that are attached, in order.
+func TestAttachedNames(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: -1})
+	var all []*Thread
+	for range 30 {
+		all = append(all, must(r.Attach()))
+	}
+	var e *AttachedError
+	if err := r.Close(); !errors.As(err, &e) || len(e.Threads) != 30 || !slices.IsSorted(e.Threads) {
+		t.Errorf("close: %v", err)
+	}
+	for _, th := range all {
+		if !th.LockFree() || !slices.Contains(e.Threads, fmt.Sprintf("thread %d", th.owner)) {
+			t.Errorf("thread %d is missing, or not lock-free", th.owner)
+		}
+		th.Detach()
+	}
+	must0(t, r.Close())
+}
+
+// TestWithoutATuple: a program without one of the built-in types has no singleton of it.
+func TestWithoutATuple(t *testing.T) {
+	y := types.table[TypeTuple].Swap(nil)
+	defer types.table[TypeTuple].Store(y)
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		if th.Kind(EmptyTuple) != 0 || th.Kind(EmptyBytes) != TypeBytes {
+			t.Errorf("the singletons are of kinds %d and %d", th.Kind(EmptyTuple), th.Kind(EmptyBytes))
+		}
+	})
 }

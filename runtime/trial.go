@@ -67,8 +67,6 @@ func (x *trial) isGarbage(r Ref) bool {
 	return w != nil && isGarbage(*w)
 }
 
-func (x *trial) release() { x.spans, x.tables = nil, nil }
-
 func (x *trial) makeTables() {
 	if n := len(x.spans); n > 0 {
 		x.tables = make([]*trialTable, x.spans[n-1].Number()+1)
@@ -112,7 +110,7 @@ func (c *collection) trace() (garbage []Ref) {
 // collection's, and divides it into what is still garbage and what is not. World
 // stopped.
 func (c *collection) retrace() {
-	defer trace.StartRegion(c.ctx, "ichor trace").End()
+	defer trace.StartRegion(c.ctx, "ichor trace again").End()
 	x := &c.trial
 	for _, sp := range x.spans {
 		*x.tables[sp.Number()] = trialTable{}
@@ -385,7 +383,7 @@ func (m *team) run(pass func(*tracer, *arena.Span)) {
 	m.next.Store(0)
 	m.hungry.Store(0)
 	m.done = false
-	err := sched.Run(context.Background(), len(m.all),
+	_ = sched.Run(context.Background(), len(m.all), // no tracer returns an error
 		func(i int) (*tracer, error) { return m.all[i], nil },
 		func(*tracer) {},
 		func(_ context.Context, w *tracer, _ int) error {
@@ -404,9 +402,6 @@ func (m *team) run(pass func(*tracer, *arena.Span)) {
 			over = true
 			return nil
 		})
-	if err != nil {
-		panic(err) // no tracer returns one
-	}
 }
 
 // abandon has nobody wait any more.

@@ -15,6 +15,9 @@ func TestCollectLargeCount(t *testing.T) {
 		th.header(hub).SetCounts(counts[1], trialMax+1)
 		wantCollected(t, th.Collect(), Collected{Candidates: 2})
 		th.header(hub).SetCounts(counts[1], int32(counts[2])>>3)
+		th.header(hub).SetCounts(1<<29, 0) // of which the word would have nothing left
+		wantCollected(t, th.Collect(), Collected{Candidates: 2})
+		th.header(hub).SetCounts(counts[1], int32(counts[2])>>3)
 		th.DecRef(hub)
 	})
 }
@@ -115,5 +118,99 @@ func TestCollectAtTheEnd(t *testing.T) {
 			}
 			th.DecRef(hub)
 		})
+	})
+}
+
+// rowType has slots behind a number, in a row, which the collector walks by itself.
+var rowType = must(DefineType(Type{
+	Name:    "row",
+	Mutable: true,
+	Slots:   func(_ Heap, o Body) (Body, int, int) { return o, 1, int(o.Word(0)) },
+}))
+
+// newRow returns a new reference to a row, and steals the slots.
+func newRow(t *Thread, slots ...Ref) Ref {
+	r, o, err := t.New(rowType, 4*(1+len(slots)))
+	if err != nil {
+		panic(err)
+	}
+	o.SetWord(0, uint32(len(slots)))
+	copy(o.Refs(1, len(slots)), slots)
+	return r
+}
+
+// TestCollectRows has one goroutine, and several, trace rows: each slot counts once, whatever it
+// leads to.
+func TestCollectRows(t *testing.T) {
+	defer func(n int64) { parallelFrom = n }(parallelFrom)
+	forModes(t, func(t *testing.T, o Options) {
+		o.CollectWorkers, o.CollectAfter = 3, -1
+		clean(t, o, func(t *testing.T, th *Thread) {
+			for _, workers := range []int{1, 3} {
+				parallelFrom = 1 << 40
+				if workers == 3 {
+					needsThreads(t)
+					parallelFrom = 1
+				}
+				const n = 5000 // some spans full
+				var born Ref
+				must0(t, th.Immortally(func() error { born = newLeaf(th); return nil }))
+				leaf := newLeaf(th)
+				mixed := func(x Ref) Ref {
+					th.IncRef(leaf)
+					return newRow(th, must1(Int(7)), None, born, leaf, Nil, x)
+				}
+				kept := newRow(th, Nil)
+				last := mixed(newNode(th, mixed(kept)))
+				th.IncRef(kept)
+				th.Body(kept).StoreRef(1, last) // kept -> row -> node -> row -> kept
+				var all []Ref
+				for range n {
+					x := mixed(Nil)
+					th.Body(x).StoreRef(6, x)
+					all = append(all, x)
+				}
+				pair := newRow(th, Nil, Nil)
+				th.Body(pair).StoreRef(1, pair)
+				th.Body(pair).StoreRef(2, pair) // two slots, two references
+				th.IncRef(pair)
+				got := th.Collect()
+				if got.Workers != workers {
+					t.Errorf("%d workers, want %d", got.Workers, workers)
+				}
+				wantCollected(t, got, Collected{Candidates: n + 5, Garbage: n + 1, Freed: n + 1})
+				must0(t, th.Audit(kept, leaf))
+				th.DecRef(kept)
+				wantCollected(t, th.Collect(), Collected{Candidates: 4, Garbage: 4, Freed: 4})
+				th.DecRef(leaf)
+				_ = all
+			}
+		})
+	})
+}
+
+// TestCollectWorkers: one goroutine traces a small heap, and as many as the options say a large
+// one, but no more than there are spans.
+func TestCollectWorkers(t *testing.T) {
+	needsThreads(t)
+	defer func(n int64) { parallelFrom = n }(parallelFrom)
+	clean(t, Options{CollectWorkers: 3, CollectAfter: -1}, func(t *testing.T, th *Thread) {
+		want := func(from int64, workers int) {
+			t.Helper()
+			parallelFrom = from
+			if got := th.Collect(); got.Workers != workers {
+				t.Errorf("%d containers, %d needed: %d workers, want %d", got.Candidates, from, got.Workers, workers)
+			}
+		}
+		want(0, 1) // there is no span
+		x := newNode(th, Nil)
+		want(0, 1) // there is one
+		all := []Ref{x}
+		for range 9_999 {
+			all = append(all, newNode(th, Nil))
+		}
+		want(10_001, 1)
+		want(10_000, 3)
+		th.DecRefs(all)
 	})
 }

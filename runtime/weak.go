@@ -68,7 +68,6 @@ func (t *Thread) linkWeak(w, target Ref, fns ...func(*Thread)) {
 		fault.Throw(Misuse{What: "weak reference to a nil reference", On: w.String(), Want: "an object as the target"})
 	}
 	t.MustUse(w)
-	t.MustUse(target)
 	o := t.Body(w)
 	if t.IsImmortal(target) && !(mutant.On && mutant.Is(mutant.WeakMarks) && target.Handle < Limit) {
 		o.StoreRef(weakTarget, target)

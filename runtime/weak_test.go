@@ -228,3 +228,26 @@ func TestTriedAfterDeath(t *testing.T) {
 		})
 	})
 }
+
+// TestWeakToImmortals: nothing is noted of a weak reference to what is immortal, whichever way.
+func TestWeakToImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			inPlace := newLeaf(th)
+			must0(t, th.Immortalize(inPlace))
+			var born Ref
+			must0(t, th.Immortally(func() error { born = newLeaf(th); return nil }))
+			call := func(*Thread) { t.Error("the callback of an immortal's was called") }
+			for _, x := range []Ref{inPlace, born, None, must1(Int(1))} {
+				before := th.header(inPlace).Bytes()
+				w := newWatch(th, x, call)
+				if n := th.rt.weak.Size(); n != 0 || th.followWeak(w) != x {
+					t.Errorf("%s: %d entries; it leads to %s", x, n, th.followWeak(w))
+				}
+				if th.DecRef(w); th.rt.weak.Size() != 0 || th.header(inPlace).Bytes() != before {
+					t.Errorf("%s: %d entries of the dead", x, th.rt.weak.Size())
+				}
+			}
+		})
+	})
+}

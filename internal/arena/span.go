@@ -115,7 +115,6 @@ func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	}
 	sp.state, sp.purpose, sp.class = spanSmall, p, uint8(class)
 	sp.cache.Store(c)
-	sp.listed, sp.next, sp.prev = false, nil, nil
 	sp.size, sp.magic = n, slotMagic(n)
 	sp.slots = SpanGranules / n
 	sp.nfree, sp.cursor = sp.slots, 0

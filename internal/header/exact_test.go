@@ -129,3 +129,27 @@ func TestBeyondTheContract(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnersCount: the owner counts in local, and finds there that an object is dead.
+func TestOwnersCount(t *testing.T) {
+	var h Header
+	h.Birth(7, 5)
+	shared := h.Shared()
+	if v := h.Inc(7); v != Alive || h.Local() != 2 || h.Shared() != shared {
+		t.Errorf("incremented: %d, local %d, shared %#x", v, h.Local(), h.Shared())
+	}
+	if !h.TryInc(7) || h.Local() != 3 || h.Shared() != shared {
+		t.Errorf("a weak get: local %d, shared %#x", h.Local(), h.Shared())
+	}
+	if v := h.Dec(7); v != Alive || h.Local() != 2 || h.Shared() != shared {
+		t.Errorf("decremented: %d, local %d, shared %#x", v, h.Local(), h.Shared())
+	}
+	h.setLocal(0)
+	if h.Inc(7) != Broken || h.Dec(7) != Broken || h.TryInc(7) || h.Local() != 0 || h.Shared() != shared {
+		t.Errorf("a dead object was counted: local %d, shared %#x", h.Local(), h.Shared())
+	}
+	h.setLocal(StickyLocal)
+	if h.Inc(7) != Sticky || h.Dec(7) != Sticky || !h.TryInc(7) || h.Local() != StickyLocal || h.Shared() != shared {
+		t.Errorf("a count in its band moved: local %#x, shared %#x", h.Local(), h.Shared())
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -164,5 +166,71 @@ func TestQuoted(t *testing.T) {
 	}
 	if got := Quoted(strings.Repeat("x", 201)); !strings.HasSuffix(got, `x"... (201 bytes)`) || len(got) > 230 {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestTypeTables: a table of types ends with its types.
+func TestTypeTables(t *testing.T) {
+	for _, c := range []struct {
+		types uint32
+		table string
+		want  string
+	}{
+		{0, "", ""},
+		{1, "\x00\x00\x00\x00\x00\x00\x00\x00", ""},
+		{1, "\x01\x00\x00\x00x\x01\x00\x00\x00y", ""},
+		{1, "\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00\x00\x00\x00", "cut short"},
+		{1, "\x01\x00\x00\x00x\x02\x00\x00\x00y", "cut short"},
+		{1, "\x00\x00\x00\x00\x00\x00\x00\x00\x00", "longer than its types"},
+		{0, "\x00", "longer than its types"},
+		{2, "\x00\x00\x00\x00\x00\x00\x00\x00", "cut short"},
+		{1, "\x00\x00\x00\x00\xff\xff\xff\xff", "cut short"},
+	} {
+		r := Reader{bytes.NewReader(append(make([]byte, Data), c.table...)), -1}
+		h := Header{Types: c.types, TypeBytes: uint64(len(c.table)), TypeHash: xxhash.Sum64String(c.table)}
+		table, err := r.ReadTypes(&h)
+		if c.want == "" && (err != nil || len(table) != int(c.types)) || c.want != "" && err == nil {
+			t.Errorf("%d types in %q: %v, %v", c.types, c.table, table, err)
+		} else if err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d types in %q: %v, want %s", c.types, c.table, err, c.want)
+		}
+		h.TypeHash++
+		if _, err := r.ReadTypes(&h); err == nil {
+			t.Errorf("%q without its checksum", c.table)
+		}
+	}
+}
+
+// TestOpenRegular: what is no regular file is not opened, also if it has taken the place of one
+// meanwhile; and no file stays open.
+func TestOpenRegular(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, []byte("12345"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, size, err := Open(file)
+	if err != nil || size != 5 {
+		t.Fatalf("%d bytes and %v, want 5", size, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := Open(folder); err == nil || err.Error() != "not a regular file" {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, _, err := Open(filepath.Join(folder, "none")); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), folder) {
+		t.Errorf("no file: %v", err)
+	}
+	defer func() { openFile = os.Open }()
+	var other *os.File
+	openFile = func(string) (f *os.File, err error) { other, err = os.Open(folder); return other, err }
+	if _, _, err := Open(file); err == nil || err.Error() != "not a regular file" {
+		t.Errorf("a folder in the file's place: %v", err)
+	}
+	if err := other.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("it stays open: %v", err)
 	}
 }

@@ -92,6 +92,9 @@ func (p pieceWriter) Write(b []byte) (done int, err error) {
 	return done, err
 }
 
+// chmod is the method. Tests have it fail.
+var chmod = (*os.File).Chmod
+
 // createBeside creates a new file in the folder of path. It is as accessible as was, the one
 // that it is to replace, if that is not nil: and never more so.
 func createBeside(path string, was os.FileInfo) (*os.File, error) {
@@ -107,7 +110,7 @@ func createBeside(path string, was os.FileInfo) (*os.File, error) {
 		}
 		if err == nil && was != nil {
 			keepOwner(f, was)
-			if err = f.Chmod(mode); err != nil { // the umask may have taken some
+			if err = chmod(f, mode); err != nil { // the umask may have taken some
 				err = errors.Join(err, f.Close(), os.Remove(name))
 			}
 		}

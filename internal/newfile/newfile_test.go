@@ -1,6 +1,9 @@
 package newfile
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,5 +17,61 @@ func TestAfterLinks(t *testing.T) {
 	}
 	if path, err := afterLinks(a); err == nil {
 		t.Errorf("they lead to %s", path)
+	}
+}
+
+// countdown is a context that ends when it was asked so often.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestWriteGivesUp: whenever the context ends, there is no file, and nothing beside it.
+func TestWriteGivesUp(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "file")
+	files := func() int {
+		list, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	parts := func(w io.Writer) (err error) {
+		for range 3 {
+			if err == nil {
+				_, err = w.Write([]byte("part"))
+			}
+		}
+		return err
+	}
+	for n := 0; ; n++ {
+		c := &countdown{context.Background(), n}
+		err := Write(c, path, parts)
+		if err == nil {
+			if n < 4 || files() != 1 || c.left != 0 {
+				t.Errorf("written after %d looks, %d of them not made, and there are %d files", n, c.left, files())
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) || files() != 0 {
+			t.Fatalf("given up at look %d: %v, and there are %d files", n, err, files())
+		}
+	}
+	broken := errors.New("broken")
+	if err := Write(context.Background(), path, func(io.Writer) error { return broken }); !errors.Is(err, broken) || files() != 1 {
+		t.Errorf("what writes fails: %v, and there are %d files", err, files())
+	}
+	defer func() { chmod = (*os.File).Chmod }()
+	chmod = func(*os.File, os.FileMode) error { return broken }
+	if err := Write(context.Background(), path, parts); !errors.Is(err, broken) || files() != 1 {
+		t.Errorf("written over a file whose permissions nobody can have: %v, and there are %d files", err, files())
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"expvar"
 	"fmt"
+	"math"
 	"os"
+	"reflect"
 	"regexp"
 	"runtime"
 	"runtime/metrics"
@@ -143,89 +145,67 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// TestEveryMetric compares each number with the field of the statistics that it is.
-func TestEveryMetric(t *testing.T) {
-	s := rt.Stats{Operations: rt.Operations{Counted: true, SkippedCounted: true}}
-	want := map[string]float64{}
-	for i, m := range table {
-		x := int64(i + 1)
-		field := map[string]*int64{
-			"/ichor/collector/automatic:collections":   &s.Collector.Automatic,
-			"/ichor/collector/candidates:objects":      &s.Collector.Candidates,
-			"/ichor/collector/collections:collections": &s.Collector.Collections,
-			"/ichor/collector/finalized:objects":       &s.Collector.Finalized,
-			"/ichor/collector/freed:objects":           &s.Collector.Freed,
-			"/ichor/collector/garbage:objects":         &s.Collector.Garbage,
-			"/ichor/collector/next:objects":            &s.Collector.Next,
-			"/ichor/collector/put-off:collections":     &s.Collector.PutOff,
-			"/ichor/collector/resurrected:objects":     &s.Collector.Resurrected,
-			"/ichor/deferred:bytes":                    &s.Deferred,
-			"/ichor/frozen/graphs:graphs":              &s.Memory.FrozenGraphs,
-			"/ichor/frozen/mapped:bytes":               &s.Memory.MappedBytes,
-			"/ichor/frozen/objects:bytes":              &s.Memory.FrozenBytes,
-			"/ichor/frozen/objects:objects":            &s.Memory.Frozen,
-			"/ichor/memory/blocks:blocks":              &s.Memory.Blocks,
-			"/ichor/memory/blocks:bytes":               &s.Memory.BlockBytes,
-			"/ichor/memory/committed:bytes":            &s.Memory.Committed,
-			"/ichor/memory/containers:objects":         &s.Memory.Containers,
-			"/ichor/memory/in-place:objects":           &s.Memory.InPlace,
-			"/ichor/memory/limit:bytes":                &s.Memory.Limit,
-			"/ichor/memory/objects:bytes":              &s.Memory.ObjectBytes,
-			"/ichor/memory/objects:objects":            &s.Memory.Objects,
-			"/ichor/memory/regions:bytes":              &s.Memory.RegionBytes,
-			"/ichor/memory/regions:objects":            &s.Memory.Immortals,
-			"/ichor/memory/shared:bytes":               &s.Memory.SharedBytes,
-			"/ichor/merges/by-owner:objects":           &s.Merges.ByOwner,
-			"/ichor/merges/for-away:objects":           &s.Merges.ForAway,
-			"/ichor/merges/in-stops:objects":           &s.Merges.InStop,
-			"/ichor/operations/owned:operations":       &s.Operations.Owned,
-			"/ichor/operations/shared:operations":      &s.Operations.Shared,
-			"/ichor/operations/skipped:operations":     &s.Operations.Skipped,
-			"/ichor/queued:bytes":                      &s.QueuedBytes,
-			"/ichor/queued:objects":                    &s.Queued,
-		}[m.Name]
+// TestMetricsAreTold: each metric comes from a field of Stats of its own.
+func TestMetricsAreTold(t *testing.T) {
+	var s rt.Stats
+	next := uint64(0)
+	var fill func(v reflect.Value)
+	fill = func(v reflect.Value) {
 		switch {
-		case field != nil:
-			*field = x
-			want[m.Name] = float64(x)
-		case m.Kind == metrics.KindFloat64Histogram:
-			want[m.Name] = 0
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				fill(v.Field(i))
+			}
+		case v.Kind() == reflect.Bool:
+			v.SetBool(true)
+		case v.CanInt():
+			next++
+			v.SetInt(int64(next))
+		case v.CanUint():
+			next++
+			v.SetUint(next)
+		case v.CanFloat():
+			next++
+			v.SetFloat(float64(next))
+		case v.Type() == reflect.TypeFor[*metrics.Float64Histogram]():
+			v.Set(reflect.ValueOf(&metrics.Float64Histogram{}))
 		}
 	}
-	s.GIL.Acquires, s.GIL.DropRequests, s.GIL.Switches = 101, 102, 103
-	s.GIL.Held, s.GIL.MaxWait, s.GIL.Waited = 104e9, 105e9, 106e9
-	s.GraceBegun, s.GraceOver, s.Left, s.Foreign, s.Interned, s.Weak = 107, 108, 109, 110, 111, 112
-	s.Memory.Attached, s.Pooled = 113, 114
-	for name, x := range map[string]float64{
-		"/ichor/gil/acquires:acquires": 101, "/ichor/gil/drop-requests:requests": 102, "/ichor/gil/waits:waits": 103,
-		"/ichor/gil/held:seconds": 104, "/ichor/gil/max-wait:seconds": 105, "/ichor/gil/waited:seconds": 106,
-		"/ichor/grace/begun:periods": 107, "/ichor/grace/over:periods": 108, "/ichor/pending/left:calls": 109,
-		"/ichor/tables/foreign:values": 110, "/ichor/tables/interned:strings": 111, "/ichor/tables/weak:objects": 112,
-		"/ichor/threads/attached:threads": 113, "/ichor/threads/pooled:threads": 114,
-	} {
-		want[name] = x
-	}
-	s.Pauses, s.Stopping, s.CollectorPauses = &metrics.Float64Histogram{}, &metrics.Float64Histogram{}, &metrics.Float64Histogram{}
-	for _, m := range table {
-		x, ok := want[m.Name]
+	fill(reflect.ValueOf(&s).Elem())
+	from := map[any]string{}
+	for i := range table {
+		m := &table[i]
 		v := m.read(&s)
-		switch {
-		case !ok:
-			t.Errorf("%s is in no table here", m.Name)
-		case m.Kind == metrics.KindUint64 && float64(v.Uint64()) != x, m.Kind == metrics.KindFloat64 && v.Float64() != x:
-			t.Errorf("%s is %v, want %v", m.Name, v, x)
+		var got any
+		switch v.Kind() {
+		case metrics.KindUint64:
+			got = v.Uint64()
+		case metrics.KindFloat64:
+			got = uint64(math.Round(v.Float64() * 1e9)) // nanoseconds
+		case metrics.KindFloat64Histogram:
+			got = v.Float64Histogram()
 		}
-	}
-	for name, h := range map[string]*metrics.Float64Histogram{
-		"/ichor/world/pauses:seconds": s.Pauses, "/ichor/world/stopping:seconds": s.Stopping, "/ichor/collector/pauses:seconds": s.CollectorPauses,
-	} {
-		if named(name).read(&s).Float64Histogram() != h {
-			t.Errorf("%s is another one's", name)
+		if from[got] != "" || got == uint64(0) || got == (*metrics.Float64Histogram)(nil) || v.Kind() != m.Kind {
+			t.Errorf("%s is %v, of kind %d, as is %q", m.Name, got, v.Kind(), from[got])
 		}
+		from[got] = m.Name
 	}
 	s.Memory.Objects = -1 // threads tell of their shares one after the other
 	if v := named("/ichor/memory/objects:objects").read(&s).Uint64(); v != 0 {
 		t.Errorf("a negative number is %d", v)
+	}
+}
+
+// TestHistogramText: of a histogram the buckets that are not empty are in the text, by their
+// upper ends.
+func TestHistogramText(t *testing.T) {
+	h := &metrics.Float64Histogram{Counts: []uint64{0, 2, 0, 3}, Buckets: []float64{0, 0.5, 1.5, 2.5, math.Inf(1)}}
+	if got, want := string(appendHistogram(nil, h)), `{"1.5": 2, "inf": 3}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	h.Counts = make([]uint64, 4)
+	if got := string(appendHistogram([]byte("x"), h)); got != "x{}" {
+		t.Errorf("of an empty one: %s", got)
 	}
 }
 

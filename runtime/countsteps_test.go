@@ -1,0 +1,168 @@
+package runtime
+
+import (
+	"testing"
+
+	"github.com/ichor-go/ichor/internal/header"
+)
+
+// TestBandsAskOnce: whatever meets a count in its band asks for the object to be made immortal,
+// by itself.
+func TestBandsAskOnce(t *testing.T) {
+	const shared = 1<<28 - 1<<26 // the first count in the band
+	forModes(t, func(t *testing.T, o Options) {
+		for name, meet := range map[string]func(th *Thread, x Ref){
+			"IncRef":  func(th *Thread, x Ref) { th.IncRef(x) },
+			"DecRef":  func(th *Thread, x Ref) { th.DecRef(x) },
+			"IncRefs": func(th *Thread, x Ref) { th.IncRefs([]Ref{x}) },
+			"DecRefs": func(th *Thread, x Ref) { th.DecRefs([]Ref{x}) },
+			"a death": func(th *Thread, x Ref) { th.DecRef(newNode(th, x)) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				for what, make := range map[string]func(th *Thread) Ref{
+					"leaf":  newLeaf,
+					"float": func(th *Thread) Ref { return newFloat(th, 1, 0) },
+				} {
+					clean(t, o, func(t *testing.T, th *Thread) {
+						x := make(th)
+						if th.stamp > 0 && what == "leaf" {
+							th.header(x).SetCounts(header.StickyLocal, 0)
+						} else {
+							th.header(x).SetCounts(0, shared)
+						}
+						if meet(th, x); th.IsImmortal(x) {
+							t.Errorf("the %s is immortal before a checkpoint", what)
+						}
+						if th.Checkpoint(); !th.IsImmortal(x) {
+							t.Errorf("the %s is not immortal after a checkpoint", what)
+						}
+					})
+				}
+			})
+		}
+	})
+}
+
+// TestMergedMeanwhile: an object that was to be queued, and that somebody has merged, or made
+// immortal, meanwhile, is given up here, or not at all.
+func TestMergedMeanwhile(t *testing.T) {
+	clean(t, Options{Counting: Atomic}, func(t *testing.T, th *Thread) {
+		x, y, z := newLeaf(th), newLeaf(th), newLeaf(th)
+		th.afterDec(x, header.Queue)
+		if th.diesOf(y, header.Queue) != true {
+			t.Error("the last reference was given up, and the object lives")
+		}
+		th.free(y)
+		th.IncRef(z)
+		if th.diesOf(z, header.Queue) || count(th, z) != 1 {
+			t.Error("one of two references was given up, and the object is dead")
+		}
+		must0(t, th.Immortalize(z))
+		before := th.header(z).Bytes()
+		th.afterDec(z, header.Queue)
+		if th.TypeOf(z) != leafType || th.header(z).Bytes() != before {
+			t.Error("an immortal was counted, or freed")
+		}
+		th.rt.mustHold(t, th, 1)
+	})
+}
+
+// TestDeathAmongImmortals: what dies with references that nobody counts gives up the others, and
+// touches nothing else: not even what would lie where an integer leads.
+func TestDeathAmongImmortals(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.AddressSpace = 32 << 20
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x, dies := newLeaf(th), newLeaf(th)
+			alias := Ref{intBase | x.Handle} // the integer whose lower bits are those of x
+			if !alias.IsInt() || th.header(alias) != th.header(x) {
+				t.Fatalf("%s does not lead to %s", alias, x)
+			}
+			var born Ref
+			must0(t, th.Immortally(func() error { born = newLeaf(th); return nil }))
+			before := th.header(x).Bytes()
+			th.DecRef(newNode(th, alias, Nil, born, dies, None, must1(Int(MinInt)), must1(Int(MaxInt)), must1(Int(0))))
+			if th.header(x).Bytes() != before {
+				t.Errorf("the header was %x, and is %x", before, th.header(x).Bytes())
+			}
+			th.rt.mustHold(t, th, 2)
+			th.DecRef(x)
+		})
+	})
+}
+
+// TestMendOnce: an object whose death has ended in a panic is freed once, also where what is
+// dead behind it ends in another one.
+func TestMendOnce(t *testing.T) {
+	for _, m := range []Mode{GIL, LockFree} {
+		clean(t, Options{Mode: m}, func(t *testing.T, th *Thread) {
+			x, y := newNode(th), newLeaf(th)
+			th.header(y).SetLink(uint32(Nil.Handle))
+			th.cache.Free(uint32(y.Handle)) // so freeing it again panics
+			th.dying, th.deadTop = x, y
+			wantIn(t, panics(t, th.Checkpoint), "freed twice")
+			th.Checkpoint()
+			if th.dying != Nil || th.deadTop != Nil {
+				t.Errorf("in the midst of freeing %s, and %s is to be freed", th.dying, th.deadTop)
+			}
+			th.rt.mustHold(t, th, 0)
+		})
+	}
+}
+
+// TestMendReleasesAll: what is left of an object whose death has ended in a panic goes back at
+// once: its memory, and its block. The memory of one that is in a table stays, and that of one
+// that a table may still lead to waits.
+func TestMendReleasesAll(t *testing.T) {
+	defer func() { trap = trapdoor{} }()
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			for _, c := range []struct {
+				y     *Type
+				weak  bool
+				stays int64
+				waits bool
+			}{
+				{faultyType, false, 0, false},
+				{faultyType, true, 0, true},
+				{tableType, false, 0, false},
+				{tableType, true, 1, false},
+			} {
+				before := r.Memory()
+				x := newFaultyOf(th, c.y, None, None)
+				if c.weak {
+					th.SetWeak(x)
+				}
+				trap = trapdoor{"Traverse", 1, func() { panic("mine") }}
+				panics(t, func() { th.DecRef(x) })
+				th.mend()
+				if waits := th.LockFree() && th.memory.Len() > 0; waits != (c.waits && th.LockFree()) {
+					t.Errorf("%s, weak %t: its memory waits: %t", c.y, c.weak, waits)
+				}
+				th.StopTheWorld(func() { th.settle() })
+				th.cache.Publish()
+				if now := r.Memory(); !o.Checked && (now.Objects-before.Objects != c.stays || now.Blocks != before.Blocks) {
+					t.Errorf("%s, weak %t: %d objects and %d blocks are left, want %d and none", c.y, c.weak, now.Objects-before.Objects, now.Blocks-before.Blocks, c.stays)
+				}
+			}
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+// TestMendForAnother: what one thread has left half dead another one frees, there and then.
+func TestMendForAnother(t *testing.T) {
+	r, a, b := biasedPair(t, Options{})
+	b.dying, b.deadTop = newNode(b), newLeaf(b)
+	b.header(b.deadTop).SetLink(uint32(Nil.Handle))
+	a.mendFor(b)
+	r.mustHold(t, a, 0)
+	for _, x := range []*Thread{a, b} {
+		if x.dying != Nil || x.deadTop != Nil {
+			t.Errorf("thread %d is in the midst of freeing %s, and %s is to be freed", x.owner, x.dying, x.deadTop)
+		}
+	}
+	closePair(t, r, a, b)
+}
