@@ -7,27 +7,27 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A deque keeps its items in a block of its own, a ring of slots that gives way to a larger
-// one when it is full. Writers take the deque's lock; readers take none.
+// A deque keeps its items in a block of its own, a ring of slots. When it is full, a larger
+// block takes its place. Writers take the deque's lock; readers take none.
 
 // Words of a deque's body.
 const (
-	wordLock    = 0 // the writers' mutex
-	wordBlock   = 1 // the block, which only this word leads to
+	wordLock    = 0 // the mutex that writers take
+	wordBlock   = 1 // the block; no other word leads to it
 	wordVersion = 2 // 64 bits: how many changes have begun
 	bodyWords   = 4
 )
 
-// Words of its block. Items are in n slots from head on, and go on at the first slot behind
-// the last one. All other slots are Nil.
+// Words of its block. The items are in n slots, beginning at the slot head and continuing at
+// the first slot after the last one. All other slots are Nil.
 const (
-	blockState = 0 // 64 bits: head | n << 32, so that one load has both
-	blockRoom  = 2 // how many slots there are; it never changes
+	blockState = 0 // 64 bits: head | n << 32, so that one load returns both
+	blockRoom  = 2 // how many slots there are; never changes
 	blockSlots = 3
 )
 
-// Words of a frozen deque's body. It has no lock, no version and no block, as it never
-// changes: its items are in the body.
+// Words of a frozen deque's body. A frozen deque never changes, so it has no lock, no version
+// and no block: its items are in the body.
 const (
 	frozenLen   = 0
 	frozenSlots = 1
@@ -44,7 +44,7 @@ var dequeType = func() *rt.Type {
 		Slots: func(h rt.Heap, o rt.Body) (rt.Body, int, int) {
 			ref := o.LoadRef(wordBlock)
 			if ref.IsNil() {
-				return o, 0, 0 // NewDeque has got no memory for a block
+				return o, 0, 0 // NewDeque got no memory for a block
 			}
 			b := h.Block(ref)
 			return b, blockSlots, int(b.Word(blockRoom))
@@ -85,9 +85,9 @@ func NewDeque(t *rt.Thread) (Deque, error) {
 	return r, nil
 }
 
-// newBlock returns a block without items, and with at least that much room.
+// newBlock returns an empty block for the deque d, with at least that much room.
 func newBlock(t *rt.Thread, d rt.Ref, room int) (rt.Ref, rt.Body, error) {
-	bytes := t.BlockBytes(d, 4*(blockSlots+room)) // all that is allocated for so many
+	bytes := t.BlockBytes(d, 4*(blockSlots+room)) // what an allocation of this size really gets
 	ref, b, err := t.NewBlock(d, bytes)
 	if err == nil {
 		b.SetWord(blockRoom, uint32(bytes/4-blockSlots))
@@ -95,9 +95,9 @@ func newBlock(t *rt.Thread, d rt.Ref, room int) (rt.Ref, rt.Body, error) {
 	return ref, b, err
 }
 
-// view is a deque as it was at one moment. For a thread that has it locked, it is so still.
+// view is what look has read of a deque. While the deque is locked, nothing can change it.
 type view struct {
-	version uint64 // before anything else was read
+	version uint64 // read before everything else
 	block   rt.Body
 	room    uint32
 	head, n uint32
@@ -119,21 +119,21 @@ func (v *view) slot(i uint32) int {
 	return blockSlots + int(at)
 }
 
-// publish makes the items those in n slots from head on.
+// publish makes the n slots from head on the deque's items.
 func (v *view) publish(head, n uint32) {
 	v.head, v.n = head, n
 	v.block.StoreUint64(blockState, uint64(n)<<32|uint64(head))
 }
 
-// item returns a borrowed reference to item i of a deque that is not locked, and whether the
-// slot held it at one moment since the look. If not, somebody has changed the deque: look again.
+// item returns a borrowed reference to item i, and whether that was item i at some moment since
+// the look. If it was not, a writer has changed the deque, and the caller looks again.
 func (v *view) item(o rt.Body, i uint32) (rt.Ref, bool) {
 	r := v.block.LoadRef(v.slot(i))
 	return r, !r.IsNil() && o.LoadUint64(wordVersion) == v.version
 }
 
 // At returns a borrowed reference to item i, counted from the front, and whether there is
-// one. It takes no lock, and looks again only if a writer has begun or ended a change
+// one. Lock-free: it takes no lock, and looks again only if a writer has got further
 // meanwhile. Attached thread.
 func (d Deque) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	o, ok := t.Object(d, dequeType.ID())
@@ -182,7 +182,7 @@ func (d Deque) PushFront(t *rt.Thread, r rt.Ref) error {
 	})
 }
 
-// PushBack adds r, which it borrows, behind the last item. Attached thread.
+// PushBack adds r, which it borrows, after the last item. Attached thread.
 func (d Deque) PushBack(t *rt.Thread, r rt.Ref) error {
 	return d.push(t, r, func(v *view) {
 		v.block.StoreRef(v.slot(v.n), r)
@@ -190,10 +190,10 @@ func (d Deque) PushBack(t *rt.Thread, r rt.Ref) error {
 	})
 }
 
-// push has store put r into a slot that is free, and publish it.
+// push makes room and calls store, which puts r into a free slot and publishes it.
 func (d Deque) push(t *rt.Thread, r rt.Ref, store func(v *view)) error {
 	if r.IsNil() {
-		return rt.ErrNilRef // Nil stands for an empty slot
+		return rt.ErrNilRef // Nil marks an empty slot
 	}
 	o, err := d.lock(t)
 	if err != nil {
@@ -201,12 +201,12 @@ func (d Deque) push(t *rt.Thread, r rt.Ref, store func(v *view)) error {
 	}
 	v, old, err := d.reserve(t, o)
 	if err == nil {
-		t.IncRef(r) // the slot's own count
+		t.IncRef(r) // the slot's own reference
 		change(o)
 		store(&v)
 	}
 	t.Unlock(o, wordLock)
-	t.RetireBlock(old) // readers may be looking at it
+	t.RetireBlock(old) // readers may still be looking at it
 	return err
 }
 
@@ -227,7 +227,8 @@ func (d Deque) PopBack(t *rt.Thread) (rt.Ref, error) {
 	})
 }
 
-// pop has leave publish that an item is gone, of which there is one. It returns its slot.
+// pop calls leave, which publishes the deque without an item and returns the slot of that item.
+// There is an item.
 func (d Deque) pop(t *rt.Thread, leave func(v *view) int) (rt.Ref, error) {
 	o, err := d.lock(t)
 	if err != nil {
@@ -241,8 +242,8 @@ func (d Deque) pop(t *rt.Thread, leave func(v *view) int) (rt.Ref, error) {
 	change(o)
 	r := v.block.SwapRef(leave(&v), rt.Nil)
 	t.Unlock(o, wordLock)
-	t.IncRef(r) // the caller's count
-	t.Retire(r) // the slot's: a reader may have loaded it, and be about to count
+	t.IncRef(r) // the caller's reference
+	t.Retire(r) // the slot's: a reader may have loaded it and not counted it yet
 	return r, nil
 }
 
@@ -259,11 +260,11 @@ func (d Deque) lock(t *rt.Thread) (rt.Body, error) {
 	return o, nil
 }
 
-// change raises the version of a deque that is locked: readers and Freeze find out by it.
+// change raises the version of a locked deque, which tells readers and Freeze that it changes.
 func change(o rt.Body) { o.StoreUint64(wordVersion, o.LoadUint64(wordVersion)+1) }
 
-// reserve sees to it that a deque that is locked has room for one more item, and returns the
-// block that it has replaced, or Nil. The caller retires that.
+// reserve makes room for one more item in a locked deque. It returns the block that it has
+// replaced, or Nil; the caller retires it.
 func (d Deque) reserve(t *rt.Thread, o rt.Body) (v view, old rt.Ref, err error) {
 	v = look(t, o)
 	if v.n < v.room {
@@ -274,21 +275,21 @@ func (d Deque) reserve(t *rt.Thread, o rt.Body) (v view, old rt.Ref, err error) 
 		return v, rt.Nil, err // nothing has changed
 	}
 	for i := range v.n {
-		b.SetRef(blockSlots+int(i), v.block.LoadRef(v.slot(i))) // the counts move along
+		b.SetRef(blockSlots+int(i), v.block.LoadRef(v.slot(i))) // the slot's reference moves along
 	}
 	b.SetUint64(blockState, uint64(v.n)<<32)
 	old = o.SwapRef(wordBlock, ref)
 	return look(t, o), old, nil
 }
 
-// copyDeque makes the frozen form of a deque.
+// copyDeque makes the frozen form of a deque, which may be frozen already.
 func copyDeque(c *rt.Copy) error {
 	t := c.Thread()
 	r, o := c.Source()
 	if r.IsFrozen() {
 		return copyItems(c, o.Word(frozenLen), func(i uint32) rt.Ref { return t.Slot(r, o, frozenSlots+int(i)) })
 	}
-	t.Lock(o, wordLock) // the version and the items are of one moment
+	t.Lock(o, wordLock) // no writer is in the middle of a change
 	defer t.Unlock(o, wordLock)
 	v := look(t, o)
 	return copyItems(c, v.n, func(i uint32) rt.Ref { return v.block.LoadRef(v.slot(i)) })
@@ -306,8 +307,7 @@ func copyItems(c *rt.Copy, n uint32, at func(i uint32) rt.Ref) error {
 	return nil
 }
 
-// checkDeque looks at a deque of an image. It believes nothing: not even that the length
-// fits the body.
+// checkDeque looks at a deque of an image, which an attacker may have written.
 func checkDeque(k *rt.Check) error {
 	if k.Bytes() < 4*frozenSlots {
 		return errors.New("a body without a length")
@@ -322,7 +322,7 @@ func checkDeque(k *rt.Check) error {
 	return k.Slots(frozenSlots, int(n))
 }
 
-// label names the i-th slot in the path of an error.
+// label names the item in the i-th slot of the block, in the path of an error.
 func label(t *rt.Thread, r rt.Ref, i int) string {
 	v := look(t, t.Body(r))
 	return fmt.Sprintf("[%d]", (uint32(i)+v.room-v.head)%v.room)
