@@ -28,11 +28,10 @@ func ExampleFromJSON_immortal() {
 	}
 	var total atomic.Int64
 	err = errors.Join(err, r.Run(context.Background(), 4, func(_ context.Context, t *rt.Thread, worker int) error {
-		return t.Scope(func(s *rt.Scope) { // gives up what it owns when this function ends
-			key := s.Own(objects.NewString(t, "coffee"))
-			price, _ := objects.Int(s.Own(catalog.Get(t, key))).Value(t)
-			total.Add(price)
-		})
+		price, _ := catalog.LookupString(t, "coffee") // takes no lock, allocates nothing
+		n, _ := objects.Int(price).Value(t)
+		total.Add(n)
+		return nil
 	}))
 	fmt.Println(total.Load(), errors.Join(err, r.Close())) // Close reports leaks
 	// Output: 16 <nil>
