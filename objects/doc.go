@@ -1,29 +1,28 @@
-// Package objects has the kinds of objects that come with Ichor: Int, Float,
-// Number, String, Bytes, Tuple, List, Dict, Record for types that users define, Cell
-// for one reference that threads share, Weak for one that keeps nothing alive, and
-// Foreign for Go values. It turns JSON and Go values into graphs of them and back, and
-// compares graphs.
+// Package objects has the kinds of objects that come with Ichor: Int, Float, Number, String,
+// Bytes, Tuple, List and Dict; Record, for types with named fields; Cell, for one reference that
+// threads share; Weak, for a reference that keeps nothing alive; and Foreign, for Go values. It
+// converts JSON and Go values into graphs of objects and back, and compares graphs.
 //
-// A kind's Go type is a reference under another name: List(r).Append(t, v) says
-// that r is a list. A call on an object of another kind returns a *rt.TypeError.
+// The Go type of a kind is a reference under another name: List(r).Append(t, v) says that r is a
+// list. A call on an object of another kind returns a *rt.TypeError. docs/glossary.md defines
+// the terms used here.
 //
-// # Who owns what
+// # Ownership
 //
-// Constructors, and calls whose name begins with Get, Pop, Load or Swap, return new
-// references. Calls whose name begins with At or Lookup return borrowed ones: good until the
-// thread's next safe point, until it gives up what it reached the object through, or
-// overwrites the slot. Loops hold counts of what they range over: see All.
-// Arguments are borrowed, and what stores one takes a reference of its own, but
-// for calls whose name ends in Steal.
+// Constructors, and calls whose name begins with Get, Pop, Load or Swap, return new references.
+// Calls whose name begins with At or Lookup return borrowed references. These are good until the
+// thread's next safe point, until the thread gives up the reference from which it reached the
+// object, or until the thread overwrites the slot. A loop counts what it ranges over: see All.
+// Arguments are borrowed, and a call that stores one counts it, except for calls whose name ends
+// in Steal. A method borrows the reference that it is called on.
 //
-// Functions and types say so once more, each for itself. What a method is called on is
-// borrowed in any case. Structs without hidden fields (options, errors) are plain values:
-// several goroutines may read one, or one may change it.
+// The documentation of each function and type says this again for itself, and says who may call
+// it. Structs without hidden fields (options, errors) are plain values: several goroutines may
+// read one, or one may change it.
 //
 // # Many threads
 //
-// Immutable kinds (Int to Tuple) have no lock and no word that changes. In
-// lock-free mode:
+// Immutable kinds (Int to Tuple) have no lock, and no word in them changes. In lock-free mode:
 //
 //	call                          wait-free  linearizable  takes the container's lock
 //	List.At, Get, Len             yes *      yes           no
@@ -47,17 +46,16 @@
 //	Dict.Snapshot, All, JSON      no         weakly consistent: each step is
 //	  out, ToGo, Equal
 //
-// * While memory has run out, and Remove moves items of the list where they are, its readers
+// * While memory has run out and Remove moves the items of a list in place, readers of that list
 // wait for its lock.
 //
-// What leaves a slot is retired, never handed over: a caller that pops gets a
-// count of its own. So a reader that has loaded a slot may add a reference, with
-// no loop and no lock. Under the GIL the locks are not taken.
+// What leaves a slot is retired, never handed over: a call that pops counts a reference for the
+// caller. So a reader that has loaded a slot may add a reference, without a loop and without a
+// lock. Under the GIL the locks are not taken.
 //
 // # Keys
 //
-// Int, String, Bytes, Float, Number, None, the booleans, and tuples of these are
-// keys. They are compared by kind and value: no code of users runs. Hash is the same in
-// every process, without a seed. A Dict whose keys have been chosen to collide turns to a
-// hash that has one.
+// Int, String, Bytes, Float, Number, None, the booleans, and tuples of these can be keys. They
+// are compared by kind and value, without calling user code. Hash has no seed and is the same in
+// every process. A Dict in which chosen keys collide changes over to a hash with a seed.
 package objects

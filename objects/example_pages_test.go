@@ -143,7 +143,7 @@ func Example_finalize() {
 	socketType, err := rt.DefineType(rt.Type{
 		Name: "socket",
 		Finalize: func(_ *rt.Thread, r rt.Ref) {
-			fmt.Println("closed") // with no lock held, and the world running
+			fmt.Println("closed") // no lock is held, and the world is running
 		},
 	})
 	if err != nil {
@@ -152,9 +152,9 @@ func Example_finalize() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		socket, _, err := t.New(socketType, 8)
 		s.Check(err)
-		t.DecRef(socket) // the last count: it has died
+		t.DecRef(socket) // the last reference: the socket has died
 		fmt.Println("not yet")
-		t.Checkpoint() // what is due runs here
+		t.Checkpoint() // finalizers that are due run here
 	})
 	// Output:
 	// not yet
@@ -166,7 +166,7 @@ func Example_cycles() {
 		list, err := objects.NewList(t)
 		s.Check(err)
 		s.Check(list.Append(t, list))
-		t.DecRef(list) // it still has a count: its own
+		t.DecRef(list) // the list still holds a reference to itself
 		fmt.Println(t.Collect().Freed)
 	})
 	// Output: 1
@@ -175,9 +175,9 @@ func Example_cycles() {
 func Example_audit() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		held := s.Own(objects.NewList(t))
-		t.IncRef(held)                // a count that the program keeps, and the scope does not know
-		fmt.Println(t.Audit(held))    // each count is accounted for
-		fmt.Println(t.Audit() != nil) // one is not
+		t.IncRef(held)                // a reference that the scope does not own
+		fmt.Println(t.Audit(held))    // every reference is accounted for
+		fmt.Println(t.Audit() != nil) // one reference is not
 		t.DecRef(held)
 	})
 	// Output:

@@ -19,21 +19,20 @@ func ExampleFromJSON_immortal() {
 		log.Fatal(err)
 	}
 	var catalog objects.Dict
-	err = r.Do(func(t *rt.Thread) error { // attach, run, detach
+	err = r.Do(func(t *rt.Thread) error { // attaches this goroutine, and detaches it at the end
 		catalog, err = objects.FromJSON(t, strings.NewReader(`{"tea": 3, "coffee": 4}`))
-		return err // catalog is a new reference: ours to give up
+		return err // catalog is a new reference
 	})
 	if err == nil {
-		err = r.Immortalize(catalog) // from here on nobody counts it
+		err = r.Immortalize(catalog) // from here on no thread counts it
 	}
 	var total atomic.Int64
 	err = errors.Join(err, r.Run(context.Background(), 4, func(_ context.Context, t *rt.Thread, worker int) error {
-		return t.Scope(func(s *rt.Scope) { // what it owns is released at its end
-			key := s.Own(objects.NewString(t, "coffee"))
-			price, _ := objects.Int(s.Own(catalog.Get(t, key))).Value(t)
-			total.Add(price)
-		})
+		price, _ := catalog.LookupString(t, "coffee") // takes no lock, allocates nothing
+		n, _ := objects.Int(price).Value(t)
+		total.Add(n)
+		return nil
 	}))
-	fmt.Println(total.Load(), errors.Join(err, r.Close())) // Close says what leaked
+	fmt.Println(total.Load(), errors.Join(err, r.Close())) // Close reports leaks
 	// Output: 16 <nil>
 }

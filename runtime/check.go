@@ -7,11 +7,13 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Check is the look at one object of an image. Nothing may be believed of it: so
-// Freezing.Check reads no word of the body behind Bytes, and follows no reference but to a
-// Leaf. It takes time in the size of the body, whatever is in it. The goroutine that opens
-// the image has it, one goroutine at a time, for the time of the call. The references are
-// borrowed, and counted by nobody.
+// Check is the look at one object of an image, which an attacker may have written. So
+// Freezing.Check reads no word of the body beyond Bytes, follows no reference but to a Leaf, and
+// takes time in proportion to the body, whatever is in it. Most types need four steps: return
+// an error if Bytes is too small for the words that hold the lengths; read the lengths and
+// return an error if they exceed the body; call Exactly with the size that they give; and call
+// Slots for the references. The goroutine that opens the image has it, one goroutine at a time,
+// for the time of the call. The references are borrowed, and counted by nobody.
 type Check struct {
 	x       *checking
 	r       Ref
@@ -29,8 +31,8 @@ func (k *Check) Body() Body { return k.o }
 // Bytes returns the size of the body, a multiple of 16.
 func (k *Check) Bytes() int { return k.bytes }
 
-// Exactly fails unless a body of that many bytes takes as much memory as this one has,
-// and is zero behind them.
+// Exactly returns an error unless a body of that many bytes takes as much memory as this one
+// has, and the bytes behind them are zero.
 func (k *Check) Exactly(bytes int) error {
 	if mutant.On && mutant.Is(mutant.LengthUnchecked) {
 		return nil
@@ -52,8 +54,8 @@ func (k *Check) Exactly(bytes int) error {
 	return nil
 }
 
-// Slots fails unless words first to first+n-1 of the body are references to objects of
-// the image, small integers or singletons. They lie within Bytes.
+// Slots returns an error unless words first to first+n-1 of the body, which lie within Bytes,
+// are references to objects of the image, small integers or singletons. Nil is none of these.
 func (k *Check) Slots(first, n int) error {
 	x, o := k.x, k.o
 	starts, granules := x.starts, x.granules

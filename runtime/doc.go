@@ -1,58 +1,108 @@
-// Package runtime is an object runtime for many goroutines: objects that count
-// their references, outside the Go heap, under a global lock or without one.
+// Package runtime is a heap of reference-counted objects that many goroutines share. The
+// objects live outside the Go heap, and are used under a global lock or without one.
 //
-// It is imported as rt; the standard library's package of the same name stays
-// runtime there, and is goruntime inside this package.
+// Programs import it as rt: the standard library's package of the same name stays runtime there,
+// and is goruntime inside this package. docs/getting-started.md has a first program,
+// docs/glossary.md defines every term, and docs/guarantees.md says what you may rely on.
 //
-// # Glossary
+// # Counting
 //
-//   - reference ([Ref]): 32 bits that name an object, or are a small integer.
-//   - new reference: the caller owns one count, and gives it up with DecRef, or
-//     leaves that to a [Scope].
-//   - borrowed reference: the caller owns no count. It is good until the
-//     earliest of the thread's next safe point, the thread giving up the
-//     counted reference that its path began at, and the thread's own write that
-//     drops the slot it was read from.
-//   - steals: the call takes over the caller's count, unless it fails.
-//   - thread ([Thread]): what a goroutine needs to touch objects.
-//   - safe point: [Thread.Checkpoint], [Thread.Blocking], attach, detach, and the
-//     calls that stop the world. Only there can the world be stopped, another
-//     thread be given the GIL, or a retired reference be released.
-//   - retire: give up a reference that other threads may be reading from a slot.
-//     It is released after a grace period, when each of them has been at a safe
-//     point.
-//   - immortal: counted by nobody, and never written. By address: the reference
-//     alone says so. In place: the header says so.
-//
-// # One code path, two modes
-//
-// IncRef and DecRef do not ask for the mode. A thread has an id, an object an
-// owner: under the GIL all threads share an id and all objects bear it, so that
-// counting is plain; in lock-free mode objects bear none and counting is atomic,
-// or they bear the id of the thread that made them, which then counts plainly and
-// is the one to merge its count with the others' (Options.Counting). See package
-// header for the words.
+// IncRef and DecRef do not ask for the mode. Every thread has an id, and every object has an
+// owner. Under the GIL all threads share one id, and every object bears it, so counting is plain.
+// In lock-free mode with atomic counts, objects bear no thread's id, so every count is an atomic
+// add. With biased counts, an object bears the id of the thread that made it. That thread
+// counts plainly, the others count atomically in another word, and the owner merges the two.
+// Package header (internal/header) has the words and their transitions.
 //
 // # Memory
 //
-// Objects lie in the counted half of an arena and are freed the moment their
-// count says so, their children with them, without recursion. Objects that are
-// born immortal lie in regions of the other half.
+// Mortal objects lie in the counted half of the heap's addresses. An object is freed at the moment
+// its count says so, together with everything that only it kept alive, and without recursion.
+// Objects that are born immortal lie in regions of the other half. Frozen objects have memory of
+// their own, which is read-only.
 //
-// # Who owns, and who may call
+// # Ownership and thread safety
 //
-// Each function says whether a reference that it takes is borrowed for the time of
-// the call or stolen, and whether one that it returns is new or borrowed. It ends with who may
-// call it: "any goroutine", attached or not, at the same time as others; an "attached
-// thread", the goroutine that has the Thread, at the same time as other threads; or who is
-// named. What says nothing of a safe point is none. Structs without hidden fields
-// (options, errors, statistics) and numbers are plain values: several goroutines may read
-// one, or one may change it, as with any in Go.
+// The documentation of each function says of each reference that it takes whether it is borrowed
+// or stolen, and of each that it returns whether it is new or borrowed. The caller owns a new
+// reference, and gives it up with DecRef or passes it to a [Scope]. A borrowed reference is good
+// until the thread's next safe point, until the thread gives up the counted reference from which
+// it reached the object, or until the thread itself overwrites the slot, whichever comes first.
 //
-// # What it does not do
+// The documentation ends with who may call the function: any goroutine, attached or not; or an
+// attached thread, which is the goroutine that has the [Thread]. Both may run at the same time
+// as other callers. A function that is a safe point says so; all others are none. Structs
+// without hidden fields (options, errors, statistics) and numbers are plain values: several
+// goroutines may read one, or one may change it, as with any value in Go.
 //
-// It looks for cycles at safe points alone, never in the midst of an allocation, and sees no
-// references in Go variables: what is held there has to be counted, or borrowed for
-// as long as that lasts. It interrupts no thread: one that comes to no safe point holds up the
-// others, and is named in a warning.
+// # Limits
+//
+// The collector looks for cycles at safe points alone, never in the middle of an allocation. It
+// sees no references in Go variables, so a program counts what it keeps there, or borrows it no
+// longer than it may. The runtime interrupts no thread. A thread that reaches no safe point
+// holds up the others, and is named in a warning.
+//
+// # Files in reading order
+//
+// References and memory:
+//
+//	ref.go         references: numbers that name objects or are small integers
+//	heap.go        from a reference to memory: Heap, and Body with the payload accessors
+//	types.go       what the runtime knows of a type of objects
+//	builtin.go     what package objects alone may ask for
+//	errors.go      the errors of many calls
+//	misuse.go      panics over broken contracts
+//
+// Runtimes and threads:
+//
+//	options.go     how a runtime is set up
+//	runtime.go     a heap with its threads
+//	thread.go      what a goroutine needs to use objects
+//	do.go          Do and Run, which attach, call and detach
+//	nested.go      an attached goroutine that would wait for itself
+//	scope.go       references that are given up when a function ends
+//
+// Counting and death:
+//
+//	alloc.go       births of objects and blocks
+//	count.go       IncRef and DecRef
+//	merge.go       merging the two counts of an object, and the queues for owners
+//	free.go        everything that dies with an object
+//	weak.go        weak references
+//	pending.go     finalizers, callbacks and releases that wait for a safe point
+//
+// Between threads:
+//
+//	checkpoint.go  safe points
+//	retire.go      giving up what other threads may be reading
+//	leave.go       threads that block or detach, and what they leave to the others
+//	lock.go        the locks of containers
+//	stall.go       reports of threads that keep others waiting
+//	hold.go        references that calls hold across safe points
+//
+// Cycles:
+//
+//	collect.go     a collection, step by step
+//	trial.go       trial deletion, which finds the garbage
+//
+// Immortal and frozen objects, images, shared heaps:
+//
+//	immortal.go    immortality in place and by address
+//	freezing.go    what a type says about freezing
+//	freeze.go      copying a graph
+//	snapshot.go    a copy of one moment, beside writers
+//	equal.go       one copy of equal objects
+//	frozen.go      a frozen graph and its end
+//	image.go       writing images
+//	openimage.go   opening images
+//	check.go       what a type checks in an image
+//	checking.go    checking all of an image
+//	share.go       heaps that processes share
+//
+// The end, and looking inside:
+//
+//	close.go       the end of a runtime
+//	stats.go       statistics
+//	audit.go       comparing all counts with all references
+//	checked.go     checked mode
 package runtime

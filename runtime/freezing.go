@@ -11,10 +11,16 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// Freezing is how objects of a type are frozen. Its functions are called by a thread
-// that may hold borrowed references, and that may have stopped the world: they reach no
-// safe point, call no code of users, and take no lock but the object's own, which its writers
-// never hold at a safe point.
+// Freezing says how objects of a type are frozen. Its functions are called by a thread that
+// may hold borrowed references and may have stopped the world. They reach no safe point, call
+// no code of users, and take no lock but the object's own, which its writers never hold at a
+// safe point.
+//
+// A frozen object is a body without a block, which may have another form than that of a mortal
+// object: it needs no lock, no version, and no room to grow. The type's methods ask
+// Handle.IsFrozen which form they have before them. In the frozen form they read slots
+// with Heap.Slot and everything else with Word, and return Thread.FrozenError instead of writing,
+// even to a lock.
 type Freezing struct {
 	// Layout names the form of a frozen object's body. An image says by the type's
 	// name and this word what it holds; a program opens it if it has a type of both.
@@ -22,13 +28,16 @@ type Freezing struct {
 	Layout string
 
 	// Copy makes the copy: see Copy. CopyBody and CopySlots serve types whose frozen
-	// objects look like the others.
+	// objects look like the others. If objects of the type can change, Copy holds their
+	// lock while it reads; it may call Alloc and Slot with the lock held.
 	Copy func(c *Copy) error
 
 	// Version returns a number that differs after each change of the object, for
-	// types that are Mutable. Whoever changes one raises it before the change, with a
-	// lock held that Copy takes as well. A type whose writers take no lock raises it
-	// before and after, and says so with Lockless.
+	// types that are Mutable. A writer raises it before the change, with the lock held
+	// that Copy takes as well. What leaves the contents as they were, such as a larger
+	// block, need not raise it. Version itself takes no lock, so it reads the number with
+	// one atomic load. Writers that take no lock raise it before the change and after it,
+	// and the type says so with Lockless.
 	Version  func(h Heap, o Body) uint64
 	Lockless bool
 
@@ -51,8 +60,8 @@ type Freezing struct {
 	// for never.
 	Hash func(o Body) uint32
 
-	// Label names the i-th reference that Traverse visits, in the path of an error:
-	// "[3]", ".x". Nil for "<3>".
+	// Label names the i-th reference that Traverse visits or Slots returns, Nil
+	// included, counted from 0, in the path of an error: "[3]", ".x". Nil for "<3>".
 	Label func(t *Thread, r Ref, i int) string
 }
 
@@ -74,10 +83,10 @@ func (z *Freezing) validate(y *Type) error {
 	return nil
 }
 
-// Copy is the copying of one object, as Freezing.Copy gets it: Alloc is called once, and
-// then the copy's body is filled. Words that are no references are stored plainly,
-// references with Slot. Nobody else sees the copy yet. An attached thread has it, for the
-// time of the call.
+// Copy is the copying of one object, as Freezing.Copy gets it. Freezing.Copy calls Alloc once,
+// with the size of the frozen form, and then fills the body that it returns: words that are no
+// references with SetWord and its kin, references with Slot. Nobody else sees the copy yet. An
+// attached thread has it, for the time of the call.
 type Copy struct {
 	z     *freezer
 	r     Ref
@@ -89,8 +98,9 @@ type Copy struct {
 // Thread returns the thread that freezes. It must reach no safe point.
 func (c *Copy) Thread() *Thread { return c.z.t }
 
-// Source returns the object that is copied, which may be frozen itself: then its slots are
-// read by Heap.Slot, which is right in any case. The reference is borrowed.
+// Source returns the object that is copied. It may be frozen itself, because a mortal graph can
+// lead into a frozen one: then it has the frozen form, Freezing.Copy must not lock it, and its
+// slots are read with Heap.Slot, which is right in any case. The reference is borrowed.
 func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
 
 // Alloc returns the copy's body, of that many zero bytes. The body is good for the time of
@@ -136,9 +146,9 @@ func CopyBody(bytes int) func(c *Copy) error {
 	}
 }
 
-// CopySlots is a Freezing.Copy for types that have Slots, and these in the object itself,
-// behind all other words of the body. For Freezing.Copy alone, which an attached thread
-// calls.
+// CopySlots is a Freezing.Copy for types that have Slots, in the object itself and behind all
+// other words of the body. It takes no lock, so the type is immutable or Lockless. For
+// Freezing.Copy alone, which an attached thread calls.
 func CopySlots(c *Copy) error {
 	from, first, n := c.z.t.rt.typeAt(c.r).Slots(c.z.t.Heap, c.o)
 	if from != c.o {

@@ -53,28 +53,36 @@ const (
 
 const _ = -uint(header.FloatMeta ^ uint32(TypeFloat)) // package header cannot import TypeFloat
 
-// Type describes a type of objects. It is not changed after DefineType. Its functions are
-// called in the midst of counting and freeing, also with the world stopped: they must not
-// count, allocate, reach a safe point or wait. References that they are given, and give,
-// are borrowed. DefineType takes a copy: what it returns is immutable.
+// Type describes a type of objects. DefineType takes a copy of it, and what it returns is
+// immutable.
+//
+// Traverse, Slots, Block, Forget and Drop are called in the middle of counting and freeing,
+// possibly with the world stopped. They must not count, allocate, wait or reach a safe point.
+// References that they are given, and that they return, are borrowed. The runtime calls
+// Traverse, Slots and Block for no frozen object, whose body may have another form: see
+// Freezing. Only CopySlots, CheckSlots and, for types with Freezing.Hash, the comparison of
+// equal objects and the check of images call Slots for frozen objects.
 type Type struct {
 	Name string
 
-	// Traverse calls visit with every reference that the object holds a count
-	// of, and may call it with Nil and with immortals. It sees an object that
-	// nobody is changing, or, for a type that can change, must read its slots
-	// with LoadRef. Nil if the type holds no references, or has Slots.
+	// Traverse calls visit with every reference that the object holds a count of,
+	// exactly once. It may also call visit with Nil, and with immortals. If objects of
+	// the type can change, it reads their slots with LoadRef, since other threads may
+	// be writing to them. Nil if the type holds no references, or has Slots.
 	Traverse func(h Heap, o Body, visit func(Ref))
 
-	// Slots is for a type that keeps its references in a row, instead of Traverse:
-	// it returns where they lie, in the object or in its block, the word of the
-	// first one, and how many there are. The rules of Traverse apply. The collector
-	// is twice as fast with it.
+	// Slots stands in for Traverse in a type that keeps its references in a row. It
+	// returns the memory in which they lie, which is the object's body or its block,
+	// the word of the first one, and how many there are. Slots among them may be Nil,
+	// so a container may return all the slots of its block. The rules of Traverse
+	// apply. The collector is twice as fast with Slots as with Traverse.
 	Slots func(h Heap, o Body) (slots Body, first, n int)
 
-	// Block returns the block that the object keeps its contents in, or Nil.
-	// The runtime frees it with the object, and counts its size to what waits
-	// for a grace period. Nil if the type has no blocks.
+	// Block returns the block that the object keeps its contents in, or Nil if it has
+	// none, as in a constructor that failed between New and NewBlock. The runtime frees
+	// the block with the object, and adds its size to what waits for a grace period.
+	// The block is no object: Traverse does not visit it. Nil if the type has no
+	// blocks.
 	Block func(o Body) Ref
 
 	// Finalize is code of the user's for an object that has died. It is called

@@ -9,7 +9,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The two mistakes of docs/getting-started.md.
+// The two mistakes in docs/getting-started.md.
 
 func Example_leak() {
 	r, err := rt.New(rt.Options{})
@@ -21,7 +21,7 @@ func Example_leak() {
 		if err != nil {
 			return err
 		}
-		return list.Append(t, rt.None) // and nobody gives the list up
+		return list.Append(t, rt.None) // nothing gives up the list
 	})
 	fmt.Println(errors.Join(err, r.Close()))
 	// Output: ichor: close: leaked 1 list
@@ -44,8 +44,8 @@ func Example_useAfterFree() {
 		if err != nil {
 			return err
 		}
-		t.DecRef(list)           // the last count
-		fmt.Println(list.Len(t)) // there is no list any more
+		t.DecRef(list)           // the last reference
+		fmt.Println(list.Len(t)) // the list no longer exists
 		return nil
 	})
 	fmt.Println(err)

@@ -52,7 +52,7 @@ func execute(ctx context.Context, opts rt.Options, out io.Writer, file, text str
 func (m *machine) main(t *rt.Thread, file, text string) error {
 	var programs []rt.Ref
 	c := &compiler{t: t, globals: map[string]rt.Ref{}}
-	err := t.Immortally(func() error { // a program that does not compile leaves nothing behind
+	err := t.Immortally(func() error { // if the program does not compile, nothing is left
 		for _, src := range [][2]string{{"prelude.lisp", prelude}, {file, text}} {
 			c.file = src[0]
 			forms, err := read(src[0], src[1])

@@ -280,7 +280,7 @@ func target(k *task, a []rt.Ref) (rt.Ref, error) {
 
 // immortal makes a value, and all that is reachable from it, counted by nobody, and returns it.
 func immortal(k *task, a []rt.Ref) (rt.Ref, error) {
-	err := k.t.Immortalize(a[0]) // a safe point: the stack holds the value
-	k.t.IncRef(a[0])             // does nothing from now on, but says what is meant
+	err := k.t.Immortalize(a[0]) // a safe point: the stack owns the value
+	k.t.IncRef(a[0])             // for the result; does nothing, as the value is immortal
 	return a[0], err
 }

@@ -104,7 +104,7 @@ func (k *task) run(f *frame) error {
 		f.pc++
 		switch in.op {
 		case opConst:
-			k.push(f.consts[in.a]) // immortal: there is nothing to count
+			k.push(f.consts[in.a]) // immortal: nothing to count
 		case opLocal:
 			r := k.stack[f.base+int(in.a)]
 			t.IncRef(r)
@@ -113,7 +113,7 @@ func (k *task) run(f *frame) error {
 			at := f.base + int(in.a)
 			old := k.stack[at]
 			k.stack[at] = k.pop()
-			t.DecRef(old) // the stack is this thread's own: no need to retire
+			t.DecRef(old) // only this thread reads its stack: no need to retire
 		case opFree:
 			r := fnCaptured(t, k.stack[f.base-1], int(in.a))
 			t.IncRef(r)
