@@ -257,7 +257,7 @@ func TestJSONObjectBound(t *testing.T) {
 			t.Errorf("%d entries", n)
 		}
 		th.DecRef(r)
-		if _, err := FromJSON(th, bytes.NewReader([]byte(`{"a": 1, "b": 2, "c": 3, "d": 4}`))); err == nil || err.Error() != "ichor: dict: more than 3 entries" {
+		if _, err := FromJSON(th, bytes.NewReader([]byte(`{"a": 1, "b": 2, "c": 3, "d": 4}`))); err == nil || err.Error() != "ichor: dict of 4 entries, want 0 to 3" {
 			t.Errorf("one too many: %v", err)
 		}
 	})
