@@ -54,7 +54,15 @@
 // Entering stores the state and then loads the flag; stopping stores the flag
 // and then loads the states (Dekker's pattern; Go's atomics are sequentially
 // consistent). At least one of the two sees the other: no member slips in, and no
-// stop misses one that is inside. Everybody who waits sleeps on a condition.
+// stop misses one that is inside. Each member and each
+// asker sleeps until it is told by name.
+//
+// # Giving up
+//
+// [GIL.AcquireContext], [Member.EnterContext] and [World.StopContext] wait until a context
+// ends. A goroutine that gives up takes itself out of its queue under the lock that guards the
+// queue. So it either finds itself there, and leaves nothing behind, or has been served
+// already, and has what it waited for. Nothing polls, and no goroutine is started.
 //
 // xsync's RBMutex was considered. It spins, is not reentrant, and cannot
 // name the member that keeps everybody waiting.
@@ -69,8 +77,8 @@
 //
 // The mutex is not reentrant, knows no owner, and finds no deadlocks. Waiting
 // for it is not a safe point: the waiter stays inside its world, so its holders
-// must not stop the world or wait for a GIL. Nothing here can be cancelled by a
-// context. A member that never comes to a safe point holds up every stop;
+// must not stop the world or wait for a GIL. The waits for a word
+// cannot be given up. A member that never comes to a safe point holds up every stop;
 // [World.OnStall] can only name it. The race detector knows Go memory only: for a
 // word elsewhere it sees no order between an Unlock and the next Lock, and reports
 // races that are none.

@@ -1,8 +1,8 @@
 package locks
 
 import (
+	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ichor-go/ichor/internal/fault"
@@ -14,8 +14,9 @@ import (
 const DefaultInterval = 5 * time.Millisecond
 
 // GIL is a global lock that its holder gives up on request. Waiters get it in the
-// order in which they came: who finds k waiters ahead of it gets the lock with
-// the (k+1)-th switch, whatever else happens.
+// order in which they came: a waiter with k others ahead of it gets the lock with the
+// (k+1)-th switch at the latest, whatever else happens. A waiter leaves the queue when
+// its context ends.
 //
 // State — condition — invariant — transition (who):
 //
@@ -24,9 +25,19 @@ const DefaultInterval = 5 * time.Millisecond
 //	held      — held, head == nil — no drop request —
 //	            to free by Release (holder); to waited-for by Acquire (a waiter)
 //	waited-for — held, head != nil, drop == 0 — the timer is armed —
-//	            to asked-for by the timer; to held or waited-for by Release or Yield (holder)
-//	asked-for — held, head != nil, drop == 1 — the first waiter has waited for an
-//	            interval without a switch — to held or waited-for by Release or Yield (holder)
+//	            to asked-for by the timer; to held or waited-for by Release or Yield (holder);
+//	            to held by the end of a context (the last waiter)
+//	asked-for — held, head != nil, drop == 1 — some waiter has waited for an
+//	            interval without a switch — to held or waited-for by Release or Yield
+//	            (holder); to held by the end of a context (the last waiter)
+//
+// State of a waiter — condition — invariant — transition (who, under mu):
+//
+//	queued — in the queue — ready is not sent —
+//	         to served by Release or Yield (holder); to gone by the end of its context (waiter)
+//	served — it is the holder — ready is sent, or about to be — the wait is over
+//	gone   — in no queue — ready is not sent, nor will it be — the wait is over, without the
+//	         lock
 //
 // Acquires = takings of a free lock + Switches.
 //
@@ -53,13 +64,12 @@ type GIL struct {
 
 // gilWaiter is a goroutine in the queue for the lock.
 type gilWaiter struct {
-	since time.Duration
-	who   any
-	next  *gilWaiter
-	ready chan struct{} // holds one, so that handing over never blocks
+	since      time.Duration
+	who        any
+	prev, next *gilWaiter
+	queued     bool
+	ready      signal
 }
-
-var gilWaiterPool = sync.Pool{New: func() any { return &gilWaiter{ready: make(chan struct{}, 1)} }}
 
 // GILStats is what a GIL has counted since it was made.
 type GILStats struct {
@@ -67,8 +77,8 @@ type GILStats struct {
 	Switches     uint64        // of these, times that a holder handed over to a waiter
 	DropRequests uint64        // times that a waiter lost patience
 	Held         time.Duration // sum over all holds, the present one included
-	Waited       time.Duration // sum over all finished waits
-	MaxWait      time.Duration // longest finished wait
+	Waited       time.Duration // sum over all waits that have brought the lock
+	MaxWait      time.Duration // the longest of these
 }
 
 // NewGIL returns a free lock. An interval of zero or less means DefaultInterval. Any
@@ -106,15 +116,29 @@ func (g *GIL) take(who any) {
 // AcquireFor is Acquire in the name of who, for Holder. Any goroutine that does
 // not hold it.
 func (g *GIL) AcquireFor(who any) {
+	_ = g.AcquireContext(context.Background(), who) // which never ends
+}
+
+// AcquireContext is AcquireFor that waits until ctx ends. The error is then
+// context.Cause(ctx): the caller does not hold the lock, and has left the queue. If the
+// lock was handed over at the same moment, there is no error. Any goroutine that does
+// not hold it.
+func (g *GIL) AcquireContext(ctx context.Context, who any) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	g.mu.Lock()
 	if !g.held || mutant.On && mutant.Is(mutant.GILShared) {
 		g.take(who)
 		g.mu.Unlock()
-		return
+		return nil
 	}
 	w := g.enqueue(now(), who)
 	g.mu.Unlock()
-	w.wait()
+	if w.ready.wait(ctx, nil) == sent || !g.leave(w) {
+		return nil
+	}
+	return context.Cause(ctx)
 }
 
 // Release gives the lock up, to the first waiter if there is one. It panics if
@@ -131,7 +155,7 @@ func (g *GIL) Release() {
 	}
 	w := g.handOver(t)
 	g.mu.Unlock()
-	w.wake()
+	w.ready.send()
 }
 
 // DropRequested reports whether a waiter has lost patience: the holder should
@@ -154,8 +178,8 @@ func (g *GIL) Yield() {
 	self := g.enqueue(t, g.holder)
 	w := g.handOver(t)
 	g.mu.Unlock()
-	w.wake()
-	self.wait()
+	w.ready.send()
+	self.ready.wait(context.Background(), nil)
 }
 
 // Holder returns what AcquireFor was given by who holds the lock at this moment,
@@ -215,35 +239,71 @@ func (g *GIL) mustBeHeld() {
 
 // enqueue adds the caller to the queue. Under mu.
 func (g *GIL) enqueue(t time.Duration, who any) *gilWaiter {
-	w := gilWaiterPool.Get().(*gilWaiter)
-	w.since, w.who, w.next = t, who, nil
+	w := &gilWaiter{since: t, who: who, queued: true, ready: newSignal()}
 	if g.head == nil {
 		g.head = w
 	} else {
-		g.tail.next = w
+		g.tail.next, w.prev = w, g.tail
 	}
 	g.tail = w
 	g.arm(g.interval)
 	return w
 }
 
-// handOver makes the first waiter the holder. The caller wakes it once mu is
-// unlocked. Under mu.
-func (g *GIL) handOver(t time.Duration) *gilWaiter {
-	w := g.head
-	g.head = w.next
-	g.since, g.holder = t, w.who
-	g.stats.Acquires++
-	g.stats.Switches++
-	waited := t - w.since
-	g.stats.Waited += waited
-	g.stats.MaxWait = max(g.stats.MaxWait, waited)
+// unlink takes a waiter out of the queue. Under mu.
+func (g *GIL) unlink(w *gilWaiter) {
+	if w.prev == nil {
+		g.head = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		g.tail = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next, w.queued = nil, nil, false
+}
+
+// leave takes w, whose context has ended, out of the queue. It reports false if the lock
+// has been handed over to w meanwhile: that is sure to arrive, and leave waits for it.
+func (g *GIL) leave(w *gilWaiter) bool {
+	g.mu.Lock()
+	if !w.queued {
+		g.mu.Unlock()
+		w.ready.wait(context.Background(), nil)
+		return false
+	}
+	g.unlink(w)
+	if g.head == nil {
+		g.withdraw()
+	}
+	g.mu.Unlock()
+	return true
+}
+
+// withdraw takes the drop request back. Under mu.
+func (g *GIL) withdraw() {
 	if g.drop.Load() != 0 {
 		g.drop.Store(0)
 		if g.watcher != nil {
 			g.watcher.Stop()
 		}
 	}
+}
+
+// handOver makes the first waiter the holder. The caller wakes it once mu is
+// unlocked. Under mu.
+func (g *GIL) handOver(t time.Duration) *gilWaiter {
+	w := g.head
+	g.unlink(w)
+	g.since, g.holder = t, w.who
+	g.stats.Acquires++
+	g.stats.Switches++
+	waited := t - w.since
+	g.stats.Waited += waited
+	g.stats.MaxWait = max(g.stats.MaxWait, waited)
+	g.withdraw()
 	if g.head != nil {
 		g.arm(g.interval)
 	}
@@ -288,7 +348,7 @@ func (g *GIL) expire(t time.Duration) {
 	}
 	g.stats.DropRequests++
 	if g.stall != nil {
-		g.watch(g.stats.Switches, now(), g.stallAfter)
+		g.watch(g.stats.DropRequests, now(), g.stallAfter)
 	}
 }
 
@@ -303,37 +363,22 @@ func (g *GIL) OnStall(after time.Duration, fn func(waited time.Duration)) {
 	g.stallAfter, g.stall = after, fn
 }
 
-// watch reports a stall after patience unless there has been a switch since the
-// drop request was made, at asked. Under mu.
-func (g *GIL) watch(switches uint64, asked, patience time.Duration) {
-	g.watcher = time.AfterFunc(patience, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.head == nil || g.stats.Switches != switches || g.stall == nil {
-			return
-		}
-		fn := g.stall
-		g.watch(switches, asked, 2*patience)
-		g.mu.Unlock()
-		defer g.mu.Lock()
-		fn(now() - asked)
-	})
+// watch reports a stall after patience if the drop request with this number, which was
+// made at asked, stands by then. Under mu.
+func (g *GIL) watch(request uint64, asked, patience time.Duration) {
+	g.watcher = time.AfterFunc(patience, func() { g.stalled(request, asked, patience) })
 }
 
-// wake ends the sleep of who is the holder now.
-func (w *gilWaiter) wake() {
-	if point.On {
-		point.Send(w)
+// stalled is the end of a watch.
+func (g *GIL) stalled(request uint64, asked, patience time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.drop.Load() == 0 || g.stats.DropRequests != request || g.stall == nil {
+		return
 	}
-	w.ready <- struct{}{}
-}
-
-// wait sleeps until the lock is handed over.
-func (w *gilWaiter) wait() {
-	if point.On {
-		point.Receive(w, func() bool { return len(w.ready) > 0 })
-	}
-	<-w.ready
-	w.who = nil
-	gilWaiterPool.Put(w)
+	fn := g.stall
+	g.watch(request, asked, 2*patience)
+	g.mu.Unlock()
+	defer g.mu.Lock()
+	fn(now() - asked)
 }

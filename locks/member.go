@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/fault"
@@ -17,10 +18,13 @@ import (
 //	inside  — running — no stop is complete, or the member is about to see the flag and
 //	          to wait — to outside by Exit, to paused by Enter and Pause if the flag is
 //	          set, to asking by Stop (owner)
-//	paused  — sleeps in Enter or Pause — flag was set when it went to sleep, so a Start is to
-//	          come — to inside by Start (asker, under mu)
+//	paused  — sleeps in Enter, Pause or a Stop that was given up — there are askers, the last
+//	          of which lets it in — to inside by Start, or by the end of the context of the
+//	          only asker (asker, under mu); to outside by the end of the context of
+//	          EnterContext (owner, under mu)
 //	asking  — between the calls of Stop and Start — counts as stopped; runs only if the
-//	          world is stopped and it is the asker — to inside by Start (owner)
+//	          world is stopped and it is the asker — to inside by Start (owner); to inside,
+//	          or paused while the world is stopped, by the end of its context (owner, under mu)
 //	parted  — left its world — for good
 const (
 	outside uint32 = iota
@@ -40,6 +44,7 @@ type Member struct {
 	_     [cacheLine]byte
 	w     *World
 	name  string
+	wake  signal // it is let in, or is the first asker and is to look; empty while it is inside
 }
 
 // Name returns the name that the member joined with. Any goroutine.
@@ -51,11 +56,21 @@ func (m *Member) String() string { return m.describe() + ", " + stateNames[m.sta
 // Enter goes inside. It waits while the world is stopped or being stopped. It
 // panics if the member is not outside. Owner only.
 func (m *Member) Enter() {
+	_ = m.EnterContext(context.Background()) // which never ends
+}
+
+// EnterContext is Enter that waits until ctx ends. The error is then context.Cause(ctx),
+// and the member is outside. Owner only.
+func (m *Member) EnterContext(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	m.change(outside, inside)
 	// First the state, then the flag: see the package comment.
 	if m.w.flag.Load() != 0 && !(mutant.On && mutant.Is(mutant.EnterEarly)) {
-		m.Pause()
+		return m.pause(ctx)
 	}
+	return nil
 }
 
 // Exit goes outside. It never waits. It panics if the member is not inside.
@@ -65,7 +80,7 @@ func (m *Member) Exit() {
 	if w := m.w; w.flag.Load() != 0 {
 		// Under mu: an asker that saw us inside is asleep by now.
 		w.mu.Lock()
-		w.quiet.Broadcast()
+		w.tell()
 		w.mu.Unlock()
 	}
 }
@@ -79,20 +94,36 @@ func (m *Member) Stopping() bool { return m.w.flag.Load() != 0 }
 // runs, and then is inside again. It returns at once if nobody wants to stop the
 // world. It panics if the member is not inside. Owner only.
 func (m *Member) Pause() {
+	_ = m.pause(context.Background()) // which never ends
+}
+
+// pause is Pause that goes outside when ctx ends.
+func (m *Member) pause(ctx context.Context) error {
 	w := m.w
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.flag.Load() == 0 {
+		defer w.mu.Unlock()
 		if s := m.state.Load(); s != inside {
 			m.misuse(s, inside)
 		}
-		return
+		return nil
 	}
-	m.change(inside, paused)
-	w.quiet.Broadcast()
-	for m.state.Load() == paused {
-		w.run.Wait()
+	if !m.state.CompareAndSwap(inside, paused) {
+		defer w.mu.Unlock()
+		m.misuse(m.state.Load(), inside)
 	}
+	w.tell()
+	w.mu.Unlock()
+	if m.wake.wait(ctx, nil) == sent {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.state.CompareAndSwap(paused, outside) {
+		return context.Cause(ctx)
+	}
+	m.wake.clear() // it was let in meanwhile
+	return nil
 }
 
 // change makes a transition of the owner, or panics.

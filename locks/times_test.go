@@ -2,7 +2,6 @@ package locks
 
 import (
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,15 +9,6 @@ import (
 
 // These tests run in a bubble, whose clock goes on when everybody in it waits. So times are
 // exact, and whoever waits for nobody is found.
-
-// bubble runs a test of a GIL in a bubble, which takes no waiters from elsewhere and leaves
-// none.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	renew := func() { gilWaiterPool = sync.Pool{New: gilWaiterPool.New} }
-	renew()
-	defer renew()
-	synctest.Test(t, f)
-}
 
 func TestGILInterval(t *testing.T) {
 	for given, want := range map[time.Duration]time.Duration{-1: DefaultInterval, 0: DefaultInterval, 1: 1, time.Hour: time.Hour} {
@@ -30,7 +20,7 @@ func TestGILInterval(t *testing.T) {
 
 // TestGILTimes adds up holds and waits.
 func TestGILTimes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		g := NewGIL(time.Hour)
 		want := func(held, waited, longest time.Duration) {
 			t.Helper()
@@ -76,7 +66,7 @@ func gilWait(g *GIL, hold time.Duration) {
 // TestGILPatience: the drop request comes an interval after the first waiter, whatever came
 // before and whoever comes after, and one timer is enough.
 func TestGILPatience(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Second
 		g := NewGIL(interval)
 		is := func(dropped, armed bool) {
@@ -127,7 +117,7 @@ func TestGILPatience(t *testing.T) {
 // TestGILStallTimes: one who does not go is told of after so long, then after twice
 // that, and so on, and not once it has gone.
 func TestGILStallTimes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const interval, patience = 10 * time.Second, time.Second
 		g := NewGIL(interval)
 		var told []time.Duration
@@ -148,20 +138,22 @@ func TestGILStallTimes(t *testing.T) {
 		}
 
 		// A watcher that comes late sees that all is well.
-		watch := func(switches uint64) {
+		watch := func(request uint64) {
 			g.mu.Lock()
-			g.watch(switches, now(), patience)
+			g.watch(request, now(), patience)
 			g.mu.Unlock()
 			time.Sleep(100 * patience)
 			synctest.Wait()
 		}
 		told = nil
-		watch(g.stats.Switches) // nobody waits
-		g.interval = time.Hour
+		watch(g.stats.DropRequests) // which was met
+		g.OnStall(time.Hour, g.stall)
 		gilWait(g, 0)
-		watch(g.stats.Switches + 1) // there was a switch
+		time.Sleep(interval)
+		synctest.Wait()
+		watch(g.stats.DropRequests - 1) // there is another one
 		g.OnStall(0, nil)
-		watch(g.stats.Switches) // nobody wants to know
+		watch(g.stats.DropRequests) // nobody wants to know
 		if told != nil {
 			t.Errorf("told of %v", told)
 		}

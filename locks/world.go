@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -14,31 +15,46 @@ import (
 //
 // State — condition — invariant — transition (who):
 //
-//	running  — flag == 0, serving == tickets — nobody is waiting —
+//	running  — flag == 0, no askers — nobody is waiting —
 //	           to stopping by Stop (asker)
-//	stopping — flag == 1, stopped false — askers hold tickets; members that come
-//	           to Enter or Pause wait — to stopped by Stop (the asker whose turn it is)
-//	stopped  — flag == 1, stopped true — no member but the asker is between the
+//	stopping — flag == 1, stopped false — some askers wait; members that come
+//	           to Enter or Pause wait — to stopped by Stop (the first asker); to running
+//	           when the context of the only asker ends (that asker)
+//	stopped  — flag == 1, stopped true — no member but the first asker's is between the
 //	           return of Enter and a call of Exit, Pause or Stop —
 //	           to running or, if more askers wait, to stopping by Start (asker)
+//
+// State of an asker — condition — invariant — transition (who, under mu):
+//
+//	queued — in askers, not the first — it is told of nothing —
+//	         to first by Start, or when the context of the first one ends (first asker);
+//	         to gone when its own context ends (asker)
+//	first  — askers[0], stopped false — it is told whenever a member stops —
+//	         to stopped by Stop, to gone when its context ends (asker)
+//	stopped — askers[0], stopped true — the world is its own — to gone by Start (asker)
+//	gone   — not in askers — nothing of its stop is left
+//
+// Any goroutine may use it.
 type World struct {
 	_    [cacheLine]byte
-	flag point.Uint32 // 1 while any asker holds a ticket; written under mu, read by all
+	flag point.Uint32 // 1 while there are askers; written under mu, read by all
 	_    [cacheLine]byte
 
 	mu      point.Mutex
-	quiet   point.Cond // askers: for their turn, and for members to stop
-	run     point.Cond // members: to be let in
-	members []*Member  // under mu
+	members []*Member // under mu
 	stopped point.Bool
-	tickets uint64        // under mu: askers so far
-	serving uint64        // under mu: the ticket whose turn it is
-	asker   *Member       // under mu: who stopped the world, if it is stopped; nil may be a stranger
+	askers  []*asker      // under mu: in the order in which they came
 	since   time.Duration // under mu: when the world was stopped last
 	stats   WorldStats    // under mu
 
 	stallAfter time.Duration // under mu
 	stall      func(m *Member, waited time.Duration)
+}
+
+// asker is a goroutine that stops the world, or waits to do so.
+type asker struct {
+	m    *Member // nil: a stranger
+	look *signal // it is the first, and is to look whether anybody is inside
 }
 
 // WorldStats is what a World has counted since it was made.
@@ -51,17 +67,12 @@ type WorldStats struct {
 }
 
 // NewWorld returns a running world without members. Any goroutine.
-func NewWorld() *World {
-	w := &World{}
-	w.quiet.L = &w.mu
-	w.run.L = &w.mu
-	return w
-}
+func NewWorld() *World { return &World{} }
 
 // Join adds a member, which is outside. The name is for messages. Any
 // goroutine.
 func (w *World) Join(name string) *Member {
-	m := &Member{w: w, name: name}
+	m := &Member{w: w, name: name, wake: newSignal()}
 	w.mu.Lock()
 	w.members = append(w.members, m)
 	w.mu.Unlock()
@@ -80,35 +91,49 @@ func (w *World) Part(m *Member) {
 
 // Stop returns once no member but m is inside, and keeps it so until Start. The
 // asker m is inside, or nil if the asker is no member. Several askers take turns
-// in the order in which they came; who waits for its turn counts as stopped, so
-// Stop is a safe point of m. Who has stopped the world must not stop it again.
-// It returns how long it has waited. The owner of m, or any goroutine with nil.
+// in the order in which they came; an asker that waits for its turn counts as stopped, so
+// Stop is a safe point of m. The goroutine that has stopped the world must not stop it
+// again. It returns how long it has waited. The owner of m, or any goroutine with nil.
 func (w *World) Stop(m *Member) (waited time.Duration) {
+	waited, _ = w.StopContext(context.Background(), m) // which never ends
+	return waited
+}
+
+// StopContext is Stop that waits until ctx ends. The error is then context.Cause(ctx): the
+// world is not stopped, its members that waited for this stop run again, and m is inside,
+// after it has waited for the end of another asker's stop if there is one. The owner of m,
+// or any goroutine with nil.
+func (w *World) StopContext(ctx context.Context, m *Member) (waited time.Duration, err error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	asked := now()
+	a := &asker{m: m}
 	if m != nil {
 		w.mustOwn(m)
 		m.change(inside, asking)
+		a.look = &m.wake
+	} else {
+		own := newSignal()
+		a.look = &own
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	ticket := w.tickets
-	w.tickets++
+	w.askers = append(w.askers, a)
 	w.flag.Store(1)
-	w.quiet.Broadcast() // the stop under way may be waiting for m
-	for w.serving != ticket && !(mutant.On && mutant.Is(mutant.TurnIgnored)) {
-		w.quiet.Wait()
+	w.tell() // the stop under way may be waiting for m
+	if err := w.awaitStop(ctx, a); err != nil {
+		w.giveUp(a) // which unlocks mu
+		return 0, err
 	}
-	if !(mutant.On && mutant.Is(mutant.StopEarly)) {
-		w.awaitQuiet()
-	}
-	w.asker = m
+	defer w.mu.Unlock()
+	a.look.clear()
 	w.since = now()
 	waited = w.since - asked
 	w.stats.Stops++
 	w.stats.Waited += waited
 	w.stats.MaxWaited = max(w.stats.MaxWaited, waited)
 	w.stopped.Store(true)
-	return waited
+	return waited, nil
 }
 
 // Waits reports whether Stop by m would have to wait at this moment: for members that are
@@ -116,7 +141,7 @@ func (w *World) Stop(m *Member) (waited time.Duration) {
 func (w *World) Waits(m *Member) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.serving != w.tickets {
+	if len(w.askers) > 0 {
 		return true
 	}
 	for _, x := range w.members {
@@ -135,27 +160,66 @@ func (w *World) Waits(m *Member) bool {
 func (w *World) Start(m *Member) (stopped time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.stopped.Load() || w.asker != m {
+	if !w.stopped.Load() || w.askers[0].m != m {
 		fault.Throw(fault.Misuse{What: "the world was not stopped by this member", On: m.describe(), Want: "the member that called Stop"})
 	}
 	stopped = now() - w.since
 	w.stats.Stopped += stopped
 	w.stats.MaxStopped = max(w.stats.MaxStopped, stopped)
 	w.stopped.Store(false)
-	for _, x := range w.members {
-		x.state.CompareAndSwap(paused, inside)
-	}
+	w.letIn()
 	if m != nil {
 		m.state.Store(inside)
 	}
-	w.serving++
-	if w.serving == w.tickets {
-		w.flag.Store(0)
-	} else {
-		w.quiet.Broadcast()
-	}
-	w.run.Broadcast()
+	w.drop(w.askers[0])
 	return stopped
+}
+
+// letIn lets in all members that wait. Under mu.
+func (w *World) letIn() {
+	for _, x := range w.members {
+		if x.state.CompareAndSwap(paused, inside) {
+			x.wake.send()
+		}
+	}
+}
+
+// drop takes a out of the queue of askers. Under mu.
+func (w *World) drop(a *asker) {
+	w.askers = slices.DeleteFunc(w.askers, func(x *asker) bool { return x == a })
+	if len(w.askers) == 0 {
+		w.flag.Store(0)
+	}
+	w.tell() // the next one
+}
+
+// giveUp undoes what a, whose context has ended, has asked for. Its member is inside again
+// at once, or after the end of the stop under way. Under mu, which it unlocks.
+func (w *World) giveUp(a *asker) {
+	a.look.clear()
+	w.drop(a)
+	if len(w.askers) == 0 {
+		w.letIn()
+	}
+	if a.m == nil {
+		w.mu.Unlock()
+		return
+	}
+	if !w.stopped.Load() {
+		a.m.state.Store(inside)
+		w.mu.Unlock()
+		return
+	}
+	a.m.state.Store(paused)
+	w.mu.Unlock()
+	a.m.wake.wait(context.Background(), nil)
+}
+
+// tell has the first asker, if it still waits, look again. Under mu.
+func (w *World) tell() {
+	if len(w.askers) > 0 && !w.stopped.Load() {
+		w.askers[0].look.send()
+	}
 }
 
 // Stopped reports whether the world stands still, for assertions. Any goroutine.
@@ -183,8 +247,8 @@ func (w *World) String() string {
 	state := "running"
 	switch {
 	case w.stopped.Load():
-		state = "stopped by " + w.asker.describe()
-	case w.serving != w.tickets:
+		state = "stopped by " + w.askers[0].m.describe()
+	case len(w.askers) > 0:
 		state = "being stopped"
 	}
 	return fmt.Sprintf("world of %d members, %d inside, %s", len(w.members), inside, state)
@@ -211,36 +275,33 @@ func (w *World) OnStall(after time.Duration, fn func(m *Member, waited time.Dura
 	w.stallAfter, w.stall = after, fn
 }
 
-// awaitQuiet waits until no member is inside. Under mu, which is released while
-// it waits. A member that was seen stopped stays so, as flag is set.
-func (w *World) awaitQuiet() {
-	if !w.anyInside() {
-		return
-	}
+// awaitStop waits until a is the first asker and no member is inside, or until ctx ends.
+// Under mu, which is released while it waits. No member comes in meanwhile, as flag is set.
+func (w *World) awaitStop(ctx context.Context, a *asker) error {
 	after, fn := w.stallAfter, w.stall
-	if after <= 0 || point.On && point.Explored() {
-		for w.anyInside() {
-			w.quiet.Wait()
+	var timer *time.Timer
+	var began time.Duration
+	for {
+		first := w.askers[0] == a || mutant.On && mutant.Is(mutant.TurnIgnored)
+		if first && (!w.anyInside() || mutant.On && mutant.Is(mutant.StopEarly)) {
+			return nil
 		}
-		return
-	}
-	began, patience, late := now(), after, false
-	timer := time.AfterFunc(patience, func() {
-		w.mu.Lock()
-		late = true
-		w.quiet.Broadcast()
+		if first && after > 0 && timer == nil && !(point.On && point.Explored()) {
+			began = now()
+			timer = time.NewTimer(after)
+			defer timer.Stop()
+		}
 		w.mu.Unlock()
-	})
-	defer timer.Stop()
-	for w.anyInside() {
-		if !late {
-			w.quiet.Wait()
-			continue
+		how := a.look.wait(ctx, timer)
+		w.mu.Lock()
+		switch how {
+		case ended:
+			return context.Cause(ctx)
+		case late:
+			w.report(fn, began)
+			timer.Reset(after)
+			after *= 2
 		}
-		late = false
-		w.report(fn, began)
-		timer.Reset(patience)
-		patience *= 2
 	}
 }
 

@@ -20,7 +20,11 @@ func (w *World) asked(n uint64) func() bool {
 	return func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.tickets == n
+		came := w.stats.Stops + uint64(len(w.askers))
+		if w.stopped.Load() {
+			came-- // the first one counts as a stop already
+		}
+		return came == n
 	}
 }
 

@@ -117,7 +117,7 @@ func TestDonateWakes(t *testing.T) {
 	needsThreads(t)
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		th.StopTheWorld(func() {
-			team := newTeam(&trial{heap: th.Heap}, 2)
+			team := newTeam(t.Context(), &trial{heap: th.Heap}, 2)
 			busy, idle := team.all[0], team.all[1]
 			busy.stack = []Ref{None, True, False}
 			got := make(chan bool)
@@ -300,7 +300,7 @@ func TestCollectFreesBlocks(t *testing.T) {
 // TestAbandonWakes: a tracer that waits for a gift is woken when there will be none.
 func TestAbandonWakes(t *testing.T) {
 	needsThreads(t)
-	team := newTeam(&trial{}, 2)
+	team := newTeam(t.Context(), &trial{}, 2)
 	idle := team.all[1]
 	got := make(chan bool)
 	go func() { got <- team.receive(idle) }()
@@ -320,7 +320,7 @@ func TestTeamBeginsAnew(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		x := newNode(th)
 		th.StopTheWorld(func() {
-			team := newTeam(&trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}, 2)
+			team := newTeam(t.Context(), &trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}, 2)
 			for pass := range 3 {
 				spans := 0
 				team.run(func(_ *tracer, sp *arena.Span) {

@@ -17,7 +17,6 @@ const On = false
 // Aliases, which cost nothing.
 type (
 	Mutex          = sync.Mutex
-	Cond           = sync.Cond
 	Bool           = atomic.Bool
 	Uint32         = atomic.Uint32
 	Uint64         = aligned.Uint64

@@ -41,37 +41,11 @@ func (m *Mutex) TryLock() bool {
 // Unlock unlocks m.
 func (m *Mutex) Unlock() {
 	if explorer != nil && !m.held {
-		return // a thread that waits for a Cond is being unwound
+		return // a thread that waits for it is being unwound
 	}
 	note(Op{Release, address(m), 1})
 	m.held = false
 	m.mu.Unlock()
-}
-
-// Cond is a sync.Cond.
-type Cond struct {
-	L     sync.Locker
-	real  sync.Cond
-	turns uint64 // calls of Broadcast
-}
-
-// Wait unlocks L, waits for a Broadcast, and locks L again.
-func (c *Cond) Wait() {
-	if explorer == nil {
-		c.real.L = c.L
-		c.real.Wait()
-		return
-	}
-	turn := c.turns
-	c.L.Unlock()
-	at(Op{Waiting, address(c), 1}, func() bool { return c.turns != turn })
-	c.L.Lock()
-}
-
-// Broadcast wakes all waiting threads.
-func (c *Cond) Broadcast() {
-	c.turns++
-	c.real.Broadcast()
 }
 
 // The types of go.uber.org/atomic and internal/aligned, with a point before each

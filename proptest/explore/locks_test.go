@@ -3,6 +3,7 @@
 package explore
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -201,6 +202,81 @@ func grace(polls int, read func(r *sched.Reader, look func())) func() Program {
 	}
 }
 
+// gilGivenUp has a thread wait for what others use, with a context that another thread ends. It
+// either gets it, or leaves no trace.
+func gilGivenUp() Program {
+	l, g := locks.NewGIL(0), &guarded{}
+	ctx, cancel := context.WithCancel(context.Background())
+	got := int32(2)
+	work := func() {
+		l.Acquire()
+		g.inc()
+		if l.DropRequested() {
+			l.Yield()
+		}
+		l.Release()
+	}
+	return Program{Threads: []func(){
+		work,
+		func() {
+			if l.AcquireContext(ctx, nil) == nil {
+				g.inc()
+				got++
+				l.Release()
+			}
+		},
+		func() { point.Sleep(time.Microsecond); cancel(); work() },
+	}, Check: func() error {
+		if l.DropRequested() {
+			return fmt.Errorf("a request is left")
+		}
+		return g.want(got)()
+	}}
+}
+
+// worldGivenUp is world with a member, or an asker, that gives up.
+func worldGivenUp(waits func(ctx context.Context, w *locks.World, m *locks.Member, work func())) func() Program {
+	return func() Program {
+		w, g := locks.NewWorld(), &guarded{}
+		ctx, cancel := context.WithCancel(context.Background())
+		m, other := w.Join("m"), w.Join("other")
+		return Program{Threads: []func(){
+			func() { waits(ctx, w, m, g.inc) },
+			func() { w.Stop(nil); g.inc(); cancel(); w.Start(nil) },
+			func() { other.Enter(); point.Sleep(time.Microsecond); other.Exit() },
+		}, Check: func() error {
+			if w.Stopped() || len(w.Members()) > 0 || m.Stopping() {
+				return fmt.Errorf("stopped %t, stopping %t, inside %v", w.Stopped(), m.Stopping(), w.Members())
+			}
+			return nil
+		}}
+	}
+}
+
+func entersOrNot(ctx context.Context, _ *locks.World, m *locks.Member, work func()) {
+	if m.EnterContext(ctx) == nil {
+		work()
+		m.Exit()
+	}
+}
+
+func stopsOrNot(ctx context.Context, w *locks.World, m *locks.Member, work func()) {
+	m.Enter()
+	if _, err := w.StopContext(ctx, m); err == nil {
+		work()
+		w.Start(m)
+	}
+	work()
+	m.Exit()
+}
+
+func strangerStopsOrNot(ctx context.Context, w *locks.World, _ *locks.Member, work func()) {
+	if _, err := w.StopContext(ctx, nil); err == nil {
+		work()
+		w.Start(nil)
+	}
+}
+
 func comesAndLooks(r *sched.Reader, look func()) { r.Online(); look(); r.Offline() }
 
 func TestLocks(t *testing.T) {
@@ -218,6 +294,10 @@ func TestLocks(t *testing.T) {
 		{"two mutexes crosswise", crosswise},
 		{"GIL of two", gil(2)},
 		{"GIL of three", gil(3)},
+		{"GIL that is given up", gilGivenUp},
+		{"stop against enter that is given up", worldGivenUp(entersOrNot)},
+		{"stop against a stop that is given up", worldGivenUp(stopsOrNot)},
+		{"stop against a stranger's that is given up", worldGivenUp(strangerStopsOrNot)},
 		{"stop against enter and exit", world(members{comesAndGoes}, 1)},
 		{"stop against two who enter and exit", world(members{comesAndGoes, comesAndGoes}, 1)},
 		{"stop against pause", world(members{pauses}, 1)},

@@ -164,24 +164,18 @@ func TestDeadlock(t *testing.T) {
 	wantNone(t, Unbounded(build(true)))
 }
 
-// TestWaiting has a thread wait for a condition with point.Cond, one for a flag, and
-// one for what nobody does.
+// TestWaiting has a thread wait for a channel, one for a flag, and one for what nobody does.
 func TestWaiting(t *testing.T) {
 	wantNone(t, Bounded(func() Program {
-		var mu point.Mutex
-		c := point.Cond{L: &mu}
-		open := false
+		ready := make(chan struct{}, 1)
 		var flag word
 		return Program{Threads: []func(){
 			func() {
-				mu.Lock()
-				for !open {
-					c.Wait()
-				}
-				mu.Unlock()
+				point.Receive(&ready, func() bool { return len(ready) > 0 })
+				<-ready
 				flag.store(1)
 			},
-			func() { mu.Lock(); open = true; c.Broadcast(); mu.Unlock() },
+			func() { point.Send(&ready); ready <- struct{}{} },
 			func() { point.Wait(func() bool { return flag.v == 1 }); flag.load() },
 		}}
 	}, 3))
