@@ -247,8 +247,8 @@ func (w *World) String() string {
 	state := "running"
 	switch {
 	case w.stopped.Load():
-		state = "stopped by " + w.asker.describe()
-	case w.serving != w.tickets:
+		state = "stopped by " + w.askers[0].m.describe()
+	case len(w.askers) > 0:
 		state = "being stopped"
 	}
 	return fmt.Sprintf("world of %d members, %d inside, %s", len(w.members), inside, state)

@@ -26,15 +26,17 @@ import (
 
 // commons is what the calls that any goroutine may make are made on.
 type commons struct {
-	t      *testing.T
-	r      *rt.Runtime
-	o      rt.Options
-	thread *rt.Thread // is blocked, and keeps Close away
-	f      *rt.Frozen // stays loaded: a list of a dict, a float and a big int
-	list   FrozenItems
-	dict   FrozenEntries
-	image  string
-	bytes  []byte // of the image
+	t       *testing.T
+	r       *rt.Runtime
+	o       rt.Options
+	thread  *rt.Thread  // is blocked, and keeps Close away
+	f       *rt.Frozen  // stays loaded: a list of a dict, a float and a big int
+	current *rt.Current // of the same as f
+	closing *rt.Current
+	list    FrozenItems
+	dict    FrozenEntries
+	image   string
+	bytes   []byte // of the image
 
 	shared atomic.Pointer[os.File] // what Share has returned
 }
@@ -91,11 +93,57 @@ var anyGoroutine = map[string]func(c *commons){
 		th.Collect()
 		th.Detach()
 	},
+	"runtime.Runtime.AttachContext": func(c *commons) {
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		th, err := c.r.AttachContext(ctx)
+		if err == nil {
+			th.DecRef(must(NewDict(th)))
+			th.Detach()
+		} else if !errors.Is(err, context.Canceled) {
+			c.t.Error(err)
+		}
+	},
 	"runtime.Runtime.Close": func(c *commons) {
 		var e *rt.AttachedError
 		if err := c.r.Close(); !errors.As(err, &e) {
 			c.t.Errorf("closed beside a thread that is attached: %v", err)
 		}
+	},
+	"runtime.Runtime.CloseContext": func(c *commons) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // others would be kept from attaching
+		if err := c.r.CloseContext(ctx); !errors.Is(err, context.Canceled) {
+			c.t.Errorf("closed beside a thread that is attached: %v", err)
+		}
+	},
+	"runtime.Runtime.DoContext": func(c *commons) {
+		c.check(c.r.DoContext(c.t.Context(), func(th *rt.Thread) error { return c.f.Use(th, func(rt.Ref) error { return nil }) }))
+	},
+	"runtime.NewCurrent": func(c *commons) {
+		f, err := c.r.OpenImageAt(bytes.NewReader(c.bytes))
+		c.check(err)
+		x, err := rt.NewCurrent(f)
+		c.check(err)
+		c.check(x.Close(c.t.Context()))
+	},
+	"runtime.Current.Replace": func(c *commons) {
+		f, err := c.r.OpenImageAt(bytes.NewReader(c.bytes))
+		c.check(err)
+		c.check(c.current.Replace(c.t.Context(), f))
+	},
+	"runtime.Current.Close": func(c *commons) { // while others use it
+		c.check(c.closing.Close(c.t.Context()))
+		c.check(c.r.Do(func(th *rt.Thread) error {
+			if err := c.closing.Use(th, nil); err != rt.ErrCurrentClosed {
+				c.t.Errorf("use: %v", err)
+			}
+			return c.current.Use(th, func(root rt.Ref) error {
+				th.Checkpoint()
+				List(root).Len(th)
+				return nil
+			})
+		}))
 	},
 	"runtime.Runtime.Do": func(c *commons) {
 		c.check(c.r.Do(func(th *rt.Thread) error {
@@ -118,6 +166,11 @@ var anyGoroutine = map[string]func(c *commons){
 		c.check(err)
 		c.f.Contains(f.Root())
 		c.unload(f)
+	},
+	"runtime.Runtime.FreezeContext": func(c *commons) {
+		f, err := c.r.FreezeContext(c.t.Context(), rt.EmptyString)
+		c.check(err)
+		c.check(c.r.UnloadContext(c.t.Context(), f))
 	},
 	"runtime.Runtime.Immortalize": func(c *commons) { c.check(c.r.Immortalize(rt.None)) },
 	"runtime.Runtime.OpenImage": func(c *commons) {
@@ -240,6 +293,8 @@ func TestAnyGoroutine(t *testing.T) {
 					return c.f.WriteFile(c.image)
 				}))
 				c.bytes = must(os.ReadFile(c.image))
+				open := func() *rt.Current { return must(rt.NewCurrent(must(c.r.OpenImageAt(bytes.NewReader(c.bytes))))) }
+				c.current, c.closing = open(), open()
 				c.thread = must(c.r.Attach())
 				c.thread.Blocking(func() {
 					var all sync.WaitGroup
@@ -258,8 +313,9 @@ func TestAnyGoroutine(t *testing.T) {
 				} else if backing == rt.MemfdBacking {
 					t.Log("it was not shared: something was under way each time")
 				}
+				must0(t, c.current.Close(t.Context()))
 				must0(t, c.r.Unload(c.f))
-				must0(t, c.r.Close())
+				must0(t, c.r.CloseContext(t.Context()))
 			}
 		}
 	})

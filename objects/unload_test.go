@@ -133,7 +133,7 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 						}
 						return th.Unload(g)
 					}
-					rt.Recv(th, trapped)
+					_, _, _ = rt.Recv(t.Context(), th, trapped)
 					err := List(list).Clear(th)
 					close(emptied)
 					unload = th.Unload(f)

@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"context"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/point"
 )
 
@@ -96,33 +98,21 @@ func (t *Thread) comeBack() {
 	t.attached = true
 }
 
-// Recv receives from ch outside the world, and reports whether the channel is
-// still open. It is a safe point. Attached thread.
-func Recv[T any](t *Thread, ch <-chan T) (v T, ok bool) {
-	select {
-	case v, ok = <-ch:
-		t.Checkpoint()
-	default:
-		t.Blocking(func() { v, ok = <-ch })
-	}
-	return v, ok
-}
-
-// Send sends v to ch outside the world. It is a safe point. Attached thread.
-func Send[T any](t *Thread, ch chan<- T, v T) {
-	select {
-	case ch <- v:
-		t.Checkpoint()
-	default:
-		t.Blocking(func() { ch <- v })
-	}
-}
-
 // StopTheWorld runs fn while no other thread is between two safe points. Under
 // the GIL that is so already. It is a safe point before fn, and fn must not
 // reach another. Attached thread.
 func (t *Thread) StopTheWorld(fn func()) {
+	_ = t.StopTheWorldContext(context.Background(), fn) // which never ends
+}
+
+// StopTheWorldContext is StopTheWorld that waits until ctx ends, for the other threads to come
+// to safe points: they go on then, and fn does not run. It is a safe point in any case.
+// Attached thread.
+func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 	t.Checkpoint()
+	if ctx.Err() != nil {
+		return fault.GivenUp(ctx, "stop of the world")
+	}
 	t.cache.Publish()
 	r := t.rt
 	var began time.Time
@@ -131,7 +121,12 @@ func (t *Thread) StopTheWorld(fn func()) {
 			r.mustNotWait(t)
 		}
 		t.reader.Offline() // while it waits for its turn it counts as stopped
-		r.stopping.Add(r.world.Stop(t.member))
+		waited, err := r.world.StopContext(ctx, t.member)
+		if err != nil {
+			t.reader.Online()
+			return fault.GivenUp(ctx, "stop of the world")
+		}
+		r.stopping.Add(waited)
 	} else {
 		began = time.Now()
 	}
@@ -146,6 +141,7 @@ func (t *Thread) StopTheWorld(fn func()) {
 		}
 	}()
 	fn()
+	return nil
 }
 
 // stallLimit is how long a checkpoint waits for a grace period when the thread

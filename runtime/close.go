@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,12 +98,29 @@ func (e *PendingError) Error() string {
 // code of the user's ends Close with runtime.Goexit or by a panic of Options.OnError, the
 // memory is freed all the same. Closing twice returns ErrClosed. Any goroutine that is not
 // attached.
-func (r *Runtime) Close() (err error) {
+func (r *Runtime) Close() error {
 	r.mustNotWait(nil)
 	t, err := r.beginClose()
 	if err != nil {
 		return err
 	}
+	return t.closeRuntime()
+}
+
+// CloseContext is Close that waits until ctx ends for all threads to detach. Attach returns
+// ErrClosed meanwhile. If ctx ends first, the runtime is open again. Any goroutine that is not
+// attached.
+func (r *Runtime) CloseContext(ctx context.Context) error {
+	r.mustNotWait(nil)
+	t, err := r.beginCloseContext(ctx)
+	if err != nil {
+		return err
+	}
+	return t.closeRuntime()
+}
+
+// closeRuntime is Close on a thread of its own, whatever ends its first part.
+func (t *Thread) closeRuntime() (err error) {
 	defer func() { err = t.endRuntime() }()
 	t.lastCalls()
 	return nil
@@ -216,11 +234,49 @@ func (t *Thread) endRuntime() (err error) {
 	return nil
 }
 
+// beginCloseContext bars new threads, waits for the others, and then begins to close.
+func (r *Runtime) beginCloseContext(ctx context.Context) (*Thread, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mu.closing {
+		return nil, ErrClosed
+	}
+	for len(r.mu.threads) > 0 && ctx.Err() == nil {
+		gone := make(chan struct{})
+		r.mu.closing, r.mu.gone = true, gone
+		r.mu.Unlock()
+		select {
+		case <-gone:
+		case <-ctx.Done():
+		}
+		r.mu.Lock()
+		r.mu.closing, r.mu.gone = false, nil
+	}
+	if ctx.Err() != nil {
+		return nil, fault.GivenUp(ctx, "close")
+	}
+	return r.beginCloseLocked()
+}
+
+// remove takes a thread out of those that are attached. r.mu is held.
+func (r *Runtime) remove(t *Thread) {
+	delete(r.mu.threads, t)
+	if len(r.mu.threads) == 0 && r.mu.gone != nil {
+		close(r.mu.gone)
+		r.mu.gone = nil
+	}
+}
+
 // beginClose bars new threads and returns one for Close itself, which nobody
 // else can see.
 func (r *Runtime) beginClose() (*Thread, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.beginCloseLocked()
+}
+
+// beginCloseLocked is beginClose. r.mu is held.
+func (r *Runtime) beginCloseLocked() (*Thread, error) {
 	if r.mu.closing {
 		return nil, ErrClosed
 	}
@@ -259,7 +315,7 @@ func (r *Runtime) closeFrozen() error {
 // user's runs in it: what immortals held is gone.
 func (t *Thread) collectLast() {
 	t.stopped, t.running = false, true
-	t.collect(false)
+	_, _ = t.collect(context.Background(), false) // which never ends
 	t.stopped, t.running = true, false
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -28,6 +29,11 @@ import (
 //
 // The two later steps are left out where nothing is to be finalized. What is freed
 // has no reference from outside and no weak one, so the world may run meanwhile.
+//
+// A collection can be given up as long as nothing is certain to be freed: while it waits for
+// a stop or traces. Before the first weak reference is emptied that leaves everything as it
+// was: tracing writes to tables in Go memory only. After the finalizers were called, garbage
+// loses its one more reference, and is the next collection's, which does not call them again.
 //
 // Roots are what counts say: a mortal container with a reference that no mortal
 // container accounts for. So Go variables, scopes, immortals, waiting finalizers and
@@ -144,71 +150,94 @@ func (t *Thread) collectDue() {
 		return // at the next safe point that is nobody's callback
 	}
 	if t.rt.collector.due.CompareAndSwap(true, false) {
-		t.collect(true)
+		_, _ = t.collect(context.Background(), true) // which never ends
 	}
 }
 
 // Collect finds all cycles of garbage and frees them, and returns what it has
 // found. A safe point, at which finalizers and callbacks run. Attached thread.
 func (t *Thread) Collect() Collected {
-	t.mustBeAttached()
-	c := t.collect(false)
-	t.Checkpoint()
+	c, _ := t.CollectContext(context.Background()) // which never ends
 	return c
 }
 
+// CollectContext is Collect that is given up when ctx ends: while it waits for the world to
+// stop, or for its turn, and while it traces. Garbage stays then, all of it, for the next
+// collection, and the error is the only effect. If the call has come to finalizers, however,
+// those have been called, and weak references to garbage are empty. Once it frees, it goes on
+// to the end. A safe point in any case. Attached thread.
+func (t *Thread) CollectContext(ctx context.Context) (Collected, error) {
+	t.mustBeAttached()
+	c, err := t.collect(ctx, false)
+	t.Checkpoint()
+	return c, err
+}
+
 // Collect is Thread.Collect for goroutines that are not attached.
-func (r *Runtime) Collect() (c Collected, err error) {
+func (r *Runtime) Collect() (Collected, error) { return r.CollectContext(context.Background()) }
+
+// CollectContext is Thread.CollectContext for goroutines that are not attached.
+func (r *Runtime) CollectContext(ctx context.Context) (c Collected, err error) {
 	r.mustNotWait(nil)
-	err = r.Do(func(t *Thread) error {
-		c = t.Collect()
-		return nil
+	err = r.DoContext(ctx, func(t *Thread) (err error) {
+		c, err = t.CollectContext(ctx)
+		return err
 	})
 	return c, err
 }
 
-func (t *Thread) collect(auto bool) Collected {
-	ctx, task := trace.NewTask(context.Background(), "ichor collection")
+func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
+	ctx, task := trace.NewTask(ctx, "ichor collection")
 	defer task.End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
 	defer c.letGo()
 	final, waits := false, true
 	for rounds := 0; waits; rounds++ {
-		c.stop(func() {
+		traced := true
+		err := c.stop(func() {
 			if waits = c.waits(rounds); waits {
 				return
 			}
 			c.garbage = c.trace()
+			if traced = ctx.Err() == nil; !traced {
+				return // it may have left out something
+			}
 			c.Garbage = len(c.garbage)
 			if final = !slices.ContainsFunc(c.garbage, t.toFinalize); !final {
 				c.hold()
 			}
 			c.condemn(final)
 		})
+		if err != nil || !traced {
+			return c.Collected, fault.GivenUp(ctx, "collect")
+		}
 		if waits {
 			t.runPending()
 		}
 	}
 	if !final {
 		c.finalize()
-		c.stop(func() {
+		err := c.stop(func() {
 			c.retrace()
 			c.condemn(true)
 		})
+		if err != nil {
+			return c.Collected, fault.GivenUp(ctx, "collect")
+		}
 	}
 	trace.WithRegion(ctx, "ichor free", c.free)
 	t.rt.space.TrimShared()
 	t.cache.Publish()
 	t.rt.plan(int64(c.Candidates - c.Freed))
 	c.note()
-	return c.Collected
+	return c.Collected, nil
 }
 
 // collection is one in the making.
 type collection struct {
 	Collected
 	t       *Thread
-	ctx     context.Context
+	ctx     context.Context // until when it waits and traces
 	auto    bool
 	trial   trial
 	garbage []Ref
@@ -227,10 +256,10 @@ func (c *collection) waits(rounds int) bool {
 	return len(c.t.pending) > 0 && !c.auto && !c.t.running && rounds < waitRounds
 }
 
-// stop runs fn with the world stopped and everything settled.
-func (c *collection) stop(fn func()) {
+// stop runs fn with the world stopped and everything settled, unless ctx ends before.
+func (c *collection) stop(fn func()) error {
 	defer trace.StartRegion(c.ctx, "ichor stop").End()
-	c.t.StopTheWorld(func() {
+	return c.t.StopTheWorldContext(c.ctx, func() {
 		began := time.Now()
 		defer func() { c.Stopped += time.Since(began) }()
 		if !(mutant.On && mutant.Is(mutant.CollectUnsettled)) {

@@ -114,7 +114,7 @@ func TestDonateWakes(t *testing.T) {
 	needsThreads(t)
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		th.StopTheWorld(func() {
-			team := newTeam(&trial{heap: th.Heap}, 2)
+			team := newTeam(t.Context(), &trial{heap: th.Heap}, 2)
 			busy, idle := team.all[0], team.all[1]
 			busy.stack = []Ref{None, True, False}
 			got := make(chan bool)

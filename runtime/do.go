@@ -13,7 +13,13 @@ import (
 // the world would end. That is a panic with a *Misuse where the wait begins: at once under
 // the GIL and in checked mode. Any goroutine.
 func (r *Runtime) Do(fn func(t *Thread) error) error {
-	t, err := r.attachAlone()
+	return r.DoContext(context.Background(), fn)
+}
+
+// DoContext is Do that waits until ctx ends for the GIL, or for the end of a stop: fn does not
+// run then. It is up to fn to look at ctx once it runs. The rules of Do apply. Any goroutine.
+func (r *Runtime) DoContext(ctx context.Context, fn func(t *Thread) error) error {
+	t, err := r.attachAlone(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,7 +58,8 @@ func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, 
 
 // Run runs fn on n goroutines, each attached to a thread of its own, and waits
 // for all. The first error, and the end of ctx, cancel the others, by the
-// context that fn gets. A panic of fn is carried to the caller, as a *sched.Panic with the
+// context that fn gets: so pass it to Recv and Send, and to whatever else waits. Goroutines
+// that are still to be attached then end without running fn. A panic of fn is carried to the caller, as a *sched.Panic with the
 // worker's stack. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
 	r.mustNotWait(nil)
@@ -60,16 +67,16 @@ func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t
 		r.check.mustBeAlone()
 	}
 	return sched.Run(ctx, n,
-		func(int) (*Thread, error) { return r.attachAlone() },
+		func(ctx context.Context, _ int) (*Thread, error) { return r.attachAlone(ctx) },
 		(*Thread).end,
 		func(ctx context.Context, t *Thread, worker int) error { return t.work(ctx, worker, fn) })
 }
 
-func (r *Runtime) attachAlone() (*Thread, error) {
+func (r *Runtime) attachAlone(ctx context.Context) (*Thread, error) {
 	if r.check != nil {
 		r.check.mustBeAlone()
 	}
-	t, err := r.Attach()
+	t, err := r.AttachContext(ctx)
 	if err == nil && r.check != nil {
 		r.check.enter(t)
 	}

@@ -220,8 +220,8 @@ func TestFloatThreads(t *testing.T) {
 						return err
 					}
 				}
-				Send(th, ring[(w+1)%n], newFloat(th, uint64(i), 3))
-				y, _ := Recv(th, ring[w])
+				_ = Send(t.Context(), th, ring[(w+1)%n], newFloat(th, uint64(i), 3))
+				y, _, _ := Recv(t.Context(), th, ring[w])
 				mustBeFloat(t, th, y, uint64(i), 3)
 				th.DecRef(y)
 				th.DecRefs(both)

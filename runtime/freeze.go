@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -106,12 +107,19 @@ type FreezeOptions struct {
 // ErrMappings, and that of an address space that is used up. Frozen graphs that
 // the graph leads into cannot be unloaded meanwhile. A safe point, also now and
 // then while it copies. root is borrowed. Attached thread, which holds root.
-func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
+func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (*Frozen, error) {
+	return t.FreezeContext(context.Background(), root, opts...)
+}
+
+// FreezeContext is Freeze that is given up when ctx ends, while it copies or waits for the
+// world to stop: nothing is left behind. A safe point in any case. root is borrowed. Attached
+// thread, which holds root.
+func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached()
 	if root.IsNil() {
 		return nil, fault.Errorf("freeze: %w", ErrNilRef)
 	}
-	z := &freezer{t: t, root: root, copying: newCopying(t.Heap)}
+	z := &freezer{t: t, ctx: ctx, root: root, copying: newCopying(t.Heap)}
 	if len(opts) > 0 {
 		z.opts = opts[0]
 	}
@@ -137,10 +145,16 @@ func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) 
 
 // Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root, which
 // is borrowed. Any goroutine that is not attached.
-func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
+func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (*Frozen, error) {
+	return r.FreezeContext(context.Background(), root, opts...)
+}
+
+// FreezeContext is Thread.FreezeContext for goroutines that are not attached. Somebody holds
+// root, which is borrowed. Any goroutine that is not attached.
+func (r *Runtime) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	r.mustNotWait(nil)
-	err = r.Do(func(t *Thread) error {
-		f, err = t.Freeze(root, opts...)
+	err = r.DoContext(ctx, func(t *Thread) (err error) {
+		f, err = t.FreezeContext(ctx, root, opts...)
 		return err
 	})
 	return f, err
@@ -149,6 +163,7 @@ func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (f *Frozen, err error)
 // freezer is a Freeze under way.
 type freezer struct {
 	t    *Thread
+	ctx  context.Context
 	opts FreezeOptions
 	root Ref
 
@@ -233,8 +248,13 @@ func (z *freezer) newExtent() error {
 func (z *freezer) copyAll() error {
 	z.want(z.root, rootWord)
 	for n := 1; len(z.stack) > 0; n++ {
-		if n%restEvery == 0 && !z.stopped {
-			z.rest()
+		if n%restEvery == 0 {
+			if z.ctx.Err() != nil {
+				return z.givenUp()
+			}
+			if !z.stopped {
+				z.rest()
+			}
 		}
 		w := z.pop()
 		at, ok := z.copies.Get(uint32(w.r.Handle))
@@ -400,6 +420,9 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 	}
 	return i<<localShift | uint32(typeLocal), nil
 }
+
+// givenUp returns the error of a Freeze whose context has ended.
+func (z *freezer) givenUp() error { return fault.GivenUp(z.ctx, "freeze") }
 
 // fail returns the error for the object r.
 func (z *freezer) fail(r Ref, err error) error {

@@ -10,14 +10,18 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/internal/point"
 )
 
 // Frozen is a frozen graph with its memory: made by Freeze, or an image that was
-// opened.
+// opened. Use keeps it loaded while it is read, and Unload gives its memory back. A Current
+// replaces it under its readers.
 //
 //	state — condition — transition (who)
-//	loaded — it is in the runtime's list; its objects are read by anybody — unloaded
-//	         (Unload, Close)
+//	loaded — it is in the runtime's list; its objects are read by anybody — leaving
+//	         (UnloadContext, while somebody uses it), unloaded (Unload, UnloadContext, Close)
+//	leaving — as loaded, but nobody begins to use it — loaded (UnloadContext, if its context
+//	         ends), unloaded (UnloadContext, when nobody uses it)
 //	unloaded — references into it mean nothing, and its addresses are inaccessible
 //	         where the system can do that
 //
@@ -33,12 +37,14 @@ type Frozen struct {
 	sealed   bool
 	mapped   bool
 
-	using atomic.Int32 // readers that Unload must not take the memory from; -1 once it has
+	using     atomic.Int32             // readers without a thread; -1 once the memory is gone
+	departure point.Pointer[departure] // nil while it is loaded: see lease.go
+	kept      atomic.Bool              // a Current has it
 }
 
-// use keeps f loaded until unuse. It fails if f is not.
+// use keeps f loaded until unuse. It fails if f is not. It is Use for calls without a thread.
 func (f *Frozen) use() bool {
-	for {
+	for f.departure.Load() == nil {
 		n := f.using.Load()
 		if n < 0 {
 			return false
@@ -47,9 +53,16 @@ func (f *Frozen) use() bool {
 			return true
 		}
 	}
+	return false
 }
 
-func (f *Frozen) unuse() { f.using.Dec() }
+func (f *Frozen) unuse() {
+	if f.using.Dec() == 0 {
+		if d := f.departure.Load(); d != nil {
+			d.end()
+		}
+	}
+}
 
 // Root returns the reference to the copy of what was frozen. It is good until the
 // Frozen is unloaded, and counted by nobody. Any goroutine.
@@ -182,11 +195,11 @@ var ErrSealed = arena.ErrLocked
 var ErrMappings = arena.ErrMappings
 
 // ErrInUse says that a call is under way that reads a Frozen, or holds references into it:
-// WriteTo, WriteFile or Types, or, on whatever thread, Freeze, Share, ToJSON, a loop over a List or
-// a Dict, or a Scope that owns one.
-var ErrInUse = fault.New("unload: in use by WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, or a scope")
+// WriteTo, WriteFile or Types, or, on whatever thread, Use, Freeze, Share, ToJSON, a loop over a
+// List or a Dict, or a Scope that owns one; or that a Current has it.
+var ErrInUse = fault.New("unload: in use by Use, WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, a scope, or a Current")
 
-// ErrUnloaded says that a Frozen was unloaded already, or is another runtime's.
+// ErrUnloaded says that a Frozen was unloaded already, is about to be, or is another runtime's.
 var ErrUnloaded = fault.New("not loaded in this runtime")
 
 // ReferredError says that a Frozen cannot be unloaded, because objects refer into it. The
@@ -199,47 +212,6 @@ type ReferredError struct {
 
 func (e *ReferredError) Error() string {
 	return fmt.Sprintf("%sunload: %d references lead into it, the first one from %s %s", fault.Prefix, e.Count, e.Type, e.Ref)
-}
-
-// Unload gives the memory of f back. With the world stopped it looks for objects
-// that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
-// there is one, the error is a *ReferredError, and nothing is done. Weak references
-// into it are emptied. References that Go variables hold are the caller's to forget:
-// they mean nothing any more. But it sees those that scopes own, and those that other calls
-// of the library hold at that time. Other errors are ErrUnloaded, ErrInUse, ErrSealed if it was
-// frozen with Mseal, and the system's if it does not take the pages back: with each of them
-// nothing is done. A safe point. Attached thread.
-func (t *Thread) Unload(f *Frozen) (err error) {
-	t.mustBeAttached()
-	t.StopTheWorld(func() {
-		if f == nil || f.rt != t.rt || !slices.Contains(*t.rt.frozen.Load(), f) {
-			err = ErrUnloaded
-			return
-		}
-		t.settle() // what is retired may be all that refers into it
-		if err = t.referred(f); err != nil {
-			return
-		}
-		if t.onHold(f) || !f.using.CompareAndSwap(0, -1) {
-			err = ErrInUse
-			return
-		}
-		if err = f.ext.Free(); err != nil {
-			f.using.Store(0)
-			return
-		}
-		t.rt.dropFrozen(f)
-		if !(mutant.On && mutant.Is(mutant.UnloadWeakKept)) {
-			t.emptyWeakInto(f)
-		}
-	})
-	return err
-}
-
-// Unload is Thread.Unload for goroutines that are not attached.
-func (r *Runtime) Unload(f *Frozen) error {
-	r.mustNotWait(nil)
-	return r.Do(func(t *Thread) error { return t.Unload(f) })
 }
 
 // referred looks for references into f. World stopped.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"reflect"
 	goruntime "runtime"
@@ -85,31 +86,30 @@ func hasFrameOfDo(trace []byte, t *Thread) bool {
 	return false
 }
 
-// enterAtAttach is enter for Attach. A thread that has to wait looks whether it would wait
-// for itself.
-func (t *Thread) enterAtAttach() {
-	switch r := t.rt; {
-	case point.On && point.Explored(): // no goroutine of the explorer's attaches twice
-		t.enter()
-	case r.gil != nil && r.gil.TryAcquireFor(t):
-	case r.gil == nil && !t.member.Stopping():
-		t.enter()
-	default:
-		t.enterWaiting()
-	}
-}
-
-func (t *Thread) enterWaiting() {
+// enterAtAttach is enterContext for Attach. A thread that has to wait looks whether it would
+// wait for itself. If it does not come in, it is pooled again.
+func (t *Thread) enterAtAttach(ctx context.Context) error {
 	r, done := t.rt, false
 	defer func() {
 		if !done {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			delete(r.mu.threads, t)
+			r.remove(t)
 			r.putIdle(t)
 		}
 	}()
-	r.mustNotWait(nil)
+	switch {
+	case point.On && point.Explored(): // no goroutine of the explorer's attaches twice
+	case r.gil == nil && !t.member.Stopping():
+	case r.gil != nil && ctx.Err() == nil && r.gil.TryAcquireFor(t):
+		done = true
+		return nil
+	default:
+		r.mustNotWait(nil)
+	}
+	if t.enterContext(ctx) != nil {
+		return fault.GivenUp(ctx, "attach")
+	}
 	done = true
-	t.enter()
+	return nil
 }

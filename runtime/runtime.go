@@ -30,7 +30,8 @@ const (
 //
 //	state — condition — transition (who)
 //	open — Attach works — Close (any goroutine)
-//	closing — Attach gives ErrClosed — closed, or open again if threads are attached
+//	closing — Attach gives ErrClosed — closed, or open again: if threads are attached (Close),
+//	          or when the context ends before they detach (CloseContext)
 //	closed — the memory is gone
 type Runtime struct {
 	Heap
@@ -67,6 +68,7 @@ type Runtime struct {
 		point.Mutex
 		closing bool
 		threads map[*Thread]string // attached, and their names
+		gone    chan struct{}      // CloseContext waits for it: there are no threads
 		idle    []*Thread          // pooled states, by falling id
 		states  int32              // that were made
 		tallies []*tally           // of all states

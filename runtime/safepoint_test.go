@@ -13,6 +13,7 @@ func TestSafePoints(t *testing.T) {
 			x := newWide(th)
 			f, err := th.Freeze(x)
 			must0(t, err)
+			current := must(NewCurrent(must(th.Freeze(x))))
 			full, empty := make(chan int, 1), make(chan int)
 			full <- 1
 			after := func(do func()) { go func() { time.Sleep(time.Millisecond); do() }() }
@@ -22,10 +23,10 @@ func TestSafePoints(t *testing.T) {
 			}{
 				{"Checkpoint", th.Checkpoint},
 				{"Blocking", func() { th.Blocking(func() {}) }},
-				{"Recv, of what is there", func() { Recv(th, full) }},
-				{"Send, for which there is room", func() { Send(th, full, 1) }},
-				{"Recv", func() { after(func() { empty <- 1 }); Recv(th, empty) }},
-				{"Send", func() { after(func() { <-empty }); Send(th, empty, 1) }},
+				{"Recv, of what is there", func() { _, _, _ = Recv(t.Context(), th, full) }},
+				{"Send, for which there is room", func() { _ = Send(t.Context(), th, full, 1) }},
+				{"Recv", func() { after(func() { empty <- 1 }); _, _, _ = Recv(t.Context(), th, empty) }},
+				{"Send", func() { after(func() { <-empty }); _ = Send(t.Context(), th, empty, 1) }},
 				{"StopTheWorld", func() { th.StopTheWorld(func() {}) }},
 				{"Collect", func() { th.Collect() }},
 				{"Audit", func() { must0(t, th.Audit(x)) }},
@@ -33,6 +34,10 @@ func TestSafePoints(t *testing.T) {
 				{"Immortalize", func() { must0(t, th.Immortalize(None)) }},
 				{"Freeze", func() { must0(t, th.Unload(must(th.Freeze(x)))) }},
 				{"Unload", func() { must0(t, th.Unload(f)) }},
+				{"UnloadContext", func() { must0(t, th.UnloadContext(t.Context(), must(th.Freeze(x)))) }},
+				{"Swap", func() { must0(t, current.Swap(th, x)) }},
+				{"StopTheWorldContext", func() { must0(t, th.StopTheWorldContext(t.Context(), func() {})) }},
+				{"CollectContext", func() { must(th.CollectContext(t.Context())) }},
 			}
 			for _, c := range calls {
 				ran := false

@@ -29,7 +29,7 @@ func (z *freezer) snapshot() error {
 	if z.opts.NoStop {
 		tries = max(tries, 1)
 	}
-	for {
+	for z.ctx.Err() == nil {
 		changed, err := z.try(tries > 0)
 		switch {
 		case err != nil && !z.elsewhere(err):
@@ -45,20 +45,23 @@ func (z *freezer) snapshot() error {
 		z.reset()
 		z.t.Checkpoint()
 	}
+	return z.givenUp()
 }
 
 // try copies the graph, beside others or alone. changed is what has changed meanwhile.
 func (z *freezer) try(beside bool) (changed Ref, err error) {
 	if beside {
 		if err = z.copyAll(); err == nil {
-			changed = z.validate()
+			changed, err = z.validate()
 		}
 		return changed, err
 	}
-	z.t.StopTheWorld(func() {
+	if z.t.StopTheWorldContext(z.ctx, func() {
 		z.stopped = true
 		err = z.copyAll()
-	})
+	}) != nil {
+		err = z.givenUp()
+	}
 	return Nil, err
 }
 
@@ -122,9 +125,9 @@ func (z *freezer) letGo() {
 //
 // Where writers take no lock, one may be in the midst of a change that began before
 // the copy and shows in no version yet. In a stopped world nobody is.
-func (z *freezer) validate() (changed Ref) {
+func (z *freezer) validate() (changed Ref, err error) {
 	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
-		return Nil
+		return Nil, nil
 	}
 	look := func() {
 		for _, w := range z.watched {
@@ -134,10 +137,10 @@ func (z *freezer) validate() (changed Ref) {
 			}
 		}
 	}
-	if z.lockless {
-		z.t.StopTheWorld(look)
-	} else {
+	if !z.lockless {
 		look()
+	} else if z.t.StopTheWorldContext(z.ctx, look) != nil {
+		err = z.givenUp()
 	}
-	return changed
+	return changed, err
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -61,6 +62,7 @@ type Thread struct {
 	running    bool       // in runPending
 	finalizing Ref        // what runPending is finalizing, and holds
 	holds      []holder   // calls under way that hold counts
+	leases     []lease    // calls of Use under way
 	locked     [2]*uint32 // see lock.go
 	refills    uint32     // of cache, as of the last look
 
@@ -78,7 +80,11 @@ const uncounted = header.Float - 1
 // GIL, or while the world is stopped. Detach it in the end. A goroutine that is
 // attached already must not attach again: under the GIL it would wait for itself.
 // Any goroutine.
-func (r *Runtime) Attach() (*Thread, error) {
+func (r *Runtime) Attach() (*Thread, error) { return r.AttachContext(context.Background()) }
+
+// AttachContext is Attach that waits until ctx ends: the goroutine is not attached then, and
+// nothing is left of the attempt. Any goroutine.
+func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	r.mu.Lock()
 	if r.mu.closing {
 		r.mu.Unlock()
@@ -87,7 +93,9 @@ func (r *Runtime) Attach() (*Thread, error) {
 	t := r.takeIdle()
 	r.mu.threads[t] = ""
 	r.mu.Unlock()
-	t.enterAtAttach()
+	if err := t.enterAtAttach(ctx); err != nil {
+		return nil, err
+	}
 	if r.gil == nil {
 		t.attachQueue()
 	}
@@ -133,11 +141,11 @@ func (r *Runtime) takeIdle() *Thread {
 }
 
 // Detach ends the thread's use: a safe point. The thread must have no open
-// scope. It is detached in any case: what runs at the safe point, or a misuse that shows
+// scope, and be in no call of Use. It is detached in any case: what runs at the safe point, or a misuse that shows
 // there, may end the call with a panic or runtime.Goexit. Attached thread.
 func (t *Thread) Detach() {
 	t.mustBeAttached()
-	if t.depth > 0 || t.region != nil || t.stopped || t.running {
+	if t.depth > 0 || len(t.leases) > 0 || t.region != nil || t.stopped || t.running {
 		t.misused("detach inside "+t.inside(), "Detach when that has ended")
 	}
 	defer t.putAway()
@@ -173,7 +181,7 @@ func (t *Thread) pool() {
 	t.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.mu.threads, t)
+	r.remove(t)
 	if t.check != nil {
 		// A stale handle must not come to life with the next attach: the
 		// state moves to a new handle.
@@ -200,19 +208,28 @@ func (t *Thread) inside() string {
 		return "a finalizer or a callback"
 	case t.depth > 0:
 		return "a scope"
+	case len(t.leases) > 0:
+		return "Use"
 	}
 	return "Immortally"
 }
 
 // enter begins a stay among running threads, leave ends it.
 func (t *Thread) enter() {
+	_ = t.enterContext(context.Background()) // which never ends
+}
+
+// enterContext is enter until ctx ends.
+func (t *Thread) enterContext(ctx context.Context) error {
 	if t.rt.gil != nil {
-		t.rt.gil.AcquireFor(t)
-		return
+		return t.rt.gil.AcquireContext(ctx, t)
 	}
-	t.member.Enter()
+	if err := t.member.EnterContext(ctx); err != nil {
+		return err
+	}
 	t.reader.Online()
 	t.cache.Return()
+	return nil
 }
 
 func (t *Thread) leave() {

@@ -135,11 +135,11 @@ func TestBlockingLetsOthersRun(t *testing.T) {
 		ch := make(chan Ref)
 		err := r.Run(context.Background(), 2, func(_ context.Context, th *Thread, w int) error {
 			if w == 0 {
-				x, ok := Recv(th, ch)
+				x, ok, _ := Recv(t.Context(), th, ch)
 				if !ok || !th.IsImmortal(x) {
 					t.Error("received something else than was sent")
 				}
-				if _, ok := Recv(th, ch); ok {
+				if _, ok, _ := Recv(t.Context(), th, ch); ok {
 					t.Error("received from a closed channel")
 				}
 				return nil
@@ -148,7 +148,7 @@ func TestBlockingLetsOthersRun(t *testing.T) {
 			if err := th.Immortalize(x); err != nil {
 				return err
 			}
-			Send(th, ch, x)
+			_ = Send(t.Context(), th, ch, x)
 			th.Blocking(func() { close(ch) })
 			return nil
 		})

@@ -90,7 +90,7 @@ func (c *collection) trace() (garbage []Ref) {
 		c.Workers = max(1, min(c.Workers, len(x.spans)))
 	}
 	x.makeTables()
-	team := newTeam(x, c.Workers)
+	team := newTeam(c.ctx, x, c.Workers)
 	team.run((*tracer).countSpan)
 	team.run((*tracer).markSpan)
 	marked := 0
@@ -117,7 +117,7 @@ func (c *collection) retrace() {
 	for _, sp := range x.spans {
 		*x.tables[sp.Number()] = trialTable{}
 	}
-	w := newTeam(x, 1).all[0]
+	w := newTeam(c.ctx, x, 1).all[0]
 	for _, r := range c.garbage {
 		w.count(r, 1)
 	}
@@ -351,6 +351,7 @@ func (w *tracer) lookInto(some int) {
 // into, however much it is; so who has a long stack gives half of it to those who
 // have run out of spans.
 type team struct {
+	ctx    context.Context // when it ends, spans are left out
 	all    []*tracer
 	spans  []*arena.Span
 	next   aligned.Int64 // number of the first span that nobody has taken
@@ -365,8 +366,8 @@ type team struct {
 // donateFrom is the length of a stack that is worth dividing. A guess.
 const donateFrom = 256
 
-func newTeam(x *trial, n int) *team {
-	m := &team{spans: x.spans}
+func newTeam(ctx context.Context, x *trial, n int) *team {
+	m := &team{ctx: ctx, spans: x.spans}
 	m.wake = sync.NewCond(&m.mu)
 	for range n {
 		m.all = append(m.all, newTracer(x, m, n > 1))
@@ -378,6 +379,9 @@ func newTeam(x *trial, n int) *team {
 func (m *team) run(pass func(*tracer, *arena.Span)) {
 	if len(m.all) == 1 {
 		for _, sp := range m.spans {
+			if m.ctx.Err() != nil {
+				return
+			}
 			pass(m.all[0], sp)
 		}
 		return
@@ -386,7 +390,7 @@ func (m *team) run(pass func(*tracer, *arena.Span)) {
 	m.hungry.Store(0)
 	m.done = false
 	err := sched.Run(context.Background(), len(m.all),
-		func(i int) (*tracer, error) { return m.all[i], nil },
+		func(_ context.Context, i int) (*tracer, error) { return m.all[i], nil },
 		func(*tracer) {},
 		func(_ context.Context, w *tracer, _ int) error {
 			over := false
@@ -395,7 +399,7 @@ func (m *team) run(pass func(*tracer, *arena.Span)) {
 					m.abandon() // a Traverse has panicked
 				}
 			}()
-			for i := m.next.Inc() - 1; i < int64(len(m.spans)); i = m.next.Inc() - 1 {
+			for i := m.next.Inc() - 1; i < int64(len(m.spans)) && m.ctx.Err() == nil; i = m.next.Inc() - 1 {
 				pass(w, m.spans[i])
 			}
 			for m.receive(w) {

@@ -70,7 +70,7 @@ func TestDonate(t *testing.T) {
 		th.StopTheWorld(func() {
 			x := trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}
 			x.makeTables()
-			team := newTeam(&x, 2)
+			team := newTeam(t.Context(), &x, 2)
 			busy, idle := team.all[0], team.all[1]
 			for _, sp := range x.spans {
 				busy.countSpan(sp)

@@ -14,7 +14,7 @@ import (
 // more workers start than there are items. Any goroutine.
 func ForEach[S any](
 	ctx context.Context, n, items int,
-	open func(worker int) (S, error), close func(S),
+	open func(ctx context.Context, worker int) (S, error), close func(S),
 	fn func(ctx context.Context, s S, item int) error,
 ) error {
 	switch {

@@ -39,7 +39,7 @@ func (p *Panic) Unwrap() error {
 // Run calls fn in n goroutines, each with a state that open makes for it and close
 // ends. It returns when all goroutines have ended. If open is nil, the states are zero;
 // if close is nil, it is not called. close is called if and only if open succeeded,
-// however fn ended.
+// however fn ended. open gets the same context as fn: if it waits, it ends with that.
 //
 // The first error, panic or Goexit cancels the workers' context, and is the cause of
 // the cancellation. The error returned joins
@@ -53,7 +53,7 @@ func (p *Panic) Unwrap() error {
 // *Panic once all workers have ended. Any goroutine.
 func Run[S any](
 	ctx context.Context, n int,
-	open func(worker int) (S, error), close func(S),
+	open func(ctx context.Context, worker int) (S, error), close func(S),
 	fn func(ctx context.Context, s S, worker int) error,
 ) error {
 	if n < 1 {
@@ -77,7 +77,7 @@ func Run[S any](
 type pool[S any] struct {
 	outer, inner context.Context
 	cancel       context.CancelCauseFunc
-	open         func(int) (S, error)
+	open         func(context.Context, int) (S, error)
 	close        func(S)
 	fn           func(context.Context, S, int) error
 	ended        sync.WaitGroup
@@ -96,7 +96,7 @@ func (p *pool[S]) work(worker int) {
 		opened := false
 		// A Goexit in open ends the goroutine here.
 		p.watch(worker, func() (err error) {
-			s, err = p.open(worker)
+			s, err = p.open(p.inner, worker)
 			opened = err == nil
 			return err
 		})

@@ -21,7 +21,7 @@ type states struct {
 
 func newStates() *states { return &states{opened: map[int]int{}, closed: map[int]int{}} }
 
-func (s *states) open(worker int) (int, error) {
+func (s *states) open(_ context.Context, worker int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened[worker]++
@@ -136,7 +136,7 @@ func TestRunOpenFails(t *testing.T) {
 	watchdog(t)
 	var closed atomic.Int32
 	err := Run(t.Context(), 3,
-		func(worker int) (int, error) {
+		func(_ context.Context, worker int) (int, error) {
 			if worker == 2 {
 				return 0, errA
 			}
@@ -227,7 +227,7 @@ func TestRunPanicsElsewhere(t *testing.T) {
 	none := func(context.Context, int, int) error { return nil }
 	closed := 0
 	p := caught(func() {
-		_ = Run(t.Context(), 1, func(int) (int, error) { panic("open") }, func(int) { closed++ }, none)
+		_ = Run(t.Context(), 1, func(context.Context, int) (int, error) { panic("open") }, func(int) { closed++ }, none)
 	})
 	if p == nil || p.Value != "open" || closed != 0 {
 		t.Errorf("panic %v, closed %d", p, closed)
@@ -268,7 +268,7 @@ func TestRunGoexit(t *testing.T) {
 		t.Errorf("err %v", err)
 	}
 	st.check(t, 3)
-	err = Run(t.Context(), 1, func(int) (int, error) { goruntime.Goexit(); return 0, nil },
+	err = Run(t.Context(), 1, func(context.Context, int) (int, error) { goruntime.Goexit(); return 0, nil },
 		func(int) { t.Error("close was called although open failed") }, nil)
 	if !errors.Is(err, ErrGoexit) {
 		t.Errorf("err %v", err)

@@ -77,7 +77,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 		}()
 		s, err := experiment.NsPerOp(ctx, b, handoffBatch, func(l *experiment.Lane) error {
 			return c.r.Do(func(t *rt.Thread) error {
-				return produce(t, l, share, full, empty)
+				return produce(ctx, t, l, share, full, empty)
 			})
 		})
 		close(full)
@@ -89,9 +89,12 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 }
 
 // produce makes objects, counts its share of them, and sends the others to the consumer.
-func produce(t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
+func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
 	var own [handoffBatch]rt.Ref
-	away, _ := rt.Recv(t, empty)
+	away, _, err := rt.Recv(ctx, t, empty)
+	if err != nil {
+		return err
+	}
 	due := 0 // hundredths of an object that are due to be sent
 	for l.Next() {
 		for range l.N() / handoffBatch {
@@ -110,27 +113,37 @@ func produce(t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, 
 				}
 				due -= 100
 				if away = append(away, r); len(away) == handoffBatch {
-					rt.Send(t, full, away)
-					away, _ = rt.Recv(t, empty)
+					if err := rt.Send(ctx, t, full, away); err != nil {
+						t.DecRefs(own[:n])
+						t.DecRefs(away)
+						return err
+					}
+					if away, _, err = rt.Recv(ctx, t, empty); err != nil {
+						t.DecRefs(own[:n])
+						return err
+					}
 				}
 			}
 			useUp(t, own[:n])
 			t.Checkpoint()
 		}
 	}
-	rt.Send(t, full, away)
+	if err := rt.Send(ctx, t, full, away); err != nil {
+		t.DecRefs(away)
+		return err
+	}
 	return nil
 }
 
-// consume counts what it receives, until the channel is closed.
+// consume counts what it receives, until the channel is closed, which it is in any case.
 func consume(t *rt.Thread, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
 	for {
-		batch, ok := rt.Recv(t, full)
+		batch, ok, _ := rt.Recv(context.Background(), t, full)
 		if !ok {
 			return
 		}
 		useUp(t, batch)
-		rt.Send(t, empty, batch[:0])
+		_ = rt.Send(context.Background(), t, empty, batch[:0]) // there is room
 	}
 }
 

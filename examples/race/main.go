@@ -65,16 +65,15 @@ func newService(opts rt.Options) (*service, error) {
 // serve runs workers, which answer requests until the channel is closed.
 func (s *service) serve(ctx context.Context, workers int, requests <-chan request) error {
 	return s.r.Run(ctx, workers, func(ctx context.Context, t *rt.Thread, _ int) error {
-		for ctx.Err() == nil {
-			q, ok := rt.Recv(t, requests) // leaves the world while it waits, and is a safe point
-			if !ok {
-				return nil
+		for {
+			q, ok, err := rt.Recv(ctx, t, requests) // leaves the world while it waits, and is a safe point
+			if err != nil || !ok {
+				return err
 			}
 			if err := s.answer(t, q); err != nil {
 				return err
 			}
 		}
-		return ctx.Err()
 	})
 }
 

@@ -1,0 +1,26 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// TestGivenUp: a call that was given up says what it was and why, and is told from others.
+func TestGivenUp(t *testing.T) {
+	for text, cause := range map[string]error{
+		"ichor: attach given up: context canceled":     nil,
+		"ichor: attach given up: the client has left":  errors.New("the client has left"),
+		"ichor: attach given up: memory limit reached": New("memory limit reached"),
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cancel(cause)
+		err := GivenUp(ctx, "attach")
+		if err.Error() != text {
+			t.Errorf("%q, want %q", err, text)
+		}
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, context.Cause(ctx)) {
+			t.Errorf("%q: its cause, or what the context says, is not found", err)
+		}
+	}
+}

@@ -1,0 +1,612 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/atomic"
+)
+
+func endedContext() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errEnough)
+	return ctx
+}
+
+// wantGivenUp fails unless a call is over, and says that it was given up.
+func wantGivenUp(t *testing.T, result func() (error, bool), text string) {
+	t.Helper()
+	if err, over := result(); !over || !errors.Is(err, errEnough) || err.Error() != text {
+		t.Errorf("over %t: %v, want %q", over, err, text)
+	}
+}
+
+func wantWaiting(t *testing.T, result func() (error, bool)) {
+	t.Helper()
+	if err, over := result(); over {
+		t.Errorf("it has not waited: %v", err)
+	}
+}
+
+// closed keeps others from attaching until the result is called: a thread holds the GIL, or has
+// stopped the world.
+func closed(t *testing.T, r *Runtime) (open func()) {
+	opened := make(chan bool)
+	over := later(func() error {
+		return r.Do(func(th *Thread) error {
+			th.StopTheWorld(func() { <-opened })
+			return nil
+		})
+	})
+	synctest.Wait()
+	return func() {
+		close(opened)
+		if err, over := over(); err != nil || !over {
+			t.Errorf("over %t: %v", over, err)
+		}
+	}
+}
+
+// busy keeps the world from being stopped until the result is called: a thread is at no safe
+// point. Lock-free mode.
+func busy(t *testing.T, r *Runtime) (rest func()) {
+	rested := make(chan bool)
+	over := later(func() error { return r.Do(func(*Thread) error { <-rested; return nil }) })
+	synctest.Wait()
+	return func() {
+		close(rested)
+		if err, over := over(); err != nil || !over {
+			t.Errorf("over %t: %v", over, err)
+		}
+	}
+}
+
+func TestAttachContext(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			first := must(r.Attach()).ID()
+			for th := range r.mu.threads {
+				th.Detach()
+			}
+			attach := map[string]func(ctx context.Context) error{
+				"AttachContext": func(ctx context.Context) error {
+					th, err := r.AttachContext(ctx)
+					if err == nil {
+						th.Detach()
+					}
+					return err
+				},
+				"DoContext": func(ctx context.Context) error {
+					return r.DoContext(ctx, func(*Thread) error { t.Error("it was called"); return nil })
+				},
+				"Run": func(ctx context.Context) error {
+					return r.Run(ctx, 3, func(context.Context, *Thread, int) error { t.Error("it was called"); return nil })
+				},
+				"FreezeContext":      func(ctx context.Context) error { _, err := r.FreezeContext(ctx, None); return err },
+				"CollectContext":     func(ctx context.Context) error { _, err := r.CollectContext(ctx); return err },
+				"UnloadContext":      func(ctx context.Context) error { return r.UnloadContext(ctx, nil) },
+				"a second DoContext": func(ctx context.Context) error { return r.DoContext(ctx, func(*Thread) error { return nil }) },
+			}
+			for name, attach := range attach {
+				text := "ichor: attach given up: enough"
+				if name == "Run" {
+					text = "enough"
+				}
+				wantGivenUp(t, later(func() error { return attach(endedContext()) }), text)
+				open := closed(t, r)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				attached := later(func() error { return attach(ctx) })
+				wantWaiting(t, attached)
+				cancel(errEnough)
+				wantGivenUp(t, attached, text)
+				if n := r.Memory().Attached; n != 1 {
+					t.Errorf("%s: %d threads are attached beside that one", name, n-1)
+				}
+				open()
+			}
+			must0(t, r.DoContext(t.Context(), func(th *Thread) error {
+				if th.ID() != first {
+					t.Errorf("thread %d, and %d was there before", th.ID(), first)
+				}
+				return nil
+			}))
+		})
+	})
+}
+
+// TestRunIsCancelled: a Run ends although its workers wait for channels, or to be attached.
+func TestRunIsCancelled(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		for name, work := range map[string]func(ctx context.Context, th *Thread) error{
+			"Recv": func(ctx context.Context, th *Thread) error {
+				_, _, err := Recv(ctx, th, make(chan Ref))
+				return err
+			},
+			"Send": func(ctx context.Context, th *Thread) error { return Send(ctx, th, make(chan int), 1) },
+		} {
+			bubble(t, o, func(t *testing.T, r *Runtime) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				ran := later(func() error {
+					return r.Run(ctx, 3, func(ctx context.Context, th *Thread, _ int) error { return work(ctx, th) })
+				})
+				wantWaiting(t, ran)
+				cancel(errEnough)
+				wantGivenUp(t, ran, "enough")
+
+				var failed atomic.Int32 // which ends the others, and those that are not attached yet
+				begun := make(chan bool)
+				open := closed(t, r)
+				ran = later(func() error {
+					return r.Run(t.Context(), 3, func(ctx context.Context, th *Thread, _ int) error {
+						if failed.Inc() == 1 {
+							<-begun
+							return errEnough
+						}
+						return work(ctx, th)
+					})
+				})
+				wantWaiting(t, ran)
+				open()
+				wantWaiting(t, ran)
+				close(begun)
+				wantGivenUp(t, ran, "enough")
+				_ = name
+			})
+		}
+	})
+}
+
+func TestRecvAndSendContext(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			ch := make(chan int, 1)
+			must0(t, r.Do(func(th *Thread) error {
+				ran := 0
+				due := func() { th.Later(func(*Thread) { ran++ }) }
+				ch <- 7
+				due()
+				if v, ok, err := Recv(endedContext(), th, ch); v != 0 || ok || err.Error() != "ichor: receive given up: enough" || len(ch) != 1 {
+					t.Errorf("received %d, %t, %v", v, ok, err)
+				}
+				if v, ok, err := Recv(t.Context(), th, ch); v != 7 || !ok || err != nil {
+					t.Errorf("received %d, %t, %v", v, ok, err)
+				}
+				due()
+				if err := Send(endedContext(), th, ch, 8); err.Error() != "ichor: send given up: enough" || len(ch) != 0 {
+					t.Errorf("sent: %v", err)
+				}
+				if ran != 2 {
+					t.Errorf("%d of 2 were safe points", ran)
+				}
+				must0(t, Send(t.Context(), th, ch, 9))
+				if v := <-ch; v != 9 {
+					t.Errorf("sent %d", v)
+				}
+				shut := make(chan int)
+				close(shut)
+				if v, ok, err := Recv(t.Context(), th, shut); v != 0 || ok || err != nil {
+					t.Errorf("received %d, %t, %v of a channel that is closed", v, ok, err)
+				}
+				return nil
+			}))
+			unbuffered := make(chan int)
+			type result struct {
+				v   int
+				ok  bool
+				err error
+			}
+			received := make(chan result, 1)
+			call := later(func() error {
+				return r.Do(func(th *Thread) error {
+					v, ok, err := Recv(t.Context(), th, unbuffered)
+					received <- result{v, ok, err}
+					return Send(t.Context(), th, unbuffered, v+1)
+				})
+			})
+			wantWaiting(t, call)
+			unbuffered <- 1
+			if got := <-received; got != (result{1, true, nil}) {
+				t.Errorf("received %+v", got)
+			}
+			wantWaiting(t, call)
+			if v := <-unbuffered; v != 2 {
+				t.Errorf("sent %d", v)
+			}
+			if err, over := call(); err != nil || !over {
+				t.Errorf("over %t: %v", over, err)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			call = later(func() error {
+				return r.Do(func(th *Thread) error {
+					v, ok, err := Recv(ctx, th, unbuffered)
+					if v != 0 || ok || th.attached != true {
+						t.Errorf("received %d, %t", v, ok)
+					}
+					return err
+				})
+			})
+			wantWaiting(t, call)
+			cancel(errEnough)
+			wantGivenUp(t, call, "ichor: receive given up: enough")
+			ctx, cancel = context.WithCancelCause(t.Context())
+			call = later(func() error { return r.Do(func(th *Thread) error { return Send(ctx, th, unbuffered, 1) }) })
+			wantWaiting(t, call)
+			cancel(errEnough)
+			wantGivenUp(t, call, "ichor: send given up: enough")
+		})
+	})
+}
+
+// TestReceivedBeforeTheEnd: what a safe point ends has received and sent nothing.
+func TestReceivedBeforeTheEnd(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.OnError = func(error) { panic("mine") }
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			ch := make(chan int, 2)
+			ch <- 1
+			th.Later(func(*Thread) { panic("mine") })
+			panics(t, func() { _, _, _ = Recv(t.Context(), th, ch) })
+			th.Later(func(*Thread) { panic("mine") })
+			panics(t, func() { _ = Send(t.Context(), th, ch, 2) })
+			if len(ch) != 1 {
+				t.Errorf("%d are in the channel", len(ch))
+			}
+			return nil
+		}))
+		must0(t, r.Close())
+	})
+}
+
+func TestStopTheWorldContext(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			const text = "ichor: stop of the world given up: enough"
+			never := func() { t.Error("it was called") }
+			must0(t, r.Do(func(th *Thread) error {
+				ran := false
+				th.Later(func(*Thread) { ran = true })
+				if err := th.StopTheWorldContext(endedContext(), never); err == nil || err.Error() != text || !ran {
+					t.Errorf("%v, a safe point: %t", err, ran)
+				}
+				return th.StopTheWorldContext(t.Context(), func() {
+					if !th.stopped {
+						t.Error("it is not stopped")
+					}
+				})
+			}))
+			if o.Mode == GIL {
+				return
+			}
+			rest := busy(t, r)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stops := r.stopping.Read()
+			stopped := later(func() error {
+				return r.Do(func(th *Thread) error {
+					err := th.StopTheWorldContext(ctx, never)
+					if th.stopped || isOutside(th) {
+						t.Errorf("stopped %t, outside %t", th.stopped, isOutside(th))
+					}
+					th.DecRef(newLeaf(th))
+					return err
+				})
+			})
+			wantWaiting(t, stopped)
+			cancel(errEnough)
+			wantGivenUp(t, stopped, text)
+			for i, n := range r.stopping.Read().Counts {
+				if n != stops.Counts[i] {
+					t.Error("a stop is noted that was none")
+				}
+			}
+			rest()
+			must0(t, r.Do(func(th *Thread) error { th.StopTheWorld(func() {}); return nil }))
+		})
+	})
+}
+
+// An interrupt calls a function when it is copied or traversed.
+var (
+	interrupt     atomic.Pointer[func()]
+	interruptType = must(DefineType(Type{
+		Name:    "interrupt",
+		Mutable: true,
+		Traverse: func(_ Heap, o Body, visit func(Ref)) {
+			interrupted()
+			visit(o.LoadRef(0))
+		},
+		Freezing: &Freezing{
+			Copy:    func(c *Copy) error { interrupted(); _, err := c.Alloc(8); return err },
+			Version: func(Heap, Body) uint64 { interruptVersions++; return uint64(interruptVersions) },
+		},
+	}))
+	interruptVersions int // each look at one is another: it has changed
+)
+
+func interrupted() {
+	if fn := interrupt.Load(); fn != nil {
+		(*fn)()
+	}
+}
+
+func newInterrupt(t *Thread) Ref {
+	r, _, err := t.New(interruptType, 8)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// cancelOnce returns a context that ends when an interrupt is met for the n-th time.
+func cancelOnce(n int32) (ctx context.Context, met *atomic.Int32) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	met = atomic.NewInt32(0)
+	fn := func() {
+		if met.Inc() == n {
+			cancel(errEnough)
+		}
+	}
+	interrupt.Store(&fn)
+	return ctx, met
+}
+
+// TestFreezeContext gives a Freeze up at each of its stages.
+func TestFreezeContext(t *testing.T) {
+	defer func(n int) { restEvery = n }(restEvery)
+	restEvery = 2
+	const text = "ichor: freeze given up: enough"
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			var all []Ref
+			for range 10 {
+				all = append(all, newInterrupt(th))
+			}
+			root := newWide(th, all...)
+			for _, x := range []struct {
+				name  string
+				ctx   func() (context.Context, *atomic.Int32)
+				opts  FreezeOptions
+				least int32
+				most  int32 // interrupts that are met
+			}{
+				{"before", func() (context.Context, *atomic.Int32) { return endedContext(), atomic.NewInt32(0) }, FreezeOptions{}, 0, 0},
+				{"in the first try", func() (context.Context, *atomic.Int32) { return cancelOnce(3) }, FreezeOptions{}, 3, 5},
+				{"in the last try", func() (context.Context, *atomic.Int32) { return cancelOnce(3) }, FreezeOptions{Tries: -1}, 3, 5},
+				{"at the end of the first try", func() (context.Context, *atomic.Int32) { return cancelOnce(10) }, FreezeOptions{}, 10, 10},
+			} {
+				ctx, met := x.ctx()
+				ran := false
+				th.Later(func(*Thread) { ran = true })
+				f, err := th.FreezeContext(ctx, root, x.opts)
+				if f != nil || !errors.Is(err, errEnough) || err.Error() != text {
+					t.Errorf("%s: %v, %v", x.name, f, err)
+				}
+				if n := met.Load(); n < x.least || n > x.most || !ran {
+					t.Errorf("%s: it has met %d, want %d to %d; a safe point: %t", x.name, n, x.least, x.most, ran)
+				}
+				if m := th.rt.Memory(); m.Frozen+m.FrozenGraphs > 0 || len(th.holds) > 0 || th.rt.freezing.Load() > 0 {
+					t.Errorf("%s: something is left: %+v", x.name, m)
+				}
+				must0(t, th.Audit(root))
+			}
+			must0(t, th.Unload(must(th.FreezeContext(t.Context(), root))))
+			th.DecRef(root)
+		})
+	})
+}
+
+var looseType = must(DefineType(Type{
+	Name:     "loose",
+	Mutable:  true,
+	Traverse: func(Heap, Body, func(Ref)) {},
+	Freezing: &Freezing{Copy: CopyBody(8), Lockless: true, Version: func(Heap, Body) uint64 { return 0 }},
+}))
+
+// TestFreezeContextWaits has a Freeze wait for a stop, for its last try and for what is changed
+// without a lock.
+func TestFreezeContextWaits(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		if o.Mode == GIL {
+			return // nobody waits for a stop
+		}
+		for _, opts := range []FreezeOptions{{Tries: -1}, {}} {
+			bubble(t, o, func(t *testing.T, r *Runtime) {
+				rest := busy(t, r)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				frozen := later(func() error {
+					return r.Do(func(th *Thread) error {
+						x, _, err := th.New(looseType, 8)
+						must0(t, err)
+						defer th.DecRef(x)
+						f, err := th.FreezeContext(ctx, x, opts)
+						if f != nil {
+							t.Errorf("frozen: %v", f)
+						}
+						return err
+					})
+				})
+				wantWaiting(t, frozen)
+				cancel(errEnough)
+				wantGivenUp(t, frozen, "ichor: freeze given up: enough")
+				rest()
+				if n := len(r.Frozen()); n > 0 {
+					t.Errorf("%d graphs are loaded", n)
+				}
+			})
+		}
+	})
+}
+
+// TestCollectContext gives a collection up while it waits and while it traces: all is as before,
+// and the next one finds all garbage.
+func TestCollectContext(t *testing.T) {
+	defer func(n int64) { parallelFrom = n }(parallelFrom)
+	const text = "ichor: collect given up: enough"
+	forModes(t, func(t *testing.T, o Options) {
+		for _, workers := range []int{1, 2} {
+			parallelFrom, o.CollectWorkers, o.CollectAfter = 0, workers, -1
+			bubble(t, o, func(t *testing.T, r *Runtime) {
+				const n = 10_000 // in at least five spans
+				th := must(r.Attach())
+				interrupt.Store(nil)
+				for range n {
+					x := newInterrupt(th)
+					th.Body(x).StoreRef(0, x)
+				}
+				x := ring(th, 1)[0]
+				watch := newWatch(th, x, nil)
+				before := r.CollectorStats()
+				same := func() {
+					t.Helper()
+					if s := r.CollectorStats(); s != before {
+						t.Errorf("statistics are %+v, want %+v", s, before)
+					}
+					if y := th.followWeak(watch); y != x {
+						t.Errorf("a weak reference to garbage leads to %s", y)
+					} else {
+						th.DecRef(y)
+					}
+				}
+				ran := false
+				th.Later(func(*Thread) { ran = true })
+				if c, err := th.CollectContext(endedContext()); err == nil || err.Error() != text || c != (Collected{}) || !ran {
+					t.Errorf("%+v, %v, a safe point: %t", c, err, ran)
+				}
+				same()
+				ctx, met := cancelOnce(1)
+				c, err := th.CollectContext(ctx)
+				if err == nil || err.Error() != text || c.Garbage+c.Freed > 0 {
+					t.Errorf("%+v, %v", c, err)
+				}
+				if k := met.Load(); int(k) > n/2 || int(k) == 0 {
+					t.Errorf("it has looked at %d of %d after the end", k, n)
+				}
+				same()
+				if o.Mode == LockFree {
+					rest := busy(t, r)
+					ctx, cancel := context.WithCancelCause(t.Context())
+					collected := later(func() error { _, err := r.CollectContext(ctx); return err })
+					th.Blocking(func() {
+						wantWaiting(t, collected)
+						cancel(errEnough)
+						wantGivenUp(t, collected, text)
+						rest()
+					})
+					same()
+				}
+				c, err = th.CollectContext(t.Context())
+				if err != nil || c.Freed != n+1 {
+					t.Errorf("%+v, %v", c, err)
+				}
+				th.DecRef(watch)
+				th.Detach()
+			})
+		}
+	})
+}
+
+// TestCollectContextAfterFinalizers: garbage that was finalized stays for the next collection,
+// which does not finalize it again.
+func TestCollectContextAfterFinalizers(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.CollectAfter = -1
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			must0(t, r.Do(func(th *Thread) error {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				calls := 0
+				finalized = func(*Thread, Ref) { calls++; cancel(errEnough) }
+				for range 3 {
+					x := newFinal(th, Nil)
+					th.Body(x).StoreRef(0, x)
+				}
+				c, err := th.CollectContext(ctx)
+				if !errors.Is(err, errEnough) || c.Finalized != 3 || c.Freed != 0 || calls != 3 {
+					t.Errorf("%d calls, %+v, %v", calls, c, err)
+				}
+				must0(t, th.Audit())
+				c, err = th.CollectContext(t.Context())
+				if err != nil || c.Finalized != 0 || c.Freed != 3 || calls != 3 {
+					t.Errorf("%d calls, %+v, %v", calls, c, err)
+				}
+				return nil
+			}))
+		})
+	})
+}
+
+func TestCloseContext(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRuntime(t, o)
+			if err := r.CloseContext(endedContext()); !errors.Is(err, errEnough) {
+				t.Errorf("close: %v", err)
+			}
+			resume := make(chan bool)
+			var workers sync.WaitGroup
+			for range 2 {
+				workers.Go(func() {
+					must0(t, r.Do(func(th *Thread) error {
+						th.Blocking(func() { <-resume })
+						th.DecRef(newLeaf(th))
+						return nil
+					}))
+				})
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			closing := later(func() error { return r.CloseContext(ctx) })
+			wantWaiting(t, closing)
+			if _, err := r.Attach(); err != ErrClosed {
+				t.Errorf("attached: %v", err)
+			}
+			for _, err := range []error{r.Close(), r.CloseContext(t.Context())} {
+				if err != ErrClosed {
+					t.Errorf("closed beside another one: %v", err)
+				}
+			}
+			cancel(errEnough)
+			wantGivenUp(t, closing, "ichor: close given up: enough")
+			open := func() error { return r.Do(func(*Thread) error { return nil }) }
+			must0(t, open())
+
+			closing = later(func() error { return r.CloseContext(t.Context()) })
+			wantWaiting(t, closing)
+			resume <- true
+			wantWaiting(t, closing)
+			resume <- true
+			if err, over := closing(); err != nil || !over {
+				t.Errorf("over %t: %v", over, err)
+			}
+			workers.Wait()
+			if err := r.CloseContext(t.Context()); err != ErrClosed {
+				t.Errorf("closed twice: %v", err)
+			}
+		})
+	})
+}
+
+// TestCloseContextAndAttachContext: a thread that gives up attaching is not waited for.
+func TestCloseContextAndAttachContext(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRuntime(t, o)
+			open := closed(t, r)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			attached := later(func() error { _, err := r.AttachContext(ctx); return err })
+			wantWaiting(t, attached)
+			closing := later(func() error { return r.CloseContext(t.Context()) })
+			wantWaiting(t, closing)
+			// Both leave at once, the one that stops the world last of all.
+			cancel(errEnough)
+			wantGivenUp(t, attached, "ichor: attach given up: enough")
+			wantWaiting(t, closing)
+			open()
+			if err, over := closing(); err != nil || !over {
+				t.Errorf("over %t: %v", over, err)
+			}
+		})
+	})
+}

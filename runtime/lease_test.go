@@ -1,0 +1,446 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	goruntime "runtime"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/atomic"
+)
+
+var errEnough = errors.New("enough")
+
+// bubble runs f with a new runtime in a bubble, where goroutines that wait are known to wait.
+func bubble(t *testing.T, o Options, f func(t *testing.T, r *Runtime)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRuntime(t, o)
+		f(t, r)
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// later runs fn on a goroutine of its own. Its result is to come, or not yet.
+func later(fn func() error) (result func() (err error, over bool)) {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	return func() (error, bool) {
+		synctest.Wait()
+		select {
+		case err := <-done:
+			return err, true
+		default:
+			return nil, false
+		}
+	}
+}
+
+// frozenWide returns a frozen graph of two objects.
+func frozenWide(t *testing.T, r *Runtime) *Frozen {
+	t.Helper()
+	f, err := DoValue(r, func(th *Thread) (*Frozen, error) {
+		x := newWide(th, newWide(th))
+		defer th.DecRef(x)
+		return th.Freeze(x)
+	})
+	must0(t, err)
+	return f
+}
+
+// reader is a goroutine in Use, which ends as it is told.
+type reader struct {
+	end    chan func()
+	result func() (error, bool)
+}
+
+// newReader begins to use f, outside the world meanwhile if that is what is wanted.
+func newReader(r *Runtime, use func(t *Thread, fn func(Ref) error) error) reader {
+	x := reader{end: make(chan func())}
+	x.result = later(func() error {
+		return r.Do(func(th *Thread) error {
+			defer func() { _ = recover() }()
+			return use(th, func(Ref) error {
+				var end func()
+				th.Blocking(func() { end = <-x.end })
+				end()
+				return nil
+			})
+		})
+	})
+	synctest.Wait()
+	return x
+}
+
+func (x reader) leave() { x.end <- func() {}; synctest.Wait() }
+
+func isLoaded(f *Frozen) bool { return f.departure.Load() == nil && f.rt.frozenAt(Ref{f.start}) == f }
+
+// TestUse: a graph stays loaded until the function is over, however that ends.
+func TestUse(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		for name, end := range map[string]func() error{
+			"return": func() error { return nil },
+			"error":  func() error { return errEnough },
+			"panic":  func() error { panic("mine") },
+			"Goexit": func() error { goruntime.Goexit(); return nil },
+		} {
+			bubble(t, o, func(t *testing.T, r *Runtime) {
+				f := frozenWide(t, r)
+				used := later(func() error {
+					return r.Do(func(th *Thread) error {
+						defer func() {
+							_ = recover()
+							if len(th.leases) > 0 {
+								t.Errorf("%s: the lease is still out", name)
+							}
+						}()
+						return f.Use(th, func(root Ref) error {
+							if root != f.Root() {
+								t.Errorf("the root is %s", root)
+							}
+							for range 2 { // the second time with the same lease
+								th.Checkpoint()
+								if err := th.Unload(f); !errors.Is(err, ErrInUse) {
+									t.Errorf("%s: unload inside: %v", name, err)
+								}
+							}
+							if err := th.UnloadContext(context.Background(), f); !errors.Is(err, ErrInUse) {
+								t.Errorf("%s: it would have waited for itself: %v", name, err)
+							}
+							th.Blocking(func() {
+								if err := r.Unload(f); !errors.Is(err, ErrInUse) {
+									t.Errorf("%s: unload outside: %v", name, err)
+								}
+							})
+							return end()
+						})
+					})
+				})
+				if err, over := used(); name == "error" && err != errEnough || !over && name != "Goexit" {
+					t.Errorf("%s: %v", name, err)
+				}
+				if !isLoaded(f) {
+					t.Errorf("%s: it is not loaded", name)
+				}
+				must0(t, r.Unload(f))
+				must0(t, r.Do(func(th *Thread) error {
+					if err := f.Use(th, nil); !errors.Is(err, ErrUnloaded) {
+						t.Errorf("used after Unload: %v", err)
+					}
+					return nil
+				}))
+			})
+		}
+	})
+}
+
+// TestUseOfAnother: a lease is of one graph, in its own runtime, and by an attached thread.
+func TestUseOfAnother(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			f, g := frozenWide(t, r), frozenWide(t, r)
+			other := newRuntime(t, o)
+			must0(t, other.Do(func(th *Thread) error {
+				if err := f.Use(th, nil); !errors.Is(err, ErrUnloaded) {
+					t.Errorf("by a thread of another runtime: %v", err)
+				}
+				return nil
+			}))
+			must0(t, other.Close())
+			th := must(r.Attach())
+			must0(t, f.Use(th, func(Ref) error {
+				wantIn(t, panics(t, th.Detach), "detach inside Use")
+				must0(t, th.Unload(g))
+				return f.Use(th, func(Ref) error { return nil })
+			}))
+			must0(t, th.Unload(f))
+			th.Detach()
+			wantIn(t, panics(t, func() { _ = f.Use(th, nil) }), "the thread is not attached: Frozen.Use")
+		})
+	})
+}
+
+// TestUseInAnyOrder ends leases in the order in which they began, as coroutines can.
+func TestUseInAnyOrder(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		x := newWide(th)
+		f, g := must(th.Freeze(x)), must(th.Freeze(x))
+		th.DecRef(x)
+		th.leases = append(th.leases, lease{f: f}, lease{f: g}, lease{f: f})
+		for _, end := range []*Frozen{f, f, g} {
+			if err := th.Unload(end); !errors.Is(err, ErrInUse) {
+				t.Errorf("%v: unload: %v", end, err)
+			}
+			th.endLease(end)
+		}
+		must0(t, errors.Join(th.Unload(f), th.Unload(g)))
+	})
+}
+
+// TestUnloadContextWaits for all leases, however they end, and lets no new ones begin.
+func TestUnloadContextWaits(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			f := frozenWide(t, r)
+			readers := []reader{newReader(r, f.Use), newReader(r, f.Use), newReader(r, f.Use)}
+			unloaded := later(func() error { return r.UnloadContext(t.Context(), f) })
+			second := later(func() error { return r.UnloadContext(t.Context(), f) })
+			ways := []func(){func() {}, func() { panic("mine") }, goruntime.Goexit}
+			for i, x := range readers {
+				if _, over := unloaded(); over {
+					t.Fatalf("unloaded beside %d readers", len(readers)-i)
+				}
+				must0(t, r.Do(func(th *Thread) error {
+					if err := f.Use(th, nil); !errors.Is(err, ErrUnloaded) {
+						t.Errorf("a new reader: %v", err)
+					}
+					if err := th.Unload(f); !errors.Is(err, ErrInUse) {
+						t.Errorf("unload: %v", err)
+					}
+					return nil
+				}))
+				if f.Types() != nil {
+					t.Error("a new reader without a thread")
+				}
+				x.end <- ways[i]
+			}
+			for _, result := range []func() (error, bool){unloaded, second} {
+				if err, over := result(); err != nil || !over {
+					t.Errorf("over %t: %v", over, err)
+				}
+			}
+			if err := r.Unload(f); !errors.Is(err, ErrUnloaded) {
+				t.Errorf("once more: %v", err)
+			}
+			if err := r.UnloadContext(t.Context(), f); !errors.Is(err, ErrUnloaded) {
+				t.Errorf("once more: %v", err)
+			}
+		})
+	})
+}
+
+// TestUnloadContextGivesUp: when the context ends everything is as before, and another call
+// waits on.
+func TestUnloadContextGivesUp(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			f := frozenWide(t, r)
+			x := newReader(r, f.Use)
+			var cancels []context.CancelCauseFunc
+			var results []func() (error, bool)
+			for range 2 {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				cancels = append(cancels, cancel)
+				results = append(results, later(func() error { return r.UnloadContext(ctx, f) }))
+				synctest.Wait()
+			}
+			for i, cancel := range cancels {
+				if isLoaded(f) {
+					t.Error("it is not leaving")
+				}
+				cancel(errEnough)
+				if err, over := results[i](); !over || !errors.Is(err, errEnough) || err.Error() != "ichor: unload given up: enough" {
+					t.Errorf("over %t: %v", over, err)
+				}
+			}
+			if !isLoaded(f) {
+				t.Error("it is still leaving")
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := r.Do(func(th *Thread) error { return th.UnloadContext(ctx, f) }); !errors.Is(err, context.Canceled) {
+				t.Errorf("a context that has ended: %v", err)
+			}
+			y := newReader(r, f.Use)
+			third := later(func() error { return r.UnloadContext(t.Context(), f) })
+			x.leave() // whose end the calls before have counted
+			if _, over := third(); over {
+				t.Error("unloaded beside a reader")
+			}
+			y.leave()
+			if err, over := third(); !over || err != nil {
+				t.Errorf("over %t: %v", over, err)
+			}
+		})
+	})
+}
+
+// TestUnloadContextRefused: what keeps a graph loaded besides leases is an error after the wait,
+// and everything is as before.
+func TestUnloadContextRefused(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			f := frozenWide(t, r)
+			var holder Ref
+			must0(t, r.Do(func(th *Thread) error { holder = newNode(th, f.Root()); return nil }))
+			x := newReader(r, f.Use)
+			unloaded := later(func() error { return r.UnloadContext(t.Context(), f) })
+			if _, over := unloaded(); over {
+				t.Error("unloaded beside a reader")
+			}
+			x.leave()
+			var referred *ReferredError
+			if err, over := unloaded(); !over || !errors.As(err, &referred) {
+				t.Errorf("over %t: %v", over, err)
+			}
+			if !isLoaded(f) {
+				t.Error("it is still leaving")
+			}
+			must0(t, r.Do(func(th *Thread) error {
+				th.DecRef(holder)
+				return th.Scope(func(s *Scope) {
+					s.Own(f.Root(), nil)
+					if err := th.UnloadContext(t.Context(), f); !errors.Is(err, ErrInUse) {
+						t.Errorf("a scope owns it: %v", err)
+					}
+				})
+			}))
+			must0(t, r.UnloadContext(t.Context(), f))
+			must0(t, r.Do(func(th *Thread) error {
+				for _, f := range []*Frozen{f, nil} {
+					if err := th.UnloadContext(t.Context(), f); !errors.Is(err, ErrUnloaded) {
+						t.Errorf("unloaded twice, or nil: %v", err)
+					}
+				}
+				return nil
+			}))
+		})
+	})
+}
+
+// TestUnloadContextEnds: a safe point at which the call ends takes back that the graph leaves.
+func TestUnloadContextEnds(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		for name, end := range ends {
+			o.OnError = func(error) { end() }
+			bubble(t, o, func(t *testing.T, r *Runtime) {
+				f := frozenWide(t, r)
+				f.use()
+				called := later(func() error {
+					return r.Do(func(th *Thread) error {
+						x := newFaulty(th, Nil, Nil)
+						defer th.DecRef(x)
+						defer func() { _ = recover() }()
+						trap = trapdoor{"Traverse", 1, func() { // in the stop, before it waits
+							th.Later(func(*Thread) { panic("mine") })
+						}}
+						return th.UnloadContext(t.Context(), f)
+					})
+				})
+				if _, over := called(); !over && name != "Goexit" {
+					t.Errorf("%s: it has not ended", name)
+				}
+				if trap.n > 0 || !isLoaded(f) {
+					t.Errorf("%s: traversed %t, departure %v", name, trap.n <= 0, f.departure.Load())
+				}
+				f.unuse()
+				must0(t, r.Unload(f))
+			})
+		}
+	})
+}
+
+// waitingWriter writes when it may.
+type waitingWriter chan bool
+
+func (w waitingWriter) Write(p []byte) (int, error) { <-w; return len(p), nil }
+
+// TestUnloadContextWaitsForWriteTo, which has no thread.
+func TestUnloadContextWaitsForWriteTo(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		bubble(t, o, func(t *testing.T, r *Runtime) {
+			f, err := DoValue(r, func(th *Thread) (*Frozen, error) {
+				x, _, err := th.New(icyType, 8)
+				if err != nil {
+					return nil, err
+				}
+				defer th.DecRef(x)
+				return th.Freeze(x)
+			})
+			must0(t, err)
+			w := make(waitingWriter)
+			written := later(func() error { _, err := f.WriteTo(w); return err })
+			x := newReader(r, f.Use)
+			if err := r.Unload(f); !errors.Is(err, ErrInUse) {
+				t.Errorf("unload: %v", err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			first := later(func() error { return r.UnloadContext(ctx, f) })
+			unloaded := later(func() error { return r.UnloadContext(t.Context(), f) })
+			synctest.Wait()
+			x.leave()
+			if _, err := f.WriteTo(io.Discard); !errors.Is(err, ErrUnloaded) {
+				t.Errorf("a new reader: %v", err)
+			}
+			cancel()
+			if err, over := first(); !over || !errors.Is(err, context.Canceled) {
+				t.Errorf("over %t: %v", over, err)
+			}
+			if _, over := unloaded(); over {
+				t.Error("unloaded beside WriteTo")
+			}
+			close(w)
+			for _, result := range []func() (error, bool){written, unloaded} {
+				if err, over := result(); !over || err != nil {
+					t.Errorf("over %t: %v", over, err)
+				}
+			}
+		})
+	})
+}
+
+// TestDeparture has the corners that threads meet by chance.
+func TestDeparture(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, r *Runtime) {
+		f := frozenWide(t, r)
+		if (*departure)(nil).join() || unloaded.join() {
+			t.Error("a call waits for nothing")
+		}
+		d := &departure{over: make(chan struct{}), calls: 1}
+		f.departure.Store(d)
+		if !d.join() {
+			t.Error("a second call does not wait")
+		}
+		f.giveUp(nil)
+		f.giveUp(d)
+		if isLoaded(f) {
+			t.Error("the first one takes back what the second waits for")
+		}
+		f.giveUp(d)
+		if !isLoaded(f) || d.join() {
+			t.Error("the last one has left something")
+		}
+		d.calls = 1
+		d.end()
+		d.end()
+		if d.join() || !isClosed(d.over) {
+			t.Error("a call waits for what is past")
+		}
+
+		// The last reader without a thread goes between the look at it and the note for it.
+		var seen atomic.Bool
+		must0(t, r.Do(func(th *Thread) error {
+			th.StopTheWorld(func() {
+				f.using.Store(1)
+				f.departure.Store(nil)
+				d, err := th.depart(f, true)
+				if d == nil || err != nil || isClosed(d.over) {
+					t.Errorf("%v, %v", d, err)
+				}
+				f.unuse()
+				seen.Store(isClosed(d.over))
+				f.giveUp(d)
+			})
+			return nil
+		}))
+		if !seen.Load() {
+			t.Error("nobody is told of the last reader")
+		}
+		must0(t, r.Unload(f))
+	})
+}
