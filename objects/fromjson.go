@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,14 @@ func (e *JSONError) Unwrap() error { return e.Err }
 // safe point. The error is a *JSONError, or ErrMemoryLimit; nothing is left
 // behind. Attached thread.
 func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
+	return FromJSONContext(context.Background(), t, r, opts...)
+}
+
+// FromJSONContext is FromJSON, and returns a new reference, that is given up when ctx ends, even
+// if r is stuck in Read. That Read is left behind then, in a goroutine of its own and with a buffer
+// of its own, so r must not be used until it has returned. Nothing is left behind in the heap.
+// Attached thread.
+func FromJSONContext(ctx context.Context, t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	o := JSONOptions{}
 	if len(opts) > 0 {
 		o = opts[0]
@@ -71,11 +80,11 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 		return rt.Nil, &rt.OptionsError{Option: "JSONOptions.MaxBytes", Value: o.MaxBytes, Want: "0 for the default, or a number of bytes"}
 	}
 	if !o.Immortal {
-		return fromJSON(t, r, o)
+		return fromJSON(ctx, t, r, o)
 	}
 	var root rt.Ref
 	err := t.Immortally(func() (err error) {
-		root, err = fromJSON(t, r, o)
+		root, err = fromJSON(ctx, t, r, o)
 		return err
 	})
 	if err != nil {
@@ -84,9 +93,9 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	return root, nil
 }
 
-func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
+func fromJSON(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
 	b := jsonBuilders.Get().(*jsonBuilder)
-	b.begin(t, r, o)
+	b.begin(ctx, t, r, o)
 	done, returned := false, false
 	t.Hold(&b.values)
 	defer func() { // also if r panics
@@ -99,6 +108,9 @@ func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
 		}
 	}()
 	root, err := b.document()
+	if b.in.gaveUp {
+		err = fault.GivenUp(ctx, "reading JSON")
+	}
 	done, returned = err == nil, true
 	return root, err
 }
@@ -107,7 +119,7 @@ func fromJSON(t *rt.Thread, r io.Reader, o JSONOptions) (rt.Ref, error) {
 // document costs. None refers to a thread or to a reader of a user's.
 var jsonBuilders = sync.Pool{New: func() any {
 	b := new(jsonBuilder)
-	b.in.buf = bufio.NewReaderSize(nil, 64<<10)
+	b.in.buf = bufio.NewReaderSize(nil, readSize)
 	b.dec = jsontext.NewDecoder(strings.NewReader(""))
 	return b
 }}
@@ -116,9 +128,9 @@ var jsonBuilders = sync.Pool{New: func() any {
 // guess.
 const keptBytes = 1 << 20
 
-func (b *jsonBuilder) begin(t *rt.Thread, r io.Reader, o JSONOptions) {
+func (b *jsonBuilder) begin(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) {
 	b.t, b.maxDepth = t, o.MaxDepth
-	b.in.begin(t, r, o.MaxBytes)
+	b.in.begin(ctx, t, r, o.MaxBytes)
 	b.dec.Reset(&b.in)
 }
 
@@ -127,60 +139,11 @@ func (b *jsonBuilder) end() {
 	size := b.dec.InputOffset()
 	values := b.values
 	b.t, b.values, b.open, b.text = nil, nil, b.open[:0], b.text[:0]
-	b.in.begin(nil, nil, 0) // from which the decoder reads
+	b.in.begin(context.Background(), nil, nil, 0) // from which the decoder reads
 	if size <= keptBytes {
 		b.values = values[:0]
 		jsonBuilders.Put(b)
 	}
-}
-
-// outsideReader calls a reader of the user's outside the world. It gives up on
-// one that keeps returning nothing, and does not call it again after an error:
-// the decoder would do neither.
-type outsideReader struct {
-	t    *rt.Thread
-	r    io.Reader
-	left int64
-	buf  *bufio.Reader
-	err  error
-}
-
-// begin has o read from r.
-func (o *outsideReader) begin(t *rt.Thread, r io.Reader, most int64) {
-	o.t, o.r, o.left, o.err = t, r, most, nil
-	o.buf.Reset((*outside)(o))
-}
-
-// outside is what an outsideReader's buffer reads from.
-type outside outsideReader
-
-func (o *outside) Read(p []byte) (n int, err error) {
-	o.t.Blocking(func() { n, err = o.r.Read(p) })
-	return n, err
-}
-
-// maxEmptyReads is how many reads in a row may return nothing, as in bufio.
-const maxEmptyReads = 100
-
-// errTooLarge ends a text that is larger than the options allow.
-var errTooLarge = errors.New("text is too large")
-
-func (o *outsideReader) Read(p []byte) (n int, err error) {
-	for range maxEmptyReads {
-		if o.err != nil {
-			return 0, o.err
-		}
-		n, o.err = o.buf.Read(p)
-		if o.left -= int64(n); o.left < 0 {
-			o.err = errTooLarge
-			return 0, o.err
-		}
-		if n > 0 {
-			return n, nil
-		}
-	}
-	o.err = io.ErrNoProgress
-	return 0, o.err
 }
 
 // jsonBuilder makes objects of tokens. It holds a count of everything in values:

@@ -413,20 +413,20 @@ func TestFromJSONGarbage(t *testing.T) {
 func TestFromJSONKeepsNothing(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		b := jsonBuilders.New().(*jsonBuilder)
-		b.begin(th, strings.NewReader(`["a", {"b": 1}]`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
+		b.begin(t.Context(), th, strings.NewReader(`["a", {"b": 1}]`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
 		th.DecRef(must(b.document()))
 		b.end()
 		if b.t != nil || b.in.t != nil || b.in.r != nil || b.in.err != nil || len(b.values)+len(b.open)+len(b.text) > 0 {
 			t.Errorf("%+v", b)
 		}
-		b.begin(th, strings.NewReader(`{"b": [1, 2]}`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
+		b.begin(t.Context(), th, strings.NewReader(`{"b": [1, 2]}`), JSONOptions{MaxDepth: 10, MaxBytes: 100})
 		r := must(b.document())
 		if got := Format(th, r); got != `{"b":[1,2]}` {
 			t.Error(got)
 		}
 		th.DecRef(r)
 		b.end()
-		b.begin(th, strings.NewReader(`"`+strings.Repeat("x", keptBytes)+`"`), JSONOptions{MaxDepth: 10, MaxBytes: 2 * keptBytes})
+		b.begin(t.Context(), th, strings.NewReader(`"`+strings.Repeat("x", keptBytes)+`"`), JSONOptions{MaxDepth: 10, MaxBytes: 2 * keptBytes})
 		th.DecRef(must(b.document()))
 		b.end()
 		if b.values != nil {
@@ -441,7 +441,7 @@ func TestJSONBuilders(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		for text, kept := range map[string]bool{`[1, 2, 3]`: true, `["` + strings.Repeat("x", keptBytes) + `"]`: false} {
 			b := jsonBuilders.New().(*jsonBuilder)
-			b.begin(th, strings.NewReader(text), JSONOptions{MaxDepth: 10, MaxBytes: 1 << 30})
+			b.begin(t.Context(), th, strings.NewReader(text), JSONOptions{MaxDepth: 10, MaxBytes: 1 << 30})
 			root := must(b.document())
 			b.end()
 			if (cap(b.values) > 0) != kept || len(b.values)+len(b.open)+len(b.text) > 0 {
