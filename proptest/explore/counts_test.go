@@ -11,7 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var scenarios = slices.Concat(countScenarios, stopScenarios, containerScenarios, dictCallScenarios)
+var scenarios = slices.Concat(countScenarios, stopScenarios, containerScenarios, dictCallScenarios, leaseScenarios)
 
 // leafType is an object that notes its death.
 var leafType = must(rt.DefineType(rt.Type{Name: "explored leaf"}))
