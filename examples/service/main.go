@@ -52,108 +52,121 @@ func run(ctx context.Context, image, addr string, limit int64) error {
 	server := &http.Server{Addr: addr}
 	ended := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
-		late, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		late, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		ended <- server.Shutdown(late) // waits for requests
 	})
 	fmt.Println("listening on", addr)
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return errors.Join(err, s.close())
+	if err = server.ListenAndServe(); errors.Is(err, http.ErrServerClosed) {
+		err = <-ended
 	}
-	return errors.Join(<-ended, s.close())
+	late, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return errors.Join(err, s.close(late))
 }
+
+// patience is how long the end of the service waits for requests.
+const patience = 5 * time.Second
 
 // service is what all requests share.
 type service struct {
-	r     *rt.Runtime
-	image string
-	notes rt.Ref // a dict, which the service owns
+	r       *rt.Runtime
+	image   string
+	catalog *rt.Current  // a frozen dict, which reload replaces
+	notes   objects.Dict // the service owns it until close
 
-	mu      sync.RWMutex // held for reading while a request is at work
-	catalog *rt.Frozen
-
-	reloading sync.Mutex // held to replace the catalog, and taken before mu
+	reloading sync.Mutex // has the image that was opened last stay
 }
 
 // open maps the image: that takes as long for a gigabyte as for a page, but for the checks.
-func open(image string, o rt.Options) (*service, error) {
+func open(image string, o rt.Options) (s *service, err error) {
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{r: r, image: image}
-	if s.catalog, err = r.OpenImage(image); err == nil {
-		err = r.Do(func(t *rt.Thread) (err error) {
-			s.notes, err = objects.NewDict(t)
-			return err
-		})
-	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	frozen, err := r.OpenImage(image)
 	if err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, err
 	}
-	return s, nil
+	catalog, err := rt.NewCurrent(frozen)
+	if err != nil {
+		return nil, err
+	}
+	notes, err := rt.DoValue(r, objects.NewDict)
+	if err != nil {
+		return nil, err
+	}
+	return &service{r: r, image: image, catalog: catalog, notes: notes}, nil
 }
 
-// close waits for what is at work, and says what leaked, if something did. What comes later is
-// refused.
-func (s *service) close() error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// close waits until no request is at work, and says what leaked, if something did. What comes
+// later is refused.
+func (s *service) close(ctx context.Context) error {
+	if err := s.catalog.Close(ctx); err != nil {
+		return err // a request is at work still, and may use what is here
+	}
 	err := s.r.Do(func(t *rt.Thread) error {
 		t.DecRef(s.notes)
 		return nil
 	})
-	return errors.Join(err, s.r.Close())
+	return errors.Join(err, s.r.CloseContext(ctx))
 }
 
 func (s *service) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /item", s.handle(s.item))
 	mux.HandleFunc("POST /note", s.handle(s.note))
-	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, s.reload()) })
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, q *http.Request) { answer(w, nil, s.reload(q.Context())) })
 	return mux
 }
 
 // maxNote bounds what a stranger can have the service keep in one request.
 const maxNote = 4 << 10
 
+// serveFunc answers a request from the catalog and the notes.
+type serveFunc func(t *rt.Thread, catalog objects.Dict, key, body string) ([]byte, error)
+
 // handle reads the request first, then attaches, and writes the answer when it has detached:
 // a thread that is attached never waits for the network.
-func (s *service) handle(serve func(t *rt.Thread, key, body string) ([]byte, error)) http.HandlerFunc {
+func (s *service) handle(serve serveFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, q *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, maxNote))
 		key := q.FormValue("key")
 		var text []byte
 		if err == nil {
-			err = s.work(func(t *rt.Thread) (err error) {
-				text, err = serve(t, key, string(body))
-				return err
-			})
+			text, err = s.work(q.Context(), serve, key, string(body))
 		}
 		answer(w, text, err)
 	}
 }
 
-// work runs fn on a thread of its own, with the catalog in place until it returns. If fn panics,
-// net/http recovers and the service goes on: so whatever is taken here is given back by defer.
-func (s *service) work(fn func(t *rt.Thread) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.r.Do(fn)
+// work serves a request on a thread of its own. The catalog that it begins with stays loaded
+// until it is over, also if it panics: net/http recovers then, and the service goes on.
+func (s *service) work(ctx context.Context, serve serveFunc, key, body string) (text []byte, err error) {
+	err = s.r.DoContext(ctx, func(t *rt.Thread) error {
+		return s.catalog.Use(t, func(root rt.Ref) (err error) {
+			text, err = serve(t, objects.Dict(root), key, body)
+			return err
+		})
+	})
+	return text, err
 }
 
 // item returns the JSON of an entry of the catalog and of its note. Reading what is frozen takes
 // no lock and no count; the note is found without a lock, too.
-func (s *service) item(t *rt.Thread, key, _ string) (text []byte, err error) {
+func (s *service) item(t *rt.Thread, catalog objects.Dict, key, _ string) (text []byte, err error) {
 	err = t.Scope(func(sc *rt.Scope) {
-		name := sc.Own(objects.NewString(t, key))
-		value := sc.Own(objects.Dict(s.catalog.Root()).Get(t, name))
-		pair := objects.Dict(sc.Own(objects.NewDict(t)))
-		sc.Check(pair.Set(t, sc.Own(objects.Intern(t, "item")), value))
-		if note, ok := objects.Dict(s.notes).Lookup(t, name); ok {
-			sc.Check(pair.Set(t, sc.Own(objects.Intern(t, "note")), note))
+		name := rt.Own(objects.NewString(t, key)).In(sc)
+		value := sc.Own(catalog.Get(t, name))
+		pair := rt.Own(objects.NewDict(t)).In(sc)
+		sc.Check(pair.Set(t, rt.Own(objects.Intern(t, "item")).In(sc), value))
+		if note, ok := s.notes.Lookup(t, name); ok {
+			sc.Check(pair.Set(t, rt.Own(objects.Intern(t, "note")).In(sc), note))
 		}
 		text, err = objects.AppendJSON(t, nil, pair)
 		sc.Check(err)
@@ -162,31 +175,27 @@ func (s *service) item(t *rt.Thread, key, _ string) (text []byte, err error) {
 }
 
 // note keeps a text for a key, as long as there is memory.
-func (s *service) note(t *rt.Thread, key, body string) ([]byte, error) {
+func (s *service) note(t *rt.Thread, _ objects.Dict, key, body string) ([]byte, error) {
 	return nil, t.Scope(func(sc *rt.Scope) {
-		name := sc.Own(objects.NewString(t, key))
-		sc.Check(objects.Dict(s.notes).Set(t, name, sc.Own(objects.NewString(t, body))))
+		name := rt.Own(objects.NewString(t, key)).In(sc)
+		sc.Check(s.notes.Set(t, name, rt.Own(objects.NewString(t, body)).In(sc)))
 	})
 }
 
-// reload opens the image again, which somebody has replaced by renaming, and lets go of the old
-// one once no request looks at it.
-func (s *service) reload() error {
+// reload opens the image again, which somebody has replaced by renaming. It returns when no
+// request looks at the old one, which is unloaded by then.
+func (s *service) reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	next, err := s.r.OpenImage(s.image)
 	if err != nil {
 		return err // the service goes on with what it has
 	}
-	return s.r.Unload(s.swap(next))
-}
-
-// swap puts the next catalog in place, and returns the old one when no request looks at it.
-func (s *service) swap(next *rt.Frozen) (old *rt.Frozen) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old, s.catalog = s.catalog, next
-	return old
+	err = s.catalog.Replace(ctx, next)
+	if err != nil && !errors.As(err, new(*rt.StillLoadedError)) { // which the next reload unloads
+		err = errors.Join(err, s.r.Unload(next))
+	}
+	return err
 }
 
 // answer writes a text, or the status that an error stands for.
@@ -205,7 +214,7 @@ func answer(w http.ResponseWriter, text []byte, err error) {
 		http.Error(w, err.Error(), http.StatusConflict)
 	case errors.Is(err, rt.ErrMemoryLimit):
 		http.Error(w, err.Error(), http.StatusInsufficientStorage)
-	case errors.Is(err, rt.ErrClosed):
+	case errors.Is(err, rt.ErrCurrentClosed), errors.Is(err, rt.ErrClosed):
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	default:
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -42,12 +45,12 @@ var ways = map[string]func(s *service, t *rt.Thread, sc *rt.Scope){
 }
 
 // abandon is a request that is in the midst of its work when it ends in one of the ways.
-func (s *service) abandon(t *rt.Thread, way, _ string) ([]byte, error) {
+func (s *service) abandon(t *rt.Thread, catalog objects.Dict, way, _ string) ([]byte, error) {
 	return nil, t.Scope(func(sc *rt.Scope) {
-		value := sc.Own(objects.Dict(s.catalog.Root()).Get(t, sc.Own(objects.NewString(t, "tea"))))
-		held := objects.List(sc.Own(objects.NewList(t)))
+		value := sc.Own(catalog.Get(t, rt.Own(objects.NewString(t, "tea")).In(sc)))
+		held := rt.Own(objects.NewList(t)).In(sc)
 		sc.Check(held.Append(t, value)) // refers into the catalog
-		sc.Check(objects.Dict(s.notes).Set(t, sc.Own(objects.NewString(t, way)), sc.Own(objects.NewString(t, "begun"))))
+		sc.Check(s.notes.Set(t, rt.Own(objects.NewString(t, way)).In(sc), rt.Own(objects.NewString(t, "begun")).In(sc)))
 		ways[way](s, t, sc)
 	})
 }
@@ -81,7 +84,7 @@ func newServer(t *testing.T, s *service) (send func(method, target, body string)
 	}
 }
 
-// A request that does not return gives back the lock, the thread, and all references: the
+// A request that does not return gives back its lease, its thread, and all references: the
 // next reload need not wait, and finds nothing that refers into the old catalog.
 func TestAbandonedRequest(t *testing.T) {
 	for mode, o := range modes {
@@ -92,10 +95,6 @@ func TestAbandonedRequest(t *testing.T) {
 				if got := send("GET", "/abandon?key="+way, ""); got != "no answer" {
 					t.Errorf("the request returned: %s", got)
 				}
-				if !s.mu.TryLock() {
-					t.Fatal("the lock is held")
-				}
-				s.mu.Unlock()
 				if got := send("POST", "/reload", ""); got != "200 " {
 					t.Errorf("reload: %s", got)
 				}
@@ -107,22 +106,29 @@ func TestAbandonedRequest(t *testing.T) {
 	}
 }
 
-// Requests that do not return stand between others, while the catalog is swapped.
-func TestAbandonedRequests(t *testing.T) {
+// Requests read, write and end in the midst while the catalog is replaced again and again. None
+// is lost: each that can return does so, with the price of a catalog that was current at some
+// time while it was at work.
+func TestRequestsUnderReloads(t *testing.T) {
 	for mode, o := range modes {
 		t.Run(mode, func(t *testing.T) {
 			s, _ := newService(t, `{"tea": {"price": 0}}`, o)
 			send := newServer(t, s)
+			var began, done atomic.Int64 // prices whose reload has begun, and is done
+			var over atomic.Bool
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {
-					for range 5 {
+					for !over.Load() {
 						for way := range ways {
 							if got := send("GET", "/abandon?key="+way, ""); got != "no answer" {
 								t.Errorf("%s: the request returned: %s", way, got)
 							}
-							if got := send("GET", "/item?key=tea", ""); !strings.HasPrefix(got, `200 {"item":{"price":`) {
-								t.Errorf("item: %s", got)
+							oldest := done.Load()
+							var price int64
+							got := send("GET", "/item?key=tea", "")
+							if _, err := fmt.Sscanf(got, `200 {"item":{"price":%d}}`, &price); err != nil || price < oldest || price > began.Load() {
+								t.Errorf("item: %s, and prices from %d to %d were current", got, oldest, began.Load())
 							}
 							if got := send("POST", "/note?key="+way, "done"); got != "200 " {
 								t.Errorf("note: %s", got)
@@ -131,30 +137,39 @@ func TestAbandonedRequests(t *testing.T) {
 					}
 				})
 			}
-			for price := range 20 {
+			for price := range int64(20) {
 				writeImage(t, s.image, fmt.Sprintf(`{"tea": {"price": %d}}`, price))
+				began.Store(price)
 				if got := send("POST", "/reload", ""); got != "200 " {
 					t.Errorf("reload: %s", got)
 				}
+				done.Store(price)
 			}
+			over.Store(true)
 			all.Wait()
-			if got, want := send("GET", "/item?key=tea", ""), `200 {"item":{"price":19}}`; got != want {
-				t.Errorf("got %s, want %s", got, want)
+			if n := len(s.r.Frozen()); n != 1 {
+				t.Errorf("%d catalogs are loaded", n)
 			}
 		})
 	}
 }
 
-// atWork is a request that waits until it is let go, and then keeps a note.
+// atWork is a request that waits until it is let go, and then looks at what it began with, and
+// keeps a note.
 func (s *service) atWork() (letGo func() error) {
 	begun, resume, answered := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		answered <- s.work(func(t *rt.Thread) error {
+		_, err := s.work(context.Background(), func(t *rt.Thread, catalog objects.Dict, key, body string) ([]byte, error) {
 			close(begun)
 			t.Blocking(func() { <-resume })
-			_, err := s.note(t, "tea", "the dict is still there")
-			return err
-		})
+			text, err := s.item(t, catalog, key, body)
+			if string(text) != `{"item":3}` {
+				err = errors.Join(err, fmt.Errorf("the catalog has changed: %s", text))
+			}
+			_, noted := s.note(t, catalog, key, body)
+			return nil, errors.Join(err, noted)
+		}, "tea", "the dict is still there")
+		answered <- err
 	}()
 	<-begun
 	return func() error {
@@ -163,57 +178,88 @@ func (s *service) atWork() (letGo func() error) {
 	}
 }
 
-// waitsForRequest starts fn, and returns when it waits for the request at work.
-func (s *service) waitsForRequest(t *testing.T, fn func() error) (ended chan error) {
+// waits starts fn, and returns when something is so, before fn is over.
+func waits(t *testing.T, fn func() error, so func() bool) (ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1)
 	go func() { ended <- fn() }()
-	for s.mu.TryRLock() { // which fails as soon as somebody wants to write
-		s.mu.RUnlock()
+	for !so() {
 		select {
 		case err := <-ended:
-			t.Fatalf("it did not wait for the request: %v", err)
+			t.Fatalf("it did not wait: %v", err)
 		default:
 			runtime.Gosched()
 		}
 	}
+	if len(ended) > 0 {
+		t.Fatalf("it did not wait: %v", <-ended)
+	}
 	return ended
 }
 
-// The old catalog is unloaded when no request is at work any more, by one reload at a time.
-func TestReloadWaits(t *testing.T) {
-	s, _ := newService(t, `{"tea": 3}`, rt.Options{})
-	letGo := s.atWork()
-	ended := s.waitsForRequest(t, s.reload)
-	if s.reloading.TryLock() {
-		t.Error("a second reload would overtake the first")
-		s.reloading.Unlock()
+// price is what a new request says that tea costs.
+func (s *service) price(t *testing.T) string {
+	text, err := s.work(t.Context(), s.item, "tea", "")
+	if err != nil {
+		return err.Error()
 	}
-	if err := errors.Join(letGo(), <-ended); err != nil {
-		t.Error(err)
+	return string(text)
+}
+
+// The old catalog is unloaded when no request is at work any more; new ones have the new one
+// at once. A second reload comes after the first.
+func TestReloadWaits(t *testing.T) {
+	for mode, o := range modes {
+		t.Run(mode, func(t *testing.T) {
+			s, _ := newService(t, `{"tea": 3}`, o)
+			letGo := s.atWork()
+			writeImage(t, s.image, `{"tea": 4}`)
+			reload := func() error { return s.reload(t.Context()) }
+			ended := waits(t, reload, func() bool { return s.price(t) == `{"item":4}` })
+			if s.reloading.TryLock() {
+				t.Error("a second reload would overtake the first")
+				s.reloading.Unlock()
+			}
+			if err := errors.Join(letGo(), <-ended); err != nil {
+				t.Error(err)
+			}
+			if n := len(s.r.Frozen()); n != 1 {
+				t.Errorf("%d catalogs are loaded", n)
+			}
+		})
 	}
 }
 
-// close waits for a reload and for a request at work; what comes later is refused.
+// A client that does not wait for the end of its reload leaves the old catalog to the next one.
+func TestReloadGivenUp(t *testing.T) {
+	s, _ := newService(t, `{"tea": 3}`, rt.Options{})
+	letGo := s.atWork()
+	writeImage(t, s.image, `{"tea": 4}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := waits(t, func() error { return s.reload(ctx) }, func() bool { return s.price(t) == `{"item":4}` })
+	cancel()
+	if err := <-ended; !errors.As(err, new(*rt.StillLoadedError)) || !errors.Is(err, context.Canceled) {
+		t.Errorf("reload: %v", err)
+	}
+	if err := s.reload(ctx); !errors.Is(err, context.Canceled) || len(s.r.Frozen()) != 2 {
+		t.Errorf("reload by a client that has gone: %v, %d catalogs are loaded", err, len(s.r.Frozen()))
+	}
+	if err := errors.Join(letGo(), s.reload(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.r.Frozen()); n != 1 {
+		t.Errorf("%d catalogs are loaded", n)
+	}
+}
+
+// close waits for a request at work; what comes later is refused.
 func TestCloseWaits(t *testing.T) {
 	for mode, o := range modes {
 		t.Run(mode, func(t *testing.T) {
 			s, send := newService(t, `{"tea": 3}`, o)
 			letGo := s.atWork()
-			s.reloading.Lock() // as a reload does
-			closing := make(chan error, 1)
-			go func() { closing <- s.close() }()
-			for range 100 {
-				runtime.Gosched()
-			}
-			if !s.mu.TryRLock() {
-				t.Fatal("it did not wait for the reload")
-			}
-			s.mu.RUnlock()
-			ended := s.waitsForRequest(t, func() error {
-				s.reloading.Unlock()
-				return <-closing
-			})
+			refused := func() bool { return s.price(t) == rt.ErrCurrentClosed.Error() }
+			ended := waits(t, func() error { return s.close(t.Context()) }, refused)
 			if err := errors.Join(letGo(), <-ended); err != nil {
 				t.Error(err)
 			}
@@ -223,5 +269,29 @@ func TestCloseWaits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// close that is given up leaves what a request at work needs.
+func TestCloseGivenUp(t *testing.T) {
+	s, send := newService(t, `{"tea": 3}`, rt.Options{})
+	letGo := s.atWork()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := waits(t, func() error { return s.close(ctx) }, func() bool { return s.price(t) == rt.ErrCurrentClosed.Error() })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("close: %v", err)
+	}
+	if got := send("GET", "/item?key=tea", ""); got != "503 ichor: the Current is closed" {
+		t.Errorf("item: %s", got)
+	}
+	if got := send("POST", "/reload", ""); got != "503 ichor: the Current is closed" {
+		t.Errorf("reload: %s", got)
+	}
+	if n := len(s.r.Frozen()); n != 1 {
+		t.Errorf("%d catalogs are loaded", n)
+	}
+	if err := letGo(); err != nil {
+		t.Error(err)
 	}
 }
