@@ -111,8 +111,11 @@ func (c *Current) Swap(t *Thread, root Ref, opts ...FreezeOptions) error {
 // nothing has changed; later it is the cause of a *StillLoadedError. A safe point. root is
 // borrowed. Attached thread, which holds root.
 func (c *Current) SwapContext(ctx context.Context, t *Thread, root Ref, opts ...FreezeOptions) error {
-	if err := c.mayReplace(t); err != nil {
-		return err
+	switch now := c.now.Load(); {
+	case now == nil:
+		return ErrCurrentClosed
+	case t.uses(now):
+		return ErrInUse
 	}
 	f, err := t.FreezeContext(ctx, root, opts...)
 	if err != nil {
@@ -135,8 +138,8 @@ func (c *Current) SwapContext(ctx context.Context, t *Thread, root Ref, opts ...
 func (c *Current) Replace(ctx context.Context, f *Frozen) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
-		if err := c.mayReplace(t); err != nil {
-			return err
+		if t.uses(c.now.Load()) {
+			return ErrInUse
 		}
 		if err := f.keep(c.rt); err != nil {
 			return err
@@ -156,8 +159,8 @@ func (c *Current) Replace(ctx context.Context, f *Frozen) error {
 func (c *Current) Close(ctx context.Context) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
-		if err := c.mayReplace(t); err != nil && !errors.Is(err, ErrCurrentClosed) {
-			return err
+		if t.uses(c.now.Load()) {
+			return ErrInUse
 		}
 		if f := c.now.Swap(nil); f != nil {
 			c.leave(f)
@@ -168,17 +171,6 @@ func (c *Current) Close(ctx context.Context) error {
 		}
 		return errors.Join(errs...)
 	})
-}
-
-// mayReplace returns an error if the Current is closed, or t would wait for itself.
-func (c *Current) mayReplace(t *Thread) error {
-	switch f := c.now.Load(); {
-	case f == nil:
-		return ErrCurrentClosed
-	case t.uses(f):
-		return ErrInUse
-	}
-	return nil
 }
 
 // replace makes f current, and unloads the old graph. It does not wait for what earlier calls

@@ -74,6 +74,9 @@ func TestCurrent(t *testing.T) {
 			c.wantSize(t, 1)
 			must0(t, r.Do(func(th *Thread) error { return swapTo(th, c, 2) }))
 			c.wantSize(t, 2)
+			if err := r.Unload(c.now.Load()); !errors.Is(err, ErrInUse) {
+				t.Errorf("the current graph was unloaded: %v", err)
+			}
 			f := frozenWide(t, r)
 			must0(t, c.Replace(t.Context(), f))
 			c.wantSize(t, 1)
@@ -97,7 +100,9 @@ func TestCurrent(t *testing.T) {
 				if err := c.Use(th, nil); err != ErrCurrentClosed {
 					t.Errorf("use: %v", err)
 				}
-				if err := swapTo(th, c, 2); err != ErrCurrentClosed {
+				x := newNode(th) // which cannot be frozen
+				defer th.DecRef(x)
+				if err := c.Swap(th, x); err != ErrCurrentClosed {
 					t.Errorf("swap: %v", err)
 				}
 				return nil

@@ -41,6 +41,11 @@ func TestWaitForItself(t *testing.T) {
 			"Collect":     func() { _, _ = r.Collect() },
 			"Share":       func() { _, _ = r.Share() },
 			"Close":       func() { _ = r.Close() },
+
+			"UnloadContext":   func() { _ = r.UnloadContext(t.Context(), f) },
+			"CloseContext":    func() { _ = r.CloseContext(t.Context()) },
+			"Current.Replace": func() { _ = (&Current{rt: r}).Replace(t.Context(), f) },
+			"Current.Close":   func() { _ = (&Current{rt: r}).Close(t.Context()) },
 		}
 		if o.Mode == GIL || o.Checked {
 			calls["Do"] = func() { _ = r.Do(nothing) }
@@ -52,7 +57,10 @@ func TestWaitForItself(t *testing.T) {
 			th.SetName("outer")
 			for name, call := range calls {
 				m := misuseIn(t, call)
-				wantIn(t, m.Error(), attachedAlready, "Runtime."+name+" of thread ", `"outer"; want a goroutine that is not attached`)
+				if !strings.Contains(name, ".") {
+					name = "Runtime." + name
+				}
+				wantIn(t, m.Error(), attachedAlready, name+" of thread ", `"outer"; want a goroutine that is not attached`)
 				wantIn(t, m.History, "called at", "TestWaitForItself")
 				if n := r.Memory().Attached; n != 1 {
 					t.Errorf("after %s %d threads are attached", name, n)
