@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,6 +56,13 @@ func TestWriteFileGivesUp(t *testing.T) {
 				t.Fatalf("given up at look %d: %v, and there are %d files", n, err, files())
 			}
 		}
+		taken := fmt.Sprintf("%s.tmp-%d-0", path, os.Getpid()) // by another one that is writing
+		must0(t, os.WriteFile(taken, nil, 0o666))
+		must0(t, f.WriteFile(path))
+		if info, err := os.Stat(taken); err != nil || info.Size() != 0 || files() != 2 {
+			t.Errorf("another one's file was written: %v; and there are %d files", err, files())
+		}
+		must0(t, os.Remove(taken))
 		broken := errors.New("broken")
 		defer func() { chmod = (*os.File).Chmod }()
 		chmod = func(*os.File, os.FileMode) error { return broken }
