@@ -179,7 +179,10 @@ func TestImageCheckPanics(t *testing.T) {
 // A file that is cut while it is checked is an error, and no crash.
 func TestImageCutWhileChecked(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "image")
-	must0(t, os.WriteFile(file, imageOf(t, lookGraph), 0o600))
+	large := func(th *rt.Thread) rt.Ref { // so that it is mapped, and not read
+		return must(NewListSteal(th, lookGraph(th), must(NewBytes(th, make([]byte, 100_000)))))
+	}
+	must0(t, os.WriteFile(file, imageOf(t, large), 0o600))
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
 		defer func() { looks = nil }()
 		again := must(r.OpenImage(file))

@@ -83,6 +83,11 @@ func TestAuditInFreeze(t *testing.T) {
 			again = func(th *Thread) {
 				audits++
 				must0(t, th.Audit(root))
+				for _, h := range th.holds { // all that is still to be copied has a count at a safe point
+					if z := h.(*freezer); z.counted != len(z.stack) {
+						t.Errorf("%d of %d objects that are to be copied are counted", z.counted, len(z.stack))
+					}
+				}
 				th.Later(again)
 			}
 			th.Later(again)

@@ -289,13 +289,13 @@ var strikes = []strike{
 		setSlot(th, n, 1, Nil)
 		th.DecRef(n)
 	}},
-	{"two deaths that retiring has put off", 2, "ab", func(th *Thread, end func()) {
-		endings = 2
-		trap = trapdoor{"Traverse", 1, func() { trap.n = 1; end() }}
-		n := newNode(th, faultyTree(th), newNode(th, newLeaf(th)), faultyTree(th), newNode(th, newLeaf(th)))
-		for i := range 4 {
-			setSlot(th, n, i, Nil)
-		}
+	{"a death that retiring has put off, and behind it one of what a table has led to", 1, "ab", func(th *Thread, end func()) {
+		trap = trapdoor{"Traverse", 1, end}
+		x := newLeaf(th)
+		th.SetWeak(x) // its memory waits for a grace period
+		n := newNode(th, faultyTree(th), newNode(th, x))
+		setSlot(th, n, 0, Nil)
+		setSlot(th, n, 1, Nil)
 		th.DecRef(n)
 	}},
 	{"a death among orphans", 1, "ab", func(th *Thread, end func()) {

@@ -3,6 +3,7 @@ package newfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -64,6 +65,16 @@ func TestWriteGivesUp(t *testing.T) {
 		if !errors.Is(err, context.Canceled) || files() != 0 {
 			t.Fatalf("given up at look %d: %v, and there are %d files", n, err, files())
 		}
+	}
+	taken := fmt.Sprintf("%s.tmp-%d-0", path, os.Getpid()) // by another one that is writing
+	if err := errors.Join(os.WriteFile(taken, nil, 0o666), Write(context.Background(), path, parts)); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(taken); err != nil || info.Size() != 0 || files() != 2 {
+		t.Errorf("another one's file was written: %v; and there are %d files", err, files())
+	}
+	if err := os.Remove(taken); err != nil {
+		t.Error(err)
 	}
 	broken := errors.New("broken")
 	if err := Write(context.Background(), path, func(io.Writer) error { return broken }); !errors.Is(err, broken) || files() != 1 {

@@ -142,6 +142,20 @@ var countScenarios = []scenario{
 			s.run(i, func(t *rt.Thread) { t.DecRef(x) })
 		}
 	}},
+	{"births where others have died, against a count", "ab", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(0)
+		s.run(0, func(t *rt.Thread) {
+			for range 2 { // a float, an object without references, and a container with a block
+				f, l := must(objects.NewFloat(t, 1.5)), must(objects.NewList(t))
+				ok(objects.List(l).AppendSteal(t, boxed(t, 1)))
+				t.IncRef(f)
+				t.DecRefs([]rt.Ref{l, f, f})
+			}
+		})
+		s.run(1, func(t *rt.Thread) { t.IncRef(x); t.DecRef(x) })
+		s.own(x)
+	}},
 	{"slices of references", "ab", func(s *stage) {
 		s.enter(2)
 		x, y := s.leaf(2), s.leaf(2)
