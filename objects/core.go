@@ -8,7 +8,7 @@ import (
 )
 
 // core is what package runtime offers to this package alone. What the methods do is said
-// there, in builtin.go.
+// there, by the type builtin.
 var core = kinds.Taken[interface {
 	Define(id rt.TypeID, y rt.Type, singleton func(o rt.Body)) *rt.Type
 	NewFloat(t *rt.Thread, v float64, note uint32) (rt.Ref, error)

@@ -46,28 +46,22 @@
 //
 // References and memory:
 //
-//	ref.go         references: numbers that name objects or are small integers
-//	heap.go        from a reference to memory: Heap, and Body with the payload accessors
+//	heap.go        references, and the memory that they lead to: Heap, Body
 //	types.go       what the runtime knows of a type of objects
-//	builtin.go     what package objects alone may ask for
-//	errors.go      the errors of many calls
-//	misuse.go      panics over broken contracts
+//	errors.go      errors of many calls, and panics over broken contracts
 //
 // Runtimes and threads:
 //
-//	options.go     how a runtime is set up
-//	runtime.go     a heap with its threads
-//	thread.go      what a goroutine needs to use objects
-//	do.go          Do and Run, which attach, call and detach
-//	nested.go      an attached goroutine that would wait for itself
-//	scope.go       references that are given up when a function ends
+//	runtime.go     a heap with its threads, and the options that it is made with
+//	thread.go      attaching, blocking, and what a thread leaves to the others
+//	do.go          goroutines with a thread: Do, Run, Recv, Send
+//	scope.go       what a thread holds for a while: scopes, holds, locks of containers
 //
 // Counting and death:
 //
-//	alloc.go       births of objects and blocks
+//	lifetime.go    births of objects and blocks, and everything that dies with an object
 //	count.go       IncRef and DecRef
 //	merge.go       merging the two counts of an object, and the queues for owners
-//	free.go        everything that dies with an object
 //	weak.go        weak references
 //	pending.go     finalizers, callbacks and releases that wait for a safe point
 //
@@ -75,10 +69,7 @@
 //
 //	checkpoint.go  safe points
 //	retire.go      giving up what other threads may be reading
-//	leave.go       threads that block or detach, and what they leave to the others
-//	lock.go        the locks of containers
-//	stall.go       reports of threads that keep others waiting
-//	hold.go        references that calls hold across safe points
+//	stall.go       threads that keep others waiting, or themselves
 //
 // Cycles:
 //
@@ -92,11 +83,10 @@
 //	freeze.go      copying a graph
 //	snapshot.go    a copy of one moment, beside writers
 //	equal.go       one copy of equal objects
-//	frozen.go      a frozen graph and its end
-//	image.go       writing images
-//	openimage.go   opening images
-//	check.go       what a type checks in an image
-//	checking.go    checking all of an image
+//	frozen.go      a frozen graph
+//	lease.go       keeping a frozen graph loaded, and replacing it under its readers
+//	image.go       writing and opening images
+//	checking.go    checking an image, and what a type checks of it
 //	share.go       heaps that processes share
 //
 // The end, and looking inside:

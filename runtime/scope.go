@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ichor-go/ichor/internal/mutant"
+	"github.com/ichor-go/ichor/locks"
 )
 
 // Scope owns references and gives them up at its end. It is the comfortable way to hold
@@ -124,4 +125,109 @@ func (s *Scope) Len() int {
 // String says which scope it is: 1 is the thread's outermost one.
 func (s *Scope) String() string {
 	return fmt.Sprintf("scope %d of %s", slices.Index(s.t.scopes, s)+1, s.t.name())
+}
+
+// A call of the library that reaches safe points may hold counts of its own meanwhile,
+// which nobody else knows of. It says so for as long as it has them: see Thread.Audit.
+//
+//	Thread.holds = the calls under way on the thread that hold counts
+//
+// They end in any order: a loop over a container may be one of iter.Pull. The list is the
+// thread's, and read by others while the world is stopped. So it changes while the thread is
+// in the world.
+
+// holder is a call that holds counts.
+type holder interface {
+	held(visit func(Ref)) // calls visit for each count
+}
+
+// refsHolder holds a count for each entry of a slice, which may change.
+type refsHolder struct{ refs *[]Ref }
+
+func (h refsHolder) held(visit func(Ref)) {
+	for _, r := range *h.refs {
+		visit(r)
+	}
+}
+
+// Hold has Audit know of references that a call holds across safe points: one count for each
+// entry of *refs, which the call may change while its thread is in the world. They are
+// borrowed: nothing is counted or given up. End it with Unhold, also after a panic. Attached
+// thread.
+func (t *Thread) Hold(refs *[]Ref) { t.hold(refsHolder{refs}) }
+
+// Unhold ends what Hold began with the same slice, whose references are borrowed; it does
+// nothing if that has ended. Attached thread.
+func (t *Thread) Unhold(refs *[]Ref) { t.unhold(refsHolder{refs}) }
+
+func (t *Thread) hold(h holder) { t.holds = append(t.holds, h) }
+
+// unhold looks from the end: a call that began last ends first, as a rule.
+func (t *Thread) unhold(h holder) {
+	for i := len(t.holds) - 1; i >= 0; i-- {
+		if t.holds[i] == h {
+			t.holds = slices.Delete(t.holds, i, i+1)
+			return
+		}
+	}
+}
+
+// A container's lock is a leaf: between locking and unlocking there is no safe point, no
+// other lock but the second of a pair, and no code of users. But there may be a panic: a
+// reference that somebody has given up once too often shows wherever it is counted. It ends
+// the write, and leaves the lock. So a thread notes which words it holds:
+//
+//	locked[0], locked[1]  the words of locks that the thread holds; nil for none
+//
+// What a panic has left is unlocked when the thread comes to a safe point, which it does at
+// its end, and before it takes another lock.
+
+// Lock locks word i of o, the mutex of a mutable object, for a write; under the GIL it does
+// nothing, as no other thread runs. Nothing that may wait or call users' code comes before
+// Unlock, and no other lock: for a pair see Lock2. Attached thread.
+func (t *Thread) Lock(o Body, i int) {
+	if t.rt.gil == nil {
+		if t.locked[0] != nil {
+			t.unlockLeft()
+		}
+		locks.Lock(o.word(i))
+		t.locked[0] = o.word(i)
+	}
+}
+
+// Unlock undoes Lock. Attached thread.
+func (t *Thread) Unlock(o Body, i int) {
+	if t.rt.gil == nil {
+		t.locked[0] = nil
+		locks.Unlock(o.word(i))
+	}
+}
+
+// Lock2 locks word i of both a and b, which may be the same. Attached thread.
+func (t *Thread) Lock2(a, b Body, i int) {
+	if t.rt.gil == nil {
+		if t.locked[0] != nil {
+			t.unlockLeft()
+		}
+		locks.Lock2(a.word(i), b.word(i))
+		t.locked = [2]*uint32{a.word(i), b.word(i)}
+	}
+}
+
+// Unlock2 undoes Lock2. Attached thread.
+func (t *Thread) Unlock2(a, b Body, i int) {
+	if t.rt.gil == nil {
+		t.locked = [2]*uint32{}
+		locks.Unlock2(a.word(i), b.word(i))
+	}
+}
+
+// unlockLeft unlocks what a panic has left locked.
+func (t *Thread) unlockLeft() {
+	left := t.locked
+	t.locked = [2]*uint32{}
+	if left[1] == nil {
+		left[1] = left[0]
+	}
+	locks.Unlock2(left[0], left[1])
 }
