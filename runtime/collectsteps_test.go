@@ -395,3 +395,41 @@ func TestPausesAreNoted(t *testing.T) {
 		}
 	})
 }
+
+// TestCollectIsASafePoint: what becomes due by a collection is called before it returns.
+func TestCollectIsASafePoint(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			called := false
+			loop := newNode(th, Nil)
+			th.Body(loop).StoreRef(1, loop)
+			w := newWatch(th, loop, func(*Thread) { called = true })
+			if c := th.Collect(); c.Freed != 1 || !called {
+				t.Errorf("collected %+v, called: %t", c, called)
+			}
+			th.DecRef(w)
+		})
+	})
+}
+
+// TestCollectPlans: the next collection is due when there are half as many containers more than
+// are alive.
+func TestCollectPlans(t *testing.T) {
+	r := newRuntime(t, Options{CollectAfter: 1000})
+	must0(t, r.Do(func(th *Thread) error {
+		r.collector.next.Store(1 << 40)
+		var all []Ref
+		for range 3000 {
+			all = append(all, newNode(th))
+		}
+		ring(th, 500)
+		th.Collect()
+		n := r.space.Containers()
+		if next, hard := r.collector.next.Load(), r.collector.hard.Load(); n != 3000 || next != n+1500 || hard != n+6000 {
+			t.Errorf("with %d containers the next collection is due at %d, at the latest at %d", n, next, hard)
+		}
+		th.DecRefs(all)
+		return nil
+	}))
+	must0(t, r.Close())
+}
