@@ -18,7 +18,7 @@ const (
 	checked   = "^TestPrograms$/^atomic$/^checked=true$/^interleaved$"
 	watched   = "^TestPrograms$/^atomic$/^checked=false$/^stores$"
 	biased    = "^TestPrograms$/^biased$/^checked=false$/^interleaved$"
-	moves     = "^TestPrograms$/^atomic$/^checked=false$/^moved$"
+	followed  = "^TestScenarios$/^atomic$/^checked=false$/^follow_what_has_moved$"
 	overwrite = "^TestScenarios$/^gil$/^checked=false$/^overwrite_itself$"
 	dropped   = "^TestScenarios$/^gil$/^checked=false$/^drop_all$"
 	popped    = "^TestScenarios$/^atomic$/^checked=true$/^pop_what_is_borrowed$"
@@ -42,7 +42,7 @@ var Kills = []Kill{
 	{SkipImmortalTest, "proptest", underGIL, []string{"property (a)"}, false},
 	{SkipImmortalTest, "proptest", lockFree, []string{"property (a)"}, false},
 	{SkipImmortalTest, "proptest", inTurns, []string{"property (a)"}, false},
-	{DoubleRelease, "proptest", underGIL, []string{"property (c)"}, false},
+	{DoubleRelease, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
 	{DoubleRelease, "proptest", overwrite, []string{"property (b)"}, false},
 	{NoRetire, "proptest", checked, []string{"property (c)"}, false},
 	{NoRetire, "proptest", replaced, []string{"property (c)"}, false},
@@ -72,7 +72,7 @@ var Kills = []Kill{
 	{GrowDrops, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
 	{ClearKeeps, "proptest", underGIL, []string{"property (b)"}, false},
 	{ExtendUncounted, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
-	{WeakKept, "proptest", underGIL, []string{"property (c)", "property (b)"}, false},
+	{WeakKept, "proptest", underGIL, []string{"property (b)", "property (c)", "property (d)"}, false},
 	{FinalizerLost, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
 	{EdgeMissed, "proptest", underGIL, []string{"property (d)", "property (f)"}, false},
 	{RootMissed, "proptest", held, []string{"property (b)", "property (c)"}, false},
@@ -80,12 +80,12 @@ var Kills = []Kill{
 	{RemoteLost, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{FreedTwice, "proptest", inTurns, []string{"property (c)"}, false},
 	{ScopeForgets, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
-	{BornKept, "proptest", underGIL, []string{"property (b)"}, false},
+	{BornKept, "proptest", underGIL, []string{"property (b)", "property (f)"}, false},
 	{DrainLost, "internal/header", "^TestModel$", []string{"FAIL: TestModel"}, false},
 	{TryIncWrites, "proptest", underGIL, []string{"property (a)"}, false},
 	{TryIncTouches, "proptest", watched, []string{"property (j)"}, false},
 	{DictPopHandsOver, "proptest", taken, []string{"property (c)"}, false},
-	{SharedWeakLost, "proptest", moves, []string{"property (c)", "property (d)"}, false},
+	{SharedWeakLost, "proptest", followed, []string{"property (c)", "property (d)"}, false},
 
 	{CASLies, "proptest", inCells, []string{"property (i)"}, true},
 	{WeakFromZero, "proptest", dying, []string{"property (c)"}, true},
