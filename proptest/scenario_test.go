@@ -2,7 +2,6 @@ package proptest
 
 import (
 	"errors"
-	goruntime "runtime"
 	"testing"
 
 	"github.com/ichor-go/ichor/internal/mutant"
@@ -120,21 +119,6 @@ var freezeShared = []op{
 	{opAudit, 0, 0, 0},
 }
 
-// followMoved has a weak reference move to another runtime, in which its target dies.
-var followMoved = []op{
-	{opList, 0, 0, 0},
-	{opWeak, 1, 0, 0},
-	{opCollect, 0, 0, 0},
-	{opLeave, 0, 0, 0},
-	{opFollow, 1, 2, 0},
-	{opDrop, 2, 0, 0},
-	{opDrop, 0, 0, 0},
-	{opCollect, 0, 0, 0},
-	{opFollow, 1, 2, 0},
-	{opRender, roots + 2, 0, 0},
-	{opAudit, 0, 0, 0},
-}
-
 // Threads race: one program for each, repeated.
 var (
 	// Thread 0 drops what thread 1 follows a weak reference to.
@@ -225,13 +209,6 @@ func TestScenarios(t *testing.T) {
 				_, err := sequential(o, onDemand, finalizeOnce)
 				demand(t, err)
 			})
-			if goruntime.GOOS == "linux" {
-				t.Run("follow what has moved", func(t *testing.T) {
-					seen, err := moved(o, followMoved, 3)
-					demand(t, err)
-					demand(t, seen.agrees(followMoved))
-				})
-			}
 			t.Run("follow what is dying", func(t *testing.T) { demand(t, race(o, followDying, rounds())) })
 			t.Run("drop what is merged", func(t *testing.T) { demand(t, race(o, dropMerged, rounds())) })
 			if o.Mode != rt.LockFree {

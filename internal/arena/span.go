@@ -181,14 +181,13 @@ func (sp *Span) put(s uint32) {
 // collects before the bit is set finds fewer bits than pending says, and collects
 // again.
 func (sp *Span) putRemote(s uint32) {
+	if mutant.On && mutant.Is(mutant.RemoteLost) {
+		return
+	}
 	if sp.pending.Inc() == 1 {
 		sp.owner().pushRemote(sp)
 	}
 	bit := uint64(1) << (s & 63)
-	if mutant.On && mutant.Is(mutant.RemoteLost) {
-		sp.pending.Add(^uint32(0))
-		return
-	}
 	if point.On {
 		point.Update(&sp.remote[s>>6])
 	}
