@@ -69,7 +69,7 @@ func (r Reader) ReadHeader(layout, types uint64) (h Header, err error) {
 	case len(bytes.Trim(b[HeaderBytes:], "\x00")) > 0:
 		return h, errors.New("bytes between header and objects are not zero")
 	}
-	if r.Size < 0 { // bytes at the end, and none after it, prove the length
+	if r.Size < 0 { // a byte at the end and none after it prove the length
 		if err := r.ReadAll(b[:1], want-1); err != nil {
 			return h, err
 		}
