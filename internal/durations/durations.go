@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Histogram counts durations. Bucket 0 holds those below shortest. The upper bound of each
+// Histogram counts durations. Bucket 0 holds those below 256 ns. The upper bound of each
 // further bucket is twice that of the one before it, and the last has none. The zero value
 // is empty.
 type Histogram [buckets]atomic.Uint64
 
 const (
 	buckets       = 28
-	shortestShift = 8 // shortest is 256 ns; the last bucket begins at 17 s
+	shortestShift = 8 // bucket 0 ends at 256 ns; the last bucket begins at 17 s
 )
 
 // Add counts a duration. Any goroutine.

@@ -43,8 +43,8 @@ func Throw(m Misuse) {
 	panic(&m)
 }
 
-// called returns the name of the library's function that user code has called: the outermost
-// exported function of the library, counted from the innermost frame of user code.
+// called returns the name of the library function that user code called: the exported function
+// nearest to the innermost frame of user code.
 func called() (name string) {
 	var pcs [64]uintptr
 	frames := goruntime.CallersFrames(pcs[:goruntime.Callers(3, pcs[:])])

@@ -12,8 +12,8 @@ import (
 // module is the path of the library's module, with a slash at the end.
 var module = strings.TrimSuffix(reflect.TypeFor[Misuse]().PkgPath(), "internal/fault")
 
-// Own reports whether a frame is the library's own: of one of its public packages or its
-// internal ones, except for their tests. Any goroutine.
+// Own reports whether a frame is the library's own: of one of the packages in ownName, and not
+// of a test. Any goroutine.
 func Own(f goruntime.Frame) bool {
 	return ownName(f.Function) && !strings.HasSuffix(f.File, "_test.go")
 }
@@ -31,7 +31,7 @@ func ownName(function string) bool {
 	return false
 }
 
-// ofGo reports whether a function belongs to Go's runtime, so no source calls it by name.
+// ofGo reports whether a function belongs to Go's runtime.
 func ofGo(function string) bool {
 	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/") || function == ""
 }
@@ -42,7 +42,7 @@ type Stack []uintptr
 // stackLen bounds the frames of a Stack.
 const stackLen = 8
 
-// maxDepth bounds the library's frames that may lie inside of those.
+// maxDepth bounds the number of library frames on top of those.
 const maxDepth = 64
 
 // owners caches, for each return address, whether a Stack leaves its frame out. Checked mode
@@ -74,8 +74,8 @@ func here(pcs []uintptr) Stack {
 	return s
 }
 
-// leftOut reports whether a Stack leaves out the frame of a return address: it is the library's
-// or Go's.
+// leftOut reports whether a Stack leaves out the frame of a return address, because it is the
+// library's or Go's.
 func leftOut(pc uintptr) bool {
 	if out, ok := owners.Load(pc); ok {
 		return out

@@ -22,8 +22,8 @@ import (
 //	              preceded by their length in 32 bits
 //
 // The header is little-endian on every machine. The objects are in the byte order
-// of the machine that wrote them. Their references are relative to the first object,
-// so opening an image only has to map them.
+// of the machine that wrote them. An object is found by its distance from the first one,
+// so opening an image only has to map it.
 const (
 	magic       = "ICHORIMG"
 	Version     = 1
@@ -62,8 +62,8 @@ func (h *Header) Append(b []byte) []byte {
 	return le.AppendUint64(b, xxhash.Sum64(b[n:]))
 }
 
-// Parse reads a header, and fails if it is not one that a program with this layout, and room
-// for that many types, can use.
+// Parse reads and checks a header. It fails unless a program with this layout, and room for that
+// many types, can use the image.
 func (h *Header) Parse(b []byte, layout, types uint64) error {
 	le := binary.LittleEndian
 	switch {
@@ -99,5 +99,5 @@ func (h *Header) Parse(b []byte, layout, types uint64) error {
 	return nil
 }
 
-// Size is how long the file is.
+// Size returns the length of the file.
 func (h *Header) Size() int64 { return Data + int64(h.Data) + int64(h.TypeBytes) }

@@ -1,7 +1,7 @@
-// Package kinds passes methods from package runtime to package objects, which implements the
-// built-in kinds of objects: tables of its own, types with fixed numbers, births with a
-// note. No other package gets them. So they stay out of the API, without a layer around
-// package runtime, whose types package kinds does not know.
+// Package kinds passes methods of package runtime to package objects, which implements the
+// built-in kinds of objects. The methods give it tables of its own, types with fixed numbers, and
+// births with a note. No other package gets them, so they stay out of the API, without a layer
+// around package runtime. Package kinds does not know the types of package runtime.
 package kinds
 
 var offered any

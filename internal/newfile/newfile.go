@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 )
 
-// Write creates or replaces the file at path; the callback write fills it. A new file takes the
+// Write creates or replaces the file at path; the callback write fills it. The new file takes the
 // permissions of the one that it replaces, and its owner if this process has the right. If path
-// is a symbolic link, Write replaces the file that the link leads to, and the link stays. It is
-// an error if there is something other than a regular file, such as a device. When ctx ends,
-// Write gives up with its error. Whenever it fails, it leaves nothing behind. Any goroutine.
+// is a symbolic link, Write replaces the file that the link leads to, and the link stays. If there
+// is something else than a regular file, such as a device, Write returns an error. When ctx ends,
+// Write gives up with its error. If Write fails, it leaves nothing behind. Any goroutine.
 func Write(ctx context.Context, path string, write func(w io.Writer) error) error {
 	was, err := os.Stat(path)
 	switch {
@@ -96,7 +96,7 @@ func (p pieceWriter) Write(b []byte) (done int, err error) {
 var chmod = (*os.File).Chmod
 
 // createBeside creates a new file in the folder of path. If was, the file to be replaced, is not
-// nil, the new file gets the same permissions, and at no time more.
+// nil, the new file gets the same permissions, and never more.
 func createBeside(path string, was os.FileInfo) (*os.File, error) {
 	mode := os.FileMode(0o666)
 	if was != nil {
