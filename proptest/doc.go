@@ -88,9 +88,9 @@
 // The command mutants, in the folder of that name, plants one bug after another (package
 // internal/mutant), and passes if the property that claims to find the bug fails. A test plants a
 // race, and demands the race detector's report.
-// race, and demands the race detector's report.
 //
 // # Limits
+//
 // [Run] does not test user-defined types; Conformance does. An interleaved run switches threads
 // between operations, not within them. A failure of a concurrent run may not be reproducible. If
 // a broken count has corrupted memory, a run without checked mode may hang: the runtime then

@@ -15,9 +15,9 @@ import (
 var ErrInjected = errors.New("injected by a test")
 
 // Faults runs a program again and again, each time on a new runtime. In the n-th run the n-th
-// allocation, or system call for memory, fails. Faults stops after the first run without
-// a failure. A program that meets the failure must give up all references that it owns and
-// return an error that is ErrInjected, or complete without the memory. Then counts and
+// allocation, or system call for memory, fails. Faults stops after the first run that ends
+// before its n-th call. If a call fails, the program must give up all references that it owns
+// and return an error that is ErrInjected, or do without the memory. Then counts and
 // references must agree, and Close must find no leak. An attached thread of a runtime in
 // checked mode calls the program; the runtime's other options are o's. The program must do
 // the same in each run. Any goroutine that is not attached.

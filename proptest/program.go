@@ -87,8 +87,8 @@ var opNames = [opCount]string{
 	"mistype", "iterate", "audit",
 }
 
-// frequent lists opcodes once more for each time that they are to be more
-// frequent than the others.
+// frequent lists opcodes that are drawn more often than the others: each occurrence adds one
+// chance.
 var frequent = []opcode{
 	opLeaf, opLeaf, opLeaf, opDrop, opCopy, opList, opDict, opTuple, opRecord,
 	opAppend, opAppend, opAppend, opSet, opSet, opPop, opGet, opGet, opInsert,
