@@ -26,7 +26,7 @@ type canary struct {
 	name string
 	opts rt.Options
 	// threads returns the functions of two threads that share an object of one word and one
-	// slot, to which each holds a reference. Both threads meet before and after each.
+	// slot, to which each holds a reference. Both threads meet before and after them.
 	threads func(shared rt.Ref, raced bool) [2]func(t *rt.Thread)
 }
 

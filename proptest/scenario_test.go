@@ -98,7 +98,7 @@ var collectHeld = []op{
 	{opAudit, 0, 0, 0},
 }
 
-// finalizeOnce has a node die.
+// finalizeOnce makes a node die.
 var finalizeOnce = []op{
 	{opNode, 0, 0, 0},
 	{opDrop, 0, 0, 0},

@@ -292,8 +292,8 @@ type countState struct {
 // countSubject is an object whose references threads take, drop, and get from a weak
 // reference. It dies in the call that drops the last reference, and in no other call; nothing
 // brings it back. With biased counting the owner may not know yet that the last reference is
-// gone. Until then a call may find the object or not; once a call has not found it, no later
-// call may.
+// gone. Until it knows, a call may find the object or not. Once a call has not found it, no
+// later call may find it.
 func countSubject(biased bool) subject {
 	return subject{
 		calls: []string{"get", "inc", "drop"},

@@ -358,7 +358,7 @@ func (x *trials[M]) sequential(o rt.Options, p plan) error {
 		log = y.log
 	}
 	var f *failure
-	if errors.As(err, &f) && f.property != propAlive { // after any other failure Close may hang
+	if errors.As(err, &f) && f.property != propAlive { // after propAlive, Close may hang
 		y.t.Detach()
 		_ = r.Close() // ignore leaks, which are a consequence
 	}

@@ -123,7 +123,7 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 }
 
 const (
-	cacheCycles = 2                // at least so many cycles of Go's collector in a sample
+	cacheCycles = 2                // least number of cycles of Go's collector in a sample
 	cacheLeast  = time.Second      // least time of a sample that is not counted in reads, for enough reads for a percentile
 	cachePoll   = time.Millisecond // time between two polls of the number of cycles
 	cacheMost   = 2 * time.Minute  // limit for the cycles: after it the machine counts as stuck

@@ -11,7 +11,7 @@ import (
 
 // The arena: spans of caches whose owners attach and detach, while other threads need the spans
 // and free into them. The blocks are so large that a span has two. Plain accesses to a span
-// cause a race if a thread takes a span for its own that is not.
+// cause a race if a thread uses a span that is not its own.
 
 // spans is the state of a scenario.
 type spans struct {

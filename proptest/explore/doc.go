@@ -18,7 +18,6 @@
 //   - preemption: a switch away from a thread that could continue.
 //   - enabled: able to take a step. A thread that waits for a lock, or for the world to
 //     stop, is not.
-//     stand still, is not.
 //
 // # The ways to search
 //

@@ -41,7 +41,7 @@ func (w *walker) swap(a, b ast.Stmt) {
 	}
 }
 
-// simple reports whether a statement can be swapped: it does not leave its place, except
+// simple reports whether a statement can be swapped: it does not transfer control, except
 // by a condition.
 func (w *walker) simple(s ast.Stmt) bool {
 	switch s := s.(type) {
