@@ -23,9 +23,9 @@ type cacheSetting struct {
 // gogcOff is the control: the worst read without a collector.
 const gogcOff = -1
 
-// cacheSettings are the rows. Stores outside the Go heap leave so little in it that the
-// collector would run all the time. A program that uses one would raise GOGC, which costs a
-// few megabytes; so does this list.
+// cacheSettings are the rows. A store outside the Go heap leaves so little in it that the
+// collector would run all the time. Programs with such a store raise GOGC, at a cost of a few
+// megabytes, and so do these rows.
 var cacheSettings = []cacheSetting{
 	{"ichor", 1000}, {"ichor-frozen", 1000}, {"ichor-frozen", 100}, {"ichor-frozen", gogcOff}, {"go", 100}, {"go-structs", 100}, {"freecache", 100}, {"fastcache", 1000},
 }
