@@ -11,8 +11,8 @@ import (
 
 var errEnough = errors.New("enough")
 
-// given starts fn with a context, in a bubble, and returns what ends the context and what fn
-// returns.
+// given starts fn with a context, in a bubble. It returns a function that ends the context, and
+// one that returns fn's result.
 func given(t *testing.T, fn func(context.Context) error) (end func(), result func() error) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	over := make(chan error, 1)
@@ -57,8 +57,8 @@ func TestGILContextThatHasEnded(t *testing.T) {
 	})
 }
 
-// TestGILContext takes each one out of a queue of three: the others keep their order, and the
-// next one comes behind them.
+// TestGILContext removes each waiter from a queue of three. The others keep their order, and a
+// new waiter goes behind them.
 func TestGILContext(t *testing.T) {
 	for gone := range 3 {
 		synctest.Test(t, func(t *testing.T) {
@@ -113,8 +113,8 @@ func TestGILContext(t *testing.T) {
 	}
 }
 
-// TestGILContextAndDropRequest: the request stands as long as somebody waits, and nobody is told
-// of a stall that is over.
+// TestGILContextAndDropRequest: the request stands as long as a goroutine waits, and no stall is
+// reported after it is over.
 func TestGILContextAndDropRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Second
@@ -147,7 +147,7 @@ func TestGILContextAndDropRequest(t *testing.T) {
 			t.Errorf("told of %d stalls", told)
 		}
 
-		end, _ := given(t, acquire) // the next one has the same patience
+		end, _ := given(t, acquire) // the next waiter waits for the same interval
 		time.Sleep(interval - 1)
 		synctest.Wait()
 		if g.DropRequested() {
@@ -169,14 +169,14 @@ func TestGILContextAndDropRequest(t *testing.T) {
 	})
 }
 
-// TestGILContextTooLate: a waiter that is handed the lock at the moment its context ends has it.
+// TestGILContextTooLate: a waiter that gets the lock at the moment its context ends holds it.
 func TestGILContextTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGIL(time.Hour)
 		g.Acquire()
 		end, result := given(t, func(ctx context.Context) error { return g.AcquireContext(ctx, "late") })
 		g.mu.Lock()
-		end() // it wakes, and wants mu
+		end() // it wakes, and waits for mu
 		w := g.handOver(now())
 		g.mu.Unlock()
 		w.ready.send()
@@ -219,7 +219,7 @@ func TestEnterContext(t *testing.T) {
 		w.Start(nil)
 		is(outside)
 
-		// It is let in at the moment its context ends.
+		// It is let in at the moment when its context ends.
 		w.Stop(nil)
 		end, result = given(t, m.EnterContext)
 		w.mu.Lock()
@@ -239,7 +239,7 @@ func TestEnterContext(t *testing.T) {
 	})
 }
 
-// TestStopContext: a stop that is given up leaves nothing of it.
+// TestStopContext: a stop that was given up leaves no trace.
 func TestStopContext(t *testing.T) {
 	for _, stranger := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestStopContext(t *testing.T) {
 			}
 			w.mu.Lock()
 			end()
-			w.tell() // as a member does that stops at this moment
+			w.tell() // as a member would that stops at this moment
 			w.mu.Unlock()
 			if err := result(); err != errEnough {
 				t.Errorf("error %v", err)
@@ -298,8 +298,8 @@ func TestStopContext(t *testing.T) {
 	}
 }
 
-// TestStopContextInTheQueue: an asker that gives up its turn disturbs no other asker, and comes
-// back when the world runs.
+// TestStopContextInTheQueue: an asker that gives up its turn disturbs no other asker, and goes
+// back inside when the world runs.
 func TestStopContextInTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorld()
@@ -312,7 +312,7 @@ func TestStopContextInTheQueue(t *testing.T) {
 		go func() { w.Stop(nil) }()
 		synctest.Wait()
 		end2, result2 := given(t, stop(second))
-		_, result3 := given(t, stop(third)) // now nobody is inside
+		_, result3 := given(t, stop(third)) // now no member is inside
 		if !w.Stopped() {
 			t.Fatal("the first stop has not come about")
 		}
@@ -345,7 +345,7 @@ func TestStopContextInTheQueue(t *testing.T) {
 	})
 }
 
-// TestStopContextOfTheFirst: the next asker has its turn when the first one gives up.
+// TestStopContextOfTheFirst: the next asker gets its turn when the first one gives up.
 func TestStopContextOfTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorld()
@@ -359,7 +359,7 @@ func TestStopContextOfTheFirst(t *testing.T) {
 			t.Errorf("error %v, %s", err, stateNames[first.state.Load()])
 		}
 		slow.Exit()
-		first.Exit() // at once: nothing is stopped
+		first.Exit() // at once: the world is not stopped
 		if err := stopped(); err != nil || !w.Stopped() {
 			t.Errorf("the second: %v, stopped %t", err, w.Stopped())
 		}
@@ -367,8 +367,8 @@ func TestStopContextOfTheFirst(t *testing.T) {
 	})
 }
 
-// TestStopContextTurn: the first asker gives up when all that it waited for have stopped: the
-// second is told, though nobody comes or goes any more.
+// TestStopContextTurn: the first asker gives up when all members that it waited for have stopped.
+// The second must be woken, although no member enters or leaves any more.
 func TestStopContextTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorld()
@@ -377,8 +377,8 @@ func TestStopContextTurn(t *testing.T) {
 		end, result := given(t, func(ctx context.Context) error { _, err := w.StopContext(ctx, nil); return err })
 		_, stopped := given(t, func(context.Context) error { w.Stop(nil); return nil })
 		w.mu.Lock()
-		end()                     // the first wakes, and wants mu
-		slow.state.Store(outside) // which it tells nobody of
+		end()                     // the first wakes, and waits for mu
+		slow.state.Store(outside) // without waking any asker
 		w.mu.Unlock()
 		if err := result(); err != errEnough {
 			t.Errorf("error %v", err)

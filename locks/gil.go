@@ -14,14 +14,14 @@ import (
 const DefaultInterval = 5 * time.Millisecond
 
 // GIL is a global lock that its holder gives up on request. Waiters get it in the
-// order in which they came: a waiter with k others ahead of it gets the lock with the
+// order of their arrival: a waiter with k others ahead of it gets the lock with the
 // (k+1)-th switch at the latest, whatever else happens. A waiter leaves the queue when
 // its context ends.
 //
-// State — condition — invariant — transition (who):
+// State — condition — invariant — transition (by):
 //
-//	free      — !held — nobody waits, no drop request —
-//	            to held by Acquire (anybody)
+//	free      — !held — no waiters, no drop request —
+//	            to held by Acquire (any goroutine)
 //	held      — held, head == nil — no drop request —
 //	            to free by Release (holder); to waited-for by Acquire (a waiter)
 //	waited-for — held, head != nil, drop == 0 — the timer is armed —
@@ -31,15 +31,14 @@ const DefaultInterval = 5 * time.Millisecond
 //	            interval without a switch — to held or waited-for by Release or Yield
 //	            (holder); to held by the end of a context (the last waiter)
 //
-// State of a waiter — condition — invariant — transition (who, under mu):
+// State of a waiter — condition — invariant — transition (by, under mu):
 //
 //	queued — in the queue — ready is not sent —
 //	         to served by Release or Yield (holder); to gone by the end of its context (waiter)
-//	served — it is the holder — ready is sent, or about to be — the wait is over
-//	gone   — in no queue — ready is not sent, nor will it be — the wait is over, without the
-//	         lock
+//	served — it is the holder — ready is sent, or about to be — final: it has the lock
+//	gone   — in no queue — ready is never sent — final: it does not have the lock
 //
-// Acquires = takings of a free lock + Switches.
+// Acquires = number of times that a free lock was taken + Switches.
 //
 // Any goroutine may use it.
 type GIL struct {
@@ -48,18 +47,18 @@ type GIL struct {
 	drop     point.Uint32 // 1: drop requested; written under mu, read by the holder at safe points
 	_        [cacheLine]byte
 
-	mu         point.Mutex // guards all below; never held while waiting
+	mu         point.Mutex // guards all fields below; never held during a wait
 	held       bool
-	holder     any           // what AcquireFor was given by who holds the lock
+	holder     any           // the holder's argument to AcquireFor
 	armed      bool          // the timer will call expire
 	since      time.Duration // when the holder got the lock
-	head, tail *gilWaiter    // tail means something while there is a head
-	timer      *time.Timer   // made with the first wait
+	head, tail *gilWaiter    // tail is valid only if head is not nil
+	timer      *time.Timer   // created by the first wait
 	stats      GILStats
 
 	stallAfter time.Duration
 	stall      func(waited time.Duration)
-	watcher    *time.Timer // made with each drop request
+	watcher    *time.Timer // a new one for each drop request
 }
 
 // gilWaiter is a goroutine in the queue for the lock.
@@ -71,13 +70,13 @@ type gilWaiter struct {
 	ready      signal
 }
 
-// GILStats is what a GIL has counted since it was made.
+// GILStats holds the counters of a GIL since its creation.
 type GILStats struct {
-	Acquires     uint64        // times that somebody became the holder
-	Switches     uint64        // of these, times that a holder handed over to a waiter
-	DropRequests uint64        // times that a waiter lost patience
-	Held         time.Duration // sum over all holds, the present one included
-	Waited       time.Duration // sum over all waits that have brought the lock
+	Acquires     uint64        // times that a goroutine became the holder
+	Switches     uint64        // of these, times that a holder handed the lock over to a waiter
+	DropRequests uint64        // drop requests made
+	Held         time.Duration // sum over all holds, including the current one
+	Waited       time.Duration // sum over all waits that ended with the lock
 	MaxWait      time.Duration // the longest of these
 }
 
@@ -90,12 +89,12 @@ func NewGIL(interval time.Duration) *GIL {
 	return &GIL{interval: interval}
 }
 
-// Acquire takes the lock and waits for its turn if need be. It is not reentrant.
+// Acquire takes the lock, and waits for its turn if the lock is held. It is not reentrant.
 // Any goroutine that does not hold it.
 func (g *GIL) Acquire() { g.AcquireFor(nil) }
 
-// TryAcquireFor is AcquireFor if the lock is free, and reports whether it is. Any goroutine
-// that does not hold it.
+// TryAcquireFor takes the lock in the name of who if the lock is free, and reports whether
+// it did. It never waits. Any goroutine that does not hold it.
 func (g *GIL) TryAcquireFor(who any) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -106,23 +105,23 @@ func (g *GIL) TryAcquireFor(who any) bool {
 	return true
 }
 
-// take makes who the holder of the free lock. Under mu.
+// take makes who the holder of the lock, which is free. Under mu.
 func (g *GIL) take(who any) {
 	g.held, g.holder = true, who
 	g.since = now()
 	g.stats.Acquires++
 }
 
-// AcquireFor is Acquire in the name of who, for Holder. Any goroutine that does
-// not hold it.
+// AcquireFor is Acquire in the name of who: Holder and Waiter return that value. Any
+// goroutine that does not hold it.
 func (g *GIL) AcquireFor(who any) {
 	_ = g.AcquireContext(context.Background(), who) // which never ends
 }
 
-// AcquireContext is AcquireFor that waits until ctx ends. The error is then
+// AcquireContext is AcquireFor with a limit: it waits until ctx ends. The error is then
 // context.Cause(ctx): the caller does not hold the lock, and has left the queue. If the
-// lock was handed over at the same moment, there is no error. Any goroutine that does
-// not hold it.
+// lock was handed over at the same moment, the caller holds it and there is no error. Any
+// goroutine that does not hold it.
 func (g *GIL) AcquireContext(ctx context.Context, who any) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -141,8 +140,8 @@ func (g *GIL) AcquireContext(ctx context.Context, who any) error {
 	return context.Cause(ctx)
 }
 
-// Release gives the lock up, to the first waiter if there is one. It panics if
-// nobody holds the lock. Holder only.
+// Release gives up the lock, to the first waiter if there is one. It panics if
+// no goroutine holds the lock. Holder only.
 func (g *GIL) Release() {
 	g.mu.Lock()
 	g.mustBeHeld()
@@ -158,14 +157,14 @@ func (g *GIL) Release() {
 	w.ready.send()
 }
 
-// DropRequested reports whether a waiter has lost patience: the holder should
-// call Yield at its next safe point. One load. Any goroutine.
+// DropRequested reports whether a waiter has asked for the lock: the holder should
+// call Yield at its next safe point. It costs one load. Any goroutine.
 func (g *GIL) DropRequested() bool { return g.drop.Load() != 0 }
 
 // Yield hands the lock over to the first waiter and takes it again behind all
-// others that wait now, so somebody else is sure to have run when it returns. It
-// does nothing when nobody waits. It does not need a drop request: who calls it
-// wants to switch. It panics if nobody holds the lock. Holder only.
+// goroutines that wait now, so at least one of them has run when it returns. It
+// does nothing without waiters. It does not test for a drop request. It panics if
+// no goroutine holds the lock. Holder only.
 func (g *GIL) Yield() {
 	g.mu.Lock()
 	g.mustBeHeld()
@@ -182,16 +181,16 @@ func (g *GIL) Yield() {
 	self.ready.wait(context.Background(), nil)
 }
 
-// Holder returns what AcquireFor was given by who holds the lock at this moment,
-// for messages. Any goroutine.
+// Holder returns the current holder's argument to AcquireFor, for messages; nil if the
+// lock is free. Any goroutine.
 func (g *GIL) Holder() any {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.holder
 }
 
-// Waiter returns what AcquireFor was given by who has waited longest for the lock, for
-// messages; nil if nobody waits. Any goroutine.
+// Waiter returns the first waiter's argument to AcquireFor, for messages; nil if there
+// are no waiters. Any goroutine.
 func (g *GIL) Waiter() any {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -212,7 +211,7 @@ func (g *GIL) Stats() GILStats {
 	return s
 }
 
-// String says who holds the lock, and how many wait. Any goroutine.
+// String returns the holder and the number of waiters as text. Any goroutine.
 func (g *GIL) String() string {
 	g.mu.Lock()
 	held, holder, waiting := g.held, g.holder, 0
@@ -229,7 +228,7 @@ func (g *GIL) String() string {
 	return fmt.Sprintf("GIL, held by %v, %d waiting", holder, waiting)
 }
 
-// mustBeHeld panics, and unlocks mu, if nobody holds the lock. Under mu.
+// mustBeHeld panics, and unlocks mu, if no goroutine holds the lock. Under mu.
 func (g *GIL) mustBeHeld() {
 	if !g.held {
 		g.mu.Unlock()
@@ -237,7 +236,7 @@ func (g *GIL) mustBeHeld() {
 	}
 }
 
-// enqueue adds the caller to the queue. Under mu.
+// enqueue appends a waiter, which arrived at t, to the queue. Under mu.
 func (g *GIL) enqueue(t time.Duration, who any) *gilWaiter {
 	w := &gilWaiter{since: t, who: who, queued: true, ready: newSignal()}
 	if g.head == nil {
@@ -266,7 +265,8 @@ func (g *GIL) unlink(w *gilWaiter) {
 }
 
 // leave takes w, whose context has ended, out of the queue. It reports false if the lock
-// has been handed over to w meanwhile: that is sure to arrive, and leave waits for it.
+// has been handed over to w meanwhile; it then waits for the wake-up, which is certain to
+// come.
 func (g *GIL) leave(w *gilWaiter) bool {
 	g.mu.Lock()
 	if !w.queued {
@@ -282,7 +282,7 @@ func (g *GIL) leave(w *gilWaiter) bool {
 	return true
 }
 
-// withdraw takes the drop request back. Under mu.
+// withdraw cancels the drop request, if there is one. Under mu.
 func (g *GIL) withdraw() {
 	if g.drop.Load() != 0 {
 		g.drop.Store(0)
@@ -292,8 +292,8 @@ func (g *GIL) withdraw() {
 	}
 }
 
-// handOver makes the first waiter the holder. The caller wakes it once mu is
-// unlocked. Under mu.
+// handOver makes the first waiter the holder. The caller wakes it after unlocking
+// mu. Under mu.
 func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	w := g.head
 	g.unlink(w)
@@ -310,15 +310,15 @@ func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	return w
 }
 
-// arm makes sure that expire will be called, or that it need not be. A switch
-// leaves a running timer alone: expire sees by itself that it came too early.
+// arm makes sure that a call of expire is due, unless the drop request is already set. A
+// switch does not touch a running timer: expire notices by itself that it is too early.
 // So a switch costs no timer operation. Under mu.
 func (g *GIL) arm(after time.Duration) {
 	if g.armed || g.drop.Load() != 0 {
 		return
 	}
 	if point.On && point.Explored() {
-		g.drop.Store(1) // the first waiter has lost patience
+		g.drop.Store(1) // an explored run has no timer: the interval is over at once
 		g.stats.DropRequests++
 		return
 	}
@@ -331,7 +331,7 @@ func (g *GIL) arm(after time.Duration) {
 }
 
 // expire sets the drop request if the first waiter has waited for an interval
-// without a switch. Those behind it came later, so its interval is over first.
+// without a switch. The waiters behind it arrived later, so its interval ends first.
 func (g *GIL) expire(t time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -352,24 +352,23 @@ func (g *GIL) expire(t time.Duration) {
 	}
 }
 
-// OnStall has fn called when a holder has not given the lock up for longer than
-// after since it was asked to, and again after twice that time, four times, and so
-// on. It is called by a goroutine of its own with no lock held. A goroutine that
-// waits for a lock which it holds itself shows this way. No fn switches it off.
-// Any goroutine.
+// OnStall registers fn for stalls: a holder has kept the lock for longer than after since
+// the drop request. fn is called again after twice that time, four times, and so on, by a
+// goroutine of its own, without any lock held. A goroutine that waits for a lock that it
+// holds itself shows up this way. A nil fn switches the reports off. Any goroutine.
 func (g *GIL) OnStall(after time.Duration, fn func(waited time.Duration)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stallAfter, g.stall = after, fn
 }
 
-// watch reports a stall after patience if the drop request with this number, which was
-// made at asked, stands by then. Under mu.
+// watch reports a stall once patience has passed, if the drop request with this number,
+// made at asked, is still set. Under mu.
 func (g *GIL) watch(request uint64, asked, patience time.Duration) {
 	g.watcher = time.AfterFunc(patience, func() { g.stalled(request, asked, patience) })
 }
 
-// stalled is the end of a watch.
+// stalled runs at the end of a watch.
 func (g *GIL) stalled(request uint64, asked, patience time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/atomic"
 )
 
-// queued counts those who wait for the lock.
+// queued returns the number of waiters for the lock.
 func (g *GIL) queued() (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,8 +47,8 @@ func TestGILMisuse(t *testing.T) {
 	mustPanic(t, "nobody holds the GIL: GIL.Release; want the goroutine that holds it", g.Release)
 }
 
-// TestGILOrder: who found k waiters ahead gets the lock with switch k+1, also
-// when those who had it come back for more.
+// TestGILOrder: a waiter with k others ahead of it gets the lock with switch k+1, even
+// if earlier holders queue up again.
 func TestGILOrder(t *testing.T) {
 	watchdog(t)
 	const n = 8
@@ -85,7 +85,7 @@ func TestGILOrder(t *testing.T) {
 	}
 }
 
-// TestGILDropRequest moves the clock by hand: it calls what the timer calls.
+// TestGILDropRequest moves the clock by hand: it calls the timer's function.
 func TestGILDropRequest(t *testing.T) {
 	watchdog(t)
 	const hour = time.Hour
@@ -106,7 +106,7 @@ func TestGILDropRequest(t *testing.T) {
 		})
 		await(func() bool { return g.queued() == i+1 })
 	}
-	first := g.head.since // nobody else touches the queue now
+	first := g.head.since // no other goroutine touches the queue now
 	g.expire(first + hour - 1)
 	if g.DropRequested() {
 		t.Fatal("drop requested before the interval was over")
@@ -120,7 +120,7 @@ func TestGILDropRequest(t *testing.T) {
 		t.Fatalf("%d drop requests", s.DropRequests)
 	}
 	g.mu.Lock()
-	g.since = 0 // as now never is
+	g.since = 0 // a value that now never returns
 	g.mu.Unlock()
 	done := make(chan bool)
 	go func() {
@@ -134,7 +134,7 @@ func TestGILDropRequest(t *testing.T) {
 	if g.DropRequested() {
 		t.Error("the drop request outlived the switch")
 	}
-	// The second waiter's interval begins again with the switch.
+	// The switch restarts the second waiter's interval.
 	g.mu.Lock()
 	if g.since == 0 {
 		t.Error("the hold does not begin with the switch")
@@ -158,8 +158,8 @@ func TestGILDropRequest(t *testing.T) {
 	g.timer.Stop()
 }
 
-// TestGILTimer: with the real timer every holder that spins is asked to go as
-// long as anybody waits.
+// TestGILTimer: with the real timer, every holder that spins gets drop requests as
+// long as there are waiters.
 func TestGILTimer(t *testing.T) {
 	watchdog(t)
 	g := NewGIL(100 * time.Microsecond)
@@ -252,7 +252,7 @@ func BenchmarkGIL(b *testing.B) {
 	})
 }
 
-// TestGILStall has a goroutine wait for the lock that it holds: somebody is told.
+// TestGILStall makes a goroutine wait for a lock that it holds itself: the stall is reported.
 func TestGILStall(t *testing.T) {
 	g := NewGIL(time.Microsecond)
 	told := make(chan time.Duration, 8)
@@ -278,7 +278,7 @@ func TestGILStall(t *testing.T) {
 	g.OnStall(0, nil)
 }
 
-// TestGILHolder asks who holds the lock at each step of its way.
+// TestGILHolder checks the holder after each step.
 func TestGILHolder(t *testing.T) {
 	watchdog(t)
 	g := NewGIL(time.Hour)
@@ -296,7 +296,7 @@ func TestGILHolder(t *testing.T) {
 		defer close(done)
 		g.AcquireFor("second")
 		want("second")
-		g.Yield() // to the first, which came back meanwhile
+		g.Yield() // to the first, which has queued up again meanwhile
 		want("second")
 		g.Release()
 	}()
@@ -315,8 +315,8 @@ func TestGILHolder(t *testing.T) {
 	g.Release()
 }
 
-// TestGILStatsOfAHolder has others look at the counters while the lock is held: what is not
-// written under mu is a race, which its detector sees.
+// TestGILStatsOfAHolder reads the counters while another goroutine holds the lock: if a counter is
+// not written under mu, the race detector reports it.
 func TestGILStatsOfAHolder(t *testing.T) {
 	watchdog(t)
 	g := NewGIL(time.Hour)
@@ -338,7 +338,7 @@ func TestGILStatsOfAHolder(t *testing.T) {
 	}
 }
 
-// TestGILTryAcquire: a free lock is taken in somebody's name, one that is held is not.
+// TestGILTryAcquire: it takes a free lock in the given name, and does not take a held one.
 func TestGILTryAcquire(t *testing.T) {
 	watchdog(t)
 	g := NewGIL(0)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// watchdog ends the test process with all stacks if the test hangs: a lost
+// watchdog ends the test process with all stacks if the test hangs, after a lost
 // wake-up or a deadlock.
 func watchdog(t testing.TB) {
 	if goruntime.GOOS == "js" {
@@ -24,14 +24,14 @@ func watchdog(t testing.TB) {
 	t.Cleanup(func() { dog.Stop() })
 }
 
-// await waits for something that is bound to happen; the watchdog says if not.
+// await waits for a condition that must become true; if it does not, the watchdog ends the test.
 func await(cond func() bool) {
 	for !cond() {
 		goruntime.Gosched()
 	}
 }
 
-// rounds is fewer with -short.
+// rounds returns n, or fewer with -short.
 func rounds(n int) int {
 	if testing.Short() {
 		return n/10 + 1
@@ -57,8 +57,8 @@ func mustPanic(t *testing.T, want string, fn func()) {
 	}
 }
 
-// TestInlined fails when a fast path stops inlining. On 32-bit machines the compiler calls a function
-// for each atomic update, and has no room left for it there.
+// TestInlined fails if a fast path stops inlining. On 32-bit machines an atomic update is a
+// function call, which does not fit in the inliner's budget.
 func TestInlined(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")

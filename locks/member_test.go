@@ -29,7 +29,7 @@ func TestWorldMisuse(t *testing.T) {
 	w.Part(m)
 	mustPanic(t, `member is parted: Member.Enter of member "m"; want `, m.Enter)
 	mustPanic(t, `member is parted: World.Part of member "m"; want `, func() { w.Part(m) })
-	x.Enter() // the world is none the worse
+	x.Enter() // the world still works
 	w.Stop(x)
 	w.Start(x)
 	x.Exit()
@@ -52,7 +52,7 @@ func BenchmarkWorld(b *testing.B) {
 	})
 }
 
-// TestStrings: what is printed says what it is, in one line.
+// TestStrings: each String is one line that says what the value is.
 func TestStrings(t *testing.T) {
 	watchdog(t)
 	want := func(v fmt.Stringer, want string) {

@@ -16,17 +16,17 @@ import (
 //	31 .................. 2  1       0
 //	zero                     PARKED  LOCKED
 //
-// State — condition — invariant — transition (who):
+// State — condition — invariant — transition (by):
 //
 //	0               — free — nobody is parked, or a woken waiter is on its way —
-//	                  to LOCKED by Lock, TryLock (anybody)
+//	                  to LOCKED by Lock, TryLock (any goroutine)
 //	LOCKED          — held — nobody is parked for this hold —
 //	                  to 0 by Unlock (holder); to LOCKED|PARKED by Lock (a waiter)
-//	LOCKED|PARKED   — held — who is parked will be unparked by the holder —
+//	LOCKED|PARKED   — held — the holder will unpark the parked goroutines —
 //	                  to 0, PARKED, LOCKED or itself (handed over) by Unlock (holder,
 //	                  under the queue's lock)
-//	PARKED          — free — somebody is parked, and a woken waiter is on its way —
-//	                  to LOCKED|PARKED by Lock, TryLock (anybody)
+//	PARKED          — free — goroutines are parked, and a woken waiter is on its way —
+//	                  to LOCKED|PARKED by Lock, TryLock (any goroutine)
 const (
 	lockedBit uint32 = 1 << 0
 	parkedBit uint32 = 1 << 1
@@ -34,16 +34,16 @@ const (
 )
 
 const (
-	// spins is how often a waiter lets others run before it parks. CPython
-	// takes 40 with threads; switching goroutines is dearer against parking them.
-	// A guess.
+	// spins is how often a waiter yields to other goroutines before it parks. CPython
+	// has 40, for threads. Compared with parking, a yield costs a goroutine more than it
+	// costs a thread, so this is less. A guess.
 	spins = 4
 
-	// fairAfter is how long a waiter may be barged past (CPython's TIME_TO_BE_FAIR_NS).
+	// fairAfter is how long others may barge past a waiter (CPython's TIME_TO_BE_FAIR_NS).
 	fairAfter = time.Millisecond
 )
 
-// Lock locks the word, and waits while somebody else holds it. The wait is no
+// Lock locks the word, and waits while another goroutine holds it. The wait is not a
 // safe point. Any goroutine.
 func Lock(w *uint32) {
 	if point.On {
@@ -54,7 +54,7 @@ func Lock(w *uint32) {
 	}
 }
 
-// TryLock locks the word if it is free, and reports whether it did. Any
+// TryLock locks the word if it is free, and reports whether it did. It never waits. Any
 // goroutine.
 func TryLock(w *uint32) bool {
 	if point.On {
@@ -63,8 +63,8 @@ func TryLock(w *uint32) bool {
 	return atomic.CompareAndSwapUint32(w, 0, lockedBit) || tryLockSlow(w)
 }
 
-// Unlock unlocks the word. It panics if the word is not locked. Any goroutine
-// may unlock what another one locked.
+// Unlock unlocks the word. It panics if the word is not locked. Any goroutine,
+// also one that did not lock it.
 func Unlock(w *uint32) {
 	if point.On {
 		point.Update(w)
@@ -74,9 +74,8 @@ func Unlock(w *uint32) {
 	}
 }
 
-// Lock2 locks both words, the lower address first, so that any two calls of it
-// cannot wait for each other. If a and b are the same word it is locked
-// once. Any goroutine.
+// Lock2 locks both words, the lower address first, so that two calls cannot deadlock with
+// each other. If a and b are the same word, it is locked once. Any goroutine.
 func Lock2(a, b *uint32) {
 	if uintptr(unsafe.Pointer(a)) > uintptr(unsafe.Pointer(b)) {
 		a, b = b, a
@@ -87,7 +86,7 @@ func Lock2(a, b *uint32) {
 	}
 }
 
-// Unlock2 undoes Lock2. Any goroutine.
+// Unlock2 unlocks both words after Lock2. Any goroutine.
 func Unlock2(a, b *uint32) {
 	Unlock(a)
 	if a != b {
@@ -108,7 +107,7 @@ func tryLockSlow(w *uint32) bool {
 }
 
 func lockSlow(w *uint32) {
-	var since time.Duration // when this goroutine parked first, 0 if it never did
+	var since time.Duration // when this goroutine first parked, 0 if it never did
 	for tries := 0; ; {
 		v := loadWord(w)
 		switch {
@@ -136,8 +135,8 @@ func lockSlow(w *uint32) {
 	}
 }
 
-// unlockSlow unlocks a word that was not just LOCKED. PARKED, once seen, stays until the holder
-// unlocks.
+// unlockSlow unlocks a word that is not just LOCKED. Once the PARKED bit is seen, it stays set
+// until the holder unlocks.
 func unlockSlow(w *uint32) {
 	if loadWord(w)&lockedBit == 0 {
 		fault.Throw(fault.Misuse{What: "the lock is not locked", On: fmt.Sprintf("lock word %#x", loadWord(w)), Want: "a lock that is held"})
@@ -145,7 +144,7 @@ func unlockSlow(w *uint32) {
 	unpark(w, now())
 }
 
-// loadWord loads a lock word and panics if it cannot be one.
+// loadWord loads a lock word. It panics if the value cannot be one.
 func loadWord(w *uint32) uint32 {
 	if point.On {
 		point.Load(w)

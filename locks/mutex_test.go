@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// waiting counts the goroutines that are parked for the word.
+// waiting returns the number of goroutines that are parked for the word.
 func waiting(w *uint32) (n int) {
 	b := bucketOf(w)
 	b.mu.Lock()
@@ -51,8 +51,8 @@ func TestMutexExcludes(t *testing.T) {
 	}
 }
 
-// TestNoLostWakeUp makes each round end with nobody but the parked left to act,
-// so that one lost wake-up hangs it.
+// TestNoLostWakeUp ends each round with only parked goroutines left, so a lost wake-up
+// makes the round hang.
 func TestNoLostWakeUp(t *testing.T) {
 	watchdog(t)
 	for range rounds(5000) {
@@ -61,7 +61,7 @@ func TestNoLostWakeUp(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				Lock(&w)
-				for range 2 * spins { // outlast the others' spinning
+				for range 2 * spins { // longer than the others spin
 					goruntime.Gosched()
 				}
 				Unlock(&w)
@@ -74,7 +74,7 @@ func TestNoLostWakeUp(t *testing.T) {
 	}
 }
 
-// TestParkLooksAgain: who comes to the lot after the unlock must not sleep.
+// TestParkLooksAgain: a waiter that comes to the lot after the unlock must not sleep.
 func TestParkLooksAgain(t *testing.T) {
 	watchdog(t)
 	for _, v := range []uint32{0, lockedBit, parkedBit} {
@@ -90,8 +90,8 @@ func TestParkLooksAgain(t *testing.T) {
 	}
 }
 
-// TestUnlockOfParked goes through what Unlock does for waiters that have waited for
-// so long.
+// TestUnlockOfParked checks the effect of Unlock on waiters by how long they have
+// waited.
 func TestUnlockOfParked(t *testing.T) {
 	at := now()
 	for _, c := range []struct {
@@ -160,8 +160,8 @@ func TestParkedInOrder(t *testing.T) {
 	}
 }
 
-// TestHandedOver: a waiter of long standing cannot be barged past, though its
-// goroutine has not run yet.
+// TestHandedOver: nobody can barge past a waiter that has waited long, even before its
+// goroutine runs.
 func TestHandedOver(t *testing.T) {
 	watchdog(t)
 	var w uint32
@@ -188,8 +188,8 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// TestParkedSince: a waiter counts from when it parked first, also after another one has barged
-// past it.
+// TestParkedSince: a waiter's time counts from its first park, even if another goroutine has
+// barged past it.
 func TestParkedSince(t *testing.T) {
 	watchdog(t)
 	for barged := false; !barged; {
@@ -213,7 +213,7 @@ func TestParkedSince(t *testing.T) {
 			t.Errorf("parked at %v, and it is %v", first, now())
 		}
 		b.mu.Lock()
-		b.head.since += time.Hour // so that it is woken, and gets nothing
+		b.head.since += time.Hour // so that the lock is not handed over to it
 		b.mu.Unlock()
 		Unlock(&w)
 		if barged = TryLock(&w); barged {
@@ -260,7 +260,7 @@ func TestLock2(t *testing.T) {
 	}
 }
 
-// TestLock2InOrder: who waits for the lower word does not hold the higher one.
+// TestLock2InOrder: a goroutine that waits for the lower word does not hold the higher one.
 func TestLock2InOrder(t *testing.T) {
 	watchdog(t)
 	var words [2]uint32
@@ -293,9 +293,9 @@ func TestMutexMisuse(t *testing.T) {
 	mustPanic(t, "not a lock word: locks.", func() { Unlock(&w) })
 }
 
-// TestMutexModel compares words with booleans, one goroutine at a time. Words
-// may carry a parked bit that a waiter left behind: locking keeps it, unlocking
-// finds nobody and clears it.
+// TestMutexModel compares words with booleans, one goroutine at a time. A word
+// may have a parked bit that a waiter left behind: Lock keeps it, and Unlock
+// finds no waiter and clears it.
 func TestMutexModel(t *testing.T) {
 	watchdog(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -378,7 +378,7 @@ func TestBucketModel(t *testing.T) {
 	})
 }
 
-// TestLotSpreads: the words of neighbouring objects do not share a queue.
+// TestLotSpreads: the words of neighbouring objects use different queues.
 func TestLotSpreads(t *testing.T) {
 	words := make([]uint32, lotSize*4)
 	used := map[*bucket]bool{}

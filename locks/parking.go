@@ -10,11 +10,11 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// cacheLine is the distance that keeps two words from disturbing each other: a
-// line of 64 bytes and its neighbour, which amd64 fetches along with it.
+// cacheLine is the distance at which two words do not share a cache line: 64 bytes, and
+// the neighbouring line that amd64 prefetches with it.
 const cacheLine = 128
 
-// epoch is the zero of now. It lies in the past, so that now is never 0.
+// epoch is the zero of now. It lies in the past, so now is never 0.
 var epoch = time.Now().Add(-time.Second)
 
 // now returns a monotonic time, without the wall clock that time.Now reads too.
@@ -26,44 +26,44 @@ func now() time.Duration {
 }
 
 // lotSize is the number of queues, a power of two. Words that share a queue
-// share only its lock for a moment; CPython has 257.
+// share only its lock, for a moment. CPython has 257.
 const lotSize = 256
 
-// lot is where goroutines that wait for a lock word are parked.
+// lot holds the goroutines that are parked on lock words.
 var lot [lotSize]bucket
 
-// bucket is one queue of the lot, of all words whose address hashes to it.
+// bucket is one queue of the lot. It serves all words whose address hashes to it.
 type bucket struct {
 	mu         point.Mutex
-	head, tail *parked // under mu, first come first
+	head, tail *parked // under mu, in order of arrival
 	_          [cacheLine - 24]byte
 }
 
 // parked is a goroutine that waits for a word.
 type parked struct {
 	word  *uint32
-	since time.Duration // when it parked first for this lock
+	since time.Duration // when it first parked for this lock
 	next  *parked
-	wake  chan bool // true: the lock was handed over; holds one, so that sending never blocks
+	wake  chan bool // true: the lock was handed over; has room for one, so sending never blocks
 }
 
 var parkedPool = sync.Pool{New: func() any { return &parked{wake: make(chan bool, 1)} }}
 
 func bucketOf(w *uint32) *bucket {
-	// Words are 4 bytes apart at least. The factor is 2^64 / golden ratio.
+	// Words are at least 4 bytes apart. The factor is 2^64 / golden ratio.
 	h := uint64(uintptr(unsafe.Pointer(w))>>2) * 0x9E3779B97F4A7C15
 	return &lot[h>>(64-bits.TrailingZeros(lotSize))]
 }
 
 // park sleeps until the word's holder unparks this goroutine, and reports
 // whether the lock was handed over to it. It returns false at once if the word
-// is not LOCKED|PARKED any more. A goroutine that was woken and then lost the
-// lock to another parks again, at the front.
+// is no longer LOCKED|PARKED. A goroutine that was woken and then lost the
+// lock to another parks again, at the front of the queue.
 func park(w *uint32, since time.Duration, again bool) bool {
 	b := bucketOf(w)
 	b.mu.Lock()
-	// Only the holder's unlock changes this value, and it takes b.mu to do so. If it
-	// came before us, nobody would wake us.
+	// Only the holder's unlock changes this value, and it takes b.mu to do so. If the
+	// unlock came first, there is no further wake-up, so this goroutine must not sleep.
 	if point.On {
 		point.Load(w)
 	}
@@ -85,8 +85,8 @@ func park(w *uint32, since time.Duration, again bool) bool {
 	return handed
 }
 
-// unpark gives up the word, which the caller holds and whose PARKED bit is set:
-// it wakes the first waiter, and hands the lock over to it if it has waited long.
+// unpark gives up the word, which the caller holds and whose PARKED bit is set. It
+// wakes the first waiter, and hands the lock over if that waiter has waited long.
 func unpark(w *uint32, at time.Duration) {
 	b := bucketOf(w)
 	b.mu.Lock()
@@ -101,8 +101,8 @@ func unpark(w *uint32, at time.Duration) {
 	}
 	storeWord(w, v)
 	b.mu.Unlock()
-	// There is nobody to wake if the waiter that set the bit is about to look at the
-	// word again, in park.
+	// Without a parked waiter there is nobody to wake: the waiter that set the bit is
+	// about to look at the word again, in park.
 	if p != nil {
 		if point.On {
 			point.Send(p)
@@ -111,7 +111,7 @@ func unpark(w *uint32, at time.Duration) {
 	}
 }
 
-// push adds a waiter, at the front if it has been woken before. Under b.mu.
+// push adds a waiter, at the front if it was woken before. Under b.mu.
 func (b *bucket) push(p *parked, front bool) {
 	switch {
 	case b.head == nil:
@@ -123,7 +123,7 @@ func (b *bucket) push(p *parked, front bool) {
 	}
 }
 
-// pop takes out the first waiter for the word, and tells whether there are more.
+// pop removes the first waiter for the word, and reports whether there are more.
 // Under b.mu.
 func (b *bucket) pop(w *uint32) (p *parked, more bool) {
 	var before *parked

@@ -7,13 +7,13 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// signal wakes the one goroutine that waits for it. It holds a wake-up that comes before the
-// wait, and no more than one.
+// signal wakes the one goroutine that waits for it. It keeps one wake-up that comes before
+// the wait.
 type signal struct{ ch chan struct{} }
 
 func newSignal() signal { return signal{make(chan struct{}, 1)} }
 
-// wakening is what has ended a wait.
+// wakening is the reason for which a wait has ended.
 type wakening int
 
 const (
@@ -22,18 +22,18 @@ const (
 	late
 )
 
-// send never blocks. Several senders take turns.
+// send sends a wake-up. It never blocks. One goroutine at a time.
 func (s *signal) send() {
 	if point.On {
 		point.Send(s)
 	}
 	select {
 	case s.ch <- struct{}{}:
-	default: // it holds one
+	default: // there is one already
 	}
 }
 
-// clear drops a wake-up that nobody waits for any more.
+// clear drops a wake-up that is no longer needed.
 func (s *signal) clear() {
 	select {
 	case <-s.ch:
@@ -41,7 +41,7 @@ func (s *signal) clear() {
 	}
 }
 
-// wait returns when the signal is sent, ctx ends, or the timer, if not nil, has run out.
+// wait returns when the signal is sent, when ctx ends, or when the timer fires, if it is not nil.
 func (s *signal) wait(ctx context.Context, timer *time.Timer) wakening {
 	if point.On {
 		point.Receive(s, func() bool { return len(s.ch) > 0 || ctx.Err() != nil })

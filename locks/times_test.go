@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// These tests run in a bubble, whose clock goes on when everybody in it waits. So times are
-// exact, and whoever waits for nobody is found.
+// These tests run in a bubble. Its clock advances when all goroutines in it wait. So times are
+// exact, and a goroutine that waits for ever is found.
 
 func TestGILInterval(t *testing.T) {
 	for given, want := range map[time.Duration]time.Duration{-1: DefaultInterval, 0: DefaultInterval, 1: 1, time.Hour: time.Hour} {
@@ -18,7 +18,7 @@ func TestGILInterval(t *testing.T) {
 	}
 }
 
-// TestGILTimes adds up holds and waits.
+// TestGILTimes checks the sums of holds and waits.
 func TestGILTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGIL(time.Hour)
@@ -31,7 +31,7 @@ func TestGILTimes(t *testing.T) {
 		time.Sleep(time.Second)
 		g.Acquire()
 		time.Sleep(2 * time.Second)
-		want(2*time.Second, 0, 0) // the present hold is included
+		want(2*time.Second, 0, 0) // including the current hold
 		g.Release()
 		time.Sleep(time.Second)
 		want(2*time.Second, 0, 0)
@@ -53,7 +53,7 @@ func TestGILTimes(t *testing.T) {
 	})
 }
 
-// gilWait has a goroutine wait for the lock and hold it for so long.
+// gilWait starts a goroutine that waits for the lock and holds it for so long.
 func gilWait(g *GIL, hold time.Duration) {
 	go func() {
 		g.Acquire()
@@ -63,8 +63,8 @@ func gilWait(g *GIL, hold time.Duration) {
 	synctest.Wait()
 }
 
-// TestGILPatience: the drop request comes an interval after the first waiter, whatever came
-// before and whoever comes after, and one timer is enough.
+// TestGILPatience: the drop request comes one interval after the first waiter, whatever came
+// before it and whoever comes after it, and one timer is enough.
 func TestGILPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Second
@@ -82,7 +82,7 @@ func TestGILPatience(t *testing.T) {
 		gilWait(g, 0)
 		is(false, true)
 		timer := g.timer
-		g.Yield() // in time, so the timer comes for nothing
+		g.Yield() // in time, so the timer fires in vain
 		is(false, true)
 		time.Sleep(interval)
 		is(false, false)
@@ -94,7 +94,7 @@ func TestGILPatience(t *testing.T) {
 		is(false, true)
 		time.Sleep(time.Nanosecond)
 		is(true, false)
-		gilWait(g, 0) // there is a request
+		gilWait(g, 0) // there is a request already
 		is(true, false)
 		g.Yield()
 		time.Sleep(interval)
@@ -103,7 +103,7 @@ func TestGILPatience(t *testing.T) {
 		gilWait(g, 0)
 		time.Sleep(interval)
 		is(true, false)
-		g.Release() // the last waiter needs nobody to lose patience
+		g.Release() // with the last waiter served, no request is needed
 		is(false, false)
 		if g.timer != timer {
 			t.Error("more timers than one")
@@ -114,8 +114,8 @@ func TestGILPatience(t *testing.T) {
 	})
 }
 
-// TestGILStallTimes: one who does not go is told of after so long, then after twice
-// that, and so on, and not once it has gone.
+// TestGILStallTimes: a holder that does not yield is reported after so long, then after twice
+// that, and so on, and not once it has yielded.
 func TestGILStallTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval, patience = 10 * time.Second, time.Second
@@ -137,7 +137,7 @@ func TestGILStallTimes(t *testing.T) {
 			t.Errorf("told of %v, want %v", told, want)
 		}
 
-		// A watcher that comes late sees that all is well.
+		// A watcher that fires late sees that there is no stall.
 		watch := func(request uint64) {
 			g.mu.Lock()
 			g.watch(request, now(), patience)
@@ -146,14 +146,14 @@ func TestGILStallTimes(t *testing.T) {
 			synctest.Wait()
 		}
 		told = nil
-		watch(g.stats.DropRequests) // which was met
+		watch(g.stats.DropRequests) // the holder has yielded to this request
 		g.OnStall(time.Hour, g.stall)
 		gilWait(g, 0)
 		time.Sleep(interval)
 		synctest.Wait()
-		watch(g.stats.DropRequests - 1) // there is another one
+		watch(g.stats.DropRequests - 1) // there is a newer request
 		g.OnStall(0, nil)
-		watch(g.stats.DropRequests) // nobody wants to know
+		watch(g.stats.DropRequests) // no fn is registered
 		if told != nil {
 			t.Errorf("told of %v", told)
 		}
@@ -161,7 +161,7 @@ func TestGILStallTimes(t *testing.T) {
 	})
 }
 
-// TestWorldTimes adds up what stops wait and last.
+// TestWorldTimes checks the sums of the times before and during stops.
 func TestWorldTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorld()
@@ -193,8 +193,8 @@ func TestWorldTimes(t *testing.T) {
 	})
 }
 
-// TestWorldTurns: Start wakes the asker whose turn it is, though no member comes or
-// goes.
+// TestWorldTurns: Start wakes the asker whose turn it is, although no member enters or
+// leaves.
 func TestWorldTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorld()
@@ -213,7 +213,7 @@ func TestWorldTurns(t *testing.T) {
 }
 
 // TestWorldStallTimes: fn is called after so long, then after twice that, and so on, for each
-// who is inside.
+// member that is inside.
 func TestWorldStallTimes(t *testing.T) {
 	for _, patience := range []time.Duration{1, time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestWorldStallTimes(t *testing.T) {
 			slow.Enter()
 			slower.Enter()
 			quick.Enter()
-			go func() { // which is no reason to call fn early
+			go func() { // must not make the call of fn early
 				time.Sleep(patience / 2)
 				quick.Exit()
 			}()
@@ -260,7 +260,7 @@ func TestWorldStallTimes(t *testing.T) {
 	})
 }
 
-// TestPauseForNobody returns at once.
+// TestPauseForNobody: without an asker Pause returns at once.
 func TestPauseForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewWorld().Join("m")

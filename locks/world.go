@@ -13,9 +13,9 @@ import (
 
 // World is a set of members that can be stopped together.
 //
-// State — condition — invariant — transition (who):
+// State — condition — invariant — transition (by):
 //
-//	running  — flag == 0, no askers — nobody is waiting —
+//	running  — flag == 0, no askers — no member waits —
 //	           to stopping by Stop (asker)
 //	stopping — flag == 1, stopped false — some askers wait; members that come
 //	           to Enter or Pause wait — to stopped by Stop (the first asker); to running
@@ -24,27 +24,27 @@ import (
 //	           return of Enter and a call of Exit, Pause or Stop —
 //	           to running or, if more askers wait, to stopping by Start (asker)
 //
-// State of an asker — condition — invariant — transition (who, under mu):
+// State of an asker — condition — invariant — transition (by, under mu):
 //
-//	queued — in askers, not the first — it is told of nothing —
+//	queued — in askers, not the first — its signal is not sent —
 //	         to first by Start, or when the context of the first one ends (first asker);
 //	         to gone when its own context ends (asker)
-//	first  — askers[0], stopped false — it is told whenever a member stops —
+//	first  — askers[0], stopped false — its signal is sent whenever a member stops —
 //	         to stopped by Stop, to gone when its context ends (asker)
-//	stopped — askers[0], stopped true — the world is its own — to gone by Start (asker)
+//	stopped — askers[0], stopped true — the world is stopped for it — to gone by Start (asker)
 //	gone   — not in askers — nothing of its stop is left
 //
 // Any goroutine may use it.
 type World struct {
 	_    [cacheLine]byte
-	flag point.Uint32 // 1 while there are askers; written under mu, read by all
+	flag point.Uint32 // 1 while there are askers; written under mu, read by all members
 	_    [cacheLine]byte
 
 	mu      point.Mutex
 	members []*Member // under mu
 	stopped point.Bool
-	askers  []*asker      // under mu: in the order in which they came
-	since   time.Duration // under mu: when the world was stopped last
+	askers  []*asker      // under mu: in order of arrival
+	since   time.Duration // under mu: when the world was last stopped
 	stats   WorldStats    // under mu
 
 	stallAfter time.Duration // under mu
@@ -53,23 +53,23 @@ type World struct {
 
 // asker is a goroutine that stops the world, or waits to do so.
 type asker struct {
-	m    *Member // nil: a stranger
-	look *signal // it is the first, and is to look whether anybody is inside
+	m    *Member // nil if the goroutine is no member
+	look *signal // sent when the first asker has to look whether a member is inside
 }
 
-// WorldStats is what a World has counted since it was made.
+// WorldStats holds the counters of a World since its creation.
 type WorldStats struct {
-	Stops      uint64        // stops that came about
-	Waited     time.Duration // sum over stops, from the call until the world stood still
+	Stops      uint64        // completed stops
+	Waited     time.Duration // sum over stops, from the call until the world was stopped
 	MaxWaited  time.Duration // the longest of these
-	Stopped    time.Duration // sum over finished stops, from standing still until Start
+	Stopped    time.Duration // sum over finished stops, from when the world was stopped until Start
 	MaxStopped time.Duration // the longest of these
 }
 
 // NewWorld returns a running world without members. Any goroutine.
 func NewWorld() *World { return &World{} }
 
-// Join adds a member, which is outside. The name is for messages. Any
+// Join adds a member and returns it. The member is outside. The name is for messages. Any
 // goroutine.
 func (w *World) Join(name string) *Member {
 	m := &Member{w: w, name: name, wake: newSignal()}
@@ -79,8 +79,8 @@ func (w *World) Join(name string) *Member {
 	return m
 }
 
-// Part removes a member. It panics if the member is not outside, or of another
-// world. Whoever owns the member.
+// Part removes a member for good. It panics if the member is not outside, or belongs to
+// another world. The member's owner only.
 func (w *World) Part(m *Member) {
 	w.mustOwn(m)
 	m.change(outside, parted)
@@ -89,20 +89,21 @@ func (w *World) Part(m *Member) {
 	w.members = slices.DeleteFunc(w.members, func(x *Member) bool { return x == m })
 }
 
-// Stop returns once no member but m is inside, and keeps it so until Start. The
-// asker m is inside, or nil if the asker is no member. Several askers take turns
-// in the order in which they came; an asker that waits for its turn counts as stopped, so
-// Stop is a safe point of m. The goroutine that has stopped the world must not stop it
-// again. It returns how long it has waited. The owner of m, or any goroutine with nil.
+// Stop returns once no member but m is inside. Members that want to enter then wait until
+// Start. The caller's own member m is inside; m is nil if the caller is no member. Several
+// askers take turns in the order of their arrival. An asker that waits for its turn counts
+// as stopped, so Stop is a safe point of m. A goroutine that has stopped the world must not
+// stop it again before Start. Stop returns how long it has waited. The owner of m, or any
+// goroutine if m is nil.
 func (w *World) Stop(m *Member) (waited time.Duration) {
 	waited, _ = w.StopContext(context.Background(), m) // which never ends
 	return waited
 }
 
-// StopContext is Stop that waits until ctx ends. The error is then context.Cause(ctx): the
-// world is not stopped, its members that waited for this stop run again, and m is inside,
-// after it has waited for the end of another asker's stop if there is one. The owner of m,
-// or any goroutine with nil.
+// StopContext is Stop with a limit: it waits until ctx ends. The error is then
+// context.Cause(ctx). The world is not stopped by this call, and members that waited for
+// this stop run again. m is inside; if another asker's stop is under way, StopContext
+// first waits for its end. The owner of m, or any goroutine if m is nil.
 func (w *World) StopContext(ctx context.Context, m *Member) (waited time.Duration, err error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
@@ -136,7 +137,7 @@ func (w *World) StopContext(ctx context.Context, m *Member) (waited time.Duratio
 	return waited, nil
 }
 
-// Waits reports whether Stop by m would have to wait at this moment: for members that are
+// Waits reports whether a Stop by m would have to wait now: for members that are
 // inside, or for its turn. Any goroutine.
 func (w *World) Waits(m *Member) bool {
 	w.mu.Lock()
@@ -152,11 +153,10 @@ func (w *World) Waits(m *Member) bool {
 	return false
 }
 
-// Start ends what Stop began; m is the same. Afterwards m is inside, as if it
-// had been all along. All members that wait at this moment are let in even if
-// another asker's turn comes next, so a member waits for one stop at most from
-// each arrival and cannot be starved by askers. It panics if m has not stopped
-// the world. It returns for how long the world has stood still. The asker.
+// Start ends a stop; m is the argument of that Stop. Afterwards m is inside. All members
+// that wait at this moment are let in, even if another asker's turn comes next. So a member
+// waits for at most one stop per arrival, and askers cannot starve it. Start panics if m
+// has not stopped the world. It returns how long the world was stopped. The asker.
 func (w *World) Start(m *Member) (stopped time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,7 +175,7 @@ func (w *World) Start(m *Member) (stopped time.Duration) {
 	return stopped
 }
 
-// letIn lets in all members that wait. Under mu.
+// letIn lets all waiting members in. Under mu.
 func (w *World) letIn() {
 	for _, x := range w.members {
 		if x.state.CompareAndSwap(paused, inside) {
@@ -184,7 +184,7 @@ func (w *World) letIn() {
 	}
 }
 
-// drop takes a out of the queue of askers. Under mu.
+// drop removes a from the queue of askers. Under mu.
 func (w *World) drop(a *asker) {
 	w.askers = slices.DeleteFunc(w.askers, func(x *asker) bool { return x == a })
 	if len(w.askers) == 0 {
@@ -193,8 +193,8 @@ func (w *World) drop(a *asker) {
 	w.tell() // the next one
 }
 
-// giveUp undoes what a, whose context has ended, has asked for. Its member is inside again
-// at once, or after the end of the stop under way. Under mu, which it unlocks.
+// giveUp withdraws a, whose context has ended. Its member is inside again at once, or
+// after the end of the stop under way. Under mu, which it unlocks.
 func (w *World) giveUp(a *asker) {
 	a.look.clear()
 	w.drop(a)
@@ -215,17 +215,17 @@ func (w *World) giveUp(a *asker) {
 	a.m.wake.wait(context.Background(), nil)
 }
 
-// tell has the first asker, if it still waits, look again. Under mu.
+// tell makes the first asker look again, if it still waits. Under mu.
 func (w *World) tell() {
 	if len(w.askers) > 0 && !w.stopped.Load() {
 		w.askers[0].look.send()
 	}
 }
 
-// Stopped reports whether the world stands still, for assertions. Any goroutine.
+// Stopped reports whether the world is stopped, for assertions. Any goroutine.
 func (w *World) Stopped() bool { return w.stopped.Load() }
 
-// Members returns the names of the members that are inside at this moment, for
+// Members returns the names of the members that are inside now, for
 // messages. The asker of a stop does not count. Any goroutine.
 func (w *World) Members() []string {
 	w.mu.Lock()
@@ -239,7 +239,7 @@ func (w *World) Members() []string {
 	return names
 }
 
-// String says how many members there are, and what they do. Any goroutine.
+// String returns the number of members and the world's state as text. Any goroutine.
 func (w *World) String() string {
 	inside := len(w.Members())
 	w.mu.Lock()
@@ -261,11 +261,11 @@ func (w *World) Stats() WorldStats {
 	return w.stats
 }
 
-// OnStall has fn called for each member that keeps a stop waiting for longer than
-// after, and again after twice that time, four times, and so on. It is called
-// by the asker's goroutine with no lock held; it must return, and must not call
-// Stop or Start. No fn, or after of zero or less, switches it off. Any goroutine;
-// stops that have begun keep what they began with.
+// OnStall registers fn for stalls: it is called for each member that keeps a stop waiting
+// for longer than after, and again after twice that time, four times, and so on. The
+// asker's goroutine calls it, without any lock held. fn must return, and must not call
+// Stop or Start. A nil fn, or an after of zero or less, switches the reports off. A stop
+// that has begun keeps the fn that it began with. Any goroutine.
 func (w *World) OnStall(after time.Duration, fn func(m *Member, waited time.Duration)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -276,7 +276,8 @@ func (w *World) OnStall(after time.Duration, fn func(m *Member, waited time.Dura
 }
 
 // awaitStop waits until a is the first asker and no member is inside, or until ctx ends.
-// Under mu, which is released while it waits. No member comes in meanwhile, as flag is set.
+// It runs under mu, and releases it while it waits. No member comes in meanwhile, because
+// flag is set.
 func (w *World) awaitStop(ctx context.Context, a *asker) error {
 	after, fn := w.stallAfter, w.stall
 	var timer *time.Timer
@@ -305,7 +306,8 @@ func (w *World) awaitStop(ctx context.Context, a *asker) error {
 	}
 }
 
-// report calls fn for each member that is inside, with mu unlocked meanwhile.
+// report calls fn for each member that is inside. It runs under mu, and releases it for
+// the calls.
 func (w *World) report(fn func(*Member, time.Duration), began time.Duration) {
 	var slow []*Member
 	for _, m := range w.members {

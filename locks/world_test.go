@@ -15,14 +15,14 @@ func (m *Member) is(state uint32) func() bool {
 	return func() bool { return m.state.Load() == state }
 }
 
-// asked reports whether n askers have come in all.
+// asked reports whether there have been n askers in all.
 func (w *World) asked(n uint64) func() bool {
 	return func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		came := w.stats.Stops + uint64(len(w.askers))
 		if w.stopped.Load() {
-			came-- // the first one counts as a stop already
+			came-- // the first one already counts as a stop
 		}
 		return came == n
 	}
@@ -99,7 +99,7 @@ func TestEnterWaitsForStart(t *testing.T) {
 	m.Exit()
 }
 
-// isClosed reports whether a channel that nobody sends to is closed.
+// isClosed reports whether a channel without senders is closed.
 func isClosed(c chan bool) bool {
 	select {
 	case <-c:
@@ -109,7 +109,7 @@ func isClosed(c chan bool) bool {
 	}
 }
 
-// TestStopLooksAgain: one member's leaving is not the end of the wait for another.
+// TestStopLooksAgain: when one member leaves, the wait for another goes on.
 func TestStopLooksAgain(t *testing.T) {
 	watchdog(t)
 	for range rounds(100) {
@@ -128,7 +128,7 @@ func TestStopLooksAgain(t *testing.T) {
 		}()
 		await(a.Stopping)
 		b.Exit()
-		for range 10 { // time for the asker to make a mistake
+		for range 10 { // give the asker time to return too early
 			goruntime.Gosched()
 		}
 		left.Store(true)
@@ -138,8 +138,8 @@ func TestStopLooksAgain(t *testing.T) {
 	}
 }
 
-// TestExitTellsUnderLock: an asker between its look at the states and its sleep has
-// mu, so Exit must wait for mu before it wakes anybody.
+// TestExitTellsUnderLock: an asker holds mu between its look at the states and its sleep,
+// so Exit must take mu before it wakes the asker.
 func TestExitTellsUnderLock(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()
@@ -154,7 +154,7 @@ func TestExitTellsUnderLock(t *testing.T) {
 		told.Store(true)
 	})
 	await(m.is(outside))
-	for range 100 { // time for Exit to make a mistake
+	for range 100 { // give Exit time to wake the asker too early
 		goruntime.Gosched()
 	}
 	if told.Load() {
@@ -164,8 +164,8 @@ func TestExitTellsUnderLock(t *testing.T) {
 	wg.Wait()
 }
 
-// TestStartLetsWaitersIn: another asker in the queue does not keep out a member
-// that has waited for this stop already, and has to wait for that member.
+// TestStartLetsWaitersIn: a member that has waited for this stop is let in even if another
+// asker is queued; that asker has to wait for the member.
 func TestStartLetsWaitersIn(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()
@@ -195,7 +195,7 @@ func TestStartLetsWaitersIn(t *testing.T) {
 }
 
 // TestStopAgainstStop: askers that are all inside count as stopped for one
-// another, and have the world to themselves in turn, in order.
+// another. Each stops the world in turn, in order.
 func TestStopAgainstStop(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()
@@ -207,7 +207,7 @@ func TestStopAgainstStop(t *testing.T) {
 	w.Stop(first)
 	for i := range n {
 		m := w.Join(fmt.Sprint(i))
-		// It comes inside between two stops, by Start's hand, or here by ours.
+		// Start lets it in between two stops; here the test does.
 		m.state.Store(inside)
 		wg.Go(func() {
 			w.Stop(m)
@@ -228,7 +228,7 @@ func TestStopAgainstStop(t *testing.T) {
 	}
 }
 
-// TestJoinTogether: who joins at the same time as others, and parts again, is counted.
+// TestJoinTogether: members that join and part concurrently are counted.
 func TestJoinTogether(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()
@@ -239,7 +239,7 @@ func TestJoinTogether(t *testing.T) {
 		wg.Go(func() {
 			for range times {
 				w.Part(w.Join("passing"))
-				members[i] = append(members[i], w.Join("m")) // the last call: what it does unlocked is a race
+				members[i] = append(members[i], w.Join("m")) // the last call: an access without the lock would be a race
 			}
 		})
 	}
@@ -255,7 +255,7 @@ func TestJoinTogether(t *testing.T) {
 	}
 }
 
-// TestTightStops: members get on however fast askers follow each other.
+// TestTightStops: members make progress however fast stops follow each other.
 func TestTightStops(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()
@@ -284,9 +284,9 @@ func TestTightStops(t *testing.T) {
 	askers.Wait()
 }
 
-// TestWorldHammer has members write plain words while inside and askers write
-// all of them while stopped: the race detector, and the sums, find whoever slips
-// in.
+// TestWorldHammer has members write plain words while inside, and askers write
+// all of them while the world is stopped. The race detector and the sums reveal a
+// member that runs during a stop.
 func TestWorldHammer(t *testing.T) {
 	watchdog(t)
 	const goroutines = 4
@@ -421,7 +421,7 @@ func TestOnStall(t *testing.T) {
 	w.Start(nil)
 }
 
-// TestStopTimes adds up what Stop and Start return.
+// TestStopTimes sums the results of Stop and Start.
 func TestStopTimes(t *testing.T) {
 	w := NewWorld()
 	var waited, stopped time.Duration
@@ -434,8 +434,8 @@ func TestStopTimes(t *testing.T) {
 	}
 }
 
-// TestJoinIsSeen has a stop look at a member that joins meanwhile: what is not written under mu is a
-// race, which its detector sees.
+// TestJoinIsSeen stops the world while a member joins: if a write is not under mu, the race
+// detector reports it.
 func TestJoinIsSeen(t *testing.T) {
 	watchdog(t)
 	for range 20 {
@@ -454,7 +454,7 @@ func TestJoinIsSeen(t *testing.T) {
 	}
 }
 
-// TestWaits: Stop would wait for others that are inside, and for its turn.
+// TestWaits: Stop would wait for other members that are inside, and for its turn.
 func TestWaits(t *testing.T) {
 	watchdog(t)
 	w := NewWorld()

@@ -17,16 +17,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// canaryVariable has the process be one of canaries: its name, and "race" or "twin".
+// canaryVariable makes the process run a canary: its name, and "race" or "twin".
 const canaryVariable = "ICHOR_CANARY"
 
-// canary is a program with a race that the race detector must report, and a twin without,
+// canary is a program with a race that the race detector must report, and a twin without a race,
 // on which it must be silent.
 type canary struct {
 	name string
 	opts rt.Options
-	// threads returns what two threads do that hold a reference to shared between
-	// them, an object of one word and one slot. Each calls meet before and after.
+	// threads returns the functions of two threads that share an object of one word and one
+	// slot, to which each holds a reference. Both threads meet before and after them.
 	threads func(shared rt.Ref, raced bool) [2]func(t *rt.Thread)
 }
 
@@ -68,7 +68,7 @@ var canaries = []canary{
 					return
 				}
 				t.DecRef(item)
-				for range 1000 { // one of these lies in its place
+				for range 1000 { // one of these reuses its memory
 					t.Body(newCanary(t)).SetWord(0, 7)
 				}
 			},
@@ -98,9 +98,9 @@ var canaries = []canary{
 	}},
 }
 
-// TestRaceIsReported runs canaries in child processes with the race detector: it must see
-// the race of each, and be silent on its twin. It cannot see the system's memory: under
-// the detector a runtime uses Go memory.
+// TestRaceIsReported runs canaries in child processes with the race detector: it must report
+// the race of each, and be silent on its twin. The detector cannot see system memory, so
+// under it a runtime uses Go memory.
 func TestRaceIsReported(t *testing.T) {
 	binary, err := os.Executable()
 	if err != nil {
@@ -116,7 +116,7 @@ func TestRaceIsReported(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var out string
 			reported := false
-			for range 3 { // it may miss two accesses at the very same moment
+			for range 3 { // the detector may miss two simultaneous accesses
 				var err error
 				out, err = sing(binary, c.name+"/race")
 				if reported = err != nil && strings.Contains(out, "WARNING: DATA RACE"); reported {
@@ -142,7 +142,7 @@ func sing(binary, what string) (string, error) {
 }
 
 // compileRace builds this package's tests with the race detector, and skips the
-// test where the toolchain has none.
+// test if the toolchain has none.
 func compileRace(t *testing.T) string {
 	t.Helper()
 	binary, out, err := build(t, ".", "-race")
@@ -171,7 +171,7 @@ func newCanary(t *rt.Thread) rt.Ref {
 	return r
 }
 
-// beCanary is what the process of a canary does.
+// beCanary is the main function of a canary's process.
 func beCanary(what string) {
 	name, what, _ := strings.Cut(what, "/")
 	c := canaries[slices.IndexFunc(canaries, func(c canary) bool { return c.name == name })]
@@ -183,8 +183,8 @@ func beCanary(what string) {
 	var shared rt.Ref
 	check(r.Do(func(t *rt.Thread) error { shared = newCanary(t); return nil }))
 	threads := c.threads(shared, what == "race")
-	// What they do lies between two meetings, so nothing else orders it. They wait
-	// attached, on purpose: a safe point might order it.
+	// The threads' functions run between two meetings, so nothing else orders them. The threads
+	// wait attached, on purpose: a safe point might order them.
 	var before, after atomic.Int32
 	check(r.Run(context.Background(), 2, func(_ context.Context, t *rt.Thread, worker int) error {
 		meet(&before)
@@ -193,7 +193,7 @@ func beCanary(what string) {
 		return nil
 	}))
 	if what == "race" {
-		return // what it has done to counts need not add up
+		return // its counts need not be right
 	}
 	check(r.Do(func(t *rt.Thread) error { t.DecRef(shared); return nil }))
 	check(r.Close())
@@ -206,7 +206,7 @@ func meet(n *atomic.Int32) {
 	}
 }
 
-// build builds a package's tests, and returns what the toolchain printed.
+// build builds a package's tests, and returns the output of the toolchain.
 func build(t *testing.T, pkg, flag string) (binary, out string, err error) {
 	binary = filepath.Join(t.TempDir(), "race.test.exe")
 	text, err := exec.Command("go", "test", "-c", "-o", binary, flag, pkg).CombinedOutput()

@@ -22,37 +22,36 @@ import (
 type Subject[M any] struct {
 	// New returns a new reference to an object in its first state.
 	New func(t *rt.Thread) (rt.Ref, error)
-	// Model is the state of what New returns.
+	// Model is the state of the object that New returns.
 	Model M
 	Ops   []Op[M]
 	// Freezes says that the type has Freezing.
 	Freezes bool
 }
 
-// Op is an operation on objects of a Subject. It has an operand from 0 to 15, which it
-// makes of it what it likes.
+// Op is an operation on objects of a Subject. Its operand is a number from 0 to 15, which
+// the operation interprets as it likes.
 type Op[M any] struct {
 	Name string
 
-	// Do makes the call on r, which it borrows, and gives up all else that it owns. It
-	// returns what it has seen: anything that reflect.DeepEqual can compare, and that
-	// names no references. If it returns an error, r is as before. It may be called by
-	// several threads at once, and also in the midst of errors that Faults injects.
+	// Do performs the operation on r, which it borrows, and gives up all references that it
+	// owns. It returns an observation: a value that reflect.DeepEqual can compare and that
+	// contains no references. If it returns an error, r is unchanged. Several threads may
+	// call it concurrently, and Faults may inject errors into it.
 	Do func(t *rt.Thread, r rt.Ref, n int) (seen any, err error)
 
-	// Derive stands in Do's place for operations that make another object of the type
-	// from r, which it borrows. It returns a new reference to it.
+	// Derive replaces Do for operations that make another object of the type from r, which
+	// it borrows. It returns a new reference to the new object.
 	Derive func(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error)
 
-	// Model returns the state after the call, or that of the object that Derive returns,
-	// and what Do sees. It leaves m as it is.
+	// Model returns the state after the call, or the state of the object that Derive returns,
+	// and the observation that Do must return. It does not change m.
 	Model func(m M, n int) (after M, seen any)
 
-	// Writes says that Do changes r: of a frozen object its error is rt.ErrFrozen.
+	// Writes says that Do changes r: on a frozen object its error is rt.ErrFrozen.
 	Writes bool
 
-	// Linearizable says that calls of Do by several threads are linearizable with one
-	// another.
+	// Linearizable says that concurrent calls of Do are linearizable with one another.
 	Linearizable bool
 }
 
@@ -60,16 +59,16 @@ type Op[M any] struct {
 // on their models, and fails t if they differ, or if one of the properties in the package
 // comment does not hold for the type. The log has the shrunk program.
 //
-//   - programs: one thread, in every mode. Objects become immortal, and are copied into
-//     frozen ones if they can be. Audits, headers, frozen bytes, what is left at Close.
-//   - moved: the same, with the heap shared in the midst; both runtimes go on. Linux only.
-//   - faults: the same, while one allocation fails, or one call to the system. What
+//   - programs: one thread, in every mode. Objects become immortal, and are frozen if the
+//     type allows it. Checks audits, headers, frozen bytes, and what is left at Close.
+//   - moved: the same, with the heap shared in the middle; both runtimes continue. Linux only.
+//   - faults: the same, while one allocation or one system call fails. An operation that
 //     returns the error must have changed nothing.
-//   - threads: several at once, on the same object, with an audit at the end.
-//   - histories: several at once make calls that are Linearizable.
+//   - threads: several threads on the same object, with an audit at the end.
+//   - histories: several threads make calls that are Linearizable.
 //
-// Of the Config's Options, Mode, Counting, Checked, Backing and CollectAfter are
-// Conformance's own, and an AddressSpace of 0 is 4 MiB. Any goroutine that is not attached.
+// Conformance sets Mode, Counting, Checked, Backing and CollectAfter of the Config's Options
+// itself. An AddressSpace of 0 means 4 MiB. Any goroutine that is not attached.
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
@@ -92,7 +91,7 @@ func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	})
 }
 
-// allModes are the options that differ in how objects are counted and checked.
+// allModes returns o once for each way to count and to check objects.
 func allModes(o rt.Options) (all []rt.Options) {
 	o.Backing, o.Counting, o.Checked = rt.AutoBacking, rt.AutoCounting, false
 	for _, checked := range []bool{false, true} {
@@ -108,7 +107,7 @@ func allModes(o rt.Options) (all []rt.Options) {
 	return all
 }
 
-// check has rapid draw and shrink, and logs how much was run.
+// check has rapid draw and shrink, and logs the amount of work done.
 func (x *trials[M]) check(t *testing.T, property func(t *rapid.T)) {
 	x.runs.Store(0)
 	x.steps.Store(0)

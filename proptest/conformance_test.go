@@ -12,7 +12,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// boxes are objects with one slot and one word, for what Conformance must find.
+// Boxes are objects with one slot and one word, on which Conformance must find bugs.
 var boxType = must(rt.DefineType(rt.Type{
 	Name: "proptest box", Mutable: true,
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, 1, 1 },
@@ -23,7 +23,7 @@ func newBox(t *rt.Thread) (rt.Ref, error) {
 	return r, err
 }
 
-// add adds one to the word, and returns what it was.
+// add adds one to the word, and returns the old value.
 func add(t *rt.Thread, r rt.Ref, _ int) (any, error) { return int(t.Body(r).Add(0, 1)) - 1, nil }
 
 func added(m, _ int) (int, any) { return m + 1, m }
@@ -52,7 +52,7 @@ func TestConformance(t *testing.T) {
 	Conformance(t, Config{Ops: 30}, x.Subject)
 }
 
-// bugs are operations that break one property each.
+// bugs are operations that each break one property.
 var bugs = []struct {
 	name, property string
 	do             func(*rt.Thread, rt.Ref, int) (any, error)
@@ -72,7 +72,7 @@ var bugs = []struct {
 	{"error", propModel, func(*rt.Thread, rt.Ref, int) (any, error) { return nil, errors.New("planted") }, filled},
 }
 
-// TestConformanceFinds has a program with each bug fail in every mode.
+// TestConformanceFinds demands that a program with each bug fails in every mode.
 func TestConformanceFinds(t *testing.T) {
 	for _, b := range bugs {
 		for _, o := range allModes(boxes(b.do, b.model).config.Options) {
@@ -85,7 +85,7 @@ func TestConformanceFinds(t *testing.T) {
 	}
 }
 
-// TestConformanceFindsEffects has an operation write before the allocation that fails.
+// TestConformanceFindsEffects has an operation that writes before the allocation that fails.
 func TestConformanceFindsEffects(t *testing.T) {
 	x := boxes(func(t *rt.Thread, r rt.Ref, n int) (any, error) {
 		seen, _ := add(t, r, n)
@@ -104,7 +104,7 @@ func TestConformanceFindsEffects(t *testing.T) {
 	}
 }
 
-// TestConformanceFindsLostUpdates has threads add in two steps, with others in between.
+// TestConformanceFindsLostUpdates has threads that add in two steps, with others in between.
 func TestConformanceFindsLostUpdates(t *testing.T) {
 	x := boxes(func(t *rt.Thread, r rt.Ref, _ int) (any, error) {
 		o := t.Body(r)
@@ -117,7 +117,7 @@ func TestConformanceFindsLostUpdates(t *testing.T) {
 	}, added)
 	o := rt.Options{Mode: rt.LockFree, AddressSpace: 4 << 20}
 	progs := []plan{make(plan, 15), make(plan, 15), make(plan, 15)}
-	for range 50 { // one history in a few has a lost update
+	for range 50 { // some histories have a lost update
 		history, err := x.record(o, progs)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestConformanceFindsLostUpdates(t *testing.T) {
 	t.Error("no update was lost in 50 histories, or it was not found")
 }
 
-// TestPlanIsShrunk demands that drawn programs are printed short.
+// TestPlanIsShrunk demands that drawn programs are printed in short form.
 func TestPlanIsShrunk(t *testing.T) {
 	if got := plan(make([]step, 3)).GoString(); got != "3 steps" {
 		t.Error(got)

@@ -78,8 +78,8 @@ func (h *heap) extend(v, from handle) {
 	}
 }
 
-// iterate goes through a container, across safe points. It stops a list that
-// others extend all the time.
+// iterate iterates over a container, across safe points. On a list it stops after maxItems,
+// because other threads may keep extending it.
 func (h *heap) iterate(v handle) string {
 	h.epoch++
 	h.verify(v)
@@ -122,7 +122,7 @@ func (h *heap) take(d, key handle) (handle, outcome) {
 	return h.fetch(objects.Dict(d.ref).Pop(h.t, key.ref))
 }
 
-// fetchIf is fetch for a call that also says whether there was a value.
+// fetchIf is fetch for a call that also reports whether there was a value.
 func (h *heap) fetchIf(r rt.Ref, loaded bool, err error) (handle, bool, outcome) {
 	if err != nil || r.IsNil() {
 		h.check(r.IsNil() && !loaded, "a call returns a value, and says that there is none")
@@ -197,8 +197,8 @@ func (h *heap) getField(r handle, i int) handle {
 	return h.found(must(objects.Record(r.ref).Get(h.t, i)))
 }
 
-// render writes what hangs below v, and checks it on the way. It takes counts
-// only of what dicts hold: the rest is borrowed.
+// render returns v and everything below it as text, and checks each object on the way. It
+// takes counts only of a dict's contents; all other references are borrowed.
 func (h *heap) render(v handle) string {
 	budget := maxRendered
 	h.verify(v)
@@ -273,7 +273,7 @@ func (h *heap) writeLeaf(r rt.Ref) string {
 	return r.String()
 }
 
-// checkLevel demands that x may be in v. In a node may be all that registers hold.
+// checkLevel demands that x may be in v. A node may hold anything that registers hold.
 func (h *heap) checkLevel(v, x handle) {
 	below := h.level(v)
 	if v.o.kind == aNode {
@@ -282,8 +282,8 @@ func (h *heap) checkLevel(v, x handle) {
 	h.check(h.level(x) < below, "a container holds what was never stored in it")
 }
 
-// walk checks everything that hangs below the handles, each object once, and
-// returns the nodes among it.
+// walk checks everything below the handles, each object once, and returns the serials of
+// the nodes among them.
 func (h *heap) walk(from []handle) (nodes map[uint32]bool) {
 	seen := map[rt.Ref]bool{}
 	nodes = map[uint32]bool{}
@@ -307,7 +307,7 @@ func (h *heap) walk(from []handle) (nodes map[uint32]bool) {
 	return nodes
 }
 
-// children returns borrowed references to what a container holds.
+// children returns borrowed references to the contents of a container.
 func (h *heap) children(v handle) []rt.Ref {
 	var rs []rt.Ref
 	switch v.o.kind {

@@ -15,7 +15,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// counts is how much the runs of this process have checked.
+// counts holds how much the runs of this process have checked, by subject.
 var counts = xsync.NewMapOf[string, *aligned.Int64]()
 
 func count(what string, n int) {
@@ -23,7 +23,7 @@ func count(what string, n int) {
 	c.Add(int64(n))
 }
 
-// ran counts a program.
+// ran counts a program and its operations.
 func ran(way string, ops int) {
 	count(way+" programs", 1)
 	count(way+" programs: operations", ops)
@@ -37,8 +37,8 @@ func modeName(o rt.Options) string {
 	return o.Mode.String()
 }
 
-// WriteCounts writes how much the runs of this process have checked so far, a line for each
-// count: for the end of a TestMain. Any goroutine.
+// WriteCounts writes how much the runs of this process have checked so far, one line for each
+// count. Call it at the end of a TestMain. Any goroutine.
 func WriteCounts(w io.Writer) error {
 	all := map[string]int64{}
 	counts.Range(func(what string, n *aligned.Int64) bool { all[what] = n.Load(); return true })
@@ -49,13 +49,13 @@ func WriteCounts(w io.Writer) error {
 	return tab.Flush()
 }
 
-// verdicts are what porcupine says of histories. It searches an order of all calls, and
-// gives up when that takes too long: such a history has no verdict.
+// verdicts counts porcupine's verdicts on histories. Porcupine searches for an order of all
+// calls, and gives up when that takes too long: such a history has no verdict.
 type verdicts struct{ all, none aligned.Int64 }
 
 const searchLimit = 10 * time.Second
 
-// illegal says whether no order of the calls explains a history.
+// illegal reports whether no order of the calls explains a history.
 func (v *verdicts) illegal(m porcupine.Model, seen []porcupine.Operation) bool {
 	res, _ := porcupine.CheckOperationsVerbose(m, seen, searchLimit)
 	v.all.Inc()
@@ -68,7 +68,7 @@ func (v *verdicts) illegal(m porcupine.Model, seen []porcupine.Operation) bool {
 	return res == porcupine.Illegal
 }
 
-// err complains of more than one history in ten without a verdict.
+// err returns an error if more than one history in ten has no verdict.
 func (v *verdicts) err() error {
 	if none, all := v.none.Load(), v.all.Load(); none*10 > all {
 		return fmt.Errorf("of %d histories %d have no verdict within %s", all, none, searchLimit)

@@ -9,9 +9,9 @@ import (
 type dealer struct {
 	*heap
 	*yard
-	list objects.List // of its own; the yard's are for all
-	ops  int64        // on immortals, so far
-	hand []rt.Ref     // what the step works on
+	list objects.List // its own; the yard's list is shared
+	ops  int64        // operations on immortals so far
+	hand []rt.Ref     // the objects of the current step
 }
 
 func newDealer(h *heap, y *yard) *dealer {
@@ -20,7 +20,7 @@ func newDealer(h *heap, y *yard) *dealer {
 
 func (d *dealer) close() { d.t.DecRef(d.list) }
 
-// work runs the program until it has made enough operations.
+// work runs the program until it has performed its quota of operations.
 func (d *dealer) work(program []trafficStep) {
 	for round := 0; d.ops < d.quota; round++ {
 		for _, s := range program {
@@ -29,13 +29,13 @@ func (d *dealer) work(program []trafficStep) {
 				d.step(s)
 			}
 		}
-		d.ops++ // so that it ends
+		d.ops++ // so that the loop ends
 		d.t.Checkpoint()
 	}
 }
 
-// deal takes what a step works on: still objects mostly, now and then frozen ones, and
-// what is immortal without an object.
+// deal fills the hand for a step: mostly still objects, now and then frozen ones, and
+// immortals without an object, such as small integers.
 func (d *dealer) deal(s trafficStep) {
 	d.hand = d.hand[:0]
 	for i := range int(s.n) {
@@ -52,7 +52,7 @@ func (d *dealer) deal(s trafficStep) {
 	}
 }
 
-// did counts operations on each object of the hand.
+// did counts so many operations on each object of the hand.
 func (d *dealer) did(each int) { d.ops += int64(each * len(d.hand)) }
 
 func (d *dealer) step(s trafficStep) {
@@ -143,7 +143,7 @@ func (d *dealer) step(s trafficStep) {
 	}
 }
 
-// fill puts the hand into a list, and takes it out in one way or the other.
+// fill puts the hand into a list, and removes it in one of three ways.
 func (d *dealer) fill(how int) {
 	for _, r := range d.hand {
 		check(d.list.Append(d.t, r))
@@ -166,7 +166,7 @@ func (d *dealer) fill(how int) {
 	d.did(4)
 }
 
-// enter has immortals be keys and values of a dict that all use.
+// enter uses immortals as keys and values of a dict that all threads share.
 func (d *dealer) enter(s trafficStep) {
 	for i, r := range d.hand {
 		key := d.text[(int(s.at)+i)%len(d.text)]
@@ -182,7 +182,7 @@ func (d *dealer) enter(s trafficStep) {
 	d.did(6)
 }
 
-// read looks at what the hand holds in the ways of its types.
+// read reads each object of the hand by the calls of its type.
 func (d *dealer) read() {
 	t := d.t
 	for _, r := range d.hand {
@@ -195,7 +195,7 @@ func (d *dealer) read() {
 		case rt.TypeCell:
 			v, _ = objects.Cell(r).At(t)
 		case rt.TypeWeak:
-			v, _ = objects.Weak(r).Get(t) // an immortal's reference is nobody's
+			v, _ = objects.Weak(r).Get(t) // an immortal needs no DecRef
 		case rt.TypeDict:
 			objects.Dict(r).Has(t, r)
 			v, _ = objects.Dict(r).Lookup(t, d.text[0])
@@ -215,8 +215,8 @@ func (d *dealer) read() {
 	d.did(3)
 }
 
-// change stores to the contents of records that are immortal: other immortals, and
-// mortals, whose counts the record gives up.
+// change stores to the contents of immortal records: other immortals, and mortals, whose
+// counts the record gives up.
 func (d *dealer) change(s trafficStep) {
 	for i, v := range d.hand {
 		r := d.changing[(int(s.at)+i)%len(d.changing)]

@@ -15,28 +15,28 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// An estate is immortal objects that have pages of memory to themselves, so that what the
-// system says of a page it says of their headers:
+// An estate is a set of immortal objects that have pages of memory to themselves, so that
+// the system's answer about a page is an answer about their headers:
 //
-//	still      all on a page are immortal, and nobody changes their contents: no byte of
-//	           the page is stored to
-//	changing   records whose header is the last thing on such a page. Their contents
+//	still      all objects on the page are immortal, and no thread changes their contents:
+//	           no byte of the page is stored to
+//	changing   records whose header is at the end of such a page. Their contents
 //	           begin on the next page, which is not watched
 //
-// The system is asked by an oracle, and the bytes are compared as well.
+// An oracle asks the system; the bytes are compared as well.
 type estate struct {
 	still    []rt.Ref
 	changing []rt.Ref
-	text     []rt.Ref // the still ones that are keys
+	text     []rt.Ref // the still objects that serve as keys
 	frozen   []rt.Ref
-	control  rt.Ref // mortal; its page is watched as the others are
+	control  rt.Ref // mortal; its page is watched like the others
 	pages    map[uintptr][]byte
 	witness  uintptr // the control's page
 	oracle   oracle
 	seen     bool // the oracle saw the control's page
 }
 
-// oracle says which of the pages that it was given were stored to: a pagemap.Watch, or a
+// oracle reports which of the pages given to it were stored to: a pagemap.Watch, or a
 // pagemap.Seal, under which a store is a fault.
 type oracle interface {
 	Add(start, end uintptr) error
@@ -44,11 +44,11 @@ type oracle interface {
 	Close() error
 }
 
-// tract is a record that fills an odd number of granules: some of a row of them have
-// their header at the end of a page.
+// tract is a record that fills an odd number of granules: in a row of tracts, some
+// have their header at the end of a page.
 var tract = must(objects.DefineRecord("proptest tract", "a", "b", "c", "d", "e", "f"))
 
-// sorts are how the objects of an estate are made. All of one sort have the same size.
+// sorts returns the constructors of an estate's objects. All objects of a sort have the same size.
 func (e *estate) sorts(t *rt.Thread) []func(i int) (rt.Ref, error) {
 	some := func(i int) rt.Ref { return e.still[i%len(e.still)] }
 	return []func(i int) (rt.Ref, error){
@@ -74,8 +74,8 @@ func (e *estate) dict(t *rt.Thread, key, v rt.Ref) (rt.Ref, error) {
 	return d, err
 }
 
-// found makes the objects, in place and in a region, and has o watch their pages. Nobody
-// else is attached.
+// found makes the objects, in place and in a region, and gives their pages to o. No other
+// thread is attached.
 func found(t *rt.Thread, o oracle) *estate {
 	e := &estate{oracle: o, pages: map[uintptr][]byte{}}
 	e.furnish(t, e.sorts(t), func(rs []rt.Ref) { check(t.Immortalize(rs...)) })
@@ -99,7 +99,7 @@ func found(t *rt.Thread, o oracle) *estate {
 	return e
 }
 
-// estatePages are the pages of all estates, for whom a fault asks.
+// estatePages holds the pages of all estates, to explain a fault.
 var estatePages = xsync.NewMapOf[uintptr, struct{}]()
 
 func inEstate(addr uintptr) bool {
@@ -113,7 +113,7 @@ func check(err error) {
 	}
 }
 
-// furnish makes rows of each sort.
+// furnish makes rows of each sort, and makes them immortal.
 func (e *estate) furnish(t *rt.Thread, sorts []func(i int) (rt.Ref, error), immortalise func([]rt.Ref)) {
 	for kind, make := range sorts {
 		enough, mayChange := 1, kind == len(sorts)-1
@@ -129,7 +129,7 @@ func (e *estate) furnish(t *rt.Thread, sorts []func(i int) (rt.Ref, error), immo
 	}
 }
 
-// rowOf makes objects until they fill so many pages, and returns those as well.
+// rowOf makes objects until they fill enough pages, and returns the objects and the pages.
 func rowOf(t *rt.Thread, enough int, make func(i int) (rt.Ref, error)) (row []rt.Ref, pages []uintptr) {
 	for more := 64; len(pages) < enough && len(row) < 8<<10; {
 		for range more {
@@ -142,8 +142,8 @@ func rowOf(t *rt.Thread, enough int, make func(i int) (rt.Ref, error)) (row []rt
 	return row, pages
 }
 
-// settle enters a row of objects. Those which may change, and end a page, have the next
-// one taken off.
+// settle adds a row of objects to the estate. If the objects may change, and one has its header
+// at the end of a page, the next page is not watched.
 func (e *estate) settle(t *rt.Thread, row []rt.Ref, pages []uintptr, mayChange bool) {
 	for _, p := range pages {
 		e.pages[p] = nil
@@ -159,7 +159,7 @@ func (e *estate) settle(t *rt.Thread, row []rt.Ref, pages []uintptr, mayChange b
 	}
 }
 
-// hire makes the control: a mortal on a page that was full of its like.
+// hire makes the control: a mortal on a page full of similar objects.
 func (e *estate) hire(t *rt.Thread) {
 	row, pages := rowOf(t, 1, func(i int) (rt.Ref, error) { return objects.NewString(t, fmt.Sprintf("control %022d", i)) })
 	e.witness = pages[0]
@@ -192,8 +192,8 @@ func addresses(t *rt.Thread, rs []rt.Ref) (as []uintptr) {
 	return as
 }
 
-// wholePages returns the pages that are full of objects of one size, whose headers are at
-// starts: in ascending order, and as far apart as the closest two. That is their size.
+// wholePages returns the pages that are full of objects of one size. starts has the addresses
+// of their headers in ascending order. The size is the smallest distance between two of them.
 func wholePages(starts []uintptr) (pages []uintptr, size uintptr) {
 	size = ^uintptr(0)
 	for i := 1; i < len(starts); i++ {
@@ -211,7 +211,7 @@ func wholePages(starts []uintptr) (pages []uintptr, size uintptr) {
 	return pages, size
 }
 
-// inspect asks the oracle, and compares what is on the pages. One goroutine at a time.
+// inspect asks the oracle which pages were stored to. One goroutine at a time.
 func (e *estate) inspect() error {
 	written, err := e.oracle.Written()
 	if err != nil {
@@ -231,8 +231,8 @@ func (e *estate) inspect() error {
 	return nil
 }
 
-// close inspects for the last time, looks at the bytes, and closes the oracle. The threads
-// are done.
+// close inspects for the last time, compares the bytes, and closes the oracle. The threads
+// have ended.
 func (e *estate) close() error {
 	err := e.inspect()
 	for p, was := range e.pages {

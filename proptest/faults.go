@@ -14,13 +14,13 @@ import (
 // ErrInjected is the error that Faults injects.
 var ErrInjected = errors.New("injected by a test")
 
-// Faults runs a program again and again on new runtimes. In the n-th run the n-th
-// allocation fails, or the n-th call to the system for memory, until one comes to its end
-// undisturbed. A program that is hit must give up all that it owns and return an error
-// that is ErrInjected, or get along without; then counts and references must agree, and
-// Close finds no leak. The program is called by an attached thread of a runtime in checked
-// mode, whose other options are o's. It must do the same each time. Any goroutine that is
-// not attached.
+// Faults runs a program again and again, each time on a new runtime. In the n-th run the n-th
+// allocation, or system call for memory, fails. Faults stops after the first run that ends
+// before its n-th call. If a call fails, the program must give up all references that it owns
+// and return an error that is ErrInjected, or do without the memory. Then counts and
+// references must agree, and Close must find no leak. An attached thread of a runtime in
+// checked mode calls the program; the runtime's other options are o's. The program must do
+// the same in each run. Any goroutine that is not attached.
 func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 	t.Helper()
 	if o.AddressSpace == 0 {
@@ -42,8 +42,8 @@ func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 	}
 }
 
-// faulty runs the program with the n-th call failing, and says which that was; "" if there
-// were fewer.
+// faulty runs the program with the n-th call failing, and returns which call that was, or ""
+// if there were fewer calls.
 func faulty(o rt.Options, n int64, program func(*rt.Thread) error) (hit rt.Injection, err error) {
 	var calls aligned.Int64
 	var armed atomic.Bool

@@ -17,7 +17,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// faultPrograms are whole programs. Each gives up all that it owns, whatever happens.
+// faultPrograms are whole programs. Each gives up all references that it owns, in any case.
 var faultPrograms = map[string]func(th *rt.Thread) error{
 	"json": func(th *rt.Thread) error { return loaded(th, objects.JSONOptions{}, nothingElse) },
 	"json born immortal": func(th *rt.Thread) error {
@@ -146,8 +146,8 @@ func newFaultNode(th *rt.Thread, v rt.Ref) (rt.Ref, error) {
 
 func setFaultNode(th *rt.Thread, n, v rt.Ref) { th.Retire(th.Body(n).SwapRef(1, v)) }
 
-// TestFaults has each allocation of each program fail once, in every mode, and each call to
-// the system.
+// TestFaults makes each allocation and each system call of each program fail once, in every
+// mode.
 func TestFaults(t *testing.T) {
 	for _, o := range configs()[:3] {
 		t.Run(configName(o), func(t *testing.T) {
@@ -193,7 +193,7 @@ func (l *limited) ReadAt(b []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// TestImageFaults fails after each byte of an image that is written, and read.
+// TestImageFaults fails after each byte when an image is written, and when it is read.
 func TestImageFaults(t *testing.T) {
 	r := must(rt.New(rt.Options{AddressSpace: 64 << 20}))
 	var file bytes.Buffer
@@ -227,8 +227,8 @@ func TestImageFaults(t *testing.T) {
 	}
 }
 
-// TestImageKill kills a process while it writes an image over another one, again and again:
-// there is always one that is whole.
+// TestImageKill kills a process while it overwrites an image, again and again. There must
+// always be a complete image.
 func TestImageKill(t *testing.T) {
 	const variable = "ICHOR_TEST_IMAGE"
 	if file := os.Getenv(variable); file != "" {
@@ -272,7 +272,7 @@ func writeForever(file string) {
 	}))
 }
 
-// killed starts this test in a process of its own, and kills that a while after it has
+// killed starts this test in a process of its own, and kills that process some time after it has
 // written its first image.
 func killed(t *testing.T, env string, i int) {
 	t.Helper()
@@ -288,7 +288,7 @@ func killed(t *testing.T, env string, i int) {
 	_ = cmd.Wait() // killed
 }
 
-// A program that loses something when it is hit is found out, and so is one that hides
+// Faults detects a program that leaks when the error is injected, and one that hides
 // the error.
 func TestFaultsFinds(t *testing.T) {
 	o := rt.Options{AddressSpace: 64 << 20, Checked: true, CollectAfter: -1}
@@ -301,7 +301,7 @@ func TestFaultsFinds(t *testing.T) {
 			}
 			m, err := objects.NewList(th, l)
 			if err != nil {
-				return err // l is lost
+				return err // l leaks
 			}
 			th.DecRefs([]rt.Ref{l, m})
 			return nil

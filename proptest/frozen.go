@@ -13,9 +13,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// frozenGraphs are the frozen graphs of a session, with what their bytes were when
-// they were made. Where the system keeps writes away, a store to one is a fault
-// besides, which guarded goroutines survive.
+// frozenGraphs are the frozen graphs of a session, with a hash of their bytes from when
+// they were made. Where the system protects their pages, a store to one is also a fault,
+// which guarded goroutines turn into a panic.
 type frozenGraphs struct {
 	mu   sync.Mutex
 	list []frozenGraph
@@ -26,7 +26,7 @@ type frozenGraph struct {
 	hash uint64
 }
 
-// frozenRanges are the addresses of all frozen graphs, for whom a fault asks.
+// frozenRanges holds the start addresses of all frozen graphs, to explain a fault.
 var frozenRanges = xsync.NewMapOf[*rt.Frozen, uintptr]()
 
 func inFrozen(addr uintptr) (in bool) {
@@ -64,7 +64,7 @@ func (g *frozenGraphs) check() {
 	}
 }
 
-// unload checks and unloads all. Immortals may refer to what is frozen for ever.
+// unload checks and unloads all graphs. A graph may stay if immortals refer to it.
 func (g *frozenGraphs) unload(r *rt.Runtime, immortals bool) (err error) {
 	defer catch(&err)
 	g.check()
@@ -79,7 +79,7 @@ func (g *frozenGraphs) unload(r *rt.Runtime, immortals bool) (err error) {
 	return nil
 }
 
-// freeze returns a frozen copy of v, or what an image of it is opened as.
+// freeze returns a frozen copy of v or, if image is set, the graph opened from its image.
 func (h *heap) freeze(v handle, image bool) (copied handle, e outcome) {
 	h.epoch++
 	h.verify(v)
@@ -97,7 +97,7 @@ func (h *heap) freeze(v handle, image bool) (copied handle, e outcome) {
 	return copied, e
 }
 
-// reopened writes f to an image, and gives way to what that is opened as.
+// reopened writes f to an image, unloads f, and returns the graph opened from the image.
 func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
 	var file bytes.Buffer
 	must(f.WriteTo(&file))
@@ -112,8 +112,8 @@ func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
 }
 
 // adopt notes the containers of a frozen graph, and returns the handle of r. A
-// container's level is one more than those of what it holds: there are no cycles, as
-// these go through nodes, which cannot be frozen.
+// container's level is one more than the highest of its contents. There are no cycles:
+// every cycle goes through a node, and nodes cannot be frozen.
 func (h *heap) adopt(r rt.Ref, seen map[rt.Ref]handle) handle {
 	if v, ok := seen[r]; ok {
 		return v
@@ -161,7 +161,7 @@ func (m *model) freeze(v *value, _ bool) (*value, outcome) {
 	return w, fine
 }
 
-// frozenCopy returns a copy of v, and whether there can be one.
+// frozenCopy returns a copy of v, and reports whether there can be one.
 func frozenCopy(v *value, copies map[*value]*value) (*value, bool) {
 	switch {
 	case v == modelEmpty:

@@ -8,10 +8,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Headers remembers the header of every immortal object of a runtime, from the
-// first time that it sees the object, and compares. The zero value has seen
-// nothing. Sample it right after objects became immortal, whenever you like after that,
-// and once in the end. Any goroutine.
+// Headers remembers the header of every immortal object of a runtime, from the first
+// sample that has the object, and compares later samples with it. The zero value has seen
+// no object. Take a sample right after objects become immortal, at any time after
+// that, and once at the end. Any goroutine.
 type Headers struct {
 	samples aligned.Int64 // raised while the world is stopped
 
@@ -24,11 +24,11 @@ type firstSight struct {
 	sample int64
 }
 
-// HeaderError says that immortal objects are not what they were. The references are
-// borrowed: they say which, and keep nothing alive.
+// HeaderError says that immortal objects have changed or disappeared. Its references are
+// borrowed: they name the objects and keep nothing alive.
 type HeaderError struct {
-	Changed []rt.Ref // another header than at first sight
-	Gone    []rt.Ref // immortal no longer, or freed
+	Changed []rt.Ref // with another header than in the first sample
+	Gone    []rt.Ref // no longer immortal, or freed
 }
 
 func (e *HeaderError) Error() string {
@@ -36,7 +36,7 @@ func (e *HeaderError) Error() string {
 		len(e.Changed), e.Changed, len(e.Gone), e.Gone)
 }
 
-// Sample looks at all immortals: those by address, those in place, and the
+// Sample compares all immortals: those by address, those in place, and the
 // singletons. The error is a *HeaderError. A safe point. Attached thread.
 func (h *Headers) Sample(t *rt.Thread) error {
 	var sample int64
@@ -72,8 +72,7 @@ func (h *Headers) Sample(t *rt.Thread) error {
 	return nil
 }
 
-// containers returns how many of the immortals are of a kind that holds
-// references.
+// containers returns the number of immortals whose type can hold references.
 func (h *Headers) containers() (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// What fails, by property. The texts are constant: rapid takes a failure with
-// another text for another failure.
+// The properties that can fail. The texts are constant: rapid takes a failure with
+// another text for a different failure.
 const (
 	propHeaders = "property (a), the header of an immortal never changes"
 	propAudit   = "property (b), counts are what the references add up to"
@@ -24,7 +24,7 @@ const (
 	propStores  = "property (j), nothing is stored to an immortal"
 )
 
-// failure is what a machine panics with when a property does not hold.
+// failure is the value with which a machine panics when a property does not hold.
 type failure struct{ property, detail string }
 
 func (f *failure) Error() string { return f.property + ": " + f.detail }
@@ -45,19 +45,19 @@ type heap struct {
 	headers *Headers
 	nodes   *census
 	frozen  *frozenGraphs
-	moves   bool // to another runtime, at some time: nothing holds code
+	moves   bool // the program moves to another runtime, so no object may hold code
 
 	epoch    int // safe points so far
-	borrowed int // epoch of the last borrow
+	borrowed int // the epoch of the last borrow
 
-	// birth has the serials of the nodes that are being born immortal; else nil.
+	// birth has the serials of nodes born inside an Immortally; nil outside of one.
 	birth []uint32
 
-	// replace detaches the thread, so that another one comes in its place.
+	// replace detaches the thread and attaches another one in its place.
 	replace func()
 
-	// alone runs what stops the world. held returns all that the program
-	// holds; nil while other threads are running, who hold more.
+	// alone runs a function that stops the world. held returns all references that the
+	// program holds; it is nil while other threads are running, because they hold more.
 	alone func(func())
 	held  func() []rt.Ref
 }
@@ -82,8 +82,8 @@ func (h *heap) bornHere(r rt.Ref, k kind, level int, items ...rt.Ref) handle {
 	return handle{r, o}
 }
 
-// found returns the handle of a reference that was read somewhere, and checks
-// what is there.
+// found returns the handle of a reference that was read somewhere, after checking
+// the object.
 func (h *heap) found(r rt.Ref) handle {
 	h.check(r != rt.Nil, "a slot holds a nil reference")
 	y := h.t.TypeOf(r)
@@ -142,7 +142,7 @@ func (h *heap) found(r rt.Ref) handle {
 
 var emptyTuple = &origin{kind: aTuple}
 
-// verify checks that a handle still leads to what it led to.
+// verify checks that a handle still leads to the same object.
 func (h *heap) verify(v handle) {
 	h.check(h.found(v.ref) == v, "a held object has given way to another one")
 }
@@ -243,7 +243,7 @@ func (h *heap) record(level int, values [fields]handle) handle {
 	return h.bornHere(must(record.New(h.t, refsOf(values[:])...)), aRecord, level)
 }
 
-// document reads JSON, and notes the containers that came of it.
+// document reads JSON, and notes the containers that it creates.
 func (h *heap) document(n uint8, immortal bool) handle {
 	h.epoch++
 	t := h.t
@@ -265,7 +265,7 @@ func (h *heap) document(n uint8, immortal bool) handle {
 	return h.bornHere(r, aDict, documentLevel)
 }
 
-// errMiscarried ends a birth that is to fail.
+// errMiscarried ends a birth that must fail.
 var errMiscarried = errors.New("miscarried")
 
 func (h *heap) born(f func() handle, fail bool) (v handle) {
@@ -285,7 +285,7 @@ func (h *heap) born(f func() handle, fail bool) (v handle) {
 	return v
 }
 
-// scoped makes a list of a string and v within a scope, across a safe point.
+// scoped makes a list of a string and v in a scope, across a safe point.
 func (h *heap) scoped(v handle, n uint8) (list handle) {
 	h.epoch++
 	err := h.t.Scope(func(s *rt.Scope) {
@@ -410,10 +410,10 @@ func (h *heap) audit() {
 			kept, changes := h.nodes.kept()
 			err := h.t.Audit(append(h.held(), refsOf(kept)...)...)
 			switch _, now := h.nodes.kept(); {
-			case now != changes: // finalizers have kept something before the audit
+			case now != changes: // a finalizer kept a node before the audit
 				continue
 			case err != nil:
-				h.nodes.check() // who has found something may also have kept it
+				h.nodes.check() // a finalizer that found a failure may also have kept its node
 				panic(&failure{propAudit, fmt.Sprint(err)})
 			}
 			return

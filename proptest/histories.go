@@ -15,43 +15,43 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Concurrent histories. Threads call one object, and note for each call what it was given,
-// what came of it, and when it began and ended. Package porcupine looks for an order of all
-// calls, each at some moment between its beginning and its end, in which one thread alone
-// would have seen the same (Herlihy and Wing, TOPLAS 1990; Lowe, CCPE 2017). The calls are
-// drawn before the threads start.
+// Concurrent histories. Threads call one object, and record for each call its operands,
+// its result, and when it began and ended. Package porcupine searches for an order of all
+// calls, each taking effect at some moment between its beginning and its end, in which a
+// single thread would observe the same (Herlihy and Wing, TOPLAS 1990; Lowe, CCPE 2017). The
+// calls are drawn before the threads start.
 
 const propLinear = "property (i), concurrent calls are linearizable"
 
-// call is one call: which, and its operands, whose meaning is the subject's.
+// call is one call: its number and its operands, which the subject interprets.
 type call struct{ what, a, b uint8 }
 
 // subject is a kind of object whose histories are checked.
 type subject struct {
 	calls []string // names, by call.what
 
-	// make makes the object, and what threads need beside it.
+	// make makes the object, and anything else that the threads need.
 	make func(t *rt.Thread) (arena any)
-	// do makes a call and returns what came of it, and whether there was something to do.
+	// do makes a call. It returns the result, and whether there was anything to do.
 	do func(t *rt.Thread, arena, own any, c call) (out any, done bool)
-	// own returns what a thread has to itself, which calls of the kind last give up in
-	// the end, until there is nothing to do; nil for nothing.
+	// own returns state private to a thread; nil if there is none. At the end each thread
+	// repeats the call last until it reports that there is nothing to do.
 	own  func() any
 	last call
-	// end gives up what make has made.
+	// end gives up everything that make made.
 	end func(t *rt.Thread, arena any)
 
 	model porcupine.Model
 	skip  func(o rt.Options) bool
 }
 
-// historyThreads is how many threads make a history.
+// historyThreads is the number of threads that make a history.
 const historyThreads = 3
 
-// callsEach is how many calls a thread makes: the search takes longer with more.
+// callsEach bounds the calls of a thread: the search takes longer with more.
 const callsEach = 40
 
-// checkHistories draws calls for threads, has them made on a runtime of its own, and
+// checkHistories draws calls for several threads, makes them on a runtime of their own, and
 // demands that they are linearizable.
 func checkHistories(t *testing.T, o rt.Options, s subject) {
 	if s.skip != nil && s.skip(o) {
@@ -79,7 +79,7 @@ func checkHistories(t *testing.T, o rt.Options, s subject) {
 	}
 }
 
-// record has the calls made, and returns the history.
+// record makes the calls, and returns the history.
 func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operation, err error) {
 	o.AddressSpace = 64 << 20
 	r, err := rt.New(o)
@@ -154,7 +154,7 @@ func (s *subject) describe(seen []porcupine.Operation) string {
 	return text
 }
 
-// values are counted objects that histories pass around: ints that are boxed.
+// values are counted objects that histories pass around: boxed ints.
 type values [8]rt.Ref
 
 func newValues(t *rt.Thread) (v values) {
@@ -164,10 +164,10 @@ func newValues(t *rt.Thread) (v values) {
 	return v
 }
 
-// number returns which of them r is, -1 for no object.
+// number returns the index of r among the values, -1 if it is none of them.
 func (v *values) number(r rt.Ref) int { return slices.Index(v[:], r) }
 
-// taken turns a new reference that a call returned into a number, and gives it up.
+// taken turns a new reference that a call returned into a number, and gives the reference up.
 func (v *values) taken(t *rt.Thread, r rt.Ref, err error) int {
 	if err != nil {
 		return -1

@@ -6,7 +6,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// TestHistories records what threads see of one object, and looks for an order of their
+// TestHistories records what threads observe of one object, and searches for an order of their
 // calls that explains it, in every mode.
 func TestHistories(t *testing.T) {
 	for _, o := range configs() {

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Leaves say of themselves what they must be: whoever reads one, wherever it
-// was found, can tell whether its bytes are those that some thread wrote.
+// A leaf shows by its own bytes whether they are what some thread wrote. A reader can
+// check it wherever it finds it.
 
 const (
 	bigBase = 1 << 40
 	bigStep = 1_000_003
 )
 
-// text returns the nth text. Lengths differ, so that size classes do.
+// text returns the nth text. Lengths differ, so that size classes do too.
 func text(n uint8) string {
 	return fmt.Sprintf("t%d-%s", n, strings.Repeat("ab", int(n)%40))
 }
 
-// longText returns the nth text that has a place in the heap for itself, which is
-// free for others as soon as it is dead.
+// longText returns the nth text that has memory of its own in the heap, which is free for
+// reuse as soon as the text is dead.
 func longText(n uint8) string { return longTexts[int(n)%len(longTexts)] }
 
 var longTexts = func() (all [8]string) {
@@ -50,7 +50,7 @@ func isInt(v int64) bool {
 
 func isFloat(v float64) bool { return v >= 0.25 && v <= 255.25 && v-0.25 == float64(int(v)) }
 
-// leafText returns what is written of a leaf.
+// leafText returns the text of a leaf in a history.
 func leafText(kind string, v any) string {
 	s := fmt.Sprintf("%s%v", kind, v)
 	if len(s) > 300 {
@@ -59,14 +59,14 @@ func leafText(kind string, v any) string {
 	return s
 }
 
-// nodeText returns what is written of a node within another one.
+// nodeText returns the text of a node inside another one.
 func nodeText(serial uint32) string { return fmt.Sprintf("n%d", serial&serialMask) }
 
-// weakText is what is written of a weak reference: where it leads depends on when
-// one looks.
+// weakText is the text of every weak reference: the target depends on when a reader
+// looks.
 const weakText = "weak"
 
-// jsonText returns the nth document, as objects.AppendJSON writes it.
+// jsonText returns the nth document, in the form that objects.AppendJSON writes.
 func jsonText(n uint8) string {
 	return fmt.Sprintf(`{%q:[%d,%q,{%q:%d.25},null,true],%q:{}}`,
 		text(n), n, text(n/2), text(7), n, text(n^1))
@@ -79,6 +79,6 @@ const (
 	objectLevel   = 2
 )
 
-// maxRendered bounds how many values one rendering goes through: shared
-// structure would otherwise be written again and again.
+// maxRendered bounds the number of values in one rendering: shared structure is
+// written once for each path to it.
 const maxRendered = 300

@@ -9,19 +9,19 @@ import (
 
 const (
 	regs  = 6 // registers of a machine: references that it owns
-	roots = 4 // a list, a dict, a record and a node that it has from outside
+	roots = 4 // a list, a dict, a record and a node that it is given
 
 	rootLevel = 100
 	nodeLevel = 1
-	maxLevel  = 50 // of what registers hold
-	maxItems  = 64 // beyond it a container is not extended, and iteration stops
+	maxLevel  = 50 // bounds the level of values in registers
+	maxItems  = 64 // a longer container is not extended, and iteration stops there
 	maxFilled = 600
 	maxMail   = 16
 	herd      = 80
 	fields    = 3 // of a record or a node
 )
 
-// kind is what the machine has to know of a value.
+// kind is the kind of a value, as far as the machine has to know it.
 type kind uint8
 
 const (
@@ -60,16 +60,16 @@ const (
 	badType    outcome = "type"
 	isFrozen   outcome = "frozen"
 	noFreezing outcome = "cannot be frozen"
-	hasChanged outcome = "changed" // what others write to may change under a copy
+	hasChanged outcome = "changed" // the source of a copy may change while other threads write to it
 )
 
-// domain is what a machine computes with: the heap of a runtime, or plain Go
-// values. Results of type V are the machine's own until it drops them. The zero
+// domain is where a machine computes: the heap of a runtime, or plain Go
+// values. The machine owns each result of type V until it drops it. The zero
 // V is no value.
 //
 // Every value has a level: 0 for a leaf, one more than its highest item for a
-// tuple, and a fixed one for the others. The machine stores a value only in
-// containers of a higher level, and anywhere in nodes: so every cycle goes
+// tuple, and a fixed one for other values. The machine stores a value only in
+// containers of a higher level, or in a node of any level. So every cycle goes
 // through a node.
 type domain[V comparable] interface {
 	leaf(k, n uint8) V
@@ -121,36 +121,36 @@ type domain[V comparable] interface {
 	swapField(r V, i int, v V) (V, outcome) // of a record, as casField
 	casField(r V, i int, old, v V) (bool, outcome)
 
-	follow(w V) (V, bool) // a weak reference; nothing either if the model cannot tell
-	collect() string      // cycles
-	rescued() (V, bool)   // what a finalizer has kept
+	follow(w V) (V, bool) // the target of a weak reference; false if it is dead or the model cannot tell
+	collect() string      // finds cycles
+	rescued() (V, bool)   // a node that a finalizer has kept
 
-	borrow(v V, i int) V // of a root, of a list from its end: a borrowed reference
-	validBorrow() bool   // no safe point since borrow
+	borrow(v V, i int) V // a borrowed reference to an item of a root; in a list, i counts from the end
+	validBorrow() bool   // reports that there was no safe point since borrow
 	checkpoint()
 	blocking()
 	leave() // the thread ends, and another one takes over
 	audit()
 }
 
-// machine runs operations on a domain. It is the same for every domain, so that
-// two of them can be compared.
+// machine runs operations on a domain. Its code is the same for every domain, so
+// two domains can be compared.
 type machine[V comparable] struct {
 	d        domain[V]
 	regs     [regs]V
 	roots    [roots]V
 	borrowed V
 	box      *mailbox[V]
-	serial   uint32 // of the last node that it has made
+	serial   uint32 // of the last node that it made
 }
 
-// mailbox hands references from machine to machine.
+// mailbox passes references from machine to machine.
 type mailbox[V comparable] struct {
 	mu    sync.Mutex
 	items []V
 }
 
-// put reports whether the mailbox has taken v over.
+// put reports whether the mailbox has taken v. It then owns v.
 func (b *mailbox[V]) put(v V) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,12 +178,12 @@ func (b *mailbox[V]) all() []V {
 	return slices.Clone(b.items)
 }
 
-// newMachine returns a machine that numbers its nodes from the serial on.
+// newMachine returns a machine whose nodes have serials above the given one.
 func newMachine[V comparable](d domain[V], shared [roots]V, box *mailbox[V], serial uint32) *machine[V] {
 	return &machine[V]{d: d, roots: shared, box: box, serial: serial}
 }
 
-// makeRoots makes what machines share. serial is the node's.
+// makeRoots makes the containers that machines share. serial is the node's.
 func makeRoots[V comparable](d domain[V], serial uint32) [roots]V {
 	var none [fields]V
 	for i := range none {
@@ -208,7 +208,7 @@ func (m *machine[V]) set(i uint8, v V) {
 	}
 }
 
-// pick returns the first of the roots and registers, from i on, that suits.
+// pick returns the first suitable value among roots and registers, from i on.
 func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
 	for k := range roots + regs {
 		var v V
@@ -224,15 +224,15 @@ func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
 	return *new(V), false
 }
 
-// container returns one of kind k into which a value of the level goes. There
+// container returns a container of kind k that can hold a value of the level. There
 // is always one for lists, dicts and records: the root.
 func (m *machine[V]) container(i uint8, k kind, level int) V {
 	v, _ := m.pick(i, func(v V) bool { return m.d.kind(v) == k && m.d.level(v) > level })
 	return v
 }
 
-// value returns what a register holds, from i on, that is below the level, or
-// None. It is borrowed from the register; None needs no owner.
+// value returns the first value in a register, from i on, that is below the level, or
+// None. The register owns it; None needs no owner.
 func (m *machine[V]) value(i uint8, below int) V {
 	for k := range regs {
 		if v := m.regs[(int(i)+k)%regs]; v != *new(V) && m.d.level(v) < below {
@@ -242,7 +242,7 @@ func (m *machine[V]) value(i uint8, below int) V {
 	return m.d.leaf(singleton, 0)
 }
 
-// withKey calls f with a key: a small leaf that is made for it, or a register.
+// withKey calls f with a key: a small leaf made for the call, or a register's value.
 func (m *machine[V]) withKey(o op, below int, f func(key V)) {
 	if o.n%8 == 7 {
 		f(m.value(o.a/16, below))
@@ -254,8 +254,9 @@ func (m *machine[V]) withKey(o op, below int, f func(key V)) {
 	m.d.drop(key)
 }
 
-// expected returns what a call is to compare a slot with that holds now: what a register
-// holds, or now. It is no leaf that may have been copied: the model cannot tell those apart.
+// expected returns the value with which a call is to compare a slot that holds now: a
+// register's value, or now itself. It is never a leaf that may be a copy of another, because
+// the model cannot tell the two apart.
 func (m *machine[V]) expected(n uint8, now V) V {
 	if v := m.regs[n%regs]; n%4 == 0 && m.d.kind(v) > leaf {
 		return v
@@ -266,7 +267,7 @@ func (m *machine[V]) expected(n uint8, now V) V {
 // index maps an operand to an index that is mostly in range.
 func index(n uint8, length int) int { return int(n)%(length+2) - 1 }
 
-// step runs one operation and returns what was seen.
+// step runs one operation and returns its line of the history.
 func (m *machine[V]) step(o op) string {
 	seen := m.do(o)
 	return fmt.Sprintf("%s %s", o, seen)
@@ -275,7 +276,7 @@ func (m *machine[V]) step(o op) string {
 func (m *machine[V]) do(o op) string {
 	switch {
 	case o.code >= opAppend && o.code <= opFill:
-		m.borrowed = *new(V) // the thread's own write may drop the slot
+		m.borrowed = *new(V) // the thread's own write may drop the object
 		return m.doList(o)
 	case o.code >= opPut && o.code <= opFillDict:
 		m.borrowed = *new(V)
@@ -342,7 +343,7 @@ func (m *machine[V]) do(o op) string {
 	return ""
 }
 
-// build makes a container of what registers hold.
+// build makes a container that holds values of registers.
 func (m *machine[V]) build(o op) {
 	d := m.d
 	level := 1 + int(o.n)/4%4
@@ -363,7 +364,7 @@ func (m *machine[V]) build(o op) {
 }
 
 // got returns a function that puts the result of a call into register i and
-// returns what was seen.
+// returns the observation.
 func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
 	return func(v V, e outcome) string {
 		if e != fine {
@@ -375,8 +376,8 @@ func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
 	}
 }
 
-// gotIf is got for a call that also says whether there was a value; if not, the value may be
-// none.
+// gotIf is got for a call that also reports whether there was a value. Without one,
+// the value may be zero.
 func (m *machine[V]) gotIf(i uint8) func(v V, loaded bool, e outcome) string {
 	return func(v V, loaded bool, e outcome) string {
 		if e != fine || v == *new(V) {
@@ -386,8 +387,7 @@ func (m *machine[V]) gotIf(i uint8) func(v V, loaded bool, e outcome) string {
 	}
 }
 
-// join writes the texts with a comma between them, cut at a length that keeps
-// histories readable.
+// join joins the texts with commas, cut to a length that keeps histories readable.
 func join(open string, parts []string, end string) string {
 	s := open + strings.Join(parts, ",") + end
 	if len(s) > 400 {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// value is an object of the model: plain Go, collected by Go, counted by nobody.
+// value is an object of the model: a plain Go value without a count, collected by Go.
 type value struct {
 	kind     kind
 	lvl      int
@@ -18,18 +18,18 @@ type value struct {
 	serial    uint32 // of a node
 	finalized bool
 	dead      bool
-	lives     int    // how often its weak references were emptied
+	lives     int    // number of times that its weak references were emptied
 	target    *value // of a weak reference
-	life      int    // which of the target's lives it leads to
+	life      int    // the target's lives when the weak reference was made
 }
 
 // model is the domain of plain Go values.
 type model struct {
-	birth           bool // births are immortal
+	birth           bool // new objects are immortal
 	epoch, borrowed int
 
-	held func() []*value // what the program holds
-	all  []*value        // containers that have not died, as far as settle knows
+	held func() []*value // the values that the program holds
+	all  []*value        // containers that have not died, as of the last settle
 	bag  []*value        // nodes that their finalizers have kept
 	late []uint32        // serials of nodes that were finalized since the last collection
 }
@@ -146,8 +146,8 @@ func (m *model) leave()                 { m.epoch++ }
 func (m *model) audit()                 { m.epoch++ }
 func (m *model) render(v *value) string { n := maxRendered; return m.write(v, &n) }
 
-// immortalise looks into what it is given, and into what becomes immortal by it: what was
-// so before may have come to hold mortals since, and they stay so.
+// immortalise makes v and everything below it immortal. It does not look into objects that
+// were immortal before, except v: they may hold mortals by now, which stay mortal.
 func immortalise(v *value) {
 	v.immortal = true
 	for work := []*value{v}; len(work) > 0; {
@@ -275,7 +275,7 @@ func (m *model) clear(v *value) {
 	}
 }
 
-// name returns what two keys have in common if and only if they are equal.
+// name returns a text that two keys share if and only if they are equal.
 func name(key *value) (string, bool) {
 	switch key.kind {
 	case leaf:
@@ -294,7 +294,7 @@ func name(key *value) (string, bool) {
 	return "", false
 }
 
-// find returns the place of a key in a dict, or -1.
+// find returns the index of a key in a dict, or -1.
 func find(d, key *value) (int, outcome) {
 	want, ok := name(key)
 	if !ok {
@@ -355,7 +355,7 @@ func (m *model) take(d, key *value) (*value, outcome) {
 	return v, e
 }
 
-// toWrite is find for a call that changes d.
+// toWrite is find for an operation that changes d.
 func (m *model) toWrite(d, key *value) (i int, e outcome) {
 	i, e = find(d, key)
 	if e == fine && d.frozen {

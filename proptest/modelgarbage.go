@@ -2,19 +2,19 @@ package proptest
 
 import "slices"
 
-// The model counts nothing. What counting frees, and what the collector finds, it
-// tells by what is reachable, whenever somebody asks. It may come late: what
-// nobody can reach does not change until then. What it needs for it is all
-// containers that were born and have not died.
+// The model has no counts. It derives from reachability what counting frees and what the
+// collector finds, and does so only when an operation asks for it. That can be late, because
+// an unreachable value does not change. It needs a list of all containers that
+// were born and have not died.
 //
-//	value not reachable, and                    it
-//	no other such value leads to it             has died by counting: a node is finalized, and
-//	                                            may be kept; else what it led to is judged again
-//	others do, in the end in a cycle            is garbage until a collection: all nodes of the
-//	                                            garbage are finalized, then what is reachable stays
+//	unreachable value                   fate
+//	no other unreachable value          it has died by counting: a node is finalized, and may be
+//	refers to it                        kept; if it is not, the values that it held are judged next
+//	others refer to it, ultimately      it is garbage until a collection: all nodes of the garbage
+//	in a cycle                          are finalized, then the reachable ones stay
 
-// reachable marks what the program holds, what immortals and kept nodes are, and
-// what hangs below.
+// reachable returns all containers that are held by the program, immortal, or in the bag, and
+// everything below them.
 func (m *model) reachable() map[*value]bool {
 	reached := map[*value]bool{}
 	for _, v := range m.held() {
@@ -42,7 +42,7 @@ func reach(reached map[*value]bool, from *value) {
 	}
 }
 
-// settle has everything die that dies by counting. It returns what is reachable.
+// settle ends the values that die by counting, and returns the reachable ones.
 func (m *model) settle() map[*value]bool {
 	m.epoch++
 	reached := m.reachable()
@@ -79,7 +79,7 @@ func (m *model) settle() map[*value]bool {
 	return reached
 }
 
-// finalize reports whether v is a node that its finalizer keeps.
+// finalize finalizes v if it is a node, and reports whether the finalizer keeps it.
 func (m *model) finalize(v *value) bool {
 	if v.kind != aNode || v.finalized {
 		return false

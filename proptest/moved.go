@@ -11,17 +11,17 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// left is the runtime that a program has moved away from, with what it held then. For
-// the runtime nothing has happened since.
+// left is the runtime that a program has moved away from, with the references that it held
+// there. The runtime must be unaffected by everything that follows.
 type left struct {
 	s   *session
 	m   machine[handle]
 	box []handle
 }
 
-// moved runs a program on one thread, and moves to another runtime in the step with the
-// given index, which is an opLeave: the heap is shared, and opened as a worker would
-// open it. It returns what the program saw.
+// moved runs a program on one thread. In the step with the given index, which is an opLeave,
+// it moves to another runtime: the heap is shared, and opened as a worker would
+// open it. It returns the program's history.
 func moved(o rt.Options, prog []op, at int) (seen history, err error) {
 	defer catch(&err)
 	defer guarded()()
@@ -54,7 +54,7 @@ func moved(o rt.Options, prog []op, at int) (seen history, err error) {
 	return seen, errors.Join(s.close(), behind.finish())
 }
 
-// move shares the heap, and has the session go on with what that is opened as.
+// move shares the heap, opens it, and makes the session continue in the new runtime.
 func (s *session) move(h *heap, m *machine[handle], box *mailbox[handle]) left {
 	h.t.Detach()
 	file := must(s.rt.Share())
@@ -71,7 +71,7 @@ func (s *session) move(h *heap, m *machine[handle], box *mailbox[handle]) left {
 	s.nodes.copyTo(&l.s.nodes)
 	l.s.frozen.list = slices.Clone(s.frozen.list)
 	slices.SortFunc(s.frozen.list, func(a, b frozenGraph) int { return cmp.Compare(a.f.Start(), b.f.Start()) })
-	for i, f := range worker.Frozen() { // in the order of addresses, as the others are now
+	for i, f := range worker.Frozen() { // in the order of addresses, like the session's list now
 		if s.frozen.list[i].hash != hashOf(f) {
 			panic(&failure{propFrozen, "a frozen graph is another one for a worker"})
 		}
@@ -85,7 +85,7 @@ func (s *session) move(h *heap, m *machine[handle], box *mailbox[handle]) left {
 	return l
 }
 
-// copyTo has d know what c knows. Nobody else uses d.
+// copyTo copies c into d. No other goroutine uses d.
 func (c *census) copyTo(d *census) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +99,7 @@ func (c *census) copyTo(d *census) {
 	}
 }
 
-// notCopied demands that no page of what is frozen and shared is the process's own.
+// notCopied demands that no page of a shared frozen graph is private to the process.
 func (s *session) notCopied() error {
 	for _, x := range s.rt.SharedRanges() {
 		if !x.Frozen {
@@ -112,7 +112,7 @@ func (s *session) notCopied() error {
 	return nil
 }
 
-// finish checks that everything is as it was, and ends the runtime.
+// finish checks that everything is unchanged, and ends the runtime.
 func (l *left) finish() error {
 	err := l.s.do(func(h *heap) error {
 		m := &l.m

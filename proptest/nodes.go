@@ -17,8 +17,8 @@ const (
 	nodeFields = 1
 )
 
-// nodeType is the type of nodes: as many fields as a record, which may lead
-// anywhere, and a finalizer that may resurrect.
+// nodeType is the type of nodes. A node has as many fields as a record, which may hold
+// anything, and a finalizer that may resurrect it.
 var nodeType *rt.Type
 
 func init() { // its functions refer to it
@@ -35,8 +35,8 @@ func init() { // its functions refer to it
 	}))
 }
 
-// Nodes are numbered. The serial's upper half says which machine has made one,
-// and its top bit that this was a machine that nobody else has anything to do with.
+// Nodes have serials. The upper half says which machine made the node; the top bit says
+// that the machine is private to one program.
 const (
 	serialShift = 16
 	serialMask  = 1<<serialShift - 1
@@ -46,26 +46,26 @@ const (
 // resurrects reports whether the finalizer of a node keeps it.
 func resurrects(serial uint32) bool { return serial&serialMask%4 == 3 }
 
-// dawdles reports whether the finalizer of a node reaches a safe point.
+// dawdles reports whether the finalizer of a node has a safe point.
 func dawdles(serial uint32) bool { return serial&serialMask%5 == 2 }
 
-// fate is what has become of a node.
+// fate is what has happened to a node.
 type fate struct {
 	finalized, dropped int
 	stillborn          bool // its birth failed: it dies without a finalizer
 }
 
-// census is what a session knows of its nodes. A bag holds what finalizers have
-// kept: of machines that meet, and of those that do not.
+// census records the nodes of a session. Its bags hold the nodes that finalizers have
+// kept: one for shared machines, one for private ones.
 type census struct {
 	mu      sync.Mutex
 	fates   map[uint32]*fate
 	bags    [2]map[uint32]handle
-	changes int // of the bags
+	changes int // number of changes of the bags
 	over    bool
-	late    []uint32 // finalized since the last look
-	calls   int      // of finalizers
-	broken  *failure // what a finalizer or a callback has found
+	late    []uint32 // nodes finalized since the last call of news
+	calls   int      // number of finalizer calls
+	broken  *failure // the first failure in a finalizer or a callback
 }
 
 var sessions = xsync.NewMapOf[*rt.Runtime, *session]()
@@ -83,8 +83,8 @@ func (c *census) born(serial uint32) {
 	c.fates[serial] = &fate{}
 }
 
-// failed notes what is wrong where nobody may panic. Whoever runs a step next
-// does.
+// failed records a failure where code must not panic. The next check panics with
+// it.
 func (c *census) failed(f *failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +93,8 @@ func (c *census) failed(f *failure) {
 	}
 }
 
-// finalize is the finalizer of nodes. The whole of a node and what it leads to is
-// still there.
+// finalize is the finalizer of nodes. It checks that the node and its children are
+// intact.
 func (s *session) finalize(t *rt.Thread, r rt.Ref) {
 	h := s.heap(t)
 	defer func() {
@@ -120,14 +120,14 @@ func (s *session) finalize(t *rt.Thread, r rt.Ref) {
 	}
 }
 
-// called returns how many finalizers were called.
+// called returns the number of finalizer calls.
 func (c *census) called() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.calls
 }
 
-// finalize notes the call of a node's finalizer, and reports whether to keep it.
+// finalize records the call of a node's finalizer, and reports whether to keep the node.
 func (c *census) finalize(serial uint32, v handle) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +139,7 @@ func (c *census) finalize(serial uint32, v handle) bool {
 		if c.broken == nil {
 			c.broken = &failure{propFinal, fmt.Sprintf("node %d: %+v", serial, *f)}
 		}
-		return true // or it might go on for ever
+		return true // keep the node, or the finalizer might be called again and again
 	}
 	if !resurrects(serial) || c.over {
 		return false
@@ -149,7 +149,7 @@ func (c *census) finalize(serial uint32, v handle) bool {
 	return true
 }
 
-// dropped notes the death of a node.
+// dropped records the death of a node.
 func (s *session) dropped(serial uint32) {
 	c := &s.nodes
 	c.mu.Lock()
@@ -160,7 +160,7 @@ func (s *session) dropped(serial uint32) {
 	}
 }
 
-// check panics if a finalizer has found something.
+// check panics with the recorded failure, if there is one.
 func (c *census) check() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,8 +169,8 @@ func (c *census) check() {
 	}
 }
 
-// take returns what has been in a bag for longest, by the order of births, and
-// leaves its reference to the caller.
+// take removes the node with the lowest serial from a bag, and gives its reference to the
+// caller.
 func (c *census) take(bag int) (handle, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -185,7 +185,7 @@ func (c *census) take(bag int) (handle, bool) {
 	return v, true
 }
 
-// kept returns what the bags hold, and how often they have changed.
+// kept returns the contents of the bags, and how often the bags have changed.
 func (c *census) kept() (vs []handle, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,8 +195,8 @@ func (c *census) kept() (vs []handle, changes int) {
 	return vs, c.changes
 }
 
-// news returns which nodes were finalized since the last look, and how many are
-// left.
+// news returns the nodes finalized since the last call, and the number of nodes that
+// have not been dropped.
 func (c *census) news() (finalized []uint32, left int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,15 +210,15 @@ func (c *census) news() (finalized []uint32, left int) {
 	return finalized, left
 }
 
-// close has finalizers keep nothing from now on.
+// close makes finalizers keep nothing from now on.
 func (c *census) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
 }
 
-// judge compares the fates of all nodes with what must have become of them.
-// immortal are those that immortals are, or hold; after Close there are none.
+// judge checks the fates of all nodes. immortal has the serials of nodes that are
+// immortal or held by an immortal; after Close there are none.
 func (c *census) judge(immortal map[uint32]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -234,7 +234,7 @@ func (c *census) judge(immortal map[uint32]bool) {
 	}
 }
 
-// buried demands that every node was dropped once, after Close.
+// buried demands, after Close, that every node was dropped once.
 func (c *census) buried() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,7 +277,7 @@ func (h *heap) setNodeField(n handle, i int, v handle) {
 	h.t.Retire(h.t.Body(n.ref).SwapRef(nodeFields+i, v.ref))
 }
 
-// miscarried notes that the nodes of a failed birth die without a finalizer.
+// miscarried records that the nodes of a failed birth die without a finalizer.
 func (c *census) miscarried(serials []uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -286,9 +286,9 @@ func (c *census) miscarried(serials []uint32) {
 	}
 }
 
-// settle reaches as many safe points as it takes for what the thread has dropped
-// to be released, and finalized, if nobody else holds it up. A finalizer may be all that holds
-// the next node: its death is due at the safe point after.
+// settle reaches enough safe points for everything that the thread has dropped to be
+// released and finalized, unless another thread holds it up. A finalizer may hold the last
+// reference to the next node, whose death is then due at the following safe point.
 func (h *heap) settle() {
 	h.epoch++
 	for quiet := 0; quiet < 3; quiet++ {
@@ -314,7 +314,7 @@ func (h *heap) collect() (seen string) {
 	return seen
 }
 
-// collectText says what a collection, and deaths before it, have done.
+// collectText describes the effects of a collection and of the deaths before it.
 func collectText(garbage int, finalized []uint32, left int) string {
 	return fmt.Sprintf("%d of garbage, finalized %v, left %d", garbage, finalized, left)
 }

@@ -17,7 +17,7 @@ func (m *machine[V]) doList(o op) string {
 				m.regs[o.b%regs] = *new(V)
 			}
 			return string(e)
-		case o.n%4 > 1: // what nobody else holds
+		case o.n%4 > 1: // an object that nothing else holds
 			x := d.leaf(bigInt+o.b%3, o.n)
 			e := d.append(l, x, true)
 			if e != fine {
@@ -134,7 +134,7 @@ func (m *machine[V]) doDict(o op) (seen string) {
 	return seen + fmt.Sprint(" ", d.length(dict))
 }
 
-// doNode runs the operations that make cycles, die, and hand over.
+// doNode runs the operations on nodes and weak references, and those that hand objects over.
 func (m *machine[V]) doNode(o op) string {
 	d := m.d
 	isNode := func(v V) bool { return d.kind(v) == aNode }
@@ -182,8 +182,8 @@ func (m *machine[V]) doNode(o op) string {
 	return ""
 }
 
-// revealed returns a function that puts what there is into register i and returns
-// what was seen.
+// revealed returns a function that puts a value, if there is one, into register i and
+// returns the observation.
 func (m *machine[V]) revealed(i uint8) func(v V, ok bool) string {
 	return func(v V, ok bool) string {
 		if !ok {
@@ -199,7 +199,7 @@ func (m *machine[V]) node(values ...V) V {
 	return m.d.node(m.serial, nodeLevel, [fields]V(values))
 }
 
-// ring makes n nodes that lead to each other, to themselves and to v, and returns
+// ring makes n nodes that refer to each other, to themselves and to v, and returns
 // one of them.
 func (m *machine[V]) ring(v V, n int) V {
 	d := m.d
@@ -238,8 +238,8 @@ func (m *machine[V]) doRare(o op) string {
 	case opState:
 		v, _ := m.pick(o.a, anything)
 		w, _ := m.pick(o.b, anything)
-		// Not of tuples: as the key of a dead entry, which no model knows of, a
-		// tuple becomes immortal with its dict.
+		// Not for tuples: a dead entry of a dict, unknown to the model, may have a tuple as
+		// its key, which becomes immortal with the dict.
 		return fmt.Sprint(d.kind(v) > aTuple && d.immortal(v), d.same(v, w))
 	case opMistype:
 		if v, _ := m.pick(o.a, anything); d.kind(v) != aList {
@@ -255,7 +255,7 @@ func (m *machine[V]) doRare(o op) string {
 	return ""
 }
 
-// litter makes a few values of every kind, around v. It runs where births are
+// litter makes a few values of every kind, around v. Its callers make births
 // immortal.
 func (m *machine[V]) litter(v V, n uint8) V {
 	d := m.d

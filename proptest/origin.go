@@ -7,7 +7,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// origin is what the program knows of a container since its birth.
+// origin is what the program has known about a container since its birth.
 type origin struct {
 	kind  kind
 	level int
@@ -15,15 +15,15 @@ type origin struct {
 
 	serial uint32 // of a node
 
-	// Of a weak reference: what it leads to, nil for a leaf; whether the model
-	// knows when that dies; and how often its callback was called.
+	// Of a weak reference: its target, nil for a leaf; whether the model can tell when
+	// the target dies; and how often the callback was called.
 	target *origin
 	unique bool
 	calls  atomic.Int32
 }
 
-// handle is a reference, and for a container what must be found there. If the
-// object is freed under a holder and another one is born in its place, the two
+// handle is a reference and, for a container, the origin that must be found there. If the
+// object is freed while it is held and another one is born in its place, the two
 // no longer agree.
 type handle struct {
 	ref rt.Ref
@@ -32,9 +32,9 @@ type handle struct {
 
 const originsPerPage = 1 << 12
 
-// origins maps references to what was born there last. Its entries are read and
-// written plainly, on purpose: a birth is ordered before every use of the
-// object by the runtime alone, or the race detector says so.
+// origins maps references to the origin of the last object born there. Its entries are read
+// and written without synchronization, on purpose: only the runtime orders a birth before
+// every use of the object, and if it does not, the race detector reports it.
 type origins struct {
 	pages *xsync.MapOf[rt.Handle, *[originsPerPage]*origin]
 }

@@ -8,14 +8,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// opcode says what an operation does. The generator shrinks towards the front.
+// opcode is the code of an operation. The generator shrinks towards the first one.
 type opcode uint8
 
 const (
 	opLeaf opcode = iota // register a = a leaf
 	opDrop
 	opCopy
-	opRender // read everything that hangs below a register
+	opRender // read everything reachable from a register
 	opList
 	opDict
 	opTuple
@@ -48,20 +48,20 @@ const (
 	opSwapField
 	opCASField
 	opItem // tuple get
-	opUse  // count what was borrowed, or else borrow from a root
+	opUse  // count the borrowed reference, or else borrow one from a root
 	opCheckpoint
 	opBlocking
 	opChurn // many counts on one object at once
 	opScope
 	opNode
-	opLink    // node set: what makes cycles
+	opLink    // node set: makes cycles
 	opGetLink // node get
 	opRing    // some nodes in a cycle
 	opHerd    // more of them, and a large leaf: collections may begin after it
 	opWeak
 	opFollow
 	opCollect
-	opRescue // what a finalizer has kept
+	opRescue // a node that a finalizer has kept
 	opSend   // to another machine
 	opReceive
 	opLeave    // the thread ends
@@ -74,7 +74,7 @@ const (
 	opMistype
 	opIterate
 	opAudit
-	opCount // how many opcodes there are
+	opCount // number of opcodes
 )
 
 var opNames = [opCount]string{
@@ -87,8 +87,8 @@ var opNames = [opCount]string{
 	"mistype", "iterate", "audit",
 }
 
-// frequent lists opcodes once more for each time that they are to be more
-// frequent than the others.
+// frequent lists opcodes that are drawn more often than the others: each occurrence adds one
+// chance.
 var frequent = []opcode{
 	opLeaf, opLeaf, opLeaf, opDrop, opCopy, opList, opDict, opTuple, opRecord,
 	opAppend, opAppend, opAppend, opSet, opSet, opPop, opGet, opGet, opInsert,
@@ -106,8 +106,8 @@ var opcodes = func() []opcode {
 	return append(all, frequent...)
 }()
 
-// op is one operation. What its operands mean is the machine's business: any
-// value of them makes sense for any opcode.
+// op is one operation. The machine interprets its operands: every value is valid for
+// every opcode.
 type op struct {
 	code    opcode
 	a, b, n uint8
@@ -115,11 +115,11 @@ type op struct {
 
 func (o op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.code], o.a, o.b, o.n) }
 
-// spread maps small numbers, which rapid draws more often, to all opcodes alike,
-// and 0, to which it shrinks, to the first.
+// spread maps small numbers, which rapid draws more often, evenly to all opcodes,
+// and 0, towards which it shrinks, to the first.
 func spread(x uint32) opcode { return opcodes[x*2654435761>>16%uint32(len(opcodes))] }
 
-// GoString is what rapid prints.
+// GoString returns the text that rapid prints.
 func (o op) GoString() string { return o.String() }
 
 var anyOp = rapid.Custom(func(t *rapid.T) op {
@@ -131,7 +131,7 @@ var anyOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
-// hot lists what threads do to each other where they meet: read a slot of a
+// hot lists the operations by which threads conflict in shared roots: read a slot of a
 // root, count it later, and overwrite or empty the slot in between.
 var hot = []opcode{
 	opUse, opUse, opUse, opUse, opUse, opLeaf, opLeaf, opList, opDrop, opDrop,
@@ -140,7 +140,7 @@ var hot = []opcode{
 	opNode, opLink, opLink, opLink, opWeak, opWeak, opFollow, opFollow, opSend, opSend, opSend, opReceive, opReceive, opReceive, opLeave,
 }
 
-// hotOp is an operation on few places. Leaves are no small integers.
+// hotOp is an operation on a few places. Its leaves are never small integers.
 var hotOp = rapid.Custom(func(t *rapid.T) op {
 	o := op{
 		code: rapid.SampledFrom(hot).Draw(t, "code"),
@@ -154,13 +154,13 @@ var hotOp = rapid.Custom(func(t *rapid.T) op {
 	return o
 })
 
-// tangle lists what makes, drops and finds cycles and what hangs below them.
+// tangle lists the operations that make, drop and find cycles and the objects below them.
 var tangle = []opcode{
 	opNode, opNode, opLink, opLink, opLink, opGetLink, opRing, opWeak, opWeak, opFollow, opFollow,
 	opCollect, opRescue, opDrop, opDrop, opDrop, opList, opAppend, opAppend, opSet, opRemove, opPut, opField, opTuple, opCopy, opRender,
 }
 
-// tangleOp is an operation on few places, most of them registers.
+// tangleOp is an operation on a few places, most of them registers.
 var tangleOp = rapid.Custom(func(t *rapid.T) op {
 	return op{
 		code: rapid.SampledFrom(tangle).Draw(t, "code"),
@@ -170,7 +170,7 @@ var tangleOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
-// ice lists what freezes, reads what is frozen, and tries to write to it.
+// ice lists the operations that freeze, read frozen objects, and try to write to them.
 var ice = []opcode{
 	opFreeze, opFreeze, opFreeze, opGet, opLookup, opLookup, opItem, opGetField, opExtend, opUpdate, opIterate, opRender,
 	opAppend, opSet, opPop, opInsert, opRemove, opClear, opPut, opPut, opDelete, opTake, opEmpty, opField, opFillDict,
@@ -178,7 +178,7 @@ var ice = []opcode{
 	opList, opDict, opTuple, opRecord, opLeaf, opCopy, opDrop, opImmortalise, opMistype, opState, opWeak, opFollow,
 }
 
-// iceOp is an operation on few places, most of them registers.
+// iceOp is an operation on a few places, most of them registers.
 var iceOp = rapid.Custom(func(t *rapid.T) op {
 	return op{
 		code: rapid.SampledFrom(ice).Draw(t, "code"),
@@ -188,12 +188,12 @@ var iceOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
-// barter lists what hands objects from thread to thread and counts them.
+// barter lists the operations that hand objects from thread to thread and count them.
 var barter = []opcode{
 	opLeaf, opList, opCopy, opCopy, opCopy, opDrop, opDrop, opDrop, opDrop, opSend, opSend, opSend, opReceive, opReceive, opReceive, opCheckpoint, opLeave,
 }
 
-// barterOp is an operation on few registers.
+// barterOp is an operation on a few registers.
 var barterOp = rapid.Custom(func(t *rapid.T) op {
 	return op{
 		code: rapid.SampledFrom(barter).Draw(t, "code"),
@@ -203,15 +203,15 @@ var barterOp = rapid.Custom(func(t *rapid.T) op {
 	}
 })
 
-// program is what one thread does: operations on what is shared and on what is
-// its own, in turns.
+// program is the program of one thread: operations on shared objects and on its own
+// objects, alternately.
 type program struct{ shared, own []op }
 
 func (p program) String() string { return fmt.Sprintf("shared%v own%v", p.shared, p.own) }
 
-// drawSlice draws at most n elements, often about as many. From a plain slice
-// rapid would draw five on average, and a minimum would keep it from shrinking:
-// hence groups of groups of elements.
+// drawSlice draws at most n elements, often nearly as many. A plain rapid slice would
+// have five elements on average, and a minimum length would prevent shrinking. Groups of
+// groups of elements avoid both.
 func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
 	groups := rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(g, 0, 10), 0, 10), 0, max(n/10, 1))
 	flat := rapid.Custom(func(t *rapid.T) []E {
@@ -233,7 +233,7 @@ func drawProgram(t *rapid.T, label string, n int) program {
 	}
 }
 
-// turn is one step of an interleaved run: whose it is, and what it does.
+// turn is one step of an interleaved run: an operation, and the thread that runs it.
 type turn struct {
 	thread uint8
 	op     op
@@ -252,7 +252,7 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 	return drawSlice(t, "turns", anyTurn, n)
 }
 
-// history is what a machine observed, one line for each operation.
+// history holds the observations of a machine, one line for each operation.
 type history []string
 
 // diff returns the first line in which two histories differ, or "".

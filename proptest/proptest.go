@@ -11,14 +11,14 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Config says what Run runs. The zero value works.
+// Config says how Run runs programs. The zero value works.
 type Config struct {
-	// Options are those of the runtimes; each program gets one of its own. Here an
-	// AddressSpace of 0 is 64 MiB, and a SwitchInterval of 0 is 10 µs.
+	// Options are the options of the runtimes; each program gets its own runtime. Here an
+	// AddressSpace of 0 means 64 MiB, and a SwitchInterval of 0 means 10 µs.
 	Options rt.Options
-	// Threads is how many threads run at the same time. 0 is 3.
+	// Threads is the number of threads that run concurrently. 0 means 3.
 	Threads int
-	// Ops is the most operations of one thread. 0 is 60.
+	// Ops bounds the operations of one thread. 0 means 60.
 	Ops int
 }
 
@@ -32,8 +32,8 @@ func (c *Config) fill() {
 }
 
 // Run draws random programs with rapid, runs them, and fails t if one of the
-// properties in the package comment does not hold. How many programs it draws, from
-// which seed, is up to rapid's flags. Any goroutine that is not attached.
+// properties in the package comment does not hold. Rapid's flags set the number of
+// programs and the seed. Any goroutine that is not attached.
 func Run(t *testing.T, c Config) {
 	t.Helper()
 	c.fill()
@@ -48,9 +48,9 @@ func Run(t *testing.T, c Config) {
 	}
 }
 
-// Audit fails t if the heap's counts are not what its references add up to, held included,
-// which it borrows: see rt.Thread.Audit. A safe point. Attached thread, and, as it may end
-// the test, the test's goroutine.
+// Audit fails t if the heap's counts differ from the sums of its references, including held,
+// which it borrows: see rt.Thread.Audit. A safe point. An attached thread, on the test's
+// goroutine, because Audit may end the test.
 func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()
 	if err := th.Audit(held...); err != nil {
@@ -58,8 +58,8 @@ func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	}
 }
 
-// report fails t with a text that is the same for all failures of a property;
-// what differs between them is logged.
+// report fails t with a text that is the same for all failures of a property, and
+// logs the details.
 func report(t *rapid.T, err error) {
 	if err == nil {
 		return
@@ -72,7 +72,7 @@ func report(t *rapid.T, err error) {
 	t.Fatal("a run of a program failed")
 }
 
-// checkSequential compares the histories of one thread with the model's.
+// checkSequential compares the histories of one thread with those of the model.
 func checkSequential(t *testing.T, c Config) {
 	rapid.Check(t, func(t *rapid.T) {
 		prog, when := drawOps(t, "program", 2*c.Ops), collecting(rapid.Bool().Draw(t, "collects by itself"))
@@ -83,8 +83,8 @@ func checkSequential(t *testing.T, c Config) {
 	})
 }
 
-// agree runs a program with each of the options, and demands that all see what
-// the model sees.
+// agree runs a program with each of the options, and demands that all histories equal
+// the model's.
 func agree(t *rapid.T, prog []op, when collecting, options ...rt.Options) {
 	want := modelled(prog)
 	for _, o := range options {
@@ -113,7 +113,7 @@ func checkConcurrent(t *testing.T, c Config) {
 }
 
 // checkMoved compares the histories of programs whose second part runs on a shared heap
-// with the model's.
+// with those of the model.
 func checkMoved(t *testing.T, c Config) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, after := drawOps(t, "before", c.Ops), drawOps(t, "after", c.Ops)

@@ -11,8 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestMain sets how many programs each test draws; -rapid.checks on the command
-// line says otherwise. The process of a canary runs none.
+// TestMain sets the number of programs that each test draws; -rapid.checks on the command
+// line overrides it. The process of a canary draws none.
 func TestMain(m *testing.M) {
 	if what := os.Getenv(canaryVariable); what != "" {
 		beCanary(what)
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// configs are all kinds of runtime.
+// configs returns the options of all kinds of runtimes.
 func configs() []rt.Options {
 	return []rt.Options{
 		{Mode: rt.GIL},
@@ -46,7 +46,7 @@ func configs() []rt.Options {
 	}
 }
 
-// configName names a configuration: gil, atomic or biased, and whether it is checked.
+// configName returns the name of a configuration: gil, atomic or biased, and whether it is checked.
 func configName(o rt.Options) string {
 	return fmt.Sprintf("%s/checked=%t", modeName(o), o.Checked)
 }

@@ -8,10 +8,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Programs that random ones come by seldom. Operands: a is the root or register
-// to work on, roots first; b the register to read or to fill; n an index and more.
+// Programs that random drawing seldom produces. The operand a is the root or register
+// to work on, roots first; b is the register to read or to fill; n is an index and more.
 
-// overwriteItself replaces an item of the root list by the same object.
+// overwriteItself replaces an item of the root list with the same object.
 var overwriteItself = []op{
 	{opLeaf, 0, aString, 1}, // register 0
 	{opAppend, 0, 0, 0},     // the list and the register hold it
@@ -20,27 +20,27 @@ var overwriteItself = []op{
 	{opRender, 0, 0, 0},
 }
 
-// dropAll ends with a list that alone holds a leaf.
+// dropAll ends with a list that holds the only reference to a leaf.
 var dropAll = []op{
 	{opAppend, 0, 1, 2},
 	{opAudit, 0, 0, 0},
 }
 
-// Thread 0 borrows what only the root list holds. Thread 1 takes it from the list
+// Thread 0 borrows an object that only the root list holds. Thread 1 takes it from the list
 // before thread 0 has counted it.
 var (
 	popBorrowed = []turn{
 		{1, op{opAppend, 0, 1, 2}}, // a new leaf, which only the list holds
 		{0, op{opUse, 0, 0, 0}},    // borrow the last item
 		{1, op{opPop, 0, 1, 1}},    // and drop it
-		{0, op{opUse, 0, 0, 0}},    // count what was borrowed
+		{0, op{opUse, 0, 0, 0}},    // count the borrowed reference
 		{0, op{opCheckpoint, 0, 0, 0}},
 		{1, op{opCheckpoint, 0, 0, 0}},
 		{0, op{opRender, roots, 0, 0}},
 	}
 	takeBorrowed = []turn{
 		{1, op{opLeaf, 0, bigInt, 1}},
-		{1, op{opPut, 1, 0, 1}}, // into the root dict, which alone holds it then
+		{1, op{opPut, 1, 0, 1}}, // into the root dict, which then holds the only reference
 		{0, op{opUse, 1, 0, 0}},
 		{1, op{opTake, 1, 1, 1}},
 		{1, op{opDrop, 1, 0, 0}},
@@ -60,8 +60,8 @@ var (
 )
 
 // Thread 0 makes an object and hands two of three references to thread 1, which
-// gives up one: the object is queued. Thread 1 hands back another two, one of them
-// its own, and thread 0 gives up all before it merges.
+// gives up one: the object is queued. Thread 1 hands two others back, one of them
+// its own, and thread 0 gives up all of them before it merges.
 var dropQueued = []turn{
 	{0, op{opLeaf, 0, aString, 1}},
 	{0, op{opCopy, 1, 0, 0}},
@@ -82,14 +82,14 @@ var dropQueued = []turn{
 	{0, op{opCheckpoint, 0, 0, 0}},
 }
 
-// collectHeld has a node that a register and another node lead to, below what a
-// slot has just given up.
+// collectHeld has a node to which a register and another node refer. It is below an object
+// that a slot has just given up.
 var collectHeld = []op{
 	{opNode, 0, 0, 0}, // register 0
-	{opNode, 1, 0, 0}, // leads to it three times
-	{opRing, 2, 1, 1}, // leads to register 1
+	{opNode, 1, 0, 0}, // refers to it three times
+	{opRing, 2, 1, 1}, // refers to register 1
 	{opNode, 3, 2, 0},
-	{opAppend, 0, 3, 1}, // the list alone holds what leads to the ring
+	{opAppend, 0, 3, 1}, // only the list holds the node that refers to the ring
 	{opDrop, 2, 0, 0},
 	{opRemove, 0, 0, 1},
 	{opCollect, 0, 0, 0},
@@ -98,30 +98,30 @@ var collectHeld = []op{
 	{opAudit, 0, 0, 0},
 }
 
-// finalizeOnce has a node die.
+// finalizeOnce makes a node die.
 var finalizeOnce = []op{
 	{opNode, 0, 0, 0},
 	{opDrop, 0, 0, 0},
 	{opCollect, 0, 0, 0},
 }
 
-// freezeShared freezes a list that holds another one twice, and reads it twice.
+// freezeShared freezes a list that holds another list twice, and reads that twice.
 var freezeShared = []op{
 	{opList, 0, 0, 0},
 	{opList, 1, 0, 6}, // holds register 0, twice
 	{opFreeze, roots + 1, 2, 0},
 	{opGet, roots + 2, 3, 1},
 	{opGet, roots + 2, 4, 2},
-	{opState, roots + 3, roots + 4, 0}, // are they one
+	{opState, roots + 3, roots + 4, 0}, // are they the same
 	{opAppend, roots + 2, 0, 0},        // refused
-	{opFreeze, roots + 2, 5, 1},        // what is frozen, by way of an image
+	{opFreeze, roots + 2, 5, 1},        // freeze a frozen list, by way of an image
 	{opRender, roots + 5, 0, 0},
 	{opAudit, 0, 0, 0},
 }
 
-// Threads race: one program for each, repeated.
+// Races between threads: one program for each thread, repeated.
 var (
-	// Thread 0 drops what thread 1 follows a weak reference to.
+	// Thread 0 drops the target of a weak reference that thread 1 follows.
 	followDying = [][]op{
 		{
 			{opList, 0, 0, 0}, {opWeak, 1, 0, 0}, {opField, 2, 1, 0}, // the root record
@@ -130,7 +130,7 @@ var (
 		{{opGetField, 2, 0, 0}, {opFollow, roots, 1, 0}, {opDrop, 1, 0, 0}, {opCheckpoint, 0, 0, 0}},
 	}
 
-	// Thread 0 merges what thread 1 drops. Its place is used again at once.
+	// Thread 0 merges an object that thread 1 drops. Its memory is reused at once.
 	dropMerged = [][]op{
 		{
 			{opLeaf, 0, bigText, 1}, {opCopy, 1, 0, 0}, {opSend, 0, 0, 0}, {opSend, 1, 0, 0},
@@ -143,7 +143,7 @@ var (
 	}
 )
 
-// race runs each program on a thread of its own, over and over, with nothing else
+// race runs each program on a thread of its own, over and over, without other operations
 // in between.
 func race(o rt.Options, progs [][]op, rounds int) (err error) {
 	defer catch(&err)
@@ -222,7 +222,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// agrees fails with property (d) if the model sees something else.
+// agrees fails with property (d) if the history differs from the model's.
 func (seen history) agrees(prog []op) error {
 	if d := seen.diff(modelled(prog), prog); d != "" {
 		return &failure{propAgree, d}
@@ -230,7 +230,7 @@ func (seen history) agrees(prog []op) error {
 	return nil
 }
 
-// rounds is how often a race is run: long, if a planted bug is to be found.
+// rounds is how often a race is run: often enough to find a planted bug, if there is one.
 func rounds() int {
 	if mutant.Active() {
 		return 50_000

@@ -20,15 +20,15 @@ type session struct {
 	nodes   census
 	frozen  frozenGraphs
 	opts    rt.Options
-	moves   bool // see moved
+	moves   bool // the program moves to another runtime: see moved
 }
 
-// collecting says when collections begin by themselves.
+// collecting says whether collections start by themselves.
 type collecting bool
 
 const (
-	onDemand collecting = false // only operations collect
-	byItself collecting = true  // as often as there is occasion
+	onDemand collecting = false // only by an operation
+	byItself collecting = true  // at every opportunity
 )
 
 func open(o rt.Options, when collecting) (*session, error) {
@@ -36,7 +36,7 @@ func open(o rt.Options, when collecting) (*session, error) {
 		o.AddressSpace = 64 << 20
 	}
 	if o.SwitchInterval == 0 {
-		o.SwitchInterval = 10 * time.Microsecond // a program is over long before the usual 5 ms
+		o.SwitchInterval = 10 * time.Microsecond // a program ends long before the default of 5 ms
 	}
 	o.CollectAfter = -1
 	if when == byItself {
@@ -57,7 +57,7 @@ func open(o rt.Options, when collecting) (*session, error) {
 	return s, nil
 }
 
-// heap returns the domain of a thread that may stop the world as it is.
+// heap returns the domain of a thread that can stop the world at any time.
 func (s *session) heap(t *rt.Thread) *heap {
 	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, frozen: &s.frozen, moves: s.moves, alone: func(f func()) { f() }}
 	h.replace = func() {
@@ -68,7 +68,7 @@ func (s *session) heap(t *rt.Thread) *heap {
 	return h
 }
 
-// do runs f with a heap whose thread is f's own, and may be another one in the end.
+// do runs f with the heap of a new thread. f may replace the thread; do detaches the last one.
 func (s *session) do(f func(h *heap) error) error {
 	t, err := s.rt.Attach()
 	if err != nil {
@@ -82,16 +82,15 @@ func (s *session) do(f func(h *heap) error) error {
 	return nil
 }
 
-// close demands that nothing is left but immortals and what they hold. All
-// threads have detached. In checked mode, where what is freed is kept for a while,
-// it is up to Close alone.
+// close demands that only immortals and their contents are left. All threads have
+// detached. Checked mode keeps freed objects for a while, so there only Close can tell.
 func (s *session) close() error {
 	defer sessions.Delete(s.rt)
 	m, immortals := s.rt.Memory(), s.headers.containers()
 	mortals := m.Objects - m.InPlace
 	switch {
 	case s.checked:
-	case mortals > 0 && immortals == 0, m.Blocks > mortals+immortals: // a container has one block at most
+	case mortals > 0 && immortals == 0, m.Blocks > mortals+immortals: // a container has at most one block
 		return &failure{propNone, fmt.Sprintf("%d mortal objects and %d blocks, with %d immortal containers",
 			mortals, m.Blocks, immortals)}
 	}
@@ -110,7 +109,7 @@ func (s *session) close() error {
 	return s.nodes.buried()
 }
 
-// catch turns a panic into the failure of a property.
+// catch recovers a panic and stores it as the failure of a property.
 func catch(err *error) {
 	if p := recover(); p != nil {
 		*err = verdict(p)
@@ -134,8 +133,8 @@ func verdict(p any) error {
 	return &failure{property, fmt.Sprintf("a panic: %v\n%s", p, debug.Stack())}
 }
 
-// guarded has memory faults of this goroutine panic: what is freed may be gone
-// from the address space.
+// guarded turns memory faults of this goroutine into panics: freed memory may no longer be
+// mapped.
 func guarded() (undo func()) {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
@@ -151,8 +150,8 @@ func (m *machine[V]) everything() []V {
 	return vs
 }
 
-// finish checks everything, drops it, and checks again: what is left is what
-// immortals are or hold. Nobody else is attached.
+// finish checks everything, drops it, and checks again that only immortals and their
+// contents are left. No other thread is attached.
 func (h *heap) finish(shared [roots]handle, box *mailbox[handle], machines []*machine[handle]) {
 	held := slices.Concat(shared[:], box.all())
 	for _, m := range machines {
@@ -199,7 +198,7 @@ func (h *heap) immortals() (vs []handle) {
 	return vs
 }
 
-// sequential runs a program on one thread and returns what it saw.
+// sequential runs a program on one thread and returns its history.
 func sequential(o rt.Options, when collecting, prog []op) (seen history, err error) {
 	defer catch(&err)
 	defer guarded()()
@@ -224,7 +223,7 @@ func sequential(o rt.Options, when collecting, prog []op) (seen history, err err
 	return seen, s.close()
 }
 
-// modelled runs a program on the model and returns what it saw.
+// modelled runs a program on the model and returns its history.
 func modelled(prog []op) (seen history) {
 	d := &model{}
 	box := &mailbox[*value]{}

@@ -19,13 +19,13 @@ type dictArena struct {
 
 const absent = -1
 
-// maybe is what a call returns that may find a value.
+// maybe is the result of a call that may find a value.
 type maybe struct {
 	value int
 	ok    bool
 }
 
-// otherKeys are those that fill a dict, and that no call of a history names.
+// otherKeys is the first of the keys that fill a dict and that no call of a history uses.
 const otherKeys = 100
 
 func newDictArena(t *rt.Thread, fill int) *dictArena {
@@ -48,7 +48,7 @@ var dictCalls = []string{"get", "has", "set", "delete", "pop", "loadOrStore", "l
 func doDict(t *rt.Thread, arena, _ any, c call) (any, bool) {
 	a := arena.(*dictArena)
 	key, _ := rt.Int(int64(c.a % 4))
-	v, old := a.values[c.b], a.values[c.a/4] // of which there are two, so that they are met
+	v, old := a.values[c.b], a.values[c.a/4] // one of two, so that it often is the current value
 	seen := func(r rt.Ref, ok bool, err error) (any, bool) {
 		must(0, err)
 		return maybe{a.taken(t, r, nil), ok}, true
@@ -81,7 +81,7 @@ func doDict(t *rt.Thread, arena, _ any, c call) (any, bool) {
 	return a.dict.Len(t), true
 }
 
-// stepKey is what a call does to the value of its key.
+// stepKey applies a call to the value of its key, and reports whether out is possible.
 func stepKey(now int, c call, out any) (bool, int) {
 	v, old, isIn := int(c.b), int(c.a/4), now != absent
 	switch c.what {
@@ -116,11 +116,11 @@ func stepKey(now int, c call, out any) (bool, int) {
 	return out == false, now
 }
 
-// withGates is how many other keys a dict has whose table has gates.
+// withGates is a number of other keys for which a dict's table has gates.
 const withGates = 4200
 
-// dictSubject is a dict with so many other keys. It is as many registers as there are keys
-// that calls name, each of which is checked by itself.
+// dictSubject is a dict with so many other keys. It is modelled as one register for each
+// key that calls use; each register is checked by itself.
 func dictSubject(fill int) subject {
 	return subject{
 		calls: dictCalls,
@@ -145,7 +145,7 @@ func dictSubject(fill int) subject {
 	}
 }
 
-// With its length, a dict is one object.
+// A dict whose calls include its length is modelled as one object.
 var dictLenSubject = subject{
 	calls: append(slices.Clone(dictCalls), "len"),
 	make:  dictSubject(0).make, do: doDict, end: dictSubject(0).end,
@@ -169,7 +169,7 @@ var dictLenSubject = subject{
 	},
 }
 
-// In the order of insertion, a dict is a queue: a byte for each key, and one for its value.
+// A dict is a queue in insertion order. The model has a byte for each key and one for its value.
 var orderSubject = subject{
 	calls: []string{"set", "popFirst", "delete", "loadOrStore", "swap", "len", "get"},
 	make:  dictSubject(0).make, end: dictSubject(0).end,
@@ -243,7 +243,7 @@ var orderSubject = subject{
 	},
 }
 
-// entryText is an entry of a dict as orderSubject has it.
+// entryText is an entry of a dict in orderSubject's model.
 func entryText(key int64, value int) string {
 	return string([]byte{'a' + byte(key), '0' + byte(value)})
 }

@@ -69,7 +69,7 @@ var cellSubject = subject{
 	},
 }
 
-// A cell of sums holds an int, to which calls add.
+// A cell of sums holds an int; calls add to it.
 var sumSubject = subject{
 	calls: []string{"load", "store", "add"},
 	make: func(t *rt.Thread) any {
@@ -111,7 +111,7 @@ type recordArena struct {
 	record objects.Record
 }
 
-// A record is as many registers as it has fields.
+// A record is modelled as one register for each field.
 var recordSubject = subject{
 	calls: []string{"get", "set", "swap", "cas"},
 	make: func(t *rt.Thread) any {
@@ -172,7 +172,7 @@ type listArena struct {
 	list objects.List
 }
 
-// A list is a slice.
+// A list is modelled as a slice.
 var listSubject = subject{
 	calls: []string{"get", "len", "append", "set", "pop", "insert", "remove", "popFirst", "snapshot"},
 	make: func(t *rt.Thread) any {
@@ -262,7 +262,7 @@ var listSubject = subject{
 	},
 }
 
-// A mourned object notes which thread it has died on.
+// A mourned object records the thread on which it dies.
 var (
 	mourned = must(rt.DefineType(rt.Type{
 		Name: "proptest mourned",
@@ -277,22 +277,23 @@ type countArena struct {
 	number       uint32
 }
 
-// holding are the references to the target that a thread has.
+// holding counts a thread's references to the target.
 type holding struct{ n int }
 
-const startWith = 3 // references that each thread has in the beginning
+const startWith = 3 // references that each thread has at the start
 
-// countState is what is known of a target: how many references threads have, and whether
-// somebody has found it dead.
+// countState is the state of a target: how many references threads have, and whether
+// a call has found it dead.
 type countState struct {
 	n    int
 	dead bool
 }
 
 // countSubject is an object whose references threads take, drop, and get from a weak
-// reference. It dies in the call that drops the last one, and in no other; nothing gets
-// it back. With biased counting it may live on for a while when nobody holds it, as its owner
-// has not heard of that: then it is found, or not, but never again once it was not.
+// reference. It dies in the call that drops the last reference, and in no other call; nothing
+// brings it back. With biased counting the owner may not know yet that the last reference is
+// gone. Until it knows, a call may find the object or not. Once a call has not found it, no
+// later call may find it.
 func countSubject(biased bool) subject {
 	return subject{
 		calls: []string{"get", "inc", "drop"},

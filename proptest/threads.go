@@ -11,8 +11,8 @@ import (
 )
 
 // interleaved runs several threads on one goroutine, in the order of the turns.
-// Lock-free mode only: under the GIL they would wait for each other. A thread that
-// has ended is away until the next turn of its machine, which gets another one.
+// Lock-free mode only: under the GIL the threads would wait for each other. After a thread
+// ends, its machine gets another one at its next turn.
 func interleaved(o rt.Options, threads int, turns []turn) (err error) {
 	defer catch(&err)
 	defer guarded()()
@@ -83,9 +83,9 @@ func (h *heap) attach(r *rt.Runtime) {
 	}
 }
 
-// concurrent runs each program on a goroutine of its own, and one more that
-// samples headers. Each program has a part that works on what all share, and one
-// whose history the model foretells. Threads collect whenever there is occasion.
+// concurrent runs each program on a goroutine of its own, and samples headers on one
+// more. Each program has a part that works on shared objects, and a part whose history the
+// model predicts. Threads collect at every opportunity.
 func concurrent(o rt.Options, progs []program) (err error) {
 	defer catch(&err)
 	defer guarded()()
@@ -144,9 +144,9 @@ func concurrent(o rt.Options, progs []program) (err error) {
 	return s.close()
 }
 
-// parallel runs f on n goroutines, each attached, and waits for them, but not once
-// one has failed: what broke its property may keep the others from ever ending.
-// They are left to themselves.
+// parallel runs f on n goroutines, each attached, and waits for all of them. After a failure
+// it does not wait, because the failure may keep the other goroutines from ever ending;
+// it then abandons them.
 func (s *session) parallel(n int, f func(h *heap, worker int) error) error {
 	ended := make(chan error, n)
 	for i := range n {
@@ -166,9 +166,9 @@ func (s *session) parallel(n int, f func(h *heap, worker int) error) error {
 	return nil
 }
 
-// foretold returns the part of a program that the model knows all about, also if
-// others run, and collections begin by themselves: it borrows nothing, as safe
-// points come unforeseen, and does not ask what has died.
+// foretold returns the part of a program that the model predicts even while other threads
+// run and collections start by themselves. That part borrows nothing, because safe
+// points are unpredictable, and does not ask which objects have died.
 func foretold(prog []op) []op {
 	return slices.DeleteFunc(slices.Clone(prog), func(o op) bool {
 		switch o.code {
@@ -179,7 +179,7 @@ func foretold(prog []op) []op {
 	})
 }
 
-// perform runs both parts of a program in turns.
+// perform runs both parts of a program alternately.
 func (h *heap) perform(m *machine[handle], p program, ticks chan<- struct{}) error {
 	own := foretold(p.own)
 	box := &mailbox[handle]{}

@@ -13,12 +13,12 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Programs that do to immortals all that can be done to objects, on several threads, while
-// an oracle looks for stores to their pages: see estate.go. There is no history: what
-// machines see is compared elsewhere. So these make a million operations where the others
-// make a hundred.
+// Programs that perform every operation on immortals, on several threads, while
+// an oracle looks for stores to their pages: see estate.go. They have no history, because
+// other tests compare the observations. So a program performs a million operations where
+// the others perform a hundred.
 
-// trafficCode says what a step does with a few immortals in a row.
+// trafficCode is the operation of a step on a few consecutive immortals.
 type trafficCode uint8
 
 const (
@@ -26,27 +26,27 @@ const (
 	trafficSlices
 	trafficTry
 	trafficScope
-	trafficTuple // a tuple holds them, and dies
-	trafficList  // so does a list, from which they go in different ways
+	trafficTuple // they are in a tuple that dies
+	trafficList  // they are in a list, and leave it in different ways
 	trafficDict
-	trafficShared // slots that other threads overwrite
-	trafficSend   // to another thread, who gives them up
+	trafficShared // they are in slots that other threads overwrite
+	trafficSend   // to another thread, which gives them up
 	trafficRead
 	trafficWeak
-	trafficChange // the contents of records that are immortal
-	trafficLook   // what shows an object to people
+	trafficChange // store to immortal records
+	trafficLook   // format objects as text
 	trafficCheckpoint
-	trafficImmortal // from here on slow, and seldom run
+	trafficImmortal // slow from here on, and seldom run
 	trafficFreeze
 	trafficCollect
 	trafficLeave
 	allTraffic
 )
 
-// seldom is how many rounds there are to one in which the slow steps run.
+// seldom is the number of rounds in which the slow steps run once.
 const seldom = 256
 
-// trafficStep is an operation on n immortals from the one with number at on.
+// trafficStep is an operation on n immortals, from number at on.
 type trafficStep struct {
 	code  trafficCode
 	at, n uint16
@@ -60,7 +60,7 @@ var aTrafficStep = rapid.Custom(func(t *rapid.T) trafficStep {
 	}
 })
 
-// checkTraffic has each program go on until it has made so many operations on immortals.
+// checkTraffic draws programs and runs them until they have made so many operations on immortals.
 func checkTraffic(t *testing.T, c Config, ops int64) {
 	if err := newWatch(t).Close(); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func checkTraffic(t *testing.T, c Config, ops int64) {
 	t.Logf("%d operations on immortals: no store", all.Load())
 }
 
-// newWatch returns an oracle, or skips the test where the system has none.
+// newWatch returns an oracle, or skips the test if the system has none.
 func newWatch(t *testing.T) *pagemap.Watch {
 	o, err := pagemap.NewWatch()
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -95,7 +95,7 @@ func newWatch(t *testing.T) *pagemap.Watch {
 }
 
 // traffic runs each program on a thread of its own, again and again, until together they
-// have made so many operations on immortals. It returns how many it made, and closes the
+// have made so many operations on immortals. It returns the number made, and closes the
 // oracle.
 func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (made int64, err error) {
 	defer func() { err = errors.Join(err, oracle.Close()) }()
@@ -152,7 +152,7 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 	return made, s.close()
 }
 
-// yard is what all dealers work with.
+// yard is the shared state of all dealers.
 type yard struct {
 	*estate
 	quota int64 // operations that each dealer makes

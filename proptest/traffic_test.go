@@ -19,7 +19,7 @@ func TestStores(t *testing.T) {
 		ops /= 50
 	}
 	for _, o := range configs() {
-		if !o.Checked { // Run does those, with fewer operations
+		if !o.Checked { // Run covers checked mode, with fewer operations
 			t.Run(configName(o), func(t *testing.T) {
 				c := Config{Options: o}
 				c.fill()
@@ -29,7 +29,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// deals is a program that has each step once.
+// deals returns a program that has each step once.
 func deals() (steps []trafficStep) {
 	for code := range allTraffic {
 		steps = append(steps, trafficStep{code, uint16(code) * 97, 48})
@@ -37,8 +37,8 @@ func deals() (steps []trafficStep) {
 	return steps
 }
 
-// TestEstate demands that an estate is what the oracle needs: pages of its own for objects
-// of each sort, in place and in a region, and headers at the end of some.
+// TestEstate demands that an estate is as the oracle needs it: pages of their own for objects
+// of each sort, in place and in a region, and headers at the end of some pages.
 func TestEstate(t *testing.T) {
 	o := newWatch(t)
 	s := must(open(rt.Options{}, onDemand))
@@ -71,7 +71,7 @@ func TestEstate(t *testing.T) {
 	check(s.rt.Close())
 }
 
-// TestStoresAreSeen plants stores that leave everything as it was.
+// TestStoresAreSeen plants stores that do not change any value.
 func TestStoresAreSeen(t *testing.T) {
 	for name, store := range map[string]func(w *uint32){
 		"add 0":       func(w *uint32) { atomic.AddUint32(w, 0) },
@@ -97,7 +97,7 @@ func TestStoresAreSeen(t *testing.T) {
 	}
 }
 
-// TestSealed runs programs while the pages of immortals are read-only. What stores to one
+// TestSealed runs programs while the pages of immortals are read-only, so that a store to one
 // faults.
 func TestSealed(t *testing.T) {
 	if _, err := pagemap.NewSeal(); err != nil {
@@ -114,7 +114,7 @@ func TestSealed(t *testing.T) {
 		})
 	}
 	stores := map[string]func(w *uint32){"plus": func(w *uint32) { *w++ }}
-	if !raceEnabled { // its atomic operations are C code, in which a fault ends the process
+	if !raceEnabled { // the detector's atomic operations are C code, in which a fault ends the process
 		stores["add 0"] = func(w *uint32) { atomic.AddUint32(w, 0) }
 	}
 	for name, store := range stores {
@@ -124,7 +124,7 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// sealed has store do what it does to the header of a sealed immortal.
+// sealed calls store on the header of a sealed immortal.
 func sealed(store func(w *uint32)) (err error) {
 	seal := must(pagemap.NewSeal())
 	defer func() { check(seal.Close()) }()

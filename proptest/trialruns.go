@@ -9,11 +9,11 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Programs of a Subject that are disturbed: the heap is shared in their midst, or a call
+// Programs of a Subject with a disturbance: the heap is shared in the middle, or a call
 // fails.
 
-// moved draws a program whose second part runs on a shared heap, and in the runtime that
-// has shared it.
+// moved draws a program whose second part runs both on a shared heap and in the runtime that
+// shared it.
 func (x *trials[M]) moved(t *rapid.T) {
 	before, after := x.draw(t, "before", x.config.Ops/2), x.draw(t, "after", x.config.Ops/2)
 	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
@@ -67,7 +67,7 @@ func (x *trials[M]) move(o rt.Options, before, after plan) error {
 	return told(errors.Join(closed(worker), closed(r)), o, log())
 }
 
-// left returns a trial that goes on from where y is, in another runtime.
+// left returns a trial that continues from the state of y in another runtime.
 func (y *trial[M]) left() *trial[M] {
 	z := *y
 	copies := map[*thing[M]]*thing[M]{}
@@ -81,7 +81,7 @@ func (y *trial[M]) left() *trial[M] {
 	return &z
 }
 
-// reload has y know the frozen graphs by what a worker calls them.
+// reload replaces y's frozen graphs with those of a worker.
 func (y *trial[M]) reload(frozen []*rt.Frozen) {
 	old := y.images
 	y.images = map[*rt.Frozen]uint64{}
@@ -97,7 +97,7 @@ func (y *trial[M]) reload(frozen []*rt.Frozen) {
 	}
 }
 
-// faults draws a program, and which call in it fails.
+// faults draws a program, and the number of the call that fails.
 func (x *trials[M]) faults(t *rapid.T) {
 	p := x.draw(t, "program", x.config.Ops)
 	n := int64(rapid.IntRange(1, 2*x.config.Ops).Draw(t, "the call that fails"))
@@ -109,7 +109,7 @@ func (x *trials[M]) faults(t *rapid.T) {
 	report(t, err)
 }
 
-// withFault runs a program with the n-th call failing, and returns which that was.
+// withFault runs a program with the n-th call failing, and returns that call.
 func (x *trials[M]) withFault(o rt.Options, n int64, p plan) (rt.Injection, error) {
 	o.Checked = true
 	x.runs.Inc()

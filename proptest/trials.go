@@ -14,8 +14,8 @@ import (
 )
 
 // Programs of a Subject on one thread. A program has a few registers, each of which owns
-// a reference to an object of the type, and knows the object's model. Several may own
-// references to the same object, and what is derived from it shares parts with it.
+// a reference to an object of the type, and has the object's model. Several registers may own
+// references to the same object, and an object derived from it shares parts with it.
 
 const (
 	propModel  = "conformance: the objects and their model agree"
@@ -27,16 +27,16 @@ type trials[M any] struct {
 	Subject[M]
 	config Config
 
-	failing *rt.Options // the mode in which a program has failed: it is shrunk in no other
+	failing *rt.Options // the mode in which a program has failed, and in which alone it is shrunk
 
 	runs, steps, hits aligned.Int64
 	verdicts          verdicts
 }
 
-// trialRegs is how many registers a program has.
+// trialRegs is the number of registers of a program.
 const trialRegs = 3
 
-// Steps that every type has, behind its own operations.
+// Steps that every type has. Their numbers follow those of its operations.
 const (
 	stepNew = iota
 	stepCopy
@@ -49,10 +49,10 @@ const (
 	stepKinds
 )
 
-// step is one step of a program: which, on which register, with which operand.
+// step is one step of a program: an operation, a register and an operand.
 type step struct{ what, reg, n uint8 }
 
-// plan is a program; the log shows it as text, in the words of the type, not as it is.
+// plan is a program. The log shows it as text with the names of its operations.
 type plan []step
 
 func (p plan) GoString() string { return fmt.Sprintf("%d steps", len(p)) }
@@ -87,7 +87,7 @@ type trial[M any] struct {
 	t        *rt.Thread
 	regs     [trialRegs]*thing[M]
 	headers  *Headers
-	images   map[*rt.Frozen]uint64 // of frozen graphs; 0 if there are no images of them
+	images   map[*rt.Frozen]uint64 // hashes of images of frozen graphs; 0 if the types have no images
 	log      []string
 	immortal bool
 }
@@ -106,12 +106,12 @@ func (y *trial[M]) note(format string, args ...any) {
 	y.log = append(y.log, fmt.Sprintf(format, args...))
 }
 
-// fail ends the run.
+// fail ends the run with the failure of a property.
 func (y *trial[M]) fail(property, format string, args ...any) {
 	panic(&failure{property, fmt.Sprintf(format, args...)})
 }
 
-// injected reports whether an error was injected, and fails if it is another one.
+// injected reports whether err is an injected error, and fails if it is any other error.
 func (y *trial[M]) injected(err error) bool {
 	if err != nil && !errors.Is(err, ErrInjected) {
 		y.fail(propModel, "an error: %v", err)
@@ -143,7 +143,7 @@ func (y *trial[M]) held() (refs []rt.Ref) {
 	return refs
 }
 
-// run makes all steps.
+// run runs all steps.
 func (y *trial[M]) run(p plan) {
 	for _, s := range p {
 		y.x.steps.Inc()
@@ -197,7 +197,7 @@ func (y *trial[M]) step(s step) {
 	}
 }
 
-// call makes an operation of the type, and compares.
+// call performs an operation of the type, and compares the result with the model.
 func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
 	after, want := op.Model(v.m, n)
 	if op.Derive != nil {
@@ -236,7 +236,7 @@ func (y *trial[M]) freeze(reg int, v *thing[M]) {
 	y.set(reg, &thing[M]{ref: f.Root(), m: v.m, frozen: true})
 }
 
-// imageHash hashes the image of f; 0 if images do not take its types.
+// imageHash hashes the image of f; it returns 0 if images do not support its types.
 func imageHash(f *rt.Frozen) uint64 {
 	h := xxhash.New()
 	if _, err := f.WriteTo(h); err != nil {
@@ -251,7 +251,7 @@ func (y *trial[M]) sample() {
 	}
 }
 
-// audit checks what can be checked at any time.
+// audit performs the checks that are valid at any time.
 func (y *trial[M]) audit() {
 	if err := y.t.Audit(y.held()...); err != nil {
 		y.fail(propAudit, "%v", err)
@@ -279,7 +279,7 @@ func (y *trial[M]) finish() {
 	for f := range y.images {
 		var referred *rt.ReferredError
 		err := y.t.Unload(f)
-		if errors.Is(err, ErrInjected) { // nothing was done, so it can be done again
+		if errors.Is(err, ErrInjected) { // nothing has changed, so try again
 			err = y.t.Unload(f)
 		}
 		if err != nil && !(y.immortal && errors.As(err, &referred)) {
@@ -288,7 +288,7 @@ func (y *trial[M]) finish() {
 	}
 }
 
-// told turns a failure of one run into one that tells what was run.
+// told adds the program that was run to a failure.
 func told(err error, o rt.Options, log []string) error {
 	if err == nil {
 		return nil
@@ -309,7 +309,7 @@ func (y *trial[M]) attempt(f func()) (err error) {
 	return nil
 }
 
-// closed ends a runtime, and demands that nothing is left.
+// closed closes a runtime, and demands that nothing is left.
 func closed(r *rt.Runtime) error {
 	err := r.Close()
 	var leak *rt.LeakError
@@ -358,9 +358,9 @@ func (x *trials[M]) sequential(o rt.Options, p plan) error {
 		log = y.log
 	}
 	var f *failure
-	if errors.As(err, &f) && f.property != propAlive { // else what broke may keep the runtime from ending
+	if errors.As(err, &f) && f.property != propAlive { // after propAlive, Close may hang
 		y.t.Detach()
-		_ = r.Close() // with leaks, which are not the failure
+		_ = r.Close() // ignore leaks, which are a consequence
 	}
 	if err != nil {
 		return told(err, o, log)

@@ -14,14 +14,14 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Programs of a Subject on several threads, which all call the same object. The
+// Programs of a Subject on several threads, which all use the same object. The
 // programs are drawn before the threads start.
 
-// historyOps is the most calls that a thread makes for a history: the search takes longer
+// historyOps bounds the calls of a thread in a history: the search takes longer
 // with more.
 const historyOps = 15
 
-// linearizable returns which operations are said to be so.
+// linearizable returns the indexes of the operations that are Linearizable.
 func (x *trials[M]) linearizable() (ops []int) {
 	for i, op := range x.Ops {
 		if op.Linearizable && op.Do != nil {
@@ -31,8 +31,8 @@ func (x *trials[M]) linearizable() (ops []int) {
 	return ops
 }
 
-// threads draws a program for each of several threads. One shared object is in the first
-// register of each; what a thread derives is its own.
+// threads draws a program for each of several threads. The first register of each holds one
+// shared object; derived objects are private to a thread.
 func (x *trials[M]) threads(t *rapid.T) {
 	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
 	progs := make([]plan, x.config.Threads)
@@ -46,7 +46,7 @@ func (x *trials[M]) threads(t *rapid.T) {
 	report(t, err)
 }
 
-// hammer makes a step on what others use as well: what it sees is not compared.
+// hammer runs a step on a shared object without comparing its result.
 func (y *trial[M]) hammer(object rt.Ref, s step) {
 	y.x.steps.Inc()
 	own := int(s.what) - len(y.x.Ops)
@@ -76,8 +76,8 @@ func (y *trial[M]) hammer(object rt.Ref, s step) {
 	}
 }
 
-// histories draws calls for several threads, and demands that there is an order of all in
-// which the model sees the same.
+// histories draws calls for several threads, and demands that some order of all calls
+// gives the same results on the model.
 func (x *trials[M]) histories(t *rapid.T) {
 	o := rapid.SampledFrom(allModes(x.config.Options)).Draw(t, "mode")
 	aCall := rapid.Custom(func(t *rapid.T) step {
@@ -95,7 +95,7 @@ func (x *trials[M]) histories(t *rapid.T) {
 	}
 }
 
-// record has threads make the calls, and returns the history.
+// record makes the calls on several threads, and returns the history.
 func (x *trials[M]) record(o rt.Options, progs []plan) ([]porcupine.Operation, error) {
 	began := time.Now()
 	return x.parallel(o, progs, func(y *trial[M], object rt.Ref, s step) (op porcupine.Operation, seen bool) {
@@ -120,7 +120,7 @@ func (x *trials[M]) porcupine() porcupine.Model {
 	}
 }
 
-// describe tells a history.
+// describe returns a history as text.
 func (x *trials[M]) describe(history []porcupine.Operation) (lines []string) {
 	slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
 	for _, h := range history {
@@ -130,8 +130,8 @@ func (x *trials[M]) describe(history []porcupine.Operation) (lines []string) {
 	return lines
 }
 
-// parallel has threads make steps on one object, and audits when they are done. It
-// returns what step wants to have noted.
+// parallel runs steps on one object by several threads, and audits at the end. It
+// returns the operations that do recorded.
 func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], object rt.Ref, s step) (porcupine.Operation, bool)) ([]porcupine.Operation, error) {
 	x.runs.Inc()
 	var late atomic.Error
@@ -187,7 +187,7 @@ func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], ob
 	return slices.Concat(histories...), told(err, o, lines)
 }
 
-// text tells a program of threads.
+// text returns a thread's program as text.
 func (x *trials[M]) text(p plan) (text string) {
 	common := [stepKinds]string{stepImmortal: "immortalize", stepCollect: "collect", stepFreeze: "freeze"}
 	for _, s := range p {

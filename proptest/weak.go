@@ -29,8 +29,8 @@ func (h *heap) weak(v handle) handle {
 	return w
 }
 
-// traced reports whether the model knows when a value dies: not of leaves, of
-// which it has more than the heap, and not of tuples, which dead entries of dicts
+// traced reports whether the model knows when a value dies. It does not for leaves, of
+// which it has more than the heap, or for tuples, which dead entries of dicts
 // may hold.
 func (h *heap) traced(v handle) bool { k := h.kind(v); return k > aTuple && k != aWeak }
 

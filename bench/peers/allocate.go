@@ -14,20 +14,20 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// allocateKept is how many objects each thread keeps: one that is made takes the place of
-// the oldest.
+// allocateKept is the number of objects that each thread keeps. A new one replaces the
+// oldest.
 const allocateKept = 1024
 
-// gcPercent is Go's collector's share of all CPU time, in hundredths.
+// gcPercent is the share of Go's collector in all CPU time, in percent.
 const gcPercent = "gc-cpu-%"
 
-// pairOfWords is what Go and the pool make: as large as our tuple of two.
+// pairOfWords is the object of Go and of the pool. It has the size of an Ichor tuple of two.
 type pairOfWords struct {
 	left, right *pairOfWords
 	_           [2]uint64
 }
 
-// allocatedBytes is how large all objects are.
+// allocatedBytes is the size of all objects.
 const allocatedBytes = 32
 
 func allocateScenario() experiment.Scenario {
@@ -39,7 +39,7 @@ func allocateScenario() experiment.Scenario {
 			p := &experiment.Plan{}
 			for _, s := range ichorStates {
 				if s.immortal != experiment.ImmortalNone {
-					continue // they would never go
+					continue // immortals would never be freed
 				}
 				ours, err := experiment.Workload{
 					Axes: []experiment.Axis{{Key: experiment.Mode, Values: []any{s.mode}}},
@@ -74,7 +74,7 @@ func allocateScenario() experiment.Scenario {
 	}
 }
 
-// chargeGC adds what Go's collector took to a variant's samples.
+// chargeGC adds the cost of Go's collector to a variant's samples.
 func chargeGC(v experiment.Variant) experiment.Variant {
 	sample := v.Sample
 	v.Sample = func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {

@@ -10,21 +10,22 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// cacheEntryObjects is how many objects an entry has, not counting its integers: a dict, a
+// cacheEntryObjects is the number of objects of an entry, not counting its integers: a dict, a
 // list, five strings and a float.
 const cacheEntryObjects = 8
 
-// cacheSetting is a store with a setting of Go's collector, in a process of its own.
+// cacheSetting is a store with a GOGC setting, in a process of its own.
 type cacheSetting struct {
 	store string
 	gogc  int
 }
 
-// gogcOff is the control: how long a read takes at worst if no collector disturbs it.
+// gogcOff is the control: the worst read without a collector.
 const gogcOff = -1
 
-// cacheSettings are the rows. Stores outside of Go's heap leave so little in it that the
-// collector would come round all the time: their owners give it more room, of a few megabytes.
+// cacheSettings are the rows. A store outside the Go heap leaves so little in it that the
+// collector would run all the time. Programs with such a store raise GOGC, at a cost of a few
+// megabytes, and so do these rows.
 var cacheSettings = []cacheSetting{
 	{"ichor", 1000}, {"ichor-frozen", 1000}, {"ichor-frozen", 100}, {"ichor-frozen", gogcOff}, {"go", 100}, {"go-structs", 100}, {"freecache", 100}, {"fastcache", 1000},
 }
@@ -52,7 +53,7 @@ func cacheScenario(objects int) experiment.Scenario {
 	}
 }
 
-// name is the setting as a value of the key gogc.
+// name returns the setting as a value of the key gogc.
 func (s cacheSetting) name() any {
 	if s.gogc == gogcOff {
 		return "off"
@@ -87,7 +88,7 @@ func (c *cacheRow) sample(_ context.Context, b experiment.Budget) (experiment.Sa
 	}}, err
 }
 
-// concludeCache compares our frozen graph with the same in Go's heap.
+// concludeCache compares Ichor's frozen graph with the same data in the Go heap.
 func concludeCache(res *experiment.Result) []string {
 	frozen, inGo := res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", 1000)), res.Find(experiment.Cfg(peerKey, "go"))
 	times := func(metric string) float64 { return metricOf(inGo, metric) / metricOf(frozen, metric) }
@@ -100,7 +101,7 @@ func concludeCache(res *experiment.Result) []string {
 	return append(lines, concludeNotes(res)...)
 }
 
-// metricOf is the median of one of a row's metrics, NaN if it lacks that.
+// metricOf returns the median of a row's metric, NaN if the row lacks it.
 func metricOf(row *experiment.Row, metric string) float64 {
 	for _, s := range row.Stats() {
 		if s.Metric == metric {

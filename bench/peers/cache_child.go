@@ -19,31 +19,31 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// cacheJob is what a child is to keep.
+// cacheJob is the task of a child: the number of entries to keep, and GOGC.
 type cacheJob struct{ Entries, GOGC int }
 
-// cacheBuilt is what a store has cost.
+// cacheBuilt is the cost of building a store.
 type cacheBuilt struct {
 	Took   time.Duration
-	GoHeap int64 // bytes that live in Go's heap
+	GoHeap int64 // live bytes in the Go heap
 }
 
-// cacheLoad is what a load has cost.
+// cacheLoad is the cost of a load.
 type cacheLoad struct {
 	Reads    int64
 	Took     time.Duration
-	Resident int64 // bytes, at its end
+	Resident int64 // bytes, at the end
 	GC       gccost.Cost
-	Pause    float64       // seconds, the longest stop
+	Pause    float64       // the longest stop, in seconds
 	Worst    time.Duration // the longest read
-	Tail     time.Duration // all but one in ten thousand take no longer
+	Tail     time.Duration // the 99.99th percentile of reads
 }
 
-// A cacheStore keeps entries that are numbered from 0.
+// A cacheStore keeps entries, numbered from 0.
 type cacheStore interface {
 	build(entries int) error
-	// reading calls fn on an attached thread, if there is such a thing, with a function
-	// that answers a read of an entry.
+	// reading calls fn with a function that reads an entry and returns the answer. If the
+	// store has attached threads, it calls fn on one.
 	reading(fn func(read func(i int) ([]byte, error)) error) error
 	close() error
 }
@@ -66,10 +66,10 @@ func newCacheStore(name string) (cacheStore, error) {
 	return nil, fmt.Errorf("unknown store %q", name)
 }
 
-// cacheAnswerBytes is how much memory an answer takes, as those of a service would.
+// cacheAnswerBytes is the capacity of an answer, as in a service.
 const cacheAnswerBytes = 256
 
-// cacheAnswer makes the answer to a read of an entry, which has all fields but the tags.
+// cacheAnswer returns the answer to a read of an entry. It has all fields except the tags.
 func cacheAnswer(id, stock int64, price float64, name, brand string) []byte {
 	b := make([]byte, 0, cacheAnswerBytes)
 	b = strconv.AppendInt(b, id, 10)
@@ -91,7 +91,7 @@ func cacheWanted(i int) []byte {
 
 const cacheTags = 3
 
-// serveCache is a child of the scenario cache.
+// serveCache runs a child of the scenario cache.
 func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 	s, err := newCacheStore(store)
 	if err != nil {
@@ -123,16 +123,17 @@ func serveCache(store string, stdin io.Reader, stdout io.Writer) error {
 }
 
 const (
-	cacheCycles = 2                // of Go's collector, at least, in a sample
-	cacheLeast  = time.Second      // that a sample takes, unless it is counted in reads: enough of them for a tail
-	cachePoll   = time.Millisecond // between two looks at how many there have been
-	cacheMost   = 2 * time.Minute  // for these: a machine that has stopped
+	cacheCycles = 2                // least number of cycles of Go's collector in a sample
+	cacheLeast  = time.Second      // least time of a sample that is not counted in reads, for enough reads for a percentile
+	cachePoll   = time.Millisecond // time between two polls of the number of cycles
+	cacheMost   = 2 * time.Minute  // limit for the cycles: after it the machine counts as stuck
 )
 
-// loadCache reads on all cores until Go's collector has come round for a number of cycles,
-// and for the time of the budget at least, or for that many reads on each.
+// loadCache reads on all cores until Go's collector has run the given number of cycles and
+// the time of the budget has passed. If the budget has a number of reads, each goroutine makes
+// at least that many.
 func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (load cacheLoad, err error) {
-	runtime.GC() // the figures of the collector are up to date at its end
+	runtime.GC() // updates the collector's statistics
 	cost, stops := gccost.Read(), pauses()
 	readers := make([]cacheReader, runtime.GOMAXPROCS(0))
 	var stop atomic.Bool
@@ -177,18 +178,18 @@ func loadCache(s cacheStore, entries int, cycles int64, b experiment.Budget) (lo
 	return load, err
 }
 
-// cacheReader is one goroutine that reads.
+// cacheReader is one reading goroutine.
 type cacheReader struct {
 	draw  dictDraw
 	last  []byte // answer
 	reads int64
 	worst time.Duration
-	took  [1 << 16]int64 // how many batches took that many microseconds, or, the last, more
+	took  [1 << 16]int64 // number of batches by microseconds; the last entry has all longer ones
 	err   error
-	_     [64]byte // readers are written by different threads
+	_     [64]byte // different threads write to readers
 }
 
-// tail is how long the slowest batch of reads takes but for one in ten thousand.
+// tail returns the 99.99th percentile of the time of a batch.
 func tail(readers []cacheReader) time.Duration {
 	all, slower := int64(0), int64(0)
 	for i := range readers {
@@ -207,10 +208,10 @@ func tail(readers []cacheReader) time.Duration {
 	return 0
 }
 
-// cacheBatch is how many reads share two looks at the clock.
+// cacheBatch is the number of reads between two readings of the clock.
 const cacheBatch = 16
 
-// read reads until it is told to stop, and the number of reads that it has to do is done.
+// read reads until stop is set and it has made at least so many reads.
 func (r *cacheReader) read(entries int, least int64, stop *atomic.Bool, read func(int) ([]byte, error)) error {
 	for !stop.Load() || r.reads < least || r.reads == 0 {
 		begin := time.Now()
@@ -233,14 +234,14 @@ func (r *cacheReader) read(entries int, least int64, stop *atomic.Bool, read fun
 	return nil
 }
 
-// below draws a number below n.
+// below returns a random number below n.
 func (d *dictDraw) below(n int) int {
 	d.next()
 	return int(d.random >> 20 % uint64(n))
 }
 
-// cacheChunk is how many entries a map has. That many are frozen at a time: it bounds what
-// is there twice.
+// cacheChunk is the number of entries in a map. Entries are frozen a map at a time, which bounds
+// the data that exists twice.
 const cacheChunk = 1 << 16
 
 // chunksOf calls fn with the bounds of each chunk.
@@ -253,7 +254,7 @@ func chunksOf(entries int, fn func(from, to int) error) error {
 	return nil
 }
 
-// tagsOf are the tags of entry i.
+// tagsOf returns the tags of entry i.
 func tagsOf(i int) []string {
 	tags := make([]string, 0, cacheTags)
 	for k := range cacheTags {

@@ -108,7 +108,7 @@ func (c *ichorCache) reading(fn func(func(int) ([]byte, error)) error) error {
 		defer t.DecRefs(fields[:])
 		return fn(func(i int) ([]byte, error) {
 			t.Checkpoint()
-			key, _ := rt.Int(int64(i)) // there are not that many entries
+			key, _ := rt.Int(int64(i)) // entry numbers fit a small integer
 			entry, ok := c.chunks[i/cacheChunk].Lookup(t, key)
 			if !ok {
 				return nil, errMissing
@@ -118,7 +118,7 @@ func (c *ichorCache) reading(fn func(func(int) ([]byte, error)) error) error {
 	})
 }
 
-// ichorEntry is the answer to a read of an entry.
+// ichorEntry returns the answer to a read of an entry, which it borrows.
 func ichorEntry(t *rt.Thread, entry objects.Dict, fields [fieldCount]rt.Ref) ([]byte, error) {
 	var values [fieldTags]rt.Ref
 	for k := range values {
@@ -145,7 +145,7 @@ func (c *ichorCache) close() error {
 	}
 	err := c.r.Do(func(t *rt.Thread) error {
 		for _, chunk := range c.chunks {
-			t.DecRef(chunk) // does nothing to frozen ones
+			t.DecRef(chunk) // no effect on frozen chunks
 		}
 		return nil
 	})

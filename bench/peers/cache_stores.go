@@ -9,7 +9,7 @@ import (
 	"github.com/coocood/freecache"
 )
 
-// goCache is what encoding/json makes of the entries.
+// goCache has the entries as the values that encoding/json makes.
 type goCache struct{ chunks []map[int]map[string]any }
 
 func (c *goCache) build(entries int) error {
@@ -44,7 +44,7 @@ func (c *goCache) reading(fn func(func(int) ([]byte, error)) error) error {
 
 func (*goCache) close() error { return nil }
 
-// cacheEntry is an entry of fixed fields.
+// cacheEntry is an entry as a struct.
 type cacheEntry struct {
 	ID    int64    `json:"id"`
 	Name  string   `json:"name"`
@@ -62,7 +62,7 @@ func (e *cacheEntry) answer() []byte {
 	return cacheAnswer(e.ID, e.Stock, e.Price, e.Name, e.Brand)
 }
 
-// structCache has Go structs.
+// structCache has the entries as Go structs.
 type structCache struct{ chunks []map[int]*cacheEntry }
 
 func (c *structCache) build(entries int) error {
@@ -88,14 +88,14 @@ func (c *structCache) reading(fn func(func(int) ([]byte, error)) error) error {
 
 func (*structCache) close() error { return nil }
 
-// cacheTextBytes is how much room the caches of bytes get for an entry: more than it takes,
-// so that nothing is evicted.
+// cacheTextBytes is the space for an entry in the byte caches: more than it needs, so that
+// nothing is evicted.
 const cacheTextBytes = 320
 
-// cacheKey is the key of entry i in the caches of bytes.
+// cacheKey is the key of entry i in the byte caches.
 func cacheKey(i int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(i)) }
 
-// decoded is the answer to a read of an entry that is JSON.
+// decoded returns the answer to a read of an entry that is stored as JSON.
 func decoded(text []byte) ([]byte, error) {
 	var e cacheEntry
 	if err := json.Unmarshal(text, &e); err != nil {
@@ -104,7 +104,7 @@ func decoded(text []byte) ([]byte, error) {
 	return e.answer(), nil
 }
 
-// freeCache has them as JSON in freecache.
+// freeCache has the entries as JSON in freecache.
 type freeCache struct{ c *freecache.Cache }
 
 func (c *freeCache) build(entries int) error {
@@ -133,7 +133,7 @@ func (c *freeCache) reading(fn func(func(int) ([]byte, error)) error) error {
 
 func (*freeCache) close() error { return nil }
 
-// fastCache has them as JSON in fastcache.
+// fastCache has the entries as JSON in fastcache.
 type fastCache struct{ c *fastcache.Cache }
 
 func (c *fastCache) build(entries int) error {
@@ -161,7 +161,7 @@ func (c *fastCache) reading(fn func(func(int) ([]byte, error)) error) error {
 
 func (c *fastCache) close() error {
 	if c.c != nil {
-		c.c.Reset() // its memory is not Go's
+		c.c.Reset() // its memory is outside the Go heap
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// contendBatch is how many operations there are between two looks at the clock, and between
-// two checkpoints of ours.
+// contendBatch is the number of operations between two readings of the clock, and, for Ichor,
+// between two checkpoints.
 const contendBatch = 256
 
 func contendScenario() experiment.Scenario {

@@ -16,7 +16,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// dictKeys is how many keys the maps hold, all along.
+// dictKeys is the number of keys in the maps. It does not change.
 const dictKeys = 10_000
 
 var errMissing = errors.New("a key is missing")
@@ -61,11 +61,11 @@ func dictScenario() experiment.Scenario {
 	}
 }
 
-// dictWork does n operations. Each map has a loop of its own: a call through an interface
-// would cost as much as some of the lookups.
+// dictWork performs n operations. Each map has a loop of its own, because a call through an
+// interface would cost as much as some of the lookups.
 type dictWork func(d *dictDraw, n int) error
 
-// goDict has a variant for each thread count, on one map.
+// goDict returns a variant for each thread count, all on one map.
 func goDict(env *experiment.Env, open func() dictWork, reads int) (variants []experiment.Variant) {
 	var work dictWork
 	for _, threads := range env.Threads {
@@ -105,7 +105,7 @@ func dictTexts() []string {
 	return texts
 }
 
-// dictDraw draws a key and whether to read it (xorshift64).
+// dictDraw draws a key, and whether to read it (xorshift64).
 type dictDraw struct{ random, reads uint64 }
 
 func newDictDraw(lane, reads int) dictDraw {
@@ -119,7 +119,7 @@ func (d *dictDraw) next() (key int, read bool) {
 	return int(d.random >> 40 % dictKeys), d.random>>8&0xffff%100 < d.reads
 }
 
-// ichorDict is ours: a dict and its keys are what the threads share.
+// ichorDict returns Ichor's variants. The threads share a dict and its keys.
 func ichorDict(env *experiment.Env, peer string, reads int) ([]experiment.Variant, error) {
 	immortal := experiment.ImmortalNone
 	if peer == "ichor-frozen" {
@@ -277,7 +277,7 @@ func starlarkDict() dictWork {
 	keys := make([]starlark.Value, dictKeys)
 	for i, text := range dictTexts() {
 		keys[i] = starlark.String(text)
-		_ = m.SetKey(keys[i], starlark.MakeInt(i)) // a string is hashable, and nothing is frozen yet
+		_ = m.SetKey(keys[i], starlark.MakeInt(i)) // cannot fail: strings are hashable, and the dict is not frozen yet
 	}
 	m.Freeze()
 	return func(d *dictDraw, n int) error {

@@ -1,13 +1,13 @@
-// Command peers measures Ichor beside what else there is for the same purpose, in one
-// process and one run, or, where memory and collectors are compared, in a process for each
-// row. It is a module of its own, so that nobody who imports Ichor inherits its peers.
+// Command peers measures Ichor beside other libraries for the same purpose. A scenario runs in
+// one process or, where it compares memory and collectors, in one process for each row. The
+// command is a module of its own, so that programs that import Ichor do not depend on the peers.
 //
-//	go -C bench/peers run .                            # all of it
+//	go -C bench/peers run .                            # all scenarios
 //	go -C bench/peers run . list                       # the scenarios and their questions
-//	go -C bench/peers run . -scenario pair,contend     # some of it
+//	go -C bench/peers run . -scenario pair,contend     # some scenarios
 //	go -C bench/peers run . -scenario cache -objects 1000000
 //
-// What a peer does more or less than Ichor is said below each table: see notes.go.
+// Notes below each table say what a peer does that Ichor does not, and the reverse: see notes.go.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	os.Exit(command.Code(ctx, name, run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
-// settings are what the scenarios of large heaps depend on.
+// settings are the parameters of the scenarios with large heaps.
 type settings struct {
 	Objects objectCount `default:"10000000" placeholder:"N" help:"How many objects the cache has (default: 10000000)."`
 	VMs     vmCount     `name:"vms" default:"8" placeholder:"N" help:"How many script engines read one graph (default: 8)."`
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return c.Run.Measure(ctx, name, c.Run.Env(100*time.Millisecond, 10), picked, stdout, stderr)
 }
 
-// scenarios are what `run` and `list` know.
+// scenarios returns the scenarios for `run` and `list`.
 func scenarios(s settings) []experiment.Scenario {
 	return []experiment.Scenario{
 		pairScenario(), contendScenario(), dictScenario(), allocateScenario(),
@@ -82,7 +82,7 @@ func scenarios(s settings) []experiment.Scenario {
 	}
 }
 
-// objectCount and vmCount are numbers within bounds that a slip of the keyboard leaves.
+// objectCount and vmCount are numbers with bounds that catch typing errors.
 type objectCount int
 
 func (n *objectCount) UnmarshalText(text []byte) (err error) {

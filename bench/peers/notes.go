@@ -2,10 +2,10 @@ package main
 
 import "github.com/ichor-go/ichor/bench/experiment"
 
-// peerKey is the setting that names who is measured.
+// peerKey is the configuration key for the library measured.
 const peerKey = "peer"
 
-// notes say what a peer does more and less than Ichor does in the same row.
+// notes say what a peer does that Ichor does not do in the same row, and the reverse.
 var notes = map[string]string{
 	"ichor-gil":        "Ichor under its global lock: plain counts, a test for immortality, and the object dies with its last count.",
 	"ichor-biased":     "Ichor lock-free, counts of the owning thread: plain, with a test who owns and one for immortality.",
@@ -36,7 +36,7 @@ var notes = map[string]string{
 	"gopher-lua+ichor": "gopher-lua engines that read one frozen graph of Ichor through userdata.",
 }
 
-// concludeNotes is a note for each peer in the table.
+// concludeNotes returns a note for each peer in the table.
 func concludeNotes(res *experiment.Result) (lines []string) {
 	seen := map[string]bool{}
 	for _, row := range res.Rows {

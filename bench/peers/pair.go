@@ -14,10 +14,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// pairObjects is how many objects are counted: they fit the first cache.
+// pairObjects is the number of objects counted. They fit in the L1 cache.
 const pairObjects = 1024
 
-// ichorState is a way for our objects to be counted.
+// ichorState is a state in which Ichor's objects are counted.
 type ichorState struct{ name, mode, immortal string }
 
 var ichorStates = []ichorState{
@@ -73,7 +73,7 @@ func pairConfig(peer, call string) experiment.Config {
 	return experiment.Cfg(peerKey, peer, "call", call, "threads", 1)
 }
 
-// ichorPair is a row of ours.
+// ichorPair is a row of Ichor.
 type ichorPair struct {
 	state ichorState
 	slice bool
@@ -118,7 +118,7 @@ func (p *ichorPair) close() error {
 func (p *ichorPair) sample(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 	return experiment.NsPerOp(ctx, b, pairObjects, func(l *experiment.Lane) error {
 		return p.r.Do(func(t *rt.Thread) error {
-			if t.ID() != p.owner { // the runtime pools the states of threads, and has one here
+			if t.ID() != p.owner { // the runtime pools thread states, so this should be the owner's
 				return fmt.Errorf("thread %d counts the objects of thread %d", t.ID(), p.owner)
 			}
 			for l.Next() {
@@ -145,7 +145,7 @@ func eachPass(t *rt.Thread, refs []rt.Ref) {
 	}
 }
 
-// paddedInt is as large as the objects that ichorPair counts.
+// paddedInt has the size of the objects that ichorPair counts.
 type paddedInt struct {
 	n atomic.Int64
 	m int64
@@ -182,7 +182,7 @@ func atomicPass() func() {
 	}
 }
 
-// newArrowBuffer is one that is counted: those without an allocator are not.
+// newArrowBuffer returns a buffer with a count: buffers without an allocator have none.
 func newArrowBuffer(a memory.Allocator) *memory.Buffer {
 	b := memory.NewResizableBuffer(a)
 	b.Resize(8)
@@ -204,7 +204,7 @@ func arrowPass() func() {
 	}
 }
 
-// grpcBytes is a size that is counted: buffers of 1 KiB and less are not.
+// grpcBytes is a size with a count: buffers of 1 KiB and less have none.
 const grpcBytes = 2048
 
 func newGRPCBuffer(pool mem.BufferPool) mem.Buffer {

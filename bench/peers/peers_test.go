@@ -16,7 +16,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestMain runs the command itself in the processes that rows are.
+// TestMain runs the command itself in the processes of rows.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && strings.HasSuffix(os.Args[1], "-child") {
 		main()
@@ -31,7 +31,7 @@ func call(t *testing.T, args string) (code int, stdout, stderr string) {
 	return command.Code(t.Context(), name, err, &errs), out.String(), errs.String()
 }
 
-// Every scenario measures all its rows, and says something of each peer.
+// Every scenario measures all its rows, and has a note on each peer.
 func TestScenarios(t *testing.T) {
 	for scenario, rows := range map[string]int{"pair": 12, "contend": 2 * 7, "dict": 2 * (8 + 6 + 6), "allocate": 2 * 6, "cache": 8, "vms": 5 * 2} {
 		t.Run(scenario, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// freed counts what is given back to an allocator of arrow's, or a pool of grpc's.
+// freed counts the buffers given back to an Arrow allocator or a gRPC pool.
 type freed struct {
 	memory.Allocator
 	mem.BufferPool
@@ -80,7 +80,7 @@ type freed struct {
 func (f *freed) Free(b []byte) { f.n++; f.Allocator.Free(b) }
 func (f *freed) Put(b *[]byte) { f.n++; f.BufferPool.Put(b) }
 
-// What is measured does count: some buffers of both libraries do not.
+// The buffers measured are counted, which some buffers of both libraries are not.
 func TestPeersCount(t *testing.T) {
 	f := &freed{Allocator: memory.NewGoAllocator(), BufferPool: mem.DefaultBufferPool()}
 	a := newArrowBuffer(f)
@@ -103,7 +103,7 @@ func TestPeersCount(t *testing.T) {
 	}
 }
 
-// The objects of the scenario allocate are of the same size.
+// All objects of the scenario allocate have the same size.
 func TestAllocatedBytes(t *testing.T) {
 	r, err := rt.New(rt.Options{})
 	if err != nil {
@@ -129,7 +129,7 @@ func TestAllocatedBytes(t *testing.T) {
 	}
 }
 
-// A wrong sum of a script is noticed.
+// A script's wrong sum is detected.
 type wrongEngine struct{}
 
 func (wrongEngine) sum(int, int) (float64, error) { return 1, nil }

@@ -7,19 +7,19 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Metrics of processes: lower is better, but for reads.
+// Metrics of processes. Lower is better, except for reads.
 const (
 	residentBytes  = "rss-bytes"
-	goHeapBytes    = "goheap-bytes" // live in Go's heap
+	goHeapBytes    = "goheap-bytes" // live bytes in the Go heap
 	buildSeconds   = "build-s"
 	readsSecond    = "reads/s"
-	gcMilliseconds = "gc-cpu-ms"      // CPU time of one collection of Go's
-	gcPauseMicros  = "gc-pause-us"    // the longest time that it stopped all goroutines
-	tailMicros     = "p99.99-read-us" // what all but one in ten thousand batches of reads take
-	worstMicros    = "worst-read-us"  // the longest of them
+	gcMilliseconds = "gc-cpu-ms"      // CPU time of one collection by Go
+	gcPauseMicros  = "gc-pause-us"    // the longest stop of all goroutines
+	tailMicros     = "p99.99-read-us" // 99.99th percentile of the time of a batch of reads
+	worstMicros    = "worst-read-us"  // the slowest batch of reads
 )
 
-// resident is the process's resident memory, 0 where the system does not say.
+// resident returns the process's resident memory, or 0 if the system does not report it.
 func resident() int64 {
 	p, err := procfs.Self()
 	if err != nil {
@@ -32,15 +32,15 @@ func resident() int64 {
 	return int64(s.ResidentMemory())
 }
 
-// pauses are the stops of Go's collector so far.
+// pauses returns the stops by Go's collector so far.
 func pauses() *metrics.Float64Histogram {
 	s := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
 	metrics.Read(s)
 	return s[0].Value.Float64Histogram()
 }
 
-// longestPause is the upper end of the bucket with the longest pause between two looks, in
-// seconds; 0 if there was none.
+// longestPause returns the upper end, in seconds, of the highest bucket that has grown between
+// two readings; 0 if none has.
 func longestPause(before, after *metrics.Float64Histogram) float64 {
 	for i := len(after.Counts) - 1; i >= 0; i-- {
 		if after.Counts[i] > before.Counts[i] {

@@ -11,10 +11,10 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// vmsEntries is how many entries the graph has: {id, name, price, stock}.
+// vmsEntries is the number of entries in the graph: {id, name, price, stock}.
 const vmsEntries = 50_000
 
-// hosted is the end of the names of engines that read Ichor's graph.
+// hosted is the suffix of the names of engines that read Ichor's graph.
 const hosted = "+ichor"
 
 var vmsEngines = []string{"goja" + hosted, "goja", "gopher-lua" + hosted, "gopher-lua", "starlark"}

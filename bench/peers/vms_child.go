@@ -12,25 +12,25 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
 
-// vmsBuilt is what the engines and their graphs have cost.
+// vmsBuilt is the cost of building the engines and their graphs.
 type vmsBuilt struct{ Took time.Duration }
 
-// vmsLoad is what a load has cost.
+// vmsLoad is the cost of a load.
 type vmsLoad struct {
 	Reads    int64
 	Took     time.Duration
-	Resident int64 // bytes, at its end
+	Resident int64 // bytes, at the end
 }
 
 // An engine runs scripts that read a graph. One goroutine at a time.
 type engine interface {
-	// sum has a script add price and the length of name of n entries, from the one with
-	// the number from, each vmsStride further than the last, around.
+	// sum runs a script that adds the price and the length of the name of n entries. It
+	// begins at entry from, and advances by vmsStride each time, modulo the number of entries.
 	sum(from, n int) (float64, error)
 }
 
-// vmsStride leads through the entries in an order without locality: it has no divisor in
-// common with their number.
+// vmsStride visits the entries without locality. It is coprime to their number, so that each
+// is visited.
 const vmsStride = 7_919
 
 // Fields of entry i of the graph.
@@ -38,7 +38,7 @@ func vmsName(i int) string   { return fmt.Sprintf("item %d", i) }
 func vmsPrice(i int) float64 { return float64(i) / 4 }
 func vmsStock(i int) int     { return i % 100 }
 
-// vmsWanted is what sum is to return.
+// vmsWanted returns the result that sum must return.
 func vmsWanted(entries, from, n int) (sum float64) {
 	for k := range n {
 		i := (from + k*vmsStride) % entries
@@ -47,9 +47,9 @@ func vmsWanted(entries, from, n int) (sum float64) {
 	return sum
 }
 
-// A fleet makes engines, and has what they share.
+// A fleet makes engines, and holds the data that they share.
 type fleet interface {
-	// build makes what all engines share, of that many entries.
+	// build makes the shared data, with that many entries.
 	build(entries int) error
 	// with calls fn with a new engine, on the goroutine that uses it.
 	with(entries int, fn func(engine) error) error
@@ -74,7 +74,7 @@ func newFleet(name string) (fleet, error) {
 	return nil, fmt.Errorf("unknown engine %q", name)
 }
 
-// copyFleet has engines with copies of their own.
+// copyFleet has engines that each have a copy of the graph.
 type copyFleet struct {
 	engine func(entries int) (engine, error)
 }
@@ -91,13 +91,13 @@ func (f *copyFleet) with(entries int, fn func(engine) error) error {
 
 func (*copyFleet) close() error { return nil }
 
-// vmsWork asks an engine for n reads, and for the sum.
+// vmsWork asks an engine for n reads. The reply is nil if their sum is right.
 type vmsWork struct {
 	n     int
 	reply chan error
 }
 
-// serveVMs is a child of the scenario vms.
+// serveVMs runs a child of the scenario vms.
 func serveVMs(name string, n int, stdin io.Reader, stdout io.Writer) error {
 	f, err := newFleet(name)
 	if err != nil {
@@ -150,7 +150,7 @@ func serveVMs(name string, n int, stdin io.Reader, stdout io.Writer) error {
 	return errors.Join(err, f.close())
 }
 
-// checkedSum reads n entries and checks what the script says of them.
+// checkedSum reads n entries and checks the sum that the script returns.
 func checkedSum(e engine, entries, from, n int) error {
 	got, err := e.sum(from, n)
 	if want := vmsWanted(entries, from, n); err == nil && got != want {
@@ -159,10 +159,10 @@ func checkedSum(e engine, entries, from, n int) error {
 	return err
 }
 
-// vmsBatch is how many reads a script does at a time.
+// vmsBatch is the number of reads in one run of a script.
 const vmsBatch = 1000
 
-// loadVMs has all engines read at the same time.
+// loadVMs makes all engines read concurrently.
 func loadVMs(work []chan vmsWork, b experiment.Budget) (load vmsLoad, err error) {
 	begin := time.Now()
 	reads := make([]int64, len(work))

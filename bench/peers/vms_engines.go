@@ -10,7 +10,7 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// gojaScript defines sum over a graph that is a global already.
+// gojaScript defines sum over a graph in a global variable.
 var gojaScript = fmt.Sprintf(`
 function sum(entries, from, n) {
 	var total = 0;
@@ -64,7 +64,7 @@ func gojaWithCopy(entries int) (engine, error) {
 	return newGojaEngine(vm, entries)
 }
 
-// luaScript defines sum over a graph that is a global already.
+// luaScript defines sum over a graph in a global variable.
 var luaScript = fmt.Sprintf(`
 function sum(entries, from, n)
 	local total = 0
@@ -75,7 +75,7 @@ function sum(entries, from, n)
 	return total
 end`, vmsStride)
 
-// luaEngine is a state of gopher-lua.
+// luaEngine is a gopher-lua state.
 type luaEngine struct {
 	state   *lua.LState
 	entries int
@@ -114,7 +114,7 @@ func luaWithCopy(entries int) (engine, error) {
 	return newLuaEngine(l, entries)
 }
 
-// starlarkScript defines sum over a graph that it is given.
+// starlarkScript defines sum over a graph in a parameter.
 var starlarkScript = fmt.Sprintf(`
 def sum(graph, entries, start, n):
 	total = 0.0
@@ -158,7 +158,7 @@ func (f *starlarkFleet) with(entries int, fn func(engine) error) error {
 
 func (*starlarkFleet) close() error { return nil }
 
-// starlarkEngine is a thread of starlark-go.
+// starlarkEngine is a starlark-go thread.
 type starlarkEngine struct {
 	thread  *starlark.Thread
 	fleet   *starlarkFleet

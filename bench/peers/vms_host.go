@@ -93,16 +93,16 @@ func (e *hostEngine) sum(from, n int) (sum float64, err error) {
 	return sum, err
 }
 
-// hostView is an engine's way to the graph: the thread that its script runs on, and the
-// names that it uses.
-// What it returns is borrowed from the frozen graph, and good until that goes.
+// hostView gives an engine access to the graph: the thread that its script runs on, and the
+// names of the fields. The references that it returns are borrowed from the frozen graph, and
+// valid until the graph is unloaded.
 type hostView struct {
 	t     *rt.Thread
 	graph objects.List
 	keys  map[string]rt.Ref
 }
 
-// field returns the value of an entry with that name, and false if it has none.
+// field returns the value of an entry's field, and false if there is none.
 func (v *hostView) field(entry objects.Dict, name string) (rt.Ref, bool) {
 	key, ok := v.keys[name]
 	if !ok {
@@ -115,7 +115,7 @@ func (v *hostView) field(entry objects.Dict, name string) (rt.Ref, bool) {
 	return entry.Lookup(v.t, key)
 }
 
-// gojaHostGraph is the graph as an array of goja's.
+// gojaHostGraph is the graph as a goja array.
 type gojaHostGraph struct {
 	*hostView
 	vm *goja.Runtime
@@ -140,7 +140,7 @@ func (g *gojaHostGraph) Get(i int) goja.Value {
 	return g.vm.NewDynamicObject(&gojaHostEntry{g, objects.Dict(r)})
 }
 
-// gojaHostEntry is an entry as an object of goja's.
+// gojaHostEntry is an entry as a goja object.
 type gojaHostEntry struct {
 	*gojaHostGraph
 	entry objects.Dict
@@ -177,7 +177,7 @@ func (e *gojaHostEntry) Keys() (names []string) {
 	return names
 }
 
-// luaOnHost has the graph as userdata, and its entries as userdata.
+// luaOnHost has the graph and its entries as userdata.
 func luaOnHost(v *hostView, entries int) (engine, error) {
 	l := lua.NewState()
 	entryMeta, graphMeta := l.NewTable(), l.NewTable()

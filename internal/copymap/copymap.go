@@ -1,11 +1,11 @@
-// Package copymap leads from objects to their copies.
+// Package copymap maps objects to their copies.
 package copymap
 
 import "github.com/ichor-go/ichor/internal/arena"
 
-// Map leads from handles of objects to the offsets of their copies: it has a word for each
-// granule of the spans that objects were copied from. A Go map takes as long for one entry
-// as all the rest of copying a small object. One goroutine at a time.
+// Map maps the handles of objects to the offsets of their copies. It has a word for each
+// granule of the spans from which objects were copied. A Go map would double the cost of
+// copying a small object. One goroutine at a time.
 type Map struct {
 	mask   uint32
 	chunks []*chunk // by span number / spansInChunk
@@ -18,12 +18,12 @@ type (
 	span  [arena.SpanGranules]uint32 // offset of the copy in granules, + 1
 )
 
-// New returns an empty map for handles of which only the bits in mask count.
+// New returns an empty map. Only the bits of a handle that are in mask count.
 func New(mask uint32) Map {
 	return Map{mask, make([]*chunk, mask/arena.SpanGranules/spansInChunk+1)}
 }
 
-// Get returns the offset of h's copy, and whether there is one.
+// Get returns the offset of h's copy, and reports whether there is one.
 func (m *Map) Get(h uint32) (uint32, bool) {
 	g := h & m.mask
 	n := g / arena.SpanGranules
@@ -36,7 +36,7 @@ func (m *Map) Get(h uint32) (uint32, bool) {
 	return 0, false
 }
 
-// Set notes the offset of h's copy.
+// Set sets the offset of h's copy.
 func (m *Map) Set(h, at uint32) {
 	g := h & m.mask
 	n := g / arena.SpanGranules

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMap compares a Map with a Go map, also where bits of a handle do not count.
+// TestMap compares a Map with a Go map, including handles with bits outside of the mask.
 func TestMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const mask = 1<<24 - 1

@@ -1,5 +1,4 @@
-// Package durations counts how long things have taken, in a histogram that many goroutines
-// add to without a lock.
+// Package durations has a histogram of durations, to which goroutines add without a lock.
 package durations
 
 import (
@@ -10,23 +9,23 @@ import (
 	"time"
 )
 
-// Histogram counts times: bucket 0 is for less than shortest, each
-// further one for up to twice as much as the one before it, the last for all that
-// is longer. The zero value is empty.
+// Histogram counts durations. Bucket 0 holds those below 256 ns. The upper bound of each
+// further bucket is twice that of the one before it, and the last has none. The zero value
+// is empty.
 type Histogram [buckets]atomic.Uint64
 
 const (
 	buckets       = 28
-	shortestShift = 8 // shortest is 256 ns; the last bucket begins at 17 s
+	shortestShift = 8 // bucket 0 ends at 256 ns; the last bucket begins at 17 s
 )
 
-// Add notes a time. Any goroutine.
+// Add counts a duration. Any goroutine.
 func (d *Histogram) Add(took time.Duration) {
 	n := bits.Len64(uint64(max(took, 0)) >> shortestShift)
 	d[min(n, buckets-1)].Add(1)
 }
 
-// Read returns the histogram in seconds, as runtime/metrics has it. Any goroutine.
+// Read returns the histogram in seconds, in the form of package runtime/metrics. Any goroutine.
 func (d *Histogram) Read() *metrics.Float64Histogram {
 	h := &metrics.Float64Histogram{
 		Counts:  make([]uint64, buckets),

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestDurations puts times at the edges of buckets.
+// TestDurations adds durations at the edges of buckets.
 func TestDurations(t *testing.T) {
 	var d Histogram
 	h := d.Read()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestErrorf: a message has the prefix once, whatever it wraps, and wraps it.
+// TestErrorf: a message has the prefix once, whatever errors it wraps, and they are wrapped.
 func TestErrorf(t *testing.T) {
 	inner := New("inner")
 	more := &Kind{Text: "more", Of: inner}
@@ -24,7 +24,7 @@ func TestErrorf(t *testing.T) {
 		{Errorf("a: %w", Errorf("b: %w", typed)), "ichor: a: b: wrong"},
 		{Errorf("a: %w", errors.Join(inner, inner)), "ichor: a: inner\ninner"},
 		{Partf("part: %w", inner), "part: inner"},
-		{Errorf("a: %v", fmt.Errorf("b: %w", inner)), "ichor: a: b: ichor: inner"}, // b was to be made by Partf
+		{Errorf("a: %v", fmt.Errorf("b: %w", inner)), "ichor: a: b: ichor: inner"}, // only Partf would remove b's prefix
 	} {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
@@ -44,7 +44,7 @@ func TestErrorf(t *testing.T) {
 	}
 }
 
-// TestMisuseText: a message leaves out what is not known.
+// TestMisuseText: a message leaves out the empty fields.
 func TestMisuseText(t *testing.T) {
 	for want, m := range map[string]Misuse{
 		"ichor: a":                    {What: "a"},
@@ -58,7 +58,7 @@ func TestMisuseText(t *testing.T) {
 	}
 }
 
-// TestShortName: a function is named as users write it.
+// TestShortName: a function has the name that users write.
 func TestShortName(t *testing.T) {
 	for full, want := range map[string]string{
 		module + "runtime.(*Thread).DecRef":        "Thread.DecRef",
@@ -86,8 +86,8 @@ func TestShortName(t *testing.T) {
 	}
 }
 
-// TestThrow: without a call of the library on the stack there is no name of one, and a name that is given
-// stays.
+// TestThrow: without a call of the library on the stack Call stays empty, and a given Call is
+// kept.
 func TestThrow(t *testing.T) {
 	thrown := func(m Misuse) (got *Misuse) {
 		defer func() { got = recover().(*Misuse) }()
@@ -102,7 +102,7 @@ func TestThrow(t *testing.T) {
 	}
 }
 
-// TestOwn: what is the library's.
+// TestOwn: which functions are the library's.
 func TestOwn(t *testing.T) {
 	for _, c := range []struct {
 		function, file string
@@ -126,7 +126,7 @@ func TestOwn(t *testing.T) {
 	}
 }
 
-// TestHere: a stack begins at the user's innermost frame, and has no more than stackLen.
+// TestHere: a stack begins at the innermost frame of user code, and has at most stackLen frames.
 func TestHere(t *testing.T) {
 	s := Here()
 	if !strings.Contains(s.Site(), "fault.TestHere ") || !strings.Contains(s.Site(), "fault_test.go:") || !strings.Contains(s.String(), "\n      "+s.Site()) {
@@ -147,7 +147,7 @@ func TestHere(t *testing.T) {
 	}
 	var none Stack
 	done := make(chan bool)
-	go func() { // no frame is the user's
+	go func() { // without a frame of user code
 		defer close(done)
 		none = libraryStack()
 	}()
@@ -157,7 +157,7 @@ func TestHere(t *testing.T) {
 	}
 }
 
-// libraryStack is Here where every frame counts as the library's.
+// libraryStack is Here called where every frame counts as the library's.
 func libraryStack() Stack {
 	var pcs [maxDepth]uintptr
 	for _, pc := range pcs[:goruntime.Callers(1, pcs[:])] {
@@ -166,7 +166,7 @@ func libraryStack() Stack {
 	return here(pcs[:goruntime.Callers(1, pcs[:])])
 }
 
-// TestTrim: a trace loses the library's frames on top, and all arguments.
+// TestTrim: Trim removes the library's innermost frames, and all arguments.
 func TestTrim(t *testing.T) {
 	lib := module + "runtime.(*Thread).Checkpoint(0xc00001)\n\t/lib/checkpoint.go:10 +0x12\n"
 	sync := "sync.(*Mutex).Lock(...)\n\t/go/mutex.go:1 +0x1\nruntime.gopark(0x1)\n\t/go/proc.go:2 +0x2\n"

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestGivenUp: a call that was given up says what it was and why, and is told from others.
+// TestGivenUp: the error says what was given up and why, and errors.Is tells it from others.
 func TestGivenUp(t *testing.T) {
 	for text, cause := range map[string]error{
 		"ichor: attach given up: context canceled":     nil,

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// Misuse is what a panic over a broken contract carries. Immutable.
+// Misuse is the value of a panic over a broken contract. Immutable.
 type Misuse struct {
 	What    string // what is wrong: "use after free"
-	Call    string // what was called: "Thread.DecRef"
-	On      string // what it was called on or with: "list 0x00000120", "thread 3"
-	Want    string // what the contract asks for
-	Type    string // the type of the object, if it is about one and the type is known
-	History string // the stacks that explain it: in checked mode what happened to the object
+	Call    string // the function called: "Thread.DecRef"
+	On      string // the receiver or argument of the call: "list 0x00000120", "thread 3"
+	Want    string // what the contract demands
+	Type    string // the object's type, if the misuse is of an object and its type is known
+	History string // the stacks that explain it: in checked mode, the object's history
 }
 
 func (m *Misuse) Error() string {
@@ -35,7 +35,7 @@ func (m *Misuse) Error() string {
 	return b.String()
 }
 
-// Throw panics with m. It finds out what was called. Any goroutine.
+// Throw panics with m. If m has no Call, Throw finds it on the stack. Any goroutine.
 func Throw(m Misuse) {
 	if m.Call == "" {
 		m.Call = called()
@@ -43,8 +43,8 @@ func Throw(m Misuse) {
 	panic(&m)
 }
 
-// called returns the call of the library that the caller's user has made: the outermost
-// exported function of the library below the innermost frame of other code.
+// called returns the name of the library function that user code called: the exported function
+// nearest to the innermost frame of user code.
 func called() (name string) {
 	var pcs [64]uintptr
 	frames := goruntime.CallersFrames(pcs[:goruntime.Callers(3, pcs[:])])
@@ -73,7 +73,7 @@ func shortName(function string) string {
 	parts := strings.Split(name, ".")
 	for i, p := range parts {
 		if i > 0 && (strings.HasPrefix(p, "func") || strings.HasPrefix(p, "deferwrap") || strings.HasPrefix(p, "gowrap")) {
-			parts = parts[:i] // a function within
+			parts = parts[:i] // a function literal inside it
 			break
 		}
 		parts[i] = strings.Trim(p, "(*)")
@@ -87,7 +87,7 @@ func shortName(function string) string {
 	return pkg + "." + parts[0]
 }
 
-// isExported reports whether users can write a short name: rt.Own, Thread.DecRef.
+// isExported reports whether a short name is one that users can write: rt.Own, Thread.DecRef.
 func isExported(short string) bool {
 	of, name, _ := strings.Cut(short, ".")
 	first, _ := utf8.DecodeRuneInString(name)

@@ -9,11 +9,11 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 )
 
-// module is the path of the library's module, with a slash behind it.
+// module is the path of the library's module, with a slash at the end.
 var module = strings.TrimSuffix(reflect.TypeFor[Misuse]().PkgPath(), "internal/fault")
 
-// Own reports whether a frame is the library's own: of one of its packages that programs
-// import, or that those import, but for their tests. Any goroutine.
+// Own reports whether a frame is the library's own: of one of the packages in ownName, and not
+// of a test. Any goroutine.
 func Own(f goruntime.Frame) bool {
 	return ownName(f.Function) && !strings.HasSuffix(f.File, "_test.go")
 }
@@ -31,28 +31,28 @@ func ownName(function string) bool {
 	return false
 }
 
-// ofGo reports whether a function is one of Go's runtime, which nobody has called by name.
+// ofGo reports whether a function belongs to Go's runtime.
 func ofGo(function string) bool {
 	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/") || function == ""
 }
 
-// Stack is the innermost frames of the library's user at some moment. Immutable.
+// Stack holds the innermost frames of user code at some moment. Immutable.
 type Stack []uintptr
 
 // stackLen bounds the frames of a Stack.
 const stackLen = 8
 
-// maxDepth is how many frames of the library can be above those.
+// maxDepth bounds the number of library frames on top of those.
 const maxDepth = 64
 
-// owners knows of each return address whether its frame is to be left out of a Stack:
-// checked mode asks for every count.
+// owners caches, for each return address, whether a Stack leaves its frame out. Checked mode
+// takes a Stack for every count.
 var owners = xsync.NewMapOf[uintptr, bool]()
 
-// Here returns the caller's Stack. Where no frame is the user's it has the library's. Any
-// goroutine.
+// Here returns the caller's Stack. If no frame is user code, it holds the library's frames.
+// Any goroutine.
 func Here() Stack {
-	var few [2 * stackLen]uintptr // enough but for deep calls of the library's
+	var few [2 * stackLen]uintptr // enough unless the library's calls are deep
 	n := goruntime.Callers(2, few[:])
 	if s := here(few[:n]); n < len(few) || len(s) == stackLen {
 		return s
@@ -74,7 +74,8 @@ func here(pcs []uintptr) Stack {
 	return s
 }
 
-// leftOut reports whether the frame of a return address is the library's, or Go's.
+// leftOut reports whether a Stack leaves out the frame of a return address, because it is the
+// library's or Go's.
 func leftOut(pc uintptr) bool {
 	if out, ok := owners.Load(pc); ok {
 		return out
@@ -85,7 +86,7 @@ func leftOut(pc uintptr) bool {
 	return out
 }
 
-// String prints the frames, each on a line of its own, behind a line break.
+// String returns the frames, each on a line of its own, with a line break before it.
 func (s Stack) String() string {
 	var b strings.Builder
 	for _, pc := range s {
@@ -94,7 +95,7 @@ func (s Stack) String() string {
 	return b.String()
 }
 
-// Site returns the innermost frame in one line. Any goroutine.
+// Site returns the innermost frame as one line. Any goroutine.
 func (s Stack) Site() string {
 	if len(s) == 0 {
 		return "an unknown place"
@@ -110,15 +111,15 @@ func site(pc uintptr) string {
 // maxLines bounds the frames of a trace.
 const maxLines = 16
 
-// Trim returns the trace of one goroutine, as Go prints it, without the frames of the
-// library and of Go on top, and without arguments. Any goroutine.
+// Trim shortens the trace of one goroutine, as Go prints it: it removes the innermost frames
+// that are the library's or Go's, and all arguments. Any goroutine.
 func Trim(trace string) string {
 	lines := strings.Split(strings.TrimSpace(trace), "\n")
 	var b strings.Builder
 	b.WriteString(lines[0])
 	n, inUser := 0, false
 	for i := 1; i+1 < len(lines); i += 2 {
-		if strings.HasPrefix(lines[i], "...") { // frames that Go has left out
+		if strings.HasPrefix(lines[i], "...") { // Go has left out frames here
 			i--
 			continue
 		}
@@ -136,18 +137,18 @@ func Trim(trace string) string {
 		}
 		fmt.Fprintf(&b, "\n  %s\n      %s", withoutArgs(function), file)
 	}
-	if !inUser { // it is all the library's
+	if !inUser { // all frames are the library's
 		return strings.TrimSpace(trace)
 	}
 	return b.String()
 }
 
-// waits reports whether a function is one in which Go's packages wait for others.
+// waits reports whether a function belongs to one of Go's packages in which goroutines wait.
 func waits(function string) bool {
 	return strings.HasPrefix(function, "sync.") || strings.HasPrefix(function, "sync/") || strings.HasPrefix(function, "internal/") || strings.HasPrefix(function, "time.Sleep")
 }
 
-// withoutArgs takes the arguments off a function in a trace.
+// withoutArgs removes the arguments from a function in a trace.
 func withoutArgs(function string) string {
 	if strings.HasPrefix(function, "created by ") {
 		return function

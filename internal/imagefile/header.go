@@ -1,6 +1,6 @@
-// Package imagefile is the format of image files: their header, their table of types, and
-// how both are read from a file that an enemy may have written. It knows nothing of
-// objects, and uses no field before it has checked it.
+// Package imagefile defines the format of image files: the header, the table of types, and
+// how to read both from a file that may be hostile. It knows nothing about objects, and
+// checks each field before it uses it.
 package imagefile
 
 import (
@@ -15,30 +15,30 @@ import (
 
 // An image file:
 //
-//	byte          what
+//	byte          content
 //	0             header, see Header; zero up to Data
 //	Data          the objects, byte for byte as they lie in memory
-//	behind them   user-defined types: for each its name and its Layout, each with its
-//	              length before it, 32 bits
+//	after them    user-defined types: for each its name and its Layout, both
+//	              preceded by their length in 32 bits
 //
-// The header is in little-endian order on every machine, the objects are in the order
-// of the machine that wrote them. They are found by their distance from the first one,
-// so mapping them is all that opening takes.
+// The header is little-endian on every machine. The objects are in the byte order
+// of the machine that wrote them. An object is found by its distance from the first one,
+// so opening an image only has to map it.
 const (
 	magic       = "ICHORIMG"
 	Version     = 1
-	Data        = 16 << 10 // a multiple of the page size of most systems: others read instead of mapping
+	Data        = 16 << 10 // a multiple of the page size of most systems; others read the file instead of mapping it
 	order       = 0x01020304
 	HeaderBytes = 80
 )
 
 // Header is the beginning of an image.
 type Header struct {
-	Layout    uint64 // of headers and built-in types: a program can use the image if its own is the same
-	Data      uint64 // bytes of objects
+	Layout    uint64 // hash of the layout of headers and built-in types; a program can use the image if its own is the same
+	Data      uint64 // size of the objects in bytes
 	Objects   uint64
-	Root      uint32 // as a slot would hold it
-	Types     uint32 // user-defined
+	Root      uint32 // as a slot holds it
+	Types     uint32 // number of user-defined types
 	TypeBytes uint64
 	TypeHash  uint64 // xxHash64 of the types
 	DataHash  uint64 // of the objects
@@ -62,8 +62,8 @@ func (h *Header) Append(b []byte) []byte {
 	return le.AppendUint64(b, xxhash.Sum64(b[n:]))
 }
 
-// Parse reads a header, and fails if it is not one that a program with this layout, and room
-// for that many types, can use.
+// Parse reads and checks a header. It fails unless a program with this layout, and room for that
+// many types, can use the image.
 func (h *Header) Parse(b []byte, layout, types uint64) error {
 	le := binary.LittleEndian
 	switch {
@@ -99,5 +99,5 @@ func (h *Header) Parse(b []byte, layout, types uint64) error {
 	return nil
 }
 
-// Size is how long the file is.
+// Size returns the length of the file.
 func (h *Header) Size() int64 { return Data + int64(h.Data) + int64(h.TypeBytes) }

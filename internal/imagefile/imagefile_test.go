@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRoundTrip writes headers and tables and reads them again, as a file whose length is
-// known and as one that only a reader knows.
+// TestRoundTrip writes headers and tables and reads them again, both with and without a known
+// size.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var table []byte
@@ -50,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 		}
-		if len(file) > Data { // a byte less, or more, is found, whoever says how long it is
+		if len(file) > Data { // a missing or an extra byte is found, with or without a known size
 			for _, bad := range [][]byte{file[:len(file)-1], append(file[:len(file):len(file)], 0)} {
 				for _, size := range []int64{int64(len(bad)), -1} {
 					if _, err := (Reader{bytes.NewReader(bad), size}).ReadHeader(5, 4); err == nil {
@@ -96,7 +96,7 @@ func TestBadHeader(t *testing.T) {
 	}
 }
 
-// resealed gives the header the hash that it ends with.
+// resealed returns the header with a correct hash at its end.
 func resealed(b []byte) []byte {
 	sum := xxhash.Sum64(b[:HeaderBytes-8])
 	for i := range 8 {
@@ -105,7 +105,7 @@ func resealed(b []byte) []byte {
 	return b
 }
 
-// TestBadTypes: a table that is cut, too long, or claims more than there is.
+// TestBadTypes: a table that is cut, too long, or claims more than it has.
 func TestBadTypes(t *testing.T) {
 	table := Type{"name", "layout"}.Append(nil)
 	parse := func(b []byte, n uint32) error {
@@ -129,7 +129,7 @@ func TestBadTypes(t *testing.T) {
 	}
 }
 
-// liar is a reader that does not keep to what io.ReaderAt promises.
+// liar is a reader that breaks the contract of io.ReaderAt.
 type liar struct {
 	n   int
 	err error
@@ -137,7 +137,7 @@ type liar struct {
 
 func (l liar) ReadAt([]byte, int64) (int, error) { return l.n, l.err }
 
-// TestLiars: what a reader says that it has done is not believed.
+// TestLiars: the results of the underlying reader are not trusted.
 func TestLiars(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {
@@ -159,7 +159,7 @@ func TestLiars(t *testing.T) {
 	}
 }
 
-// TestQuoted cuts what a file says so that a message can show it.
+// TestQuoted: a text from a file is shortened for a message.
 func TestQuoted(t *testing.T) {
 	if got := Quoted("a\n"); got != `"a\n"` {
 		t.Errorf("got %s", got)
@@ -169,7 +169,7 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// TestTypeTables: a table of types ends with its types.
+// TestTypeTables: a table of types ends with its last type.
 func TestTypeTables(t *testing.T) {
 	for _, c := range []struct {
 		types uint32
@@ -203,8 +203,8 @@ func TestTypeTables(t *testing.T) {
 	}
 }
 
-// TestOpenRegular: what is no regular file is not opened, also if it has taken the place of one
-// meanwhile; and no file stays open.
+// TestOpenRegular: Open refuses anything but a regular file, even if it has just taken the place
+// of one, and leaves no file open.
 func TestOpenRegular(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")

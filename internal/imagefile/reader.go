@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// Open opens a file for reading and returns its size. It looks before it opens,
-// so as not to wait for the writer of a pipe.
+// Open opens a file for reading and returns its size. It calls Stat before it opens the
+// file, because opening a pipe would wait for a writer.
 func Open(path string) (file *os.File, size int64, err error) {
 	st, err := os.Stat(path)
 	if err == nil && st.Mode().IsRegular() {
@@ -23,17 +23,17 @@ func Open(path string) (file *os.File, size int64, err error) {
 	}
 	if err != nil {
 		if file != nil {
-			_ = file.Close() // only read
+			_ = file.Close() // nothing was written
 		}
 		return nil, 0, bare(err)
 	}
 	return file, st.Size(), nil
 }
 
-// openFile is os.Open. Tests have it open what has taken the file's place.
+// openFile is os.Open. Tests replace it to open something that has taken the file's place.
 var openFile = os.Open
 
-// bare takes the path off an error, which *ImageError names.
+// bare removes the path from an error, because *ImageError names it.
 func bare(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {
@@ -42,15 +42,15 @@ func bare(err error) error {
 	return err
 }
 
-// Reader reads an image. It believes neither what the image says nor what the reader below
-// it says it has done.
+// Reader reads an image. It trusts neither the image nor the results of the reader
+// below it.
 type Reader struct {
 	At   io.ReaderAt
-	Size int64 // -1 if it is not known
+	Size int64 // -1 if unknown
 }
 
-// ReadHeader reads and checks the header, and that the image is as long as it says: see
-// Header.Parse.
+// ReadHeader reads the header, checks it with Header.Parse, and checks that the image has the
+// length that the header gives.
 func (r Reader) ReadHeader(layout, types uint64) (h Header, err error) {
 	b := make([]byte, Data)
 	n, err := r.readSome(b, 0)
@@ -69,7 +69,7 @@ func (r Reader) ReadHeader(layout, types uint64) (h Header, err error) {
 	case len(bytes.Trim(b[HeaderBytes:], "\x00")) > 0:
 		return h, errors.New("bytes between header and objects are not zero")
 	}
-	if r.Size < 0 { // what a reader has at the end says how long it is, if it does not lie
+	if r.Size < 0 { // a byte at the end and none after it prove the length
 		if err := r.ReadAll(b[:1], want-1); err != nil {
 			return h, err
 		}
@@ -84,7 +84,7 @@ func (r Reader) ReadHeader(layout, types uint64) (h Header, err error) {
 func (r Reader) ReadTypes(h *Header) ([]Type, error) {
 	at, end := Data+int64(h.Data), h.Size()
 	var b []byte
-	for at+int64(len(b)) < end { // piece by piece: memory grows with what there is
+	for at+int64(len(b)) < end { // piece by piece: memory grows only with bytes that exist
 		from := len(b)
 		b = append(b, make([]byte, min(Step, end-at-int64(from)))...)
 		if err := r.ReadAll(b[from:], at+int64(from)); err != nil {
@@ -94,10 +94,10 @@ func (r Reader) ReadTypes(h *Header) ([]Type, error) {
 	return ParseTypes(b, h)
 }
 
-// Step is how much is read before memory is taken for more.
+// Step is the number of bytes to read before more memory is allocated.
 const Step = 1 << 20
 
-// ReadAll reads all of b.
+// ReadAll fills b with the bytes at offset at.
 func (r Reader) ReadAll(b []byte, at int64) error {
 	n, err := r.readSome(b, at)
 	switch {
@@ -109,7 +109,7 @@ func (r Reader) ReadAll(b []byte, at int64) error {
 	return err
 }
 
-// readSome is ReadAt of a reader that may not keep to what io.ReaderAt promises.
+// readSome is ReadAt for a reader that may break the contract of io.ReaderAt.
 func (r Reader) readSome(b []byte, at int64) (int, error) {
 	n, err := r.At.ReadAt(b, at)
 	if n < 0 || n > len(b) || n < len(b) && err == nil {

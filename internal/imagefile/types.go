@@ -10,13 +10,14 @@ import (
 )
 
 // MaxTypeBytes bounds the table of types, and MaxTypeText each name and each layout in it.
-// Guesses: the longest table seen had some kilobytes. Tests change the former.
+// Both are guesses: the longest table seen had a few kilobytes. Tests change MaxTypeBytes.
 var (
 	MaxTypeBytes = 64 << 20
 	MaxTypeText  = 1 << 20
 )
 
-// Type is an entry of the table of types. Both texts may say anything, and be long.
+// Type is an entry of the table of types. Both texts come from the file: they can hold anything,
+// and be long.
 type Type struct{ Name, Layout string }
 
 // Append appends the type to a table.
@@ -62,7 +63,7 @@ func ParseTypes(b []byte, h *Header) ([]Type, error) {
 	return table, nil
 }
 
-// Quoted returns what a file says as a message can show it.
+// Quoted returns a text from a file in quotes, shortened for a message.
 func Quoted(s string) string {
 	const enough = 200
 	if len(s) <= enough {

@@ -1,15 +1,15 @@
-// Package kinds passes to package objects, which has the built-in kinds of objects, what
-// package runtime offers to it and to nobody else: tables of its own, types with fixed
-// numbers, births that take a note. It keeps them out of the API without a layer around
-// package runtime, whose types it does not know.
+// Package kinds passes methods of package runtime to package objects, which implements the
+// built-in kinds of objects. The methods give it tables of its own, types with fixed numbers, and
+// births with a note. No other package gets them, so they stay out of the API, without a layer
+// around package runtime. Package kinds does not know the types of package runtime.
 package kinds
 
 var offered any
 
-// Offer is called once, by package runtime, while the program starts.
+// Offer stores the methods. Package runtime calls it once, during initialization.
 func Offer(methods any) { offered = methods }
 
-// Taken returns what package runtime offers as the interface T, which names the methods
-// that the caller uses. It panics if one of them is not offered, or not with these types:
-// so a variable of a package that has it fails any test.
+// Taken returns the offered methods as the interface T, which names those that the caller
+// uses. It panics if a method is missing or has another signature. The caller keeps the
+// result in a package variable, so a mismatch fails every test.
 func Taken[T any]() T { return offered.(T) }

@@ -1,5 +1,5 @@
-// Package newfile writes a file as a whole or not at all: under another name beside it,
-// synced, and renamed. What was there stays as it was for code that has it open, and under
+// Package newfile writes a file completely or not at all: under a temporary name in the same
+// folder, synced, and renamed. The old file stays unchanged for code that has it open, and under
 // its other names.
 package newfile
 
@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 )
 
-// Write has write fill the file with that path, in the place of the one that was there, if
-// any. The new one has its permissions, and its owner if this process may say so. Through a
-// link it writes the file that the link leads to, and the link stays. What is there and no
-// regular file, such as a device, is an error. When ctx ends Write gives up with its error;
-// whenever it fails, nothing is left behind. Any goroutine.
+// Write creates or replaces the file at path; the callback write fills it. The new file takes the
+// permissions of the one that it replaces, and its owner if this process has the right. If path
+// is a symbolic link, Write replaces the file that the link leads to, and the link stays. If there
+// is something else than a regular file, such as a device, Write returns an error. When ctx ends,
+// Write gives up with its error. If Write fails, it leaves nothing behind. Any goroutine.
 func Write(ctx context.Context, path string, write func(w io.Writer) error) error {
 	was, err := os.Stat(path)
 	switch {
@@ -44,18 +44,18 @@ func Write(ctx context.Context, path string, write func(w io.Writer) error) erro
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // not every system can sync a folder; the file itself is
+		_ = dir.Sync() // not every system can sync a folder; the file itself is synced
 		_ = dir.Close()
 	}
 	return nil
 }
 
-// afterLinks returns where the links end that path may lead to. There need not be anything.
+// afterLinks follows the links at path and returns where they end. Nothing needs to exist there.
 func afterLinks(path string) (string, error) {
 	for range maxLinks {
 		to, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // there is nothing, or it is no link; if it is worse, what follows fails
+			return path, nil // nothing there, or no link; after any other error the next steps fail
 		}
 		if !filepath.IsAbs(to) {
 			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
@@ -69,16 +69,16 @@ func afterLinks(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many links", path)
 }
 
-// maxLinks is how many links in a row are followed: as many as Linux does.
+// maxLinks bounds the links followed in a row. It is Linux's limit.
 const maxLinks = 40
 
-// pieceWriter looks at ctx now and then.
+// pieceWriter writes in pieces, and checks ctx before each.
 type pieceWriter struct {
 	ctx context.Context
 	w   io.Writer
 }
 
-// writePiece is some milliseconds' worth of writing: a guess.
+// writePiece is the size of a piece: some milliseconds of writing. A guess.
 const writePiece = 16 << 20
 
 func (p pieceWriter) Write(b []byte) (done int, err error) {
@@ -92,11 +92,11 @@ func (p pieceWriter) Write(b []byte) (done int, err error) {
 	return done, err
 }
 
-// chmod is the method. Tests have it fail.
+// chmod is a variable so that tests can make it fail.
 var chmod = (*os.File).Chmod
 
-// createBeside creates a new file in the folder of path. It is as accessible as was, the one
-// that it is to replace, if that is not nil: and never more so.
+// createBeside creates a new file in the folder of path. If was, the file to be replaced, is not
+// nil, the new file gets the same permissions, and never more.
 func createBeside(path string, was os.FileInfo) (*os.File, error) {
 	mode := os.FileMode(0o666)
 	if was != nil {
@@ -110,7 +110,7 @@ func createBeside(path string, was os.FileInfo) (*os.File, error) {
 		}
 		if err == nil && was != nil {
 			keepOwner(f, was)
-			if err = chmod(f, mode); err != nil { // the umask may have taken some
+			if err = chmod(f, mode); err != nil { // the umask may have removed some
 				err = errors.Join(err, f.Close(), os.Remove(name))
 			}
 		}

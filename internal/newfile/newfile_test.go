@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Links in a ring have an end: an error.
+// A cycle of links is an error.
 func TestAfterLinks(t *testing.T) {
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	if os.Symlink(a, b) != nil || os.Symlink(b, a) != nil {
@@ -21,7 +21,7 @@ func TestAfterLinks(t *testing.T) {
 	}
 }
 
-// countdown is a context that ends when it was asked so often.
+// countdown is a context that ends after so many calls of Err.
 type countdown struct {
 	context.Context
 	left int
@@ -34,7 +34,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestWriteGivesUp: whenever the context ends, there is no file, and nothing beside it.
+// TestWriteGivesUp: whenever the context ends, Write leaves no file at path and none beside it.
 func TestWriteGivesUp(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "file")
@@ -66,7 +66,7 @@ func TestWriteGivesUp(t *testing.T) {
 			t.Fatalf("given up at look %d: %v, and there are %d files", n, err, files())
 		}
 	}
-	taken := fmt.Sprintf("%s.tmp-%d-0", path, os.Getpid()) // by another one that is writing
+	taken := fmt.Sprintf("%s.tmp-%d-0", path, os.Getpid()) // taken by another writer
 	if err := errors.Join(os.WriteFile(taken, nil, 0o666), Write(context.Background(), path, parts)); err != nil {
 		t.Error(err)
 	}

@@ -4,5 +4,5 @@ package newfile
 
 import "os"
 
-// keepOwner does nothing: files belong to whoever makes them.
+// keepOwner does nothing: here a file belongs to the user that creates it.
 func keepOwner(*os.File, os.FileInfo) {}

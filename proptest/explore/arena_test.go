@@ -9,16 +9,16 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// The arena: spans of caches whose owners come and go, which others need and free into. The
-// blocks are so large that a span has two, and plain accesses of a span make a race of
-// whoever takes it for its own when it is not.
+// The arena: spans of caches whose owners attach and detach, while other threads need the spans
+// and free into them. The blocks are so large that a span has two. Plain accesses to a span
+// cause a race if a thread uses a span that is not its own.
 
-// spans is where a scenario happens.
+// spans is the state of a scenario.
 type spans struct {
 	s       *arena.Space
 	caches  []*arena.Cache
 	away    []bool
-	in      []uint32 // blocks that are in use in the end
+	in      []uint32 // blocks in use at the end
 	threads []func()
 }
 
@@ -32,7 +32,7 @@ func newSpans(caches int) *spans {
 
 func (x *spans) alloc(c int) uint32 { return must(x.caches[c].Alloc(arena.Leaves, arena.MaxSmall)) }
 
-// use has a cache take a block that is in use in the end.
+// use makes a cache allocate a block that stays in use until the end.
 func (x *spans) use(c int) { x.in = append(x.in, x.alloc(c)) }
 
 func (x *spans) leave(c int) {
@@ -65,7 +65,7 @@ func (x *spans) check() error {
 	for _, h := range x.in {
 		x.caches[0].Free(h)
 	}
-	for range x.caches { // what one has in its list may be another one's
+	for range x.caches { // a cache may have spans of another in its list
 		for _, c := range x.caches {
 			c.Trim()
 		}
@@ -74,7 +74,7 @@ func (x *spans) check() error {
 	if u := x.s.Usage(); u.Count[arena.Leaves] != 0 || u.Bytes[arena.Leaves] != 0 || u.Committed > 16<<arena.SpanShift {
 		return fmt.Errorf("left when all is freed: %+v", u)
 	}
-	for c := range x.caches { // what was free is still found
+	for c := range x.caches { // free blocks can still be allocated
 		x.caches[c].Free(x.alloc(c))
 	}
 	return x.s.Close()
@@ -86,7 +86,7 @@ func TestArena(t *testing.T) {
 	all := int64(0)
 	for _, c := range []struct {
 		name  string
-		first int // slots of the common cache
+		first int // number of slots in use of the common cache
 		set   func(x *spans)
 	}{
 		{"lend against a free by another", 0, func(x *spans) {

@@ -10,8 +10,8 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// The classic bugs of counting, each with its correct twin. The explorer must find
-// the bug with two preemptions at most, and nothing in the twin.
+// Classic bugs of reference counting, each with its correct twin. The explorer must find
+// the bug with at most two preemptions, and no failure in the twin.
 
 var errLost = errors.New("an update was lost")
 
@@ -38,7 +38,7 @@ func noLostUpdate() Program {
 	}}
 }
 
-// upgrade gives an object a reference from a weak one, while the last reference goes.
+// upgrade makes a reference from a weak one, while the last reference is given up.
 func upgrade(correct bool) func() Program {
 	return func() Program {
 		count := &word{1}
@@ -74,7 +74,7 @@ func upgrade(correct bool) func() Program {
 	}
 }
 
-// freeList is a stack of three slots whose head has a tag, or has none.
+// freeList is a stack of three slots whose head has a tag, or none.
 func freeList(tagged bool) func() Program {
 	return func() Program {
 		head := &word{1}
@@ -130,8 +130,8 @@ func freeList(tagged bool) func() Program {
 	}
 }
 
-// biasedMerge ends the ownership of an object: flag, then the owner's count, while
-// another thread gives up its reference. The correct twin does both at once.
+// biasedMerge ends the ownership of an object in two steps, the flag and then the owner's count,
+// while another thread gives up its reference. The correct twin does both in one step.
 func biasedMerge(correct bool) func() Program {
 	const merged = 1
 	return func() Program {
@@ -157,7 +157,7 @@ func biasedMerge(correct bool) func() Program {
 					freed++
 				}
 			},
-			func() { // the other one
+			func() { // the other thread
 				if s := shared.add(-2); s == merged {
 					freed++
 				}
@@ -171,7 +171,7 @@ func biasedMerge(correct bool) func() Program {
 	}
 }
 
-// immortalise tests, and then counts, while another thread makes the object immortal.
+// immortalise tests and then counts, while another thread makes the object immortal.
 func immortalise(correct bool) func() Program {
 	const immortal = -1 << 31
 	return func() Program {
@@ -199,7 +199,7 @@ func immortalise(correct bool) func() Program {
 	}
 }
 
-// published hands a plain word over with a flag, or without.
+// published publishes a plain word with a flag, or without.
 func published(correct bool) func() Program {
 	return func() Program {
 		var data int32
@@ -220,7 +220,7 @@ func published(correct bool) func() Program {
 	}
 }
 
-// overlap writes the halves of a word, or overlapping parts of it.
+// overlap writes the two halves of a word, or overlapping parts of it.
 func overlap(correct bool) func() Program {
 	return func() Program {
 		var data [2]int32
@@ -235,8 +235,8 @@ func overlap(correct bool) func() Program {
 	}
 }
 
-// afterFree writes to memory that another thread has given back, and knows of it: what
-// the correct twin writes to was given out again.
+// afterFree writes to memory that another thread has freed. The twin writes to memory that was
+// allocated again.
 func afterFree(correct bool) func() Program {
 	return func() Program {
 		data := new([4]int32)

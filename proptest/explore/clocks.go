@@ -8,18 +8,18 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// clocks orders accesses. Each thread has a vector: how far it knows each thread to
-// have come (Lamport; Mattern; the check is that of race detectors). A thread's own
-// entry goes up with each access that others can learn of.
+// clocks orders accesses. Each thread has a vector: how far it knows each thread to have
+// advanced (Lamport; Mattern; the check is that of race detectors). A thread's own entry
+// increases with each access that other threads can learn of.
 //
-// What is known of memory lies in cells of eight bytes. Two accesses of a byte by
-// different threads are in order if the later one's thread knows of the earlier one.
+// Memory is recorded in cells of eight bytes. Two accesses to a byte by different threads
+// are ordered if the thread of the later one knows of the earlier one.
 type clocks struct {
 	generation uint32
 	threads    int
 	now        [maxThreads]vector
 	cells      map[uintptr]*cell
-	recent     *cell // the one that was looked for last, of key
+	recent     *cell // the cell found last, at key
 	key        uintptr
 }
 
@@ -31,15 +31,15 @@ func (v *vector) join(w *vector) {
 	}
 }
 
-// cell is what is known of eight bytes. What an earlier generation knew is void.
+// cell records the accesses to eight bytes. A record of an earlier generation is void.
 type cell struct {
 	generation uint32
-	dead       uint8     // a bit for each byte that was given back
-	released   [2]vector // by the last atomic store, by each half's first byte
+	dead       uint8     // a bit for each byte that was freed
+	released   [2]vector // the vector of the last atomic store to each half
 	bytes      [8][accesses]vector
 }
 
-// accesses of a byte: for each thread when it was the last time.
+// The kinds of accesses to a byte. A cell has each thread's last access of each kind.
 const (
 	plainRead = iota
 	plainWrite
@@ -48,7 +48,7 @@ const (
 	accesses
 )
 
-// conflicts are the accesses that must be in order with one of the kind.
+// conflicts lists, for each kind of access, the kinds that must be ordered with it.
 var conflicts = [accesses][]int{
 	plainRead:   {plainWrite, atomicWrite},
 	plainWrite:  {plainRead, plainWrite, atomicRead, atomicWrite},
@@ -60,7 +60,7 @@ var accessNames = [accesses]string{"plain read", "plain write", "atomic load", "
 
 func newClocks() *clocks { return &clocks{cells: map[uintptr]*cell{}} }
 
-// begin forgets everything.
+// begin resets everything.
 func (c *clocks) begin(threads int) {
 	if len(c.cells) > 1<<12 {
 		clear(c.cells)
@@ -90,7 +90,7 @@ func (c *clocks) cell(addr uintptr) *cell {
 	return x
 }
 
-// access checks that an access is in order with the earlier ones, and notes it.
+// access checks that an access is ordered with the earlier ones, and records it.
 func (c *clocks) access(t int, op point.Op) error {
 	switch op.Kind {
 	case point.PlainRead:
@@ -170,7 +170,7 @@ func (c *clocks) touch(t int, op point.Op, kind int) error {
 	return err
 }
 
-// born forgets what was known of memory that is given out, and takes it for written.
+// born forgets the records of memory that is being allocated, and records it as written.
 func (c *clocks) born(t int, op point.Op) {
 	c.each(op, func(x *cell, b uintptr) {
 		x.dead &^= 1 << b

@@ -10,7 +10,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// boxed returns a new reference to an int that is counted.
+// boxed returns a new reference to an int that has a count.
 func boxed(t *rt.Thread, n int64) rt.Ref { return must(objects.NewInt(t, 1<<40+n)) }
 
 func key(n int64) rt.Ref {
@@ -18,7 +18,7 @@ func key(n int64) rt.Ref {
 	return r
 }
 
-// listOf makes a list that alone holds n boxed ints.
+// listOf makes a list that holds the only references to n boxed ints.
 func (s *stage) listOf(n int) objects.List {
 	l := must(objects.NewList(s.t[0]))
 	for i := range n {
@@ -28,7 +28,7 @@ func (s *stage) listOf(n int) objects.List {
 	return objects.List(l)
 }
 
-// dictOf makes a dict that alone holds n boxed ints.
+// dictOf makes a dict that holds the only references to n boxed ints.
 func (s *stage) dictOf(n int) objects.Dict {
 	d := must(objects.NewDict(s.t[0]))
 	for i := range n {
@@ -38,14 +38,14 @@ func (s *stage) dictOf(n int) objects.Dict {
 	return objects.Dict(d)
 }
 
-// read takes a reference to item i, looks at it and gives it up.
+// read takes a reference to item i, reads the int and gives the reference up.
 func read(t *rt.Thread, l objects.List, i int) {
 	if r, err := l.Get(t, i); err == nil {
 		look(t, r)
 	}
 }
 
-// look looks at an int that was found, and gives the reference up.
+// look reads an int and gives its reference up.
 func look(t *rt.Thread, r rt.Ref) {
 	if v, isInt := objects.Int(r).Value(t); r != rt.None && (!isInt || v < 1<<40) {
 		panic(fmt.Sprintf("found %s", objects.Format(t, r)))
@@ -59,8 +59,8 @@ func readKey(t *rt.Thread, d objects.Dict, n int64) {
 	}
 }
 
-// freezeUntorn freezes a list of two lists, dicts or records, and looks at their first items:
-// that of the first one becomes a 1, and then that of the second.
+// freezeUntorn freezes a list of two lists, dicts or records, and reads their first items. Another
+// thread sets the first item of the first one to 1, and then that of the second.
 func freezeUntorn(t *rt.Thread, both rt.Ref) {
 	f, err := t.Freeze(both)
 	if errors.Is(err, rt.ErrChanged) {
@@ -87,7 +87,7 @@ func freezeUntorn(t *rt.Thread, both rt.Ref) {
 
 var point3 = must(objects.DefineRecord("explored point", "x"))
 
-// What writes containers, against what reads them and against itself.
+// Scenarios of calls that write containers, against readers and against each other.
 var containerScenarios = []scenario{
 	{"list set against get", "ab", func(s *stage) {
 		s.enter(2)
@@ -116,7 +116,7 @@ var containerScenarios = []scenario{
 	}},
 	{"list growth against get", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(6) // which fill the block
+		l := s.listOf(6) // six items fill the block
 		s.run(0, func(t *rt.Thread) { ok(l.Append(t, rt.None)); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) { read(t, l, 3); t.Checkpoint() })
 	}},
@@ -196,11 +196,11 @@ var containerScenarios = []scenario{
 	}},
 	{"list remove first and append against get", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(2) // item 1 is the second one, the first one of those, or the third one
+		l := s.listOf(2) // item 1 is at first the second int, later possibly the third
 		s.run(0, func(t *rt.Thread) {
 			ok(l.AppendSteal(t, boxed(t, 2)))
 			ok(l.Remove(t, 0))
-			ok(l.Set(t, 0, rt.None)) // which is item 0 by then
+			ok(l.Set(t, 0, rt.None)) // item 0 is then the second int
 		})
 		s.run(1, func(t *rt.Thread) {
 			r, found := l.At(t, 1)
@@ -221,7 +221,7 @@ var containerScenarios = []scenario{
 	}},
 	{"list remove first and growth against get", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(6) // which fill the block
+		l := s.listOf(6) // six items fill the block
 		s.run(0, func(t *rt.Thread) { ok(l.Remove(t, 0)); ok(l.Append(t, rt.None)) })
 		s.run(1, func(t *rt.Thread) {
 			r, found := l.At(t, 4)
@@ -284,7 +284,7 @@ var containerScenarios = []scenario{
 	}},
 	{"list shrink against get", "ab", func(s *stage) {
 		s.enter(2)
-		l := s.listOf(30) // in a block of more
+		l := s.listOf(30) // in a block with more room
 		for l.Len(s.t[0]) > 8 {
 			s.t[0].DecRef(must(l.Pop(s.t[0])))
 		}
@@ -483,7 +483,7 @@ var containerScenarios = []scenario{
 		})
 		s.run(1, func(t *rt.Thread) { ok(p.Set(t, 0, rt.None)); t.Checkpoint() })
 		s.last = func(t *rt.Thread) error {
-			if v, _ := p.At(t, 0); v != rt.None { // it was set after the swap, or kept it from happening
+			if v, _ := p.At(t, 0); v != rt.None { // Set ran after the swap, or made it fail
 				return fmt.Errorf("the field is %s; it was swapped: %v", objects.Format(t, v), done)
 			}
 			return nil
@@ -610,7 +610,7 @@ var containerScenarios = []scenario{
 		s.enter(2)
 		objects.SetGatesFrom(4)
 		d, from := s.dictOf(0), s.dictOf(2)
-		s.run(0, func(t *rt.Thread) { // the second one is the first to be copied
+		s.run(0, func(t *rt.Thread) { // Update copies key 1 first
 			ok(from.Set(t, key(1), key(1)))
 			ok(from.Set(t, key(0), key(1)))
 		})

@@ -13,11 +13,11 @@ import (
 
 var scenarios = slices.Concat(countScenarios, stopScenarios, containerScenarios, dictCallScenarios, leaseScenarios)
 
-// leafType is an object that notes its death.
+// leafType is the type of objects without references.
 var leafType = must(rt.DefineType(rt.Type{Name: "explored leaf"}))
 
-// leaf makes an object that thread 0 owns, with references to spare: one for each entry
-// of the result.
+// leaf makes an object that thread 0 owns, with one reference for each entry of the
+// result.
 func (s *stage) leaf(refs int) rt.Ref {
 	r, _, err := s.t[0].New(leafType, 4)
 	ok(err)
@@ -27,7 +27,7 @@ func (s *stage) leaf(refs int) rt.Ref {
 	return r
 }
 
-// phoenixType is an object whose finalizer keeps it, in a list that the object leads to.
+// phoenixType is the type of objects whose finalizer keeps them, in a list that the object holds.
 var phoenixType = must(rt.DefineType(rt.Type{
 	Name: "explored phoenix", Mutable: true,
 	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(0)) },
@@ -36,8 +36,8 @@ var phoenixType = must(rt.DefineType(rt.Type{
 	},
 }))
 
-// phoenix makes an object whose finalizer must be called once in the scenario. Its first
-// reference is the caller's, and thread 0 owns it.
+// phoenix makes an object whose finalizer must be called once in the scenario. The caller owns
+// its first reference, and thread 0 owns the object.
 func (s *stage) phoenix() rt.Ref {
 	l := must(objects.NewList(s.t[0]))
 	s.own(l)
@@ -45,7 +45,7 @@ func (s *stage) phoenix() rt.Ref {
 	ok(err)
 	s.t[0].IncRef(l)
 	o.SetRef(0, l)
-	s.last = func(t *rt.Thread) error { // the object and the list hold each other
+	s.last = func(t *rt.Thread) error { // the object and the list form a cycle
 		t.Checkpoint()
 		if n := objects.List(l).Len(t); n != 1 {
 			return fmt.Errorf("the finalizer was called %d times", n)
@@ -62,7 +62,7 @@ func (s *stage) weakOf(r rt.Ref) objects.Weak {
 	return objects.Weak(w)
 }
 
-// mournedType is an object that may lead to itself, and notes that it is finalized.
+// mournedType is the type of objects that may refer to themselves, and count their finalizations.
 var (
 	mournedType = must(rt.DefineType(rt.Type{
 		Name: "explored mourned", Mutable: true,
@@ -75,8 +75,8 @@ var (
 	mourned int
 )
 
-// mourned makes an object with a weak reference to it. A thread that has got it, and
-// keeps it, must not find that it was finalized: that is the check.
+// mourned makes an object with a weak reference to it. The check fails if a thread has got the
+// object from the weak reference and keeps it, although it was finalized.
 func (s *stage) mourned() (x rt.Ref, w objects.Weak, check func() error) {
 	mourned = 0
 	x, _, err := s.t[0].New(mournedType, 4)
@@ -92,15 +92,15 @@ func (s *stage) mourned() (x rt.Ref, w objects.Weak, check func() error) {
 	}
 }
 
-// keep follows w and keeps what it gets.
+// keep follows w and keeps the reference.
 func (s *stage) keep(t *rt.Thread, w objects.Weak) {
 	if r, found := w.Get(t); found {
 		s.own(r)
 	}
 }
 
-// getsTheLiving has thread i let an object die, which has a finalizer, and the one after it
-// follow a weak reference there.
+// getsTheLiving makes thread i give up an object with a finalizer, while thread i+1 follows a
+// weak reference to it.
 func (s *stage) getsTheLiving(i int, die func(t *rt.Thread, x rt.Ref)) rt.Ref {
 	x, w, check := s.mourned()
 	s.also = check
@@ -109,7 +109,7 @@ func (s *stage) getsTheLiving(i int, die func(t *rt.Thread, x rt.Ref)) rt.Ref {
 	return x
 }
 
-// got follows w and gives the reference up again.
+// got follows w and gives the reference up. It reports whether there was one.
 func got(t *rt.Thread, w objects.Weak) bool {
 	r, found := w.Get(t)
 	if found {
@@ -118,7 +118,7 @@ func got(t *rt.Thread, w objects.Weak) bool {
 	return found
 }
 
-// Every pair of what changes a header, and what else can come at the same time.
+// Every pair of an operation that changes a header and one that can run concurrently.
 var countScenarios = []scenario{
 	{"inc and dec against inc and dec", "abg", func(s *stage) {
 		s.enter(2)
@@ -206,9 +206,9 @@ var countScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.DecRef(r) })
 	}},
 	{"queue against a merge by the owner's last reference", "b", func(s *stage) {
-		// Thread 2 hands over references, which are counted in shared. So the owner gives
-		// up more than are counted in local, and the object is nobody's by the time that it
-		// gets to the queue.
+		// Thread 2 hands over references that are counted in the shared word. So the owner
+		// gives up more references than are counted in the local word, and the object has no
+		// owner when it gets to the queue.
 		s.enter(3)
 		x := s.leaf(3)
 		s.own(x)

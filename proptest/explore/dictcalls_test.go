@@ -9,7 +9,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// wantLen has the dict checked in the end.
+// wantLen checks the length of the dict at the end.
 func (s *stage) wantLen(d objects.Dict, want func() int) {
 	s.last = func(t *rt.Thread) error {
 		if n := d.Len(t); n != want() {
@@ -19,7 +19,7 @@ func (s *stage) wantLen(d objects.Dict, want func() int) {
 	}
 }
 
-// The calls of a dict that look at an entry and change it in one step.
+// The calls of a dict that read an entry and change it in one step.
 var dictCallScenarios = []scenario{
 	{"dict load or store against itself", "ab", func(s *stage) {
 		s.enter(2)
@@ -70,7 +70,7 @@ var dictCallScenarios = []scenario{
 		})
 		s.last = func(t *rt.Thread) error {
 			n := d.Len(t)
-			// What was loaded was deleted. What was stored was stored after the deletion.
+			// A loaded value was deleted. A stored value was stored after the deletion.
 			if loaded != (n == 0) || n > 1 {
 				return fmt.Errorf("loaded: %v, and there are %d entries", loaded, n)
 			}
@@ -150,7 +150,7 @@ var dictCallScenarios = []scenario{
 	{"dict compare and swap against a table's replacement, through gates", "a", func(s *stage) {
 		s.enter(2)
 		objects.SetGatesFrom(4)
-		d := s.dictOf(8) // which fill the table
+		d := s.dictOf(8) // eight entries fill the table
 		x := must(d.Get(s.t[0], key(0)))
 		s.own(x)
 		s.run(0, func(t *rt.Thread) {
@@ -297,7 +297,7 @@ var dictCallScenarios = []scenario{
 	}},
 }
 
-// look2 looks at an int or a boolean that was found, and gives the reference up.
+// look2 reads an int or a boolean, and gives its reference up.
 func look2(t *rt.Thread, r rt.Ref) {
 	if r == rt.True || r == rt.False {
 		return

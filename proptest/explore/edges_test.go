@@ -12,31 +12,31 @@ import (
 )
 
 // A header at the edges of the protocol: immortal, frozen, with a count close to a band,
-// counted once too often, or back from the dead. With headers_test.go these take every
+// counted once too often, or resurrected. Together with headers_test.go these cases take every
 // branch of package header.
 
-// edge is a state to begin with, what threads do to it, and what must hold then.
+// edge is an initial state, the operations of threads on it, and the final check.
 type edge struct {
 	name    string
 	born    func(h *header.Header)
-	threads [][][]headerOp // of each thread, with the ids 2, 3, 4: the sequences to try
+	threads [][][]headerOp // the sequences to try, for each thread; the ids are 2, 3, 4
 	check   func(h *header.Header, o outcome) error
 
-	// dead is what is done by who hears Dead, for the n-th time, if not nothing. It
-	// returns the verdict on what it did.
+	// dead, if not nil, is called by the thread that gets the verdict Dead, for the n-th time.
+	// It returns the verdict on its own operation.
 	dead func(h *header.Header, id int32, n int) header.Verdict
 }
 
-// outcome is what the threads have heard.
+// outcome is what the threads have observed.
 type outcome struct {
-	born       [4]uint32 // the bytes at the begin
+	born       [4]uint32 // the bytes at the start
 	heard      [header.Broken + 1]int
 	net        int // increments less decrements
-	met, found int // tries, and those that found it alive
+	met, found int // tries, and successful ones
 }
 
-// program has the threads do ops as the runtime does them. The queue is drained by the
-// owner, and in the end.
+// program makes the threads perform ops as the runtime does. The owner drains the queue, and so
+// does the check at the end.
 func (e edge) program(ops [][]headerOp) Program {
 	h := new(header.Header)
 	e.born(h)
@@ -62,7 +62,7 @@ func (e edge) program(ops [][]headerOp) Program {
 		case try:
 			o.met++
 			if h.Owner() < 0 {
-				h.SetWeak() // which must note nothing
+				h.SetWeak() // which must change nothing
 			}
 			if h.TryInc(id) {
 				o.found++
@@ -95,12 +95,12 @@ func (e edge) program(ops [][]headerOp) Program {
 
 const (
 	note = 5
-	band = 1<<28 - 1<<26 // where a count in shared freezes
+	band = 1<<28 - 1<<26 // where a count in the shared word becomes sticky
 )
 
 var bits = math.Float64bits(-math.Pi)
 
-// unchanged is what holds of whatever nobody counts.
+// unchanged checks an object that is counted by nobody.
 func unchanged(h *header.Header, o outcome) error {
 	_, counted := h.Count()
 	switch {
@@ -128,8 +128,8 @@ func both(first func(h *header.Header) error, then func(h *header.Header, o outc
 	}
 }
 
-// banded returns what holds of an object with so many references, close to a band: it
-// is counted right, or frozen for good.
+// banded returns the check of an object with so many references, close to a band: its count
+// is right, or sticky for good.
 func banded(references int64) func(h *header.Header, o outcome) error {
 	return func(h *header.Header, o outcome) error {
 		n, _ := h.Count()
@@ -149,7 +149,7 @@ func banded(references int64) func(h *header.Header, o outcome) error {
 	}
 }
 
-// misused is what holds of an object that is counted after its death.
+// misused checks an object that is counted after its death.
 func misused(h *header.Header, o outcome) error {
 	switch {
 	case o.heard[header.Dead] == 0:
@@ -160,8 +160,8 @@ func misused(h *header.Header, o outcome) error {
 	return nil
 }
 
-// revived is what holds of an object with two references that comes back at its first
-// death, with one more for who has revived it.
+// revived checks an object with two references that is resurrected at its first
+// death, with one more reference for the thread that resurrects it.
 func revived(h *header.Header, o outcome) error {
 	n, _ := h.Count()
 	deaths, held := o.heard[header.Dead], 2+o.net
@@ -176,7 +176,7 @@ func revived(h *header.Header, o outcome) error {
 	return nil
 }
 
-// edges returns all of them.
+// edges returns all edge cases.
 func edges() []edge {
 	anything := [][][]headerOp{sequences(2), sequences(2)}
 	each := func(ops ...headerOp) [][]headerOp { return [][]headerOp{ops} }
@@ -287,7 +287,7 @@ func edges() []edge {
 	}
 }
 
-// choices returns all ways to take one of each.
+// choices returns all ways to take one element of each slice.
 func choices[T any](each [][]T) [][]T {
 	if len(each) == 0 {
 		return [][]T{nil}
@@ -301,7 +301,7 @@ func choices[T any](each [][]T) [][]T {
 	return all
 }
 
-// TestHeaderEdges explores all of them.
+// TestHeaderEdges explores all edge cases.
 func TestHeaderEdges(t *testing.T) {
 	schedules, programs := int64(0), 0
 	for _, e := range edges() {

@@ -12,30 +12,30 @@ import (
 // maxThreads bounds the threads of a program.
 const maxThreads = 4
 
-// Program is what is explored. It is built anew for each schedule.
+// Program is a program to explore. It is built anew for each schedule.
 type Program struct {
 	Threads []func()
-	Check   func() error // what must be true when all have ended; may be nil
+	Check   func() error // checks what must be true when all threads have ended; may be nil
 
-	// Tick is by how much the time goes on whenever a thread looks at it.
+	// Tick is the advance of the clock whenever a thread reads it.
 	Tick time.Duration
 }
 
-// execution is one run of a program, by one schedule.
+// execution is one run of a program under one schedule.
 type execution struct {
 	threads   []*thread
 	running   *thread
-	last      int // who took the last step; -1 before the first
+	last      int // the thread that took the last step; -1 before the first
 	schedule  Schedule
 	clocks    *clocks
 	err       error
-	trace     *trace // nil: nothing is noted
+	trace     *trace // nil: nothing is recorded
 	now, tick time.Duration
-	fine      bool // the end of a lock is a point as well
+	fine      bool // an unlock is a point as well
 }
 
-// pick chooses who takes the next step among those enabled, of which there is one at
-// least. It returns -1 to give the schedule up.
+// pick chooses the thread that takes the next step, among the enabled ones. There is at
+// least one. It returns -1 to give up the schedule.
 type pick func(e *execution, enabled []int) int
 
 // execute runs a program. It returns false if the schedule was given up.
@@ -47,7 +47,7 @@ func execute(p Program, c *clocks, limit int, fine bool, tr *trace, choose pick)
 	}
 	defer e.abandon()
 	for _, t := range e.threads {
-		e.step(t) // as far as its first point
+		e.step(t) // up to its first point
 	}
 	var buf [maxThreads]int
 	for e.err == nil {
@@ -78,7 +78,7 @@ func execute(p Program, c *clocks, limit int, fine bool, tr *trace, choose pick)
 	return e, true
 }
 
-// step runs a thread as far as its next point.
+// step runs a thread up to its next point.
 func (e *execution) step(t *thread) {
 	e.running = t
 	point.Run(e, func() { t.resume() })
@@ -96,8 +96,8 @@ func (e *execution) over() bool {
 	return true
 }
 
-// enabled appends the threads that can take a step. Who sleeps waits until another one
-// has taken one, if another can.
+// enabled appends the threads that can take a step. A sleeping thread waits until another one
+// has taken a step, if another can.
 func (e *execution) enabled(list []int) []int {
 	sleepers := 0
 	for _, t := range e.threads {
@@ -115,7 +115,7 @@ func (e *execution) enabled(list []int) []int {
 	return list
 }
 
-// asleep reports whether the thread waits for nothing in particular.
+// asleep reports whether the thread waits without a condition.
 func (t *thread) asleep() bool { return t.op.Kind == point.Waiting && t.ready == nil }
 
 // abandon unwinds the threads that have not ended.
@@ -164,7 +164,7 @@ func (e *execution) Now() time.Duration {
 	return e.now
 }
 
-// learn hears of an access at the moment it happens.
+// learn records an access when it happens.
 func (e *execution) learn(t *thread, op point.Op) {
 	if err := e.clocks.access(t.id, op); err != nil && e.err == nil {
 		e.err = fmt.Errorf("thread %d: %w", t.id, err)
@@ -175,7 +175,7 @@ func (e *execution) learn(t *thread, op point.Op) {
 	}
 }
 
-// positions tells what each thread is about to do.
+// positions returns the next step of each thread, as text.
 func (e *execution) positions() string {
 	s := ""
 	for i, t := range e.threads {

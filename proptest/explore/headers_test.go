@@ -10,18 +10,18 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// A header alone, without a runtime around it: all short programs of two and three threads,
-// in all their schedules. What a verdict asks for is done as the runtime does it: who hears
-// Dead frees, who hears Queue leaves the object to its owner, who drains in the end.
+// A header alone, without a runtime: all short programs of two and three threads, under all
+// schedules. The threads act on verdicts as the runtime does: on Dead a thread frees, and on
+// Queue it leaves the object to its owner, which drains the queue at the end.
 
-// headerOp is what a thread does to a header.
+// headerOp is an operation on a header.
 type headerOp uint8
 
 const (
 	inc headerOp = iota
 	dec
-	try   // to increment, from a weak table
-	drain // what others have queued: the owner's checkpoint
+	try   // increment, from a weak table
+	drain // merge queued objects: the owner's checkpoint
 	headerOps
 )
 
@@ -31,7 +31,7 @@ var headerOpNames = [headerOps]string{"inc", "dec", "try", "drain"}
 type headerCase struct {
 	owner int32 // at birth
 	weak  bool
-	ops   [][]headerOp // of threads with the ids 2, 3, 4, each of which holds one reference
+	ops   [][]headerOp // one sequence for each thread; the ids are 2, 3, 4, and each holds one reference
 }
 
 func (c headerCase) String() string {
@@ -45,11 +45,11 @@ func (c headerCase) String() string {
 	return s
 }
 
-// program builds it.
+// program builds the program.
 func (c headerCase) program() Program {
 	h := new(header.Header)
 	h.Birth(c.owner, 1)
-	first := int32(99) // no thread of the program
+	first := int32(99) // not a thread of the program
 	if c.owner > 0 {
 		first = c.owner
 	}
@@ -90,7 +90,7 @@ func (c headerCase) program() Program {
 						queued--
 						heard(h.Drain())
 					}
-				case own == 0: // nothing to count with
+				case own == 0: // the thread has no reference left
 				case o == inc:
 					own++
 					held++
@@ -135,7 +135,7 @@ func sequences(n int) [][]headerOp {
 	return all
 }
 
-// headerCases returns all programs of threads that do so many operations each.
+// headerCases returns all programs in which the threads perform so many operations each.
 func headerCases(lengths ...int) []headerCase {
 	cases := []headerCase{{owner: header.Nobody}, {owner: 2}}
 	for i := range cases {
@@ -153,7 +153,7 @@ func headerCases(lengths ...int) []headerCase {
 	return cases
 }
 
-// TestHeaders explores all of them.
+// TestHeaders explores all programs.
 func TestHeaders(t *testing.T) {
 	all := func(c headerCase) Result { return All(c.program) }
 	bounded := func(c headerCase) Result { return Bounded(c.program, bound()) }

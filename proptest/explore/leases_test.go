@@ -24,7 +24,7 @@ func (s *stage) frozenList(n int) *rt.Frozen {
 	return f
 }
 
-// readsFrozen looks at a frozen list, and again after a safe point: it is loaded and whole.
+// readsFrozen reads a frozen list, and again after a safe point: it must be loaded and complete.
 func readsFrozen(t *rt.Thread, again bool) func(root rt.Ref) error {
 	return func(root rt.Ref) error {
 		for range 2 {
@@ -44,7 +44,7 @@ func readsFrozen(t *rt.Thread, again bool) func(root rt.Ref) error {
 	}
 }
 
-// Leases on frozen graphs, against their end.
+// Scenarios of leases on frozen graphs, against unloading.
 var leaseScenarios = []scenario{
 	{"use against unload", "abg", func(s *stage) {
 		s.enter(2)
@@ -95,7 +95,7 @@ var leaseScenarios = []scenario{
 			}
 		})
 		s.last = func(t *rt.Thread) error {
-			if len(s.r.Frozen()) > 0 { // then it is as before
+			if len(s.r.Frozen()) > 0 { // then nothing has changed
 				return errors.Join(f.Use(t, readsFrozen(t, false)), t.Unload(f))
 			}
 			return nil

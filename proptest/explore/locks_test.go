@@ -13,8 +13,8 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// guarded is what a lock guards: a number that is read and written plainly, so that two who
-// are inside at a time are a race.
+// guarded is the data that a lock guards: a number with plain reads and writes, so that two
+// threads inside at the same time are a race.
 type guarded struct{ n int32 }
 
 func (g *guarded) inc() {
@@ -33,7 +33,7 @@ func (g *guarded) want(n int32) func() error {
 	}
 }
 
-// Ticks: with the longer one each waiter has waited too long, so that locks are handed over.
+// Ticks. With the longer one each waiter has waited too long, so locks are handed over.
 const (
 	shortTick = time.Microsecond
 	longTick  = 10 * time.Millisecond
@@ -80,7 +80,7 @@ func crosswise() Program {
 	return Program{Threads: []func(){both(&w[0], &w[1]), both(&w[1], &w[0])}, Check: g.want(2)}
 }
 
-// gil has threads take the lock, and give it up in the midst if somebody asks.
+// gil makes threads take the lock, and yield it in the middle on request.
 func gil(threads int) func() Program {
 	return func() Program {
 		l, g := locks.NewGIL(0), &guarded{}
@@ -105,8 +105,8 @@ func gil(threads int) func() Program {
 	}
 }
 
-// world has members that do some work inside, and askers that look at it with the world
-// stopped. Plain accesses make a race of whoever runs when he should not.
+// world has members that work inside, and askers that read the work with the world
+// stopped. Plain accesses cause a race if a thread runs when it must not.
 func world(members []func(m *locks.Member, work func()), strangers int) func() Program {
 	return func() Program {
 		w := locks.NewWorld()
@@ -145,7 +145,7 @@ func pauses(m *locks.Member, work func()) {
 	m.Exit()
 }
 
-// handedOver has members wait for a lock while the world is being stopped: who waits is
+// handedOver makes members wait for a lock while the world is being stopped. A waiting member is
 // inside, and the stop waits for it (CPython had a deadlock there, gh-133130).
 func handedOver(tick time.Duration) func() Program {
 	return func() Program {
@@ -166,9 +166,9 @@ func handedOver(tick time.Duration) func() Program {
 	}
 }
 
-// grace has a writer unlink a thing, and give it back when its grace period is over, while a
-// reader that comes and goes looks at what it finds. The reader was offline during so many
-// polls before that, of which every 17th is a sweep; with less than 0 it was never online.
+// grace has a writer that unlinks a thing and frees it after a grace period, while a reader that
+// goes online and offline uses the thing if it finds it. Before that, the reader was offline for
+// so many polls, of which every 17th is a sweep; if polls is negative, it was never online.
 func grace(polls int, read func(r *sched.Reader, look func())) func() Program {
 	return func() Program {
 		g := sched.NewGrace()
@@ -202,8 +202,8 @@ func grace(polls int, read func(r *sched.Reader, look func())) func() Program {
 	}
 }
 
-// gilGivenUp has a thread wait for what others use, with a context that another thread ends. It
-// either gets it, or leaves no trace.
+// gilGivenUp makes a thread wait for a lock that others use, with a context that another thread
+// ends. The waiter either gets the lock or leaves no trace.
 func gilGivenUp() Program {
 	l, g := locks.NewGIL(0), &guarded{}
 	ctx, cancel := context.WithCancel(context.Background())

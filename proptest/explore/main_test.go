@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// counts are what the tests have explored, which a verbose run ends with: see docs/proof.md.
+// counts are the amounts explored, which a verbose run prints at the end: see docs/proof.md.
 var counts []string
 
-// conclude logs a line, and has it be one of counts.
+// conclude logs a line, and adds it to counts.
 func conclude(t *testing.T, format string, args ...any) {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)

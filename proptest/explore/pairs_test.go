@@ -14,20 +14,20 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// The counting protocol alone: one header, an owner and others, and all short programs of
-// what docs/protocol.md lets them do. What package runtime does with a verdict, this does
-// with a few lines: it frees, or queues.
+// The counting protocol alone: one header, an owner and other threads, and all short programs of
+// the operations that docs/protocol.md allows. A few lines act on verdicts in place of package
+// runtime: they free the object, or queue it.
 //
-//	C  copies a reference and gives the copy up    who holds one
-//	D  gives a reference up                        who holds one
-//	Q  merges what is queued                       the owner
-//	W  sets the weak bit                           who holds one
-//	T  tries to get a reference, and gives it up   anybody, if the weak bit was set at birth
-//	G  copies a reference, for whoever takes it    who holds one
+//	C  copies a reference and gives the copy up    a thread that holds one
+//	D  gives a reference up                        a thread that holds one
+//	Q  merges the queued object                    the owner
+//	W  sets the weak bit                           a thread that holds one
+//	T  tries to get a reference, and gives it up   any thread, if the weak bit was set at birth
+//	G  copies a reference, for any thread to take  a thread that holds one
 //	R  takes such a copy, if there is one, and gives it up
 type protocol struct {
 	h      header.Header
-	mu     point.Mutex // guards the two below
+	mu     point.Mutex // guards the two fields below
 	queued int
 	gifts  int
 	deaths int
@@ -36,12 +36,12 @@ type protocol struct {
 
 const protocolOwner = 2
 
-// after does what a verdict asks for.
+// after acts on a verdict.
 func (p *protocol) after(v header.Verdict) {
 	switch v {
 	case header.Dead:
 		p.deaths++
-		if !p.weak { // else the memory waits for a grace period
+		if !p.weak { // otherwise the memory waits for a grace period
 			point.Freed(&p.h, header.Size)
 		}
 	case header.Queue:
@@ -102,13 +102,13 @@ func (p *protocol) do(id int32, ops string) {
 	}
 }
 
-// pair is a program: what each thread does, the owner first, and how many references each
-// keeps until the end.
+// pair is a program: the operations of each thread, the owner first, and the number of references
+// that each keeps until the end.
 type pair struct {
 	ops    []string
 	kept   int
-	weak   bool // from the beginning
-	merged bool // from the beginning: nobody is the owner
+	weak   bool // from the start
+	merged bool // from the start: there is no owner
 	given  bool // the owner has counted the others' references
 }
 
@@ -116,7 +116,7 @@ func (x pair) String() string {
 	return fmt.Sprintf("%s, each keeps %d, weak %t, merged %t, given %t", strings.Join(x.ops, " "), x.kept, x.weak, x.merged, x.given)
 }
 
-// sound reports whether threads hold what they use.
+// sound reports whether the threads hold the references that they use.
 func (x pair) sound() bool {
 	total := 0
 	for _, ops := range x.ops {
@@ -158,7 +158,7 @@ func (x pair) program() Program {
 		}
 		prog.Threads = append(prog.Threads, func() { p.do(id, ops) })
 	}
-	p.after(p.h.Dec(protocolOwner)) // birth's
+	p.after(p.h.Dec(protocolOwner)) // the reference from birth
 	p.deaths = 0
 	prog.Check = func() error {
 		p.drain()
@@ -188,10 +188,10 @@ func words(letters string, n int) []string {
 	return list[1:]
 }
 
-// TestPairs runs all schedules, whatever their preemptions, of all programs of an owner and
-// another thread with three operations between them, and of three threads with one each that
-// has nothing to do with weak references. With PROPTEST_BOUND in the environment also of two
-// threads with two operations each, and of three with any.
+// TestPairs runs all schedules, with any number of preemptions, of all programs in which an owner
+// and another thread share three operations, and of those in which three threads have one each
+// that does not involve weak references. With PROPTEST_BOUND in the environment it also runs two
+// threads with two operations each, and three with any operation.
 func TestPairs(t *testing.T) {
 	var all []pair
 	add := func(ops ...string) {
@@ -234,8 +234,8 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// TestHandedOver has references that others have counted given up by the owner, so that its
-// own count runs out while the object is queued.
+// TestHandedOver makes the owner give up references that other threads have counted, so that its
+// local count runs out while the object is queued.
 func TestHandedOver(t *testing.T) {
 	all := []pair{}
 	for _, owner := range []string{"DRR", "RRD", "DRRQ", "RRQ", "QRR", "DRQ"} {

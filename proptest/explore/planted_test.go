@@ -12,7 +12,7 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// planted says which planted bug each test of this package must find, and by what.
+// planted lists each planted bug, the test of this package that must find it, and the failure's text.
 var planted = []struct {
 	bug  mutant.ID
 	test string
@@ -43,8 +43,8 @@ var planted = []struct {
 	{mutant.GraceAtOnce, "^TestLocks$/^grace_period_against_quiescence$", "race: plain write"},
 }
 
-// TestPlantedBugs runs planted bugs, each in a child process, and passes if the test fails
-// that claims to find it.
+// TestPlantedBugs runs each planted bug in a child process, and passes if the test that claims to
+// find the bug fails.
 func TestPlantedBugs(t *testing.T) {
 	if mutant.On || testing.Short() {
 		t.Skip("SKIPPED: no planted bug is run, so nothing shows that the scenarios can fail")

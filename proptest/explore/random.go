@@ -9,11 +9,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random runs that many schedules with random priorities of the threads and depth-1
-// points at which the running thread's drops below all others (PCT: Burckhardt and
-// others, ASPLOS 2010). A bug that takes depth orderings of n threads with k steps in
-// all is found by one run with a probability of 1/(n*k^(depth-1)) at least. The seed
-// makes it the same again.
+// Random runs that many schedules, in which threads have random priorities. At depth-1
+// points, the priority of the running thread drops below all others (PCT: Burckhardt and
+// others, ASPLOS 2010). One run finds a bug that takes depth orderings, among n threads with k
+// steps in all, with a probability of at least 1/(n*k^(depth-1)). The same seed gives
+// the same schedules.
 func Random(build func() Program, runs, depth int, seed uint64) (res Result) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	c := newClocks()
@@ -32,7 +32,7 @@ func Random(build func() Program, runs, depth int, seed uint64) (res Result) {
 	return res
 }
 
-// priorities draws priorities, above those that points of change give.
+// priorities draws priorities, all higher than those given at change points.
 func priorities(rng *rand.Rand, threads, depth, steps int) pick {
 	prio := rng.Perm(threads)
 	for i := range prio {
@@ -56,11 +56,11 @@ func priorities(rng *rand.Rand, threads, depth, steps int) pick {
 	}
 }
 
-// Preemption is a switch, before a step, to a thread.
+// Preemption is a switch to a thread, before a step.
 type Preemption struct{ At, To int }
 
-// Drawn runs one schedule whose preemptions rapid draws: three at most, so that it
-// can make them fewer. steps bounds where they may be.
+// Drawn runs one schedule with preemptions drawn by rapid: at most three, and rapid
+// reduces their number. steps bounds their places.
 func Drawn(t *rapid.T, build func() Program, steps int) Result {
 	p := build()
 	list := rapid.SliceOfN(preemptions(steps, len(p.Threads)), 0, 3).Draw(t, "preemptions")
@@ -74,7 +74,7 @@ func preemptions(steps, threads int) *rapid.Generator[Preemption] {
 	})
 }
 
-// preempting goes on with each thread as long as it can, but for some switches.
+// preempting lets each thread run as long as it can, except for the switches in the list.
 func preempting(list []Preemption) pick {
 	return func(e *execution, enabled []int) int {
 		for _, p := range list {

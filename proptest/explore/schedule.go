@@ -13,10 +13,10 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Schedule says who takes each step.
+// Schedule has the thread that takes each step.
 type Schedule []uint8
 
-// String writes a schedule as Parse reads it: 0x12 1x3.
+// String returns the schedule in the form that Parse reads: 0x12 1x3.
 func (s Schedule) String() string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -33,7 +33,7 @@ func (s Schedule) String() string {
 	return b.String()
 }
 
-// Parse reads a schedule.
+// Parse reads a schedule in the form that String returns.
 func Parse(text string) (Schedule, error) {
 	var s Schedule
 	for _, part := range strings.Fields(text) {
@@ -56,7 +56,7 @@ var kinds = [...]string{
 	point.Waiting: "waiting", point.Start: "start", point.Uninterrupted: "locked stretch",
 }
 
-// trace notes the steps of a schedule for a reader.
+// trace records the steps of a schedule for a reader.
 type trace struct {
 	lines []string
 	names map[uintptr]string
@@ -77,10 +77,10 @@ func (tr *trace) note(t *thread) {
 	tr.lines = append(tr.lines, fmt.Sprintf("%d  %-12s %s", t.id, what, place(t.where)))
 }
 
-// machinery is what the places of points do not show.
+// machinery lists functions that a trace leaves out.
 var machinery = [...]string{"internal/point.", "explore.newThread", "iter.Pull", "runtime.coro", "explore.(*word)"}
 
-// place tells where a point is: the innermost functions that are not mere accessors.
+// place returns the place of a point: the innermost functions that are not mere accessors.
 func place(pcs []uintptr) string {
 	if len(pcs) == 0 {
 		return "its start"

@@ -10,14 +10,14 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Result says what a search has seen.
+// Result is the result of a search.
 type Result struct {
-	Schedules int64 // that were run to their end
-	Steps     int64 // of all of them
+	Schedules int64 // schedules that ran to their end
+	Steps     int64 // steps in all schedules
 	Failure   *Failure
 }
 
-// Failure is a schedule that something is wrong with.
+// Failure is a schedule with an error.
 type Failure struct {
 	Err      error
 	Schedule Schedule
@@ -28,26 +28,26 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%v\nschedule: %s\n%s", f.Err, f.Schedule, strings.Join(f.Trace, "\n"))
 }
 
-// defaultSteps is where a schedule is taken for a livelock. A guess; the longest
-// scenario has a few hundred steps.
+// defaultSteps bounds the steps of a schedule; a longer one counts as a livelock. A guess: the
+// longest scenario has a few hundred steps.
 const defaultSteps = 10_000
 
-// node is a choice: who takes a step. The threads before next were tried.
+// node is a choice of the thread that takes a step. The threads before next have been tried.
 type node struct {
-	enabled     []int // in the order in which they are tried
+	enabled     []int // in the order of the tries
 	next        int
 	preemptions int // before the choice
 	last        int
-	ops         []point.Op // of the threads: for sleep sets
+	ops         []point.Op // the threads' next accesses: for sleep sets
 	sleep       uint8      // threads that need not be tried here
 }
 
-// Bounded runs all schedules with at most that many preemptions, those with the
-// fewest switches first.
+// Bounded runs all schedules with at most that many preemptions, beginning with those that
+// have the fewest switches.
 func Bounded(build func() Program, bound int) Result { return search(build, bound, false) }
 
-// Unbounded runs all schedules, but for those that differ from others in the order
-// of independent steps only. It is for small programs.
+// Unbounded runs all schedules, except those that differ from others only in the order
+// of independent steps. It is for small programs.
 func Unbounded(build func() Program) Result { return search(build, 1<<30, true) }
 
 // All runs all schedules. It is for very small programs.
@@ -72,7 +72,7 @@ func search(build func() Program, bound int, sleeping bool) (res Result) {
 				n.next++
 			}
 			if n.next == len(n.enabled) {
-				return -1 // another order of independent steps was run before
+				return -1 // a schedule with another order of independent steps has run
 			}
 			return n.enabled[n.next]
 		})
@@ -90,11 +90,11 @@ func search(build func() Program, bound int, sleeping bool) (res Result) {
 	}
 }
 
-// node makes the choice at which the execution stands, below those of the stack.
+// node returns the choice at the current state of the execution, as the top of the stack.
 func (e *execution) node(enabled []int, stack []node, sleeping bool) node {
 	n := node{enabled: slices.Clone(enabled), last: e.last}
 	if i := slices.Index(n.enabled, e.last); i > 0 {
-		n.enabled[0], n.enabled[i] = n.enabled[i], n.enabled[0] // going on comes first
+		n.enabled[0], n.enabled[i] = n.enabled[i], n.enabled[0] // the running thread comes first
 	}
 	if len(stack) > 0 {
 		p := &stack[len(stack)-1]
@@ -111,7 +111,7 @@ func (e *execution) node(enabled []int, stack []node, sleeping bool) node {
 	return n
 }
 
-// cost returns the preemptions up to and with the choice that is being tried.
+// cost returns the number of preemptions, including the current choice.
 func (n *node) cost() int {
 	if n.enabled[n.next] != n.last && slices.Contains(n.enabled, n.last) {
 		return n.preemptions + 1
@@ -119,8 +119,8 @@ func (n *node) cost() int {
 	return n.preemptions
 }
 
-// inherited returns the threads that need not be tried after the choice that is being
-// tried: those that were, or needed not be, and whose step is independent of it.
+// inherited returns the threads that need not be tried after the current choice: those
+// tried before it or in its sleep set, if their step is independent of the chosen one.
 func (n *node) inherited() (sleep uint8) {
 	chosen := n.enabled[n.next]
 	for _, t := range n.enabled {
@@ -131,8 +131,8 @@ func (n *node) inherited() (sleep uint8) {
 	return sleep
 }
 
-// advance goes on to the next choice that is within the bound, and drops what lies
-// below it. It returns an empty stack if there is none.
+// advance moves to the next choice that is within the bound, and drops the choices above
+// it on the stack. It returns an empty stack if there is none.
 func advance(stack []node, bound int, sleeping bool) []node {
 	for len(stack) > 0 {
 		n := &stack[len(stack)-1]
@@ -150,8 +150,7 @@ func advance(stack []node, bound int, sleeping bool) []node {
 	return nil
 }
 
-// independent reports whether two steps can be taken in either order, to the same
-// end.
+// independent reports whether two steps have the same result in either order.
 func independent(a, b point.Op) bool {
 	if !plainly(a.Kind) || !plainly(b.Kind) {
 		return false
@@ -159,12 +158,12 @@ func independent(a, b point.Op) bool {
 	return a.Addr+a.Size <= b.Addr || b.Addr+b.Size <= a.Addr || reads(a.Kind) && reads(b.Kind)
 }
 
-// plainly reports whether an access concerns its address alone.
+// plainly reports whether an access concerns its address only.
 func plainly(k point.Kind) bool { return k <= point.Release }
 
 func reads(k point.Kind) bool { return k == point.PlainRead || k == point.AtomicLoad }
 
-// explain runs the schedule of a failure again, to note its steps.
+// explain runs the schedule of a failure again and records its steps.
 func explain(build func() Program, e *execution) *Failure {
 	tr := newTrace()
 	again, _ := execute(build(), newClocks(), defaultSteps, e.fine, tr, follow(e.schedule))
@@ -177,8 +176,8 @@ func explain(build func() Program, e *execution) *Failure {
 	return f
 }
 
-// follow takes the steps of a schedule, and then goes on as long as it can with each
-// thread.
+// follow takes the steps of a schedule, and then lets each thread run as long as it
+// can.
 func follow(s Schedule) pick {
 	i := 0
 	return func(e *execution, enabled []int) int {
@@ -191,7 +190,7 @@ func follow(s Schedule) pick {
 	}
 }
 
-// goOn stays with the thread that runs if it can.
+// goOn picks the running thread if it is enabled.
 func goOn(e *execution, enabled []int) int {
 	if slices.Contains(enabled, e.last) {
 		return e.last

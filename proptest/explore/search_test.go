@@ -15,7 +15,7 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// word is shared memory with points, as the runtime's is.
+// word is shared memory with points, like the runtime's.
 type word struct{ v int32 }
 
 func (w *word) load() int32 {
@@ -38,7 +38,7 @@ func (w *word) cas(old, v int32) bool {
 	return atomic.CompareAndSwapInt32(&w.v, old, v)
 }
 
-// adders is a program of threads that each add to a word some times: to one for all,
+// adders is a program of threads that each add to a word some times: to a shared word,
 // or to one of their own.
 func adders(threads, times int, private bool) func() Program {
 	return func() Program {
@@ -68,7 +68,7 @@ func adders(threads, times int, private bool) func() Program {
 	}
 }
 
-// TestCounts compares the number of schedules with what is known of it.
+// TestCounts compares the number of schedules with the known number.
 func TestCounts(t *testing.T) {
 	for _, x := range []struct {
 		what string
@@ -95,7 +95,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestSleepSets compares the outcomes of all schedules with those of the ones that
+// TestSleepSets compares the outcomes of all schedules with those of the schedules that
 // sleep sets leave.
 func TestSleepSets(t *testing.T) {
 	outcomes := func(search func(func() Program) Result) (seen []string, n int64) {
@@ -136,7 +136,7 @@ func TestSleepSets(t *testing.T) {
 	}
 }
 
-// TestDeadlock has two threads take two locks in two orders.
+// TestDeadlock makes two threads take two locks in opposite orders.
 func TestDeadlock(t *testing.T) {
 	build := func(inOrder bool) func() Program {
 		return func() Program {
@@ -164,7 +164,7 @@ func TestDeadlock(t *testing.T) {
 	wantNone(t, Unbounded(build(true)))
 }
 
-// TestWaiting has a thread wait for a channel, one for a flag, and one for what nobody does.
+// TestWaiting has a thread that waits for a channel, one for a flag, and one for ever.
 func TestWaiting(t *testing.T) {
 	wantNone(t, Bounded(func() Program {
 		ready := make(chan struct{}, 1)
@@ -184,7 +184,7 @@ func TestWaiting(t *testing.T) {
 	}, 0), "deadlock: thread 0 before waiting")
 }
 
-// TestLivelock has two threads wait for each other with loops.
+// TestLivelock makes two threads wait for each other in loops.
 func TestLivelock(t *testing.T) {
 	spin := func(sleep bool) func() Program {
 		return func() Program {
@@ -205,7 +205,7 @@ func TestLivelock(t *testing.T) {
 	wantNone(t, Bounded(spin(true), 2))
 }
 
-// TestPanics demands that a panic of a thread is a failure, and that others unwind.
+// TestPanics demands that a panic of a thread is a failure, and that the other threads unwind.
 func TestPanics(t *testing.T) {
 	unwound := false
 	res := Bounded(func() Program {
@@ -249,8 +249,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestDrawn has rapid draw schedules until one fails, and looks at what it is shrunk
-// to: one preemption.
+// TestDrawn has rapid draw schedules until one fails, and checks that rapid shrinks it to one
+// preemption.
 func TestDrawn(t *testing.T) {
 	var failed *Failure
 	rec := &recorder{}

@@ -14,28 +14,28 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A scenario is a short program of two or three threads on a runtime of its own. What it
-// needs is made before the threads begin, with nobody watching; afterwards every count must
-// be what the references add up to, and nothing is left when all is given up.
+// A scenario is a short program of two or three threads on a runtime of its own. Its objects
+// are made before the threads start, without the explorer. At the end every count must be
+// the sum of the references, and nothing is left when all references are given up.
 type scenario struct {
 	name  string
 	modes string // letters: g is the GIL, a atomic counts, b biased ones
 	set   func(s *stage)
 }
 
-// stage is where a scenario happens.
+// stage is the state of a scenario.
 type stage struct {
 	r       *rt.Runtime
-	t       []*rt.Thread // attached ones, in the order of their ids
-	held    []rt.Ref     // references that are left when the threads have ended
+	t       []*rt.Thread // attached threads, in the order of their ids
+	held    []rt.Ref     // references held when the threads have ended
 	threads []func()
-	stops   bool                     // a thread stops the world: the others detach when they have ended
-	also    func() error             // what must be true then, besides
-	last    func(t *rt.Thread) error // unties what would leak
+	stops   bool                     // a thread stops the world, so the others detach when they end
+	also    func() error             // a further check at the end
+	last    func(t *rt.Thread) error // breaks cycles that would leak
 }
 
-// enter attaches threads. Under the GIL only one of them can be attached while nobody
-// explores: there the threads attach by themselves.
+// enter attaches threads. Under the GIL only one of them can be attached outside of an
+// exploration, so there the threads attach by themselves.
 func (s *stage) enter(n int) {
 	if s.r.Mode() == rt.GIL {
 		n = 1
@@ -45,7 +45,7 @@ func (s *stage) enter(n int) {
 	}
 }
 
-// run adds a thread of the explorer, which works on attached thread i.
+// run adds a thread to the explorer's program. It works on attached thread i.
 func (s *stage) run(i int, fn func(t *rt.Thread)) {
 	s.threads = append(s.threads, func() {
 		if s.r.Mode() == rt.GIL {
@@ -53,14 +53,14 @@ func (s *stage) run(i int, fn func(t *rt.Thread)) {
 			return
 		}
 		fn(s.t[i])
-		if s.stops && s.t[i] != nil { // nobody is kept waiting
+		if s.stops && s.t[i] != nil { // so that no stop waits for it
 			s.t[i].Detach()
 			s.t[i] = nil
 		}
 	})
 }
 
-// own notes references that the test holds in the end.
+// own adds references that the test holds at the end.
 func (s *stage) own(refs ...rt.Ref) { s.held = append(s.held, refs...) }
 
 // disown undoes own for one reference.
@@ -87,9 +87,9 @@ func ok(err error) {
 	}
 }
 
-// program makes a scenario's stage.
+// program makes the stage of a scenario.
 func (c *scenario) program(o rt.Options) Program {
-	o.AddressSpace, o.Backing, o.CollectAfter = 1<<20, rt.GoBacking, -1 // Go memory is cheaper to give back
+	o.AddressSpace, o.Backing, o.CollectAfter = 1<<20, rt.GoBacking, -1 // Go memory is cheaper to free
 	s := &stage{r: must(rt.New(o))}
 	objects.UsualSizes()
 	c.set(s)
@@ -100,7 +100,7 @@ func (c *scenario) program(o rt.Options) Program {
 	return Program{Threads: s.threads, Check: s.check, Tick: time.Microsecond}
 }
 
-// check gives everything up.
+// check gives up all references and checks that nothing is left.
 func (s *stage) check() error {
 	for _, t := range s.t {
 		if t != nil {
@@ -131,7 +131,7 @@ func (s *stage) check() error {
 		t.Collect()
 		return nil
 	})
-	// What is immortal in place stays until Close, with its blocks.
+	// Objects that are immortal in place stay until Close, with their blocks.
 	if m := s.r.Memory(); err == nil && m.InPlace == 0 && m.Objects+m.Blocks > 0 {
 		err = fmt.Errorf("%d objects and %d blocks are left", m.Objects, m.Blocks)
 	}
@@ -141,7 +141,7 @@ func (s *stage) check() error {
 	return nil
 }
 
-// bound is how many preemptions schedules have at most.
+// bound returns the limit of preemptions in a schedule.
 func bound() int {
 	if n, err := strconv.Atoi(os.Getenv("PROPTEST_BOUND")); err == nil {
 		return n
@@ -149,11 +149,11 @@ func bound() int {
 	return 2
 }
 
-// wide are the scenarios in which three threads and a stop make so many schedules that one
-// preemption less has to do.
+// wide has the scenarios in which three threads and a stop have so many schedules that the limit
+// is one preemption lower.
 var wide = map[string]bool{"immortalise against queue": true, "a stop against a container's lock": true}
 
-// deep are scenarios in which what could go wrong takes one preemption more.
+// deep has the scenarios whose possible bugs need one preemption more.
 var deep = map[string]bool{"dict deletions against length": true, "list pop and append against get and length": true}
 
 // TestScenarios explores each scenario in its modes.

@@ -12,7 +12,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// stillImmortal demands that r is immortal, and that nobody has touched its header since it
+// stillImmortal demands that r is immortal, and that its header has not changed since it
 // became so.
 func (s *stage) stillImmortal(r rt.Ref, at *[4]uint32) {
 	s.also = func() error {
@@ -32,7 +32,7 @@ func (s *stage) stillImmortal(r rt.Ref, at *[4]uint32) {
 	s.also = nil
 }
 
-// header returns the header of an immortal.
+// headerOf returns the header of an immortal.
 func headerOf(t *rt.Thread, r rt.Ref) (h [4]uint32) {
 	t.Immortals(func(x rt.Ref, now [4]uint32) {
 		if x == r {
@@ -42,13 +42,13 @@ func headerOf(t *rt.Thread, r rt.Ref) (h [4]uint32) {
 	return h
 }
 
-// makeImmortal makes r immortal and notes its header.
+// makeImmortal makes r immortal and records its header.
 func makeImmortal(t *rt.Thread, r rt.Ref, at *[4]uint32) {
 	ok(t.Immortalize(r))
 	*at = headerOf(t, r)
 }
 
-// Immortalising, collecting and other stops, against all that can come at the same time.
+// Scenarios of immortalizing, collecting and other stops, against all concurrent operations.
 var stopScenarios = []scenario{
 	{"immortalise against inc", "abg", func(s *stage) {
 		s.enter(2)
@@ -233,7 +233,7 @@ var stopScenarios = []scenario{
 	}},
 }
 
-// missedType is an object whose death is counted.
+// missedType is the type of objects whose deaths are counted.
 var (
 	died       int
 	missedType = must(rt.DefineType(rt.Type{

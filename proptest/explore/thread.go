@@ -13,11 +13,11 @@ import (
 
 // thread is a coroutine.
 //
-// State — condition — transition (who):
+// State — condition — transition (by):
 //
-//	at a point — op is what comes next — running (execution.step)
-//	running    — at a point, done
-//	done       — its function has returned or panicked
+//	at a point — op is the next access — to running (execution.step)
+//	running    — it is the one thread that runs — to at a point, to done (itself)
+//	done       — its function has returned or panicked — final
 type thread struct {
 	id     int
 	resume func() (struct{}, bool)
@@ -26,13 +26,13 @@ type thread struct {
 
 	op        point.Op
 	ready     func() bool // nil: always
-	where     []uintptr   // callers of the point, if traced
+	where     []uintptr   // callers of the point, for a trace
 	done      bool
-	abandoned bool  // it is unwound, and its points do nothing
-	err       error // it panicked
+	abandoned bool  // it is being unwound; its points do nothing
+	err       error // the error of its panic
 }
 
-// abandon is the panic that unwinds a thread whose schedule is over before it ended.
+// abandon is the panic that unwinds a thread that has not ended when its schedule is over.
 type abandon struct{}
 
 func newThread(id int, fn func()) *thread {
@@ -51,7 +51,7 @@ func newThread(id int, fn func()) *thread {
 	return t
 }
 
-// pause puts the thread aside.
+// pause suspends the thread.
 func (t *thread) pause() {
 	if !t.yield(struct{}{}) {
 		t.abandoned = true
@@ -59,7 +59,7 @@ func (t *thread) pause() {
 	}
 }
 
-// callers notes where the point is that the thread has come to.
+// callers records the place of the thread's current point.
 func (t *thread) callers() {
 	var pcs [12]uintptr
 	t.where = pcs[:runtime.Callers(4, pcs[:])]

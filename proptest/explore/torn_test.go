@@ -11,7 +11,7 @@ import (
 )
 
 // tornScenario has thread 1 overwrite a value in a dict, through a gate of its table, and
-// then an item of a list, and thread 2 replace the dict's table, which is full.
+// then an item of a list. Thread 2 replaces the dict's table, which is full.
 var tornScenario = scenario{"freeze against overwrites and growth", "a", func(s *stage) {
 	s.enter(3)
 	s.stops = true
@@ -27,8 +27,8 @@ var tornScenario = scenario{"freeze against overwrites and growth", "a", func(s 
 	s.run(2, func(t *rt.Thread) { ok(first.Set(t, key(100), key(0))) })
 }}
 
-// TestFreezeIsNotTorn takes Freeze, and puts thread 1 in at every fourth of its steps, and
-// thread 2 at each later one.
+// TestFreezeIsNotTorn runs Freeze with thread 1 inserted after every fourth step, and thread 2
+// after each later step.
 func TestFreezeIsNotTorn(t *testing.T) {
 	build := func() Program { return tornScenario.program(rt.Options{Mode: rt.LockFree}) }
 	steps := func(thread int, schedule string) (n int) {
@@ -55,8 +55,9 @@ func TestFreezeIsNotTorn(t *testing.T) {
 	conclude(t, "%d schedules of Freeze against overwrites and growth", runs)
 }
 
-// TestFreezeSeesHalfASet takes Freeze, puts a change of a record in at every fourth of its steps,
-// and in the midst of that a thread that has seen the new value, and sets an item of a list.
+// TestFreezeSeesHalfASet runs Freeze with a change of a record inserted after every fourth step.
+// In the middle of that change it inserts a thread that has seen the new value, and sets an item
+// of a list.
 func TestFreezeSeesHalfASet(t *testing.T) {
 	for name, change := range map[string]func(t *rt.Thread, r objects.Record) error{
 		"set": func(t *rt.Thread, r objects.Record) error { return r.Set(t, 0, key(1)) },

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// What a call is tells its name, and the package that it is of.
+// The kind of a call follows from the function's name and package.
 var (
 	lockName   = regexp.MustCompile(`^(?i:(try)?r?(un)?lock\w*|shut\w*|reopen\w*|acquire\w*)$`)
 	storeName  = regexp.MustCompile(`^(?i:store\w*|set\w*|swap\w*|compareandswap\w*|cas[A-Z]\w*|cas)$`)
@@ -15,7 +15,7 @@ var (
 	loadName   = regexp.MustCompile(`^(?i:load|get|is|len)\w*$`)
 )
 
-// kind returns what leaving a call out is called.
+// kind returns the operator that deletes a call.
 func (w *walker) kind(e ast.Expr) op {
 	call, ok := e.(*ast.CallExpr)
 	if !ok {
@@ -33,7 +33,7 @@ func (w *walker) kind(e ast.Expr) op {
 	return opDel
 }
 
-// callee returns the function that a call names.
+// callee returns the function that a call refers to.
 func (w *walker) callee(call *ast.CallExpr) *types.Func {
 	fun := ast.Unparen(call.Fun)
 	if x, ok := fun.(*ast.IndexExpr); ok {

@@ -14,36 +14,36 @@ import (
 // child is a run of tests in a process of its own.
 type child struct {
 	bin     *binary
-	pattern string // of the tests
+	pattern string // selects the tests
 	mutant  int    // 0 for none
-	reached string // the file in which the mutants that are reached are noted; empty for none
-	seed    int    // of what rapid draws
+	reached string // the file that records the mutants reached; empty for none
+	seed    int    // seed for rapid
 	verbose bool
 	limit   time.Duration
-	memory  int64 // bytes that it and its own children may have
+	memory  int64 // limit in bytes for it and its own children
 }
 
-// ended says how a child's life was.
+// ended is the result of a child.
 type ended struct {
 	out    string
 	how    how
 	took   time.Duration
-	memory int64 // the most that was seen of it
+	memory int64 // the highest use seen
 }
 
-// how is how a child ended.
+// how says how a child ended.
 type how string
 
 const (
 	passed  how = "passed"
-	failed  how = "failed"  // a test says that it has failed
-	crashed how = "crashed" // anything else
-	hanging how = "hung"    // it took longer than it may
-	eating  how = "ate"     // it took more memory than it may
+	failed  how = "failed"  // a test reported a failure
+	crashed how = "crashed" // any other failure
+	hanging how = "hung"    // it exceeded its time limit
+	eating  how = "ate"     // it exceeded its memory limit
 )
 
-// run runs the child. Whatever it started is gone when run returns, and its temporary files
-// too.
+// run runs the child. When it returns, all processes that the child started have ended, and its
+// temporary files are deleted.
 func (c child) run(ctx context.Context) (ended, error) {
 	tmp, err := os.MkdirTemp("", "mutant")
 	if err != nil {
@@ -65,7 +65,7 @@ func (c child) run(ctx context.Context) (ended, error) {
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "MUTANTS_ACTIVE="+strconv.Itoa(c.mutant), "MUTANTS_REACHED="+c.reached, "GORACE=atexit_sleep_ms=0")
 	out := &beginning{most: 1 << 16}
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.WaitDelay = time.Second // for its children's hold on the output
+	cmd.WaitDelay = time.Second // its children may keep the output open
 	ownGroup(cmd)
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -104,7 +104,7 @@ func (c child) run(ctx context.Context) (ended, error) {
 			return ended{}, ctx.Err()
 		}
 	}
-	killGroup(cmd) // what it has left behind
+	killGroup(cmd) // processes that it left behind
 	if cmd.ProcessState == nil {
 		return ended{}, errors.New("a test could not be waited for")
 	}
@@ -112,7 +112,7 @@ func (c child) run(ctx context.Context) (ended, error) {
 	return e, nil
 }
 
-// beginning keeps the beginning of what is written to it.
+// beginning keeps the beginning of the text written to it.
 type beginning struct {
 	mu   sync.Mutex
 	b    bytes.Buffer

@@ -4,8 +4,8 @@ package main
 
 import "os/exec"
 
-// canRunAll reports whether mutants can be run here: what they reach is noted in a file's pages,
-// and they are ended as a group.
+// canRunAll reports whether mutants can run on this system: it needs a mapped file to record
+// the mutants reached, and process groups to end the children.
 const canRunAll = false
 
 func ownGroup(*exec.Cmd)      {}

@@ -10,17 +10,17 @@ import (
 	"syscall"
 )
 
-// canRunAll reports whether mutants can be run here.
+// canRunAll reports whether mutants can run on this system.
 const canRunAll = true
 
-// ownGroup has the child begin a process group.
+// ownGroup makes the child start a process group.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// killGroup ends the child and whatever it has started.
+// killGroup kills the child and all processes that it started.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// groupMemory returns the bytes that a process group has in memory, or 0 where /proc does
-// not tell.
+// groupMemory returns the resident bytes of a process group, or 0 where /proc does
+// not have them.
 func groupMemory(group int) int64 {
 	folder, err := os.Open("/proc")
 	if err != nil {

@@ -19,19 +19,19 @@ import (
 // tester is a package whose tests may reach the mutants.
 type tester struct {
 	rel, tags string
-	race      bool // under the race detector, and short
+	race      bool // run under the race detector, with -short
 }
 
-// binary is the tests of a package, built with the mutants of one.
+// binary is the test binary of a package, built with the mutants of one package.
 type binary struct {
 	tester
 	path, dir string
 	hash      string
-	rapid     bool // it knows rapid's flags
+	rapid     bool // it has rapid's flags
 	short     bool
 }
 
-// file returns a name for files that concern the binary.
+// file returns a name for files about the binary.
 func (b *binary) file() string { return strings.NewReplacer("/", "-", " ", "-").Replace(b.String()) }
 
 func (b *binary) String() string {
@@ -41,7 +41,7 @@ func (b *binary) String() string {
 	return b.rel
 }
 
-// leaf is a test, or a part of one, that runs in a process of its own.
+// leaf is a test, or a subtest, that runs in a process of its own.
 type leaf struct {
 	Name    string        `json:"name"`    // as go test prints it
 	Took    time.Duration `json:"took"`    // without a mutant
@@ -51,7 +51,7 @@ type leaf struct {
 	bin *binary
 }
 
-// pattern returns what -test.run takes for the leaf.
+// pattern returns the value of -test.run for the leaf.
 func (l *leaf) pattern() string { return pattern(l.Name) }
 
 func pattern(name string) string {
@@ -64,7 +64,7 @@ func pattern(name string) string {
 
 func (l *leaf) String() string { return l.bin.String() + " " + l.Name }
 
-// build compiles the tests of the testers that depend on the package.
+// build compiles the tests of those testers that depend on the package.
 func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error) {
 	folder := filepath.Join(c.folder, strings.ReplaceAll(in.rel, "/", "-"))
 	overlay, err := in.save(folder)
@@ -116,11 +116,11 @@ func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error)
 	return bins, nil
 }
 
-// splitAfter is how long a test may take that is not run part by part.
+// splitAfter is the time after which a test is split into its subtests.
 const splitAfter = time.Second
 
-// measure runs each test of a binary in a process of its own, without a mutant, and returns
-// those that pass, with what they reach. It is remembered for the same binary.
+// measure runs each test of a binary in a process of its own, without a mutant. It returns the
+// tests that pass, with the mutants that they reach. The result is cached by binary.
 func (c *config) measure(ctx context.Context, in *instrumented, b *binary) ([]*leaf, error) {
 	memory := filepath.Join(filepath.Dir(b.path), fmt.Sprintf("reached-%s-%s.json", b.file(), hash([]byte(b.hash+c.tests.String()+fmt.Sprint(c.short)))))
 	var leaves []*leaf
@@ -162,14 +162,14 @@ func (c *config) measure(ctx context.Context, in *instrumented, b *binary) ([]*l
 	return leaves, os.WriteFile(memory, text, 0o666)
 }
 
-// measureTest runs a test, or a part of one. One that takes long is replaced by its parts, if
-// each passes alone.
+// measureTest runs a test or a subtest. It replaces a long test by its subtests, if each of
+// them passes alone.
 func (c *config) measureTest(ctx context.Context, in *instrumented, b *binary, name string) ([]*leaf, error) {
 	file, err := os.CreateTemp(c.folder, "reached")
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // nobody reads it again
+	defer os.Remove(file.Name()) //nolint:errcheck // it is not needed any more
 	err = file.Truncate(int64(len(in.mutants) + 1))
 	if err := cmp.Or(err, file.Close()); err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (c *config) measureTest(ctx context.Context, in *instrumented, b *binary, n
 	return []*leaf{l}, nil
 }
 
-// measureParts runs the parts of a test, whose verbose output is given.
+// measureParts runs the subtests of a test. out is the test's verbose output.
 func (c *config) measureParts(ctx context.Context, in *instrumented, b *binary, name, out string) ([]*leaf, error) {
 	var parts []*leaf
 	for line := range strings.Lines(out) {
@@ -222,13 +222,13 @@ func (c *config) measureParts(ctx context.Context, in *instrumented, b *binary, 
 	return parts, nil
 }
 
-// deeper reports whether the name of a part has a slash in itself.
+// deeper reports whether the name of a subtest contains a slash itself.
 func (c *config) deeper(out, name, rest string) bool {
 	first, _, _ := strings.Cut(rest, "/")
 	return !strings.Contains(out, "=== RUN   "+name+"/"+first+"\n")
 }
 
-// reaching returns the tests that reach a mutant, the fastest first.
+// reaching returns the tests that reach a mutant, fastest first.
 func reaching(leaves []*leaf, n int) []*leaf {
 	var is []*leaf
 	for _, l := range leaves {

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// equivalent is a mutant that changes nothing that a test could see, and the reason.
+// equivalent is a mutant that no test could tell from the original code, and the reason.
 type equivalent struct {
-	mutant Mutant // what identifies it
+	mutant Mutant // the fields that identify it
 	reason string
 	line   int
 }
 
-// The table of equivalent mutants lies between these lines, one mutant a row:
+// The table of equivalent mutants is between these lines, with one mutant a row:
 //
 //	| package | function | operator | text → change | reason |
 //
-// An operator is followed by the number of the mutant if the function has several with the
-// same text. A | in a text is written \|.
+// If the function has several mutants with the same operator and text, a number follows the
+// operator. A | in a text is written \|.
 const (
 	tableBegin = "<!-- equivalent mutants -->"
 	tableEnd   = "<!-- end of equivalent mutants -->"
 )
 
-// readEquivalents reads the table in a page. A page without one has none.
+// readEquivalents reads the table of a page. A page without a table has no equivalents.
 func readEquivalents(name string) ([]equivalent, error) {
 	f, err := os.Open(name)
 	if err != nil {

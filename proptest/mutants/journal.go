@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// verdict is what has become of a mutant.
+// verdict is the outcome for a mutant.
 type verdict string
 
 const (
@@ -16,30 +16,30 @@ const (
 	survived  verdict = "survived"
 	chance    verdict = "chance"    // some runs of a test fail, and some pass
 	unreached verdict = "unreached" // no test runs the line
-	cutShort  verdict = "cut short" // survived what the budget allows
+	cutShort  verdict = "cut short" // the mutant survived all tests that fit in the budget
 )
 
-// result is what is known of a mutant.
+// result is the result for a mutant.
 type result struct {
 	Mutant
 	Verdict verdict `json:"verdict"`
 	How     how     `json:"how,omitempty"`
-	By      string  `json:"by,omitempty"`   // the test, or the tests of which one did it
-	Fails   int     `json:"fails,omitzero"` // of how many Runs
+	By      string  `json:"by,omitempty"`   // the test that decided, or a batch that contains it
+	Fails   int     `json:"fails,omitzero"` // failures in Runs
 	Runs    int     `json:"runs,omitzero"`
-	Tests   int     `json:"tests"` // that reach it
+	Tests   int     `json:"tests"` // number of tests that reach it
 	Seconds float64 `json:"seconds"`
 	Source  string  `json:"source"` // hash of the file
 	Suite   string  `json:"suite"`  // hash of the tests
 }
 
-// journal keeps results in a file, a line each, so that a run goes on where another one
+// journal keeps results in a file, one a line, so that a run can continue where an earlier one
 // ended.
 type journal struct {
 	mu    sync.Mutex
 	file  *os.File
 	known map[journalKey]result
-	kills bool // a kill counts as long as the file is the same, whatever the tests are
+	kills bool // a kill stays valid while the file is the same, even if the tests change
 }
 
 type journalKey struct {
@@ -47,7 +47,7 @@ type journalKey struct {
 	source, suite string
 }
 
-// openJournal reads a journal, or begins one.
+// openJournal opens a journal, or creates one.
 func openJournal(name string, fresh, kills bool) (*journal, error) {
 	flags := os.O_RDWR | os.O_CREATE | os.O_APPEND
 	if fresh {
@@ -63,7 +63,7 @@ func openJournal(name string, fresh, kills bool) (*journal, error) {
 	for lines.Scan() {
 		var r result
 		if json.Unmarshal(lines.Bytes(), &r) != nil {
-			continue // a run was ended while it wrote
+			continue // a run was interrupted while it wrote this line
 		}
 		j.remember(r)
 	}
@@ -77,7 +77,7 @@ func (j *journal) remember(r result) {
 	}
 }
 
-// find returns what is known of a mutant.
+// find returns the known result for a mutant.
 func (j *journal) find(m Mutant, suite string) (result, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -85,11 +85,11 @@ func (j *journal) find(m Mutant, suite string) (result, bool) {
 	if !ok && j.kills {
 		r, ok = j.known[journalKey{m.id(), m.source, ""}]
 	}
-	r.Mutant = m // with the line of today
+	r.Mutant = m // with the current line number
 	return r, ok
 }
 
-// add notes a result.
+// add appends a result.
 func (j *journal) add(r result) error {
 	text, err := json.Marshal(r)
 	if err != nil {

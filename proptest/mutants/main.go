@@ -1,38 +1,37 @@
-// Command mutants shows that the tests can fail. It plants one bug after the other, runs
+// Command mutants shows that the tests can fail. It plants one bug after another, runs
 // the test that claims to find it, and demands that this test fails by the property that
 // it claims. The bugs are those of package internal/mutant.
 //
 //	go run ./proptest/mutants          # some minutes
 //	go run ./proptest/mutants -run dict
 //
-// The last line says how many of how many were killed. The exit status is 0 if all were,
-// 1 if not, and 2 if the tests cannot be built or pass not even without a bug.
+// The last line has the number of bugs killed, and of all bugs. The exit status is 0 if all were
+// killed, 1 if not, and 2 if the tests cannot be built or fail even without a bug.
 //
 // # Every line
 //
-// With -all it makes the bugs by itself, and shows that each line is defended: a statement is
-// left out, a lock is not taken, a condition is true or false, a boundary is off by one, a
-// result is zero, two neighbours change places. Each is a mutant.
+// With -all the command generates bugs, to show that tests defend each line: it deletes a
+// statement, skips a lock, makes a condition true or false, moves a boundary by one, makes
+// a result zero, or swaps two neighbours. Each such change is a mutant.
 //
 //	go run ./proptest/mutants -all                       # hours
 //	go run ./proptest/mutants -all -packages locks -files gil.go
 //
-// All mutants of a package are in one binary, each behind an if on its number. They are written
-// into an overlay, so that the checkout is not touched. Each test is run once without
-// a mutant, which tells how long it takes and which mutants it reaches; then each mutant is run
-// with the tests that reach it, the fastest first, until one fails. Those of the package itself
-// are run under the race detector, too. A test that takes five times
-// as long as without a mutant, and two seconds, has failed; so has one that takes four times the
-// memory, and a gigabyte.
+// One binary has all mutants of a package, each behind an if on its number. They are written
+// into an overlay, so the checkout stays unchanged. First each test runs once without a mutant,
+// to measure how long it takes and which mutants it reaches. Then each mutant runs with the
+// tests that reach it, fastest first, until one fails. The package's own tests also run under
+// the race detector. A test fails too if it takes more than five times as long as without a
+// mutant plus two seconds, or more than four times the memory plus a gigabyte.
 //
-// What is known is kept in a journal in the user's cache, or the folder of -o, and a second run
-// skips it as long as neither the file nor the tests have changed. -kills skips also what other
-// tests have killed.
+// The results are kept in a journal in the user's cache, or in the folder of -o. A second run
+// skips a mutant as long as neither its file nor the tests have changed. With -kills it also
+// skips mutants that other tests have killed.
 //
-// Mutants that change nothing are listed in docs/proof.md, with the reason. What is printed
-// are those that were not killed, then entries of that list that are not true any more, and a
+// docs/proof.md lists the mutants that change nothing, with the reason. The output has the
+// mutants that were not killed, then the entries of that list that are no longer true, and a
 // table. The exit status is 1 if a deletion, a lock or a store survives, or more than 5 % of a
-// package, or if an entry of the list is not true.
+// package's mutants, or if an entry of the list is not true.
 package main
 
 import (
@@ -53,7 +52,7 @@ import (
 	"time"
 )
 
-// The packages whose mutants are run, and those whose tests may reach them.
+// The packages to mutate, and the packages whose tests may reach the mutants.
 var (
 	mutatedPackages = []string{"internal/header", "internal/arena", "locks", "sched", "runtime", "objects"}
 	testPackages    = []tester{
@@ -77,7 +76,7 @@ func main() {
 	}
 }
 
-// command does what the arguments say.
+// command runs the command with these arguments.
 func command(ctx context.Context, args []string, out, log io.Writer) (good bool, err error) {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -154,7 +153,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	return runAll(ctx, out, c)
 }
 
-// useFolder makes the folder of the journal. Each checkout has its own.
+// useFolder creates the folder of the journal. Each checkout has its own.
 func (c *config) useFolder() error {
 	if c.folder == "" {
 		cache, err := os.UserCacheDir()

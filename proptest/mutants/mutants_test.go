@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// fixture returns what runs the mutants of a small module, with tests that are weak or
+// fixture returns the configuration for a small module, with tests that are weak or
 // strong.
 func fixture(t *testing.T, tests string) *config {
 	t.Helper()
@@ -32,7 +32,7 @@ func fixture(t *testing.T, tests string) *config {
 	}
 }
 
-// TestOperators compares the mutants of the fixture with those that there should be.
+// TestOperators compares the mutants of the fixture with the expected ones.
 func TestOperators(t *testing.T) {
 	c := fixture(t, "weak")
 	sources, err := load(t.Context(), c.root, c.module)
@@ -59,8 +59,8 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-// results runs all mutants of the fixture, and returns what is printed and what is
-// known.
+// results runs all mutants of the fixture, and returns the output and the
+// journal.
 func results(t *testing.T, c *config) (out string, known []result, good bool) {
 	t.Helper()
 	var w strings.Builder
@@ -80,8 +80,8 @@ func results(t *testing.T, c *config) (out string, known []result, good bool) {
 	return w.String(), known, good && j.close() == nil
 }
 
-// TestStrong has tests that kill all: also the mutants with which a test hangs, crashes or eats
-// memory.
+// TestStrong has tests that kill all mutants, including those that make a test hang, crash or
+// take too much memory.
 func TestStrong(t *testing.T) {
 	t.Parallel()
 	c := fixture(t, "strong")
@@ -106,7 +106,7 @@ func TestStrong(t *testing.T) {
 		}
 	}
 
-	// What is known is not run again, unless the tests are others.
+	// Mutants with results are not run again, unless the tests have changed.
 	before, err := os.ReadFile(filepath.Join(c.folder, "journal.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestStrong(t *testing.T) {
 	}
 }
 
-// TestWeak has tests that leave much.
+// TestWeak has tests that kill few mutants.
 func TestWeak(t *testing.T) {
 	t.Parallel()
 	c := fixture(t, "weak")
@@ -159,7 +159,7 @@ func TestWeak(t *testing.T) {
 		}
 	}
 
-	// Of a list of equivalents, what is true counts, and what is not is told.
+	// The true entries of a list of equivalents count, and the others are reported.
 	page := filepath.Join(t.TempDir(), "page.md")
 	rows := []string{tableBegin, "| package | function | operator | change | reason |", "|---|---|---|---|---|"}
 	for _, r := range known {
@@ -188,12 +188,12 @@ func TestWeak(t *testing.T) {
 	}
 }
 
-// TestInterrupted ends a run early, and goes on.
+// TestInterrupted interrupts a run, and continues it.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	c := fixture(t, "strong")
 	ctx, cancel := context.WithCancel(t.Context())
-	c.log = writer(func(p []byte) (int, error) { cancel(); return len(p), nil }) // it says what it begins
+	c.log = writer(func(p []byte) (int, error) { cancel(); return len(p), nil }) // the log announces each package
 	var w strings.Builder
 	if _, err := runAll(ctx, &w, c); err == nil || !strings.Contains(err.Error(), "was known by then") {
 		t.Errorf("error %v", err)
@@ -211,7 +211,7 @@ type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
-// TestCulprit reads what a failed batch prints.
+// TestCulprit reads the output of a failed batch.
 func TestCulprit(t *testing.T) {
 	b := &binary{}
 	batch := []*leaf{{Name: "TestA", bin: b}, {Name: "TestB/x", bin: b}, {Name: "TestC", bin: b}}
@@ -231,7 +231,7 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
-// TestListed: each row of the table in docs/proof.md names a mutant that there is.
+// TestListed: each row of the table in docs/proof.md names an existing mutant.
 func TestListed(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: the table is that of Linux, and other systems have other files")
@@ -261,7 +261,7 @@ func TestListed(t *testing.T) {
 	}
 }
 
-// TestBadInput: each mistake is one clear line.
+// TestBadInput: each mistake gives one clear line.
 func TestBadInput(t *testing.T) {
 	for _, x := range []struct{ args, want string }{
 		{"-run (", "-run: error parsing regexp"},

@@ -13,23 +13,23 @@ import (
 type op string
 
 const (
-	opDel   op = "del"   // a statement is left out
-	opLock  op = "lock"  // a call that locks or unlocks is left out
-	opStore op = "store" // a call that stores to a shared word is left out
-	opCond  op = "cond"  // a condition is true, or false, and not asked
-	opBound op = "bound" // a comparison is off by one, or the other way round
-	opRet   op = "ret"   // a result is zero, or its opposite
-	opSwap  op = "swap"  // two statements change places, of which one is a shared access
+	opDel   op = "del"   // deletes a statement
+	opLock  op = "lock"  // deletes a call that locks or unlocks
+	opStore op = "store" // deletes a call that stores to a shared word
+	opCond  op = "cond"  // makes a condition true, or false, without evaluating it
+	opBound op = "bound" // moves a comparison by one, or negates it
+	opRet   op = "ret"   // makes a result zero, or negates it
+	opSwap  op = "swap"  // swaps two statements, of which one accesses shared memory
 )
 
-// inFull are the operators whose mutants are run without sampling.
+// inFull has the operators whose mutants all run, without sampling.
 var inFull = map[op]bool{opDel: true, opLock: true, opStore: true}
 
-// Mutant is one change. What identifies it does not change with what stands elsewhere:
-// the package, the function, the operator, the text and how many with the same text there
-// are before it.
+// Mutant is one change. Its identity does not depend on code elsewhere: it consists of the
+// package, the function, the operator, the text, the change, and the number of earlier mutants
+// in the function with the same operator, text and change.
 type Mutant struct {
-	N       int    `json:"-"` // in the package's binaries, from 1
+	N       int    `json:"-"` // its number in the package's binaries, from 1
 	Package string `json:"package"`
 	Func    string `json:"func"`
 	Op      op     `json:"op"`
@@ -42,7 +42,7 @@ type Mutant struct {
 	source string // hash of the file
 }
 
-// id returns what identifies the mutant.
+// id returns the mutant with only the fields that identify it.
 func (m Mutant) id() Mutant {
 	return Mutant{Package: m.Package, Func: m.Func, Op: m.Op, Text: m.Text, To: m.To, Nth: m.Nth}
 }
@@ -51,19 +51,19 @@ func (m Mutant) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s → %s", m.File, m.Line, m.Op, m.Text, m.To)
 }
 
-// form is how mutants that share a place are written into the text: with the numbers from
-// first on. Without one of them active it does what the text did.
+// form is the instrumented code for the mutants at one place. Their numbers begin at first. If
+// none of them is active, it does what the original code does.
 type form struct {
 	mutants []Mutant
 	edits   func(first int) []edit
 }
 
-// walker finds the mutants of a file, outer ones before what is in them.
+// walker finds the mutants of a file, outer ones before inner ones.
 type walker struct {
 	*source
 	file    *file
-	fn      string         // the function that it is in
-	results *ast.FieldList // of the innermost function
+	fn      string         // the current function
+	results *ast.FieldList // results of the innermost function
 	forms   []form
 }
 
@@ -87,7 +87,7 @@ func walk(s *source, f *file) []form {
 	return w.forms
 }
 
-// title returns how a function is called: f, T.f or (*T).f.
+// title returns the name of a function: f, T.f or (*T).f.
 func (w *walker) title(d *ast.FuncDecl) string {
 	if d.Recv == nil {
 		return d.Name.Name
@@ -102,7 +102,7 @@ func (w *walker) title(d *ast.FuncDecl) string {
 
 func (w *walker) at(p token.Pos) int { return w.fset.Position(p).Offset }
 
-// text returns what a node says.
+// text returns the source text of a node.
 func (w *walker) text(n ast.Node) string {
 	return string(w.file.text[w.at(n.Pos()):w.at(n.End())])
 }
@@ -115,7 +115,7 @@ func (w *walker) mutant(o op, n ast.Node, text, to string) Mutant {
 	}
 }
 
-// oneLine returns the beginning of a text, in one line.
+// oneLine returns the beginning of a text, as one line.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > 72 {
@@ -133,7 +133,7 @@ func (w *walker) wrap(n ast.Node, before, after string) []edit {
 	return []edit{insertBefore(w.at(n.Pos()), before), insertAfter(w.at(n.End()), after)}
 }
 
-// stmts walks statements that follow each other.
+// stmts walks consecutive statements.
 func (w *walker) stmts(list []ast.Stmt) {
 	for i := range len(list) - 1 {
 		w.swap(list[i], list[i+1])
@@ -151,7 +151,7 @@ func (w *walker) stmts(list []ast.Stmt) {
 	}
 }
 
-// deletion has a statement left out that declares nothing and has no others in it.
+// deletion adds a mutant that deletes a statement, if it declares nothing and contains no others.
 func (w *walker) deletion(s ast.Stmt) {
 	o := opDel
 	switch s := s.(type) {
@@ -183,7 +183,7 @@ func (w *walker) deletion(s ast.Stmt) {
 	}, w.mutant(o, s, w.text(s), "left out"))
 }
 
-// blank reports whether an assignment only says that a name is used.
+// blank reports whether an assignment only marks a name as used.
 func (w *walker) blank(s *ast.AssignStmt) bool {
 	for _, x := range s.Lhs {
 		if id, ok := x.(*ast.Ident); !ok || id.Name != "_" {
@@ -201,7 +201,7 @@ func (w *walker) blank(s *ast.AssignStmt) bool {
 	return !calls
 }
 
-// stmt walks what is in a statement.
+// stmt walks the parts of a statement.
 func (w *walker) stmt(s ast.Stmt) {
 	if s == nil || w.dead[s] {
 		return
@@ -294,7 +294,7 @@ func (w *walker) within(n ast.Node) {
 	})
 }
 
-// cond has a condition true, and false.
+// cond adds mutants that make a condition true, and false.
 func (w *walker) cond(e ast.Expr) {
 	if e == nil || w.dead[e] {
 		return
@@ -303,11 +303,11 @@ func (w *walker) cond(e ast.Expr) {
 	w.within(e)
 }
 
-// force has an expression true or false without evaluating it.
+// force adds mutants that make an expression true or false without evaluating it.
 func (w *walker) force(e ast.Expr, toTrue, toFalse bool) {
 	o := opCond
 	if k := w.kind(positive(e)); k != opDel {
-		o = k // as it is not called
+		o = k // because the call is skipped
 	}
 	switch {
 	case toTrue && toFalse:
@@ -325,7 +325,7 @@ func (w *walker) force(e ast.Expr, toTrue, toFalse bool) {
 	}
 }
 
-// positive returns an expression without its negations.
+// positive returns an expression without its leading negations.
 func positive(e ast.Expr) ast.Expr {
 	for {
 		switch x := e.(type) {
@@ -342,8 +342,8 @@ func positive(e ast.Expr) ast.Expr {
 	}
 }
 
-// operands has each operand of a conjunction true, and each of a disjunction false. The
-// other way round, one decides all, which is the whole condition's mutant.
+// operands adds mutants that make each operand of a conjunction true, and of a disjunction
+// false. The opposite value would decide the whole condition, which has a mutant of its own.
 func (w *walker) operands(e *ast.BinaryExpr) {
 	for _, x := range []ast.Expr{e.X, e.Y} {
 		_, knownX := w.fold(e.X)
@@ -357,8 +357,8 @@ func (w *walker) operands(e *ast.BinaryExpr) {
 	}
 }
 
-// compare moves the boundary of a comparison by one, to the other side as well if it is a
-// constant whole number.
+// compare adds mutants that move the boundary of a comparison by one, in both directions if it
+// is a constant integer.
 func (w *walker) compare(e *ast.BinaryExpr) {
 	to := map[token.Token]string{token.LSS: "<=", token.LEQ: "<", token.GTR: ">=", token.GEQ: ">"}[e.Op]
 	name := map[token.Token]string{token.LSS: "lt", token.LEQ: "le", token.GTR: "gt", token.GEQ: "ge"}[e.Op]
@@ -383,7 +383,7 @@ func (w *walker) compare(e *ast.BinaryExpr) {
 	}, mutants...)
 }
 
-// equal turns an equality round, and moves a constant whole number by one.
+// equal adds mutants that negate an equality, and that move a constant integer by one.
 func (w *walker) equal(e *ast.BinaryExpr) {
 	other := map[token.Token]string{token.EQL: "!=", token.NEQ: "=="}[e.Op]
 	w.add(func(n int) []edit {
@@ -404,7 +404,7 @@ func (w *walker) equal(e *ast.BinaryExpr) {
 	}
 }
 
-// constant returns the operand of a comparison that is a constant whole number.
+// constant returns the operand of a comparison that is a constant integer.
 func (w *walker) constant(e *ast.BinaryExpr) (ast.Expr, bool) {
 	for _, x := range []ast.Expr{e.X, e.Y} {
 		tv := w.info.Types[x]
@@ -417,7 +417,7 @@ func (w *walker) constant(e *ast.BinaryExpr) (ast.Expr, bool) {
 	return nil, false
 }
 
-// returns has each result of a return zero, and the opposite if it is true or false.
+// returns adds mutants that make each result of a return zero, and negate a boolean constant.
 func (w *walker) returns(s *ast.ReturnStmt) {
 	var ts []ast.Expr // the types of all results
 	if w.results != nil {
@@ -447,7 +447,7 @@ func (w *walker) returns(s *ast.ReturnStmt) {
 	}
 }
 
-// returnsCall has each result of a call zero that is returned as it is.
+// returnsCall adds mutants that make each result of a returned call zero.
 func (w *walker) returnsCall(e ast.Expr, ts []ast.Expr) {
 	if len(ts) > 4 {
 		return

@@ -15,20 +15,20 @@ import (
 	"strings"
 )
 
-// edit puts text into a file: in the place of that from at to end, if it is not empty.
-// Where several are put into one place, what ends there comes first, inner ones before
-// outer ones, and then what begins there, outer ones before inner ones.
+// edit puts text into a file, in place of the text from at to end, if that is not empty.
+// At one place, texts that end something come first, inner ones before outer ones; then
+// those that begin something, outer ones before inner ones.
 type edit struct {
 	at, end int
 	text    string
-	after   bool // it ends what is before it
+	after   bool // it ends the code before it
 }
 
 func insertBefore(at int, text string) edit { return edit{at, at, text, false} }
 func insertAfter(at int, text string) edit  { return edit{at, at, text, true} }
 func replace(at, n int, text string) edit   { return edit{at, at + n, text, false} }
 
-// apply returns a text with edits in it. Outer ones come before inner ones.
+// apply returns a text with the edits applied. Outer edits come before inner ones in the list.
 func apply(text []byte, edits []edit) []byte {
 	type place struct{ at, class, order int }
 	where := func(i int) place {
@@ -56,8 +56,8 @@ func apply(text []byte, edits []edit) []byte {
 	return append(out, text[from:]...)
 }
 
-// What is added to the package: what the mutants' forms call, and what tells a process
-// which mutant is active.
+// The code added to the package: the functions that the mutants' forms call, and the variable
+// that says which mutant is active.
 var (
 	//go:embed overlay/forms.txt
 	formsText string
@@ -70,10 +70,10 @@ type instrumented struct {
 	*source
 	mutants []Mutant // mutants[i] has the number i+1
 	texts   map[string][]byte
-	refused int // forms that the compiler would not take
+	refused int // number of forms that the compiler refused
 }
 
-// instrument writes all mutants of a package into its text, but for those with which it
+// instrument writes all mutants of a package into its text, except those that
 // would not compile.
 func instrument(s *source) (*instrumented, error) {
 	perFile := map[*file][]form{}
@@ -111,7 +111,7 @@ func instrument(s *source) (*instrumented, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Where the compiler objects, each form has to stand alone.
+	// In functions with compile errors, try each form alone.
 	refused := map[int]bool{}
 	rounds := 0
 	for _, at := range functions {
@@ -145,7 +145,7 @@ func instrument(s *source) (*instrumented, error) {
 	return in, nil
 }
 
-// place is a function.
+// place is a function, as a place of errors.
 type place struct {
 	f    *file
 	name string
@@ -153,7 +153,7 @@ type place struct {
 
 func (p place) String() string { return p.name }
 
-// number tells mutants apart that have the same text.
+// number numbers mutants that have the same identity otherwise.
 func (in *instrumented) number() {
 	seen := map[Mutant]int{}
 	for i := range in.mutants {
@@ -165,7 +165,7 @@ func (in *instrumented) number() {
 	}
 }
 
-// badFunctions returns the functions that have errors.
+// badFunctions returns the functions with compile errors.
 func (in *instrumented) badFunctions() (map[place]bool, error) {
 	fset := token.NewFileSet()
 	var trees []*ast.File
@@ -195,7 +195,7 @@ func (in *instrumented) badFunctions() (map[place]bool, error) {
 	return bad, nil
 }
 
-// function returns the function that a position is in.
+// function returns the function that contains a position.
 func (in *instrumented) function(fset *token.FileSet, trees []*ast.File, pos token.Pos) (place, bool) {
 	for i, f := range in.files {
 		for _, d := range trees[i].Decls {
@@ -213,13 +213,13 @@ func (in *instrumented) function(fset *token.FileSet, trees []*ast.File, pos tok
 	return place{}, false
 }
 
-// rename gives a text the package's name.
+// rename puts the package's name into a text.
 func rename(text, name string) string {
 	return strings.Replace(text, "package p\n", "package "+name+"\n", 1)
 }
 
-// save writes the overlay to a folder, and returns the name of the file that `go test
-// -overlay` reads.
+// save writes the overlay to a folder, and returns the name of the file for `go test
+// -overlay`.
 func (in *instrumented) save(folder string) (string, error) {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return "", err

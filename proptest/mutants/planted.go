@@ -20,7 +20,7 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// outcome is what has become of a bug.
+// outcome is the result for a bug.
 type outcome struct {
 	mutant.Kill
 	verdict string
@@ -29,7 +29,7 @@ type outcome struct {
 	out     string
 }
 
-// runPlanted runs the bugs that match, and writes the matrix. It reports whether all were killed.
+// runPlanted runs the matching bugs, and writes the matrix. It reports whether all were killed.
 func runPlanted(ctx context.Context, w io.Writer, match *regexp.Regexp) (all bool, err error) {
 	var kills []mutant.Kill
 	for _, k := range mutant.Kills {
@@ -67,14 +67,14 @@ func runPlanted(ctx context.Context, w io.Writer, match *regexp.Regexp) (all boo
 	return reportPlanted(w, results)
 }
 
-// planted are the binaries of packages, with the planted bugs.
+// planted has the test binaries of packages, with the planted bugs in them.
 type planted struct {
-	folder  string // where they run
+	folder  string // folder of the binaries
 	binary  map[string]string
 	sources map[string]string // folders of the packages
 }
 
-// build compiles the tests of all packages that the kills name.
+// build compiles the tests of all packages in the kills.
 func build(ctx context.Context, folder string, kills []mutant.Kill) (planted, error) {
 	t := planted{folder, map[string]string{}, map[string]string{}}
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ichor-go/ichor").Output()
@@ -120,10 +120,10 @@ func (t planted) clean(ctx context.Context, kills []mutant.Kill) error {
 	return nil
 }
 
-// tries is how often a test is run that may pass because its threads did not meet.
+// tries bounds the runs of a test that may pass because its threads did not meet.
 const tries = 10
 
-// try plants a bug.
+// try plants a bug and runs its test.
 func (t planted) try(ctx context.Context, k mutant.Kill) outcome {
 	begin := time.Now()
 	r := outcome{Kill: k}
@@ -148,7 +148,7 @@ func (t planted) try(ctx context.Context, k mutant.Kill) outcome {
 	return r
 }
 
-// child runs a test, and returns all that it printed. checks is how many programs rapid
+// child runs a test, and returns its output. checks is the number of programs that rapid
 // draws.
 func (t planted) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks string) (string, error) {
 	args := []string{"-test.run=" + k.Test, "-test.timeout=30s"}
@@ -162,7 +162,7 @@ func (t planted) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks
 	return string(out), err
 }
 
-// reportPlanted writes the matrix, and what those printed that were not killed.
+// reportPlanted writes the matrix, and the output of the tests that killed nothing.
 func reportPlanted(w io.Writer, results []outcome) (all bool, err error) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "bug\tchanges\tclaimed by\ttest\tverdict\ttime")

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 )
 
-// report is what has become of the mutants.
+// report has the results of all mutants.
 type report struct {
 	results []result
 	lines   []*packageLine
@@ -14,7 +14,7 @@ type report struct {
 	stale   []string
 }
 
-// packageLine is a package's line.
+// packageLine is the line of a package in the table.
 type packageLine struct {
 	rel                                           string
 	all, run, killed, equivalent, left, deletions int
@@ -22,7 +22,7 @@ type packageLine struct {
 	seconds                                       float64
 }
 
-// percent returns how many of those were killed that are not equivalent.
+// percent returns the share of mutants killed, without the equivalent ones.
 func (l *packageLine) percent() float64 {
 	if l.run == l.equivalent {
 		return 100
@@ -30,10 +30,10 @@ func (l *packageLine) percent() float64 {
 	return 100 * float64(l.killed) / float64(l.run-l.equivalent)
 }
 
-// wanted is the percentage of mutants that have to be killed.
+// wanted is the percentage of mutants that must be killed.
 const wanted = 95
 
-// newReport counts.
+// newReport counts the results.
 func newReport(c *config, ins []*instrumented, results []result) *report {
 	r := &report{results: results, equal: map[Mutant]string{}}
 	lines := map[string]*packageLine{}
@@ -78,7 +78,7 @@ func newReport(c *config, ins []*instrumented, results []result) *report {
 	return r
 }
 
-// good reports whether enough were killed.
+// good reports whether enough mutants were killed.
 func (r *report) good() bool {
 	for _, l := range r.lines {
 		if l.deletions > 0 || l.percent() < wanted {
@@ -88,7 +88,7 @@ func (r *report) good() bool {
 	return len(r.stale) == 0
 }
 
-// write writes what was not killed, and the table.
+// write writes the mutants that were not killed, and the table.
 func (r *report) write(w io.Writer) error {
 	for _, x := range r.results {
 		reason, is := r.equal[x.id()]

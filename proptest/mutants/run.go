@@ -15,15 +15,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// config says what is run.
+// config has the settings of a run.
 type config struct {
 	root     string   // the module's folder
-	module   []string // folders of all packages that are mutated, from which the sample is drawn
-	packages []string // of these
+	module   []string // folders of all packages to mutate, from which the sample is drawn
+	packages []string // the packages of this run, from module
 	testers  []tester
 	files    *regexp.Regexp
 	tests    *regexp.Regexp
-	sample   int // mutants of operators that are not run in full; 0 for all
+	sample   int // number of mutants of the operators that are not in inFull; 0 for all
 	seed     uint64
 	repeat   int
 	workers  int
@@ -32,14 +32,14 @@ type config struct {
 	kills    bool
 	short    bool
 	race     bool          // run the package's own tests under the race detector, too
-	patience time.Duration // what a test may take beyond five times what it takes without a mutant
-	spare    int64         // bytes that it may take beyond four times
-	budget   time.Duration // of test time for a mutant
+	patience time.Duration // time limit of a test, beyond five times its time without a mutant
+	spare    int64         // memory limit in bytes, beyond four times its use without a mutant
+	budget   time.Duration // test time for a mutant
 	listed   []equivalent
 	log      io.Writer
 }
 
-// runAll runs the mutants of the packages and reports them. good says whether enough were
+// runAll runs the mutants of the packages and reports the results. good says whether enough were
 // killed.
 func runAll(ctx context.Context, w io.Writer, c *config) (good bool, err error) {
 	sources, err := load(ctx, c.root, c.module)
@@ -82,8 +82,8 @@ func runAll(ctx context.Context, w io.Writer, c *config) (good bool, err error) 
 	return r.good(), nil
 }
 
-// draw returns the mutants that are run: of some operators all, and of the others a sample,
-// which changes little when code is added, as each mutant's rank is its own.
+// draw returns the mutants to run: all of some operators, and a sample of the others. The rank of
+// a mutant depends on itself alone, so the sample changes little when code is added.
 func (c *config) draw(ins []*instrumented) map[Mutant]bool {
 	drawn := map[Mutant]bool{}
 	type ranked struct {
@@ -126,8 +126,8 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// runPackage runs the mutants of a package that are drawn. If it is ended early, what is known
-// comes back with the error.
+// runPackage runs the drawn mutants of a package. If it is interrupted, it returns the results so
+// far together with the error.
 func (c *config) runPackage(ctx context.Context, in *instrumented, drawn map[Mutant]bool, j *journal) ([]result, error) {
 	bins, err := c.build(ctx, in)
 	if err != nil {
@@ -204,7 +204,7 @@ func (c *config) runPackage(ctx context.Context, in *instrumented, drawn map[Mut
 	return slices.DeleteFunc(results, func(r result) bool { return r.Verdict == "" }), err
 }
 
-// Tests that are fast are run many in a process.
+// Fast tests share a process.
 const (
 	batchTime  = 500 * time.Millisecond
 	batchTests = 40
@@ -213,7 +213,7 @@ const (
 // batches groups tests of one binary, in order.
 func batches(leaves []*leaf) [][]*leaf {
 	var all [][]*leaf
-	open := map[*binary]int{} // place of the batch that has room
+	open := map[*binary]int{} // index of the batch that has room
 	took := map[*binary]time.Duration{}
 	for _, l := range leaves {
 		i, ok := open[l.bin]
@@ -228,7 +228,7 @@ func batches(leaves []*leaf) [][]*leaf {
 	return all
 }
 
-// try runs the tests that reach a mutant until one fails, time after time.
+// try runs the tests that reach a mutant, batch by batch, until one fails.
 func (c *config) try(ctx context.Context, m Mutant, leaves []*leaf) (result, error) {
 	begin := time.Now()
 	r := result{Mutant: m, Verdict: survived}
@@ -285,8 +285,8 @@ func (c *config) try(ctx context.Context, m Mutant, leaves []*leaf) (result, err
 	return r, nil
 }
 
-// culprit returns the test of a batch that has failed, or the whole batch if it does not
-// say, and the others.
+// culprit returns the failed test of a batch, or the whole batch if the output does not name
+// it, and the other tests.
 func culprit(batch []*leaf, out string) (killers, rest []*leaf) {
 	for line := range strings.Lines(out) {
 		name, ok := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: ")
@@ -320,8 +320,9 @@ func names(leaves []*leaf) string {
 	return strings.Join(all, ", ")
 }
 
-// runBatch runs tests with a mutant, within limits that their own runs without one give.
-// Who seems to hang on a busy machine is given the time that the tests take there.
+// runBatch runs tests with a mutant. Their runs without one determine the limits. If the tests
+// seem to hang, runBatch measures them again without the mutant, because the machine may be
+// busy, and repeats the run with the new limit.
 func (c *config) runBatch(ctx context.Context, m Mutant, batch []*leaf, seed int) (ended, error) {
 	var patterns []string
 	took, memory := time.Duration(0), int64(0)

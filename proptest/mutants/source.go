@@ -25,9 +25,9 @@ import (
 
 // source is a package whose code is mutated, without its tests.
 type source struct {
-	rel     string // folder, below the module's
+	rel     string // folder, relative to the module's
 	dir     string
-	path    string // by which it is imported
+	path    string // import path
 	fset    *token.FileSet
 	files   []*file
 	pkg     *types.Package
@@ -36,17 +36,17 @@ type source struct {
 	dead    map[ast.Node]bool
 }
 
-// file is one of its files.
+// file is a file of the package.
 type file struct {
 	path string
 	text []byte
 	tree *ast.File
 }
 
-// name returns the file's name below the module's folder, with slashes.
+// name returns the file's name relative to the module's folder, with slashes.
 func (s *source) name(f *file) string { return s.rel + "/" + filepath.Base(f.path) }
 
-// hash returns a name for what the file says.
+// hash returns a hash of the file's text.
 func (f *file) hash() string { return hash(f.text) }
 
 func hash(b []byte) string {
@@ -54,7 +54,7 @@ func hash(b []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// listed is what go list says of a package.
+// listed is the output of go list for a package.
 type listed struct {
 	ImportPath, Name, Dir, Export string
 	GoFiles, CgoFiles             []string
@@ -62,8 +62,8 @@ type listed struct {
 	Error                         *struct{ Err string }
 }
 
-// load reads and type-checks packages, given by their folders below root. What they import is
-// taken from the compiler's export data.
+// load reads and type-checks packages, given by their folders relative to root. It takes their
+// imports from the compiler's export data.
 func load(ctx context.Context, root string, rels []string) ([]*source, error) {
 	args := []string{"list", "-e", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,CgoFiles,DepOnly,Error"}
 	for _, rel := range rels {
@@ -135,7 +135,7 @@ func load(ctx context.Context, root string, rels []string) ([]*source, error) {
 	return sources, nil
 }
 
-// check type-checks files, which may be others than the package's, and returns all errors.
+// check type-checks files, which may differ from the package's, and returns all errors.
 func (s *source) check(fset *token.FileSet, trees []*ast.File, info *types.Info) (*types.Package, []types.Error) {
 	var found []types.Error
 	config := types.Config{
@@ -147,11 +147,11 @@ func (s *source) check(fset *token.FileSet, trees []*ast.File, info *types.Info)
 			}
 		},
 	}
-	pkg, _ := config.Check(s.path, fset, trees, info) // Error has seen what it returns
+	pkg, _ := config.Check(s.path, fset, trees, info) // Error has received the errors
 	return pkg, found
 }
 
-// fold returns what a condition is, if constants decide it.
+// fold returns the value of a condition, if constants determine it.
 func (s *source) fold(e ast.Expr) (value, known bool) {
 	if v := s.info.Types[e].Value; v != nil && v.Kind() == constant.Bool {
 		return constant.BoolVal(v), true
@@ -168,7 +168,7 @@ func (s *source) fold(e ast.Expr) (value, known bool) {
 		if e.Op != token.LAND && e.Op != token.LOR {
 			break
 		}
-		decides := e.Op == token.LOR // a value of one operand that is that of both
+		decides := e.Op == token.LOR // the value of one operand that decides the whole
 		x, knownX := s.fold(e.X)
 		y, knownY := s.fold(e.Y)
 		switch {
@@ -181,9 +181,8 @@ func (s *source) fold(e ast.Expr) (value, known bool) {
 	return false, false
 }
 
-// findDead returns the roots of the parts that never run in this build: what stands
-// behind a constant condition, the condition itself, and functions that are called from
-// such parts alone.
+// findDead returns the roots of the code that never runs in this build: code behind a constant
+// condition, the condition itself, and functions that only such code calls.
 func (s *source) findDead() map[ast.Node]bool {
 	dead := map[ast.Node]bool{}
 	for _, f := range s.files {
@@ -238,7 +237,7 @@ func (s *source) findDead() map[ast.Node]bool {
 	return dead
 }
 
-// uses counts the uses of functions outside of some parts.
+// uses counts the uses of functions outside of the given parts.
 func (s *source) uses(without map[ast.Node]bool) map[types.Object]int {
 	count := map[types.Object]int{}
 	for _, f := range s.files {

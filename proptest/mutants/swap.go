@@ -7,15 +7,15 @@ import (
 	"go/types"
 )
 
-// access says which shared memory a statement touches.
+// access says how a statement accesses shared memory.
 type access struct {
-	any    bool // memory that others may see
-	write  bool // it stores there
-	atomic bool // by an atomic operation, or a lock
+	any    bool // it accesses memory that other threads may see
+	write  bool // it stores to such memory
+	atomic bool // it has an atomic operation, or a lock
 }
 
-// swap has two neighbouring statements change places, if one of them is an atomic operation or a
-// lock, and the order may matter.
+// swap adds a mutant that swaps two neighbouring statements, if one of them is an atomic operation
+// or a lock, and the order may matter.
 func (w *walker) swap(a, b ast.Stmt) {
 	if !w.simple(a) || !w.simple(b) {
 		return
@@ -41,7 +41,7 @@ func (w *walker) swap(a, b ast.Stmt) {
 	}
 }
 
-// simple reports whether a statement can change places: it leads nowhere else, except
+// simple reports whether a statement can be swapped: it does not transfer control, except
 // by a condition.
 func (w *walker) simple(s ast.Stmt) bool {
 	switch s := s.(type) {
@@ -82,7 +82,7 @@ func (w *walker) share(a, b ast.Stmt) bool {
 	return false
 }
 
-// access looks at what runs in a statement whatever its condition says.
+// access returns the accesses that a statement makes in any case, whatever its condition says.
 func (w *walker) access(s ast.Stmt) (a access) {
 	parts := []ast.Node{s}
 	switch s := s.(type) {
@@ -119,7 +119,7 @@ func (w *walker) access(s ast.Stmt) (a access) {
 	return a
 }
 
-// shared reports whether what is assigned to may be seen by others: it is no local variable.
+// shared reports whether other threads may see the target of an assignment: it is no local variable.
 func (w *walker) shared(e ast.Expr) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident:
