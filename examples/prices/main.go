@@ -107,7 +107,8 @@ func freeze(w io.Writer, s *shop) error {
 		}
 		prices := objects.Dict(frozen.Root())
 		cents, err := price(t, prices, "tea")
-		fmt.Fprintln(w, "frozen tea costs", cents, "and Clear says", prices.Clear(t))
+		refused := errors.Is(prices.Clear(t), rt.ErrFrozen) // nothing is cleared
+		fmt.Fprintf(w, "frozen tea costs %d, Clear fails with ErrFrozen: %t\n", cents, refused)
 		return errors.Join(err, t.Unload(frozen)) // gives back the memory of the copy
 	})
 }

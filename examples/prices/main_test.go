@@ -59,7 +59,7 @@ func (s *shop) do(t *testing.T, fn func(t *rt.Thread) error) {
 const output = `1. 3 prices: {"tea":300,"coffee":400,"honey":650}
 2. 4000 look-ups, 1200000 cents in all
 3. after 1000 raises by a cent, tea costs 1320
-4. frozen tea costs 1320 and Clear says ichor: dict 0xa0000000 is frozen, want one that can change
+4. frozen tea costs 1320, Clear fails with ErrFrozen: true
 5. 20 versions, 0 lost requests, 0 bills that mix versions
 6. in a shop that starts from the image, tea costs 1340
 `
