@@ -1,6 +1,8 @@
 package locks
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -362,6 +364,25 @@ func TestGILTryAcquire(t *testing.T) {
 	g.Release()
 	if !g.TryAcquireFor("d") {
 		t.Error("the lock is not free again")
+	}
+	g.Release()
+}
+
+// TestGILIsTakenOnce: while a goroutine holds the GIL, no other one gets it.
+func TestGILIsTakenOnce(t *testing.T) {
+	g := NewGIL(time.Hour)
+	g.Acquire()
+	if g.TryAcquireFor(nil) {
+		t.Error("TryAcquireFor has taken it, too")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := g.AcquireContext(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("AcquireContext returns %v", err)
+	}
+	g.Release()
+	if !g.TryAcquireFor(nil) {
+		t.Error("it is not free again")
 	}
 	g.Release()
 }
