@@ -200,8 +200,8 @@ func (c *checker) misuse(r Ref, what string) {
 	fault.Throw(m)
 }
 
-// twoGoroutines panics if another goroutine is in access with the same thread. Access runs no
-// user's code, which could pass the thread on, and does not nest.
+// twoGoroutines panics, since another goroutine is in access with the same thread. Access runs
+// no user code, which could pass the thread on, and does not nest.
 func (c *checker) twoGoroutines(t *Thread) {
 	other := "    and another one, which has ended its call meanwhile"
 	for trace := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {

@@ -87,17 +87,17 @@ func (e *PendingError) Error() string {
 	return fmt.Sprintf("%sclose: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", fault.Prefix, e.Calls)
 }
 
-// Close ends the runtime. First the user's code runs, with all objects in place. Close collects
+// Close ends the runtime. First user code runs, with all objects in place. Close collects
 // cycles, and calls the finalizers and callbacks that are due. Then it empties all weak
 // references to mortal objects, and takes out all foreign values. It calls the callbacks of the
 // former, except those of dead weak references, and the releases of the latter. After that no
-// user's code runs. Close frees all objects, including immortals, and returns the memory to the
+// user code runs. Close frees all objects, including immortals, and returns the memory to the
 // system.
 //
 // Close returns an *AttachedError, and does nothing, while threads are attached or blocked; a
 // *LeakError if mortal objects were left; a *PendingError if calls that were due made others
 // due without end. errors.As finds each if there are several. The memory is freed in the last
-// two cases too, and also if the user's code ends Close with runtime.Goexit or with a panic in
+// two cases too, and also if user code ends Close with runtime.Goexit or with a panic in
 // Options.OnError. Closing twice returns ErrClosed. Any goroutine that is not attached.
 func (r *Runtime) Close() error {
 	r.mustNotWait(nil)
@@ -133,7 +133,7 @@ func (t *Thread) closeRuntime() (err error) {
 // each object. The values are guesses; tests change them.
 var closeRounds, closeSweeps = 1 << 21, 10
 
-// lastCalls runs the user's code while all objects are in place, until nothing is due and
+// lastCalls runs user code while all objects are in place, until nothing is due and
 // nothing could become due.
 func (t *Thread) lastCalls() {
 	rounds := closeRounds
@@ -155,7 +155,7 @@ func (t *Thread) lastCalls() {
 	}
 }
 
-// mayStillRun reports whether user's code is due, or may become due when retired references are
+// mayStillRun reports whether user code is due, or may become due when retired references are
 // released. No other thread is attached.
 func (t *Thread) mayStillRun() bool {
 	r := t.rt
@@ -200,7 +200,7 @@ func (t *Thread) releaseForeign() {
 	})
 }
 
-// endRuntime frees everything, and reports what was left. It runs no user's code: it only
+// endRuntime frees everything, and reports what was left. It runs no user code: it only
 // counts the calls that were still due, or become due now.
 func (t *Thread) endRuntime() (err error) {
 	r := t.rt
@@ -311,7 +311,7 @@ func (r *Runtime) closeFrozen() error {
 }
 
 // collectLast frees the cycles that only immortals kept alive, after immortals have given up
-// their references. It runs no user's code.
+// their references. It runs no user code.
 func (t *Thread) collectLast() {
 	t.stopped, t.running = false, true
 	_, _ = t.collect(context.Background(), false) // this context never ends

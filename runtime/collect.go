@@ -295,8 +295,8 @@ func (c *collection) hold() {
 }
 
 // letGo takes the extra reference back: from the objects that stay, or from all of them if a
-// finalizer has ended the collection with runtime.Goexit. Misuse at one object does not keep
-// the others.
+// finalizer has ended the collection with runtime.Goexit. If it finds misuse at one object, it
+// goes on with the others.
 func (c *collection) letGo() {
 	defer func() {
 		if len(c.held) > 0 {

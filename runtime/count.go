@@ -31,7 +31,7 @@ func (t *Thread) IncRef(r Ref) {
 
 // DecRef steals the caller's reference to the object r and gives it up. If it was the last one,
 // the object is freed before the call returns, and so is everything that only the object kept
-// alive. It runs no user's code. Attached thread.
+// alive. It runs no user code. Attached thread.
 func (t *Thread) DecRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
@@ -199,8 +199,7 @@ func plainFloat(o, merged int32) bool { return o >= header.Float && merged == he
 // r must still be in place: r was in the table at some time since the thread's last safe point,
 // and has its weak bit set. An object of a type with Finalize stays in the table until its last
 // death, when its Forget is called. So it may have died once already, and its finalizer is due
-// or has been called. A weak reference does not lead to such an object: see linkWeak. Attached
-// thread.
+// or has been called. A weak reference does not lead to such an object. Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if t.check != nil {
 		t.check.mustKnow(t, r)

@@ -14,7 +14,7 @@ import (
 var (
 	// ErrMemoryLimit says that an allocation would exceed Options.MemoryLimit.
 	ErrMemoryLimit = arena.ErrLimit
-	// ErrAddressSpace says that Options.AddressSpace is used up. errors.Is also takes it for an
+	// ErrAddressSpace says that Options.AddressSpace is used up. For errors.Is, it is also an
 	// ErrMemoryLimit.
 	ErrAddressSpace = arena.ErrAddressSpace
 	// ErrClosed says that the runtime is closed, or is being closed.

@@ -142,16 +142,14 @@ func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOpti
 	return f, nil
 }
 
-// Freeze is Thread.Freeze for goroutines that are not attached. root is borrowed: the caller
-// makes sure that a reference to it is owned during the call. Any goroutine that is not
-// attached.
+// Freeze is Thread.Freeze for goroutines that are not attached. root is borrowed: a counted
+// reference to it must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (*Frozen, error) {
 	return r.FreezeContext(context.Background(), root, opts...)
 }
 
 // FreezeContext is Thread.FreezeContext for goroutines that are not attached. root is borrowed:
-// the caller makes sure that a reference to it is owned during the call. Any goroutine that is
-// not attached.
+// a counted reference to it must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	r.mustNotWait(nil)
 	err = r.DoContext(ctx, func(t *Thread) (err error) {

@@ -13,7 +13,7 @@ import (
 
 // Freezing says how objects of a type are frozen. Its functions are called by a thread that may
 // hold borrowed references and may have stopped the world. They must not reach a safe point,
-// call user's code, or take a lock other than the object's own, which its writers never hold at
+// call user code, or take a lock other than the object's own, which its writers never hold at
 // a safe point.
 //
 // A frozen object has a body and no block. The body may have another layout than that of a

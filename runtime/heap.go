@@ -249,9 +249,9 @@ func (h Heap) FrozenFloat(r Ref) (v float64, ok bool) {
 // is checked against the size that was requested at birth.
 //
 // Words that several threads use at the same time may be accessed only by the atomic methods:
-// Load, Store, Swap and so on. The race detector reports violations, since the memory is Go
-// memory there. Access each word with one width only: the race detector does not see overlaps
-// of different widths. Attached threads may use a Body; any goroutine may use that of a frozen
+// Load, Store, Swap and so on. Under the race detector objects lie in Go memory, so it reports
+// violations. Access each word with one width only: the race detector does not see overlaps of
+// different widths. Attached threads may use a Body; any goroutine may use that of a frozen
 // object, which is only read.
 type Body struct{ p unsafe.Pointer }
 

@@ -43,9 +43,8 @@ var errNested = fault.New("immortally: the thread is inside Immortally already, 
 // errUntested is the error of Immortalize in builds with the tag ichormortal.
 var errUntested = fault.New("immortalize: a build with the tag ichormortal has no immortality in place")
 
-// Immortalize is Thread.Immortalize for goroutines that are not attached. refs are borrowed:
-// the caller makes sure that a reference to each is owned during the call. Any goroutine that
-// is not attached.
+// Immortalize is Thread.Immortalize for goroutines that are not attached. refs are borrowed: a
+// counted reference to each must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) Immortalize(refs ...Ref) error {
 	r.mustNotWait(nil)
 	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
@@ -83,8 +82,8 @@ func (t *Thread) immortalise(refs []Ref) {
 	}
 }
 
-// immortaliseSticky makes objects immortal whose count has become sticky, and everything that
-// they lead to.
+// immortaliseSticky makes the objects with sticky counts immortal, and everything that they
+// lead to.
 func (t *Thread) immortaliseSticky() {
 	refs := t.sticky
 	t.sticky = nil

@@ -154,12 +154,12 @@ func (t *Thread) uses(f *Frozen) bool {
 
 // Unload frees the memory of f. It stops the world and searches all objects, mortal and
 // immortal, for references into f. If there are any, the error is a *ReferredError. Weak
-// references into f are emptied. References in Go variables are invalid afterwards; Unload does
-// not see them, unless a call of Use keeps f loaded. It does see the references that scopes
-// own, and those that calls of the library in progress hold: these are ErrInUse, and so are
-// leases, and a Current that has f. Other errors are ErrUnloaded; ErrSealed if f was frozen
-// with Mseal; and the system's if it does not unmap the pages. After any error, f is loaded as
-// before. A safe point. Attached thread.
+// references into f are emptied. Unload does not see references in Go variables, which are
+// invalid afterwards; code that reads f inside Use is safe. References that scopes own, and
+// those that calls of the library in progress hold, are ErrInUse, and so are leases, and a
+// Current that has f. Other errors are ErrUnloaded; ErrSealed if f was frozen with Mseal; and
+// the system's if it does not unmap the pages. After any error, f is loaded as before. A safe
+// point. Attached thread.
 func (t *Thread) Unload(f *Frozen) error {
 	if f != nil && f.kept.Load() {
 		return ErrInUse

@@ -160,8 +160,8 @@ func (t *Thread) attachQueue() {
 	}
 }
 
-// leaveQueue undoes attachQueue, and ends the thread's counting: what it has retired must have
-// been handed over. It also undoes it when it finds misuse.
+// leaveQueue undoes attachQueue. The thread must not count afterwards, so leaveQueue first
+// hands over what the thread has retired. It leaves the queue even if it finds misuse.
 func (t *Thread) leaveQueue() {
 	defer func() {
 		t.queue.state.Store(away)

@@ -9,7 +9,7 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// A pending is user's code that a death has made due: a finalizer, a callback of a weak
+// A pending is user code that a death has made due: a finalizer, a callback of a weak
 // reference, or a release of a foreign value. An object can die in the middle of any call, so
 // this code does not run there. It waits in a list of the thread on which the object died.
 //
@@ -135,7 +135,7 @@ func (t *Thread) finalize(r Ref) {
 	t.call("finalizer of "+y.String(), func() { y.Finalize(t, r) })
 }
 
-// PanicError is the error that Options.OnError gets when user's code at a safe point has
+// PanicError is the error that Options.OnError gets when user code at a safe point has
 // panicked, or has ended its goroutine. In the second case Value is sched.ErrGoexit.
 type PanicError struct {
 	Where string // "finalizer of T", "callback", "release"

@@ -96,10 +96,10 @@ type Options struct {
 	// checkpoints begin to wait for one. 0 is 1 MiB.
 	DeferredBytes int64
 
-	// CollectAfter is how many containers there must be more than after the last collection of
-	// cycles before a safe point starts the next one by itself. This is a minimum: there must
-	// also be half as many again as that collection left alive. 0 is 20,000. If negative, only
-	// Collect collects.
+	// CollectAfter is how many more containers there must be than after the last collection of
+	// cycles before a safe point starts the next one by itself. If half of the containers that
+	// the collection left alive is a larger number, that number applies. 0 is 20,000. If
+	// negative, only Collect collects.
 	CollectAfter int
 
 	// PauseBudget is the share of time for which automatic collections may stop the world. A

@@ -173,7 +173,7 @@ func (t *Thread) unhold(h holder) {
 }
 
 // A container's lock is a leaf: between locking and unlocking there is no safe point, no other
-// lock except the second of a pair, and no user's code. But there may be a panic, since a
+// lock except the second of a pair, and no user code. But there may be a panic, since a
 // reference that was given up once too often shows wherever it is counted. The panic ends the
 // write, and the lock stays locked. So a thread records which words it has locked:
 //
@@ -183,7 +183,7 @@ func (t *Thread) unhold(h holder) {
 // detaching, and before it takes another lock.
 
 // Lock locks the mutex in word i of the mutable object o for a write. Under the GIL it does
-// nothing, since no other thread runs. Until Unlock the thread must not wait, call user's code,
+// nothing, since no other thread runs. Until Unlock the thread must not wait, call user code,
 // or take another lock: for a pair see Lock2. Attached thread.
 func (t *Thread) Lock(o Body, i int) {
 	if t.rt.gil == nil {

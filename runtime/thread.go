@@ -61,7 +61,7 @@ type Thread struct {
 	depth  int      // number of open scopes
 	sticky []Ref    // objects whose count has become sticky
 
-	pending    []pending  // user's code that is due
+	pending    []pending  // user code that is due
 	running    bool       // in runPending
 	finalizing Ref        // the object that runPending finalizes, and holds
 	holds      []holder   // calls in progress that hold counts
@@ -304,7 +304,7 @@ func (r *Runtime) attachedNames() []string {
 //	retired, and due           — released before it leaves — the thread
 //	retired, and not yet due   — Runtime.orphans — any thread that reaches a safe point, or leaves
 //	its merge queue            — merged; later entries: see mergeQueue — the thread; the thread that adds one
-//	user's code that is due    — Runtime.left — any thread that reaches a safe point
+//	user code that is due      — Runtime.left — any thread that reaches a safe point
 //	spans with room            — stay, and are lent: see arena.Cache — the thread that needs one
 //	accounts                   — published — the thread
 //
@@ -314,7 +314,7 @@ func (r *Runtime) attachedNames() []string {
 //	waits for its budget, or for an owner    — keeps everything, for stallLimit at most
 //	waits at a stop, or for its turn to stop — keeps everything; a collection settles it, and
 //	                                           without one no thread is at a safe point
-//	waits for the GIL                        — has retired nothing; runs the user's code that
+//	waits for the GIL                        — has retired nothing; runs user code that
 //	                                           is due before it waits again
 //	waits in Attach                          — has nothing
 //	inside, but reaches no safe point        — keeps everything, and holds up the others:
@@ -370,7 +370,7 @@ func (t *Thread) abandonRetired() {
 }
 
 // leaveBehind is the rest of leaving: it hands over what has died since handOver, and the
-// user's code that is due. It counts nothing.
+// user code that is due. It counts nothing.
 func (t *Thread) leaveBehind() {
 	if t.rt.gil == nil && t.waits() {
 		t.memory.Due(t.release)

@@ -290,9 +290,9 @@ func (w *tracer) drain() {
 	}
 }
 
-// touchWord returns a word of r's body in the cache line behind the header's, or in the
-// header's own line. It must not lie beyond the object, since the last object of a span may end
-// where memory ends.
+// touchWord returns the number of a word of r's body that lies in the cache line behind the
+// header's, or in the header's own line. The word must not lie behind the object, since the
+// last object of a span may end where memory ends.
 func touchWord(r Ref) int {
 	if r.Handle%arena.SpanGranules == arena.SpanGranules-arena.MinContainer {
 		return 3

@@ -87,7 +87,7 @@ type Type struct {
 	// type have no blocks.
 	Block func(o Body) Ref
 
-	// Finalize is the user's code for an object that has died. The runtime calls it once for
+	// Finalize is user code for an object that has died. The runtime calls it once for
 	// each object, at the next safe point of the thread that gave up the last reference, with
 	// no lock held and the world running. It may do anything but detach. r is borrowed from the
 	// runtime for the duration of the call. Keeping a reference to it resurrects the object,
@@ -102,8 +102,8 @@ type Type struct {
 	Forget func(t *Thread, r Ref, o Body)
 
 	// Drop gives up what an object of the type owns outside the heap. The runtime calls it at
-	// the object's death, after Forget, and for immortals at Close. It passes any code of the
-	// user's that has to run to Thread.Later or Thread.LaterBlocking.
+	// the object's death, after Forget, and for immortals at Close. If user code has to run,
+	// Drop passes it to Thread.Later or Thread.LaterBlocking.
 	Drop func(t *Thread, r Ref, o Body)
 
 	// Mutable says that references in the object can change after its birth.
