@@ -105,7 +105,7 @@ func (a *audit) run(held []Ref) {
 	}
 }
 
-// waiting returns user code that is due.
+// waiting returns the user code that is due.
 func (a *audit) waiting() (all []pending) {
 	l := &a.t.rt.left
 	l.mu.Lock()

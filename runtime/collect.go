@@ -31,10 +31,10 @@ import (
 // reference from outside and no weak one, so the world may run meanwhile.
 //
 // A collection can be cancelled as long as no object is certain to be freed: while it waits for
-// a stop or traces. Until it empties the first weak reference, it leaves no trace, since
-// tracing writes only to tables in Go memory. If it is cancelled after the finalizers were
-// called, garbage loses its extra reference and is left to the next collection, which does not
-// call the finalizers again.
+// a stop or traces. Until it empties the first weak reference, it changes nothing in the heap,
+// since tracing writes only to tables in Go memory. If it is cancelled after the finalizers
+// were called, garbage loses its extra reference and is left to the next collection, which does
+// not call the finalizers again.
 //
 // The counts tell the roots: a root is a mortal container with a reference that no mortal
 // container accounts for. So Go variables, scopes, immortals, pending finalizers and all other

@@ -194,12 +194,13 @@ func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 // that counts on the fast path.
 func plainFloat(o, merged int32) bool { return o >= header.Float && merged == header.Nobody }
 
-// TryIncRef adds a new reference to the object r, which it borrows, and reports whether it did
-// so: not if r is dead. It is for callers that found r in a table without counts. The memory of
-// r must still be in place: r was in the table at some time since the thread's last safe point,
-// and has its weak bit set. An object of a type with Finalize stays in the table until its last
-// death, when its Forget is called. So it may have died once already, and its finalizer is due
-// or has been called. A weak reference does not lead to such an object. Attached thread.
+// TryIncRef adds a new reference to the object r, which it borrows, and reports whether it did.
+// It does not if r is dead. It is for callers that found r in a table without counts. The
+// memory of r must still be in place: r was in the table at some time since the thread's last
+// safe point, and has its weak bit set. An object of a type with Finalize stays in the table
+// until its last death, when its Forget is called. So it may have died once already, and its
+// finalizer is due or has been called. A weak reference does not lead to such an object.
+// Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if t.check != nil {
 		t.check.mustKnow(t, r)

@@ -17,9 +17,9 @@ import (
 //	copy      object by object, while other threads run. A container is copied with its lock
 //	          held, after its version was noted. References to objects that are still to be
 //	          copied are borrowed, and counted before each safe point
-//	validate  the versions of all mutable objects are read again. If none has changed,
-//	          this is a moment at which the whole graph was as it was copied. Otherwise
-//	          it starts again, and after some tries with the world stopped
+//	validate  the versions of all mutable objects are read again. If none has changed, the
+//	          copy is the graph at the moment between the two steps. Otherwise freezing
+//	          starts again, and after some tries with the world stopped
 //	seal      the memory becomes read-only, and the Frozen joins the runtime's list
 //
 // A slot of a copy holds a small integer, a singleton, or selfBase plus the distance of another

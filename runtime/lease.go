@@ -127,8 +127,8 @@ func (f *Frozen) Use(t *Thread, fn func(root Ref) error) error {
 	return fn(f.Root())
 }
 
-// endLease ends the last lease on f that the thread began. Any other one on f would do: if ends
-// are counted, all of them are.
+// endLease ends the last lease on f that the thread began. Any other one on f would do: if
+// their ends are counted, all of them are.
 func (t *Thread) endLease(f *Frozen) {
 	for i := len(t.leases) - 1; i >= 0; i-- {
 		if l := t.leases[i]; l.f == f {

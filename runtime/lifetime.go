@@ -105,9 +105,9 @@ func (t *Thread) Float(r Ref) (v float64, note uint32, ok bool) {
 }
 
 // refilled is called when an allocation has taken a span. It merges the thread's queue, which
-// must not wait for a thread that reaches no safe point, and starts a collection that has
-// become due. Neither ends a borrow: merging gives up what other threads have dropped, not what
-// has left a slot since (see Retire).
+// must not wait for a thread that reaches no safe point, and lets the next safe point start a
+// collection if one is due. Neither ends a borrow: merging gives up what other threads have
+// dropped, not what has left a slot since (see Retire).
 func (t *Thread) refilled() {
 	t.refills = t.cache.Refills()
 	if t.queue != nil && t.queue.some.Load() {
@@ -117,7 +117,7 @@ func (t *Thread) refilled() {
 }
 
 // NewBlock returns a block of the given number of zero bytes, for the storage of container,
-// which it borrows. A block has no header and no count. The container gives it back with
+// which it borrows. A block has no header and no count. The container frees it with
 // RetireBlock, or with FreeBlock if no other thread can have seen it. At the container's death
 // the runtime frees the block that the type's Block returns. If the container lies in a region,
 // so does the block. Attached thread.

@@ -85,8 +85,9 @@ func (t *Thread) runPending() {
 	}
 }
 
-// runNext runs the first entry of the list, or a whole sequence of entries for outside the
-// world, but at most most. It returns how many entries it has removed from the list.
+// runNext runs the first entry of the list. If it is a call outside the world, runNext also
+// runs the ones that follow it, up to most calls in all. It returns how many entries it has
+// removed from the list.
 func (t *Thread) runNext(most int) int {
 	p := t.pending[0]
 	if p.outside != nil {

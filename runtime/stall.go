@@ -52,8 +52,8 @@ const (
 	stallsQueue = "a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing"
 )
 
-// tell reports a stall. Its caller may be in the middle of stopping the world. So the user's
-// code runs in another goroutine, where it may panic or end the goroutine.
+// tell reports a stall. Its caller may be in the middle of stopping the world. So user code
+// runs in another goroutine, where it may panic or end the goroutine.
 func (r *Runtime) tell(s StallReport) {
 	s.Runtime = r.label
 	told := make(chan struct{})

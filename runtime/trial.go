@@ -106,9 +106,9 @@ func (c *collection) trace() (garbage []Ref) {
 	return garbage
 }
 
-// retrace traces the garbage again, of which the collection holds one extra reference each, and
-// divides it into objects that still are garbage and objects that are reachable again. World
-// stopped.
+// retrace traces the garbage again, after the collection has taken an extra reference to each
+// object, and divides it into objects that still are garbage and objects that are reachable
+// again. World stopped.
 func (c *collection) retrace() {
 	defer trace.StartRegion(c.ctx, "ichor trace again").End()
 	x := &c.trial

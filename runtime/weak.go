@@ -21,14 +21,14 @@ import (
 // next safe point.
 //
 // A successful attempt does not prove that the object has lived all along, since a death that
-// leads to a finalizer ends with a count of one. The weak reference tells:
+// leads to a finalizer ends with a count of one. The weak reference tells the two cases apart:
 //
 //	death with a finalizer    count 0; empty weak references; count 1 (Revive); finalizer due
 //	followWeak                load the target; TryInc; load it again
 //
-// If TryInc has incremented a count from before the death, the object cannot have died since,
-// and the second load finds it. (Only a stop of the world empties weak references to live
-// objects, and it waits for this thread.) If TryInc has incremented the count of one that
+// If TryInc has incremented a count from before any death, it has kept the object alive since,
+// and the second load finds the object. (Only a stop of the world empties weak references to
+// live objects, and it waits for this thread.) If TryInc has incremented the count of one that
 // Revive stored, the weak reference was emptied before, and the second load finds Nil. Then
 // followWeak gives the reference up. No other code has seen it. If it has become the last one,
 // the object dies as it would have died without it. Biased counting is no exception: no thread
