@@ -19,7 +19,7 @@ import (
 // of an own object. IncRefs has all cases in one loop.
 //
 // The call tests for an own object before it tests for one that is immortal in place, so that
-// mortals do not pay for the second test: see docs/benchmarks.md.
+// mortals do not pay for the second test: see docs/rationale.md.
 func (t *Thread) IncRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
