@@ -6,7 +6,7 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// TestNewMemoryIsZero: bodies and blocks are zero, whatever was there before.
+// TestNewMemoryIsZero checks that bodies and blocks are zero, whatever the memory held before.
 func TestNewMemoryIsZero(t *testing.T) {
 	for _, m := range []Mode{GIL, LockFree} {
 		clean(t, Options{Mode: m}, func(t *testing.T, th *Thread) {
@@ -39,10 +39,11 @@ func TestNewMemoryIsZero(t *testing.T) {
 	}
 }
 
-// TestFinalizedWordIsZero: that an object's finalizer was called is noted at the end of its
-// slot, which may lie behind what was asked for, and be as an object before it has left it.
+// TestFinalizedWordIsZero checks the word that records whether an object's finalizer was
+// called. It lies at the end of the slot, which may be behind the requested size, where an
+// earlier object has left other bits.
 func TestFinalizedWordIsZero(t *testing.T) {
-	n := uint32(2) // granules, of which a slot has some more
+	n := uint32(2) // granules; the slot is larger
 	for arena.Rounded(n) == n {
 		n++
 	}
@@ -57,7 +58,7 @@ func TestFinalizedWordIsZero(t *testing.T) {
 			o.SetWord(i, ^uint32(0))
 		}
 		th.DecRef(x)
-		y, _, err := th.New(ends, int(n-1)<<arena.GranuleShift-4) // and the word
+		y, _, err := th.New(ends, int(n-1)<<arena.GranuleShift-4) // leaves room for the word
 		must0(t, err)
 		if y != x {
 			t.Skipf("SKIPPED: %s lies elsewhere than %s, so nothing shows that its last word is zero", y, x)
@@ -70,7 +71,7 @@ func TestFinalizedWordIsZero(t *testing.T) {
 	})
 }
 
-// TestCheckedModePoisons: of what was freed nothing is left.
+// TestCheckedModePoisons checks that nothing is left of a freed object's contents.
 func TestCheckedModePoisons(t *testing.T) {
 	clean(t, Options{Checked: true}, func(t *testing.T, th *Thread) {
 		x, o, err := th.New(leafType, 40)
@@ -91,8 +92,8 @@ func TestCheckedModePoisons(t *testing.T) {
 	})
 }
 
-// TestAllocationCollects: an allocation that takes a span notices that a collection is due,
-// of objects and floats alike: the next safe point begins it.
+// TestAllocationCollects checks that an allocation which takes a span notices that a collection
+// is due, for objects and floats alike, and that the next safe point starts it.
 func TestAllocationCollects(t *testing.T) {
 	for name, make := range map[string]func(th *Thread) Ref{
 		"objects": newLeaf,
@@ -118,8 +119,8 @@ func TestAllocationCollects(t *testing.T) {
 	}
 }
 
-// TestBirthSizes: what is too large, or less than nothing, is an error, and no larger than that
-// may be.
+// TestBirthSizes checks that sizes that are too large or negative are errors, and where the
+// limit is.
 func TestBirthSizes(t *testing.T) {
 	clean(t, Options{MemoryLimit: 1 << 20}, func(t *testing.T, th *Thread) {
 		sizes := []int{-1}

@@ -8,7 +8,7 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// AuditError says which objects an audit found wrong.
+// AuditError lists what an audit has found wrong.
 type AuditError struct{ Findings []string }
 
 func (e *AuditError) Error() string {
@@ -20,17 +20,19 @@ func (e *AuditError) Error() string {
 	return s
 }
 
-// Audit adds up every reference in the heap, with the world stopped, and compares
-// the sums with the counts:
+// Audit adds up every reference in the heap, with the world stopped, and compares the sums with
+// the counts:
 //
 //	local + shared count = references in objects + in scopes + of finalizers + on hold + held
 //
-// for every mortal object. Of finalizers are one for each object that waits to be
-// finalized, or is being finalized. On hold is what a call of the library holds that is
-// under way, on any thread: a loop over a List or a Dict, FromJSON, Freeze, a collection
-// that runs finalizers; and what others have named by Thread.Hold. held are the references that the program owns besides, which it borrows, one entry
-// for each count. It also finds references to what is not an object, and
-// blocks that belong to no object or to two, and checks the arena. What is retired is released first. The error is an
+// This holds for every mortal object. The references of finalizers are one for each object
+// whose finalizer is due or running. On hold are the references that calls of the library in
+// progress hold, on any thread (a loop over a List or a Dict, FromJSON, Freeze, a collection
+// that runs finalizers), and those announced by Thread.Hold. held are the other references that
+// the program owns, which Audit borrows, one entry for each count.
+//
+// Audit also finds references that do not lead to objects, and blocks that belong to no object
+// or to two, and it checks the arena. It releases retired references first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
 	t.mustBeAttached()
@@ -48,8 +50,8 @@ func (t *Thread) Audit(held ...Ref) error {
 
 type audit struct {
 	t        *Thread
-	sums     map[Ref]int64 // references found to each mortal object
-	blocks   map[Ref]Ref   // the object that each block belongs to
+	sums     map[Ref]int64 // number of references found, by mortal object
+	blocks   map[Ref]Ref   // owner of each block
 	findings []string
 }
 
@@ -103,7 +105,7 @@ func (a *audit) run(held []Ref) {
 	}
 }
 
-// waiting returns the code of the user's that is due.
+// waiting returns the user code that is due.
 func (a *audit) waiting() (all []pending) {
 	l := &a.t.rt.left
 	l.mu.Lock()
@@ -150,8 +152,8 @@ func (a *audit) find(format string, args ...any) {
 	a.findings = append(a.findings, fmt.Sprintf(format, args...))
 }
 
-// eachObject calls f with every object: those on the counted heap, and those
-// born immortal. World stopped.
+// eachObject calls f with every object: those on the counted heap, and those born immortal.
+// World stopped.
 func (r *Runtime) eachObject(f func(Ref)) {
 	r.space.WalkObjects(func(h uint32) bool {
 		if r.header(refAt(h)).Meta()&metaPoison == 0 {
@@ -180,8 +182,8 @@ func (r *Runtime) attachedThreads() []*Thread {
 	return ts
 }
 
-// Immortals calls f with every immortal object and a copy of its header, in place and by
-// address, with the world stopped. r is borrowed; f must not use the runtime. It is for
+// Immortals calls f with every object that is immortal in place or by address, and with a copy
+// of its header. The world is stopped. r is borrowed; f must not use the runtime. It is for
 // tests that compare headers. A safe point. Attached thread.
 func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
 	t.StopTheWorld(func() {
@@ -196,8 +198,7 @@ func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
 	})
 }
 
-// threadsAnd returns the attached threads, and t first, which may be one of them, or
-// Close's.
+// threadsAnd returns t and the attached threads, t first. t may be one of them, or Close's.
 func (r *Runtime) threadsAnd(t *Thread) []*Thread {
 	all := []*Thread{t}
 	for _, x := range r.attachedThreads() {

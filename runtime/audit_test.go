@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAuditFindings breaks a heap in one way after the other, mends it, and has the audit
-// say what it has found, sorted.
+// TestAuditFindings breaks a heap in one way after the other, repairs it each time, and
+// compares what the audit has found, sorted.
 func TestAuditFindings(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		leaf := newLeaf(th)
@@ -60,8 +60,8 @@ func TestAuditFindings(t *testing.T) {
 	})
 }
 
-// TestAuditKnowsWhatIsLeft: a thread that goes outside while others wait for it to stop leaves
-// what is to be finalized, which the audit finds there.
+// TestAuditKnowsWhatIsLeft checks that an audit finds the pending finalizers of a thread that
+// goes outside while another one waits to stop the world.
 func TestAuditKnowsWhatIsLeft(t *testing.T) {
 	needsThreads(t)
 	forLockFree(t, func(t *testing.T, o Options) {
@@ -80,7 +80,7 @@ func TestAuditKnowsWhatIsLeft(t *testing.T) {
 			for !x.member.Stopping() {
 			}
 			x.DecRef(newFinal(x, Nil))
-			x.outside(func() {}) // Blocking, but for its safe point
+			x.outside(func() {}) // Blocking without its safe point
 			return nil
 		}))
 		must0(t, <-audited)

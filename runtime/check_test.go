@@ -16,7 +16,7 @@ import (
 	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
-// TestIsSingleton: which references are singletons.
+// TestIsSingleton checks which references are singletons.
 func TestIsSingleton(t *testing.T) {
 	for r, want := range map[Ref]bool{
 		None: true, True: true, EmptyTuple: true, {none + 1}: false, {none - 2}: false, {endSingletons}: false, {endSingletons - 1}: false, Nil: false, {^Handle(0)}: false,
@@ -27,7 +27,7 @@ func TestIsSingleton(t *testing.T) {
 	}
 }
 
-// TestCheckSlotsLimits: where a type says that its slots are, they must be.
+// TestCheckSlotsLimits checks that the slots must lie where the type says.
 func TestCheckSlotsLimits(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		x, o, err := th.New(leafType, 48)
@@ -83,7 +83,8 @@ func TestCheckSlotsLimits(t *testing.T) {
 	})
 }
 
-// TestCheckExactly: a body is as long as it is to be, and zero behind, to the last byte.
+// TestCheckExactly checks that a body must have the exact length, and zeros behind it, to the
+// last byte.
 func TestCheckExactly(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		x, o, err := th.New(leafType, 32)
@@ -109,7 +110,7 @@ func TestCheckExactly(t *testing.T) {
 	})
 }
 
-// TestImageOfFive has an image of a type of five bytes, with something behind them.
+// TestImageOfFive opens an image of a type of five bytes, with something behind them.
 func TestImageOfFive(t *testing.T) {
 	five := must(DefineType(Type{Name: "five", Freezing: &Freezing{
 		Layout: "five bytes",
@@ -143,7 +144,7 @@ func TestImageOfFive(t *testing.T) {
 	})
 }
 
-// TestImageTrust: what is trusted is not looked at.
+// TestImageTrust checks that a trusted image is not checked.
 func TestImageTrust(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		x := newOf(th, blobType)
@@ -171,7 +172,7 @@ func TestImageTrust(t *testing.T) {
 	})
 }
 
-// TestImageLengths: a file, and a reader, that are shorter than the header says, or longer.
+// TestImageLengths opens files and readers that are shorter or longer than the header says.
 func TestImageLengths(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		root := newTwin(th, 1, None, None)
@@ -207,7 +208,7 @@ func TestImageLengths(t *testing.T) {
 	})
 }
 
-// shortWriter takes so many bytes, and says nothing of it when there are more.
+// shortWriter takes a limited number of bytes, and returns no error when there are more.
 type shortWriter struct{ room int }
 
 func (w *shortWriter) Write(b []byte) (int, error) {
@@ -216,7 +217,8 @@ func (w *shortWriter) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestWriteToCounts: how much was written, and that it was less.
+// TestWriteToCounts checks that WriteTo reports how much was written, and that it was too
+// little.
 func TestWriteToCounts(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		root := newTwin(th, 1, None, None)

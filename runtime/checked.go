@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	historyLen      = 8           // count operations remembered for each object
-	quarantineBytes = 4 << 20     // freed memory that is kept from reuse
-	poisonWord      = 0xDBDB_DBDB // what freed bodies are filled with
+	historyLen      = 8           // number of count operations remembered for each object
+	quarantineBytes = 4 << 20     // bytes of freed memory that are kept from reuse
+	poisonWord      = 0xDBDB_DBDB // freed bodies are filled with it
 )
 
-// checker is checked mode: what it knows of every object that was ever born.
-// It is slow on purpose: one lock, a stack for each operation.
+// checker is checked mode: it has a record of every object that was ever born. It makes no
+// attempt to be fast: it takes one lock, and a stack for each operation.
 type checker struct {
 	rt *Runtime
 
@@ -29,15 +29,15 @@ type checker struct {
 	records    map[Ref]*record
 	quarantine []Ref
 	held       int64              // bytes in quarantine
-	inside     map[uint64]*Thread // goroutines in Do and Run
+	inside     map[uint64]*Thread // goroutines in Do and Run, by id
 }
 
 type record struct {
 	typ   string
 	born  fault.Stack // the user's frames, as in all of these
-	freed fault.Stack // empty while the object lives
+	freed fault.Stack // empty while the object is alive
 	last  [historyLen]operation
-	n     int // operations so far
+	n     int // number of operations so far
 }
 
 type operation struct {
@@ -45,8 +45,8 @@ type operation struct {
 	at   fault.Stack
 }
 
-// checkedStarts spreads the heaps of checked runtimes over the address space,
-// so that a reference of one is none of another.
+// checkedStarts spreads the heaps of checked runtimes over the address space, so that a
+// reference of one runtime is invalid in all others.
 var checkedStarts atomic.Uint32
 
 func nextCheckedStart(o Options) uint32 {
@@ -61,7 +61,7 @@ func newChecker(r *Runtime) *checker {
 	return &checker{rt: r, records: make(map[Ref]*record), inside: make(map[uint64]*Thread)}
 }
 
-// inject asks Options.Inject whether an allocation is to fail.
+// inject asks Options.Inject whether an allocation should fail.
 func (c *checker) inject() error {
 	if c.rt.opts.Inject == nil {
 		return nil
@@ -69,14 +69,14 @@ func (c *checker) inject() error {
 	return c.rt.opts.Inject(AllocateObject)
 }
 
-// born notes a new object.
+// born records a new object.
 func (c *checker) born(r Ref, y *Type) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.records[r] = &record{typ: y.String(), born: fault.Here()}
 }
 
-// adopt notes what another process has made. Nobody else uses the runtime yet.
+// adopt records the objects that another process has made. The runtime is not yet published.
 func (c *checker) adopt() {
 	c.rt.eachObject(func(r Ref) {
 		if r.Handle < Limit {
@@ -85,14 +85,14 @@ func (c *checker) adopt() {
 	})
 }
 
-// count validates an operation on the count of r, and notes it.
+// count validates an operation on the count of r, and records it.
 func (c *checker) count(t *Thread, r Ref, what string) {
 	c.access(t, r)
 	c.note(r, what)
 }
 
-// note notes an operation on the count of r. There is a record of what is mortal, and none of Nil,
-// which builds count that do not test for immortality.
+// note records an operation on the count of r. Only mortals have records. Builds that do not
+// test for immortality count Nil too, which has none.
 func (c *checker) note(r Ref, what string) {
 	at := fault.Here()
 	c.mu.Lock()
@@ -103,9 +103,9 @@ func (c *checker) note(r Ref, what string) {
 	}
 }
 
-// MustUse panics with a *Misuse in checked mode unless the thread may use r, which is
-// borrowed, or Nil. It is for calls that steal or store a reference and do not look at it, and
-// is inlined. Attached thread.
+// MustUse panics with a *Misuse in checked mode unless the thread may use r, which is borrowed,
+// or Nil. It is for calls that steal or store a reference without accessing the object. It is
+// inlined. Attached thread.
 func (t *Thread) MustUse(r Ref) {
 	if t.check != nil && !r.IsNil() {
 		t.check.access(t, r)
@@ -167,7 +167,7 @@ func (c *checker) accessImmortal(t *Thread, r Ref) {
 	fault.Throw(Misuse{What: foreignRef, On: "immortal " + r.String(), Want: wantAlive})
 }
 
-// freed poisons a dead object and keeps its memory from reuse for a while.
+// freed poisons a dead object, and keeps its memory from reuse for a while.
 func (c *checker) freed(t *Thread, r Ref) {
 	n := t.rt.space.Granules(uint32(r.Handle))
 	t.header(r).Poison(metaPoison)
@@ -185,10 +185,10 @@ func (c *checker) freed(t *Thread, r Ref) {
 	}
 }
 
-// foreignRef is wrong with a reference that is none of the runtime's.
+// foreignRef is the misuse of a reference that no object of the runtime ever had.
 const foreignRef = "foreign reference: no object of this runtime was ever here"
 
-// misuse panics with what is known of r.
+// misuse panics with a *Misuse that has the history of r.
 func (c *checker) misuse(r Ref, what string) {
 	c.mu.Lock()
 	rec := c.records[r]
@@ -200,8 +200,8 @@ func (c *checker) misuse(r Ref, what string) {
 	fault.Throw(m)
 }
 
-// twoGoroutines panics: another goroutine is in access with the same thread. Access spans no
-// code of users, which may pass the thread on, and is not called inside itself.
+// twoGoroutines panics, since another goroutine is in access with the same thread. Access runs
+// no user code, which could pass the thread on, and does not nest.
 func (c *checker) twoGoroutines(t *Thread) {
 	other := "    and another one, which has ended its call meanwhile"
 	for trace := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
@@ -222,7 +222,7 @@ func showsAccess(trace []byte, t *Thread) bool {
 	return found && bytes.Contains(args, fmt.Appendf(nil, " %p", t))
 }
 
-// birth says where r was made, in one line, and what has happened to it.
+// birth returns where r was made, in one line, and its history.
 func (c *checker) birth(r Ref) (site, history string) {
 	c.mu.Lock()
 	rec := c.records[r]
@@ -255,8 +255,8 @@ func (c *checker) history(rec *record) string {
 	return b.String()
 }
 
-// goroutineID parses the number out of a stack trace: Go has no other way.
-// A microsecond, which only checked mode pays.
+// goroutineID parses the goroutine's id from a stack trace, since Go offers no other way. It
+// takes a microsecond, and only checked mode calls it.
 func goroutineID() uint64 {
 	var buf [64]byte
 	s := buf[:goruntime.Stack(buf[:], false)]
@@ -265,8 +265,7 @@ func goroutineID() uint64 {
 	return n
 }
 
-// mustBeAlone panics if the calling goroutine is inside Do or Run already, and has not left
-// the world, as in Blocking.
+// mustBeAlone panics if the calling goroutine is inside Do or Run, and not in Blocking there.
 func (c *checker) mustBeAlone() {
 	c.mu.Lock()
 	t := c.inside[goroutineID()]
@@ -279,8 +278,8 @@ func (c *checker) mustBeAlone() {
 	}
 }
 
-// enter notes that the calling goroutine has t, exit that it has the one again that it had
-// before, if any.
+// enter records that the calling goroutine has t. exit restores the thread that it had before,
+// if any.
 func (c *checker) enter(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// checkedRuntime returns a checked runtime whose threads the test leaves as they
-// are: a panic leaves no order to check.
+// checkedThread returns an attached thread of a checked runtime, which the test may leave in
+// any state: after a panic there is no order to check.
 func checkedThread(t *testing.T, m Mode) (*Runtime, *Thread) {
 	r := newRuntime(t, Options{Mode: m, Checked: true})
 	t.Cleanup(func() {
 		if !r.mu.closing {
-			must0(t, r.space.Close()) // a 32-bit machine has addresses for six
+			must0(t, r.space.Close()) // a 32-bit machine has address space for six
 		}
 	})
 	return r, must(r.Attach())
@@ -76,7 +76,7 @@ func TestMisuseIsReported(t *testing.T) {
 					wantIn(t, panics(t, f), "ichor:", "not attached")
 				}
 				again := must(r.Attach())
-				wantIn(t, panics(t, func() { th.IncRef(x) }), "not attached") // a stale handle stays dead
+				wantIn(t, panics(t, func() { th.IncRef(x) }), "not attached") // a stale *Thread stays dead
 				again.DecRef(x)
 				again.Blocking(func() {
 					wantIn(t, panics(t, func() { again.TypeOf(x) }), "not attached")
@@ -107,7 +107,7 @@ func TestMisuseIsReported(t *testing.T) {
 	}
 }
 
-// TestQuarantine frees more than is kept: memory comes back all the same.
+// TestQuarantine frees more than the quarantine keeps: memory is reused all the same.
 func TestQuarantine(t *testing.T) {
 	clean(t, Options{Checked: true, MemoryLimit: 16 << 20}, func(t *testing.T, th *Thread) {
 		for range 200 {
@@ -140,7 +140,7 @@ func TestAudit(t *testing.T) {
 			t.Error("a count without a reference was not found")
 		}
 		th.DecRef(x)
-		th.Body(node).SetRef(2, Ref{x.Handle + 1}) // to where no object is
+		th.Body(node).SetRef(2, Ref{x.Handle + 1}) // to where there is no object
 		if err := th.Audit(node); err == nil {
 			t.Error("a reference to nothing was not found")
 		} else {
@@ -186,8 +186,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestHistoriesAreTheUsers: a history has the user's lines, however many functions of the
-// library are in between, and no others.
+// TestHistoriesAreTheUsers checks that a history has only the user's lines, however many
+// functions of the library are in between.
 func TestHistoriesAreTheUsers(t *testing.T) {
 	for _, m := range []Mode{GIL, LockFree} {
 		_, th := checkedThread(t, m)
@@ -207,7 +207,8 @@ func TestHistoriesAreTheUsers(t *testing.T) {
 	}
 }
 
-// TestLeaksAreGrouped: leaks are told of by where they were made, the most first.
+// TestLeaksAreGrouped checks that leaks are grouped by where the objects were made, in
+// descending order of count.
 func TestLeaksAreGrouped(t *testing.T) {
 	r := newRuntime(t, Options{Checked: true})
 	must0(t, r.Do(func(th *Thread) error {
@@ -248,14 +249,15 @@ func TestLeaksAreGrouped(t *testing.T) {
 	}
 }
 
-// TestTwoGoroutinesOnAThread: that is found where their calls overlap, and both are named.
+// TestTwoGoroutinesOnAThread checks that two goroutines on one thread are found when their
+// calls overlap, and that both are named.
 func TestTwoGoroutinesOnAThread(t *testing.T) {
 	needsThreads(t)
 	for _, m := range []Mode{GIL, LockFree} {
 		r, th := checkedThread(t, m)
 		th.SetName("shared")
 		x := newLeaf(th)
-		r.check.mu.Lock() // which the other one's call waits for
+		r.check.mu.Lock() // the other goroutine's call waits for it
 		done := make(chan bool)
 		go func() {
 			defer close(done)
@@ -269,12 +271,12 @@ func TestTwoGoroutinesOnAThread(t *testing.T) {
 		<-done
 		wantIn(t, misuse.Error(), "ichor: two goroutines use one thread at the same time: Thread.TypeOf of thread ", `"shared"; want one goroutine at a time`)
 		wantIn(t, misuse.History, fmt.Sprintf("goroutine %d is at", goroutineID()), "TestTwoGoroutinesOnAThread", "usesToo")
-		// One after the other they may.
+		// Calls that do not overlap are allowed.
 		done = make(chan bool)
 		go func() { defer close(done); usesToo(th, x) }()
 		<-done
 		th.TypeOf(x)
-		th.looking.Store(true) // by a goroutine that is gone
+		th.looking.Store(true) // by a goroutine that has ended
 		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "has ended its call meanwhile")
 		th.looking.Store(false)
 		th.DecRef(x)

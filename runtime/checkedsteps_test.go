@@ -8,8 +8,8 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// TestStacksLeaveOutGo: a stack in a history names the program's functions, and none of Go's
-// own runtime.
+// TestStacksLeaveOutGo checks that a stack in a history names the program's functions, and none
+// of Go's own runtime.
 func TestStacksLeaveOutGo(t *testing.T) {
 	s := fault.Here().String()
 	wantIn(t, s, "TestStacksLeaveOutGo", "checkedsteps_test.go:", "testing.tRunner")
@@ -18,7 +18,7 @@ func TestStacksLeaveOutGo(t *testing.T) {
 	}
 }
 
-// TestHistoryNamesCounts: each call that counts is in the history of what it has counted, that
+// TestHistoryNamesCounts checks that each call that counts is in the history of the object, and
 // of a float too.
 func TestHistoryNamesCounts(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
@@ -49,7 +49,8 @@ func TestHistoryNamesCounts(t *testing.T) {
 	})
 }
 
-// TestInjectedInCheckedMode: each birth asks Options.Inject, and fails with what that says.
+// TestInjectedInCheckedMode checks that each birth calls Options.Inject, and fails with the
+// error that it returns.
 func TestInjectedInCheckedMode(t *testing.T) {
 	broken, fail := errors.New("broken"), false
 	for _, m := range []Mode{GIL, LockFree} {
@@ -82,8 +83,9 @@ func TestInjectedInCheckedMode(t *testing.T) {
 	}
 }
 
-// TestForeignImmortals: of what is immortal by address a checked runtime knows what is its own:
-// singletons, what lies in its regions, and what is frozen in it. Anything else is misuse.
+// TestForeignImmortals checks which references that are immortal by address a checked runtime
+// takes for its own: singletons, objects in its regions, and those in its Frozens. All others
+// are misuse.
 func TestForeignImmortals(t *testing.T) {
 	for _, m := range []Mode{GIL, LockFree} {
 		_, other := checkedThread(t, m)
@@ -111,7 +113,7 @@ func TestForeignImmortals(t *testing.T) {
 				}
 				refuses(strange...)
 				called := false
-				th.Later(func(th *Thread) { // whose births are mortal
+				th.Later(func(th *Thread) { // its births are mortal
 					called = th.region == nil && th.TypeOf(own) == leafType
 					refuses(strange...)
 				})
@@ -141,7 +143,8 @@ func TestForeignImmortals(t *testing.T) {
 	}
 }
 
-// TestQuarantineIsFilled: exactly as much is kept as is said, and what came first goes first.
+// TestQuarantineIsFilled checks that the quarantine keeps exactly as much as it should, first
+// in, first out.
 func TestQuarantineIsFilled(t *testing.T) {
 	clean(t, Options{Checked: true}, func(t *testing.T, th *Thread) {
 		const n = 4

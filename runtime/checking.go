@@ -11,41 +11,42 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Checking an image takes nothing for granted that its bytes say. Each step uses only what
-// the steps before it have established, and reads nothing outside the image:
+// Checking an image trusts nothing that its bytes say. Each step uses only facts that earlier
+// steps have established, and reads nothing outside the image:
 //
 //	step     establishes                                               uses
-//	headers  each object begins where the one before ends, in a        nothing
+//	headers  each object begins where the one before ends, with a      nothing
 //	         header as Freeze writes it, of a known type. The checksum
-//	         is taken in the same pass, block by block
-//	leaves   Freezing.Check of what refers to nothing, in that pass,   its header
-//	         so that memory is read once for all of this
-//	root     it is a reference to an object                            headers
+//	         is computed in the same pass, block by block
+//	leaves   Freezing.Check of objects without references, in the      its header
+//	         same pass, so that memory is read once for all of this
+//	root     the root is a reference to an object                      headers
 //	bodies   Freezing.Check of the others, in the order of addresses:  headers, leaves
-//	         sizes fit, and every slot leads to where an object begins
-//	order    what has a Freezing.Hash does not lead back to itself by  bodies, and order of
-//	         others that have one, whatever the hash that it holds     what it refers to
-//	         says; CheckDeep of each, after those that it refers to
-//	deep     CheckDeep of the others that have not said Settled:       order; of user-defined
-//	         first of built-in types, then of user-defined ones        types, the built-in
+//	         sizes fit, and every slot leads to the start of an object
+//	order    an object with a Freezing.Hash does not lead back to      bodies, and order of
+//	         itself through others that have one, whatever hash it     what it refers to
+//	         holds; CheckDeep of each, after those that it refers to
+//	deep     CheckDeep of the others that have not said Settled:       order; for user-defined
+//	         first of built-in types, then of user-defined ones        types, the built-in ones
 //
-// A step takes time in the size of what it looks at, and five bits of memory for a granule;
-// order takes eight bytes more for each object that leads to the one it is at.
+// The time of each step is linear in the size of what it checks. The check takes five bits of
+// memory for each granule; order takes eight bytes more for each object on the path to the
+// current one.
 type checking struct {
 	heap     Heap
 	start    Handle
 	granules uint32
-	types    []*Type // user-defined, by their index in headers: they have a Layout, and so a Check
+	types    []*Type // user-defined types, by their index in headers: they have a Layout, and so a Check
 	builtin  [typeLocal]*Type
 	objects  int64
 
 	starts  bitmap // granules where objects begin
-	refer   bitmap // where those begin that refer to others
-	pending bitmap // that have a Freezing.Hash, and are still to be put in order
-	entered bitmap // of those: order has come to them
-	deep    bitmap // that have a CheckDeep, and more to look at
+	refer   bitmap // granules where objects with references begin
+	pending bitmap // objects with a Freezing.Hash, not yet ordered
+	entered bitmap // those of them that order has reached
+	deep    bitmap // objects with a CheckDeep that are not Settled
 
-	reader *Thread // looks, and does nothing else
+	reader *Thread // reads objects, and does nothing else
 	kept   map[*Type]any
 	k      Check
 }
@@ -57,7 +58,7 @@ func (b bitmap) has(i uint32) bool { return b[i/64]>>(i%64)&1 != 0 }
 func (b bitmap) set(i uint32)      { b[i/64] |= 1 << (i % 64) }
 func (b bitmap) clear(i uint32)    { b[i/64] &^= 1 << (i % 64) }
 
-// each calls fn with each bit that is set, by rising number, until it fails. fn may clear
+// each calls fn with each bit that is set, in ascending order, until fn fails. fn may clear
 // bits.
 func (b bitmap) each(fn func(i uint32) error) error {
 	for w := range b {
@@ -72,8 +73,7 @@ func (b bitmap) each(fn func(i uint32) error) error {
 	return nil
 }
 
-// typeOf returns the type that a meta word stands for, or nil if there is none that can be
-// checked.
+// typeOf returns the type for a meta word, or nil if there is none that can be checked.
 func (x *checking) typeOf(meta uint32) *Type {
 	if meta < uint32(typeLocal) {
 		return x.builtin[meta]
@@ -84,7 +84,7 @@ func (x *checking) typeOf(meta uint32) *Type {
 	return nil
 }
 
-// run checks everything. root is as a slot would hold it.
+// run makes all checks. root has the encoding of a slot.
 func (x *checking) run(root Ref, checksum uint64) error {
 	x.k.x, x.kept = x, map[*Type]any{}
 	for id := range x.builtin {
@@ -121,12 +121,12 @@ func (x *checking) run(root Ref, checksum uint64) error {
 	return nil
 }
 
-// hashBlock is how many granules are hashed before their headers are looked at: the
-// second cache holds them.
+// hashBlock is how many granules are hashed before their headers are checked. They fit the
+// second-level cache.
 const hashBlock = 256 << 10 >> arena.GranuleShift
 
-// headers checks the checksum, all headers, and the bodies of leaves. An image without its
-// checksum is said to be that, wherever the first wrong header is.
+// headers checks the checksum, all headers, and the bodies of leaves. If the checksum is wrong,
+// the error says so, even if a header is wrong too.
 func (x *checking) headers(checksum uint64) error {
 	var sum xxhash.Digest
 	sum.Reset()
@@ -134,7 +134,7 @@ func (x *checking) headers(checksum uint64) error {
 	at := uint32(0)
 	for from := uint32(0); from < x.granules; {
 		n := min(hashBlock, x.granules-from)
-		_, _ = sum.Write(x.heap.Block(Ref{x.start + Handle(from)}).Bytes(0, int(n)<<arena.GranuleShift)) // of a hash: never fails
+		_, _ = sum.Write(x.heap.Block(Ref{x.start + Handle(from)}).Bytes(0, int(n)<<arena.GranuleShift)) // Write of a hash never fails
 		from += n
 		if fault == nil {
 			at, fault = x.headersTo(at, from)
@@ -146,8 +146,8 @@ func (x *checking) headers(checksum uint64) error {
 	return fault
 }
 
-// headersTo checks headers from granule at on, as long as they begin before end, and the
-// bodies of what refers to nothing. It returns where the next one begins.
+// headersTo checks the headers from granule at on, as long as they begin before end, and the
+// bodies of objects without references. It returns where the next header begins.
 func (x *checking) headersTo(at, end uint32) (uint32, error) {
 	for at < end {
 		meta, size, ok := x.heap.header(Ref{x.start + Handle(at)}).Frozen(at)
@@ -170,7 +170,7 @@ func (x *checking) headersTo(at, end uint32) (uint32, error) {
 	return at, nil
 }
 
-// look makes the object at granule at the one that is looked at, and returns its type.
+// look makes the object at granule at the current one, and returns its type.
 func (x *checking) look(at uint32) *Type {
 	r := Ref{x.start + Handle(at)}
 	h := x.heap.header(r)
@@ -179,10 +179,10 @@ func (x *checking) look(at uint32) *Type {
 	return x.typeOf(h.Meta())
 }
 
-// body looks at the object at granule at alone.
+// body checks the object at granule at by itself.
 func (x *checking) body(at uint32) error {
 	if _, note, ok := x.heap.header(Ref{x.start + Handle(at)}).Number(); ok && note == 0 {
-		return nil // a float without a note is a header, which is checked
+		return nil // a float without a note consists of its header, which is checked
 	}
 	y := x.look(at)
 	z := y.Freezing
@@ -202,13 +202,13 @@ func (x *checking) fault(at uint32, y *Type, err error) error {
 	return fmt.Errorf("byte %#x of the objects, a %s: %w", int64(at)<<arena.GranuleShift, y, err)
 }
 
-// order settles the pending object at granule root, and before it those that it leads to by
-// others that are pending. It is a walk that goes down first, without recursion. What it has
-// come to by a slot, and not settled, is on the way.
+// order settles the pending object at granule root, after the pending objects that it leads to
+// through pending ones. It is a depth-first walk with an explicit stack. An object that was
+// entered and is not yet settled is on the current path.
 func (x *checking) order(root uint32) error {
 	type step struct {
 		at   uint32
-		next uint32 // its next slot
+		next uint32 // index of its next slot
 	}
 	for way := []step{{at: root}}; len(way) > 0; {
 		s := &way[len(way)-1]
@@ -237,8 +237,8 @@ func (x *checking) order(root uint32) error {
 	return nil
 }
 
-// settle calls CheckDeep of the object at granule at, which is looked at, if that is still to
-// be done.
+// settle calls CheckDeep of the current object, which is at granule at, unless that is done or
+// not needed.
 func (x *checking) settle(at uint32, y *Type) error {
 	if !x.deep.has(at) {
 		return nil
@@ -250,13 +250,13 @@ func (x *checking) settle(at uint32, y *Type) error {
 	return nil
 }
 
-// Check is the look at one object of an image, which an attacker may have written. So
-// Freezing.Check reads no word of the body beyond Bytes, follows no reference but to a Leaf, and
-// takes time in proportion to the body, whatever is in it. Most types need four steps: return
-// an error if Bytes is too small for the words that hold the lengths; read the lengths and
-// return an error if they exceed the body; call Exactly with the size that they give; and call
-// Slots for the references. The goroutine that opens the image has it, one goroutine at a time,
-// for the time of the call. The references are borrowed, and counted by nobody.
+// Check is the check of one object of an image, which an attacker may have written. So
+// Freezing.Check must not read a word of the body beyond Bytes, must follow no reference except
+// to a Leaf, and must take time proportional to the body, whatever is in it. Most types need
+// four steps: return an error if Bytes is too small for the words that hold the lengths; read
+// the lengths and return an error if they exceed the body; call Exactly with the size that they
+// give; and call Slots for the references. The goroutine that opens the image uses a Check, one
+// goroutine at a time, during the call. The references are borrowed, and counted by nobody.
 type Check struct {
 	x       *checking
 	r       Ref
@@ -265,17 +265,17 @@ type Check struct {
 	settled bool
 }
 
-// Object returns a borrowed reference to the object that is looked at.
+// Object returns a borrowed reference to the object to check.
 func (k *Check) Object() Ref { return k.r }
 
-// Body returns the body that is looked at.
+// Body returns the body to check.
 func (k *Check) Body() Body { return k.o }
 
 // Bytes returns the size of the body, a multiple of 16.
 func (k *Check) Bytes() int { return k.bytes }
 
-// Exactly returns an error unless a body of that many bytes takes as much memory as this one
-// has, and the bytes behind them are zero.
+// Exactly returns an error unless a body of the given size takes as much memory as this one
+// has, and the bytes behind it are zero.
 func (k *Check) Exactly(bytes int) error {
 	if mutant.On && mutant.Is(mutant.LengthUnchecked) {
 		return nil
@@ -297,8 +297,9 @@ func (k *Check) Exactly(bytes int) error {
 	return nil
 }
 
-// Slots returns an error unless words first to first+n-1 of the body, which lie within Bytes,
-// are references to objects of the image, small integers or singletons. Nil is none of these.
+// Slots returns an error unless each of words first to first+n-1 of the body is a reference to
+// an object of the image, a small integer or a singleton. Nil is an error. The words must lie
+// within Bytes.
 func (k *Check) Slots(first, n int) error {
 	x, o := k.x, k.o
 	starts, granules := x.starts, x.granules
@@ -319,24 +320,23 @@ func (k *Check) Slots(first, n int) error {
 	return nil
 }
 
-// Leaf reports whether the reference in word i, which Slots has found good, leads to no
-// object that holds references. Such objects are good before Check sees any other: they may
-// be read as after opening.
+// Leaf reports whether the reference in word i, which Slots has passed, leads to an object
+// without references. All such objects have passed their Check before Check sees any other, so
+// they may be read as after opening.
 func (k *Check) Leaf(i int) bool {
 	at := k.o.Word(i) - uint32(selfBase)
 	return at >= k.x.granules || !k.x.refer.has(at)
 }
 
-// Settled has the runtime leave out CheckDeep: Check has looked at all there is.
+// Settled tells the runtime to skip CheckDeep: Check has checked everything.
 func (k *Check) Settled() { k.settled = true }
 
-// Reader returns a thread that is good for looking at objects of the image that have been
-// found good, and for nothing else. It belongs to a runtime in which nothing but the image
-// is loaded.
+// Reader returns a thread for reading objects of the image that have passed their checks, and
+// for nothing else. It belongs to a runtime in which only the image is loaded.
 func (k *Check) Reader() *Thread { return k.x.reader }
 
-// Kept returns what make returned when a check of the same type first called Kept in this
-// opening: what the checks of a type know between objects.
+// Kept returns the value that make returned when a check of the same type first called Kept
+// during this opening. It carries what a type's checks remember between objects.
 func (k *Check) Kept(make func() any) any {
 	y := k.x.typeOf(k.x.heap.header(k.r).Meta())
 	v, ok := k.x.kept[y]
@@ -347,11 +347,11 @@ func (k *Check) Kept(make func() any) any {
 	return v
 }
 
-// Ref returns the borrowed reference in word i, which Slots has found good.
+// Ref returns the borrowed reference in word i, which Slots has passed.
 func (k *Check) Ref(i int) Ref { return Home(k.x.start).Ref(refAt(k.o.Word(i))) }
 
-// Kind returns the number of the type of r, which Ref has returned and is borrowed; 0 if
-// it is of no built-in type.
+// Kind returns the type number of r, which was returned by Ref and is borrowed. It returns 0 if
+// r is not of a built-in type.
 func (k *Check) Kind(r Ref) TypeID {
 	if r.IsInt() {
 		return TypeInt
@@ -367,8 +367,8 @@ func CheckBody(bytes int) func(k *Check) error {
 	return func(k *Check) error { return k.Exactly((bytes + 3) / 4 * 4) }
 }
 
-// CheckSlots is the Freezing.Check that goes with CopySlots, for types whose Slots looks
-// at nothing but the first words of the body. Any goroutine.
+// CheckSlots is the Freezing.Check that goes with CopySlots, for types with a Slots that reads
+// only the first words of the body. Any goroutine.
 func CheckSlots(words int) func(k *Check) error {
 	return func(k *Check) error {
 		if k.bytes < 4*words {

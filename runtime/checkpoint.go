@@ -8,10 +8,10 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Checkpoint is the safe point. It offers the GIL to those who wait, lets the
-// world be stopped, declares that the thread holds no borrowed references, and
-// releases what was retired and is due. Call it once for each unit of work: it
-// costs a few loads when there is nothing to do. Attached thread.
+// Checkpoint is the plain safe point. It offers the GIL to waiting threads, lets other threads
+// stop the world, declares that the thread holds no borrowed references, and releases retired
+// objects that are due. Call it once for each unit of work: it costs a few loads when there is
+// nothing to do. Attached thread.
 func (t *Thread) Checkpoint() {
 	if !t.attached || t.stopped {
 		t.mustBeAttached()
@@ -61,18 +61,17 @@ func (t *Thread) Checkpoint() {
 	}
 }
 
-// Blocking runs fn outside the world: other threads may hold the GIL, stop the
-// world, and release what this one has dropped, meanwhile. It is a safe point. fn must
-// not touch objects. Use it around everything that waits: system calls, channels, locks of
-// your own.
-// Attached thread.
+// Blocking runs fn outside the world: meanwhile other threads may hold the GIL, stop the world,
+// and release what this thread has retired. fn must not touch objects. Use Blocking around
+// everything that waits: system calls, channels, locks of your own. A safe point. Attached
+// thread.
 func (t *Thread) Blocking(fn func()) {
 	t.Checkpoint()
 	t.outside(fn)
 }
 
-// outside is Blocking once nothing is due any more. The thread is back afterwards, also
-// where fn, or what leaving finds, ends it with a panic or runtime.Goexit.
+// outside is Blocking after the code that was due has run. The thread is back in the world
+// afterwards, even if a panic or runtime.Goexit ends fn or the leaving.
 func (t *Thread) outside(fn func()) {
 	defer t.comeBack()
 	if t.queue != nil {
@@ -88,7 +87,7 @@ func (t *Thread) comeBack() {
 	switch {
 	case !t.attached:
 		t.enter()
-	case t.reader != nil: // leaving has failed, before the reader went offline or after
+	case t.reader != nil: // leaving has failed, before or after the reader went offline
 		t.reader.Offline()
 		t.reader.Online()
 	}
@@ -98,15 +97,15 @@ func (t *Thread) comeBack() {
 	t.attached = true
 }
 
-// StopTheWorld runs fn while no other thread is between two safe points. Under
-// the GIL that is so already. It is a safe point before fn, and fn must not
-// reach another. Attached thread.
+// StopTheWorld runs fn while every other thread is at a safe point, blocked or detached. Under
+// the GIL, holding the lock is enough. It is a safe point before fn runs; fn must not reach
+// another one. Attached thread.
 func (t *Thread) StopTheWorld(fn func()) {
-	_ = t.StopTheWorldContext(context.Background(), fn) // which never ends
+	_ = t.StopTheWorldContext(context.Background(), fn) // this context never ends
 }
 
-// StopTheWorldContext is StopTheWorld that waits until ctx ends, for the other threads to come
-// to safe points: they go on then, and fn does not run. It is a safe point in any case.
+// StopTheWorldContext is StopTheWorld that gives up when ctx ends before all other threads are
+// at safe points. Then they go on, and fn does not run. It is a safe point in any case.
 // Attached thread.
 func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 	t.Checkpoint()
@@ -120,7 +119,7 @@ func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 		if !(point.On && point.Explored()) && r.world.Waits(t.member) {
 			r.mustNotWait(t)
 		}
-		t.reader.Offline() // while it waits for its turn it counts as stopped
+		t.reader.Offline() // a thread that waits for its turn counts as stopped
 		waited, err := r.world.StopContext(ctx, t.member)
 		if err != nil {
 			t.reader.Online()
@@ -144,7 +143,7 @@ func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 	return nil
 }
 
-// stallLimit is how long a checkpoint waits for a grace period when the thread
-// holds back more than its budget. Waiting for ever would let one thread that
-// reaches no checkpoint stop all who drop. A guess; tests have more patience.
+// stallLimit bounds the wait of a checkpoint for a grace period when the thread exceeds its
+// budget. Without a bound, one thread that reaches no checkpoint would stop every thread that
+// retires objects. The value is a guess; tests set a larger one.
 var stallLimit = 10 * time.Millisecond

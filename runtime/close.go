@@ -11,24 +11,24 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// LeakError lists the mortal objects that were still alive at Close: references
-// that nobody gave up, and cycles.
+// LeakError lists the mortal objects that were still alive at Close: references that were never
+// given up, and cycles.
 type LeakError struct {
-	Runtime string  // Options.Name, if the program has given one
-	Types   []Leak  // by falling count
-	Frozen  int64   // frozen objects that were loaded until then; they are no leak
-	Born    []Birth // checked mode: where the objects were made, by falling count
+	Runtime string  // Options.Name, if set
+	Types   []Leak  // in descending order of count
+	Frozen  int64   // frozen objects that were still loaded, which are not leaks
+	Born    []Birth // checked mode: where the objects were made, in descending order of count
 }
 
-// Birth counts the leaked objects of a type that were made in one place.
+// Birth counts the leaked objects of one type that were made at one place.
 type Birth struct {
 	Type    string
-	Site    string // the user's function, its file and line
+	Site    string // the user's function, with file and line
 	Count   int
-	History string // of one of them: the last count operations and where they were made
+	History string // of one of them: the last count operations, and where they were made
 }
 
-// Leak counts the leaked objects of a type.
+// Leak counts the leaked objects of one type.
 type Leak struct {
 	Type  string
 	Count int
@@ -67,37 +67,38 @@ func ofRuntime(name string) string {
 	return fmt.Sprintf(" of runtime %q", name)
 }
 
-// AttachedError says that Close found threads that are still attached.
+// AttachedError says that Close has found attached threads.
 type AttachedError struct {
-	Runtime string   // Options.Name, if the program has given one
-	Threads []string // or what else keeps it from closing
+	Runtime string   // Options.Name, if set
+	Threads []string // or other reasons that it cannot close
 }
 
 func (e *AttachedError) Error() string {
 	return fmt.Sprintf("%sclose%s: still in use: %s", fault.Prefix, ofRuntime(e.Runtime), strings.Join(e.Threads, ", "))
 }
 
-// PendingError says that Close has given up calling what was due: finalizers, callbacks and
-// releases that have gone on making others due.
+// PendingError says that Close has stopped calling pending code, because finalizers, callbacks
+// and releases kept making more of it due.
 type PendingError struct {
-	Calls int // that were due, and are not called
+	Calls int // pending calls that were not made
 }
 
 func (e *PendingError) Error() string {
 	return fmt.Sprintf("%sclose: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", fault.Prefix, e.Calls)
 }
 
-// Close ends the runtime. First code of the user's runs, with everything in place: it
-// collects cycles, and calls the finalizers and callbacks that are due; then, as all weak
-// references to mortal objects are emptied and all foreign values taken out, the callbacks
-// of the former, but for those of a weak reference that has died, and the releases of the
-// latter. Then no such code runs any more, and it frees everything, immortals too, and gives
-// the memory back. It returns an *AttachedError, and does nothing, while threads are attached
-// or blocked; a *LeakError if mortal objects were left; a *PendingError if there was no end
-// to what is due; errors.As finds each if there are several. In the latter two cases, and if
-// code of the user's ends Close with runtime.Goexit or by a panic of Options.OnError, the
-// memory is freed all the same. Closing twice returns ErrClosed. Any goroutine that is not
-// attached.
+// Close ends the runtime. First user code runs, with all objects in place. Close collects
+// cycles, and calls the finalizers and callbacks that are due. Then it empties all weak
+// references to mortal objects, and takes out all foreign values. It calls the callbacks of the
+// former, except those of dead weak references, and the releases of the latter. After that no
+// user code runs. Close frees all objects, including immortals, and returns the memory to the
+// system.
+//
+// Close returns an *AttachedError, and does nothing, while threads are attached or blocked; a
+// *LeakError if mortal objects were left; a *PendingError if calls that were due made others
+// due without end. errors.As finds each if there are several. The memory is freed in the last
+// two cases too, and also if user code ends Close with runtime.Goexit or with a panic in
+// Options.OnError. Closing twice returns ErrClosed. Any goroutine that is not attached.
 func (r *Runtime) Close() error {
 	r.mustNotWait(nil)
 	t, err := r.beginClose()
@@ -107,9 +108,9 @@ func (r *Runtime) Close() error {
 	return t.closeRuntime()
 }
 
-// CloseContext is Close that waits until ctx ends for all threads to detach. Attach returns
-// ErrClosed meanwhile. If ctx ends first, the runtime is open again. Any goroutine that is not
-// attached.
+// CloseContext is Close that first waits until ctx ends for all threads to detach. Attach
+// returns ErrClosed meanwhile. If ctx ends first, the runtime is open again. Any goroutine that
+// is not attached.
 func (r *Runtime) CloseContext(ctx context.Context) error {
 	r.mustNotWait(nil)
 	t, err := r.beginCloseContext(ctx)
@@ -119,20 +120,21 @@ func (r *Runtime) CloseContext(ctx context.Context) error {
 	return t.closeRuntime()
 }
 
-// closeRuntime is Close on a thread of its own, whatever ends its first part.
+// closeRuntime is Close on a thread of its own. It frees the memory however the first part
+// ends.
 func (t *Thread) closeRuntime() (err error) {
 	defer func() { err = t.endRuntime() }()
 	t.lastCalls()
 	return nil
 }
 
-// closeRounds bounds how often Close runs what is due, closeSweeps how often it looks for
-// more. In a list of objects each of which drops the next one in its finalizer, each takes a
-// round. Guesses; tests change them.
+// closeRounds bounds how often Close runs pending code, and closeSweeps how often it looks for
+// more. A list in which each object drops the next one in its finalizer takes one round for
+// each object. The values are guesses; tests change them.
 var closeRounds, closeSweeps = 1 << 21, 10
 
-// lastCalls runs code of the user's while all objects are in place, until nothing is due and
-// nothing is left that could become due.
+// lastCalls runs user code while all objects are in place, until nothing is due and
+// nothing could become due.
 func (t *Thread) lastCalls() {
 	rounds := closeRounds
 	for range closeSweeps {
@@ -153,8 +155,8 @@ func (t *Thread) lastCalls() {
 	}
 }
 
-// mayStillRun reports whether code of the user's is due, or may be once what is
-// retired is released. Nobody else is attached.
+// mayStillRun reports whether user code is due, or may become due when retired references are
+// released. No other thread is attached.
 func (t *Thread) mayStillRun() bool {
 	r := t.rt
 	if len(t.pending) > 0 || r.left.some.Load() {
@@ -163,9 +165,9 @@ func (t *Thread) mayStillRun() bool {
 	return r.gil == nil && (t.waits() || r.orphans.some.Load())
 }
 
-// takeLeave makes due what the end of the runtime will make due: it empties the weak
-// references to mortal objects and, once that calls nothing, takes the foreign values out.
-// It reports whether anything is due by that.
+// takeLeave makes due what the end of the runtime triggers. It empties the weak references to
+// mortal objects; if that triggers no calls, it takes out the foreign values. It reports
+// whether anything has become due.
 func (t *Thread) takeLeave() bool {
 	due := len(t.pending)
 	t.clearAllWeak()
@@ -184,13 +186,13 @@ func (t *Thread) clearAllWeak() {
 		}
 		return true
 	})
-	slices.SortFunc(targets, compareRefs) // the order is no accident
+	slices.SortFunc(targets, compareRefs) // a deterministic order
 	for _, target := range targets {
 		t.clearWeak(target, nil)
 	}
 }
 
-// releaseForeign has the foreign values of what is left released.
+// releaseForeign makes the releases of the remaining foreign values due.
 func (t *Thread) releaseForeign() {
 	t.rt.foreign.Range(func(r Ref, _ any) bool {
 		typeOf(t.header(r).Meta()).Drop(t, r, t.Body(r))
@@ -198,12 +200,12 @@ func (t *Thread) releaseForeign() {
 	})
 }
 
-// endRuntime frees everything, and says what was left. No code of the user's runs in it:
-// what was still due, or becomes it, is counted.
+// endRuntime frees everything, and reports what was left. It runs no user code: it only
+// counts the calls that were still due, or become due now.
 func (t *Thread) endRuntime() (err error) {
 	r := t.rt
 	var errs []error
-	defer func() { // also where counts are broken
+	defer func() { // even if counts are wrong
 		t.leave()
 		if n := len(t.pending); n > 0 {
 			errs = append(errs, &PendingError{n})
@@ -217,7 +219,7 @@ func (t *Thread) endRuntime() (err error) {
 	}()
 	t.stopped, r.ending = true, true
 	inPlace := t.emptyImmortals()
-	t.collectLast() // which settles, and takes in what others have left to be called
+	t.collectLast() // this settles, and adopts the pendings that others have left
 	t.settle()
 	for _, r := range inPlace {
 		t.cache.Free(uint32(r.Handle))
@@ -231,7 +233,7 @@ func (t *Thread) endRuntime() (err error) {
 	return nil
 }
 
-// beginCloseContext bars new threads, waits for the others, and then begins to close.
+// beginCloseContext bars new threads, waits for the attached ones, and then begins to close.
 func (r *Runtime) beginCloseContext(ctx context.Context) (*Thread, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,7 +257,7 @@ func (r *Runtime) beginCloseContext(ctx context.Context) (*Thread, error) {
 	return r.beginCloseLocked()
 }
 
-// remove takes a thread out of those that are attached. r.mu is held.
+// remove removes a thread from the attached ones. r.mu is held.
 func (r *Runtime) remove(t *Thread) {
 	delete(r.mu.threads, t)
 	if len(r.mu.threads) == 0 && r.mu.gone != nil {
@@ -264,15 +266,15 @@ func (r *Runtime) remove(t *Thread) {
 	}
 }
 
-// beginClose bars new threads and returns one for Close itself, which nobody
-// else can see.
+// beginClose bars new threads and returns one for Close itself, which no other goroutine can
+// see.
 func (r *Runtime) beginClose() (*Thread, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.beginCloseLocked()
 }
 
-// beginCloseLocked is beginClose. r.mu is held.
+// beginCloseLocked is beginClose for callers that hold r.mu.
 func (r *Runtime) beginCloseLocked() (*Thread, error) {
 	if r.mu.closing {
 		return nil, ErrClosed
@@ -290,8 +292,8 @@ func (r *Runtime) beginCloseLocked() (*Thread, error) {
 	return t, nil
 }
 
-// closeFrozen sees to it that nobody is looking through what is frozen, and that nobody
-// begins to. r.mu is held.
+// closeFrozen makes sure that no call reads a Frozen without a thread, and that none begins to.
+// r.mu is held.
 func (r *Runtime) closeFrozen() error {
 	list := *r.frozen.Load()
 	if r.mu.opening > 0 {
@@ -308,16 +310,16 @@ func (r *Runtime) closeFrozen() error {
 	return nil
 }
 
-// collectLast frees the cycles that only immortals kept alive. No code of the
-// user's runs in it: what immortals held is gone.
+// collectLast frees the cycles that only immortals kept alive, after immortals have given up
+// their references. It runs no user code.
 func (t *Thread) collectLast() {
 	t.stopped, t.running = false, true
-	_, _ = t.collect(context.Background(), false) // which never ends
+	_, _ = t.collect(context.Background(), false) // this context never ends
 	t.stopped, t.running = true, false
 }
 
-// emptyImmortals gives up what immortal containers hold, so that what only they
-// kept alive is no leak. It returns those that became immortal in place.
+// emptyImmortals gives up the references of immortal containers, so that objects which only
+// immortals kept alive are not leaks. It returns the objects that are immortal in place.
 func (t *Thread) emptyImmortals() (inPlace []Ref) {
 	t.rt.space.WalkObjects(func(h uint32) bool {
 		if t.header(refAt(h)).Owner() < 0 {
@@ -334,7 +336,7 @@ func (t *Thread) emptyImmortals() (inPlace []Ref) {
 	return inPlace
 }
 
-// leaks counts the mortal objects that are left.
+// leaks returns a *LeakError if mortal objects are left.
 func (t *Thread) leaks() error {
 	counts := map[string]int{}
 	born := map[Birth]*Birth{} // by type and place
@@ -342,7 +344,7 @@ func (t *Thread) leaks() error {
 	t.rt.space.WalkObjects(func(h uint32) bool {
 		hd := t.header(refAt(h))
 		if hd.Meta()&metaPoison != 0 || inherited(refAt(h)) {
-			return true // freed, and kept by checked mode
+			return true // freed, and in checked mode's quarantine
 		}
 		name := "unknown type"
 		if y := typeOf(hd.Meta()); y != nil {
@@ -384,9 +386,9 @@ func (t *Thread) leaks() error {
 	return e
 }
 
-// inherited returns a function that tells which objects are no leak, in a heap that
-// another process has made: what is left of that, as the other may hold it, and what it
-// holds. Nobody uses the runtime any more.
+// inherited returns a function that reports which objects are no leaks in a heap that another
+// process has made: the objects left from that heap, which the other process may hold, and
+// everything that they hold. The runtime is no longer used.
 func (t *Thread) inherited() func(Ref) bool {
 	if !t.rt.adopted {
 		return func(Ref) bool { return false }
@@ -419,5 +421,5 @@ func (t *Thread) inherited() func(Ref) bool {
 	return func(r Ref) bool { return own[r] || shared(r) }
 }
 
-// maxBornReports bounds how many places a message tells of.
+// maxBornReports bounds how many places a message lists.
 const maxBornReports = 20

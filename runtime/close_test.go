@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestLeakErrorText: all of what a *LeakError says.
+// TestLeakErrorText compares the whole text of a *LeakError.
 func TestLeakErrorText(t *testing.T) {
 	e := &LeakError{Types: []Leak{{"a", 2}, {"b", 1}}, Frozen: 3, Born: []Birth{{"a", "f x.go:1", 2, "   x"}, {Type: "b", Site: "g y.go:1", Count: 1}}}
 	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; apart from these, 3 frozen objects were loaded\n  2 a made at f x.go:1; one of them:\n   x\n  1 b made at g y.go:1"; got != want {
@@ -16,7 +16,7 @@ func TestLeakErrorText(t *testing.T) {
 	}
 }
 
-// TestCloseLeaks has Close count what is left, in order, and frozen objects apart.
+// TestCloseLeaks checks that Close counts leaks in order, and frozen objects apart.
 func TestCloseLeaks(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -49,8 +49,8 @@ func TestCloseLeaks(t *testing.T) {
 	})
 }
 
-// TestCloseCollectsOnce: where there is nothing to run, Close looks for it once, and collects
-// once more when all is over. Where there is no end to it, it collects no more.
+// TestCloseCollectsOnce checks that Close collects once if no user code is due, and once more
+// in the end. If user code goes on without end, the latter collection is the only one.
 func TestCloseCollectsOnce(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 10
@@ -77,8 +77,8 @@ func TestCloseCollectsOnce(t *testing.T) {
 	})
 }
 
-// TestCloseBesideReaders: an image that is being opened, and a frozen graph that is being
-// looked through, keep Close away, and leave all others as they were.
+// TestCloseBesideReaders checks that Close fails while an image is being opened or a frozen
+// graph is being read, and leaves all Frozens as they were.
 func TestCloseBesideReaders(t *testing.T) {
 	r := newRuntime(t, Options{})
 	must0(t, r.Do(func(th *Thread) error {

@@ -10,7 +10,8 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// TestCloseCallsInOrder: the callbacks of what is left come in the order of addresses.
+// TestCloseCallsInOrder checks that Close calls callbacks in the order of their objects'
+// addresses.
 func TestCloseCallsInOrder(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -33,7 +34,7 @@ func TestCloseCallsInOrder(t *testing.T) {
 	})
 }
 
-// TestCloseErrorIsBare: where there is one error only, Close returns that, and no list of one.
+// TestCloseErrorIsBare checks that Close returns a single error as it is, not in a list of one.
 func TestCloseErrorIsBare(t *testing.T) {
 	r := newRuntime(t, Options{})
 	must0(t, r.Do(func(th *Thread) error { newLeaf(th); return nil }))
@@ -42,16 +43,14 @@ func TestCloseErrorIsBare(t *testing.T) {
 	}
 }
 
-// arenaCount returns the arena's count of spans in use, which nobody but a test reads or writes
-// from outside.
+// arenaCount returns the arena's count of spans in use, which only tests access from outside.
 func arenaCount(s *arena.Space) *int64 {
 	v := reflect.ValueOf(s).Elem().FieldByName("central").FieldByName("mu").FieldByName("used")
-	// Same as: &s.central.mu.used.
-	// Safety: the field is of the kind that is asked for.
+	// Same as: &s.central.mu.used. Safety: the field has the requested kind.
 	return (*int64)(unsafe.Pointer(v.Addr().Pointer()))
 }
 
-// TestArenaIsChecked: an audit, and Close, find that the arena's own count is wrong.
+// TestArenaIsChecked checks that an audit and Close find that the arena's own count is wrong.
 func TestArenaIsChecked(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -67,7 +66,7 @@ func TestArenaIsChecked(t *testing.T) {
 	})
 }
 
-// TestCloseOfAnArenaThatFails: what the system says is an error of Close, beside the others.
+// TestCloseOfAnArenaThatFails checks that Close returns the system's error beside the others.
 func TestCloseOfAnArenaThatFails(t *testing.T) {
 	broken := errors.New("broken")
 	for _, leaks := range []bool{false, true} {
@@ -96,7 +95,8 @@ func TestCloseOfAnArenaThatFails(t *testing.T) {
 	}
 }
 
-// TestCloseCountsReleases: foreign values that are left when Close has given up are counted.
+// TestCloseCountsReleases checks that foreign values that are left after Close has given up are
+// counted.
 func TestCloseCountsReleases(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 0

@@ -14,55 +14,56 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// The collector finds cycles of garbage, which counting never frees: containers
-// that only garbage refers to. It is trial deletion (Bacon and Rajan, ECOOP 2001, the
-// synchronous variant; CPython's gcmodule.c) with the world stopped:
+// The collector finds cycles of garbage, which counting never frees: containers to which only
+// garbage refers. The algorithm is trial deletion (Bacon and Rajan, ECOOP 2001, the synchronous
+// variant; CPython's gcmodule.c) with the world stopped:
 //
-//	stop    settle what is retired or queued: a stop is everybody's grace period.
-//	        Again, if something was to be finalized that died by it
-//	        trace (see trial.go): garbage is what trial deletion leaves
-//	        weak references to garbage are emptied, their callbacks are due
-//	        if something in it is to be finalized, all garbage gets one more reference
-//	run     finalizers of garbage, each with all of the garbage in place
+//	stop    settle everything retired or queued: a stop is a grace period.
+//	        Again, if a finalizer has become due by that.
+//	        Trace (see trial.go): garbage is what trial deletion leaves.
+//	        Empty the weak references to garbage; their callbacks become due.
+//	        If any garbage has a finalizer, give all garbage one more reference
+//	run     call the finalizers of garbage, each with all of the garbage in place
 //	stop    settle; trace again, the candidates only: what has become reachable stays
-//	run     what is left is freed, and what stays gives back its one more reference
+//	run     free the rest, and take the extra reference back from what stays
 //
-// The two later steps are left out where nothing is to be finalized. What is freed
-// has no reference from outside and no weak one, so the world may run meanwhile.
+// The last two steps are left out if no garbage has a finalizer. The garbage to be freed has no
+// reference from outside and no weak one, so the world may run meanwhile.
 //
-// A collection can be given up as long as nothing is certain to be freed: while it waits for
-// a stop or traces. Before the first weak reference is emptied that leaves everything as it
-// was: tracing writes to tables in Go memory only. After the finalizers were called, garbage
-// loses its one more reference, and is the next collection's, which does not call them again.
+// A collection can be cancelled as long as no object is certain to be freed: while it waits for
+// a stop or traces. Until it empties the first weak reference, it changes nothing in the heap,
+// since tracing writes only to tables in Go memory. If it is cancelled after the finalizers
+// were called, garbage loses its extra reference and is left to the next collection, which does
+// not call the finalizers again.
 //
-// Roots are what counts say: a mortal container with a reference that no mortal
-// container accounts for. So Go variables, scopes, immortals, waiting finalizers and
-// everything else that holds a count needs no list of roots.
+// The counts tell the roots: a root is a mortal container with a reference that no mortal
+// container accounts for. So Go variables, scopes, immortals, pending finalizers and all other
+// owners of counts need no list of roots.
 //
-// Immortals are neither looked at nor written, and of what lives no byte is written
-// at all: trial counts and marks lie in tables of Go memory.
+// The collector neither reads nor writes immortals, and writes no byte of live objects: trial
+// counts and marks lie in tables of Go memory.
 
-// Collected says what a collection has done.
+// Collected is the result of a collection.
 type Collected struct {
-	Candidates  int           // mortal containers that it has looked at
-	Garbage     int           // of these, what only garbage referred to
+	Candidates  int           // mortal containers that it has traced
+	Garbage     int           // candidates to which only garbage referred
 	Finalized   int           // finalizers called
-	Resurrected int           // garbage that was reachable after that
+	Resurrected int           // garbage that was reachable after the finalizers
 	Freed       int           // garbage that was freed
-	Stopped     time.Duration // for which the world stood still
-	Workers     int           // goroutines that have traced
+	Stopped     time.Duration // how long the world was stopped
+	Workers     int           // goroutines that traced
 }
 
 // collector is the state of a runtime's collections.
 type collector struct {
-	due  atomic.Bool   // a safe point is to collect
-	next aligned.Int64 // containers in use from which on one is due
-	hard aligned.Int64 // from which on the pause budget does not matter
+	due  atomic.Bool   // the next safe point starts a collection
+	next aligned.Int64 // number of containers at which one becomes due
+	hard aligned.Int64 // number at which the pause budget does not matter any more
 
 	mu struct {
 		sync.Mutex
-		stopped time.Duration // by the last one
-		ended   time.Time     // when it was
+		stopped time.Duration // how long the last one stopped the world
+		ended   time.Time     // when the last one ended
 		stats   CollectorStats
 	}
 }
@@ -70,18 +71,18 @@ type collector struct {
 // CollectorStats adds up a runtime's collections.
 type CollectorStats struct {
 	Collections int64 // all of them
-	Automatic   int64 // of these, begun by a safe point
-	PutOff      int64 // times that the pause budget kept one from being begun
+	Automatic   int64 // those that a safe point started
+	PutOff      int64 // how often the pause budget put one off
 
-	Candidates, Garbage, Finalized, Resurrected, Freed int64 // sums of what Collected says
+	Candidates, Garbage, Finalized, Resurrected, Freed int64 // sums of the fields of Collected
 
-	Stopped time.Duration // sum
-	Longest time.Duration // the most that one collection has stopped the world
+	Stopped time.Duration // total
+	Longest time.Duration // maximum of one collection
 	Budget  float64       // Options.PauseBudget
-	Next    int64         // containers in use from which on the next one is due
+	Next    int64         // number of containers at which the next one is due
 }
 
-// CollectorStats returns what collections have done so far. Any goroutine.
+// CollectorStats returns the totals of all collections so far. Any goroutine.
 func (r *Runtime) CollectorStats() CollectorStats {
 	m := &r.collector.mu
 	m.Lock()
@@ -91,7 +92,7 @@ func (r *Runtime) CollectorStats() CollectorStats {
 	return s
 }
 
-// note adds a collection that is over to the statistics.
+// note adds a finished collection to the statistics.
 func (c *collection) note() {
 	c.t.rt.collectorPauses.Add(c.Stopped)
 	m := &c.t.rt.collector.mu
@@ -112,8 +113,8 @@ func (c *collection) note() {
 	s.Longest = max(s.Longest, c.Stopped)
 }
 
-// requestCollection has the next safe point collect if enough containers have
-// come, and the pause budget allows it or too many have come.
+// requestCollection makes a collection due at the next safe point, if there are enough
+// containers and the pause budget allows it, or if there are too many.
 func (r *Runtime) requestCollection() {
 	c := &r.collector
 	if n := r.space.Containers(); r.opts.CollectAfter > 0 && n >= c.next.Load() && !c.due.Load() {
@@ -121,7 +122,7 @@ func (r *Runtime) requestCollection() {
 	}
 }
 
-// withinBudget reports whether the last pause is far enough back.
+// withinBudget reports whether the last collection ended long enough ago.
 func (r *Runtime) withinBudget() bool {
 	m := &r.collector.mu
 	m.Lock()
@@ -133,10 +134,9 @@ func (r *Runtime) withinBudget() bool {
 	return false
 }
 
-// plan sets when the next collection is due: when there are half as many
-// containers more than were found alive, and at least CollectAfter. So a container
-// is traced three times for each that is made, at worst, whatever the size of the
-// heap.
+// plan decides when the next collection is due: when the containers have grown in number by
+// half of those found alive, and by at least CollectAfter. So each new container costs at most
+// three traced ones, whatever the size of the heap.
 func (r *Runtime) plan(alive int64) {
 	grow := max(int64(r.opts.CollectAfter), alive/2)
 	n := r.space.Containers()
@@ -144,28 +144,28 @@ func (r *Runtime) plan(alive int64) {
 	r.collector.hard.Store(n + 4*grow)
 }
 
-// collectDue is a safe point's collection.
+// collectDue runs the collection that is due at a safe point.
 func (t *Thread) collectDue() {
 	if t.running || t.region != nil {
-		return // at the next safe point that is nobody's callback
+		return // the next safe point outside a callback does it
 	}
 	if t.rt.collector.due.CompareAndSwap(true, false) {
-		_, _ = t.collect(context.Background(), true) // which never ends
+		_, _ = t.collect(context.Background(), true) // this context never ends
 	}
 }
 
-// Collect finds all cycles of garbage and frees them, and returns what it has
-// found. A safe point, at which finalizers and callbacks run. Attached thread.
+// Collect finds all cycles of garbage, frees them, and returns what it has found. A safe point,
+// at which finalizers and callbacks run. Attached thread.
 func (t *Thread) Collect() Collected {
-	c, _ := t.CollectContext(context.Background()) // which never ends
+	c, _ := t.CollectContext(context.Background()) // this context never ends
 	return c
 }
 
-// CollectContext is Collect that is given up when ctx ends: while it waits for the world to
-// stop, or for its turn, and while it traces. Garbage stays then, all of it, for the next
-// collection, and the error is the only effect. If the call has come to finalizers, however,
-// those have been called, and weak references to garbage are empty. Once it frees, it goes on
-// to the end. A safe point in any case. Attached thread.
+// CollectContext is Collect that ends early if ctx ends while it waits for the world to stop,
+// for its turn, or while it traces. Then it returns an error, frees nothing, and leaves all
+// garbage to the next collection. If finalizers have run by then, they stay called, and weak
+// references to garbage stay empty. Once it frees, it goes on to the end. A safe point in any
+// case. Attached thread.
 func (t *Thread) CollectContext(ctx context.Context) (Collected, error) {
 	t.mustBeAttached()
 	c, err := t.collect(ctx, false)
@@ -199,7 +199,7 @@ func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
 			}
 			c.garbage = c.trace()
 			if traced = ctx.Err() == nil; !traced {
-				return // it may have left out something
+				return // the trace may be incomplete
 			}
 			c.Garbage = len(c.garbage)
 			if final = !slices.ContainsFunc(c.garbage, t.toFinalize); !final {
@@ -229,30 +229,30 @@ func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
 	return c.Collected, nil
 }
 
-// collection is one in the making.
+// collection is a collection in progress.
 type collection struct {
 	Collected
 	t       *Thread
-	ctx     context.Context // until when it waits and traces
+	ctx     context.Context // bounds waiting and tracing
 	auto    bool
 	trial   trial
 	garbage []Ref
 	kept    []Ref // garbage that was resurrected
-	held    []Ref // what has one more reference, which is the collection's
+	held    []Ref // objects to which the collection has given an extra reference
 }
 
-// waitRounds bounds how often a collection waits for finalizers. A guess.
+// waitRounds bounds how often a collection waits for finalizers. The value is a guess.
 const waitRounds = 10
 
-// waits reports whether to run what is due first, which the next stop does: what has died because the stop
-// was a grace period, and is to be finalized, holds all that it refers to until
-// then, cycles too. A collection that a safe point has begun leaves them to the
-// next one.
+// waits reports whether to run pending code before the trace. The stop may have made finalizers
+// due, since it was a grace period. Until such a finalizer has run, its object holds everything
+// that it refers to, cycles too. A collection that a safe point has started leaves these
+// objects to the next collection.
 func (c *collection) waits(rounds int) bool {
 	return len(c.t.pending) > 0 && !c.auto && !c.t.running && rounds < waitRounds
 }
 
-// stop runs fn with the world stopped and everything settled, unless ctx ends before.
+// stop runs fn with the world stopped and everything settled, unless ctx ends before that.
 func (c *collection) stop(fn func()) error {
 	defer trace.StartRegion(c.ctx, "ichor stop").End()
 	return c.t.StopTheWorldContext(c.ctx, func() {
@@ -265,8 +265,8 @@ func (c *collection) stop(fn func()) error {
 	})
 }
 
-// condemn empties the weak references to garbage. If this is final, garbage
-// leaves all other tables as well. World stopped.
+// condemn empties the weak references to garbage. If final is true, it also removes garbage
+// from all other tables. World stopped.
 func (c *collection) condemn(final bool) {
 	t := c.t
 	for _, r := range c.garbage {
@@ -286,16 +286,17 @@ func (c *collection) condemn(final bool) {
 	}
 }
 
-// hold gives all garbage one more reference: finalizers may do what they like
-// with the rest. World stopped.
+// hold gives all garbage one more reference, so that it survives whatever the finalizers do.
+// World stopped.
 func (c *collection) hold() {
 	c.t.IncRefs(c.garbage)
 	c.held = c.garbage
 	c.t.Hold(&c.held)
 }
 
-// letGo gives that back: what stays by then, or all, where a finalizer has ended the
-// collection with runtime.Goexit. Misuse that shows in it keeps nothing else.
+// letGo takes the extra reference back: from the objects that stay, or from all of them if a
+// finalizer has ended the collection with runtime.Goexit. If it finds misuse at one object, it
+// goes on with the others.
 func (c *collection) letGo() {
 	defer func() {
 		if len(c.held) > 0 {
@@ -310,7 +311,7 @@ func (c *collection) letGo() {
 	}
 }
 
-// toFinalize reports whether r has a finalizer that has not been called.
+// toFinalize reports whether r has a finalizer that was not called yet.
 func (t *Thread) toFinalize(r Ref) bool {
 	meta := t.header(r).Meta()
 	if meta&metaDeath == 0 || t.rt.ending || typeOf(meta).Finalize == nil || t.IsImmortal(r) {
@@ -320,8 +321,8 @@ func (t *Thread) toFinalize(r Ref) bool {
 	return o.Word(word) == 0
 }
 
-// finalize calls the finalizers of garbage, but for what one of them has made immortal.
-// The world runs.
+// finalize calls the finalizers of garbage, except of objects that one of them has made
+// immortal. The world runs.
 func (c *collection) finalize() {
 	t := c.t
 	region, running := t.region, t.running
@@ -337,16 +338,15 @@ func (c *collection) finalize() {
 	}
 }
 
-// free frees garbage, which nobody can reach. What garbage refers to among itself
-// needs no counting.
+// free frees the garbage, which no code can reach. References among garbage need no counting.
 func (c *collection) free() {
 	c.Freed, c.Resurrected, c.held = len(c.garbage), len(c.kept), c.kept
 	c.freeGarbage()
 }
 
-// freeGarbage frees what is left of it. Where a misuse shows, or a function of a type
-// panics, the object's memory goes back all the same, and that of the others: they have
-// counts of each other that nobody would give up any more.
+// freeGarbage frees the garbage that is left. If misuse or a function of a type panics, the
+// memory of that object is freed all the same, and so are the others: they hold counts of each
+// other that nothing else would give up.
 func (c *collection) freeGarbage() {
 	t := c.t
 	visit := func(r Ref) {
@@ -372,7 +372,7 @@ func (c *collection) takeGarbage() (r Ref) {
 	return r
 }
 
-// giveBack gives back the block and the memory of garbage.
+// giveBack frees the block and the memory of a garbage object.
 func (t *Thread) giveBack(r Ref) {
 	if y := typeOf(t.header(r).Meta()); y.Block != nil {
 		t.FreeBlock(y.Block(t.Body(r)))

@@ -17,7 +17,7 @@ var (
 	}))
 	finalized func(t *Thread, r Ref)
 
-	// tabledType has one slot, and is in a table that notes what it has to forget.
+	// tabledType has one slot, and is in a table that records the calls of Forget.
 	tabledType = must(DefineType(Type{
 		Name:     "tabled",
 		Mutable:  true,
@@ -26,7 +26,7 @@ var (
 	}))
 	forgotten []Ref
 
-	// A watch is a weak reference, as package objects makes them.
+	// A watch is a weak reference, as package objects makes it.
 	watchType = must(DefineType(Type{
 		Name:     "watch",
 		Traverse: func(Heap, Body, func(Ref)) {},
@@ -43,8 +43,8 @@ func newWatch(t *Thread, target Ref, fn func(*Thread)) Ref {
 	return r
 }
 
-// ring returns n nodes, each with a reference to the next one and to itself, and
-// gives up all references to them.
+// ring returns n nodes, each with a reference to the next one and to itself, and gives up all
+// other references to them.
 func ring(t *Thread, n int) []Ref {
 	nodes := make([]Ref, n)
 	for i := range nodes {
@@ -74,7 +74,7 @@ func TestCollect(t *testing.T) {
 			held := newNode(th, leaf, Nil) // held by the test
 			setSlot(th, held, 1, held)
 			ring(th, 3)
-			self := newNode(th, Nil) // garbage that holds what is held
+			self := newNode(th, Nil) // garbage that refers to the held one
 			setSlot(th, self, 0, self)
 			th.IncRef(held)
 			tail := newNode(th, held)
@@ -86,7 +86,7 @@ func TestCollect(t *testing.T) {
 			must0(t, th.Audit(held))
 			setSlot(th, held, 1, Nil)
 			th.DecRef(held)
-			wantCollected(t, th.Collect(), Collected{}) // it settles what is retired
+			wantCollected(t, th.Collect(), Collected{}) // settles what is retired
 			r.mustHold(t, th, 0)
 			return nil
 		}))
@@ -98,8 +98,8 @@ func TestCollect(t *testing.T) {
 	})
 }
 
-// TestCollectImmortals: what immortals hold stays, and immortals are not
-// looked at.
+// TestCollectImmortals checks that objects held by immortals stay, and that immortals are not
+// traced.
 func TestCollectImmortals(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -116,8 +116,8 @@ func TestCollectImmortals(t *testing.T) {
 	})
 }
 
-// TestWeak: callbacks come after the death, the youngest reference's first, and
-// only of references that are alive.
+// TestWeak checks that callbacks come after the death, the youngest reference's first, and only
+// for weak references that are alive.
 func TestWeak(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -152,7 +152,7 @@ func TestWeak(t *testing.T) {
 				th.DecRef(ws[i])
 			}
 
-			// Of an immortal, and of one that becomes immortal.
+			// Weak references to an immortal, and to an object that becomes immortal.
 			calls = nil
 			y := newLeaf(th)
 			before := newWatch(th, y, note(0))
@@ -173,8 +173,8 @@ func TestWeak(t *testing.T) {
 	})
 }
 
-// TestWeakGarbage: weak references to cyclic garbage are emptied before
-// finalizers run, and garbage that is a weak reference gets no callback.
+// TestWeakGarbage checks that weak references to cyclic garbage are emptied before finalizers
+// run, and that garbage weak references get no callback.
 func TestWeakGarbage(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -206,8 +206,8 @@ func TestWeakGarbage(t *testing.T) {
 	})
 }
 
-// TestCollectByItself has a thread make nothing but cycles: collections keep the
-// heap bounded.
+// TestCollectByItself has a thread make nothing but cycles: automatic collections keep the heap
+// bounded.
 func TestCollectByItself(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.CollectAfter = 500
@@ -235,8 +235,8 @@ func TestCollectByItself(t *testing.T) {
 	})
 }
 
-// TestPauseBudget has safe points put collections off until the last pause is far enough
-// back, but not for ever.
+// TestPauseBudget checks that safe points put collections off until the last pause is far
+// enough back, but not for ever.
 func TestPauseBudget(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: 10_000, PauseBudget: 1e-12})
 	must0(t, r.Do(func(th *Thread) error {
@@ -260,8 +260,8 @@ func TestPauseBudget(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestNoCollectionInCallbacks has a finalizer make garbage until a collection is due: it
-// begins when the finalizer is over.
+// TestNoCollectionInCallbacks has a finalizer make garbage until a collection is due: it starts
+// after the finalizer has returned.
 func TestNoCollectionInCallbacks(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: 1_000})
 	must0(t, r.Do(func(th *Thread) error {
@@ -287,7 +287,7 @@ func TestNoCollectionInCallbacks(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestCollectForgets has the collector free garbage that a table leads to.
+// TestCollectForgets checks that the collector removes garbage from a table.
 func TestCollectForgets(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		forgotten = nil
@@ -310,7 +310,7 @@ func TestCollectForgets(t *testing.T) {
 	})
 }
 
-// TestCollectTrace: an execution trace says what a collection was doing.
+// TestCollectTrace checks that an execution trace shows the phases of a collection.
 func TestCollectTrace(t *testing.T) {
 	if trace.IsEnabled() {
 		t.Skip("SKIPPED: the tests are being traced already, so nothing shows the regions of a collection")
@@ -341,9 +341,9 @@ func TestCollectTrace(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestCollectRetired: what dies because a stop is a grace period is finalized
-// before the collection, and does not keep cycles from being found. An audit knows of
-// the reference that a waiting finalizer has.
+// TestCollectRetired checks that objects that die because a stop is a grace period are
+// finalized before the trace, and do not hide cycles. An audit knows the reference that a
+// pending finalizer has.
 func TestCollectRetired(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -372,7 +372,7 @@ func TestCollectRetired(t *testing.T) {
 	})
 }
 
-// TestCloseImmortals: cycles that only immortals hold are no leak, and are not
+// TestCloseImmortals checks that cycles that only immortals hold are no leak, and are not
 // finalized.
 func TestCloseImmortals(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
@@ -382,7 +382,7 @@ func TestCloseImmortals(t *testing.T) {
 			inPlace := newNode(th, Nil)
 			must0(t, th.Immortalize(inPlace))
 			final := newFinal(th, Nil)
-			weak := newLeaf(th) // its memory outlives it by a grace period
+			weak := newLeaf(th) // its memory is freed a grace period after its death
 			th.SetWeak(weak)
 			loop := newNode(th, final, Nil, inPlace, weak)
 			setSlot(th, loop, 1, loop)

@@ -9,8 +9,8 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// TestCollectorStatsAddUp: the statistics are the sums of what collections return, and the
-// next one is due as far from here as the options say.
+// TestCollectorStatsAddUp checks that the statistics are the sums of the results of
+// collections, and that the next one is as far away as the options say.
 func TestCollectorStatsAddUp(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.CollectAfter = 1000
@@ -74,8 +74,8 @@ func TestCollectorStatsAddUp(t *testing.T) {
 	})
 }
 
-// TestCollectInImmortally: finalizers that a collection calls make mortal objects, and births
-// after it are immortal as before.
+// TestCollectInImmortally checks that finalizers called by a collection make mortal objects,
+// and that births after it are immortal again.
 func TestCollectInImmortally(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -112,7 +112,7 @@ func TestCollectInImmortally(t *testing.T) {
 	})
 }
 
-// TestDonateWakes: a tracer that waits is woken by a gift, and waits for none any more.
+// TestDonateWakes checks that a donation wakes a waiting tracer, which then waits no more.
 func TestDonateWakes(t *testing.T) {
 	needsThreads(t)
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
@@ -125,7 +125,7 @@ func TestDonateWakes(t *testing.T) {
 			for team.hungry.Load() != 1 {
 				time.Sleep(time.Microsecond)
 			}
-			busy.donate() // it takes the lock, so idle waits by then
+			busy.donate() // it takes the lock, so idle is waiting by then
 			if !<-got || len(idle.stack) != 1 || idle.stack[0] != None || len(busy.stack) != 2 || busy.stack[0] != True {
 				t.Errorf("one has %s, the other one %s", busy.stack, idle.stack)
 			}
@@ -136,8 +136,8 @@ func TestDonateWakes(t *testing.T) {
 	})
 }
 
-// TestTeamSurvives: a Traverse that panics ends the collection, with several tracers as with
-// one, and no tracer waits for ever.
+// TestTeamSurvives checks that a Traverse that panics ends the collection, with one tracer or
+// several, and that no tracer waits for ever.
 func TestTeamSurvives(t *testing.T) {
 	needsThreads(t)
 	defer func(n int64) { parallelFrom = n }(parallelFrom)
@@ -165,8 +165,8 @@ func TestTeamSurvives(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestRegions: a region that is built has no table any more, one that is given up is forgotten,
-// and what becomes immortal in place is none of the containers that a collection is due for.
+// TestRegions checks that a complete region has no table, that a discarded one is forgotten,
+// and that objects made immortal in place do not count as containers for the next collection.
 func TestRegions(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -201,7 +201,8 @@ func TestRegions(t *testing.T) {
 	})
 }
 
-// TestPendingIsGone: the list of what was due is nobody's any more once all of it was called.
+// TestPendingIsGone checks that the list of pending calls is unreferenced after all of them
+// were made.
 func TestPendingIsGone(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		th.Later(func(*Thread) {})
@@ -211,7 +212,7 @@ func TestPendingIsGone(t *testing.T) {
 	})
 }
 
-// TestPausesUnderTheGIL: the time for which the world is stopped is measured from there on.
+// TestPausesUnderTheGIL checks that a pause is measured from when the world is stopped.
 func TestPausesUnderTheGIL(t *testing.T) {
 	r := newRuntime(t, Options{Mode: GIL})
 	must0(t, r.Do(func(th *Thread) error {
@@ -225,9 +226,9 @@ func TestPausesUnderTheGIL(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestCollectTellsTypes: garbage leaves the tables that lead to it, and its types hear of it,
-// once: also where something in it was finalized, and some of it has come back. A type whose
-// object is in no table has nothing to forget.
+// TestCollectTellsTypes checks that garbage leaves the tables that lead to it by one call of
+// its type's Forget, even if some of it was finalized and some was resurrected. A type whose
+// object is in no table gets no call.
 func TestCollectTellsTypes(t *testing.T) {
 	dropped := map[Ref]int{}
 	y := must(DefineType(Type{
@@ -283,7 +284,7 @@ func TestCollectTellsTypes(t *testing.T) {
 	})
 }
 
-// TestCollectFreesBlocks: with garbage goes its block.
+// TestCollectFreesBlocks checks that the block of a garbage object is freed.
 func TestCollectFreesBlocks(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -297,7 +298,7 @@ func TestCollectFreesBlocks(t *testing.T) {
 	})
 }
 
-// TestAbandonWakes: a tracer that waits for a gift is woken when there will be none.
+// TestAbandonWakes checks that abandon wakes a tracer that waits for a donation.
 func TestAbandonWakes(t *testing.T) {
 	needsThreads(t)
 	team := newTeam(t.Context(), &trial{}, 2)
@@ -308,13 +309,13 @@ func TestAbandonWakes(t *testing.T) {
 		time.Sleep(time.Microsecond)
 	}
 	team.gifts = nil
-	team.abandon() // it takes the lock, so idle waits by then
+	team.abandon() // it takes the lock, so idle is waiting by then
 	if <-got || len(idle.stack) != 0 {
 		t.Errorf("it was given %s", idle.stack)
 	}
 }
 
-// TestTeamBeginsAnew: that there is nothing left to do in one pass says nothing of the next one.
+// TestTeamBeginsAnew checks that the end of one pass does not end the next one.
 func TestTeamBeginsAnew(t *testing.T) {
 	needsThreads(t)
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
@@ -339,7 +340,8 @@ func TestTeamBeginsAnew(t *testing.T) {
 	})
 }
 
-// TestCollectTrimsTheCommon: a collection gives back what threads' first objects have left empty.
+// TestCollectTrimsTheCommon checks that a collection returns the spans that threads' first
+// objects have left empty.
 func TestCollectTrimsTheCommon(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: -1})
 	a, b := must(r.Attach()), must(r.Attach())
@@ -358,8 +360,8 @@ func TestCollectTrimsTheCommon(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestImmortalsAreHidden: the collector does not look at what has become immortal, nor at a span
-// where nothing else can be.
+// TestImmortalsAreHidden checks that the collector visits neither immortals nor spans that have
+// nothing else.
 func TestImmortalsAreHidden(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		tracked := func() (n int) {
@@ -383,8 +385,8 @@ func TestImmortalsAreHidden(t *testing.T) {
 	})
 }
 
-// TestPausesAreNoted: when the last collection was, and how long it has stopped the world, is what
-// the next one waits for.
+// TestPausesAreNoted checks that the next collection takes the time and the duration of the
+// last pause into account.
 func TestPausesAreNoted(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		before := time.Now()
@@ -396,7 +398,8 @@ func TestPausesAreNoted(t *testing.T) {
 	})
 }
 
-// TestCollectIsASafePoint: what becomes due by a collection is called before it returns.
+// TestCollectIsASafePoint checks that calls that become due by a collection are made before it
+// returns.
 func TestCollectIsASafePoint(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -412,8 +415,8 @@ func TestCollectIsASafePoint(t *testing.T) {
 	})
 }
 
-// TestCollectPlans: the next collection is due when there are half as many containers more than
-// are alive.
+// TestCollectPlans checks that the next collection is due when the containers have grown in
+// number by half of those alive.
 func TestCollectPlans(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: 1000})
 	must0(t, r.Do(func(th *Thread) error {

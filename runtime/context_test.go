@@ -16,7 +16,7 @@ func endedContext() context.Context {
 	return ctx
 }
 
-// wantGivenUp fails unless a call is over, and says that it was given up.
+// wantGivenUp fails unless a call has returned the error that says that it was given up.
 func wantGivenUp(t *testing.T, result func() (error, bool), text string) {
 	t.Helper()
 	if err, over := result(); !over || !errors.Is(err, errEnough) || err.Error() != text {
@@ -31,7 +31,7 @@ func wantWaiting(t *testing.T, result func() (error, bool)) {
 	}
 }
 
-// closed keeps others from attaching until the result is called: a thread holds the GIL, or has
+// closed keeps others from attaching until open is called: a thread holds the GIL, or has
 // stopped the world.
 func closed(t *testing.T, r *Runtime) (open func()) {
 	opened := make(chan bool)
@@ -50,8 +50,8 @@ func closed(t *testing.T, r *Runtime) (open func()) {
 	}
 }
 
-// busy keeps the world from being stopped until the result is called: a thread is at no safe
-// point. Lock-free mode.
+// busy keeps the world from being stopped until rest is called: a thread reaches no safe point.
+// Lock-free mode.
 func busy(t *testing.T, r *Runtime) (rest func()) {
 	rested := make(chan bool)
 	over := later(func() error { return r.Do(func(*Thread) error { <-rested; return nil }) })
@@ -117,7 +117,8 @@ func TestAttachContext(t *testing.T) {
 	})
 }
 
-// TestRunIsCancelled: a Run ends although its workers wait for channels, or to be attached.
+// TestRunIsCancelled checks that a Run ends although its workers wait for channels, or to be
+// attached.
 func TestRunIsCancelled(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, work := range map[string]func(ctx context.Context, th *Thread) error{
@@ -136,7 +137,7 @@ func TestRunIsCancelled(t *testing.T) {
 				cancel(errEnough)
 				wantGivenUp(t, ran, "enough")
 
-				var failed atomic.Int32 // which ends the others, and those that are not attached yet
+				var failed atomic.Int32 // ends the other workers, attached or not
 				begun := make(chan bool)
 				open := closed(t, r)
 				ran = later(func() error {
@@ -240,7 +241,8 @@ func TestRecvAndSendContext(t *testing.T) {
 	})
 }
 
-// TestReceivedBeforeTheEnd: what a safe point ends has received and sent nothing.
+// TestReceivedBeforeTheEnd checks that a call whose safe point ends the context neither
+// receives nor sends.
 func TestReceivedBeforeTheEnd(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.OnError = func(error) { panic("mine") }
@@ -323,7 +325,7 @@ var (
 			Version: func(Heap, Body) uint64 { interruptVersions++; return uint64(interruptVersions) },
 		},
 	}))
-	interruptVersions int // each look at one is another: it has changed
+	interruptVersions int // a new version at each call, so it looks changed
 )
 
 func interrupted() {
@@ -340,7 +342,7 @@ func newInterrupt(t *Thread) Ref {
 	return r
 }
 
-// cancelOnce returns a context that ends when an interrupt is met for the n-th time.
+// cancelOnce returns a context that ends at the n-th interrupt.
 func cancelOnce(n int32) (ctx context.Context, met *atomic.Int32) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	met = atomic.NewInt32(0)
@@ -353,7 +355,7 @@ func cancelOnce(n int32) (ctx context.Context, met *atomic.Int32) {
 	return ctx, met
 }
 
-// TestFreezeContext gives a Freeze up at each of its stages.
+// TestFreezeContext cancels a Freeze at each of its stages.
 func TestFreezeContext(t *testing.T) {
 	defer func(n int) { restEvery = n }(restEvery)
 	restEvery = 2
@@ -370,7 +372,7 @@ func TestFreezeContext(t *testing.T) {
 				ctx   func() (context.Context, *atomic.Int32)
 				opts  FreezeOptions
 				least int32
-				most  int32 // interrupts that are met
+				most  int32 // number of interrupts in all
 			}{
 				{"before", func() (context.Context, *atomic.Int32) { return endedContext(), atomic.NewInt32(0) }, FreezeOptions{}, 0, 0},
 				{"in the first try", func() (context.Context, *atomic.Int32) { return cancelOnce(3) }, FreezeOptions{}, 3, 5},
@@ -405,12 +407,12 @@ var looseType = must(DefineType(Type{
 	Freezing: &Freezing{Copy: CopyBody(8), Lockless: true, Version: func(Heap, Body) uint64 { return 0 }},
 }))
 
-// TestFreezeContextWaits has a Freeze wait for a stop, for its last try and for what is changed
-// without a lock.
+// TestFreezeContextWaits cancels a Freeze that waits for a stop: for its last try, and to
+// validate objects whose writers take no lock.
 func TestFreezeContextWaits(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		if o.Mode == GIL {
-			return // nobody waits for a stop
+			return // no call waits for a stop
 		}
 		for _, opts := range []FreezeOptions{{Tries: -1}, {}} {
 			bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -440,8 +442,8 @@ func TestFreezeContextWaits(t *testing.T) {
 	})
 }
 
-// TestCollectContext gives a collection up while it waits and while it traces: all is as before,
-// and the next one finds all garbage.
+// TestCollectContext cancels a collection while it waits and while it traces: nothing has
+// changed, and the next collection finds all garbage.
 func TestCollectContext(t *testing.T) {
 	defer func(n int64) { parallelFrom = n }(parallelFrom)
 	const text = "ichor: collect given up: enough"
@@ -508,8 +510,8 @@ func TestCollectContext(t *testing.T) {
 	})
 }
 
-// TestCollectContextAfterFinalizers: garbage that was finalized stays for the next collection,
-// which does not finalize it again.
+// TestCollectContextAfterFinalizers checks that garbage that was finalized is left to the next
+// collection, which does not finalize it again.
 func TestCollectContextAfterFinalizers(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.CollectAfter = -1
@@ -588,7 +590,8 @@ func TestCloseContext(t *testing.T) {
 	})
 }
 
-// TestCloseContextAndAttachContext: a thread that gives up attaching is not waited for.
+// TestCloseContextAndAttachContext checks that CloseContext does not wait for a thread that has
+// given up attaching.
 func TestCloseContextAndAttachContext(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		synctest.Test(t, func(t *testing.T) {
@@ -599,7 +602,8 @@ func TestCloseContextAndAttachContext(t *testing.T) {
 			wantWaiting(t, attached)
 			closing := later(func() error { return r.CloseContext(t.Context()) })
 			wantWaiting(t, closing)
-			// Both leave at once, the one that stops the world last of all.
+			// The attempt to attach ends at once. Close waits for the thread that keeps the
+			// others out.
 			cancel(errEnough)
 			wantGivenUp(t, attached, "ichor: attach given up: enough")
 			wantWaiting(t, closing)

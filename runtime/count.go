@@ -8,19 +8,18 @@ import (
 	"github.com/ichor-go/ichor/internal/stat"
 )
 
-// IncRef adds a reference to the object r, which the caller holds or has
-// borrowed. What it costs follows from the reference and the owner in the object's header:
-// nothing for what is immortal by address, a plain add for the thread's own, a look for what
-// is immortal in place, an atomic add otherwise: for a Float in every mode. Attached thread.
+// IncRef adds a reference to the object r, which the caller holds or has borrowed. The cost
+// depends on the reference and on the owner in the object's header: nothing for an object that
+// is immortal by address, a plain add for the thread's own, a load of the header for one that
+// is immortal in place, an atomic add otherwise. A Float is counted atomically in every mode.
+// Attached thread.
 //
-// The test of the reference is inlined into the caller, the counting is one call: the
-// inliner affords one call (57 of its 80), not one and the owner's case. IncRefs has it
-// all in one loop.
+// Only the test of the reference is inlined into the caller; the counting is one call. The
+// inliner's budget of 80 has room for one call, which costs 57, but not for a call and the case
+// of an own object. IncRefs has all cases in one loop.
 //
-// The call asks who owns the object before it asks whether it is immortal in place, so that
-// who counts mortals does not pay for the question. With that in front, and inlined, a pair
-// of increment and decrement of an own object took a tenth longer, and one of an immortal
-// in place 1.0 ns instead of 3.4: docs/benchmarks.md.
+// The call tests for an own object before it tests for one that is immortal in place, so that
+// mortals do not pay for the second test: see docs/rationale.md.
 func (t *Thread) IncRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
@@ -30,9 +29,9 @@ func (t *Thread) IncRef(r Ref) {
 	}
 }
 
-// DecRef gives up a reference to the object r: it steals the one that the caller holds. If
-// it was the last one, the object is freed before the call returns, and so on down. It
-// runs no code of users. Attached thread.
+// DecRef steals the caller's reference to the object r and gives it up. If it was the last one,
+// the object is freed before the call returns, and so is everything that only the object kept
+// alive. It runs no user code. Attached thread.
 func (t *Thread) DecRef(r Ref) {
 	if stat.On {
 		t.countOp(r)
@@ -62,11 +61,10 @@ func (t *Thread) IncRefs(rs []Ref) {
 	}
 }
 
-// DecRefs gives up a reference to each object in rs: it steals those that the caller
-// holds. Attached thread.
+// DecRefs steals the caller's references in rs and gives them up. Attached thread.
 func (t *Thread) DecRefs(rs []Ref) {
 	if stat.On {
-		t.countOps(rs) // now, while all of them are alive
+		t.countOps(rs) // here, while all of them are alive
 	}
 	for {
 		rs = rs[decOwned(t.base, t.id, rs):]
@@ -83,7 +81,7 @@ func (t *Thread) DecRefs(rs []Ref) {
 		case v != header.Alive:
 			t.afterDec(rs[n], v)
 			n++
-		case n == 0: // what none of the loops counts
+		case n == 0: // none of the loops counts this one
 			t.decSlow(rs[0], header.At(t.base, uint32(rs[0].Handle)))
 			n++
 		}
@@ -91,9 +89,9 @@ func (t *Thread) DecRefs(rs []Ref) {
 	}
 }
 
-// incPlain counts what takes no more than an add, and passes over immortals. It
-// returns how far it came: to the end, or to an object that takes more, which it
-// has not counted. It calls nothing, so that all it needs stays in registers.
+// incPlain counts the objects that take no more than an add, and skips immortals. It returns
+// how far it came: to the end, or to an object that takes more, which it has not counted. It
+// calls no function, so all its variables stay in registers.
 func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 	for i, r := range rs {
 		if r.Handle >= Limit {
@@ -117,8 +115,8 @@ func incPlain(base unsafe.Pointer, id, merged int32, rs []Ref) int {
 	return len(rs)
 }
 
-// decOwned is incPlain for giving up references to the thread's own objects.
-// With the atomic case in the same loop it ran a quarter slower.
+// decOwned is incPlain for giving up references to the thread's own objects. The atomic case
+// has a loop of its own, decMerged, since both in one loop are a quarter slower.
 func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 	for i, r := range rs {
 		if r.Handle >= Limit {
@@ -142,8 +140,8 @@ func decOwned(base unsafe.Pointer, id int32, rs []Ref) int {
 	return len(rs)
 }
 
-// decMerged is decOwned for objects that nobody owns. A verdict other than Alive
-// says what became of the object at which it stopped; that one is counted.
+// decMerged is decOwned for objects that no thread owns. If it stops with a verdict other than
+// Alive, the object at which it stopped is counted, and has that verdict.
 func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Verdict) {
 	for i, r := range rs {
 		if r.Handle >= Limit {
@@ -161,8 +159,8 @@ func decMerged(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 	return len(rs), header.Alive
 }
 
-// incFloats is incPlain for floats. With their case in its loop it ran a third slower
-// over immortals.
+// incFloats is incPlain for floats. Their case is not in incPlain since that makes its loop a
+// third slower over immortals.
 func incFloats(base unsafe.Pointer, merged int32, rs []Ref) int {
 	for i, r := range rs {
 		if r.Handle >= Limit {
@@ -192,16 +190,17 @@ func decFloats(base unsafe.Pointer, merged int32, rs []Ref) (n int, v header.Ver
 	return len(rs), header.Alive
 }
 
-// plainFloat reports whether o is the owner of a mortal float, and merged that of a
-// thread that counts in the short way.
+// plainFloat reports whether o is the owner of a mortal float, and merged belongs to a thread
+// that counts on the fast path.
 func plainFloat(o, merged int32) bool { return o >= header.Float && merged == header.Nobody }
 
-// TryIncRef adds a new reference to the object r, which it borrows, unless that is dead,
-// for a caller that came by r through a table that holds no count. The memory of r must
-// still be in place: r was in the table since the thread's last safe point, and has its
-// weak bit set. An object of a type with Finalize is in the table until its last death,
-// when its Forget is called: so it may have died once, and then its finalizer is due, or
-// has been called. A weak reference does not lead there: see linkWeak. Attached thread.
+// TryIncRef adds a new reference to the object r, which it borrows, and reports whether it did.
+// It does not if r is dead. It is for callers that found r in a table without counts. The
+// memory of r must still be in place: r was in the table at some time since the thread's last
+// safe point, and has its weak bit set. An object of a type with Finalize stays in the table
+// until its last death, when its Forget is called. So it may have died once already, and its
+// finalizer is due or has been called. A weak reference does not lead to such an object.
+// Attached thread.
 func (t *Thread) TryIncRef(r Ref) bool {
 	if t.check != nil {
 		t.check.mustKnow(t, r)
@@ -224,8 +223,8 @@ func (t *Thread) TryIncRef(r Ref) bool {
 	return true
 }
 
-// SetWeak notes that tables which hold no count lead to the object r: its type's Forget is
-// called at its death. r is borrowed. Attached thread.
+// SetWeak notes that tables without counts lead to the object r: its type's Forget is called at
+// its death. r is borrowed. Attached thread.
 func (t *Thread) SetWeak(r Ref) {
 	t.MustUse(r)
 	if r.Handle < Limit {
@@ -239,7 +238,7 @@ func (t *Thread) inc(r Ref) {
 	o := h.Owner()
 	if o == t.id && h.CanIncLocal() {
 		h.IncLocal()
-		return // no case of the switch: the compiler leads those to one end, far from here
+		return // a return, not a case of the switch, since the compiler moves the cases to a common end, far from here
 	}
 	switch {
 	case o == t.merged && h.IncForeign() == header.Alive:
@@ -273,9 +272,8 @@ func (t *Thread) dec(r Ref) {
 	}
 }
 
-// incSlow is IncRef where the plain case does not apply: the object is not
-// the thread's own, its count is sticky, or the runtime is checked, in which
-// case no object ever is the thread's own as far as t.id tells.
+// incSlow is IncRef outside the plain cases: the object is not the thread's own, its count is
+// sticky, or the runtime is checked. In checked mode no object is the thread's own by t.id.
 func (t *Thread) incSlow(r Ref, h *header.Header) {
 	if t.check != nil {
 		t.check.count(t, r, "incref")
@@ -297,7 +295,7 @@ func (t *Thread) decSlow(r Ref, h *header.Header) {
 	t.afterDec(r, h.Dec(t.owner))
 }
 
-// afterDec does what a decrement's verdict asks for.
+// afterDec acts on the verdict of a decrement.
 func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	switch v {
 	case header.Dead:
@@ -313,7 +311,7 @@ func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	}
 }
 
-// decDead is decSlow for the cascade: it reports a death instead of acting.
+// decDead is decSlow for the cascade: it reports a death, and leaves the freeing to the caller.
 func (t *Thread) decDead(r Ref) bool {
 	h := t.header(r)
 	if stat.On {
@@ -356,8 +354,8 @@ func (t *Thread) diesOf(r Ref, v header.Verdict) bool {
 	return false
 }
 
-// askImmortal has a count that reached its band made immortal at the next safe
-// point. Until then it is frozen, so asking twice does no harm.
+// askImmortal asks for an object whose count has become sticky to be made immortal at the next
+// safe point. The count does not move until then, so asking twice is harmless.
 func (t *Thread) askImmortal(r Ref) {
 	if mutant.On && mutant.Is(mutant.StickyForgotten) {
 		return

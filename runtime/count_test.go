@@ -37,7 +37,7 @@ func TestCounting(t *testing.T) {
 			if count(th, a) != 1 || count(th, b) != 1 {
 				t.Errorf("counts are %d and %d, want 1 and 1", count(th, a), count(th, b))
 			}
-			th.DecRefs([]Ref{a, b}) // the last ones
+			th.DecRefs([]Ref{a, b}) // the last references
 			th.Runtime().mustHold(t, th, 0)
 		})
 	})
@@ -60,8 +60,8 @@ func (r *Runtime) mustHold(t *testing.T, th *Thread, n int) {
 	}
 }
 
-// TestDeepFree frees a chain of a million nodes: recursion would need gigabytes
-// of stack, or a list of what is to be freed.
+// TestDeepFree frees a chain of a million nodes. Recursion would need gigabytes of stack, or a
+// list of objects to free.
 func TestDeepFree(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		n := 1_000_000
@@ -79,8 +79,8 @@ func TestDeepFree(t *testing.T) {
 	})
 }
 
-// TestSmallest makes objects of nothing but their headers: a leaf is a granule,
-// and a container two, since the collector's words are that far apart.
+// TestSmallest makes objects without bodies: a leaf takes one granule, and a container two,
+// since the collector's words are that far apart.
 func TestSmallest(t *testing.T) {
 	empty := must(DefineType(Type{Name: "empty"}))
 	hollow := must(DefineType(Type{Name: "hollow", Traverse: func(Heap, Body, func(Ref)) {}}))
@@ -153,8 +153,8 @@ func TestManyThreads(t *testing.T) {
 	})
 }
 
-// TestBands puts counts at the edges of their words: they freeze there, never
-// free, and the object is immortal after the next checkpoint.
+// TestBands puts counts at the edges of their words: there they stay, the object is never
+// freed, and it is immortal after the next checkpoint.
 func TestBands(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		const shared = 1<<28 - 1<<26 - 1 // the last count below the band
@@ -212,13 +212,14 @@ func TestBrokenCounts(t *testing.T) {
 	}
 }
 
-// TestInlining fails when a function that must be inlined no longer is. On 32-bit machines the
-// compiler calls a function for each atomic access, so these have no room for it there.
+// TestInlining checks that all functions that must be inlined are. On 32-bit machines the
+// compiler calls a function for each atomic access, which leaves no room in the inliner's
+// budget.
 func TestInlining(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("NOT TESTED HERE: whether fast paths are inlined: no compiler can be run")
 	}
-	// A build of its own: race builds inline less.
+	// It builds by itself, since race builds inline less.
 	cmd := exec.Command("go", "build", "-gcflags=-m=2", ".", "../internal/header", "../locks", "../sched")
 	cmd.Env = append(os.Environ(), "GOOS="+goruntime.GOOS, "GOARCH="+goruntime.GOARCH)
 	out, err := cmd.CombinedOutput()

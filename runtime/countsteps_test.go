@@ -6,8 +6,8 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// TestBandsAskOnce: whatever meets a count in its band asks for the object to be made immortal,
-// by itself.
+// TestBandsAskOnce checks that each operation that finds a sticky count asks for the object to
+// be made immortal.
 func TestBandsAskOnce(t *testing.T) {
 	const shared = 1<<28 - 1<<26 // the first count in the band
 	forModes(t, func(t *testing.T, o Options) {
@@ -43,8 +43,8 @@ func TestBandsAskOnce(t *testing.T) {
 	})
 }
 
-// TestMergedMeanwhile: an object that was to be queued, and that somebody has merged, or made
-// immortal, meanwhile, is given up here, or not at all.
+// TestMergedMeanwhile checks an object that was to be queued, and that another thread has
+// merged or made immortal meanwhile: its reference is given up here, or not at all.
 func TestMergedMeanwhile(t *testing.T) {
 	clean(t, Options{Counting: Atomic}, func(t *testing.T, th *Thread) {
 		x, y, z := newLeaf(th), newLeaf(th), newLeaf(th)
@@ -67,14 +67,14 @@ func TestMergedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestDeathAmongImmortals: what dies with references that nobody counts gives up the others, and
-// touches nothing else: not even what would lie where an integer leads.
+// TestDeathAmongImmortals checks that a dying object with references to immortals gives up the
+// others, and touches no other memory, not even at the address that an integer would have.
 func TestDeathAmongImmortals(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.AddressSpace = 32 << 20
 		clean(t, o, func(t *testing.T, th *Thread) {
 			x, dies := newLeaf(th), newLeaf(th)
-			alias := Ref{intBase | x.Handle} // the integer whose lower bits are those of x
+			alias := Ref{intBase | x.Handle} // the integer with the same lower bits as x
 			if !alias.IsInt() || th.header(alias) != th.header(x) {
 				t.Fatalf("%s does not lead to %s", alias, x)
 			}
@@ -91,8 +91,8 @@ func TestDeathAmongImmortals(t *testing.T) {
 	})
 }
 
-// TestMendOnce: an object whose death has ended in a panic is freed once, also where what is
-// dead behind it ends in another one.
+// TestMendOnce checks that an object whose death has ended in a panic is freed once, even if a
+// dead object behind it ends in another panic.
 func TestMendOnce(t *testing.T) {
 	for _, m := range []Mode{GIL, LockFree} {
 		clean(t, Options{Mode: m}, func(t *testing.T, th *Thread) {
@@ -110,9 +110,9 @@ func TestMendOnce(t *testing.T) {
 	}
 }
 
-// TestMendReleasesAll: what is left of an object whose death has ended in a panic goes back at
-// once: its memory, and its block. The memory of one that is in a table stays, and that of one
-// that a table may still lead to waits.
+// TestMendReleasesAll checks an object whose death has ended in a panic: its memory and its
+// block are freed at once. The memory stays if the object is in a table, and waits for a grace
+// period if a table may still lead to it.
 func TestMendReleasesAll(t *testing.T) {
 	defer func() { trap = trapdoor{} }()
 	forModes(t, func(t *testing.T, o Options) {
@@ -152,7 +152,8 @@ func TestMendReleasesAll(t *testing.T) {
 	})
 }
 
-// TestMendForAnother: what one thread has left half dead another one frees, there and then.
+// TestMendForAnother checks that another thread frees the objects that one thread has left half
+// dead, at once.
 func TestMendForAnother(t *testing.T) {
 	r, a, b := biasedPair(t, Options{})
 	b.dying, b.deadTop = newNode(b), newLeaf(b)

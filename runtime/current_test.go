@@ -43,7 +43,7 @@ func newCurrent(t *testing.T, r *Runtime, n int) *Current {
 	return c
 }
 
-// sizeOf returns how many objects are behind the root, and looks at each.
+// sizeOf returns how many objects are behind the root, after reading each.
 func sizeOf(th *Thread, root Ref) int {
 	h := th.Home(root)
 	n := int(th.Body(root).Word(0))
@@ -100,7 +100,7 @@ func TestCurrent(t *testing.T) {
 				if err := c.Use(th, nil); err != ErrCurrentClosed {
 					t.Errorf("use: %v", err)
 				}
-				x := newNode(th) // which cannot be frozen
+				x := newNode(th) // a node cannot be frozen
 				defer th.DecRef(x)
 				if err := c.Swap(th, x); err != ErrCurrentClosed {
 					t.Errorf("swap: %v", err)
@@ -110,12 +110,13 @@ func TestCurrent(t *testing.T) {
 			if err := c.Replace(t.Context(), g); err != ErrCurrentClosed {
 				t.Errorf("replace: %v", err)
 			}
-			must0(t, r.Unload(g)) // it is the caller's
+			must0(t, r.Unload(g)) // it belongs to the caller
 		})
 	})
 }
 
-// TestCurrentTakes what is loaded in its runtime, and nobody else's.
+// TestCurrentTakes checks that a Current takes a graph that is loaded in its runtime and
+// belongs to no other Current.
 func TestCurrentTakes(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, r *Runtime) {
 		other := newRuntime(t, Options{})
@@ -151,7 +152,7 @@ func TestCurrentTakes(t *testing.T) {
 			if err := c.SwapContext(ctx, th, EmptyString); !errors.Is(err, errEnough) {
 				t.Errorf("swapped by a call that was given up: %v", err)
 			}
-			x := newNode(th) // which cannot be frozen
+			x := newNode(th) // a node cannot be frozen
 			defer th.DecRef(x)
 			if err := c.Swap(th, x); !errors.Is(err, ErrNotFreezable) {
 				t.Errorf("swapped: %v", err)
@@ -168,7 +169,8 @@ func TestCurrentTakes(t *testing.T) {
 	})
 }
 
-// TestSwapInsideUse: what would wait for itself is an error, and nothing changes.
+// TestSwapInsideUse checks that a call that would wait for itself is an error, and changes
+// nothing.
 func TestSwapInsideUse(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -179,7 +181,7 @@ func TestSwapInsideUse(t *testing.T) {
 						t.Errorf("swap: %v", err)
 					}
 					ctx, cancel := context.WithCancel(t.Context())
-					if o.Checked { // which knows the goroutine
+					if o.Checked { // checked mode knows the goroutine
 						th.Blocking(func() {
 							for range 2 {
 								if err := c.Replace(ctx, f); !errors.Is(err, ErrInUse) {
@@ -198,7 +200,7 @@ func TestSwapInsideUse(t *testing.T) {
 								t.Error("the graph was unloaded")
 							}
 						})
-						must0(t, swapTo(th, c, 3)) // for the graph in use is not the current one any more
+						must0(t, swapTo(th, c, 3)) // the graph in use is not the current one any more
 						cancel()
 						th.Blocking(func() {
 							if err, _ := replaced(); !errors.Is(err, context.Canceled) {
@@ -216,8 +218,8 @@ func TestSwapInsideUse(t *testing.T) {
 	})
 }
 
-// TestSwapWaits for the last reader of the old graph, and readers that come meanwhile have the
-// new one.
+// TestSwapWaits checks that Swap waits for the last reader of the old graph, and that readers
+// that come meanwhile get the new one.
 func TestSwapWaits(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, end := range map[string]func(){"return": func() {}, "panic": func() { panic("mine") }, "Goexit": goruntime.Goexit} {
@@ -258,7 +260,8 @@ func TestSwapWaits(t *testing.T) {
 	})
 }
 
-// TestSwapLeavesTheOld where it cannot be unloaded: later calls try again.
+// TestSwapLeavesTheOld checks that later calls unload an old graph that could not be unloaded
+// at first.
 func TestSwapLeavesTheOld(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -300,7 +303,7 @@ func TestSwapLeavesTheOld(t *testing.T) {
 	})
 }
 
-// TestSwapTriesAgain: a graph that was left is unloaded by the next swap.
+// TestSwapTriesAgain checks that the next swap unloads a graph that was left.
 func TestSwapTriesAgain(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -325,7 +328,8 @@ func TestSwapTriesAgain(t *testing.T) {
 	})
 }
 
-// TestSwapAfterClose: a swap that has frozen when the Current is closed leaves nothing.
+// TestSwapAfterClose checks that nothing is left of a swap that finds the Current closed after
+// it has frozen.
 func TestSwapAfterClose(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		c := must(NewCurrent(must(th.Freeze(EmptyString))))
@@ -347,8 +351,8 @@ var closingType = must(DefineType(Type{Name: "closing", Freezing: &Freezing{
 	Copy: func(c *Copy) error { trap.step("Copy"); return CopyBody(8)(c) },
 }}))
 
-// TestSwapUnderLoad has threads read, end in the midst, and swap, all at once: each reader sees
-// a graph that is whole.
+// TestSwapUnderLoad has threads read, end in the middle, and swap, all at the same time: each
+// reader sees a whole graph.
 func TestSwapUnderLoad(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestCallsOfADetachedThread: each call that needs an attached thread says which it is.
+// TestCallsOfADetachedThread checks that each call that needs an attached thread names itself
+// and the thread.
 func TestCallsOfADetachedThread(t *testing.T) {
 	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Checked: true}} {
 		r := newRuntime(t, o)
@@ -32,7 +33,7 @@ func TestCallsOfADetachedThread(t *testing.T) {
 	}
 }
 
-// TestCallsWithoutAThread does on no thread what threads do.
+// TestCallsWithoutAThread makes the calls for goroutines that are not attached.
 func TestCallsWithoutAThread(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -70,8 +71,8 @@ func TestCallsWithoutAThread(t *testing.T) {
 	})
 }
 
-// TestDoInBlocking: a goroutine that is attached may attach again while it is outside, and is
-// attached as before once it is back: checked mode knows.
+// TestDoInBlocking checks that an attached goroutine may attach again while it is outside the
+// world, and is attached as before afterwards. Checked mode knows both threads.
 func TestDoInBlocking(t *testing.T) {
 	r := newRuntime(t, Options{Mode: LockFree, Checked: true})
 	nothing := func(*Thread) error { return nil }

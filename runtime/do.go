@@ -8,17 +8,18 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// Do attaches the calling goroutine, runs fn, and detaches it, also if fn
-// panics. It returns fn's error. fn must not keep t. A goroutine that is attached
-// must not call it: under the GIL it would wait for itself, and in lock-free mode no stop of
-// the world would end. That is a panic with a *Misuse where the wait begins: at once under
-// the GIL and in checked mode. Any goroutine.
+// Do attaches the calling goroutine, runs fn, and detaches the goroutine, even if fn panics. It
+// returns fn's error. fn must not keep t. A goroutine that is attached must not call Do: under
+// the GIL it would wait for itself, and in lock-free mode no stop of the world would end. Such
+// a call panics with a *Misuse where the wait would begin, which is at once under the GIL and
+// in checked mode. Any goroutine.
 func (r *Runtime) Do(fn func(t *Thread) error) error {
 	return r.DoContext(context.Background(), fn)
 }
 
-// DoContext is Do that waits until ctx ends for the GIL, or for the end of a stop: fn does not
-// run then. It is up to fn to look at ctx once it runs. The rules of Do apply. Any goroutine.
+// DoContext is Do that waits only until ctx ends for the GIL, or for the end of a stop. If ctx
+// ends first, fn does not run. Once fn runs, it has to observe ctx itself. The rules of Do
+// apply. Any goroutine.
 func (r *Runtime) DoContext(ctx context.Context, fn func(t *Thread) error) error {
 	t, err := r.attachAlone(ctx)
 	if err != nil {
@@ -28,8 +29,8 @@ func (r *Runtime) DoContext(ctx context.Context, fn func(t *Thread) error) error
 	return t.do(fn)
 }
 
-// DoValue is Do for a function that returns a value as well: an object's new reference, or
-// what was read of objects. If fn fails, the value is what fn has returned beside the error.
+// DoValue is Do for a function that also returns a value, such as a new reference or the
+// contents of an object. If fn fails, the value is the one that fn has returned with the error.
 // The rules of Do apply. Any goroutine.
 func DoValue[T any](r *Runtime, fn func(t *Thread) (T, error)) (v T, err error) {
 	err = r.Do(func(t *Thread) (err error) {
@@ -57,10 +58,10 @@ func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, 
 	return err
 }
 
-// Run runs fn on n goroutines, each attached to a thread of its own, and waits
-// for all. The first error, and the end of ctx, cancel the others, by the
-// context that fn gets: so pass it to Recv and Send, and to whatever else waits. Goroutines
-// that are still to be attached then end without running fn. A panic of fn is carried to the caller, as a *sched.Panic with the
+// Run runs fn on n goroutines, each attached to a thread of its own, and waits for all of them.
+// The first error, or the end of ctx, cancels the context that fn gets. So pass this context to
+// Recv, Send and everything else that waits. A goroutine that is not yet attached by then ends
+// without running fn. A panic in fn is carried to the caller, as a *sched.Panic with the
 // worker's stack. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
 	r.mustNotWait(nil)
@@ -84,8 +85,8 @@ func (r *Runtime) attachAlone(ctx context.Context) (*Thread, error) {
 	return t, err
 }
 
-// end detaches a thread whose function is over, or has panicked or called Goexit: its
-// scopes are closed already.
+// end detaches a thread whose function has returned, panicked or called Goexit. Its scopes are
+// closed already.
 func (t *Thread) end() {
 	if t.check != nil {
 		t.check.exit(t)
@@ -94,9 +95,9 @@ func (t *Thread) end() {
 }
 
 // Recv receives from ch outside the world, and reports whether the channel is still open. It
-// waits until ctx ends: an error says that nothing was received, even if there is something.
-// Use the context that Run passes to its function, so that the others need not wait for this
-// one. It is a safe point before it receives. Attached thread.
+// waits until ctx ends. If it returns an error, nothing was received, even if a value was
+// there. Pass the context that Run gives to its function, so that a failing worker does not
+// leave this one waiting. It is a safe point before it receives. Attached thread.
 func Recv[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bool, err error) {
 	t.Checkpoint()
 	if ctx.Err() != nil {
@@ -117,9 +118,9 @@ func Recv[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bool, err
 	return v, ok, err
 }
 
-// Send sends v to ch outside the world. It waits until ctx ends: an error says that nothing was
-// sent, and what v refers to is the caller's still. It is a safe point before it sends. Attached
-// thread.
+// Send sends v to ch outside the world. It waits until ctx ends. If it returns an error,
+// nothing was sent, and the caller still owns the references in v. It is a safe point before it
+// sends. Attached thread.
 func Send[T any](ctx context.Context, t *Thread, ch chan<- T, v T) (err error) {
 	t.Checkpoint()
 	if ctx.Err() != nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDoValue: what the function returns comes out, beside its error.
+// TestDoValue checks that DoValue returns the function's value, with its error.
 func TestDoValue(t *testing.T) {
 	r := must(New(Options{}))
 	broken := errors.New("broken")

@@ -6,16 +6,16 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// equalTable finds frozen objects without references by their contents: open
-// addressing, at most two thirds full. A place is 0, or has an object's hash in the
-// upper half and its offset in granules, + 1, in the lower one.
+// equalTable finds frozen objects without references by their contents. It uses open
+// addressing, and is at most two thirds full. An entry is 0 if it is empty; else its upper half
+// is the object's hash, and its lower half the object's offset in granules, plus 1.
 type equalTable struct {
 	places []uint64
 	n      int
 }
 
-// find returns the offset of an object like the one at offset at, or enters that one
-// and returns at itself.
+// find returns the offset of an object equal to the one at offset at. If there is none, it
+// enters that one and returns at.
 func (e *equalTable) find(z *freezer, at uint32) uint32 {
 	if 3*(e.n+1) > 2*len(e.places) {
 		e.grow()
@@ -50,7 +50,7 @@ func (e *equalTable) grow() {
 	}
 }
 
-// contentHash hashes what sameContents compares. The first words of a text are its
+// contentHash hashes the bytes that sameContents compares. The first words of a text are its
 // hash and its length.
 func (z *freezer) contentHash(at uint32) uint32 {
 	h := z.header(at)
@@ -69,8 +69,8 @@ func (z *freezer) contentHash(at uint32) uint32 {
 	return uint32(x >> 32)
 }
 
-// sameContents reports whether two frozen objects without references differ in their
-// place alone.
+// sameContents reports whether two frozen objects without references differ only in their
+// offset.
 func (z *freezer) sameContents(a, b uint32) bool {
 	ha, hb := z.header(a), z.header(b)
 	meta, size := ha.Meta(), ha.FrozenSize()
@@ -86,9 +86,8 @@ func (z *freezer) sameContents(a, b uint32) bool {
 	return z.body(a).String(0, n) == z.body(b).String(0, n)
 }
 
-// findEqual looks for a copy of an object that equals r, of a type whose Freezing has
-// a Hash. Everything below an earlier one is copied by now: the walk has come back from
-// there.
+// findEqual looks for a copy of an object that equals r, of a type with Freezing.Hash.
+// Everything below earlier objects is copied by now, since the walk has returned from there.
 func (z *freezer) findEqual(r Ref, y *Type, hash uint32) (uint32, bool) {
 	if hash == 0 {
 		return 0, false
@@ -107,17 +106,17 @@ type pair struct {
 	at uint32
 }
 
-// comparing is a pair whose slots are being compared, the first one next.
+// comparing is a pair whose slots are being compared, and the position in them.
 type comparing struct {
 	pair
 	a, b    Body
-	i, j, n int // slots of a from i on, those of b from j on
+	i, j, n int // slots of a from i on, slots of b from j on
 }
 
-// sameAsCopy compares an object with a copy, with a list of what is being compared: no depth
-// of nesting needs a deep stack. What it finds it notes for each pair that it has compared,
-// in copies or in unlike. So no pair is compared twice in a Freeze, however many ways lead to
-// it: the time is in the number of objects.
+// sameAsCopy compares an object with a copy. It uses an explicit stack, so deep nesting is no
+// problem. It records the result for each pair that it has compared, in copies or in unlike. So
+// no pair is compared twice in a Freeze, however many paths lead to it, and the time is linear
+// in the number of objects.
 func (z *freezer) sameAsCopy(p pair) bool {
 	var open []comparing
 	next := p
@@ -149,7 +148,7 @@ func (z *freezer) sameAsCopy(p pair) bool {
 	}
 }
 
-// note keeps what a comparison has found. An object that equals a copy needs none of its own.
+// note records the result of a comparison. An object that equals a copy is not copied.
 func (z *freezer) note(p pair, same bool) {
 	if same {
 		z.copies.Set(uint32(p.r.Handle), p.at)
@@ -158,8 +157,8 @@ func (z *freezer) note(p pair, same bool) {
 	z.unlike[p] = true
 }
 
-// samePair reports whether a pair is equal, if that is known. An object of which there is a
-// copy equals that one, and no other: equal copies are one.
+// samePair reports whether a pair is equal, if that is known. An object that has a copy equals
+// that copy and no other, since equal copies are stored once.
 func (z *freezer) samePair(p pair) (same, known bool) {
 	if have, ok := z.copies.Get(uint32(p.r.Handle)); ok {
 		return have == p.at, true
@@ -167,8 +166,8 @@ func (z *freezer) samePair(p pair) (same, known bool) {
 	return false, z.unlike[p]
 }
 
-// nextSlot takes the next slots of a pair. If they lead to objects, those are what is to be
-// compared next. Else it is done with them, and reports whether they hold the same.
+// nextSlot advances to the next slots of a pair. If both hold objects, it returns these as the
+// pair to compare next. Otherwise done is true, and same reports whether the slots are equal.
 func (z *freezer) nextSlot(c *comparing) (next pair, done, same bool) {
 	r, copied := z.t.Slot(c.r, c.a, c.i), z.t.Slot(Ref{z.start + Handle(c.at)}, c.b, c.j)
 	c.i, c.j, c.n = c.i+1, c.j+1, c.n-1
@@ -178,7 +177,7 @@ func (z *freezer) nextSlot(c *comparing) (next pair, done, same bool) {
 	return pair{r, uint32(copied.Handle - z.start)}, false, true
 }
 
-// compare compares two objects but for what their slots lead to, which is still to be
+// compare compares two objects except for the targets of their slots, which are still to be
 // compared.
 func (z *freezer) compare(p pair) (c comparing, same bool) {
 	t := z.t
@@ -203,8 +202,8 @@ func (z *freezer) compare(p pair) (c comparing, same bool) {
 	return c, c.n == m
 }
 
-// sameLeaf compares an object of a built-in type without references with a copy. The
-// first granule of such a body tells how many there are.
+// sameLeaf compares an object of a built-in type without references with a copy. The first
+// granule of such a body tells its size.
 func (z *freezer) sameLeaf(r Ref, at uint32) bool {
 	a, b := z.t.header(r), z.header(at)
 	if x, note, ok := a.Number(); ok {

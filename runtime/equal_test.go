@@ -8,8 +8,8 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// TestContentHash: what differs in what the hash of a kind is made of has different hashes, and
-// what differs behind that alone has the same.
+// TestContentHash checks that objects that differ in the hashed part of their contents have
+// different hashes, and that objects that differ only behind it have the same.
 func TestContentHash(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		z := &freezer{t: th}
@@ -29,7 +29,7 @@ func TestContentHash(t *testing.T) {
 			return len(seen)
 		}
 		for _, id := range []TypeID{TypeString, TypeBytes, TypeNumber} {
-			for word, want := range []int{n, n, 1, 1} { // its hash and its length tell a text
+			for word, want := range []int{n, n, 1, 1} { // hash and length identify a text
 				if got := hashes(uint32(id), word, n); got != want {
 					t.Errorf("texts of type %d that differ in word %d have %d hashes, want %d", id, word, got, want)
 				}
@@ -59,7 +59,8 @@ func TestContentHash(t *testing.T) {
 	})
 }
 
-// TestSameContents: objects that are the same but for their place, and objects that are not.
+// TestSameContents compares objects that differ only in their offset, and objects that differ
+// otherwise.
 func TestSameContents(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		z := &freezer{t: th}
@@ -105,8 +106,8 @@ func TestSameContents(t *testing.T) {
 	})
 }
 
-// TestEqualTable has many objects, of which each is there several times, become one each: also
-// when the table has grown some times in between.
+// TestEqualTable enters many objects, each several times, and finds one of each, even after the
+// table has grown.
 func TestEqualTable(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		for _, n := range []int{1, 682, 683, 3000} {
@@ -131,7 +132,8 @@ func TestEqualTable(t *testing.T) {
 			th.DecRef(root)
 			must0(t, th.Unload(f))
 		}
-		// The table is never more than two thirds full, and all are where they are looked for.
+		// The table is never more than two thirds full, and each entry is found where the
+		// search looks.
 		var e equalTable
 		z := &freezer{t: th}
 		var all []Ref

@@ -9,19 +9,21 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 )
 
-// Errors of many calls, for errors.Is. Those of one kind of call are beside it.
+// Errors that many calls share, for errors.Is. An error of a single kind of call is declared
+// beside that call.
 var (
-	// ErrMemoryLimit says that there is no memory within Options.MemoryLimit.
+	// ErrMemoryLimit says that an allocation would exceed Options.MemoryLimit.
 	ErrMemoryLimit = arena.ErrLimit
-	// ErrAddressSpace says that Options.AddressSpace is used up. It is an ErrMemoryLimit.
+	// ErrAddressSpace says that Options.AddressSpace is used up. For errors.Is, it is also an
+	// ErrMemoryLimit.
 	ErrAddressSpace = arena.ErrAddressSpace
-	// ErrClosed says that the runtime is closed, or about to be.
+	// ErrClosed says that the runtime is closed, or is being closed.
 	ErrClosed = fault.New("runtime is closed")
 	// ErrNilRef says that a reference is Nil where an object is wanted.
 	ErrNilRef = fault.New("nil reference")
 )
 
-// SizeError says that something would be larger than it can be.
+// SizeError says that something would be larger than it may be.
 type SizeError struct {
 	Of   string // "list", "body of a point"
 	Size int64
@@ -33,7 +35,7 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%s%s of %d %s, want 0 to %d", fault.Prefix, e.Of, e.Size, e.Unit, e.Most)
 }
 
-// OptionsError says which option has a value that it cannot have.
+// OptionsError names an option with an invalid value.
 type OptionsError struct {
 	Option string // "MemoryLimit", "JSONOptions.MaxDepth"
 	Value  any
@@ -44,14 +46,14 @@ func (e *OptionsError) Error() string {
 	return fmt.Sprintf("%soption %s is %v, want %s", fault.Prefix, e.Option, e.Value, e.Want)
 }
 
-// TypeError says that an object is of another type than a call needs.
+// TypeError says that an object has another type than the call needs.
 type TypeError struct{ Want, Got string }
 
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("%swant %s, got %s", fault.Prefix, e.Want, e.Got)
 }
 
-// WantType returns the error for an object that is not of the type that a call needs. r is
+// WantType returns a *TypeError for the object r, which is not of the wanted type. r is
 // borrowed. Attached thread.
 func (t *Thread) WantType(r Ref, want TypeID) error {
 	got := "nil reference"
@@ -61,7 +63,7 @@ func (t *Thread) WantType(r Ref, want TypeID) error {
 	return &TypeError{Want: types.table[want].Load().String(), Got: got}
 }
 
-// allocError returns the error of an allocation for users.
+// allocError translates an error of the allocator to the one that users get.
 func allocError(err error) error {
 	if err == nil || errors.Is(err, ErrMemoryLimit) {
 		return limitError(err)
@@ -80,29 +82,29 @@ func limitError(err error) error {
 	return err
 }
 
-// Misuse is what a panic over a broken contract carries, in every mode: an object that is
-// used after it was freed, a thread that is not attached, a lock that is not locked. It is
-// an error. Its fields are strings:
+// Misuse is the value of a panic over a broken contract, in every mode: an object that is used
+// after it was freed, a thread that is not attached, a lock that is not locked. It is an error.
+// Its fields are strings:
 //
-//	What     what is wrong: "use after free"
-//	Call     what was called: "Thread.DecRef", "List.Append"
-//	On       what it was called on or with: "list 0x00000120", "thread 3"
+//	What     the violation: "use after free"
+//	Call     the function that was called: "Thread.DecRef", "List.Append"
+//	On       its receiver or argument: "list 0x00000120", "thread 3"
 //	Want     what the contract asks for
 //	Type     the type of the object, if it is about one and the type is known
-//	History  in checked mode what happened to the object, with the user's lines;
+//	History  in checked mode the events of the object, with the user's lines;
 //	         elsewhere the stacks that explain it, if any
 //
-// docs/errors.md says of each what to do. Immutable.
+// docs/errors.md says for each of them what to do. Immutable.
 type Misuse = fault.Misuse
 
-// What the contracts ask for.
+// The contracts, as Misuse.Want puts them.
 const (
 	wantAlive    = "an object of this runtime that is alive"
 	wantAttached = "a thread between Attach and Detach that is not in Blocking"
 	wantOutside  = "a goroutine that is not attached: use the thread that it has, or call this in Blocking"
 )
 
-// misuse panics over the object r.
+// misuse panics with a *Misuse about the object r.
 func (t *Thread) misuse(r Ref, what string) {
 	if t.check != nil {
 		t.check.misuse(r, what)
@@ -120,12 +122,12 @@ func (t *Thread) mustBeAttached() {
 	}
 }
 
-// misused panics over a call on the thread.
+// misused panics with a *Misuse about a call on the thread.
 func (t *Thread) misused(what, want string) {
 	fault.Throw(Misuse{What: what, On: t.name(), Want: want})
 }
 
-// mustBeOpen panics unless the scope is the innermost one that is open. It is inlined.
+// mustBeOpen panics unless the scope is the innermost open one. It is inlined.
 func (s *Scope) mustBeOpen() {
 	if t := s.t; t.depth == 0 || t.scopes[t.depth-1] != s {
 		s.notOpen()

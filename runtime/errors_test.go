@@ -12,7 +12,8 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// TestOptionsErrors: an option that is refused is named, with its value and with what is wanted.
+// TestOptionsErrors checks that a refused option is named, with its value and the accepted
+// ones.
 func TestOptionsErrors(t *testing.T) {
 	inject := func(Injection) error { return nil }
 	for want, o := range map[string]Options{
@@ -47,7 +48,8 @@ func TestOptionsErrors(t *testing.T) {
 	}
 }
 
-// TestSizeErrors: what is too large, or negative, is told with its bounds.
+// TestSizeErrors checks that an error about a size that is too large or negative has the
+// bounds.
 func TestSizeErrors(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		_, _, err := th.New(leafType, -1)
@@ -64,7 +66,8 @@ func TestSizeErrors(t *testing.T) {
 	})
 }
 
-// TestAllocErrors: a limit is the sentinel itself, and the system's error has the prefix.
+// TestAllocErrors checks that a limit is the sentinel itself, and that the system's error has
+// the prefix.
 func TestAllocErrors(t *testing.T) {
 	system := errors.New("no memory")
 	for _, c := range []struct{ err, want error }{
@@ -85,7 +88,8 @@ func TestAllocErrors(t *testing.T) {
 	}
 }
 
-// TestLoggerOfPanics: Options.Logger is told of panics at safe points, by whose runtime.
+// TestLoggerOfPanics checks that Options.Logger gets panics at safe points, with the name of
+// the runtime.
 func TestLoggerOfPanics(t *testing.T) {
 	var lines []string
 	o := Options{Name: "logged", Logger: slog.New(slog.NewTextHandler(writerFunc(func(line []byte) { lines = append(lines, string(line)) }), nil))}
@@ -103,7 +107,7 @@ func TestLoggerOfPanics(t *testing.T) {
 	}
 }
 
-// TestRareMessages: what other tests come across by chance, if at all.
+// TestRareMessages checks messages that other tests meet by chance, if at all.
 func TestRareMessages(t *testing.T) {
 	if got := (&PanicError{Where: "callback", Value: sched.ErrGoexit}).Error(); got != "ichor: callback: runtime.Goexit was called" {
 		t.Errorf("of Goexit: %s", got)

@@ -15,11 +15,11 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// TestFilesAreClosed: no call leaves a file open, whatever it comes to.
+// TestFilesAreClosed checks that no call leaves a file open, whether it fails or not.
 func TestFilesAreClosed(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		folder := t.TempDir()
-		root := newChain(th, 5000, false, None) // more than a span: a file that is mapped
+		root := newChain(th, 5000, false, None) // more than a span, so the file is mapped
 		f, err := th.Freeze(root)
 		must0(t, err)
 		th.DecRef(root)
@@ -61,7 +61,7 @@ func mustFail(err error) error {
 	return nil
 }
 
-// TestMemoryOfFrozenGraphs: what is frozen is told, and what of it is a file's.
+// TestMemoryOfFrozenGraphs checks how much memory is reported as frozen, and as mapped.
 func TestMemoryOfFrozenGraphs(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		root := newChain(th, 5000, false, None)

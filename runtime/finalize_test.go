@@ -14,8 +14,8 @@ func newFinal(t *Thread, child Ref) Ref {
 	return r
 }
 
-// TestFinalize: once, at the next safe point, with the world running; a
-// resurrected object lives on and dies without another call.
+// TestFinalize checks that a finalizer is called once, at the next safe point, with the world
+// running. A resurrected object lives on and dies without another call.
 func TestFinalize(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		var errs []error
@@ -42,14 +42,14 @@ func TestFinalize(t *testing.T) {
 			if saved != a || calls[a] != 1 || len(calls) != 1 {
 				t.Errorf("saved %s, calls %v", saved, calls)
 			}
-			th.DecRef(a) // dies for good, and takes the inner one along
+			th.DecRef(a) // dies for good, and the inner one with it
 			th.Checkpoint()
 			if calls[a] != 1 || len(calls) != 2 {
 				t.Errorf("calls %v", calls)
 			}
 			r.mustHold(t, th, 0)
 
-			// A panic is reported and loses nothing else.
+			// A panic is reported, and nothing else is lost.
 			calls = map[Ref]int{}
 			finalized = func(th *Thread, r Ref) {
 				th.Scope(func(*Scope) {
@@ -71,8 +71,8 @@ func TestFinalize(t *testing.T) {
 	})
 }
 
-// TestFinalizeGarbage: finalizers of a cycle find all of it in place, and what
-// they make reachable stays.
+// TestFinalizeGarbage checks that finalizers of a cycle find all of it in place, and that
+// objects they make reachable stay.
 func TestFinalizeGarbage(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)

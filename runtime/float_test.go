@@ -88,13 +88,13 @@ func TestFloat(t *testing.T) {
 			if th.Collect().Garbage != 0 {
 				t.Error("a leaf is garbage")
 			}
-			th.DecRef(newNode(th, rs...)) // steals, and dies: with it all that it holds
+			th.DecRef(newNode(th, rs...)) // steals rs, and dies with everything that it holds
 			th.Runtime().mustHold(t, th, 0)
 		})
 	})
 }
 
-// TestFloatImmortal has floats immortal in both ways.
+// TestFloatImmortal makes floats immortal in both ways.
 func TestFloatImmortal(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -162,8 +162,7 @@ func TestFloatBand(t *testing.T) {
 	})
 }
 
-// TestFloatWeak has weak references to floats, which are like those to anything
-// else.
+// TestFloatWeak checks that weak references to floats work as those to other objects.
 func TestFloatWeak(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -190,8 +189,8 @@ func TestFloatWeak(t *testing.T) {
 	})
 }
 
-// TestFloatThreads has threads read and count floats that all share, hand others
-// over, and make one immortal on the way.
+// TestFloatThreads has threads read and count shared floats, hand others over, and make one
+// immortal meanwhile.
 func TestFloatThreads(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -255,7 +254,8 @@ func TestFloatMisuse(t *testing.T) {
 	}
 }
 
-// TestFloatsAmongImmortals: rows of floats are counted, whatever immortals are between them.
+// TestFloatsAmongImmortals checks that consecutive floats are counted, whatever immortals are
+// between them.
 func TestFloatsAmongImmortals(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {

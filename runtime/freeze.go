@@ -11,25 +11,25 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Freezing copies a graph, in the order in which a walk from its root meets the
-// objects, into memory that is then read-only:
+// Freezing copies a graph, in the order in which a walk from its root meets the objects, into
+// memory that is then made read-only:
 //
-//	copy      object by object, other threads running. A container is copied with its lock
-//	          held, and its version noted before. What is still to be copied is borrowed,
-//	          and counted before each safe point
-//	validate  the versions of all that can change are looked at again. If none has
-//	          changed, all of the graph was at this moment as it was copied. Else it begins
-//	          again, and after some tries with the world stopped
-//	seal      the memory becomes read-only, and the Frozen one of the runtime's
+//	copy      object by object, while other threads run. A container is copied with its lock
+//	          held, after its version was noted. References to objects that are still to be
+//	          copied are borrowed, and counted before each safe point
+//	validate  the versions of all mutable objects are read again. If none has changed, the
+//	          copy is the graph at the moment between the two steps. Otherwise freezing
+//	          starts again, and after some tries with the world stopped
+//	seal      the memory becomes read-only, and the Frozen joins the runtime's list
 //
-// A slot of a copy holds a small integer, a singleton, or the distance of another copy
-// from the start, on top of selfBase. Headers are immortal, and keep in the words that
-// nobody counts in how far the object is from the start, and how large. So the bytes
-// depend on nothing but the graph: an image is these bytes and a page before them.
+// A slot of a copy holds a small integer, a singleton, or selfBase plus the distance of another
+// copy from the start. Headers are immortal. Their count words, which are not needed for
+// counting, hold the distance of the object from the start and its size. So the bytes depend
+// only on the graph: an image consists of these bytes and a page before them.
 
 // Errors of Freeze, as the cause of a *FreezeError.
 var (
-	// ErrFrozen says that a frozen object was to be changed.
+	// ErrFrozen is the error of a write to a frozen object.
 	ErrFrozen = fault.New("object is frozen")
 	// ErrChanged says that an object changed while it was being frozen.
 	ErrChanged = fault.New("changed while it was being copied")
@@ -37,8 +37,8 @@ var (
 	ErrNotFreezable = fault.New("cannot be frozen")
 )
 
-// FrozenError is what a write to a frozen object returns: ErrFrozen, and which one. The
-// reference is borrowed: it says which, and keeps nothing alive.
+// FrozenError is the error that a write to a frozen object returns: ErrFrozen with the object.
+// The reference is borrowed: it identifies the object, and does not keep it alive.
 type FrozenError struct {
 	Type string
 	Ref  Ref
@@ -51,15 +51,15 @@ func (e *FrozenError) Error() string {
 // Unwrap returns ErrFrozen.
 func (e *FrozenError) Unwrap() error { return ErrFrozen }
 
-// FrozenError returns the error for a write to the frozen object r. r is borrowed.
-// Attached thread.
+// FrozenError returns the error for a write to the frozen object r. r is borrowed. Attached
+// thread.
 func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).String(), r} }
 
-// FreezeError says which object could not be frozen.
+// FreezeError names the object that could not be frozen.
 type FreezeError struct {
 	Path string // from the root: root["a"][3].x
 	Type string
-	Err  error // ErrNotFreezable, ErrChanged, ErrMemoryLimit, or what the type's Copy said
+	Err  error // ErrNotFreezable, ErrChanged, ErrMemoryLimit, or the error of the type's Copy
 }
 
 func (e *FreezeError) Error() string {
@@ -69,50 +69,49 @@ func (e *FreezeError) Error() string {
 // Unwrap returns the cause.
 func (e *FreezeError) Unwrap() error { return e.Err }
 
-// FreezeOptions are how Freeze copies. The zero value works.
+// FreezeOptions configure Freeze. The zero value works.
 type FreezeOptions struct {
-	// ShareEqual makes one object of equal ints, floats, numbers, bytes, and tuples
-	// that are keys, and of equal objects of user-defined types without references.
-	// Equal strings are one in any case.
+	// ShareEqual stores equal ints, floats, numbers, bytes and tuples that are keys once, and
+	// so it does with equal objects of user-defined types without references. Equal strings are
+	// stored once in any case.
 	ShareEqual bool
 
-	// Mseal has the system refuse to let go of the memory, by whatever call, before
-	// the process ends (mseal of Linux 6.10). So Unload fails, and Close leaves it.
-	// Where the system cannot do it the error is errors.ErrUnsupported.
+	// Mseal makes the system refuse to unmap the memory, by any call, until the process ends
+	// (mseal of Linux 6.10). So Unload fails, and Close leaves the memory mapped. If the system
+	// does not have mseal, the error is errors.ErrUnsupported.
 	Mseal bool
 
-	// Tries is how often Freeze copies while other threads go on. If the graph has
-	// changed each time, it copies once more with the world stopped: for as long as one
-	// copy takes. 0 is 3. Negative: the world is stopped at once.
+	// Tries is how often Freeze copies while other threads run. If the graph has changed each
+	// time, it copies once more with the world stopped for the duration of the copy. 0 is 3. If
+	// negative, the world is stopped at once.
 	Tries int
 
-	// NoStop has Freeze return ErrChanged instead, after at least one try. The world is
-	// stopped only for as long as it takes to look at the versions, if there are
-	// objects whose writers take no lock: records.
+	// NoStop makes Freeze return ErrChanged instead, after at least one try. It still stops the
+	// world for as long as it takes to read the versions, if there are objects with writers
+	// that take no lock: records.
 	NoStop bool
 }
 
-// Freeze makes a deep copy of everything that is reachable from root, compact and in
-// the order of a walk, in memory that is then read-only: also to code that is broken or
-// foreign, where the system protects pages. Any thread reads the copy, with no
-// lock, no count and no retry; a write returns an error that is ErrFrozen. Shared
-// objects stay shared, and cycles cycles. The originals are not changed, and die by
-// their own counts. The copy lives until Unload or Close.
+// Freeze copies everything that is reachable from root into read-only memory, compactly and in
+// the order of a walk. Where the system protects pages, even broken or foreign code cannot
+// write to the copy. Any thread reads it without locks, counts or retries. A write returns an
+// error that is ErrFrozen. Shared objects stay shared, and cycles stay cycles. The originals
+// are not changed, and die by their own counts. The copy lives until Unload or Close.
 //
-// Other threads may run, read what is copied, and change it. The copy is the graph at one
-// moment of the call, never half old and half new. If they change it each time that it
-// is copied, Freeze holds them off for the last time: see FreezeOptions.Tries. An object that
-// cannot be frozen (Cell, Weak, Foreign, or of a type without Freezing) is ErrNotFreezable. Errors are a
-// *FreezeError with the path to the object; nothing is left behind then. Other errors are
-// ErrMappings, and that of an address space that is used up. Frozen graphs that
-// the graph leads into cannot be unloaded meanwhile. A safe point, also now and
-// then while it copies. root is borrowed. Attached thread, which holds root.
+// Other threads may run meanwhile, and read and change the graph. The copy is the graph at one
+// moment of the call, never a mixture of two moments. If the graph changes during each try,
+// Freeze stops the world for the last one: see FreezeOptions.Tries. An object that cannot be
+// frozen (a Cell, a Weak, a Foreign, or one of a type without Freezing) is ErrNotFreezable. The
+// error is a *FreezeError with the path to the object, and nothing is left behind. Other errors
+// are ErrMappings and ErrAddressSpace. Frozens into which the graph leads cannot be unloaded
+// during the call. A safe point, and there are more while it copies. root is borrowed. Attached
+// thread, which holds root.
 func (t *Thread) Freeze(root Ref, opts ...FreezeOptions) (*Frozen, error) {
 	return t.FreezeContext(context.Background(), root, opts...)
 }
 
-// FreezeContext is Freeze that is given up when ctx ends, while it copies or waits for the
-// world to stop: nothing is left behind. A safe point in any case. root is borrowed. Attached
+// FreezeContext is Freeze that ends early if ctx ends while it copies or waits for the world to
+// stop. Then nothing is left behind. A safe point in any case. root is borrowed. Attached
 // thread, which holds root.
 func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	t.mustBeAttached()
@@ -125,9 +124,9 @@ func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOpti
 	}
 	done := false
 	t.hold(z)
-	defer func() { // also if a type's Copy panics
+	defer func() { // even if a type's Copy panics
 		if z.ext != nil && !done {
-			_ = z.ext.Free() // it is not sealed for good
+			_ = z.ext.Free() // it cannot fail: the memory is not mseal'ed
 		}
 		t.unhold(z)
 		z.letGo()
@@ -143,14 +142,14 @@ func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOpti
 	return f, nil
 }
 
-// Freeze is Thread.Freeze for goroutines that are not attached. Somebody holds root, which
-// is borrowed. Any goroutine that is not attached.
+// Freeze is Thread.Freeze for goroutines that are not attached. root is borrowed: a counted
+// reference to it must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) Freeze(root Ref, opts ...FreezeOptions) (*Frozen, error) {
 	return r.FreezeContext(context.Background(), root, opts...)
 }
 
-// FreezeContext is Thread.FreezeContext for goroutines that are not attached. Somebody holds
-// root, which is borrowed. Any goroutine that is not attached.
+// FreezeContext is Thread.FreezeContext for goroutines that are not attached. root is borrowed:
+// a counted reference to it must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOptions) (f *Frozen, err error) {
 	r.mustNotWait(nil)
 	err = r.DoContext(ctx, func(t *Thread) (err error) {
@@ -160,7 +159,7 @@ func (r *Runtime) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOpt
 	return f, err
 }
 
-// freezer is a Freeze under way.
+// freezer is a call of Freeze in progress.
 type freezer struct {
 	t    *Thread
 	ctx  context.Context
@@ -169,36 +168,36 @@ type freezer struct {
 
 	ext   *arena.Extent
 	start Handle // alloc changes it
-	room  uint32 // granules that can be used
+	room  uint32 // usable granules
 
-	stopped bool // the world is: in the last tries
+	stopped bool // the world is stopped, as in the last try
 	again   bool // the addresses were used up once
 
 	copying
 }
 
-// copying is what a try has got to.
+// copying is the progress of one try.
 //
 //	counted ≤ len(stack): the entries below hold a count, those above are borrowed
 type copying struct {
 	next   uint32 // granules in use
-	stored Ref    // the root, as a slot would hold it
+	stored Ref    // the root, in the encoding of a slot
 
 	copies  copymap.Map
 	objects int64
-	types   []*Type // user-defined, by their index in headers
+	types   []*Type // user-defined types, by their index in headers
 	local   map[*Type]uint32
 	equal   equalTable
-	byHash  map[uint32][]uint32 // what Freezing.Hash knows, for ShareEqual
-	unlike  map[pair]bool       // what was compared and differs
+	byHash  map[uint32][]uint32 // copies by Freezing.Hash, for ShareEqual
+	unlike  map[pair]bool       // pairs that were compared and differ
 
 	stack   []wanted
 	counted int
-	done    []Ref     // counted entries that are copied: their children may still be borrowed
-	watched []watched // in the order in which they were copied, so what leads to one is before it
+	done    []Ref     // counted objects that are copied: their children may still be borrowed
+	watched []watched // in the order of copying, so that the path to an object is before it
 
-	lockless bool   // there is one among the watched
-	touched  uint32 // keeps the compiler from dropping loads
+	lockless bool   // a watched object is Lockless
+	touched  uint32 // keeps the compiler from removing loads
 
 	c Copy
 }
@@ -207,15 +206,15 @@ func newCopying(h Heap) copying {
 	return copying{copies: copymap.New(h.mask), byHash: make(map[uint32][]uint32), unlike: make(map[pair]bool), local: make(map[*Type]uint32)}
 }
 
-// wanted is an object to be copied, and the word that is to lead to the copy.
+// wanted is an object to be copied, and the word that will lead to the copy.
 type wanted struct {
 	r    Ref
-	word uint32 // from the start of the Frozen; rootWord for none
+	word uint32 // offset from the start of the Frozen; rootWord for the root
 }
 
 const rootWord = ^uint32(0)
 
-// watched is an object that can change, and its version before it was copied.
+// watched is a mutable object, and its version before it was copied.
 type watched struct {
 	r       Ref
 	version uint64
@@ -270,7 +269,7 @@ func (z *freezer) copyAll() error {
 	return nil
 }
 
-// want notes that a word is to lead to the copy of r.
+// want makes a word lead to the copy of r, now or when the copy exists.
 func (z *freezer) want(r Ref, word uint32) {
 	switch {
 	case r.IsNil():
@@ -285,7 +284,7 @@ func (z *freezer) want(r Ref, word uint32) {
 			z.store(word, Ref{selfBase + Handle(at)})
 			return
 		}
-		// The copy is not far, and misses of the cache overlap if they begin now.
+		// It will be copied soon, and cache misses overlap if they begin now.
 		z.touched += z.t.header(r).Meta()
 		z.stack = append(z.stack, wanted{r, word})
 	}
@@ -315,7 +314,7 @@ func (z *freezer) pop() wanted {
 func (z *freezer) header(at uint32) *header.Header { return z.t.header(Ref{z.start + Handle(at)}) }
 func (z *freezer) body(at uint32) Body             { return z.t.Body(Ref{z.start + Handle(at)}) }
 
-// alloc returns the offset of n granules. All that was copied may lie elsewhere afterwards.
+// alloc returns the offset of n granules. Everything copied so far may have moved afterwards.
 func (z *freezer) alloc(n uint32) (uint32, error) {
 	if z.t.check != nil {
 		if err := z.t.check.inject(); err != nil {
@@ -336,7 +335,7 @@ func (z *freezer) alloc(n uint32) (uint32, error) {
 	return at, nil
 }
 
-// copy copies one object, and returns the copy's offset.
+// copy copies one object, and returns the offset of the copy.
 func (z *freezer) copy(r Ref) (uint32, error) {
 	t := z.t
 	if t.check != nil {
@@ -390,9 +389,9 @@ func (z *freezer) copy(r Ref) (uint32, error) {
 	return z.keep(at, leaf && (y.id == TypeString || z.opts.ShareEqual)), nil
 }
 
-// keep counts the object at offset at, which was the last to be copied. If it may be
-// shared and there was one like it, that one's offset is returned and the memory
-// taken back.
+// keep adds the object at offset at, which was the last to be copied, to the number of objects.
+// If it may be shared and there is an equal one, keep frees its memory and returns the offset
+// of the equal one.
 func (z *freezer) keep(at uint32, share bool) uint32 {
 	if share {
 		if other := z.equal.find(z, at); other != at {
@@ -424,7 +423,7 @@ func (z *freezer) meta(y *Type) (uint32, error) {
 // givenUp returns the error of a Freeze whose context has ended.
 func (z *freezer) givenUp() error { return fault.GivenUp(z.ctx, "freeze") }
 
-// fail returns the error for the object r.
+// fail returns the error for the object r, with its path.
 func (z *freezer) fail(r Ref, err error) error {
 	name := "object of an unknown type"
 	if y := z.t.rt.typeAt(r); y != nil {

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// A twin is two slots behind a mark, which is its hash: others equal it if their slots
-// lead to equal things.
+// A twin is two slots behind a mark, which is its hash: twins are equal if their slots lead to
+// equal objects.
 var (
-	twinHashes int // calls of its Hash, which is most of what a comparison does
+	twinHashes int // calls of its Hash, which are most of the work of a comparison
 	twin       = must(DefineType(Type{
 		Name:  "twin",
 		Slots: func(_ Heap, o Body) (Body, int, int) { return o, 1, 2 },
@@ -30,7 +30,7 @@ var (
 	}))
 )
 
-// newTwin returns a new reference to one, and steals the slots.
+// newTwin returns a new reference to a twin, and steals the slots.
 func newTwin(t *Thread, mark uint32, x, y Ref) Ref {
 	r, o, err := t.New(twin, 12)
 	if err != nil {
@@ -42,8 +42,8 @@ func newTwin(t *Thread, mark uint32, x, y Ref) Ref {
 	return r
 }
 
-// newChain returns a new reference to the topmost of depth twins, each of which leads to the
-// one below, twice if shared.
+// newChain returns a new reference to the topmost of depth twins. Each leads to the one below,
+// twice if shared.
 func newChain(t *Thread, depth int, shared bool, bottom Ref) Ref {
 	x := newTwin(t, 1, bottom, None)
 	for i := range depth - 1 {
@@ -57,8 +57,8 @@ func newChain(t *Thread, depth int, shared bool, bottom Ref) Ref {
 	return x
 }
 
-// TestShareEqualTakesTimeInObjects compares graphs with many ways to each object: equal ones,
-// and some that differ at the end of all ways, although all hashes are the same.
+// TestShareEqualTakesTimeInObjects compares graphs with many paths to each object: equal ones,
+// and some that differ only at the end of all paths, with equal hashes.
 func TestShareEqualTakesTimeInObjects(t *testing.T) {
 	const depth = 200
 	forModes(t, func(t *testing.T, o Options) {
@@ -91,7 +91,7 @@ func TestShareEqualTakesTimeInObjects(t *testing.T) {
 	})
 }
 
-// TestShareEqualWhatIsShared has what equals nothing, by its own word, inside others.
+// TestShareEqualWhatIsShared freezes objects that say they equal nothing, inside others.
 func TestShareEqualWhatIsShared(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		pairOf := func(mark uint32) Ref {
@@ -110,11 +110,11 @@ func TestShareEqualWhatIsShared(t *testing.T) {
 	})
 }
 
-// An unrest is an object that changes whenever it is copied beside other threads, by the word of
-// its Version. Its copy is larger then, so that all that is behind lies elsewhere the last
-// time.
+// An unrest is an object that, by its Version, changes whenever it is copied beside other
+// threads. Its copy is larger then, so that the objects behind it lie elsewhere in the last
+// try.
 var (
-	unrestCopies []bool // of each copy, whether the world was stopped
+	unrestCopies []bool // for each copy, whether the world was stopped
 	unrestCalm   bool   // it does not change
 	unrest       = must(DefineType(Type{
 		Name:    "unrest",
@@ -125,7 +125,7 @@ var (
 				unrestCopies = append(unrestCopies, c.Thread().stopped)
 				bytes := 8
 				if !unrestCalm && !c.Thread().stopped {
-					bytes = 64 // three granules more: as much as a twin and its float
+					bytes = 64 // three granules more: the size of a twin and its float
 				}
 				o, err := c.Alloc(bytes)
 				if err == nil {
@@ -144,9 +144,9 @@ var (
 	}))
 )
 
-// TestFreezeHoldsWritersOff freezes what changes each time that it is copied: how often it is
-// tried is as the options say, and the copy is the same as one of a graph that nobody changes,
-// byte for byte.
+// TestFreezeHoldsWritersOff freezes an object that changes each time it is copied: the number
+// of tries is as the options say, and the copy is byte for byte that of a graph that does not
+// change.
 func TestFreezeHoldsWritersOff(t *testing.T) {
 	defer func(n int) { restEvery = n }(restEvery)
 	restEvery = 2
@@ -154,7 +154,8 @@ func TestFreezeHoldsWritersOff(t *testing.T) {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			x, _, err := th.New(unrest, 8)
 			must0(t, err)
-			// Behind it: twins that differ and have one hash, then one that equals the second.
+			// Behind it: twins that differ and have the same hash, then one that equals the
+			// second.
 			of := func(v float64) Ref { return newTwin(th, 5, must(th.newFloat(v, 0)), None) }
 			rest := newTwin(th, 0, newTwin(th, 0, of(1), of(2)), newTwin(th, 0, of(2), must(th.newFloat(3, 0))))
 			root := newTwin(th, 0, x, rest)
@@ -232,7 +233,7 @@ var bulk = must(DefineType(Type{Name: "bulk", Freezing: &Freezing{Copy: func(c *
 	return err
 }}}))
 
-// newBulk returns a new reference to a chain of n of them.
+// newBulk returns a new reference to a chain of n bulks.
 func newBulk(t *Thread, n int) Ref {
 	x := None
 	for i := range n {
@@ -246,9 +247,8 @@ func newBulk(t *Thread, n int) Ref {
 	return x
 }
 
-// TestFreezeAgainAndAgain freezes and unloads graphs of several sizes in a small address space,
-// of which nothing else takes anything: there is always room for up to all of what is
-// for frozen objects, 127 spans.
+// TestFreezeAgainAndAgain freezes and unloads graphs of several sizes in a small address space
+// that nothing else uses: there is always room, up to all 127 spans for frozen objects.
 func TestFreezeAgainAndAgain(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.AddressSpace = 32 << 20
@@ -277,8 +277,8 @@ func TestFreezeAgainAndAgain(t *testing.T) {
 	})
 }
 
-// TestFreezeAllThereIs freezes as much as there are addresses for, wherever the graph before
-// it has lain.
+// TestFreezeAllThereIs freezes as much as there are addresses for, wherever the graph before it
+// has lain.
 func TestFreezeAllThereIs(t *testing.T) {
 	for n := 10; n <= 130; n += 20 {
 		for _, o := range []FreezeOptions{{}, {Tries: -1}, {Tries: 1, NoStop: true}} {
@@ -297,13 +297,13 @@ func TestFreezeAllThereIs(t *testing.T) {
 	}
 }
 
-// TestFreezeBesideOthers has eight threads freeze graphs of different sizes, which together
-// take half of the addresses, at once, and again and again.
+// TestFreezeBesideOthers has eight threads freeze graphs of different sizes at the same time,
+// again and again. Together they take half of the addresses.
 func TestFreezeBesideOthers(t *testing.T) {
 	needsThreads(t)
 	forModes(t, func(t *testing.T, o Options) {
 		if o.Checked {
-			return // it keeps what is freed, of which there is much
+			return // checked mode keeps freed memory, of which there is much
 		}
 		o.AddressSpace = 64 << 20 // 255 spans for frozen objects
 		r := newRuntime(t, o)
@@ -339,8 +339,8 @@ func TestFreezeBesideOthers(t *testing.T) {
 	})
 }
 
-// TestShareEqualLooksAtAllSlots: twins are equal if each of their slots leads to equal things: the
-// first ones that do say nothing of those behind them.
+// TestShareEqualLooksAtAllSlots checks that twins are equal only if all of their slots lead to
+// equal objects, not just the first ones.
 func TestShareEqualLooksAtAllSlots(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		float := func(v float64) Ref { return must(th.newFloat(v, 0)) }
@@ -366,7 +366,7 @@ func TestShareEqualLooksAtAllSlots(t *testing.T) {
 	})
 }
 
-// TestTypesOfAFrozenGraph: by falling bytes, and then by name.
+// TestTypesOfAFrozenGraph checks that types are in descending order of bytes, and then by name.
 func TestTypesOfAFrozenGraph(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		root := newTwin(th, 0, newTwin(th, 1, newOf(th, blobType), newOf(th, blobType)), newWide(th, newWide(th), newOf(th, vagueType)))
@@ -384,16 +384,16 @@ func TestTypesOfAFrozenGraph(t *testing.T) {
 	})
 }
 
-// A single has one slot, and the hash of all others.
+// A single has one slot, and the same hash as all others.
 var singleType = must(DefineType(Type{
 	Name:     "single",
 	Slots:    func(_ Heap, o Body) (Body, int, int) { return o, 0, 1 },
 	Freezing: &Freezing{Copy: CopySlots, Hash: func(Body) uint32 { return 1 }},
 }))
 
-// TestShareEqualSingles: what has one slot is compared by that, and what is of another type, or has
-// another hash, is not equal. Leaves of user-defined types are one if they are equal, but make
-// nothing equal that leads to them.
+// TestShareEqualSingles checks that objects with one slot are compared by it, and that objects
+// with another type or hash are not equal. Equal leaves of user-defined types are stored once,
+// but do not make the objects equal that lead to them.
 func TestShareEqualSingles(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		single := func(x Ref) Ref {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A blob's copy is 60 bytes that are all ones, and a vague's copy as many that nothing is
-// written to: they are zero, whatever was there before.
+// A blob's copy is 60 bytes that are all ones. A vague's copy has the same size and nothing is
+// written to it, so it must be zero, whatever the memory held before.
 var (
 	blobType  = must(DefineType(Type{Name: "blob", Freezing: &Freezing{Copy: func(c *Copy) error { return copyOnes(c, 15) }}}))
 	vagueType = must(DefineType(Type{Name: "vague", Freezing: &Freezing{Copy: func(c *Copy) error { return copyOnes(c, 0) }}}))
@@ -51,8 +51,8 @@ func wantVague(t *testing.T, th *Thread, f *Frozen) {
 	}
 }
 
-// TestFrozenMemoryIsZero has copies lie where others were that are given up: those that an
-// equal one makes superfluous, and those of a try that comes to nothing.
+// TestFrozenMemoryIsZero has copies lie where discarded ones were: those that equal another
+// one, and those of a failed try.
 func TestFrozenMemoryIsZero(t *testing.T) {
 	defer func() { unrestCalm = false }()
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
@@ -78,7 +78,7 @@ func TestFrozenMemoryIsZero(t *testing.T) {
 	})
 }
 
-// TestFreezeOrder: the copies lie in the order of a walk that goes down first.
+// TestFreezeOrder checks that copies lie in the order of a depth-first walk.
 func TestFreezeOrder(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		root := newTwin(th, 0, newTwin(th, 1, newTwin(th, 2, None, None), newTwin(th, 3, None, None)), newTwin(th, 4, None, None))
@@ -94,8 +94,8 @@ func TestFreezeOrder(t *testing.T) {
 	})
 }
 
-// TestFreezeGivesUp: what a Freeze that fails has held, it holds no more, and the memory that
-// it has taken is free.
+// TestFreezeGivesUp checks that a Freeze that fails gives up all that it has held, and frees
+// its memory.
 func TestFreezeGivesUp(t *testing.T) {
 	defer func(n int) { restEvery = n }(restEvery)
 	restEvery = 2
@@ -130,7 +130,8 @@ func TestFreezeGivesUp(t *testing.T) {
 	})
 }
 
-// TestFreezeIsASafePoint runs what is due: at its beginning, and between two tries.
+// TestFreezeIsASafePoint checks that pending code runs at the beginning of a Freeze, and
+// between two tries.
 func TestFreezeIsASafePoint(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -152,8 +153,8 @@ func TestFreezeIsASafePoint(t *testing.T) {
 			if want := []int{0, 2, 4}; !slices.Equal(log, want) {
 				t.Errorf("called after %d copies, want %d", log, want)
 			}
-			// The first one that has changed is named, and those behind it are not looked at any
-			// more: the way to them may be gone.
+			// The error names the first object that has changed. Those behind it are not read,
+			// as the path to them may be gone.
 			var e *FreezeError
 			if !errors.As(err, &e) || !errors.Is(err, ErrChanged) || e.Path != "root<0>" {
 				t.Errorf("frozen: %v", err)
@@ -163,7 +164,7 @@ func TestFreezeIsASafePoint(t *testing.T) {
 	})
 }
 
-// Versions that are asked for, and whether the world was stopped then.
+// Calls of Version, and whether the world was stopped.
 var (
 	versionThread *Thread
 	versionStops  []bool
@@ -187,8 +188,9 @@ func versioned(name string, lockless bool) Type {
 	}
 }
 
-// TestFreezeStopsForLockless: versions of what is changed without a lock are looked at with
-// the world stopped, others are not. It is a safe point, at which an audit knows what is held.
+// TestFreezeStopsForLockless checks that versions of objects whose writers take no lock are
+// read with the world stopped, and others are not. This is a safe point, at which an audit
+// knows all held references.
 func TestFreezeStopsForLockless(t *testing.T) {
 	defer func(n int) { restEvery = n }(restEvery)
 	restEvery = 3
@@ -227,7 +229,8 @@ func TestFreezeStopsForLockless(t *testing.T) {
 	})
 }
 
-// TestUnloadThatFails: it is loaded as before, and can be unloaded later.
+// TestUnloadThatFails checks that after an error the Frozen is loaded as before, and can be
+// unloaded later.
 func TestUnloadThatFails(t *testing.T) {
 	broken, fail := errors.New("broken"), false
 	o := Options{Checked: true, Inject: func(c Injection) error {
@@ -265,7 +268,8 @@ func TestUnloadThatFails(t *testing.T) {
 	})
 }
 
-// TestUnloadReleasesWhatIsRetired: what is retired, and has referred to it, keeps nothing.
+// TestUnloadReleasesWhatIsRetired checks that retired objects that refer to a Frozen do not
+// keep it loaded.
 func TestUnloadReleasesWhatIsRetired(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -282,8 +286,8 @@ func TestUnloadReleasesWhatIsRetired(t *testing.T) {
 	})
 }
 
-// TestFreezeMisuse: what must not be in a graph is reported as the misuse that it is, and what a
-// type's Copy must not do, too.
+// TestFreezeMisuse checks that objects that must not be in a graph are reported as the right
+// misuse, and so are the calls that a type's Copy must not make.
 func TestFreezeMisuse(t *testing.T) {
 	for _, o := range []Options{{Mode: GIL, Checked: true}, {Mode: LockFree, Checked: true}} {
 		r := newRuntime(t, o)
@@ -337,8 +341,8 @@ func TestFreezeMisuse(t *testing.T) {
 	})
 }
 
-// TestFreezeOnce: an object has one copy, however many slots lead to it, and whether they do
-// before it is copied or after.
+// TestFreezeOnce checks that an object has one copy, however many slots lead to it, before or
+// after it is copied.
 func TestFreezeOnce(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -360,8 +364,8 @@ func TestFreezeOnce(t *testing.T) {
 	})
 }
 
-// TestShareEqualLimits: what can change is nobody's equal, and of twins all are that have one
-// mark, but for the one that says that they equal nothing.
+// TestShareEqualLimits checks that mutable objects equal no other. Twins with the same mark are
+// all equal, except the one that says it equals nothing.
 func TestShareEqualLimits(t *testing.T) {
 	defer func(calm bool) { unrestCalm = calm }(unrestCalm)
 	unrestCalm = true
@@ -386,8 +390,8 @@ func TestShareEqualLimits(t *testing.T) {
 	})
 }
 
-// TestFrozenTypes: the types of a frozen graph have numbers from 0 on, up to a bound, and a
-// number that none has is nobody's. Built-in types are below the first user-defined one.
+// TestFrozenTypes checks that the types of a frozen graph are numbered from 0, up to a bound,
+// and that other numbers have no type. Built-in types are below the first user-defined one.
 func TestFrozenTypes(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		z := &freezer{t: th, copying: newCopying(th.Heap)}
@@ -423,8 +427,8 @@ func TestFrozenTypes(t *testing.T) {
 	})
 }
 
-// TestFreezePath: the path in an error is a shortest one, and the first of several. It may lead
-// by what could not be frozen either.
+// TestFreezePath checks that the path in an error is a shortest one, and the first of several.
+// It may lead through other objects that cannot be frozen.
 func TestFreezePath(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		path := func(want string, root Ref) {
@@ -453,7 +457,8 @@ func TestFreezePath(t *testing.T) {
 	})
 }
 
-// TestFreezeKeepsItsRoot: a frozen graph whose root is being frozen again stays loaded meanwhile.
+// TestFreezeKeepsItsRoot checks that a frozen graph whose root is being frozen again stays
+// loaded meanwhile.
 func TestFreezeKeepsItsRoot(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {

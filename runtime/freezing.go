@@ -11,57 +11,56 @@ import (
 	"github.com/ichor-go/ichor/internal/header"
 )
 
-// Freezing says how objects of a type are frozen. Its functions are called by a thread that
-// may hold borrowed references and may have stopped the world. They reach no safe point, call
-// no code of users, and take no lock but the object's own, which its writers never hold at a
-// safe point.
+// Freezing says how objects of a type are frozen. Its functions are called by a thread that may
+// hold borrowed references and may have stopped the world. They must not reach a safe point,
+// call user code, or take a lock other than the object's own, which its writers never hold at
+// a safe point.
 //
-// A frozen object is a body without a block, which may have another form than that of a mortal
-// object: it needs no lock, no version, and no room to grow. The type's methods ask
-// Handle.IsFrozen which form they have before them. In the frozen form they read slots
-// with Heap.Slot and everything else with Word, and return Thread.FrozenError instead of writing,
-// even to a lock.
+// A frozen object has a body and no block. The body may have another layout than that of a
+// mortal object: it needs no lock, no version, and no room to grow. The type's methods call
+// Handle.IsFrozen to tell the two apart. In a frozen object they read slots with Heap.Slot and
+// everything else with Word. Methods that write, even to a lock, return Thread.FrozenError
+// instead.
 type Freezing struct {
-	// Layout names the form of a frozen object's body. An image says by the type's
-	// name and this word what it holds; a program opens it if it has a type of both.
-	// Change it when the form changes. Empty for types that images do not take.
+	// Layout names the layout of a frozen object's body. An image records the type's name and
+	// this string. A program can open the image if it has a type with both. Change it whenever
+	// the layout changes. Empty for types that cannot be in images.
 	Layout string
 
-	// Copy makes the copy: see Copy. CopyBody and CopySlots serve types whose frozen
-	// objects look like the others. If objects of the type can change, Copy holds their
-	// lock while it reads; it may call Alloc and Slot with the lock held.
+	// Copy copies an object: see the type Copy. CopyBody and CopySlots serve types whose frozen
+	// objects have the same layout as the others. If objects of the type can change, Copy holds
+	// their lock while it reads; it may call Alloc and Slot with the lock held.
 	Copy func(c *Copy) error
 
-	// Version returns a number that differs after each change of the object, for
-	// types that are Mutable. A writer raises it before the change, with the lock held
-	// that Copy takes as well. What leaves the contents as they were, such as a larger
-	// block, need not raise it. Version itself takes no lock, so it reads the number with
-	// one atomic load. Writers that take no lock raise it before the change and after it,
-	// and the type says so with Lockless.
+	// Version returns a number that differs after each change of the object, for types that are
+	// Mutable. A writer increments it before the change, with the lock held that Copy takes as
+	// well. An operation that leaves the contents as they were, such as moving them to a larger
+	// block, need not increment it. Version takes no lock, so it reads the number with one
+	// atomic load. Writers that take no lock increment it before and after the change, and the
+	// type sets Lockless.
 	Version  func(h Heap, o Body) uint64
 	Lockless bool
 
-	// Check looks at an object of an image as if an enemy had written it: see Check.
-	// It sees each object alone, and follows no reference but to a Check.Leaf.
-	// CheckBody and CheckSlots go with CopyBody and CopySlots. Nil for types without
-	// a Layout.
+	// Check checks an object of an image as if an attacker had written it: see the type Check.
+	// It checks each object by itself, and follows no reference except to a Check.Leaf.
+	// CheckBody and CheckSlots go with CopyBody and CopySlots. Nil for types without a Layout.
 	Check func(k *Check) error
 
-	// CheckDeep is called when Check has found all objects of the image good, and may
-	// follow references; not for objects of which Check has said Settled. An object whose
-	// type has a Hash comes after those with one that it refers to, and these before all
-	// others; user-defined types come after the built-in ones. Nil if there is nothing
-	// more to look at.
+	// CheckDeep is called after Check has passed all objects of the image, and may follow
+	// references. It is not called for objects that Check has declared Settled. An object whose
+	// type has a Hash comes after the objects with a Hash that it refers to, and these come
+	// before all others. User-defined types come after the built-in ones. Nil if there is
+	// nothing more to check.
 	CheckDeep func(k *Check) error
 
-	// Hash returns a number that is the same for equal objects, for types that are not
-	// Mutable, keep all that they are in Slots, and do not lead back to themselves; 0 for
-	// an object that equals no other. It is what FreezeOptions.ShareEqual asks for. Nil
-	// for never.
+	// Hash returns a number that is the same for equal objects. It returns 0 for an object that
+	// equals no other. It is for types that are not Mutable, whose contents are entirely in
+	// Slots, and whose objects do not lead back to themselves. FreezeOptions.ShareEqual uses
+	// it. Nil if no two objects are equal.
 	Hash func(o Body) uint32
 
-	// Label names the i-th reference that Traverse visits or Slots returns, Nil
-	// included, counted from 0, in the path of an error: "[3]", ".x". Nil for "<3>".
+	// Label names the i-th reference that Traverse visits or Slots returns, counted from 0 and
+	// including Nil, in the path of an error: "[3]", ".x". Nil for "<3>".
 	Label func(t *Thread, r Ref, i int) string
 }
 
@@ -84,27 +83,27 @@ func (z *Freezing) validate(y *Type) error {
 }
 
 // Copy is the copying of one object, as Freezing.Copy gets it. Freezing.Copy calls Alloc once,
-// with the size of the frozen form, and then fills the body that it returns: words that are no
-// references with SetWord and its kin, references with Slot. Nobody else sees the copy yet. An
-// attached thread has it, for the time of the call.
+// with the size of the frozen body, and then fills the body that Alloc returns: slots with
+// Slot, all other words with SetWord and its kin. The copy is not yet published. An attached
+// thread uses a Copy, during the call.
 type Copy struct {
 	z     *freezer
 	r     Ref
 	o     Body
-	at    uint32 // granules from the start of the Frozen; of the copy's header
-	words int    // of the copy's body; -1 before Alloc
+	at    uint32 // offset of the copy's header, in granules from the start of the Frozen
+	words int    // size of the copy's body; -1 before Alloc
 }
 
-// Thread returns the thread that freezes. It must reach no safe point.
+// Thread returns the thread that freezes. Do not reach a safe point with it.
 func (c *Copy) Thread() *Thread { return c.z.t }
 
-// Source returns the object that is copied. It may be frozen itself, because a mortal graph can
-// lead into a frozen one: then it has the frozen form, Freezing.Copy must not lock it, and its
-// slots are read with Heap.Slot, which is right in any case. The reference is borrowed.
+// Source returns the object to be copied. The reference is borrowed. The object may be frozen
+// itself, since a mortal graph can lead into a frozen one. Then its body has the frozen layout,
+// and Freezing.Copy must not lock it. Heap.Slot reads its slots correctly in either case.
 func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
 
-// Alloc returns the copy's body, of that many zero bytes. The body is good for the time of
-// the call.
+// Alloc returns the copy's body, of the given number of zero bytes. The body is valid during
+// the call of Freezing.Copy.
 func (c *Copy) Alloc(bytes int) (Body, error) {
 	if c.words >= 0 {
 		return Body{}, errors.New("the type's Copy has allocated twice")
@@ -120,10 +119,10 @@ func (c *Copy) Alloc(bytes int) (Body, error) {
 	return c.z.body(at), nil
 }
 
-// Body returns the copy's body, once Alloc has made it.
+// Body returns the copy's body after Alloc.
 func (c *Copy) Body() Body { return c.z.body(c.at) }
 
-// Slot has word i of the copy's body refer to the copy of child: a reference that was just
+// Slot makes word i of the copy's body refer to the copy of child, a reference that was just
 // loaded from a slot of the source. child is borrowed.
 func (c *Copy) Slot(i int, child Ref) {
 	if uint(i) >= uint(c.words) {
@@ -137,8 +136,8 @@ const (
 	headerWords  = header.Size / 4
 )
 
-// CopyBody returns a Freezing.Copy for types without references and without blocks, whose
-// bodies all have that many bytes. Any goroutine.
+// CopyBody returns a Freezing.Copy for types without references and blocks, whose bodies all
+// have the given size. Any goroutine.
 func CopyBody(bytes int) func(c *Copy) error {
 	return func(c *Copy) error {
 		n := (bytes + 3) / 4
@@ -146,9 +145,9 @@ func CopyBody(bytes int) func(c *Copy) error {
 	}
 }
 
-// CopySlots is a Freezing.Copy for types that have Slots, in the object itself and behind all
-// other words of the body. It takes no lock, so the type is immutable or Lockless. For
-// Freezing.Copy alone, which an attached thread calls.
+// CopySlots is a Freezing.Copy for types that have Slots, which lie in the object itself,
+// behind all other words of the body. It takes no lock, so the type must be immutable or
+// Lockless. Use it only as Freezing.Copy, which an attached thread calls.
 func CopySlots(c *Copy) error {
 	from, first, n := c.z.t.rt.typeAt(c.r).Slots(c.z.t.Heap, c.o)
 	if from != c.o {
@@ -163,8 +162,8 @@ func CopySlots(c *Copy) error {
 	return nil
 }
 
-// copyWords makes a copy of all words of which the first n are those of the source. The others
-// are zero.
+// copyWords makes a copy with the given number of words. The first n are those of the source,
+// the others are zero.
 func (c *Copy) copyWords(n, all int) error {
 	to, err := c.Alloc(all * 4)
 	if err != nil {
@@ -176,13 +175,13 @@ func (c *Copy) copyWords(n, all int) error {
 	return nil
 }
 
-// pathTo returns a shortest path by which root leads to the object r, as in
-// root["a"][3].x, for an error. Other threads may be at work: it is what the graph
-// looks like now. It reaches no safe point.
+// pathTo returns a shortest path from root to the object r, as in root["a"][3].x, for an error.
+// If other threads write meanwhile, the path is what the graph looks like now. It reaches no
+// safe point.
 func (t *Thread) pathTo(root, r Ref) string {
 	type step struct {
 		from Ref
-		i    int // of the reference in from
+		i    int // index of the reference in from
 	}
 	came := map[Ref]step{root: {}}
 	for queue := []Ref{root}; len(queue) > 0 && came[r] == (step{}) && r != root; queue = queue[1:] {
@@ -201,7 +200,7 @@ func (t *Thread) pathTo(root, r Ref) string {
 		})
 	}
 	if r != root && came[r] == (step{}) {
-		return fmt.Sprintf("root...%s", r) // it has left the graph
+		return fmt.Sprintf("root...%s", r) // r has left the graph
 	}
 	var labels []string
 	for at := r; at != root; at = came[at].from {

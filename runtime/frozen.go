@@ -13,36 +13,37 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// Frozen is a frozen graph with its memory: made by Freeze, or an image that was
-// opened. Use keeps it loaded while it is read, and Unload gives its memory back. A Current
-// replaces it under its readers.
+// Frozen is a frozen graph with its memory: the result of Freeze, or an opened image. Use keeps
+// it loaded while it is read, and Unload frees its memory. A Current replaces it under its
+// readers.
 //
-//	state — condition — transition (who)
-//	loaded — it is in the runtime's list; its objects are read by anybody — leaving
-//	         (UnloadContext, while somebody uses it), unloaded (Unload, UnloadContext, Close)
-//	leaving — as loaded, but nobody begins to use it — loaded (UnloadContext, if its context
-//	         ends), unloaded (UnloadContext, when nobody uses it)
-//	unloaded — references into it mean nothing, and its addresses are inaccessible
-//	         where the system can do that
+//	state — condition — transition (by)
+//	loaded — in the runtime's list; any thread reads its objects — leaving (UnloadContext,
+//	         if it is in use), unloaded (Unload, UnloadContext, Close)
+//	leaving — as loaded, but no new use begins — loaded (UnloadContext, if its context ends),
+//	         unloaded (UnloadContext, when all uses have ended)
+//	unloaded — references into it are invalid, and its addresses are inaccessible where the
+//	         system can do that
 //
-// Any goroutine may use it, while it is loaded.
+// Any goroutine may use it while it is loaded.
 type Frozen struct {
 	rt       *Runtime
 	ext      *arena.Extent
 	start    Handle
 	granules uint32
-	stored   Ref // the root, as a slot would hold it
+	stored   Ref // the root, in the encoding of a slot
 	objects  int64
-	types    []*Type // user-defined, by their index in headers
+	types    []*Type // user-defined types, by their index in headers
 	sealed   bool
 	mapped   bool
 
-	using     atomic.Int32             // readers without a thread; -1 once the memory is gone
+	using     atomic.Int32             // readers without a thread; -1 after the memory was freed
 	departure point.Pointer[departure] // nil while it is loaded: see lease.go
-	kept      atomic.Bool              // a Current has it
+	kept      atomic.Bool              // belongs to a Current
 }
 
-// use keeps f loaded until unuse. It fails if f is not. It is Use for calls without a thread.
+// use keeps f loaded until unuse, and reports whether f is loaded. It is Use for calls without
+// a thread.
 func (f *Frozen) use() bool {
 	for f.departure.Load() == nil {
 		n := f.using.Load()
@@ -64,11 +65,11 @@ func (f *Frozen) unuse() {
 	}
 }
 
-// Root returns the reference to the copy of what was frozen. It is good until the
-// Frozen is unloaded, and counted by nobody. Any goroutine.
+// Root returns the reference to the copy of the frozen root. It is counted by nobody, and valid
+// until f is unloaded. Any goroutine.
 func (f *Frozen) Root() Ref { return Home(f.start).Ref(f.stored) }
 
-// String says how large it is, and whose. Any goroutine.
+// String returns the size of f and the name of its runtime. Any goroutine.
 func (f *Frozen) String() string {
 	state := ""
 	if f.using.Load() < 0 {
@@ -77,36 +78,36 @@ func (f *Frozen) String() string {
 	return fmt.Sprintf("frozen graph of %d objects, %d bytes, of %s%s", f.objects, f.Bytes(), f.rt.name(), state)
 }
 
-// Objects returns how many objects there are. Any goroutine.
+// Objects returns the number of objects. Any goroutine.
 func (f *Frozen) Objects() int64 { return f.objects }
 
-// Bytes returns how many bytes the objects take. Any goroutine.
+// Bytes returns the size of all objects, in bytes. Any goroutine.
 func (f *Frozen) Bytes() int64 { return int64(f.granules) << arena.GranuleShift }
 
-// Sealed reports whether the system keeps writes away: not where objects lie in Go
+// Sealed reports whether the system prevents writes. It does not where objects lie in Go
 // memory. Any goroutine.
 func (f *Frozen) Sealed() bool { return f.sealed }
 
-// Mapped reports whether the memory is a file's: an image that was opened, and is not so
+// Mapped reports whether the memory is mapped from a file: an opened image, unless it was so
 // small that it was read. Any goroutine.
 func (f *Frozen) Mapped() bool { return f.mapped }
 
-// Contains reports whether r, which is borrowed, lies in it. Any goroutine.
+// Contains reports whether the object r, which is borrowed, lies in f. Any goroutine.
 func (f *Frozen) Contains(r Ref) bool { return r.Handle-f.start < Handle(f.granules) }
 
-// Start returns the address of the first object, for who asks the system about these
+// Start returns the address of the first object, for tools that ask the system about these
 // pages. Any goroutine.
 func (f *Frozen) Start() uintptr { return uintptr(f.rt.at(Ref{f.start})) }
 
-// FrozenType is what the objects of one type take in a Frozen.
+// FrozenType says how many objects of a type a Frozen has, and how large they are.
 type FrozenType struct {
 	Type    string
 	Objects int64
 	Bytes   int64
 }
 
-// Types adds up the objects by type, by falling bytes. It looks at each. Any
-// goroutine, while it is loaded.
+// Types returns the objects' number and size by type, in descending order of bytes. It visits
+// every object. Any goroutine, while f is loaded.
 func (f *Frozen) Types() []FrozenType {
 	if !f.use() {
 		return nil
@@ -133,7 +134,7 @@ func (f *Frozen) Types() []FrozenType {
 	return list
 }
 
-// each calls fn with every object and its size in granules, in order.
+// each calls fn with every object and its size in granules, in the order of addresses.
 func (f *Frozen) each(fn func(r Ref, size uint32)) {
 	for at := uint32(0); at < f.granules; {
 		size := f.rt.header(Ref{f.start + Handle(at)}).FrozenSize()
@@ -164,8 +165,8 @@ func (r *Runtime) localType(x Ref, meta uint32) *Type {
 	return nil
 }
 
-// addFrozen and dropFrozen change the list of what is loaded, which is in the order
-// of addresses and replaced as a whole.
+// addFrozen and dropFrozen change the list of loaded Frozens, which is in the order of
+// addresses, and replaced as a whole.
 func (r *Runtime) addFrozen(f *Frozen) {
 	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
 	r.mu.Lock()
@@ -183,29 +184,30 @@ func (r *Runtime) dropFrozen(f *Frozen) {
 	r.frozen.Store(&list)
 }
 
-// Frozen returns what is loaded, in the order of addresses. Any goroutine.
+// Frozen returns the loaded Frozens, in the order of addresses. Any goroutine.
 func (r *Runtime) Frozen() []*Frozen { return slices.Clone(*r.frozen.Load()) }
 
-// ErrSealed says that a Frozen stays until the process ends.
+// ErrSealed says that a Frozen stays loaded until the process ends.
 var ErrSealed = arena.ErrLocked
 
-// ErrMappings says that the process has so many mappings of memory for frozen graphs and
-// images that one more could be the last for the whole program: half of what
-// vm.max_map_count of Linux allows.
+// ErrMappings says that frozen graphs and images already have half of the memory mappings that
+// vm.max_map_count of Linux allows the process. The other half is left to the rest of the
+// program.
 var ErrMappings = arena.ErrMappings
 
-// ErrInUse says that a call is under way that reads a Frozen, or holds references into it:
-// WriteTo, WriteFile or Types, or, on whatever thread, Use, Freeze, Share, ToJSON, a loop over a
-// List or a Dict, or a Scope that owns one; or that a Current has it.
+// ErrInUse says that a Frozen cannot be unloaded since a Current has it, or since a call in
+// progress reads it or holds references into it: WriteTo, WriteFile, Types, Use, Freeze, Share,
+// ToJSON, a loop over a List or a Dict, or a Scope that owns such a reference, on any thread.
 var ErrInUse = fault.New("unload: in use by Use, WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, a scope, or a Current")
 
-// ErrUnloaded says that a Frozen was unloaded already, is about to be, or is another runtime's.
+// ErrUnloaded says that a Frozen was unloaded, is being unloaded, or belongs to another
+// runtime.
 var ErrUnloaded = fault.New("not loaded in this runtime")
 
 // ReferredError says that a Frozen cannot be unloaded, because objects refer into it. The
-// reference is borrowed: it says which, and keeps nothing alive.
+// reference is borrowed: it identifies one of these objects, and does not keep it alive.
 type ReferredError struct {
-	Count int    // references that were found
+	Count int    // number of references found
 	Type  string // of the first object
 	Ref   Ref
 }
@@ -214,7 +216,7 @@ func (e *ReferredError) Error() string {
 	return fmt.Sprintf("%sunload: %d references lead into it, the first one from %s %s", fault.Prefix, e.Count, e.Type, e.Ref)
 }
 
-// referred looks for references into f. World stopped.
+// referred searches the heap for references into f. World stopped.
 func (t *Thread) referred(f *Frozen) error {
 	var e ReferredError
 	t.rt.eachObject(func(r Ref) {
@@ -237,7 +239,7 @@ func (t *Thread) referred(f *Frozen) error {
 	return nil
 }
 
-// onHold reports whether a call under way or a scope holds a reference into f. World stopped.
+// onHold reports whether a call in progress or a scope holds a reference into f. World stopped.
 func (t *Thread) onHold(f *Frozen) (found bool) {
 	for _, x := range t.rt.attachedThreads() {
 		found = found || slices.ContainsFunc(x.owned, f.Contains)

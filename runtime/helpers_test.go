@@ -8,12 +8,11 @@ import (
 	"testing"
 )
 
-// The tests of this package define types of their own: package objects sits
-// above it.
+// The tests of this package define types of their own, since package objects imports it.
 var (
 	leafType = must(DefineType(Type{Name: "leaf"}))
 
-	// A node has a number of slots, in word 0, and the slots behind it.
+	// A node has the number of its slots in word 0, and the slots behind it.
 	nodeType = must(DefineType(Type{
 		Name:    "node",
 		Mutable: true,
@@ -93,14 +92,14 @@ func newBox(t *Thread, slot Ref) Ref {
 	return r
 }
 
-// setSlot overwrites a node's slot, as a container does it.
+// setSlot overwrites a node's slot as a container does.
 func setSlot(t *Thread, node Ref, i int, v Ref) {
 	t.IncRef(v)
 	t.Retire(t.Body(node).SwapRef(1+i, v))
 }
 
-// needsThreads skips a test in which a goroutine loops until another one has done something,
-// where there is one thread, and nothing takes it from a loop.
+// needsThreads skips a test in which a goroutine loops until another one has done something, if
+// there is only one operating system thread and no preemption.
 func needsThreads(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -126,7 +125,7 @@ func newRuntime(t testing.TB, o Options) *Runtime {
 	return r
 }
 
-// clean runs f on a thread of a new runtime, and fails if anything is left.
+// clean runs f on a thread of a new runtime, and fails if any object is left.
 func clean(t *testing.T, o Options, f func(t *testing.T, th *Thread)) {
 	t.Helper()
 	r := newRuntime(t, o)

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestAuditKnowsHolds: in each place in which the library holds counts and others may run,
-// the audit of any thread adds them up.
+// TestAuditKnowsHolds checks that an audit on any thread knows the counts that the library
+// holds, wherever it holds counts while other threads may run.
 func TestAuditKnowsHolds(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -20,13 +20,13 @@ func TestAuditKnowsHolds(t *testing.T) {
 			}
 		}
 		must0(t, r.Do(func(th *Thread) error {
-			// Finalizers: the one that runs, and those that wait, also the orphans.
+			// Finalizers: the one that runs, those that wait, and orphans.
 			finalized = func(th *Thread, _ Ref) { audit()(th) }
 			th.DecRefs([]Ref{newFinal(th, newLeaf(th)), newFinal(th, newLeaf(th))})
 			must0(t, th.Audit())
 			th.Checkpoint()
 
-			// Those of garbage.
+			// Finalizers of garbage.
 			x := newFinal(th, Nil)
 			th.Body(x).StoreRef(0, newFinal(th, newNode(th, x, newLeaf(th))))
 			th.Collect()
@@ -34,7 +34,7 @@ func TestAuditKnowsHolds(t *testing.T) {
 				t.Errorf("%d audits, want 4", audits)
 			}
 
-			// What a call of somebody else's has named, which ends in any order.
+			// References that other code has announced, which ends in any order.
 			a, b := []Ref{newLeaf(th)}, []Ref{newLeaf(th), newLeaf(th)}
 			th.Hold(&a)
 			th.Hold(&b)
@@ -57,7 +57,7 @@ func TestAuditKnowsHolds(t *testing.T) {
 			th.DecRefs(append(a, b...))
 			return nil
 		}))
-		// A thread that has gone, and left a finalizer.
+		// A thread that has detached, and left a finalizer.
 		must0(t, r.Do(func(th *Thread) error {
 			finalized = func(th *Thread, _ Ref) { must0(t, th.Audit()) } // also in Close
 			th.Later(func(th *Thread) { th.DecRef(newFinal(th, newFinal(th, Nil))) })
@@ -67,7 +67,7 @@ func TestAuditKnowsHolds(t *testing.T) {
 	})
 }
 
-// TestAuditInFreeze: what Freeze holds at its safe points.
+// TestAuditInFreeze checks the references that Freeze holds at its safe points.
 func TestAuditInFreeze(t *testing.T) {
 	defer func(n int) { restEvery = n }(restEvery)
 	restEvery = 2
@@ -83,7 +83,7 @@ func TestAuditInFreeze(t *testing.T) {
 			again = func(th *Thread) {
 				audits++
 				must0(t, th.Audit(root))
-				for _, h := range th.holds { // all that is still to be copied has a count at a safe point
+				for _, h := range th.holds { // at a safe point, every object still to be copied has a count
 					if z := h.(*freezer); z.counted != len(z.stack) {
 						t.Errorf("%d of %d objects that are to be copied are counted", z.counted, len(z.stack))
 					}

@@ -18,8 +18,8 @@ import (
 	"github.com/ichor-go/ichor/internal/newfile"
 )
 
-// imageFormat returns what an image may have so that this program can open it: the layout of
-// headers and built-in types, and how many types of users at most.
+// imageFormat returns what this program supports in images: the layout of headers and built-in
+// types, and the maximum number of user-defined types.
 func imageFormat() (layout, types uint64) { return layoutHash(), maxLocal }
 
 // ImageError says what is wrong with an image.
@@ -33,7 +33,8 @@ func (e *ImageError) Error() string { return fault.Prefix + e.Name + ": " + faul
 // Unwrap returns the cause.
 func (e *ImageError) Unwrap() error { return e.Err }
 
-// layoutHash tells whether two programs agree on headers and built-in types.
+// layoutHash returns a hash that is equal for programs that agree on headers and built-in
+// types.
 func layoutHash() uint64 {
 	s := fmt.Sprintf("granule %d, owner local shared meta, offset size, self %#x %#x, int %#x, none %#x",
 		arena.GranuleSize, selfBase, selfCount, intBase, None)
@@ -45,16 +46,16 @@ func layoutHash() uint64 {
 	return xxhash.Sum64String(s)
 }
 
-// WriteFile writes the image of f to a file, which appears as a whole or not at all: it
-// is written under another name beside it, synced, and renamed. A file that was there
-// stays as it was for code that has opened it, and under its other names; the new one has
-// its permissions, and its owner if this process may say so. Through a link it writes the
-// file that the link leads to, and the link stays. If a device or anything else that is no
-// regular file is there, that is an error. Any goroutine, while f is loaded.
+// WriteFile writes the image of f to a file, which appears as a whole or not at all: WriteFile
+// writes another file beside it, syncs it, and renames it. If path existed, programs that have
+// it open, and its other hard links, keep the old contents. The new file has the permissions of
+// the old one, and its owner if the process is allowed to set that. WriteFile follows symbolic
+// links. It is an error if path is a device or anything else that is not a regular file. Any
+// goroutine, while f is loaded.
 func (f *Frozen) WriteFile(path string) error { return f.WriteFileContext(context.Background(), path) }
 
-// WriteFileContext is WriteFile, and gives up with ctx's error when ctx ends: then
-// nothing is left behind. Any goroutine, while f is loaded.
+// WriteFileContext is WriteFile that fails with ctx's error when ctx ends. Then nothing is left
+// behind. Any goroutine, while f is loaded.
 func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
 	err := newfile.Write(ctx, path, func(w io.Writer) error {
 		_, err := f.WriteTo(w)
@@ -66,8 +67,8 @@ func (f *Frozen) WriteFileContext(ctx context.Context, path string) error {
 	return nil
 }
 
-// WriteTo writes the image of f. The error is w's, or names a type that images do not
-// take. Any goroutine, while f is loaded.
+// WriteTo writes the image of f. The error is w's, or names a type that cannot be in images.
+// Any goroutine, while f is loaded.
 func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	if !f.use() {
 		return 0, ErrUnloaded
@@ -104,36 +105,36 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	return total, nil
 }
 
-// ImageInfo is what the header of an image says of it, and its table of types.
+// ImageInfo is what the header and the type table of an image say.
 type ImageInfo struct {
-	Version   int    // of the format
-	ByteOrder string // of the objects: "little-endian" or "big-endian", this machine's
-	Layout    uint64 // hash of the layouts of headers and built-in types, this program's
+	Version   int    // version of the format
+	ByteOrder string // byte order of the objects: "little-endian" or "big-endian"; always this machine's
+	Layout    uint64 // hash of the layouts of headers and built-in types; always this program's
 	FileBytes int64
 	Objects   int64
-	Bytes     int64       // of objects
+	Bytes     int64       // size of the objects
 	Hash      uint64      // xxHash64 of the objects
-	Types     []ImageType // user-defined; the program may have them or not
+	Types     []ImageType // user-defined types, which the program may have or not
 }
 
-// ImageType is a user-defined type as an image names it: by its name and its
-// Freezing.Layout. They may say anything, and be long.
+// ImageType is a user-defined type as an image names it: by its name and its Freezing.Layout.
+// Both strings come from the file: they may say anything, and be long.
 type ImageType struct{ Name, Layout string }
 
-// String returns both as a message can show them: quoted, and each cut after its first bytes.
+// String returns both strings, quoted, and each cut to its first bytes.
 func (y ImageType) String() string {
 	return imagefile.Quoted(y.Name) + " with the layout " + imagefile.Quoted(y.Layout)
 }
 
-// ReadImageInfo reads what an image says of itself: its header and its table of types, with
-// the checks that OpenImage makes with TrustImage, but for that the program has the
-// types. It looks at no object. The error is an *ImageError. Any goroutine.
+// ReadImageInfo reads the header and the type table of an image. It makes the checks that
+// OpenImage makes with TrustImage, except that the program need not have the types. It does not
+// read the objects. The error is an *ImageError. Any goroutine.
 func ReadImageInfo(path string) (ImageInfo, error) {
 	file, size, err := imagefile.Open(path)
 	if err != nil {
 		return ImageInfo{}, &ImageError{path, err}
 	}
-	defer func() { _ = file.Close() }() // only read
+	defer func() { _ = file.Close() }() // it was only read
 	in := imagefile.Reader{At: file, Size: size}
 	head, err := in.ReadHeader(imageFormat())
 	var table []imagefile.Type
@@ -161,44 +162,44 @@ func imageTypes(table []imagefile.Type) []ImageType {
 	return list
 }
 
-// ImageOptions are how an image is opened. The zero value works.
+// ImageOptions configure the opening of an image. The zero value works.
 type ImageOptions struct {
-	// TrustImage leaves out what takes longer with larger images: the checksum of the
-	// objects, and the checks of each of them. A file that was tampered with can then
-	// crash the program, or worse.
+	// TrustImage skips the checks whose time grows with the image: the checksum of the objects,
+	// and the checks of each object. A file that was tampered with can then crash the program,
+	// or worse.
 	TrustImage bool
 }
 
-// OpenImage maps the image in a file, so that all processes which open it share its
-// memory, and nothing is read before it is looked at. Before any object can be reached
-// it checks all that a file could get wrong, by accident or by intent: what kind of file
-// it is and which version, layouts, checksums, each object and each reference. The
-// error is an *ImageError that says what is wrong. Where files cannot be mapped (in Go
-// memory, with pages larger than 16 KiB), and where the objects fit 64 KiB, it reads the file. Beside
-// many others that are open it is ErrMappings.
+// OpenImage maps the image in a file. All processes that open it share its memory, and pages
+// are read when they are first accessed. Before any object can be reached, OpenImage checks
+// everything that could be wrong with the file, by accident or by intent: the kind of file, its
+// version, layouts, checksums, each object and each reference. The error is an *ImageError that
+// says what is wrong. OpenImage reads the file instead of mapping it where files cannot be
+// mapped (in Go memory, and with pages larger than 16 KiB), and if the objects fit 64 KiB. If
+// too many images are open, the error is ErrMappings.
 //
-// As long as it is loaded the file must not be changed or cut in place: what is written
-// there shows in objects that are immutable. Replacing it by renaming, as WriteFile
-// does, is fine. Any goroutine.
+// While the image is loaded, the file must not be written or truncated in place: such a write
+// changes objects that should be immutable. Replacing the file by renaming, as WriteFile does,
+// is safe. Any goroutine.
 func (r *Runtime) OpenImage(path string, opts ...ImageOptions) (*Frozen, error) {
 	file, size, err := imagefile.Open(path)
 	if err != nil {
 		return nil, &ImageError{path, err}
 	}
-	defer func() { _ = file.Close() }() // only read; a mapping does not need it
+	defer func() { _ = file.Close() }() // it was only read; a mapping does not need it
 	return r.openImage(path, file, size, file, opts)
 }
 
-// OpenImageAt is OpenImage for an image that lies in a file, a database or anything
-// else that can be read by offset. It copies the objects into memory, which grows as they
-// come in: an image that claims to be larger than it is takes the memory of what it has, and
-// no more than 4 MiB beyond that. If at panics, nothing is left behind. Any goroutine.
+// OpenImageAt is OpenImage for an image in a file, a database or anything else that can be read
+// by offset. It copies the objects into memory, which grows as they arrive. So an image that
+// claims to be larger than it is takes at most 4 MiB more memory than its actual size. If at
+// panics, nothing is left behind. Any goroutine.
 func (r *Runtime) OpenImageAt(at io.ReaderAt, opts ...ImageOptions) (*Frozen, error) {
 	return r.openImage("image", at, -1, nil, opts)
 }
 
-// openImage opens the image in at, of which file, if not nil, can be mapped. A size of
-// -1 is not known.
+// openImage opens the image in at. If file is not nil, it has the same contents and can be
+// mapped. A size of -1 is unknown.
 func (r *Runtime) openImage(name string, at io.ReaderAt, size int64, file *os.File, opts []ImageOptions) (f *Frozen, err error) {
 	if err := r.beginOpening(); err != nil {
 		return nil, err
@@ -215,7 +216,7 @@ func (r *Runtime) openImage(name string, at io.ReaderAt, size int64, file *os.Fi
 	return f, nil
 }
 
-// beginOpening keeps Close away until endOpening.
+// beginOpening keeps Close from succeeding until endOpening.
 func (r *Runtime) beginOpening() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -232,7 +233,7 @@ func (r *Runtime) endOpening() {
 	r.mu.opening--
 }
 
-// opener is the opening of an image.
+// opener is the state of opening an image.
 type opener struct {
 	rt    *Runtime
 	in    imagefile.Reader
@@ -245,7 +246,7 @@ type opener struct {
 }
 
 func (o *opener) open() (f *Frozen, err error) {
-	defer func() { // also if the reader panics, or a type's Check
+	defer func() { // even if the reader or a type's Check panics
 		if f == nil && o.ext != nil {
 			err = errors.Join(err, o.ext.Free())
 		}
@@ -317,8 +318,9 @@ func (o *opener) read() error {
 	return o.ext.Seal(uintptr(o.head.Data), false)
 }
 
-// check fails if anything about the objects is not as Freeze makes it. If the file is
-// cut meanwhile, that is an error and no crash; a fault anywhere else is a crash.
+// check fails if anything about the objects is not as Freeze makes it. If the file is truncated
+// meanwhile, check returns an error in place of a crash. A fault at any other address is still
+// a crash.
 func (o *opener) check(f *Frozen) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -333,7 +335,7 @@ func (o *opener) check(f *Frozen) (err error) {
 			err = fmt.Errorf("cannot be read any more: %w", fault)
 		}
 	}()
-	alone := &Runtime{Heap: o.rt.Heap} // which has nothing but f, and is all that the checks see
+	alone := &Runtime{Heap: o.rt.Heap} // a runtime that has only f, and is all that the checks see
 	alone.frozen.Store(&[]*Frozen{f})
 	x := checking{
 		heap: o.rt.Heap, start: f.start, granules: f.granules, types: f.types,

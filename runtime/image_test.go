@@ -10,7 +10,7 @@ import (
 
 var icyType = must(DefineType(Type{Name: "icy", Freezing: &Freezing{Layout: "two words", Copy: CopyBody(8), Check: CheckBody(8)}}))
 
-// An image that no program would open is not written.
+// TestImageTypeTableLimit checks that an image that no program could open is not written.
 func TestImageTypeTableLimit(t *testing.T) {
 	defer func(n int) { imagefile.MaxTypeBytes = n }(imagefile.MaxTypeBytes)
 	r := newRuntime(t, Options{})

@@ -14,7 +14,7 @@ import (
 	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
-// resealed returns an image with checksums that fit.
+// resealed returns an image with correct checksums.
 func resealed(t *testing.T, image []byte) []byte {
 	t.Helper()
 	var h imagefile.Header
@@ -24,9 +24,9 @@ func resealed(t *testing.T, image []byte) []byte {
 	return append(h.Append(nil), image[imagefile.HeaderBytes:]...)
 }
 
-// TestImageIsCheckedToItsEnd damages an image that is larger than what is hashed at once, in
-// its first block, in the others, at their edges, and in its last word: with its checksum, and
-// with one that fits.
+// TestImageIsCheckedToItsEnd damages an image that is larger than a block of the checksum: in
+// its first block, in the others, at their edges, and in its last word; with the old checksum,
+// and with a correct one.
 func TestImageIsCheckedToItsEnd(t *testing.T) {
 	const n = 40_000 // twins, of two granules each
 	r := newRuntime(t, Options{})
@@ -81,8 +81,8 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 			}
 		}
 	}
-	// The first object leads to the last one, which leads back: only what is of a type with a
-	// Hash must not.
+	// The first object leads to the last one, which leads back. This is an error only for types
+	// with a Hash.
 	bad := slices.Clone(image)
 	binary.NativeEndian.PutUint32(granule(bad, 2*n-1)[8:], uint32(selfBase))
 	if err := open(resealed(t, bad)); err == nil || !strings.Contains(err.Error(), "it leads back to itself") {
@@ -91,7 +91,8 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestImageLooksOnce: each object is looked at once, alone and, unless it is settled, deep.
+// TestImageLooksOnce checks that Check and, unless the object is settled, CheckDeep are called
+// once for each object.
 func TestImageLooksOnce(t *testing.T) {
 	deep, settled, looked := 0, 0, 0
 	make := func(name string, settles bool, hash func(Body) uint32) *Type {
@@ -145,7 +146,7 @@ func TestImageLooksOnce(t *testing.T) {
 	})
 }
 
-// readerAt is bytes.Reader, and nothing but an io.ReaderAt.
+// readerAt is a bytes.Reader with no methods but those of io.ReaderAt.
 type readerAt struct{ b []byte }
 
 func (r *readerAt) ReadAt(p []byte, off int64) (int, error) {

@@ -11,18 +11,18 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// Immortalize makes refs immortal in place, and every mortal object that they lead to,
-// with the world stopped: nobody is between the test of a header and a store to
-// it. When it returns, the sixteen bytes of these headers never change again.
-// The contents of a mutable container still can; what it drops is released as
-// usual. There is no way back but Close. A safe point. Attached thread.
+// Immortalize makes refs, and every mortal object that they lead to, immortal in place. It
+// stops the world, so that no thread is between the test of a header and a store to it. After
+// the call, the sixteen bytes of these headers never change again. The contents of a mutable
+// container can still change; the references that it drops are released as usual. An immortal
+// object lives until Close. refs are borrowed. A safe point. Attached thread.
 //
-// It looks into refs, and into what becomes immortal by the call, but not into other
-// objects that are immortal already: so its pause depends on what is new. What such a
-// container has come to hold since stays mortal until a call names the container.
+// Immortalize walks refs and the objects that become immortal by the call, but not other
+// objects that are immortal already. So the pause depends on the number of new immortals.
+// References that were stored in an immortal container since stay mortal until a call names the
+// container.
 //
-// Counts that are pending, retired or held do no harm: giving one up tests for immortality
-// first. refs are borrowed.
+// Pending, retired and held counts are safe: a decrement tests for immortality first.
 func (t *Thread) Immortalize(refs ...Ref) error {
 	t.mustBeAttached()
 	for _, r := range refs {
@@ -37,22 +37,21 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 	return nil
 }
 
-// errNested is what Immortally says inside Immortally.
+// errNested is the error of Immortally inside Immortally.
 var errNested = fault.New("immortally: the thread is inside Immortally already, want one at a time")
 
-// errUntested is what builds with the tag ichormortal say.
+// errUntested is the error of Immortalize in builds with the tag ichormortal.
 var errUntested = fault.New("immortalize: a build with the tag ichormortal has no immortality in place")
 
-// Immortalize is Thread.Immortalize for goroutines that are not attached. Somebody holds
-// refs, which are borrowed. Any goroutine that is not attached.
+// Immortalize is Thread.Immortalize for goroutines that are not attached. refs are borrowed: a
+// counted reference to each must exist throughout the call. Any goroutine that is not attached.
 func (r *Runtime) Immortalize(refs ...Ref) error {
 	r.mustNotWait(nil)
 	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
 }
 
-// immortalise walks the graph with a list of its own: no depth of nesting needs
-// a deep stack. What it looks into are refs and what it makes immortal, each of these
-// once. World stopped.
+// immortalise walks the graph with an explicit stack, so deep nesting is no problem. It scans
+// refs and the objects that it makes immortal, each of them once. World stopped.
 func (t *Thread) immortalise(refs []Ref) {
 	var work []Ref
 	enter := func(r Ref, named bool) {
@@ -83,38 +82,37 @@ func (t *Thread) immortalise(refs []Ref) {
 	}
 }
 
-// immortaliseSticky keeps the promise of the bands: an object whose count can
-// go no further becomes immortal, and what it reaches with it.
+// immortaliseSticky makes the objects with sticky counts immortal, and everything that they
+// lead to.
 func (t *Thread) immortaliseSticky() {
 	refs := t.sticky
 	t.sticky = nil
 	if !header.Tested {
-		return // a count in its band stays there
+		return // their counts stay sticky
 	}
 	t.StopTheWorld(func() { t.immortalise(refs) })
 }
 
-// IsImmortal reports whether r is counted by nobody: a small integer, immortal by address,
-// or immortal in place. r is borrowed. Attached thread.
+// IsImmortal reports whether r is counted by nobody: a small integer, immortal by address, or
+// immortal in place. r is borrowed. Attached thread.
 func (t *Thread) IsImmortal(r Ref) bool {
 	t.MustUse(r)
 	return r.Handle >= Limit || t.header(r).Owner() < 0
 }
 
-// region holds objects that were born immortal together. One goroutine at a time uses it:
-// the thread in Immortally.
+// region holds objects that were born immortal together. One goroutine at a time uses it: the
+// one that runs Immortally.
 type region struct {
 	mem   *arena.Region
-	equal map[uint64]Ref // equal strings, by the hash of their text; nil once it is built
-	by    *Thread        // in Immortally; nil if another process has built it
-	built atomic.Bool    // no births any more
+	equal map[uint64]Ref // equal strings, by the hash of their text; nil once the region is complete
+	by    *Thread        // the thread in Immortally; nil if another process has built the region
+	built atomic.Bool    // complete: no more births
 }
 
-// Immortally runs fn and has everything that fn creates born immortal, by
-// address, in a region of its own. Nobody counts these objects, and counting
-// does not even look at them; Close frees them. If fn fails or panics, the region
-// is discarded with all that is in it, and no reference into it may be used.
-// Attached thread; fn may reach safe points, and must not detach.
+// Immortally runs fn. Every object that fn creates is born immortal, by address, in a region of
+// its own. These objects are not counted, and counting does not touch their memory. Close frees
+// them. If fn fails or panics, the region is discarded with everything in it, and no reference
+// into it may be used. fn may reach safe points, and must not detach. Attached thread.
 func (t *Thread) Immortally(fn func() error) (err error) {
 	t.mustBeAttached()
 	if t.region != nil {
@@ -127,7 +125,7 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 	defer func() {
 		t.region = nil
 		if !kept {
-			defer g.mem.Free() // also where emptying it finds misuse
+			defer g.mem.Free() // even if emptying finds misuse
 			defer t.rt.dropRegion(g)
 			if !(mutant.On && mutant.Is(mutant.BornKept)) {
 				t.emptyRegion(g)
@@ -166,7 +164,7 @@ func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
 	return r, t.Body(r), nil
 }
 
-// emptyRegion gives up what the objects of a region hold on the counted heap.
+// emptyRegion gives up the references from the objects of a region to the counted heap.
 func (t *Thread) emptyRegion(g *region) {
 	g.mem.Walk(func(h uint32) bool {
 		t.emptyImmortal(refAt(h))
@@ -174,8 +172,8 @@ func (t *Thread) emptyRegion(g *region) {
 	})
 }
 
-// emptyImmortal gives up the mortal references that an immortal object holds,
-// and its blocks. Nobody uses the object any more.
+// emptyImmortal gives up the mortal references and the blocks of an immortal object. The object
+// is no longer used.
 func (t *Thread) emptyImmortal(r Ref) {
 	y := typeOf(t.header(r).Meta())
 	if y == nil {

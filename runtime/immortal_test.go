@@ -78,8 +78,8 @@ func TestImmortalInPlace(t *testing.T) {
 	})
 }
 
-// TestImmortalContent changes what an immortal container holds: that is released
-// as usual, and what it holds at Close is no leak.
+// TestImmortalContent changes the contents of an immortal container: dropped references are
+// released as usual, and those that it holds at Close are no leak.
 func TestImmortalContent(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -118,7 +118,7 @@ func TestBornImmortal(t *testing.T) {
 				leaf := newLeaf(th)
 				root = newNode(th, leaf, leaf)
 				box = newBox(th, leaf)
-				th.DecRef(leaf) // counting it is nothing
+				th.DecRef(leaf) // it is not counted
 				if err := th.Immortally(func() error { return nil }); err == nil {
 					t.Error("Immortally inside Immortally was accepted")
 				}
@@ -140,7 +140,7 @@ func TestBornImmortal(t *testing.T) {
 				t.Errorf("three objects born immortal are accounted as %+v", m)
 			}
 
-			// A region that fails gives everything back, mortal references too.
+			// A region that fails gives up everything, including mortal references.
 			mortal := newLeaf(th)
 			broken := errors.New("broken")
 			if err := th.Immortally(func() error {
@@ -168,8 +168,8 @@ func TestBornImmortal(t *testing.T) {
 	})
 }
 
-// TestImmortalizeWhileCounting makes an object immortal that others count at the
-// same time: from the moment the call returns its header is constant.
+// TestImmortalizeWhileCounting makes an object immortal that other threads count at the same
+// time: from the moment the call returns, its header is constant.
 func TestImmortalizeWhileCounting(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -253,8 +253,8 @@ func TestRef(t *testing.T) {
 	}
 }
 
-// TestMortalContainerGrowsInRegion has a mortal container take a block while
-// births are immortal, and the region fail: the block is no part of it.
+// TestMortalContainerGrowsInRegion has a mortal container take a block while births are
+// immortal, and then the region fails: the block does not belong to it.
 func TestMortalContainerGrowsInRegion(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -285,9 +285,9 @@ func TestMortalContainerGrowsInRegion(t *testing.T) {
 	})
 }
 
-// TestImmortalizeNamed has immortal containers come to hold mortals. These become immortal
-// when a call names the container that holds them, in place or born so, and not when it
-// leads to that container.
+// TestImmortalizeNamed stores mortals in immortal containers, which are immortal in place or by
+// address. The mortals become immortal when a call names the container, but not when it only
+// leads to the container.
 func TestImmortalizeNamed(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -321,7 +321,7 @@ func TestImmortalizeNamed(t *testing.T) {
 
 var looked int // calls of looking's Traverse
 
-// looking is node, and counts how often it is looked into.
+// looking is a node that counts how often it is traversed.
 var looking = must(DefineType(Type{
 	Name: "looking",
 	Traverse: func(_ Heap, o Body, visit func(Ref)) {
@@ -331,8 +331,8 @@ var looking = must(DefineType(Type{
 	},
 }))
 
-// TestImmortalizeLooksAtWhatIsNew makes one new object after the other immortal, each of
-// which leads to all before it, twice.
+// TestImmortalizeLooksAtWhatIsNew makes one new object after the other immortal. Each leads to
+// all objects before it, twice.
 func TestImmortalizeLooksAtWhatIsNew(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -354,7 +354,7 @@ func TestImmortalizeLooksAtWhatIsNew(t *testing.T) {
 	})
 }
 
-// TestStoppedIsNoSafePoint has a stop's function do what it must not.
+// TestStoppedIsNoSafePoint makes calls in a stop that are not allowed there.
 func TestStoppedIsNoSafePoint(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -373,9 +373,9 @@ func TestStoppedIsNoSafePoint(t *testing.T) {
 	})
 }
 
-// TestImmortalsEnd: what an immortal has outside of its memory goes when the runtime does, or
-// the region in which it was born: its block, and what its type's Drop gives up. What is of no
-// type that is known has neither.
+// TestImmortalsEnd checks that what an immortal has outside its memory goes when the runtime is
+// closed, or when its region is discarded: its block, and what its type's Drop gives up. An
+// object of an unknown type has neither.
 func TestImmortalsEnd(t *testing.T) {
 	drops := 0
 	y := must(DefineType(Type{Name: "dropped at the end", Drop: func(*Thread, Ref, Body) { drops++ }}))
@@ -443,7 +443,7 @@ func newBorn(th *Thread, y *Type) (Ref, error) {
 	return r, err
 }
 
-// TestNilIsImmortal: what counts where Nil leads counts nothing.
+// TestNilIsImmortal checks that counting Nil changes nothing.
 func TestNilIsImmortal(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {

@@ -10,49 +10,49 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// A lease keeps a frozen graph loaded while a thread reads it. It is an entry in a list of the
-// thread's own, so that readers write to nothing that they share:
+// A lease keeps a frozen graph loaded while a thread reads it. It is an entry in the thread's
+// own list, so readers write to nothing that they share:
 //
-//	Thread.leases = the calls of Use under way on the thread
+//	Thread.leases = the calls of Use in progress on the thread
 //
-// Unload looks at the lists of all threads with the world stopped. A thread between two safe
-// points cannot be stopped. So there is nothing between a look at Frozen.departure and the entry
-// in the list: if the look found the graph loaded, each stop that begins later finds the lease.
+// Unload reads the lists of all threads with the world stopped. A thread cannot be stopped
+// between two safe points. So Use has no safe point between its load of Frozen.departure and
+// its entry in the list: if the load has found the graph loaded, every stop that begins later
+// finds the lease.
 //
-// To wait for leases, UnloadContext stops the world once, counts them, and writes a departure into
-// each and into the graph, so that there are no new ones. Each lease that ends counts down, and
+// To wait for leases, UnloadContext stops the world once, counts them, and stores a departure
+// in each and in the graph, which prevents new ones. Each lease counts down when it ends, and
 // the last one wakes the call, which stops the world again to unload.
 //
-//	state of a Frozen — condition — invariant — transition (who, under what)
+//	state of a Frozen — condition — invariant — transition (by)
 //	loaded   — departure == nil, it is in Runtime.frozen — Use and the calls of any goroutine
-//	           succeed — to leaving by UnloadContext that finds leases or readers (world
-//	           stopped); to unloaded by Unload and UnloadContext that find none (world stopped)
-//	leaving  — departure is what the UnloadContexts of it wait for — new calls of Use fail; what
-//	           began before reads on; Unload is ErrInUse — to loaded, when the last of these
-//	           calls gives up or fails (that call); to unloaded, when nobody uses it (the first
-//	           of them to see that, world stopped)
-//	unloaded — departure == &unloaded — its addresses mean nothing — for good
+//	           succeed — leaving (UnloadContext that finds leases or readers, world stopped),
+//	           unloaded (Unload and UnloadContext that find none, world stopped)
+//	leaving  — departure is what the calls of UnloadContext wait for — new calls of Use fail;
+//	           those in progress go on; Unload is ErrInUse — loaded (the last of these calls to
+//	           give up or fail), unloaded (the first of them to find no use, world stopped)
+//	unloaded — departure == &unloaded — its addresses are invalid — for good
 
-// lease is a call of Use under way.
+// lease is a call of Use in progress.
 type lease struct {
 	f *Frozen
 	d *departure // counts its end; written in a stopped world
 }
 
-// departure is what calls of UnloadContext for the same graph wait for.
+// departure is what all calls of UnloadContext for the same graph wait for.
 type departure struct {
-	leases point.Uint32 // that were counted, and have not ended
+	leases point.Uint32 // leases that were counted, and have not ended
 	past   point.Bool   // over is closed
 	over   chan struct{}
 
 	mu    point.Mutex
-	calls int // under mu: that wait for it
+	calls int // under mu: calls that wait for it
 }
 
-// unloaded is the departure of graphs that are unloaded.
+// unloaded is the departure of unloaded graphs.
 var unloaded departure
 
-// end wakes the calls: there are no leases any more, or no readers without a thread.
+// end wakes the waiting calls: no leases are left, or no readers without a thread.
 func (d *departure) end() {
 	if d.past.CompareAndSwap(false, true) {
 		if point.On {
@@ -62,7 +62,7 @@ func (d *departure) end() {
 	}
 }
 
-// wait returns when the calls are woken, or ctx has ended.
+// wait returns when the calls are woken, or ctx ends.
 func (d *departure) wait(ctx context.Context) {
 	if point.On {
 		point.Receive(d, func() bool { return isClosed(d.over) || ctx.Err() != nil })
@@ -82,7 +82,7 @@ func isClosed(c chan struct{}) bool {
 	}
 }
 
-// join adds a call that waits, unless the last one has given up, or all were woken.
+// join adds a waiting call. It fails if the last one has given up, or all were woken.
 func (d *departure) join() bool {
 	if d == nil {
 		return false
@@ -96,7 +96,7 @@ func (d *departure) join() bool {
 	return true
 }
 
-// giveUp ends a call's wait for d, if it has one. The last one takes the departure back.
+// giveUp ends a call's wait for d, if it waits. The last call to do so removes the departure.
 func (f *Frozen) giveUp(d *departure) {
 	if d == nil {
 		return
@@ -109,14 +109,14 @@ func (f *Frozen) giveUp(d *departure) {
 }
 
 // Use calls fn with the root of f, and returns its error. f stays loaded until fn has returned,
-// panicked or called runtime.Goexit, also while fn is in Blocking or at a safe point: this is a
-// lease. Unload returns ErrInUse meanwhile, and UnloadContext waits. A lease costs a look at a
-// word that seldom changes, and writes to nothing that threads share.
+// panicked or called runtime.Goexit, even while fn is in Blocking or at a safe point: this is a
+// lease. Meanwhile Unload returns ErrInUse, and UnloadContext waits. A lease costs a load of a
+// word that seldom changes, and no writes to memory that threads share.
 //
-// The references that fn finds are borrowed from f. They mean nothing after fn, unless an object
-// or a scope has them by then: those keep f loaded too. If f is unloaded or another runtime's,
-// or an UnloadContext waits for other leases, the error is ErrUnloaded and fn is not called.
-// Attached thread.
+// The references that fn finds are borrowed from f. They are invalid after fn, unless an object
+// or a scope holds them by then, since those keep f loaded too. The error is ErrUnloaded, and
+// fn is not called, if f is unloaded or another runtime's, or if an UnloadContext waits for
+// other leases. Attached thread.
 func (f *Frozen) Use(t *Thread, fn func(root Ref) error) error {
 	t.mustBeAttached()
 	if f.rt != t.rt || f.departure.Load() != nil {
@@ -127,8 +127,8 @@ func (f *Frozen) Use(t *Thread, fn func(root Ref) error) error {
 	return fn(f.Root())
 }
 
-// endLease ends the last lease on f that began. Others on f would do as well: what counts their
-// ends has counted all of them.
+// endLease ends the last lease on f that the thread began. Any other one on f would do: if
+// their ends are counted, all of them are.
 func (t *Thread) endLease(f *Frozen) {
 	for i := len(t.leases) - 1; i >= 0; i-- {
 		if l := t.leases[i]; l.f == f {
@@ -141,8 +141,8 @@ func (t *Thread) endLease(f *Frozen) {
 	}
 }
 
-// uses reports whether the thread has a lease on f, or the goroutine by another thread that it
-// has left in Blocking, as far as that is known.
+// uses reports whether the thread has a lease on f. So does another thread that the same
+// goroutine has left in Blocking, as far as that is known.
 func (t *Thread) uses(f *Frozen) bool {
 	for x := t; x != nil; x = x.outer {
 		if slices.ContainsFunc(x.leases, func(l lease) bool { return l.f == f }) {
@@ -152,15 +152,14 @@ func (t *Thread) uses(f *Frozen) bool {
 	return false
 }
 
-// Unload gives the memory of f back. With the world stopped it looks for objects
-// that refer into it: mortal ones and immortal ones, Cells, containers of any kind. If
-// there is one, the error is a *ReferredError, and nothing is done. Weak references
-// into it are emptied. References that Go variables hold are the caller's to forget, unless a
-// call of Use keeps f loaded: they mean nothing any more. But it sees those that scopes own, and
-// those that other calls of the library hold at that time: then it is ErrInUse, as it is while a
-// lease is out, or while a Current has f. Other errors are ErrUnloaded, ErrSealed if it was
-// frozen with Mseal, and the system's if it does not take the pages back: with each of them
-// nothing is done. A safe point. Attached thread.
+// Unload frees the memory of f. It stops the world and searches all objects, mortal and
+// immortal, for references into f. If there are any, the error is a *ReferredError. Weak
+// references into f are emptied. Unload does not see references in Go variables, which are
+// invalid afterwards; code that reads f inside Use is safe. References that scopes own, and
+// those that calls of the library in progress hold, are ErrInUse, and so are leases, and a
+// Current that has f. Other errors are ErrUnloaded; ErrSealed if f was frozen with Mseal; and
+// the system's if it does not unmap the pages. After any error, f is loaded as before. A safe
+// point. Attached thread.
 func (t *Thread) Unload(f *Frozen) error {
 	if f != nil && f.kept.Load() {
 		return ErrInUse
@@ -168,12 +167,12 @@ func (t *Thread) Unload(f *Frozen) error {
 	return t.unload(context.Background(), f, false)
 }
 
-// UnloadContext is Unload that waits for the leases on f, and for WriteTo, WriteFile and Types,
-// until ctx ends. There are no new ones meanwhile: they fail with ErrUnloaded. If ctx ends
-// first, or f cannot be unloaded then, everything is as before. A thread that has a lease on f
-// itself gets ErrInUse at once. A call that holds references into f, and a scope that owns one,
-// are ErrInUse as well: end scopes inside Use. Two threads that each wait for a lease of the
-// other's wait until ctx ends. A safe point. Attached thread.
+// UnloadContext is Unload that waits until ctx ends for the leases on f, and for calls of
+// WriteTo, WriteFile and Types. New ones fail with ErrUnloaded meanwhile. If ctx ends first, or
+// f cannot be unloaded in the end, everything is as before. A thread that itself has a lease on
+// f gets ErrInUse at once. A call that holds references into f, or a scope that owns one, is
+// ErrInUse as well: end scopes inside Use. Two threads that wait for each other's leases wait
+// until ctx ends. A safe point. Attached thread.
 func (t *Thread) UnloadContext(ctx context.Context, f *Frozen) error {
 	if f != nil && f.kept.Load() {
 		return ErrInUse
@@ -188,17 +187,17 @@ func (r *Runtime) Unload(f *Frozen) error {
 }
 
 // UnloadContext is Thread.UnloadContext for goroutines that are not attached. It must not be
-// called inside Use, in Blocking: it would wait for itself. Checked mode finds that, and returns
-// ErrInUse.
+// called in Blocking inside Use, since it would wait for itself. Checked mode detects that, and
+// returns ErrInUse.
 func (r *Runtime) UnloadContext(ctx context.Context, f *Frozen) error {
 	r.mustNotWait(nil)
 	return r.DoContext(ctx, func(t *Thread) error { return t.UnloadContext(ctx, f) })
 }
 
-// unload unloads f. It waits for leases if it is told to.
+// unload unloads f. If wait is true, it waits for leases.
 func (t *Thread) unload(ctx context.Context, f *Frozen, wait bool) (err error) {
-	var d *departure               // that the call waits for
-	defer func() { f.giveUp(d) }() // also where a safe point ends the call
+	var d *departure               // the one that the call waits for
+	defer func() { f.giveUp(d) }() // even if a safe point ends the call
 	for {
 		var next *departure
 		if t.StopTheWorldContext(ctx, func() { next, err = t.depart(f, wait) }) != nil {
@@ -206,7 +205,7 @@ func (t *Thread) unload(ctx context.Context, f *Frozen, wait bool) (err error) {
 		}
 		if next == nil {
 			if d != nil && errors.Is(err, ErrUnloaded) {
-				return nil // another call has waited, too
+				return nil // another waiting call has unloaded it
 			}
 			return err
 		}
@@ -216,15 +215,15 @@ func (t *Thread) unload(ctx context.Context, f *Frozen, wait bool) (err error) {
 	}
 }
 
-// depart unloads f if nobody is in the way. If leases are, or readers without a thread, and the
-// call is to wait, it returns what to wait for. World stopped.
+// depart unloads f if nothing is in the way. If leases or readers without a thread are, and
+// wait is true, it returns the departure to wait for. World stopped.
 func (t *Thread) depart(f *Frozen, wait bool) (*departure, error) {
 	if f == nil || f.rt != t.rt || !slices.Contains(*t.rt.frozen.Load(), f) {
 		return nil, ErrUnloaded
 	}
 	leases := t.leasesOn(f)
 	if len(leases) == 0 {
-		t.settle() // what is retired may be all that refers into it
+		t.settle() // the only references into f may be retired ones
 		if err := t.referred(f); err != nil {
 			return nil, err
 		}
@@ -248,7 +247,7 @@ func (t *Thread) depart(f *Frozen, wait bool) (*departure, error) {
 	}
 	f.departure.Store(d)
 	if len(leases) == 0 && f.using.Load() == 0 {
-		d.end() // the last reader has gone, and has not seen d
+		d.end() // the last reader has left without seeing d
 	}
 	return d, nil
 }
@@ -265,7 +264,7 @@ func (t *Thread) leasesOn(f *Frozen) (all []*lease) {
 	return all
 }
 
-// discard gives the memory of f back, which nobody uses: f.using is -1. World stopped.
+// discard frees the memory of f, which has no readers: f.using is -1. World stopped.
 func (t *Thread) discard(f *Frozen) error {
 	if err := f.ext.Free(); err != nil {
 		f.using.Store(0)
@@ -279,28 +278,28 @@ func (t *Thread) discard(f *Frozen) error {
 	return nil
 }
 
-// Current is the frozen graph that is current: a catalog, a configuration, a set of rules.
-// Threads read it by Use, and others replace it meanwhile: each reader has the old graph or the
-// new one, whole, for as long as its function runs. The old graph is unloaded after its last
+// Current is a frozen graph that can be replaced: a catalog, a configuration, a set of rules.
+// Threads read it by Use while others replace it. Each reader sees the old graph or the new
+// one, as a whole, for as long as its function runs. The old graph is unloaded after its last
 // reader.
 //
 //	catalog, err := rt.NewCurrent(frozen)        // or an image that was opened
 //	err = catalog.Use(t, func(root rt.Ref) error { … }) // a reader
 //	err = catalog.Swap(t, next)                  // freezes next, replaces, unloads
 //
-// A reader loads a pointer and takes a lease; it does not look again, as other schemes do,
-// whether the pointer is still the same. It need not: a graph is unloaded only after the world was
-// stopped since it was replaced, and a thread cannot be stopped between the load and the lease.
-// See Frozen.Use.
+// A reader loads a pointer and takes a lease. Unlike in other schemes, it need not load the
+// pointer again to see whether it has changed. A graph is unloaded only after a stop of the
+// world that begins after the graph was replaced, and a thread cannot be stopped between the
+// load and the lease. See Frozen.Use.
 //
-//	state — condition — invariant — transition (who)
-//	open   — now != nil — now is loaded, and no other Current has it — to itself, with another
-//	         graph, by Swap and Replace (anybody, by compare and swap); to closed by Close
+//	state — condition — invariant — transition (by)
+//	open   — now != nil — now is loaded, and no other Current has it — open, with another
+//	         graph (Swap and Replace, by compare-and-swap), closed (Close)
 //	closed — now == nil — Use, Swap and Replace fail — for good
 //
-//	state of a graph — condition — transition (who)
-//	current  — now — to replaced by Swap, Replace and Close
-//	replaced — in old — to unloaded by the call that has replaced it, or by a later one
+//	state of a graph — condition — transition (by)
+//	current  — now — replaced (Swap, Replace and Close)
+//	replaced — in old — unloaded (the call that has replaced it, or a later one)
 //
 // Any goroutine may have it.
 type Current struct {
@@ -315,10 +314,10 @@ type Current struct {
 var ErrCurrentClosed = fault.New("the Current is closed")
 
 // StillLoadedError says that a new graph is current, but the one that it has replaced could not
-// be unloaded. Each later Swap and Replace, and Close, tries again.
+// be unloaded. Each later Swap, Replace and Close tries again.
 type StillLoadedError struct {
-	Frozen *Frozen // the one that is still loaded
-	Err    error   // what is in the way: ErrInUse, a *ReferredError, the end of a context
+	Frozen *Frozen // the graph that is still loaded
+	Err    error   // the reason: ErrInUse, a *ReferredError, the end of a context
 }
 
 func (e *StillLoadedError) Error() string {
@@ -329,7 +328,7 @@ func (e *StillLoadedError) Error() string {
 func (e *StillLoadedError) Unwrap() error { return e.Err }
 
 // NewCurrent returns a Current of f, which belongs to it from now on: Unload of f is ErrInUse.
-// The error is ErrUnloaded if f is not loaded, and ErrInUse if a Current has it already. Any
+// The error is ErrUnloaded if f is not loaded, and ErrInUse if another Current has it. Any
 // goroutine.
 func NewCurrent(f *Frozen) (*Current, error) {
 	if f == nil {
@@ -343,7 +342,7 @@ func NewCurrent(f *Frozen) (*Current, error) {
 	return c, nil
 }
 
-// keep makes f, which is to be of runtime r, a Current's.
+// keep marks f, which has to be of runtime r, as a Current's.
 func (f *Frozen) keep(r *Runtime) error {
 	switch {
 	case f == nil || f.rt != r || f.departure.Load() != nil:
@@ -354,11 +353,11 @@ func (f *Frozen) keep(r *Runtime) error {
 	return nil
 }
 
-// Use calls fn with the root of the graph that is current, and returns its error. The graph
-// stays loaded until fn has returned, panicked or called runtime.Goexit, also if another one
-// becomes current meanwhile: see Frozen.Use, whose rules apply. The references that fn gets and
-// finds are borrowed from the graph. If the Current is closed, the
-// error is ErrCurrentClosed and fn is not called. Attached thread.
+// Use calls fn with the root of the current graph, and returns its error. The graph stays
+// loaded until fn has returned, panicked or called runtime.Goexit, even if another one becomes
+// current meanwhile: see Frozen.Use, whose rules apply. The references that fn gets and finds
+// are borrowed from the graph. If the Current is closed, the error is ErrCurrentClosed and fn
+// is not called. Attached thread.
 func (c *Current) Use(t *Thread, fn func(root Ref) error) error {
 	f := c.now.Load()
 	if f == nil {
@@ -367,19 +366,19 @@ func (c *Current) Use(t *Thread, fn func(root Ref) error) error {
 	return f.Use(t, fn) // no safe point since the load
 }
 
-// Swap freezes what is reachable from root, makes that the current graph, and unloads the old
-// one once nobody uses it. It waits for that outside the world. An error other than a
-// *StillLoadedError says that nothing has changed: it is Freeze's, or ErrCurrentClosed, or
-// ErrInUse inside Use of the current graph, where it would wait for itself. Several threads may
-// swap at once: each unloads the graph that it has replaced. A safe point. root is borrowed.
-// Attached thread, which holds root.
+// Swap freezes everything reachable from root, makes that the current graph, and unloads the
+// old one when it has no more readers. It waits for them outside the world. Unless the error is
+// a *StillLoadedError, it says that nothing has changed: it is Freeze's, ErrCurrentClosed, or
+// ErrInUse inside Use of the current graph, where Swap would wait for itself. Several threads
+// may swap at the same time: each unloads the graph that it has replaced. root is borrowed. A
+// safe point. Attached thread, which holds root.
 func (c *Current) Swap(t *Thread, root Ref, opts ...FreezeOptions) error {
 	return c.SwapContext(context.Background(), t, root, opts...)
 }
 
-// SwapContext is Swap that waits until ctx ends. If it ends before the new graph is current,
-// nothing has changed; later it is the cause of a *StillLoadedError. A safe point. root is
-// borrowed. Attached thread, which holds root.
+// SwapContext is Swap that waits only until ctx ends. If ctx ends before the new graph is
+// current, nothing has changed; if it ends later, it is the cause of a *StillLoadedError. root
+// is borrowed. A safe point. Attached thread, which holds root.
 func (c *Current) SwapContext(ctx context.Context, t *Thread, root Ref, opts ...FreezeOptions) error {
 	switch now := c.now.Load(); {
 	case now == nil:
@@ -395,16 +394,17 @@ func (c *Current) SwapContext(ctx context.Context, t *Thread, root Ref, opts ...
 	if err := c.replace(ctx, t, f); !errors.Is(err, ErrCurrentClosed) {
 		return err
 	}
-	_ = t.unload(context.Background(), f, false) // nobody has seen it
+	_ = t.unload(context.Background(), f, false) // it was never published
 	return ErrCurrentClosed
 }
 
-// Replace makes f, which was frozen or opened, the current graph, and unloads the old one once
-// nobody uses it, or ctx ends. f belongs to the Current then. An error other than a
-// *StillLoadedError says that nothing has changed, and f is the caller's still: it is
-// ErrCurrentClosed, ErrUnloaded if f is not loaded in this runtime, ErrInUse if a Current has it
-// already, or that of attaching. It must not be called inside Use, in Blocking: it would wait for
-// itself until ctx ends. Checked mode finds that. Any goroutine that is not attached.
+// Replace makes f the current graph, and unloads the old one when it has no more readers. It
+// waits for them until ctx ends. f belongs to the Current afterwards. Unless the error is a
+// *StillLoadedError, it says that nothing has changed, and f still belongs to the caller: it is
+// ErrCurrentClosed, ErrUnloaded if f is not loaded in this runtime, ErrInUse if a Current has
+// it already, or that of attaching. Replace must not be called in Blocking inside Use, since it
+// would wait for itself until ctx ends. Checked mode detects that. Any goroutine that is not
+// attached.
 func (c *Current) Replace(ctx context.Context, f *Frozen) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
@@ -422,10 +422,10 @@ func (c *Current) Replace(ctx context.Context, f *Frozen) error {
 	})
 }
 
-// Close ends the Current: Use fails from now on. It unloads the graph that is current, and those
-// that earlier calls have left loaded, once nobody uses them, or ctx ends. If one stays loaded,
-// the error says why; calling Close again tries again. It must not be called inside Use, as
-// Replace. Any goroutine that is not attached.
+// Close ends the Current: Use fails from now on. It unloads the current graph, and those that
+// earlier calls have left loaded, when they have no more readers. It waits for them until ctx
+// ends. If a graph stays loaded, the error says why; call Close again to try again. As with
+// Replace, it must not be called inside Use. Any goroutine that is not attached.
 func (c *Current) Close(ctx context.Context) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
@@ -443,8 +443,8 @@ func (c *Current) Close(ctx context.Context) error {
 	})
 }
 
-// replace makes f current, and unloads the old graph. It does not wait for what earlier calls
-// have left.
+// replace makes f current, and unloads the old graph. It does not wait for graphs that earlier
+// calls have left.
 func (c *Current) replace(ctx context.Context, t *Thread, f *Frozen) error {
 	old := c.now.Load()
 	for old != nil && !c.now.CompareAndSwap(old, f) {
@@ -457,7 +457,7 @@ func (c *Current) replace(ctx context.Context, t *Thread, f *Frozen) error {
 	c.leave(old)
 	err := c.unload(ctx, t, old, true)
 	for _, x := range left {
-		_ = c.unload(ctx, t, x, false) // another time
+		_ = c.unload(ctx, t, x, false) // a later call tries again
 	}
 	if err != nil {
 		return &StillLoadedError{old, err}
@@ -465,7 +465,7 @@ func (c *Current) replace(ctx context.Context, t *Thread, f *Frozen) error {
 	return nil
 }
 
-// leave notes a graph that was replaced, and is to be unloaded.
+// leave adds a replaced graph to those that are to be unloaded.
 func (c *Current) leave(f *Frozen) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -479,7 +479,7 @@ func (c *Current) left() []*Frozen {
 	return slices.Clone(c.old)
 }
 
-// unload unloads a graph that was replaced, unless another call has done so.
+// unload unloads a replaced graph, unless another call has done so.
 func (c *Current) unload(ctx context.Context, t *Thread, f *Frozen, wait bool) error {
 	err := t.unload(ctx, f, wait)
 	if err != nil && !errors.Is(err, ErrUnloaded) {

@@ -13,7 +13,8 @@ import (
 
 var errEnough = errors.New("enough")
 
-// bubble runs f with a new runtime in a bubble, where goroutines that wait are known to wait.
+// bubble runs f with a new runtime in a synctest bubble, where a test can tell that a goroutine
+// waits.
 func bubble(t *testing.T, o Options, f func(t *testing.T, r *Runtime)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,7 +26,8 @@ func bubble(t *testing.T, o Options, f func(t *testing.T, r *Runtime)) {
 	})
 }
 
-// later runs fn on a goroutine of its own. Its result is to come, or not yet.
+// later runs fn on another goroutine. result returns its error, and whether it has returned
+// yet.
 func later(fn func() error) (result func() (err error, over bool)) {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
@@ -52,13 +54,13 @@ func frozenWide(t *testing.T, r *Runtime) *Frozen {
 	return f
 }
 
-// reader is a goroutine in Use, which ends as it is told.
+// reader is a goroutine in Use, which ends when it is told to.
 type reader struct {
 	end    chan func()
 	result func() (error, bool)
 }
 
-// newReader begins to use f, outside the world meanwhile if that is what is wanted.
+// newReader begins a Use that stays in Blocking until it is told how to end.
 func newReader(r *Runtime, use func(t *Thread, fn func(Ref) error) error) reader {
 	x := reader{end: make(chan func())}
 	x.result = later(func() error {
@@ -80,7 +82,7 @@ func (x reader) leave() { x.end <- func() {}; synctest.Wait() }
 
 func isLoaded(f *Frozen) bool { return f.departure.Load() == nil && f.rt.frozenAt(Ref{f.start}) == f }
 
-// TestUse: a graph stays loaded until the function is over, however that ends.
+// TestUse checks that a graph stays loaded until the function ends, in whatever way.
 func TestUse(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, end := range map[string]func() error{
@@ -139,7 +141,8 @@ func TestUse(t *testing.T) {
 	})
 }
 
-// TestUseOfAnother: a lease is of one graph, in its own runtime, and by an attached thread.
+// TestUseOfAnother checks that a lease needs a graph of the same runtime, and an attached
+// thread, and keeps no other graph loaded.
 func TestUseOfAnother(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -182,7 +185,8 @@ func TestUseInAnyOrder(t *testing.T) {
 	})
 }
 
-// TestUnloadContextWaits for all leases, however they end, and lets no new ones begin.
+// TestUnloadContextWaits checks that UnloadContext waits for all leases, however they end, and
+// lets no new ones begin.
 func TestUnloadContextWaits(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -224,8 +228,8 @@ func TestUnloadContextWaits(t *testing.T) {
 	})
 }
 
-// TestUnloadContextGivesUp: when the context ends everything is as before, and another call
-// waits on.
+// TestUnloadContextGivesUp checks that everything is as before when the context ends, and that
+// another call goes on waiting.
 func TestUnloadContextGivesUp(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -258,7 +262,7 @@ func TestUnloadContextGivesUp(t *testing.T) {
 			}
 			y := newReader(r, f.Use)
 			third := later(func() error { return r.UnloadContext(t.Context(), f) })
-			x.leave() // whose end the calls before have counted
+			x.leave() // the earlier calls have counted this lease
 			if _, over := third(); over {
 				t.Error("unloaded beside a reader")
 			}
@@ -270,8 +274,8 @@ func TestUnloadContextGivesUp(t *testing.T) {
 	})
 }
 
-// TestUnloadContextRefused: what keeps a graph loaded besides leases is an error after the wait,
-// and everything is as before.
+// TestUnloadContextRefused checks that anything else that keeps a graph loaded is an error
+// after the wait, and that everything is as before.
 func TestUnloadContextRefused(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -313,7 +317,7 @@ func TestUnloadContextRefused(t *testing.T) {
 	})
 }
 
-// TestUnloadContextEnds: a safe point at which the call ends takes back that the graph leaves.
+// TestUnloadContextEnds checks that a call that a safe point ends takes back its departure.
 func TestUnloadContextEnds(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, end := range ends {
@@ -345,12 +349,13 @@ func TestUnloadContextEnds(t *testing.T) {
 	})
 }
 
-// waitingWriter writes when it may.
+// waitingWriter writes when it receives a value.
 type waitingWriter chan bool
 
 func (w waitingWriter) Write(p []byte) (int, error) { <-w; return len(p), nil }
 
-// TestUnloadContextWaitsForWriteTo, which has no thread.
+// TestUnloadContextWaitsForWriteTo checks that UnloadContext waits for WriteTo, which has no
+// thread.
 func TestUnloadContextWaitsForWriteTo(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
@@ -394,7 +399,7 @@ func TestUnloadContextWaitsForWriteTo(t *testing.T) {
 	})
 }
 
-// TestDeparture has the corners that threads meet by chance.
+// TestDeparture checks the corner cases that threads meet only by chance.
 func TestDeparture(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, r *Runtime) {
 		f := frozenWide(t, r)
@@ -422,7 +427,8 @@ func TestDeparture(t *testing.T) {
 			t.Error("a call waits for what is past")
 		}
 
-		// The last reader without a thread goes between the look at it and the note for it.
+		// The last reader without a thread ends after depart has seen it and before the
+		// departure is stored.
 		var seen atomic.Bool
 		must0(t, r.Do(func(th *Thread) error {
 			th.StopTheWorld(func() {

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// deferred returns what the statistics say of what is retired.
+// deferred returns the number of deferred bytes in the statistics.
 func (r *Runtime) deferred() uint64 {
 	return uint64(r.QuickStats().Deferred)
 }
 
-// wantInUse compares the accounts of memory, as they are, with what must be in use.
+// wantInUse compares the accounts of memory with the expected use.
 func (r *Runtime) wantInUse(t *testing.T, when string, objects int64, deferred uint64) {
 	t.Helper()
 	if m, d := r.Memory(), r.deferred(); m.Objects != objects || d != deferred {
@@ -25,8 +25,8 @@ func forLockFree(t *testing.T, f func(t *testing.T, o Options)) {
 	}
 }
 
-// TestDroppedByOneWhoLeaves: what a thread has retired is released by another one while
-// the first one waits, or after it has detached, and the accounts say so at once. One
+// TestDroppedByOneWhoLeaves checks that another thread releases what a thread has retired,
+// while that one waits or after it has detached, and that the accounts say so at once. One
 // goroutine drives both threads.
 func TestDroppedByOneWhoLeaves(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
@@ -53,8 +53,9 @@ func TestDroppedByOneWhoLeaves(t *testing.T) {
 	})
 }
 
-// TestLastToLeave: two threads leave, and each has kept what the other has retired, or that
-// alone, from being released. The last one releases it: nobody comes to a safe point.
+// TestLastToLeave has two threads leave. Each has kept the other's retired references from
+// being released, or only one of them has. The last one to leave releases them, since no thread
+// reaches a safe point.
 func TestLastToLeave(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		for _, both := range []bool{false, true} {
@@ -84,8 +85,8 @@ func TestLastToLeave(t *testing.T) {
 	})
 }
 
-// TestOrphansOfLongAgo: a thread that goes offline looks at the orphans, whoever has left
-// them and when.
+// TestOrphansOfLongAgo checks that a thread that goes offline releases orphans, no matter which
+// thread left them and when.
 func TestOrphansOfLongAgo(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -94,7 +95,7 @@ func TestOrphansOfLongAgo(t *testing.T) {
 		setSlot(a, x, 0, None)
 		a.Blocking(func() {
 			r.wantInUse(t, "one has left", 2, 32)
-			b.leaveQueue() // what Detach does behind its Checkpoint
+			b.leaveQueue() // as Detach does after its Checkpoint
 			b.leaveBehind()
 			b.cache.Publish()
 			r.wantInUse(t, "both have left", 1, 0)
@@ -110,8 +111,8 @@ func TestOrphansOfLongAgo(t *testing.T) {
 	})
 }
 
-// TestCallbackThatWaits: a callback that waits leaves those behind it to others, in
-// every mode.
+// TestCallbackThatWaits checks that a callback that waits leaves those behind it to other
+// threads, in every mode.
 func TestCallbackThatWaits(t *testing.T) {
 	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Counting: Biased}} {
 		r := newRuntime(t, o)
@@ -138,8 +139,8 @@ func TestCallbackThatWaits(t *testing.T) {
 	}
 }
 
-// TestOrphansCount: a thread that drops is over its budget if it would add to orphans
-// that are, and one that does not drop is not.
+// TestOrphansCount checks that orphans count against the budget of a thread that retires, and
+// not of one that does not.
 func TestOrphansCount(t *testing.T) {
 	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: 16 << 10})
 	other, x := must(r.Attach()), must(r.Attach())
@@ -163,7 +164,7 @@ func TestOrphansCount(t *testing.T) {
 	if !x.over() {
 		t.Errorf("within the budget, with %d bytes left to others", r.deferred())
 	}
-	x.Checkpoint() // which waits for a while
+	x.Checkpoint() // it waits for a while
 	other.Checkpoint()
 	x.Checkpoint()
 	r.wantInUse(t, "the other one has been at a safe point", 2, 0)
@@ -175,8 +176,8 @@ func TestOrphansCount(t *testing.T) {
 	}
 }
 
-// TestMemoryInTheMidst: blocks that are retired in one unit of work are freed in it, beyond
-// the budget, once no other thread can be looking at them.
+// TestMemoryInTheMidst checks that blocks retired beyond the budget are freed in the same unit
+// of work, once no other thread can be reading them.
 func TestMemoryInTheMidst(t *testing.T) {
 	const budget, size, n = 64 << 10, 1 << 10, 1 << 12
 	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: budget})
@@ -220,8 +221,8 @@ func TestMemoryInTheMidst(t *testing.T) {
 	}
 }
 
-// TestMisuseAsItLeaves: a block that was freed already ends a release with a panic. What comes
-// behind it is released later, and the thread is where it was.
+// TestMisuseAsItLeaves has a release panic over a block that was freed before. The items behind
+// it are released later, and the thread is where it was.
 func TestMisuseAsItLeaves(t *testing.T) {
 	for _, orphaned := range []bool{false, true} {
 		r := newRuntime(t, Options{Mode: LockFree})
@@ -253,8 +254,8 @@ func TestMisuseAsItLeaves(t *testing.T) {
 	}
 }
 
-// TestLeaveBehind: what has died since a thread has handed over is released as it leaves if
-// nobody can be looking at it, and is an orphan otherwise.
+// TestLeaveBehind checks that objects that have died since a thread handed over are released as
+// it leaves if no other thread can be reading them, and are orphans otherwise.
 func TestLeaveBehind(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: -1})
 	th := must(r.Attach())
@@ -288,7 +289,7 @@ func TestLeaveBehind(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestStopReleasesOrphans: a stop is a grace period for what absent threads have left, too.
+// TestStopReleasesOrphans checks that a stop is a grace period for orphans too.
 func TestStopReleasesOrphans(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -303,8 +304,8 @@ func TestStopReleasesOrphans(t *testing.T) {
 		}
 		reader.Checkpoint()
 		reader.Checkpoint()
-		r.mustHold(t, reader, 3) // the busy one may be looking at them
-		reader.stopped = true    // and stands still: one goroutine drives all of them
+		r.mustHold(t, reader, 3) // the busy thread may be reading them
+		reader.stopped = true    // as good as stopped: one goroutine drives all of them
 		reader.settle()
 		reader.stopped = false
 		r.mustHold(t, reader, 0)
@@ -317,8 +318,8 @@ func TestStopReleasesOrphans(t *testing.T) {
 	})
 }
 
-// TestDetachIsInside: code of the user's that Detach runs, since something has died by it, may
-// borrow like any other.
+// TestDetachIsInside checks that user code that runs in Detach, because objects have died
+// there, may borrow as usual.
 func TestDetachIsInside(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -338,7 +339,7 @@ func TestDetachIsInside(t *testing.T) {
 			}
 			other.Detach()
 		}
-		setSlot(th, node, 1, Nil) // it dies as the thread hands over what it has retired
+		setSlot(th, node, 1, Nil) // it dies when the thread hands over what it has retired
 		th.Later(func(*Thread) {
 			if calls != 0 {
 				t.Error("it has died before")

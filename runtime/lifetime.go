@@ -13,10 +13,10 @@ import (
 // maxBody bounds the size of one object or block.
 const maxBody = math.MaxUint32 / 2
 
-// New creates an object with a body of the given number of zero bytes, and
-// returns a new reference to it. Fill the body before the reference is stored
-// where another thread can read it. The error is ErrMemoryLimit, among them
-// ErrAddressSpace, a *SizeError, or the system's. Attached thread.
+// New creates an object with a body of the given number of zero bytes, and returns a new
+// reference to it. Fill the body before you store the reference where another thread can read
+// it. The error is ErrMemoryLimit (which includes ErrAddressSpace), a *SizeError, or the
+// system's. Attached thread.
 func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, &SizeError{"body of a " + y.String(), int64(bytes), "bytes", maxBody}
@@ -43,7 +43,7 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	t.header(r).Birth(t.stamp, y.meta)
 	if y.Finalize != nil {
 		o, word := t.finalizedWord(r)
-		o.SetWord(word, 0) // it may lie behind what was asked for
+		o.SetWord(word, 0) // the word may lie behind the bytes that were zeroed
 	}
 	if t.refills != t.cache.Refills() {
 		t.refilled()
@@ -54,10 +54,9 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 	return r, t.Body(r), nil
 }
 
-// newFloat returns a new reference to a Float, which is its header alone: the number
-// v, and a note of fewer than 30 bits that its user keeps with it. It is counted
-// atomically in every mode. The error is as for New. Attached
-// thread.
+// newFloat returns a new reference to a Float. A Float consists of its header alone, with the
+// number v and a note of fewer than 30 bits, which is the caller's to use. It is counted
+// atomically in every mode. Errors as for New. Attached thread.
 func (t *Thread) newFloat(v float64, note uint32) (Ref, error) {
 	if note >= header.Notes {
 		return Nil, &SizeError{"note", int64(note), "as a number", header.Notes - 1}
@@ -92,8 +91,8 @@ func (t *Thread) newFloat(v float64, note uint32) (Ref, error) {
 	return r, nil
 }
 
-// Float returns the number that r is and the note on it, and whether r is a Float. r is
-// borrowed. Attached thread.
+// Float returns the number and the note of r, and whether r is a Float. r is borrowed. Attached
+// thread.
 func (t *Thread) Float(r Ref) (v float64, note uint32, ok bool) {
 	if r.IsInt() {
 		return 0, 0, false
@@ -105,10 +104,10 @@ func (t *Thread) Float(r Ref) (v float64, note uint32, ok bool) {
 	return math.Float64frombits(bits), note, ok
 }
 
-// refilled is what allocation does now and then, when it takes a span: the
-// owner's share of merging must not wait for a thread that comes to no safe point,
-// and a collection may have become due. Neither ends a borrow: what others have
-// dropped is not what a slot has given up since (see Retire).
+// refilled is called when an allocation has taken a span. It merges the thread's queue, which
+// must not wait for a thread that reaches no safe point, and lets the next safe point start a
+// collection if one is due. Neither ends a borrow: merging gives up what other threads have
+// dropped, not what has left a slot since (see Retire).
 func (t *Thread) refilled() {
 	t.refills = t.cache.Refills()
 	if t.queue != nil && t.queue.some.Load() {
@@ -117,11 +116,11 @@ func (t *Thread) refilled() {
 	t.rt.requestCollection()
 }
 
-// NewBlock returns a block of the given number of zero bytes, for the storage of
-// container, which it borrows. It has no header and no count; the container gives it back
-// with RetireBlock, or FreeBlock if nobody can have seen it. The one that the type's Block
-// finds at the container's death is freed by the runtime. It lies in the region of what is
-// born immortal if the container does. Attached thread.
+// NewBlock returns a block of the given number of zero bytes, for the storage of container,
+// which it borrows. A block has no header and no count. The container frees it with
+// RetireBlock, or with FreeBlock if no other thread can have seen it. At the container's death
+// the runtime frees the block that the type's Block returns. If the container lies in a region,
+// so does the block. Attached thread.
 func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, &SizeError{"block", int64(bytes), "bytes", maxBody}
@@ -149,14 +148,14 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	return refAt(h), t.Block(refAt(h)), nil
 }
 
-// inRegion reports whether the container was born in the region that births go
-// to now: only then its blocks share its fate.
+// inRegion reports whether the container was born in the region where objects are born now:
+// only then its blocks are freed with it.
 func (t *Thread) inRegion(container Ref) bool {
 	return container.Handle >= Limit && t.region != nil && t.region.mem.Contains(uint32(container.Handle))
 }
 
-// BlockBytes returns how many bytes a block that is asked for with the given size has room
-// for. container is borrowed. Attached thread.
+// BlockBytes returns the capacity of a block that is requested with the given size. container
+// is borrowed. Attached thread.
 func (t *Thread) BlockBytes(container Ref, bytes int) int {
 	n := max(arena.Granules(uintptr(bytes)), 1)
 	if t.inRegion(container) {
@@ -165,8 +164,8 @@ func (t *Thread) BlockBytes(container Ref, bytes int) int {
 	return int(arena.Rounded(n)) << arena.GranuleShift
 }
 
-// FreeBlock gives a block back at once, and so steals r: no other thread can be reading
-// it. Attached thread.
+// FreeBlock frees a block at once, and so steals r. No other thread may be reading it. Attached
+// thread.
 func (t *Thread) FreeBlock(r Ref) {
 	if r.IsNil() || r.Handle >= Limit {
 		return
@@ -180,18 +179,18 @@ func (t *Thread) FreeBlock(r Ref) {
 	t.cache.Free(uint32(r.Handle))
 }
 
-// free frees the dead object r and whatever dies with it.
+// free frees the dead object r and everything that dies with it.
 //
-// The objects that are dead and not yet freed form a list through their own
-// headers, whose count words nobody uses any more: freeing a list nested a
-// million deep takes no stack and no memory.
+// Objects that are dead and not yet freed form a list, linked through their own headers, whose
+// count words are no longer used. So freeing a list nested a million deep takes no stack and no
+// memory.
 //
-//	deadTop  the list, whose first object is freed next
-//	dying    the object whose type's functions are being called; None from then on; Nil
-//	         before freeDead has come to one that has any
+//	deadTop  the list; its first object is freed next
+//	dying    the object whose type's functions are being called; None between two of
+//	         them; Nil until freeDead has reached one that has such functions
 //
-// What dies while an object is being freed joins the list. A panic in the midst of it, by
-// a misuse or a function of the type, leaves both words as they are: see mend.
+// Objects that die while another one is being freed join the list. If a misuse or a function of
+// the type panics meanwhile, both fields stay as they are: see mend.
 func (t *Thread) free(r Ref) {
 	t.push(r)
 	if t.dying.IsNil() {
@@ -199,7 +198,7 @@ func (t *Thread) free(r Ref) {
 	}
 }
 
-// freeDead frees what is in the list.
+// freeDead frees all objects in the list.
 func (t *Thread) freeDead() {
 	for !t.deadTop.IsNil() {
 		r := t.deadTop
@@ -210,10 +209,10 @@ func (t *Thread) freeDead() {
 	t.dying = Nil
 }
 
-// mend goes on where a panic has ended freeDead: at the next safe point, or in a stop, so
-// before anybody else can meet what is left. The object at which it happened is nobody's,
-// and can have given up some of its references and not others. So these are left, and
-// its memory goes back, unless a table may still lead there.
+// mend continues where a panic has ended freeDead. It runs at the next safe point, or in a
+// stop, so before any other thread can meet the rest. The object at which the panic happened
+// may have given up some of its references and not others. So the remaining ones are leaked,
+// and its memory is freed unless a table may still lead to it.
 func (t *Thread) mend() {
 	r := t.dying
 	t.dying = None
@@ -236,7 +235,7 @@ func (t *Thread) mend() {
 	}
 }
 
-// mendFor is mend for another thread, or for t. World stopped.
+// mendFor is mend for another thread x, or for t itself. World stopped.
 func (t *Thread) mendFor(x *Thread) {
 	if x.dying.IsNil() {
 		return
@@ -247,7 +246,7 @@ func (t *Thread) mendFor(x *Thread) {
 	t.mend()
 }
 
-// mendAll is mend until nothing is left, also if it panics again.
+// mendAll calls mend until nothing is left, even if it panics again.
 func (t *Thread) mendAll() {
 	if t.dying.IsNil() {
 		return
@@ -261,7 +260,7 @@ func (t *Thread) push(r Ref) {
 	t.deadTop = r
 }
 
-// visitDead gives up a reference that a dying object held.
+// visitDead gives up a reference that a dying object has held.
 func (t *Thread) visitDead(r Ref) {
 	if r.IsNil() || r.Handle >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
 		if stat.On {
@@ -274,8 +273,8 @@ func (t *Thread) visitDead(r Ref) {
 	}
 }
 
-// freeOne frees an object. Its block and its memory come last, when no function of the
-// type's is called any more.
+// freeOne frees an object. It frees the block and the memory last, after all calls of the
+// type's functions.
 func (t *Thread) freeOne(r Ref, meta uint32) {
 	y := typeOf(meta)
 	weak := t.header(r).IsWeak()
@@ -303,7 +302,7 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 	t.freeMemory(r)
 }
 
-// leaveTables takes a dead object out of all tables, and reports whether it is revived
+// leaveTables removes a dead object from all tables, and reports whether it was revived
 // instead.
 func (t *Thread) leaveTables(r Ref, y *Type, meta uint32, weak bool) (revived bool) {
 	if weak {
@@ -321,8 +320,9 @@ func (t *Thread) leaveTables(r Ref, y *Type, meta uint32, weak bool) (revived bo
 	return false
 }
 
-// freeAfterGrace gives back the memory of a dead object that tables have led to: a thread
-// that has found it there before may still be looking at its header.
+// freeAfterGrace frees the memory of a dead object that tables have led to. It waits for a
+// grace period, as a thread that has found the object in a table may still be looking at its
+// header.
 func (t *Thread) freeAfterGrace(r Ref) {
 	if t.rt.gil != nil || t.stopped {
 		t.freeMemory(r)
@@ -331,10 +331,10 @@ func (t *Thread) freeAfterGrace(r Ref) {
 	t.retire(r, aMemory)
 }
 
-// freeMemory gives the memory of a dead object back.
+// freeMemory frees the memory of a dead object.
 func (t *Thread) freeMemory(r Ref) {
 	if mutant.On && mutant.Is(mutant.MemoryKept) && t.header(r).Meta()&metaRefs == 0 {
-		t.header(r).SetCounts(0, 0) // of a float that died without an atomic operation the word still says one
+		t.header(r).SetCounts(0, 0) // the word of a float that died without an atomic operation still says one
 		return
 	}
 	if t.check != nil {

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestManyThatWait: ten thousand goroutines are attached, with a few objects each, and wait.
-// They fit into 64 MiB, take little of that, are all woken, and leave nothing. The race
-// detector has room for 8128 goroutines.
+// TestManyThatWait has ten thousand attached goroutines wait, with a few objects each. They fit
+// into 64 MiB, take little of that, are all woken, and leave nothing. The race detector has
+// room for 8128 goroutines.
 func TestManyThatWait(t *testing.T) {
 	threads := 10_000
 	if raceEnabled {
@@ -17,7 +17,7 @@ func TestManyThatWait(t *testing.T) {
 	}
 	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Counting: Biased}} {
 		o.MemoryLimit = 64 << 20
-		for _, each := range []int{1, 30} { // which are first slots, or not all
+		for _, each := range []int{1, 30} { // the first slots only, or more
 			t.Run(fmt.Sprintf("%s/%s/objects=%d", o.Mode, o.Counting, each), func(t *testing.T) {
 				r := newRuntime(t, o)
 				wake := make(chan bool)
@@ -63,7 +63,7 @@ func makeSome(x *Thread, refs []Ref) (err error) {
 	return nil
 }
 
-// TestManyAttached: the same for threads that do not wait, and have no more than their first
+// TestManyAttached does the same with threads that do not wait, and have only their first
 // slots.
 func TestManyAttached(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {

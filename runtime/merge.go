@@ -9,27 +9,27 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// mergeQueue holds objects of one thread state that others have dropped below
-// what they hold: the state's owner, or who claims the state, merges their counts
-// and gives up the reference that the queue has inherited (Choi, Shull and
+// mergeQueue holds objects of one thread state of which other threads have given up more
+// references than they had counted. The state's owner, or a thread that claims the state,
+// merges their counts and gives up the reference that the queue has inherited (Choi, Shull and
 // Torrellas, PACT 2018; CPython's brc.c).
 //
-//	state    — condition — invariant — transition (who)
-//	away     — no goroutine has the thread — the queue is empty, or somebody is about
-//	           to claim the state — attached (Attach), claimed (who has pushed, or
-//	           has just gone away)
-//	attached — a goroutine has the thread — only it merges — away (Detach)
-//	claimed  — somebody merges for a thread that is away — Attach waits — away
-//	           (who claimed)
+//	state    — condition — invariant — transition (by)
+//	away     — no goroutine has the thread — the queue is empty, or a thread is about to
+//	           claim the state — attached (Attach), claimed (the thread that has pushed,
+//	           or has just gone away)
+//	attached — a goroutine has the thread — only that thread merges — away (Detach)
+//	claimed  — another thread merges for it — Attach waits — away (the thread that
+//	           has claimed it)
 //
-// Who pushes looks at the state afterwards, who goes away looks at the queue
-// afterwards: so one of the two sees the other.
+// A thread that pushes looks at the state afterwards; a thread that goes away looks at the
+// queue afterwards. So one of the two sees the other.
 type mergeQueue struct {
 	_     [64]byte
 	state point.Uint32
 	some  point.Bool    // refs is not empty
 	bytes aligned.Int64 // a hint
-	full  aligned.Int64 // since when it is beyond the budget, or when that was last reported
+	full  aligned.Int64 // since when it exceeds the budget, or when that was last reported
 	mu    point.Mutex
 	refs  []Ref
 	_     [64]byte
@@ -41,10 +41,9 @@ const (
 	claimed
 )
 
-// enqueue puts r, whose reference the queue has inherited, where its owner finds
-// it. It reports whether r is dead instead. In the midst of a death, what dies by merging
-// for an owner that is away joins the list of the dead: see free. So a chain of objects
-// whose owners are all away takes no stack.
+// enqueue puts r, whose reference the queue has inherited, where its owner finds it. It reports
+// true instead if r is dead. During a death, objects that die by merging for an absent owner
+// join the list of the dead: see free. So a chain of objects with absent owners takes no stack.
 func (t *Thread) enqueue(r Ref) (dead bool) {
 	h := t.header(r)
 	o := h.Owner()
@@ -54,7 +53,7 @@ func (t *Thread) enqueue(r Ref) (dead bool) {
 	case o == header.Nobody && mutant.On && mutant.Is(mutant.QueueGaveUp):
 		return false
 	case o == header.Nobody:
-		// It was merged meanwhile. The reference is ours again to give up.
+		// It was merged in the meantime. The reference is this thread's to give up.
 		return t.diesOf(r, h.DecForeign())
 	}
 	q := t.rt.queueOf(o)
@@ -94,8 +93,8 @@ func (q *mergeQueue) take() []Ref {
 	return refs
 }
 
-// drain merges what is in a queue. t is the queue's owner, has claimed its state,
-// or has stopped the world. What dies by it may be queued elsewhere.
+// drain merges the objects in a queue. t is the queue's owner, has claimed its state, or has
+// stopped the world. Objects that die by it may lead to entries in other queues.
 func (t *Thread) drain(q *mergeQueue) {
 	for q.some.Load() {
 		refs := q.take()
@@ -104,7 +103,8 @@ func (t *Thread) drain(q *mergeQueue) {
 	}
 }
 
-// merge merges what was taken from a queue. What a misuse has kept from it goes back.
+// merge merges objects taken from a queue. If misuse interrupts it, the rest goes back into the
+// queue.
 func (t *Thread) merge(q *mergeQueue, refs []Ref) {
 	done := 0
 	defer func() {
@@ -121,8 +121,8 @@ func (t *Thread) merge(q *mergeQueue, refs []Ref) {
 	}
 }
 
-// drainFor merges on behalf of a thread that is away. If it comes back, or
-// somebody else has claimed it, those see to the queue.
+// drainFor merges on behalf of a thread that is away. If that thread comes back, or another one
+// has claimed the state, they attend to the queue.
 func (t *Thread) drainFor(q *mergeQueue) {
 	if mutant.On && mutant.Is(mutant.QueueStays) {
 		return
@@ -132,7 +132,7 @@ func (t *Thread) drainFor(q *mergeQueue) {
 	}
 }
 
-// drainClaimed ends with the queue's state away, and after a misuse merges the rest.
+// drainClaimed leaves the queue's state away, and merges the rest after misuse.
 func (t *Thread) drainClaimed(q *mergeQueue) {
 	over := false
 	defer func() {
@@ -143,14 +143,14 @@ func (t *Thread) drainClaimed(q *mergeQueue) {
 	}()
 	defer func() {
 		if !over {
-			t.mendAll() // while nobody else counts for the owner, who may be this thread
+			t.mendAll() // while no other thread counts for the owner, which may be this thread
 		}
 	}()
 	t.drain(q)
 	over = true
 }
 
-// attachQueue takes the queue for the thread's own, once nobody merges for it.
+// attachQueue makes the queue the attaching thread's own, once no other thread merges for it.
 func (t *Thread) attachQueue() {
 	for !t.queue.state.CompareAndSwap(away, attached) {
 		if point.On {
@@ -160,20 +160,19 @@ func (t *Thread) attachQueue() {
 	}
 }
 
-// leaveQueue ends that, and with it the thread's counting: whatever it has retired goes
-// before. It ends it also where it finds misuse.
+// leaveQueue undoes attachQueue. The thread must not count afterwards, so leaveQueue first
+// hands over what the thread has retired. It leaves the queue even if it finds misuse.
 func (t *Thread) leaveQueue() {
 	defer func() {
 		t.queue.state.Store(away)
 		t.drainFor(t.queue)
 	}()
-	defer t.mendAll() // which counts what is the thread's own
+	defer t.mendAll() // this counts the thread's own objects
 	t.drain(t.queue)
 	t.handOver()
 }
 
-// drainQueues merges everything that is queued, by whomever. World stopped, or no
-// thread attached but t.
+// drainQueues merges the objects in all queues. World stopped, or no thread attached but t.
 func (t *Thread) drainQueues() {
 	for again := true; again; {
 		again = false
@@ -187,12 +186,12 @@ func (t *Thread) drainQueues() {
 // queueOf returns the queue of the state with the given id.
 func (r *Runtime) queueOf(id int32) *mergeQueue { return (*r.queues.Load())[id-firstID] }
 
-// addQueue makes the queue of a new state, which gets the next id. r.mu is held. An
-// id never reaches header.Float: the list of 2^30 queues alone would take 8 GiB.
+// addQueue makes the queue of a new state, which gets the next id. r.mu is held. Ids stay below
+// header.Float: a list of 2^30 queues would take 8 GiB.
 func (r *Runtime) addQueue() (q *mergeQueue, id int32) {
 	q = &mergeQueue{}
 	old := *r.queues.Load()
-	queues := append(old, q) // behind the end of all that were published
+	queues := append(old, q) // extends the array behind the end of all published slices
 	r.queues.Store(&queues)
 	return q, firstID + int32(len(old))
 }

@@ -9,7 +9,7 @@ import (
 
 // biasedPair returns a runtime with two threads, driven by one goroutine.
 func biasedPair(t *testing.T, o Options) (r *Runtime, owner, other *Thread) {
-	o.Mode, o.Counting, o.CollectAfter = LockFree, Biased, -1 // two threads on one goroutine: no safe point may stop the world
+	o.Mode, o.Counting, o.CollectAfter = LockFree, Biased, -1 // one goroutine drives both threads, so no safe point may stop the world
 	r = newRuntime(t, o)
 	return r, must(r.Attach()), must(r.Attach())
 }
@@ -23,7 +23,7 @@ func closePair(t *testing.T, r *Runtime, owner, other *Thread) {
 	}
 }
 
-// TestQueueWaitsForOwner drops on one thread what another one owns.
+// TestQueueWaitsForOwner drops objects on one thread that another one owns.
 func TestQueueWaitsForOwner(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{})
 	x := newNode(owner, newLeaf(owner))
@@ -32,19 +32,19 @@ func TestQueueWaitsForOwner(t *testing.T) {
 	if s := other.header(x).Shared(); header.SharedCount(s) != 0 || owner.queue.bytes.Load() == 0 {
 		t.Errorf("a queued object has the shared word %#x", s)
 	}
-	other.IncRef(x) // what a borrower may do as long as the queue holds it
+	other.IncRef(x) // a borrower may do so as long as the queue holds it
 	owner.Checkpoint()
 	r.mustHold(t, other, 2)
 	if n := count(other, x); n != 1 || other.header(x).Owner() != header.Nobody {
 		t.Errorf("after the merge the object counts %d references", n)
 	}
 	other.DecRef(x)
-	owner.Checkpoint() // its leaf was queued by that
+	owner.Checkpoint() // this has queued its leaf
 	r.mustHold(t, other, 0)
 	closePair(t, r, owner, other)
 }
 
-// TestOwnerAway merges for a thread that is detached, or blocked.
+// TestOwnerAway merges for a thread that is detached or blocked.
 func TestOwnerAway(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		r, owner, other := biasedPair(t, Options{Checked: checked})
@@ -61,7 +61,7 @@ func TestOwnerAway(t *testing.T) {
 	}
 }
 
-// TestQueueWhenOwnerLeaves has the queue filled before the owner goes away.
+// TestQueueWhenOwnerLeaves fills the queue before the owner goes away.
 func TestQueueWhenOwnerLeaves(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{})
 	for range 10 {
@@ -74,8 +74,8 @@ func TestQueueWhenOwnerLeaves(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestChainOfOwners frees a list whose nodes belong to threads that are away, in
-// turns: neither the stack nor the number of states grows with its length.
+// TestChainOfOwners frees a list whose nodes belong to absent threads, in turns: neither the
+// stack nor the number of states grows with its length.
 func TestChainOfOwners(t *testing.T) {
 	r, a, b := biasedPair(t, Options{})
 	n := 200_000
@@ -94,19 +94,19 @@ func TestChainOfOwners(t *testing.T) {
 	closePair(t, r, c, must(r.Attach()))
 }
 
-// TestImmortalizeQueued makes an object immortal that its owner is to merge.
+// TestImmortalizeQueued makes an object immortal that is in its owner's queue.
 func TestImmortalizeQueued(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{})
 	x := newLeaf(owner)
 	owner.IncRef(x)
 	other.DecRef(x) // queued
 	owner.Detach()
-	// The owner has merged it when it left. Queue another one that stays queued.
+	// The owner merged it when it left. Queue another one that stays queued.
 	owner = must(r.Attach())
 	y := newLeaf(owner)
 	owner.IncRef(y)
 	other.DecRef(y)
-	other.immortalise([]Ref{x, y}) // nobody else runs: one goroutine drives both
+	other.immortalise([]Ref{x, y}) // no other thread runs: one goroutine drives both
 	before := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}
 	owner.Checkpoint()
 	for _, th := range []*Thread{owner, other} {
@@ -122,8 +122,8 @@ func TestImmortalizeQueued(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestBudget has a thread drop more than the budget while the owner reaches no
-// checkpoint: it stalls, goes on, and the owner takes it all in.
+// TestBudget has a thread drop more than the budget while the owner reaches no checkpoint: it
+// stalls and goes on, and the owner merges everything.
 func TestBudget(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{DeferredBytes: 1 << 10})
 	for range 500 {
@@ -176,8 +176,8 @@ func TestOwnersComeAndGo(t *testing.T) {
 	}
 }
 
-// TestAllocationMerges: an owner that allocates and comes to no safe point merges
-// what others have queued for it.
+// TestAllocationMerges checks that an owner that allocates and reaches no safe point merges its
+// queue.
 func TestAllocationMerges(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{})
 	other.DecRef(newLeaf(owner))
@@ -196,8 +196,8 @@ func TestAllocationMerges(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestMergeIsNoted: a queue that was merged is empty, and no longer full since whenever; the
-// history of an object says that it was merged.
+// TestMergeIsNoted checks that a merged queue is empty, and no longer recorded as full, and
+// that the merge is in the object's history.
 func TestMergeIsNoted(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{Checked: true})
 	x := newLeaf(owner)
@@ -217,8 +217,8 @@ func TestMergeIsNoted(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestMergesForTheAbsentAlone: nobody merges for a thread that is attached, or for which another
-// one is merging.
+// TestMergesForTheAbsentAlone checks that no other thread merges for a thread that is attached,
+// or that is claimed already.
 func TestMergesForTheAbsentAlone(t *testing.T) {
 	r, owner, other := biasedPair(t, Options{})
 	x := newLeaf(owner)
@@ -239,8 +239,8 @@ func TestMergesForTheAbsentAlone(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestMergesTheRest: a death that panics, as what is queued is merged for a thread that is away,
-// leaves nothing in the queue.
+// TestMergesTheRest checks that a death that panics while a queue is merged for an absent
+// thread leaves nothing in the queue.
 func TestMergesTheRest(t *testing.T) {
 	defer func() { trap = trapdoor{} }()
 	r, owner, other := biasedPair(t, Options{})
@@ -259,13 +259,13 @@ func TestMergesTheRest(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestDrainQueuesGoesRound: what is queued by merging for one thread is merged as well, for
-// whichever it is.
+// TestDrainQueuesGoesRound checks that objects queued by merging for one thread are merged as
+// well, for whichever thread.
 func TestDrainQueuesGoesRound(t *testing.T) {
 	r, first, second := biasedPair(t, Options{})
 	third := must(r.Attach())
 	third.DecRef(newNode(second, newLeaf(first)))
-	third.drainQueues() // nobody else runs: one goroutine drives all of them
+	third.drainQueues() // no other thread runs: one goroutine drives all of them
 	if n := first.queue.len() + second.queue.len(); n != 0 {
 		t.Errorf("%d objects are queued", n)
 	}

@@ -4,9 +4,9 @@ import (
 	"testing"
 )
 
-// TestMisuseIsAlwaysReported gives each call that takes a reference what it must not get, in
-// checked mode: an object that is dead, and one of another runtime. It panics with a
-// *Misuse, or returns an error.
+// TestMisuseIsAlwaysReported passes invalid references to each call that takes one, in checked
+// mode: a dead object, and one of another runtime. The call panics with a *Misuse, or returns
+// an error.
 func TestMisuseIsAlwaysReported(t *testing.T) {
 	for _, o := range []Options{{Mode: GIL}, {Counting: Atomic}, {Counting: Biased}} {
 		o.Checked = true
@@ -47,7 +47,7 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 					}
 				}
 			}
-			// What a table has led to may be dead.
+			// A table may lead to a dead object, so that is no misuse here.
 			if err := misuseOf(func() error { th.TryIncRef(foreign); return nil }); err == nil {
 				t.Error("TryIncRef of another runtime's was accepted")
 			}
@@ -87,8 +87,8 @@ func misuseOf(f func() error) (err error) {
 	return f()
 }
 
-// TestFinalizerThatImmortalises: of garbage that a finalizer has made immortal none is
-// finalized afterwards, and none is freed.
+// TestFinalizerThatImmortalises checks that garbage that a finalizer has made immortal is
+// neither finalized afterwards nor freed.
 func TestFinalizerThatImmortalises(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -111,7 +111,7 @@ func TestFinalizerThatImmortalises(t *testing.T) {
 					t.Errorf("%s is not immortal", x)
 				}
 			}
-			// One that waits for its turn, and is found by a table meanwhile.
+			// One whose finalizer waits, and which a table finds meanwhile.
 			a, b := newFinal(th, Nil), newFinal(th, Nil)
 			th.SetWeak(b)
 			calls = 0

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestStrings: what users print says what it is, in one line, whatever verb they take.
+// TestStrings checks that values that users print describe themselves in one line, with any
+// verb.
 func TestStrings(t *testing.T) {
 	for _, c := range []struct {
 		o    Options
@@ -37,7 +38,7 @@ func TestStrings(t *testing.T) {
 		wantLine(t, f, `frozen graph of 0 objects, 0 bytes, of runtime "orders"`)
 		must0(t, r.Unload(f))
 		wantLine(t, f, `frozen graph of 0 objects, 0 bytes, of runtime "orders", unloaded`)
-		must0(t, r.Do(func(th *Thread) error { // a name ends with the thread
+		must0(t, r.Do(func(th *Thread) error { // a name lasts until the thread is detached
 			wantLine(t, th, fmt.Sprintf(`thread %d of runtime "orders"`, th.number))
 			return nil
 		}))
@@ -69,7 +70,8 @@ func wantLine(t *testing.T, v any, want string) {
 	}
 }
 
-// TestThreadNumbers: under the GIL, where all threads have one id, reports tell them apart.
+// TestThreadNumbers checks that reports distinguish threads under the GIL, where all have one
+// id.
 func TestThreadNumbers(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -93,9 +95,9 @@ func TestThreadNumbers(t *testing.T) {
 	})
 }
 
-// TestTypesOfOneName: reports tell types of one name apart.
+// TestTypesOfOneName checks that reports distinguish types with the same name.
 func TestTypesOfOneName(t *testing.T) {
-	name := fmt.Sprintf("twin %d", must(DefineType(Type{Name: "any"})).ID()) // new, also if the test is run again
+	name := fmt.Sprintf("twin %d", must(DefineType(Type{Name: "any"})).ID()) // new, even if the test runs again
 	first, second := must(DefineType(Type{Name: name})), must(DefineType(Type{Name: name}))
 	if first.String() != name || second.String() != name+"#2" || second.Name != name {
 		t.Errorf("%s, %s of name %s", first, second, second.Name)
@@ -129,8 +131,8 @@ func TestTypesOfOneName(t *testing.T) {
 	})
 }
 
-// TestScopeMisuse: a scope that has ended is told from one that is not the innermost, also by
-// their numbers; and Detach says what it is inside of.
+// TestScopeMisuse checks that reports distinguish a scope that has ended from one that is not
+// the innermost, also by number, and that Detach names the call it is inside of.
 func TestScopeMisuse(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -172,8 +174,8 @@ func TestScopeMisuse(t *testing.T) {
 	})
 }
 
-// TestFrozenSlotMisuse: a type's Copy that passes on a nil slot, or a slot that it has not
-// allocated, is told which object it is.
+// TestFrozenSlotMisuse checks that misuse by a type's Copy names the object: copying a nil
+// slot, or a slot that was not allocated.
 func TestFrozenSlotMisuse(t *testing.T) {
 	slot := 0
 	odd := must(DefineType(Type{Name: "odd", Traverse: func(Heap, Body, func(Ref)) {}, Freezing: &Freezing{Copy: func(c *Copy) error {

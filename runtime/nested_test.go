@@ -25,8 +25,8 @@ func misuseIn(t *testing.T, f func()) (m *Misuse) {
 
 const attachedAlready = "the goroutine is attached already"
 
-// TestWaitForItself: calls of a goroutine that is attached that would wait for itself panic, and
-// the runtime goes on.
+// TestWaitForItself checks that a call on an attached goroutine that would wait for itself
+// panics, and that the runtime goes on.
 func TestWaitForItself(t *testing.T) {
 	nothing := func(*Thread) error { return nil }
 	forModes(t, func(t *testing.T, o Options) {
@@ -69,7 +69,7 @@ func TestWaitForItself(t *testing.T) {
 		}
 		must0(t, r.Do(func(th *Thread) error { attempt(th); return nil }))
 		must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { attempt(th); return nil }))
-		// Outside the world it may.
+		// Outside the world it is allowed.
 		must0(t, r.Do(func(th *Thread) error {
 			var err error
 			th.Blocking(func() {
@@ -82,8 +82,8 @@ func TestWaitForItself(t *testing.T) {
 	})
 }
 
-// TestDoWaitsForItself: in lock-free mode Do inside Do panics where it waits: for a stop of
-// its own, or as another thread stops the world.
+// TestDoWaitsForItself checks that Do inside Do panics in lock-free mode where it waits: for
+// its own stop of the world, or when another thread stops the world.
 func TestDoWaitsForItself(t *testing.T) {
 	needsThreads(t)
 	for _, o := range []Options{{Counting: Atomic}, {Counting: Biased}} {
@@ -124,8 +124,8 @@ func TestDoWaitsForItself(t *testing.T) {
 	}
 }
 
-// TestOthersDoNotWait: a goroutine that knows another one's thread is not that one, and one
-// that is attached to another runtime is not attached to this one.
+// TestOthersDoNotWait checks that knowing another goroutine's thread does not count as being
+// attached, and neither does a thread of another runtime.
 func TestOthersDoNotWait(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r, other := newRuntime(t, o), newRuntime(t, o)
@@ -149,7 +149,7 @@ func knows(t *Thread, done chan<- error) {
 	goruntime.KeepAlive(t)
 }
 
-// TestFrameOfDo: the frames that name a thread are found, and no others.
+// TestFrameOfDo checks that the frames that name a thread are found, and no others.
 func TestFrameOfDo(t *testing.T) {
 	th := &Thread{}
 	at := fmt.Sprintf("%p", th)

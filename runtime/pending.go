@@ -9,37 +9,39 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// Code of the user's that a death has made due: finalizers, callbacks of weak
-// references, releases of foreign values. A death may come in the midst of
-// anything, so nothing of it runs there. It waits in a list of the thread on which
-// the object died:
+// A pending is user code that a death has made due: a finalizer, a callback of a weak
+// reference, or a release of a foreign value. An object can die in the middle of any call, so
+// this code does not run there. It waits in a list of the thread on which the object died.
 //
-//	waiting — in Thread.pending — what waits to be finalized has one reference, the
+//	state — condition — invariant — transition (by)
+//	waiting — in Thread.pending — an object to be finalized has one reference, the
 //	          list's — running (that thread, at its next safe point), orphaned (that
 //	          thread, when it detaches, or waits in a callback)
-//	orphaned — in Runtime.left — as waiting — waiting (the thread that comes to a safe
-//	          point next, or Close)
-//	running — taken from the list; what is being finalized is in Thread.finalizing — no
-//	          lock is held, the world runs, and the thread is in it, or outside — done
+//	orphaned — in Runtime.left — as waiting — waiting (the next thread that reaches a safe
+//	          point, or Close)
+//	running — removed from the list; an object to be finalized is in Thread.finalizing —
+//	          no lock is held, the world runs, and the thread is in it, or outside — done
 //
-// A safe point runs what was waiting when it began. What becomes due by that waits for the
-// next one: so code that makes more of its kind due ends no safe point's right to return.
+// A safe point runs the entries that were waiting when it began. Entries that these add wait
+// for the next safe point. So a safe point returns even if each finalizer makes another one
+// due.
 type pending struct {
-	ref     Ref           // to finalize; the list holds a reference
-	fn      func(*Thread) // or to call
-	outside func()        // or to call outside the world
+	ref     Ref           // to be finalized; the list holds a reference
+	fn      func(*Thread) // or: to be called
+	outside func()        // or: to be called outside the world
 }
 
-// Later has fn called at the thread's next safe point, with no lock held and the
-// world running. fn may do anything but detach; a panic of it goes to
-// Options.OnError. It is for Type.Drop and Type.Forget. Attached thread.
+// Later schedules fn for the thread's next safe point, where it is called with no lock held and
+// the world running. fn may do anything but detach; a panic in it goes to Options.OnError.
+// Later is for Type.Drop and Type.Forget. Attached thread.
 func (t *Thread) Later(fn func(*Thread)) { t.pending = append(t.pending, pending{fn: fn}) }
 
-// LaterBlocking is Later for what may have to wait for other threads, or attaches by itself:
-// fn is called outside the world, as in Blocking. Attached thread.
+// LaterBlocking is Later for a function that may wait for other threads, or that attaches by
+// itself: fn is called outside the world, as in Blocking. Attached thread.
 func (t *Thread) LaterBlocking(fn func()) { t.pending = append(t.pending, pending{outside: fn}) }
 
-// revive has the dead object r finalized later, if it is to be and was not yet.
+// revive makes the finalizer of the dead object r due, if r has one that was not called yet,
+// and reports whether it did.
 func (t *Thread) revive(r Ref, y *Type) bool {
 	if y.Finalize == nil || t.rt.ending {
 		return false
@@ -59,14 +61,14 @@ func (t *Thread) revive(r Ref, y *Type) bool {
 	return true
 }
 
-// finalizedWord finds the word that says whether the finalizer of r has been
-// called. It is the last one of the slot, whatever the type's layout: the header
-// never changes but for counting.
+// finalizedWord finds the word that records whether the finalizer of r was called. It is the
+// last word of the object's slot, whatever the type's layout is, since the header changes only
+// by counting.
 func (t *Thread) finalizedWord(r Ref) (o Body, word int) {
 	return t.Block(r), int(t.rt.space.Granules(uint32(r.Handle)))*4 - 1
 }
 
-// runPending runs what is due. It is the end of each safe point. What it calls
+// runPending runs the code that is due. Every safe point ends with it. The code that it calls
 // may reach safe points.
 func (t *Thread) runPending() {
 	if t.running || t.stopped {
@@ -75,7 +77,7 @@ func (t *Thread) runPending() {
 	region := t.region
 	t.running, t.region = true, nil
 	defer func() { t.running, t.region = false, region }()
-	for n := len(t.pending); n > 0 && len(t.pending) > 0; { // Blocking may have handed some to others
+	for n := len(t.pending); n > 0 && len(t.pending) > 0; { // Blocking may have handed some entries to other threads
 		n -= t.runNext(n)
 	}
 	if len(t.pending) == 0 {
@@ -83,8 +85,9 @@ func (t *Thread) runPending() {
 	}
 }
 
-// runNext runs the first entry of the list, or as many in a row as are for outside the
-// world, but no more than most. It returns how many it has taken from the list.
+// runNext runs the first entry of the list. If it is a call outside the world, runNext also
+// runs the ones that follow it, up to most calls in all. It returns how many entries it has
+// removed from the list.
 func (t *Thread) runNext(most int) int {
 	p := t.pending[0]
 	if p.outside != nil {
@@ -96,7 +99,7 @@ func (t *Thread) runNext(most int) int {
 		return 1
 	}
 	t.finalizing = p.ref
-	defer func() { // also where OnError has a word in it
+	defer func() { // even if OnError panics
 		t.finalizing = Nil
 		t.DecRef(p.ref)
 	}()
@@ -106,8 +109,9 @@ func (t *Thread) runNext(most int) int {
 	return 1
 }
 
-// runOutside is runNext for calls outside the world. The list is the world's: what is
-// called is taken out before, and put back if one of them ends the goroutine.
+// runOutside is runNext for calls outside the world. The list may be used only in the world. So
+// the entries are removed before the calls, and those not yet called are put back if a call
+// ends the goroutine.
 func (t *Thread) runOutside(most int) int {
 	n := 1
 	for n < most && t.pending[n].outside != nil {
@@ -132,11 +136,11 @@ func (t *Thread) finalize(r Ref) {
 	t.call("finalizer of "+y.String(), func() { y.Finalize(t, r) })
 }
 
-// PanicError is what Options.OnError gets: code of the user's, called at a safe
-// point, has panicked, or has ended its goroutine: then Value is sched.ErrGoexit.
+// PanicError is the error that Options.OnError gets when user code at a safe point has
+// panicked, or has ended its goroutine. In the second case Value is sched.ErrGoexit.
 type PanicError struct {
 	Where string // "finalizer of T", "callback", "release"
-	Value any    // of the panic
+	Value any    // the value of the panic
 	Stack []byte
 }
 
@@ -153,8 +157,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// call runs fn and reports its panic. A call of runtime.Goexit is reported, and goes on
-// to end the goroutine. A panic or a Goexit of OnError itself goes on, too.
+// call runs fn and reports its panic. A call of runtime.Goexit is reported, and then ends the
+// goroutine. A panic or a Goexit in OnError itself is not recovered.
 func (t *Thread) call(where string, fn func()) {
 	returned := false
 	defer func() {
@@ -177,14 +181,14 @@ func (t *Thread) call(where string, fn func()) {
 	returned = true
 }
 
-// leftovers are what threads had no time for before they detached.
+// leftovers are pendings of threads that detached before running them.
 type leftovers struct {
 	some point.Bool // list is not empty
 	mu   point.Mutex
 	list []pending
 }
 
-// leavePending leaves what is due to whoever comes to a safe point next.
+// leavePending leaves the thread's pendings to the next thread that reaches a safe point.
 func (t *Thread) leavePending() {
 	if len(t.pending) == 0 {
 		return
@@ -199,7 +203,7 @@ func (t *Thread) leavePending() {
 	t.pending = nil
 }
 
-// adoptPending takes what others have left.
+// adoptPending takes the pendings that other threads have left.
 func (t *Thread) adoptPending() {
 	l := &t.rt.left
 	l.mu.Lock()

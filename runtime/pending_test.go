@@ -10,8 +10,8 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// TestPendingIsBounded: what a safe point runs can make as much due as it likes: the safe
-// point returns, a collection does, Detach does, and Close does, with an error.
+// TestPendingIsBounded checks that the safe point, a collection, Detach and Close return even
+// if pending code keeps making more of it due; Close returns an error.
 func TestPendingIsBounded(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 1000
@@ -61,7 +61,7 @@ func TestPendingIsBounded(t *testing.T) {
 	})
 }
 
-// TestCloseWithLeaksAndPending has both errors.
+// TestCloseWithLeaksAndPending checks that Close returns both errors.
 func TestCloseWithLeaksAndPending(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 10
@@ -82,7 +82,8 @@ func TestCloseWithLeaksAndPending(t *testing.T) {
 	wantIn(t, err.Error(), "1 leaf", "1 finalizers, callbacks and releases")
 }
 
-// TestCloseCounts: what Close does not come to is counted, whatever it would be due by.
+// TestCloseCounts checks that Close counts the calls that it has not made, whatever would make
+// them due.
 func TestCloseCounts(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 0
@@ -101,8 +102,8 @@ func TestCloseCounts(t *testing.T) {
 	})
 }
 
-// TestCloseOrder: code of the user's that Close calls finds everything in place, and what it
-// has made is counted, or freed.
+// TestCloseOrder checks that user code called by Close finds everything in place, and that
+// objects it has made are counted or freed.
 func TestCloseOrder(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.OnError = func(err error) { t.Error(err) }
@@ -169,8 +170,8 @@ func TestCloseOrder(t *testing.T) {
 	})
 }
 
-// TestDepth has chains of a great many objects die, in each way in which one death can lead
-// to the next: no way takes the stack, of which there is little.
+// TestDepth has long chains of objects die, in each way in which one death can lead to the
+// next: none uses the stack, of which there is little.
 func TestDepth(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
 	forModes(t, func(t *testing.T, o Options) {
@@ -199,7 +200,7 @@ func TestDepth(t *testing.T) {
 				for _, owner := range owners {
 					owner.Detach()
 				}
-				defer debug.SetMaxStack(debug.SetMaxStack(128 << 10)) // 256 bytes for each
+				defer debug.SetMaxStack(debug.SetMaxStack(128 << 10)) // 256 bytes for each object
 				th.DecRef(x)
 				return false
 			},
@@ -220,7 +221,7 @@ func TestDepth(t *testing.T) {
 					x = y
 				}
 				th.DecRef(x)
-				th.Later(func(th *Thread) { // once all of them are called
+				th.Later(func(th *Thread) { // after all of them were called
 					var last func(*Thread)
 					last = func(th *Thread) {
 						if len(th.pending) > 0 {
@@ -292,14 +293,14 @@ func TestDepth(t *testing.T) {
 				if !more && r.Memory().Objects != r.Memory().InPlace && !o.Checked {
 					t.Errorf("%d objects are left", r.Memory().Objects)
 				}
-				must0(t, r.Close()) // which runs what is due
+				must0(t, r.Close()) // this runs what is due
 			})
 		}
 	})
 }
 
-// TestFinalizersAreBounded: what finalizers make due waits for the next safe point, as what
-// callbacks do.
+// TestFinalizersAreBounded checks that calls that finalizers make due wait for the next safe
+// point, as those by callbacks do.
 func TestFinalizersAreBounded(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -320,8 +321,8 @@ func TestFinalizersAreBounded(t *testing.T) {
 	})
 }
 
-// TestPendingInOrder: what is due is called in its order, inside the world and outside. What is
-// behind a call outside is for the next safe point, whoever comes to one.
+// TestPendingInOrder checks that pending calls are made in order, inside the world and outside.
+// Those behind a call outside wait for the next safe point of any thread.
 func TestPendingInOrder(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.OnError = func(err error) { t.Error(err) }
@@ -351,7 +352,8 @@ func TestPendingInOrder(t *testing.T) {
 	})
 }
 
-// TestPanicErrors: what has ended code of the user's is told, to OnError or else to the log.
+// TestPanicErrors checks that the end of user code by a panic or Goexit is reported to OnError,
+// or else to the log.
 func TestPanicErrors(t *testing.T) {
 	var errs []error
 	broken := errors.New("broken")
@@ -395,7 +397,8 @@ func TestPanicErrors(t *testing.T) {
 	wantIn(t, text, "level=ERROR", "code that was called at a safe point has panicked", "where=callback", "panic=mine", "stack=")
 }
 
-// TestNothingIsLeft: a thread that leaves with nothing due leaves nothing to look for.
+// TestNothingIsLeft checks that a thread that leaves with nothing due leaves nothing to look
+// for.
 func TestNothingIsLeft(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)

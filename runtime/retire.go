@@ -10,7 +10,7 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// retired is something that must outlive the borrowed references to it.
+// retired is an object or a block that must outlive the borrowed references to it.
 type retired struct {
 	ref  Ref
 	kind retiredKind
@@ -21,12 +21,12 @@ type retiredKind uint8
 const (
 	aCount  retiredKind = iota // a reference that left a slot
 	aBlock                     // a block that left its container
-	aMemory                    // an object that is dead, but in a weak table's reach
+	aMemory                    // the memory of a dead object that a weak table may still lead to
 )
 
 // Retire gives up a reference that was in a slot which other threads may be reading. In
-// lock-free mode it is released after a grace period, under the GIL at once. The reference
-// was the slot's own, and has left it before the call, which steals it. Attached thread.
+// lock-free mode the reference is released after a grace period, under the GIL at once. It must
+// have left the slot before the call, which steals it. Attached thread.
 func (t *Thread) Retire(r Ref) {
 	t.MustUse(r)
 	if r.Handle >= Limit || r.IsNil() {
@@ -51,11 +51,11 @@ func (t *Thread) Retire(r Ref) {
 	t.retire(r, aCount)
 }
 
-// RetireBlock gives back a block that other threads may be reading, after a grace period:
-// it steals r, and the caller does not look at the block any more: NewBlock may free it
-// before the thread's next safe point if a lot has been retired. What it refers to is no
-// concern of the call: a container that replaces its block has moved those counts to the
-// new one, or retires them itself. Attached thread.
+// RetireBlock frees a block that other threads may be reading, after a grace period. It steals
+// r. The caller must not access the block any more: NewBlock may free it before the thread's
+// next safe point if the thread has retired a lot. The references in the block are not given
+// up. A container that replaces its block has moved them to the new one, or retires them
+// itself. Attached thread.
 func (t *Thread) RetireBlock(r Ref) {
 	if r.Handle >= Limit || r.IsNil() || mutant.On && mutant.Is(mutant.BlockLost) {
 		return
@@ -67,9 +67,9 @@ func (t *Thread) RetireBlock(r Ref) {
 	t.retire(r, aBlock)
 }
 
-// retire puts r into one of the thread's two queues. Counts are for safe points alone: the
-// thread itself may have borrowed what they hold. Memory is not: nobody but other threads
-// can still be looking at it.
+// retire puts r into one of the thread's two queues. Counts are released only at safe points,
+// since the thread itself may have borrowed from them. Memory can be freed earlier: only other
+// threads can still be reading it.
 func (t *Thread) retire(r Ref, kind retiredKind) {
 	if kind == aCount {
 		t.retired.Defer(retired{r, kind}, t.weightOf(r))
@@ -78,7 +78,7 @@ func (t *Thread) retire(r Ref, kind retiredKind) {
 	}
 }
 
-// weightOf returns the bytes that an object and its block keep in use.
+// weightOf returns the size of an object and its block, in bytes.
 func (t *Thread) weightOf(r Ref) int64 {
 	bytes := t.sizeOf(r)
 	if y := typeOf(t.header(r).Meta()); y.Block != nil {
@@ -89,12 +89,12 @@ func (t *Thread) weightOf(r Ref) int64 {
 	return bytes
 }
 
-// sizeOf returns the bytes of the slot that r lies in.
+// sizeOf returns the size of the slot that r lies in, in bytes.
 func (t *Thread) sizeOf(r Ref) int64 {
 	return int64(t.rt.space.Granules(uint32(r.Handle))) << arena.GranuleShift
 }
 
-// release carries out what was retired.
+// release ends the deferral of x: it gives up the count, or frees the block or the memory.
 func (t *Thread) release(x retired) {
 	switch x.kind {
 	case aCount:
@@ -106,8 +106,8 @@ func (t *Thread) release(x retired) {
 	}
 }
 
-// releaseDue releases what has waited for its grace period, of the thread's own and of the
-// orphans. A thread that holds back more than its budget waits a while for the others.
+// releaseDue releases what has had its grace period, of this thread's and of the orphans. A
+// thread that exceeds its budget waits a while for the others.
 func (t *Thread) releaseDue() {
 	t.releaseOwn()
 	t.releaseOrphans()
@@ -123,17 +123,17 @@ func (t *Thread) releaseOwn() {
 	t.memory.Due(t.release)
 }
 
-// waits reports whether anything that the thread has retired waits.
+// waits reports whether anything that the thread has retired still waits.
 func (t *Thread) waits() bool { return t.retired.Len() > 0 || t.memory.Len() > 0 }
 
-// over reports whether more waits than the budget allows: of what the thread has retired,
-// or of the orphans, to which it would add.
+// over reports whether the thread exceeds the budget: by what it has retired itself, or by
+// adding to too many orphans.
 func (t *Thread) over() bool {
 	return t.retired.Over() || t.memory.Over() || t.waits() && t.rt.orphans.bytes.Load() > t.rt.opts.DeferredBytes
 }
 
-// releaseOrphans releases what absent threads have left and is due. They are taken out
-// under the lock and released without it: that takes as long as what dies is large.
+// releaseOrphans releases the orphans that are due. It takes them out under the lock and
+// releases them after unlocking, since a release may free a large graph.
 func (t *Thread) releaseOrphans() {
 	if !t.rt.orphans.some.Load() || mutant.On && mutant.Is(mutant.OrphansKept) {
 		return
@@ -145,7 +145,7 @@ func (t *Thread) releaseOrphans() {
 	t.releaseAll(due)
 }
 
-// releaseAll releases items. What a misuse keeps from it waits once more.
+// releaseAll releases items. If misuse panics, it retires the rest again.
 func (t *Thread) releaseAll(items []retired) {
 	done := 0
 	defer func() {
@@ -159,14 +159,13 @@ func (t *Thread) releaseAll(items []retired) {
 	}
 }
 
-// releaseMemory releases the memory that no other thread can be looking at: in the midst
-// of the thread's unit of work, when it has retired more than its budget.
+// releaseMemory frees the memory that no other thread can be reading. It is called in the
+// middle of a unit of work, when the thread has retired more than its budget.
 func (t *Thread) releaseMemory() {
 	t.memory.DueBut(t.reader, t.release)
 }
 
-// stall waits outside the world until the thread is within its budget again, or
-// for stallLimit.
+// stall waits outside the world until the thread is within its budget again, or for stallLimit.
 func (t *Thread) stall() {
 	t.stallUntil(func() bool {
 		t.releaseOwn()
@@ -175,8 +174,8 @@ func (t *Thread) stall() {
 	})
 }
 
-// waitForOwner waits for the owner of a queue that this thread has filled beyond
-// the budget.
+// waitForOwner waits for the owner of a merge queue that this thread has filled beyond the
+// budget.
 func (t *Thread) waitForOwner() {
 	q := t.behind
 	t.behind = nil
@@ -186,7 +185,7 @@ func (t *Thread) waitForOwner() {
 	}
 }
 
-// stallUntil waits outside the world until done, or for stallLimit.
+// stallUntil waits outside the world until done returns true, or for stallLimit.
 func (t *Thread) stallUntil(done func() bool) {
 	for wait := 10 * time.Microsecond; wait < stallLimit && !done(); wait *= 2 {
 		t.leave()
@@ -195,9 +194,9 @@ func (t *Thread) stallUntil(done func() bool) {
 	}
 }
 
-// settle releases everything that is retired and merges everything that is
-// queued, by whomever: a stop of the world is a grace period. Nothing is left to do then, as
-// what dies in a stop is freed there. World stopped, or no thread attached but t.
+// settle releases everything that any thread has retired, and merges all merge queues: a stop
+// of the world is a grace period. Objects that die in a stop are freed there, so nothing is
+// left to do afterwards. World stopped, or no thread attached but t.
 func (t *Thread) settle() {
 	r := t.rt
 	lists := r.threadsAnd(t)

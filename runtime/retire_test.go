@@ -10,8 +10,8 @@ import (
 	"go.uber.org/atomic"
 )
 
-// TestRetireWaits has a reader borrow what a writer overwrites: it stays alive
-// until the reader's checkpoint. One goroutine drives both threads.
+// TestRetireWaits has a reader borrow an object that a writer overwrites: it stays alive until
+// the reader's checkpoint. One goroutine drives both threads.
 func TestRetireWaits(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		r := newRuntime(t, Options{Mode: LockFree, Checked: checked})
@@ -29,7 +29,7 @@ func TestRetireWaits(t *testing.T) {
 		if reader.Body(borrowed).Word(0) != 42 {
 			t.Error("the borrowed object has lost its contents")
 		}
-		reader.IncRef(borrowed) // what a reader may do until its checkpoint
+		reader.IncRef(borrowed) // a reader may do so until its checkpoint
 		reader.Checkpoint()
 		writer.Checkpoint()
 		writer.Checkpoint()
@@ -47,8 +47,8 @@ func TestRetireWaits(t *testing.T) {
 	}
 }
 
-// TestRetireAtDetach leaves retired references behind: the next checkpoint of
-// anybody releases them when they are due.
+// TestRetireAtDetach leaves retired references behind: the next checkpoint of any thread
+// releases them when they are due.
 func TestRetireAtDetach(t *testing.T) {
 	r := newRuntime(t, Options{Mode: LockFree})
 	reader, writer := must(r.Attach()), must(r.Attach())
@@ -69,7 +69,7 @@ func TestRetireAtDetach(t *testing.T) {
 	}
 }
 
-// TestRetireUnderGIL releases at once.
+// TestRetireUnderGIL checks that a retired reference is released at once.
 func TestRetireUnderGIL(t *testing.T) {
 	clean(t, Options{Mode: GIL}, func(t *testing.T, th *Thread) {
 		node := newNode(th, newLeaf(th))
@@ -79,11 +79,11 @@ func TestRetireUnderGIL(t *testing.T) {
 	})
 }
 
-// TestReadersAndWriters has readers count what they find in slots that writers
-// overwrite. Every leaf says 42; poison, reuse or a race would show.
+// TestReadersAndWriters has readers count objects in slots that writers overwrite. Every leaf
+// says 42; poison, reuse or a race would show.
 func TestReadersAndWriters(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
-		o.DeferredBytes = 16 << 10 // small, so that threads do run over it
+		o.DeferredBytes = 16 << 10 // small, so that threads exceed it
 		r := newRuntime(t, o)
 		rounds := 30_000
 		if o.Checked || raceEnabled {
@@ -135,8 +135,8 @@ func TestReadersAndWriters(t *testing.T) {
 	})
 }
 
-// TestStallEnds has a thread retire far more than its budget while another one
-// reaches no checkpoint: it goes on all the same.
+// TestStallEnds has a thread retire far more than its budget while another one reaches no
+// checkpoint: it goes on all the same.
 func TestStallEnds(t *testing.T) {
 	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: 1 << 10})
 	reader, writer := must(r.Attach()), must(r.Attach())
@@ -160,7 +160,7 @@ func TestStallEnds(t *testing.T) {
 	}
 }
 
-// TestStopTheWorld has threads count without atomics while each stops the world.
+// TestStopTheWorld has threads count without atomics, each with the world stopped.
 func TestStopTheWorld(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -194,7 +194,8 @@ func TestStopTheWorld(t *testing.T) {
 	})
 }
 
-// TestRetireWhatDoesNotCount: of what nobody counts, or frees, nothing waits for a grace period.
+// TestRetireWhatDoesNotCount checks that objects and blocks that are not counted or freed do
+// not wait for a grace period.
 func TestRetireWhatDoesNotCount(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -229,8 +230,8 @@ func TestRetireWhatDoesNotCount(t *testing.T) {
 	})
 }
 
-// TestRetireIsChecked: checked mode refuses to retire what is not the runtime's, and has what is
-// in its history.
+// TestRetireIsChecked checks that checked mode refuses references of other runtimes, and
+// records others in the object's history.
 func TestRetireIsChecked(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		if !o.Checked {
@@ -250,8 +251,8 @@ func TestRetireIsChecked(t *testing.T) {
 	})
 }
 
-// TestStallReleasesOrphans: a thread that waits since others have left too much goes on once
-// that can be released, and does it.
+// TestStallReleasesOrphans checks that a thread that waits because of too many orphans goes on
+// when they are due, and releases them.
 func TestStallReleasesOrphans(t *testing.T) {
 	needsThreads(t)
 	defer func(d time.Duration) { stallLimit = d }(stallLimit)
@@ -272,7 +273,7 @@ func TestStallReleasesOrphans(t *testing.T) {
 	if !writer.over() {
 		t.Fatal("within the budget")
 	}
-	whileOutside(writer, writer.Checkpoint, reader.reader.Quiescent) // which releases nothing itself
+	whileOutside(writer, writer.Checkpoint, reader.reader.Quiescent) // the reader itself releases nothing
 	if n := r.orphans.bytes.Load(); n > 1<<10 || writer.over() {
 		t.Errorf("it has gone on, and %d bytes are left", n)
 	}

@@ -26,7 +26,7 @@ import (
 type Mode uint8
 
 const (
-	LockFree Mode = iota // threads run at the same time; counting is atomic
+	LockFree Mode = iota // threads run in parallel; counting is atomic
 	GIL                  // one thread runs at a time, under a global lock; counting is plain
 )
 
@@ -39,12 +39,12 @@ func (m Mode) String() string {
 	return fmt.Sprintf("Mode(%d)", uint8(m))
 }
 
-// Counting says how a lock-free runtime counts. It has no meaning under the GIL,
-// where all counting is plain.
+// Counting says how a lock-free runtime counts. It has no effect under the GIL, where all
+// counting is plain.
 type Counting uint8
 
 const (
-	AutoCounting Counting = iota // Atomic, until measurements on many cores say otherwise
+	AutoCounting Counting = iota // Atomic, until measurements on many cores favour Biased
 	Atomic                       // every count is an atomic add
 	Biased                       // the thread that made an object counts it plainly, the others atomically
 )
@@ -58,98 +58,94 @@ func (c Counting) String() string {
 	return fmt.Sprintf("Counting(%d)", uint8(c))
 }
 
-// Backing says what memory objects lie in.
+// Backing selects the memory that objects lie in.
 type Backing = arena.Backing
 
 const (
-	AutoBacking   = arena.Auto     // system memory, but Go memory under the race detector or without mmap
+	AutoBacking   = arena.Auto     // system memory; Go memory under the race detector or without mmap
 	SystemBacking = arena.System   // anonymous memory of the operating system
 	GoBacking     = arena.GoMemory // Go memory, which the race detector sees
-	MemfdBacking  = arena.Memfd    // a file in memory, which processes can share: see Share; Linux
+	MemfdBacking  = arena.Memfd    // an in-memory file, which processes can share: see Share; Linux only
 )
 
-// Options are what New needs to know. The zero value works.
+// Options configure a runtime. The zero value works.
 type Options struct {
 	Mode Mode
 
-	// Counting is how objects are counted in lock-free mode.
+	// Counting selects the way of counting in lock-free mode.
 	Counting Counting
 
-	// MemoryLimit bounds the memory for objects, in bytes, rounded down to
-	// spans of 64 KiB. An allocation beyond it returns ErrMemoryLimit, and
-	// everything goes on. 0 is no limit.
+	// MemoryLimit bounds the memory for objects, in bytes, rounded down to spans of 64 KiB. An
+	// allocation beyond it returns ErrMemoryLimit, and the runtime goes on. 0 is no limit.
 	MemoryLimit int64
 
-	// AddressSpace is how much of the address space to reserve, rounded up to a
-	// power of two. Half of it is for mortal objects. 0 is 64 GiB of system
-	// memory, or 256 MiB where the system refuses that, and of Go memory; on a
-	// 32-bit machine 256 MiB, and 64 MiB of Go memory.
+	// AddressSpace is how much address space to reserve, in bytes, rounded up to a power of
+	// two. Half of it is for mortal objects. 0 is 64 GiB of system memory, or 256 MiB where the
+	// system refuses that and for Go memory. On a 32-bit machine it is 256 MiB, or 64 MiB of Go
+	// memory.
 	AddressSpace int64
 
-	// Backing is what memory objects lie in.
+	// Backing selects the memory that objects lie in.
 	Backing Backing
 
-	// SwitchInterval is how long a thread keeps the GIL while another one
-	// waits for it; it gives it up at its next safe point after that. 0 is
-	// 5 ms, as in CPython.
+	// SwitchInterval is how long a thread keeps the GIL while another one waits for it. The
+	// thread gives it up at the first safe point after that time. 0 is 5 ms, as in CPython.
 	SwitchInterval time.Duration
 
-	// DeferredBytes is how much memory a thread may hold back for grace periods
-	// before its checkpoints begin to wait for one. 0 is 1 MiB.
+	// DeferredBytes is how much memory a thread may hold back for grace periods before its
+	// checkpoints begin to wait for one. 0 is 1 MiB.
 	DeferredBytes int64
 
-	// CollectAfter is how many more containers than after the last collection of
-	// cycles there must be before a safe point begins the next one by itself: at
-	// least, for a collection is also put off until there are half as many again as
-	// it left alive. 0 is 20,000. Negative: only Collect collects.
+	// CollectAfter is how many more containers there must be than after the last collection of
+	// cycles before a safe point starts the next one by itself. If half of the containers that
+	// the collection left alive is a larger number, that number applies. 0 is 20,000. If
+	// negative, only Collect collects.
 	CollectAfter int
 
-	// PauseBudget is the share of time for which collections that begin by
-	// themselves may stop the world. One that would go over it is put off, but not
-	// beyond four times the containers that make it due. 0 is 0.1.
+	// PauseBudget is the share of time for which automatic collections may stop the world. A
+	// collection that would exceed it is put off, but not beyond four times the number of
+	// containers that make it due. 0 is 0.1.
 	PauseBudget float64
 
-	// CollectWorkers is how many goroutines trace when the heap is large. 0 is
-	// GOMAXPROCS.
+	// CollectWorkers is how many goroutines trace when the heap is large. 0 is GOMAXPROCS.
 	CollectWorkers int
 
-	// Name tells the runtime from others of the process in logs, errors, reports of stalls,
-	// and where it is printed. Empty: a number.
+	// Name distinguishes the runtime from others of the process in logs, errors, stall reports
+	// and printed values. If empty, the runtime has a number.
 	Name string
 
-	// Logger gets what OnError and OnStall would be told of, if they are nil. Nil is
+	// Logger receives the reports for OnError and OnStall if they are nil. Nil is
 	// slog.Default().
 	Logger *slog.Logger
 
-	// StallAfter is how long a thread may keep others waiting before that is reported. It
-	// is reported again after twice that time, four times, and so on. 0 is a second.
-	// Negative: never.
+	// StallAfter is how long a thread may keep others waiting before that is reported. It is
+	// reported again after twice that time, four times, and so on. 0 is a second. If negative,
+	// it is never reported.
 	StallAfter time.Duration
 
-	// OnStall is told of a thread that keeps others waiting, by a goroutine of its own. The
-	// thread that waits goes on when it returns. Nil is a warning to Logger.
+	// OnStall is called with a report of a thread that keeps others waiting, on a goroutine of
+	// its own. The waiting thread goes on when it returns. Nil is a warning to Logger.
 	OnStall func(StallReport)
 
-	// OnError is told of panics of finalizers, callbacks and releases, and of calls of
-	// runtime.Goexit in them, as a *PanicError: by the thread that ran them, at a safe
-	// point, with no lock held. It must not use objects. If it panics itself, or ends
-	// its goroutine, so does the call that is the safe point. Nil is an
-	// error to Logger.
+	// OnError is called with a *PanicError after a panic or a call of runtime.Goexit in a
+	// finalizer, a callback or a release. The thread that ran the function calls it, at a safe
+	// point, with no lock held. It must not use objects. If it panics itself, or ends its
+	// goroutine, so does the call that is the safe point. Nil is an error to Logger.
 	OnError func(error)
 
-	// Checked turns on checked mode: every access is validated, freed objects
-	// are poisoned and kept for a while, and misuse panics with the object's
-	// history. Some fifty times slower.
+	// Checked turns on checked mode: every access is validated, freed objects are poisoned and
+	// kept for a while, and misuse panics with the object's history. It is about fifty times
+	// slower.
 	Checked bool
 
-	// Inject is for tests of what happens when memory runs out: it is called before each
-	// allocation of an object or a block, and before each call to the system for memory.
-	// What it returns is the error of that. It needs Checked, and may be called by several
-	// goroutines at once. See proptest.Faults.
+	// Inject is for tests of running out of memory. It is called before each allocation of an
+	// object or a block, and before each call to the system for memory. If it returns an error,
+	// the allocation or the call fails with that error. It needs Checked. Several goroutines
+	// may call it at the same time. See proptest.Faults.
 	Inject func(what Injection) error
 }
 
-// String returns the options that are set, in one line.
+// String returns the options that differ from zero, in one line.
 func (o Options) String() string {
 	var set []string
 	v := reflect.ValueOf(o)
@@ -166,10 +162,10 @@ func (o Options) String() string {
 	return "Options{" + strings.Join(set, ", ") + "}"
 }
 
-// Injection says what is about to be done.
+// Injection names the operation that is about to be done.
 type Injection = arena.Call
 
-// What can fail.
+// The operations that can fail.
 const (
 	AllocateObject = arena.Allocate // of an object or a block, frozen ones too
 	CommitMemory   = arena.Commit
@@ -219,20 +215,20 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// Ids of threads: all of a GIL runtime share one; in lock-free mode each pooled
-// state has its own, for good.
+// Ids of threads. All threads of a GIL runtime share one. In lock-free mode each pooled state
+// has its own, for good.
 const (
 	gilOwner int32 = 1
 	firstID  int32 = 2
 )
 
-// Runtime is one heap with the threads that use it. Runtimes share nothing: a
-// reference means something to its own runtime only.
+// Runtime is one heap with the threads that use it. Runtimes share nothing: a reference is
+// valid only in its own runtime.
 //
-//	state — condition — transition (who)
-//	open — Attach works — Close (any goroutine)
-//	closing — Attach gives ErrClosed — closed, or open again: if threads are attached (Close),
-//	          or when the context ends before they detach (CloseContext)
+//	state — condition — transition (by)
+//	open — Attach works — closing (Close or CloseContext, any goroutine)
+//	closing — Attach gives ErrClosed — closed; or open again, if threads are attached (Close)
+//	          or the context ends before they detach (CloseContext)
 //	closed — the memory is gone
 type Runtime struct {
 	Heap
@@ -247,31 +243,31 @@ type Runtime struct {
 	grace *sched.Grace // lock-free mode
 
 	queues  point.Pointer[[]*mergeQueue] // by id; replaced as a whole under mu
-	intern  *xsync.MapOf[uint64, Ref]    // weak: holds no counts
-	weak    *xsync.MapOf[Ref, weakRefs]  // weak references, by what they lead to
+	intern  *xsync.MapOf[uint64, Ref]    // equal strings, by hash; holds no counts
+	weak    *xsync.MapOf[Ref, weakRefs]  // weak references, by their target
 	foreign *xsync.MapOf[Ref, any]       // Go values that objects hold
 	frozen  atomic.Pointer[[]*Frozen]    // by address; replaced as a whole under mu
 	seed    [2]uint64                    // see builtin.HashSeed
 	left    leftovers
-	ending  bool // Close gives up what immortals hold: nothing is finalized any more
+	ending  bool // Close is giving up what immortals hold: nothing is finalized any more
 
 	collector collector
 
-	// Every stop: until the world stood still, and while it did; and for each
-	// collection the latter, added up.
+	// stopping and pauses have an entry for each stop: until the world stood still, and while
+	// it did. collectorPauses has an entry for each collection: the sum of its pauses.
 	stopping, pauses, collectorPauses durations.Histogram
 
-	adopted  bool          // another process has made what is shared
+	adopted  bool          // another process has made the shared part
 	inPlace  aligned.Int64 // objects made immortal in place
-	freezing atomic.Int32  // calls of Freeze under way
+	freezing atomic.Int32  // calls of Freeze in progress
 
 	mu struct {
 		point.Mutex
 		closing bool
 		threads map[*Thread]string // attached, and their names
-		gone    chan struct{}      // CloseContext waits for it: there are no threads
-		idle    []*Thread          // pooled states, by falling id
-		states  int32              // that were made
+		gone    chan struct{}      // CloseContext waits for it: closed when no thread is left
+		idle    []*Thread          // pooled states, in descending order of id
+		states  int32              // how many were made
 		tallies []*tally           // of all states
 		regions []*region
 		opening int // images that are being opened
@@ -279,7 +275,7 @@ type Runtime struct {
 	orphans orphans
 }
 
-// New makes a runtime. Close it in the end. Any goroutine.
+// New makes a runtime. The caller has to call Close in the end. Any goroutine.
 func New(opts Options) (*Runtime, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -297,7 +293,7 @@ func New(opts Options) (*Runtime, error) {
 	return r, nil
 }
 
-// makeRuntime makes a runtime of a space. The options are valid.
+// makeRuntime makes a runtime on a space. The options are valid.
 func makeRuntime(space *arena.Space, opts Options) *Runtime {
 	r := &Runtime{
 		Heap:    Heap{space.Base(), space.Mask()},
@@ -333,8 +329,8 @@ func makeRuntime(space *arena.Space, opts Options) *Runtime {
 	return r
 }
 
-// makeSingletons writes the objects at fixed references, and the header of
-// granule 0, which lets Nil be counted like an immortal.
+// makeSingletons writes the singletons, and the header of granule 0, which lets Nil be counted
+// like an immortal.
 func (r *Runtime) makeSingletons() {
 	r.header(Nil).Birth(header.Immortal, 0)
 	for _, s := range [...]struct {
@@ -346,7 +342,7 @@ func (r *Runtime) makeSingletons() {
 	} {
 		y := types.table[s.id].Load()
 		if y == nil {
-			continue // package objects is not part of the program
+			continue // package objects is not linked into the program
 		}
 		r.header(s.ref).Birth(header.Immortal, y.meta)
 		if y.singleton != nil {
@@ -355,16 +351,16 @@ func (r *Runtime) makeSingletons() {
 	}
 }
 
-// runtimes counts those that have no name of their own.
+// runtimes counts the runtimes that have no name of their own.
 var runtimes atomic.Int64
 
-// Name returns Options.Name, or the number that the runtime has instead. Any goroutine.
+// Name returns Options.Name, or the number that takes its place. Any goroutine.
 func (r *Runtime) Name() string { return r.label }
 
-// name is the runtime as reports call it.
+// name returns the runtime's name as reports print it.
 func (r *Runtime) name() string { return fmt.Sprintf("runtime %q", r.label) }
 
-// String says which runtime it is, and how many threads are attached. Any goroutine.
+// String returns the runtime's name and how many threads are attached. Any goroutine.
 func (r *Runtime) String() string {
 	mode := r.opts.Mode.String()
 	if r.gil == nil {
@@ -379,33 +375,33 @@ func (r *Runtime) String() string {
 	return fmt.Sprintf("%s (%s, %s)", r.name(), mode, state)
 }
 
-// Mode returns the mode that the runtime was made with. Any goroutine.
+// Mode returns the runtime's mode. Any goroutine.
 func (r *Runtime) Mode() Mode { return r.opts.Mode }
 
-// Memory is what a runtime has in use.
+// Memory says how much a runtime has in use.
 type Memory struct {
 	Objects      int64 // objects on the counted heap
-	ObjectBytes  int64 // their slots
-	Containers   int64 // those of them that can hold references
+	ObjectBytes  int64 // the slots that they occupy
+	Containers   int64 // the objects among them that can hold references
 	Blocks       int64 // storage of containers
 	BlockBytes   int64
 	Immortals    int64 // objects born immortal
-	RegionBytes  int64 // their memory and that of their blocks
+	RegionBytes  int64 // the memory of these and of their blocks
 	Frozen       int64 // frozen objects
-	FrozenBytes  int64 // their memory
-	FrozenGraphs int64 // that are loaded
-	MappedBytes  int64 // what of it belongs to files, and not to Committed
-	SharedBytes  int64 // addresses that processes share, see Share; not in Committed
-	InPlace      int64 // objects made immortal in place; they are among Objects
-	Committed    int64 // memory taken from the system, all in all
-	Limit        int64 // what Committed stays within
+	FrozenBytes  int64 // the memory of these
+	FrozenGraphs int64 // Frozens that are loaded
+	MappedBytes  int64 // the part of FrozenBytes that belongs to files, and is not in Committed
+	SharedBytes  int64 // memory that processes share: see Share; not in Committed
+	InPlace      int64 // objects made immortal in place, which are among Objects
+	Committed    int64 // all memory taken from the system
+	Limit        int64 // the bound on Committed
 	Backing      Backing
-	Attached     int // threads
+	Attached     int // attached threads
 }
 
-// Memory adds up what is in use. Each thread's share is as of the last time that
-// it took a new span, released what was retired, was blocked or stopped, or gave up the
-// GIL, so the sum is exact when no thread is running. Any goroutine.
+// Memory returns how much is in use. A thread's share is updated when the thread takes a new
+// span, releases retired objects, is blocked or stopped, or gives up the GIL. So the sum is
+// exact when no thread is running. Any goroutine.
 func (r *Runtime) Memory() Memory {
 	u := r.space.Usage()
 	shared := r.sharedBytes()
@@ -440,8 +436,8 @@ func (r *Runtime) GILStats() locks.GILStats {
 	return r.gil.Stats()
 }
 
-// WorldStats returns how often and for how long the world was stopped; zero
-// under the GIL, where holding the GIL stops the world. Any goroutine.
+// WorldStats returns how often and for how long the world was stopped. It is zero under the
+// GIL, where holding the GIL stops the world. Any goroutine.
 func (r *Runtime) WorldStats() locks.WorldStats {
 	if r.world == nil {
 		return locks.WorldStats{}
@@ -449,8 +445,8 @@ func (r *Runtime) WorldStats() locks.WorldStats {
 	return r.world.Stats()
 }
 
-// internHash is the hash of a text's hash in the table of equal strings. Texts may have been
-// chosen so that bits of theirs agree: the seed decides where they go.
+// internHash hashes the keys of the table of equal strings, which are hashes of texts. An
+// attacker may choose texts whose hashes agree in some bits, so the seed decides where they go.
 func internHash(h, seed uint64) uint64 {
 	hi, lo := bits.Mul64(h^seed, 0x9e3779b97f4a7c15)
 	return hi ^ lo

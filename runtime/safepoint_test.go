@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestSafePoints: each call that is a safe point runs what is due.
+// TestSafePoints checks that each call that is a safe point runs pending code.
 func TestSafePoints(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -61,8 +61,8 @@ func TestSafePoints(t *testing.T) {
 	})
 }
 
-// TestAccountsAtACheckpoint: a thread that gives way to another one at a checkpoint has its
-// objects counted by then, under the GIL and where the world is stopped.
+// TestAccountsAtACheckpoint checks that the objects of a thread are in the accounts when its
+// checkpoint gives way to another thread, under the GIL and at a stop of the world.
 func TestAccountsAtACheckpoint(t *testing.T) {
 	needsThreads(t)
 	for _, o := range []Options{{Mode: GIL, SwitchInterval: time.Microsecond}, {Mode: LockFree}} {
@@ -73,7 +73,7 @@ func TestAccountsAtACheckpoint(t *testing.T) {
 			<-made
 			_ = r.Do(func(th *Thread) error {
 				if o.Mode == GIL {
-					seen <- r.Memory().Objects // a stop would publish what all threads share
+					seen <- r.Memory().Objects // a stop would publish the accounts of all threads
 					return nil
 				}
 				th.StopTheWorld(func() { seen <- r.Memory().Objects })
@@ -105,8 +105,8 @@ func isOutside(t *Thread) bool {
 	return !slices.Contains(t.rt.world.Members(), t.member.Name())
 }
 
-// whileOutside calls do on a goroutine of its own, again and again, from when t is outside
-// until f is over, which it runs. Without a time outside f ends all the same.
+// whileOutside runs f, and calls do on another goroutine, again and again, from when t is
+// outside the world until f has returned. f returns even if t is never outside.
 func whileOutside(t *Thread, f, do func()) {
 	over, ended := make(chan bool), make(chan bool)
 	go func() {
@@ -127,8 +127,9 @@ func whileOutside(t *Thread, f, do func()) {
 	<-ended
 }
 
-// TestStallWaits has a thread come to a safe point with more than its budget, of what another
-// one keeps: it waits outside until that has been at a safe point, and is within its budget then.
+// TestStallWaits has a thread reach a safe point with more than its budget, which another one
+// keeps from being released. It waits outside until that one has been at a safe point, and is
+// within its budget then.
 func TestStallWaits(t *testing.T) {
 	needsThreads(t)
 	defer func(d time.Duration) { stallLimit = d }(stallLimit)
@@ -173,7 +174,7 @@ func TestStallWaits(t *testing.T) {
 	}
 }
 
-// TestWaitForOwner has a thread drop more of another one's objects than the budget: it waits
+// TestWaitForOwner has a thread drop more than the budget of another one's objects: it waits
 // for the owner, once.
 func TestWaitForOwner(t *testing.T) {
 	needsThreads(t)

@@ -8,12 +8,12 @@ import (
 	"github.com/ichor-go/ichor/locks"
 )
 
-// Scope owns references and gives them up at its end. It is the comfortable way to hold
-// new references; hot paths count by hand. An attached thread uses it, as long as it is
-// the innermost one that is open.
+// Scope owns references and gives them up when it ends. It is the convenient way to hold new
+// references; hot paths count by hand. An attached thread uses it, as long as it is the
+// innermost open scope.
 type Scope struct {
 	t    *Thread
-	base int // of its references in t.owned
+	base int // index of its first reference in t.owned
 }
 
 // scopeAbort carries an error from Own to Scope.
@@ -22,9 +22,8 @@ type scopeAbort struct {
 	err error
 }
 
-// Scope runs fn and then gives up the references that its scope owns, also when
-// fn panics. It returns the error that ended fn through Own, if any. Scopes nest.
-// Attached thread.
+// Scope runs fn and then gives up the references that its scope owns, even if fn panics. If Own
+// or Check has ended fn, Scope returns their error. Scopes nest. Attached thread.
 func (t *Thread) Scope(fn func(s *Scope)) (err error) {
 	if t.depth == len(t.scopes) {
 		t.scopes = append(t.scopes, &Scope{t: t})
@@ -50,56 +49,57 @@ func (s *Scope) close() {
 	t := s.t
 	t.depth--
 	mine := t.owned[s.base:]
-	t.owned = t.owned[:s.base] // first: a misuse that panics below is not released twice
+	t.owned = t.owned[:s.base] // first, so that a misuse that panics below does not release anything twice
 	if !(mutant.On && mutant.Is(mutant.ScopeForgets)) {
 		t.DecRefs(mine)
 	}
 }
 
-// Own steals r, keeps it until the scope ends, and returns it as a borrowed
-// reference that is good that long. If err is not nil, Own ends the scope's
-// function: Scope returns the error. It takes the results of a call:
+// Own steals r, keeps it until the scope ends, and returns it as a borrowed reference that is
+// good until then. If err is not nil, Own ends the scope's function, and Scope returns the
+// error. Own takes the results of a call:
 //
 //	item := s.Own(list.Get(t, 0))
 //
-// The reference has the kind that it is assigned to; the function Own keeps the call's.
-// Attached thread, in its innermost scope.
+// The result is assignable to any kind of reference; the function Own keeps the kind of its
+// argument. Attached thread, in its innermost scope.
 func (s *Scope) Own(r Ref, err error) Ref {
 	s.mustBeOpen()
 	if err != nil {
 		panic(scopeAbort{s, err})
 	}
 	s.t.MustUse(r)
-	if !r.IsNil() && r.Handle < Limit || r.IsFrozen() { // Unload looks for frozen ones
+	if !r.IsNil() && r.Handle < Limit || r.IsFrozen() { // frozen ones too: Unload looks for them
 		s.t.owned = append(s.t.owned, r)
 	}
 	return r
 }
 
-// Owned is what Own has been given. Attached thread, the one that called Own, once.
+// Owned holds the arguments of Own until In is called, which has to happen once. Attached
+// thread, the one that called Own.
 type Owned[R ~Ref] struct {
 	r   R
 	err error
 }
 
-// Own is Scope.Own for a reference of whatever kind, which it returns as that: a new
-// reference is stolen, and comes back as a borrowed one that is good until the scope ends.
-// It takes the results of a call, and goes on with In:
+// Own is Scope.Own for a reference of any kind, and keeps its kind. In returns the result: the
+// new reference is stolen, and comes back as a borrowed one that is good until the scope ends.
+// Own takes the results of a call:
 //
 //	list := rt.Own(objects.NewList(t)).In(s)
 //
 // Attached thread.
 func Own[R ~Ref](r R, err error) Owned[R] { return Owned[R]{r, err} }
 
-// In has the scope own the reference, and returns it as a borrowed one; if there was an
-// error, it ends the scope's function with it. Attached thread, in its innermost scope.
+// In passes the reference to the scope, and returns it as a borrowed one. If Own was given an
+// error, In ends the scope's function with it. Attached thread, in its innermost scope.
 func (o Owned[R]) In(s *Scope) R {
 	s.Own(Ref(o.r), o.err)
 	return o.r
 }
 
-// Check ends the scope's function if err is not nil, as Own does. Attached thread, in its
-// innermost scope.
+// Check ends the scope's function with err if err is not nil, as Own does. Attached thread, in
+// its innermost scope.
 func (s *Scope) Check(err error) {
 	if err != nil {
 		s.mustBeOpen()
@@ -107,34 +107,34 @@ func (s *Scope) Check(err error) {
 	}
 }
 
-// Keep borrows r, and returns a new reference to it, which outlives the scope. Attached
-// thread, in its innermost scope.
+// Keep borrows r, and returns a new reference to it, which outlives the scope. Attached thread,
+// in its innermost scope.
 func (s *Scope) Keep(r Ref) Ref {
 	s.mustBeOpen()
 	s.t.IncRef(r)
 	return r
 }
 
-// Len returns how many references the scope owns that are counted, or lead into what is frozen. Attached thread, in its
+// Len returns how many counted and frozen references the scope owns. Attached thread, in its
 // innermost scope.
 func (s *Scope) Len() int {
 	s.mustBeOpen()
 	return len(s.t.owned) - s.base
 }
 
-// String says which scope it is: 1 is the thread's outermost one.
+// String returns the scope's number, which is 1 for the thread's outermost one, and its thread.
 func (s *Scope) String() string {
 	return fmt.Sprintf("scope %d of %s", slices.Index(s.t.scopes, s)+1, s.t.name())
 }
 
-// A call of the library that reaches safe points may hold counts of its own meanwhile,
-// which nobody else knows of. It says so for as long as it has them: see Thread.Audit.
+// A call of the library that reaches safe points may hold counts meanwhile that no other record
+// shows. It announces them for as long as it has them: see Thread.Audit.
 //
-//	Thread.holds = the calls under way on the thread that hold counts
+//	Thread.holds = the calls in progress on the thread that hold counts
 //
-// They end in any order: a loop over a container may be one of iter.Pull. The list is the
-// thread's, and read by others while the world is stopped. So it changes while the thread is
-// in the world.
+// Calls end in any order, since a loop over a container may be driven by iter.Pull. The list
+// belongs to the thread, and other threads read it while the world is stopped. So the thread
+// changes it only while it is in the world.
 
 // holder is a call that holds counts.
 type holder interface {
@@ -150,19 +150,19 @@ func (h refsHolder) held(visit func(Ref)) {
 	}
 }
 
-// Hold has Audit know of references that a call holds across safe points: one count for each
-// entry of *refs, which the call may change while its thread is in the world. They are
-// borrowed: nothing is counted or given up. End it with Unhold, also after a panic. Attached
+// Hold announces to Audit the references that a call holds across safe points: one count for
+// each entry of *refs, which the call may change while its thread is in the world. They are
+// borrowed: nothing is counted or given up. End it with Unhold, even after a panic. Attached
 // thread.
 func (t *Thread) Hold(refs *[]Ref) { t.hold(refsHolder{refs}) }
 
-// Unhold ends what Hold began with the same slice, whose references are borrowed; it does
-// nothing if that has ended. Attached thread.
+// Unhold undoes Hold with the same slice, whose references are borrowed. It does nothing if
+// that was undone already. Attached thread.
 func (t *Thread) Unhold(refs *[]Ref) { t.unhold(refsHolder{refs}) }
 
 func (t *Thread) hold(h holder) { t.holds = append(t.holds, h) }
 
-// unhold looks from the end: a call that began last ends first, as a rule.
+// unhold searches from the end, since calls mostly end in reverse order.
 func (t *Thread) unhold(h holder) {
 	for i := len(t.holds) - 1; i >= 0; i-- {
 		if t.holds[i] == h {
@@ -172,19 +172,19 @@ func (t *Thread) unhold(h holder) {
 	}
 }
 
-// A container's lock is a leaf: between locking and unlocking there is no safe point, no
-// other lock but the second of a pair, and no code of users. But there may be a panic: a
-// reference that somebody has given up once too often shows wherever it is counted. It ends
-// the write, and leaves the lock. So a thread notes which words it holds:
+// A container's lock is a leaf: between locking and unlocking there is no safe point, no other
+// lock except the second of a pair, and no user code. But there may be a panic, since a
+// reference that was given up once too often shows wherever it is counted. The panic ends the
+// write, and the lock stays locked. So a thread records which words it has locked:
 //
-//	locked[0], locked[1]  the words of locks that the thread holds; nil for none
+//	locked[0], locked[1]  the words of the locks that the thread holds; nil for none
 //
-// What a panic has left is unlocked when the thread comes to a safe point, which it does at
-// its end, and before it takes another lock.
+// The thread unlocks what a panic has left locked when it reaches a safe point, which includes
+// detaching, and before it takes another lock.
 
-// Lock locks word i of o, the mutex of a mutable object, for a write; under the GIL it does
-// nothing, as no other thread runs. Nothing that may wait or call users' code comes before
-// Unlock, and no other lock: for a pair see Lock2. Attached thread.
+// Lock locks the mutex in word i of the mutable object o for a write. Under the GIL it does
+// nothing, since no other thread runs. Until Unlock the thread must not wait, call user code,
+// or take another lock: for a pair see Lock2. Attached thread.
 func (t *Thread) Lock(o Body, i int) {
 	if t.rt.gil == nil {
 		if t.locked[0] != nil {
@@ -222,7 +222,7 @@ func (t *Thread) Unlock2(a, b Body, i int) {
 	}
 }
 
-// unlockLeft unlocks what a panic has left locked.
+// unlockLeft unlocks the locks that a panic has left locked.
 func (t *Thread) unlockLeft() {
 	left := t.locked
 	t.locked = [2]*uint32{}

@@ -75,7 +75,8 @@ func TestScopeEndsByErrorAndPanic(t *testing.T) {
 	})
 }
 
-// TestOwnKeepsTheKind: Own and In are Scope.Own for a kind of reference.
+// TestOwnKeepsTheKind checks that Own and In do what Scope.Own does, and keep the kind of the
+// reference.
 func TestOwnKeepsTheKind(t *testing.T) {
 	type leaf Ref
 	forModes(t, func(t *testing.T, o Options) {
@@ -97,8 +98,8 @@ func TestOwnKeepsTheKind(t *testing.T) {
 	})
 }
 
-// TestScopeIsTheInnermost: a scope that is not the innermost open one of its thread cannot be
-// used, whatever for, and neither can one that has ended.
+// TestScopeIsTheInnermost checks that a scope that is not the innermost open one of its thread,
+// or that has ended, refuses every call.
 func TestScopeIsTheInnermost(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		broken := errors.New("broken")
@@ -124,7 +125,8 @@ func TestScopeIsTheInnermost(t *testing.T) {
 	})
 }
 
-// TestScopesOfTwoThreads: an error that ends a scope of one thread passes by those of others.
+// TestScopesOfTwoThreads checks that an error that ends a scope of one thread does not end
+// those of others.
 func TestScopesOfTwoThreads(t *testing.T) {
 	r, a, b := biasedPair(t, Options{})
 	broken := errors.New("broken")
@@ -138,7 +140,7 @@ func TestScopesOfTwoThreads(t *testing.T) {
 	closePair(t, r, a, b)
 }
 
-// TestOwnIsChecked: checked mode refuses what a scope is to own and must not be used.
+// TestOwnIsChecked checks that checked mode refuses to own an invalid reference.
 func TestOwnIsChecked(t *testing.T) {
 	for _, m := range []Mode{GIL, LockFree} {
 		clean(t, Options{Mode: m, Checked: true}, func(t *testing.T, th *Thread) {

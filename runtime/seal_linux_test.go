@@ -9,8 +9,8 @@ import (
 	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// TestCollectWritesNothing seals the pages of everything that lives while a
-// collection frees garbage beside it: a store to one of them would be a fault.
+// TestCollectWritesNothing seals the pages of all live objects while a collection frees garbage
+// beside them: a store to one of them would be a fault.
 func TestCollectWritesNothing(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.CollectWorkers, o.CollectAfter = 1, -1 // faults are caught on this goroutine
@@ -47,7 +47,7 @@ func TestCollectWritesNothing(t *testing.T) {
 				g := newNode(th, slots...)
 				th.Body(g).StoreRef(1, g)
 				th.IncRef(all[0])
-				th.Body(g).StoreRef(2, all[0]) // given back when g is freed: all[0]'s page stays open
+				th.Body(g).StoreRef(2, all[0]) // given up when g is freed: all[0]'s page stays open
 				garbage = append(garbage, g)
 			}
 			delete(live, uint32(all[0].Handle)/arena.SpanGranules)

@@ -2,8 +2,8 @@ package runtime
 
 import "testing"
 
-// TestInternHash: texts whose hashes agree in most bits do not go to one place of the table of
-// equal strings.
+// TestInternHash checks that texts with similar hashes do not collide in the table of equal
+// strings.
 func TestInternHash(t *testing.T) {
 	r, err := New(Options{})
 	if err != nil {
@@ -22,7 +22,7 @@ func TestInternHash(t *testing.T) {
 	}
 }
 
-// TestHashSeed: runtimes have seeds of their own.
+// TestHashSeed checks that each runtime has another seed.
 func TestHashSeed(t *testing.T) {
 	seen := [2]map[uint64]bool{{}, {}}
 	for range 3 {

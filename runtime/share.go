@@ -12,22 +12,22 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// A heap in a memfd is shared with other processes, which go on with it each on its own:
+// A heap in a memfd can be shared with other processes. Each goes on with a copy of its own:
 //
-//	state    — condition — transition (who)
+//	state    — condition — transition (by)
 //	own      — made by New with MemfdBacking — shared (Share)
-//	shared   — the parent, from Share on — (it goes on as any runtime)
-//	adopted  — a worker, made by OpenShared — (likewise)
+//	shared   — the parent, after Share — none: it goes on as any runtime
+//	adopted  — a worker, made by OpenShared — none, likewise
 //
-// Objects do not know in which process they are: references, types, counts and locks
-// mean the same. What the runtime knows of them and keeps in Go memory travels beside
-// them, as a sharedHeap.
+// Objects do not depend on the process that they are in: references, types, counts and locks
+// mean the same in all. What the runtime knows of them in Go memory travels along, as a
+// sharedHeap.
 //
-// A worker's threads have other ids than the parent's, whose states are away for good
-// there: so an object that a thread of the parent owns is counted as one of a thread
-// that has detached.
+// A worker's threads have other ids than the parent's, whose states are away for good in the
+// worker. So an object that a thread of the parent owns is counted like one of a detached
+// thread.
 
-// ShareError says why a heap cannot be shared, or a shared one not opened.
+// ShareError says why a heap cannot be shared, or a shared heap cannot be opened.
 type ShareError struct {
 	Op  string // "share", "open shared"
 	Err error
@@ -38,35 +38,35 @@ func (e *ShareError) Error() string { return fault.Prefix + e.Op + ": " + fault.
 // Unwrap returns the cause.
 func (e *ShareError) Unwrap() error { return e.Err }
 
-// ErrShared says that a heap was shared already: that is done once, for any number of
+// ErrShared says that the heap was shared before. A heap can be shared once, with any number of
 // processes.
 var ErrShared = arena.ErrShared
 
-// sharedHeap is what a worker needs to know besides the objects.
+// sharedHeap is everything that a worker needs besides the objects.
 type sharedHeap struct {
 	Mode     Mode
 	Counting Counting
 	Layouts  uint64 // layoutHash
 	Types    []sharedType
 	Space    *arena.Layout
-	States   int       // of threads
+	States   int       // number of thread states
 	Seed     [2]uint64 // tables in the heap depend on it
 	InPlace  int64
 	Interned map[uint64]Ref
-	Weak     map[Ref][]Ref // weak references by what they lead to, oldest first
+	Weak     map[Ref][]Ref // weak references by their target, oldest first
 	Frozen   []sharedFrozen
 	Roots    []Ref
 }
 
-// sharedType is a user-defined type that objects have. In headers it is a number, so it
-// must have the same one in the worker.
+// sharedType is a user-defined type that objects have. Headers refer to it by number, so it
+// must have the same number in the worker.
 type sharedType struct {
 	ID           TypeID
 	Name, Layout string
 	Meta         uint32
 }
 
-// sharedFrozen is a Frozen, whose memory is the extent at the same place in the list.
+// sharedFrozen is a Frozen. Its memory is the extent with the same index.
 type sharedFrozen struct {
 	Stored  Ref
 	Objects int64
@@ -74,21 +74,22 @@ type sharedFrozen struct {
 	Types   []TypeID
 }
 
-// Share makes the heap, as it is, one that other processes can open, and returns the file
-// that it lies in: hand it to programs that are started, with exec.Cmd.ExtraFiles, and
-// close it then. roots, which are borrowed, are what OpenShared returns there; who calls Share
-// owns a reference to each of them, and does not give it up while workers are being started.
+// Share makes the heap, as it is now, available to other processes, and returns the file that
+// it lies in. Pass the file to the programs to be started, by exec.Cmd.ExtraFiles, and then
+// close it. roots, which are borrowed, are what OpenShared returns in those programs. The
+// caller owns a reference to each root, and must not give it up while workers are being
+// started.
 //
 // The runtime must have been made with MemfdBacking. It goes on as before, with all its
-// threads, and nobody sees what it does from now on: memory that was in use is copied
-// page by page as it is written, and new objects lie elsewhere. It can be shared once.
+// threads. Its later changes are invisible to the workers: the memory in use is copied page by
+// page when it is written, and new objects lie elsewhere. A heap can be shared once.
 //
-// Everything travels: mortal and immortal objects, frozen ones, weak references, Cells.
-// But for code: a callback of a weak reference and the Go value of a Foreign are of this
-// process, so with one of them alive Share fails. So it does during Freeze,
-// OpenImage and Immortally. Finalizers that are due run here, and not in workers.
-// Errors are a *ShareError, among them ErrShared. It stops the world, and looks at every
-// object once. Linux. Any goroutine that is not attached.
+// Everything is shared: mortal, immortal and frozen objects, weak references, Cells. The
+// exception is code: callbacks of weak references and the Go values of Foreigns belong to this
+// process, so Share fails while one of them is alive. It also fails during Freeze, OpenImage
+// and Immortally. Finalizers that are due run here, and not in workers. Errors are a
+// *ShareError; one of them is ErrShared. Share stops the world, and visits every object once.
+// Linux. Any goroutine that is not attached.
 func (r *Runtime) Share(roots ...Ref) (file *os.File, err error) {
 	r.mustNotWait(nil)
 	err = r.Do(func(t *Thread) (err error) {
@@ -98,9 +99,9 @@ func (r *Runtime) Share(roots ...Ref) (file *os.File, err error) {
 				frozen = append(frozen, x)
 			}
 		}
-		t.Hold(&frozen) // the others have counts, of the caller's
+		t.Hold(&frozen) // frozen roots; the caller's counts keep the others
 		defer t.Unhold(&frozen)
-		t.Collect() // workers should not have to
+		t.Collect() // so that workers need not
 		t.StopTheWorld(func() {
 			t.settle()
 			file, err = t.share(roots)
@@ -113,7 +114,7 @@ func (r *Runtime) Share(roots ...Ref) (file *os.File, err error) {
 	return file, err
 }
 
-// share describes the heap and shares it. World stopped, nothing is retired or queued.
+// share describes the heap and shares it. World stopped; nothing is retired or queued.
 func (t *Thread) share(roots []Ref) (*os.File, error) {
 	r := t.rt
 	h := &sharedHeap{
@@ -141,7 +142,7 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 	})
 	seen := map[uint32]bool{}
 	r.eachObject(func(x Ref) { seen[r.header(x).Meta()&metaTypeMax] = true })
-	r.mu.Lock() // no image is opened meanwhile
+	r.mu.Lock() // so that no image is opened meanwhile
 	defer r.mu.Unlock()
 	if err := r.nothingBegun(); err != nil {
 		return nil, err
@@ -172,7 +173,8 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 	return r.space.Share(h.Space, extents, message.Bytes())
 }
 
-// nothingBegun fails if memory is being filled that is not objects yet. r.mu is held.
+// nothingBegun fails if memory is being filled with objects that are not complete. r.mu is
+// held.
 func (r *Runtime) nothingBegun() error {
 	switch {
 	case r.freezing.Load() > 0:
@@ -206,7 +208,7 @@ func (h *sharedHeap) addWeak(r *Runtime) (err error) {
 	return err
 }
 
-// addTypes adds the user-defined ones among the types that were seen.
+// addTypes adds the user-defined types among those that were seen.
 func (h *sharedHeap) addTypes(seen map[uint32]bool) {
 	for id := range seen {
 		if y := types.table[id].Load(); y != nil && y.id >= firstUserType {
@@ -223,21 +225,21 @@ func describeType(y *Type) sharedType {
 	return s
 }
 
-// OpenShared makes a runtime of a heap that another process has shared: file is what
-// Share returned there, and can be closed afterwards. Nothing is copied or read but a
-// description of a few bytes for each KiB; memory is shared until it is written, page by
-// page, and nobody sees what is. The runtime goes on like any other: it reads,
-// counts, allocates, frees and collects. roots are borrowed, and stay so for as long as
-// the runtime is open: the process that shared the heap owns a reference to each.
+// OpenShared makes a runtime of a heap that another process has shared. file is the file that
+// Share returned there, and may be closed afterwards. OpenShared reads a description of a few
+// bytes for each KiB, and copies nothing. Memory is shared until it is written, page by page,
+// and each process sees only its own writes. The runtime works like any other: it reads,
+// counts, allocates, frees and collects. roots are borrowed for as long as the runtime is open:
+// the process that shared the heap owns a reference to each.
 //
-// The program must be the same one, with the same types, defined in the same order: those
-// that objects have are compared by number, name and Layout. Mode and Counting of
-// the options must be those of the heap, AddressSpace and Backing are its own and must be
-// left out, and MemoryLimit does not count what is shared. What the heap held when it was
-// shared is no leak at Close.
+// The program must be the same one, with the same types, defined in the same order: types that
+// objects have are compared by number, name and Layout. Mode and Counting of the options must
+// be those of the heap. AddressSpace and Backing come from the heap and must be left out.
+// MemoryLimit does not count shared memory. Objects that the heap held when it was shared are
+// not leaks at Close.
 //
-// The description is checked, the objects are not: a file from who is not trusted must
-// not be opened. Errors are a *ShareError. Linux. Any goroutine.
+// The description is checked, the objects are not: never open a file from an untrusted process.
+// Errors are a *ShareError. Linux. Any goroutine.
 func OpenShared(file *os.File, opts Options) (rt *Runtime, roots []Ref, err error) {
 	rt, roots, err = openShared(file, opts)
 	if err != nil {
@@ -260,7 +262,7 @@ func openShared(file *os.File, opts Options) (*Runtime, []Ref, error) {
 	return openHeap(file, message, opts)
 }
 
-// openHeap is openShared with the description at hand.
+// openHeap is OpenShared after the description was read.
 func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, error) {
 	var h sharedHeap
 	if err := gob.NewDecoder(bytes.NewReader(message)).Decode(&h); err != nil {
@@ -280,7 +282,7 @@ func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, err
 	return r, h.Roots, nil
 }
 
-// fits fails if this program or these options are not for the heap.
+// fits fails if this program or these options do not fit the heap.
 func (h *sharedHeap) fits(opts Options) error {
 	switch {
 	case h.Space == nil || len(h.Frozen) != len(h.Space.Extents):
@@ -302,7 +304,7 @@ func (h *sharedHeap) fits(opts Options) error {
 	return nil
 }
 
-// typeNumber is the type with that number, nil if there is none.
+// typeNumber returns the type with that number, or nil.
 func typeNumber(id TypeID) *Type {
 	if int(id) >= len(types.table) {
 		return nil
@@ -310,8 +312,8 @@ func typeNumber(id TypeID) *Type {
 	return types.table[id].Load()
 }
 
-// maxStates bounds the states of threads that a description can name: a worker takes 200
-// bytes for each. A guess.
+// maxStates bounds the number of thread states in a description: a worker takes 200 bytes for
+// each. The value is a guess.
 var maxStates = 1 << 17
 
 func (y *Type) describe() string {
@@ -321,7 +323,7 @@ func (y *Type) describe() string {
 	return ImageType{y.Name, describeType(y).Layout}.String()
 }
 
-// adopt takes over what another process's runtime knew. Nobody else has r yet.
+// adopt takes over what another process's runtime knew. r is not yet published.
 func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena.Extent) error {
 	if r.gil == nil && !(mutant.On && mutant.Is(mutant.IDsReused)) {
 		queues, away := make([]*mergeQueue, h.States), make([]mergeQueue, h.States)
@@ -353,7 +355,7 @@ func (r *Runtime) adopt(h *sharedHeap, regions []*arena.Region, extents []*arena
 		e := weakRefs{alive: len(list)}
 		for i, w := range list {
 			if o := r.Body(w); o.Word(weakIndex) != uint32(i) || mutant.On && mutant.Is(mutant.SharedWritten) {
-				o.SetWord(weakIndex, uint32(i)) // some had left the list; else no page is written
+				o.SetWord(weakIndex, uint32(i)) // some had left the list; otherwise no page is written
 			}
 			e.list = append(e.list, weakRef{ref: w})
 		}
@@ -388,8 +390,8 @@ func (r *Runtime) adoptFrozen(h *sharedHeap, extents []*arena.Extent) error {
 	return nil
 }
 
-// checkShared fails if the description refers to what is not there. It reads what
-// weak references lead to, and no other object.
+// checkShared fails if the description refers to objects that do not exist. It reads the
+// targets of weak references, and no other objects.
 func (r *Runtime) checkShared(h *sharedHeap) error {
 	check := func(what string, x Ref) error {
 		if !r.holds(x) {
@@ -429,8 +431,8 @@ func (r *Runtime) checkShared(h *sharedHeap) error {
 	return nil
 }
 
-// holds reports whether x is a value, or an object begins where it leads; of a frozen
-// graph, whether it leads into one. Nobody else has r yet.
+// holds reports whether x is a value, or leads to the start of an object, or anywhere into a
+// Frozen. r is not yet published.
 func (r *Runtime) holds(x Ref) bool {
 	switch {
 	case x.IsInt():
@@ -456,15 +458,15 @@ func (r *Runtime) holds(x Ref) bool {
 	return ok && (p == arena.Leaves || p == arena.Containers)
 }
 
-// SharedRange is memory of a heap that processes share.
+// SharedRange is a range of memory that processes share.
 type SharedRange struct {
-	Start, End uintptr // the address of the first byte, and of what is behind it
-	Frozen     bool    // it is that of a Frozen, all of it
+	Start, End uintptr // addresses of the first byte, and of the first one behind
+	Frozen     bool    // it is exactly the memory of a Frozen
 }
 
-// SharedRanges returns where the memory lies that was shared, for who asks the system
-// about it: /proc/PID/smaps tells what of it was copied (Anonymous), and
-// /proc/PID/pagemap which pages (without bit 61). Any goroutine.
+// SharedRanges returns where the shared memory lies, for tools that ask the system about it:
+// /proc/PID/smaps tells how much of it was copied (Anonymous), and /proc/PID/pagemap which
+// pages (without bit 61). Any goroutine.
 func (r *Runtime) SharedRanges() (ranges []SharedRange) {
 	for _, x := range r.space.SharedRanges() {
 		ranges = append(ranges, SharedRange{Start: x[0], End: x[1]})
@@ -477,7 +479,7 @@ func (r *Runtime) SharedRanges() (ranges []SharedRange) {
 	return ranges
 }
 
-// sharedBytes adds them up.
+// sharedBytes returns the sum of their sizes.
 func (r *Runtime) sharedBytes() (n int64) {
 	for _, x := range r.SharedRanges() {
 		n += int64(x.End - x.Start)

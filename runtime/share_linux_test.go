@@ -15,8 +15,8 @@ import (
 // frostType is a leaf that can be frozen.
 var frostType = must(DefineType(Type{Name: "frost", Freezing: &Freezing{Layout: "eight bytes", Copy: CopyBody(8), Check: CheckBody(8)}}))
 
-// TestSharedDescription alters the description of a heap in each of its parts: opening it
-// says what is wrong, and the unaltered one opens.
+// TestSharedDescription alters each part of the description of a heap: opening it says what is
+// wrong, and the unaltered one opens.
 func TestSharedDescription(t *testing.T) {
 	o := Options{Counting: Atomic}
 	backed := o
@@ -93,8 +93,8 @@ func TestSharedDescription(t *testing.T) {
 	}
 }
 
-// TestSharedChecked: checked mode knows what another process has made, and says of it
-// where it comes from.
+// TestSharedChecked checks that checked mode knows the objects that another process has made,
+// and says where they come from.
 func TestSharedChecked(t *testing.T) {
 	r := newRuntime(t, Options{Backing: MemfdBacking})
 	var node, born Ref
@@ -124,8 +124,8 @@ func TestSharedChecked(t *testing.T) {
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
 
-// TestShareRefuses: while memory is being filled that is not objects yet, or code of this
-// process would have to travel, a heap is not shared. Once that is over it is.
+// TestShareRefuses checks that a heap is not shared while memory is being filled with objects,
+// or if code of this process would have to travel, and is shared afterwards.
 func TestShareRefuses(t *testing.T) {
 	r := newRuntime(t, Options{Backing: MemfdBacking})
 	refused := func(want string, roots ...Ref) {
@@ -172,9 +172,9 @@ func TestShareRefuses(t *testing.T) {
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
 
-// TestInheritedIsNoLeak: what a heap held when it was shared is no leak where it was opened, nor
-// is what the objects there have come to hold since, in however many steps. What else is left
-// there is one.
+// TestInheritedIsNoLeak checks that objects that the heap held when it was shared are no leaks
+// where it was opened, and neither are those that they have come to hold since, in any number
+// of steps. All others are.
 func TestInheritedIsNoLeak(t *testing.T) {
 	r := newRuntime(t, Options{Backing: MemfdBacking})
 	var node Ref
@@ -209,8 +209,8 @@ func TestInheritedIsNoLeak(t *testing.T) {
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
 
-// TestSharedHeapIsDescribed: all that a worker needs to know is in the description, and the
-// worker knows it.
+// TestSharedHeapIsDescribed checks that the description has everything that a worker needs, and
+// that the worker gets it.
 func TestSharedHeapIsDescribed(t *testing.T) {
 	for _, o := range []Options{{Mode: GIL}, {Counting: Atomic}, {Counting: Biased}} {
 		backed := o
@@ -240,7 +240,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 			th.SetWeak(loop)
 			th.Body(loop).StoreRef(1, loop)
 			float = newFloat(th, 1, 0) // of a built-in type
-			retired = newLeaf(th)      // what the loop's death makes due retires
+			retired = newLeaf(th)      // retired by what the loop's death makes due
 			th.Body(node).StoreRef(1, retired)
 			watches = append(watches, newWatch(th, loop, func(th *Thread) { setSlot(th, node, 0, Nil) }))
 			return nil
@@ -313,7 +313,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 			t.Errorf("opened with other counting: %v", err)
 		}
 		if o.Mode == GIL {
-			must0(t, err) // there it means nothing
+			must0(t, err) // it is valid only in the other process
 			must0(t, w.Close())
 		}
 		w, roots, err := OpenShared(file, o)

@@ -8,22 +8,20 @@ import (
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
-// A copy is worth something if it is the graph at one moment. So Freeze tries:
+// A copy has to be the graph at one moment. So Freeze tries in two ways:
 //
-//	beside others   copy, then validate. What changes meanwhile shows in a version, and
-//	                the copy is given up
-//	alone           copy with the world stopped: nobody is in the midst of a change, no lock is
-//	                held, and nothing changes. So this one succeeds
+//	beside others   copy, then validate. A change in the meantime shows in a version, and
+//	                the copy is discarded
+//	alone           copy with the world stopped: no thread is in the middle of a change, no
+//	                lock is held, and nothing changes. So this try succeeds
 //
-// An object's lock is free in a stopped world since its writers reach no safe point while
-// they hold it.
+// In a stopped world every object's lock is free, since writers reach no safe point while they
+// hold it.
 
-// freezeTries is how often a graph is copied beside its writers unless the options say
-// otherwise. A guess.
+// freezeTries is the default of FreezeOptions.Tries. The value is a guess.
 const freezeTries = 3
 
-// snapshot copies the graph until nothing has changed meanwhile; in the end with the world
-// stopped.
+// snapshot copies the graph until a try sees no change; the last try has the world stopped.
 func (z *freezer) snapshot() error {
 	tries := cmp.Or(z.opts.Tries, freezeTries)
 	if z.opts.NoStop {
@@ -34,7 +32,7 @@ func (z *freezer) snapshot() error {
 		switch {
 		case err != nil && !z.elsewhere(err):
 			return err
-		case err != nil: // that was none
+		case err != nil: // this does not count as a try
 		case changed.IsNil():
 			return nil
 		case tries == 1 && z.opts.NoStop:
@@ -48,7 +46,8 @@ func (z *freezer) snapshot() error {
 	return z.givenUp()
 }
 
-// try copies the graph, beside others or alone. changed is what has changed meanwhile.
+// try copies the graph, beside others or alone. changed is an object that has changed
+// meanwhile, or Nil.
 func (z *freezer) try(beside bool) (changed Ref, err error) {
 	if beside {
 		if err = z.copyAll(); err == nil {
@@ -65,8 +64,8 @@ func (z *freezer) try(beside bool) (changed Ref, err error) {
 	return Nil, err
 }
 
-// elsewhere reports whether to copy again, at other addresses: if there were none behind
-// those that were taken, but may be some around them. It does so once.
+// elsewhere reports whether to copy again at other addresses: if there are none left behind the
+// ones that were taken, but may be some elsewhere. It says so once.
 func (z *freezer) elsewhere(err error) bool {
 	if z.again || !errors.Is(err, arena.ErrAddressSpace) || z.ext.Free() != nil {
 		return false
@@ -76,29 +75,29 @@ func (z *freezer) elsewhere(err error) bool {
 	return z.newExtent() == nil
 }
 
-// reset begins again. The memory is used again.
+// reset starts a new try in the same memory.
 func (z *freezer) reset() {
 	z.letGo()
 	z.t.rt.space.Zero(uint32(z.start), z.next)
 	z.copying = newCopying(z.t.Heap)
 }
 
-// restEvery is how many objects are copied between two safe points: about a
-// millisecond. A guess. Tests change it.
+// restEvery is how many objects are copied between two safe points, which takes about a
+// millisecond. The value is a guess; tests change it.
 var restEvery = 16384
 
-// rest is a safe point. What was borrowed is counted before.
+// rest is a safe point. It counts the borrowed references first.
 func (z *freezer) rest() {
 	for ; z.counted < len(z.stack); z.counted++ {
 		z.t.IncRef(z.stack[z.counted].r)
 	}
-	z.t.DecRefs(z.done) // now that what was borrowed by way of them is counted
+	z.t.DecRefs(z.done) // the references that were borrowed through them are counted now
 	z.done = z.done[:0]
 	z.t.Checkpoint()
 }
 
-// held calls visit for each count that the call holds, and for what it holds without one:
-// references into what is frozen.
+// held calls visit for each count that the call holds, and for the references into Frozens that
+// it holds without a count.
 func (z *freezer) held(visit func(Ref)) {
 	for _, w := range z.stack[:z.counted] {
 		visit(w.r)
@@ -111,7 +110,7 @@ func (z *freezer) held(visit func(Ref)) {
 	}
 }
 
-// letGo gives up all counts. What it has got to is of no use any more: see reset.
+// letGo gives up all counts. The try cannot go on afterwards: see reset.
 func (z *freezer) letGo() {
 	for _, w := range z.stack[:z.counted] {
 		z.t.DecRef(w.r)
@@ -119,12 +118,12 @@ func (z *freezer) letGo() {
 	z.t.DecRefs(z.done)
 }
 
-// validate returns an object that has changed since it was copied, or Nil. Nothing holds
-// these objects any more. But the way to each from the root, which the caller holds, leads
-// by objects that are before it in the list: if those have not changed, it lives.
+// validate returns an object that has changed since it was copied, or Nil. The call holds none
+// of these objects any more. But the path to each from the root, which the caller holds, leads
+// through objects that are before it in the list. If those have not changed, it is alive.
 //
-// Where writers take no lock, one may be in the midst of a change that began before
-// the copy and shows in no version yet. In a stopped world nobody is.
+// Where writers take no lock, one may be in the middle of a change that began before the copy
+// and shows in no version yet. In a stopped world there is no such writer.
 func (z *freezer) validate() (changed Ref, err error) {
 	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
 		return Nil, nil

@@ -14,46 +14,46 @@ import (
 	"github.com/ichor-go/ichor/locks"
 )
 
-// A thread that others have to wait for is named in a warning, with the stack of
-// its goroutine. Go tells nobody which goroutine has attached, but for a
-// microsecond, which each attach would pay. So it is found when it is needed: a
-// trace of all goroutines prints the arguments of each frame, and one of those is
-// the thread's address.
+// A report of a stall names the thread that others wait for, and shows the stack of its
+// goroutine. Go has no cheap way to tell which goroutine has attached: recording it would cost
+// a microsecond at each attach. So the goroutine is searched for when a report is made. A trace
+// of all goroutines prints the arguments of each frame, and one of these is the thread's
+// address.
 
-// stallWarning is Options.StallAfter unless the options say otherwise.
+// stallWarning is the default of Options.StallAfter.
 var stallWarning = time.Second
 
-// maxStacks bounds the trace of all goroutines. It takes a few hundred bytes for
-// each frame; the world of Go stands still meanwhile. Tests have less.
+// maxStacks bounds the trace of all goroutines, in bytes. A trace takes a few hundred bytes for
+// each frame, and stops all goroutines meanwhile. Tests set a smaller bound.
 var maxStacks = 16 << 20
 
-// StallReport says that a thread keeps others waiting, and where. The stacks begin at the
-// user's innermost function.
+// StallReport describes a thread that keeps others waiting. The stacks begin at the user's
+// innermost function.
 type StallReport struct {
 	Runtime string        // its Name
 	What    string        // how the thread keeps others waiting
-	Thread  string        // which one it is
-	Waited  time.Duration // until now
-	Bytes   int64         // of objects that wait to be merged, if it is about that
-	Stack   string        // of the goroutine that has the thread
-	Waiter  string        // of a goroutine that waits
+	Thread  string        // the name of the thread
+	Waited  time.Duration // so far
+	Bytes   int64         // of objects that wait to be merged, if this is the reason
+	Stack   string        // of the goroutine that the thread belongs to
+	Waiter  string        // of a waiting goroutine
 }
 
-// String is the whole report, in several lines.
+// String returns the whole report, in several lines.
 func (s StallReport) String() string {
 	return fmt.Sprintf("%s%s: %s of runtime %q, for %s\n%s\nwaiting:\n%s",
 		fault.Prefix, s.What, s.Thread, s.Runtime, s.Waited, s.Stack, s.Waiter)
 }
 
-// How threads keep others waiting.
+// The ways in which threads keep others waiting.
 const (
 	stallsWorld = "a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking"
 	stallsGIL   = "a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time"
 	stallsQueue = "a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing"
 )
 
-// tell reports a stall. Whoever calls it may be in the midst of stopping the world: so code
-// of the program's that panics, or ends its goroutine, does that in another one.
+// tell reports a stall. Its caller may be in the middle of stopping the world. So user code
+// runs in another goroutine, where it may panic or end the goroutine.
 func (r *Runtime) tell(s StallReport) {
 	s.Runtime = r.label
 	told := make(chan struct{})
@@ -73,7 +73,7 @@ func (r *Runtime) tell(s StallReport) {
 	<-told
 }
 
-// logger is where reports go that no function of the options takes.
+// logger returns the logger for reports that no function of the options takes.
 func (r *Runtime) logger() *slog.Logger {
 	if r.opts.Logger != nil {
 		return r.opts.Logger
@@ -81,18 +81,18 @@ func (r *Runtime) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// warnOfMember is told of a thread that keeps the world from being stopped, by the goroutine
-// that wants to stop it.
+// warnOfMember reports a thread that keeps the world from being stopped. The goroutine that
+// wants to stop it makes the call.
 func (r *Runtime) warnOfMember(m *locks.Member, waited time.Duration) {
 	t := r.threadOf(m)
-	stacks := allStacks() // t is not passed on before: no frame of ours may show it
+	stacks := allStacks() // before t is passed on: no frame of this goroutine may show its address
 	r.tell(StallReport{
 		What: stallsWorld, Thread: t.nameIfAny(m.Name()), Waited: waited,
 		Stack: fault.Trim(stackOf(t, stacks)), Waiter: fault.Trim(string(ownTrace())),
 	})
 }
 
-// warnOfHolder is told that a thread keeps the GIL.
+// warnOfHolder reports the thread that keeps the GIL.
 func (r *Runtime) warnOfHolder(waited time.Duration) {
 	t, _ := r.gil.Holder().(*Thread)
 	w, _ := r.gil.Waiter().(*Thread)
@@ -103,7 +103,7 @@ func (r *Runtime) warnOfHolder(waited time.Duration) {
 	})
 }
 
-// nameIfAny is name, or other if t is nil.
+// nameIfAny returns t's name, or other if t is nil.
 func (t *Thread) nameIfAny(other string) string {
 	if t == nil {
 		return other
@@ -111,8 +111,8 @@ func (t *Thread) nameIfAny(other string) string {
 	return t.name()
 }
 
-// warnOfOwner is told of a queue that its owner does not empty. Waiting for the
-// owner was in vain, but not for long: memory is what runs out.
+// warnOfOwner reports a merge queue that its owner does not empty. This thread has waited for
+// the owner, but not long, since memory is running out.
 func (r *Runtime) warnOfOwner(q *mergeQueue) {
 	now := time.Now().UnixNano()
 	since := q.full.Load()
@@ -146,7 +146,7 @@ func (r *Runtime) threadOf(m *locks.Member) *Thread {
 	return nil
 }
 
-// allStacks returns the traces of all goroutines, or as many as there is room for.
+// allStacks returns the traces of all goroutines, up to maxStacks bytes.
 func allStacks() []byte {
 	for size := 64 << 10; ; size *= 4 {
 		buf := make([]byte, size)
@@ -156,11 +156,10 @@ func allStacks() []byte {
 	}
 }
 
-// stackOf returns the trace of the goroutine that has thread t. Do and Run call
-// the user's function in a frame that is sure to show the thread; after Attach it
-// is up to what the user's functions pass on. Where Go does not know that an
-// argument still means something it prints a question mark behind it: such a frame
-// counts if there is no better one.
+// stackOf returns the trace of the goroutine that has thread t. Do and Run call the user's
+// function in a frame that is certain to show the thread's address. After Attach, it depends on
+// the arguments of the user's functions. If an argument may be stale, Go prints a question mark
+// behind it: such a frame counts only if there is no better one.
 func stackOf(t *Thread, stacks []byte) string {
 	if t == nil {
 		return "the thread went on meanwhile"
@@ -181,8 +180,8 @@ func stackOf(t *Thread, stacks []byte) string {
 	return "not found: no goroutine has a frame that shows the thread at " + string(address)
 }
 
-// showsAddress reports whether an address is an argument in a goroutine's trace,
-// and whether that is sure.
+// showsAddress reports whether address is an argument in a goroutine's trace (found), and
+// whether that argument is certain to be live (sure).
 func showsAddress(trace, address []byte) (sure, found bool) {
 	for {
 		_, rest, ok := bytes.Cut(trace, address)
@@ -200,29 +199,29 @@ func showsAddress(trace, address []byte) (sure, found bool) {
 }
 
 // A goroutine that is attached and attaches again, as in Do inside Do, waits for itself: for
-// the GIL, or for a stop of the world, which waits for its outer thread. Go does not say
-// cheaply which goroutine runs. So the goroutine looks at its own stack, and it does so
-// where that costs nothing to speak of:
+// the GIL, or for a stop of the world, which waits for its outer thread. Go has no cheap way to
+// tell which goroutine is running. So the goroutine inspects its own stack, where the cost does
+// not matter:
 //
 //	Attach, Do            if they have to wait
 //	Checkpoint            of the inner thread, if the world is being stopped
 //	StopTheWorld          of the inner thread, if others are inside
-//	Run, Close, Share,    always: they take much longer than the look
+//	Run, Close, Share,    always: they take much longer than the inspection
 //	Collect, Freeze,
 //	Immortalize, Unload   of a Runtime
 //
-// The look finds Do and Run, in which a frame names the thread: see Thread.do. A goroutine that
-// has called Attach by itself is found by checked mode alone, if it calls Do or Run, and is
-// named in the report of the stall.
+// The inspection finds Do and Run, which have a frame that names the thread: see Thread.do. A
+// goroutine that has called Attach itself is found only in checked mode, if it calls Do or Run;
+// otherwise the report of the stall names it.
 
-// framesOfDo are where the code begins of the functions that name their thread.
+// framesOfDo are the entry addresses of the functions whose frames name their thread.
 var framesOfDo = [...]uintptr{reflect.ValueOf((*Thread).do).Pointer(), reflect.ValueOf((*Thread).work).Pointer()}
 
-// maxFrames is how many frames of its stack a goroutine looks at.
+// maxFrames is how many frames of its stack a goroutine inspects.
 const maxFrames = 256
 
-// mustNotWait panics if the calling goroutine is attached by Do or Run as another thread
-// than t, which may be nil.
+// mustNotWait panics if Do or Run has attached the calling goroutine as a thread other than t,
+// which may be nil.
 func (r *Runtime) mustNotWait(t *Thread) {
 	least := 1
 	if t != nil {
@@ -233,7 +232,7 @@ func (r *Runtime) mustNotWait(t *Thread) {
 	}
 	trace := ownTrace()
 	for _, x := range r.attachedThreads() {
-		if x != t && hasFrameOfDo(trace, x) && x.attached { // so it is the goroutine's own
+		if x != t && hasFrameOfDo(trace, x) && x.attached { // so x belongs to this goroutine
 			fault.Throw(Misuse{
 				What: "the goroutine is attached already, and would wait for itself", On: x.name(), Want: wantOutside,
 				History: "    called at" + fault.Here().String(),
@@ -242,7 +241,7 @@ func (r *Runtime) mustNotWait(t *Thread) {
 	}
 }
 
-// countFramesOfDo returns how many frames of do and work there are on the goroutine's stack.
+// countFramesOfDo returns the number of frames of do and work on the goroutine's stack.
 func countFramesOfDo() (n int) {
 	var pcs [maxFrames]uintptr
 	for _, pc := range pcs[:goruntime.Callers(2, pcs[:])] {
@@ -274,8 +273,8 @@ func hasFrameOfDo(trace []byte, t *Thread) bool {
 	return false
 }
 
-// enterAtAttach is enterContext for Attach. A thread that has to wait looks whether it would
-// wait for itself. If it does not come in, it is pooled again.
+// enterAtAttach is enterContext for Attach. A thread that has to wait checks whether it would
+// wait for itself. If it does not enter the world, it returns to the pool.
 func (t *Thread) enterAtAttach(ctx context.Context) error {
 	r, done := t.rt, false
 	defer func() {
@@ -287,7 +286,7 @@ func (t *Thread) enterAtAttach(ctx context.Context) error {
 		}
 	}()
 	switch {
-	case point.On && point.Explored(): // no goroutine of the explorer's attaches twice
+	case point.On && point.Explored(): // no goroutine of the explorer attaches twice
 	case r.gil == nil && !t.member.Stopping():
 	case r.gil != nil && ctx.Err() == nil && r.gil.TryAcquireFor(t):
 		done = true

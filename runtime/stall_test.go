@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// spinInDo, spinInRun and spinAttached keep the world waiting. They are functions
-// of their own so that a warning can name them.
+// spinInDo, spinInRun and spinAttached keep the world waiting. They are functions of their own
+// so that a warning can name them.
 //
 //go:noinline
 func spinInDo(_ *Thread, warned *atomic.Bool) error {
@@ -38,8 +38,8 @@ func spinAttached(t *Thread, x Ref, warned *atomic.Bool) {
 	}
 }
 
-// TestStallWarning has a thread come to no checkpoint while another one wants to
-// stop the world, or the GIL: the warning has the function that does not come.
+// TestStallWarning has a thread reach no checkpoint while another one wants to stop the world,
+// or waits for the GIL: the warning names the function that does not reach one.
 func TestStallWarning(t *testing.T) {
 	needsThreads(t)
 	defer func(d time.Duration) { stallWarning = d }(stallWarning)
@@ -89,9 +89,8 @@ func TestStallWarning(t *testing.T) {
 	})
 }
 
-// warningOf has run keep a runtime from being stopped until there was a warning
-// with such a name, which it returns. Others may be of the runtime before this one,
-// and late.
+// warningOf has run keep a runtime from being stopped until there is a warning with the given
+// name, which it returns. Late warnings may come from earlier runtimes.
 func warningOf(t *testing.T, o Options, name string, run func(*Runtime, chan<- bool, *atomic.Bool) error) string {
 	t.Helper()
 	var warned atomic.Bool
@@ -129,7 +128,7 @@ func warningOf(t *testing.T, o Options, name string, run func(*Runtime, chan<- b
 	return ""
 }
 
-// captureLog has each record of slog's default logger passed to fn as text.
+// captureLog passes each record of slog's default logger to fn, as text.
 func captureLog(fn func(line []byte)) (restore func()) {
 	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
 	slog.SetDefault(slog.New(slog.NewTextHandler(writerFunc(fn), nil)))
@@ -147,8 +146,7 @@ func (f writerFunc) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestStackOf tells the traces apart that show a thread surely, perhaps, and not
-// at all.
+// TestStackOf distinguishes traces that show a thread for certain, perhaps, and not at all.
 func TestStackOf(t *testing.T) {
 	th := &Thread{}
 	a := fmt.Sprintf("%p", th)
@@ -156,7 +154,7 @@ func TestStackOf(t *testing.T) {
 	perhaps := "goroutine 2 [running]:\nmain.g(" + a + "?, 0x2)"
 	surely := "goroutine 3 [running]:\nmain.h({0x1, " + a + "})"
 	longer := "goroutine 4 [running]:\nmain.i(" + a + "0, 0x2)"
-	cut := "goroutine 5 [running]:\nmain.j(0x2, " + a // as much as there was room for
+	cut := "goroutine 5 [running]:\nmain.j(0x2, " + a // cut off at the end of the buffer
 	for _, c := range []struct {
 		stacks []string
 		want   string
@@ -177,8 +175,8 @@ func TestStackOf(t *testing.T) {
 	}
 }
 
-// TestOwnerWarning has a thread keep its queue full: who fills it goes on, and the
-// owner is named.
+// TestOwnerWarning has a thread keep its queue full: the thread that fills it goes on, and a
+// warning names the owner.
 func TestOwnerWarning(t *testing.T) {
 	needsThreads(t)
 	defer func(d time.Duration) { stallWarning = d }(stallWarning)
@@ -195,7 +193,7 @@ func TestOwnerWarning(t *testing.T) {
 				q := r.queueOf(t.header(refs[0]).Owner())
 				t.DecRefs(refs) // queued for the owner
 				for !warned.Load() {
-					t.behind = q // as dropping one more would do
+					t.behind = q // as one more drop would do
 					t.Checkpoint()
 				}
 				return nil
@@ -215,8 +213,8 @@ func TestOwnerWarning(t *testing.T) {
 	wantIn(t, text, "level=WARN", "does not merge", "thread=", "bytes=")
 }
 
-// TestStallReport: Options.OnStall is told who waits for whom, by the user's functions, and
-// Options.Logger is where warnings go without it.
+// TestStallReport checks that Options.OnStall gets both threads, with the user's functions, and
+// that warnings go to Options.Logger without it.
 func TestStallReport(t *testing.T) {
 	needsThreads(t)
 	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
@@ -259,7 +257,7 @@ func TestStallReport(t *testing.T) {
 	}
 }
 
-// stall has a thread keep the world waiting until there was a warning.
+// stall has a thread keep the world waiting until there is a warning.
 func stall(t *testing.T, o Options, warned *atomic.Bool) {
 	t.Helper()
 	r := newRuntime(t, o)
@@ -285,7 +283,7 @@ func stopInDo(t *Thread) error {
 	return nil
 }
 
-// TestNoStallReport: a negative threshold switches reports off.
+// TestNoStallReport checks that a negative threshold switches reports off.
 func TestNoStallReport(t *testing.T) {
 	needsThreads(t)
 	for _, o := range []Options{{Mode: GIL, SwitchInterval: time.Millisecond}, {Mode: LockFree}} {
@@ -309,8 +307,8 @@ func TestNoStallReport(t *testing.T) {
 	}
 }
 
-// TestFramesShowTheThread: the frames in which Do and Run call the user's function show the
-// thread for sure, whatever the function does with it.
+// TestFramesShowTheThread checks that the frames in which Do and Run call the user's function
+// show the thread for certain, whatever the function does with it.
 func TestFramesShowTheThread(t *testing.T) {
 	r := newRuntime(t, Options{})
 	look := func(th *Thread, frame string) {
@@ -330,7 +328,8 @@ func TestFramesShowTheThread(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestWarningsAreWaitedFor: whoever warns goes on when the log has it.
+// TestWarningsAreWaitedFor checks that a thread that warns goes on only after the log has the
+// warning.
 func TestWarningsAreWaitedFor(t *testing.T) {
 	begun, told := make(chan bool), false
 	restore := captureLog(func([]byte) { close(begun); time.Sleep(10 * time.Millisecond); told = true })
@@ -343,8 +342,8 @@ func TestWarningsAreWaitedFor(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestOwnerWarningsAreRare: of a queue that stays full nobody is told at once, and then once in
-// a while.
+// TestOwnerWarningsAreRare checks that a queue that stays full is not reported at once, and
+// then only now and then.
 func TestOwnerWarningsAreRare(t *testing.T) {
 	defer func(d time.Duration) { stallWarning = d }(stallWarning)
 	stallWarning = time.Hour
@@ -374,7 +373,8 @@ func TestOwnerWarningsAreRare(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestStacksAreBounded: of more goroutines than there is room for some are left out.
+// TestStacksAreBounded checks that goroutines are left out of a trace if there is no room for
+// all.
 func TestStacksAreBounded(t *testing.T) {
 	defer func(n int) { maxStacks = n }(maxStacks)
 	stop, begun := make(chan bool), make(chan bool)

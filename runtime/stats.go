@@ -10,80 +10,79 @@ import (
 	"github.com/ichor-go/ichor/locks"
 )
 
-// Stats is what ReadStats returns. What is in use is as of the call, the rest
-// adds up since the runtime was made. docs/statistics.md has each number with what
-// it means.
+// Stats is the result of ReadStats. The figures of memory and objects in use are as of the
+// call; the others are totals since the runtime was made. docs/statistics.md explains each
+// figure.
 type Stats struct {
-	Types  []TypeStats // by falling bytes; types without objects are left out
+	Types  []TypeStats // in descending order of bytes; types without objects are left out
 	Memory Memory
 
 	Operations Operations
 	Merges     Merges
 
-	Queued      int64 // objects that wait for a merge
+	Queued      int64 // objects in merge queues
 	QueuedBytes int64
-	Deferred    int64 // bytes that wait for a grace period, each thread's as of its last safe point, and the orphans'
+	Deferred    int64 // bytes that wait for a grace period: each thread's as of its last safe point, and the orphans'
 
-	GraceBegun uint64 // grace periods
-	GraceOver  uint64 // those of them that are known to be over
+	GraceBegun uint64 // grace periods begun
+	GraceOver  uint64 // those that are known to be over
 
-	Stopping        *metrics.Float64Histogram // from the wish to stop the world until it stood still; empty under the GIL
-	Pauses          *metrics.Float64Histogram // from then until it ran again; under the GIL the holder's part in between
-	CollectorPauses *metrics.Float64Histogram // the pauses of each collection, added up
+	Stopping        *metrics.Float64Histogram // from a request to stop the world until it stood still; empty under the GIL
+	Pauses          *metrics.Float64Histogram // from then until it ran again; under the GIL, the holder's part of that
+	CollectorPauses *metrics.Float64Histogram // for each collection, the sum of its pauses
 
 	World     locks.WorldStats // zero under the GIL
 	GIL       locks.GILStats   // zero in lock-free mode
 	Collector CollectorStats
 
-	Pooled   int // states of threads that are not attached
+	Pooled   int // states of detached threads
 	Interned int // strings in the intern table
-	Weak     int // objects that weak references lead to
+	Weak     int // targets of weak references
 	Foreign  int // Go values that objects hold
-	Left     int // finalizers and callbacks that threads have left behind as they detached
+	Left     int // finalizers and callbacks that detached threads have left
 
-	Closed bool // Close has begun: what is in use is as it was left
+	Closed bool // Close has begun: the figures are those of the end
 }
 
-// TypeStats is what the objects of one type have in use.
+// TypeStats says how much the objects of one type have in use.
 type TypeStats struct {
 	Type string
 
-	Objects int64 // on the counted heap, those immortal in place among them
-	Bytes   int64 // their slots, and those of their blocks
+	Objects int64 // on the counted heap, including those immortal in place
+	Bytes   int64 // size of their slots and of their blocks'
 
-	InPlace      int64 // of these, objects made immortal in place
+	InPlace      int64 // the objects among them that were made immortal in place
 	InPlaceBytes int64
 
-	Born int64 // objects born immortal; their bytes are kept by region: Memory.RegionBytes
+	Born int64 // objects born immortal; their bytes are counted by region: Memory.RegionBytes
 }
 
-// Operations counts increments and decrements by what they cost. Counting them
-// costs time, so it is done in checked mode and in builds with the tag ichorstats
-// only. What an object's death and the collector give up is counted as well; nil
-// references are not, and neither is what a container or a scope leaves out by
-// itself because the reference says that it is immortal.
+// Operations counts increments and decrements by their cost. Recording them takes time, so it
+// is done only in checked mode and in builds with the tag ichorstats. References that the death
+// of an object or the collector gives up are included. Nil references are not, and neither are
+// immortals that a container or a scope skips without a call.
 type Operations struct {
-	Counted bool  // Owned and Shared are known
-	Owned   int64 // plain: on objects of the thread's own
-	Shared  int64 // atomic: on objects that another thread owns, or nobody
+	Counted bool  // Owned and Shared are recorded
+	Owned   int64 // plain: on the thread's own objects
+	Shared  int64 // atomic: on objects of another owner, or of none
 
-	SkippedCounted bool  // Skipped is known, which needs the tag
-	Skipped        int64 // on immortals: nothing was done
+	SkippedCounted bool  // Skipped is recorded, which needs the tag
+	Skipped        int64 // on immortals, which are not counted
 }
 
-// Merges counts the objects that others had queued for their owner (biased
-// counting), by who gave the queue's reference up. An object that its owner lets go
-// of while others hold it is merged on the way, and is not among them.
+// Merges counts the objects from merge queues (biased counting), by which thread merged them.
+// It does not include objects that their owner has dropped while others hold them, which are
+// merged at once.
 type Merges struct {
 	ByOwner int64
-	ForAway int64 // on behalf of a state that no goroutine had
+	ForAway int64 // by another thread, for a state that was away
 	InStop  int64 // with the world stopped
 }
 
-// ReadStats returns all statistics. It stops the world and walks the heap, for
-// the sake of Types: 4 us, and 15 to 40 ns more for each object (15 to 40 ms for a
-// million). QuickStats leaves Types out. Nothing is released by it: what is
-// retired is still among the objects. A safe point. Attached thread.
+// ReadStats returns all statistics. It stops the world and walks the heap for Types: this takes
+// 4 us, and 15 to 40 ns more for each object (15 to 40 ms for a million). QuickStats leaves
+// Types out. ReadStats releases nothing: retired objects are included. A safe point. Attached
+// thread.
 func (t *Thread) ReadStats() (s Stats) {
 	t.mustBeAttached()
 	t.StopTheWorld(func() {
@@ -102,9 +101,9 @@ func (r *Runtime) ReadStats() (s Stats, err error) {
 	return s, err
 }
 
-// QuickStats returns all statistics but Types. It stops nothing and walks nothing, so what
-// threads do meanwhile shows in some numbers and not in others: see docs/statistics.md. Any
-// goroutine, attached or not, also after Close.
+// QuickStats returns all statistics except Types. It does not stop the world or walk the heap.
+// So the figures may disagree on what threads do meanwhile: see docs/statistics.md. Any
+// goroutine, attached or not, even after Close.
 func (r *Runtime) QuickStats() Stats {
 	s := Stats{
 		Memory:          r.Memory(),
@@ -134,11 +133,11 @@ func (r *Runtime) QuickStats() Stats {
 	return s
 }
 
-// readTallies adds up what thread states tell.
+// readTallies adds up the tallies of all thread states.
 func (r *Runtime) readTallies(s *Stats) {
 	r.mu.Lock()
 	s.Closed, s.Pooled = r.mu.closing, len(r.mu.idle)
-	tallies := r.mu.tallies // states are added to it, and never taken out
+	tallies := r.mu.tallies // states are added to it, and never removed
 	r.mu.Unlock()
 	for _, y := range tallies {
 		s.Deferred += y.deferred.Load()
@@ -151,7 +150,7 @@ func (r *Runtime) readTallies(s *Stats) {
 	}
 }
 
-// readTypes walks the heap. World stopped.
+// readTypes walks the heap and returns the statistics of each type. World stopped.
 func (t *Thread) readTypes() []TypeStats {
 	var all []TypeStats // by type id
 	t.rt.eachObject(func(r Ref) {
@@ -186,9 +185,8 @@ func (t *Thread) readTypes() []TypeStats {
 	return all
 }
 
-// tally is what a thread state tells whoever reads statistics. It stays with the
-// state, attached or pooled. Written by who has the thread, or has stopped the
-// world; read by all.
+// tally holds the statistics of one thread state. It belongs to the state, attached or pooled.
+// It is written by the goroutine that has the thread or has stopped the world, and read by all.
 type tally struct {
 	_        [64]byte
 	deferred atomic.Int64             // bytes retired, as of the last safe point
@@ -197,15 +195,15 @@ type tally struct {
 	_        [64]byte
 }
 
-// Who merges what others have queued.
+// The threads that merge queued objects.
 const (
-	mergedByOwner = iota // at a safe point of its own, or as it takes a span
-	mergedForAway        // on behalf of a state that no goroutine has
+	mergedByOwner = iota // at one of its safe points, or when it takes a span
+	mergedForAway        // another thread, for a state that is away
 	mergedInStop         // with the world stopped
 	mergers
 )
 
-// Kinds of operations on a count.
+// The kinds of operations on a count.
 const (
 	opOwned = iota
 	opShared
@@ -220,8 +218,8 @@ func (r *Runtime) newTally() *tally {
 	return y
 }
 
-// countOp notes an operation on the count of r. Statistics builds call it for
-// all, checked mode for those on mortals.
+// countOp records an operation on the count of r. Statistics builds call it for all references,
+// checked mode for those to mortals.
 func (t *Thread) countOp(r Ref) {
 	if r.IsNil() {
 		return
@@ -236,13 +234,13 @@ func (t *Thread) countOp(r Ref) {
 		}
 	}
 	if op == opSkipped && !stat.On {
-		return // some come by here, most do not
+		return // checked mode sees only some of the immortals here, so it counts none
 	}
 	t.tally.ops[op].Add(1)
 }
 
-// countChecked is countOp where checked mode comes by, unless IncRef and its kin
-// have done it.
+// countChecked is countOp for checked mode, unless IncRef and its kin have recorded the
+// operation.
 func (t *Thread) countChecked(r Ref) {
 	if !stat.On {
 		t.countOp(r)
@@ -256,7 +254,7 @@ func (t *Thread) countOps(rs []Ref) {
 	}
 }
 
-// merges notes that n queued objects of q are being merged.
+// merges records that n objects of queue q are being merged.
 func (t *Thread) merges(q *mergeQueue, n int) {
 	who := mergedForAway
 	switch {
@@ -268,7 +266,7 @@ func (t *Thread) merges(q *mergeQueue, n int) {
 	t.tally.merged[who].Add(int64(n))
 }
 
-// tellDeferred publishes how much of what the thread has retired waits.
+// tellDeferred publishes how many bytes the thread has deferred.
 func (t *Thread) tellDeferred() {
 	if n := t.retired.Bytes() + t.memory.Bytes(); n != t.tally.deferred.Load() {
 		t.tally.deferred.Store(n)

@@ -20,7 +20,7 @@ func typeNamed(s Stats, name string) TypeStats {
 	return s.Types[i]
 }
 
-// samples returns how many times are in a histogram.
+// samples returns the number of samples in a histogram.
 func samples(h *metrics.Float64Histogram) (n uint64) {
 	for _, c := range h.Counts {
 		n += c
@@ -28,7 +28,7 @@ func samples(h *metrics.Float64Histogram) (n uint64) {
 	return n
 }
 
-// TestStatsOfTypes makes objects of each sort and reads what they have in use.
+// TestStatsOfTypes makes objects of each kind and reads how much they have in use.
 func TestStatsOfTypes(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -68,8 +68,8 @@ func TestStatsOfTypes(t *testing.T) {
 				t.Errorf("not by falling bytes: %+v", s.Types)
 			}
 
-			// The sums over types are what the accounts say. Checked mode's also
-			// have what is freed and kept for a while; here that is nothing.
+			// The sums over types equal the accounts. In checked mode the accounts include the
+			// quarantine, which is empty here.
 			var objects, bytes, born int64
 			for _, x := range s.Types {
 				objects, bytes, born = objects+x.Objects, bytes+x.Bytes, born+x.Born
@@ -85,7 +85,7 @@ func TestStatsOfTypes(t *testing.T) {
 	})
 }
 
-// TestReadStats reads from goroutines that are attached, that are not, and after
+// TestReadStats reads statistics on goroutines that are attached, that are not, and after
 // Close.
 func TestReadStats(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
@@ -125,7 +125,7 @@ func TestReadStats(t *testing.T) {
 	})
 }
 
-// TestMergesAreCounted has queued objects merged by each of those who may.
+// TestMergesAreCounted has each kind of thread that may merge queued objects do so.
 func TestMergesAreCounted(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		r, owner, other := biasedPair(t, Options{Checked: checked})
@@ -150,7 +150,7 @@ func TestMergesAreCounted(t *testing.T) {
 		other.DecRef(newLeaf(owner))
 		other.DecRef(newLeaf(owner))
 		want(2, Merges{ByOwner: 3, ForAway: 1})
-		other.stopped = true // one goroutine drives both: it is so as good as stopped
+		other.stopped = true // as good as stopped: one goroutine drives both
 		other.settle()
 		other.stopped = false
 		want(0, Merges{ByOwner: 3, ForAway: 1, InStop: 2})
@@ -159,7 +159,7 @@ func TestMergesAreCounted(t *testing.T) {
 	}
 }
 
-// TestDeferredIsTold follows what a thread retires until it is released.
+// TestDeferredIsTold follows retired bytes until they are released.
 func TestDeferredIsTold(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		r := newRuntime(t, Options{Mode: LockFree, CollectAfter: -1, Checked: checked})
@@ -188,7 +188,7 @@ func TestDeferredIsTold(t *testing.T) {
 			t.Error("no grace period is over")
 		}
 
-		// A stop of the world releases for others.
+		// A stop of the world releases for other threads.
 		writer = must(r.Attach())
 		writer.Retire(newLeaf(writer))
 		writer.Checkpoint()
@@ -205,7 +205,7 @@ func TestDeferredIsTold(t *testing.T) {
 	}
 }
 
-// TestOperations counts counting, by what it costs.
+// TestOperations checks the numbers of count operations, by their cost.
 func TestOperations(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -320,8 +320,8 @@ func BenchmarkReadStats(b *testing.B) {
 	}
 }
 
-// TestStatisticsOfWhatIsLeft: calls that a thread has left, and operations that were skipped, are
-// told. What is of no type that is known is in no row.
+// TestStatisticsOfWhatIsLeft checks the figures for calls that a thread has left, and for
+// skipped operations. Objects of an unknown type have no row.
 func TestStatisticsOfWhatIsLeft(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		r := th.rt

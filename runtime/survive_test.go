@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ends are the ways in which code of the user's ends but by returning.
+// ends are the ways in which user code ends other than by returning.
 var ends = map[string]func(){
 	"panic":  func() { panic("mine") },
 	"Goexit": goruntime.Goexit,
@@ -43,7 +43,7 @@ func faulty(name string, forget func(*Thread, Ref, Body)) Type {
 	}
 }
 
-// trapdoor calls end at the n-th step to a place.
+// trapdoor calls end at the n-th visit of a place.
 type trapdoor struct {
 	place string
 	n     int
@@ -77,17 +77,17 @@ func newFaultyOf(t *Thread, y *Type, a, b Ref) Ref {
 	return r
 }
 
-// faultyTree returns a node with a faulty object, and another one behind it.
+// faultyTree returns a node that holds a faulty object, and another one behind it.
 func faultyTree(t *Thread) Ref {
 	return newNode(t, newNode(t, newLeaf(t)), newFaulty(t, newLeaf(t), newLeaf(t)), newNode(t, newLeaf(t)))
 }
 
-// strike is a place in which something does not return. do leads there. leaks is how many
-// objects are left, as half of a dead one's references have been given up.
+// strike is a place in which a call does not return. do leads there. leaks is how many objects
+// are left, since a dead object has given up only half of its references.
 type strike struct {
 	name  string
 	leaks int
-	modes string // letters: g is the GIL, a atomic counts, b biased ones; c checked mode alone
+	modes string // letters: g is the GIL, a atomic counts, b biased ones; c is checked mode only
 	do    func(th *Thread, end func())
 }
 
@@ -138,7 +138,7 @@ var strikes = []strike{
 	{"a finalizer in a collection, and a death as it ends", 1, "gab", func(th *Thread, end func()) {
 		endings = 2
 		finalized = func(th *Thread, r Ref) {
-			th.DecRef(th.Body(r).SwapRef(0, Nil)) // the collection has the last one
+			th.DecRef(th.Body(r).SwapRef(0, Nil)) // the collection has the last reference
 			panic("reported")
 		}
 		onError = func(error) { trap = trapdoor{"Traverse", 1, end}; end() }
@@ -261,7 +261,7 @@ var strikes = []strike{
 	{"Traverse of garbage", 1, "gab", func(th *Thread, end func()) {
 		x := newFaulty(th, Nil, newLeaf(th))
 		th.Body(x).StoreRef(0, newNode(th, x, newLeaf(th), newNode(th, newLeaf(th))))
-		trap = trapdoor{"Traverse", 2, end} // the first one counts
+		trap = trapdoor{"Traverse", 2, end} // the first call counts
 		th.Collect()
 	}},
 	{"Traverse in an audit", 0, "gab", func(th *Thread, end func()) {
@@ -370,7 +370,7 @@ var strikes = []strike{
 	}},
 }
 
-// faultyNode returns a node that holds what is dead.
+// faultyNode returns a node that holds a dead object.
 func faultyNode(th *Thread) Ref {
 	x := newLeaf(th)
 	n := newNode(th, x)
@@ -381,13 +381,13 @@ func faultyNode(th *Thread) Ref {
 var (
 	onError     func(error)
 	strikeError error
-	endings     int // how often end is to end something
+	endings     int // how often end has to end a call
 )
 
-// TestSurvives has code of the user's panic, or end its goroutine, or a misuse show, in each
-// place between attach and detach in which it can: the thread is detached all the same,
-// no lock is held, and the others and Close go on as if nothing had been. What a strike
-// has kept from being given up is a leak, and nothing else is.
+// TestSurvives has user code panic or end its goroutine, or misuse show, in every possible
+// place between attach and detach. The thread is detached all the same, no lock is held, and
+// other threads and Close go on as usual. The references that a strike has kept from being
+// given up are leaks, and nothing else is.
 func TestSurvives(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for _, s := range strikes {
@@ -472,8 +472,8 @@ func survives(t *testing.T, o Options, s strike, end func()) {
 	}
 }
 
-// within fails the test if f is not over, in a goroutine that it may end, after a time
-// that is far more than enough.
+// within runs f on another goroutine, which f may end, and fails the test if f takes far longer
+// than it should.
 func within(t *testing.T, what string, f func()) {
 	t.Helper()
 	over := make(chan struct{})
@@ -485,7 +485,7 @@ func within(t *testing.T, what string, f func()) {
 	}
 }
 
-// TestCloseSurvives: what ends Close's goroutine does not keep it from closing.
+// TestCloseSurvives checks that Close completes even if user code ends its goroutine.
 func TestCloseSurvives(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, end := range ends {
@@ -517,7 +517,7 @@ func TestCloseSurvives(t *testing.T) {
 	})
 }
 
-// endHandler is a log that ends as it is told.
+// endHandler is a log handler that ends in the given way.
 type endHandler struct{ end func() }
 
 func (endHandler) Enabled(context.Context, slog.Level) bool    { return true }
@@ -525,8 +525,8 @@ func (h endHandler) Handle(context.Context, slog.Record) error { h.end(); return
 func (h endHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
 func (h endHandler) WithGroup(string) slog.Handler             { return h }
 
-// TestLogSurvives: a log that panics, or ends its goroutine, does not keep a stop from coming
-// about, nor anybody from the GIL.
+// TestLogSurvives checks that a log that panics, or ends its goroutine, does not prevent a stop
+// of the world, or a switch of the GIL.
 func TestLogSurvives(t *testing.T) {
 	needsThreads(t)
 	defer func(d time.Duration, l *slog.Logger) { stallWarning = d; slog.SetDefault(l) }(stallWarning, slog.Default())

@@ -17,12 +17,12 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// Thread is what a goroutine needs to touch objects. One goroutine at a time
-// uses it. The state behind it is pooled: ids and memory outlive attaches.
+// Thread is what a goroutine needs to use objects. One goroutine at a time uses it. The state
+// behind it is pooled: ids and memory outlive an attach.
 //
-//	state — condition — invariant — transition (who)
-//	idle — in the runtime's pool — owns no GIL, is outside the world, its reader
-//	       is offline, nothing is retired — attach (Runtime.Attach)
+//	state — condition — invariant — transition (by)
+//	idle — in the runtime's pool — does not hold the GIL, is outside the world, its
+//	       reader is offline, nothing is retired — attached (Runtime.Attach)
 //	attached — a goroutine has it — holds the GIL, or is inside the world with its
 //	       reader online — blocked, idle (that goroutine)
 //	blocked — in Blocking — as idle, but not in the pool: see below — attached (that
@@ -30,63 +30,62 @@ import (
 type Thread struct {
 	Heap
 
-	// id and merged are what counting compares with an object's owner: the
-	// thread's own, and nobody's. In checked mode no object has either, which
-	// sends all counting the long way. owner is the thread's real id, and stamp
-	// the owner of what it creates.
+	// Counting compares id and merged with an object's owner: id is the thread's own, and
+	// merged stands for objects that no thread owns. In checked mode no object has either as
+	// its owner, which sends all counting through the slow path. owner is the thread's real id,
+	// and stamp the owner that it gives to new objects.
 	id, merged, owner, stamp int32
-	number                   int32 // of the state, for reports; under the GIL owner is the same for all
+	number                   int32 // of the state, for reports; under the GIL all threads have the same owner
 
 	check   *checker
-	looking atomic.Bool // in checked mode: a goroutine is in access with the thread
-	outer   *Thread     // in checked mode: the blocked one of the same goroutine
+	looking atomic.Bool // in checked mode: a goroutine is in access with this thread
+	outer   *Thread     // in checked mode: the blocked thread of the same goroutine
 	cache   *arena.Cache
 	rt      *Runtime
 
-	region  *region // where births go; nil for the counted heap
-	deadTop Ref     // dead objects that are still to be freed, linked through their headers
-	dying   Ref     // the one that is being freed: see free
+	region  *region // where objects are born; nil for the counted heap
+	deadTop Ref     // dead objects still to be freed, linked through their headers
+	dying   Ref     // the object that is being freed: see free
 	visit   func(Ref)
 
 	member  *locks.Member            // lock-free mode
 	reader  *sched.Reader            // lock-free mode
 	retired *sched.Deferred[retired] // lock-free mode: counts
-	memory  *sched.Deferred[retired] // lock-free mode: blocks, and memory of the dead
+	memory  *sched.Deferred[retired] // lock-free mode: blocks, and memory of dead objects
 	queue   *mergeQueue              // lock-free mode
 	behind  *mergeQueue              // a queue that this thread has filled beyond the budget
 	tally   *tally
 
 	owned  []Ref    // references of the open scopes
 	scopes []*Scope // open ones, then spare ones
-	depth  int      // open scopes
-	sticky []Ref    // objects whose count has reached its band
+	depth  int      // number of open scopes
+	sticky []Ref    // objects whose count has become sticky
 
-	pending    []pending  // code of the user's that is due
+	pending    []pending  // user code that is due
 	running    bool       // in runPending
-	finalizing Ref        // what runPending is finalizing, and holds
-	holds      []holder   // calls under way that hold counts
-	leases     []lease    // calls of Use under way
-	locked     [2]*uint32 // see lock.go
-	refills    uint32     // of cache, as of the last look
+	finalizing Ref        // the object that runPending finalizes, and holds
+	holds      []holder   // calls in progress that hold counts
+	leases     []lease    // calls of Use in progress
+	locked     [2]*uint32 // see Lock
+	refills    uint32     // of cache, at the last look
 
 	attached bool
-	stopped  bool // has stopped the world
+	stopped  bool // this thread has stopped the world
 
-	_ [64]byte // threads never share a cache line
+	_ [64]byte // padding: threads never share a cache line
 }
 
-// uncounted is an id that no object is stamped with: all of threads are below, and
-// all of floats above.
+// uncounted is an id that no object ever has as its owner: all ids of threads are below it, and
+// all owners of floats above.
 const uncounted = header.Float - 1
 
-// Attach gives the calling goroutine a thread: a safe point. It waits for the
-// GIL, or while the world is stopped. Detach it in the end. A goroutine that is
-// attached already must not attach again: under the GIL it would wait for itself.
-// Any goroutine.
+// Attach gives the calling goroutine a thread. It waits for the GIL, or for the end of a stop
+// of the world. The caller has to call Detach in the end. A goroutine that is attached must not
+// attach again: it would wait for itself under the GIL. A safe point. Any goroutine.
 func (r *Runtime) Attach() (*Thread, error) { return r.AttachContext(context.Background()) }
 
-// AttachContext is Attach that waits until ctx ends: the goroutine is not attached then, and
-// nothing is left of the attempt. Any goroutine.
+// AttachContext is Attach that waits only until ctx ends. If it fails, the goroutine is not
+// attached, and nothing is left of the attempt. Any goroutine.
 func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	r.mu.Lock()
 	if r.mu.closing {
@@ -106,9 +105,9 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	return t, nil
 }
 
-// takeIdle returns the pooled state with the lowest id, or a new one. The lowest,
-// not the last one used: who attaches after a time with many threads is then the
-// owner of what the first ones made, and finds their caches. r.mu is held.
+// takeIdle returns the pooled state with the lowest id, or a new one. It prefers the lowest id
+// to the last one used: after a time with many threads, later threads own the objects that the
+// first ones made, and find their caches. r.mu is held.
 func (r *Runtime) takeIdle() *Thread {
 	if n := len(r.mu.idle); n > 0 {
 		t := r.mu.idle[n-1]
@@ -143,9 +142,10 @@ func (r *Runtime) takeIdle() *Thread {
 	return t
 }
 
-// Detach ends the thread's use: a safe point. The thread must have no open
-// scope, and be in no call of Use. It is detached in any case: what runs at the safe point, or a misuse that shows
-// there, may end the call with a panic or runtime.Goexit. Attached thread.
+// Detach ends the goroutine's use of the thread. The thread must have no open scope, and must
+// not be in a call of Use. Detach is a safe point. Code that runs there, or misuse that shows
+// there, may end the call with a panic or runtime.Goexit; the thread is detached in any case.
+// Attached thread.
 func (t *Thread) Detach() {
 	t.mustBeAttached()
 	if t.depth > 0 || len(t.leases) > 0 || t.region != nil || t.stopped || t.running {
@@ -154,16 +154,16 @@ func (t *Thread) Detach() {
 	defer t.putAway()
 	t.Checkpoint()
 	if t.rt.gil == nil {
-		t.handOver() // what is to be finalized by that is due here still
+		t.handOver() // finalizers that become due by it still run here
 		t.reader.Online()
 		t.runPending()
 	}
 }
 
-// putAway takes the thread out of the world and puts its state into the pool. What it has
-// not done is left to others.
+// putAway takes the thread out of the world and returns its state to the pool. It leaves
+// unfinished work to the other threads.
 func (t *Thread) putAway() {
-	defer t.pool() // a misuse may show before
+	defer t.pool() // misuse may panic before
 	if t.rt.gil == nil {
 		t.leaveQueue()
 	} else {
@@ -171,7 +171,7 @@ func (t *Thread) putAway() {
 	}
 }
 
-// pool is the end of putAway. It counts nothing, and runs no code but the runtime's.
+// pool is the last step of putAway. It counts nothing, and runs only the runtime's own code.
 func (t *Thread) pool() {
 	r := t.rt
 	t.leavePending()
@@ -185,8 +185,8 @@ func (t *Thread) pool() {
 	defer r.mu.Unlock()
 	r.remove(t)
 	if t.check != nil {
-		// A stale handle must not come to life with the next attach: the
-		// state moves to a new handle.
+		// A stale *Thread must not become valid again with the next attach, so the state moves
+		// to a new Thread.
 		fresh := *t
 		fresh.visit = fresh.visitDead
 		fresh.owned, fresh.scopes = nil, nil
@@ -195,13 +195,13 @@ func (t *Thread) pool() {
 	r.putIdle(t)
 }
 
-// putIdle puts a state into the pool, which is in falling order of ids. r.mu is held.
+// putIdle returns a state to the pool, which is in descending order of ids. r.mu is held.
 func (r *Runtime) putIdle(t *Thread) {
 	i, _ := slices.BinarySearchFunc(r.mu.idle, t.owner, func(x *Thread, id int32) int { return cmp.Compare(id, x.owner) })
 	r.mu.idle = slices.Insert(r.mu.idle, i, t)
 }
 
-// inside says what call the thread is in that keeps it from being detached.
+// inside names the call in progress that keeps the thread from being detached.
 func (t *Thread) inside() string {
 	switch {
 	case t.stopped:
@@ -216,12 +216,12 @@ func (t *Thread) inside() string {
 	return "Immortally"
 }
 
-// enter begins a stay among running threads, leave ends it.
+// enter brings the thread into the world, or acquires the GIL; leave undoes it.
 func (t *Thread) enter() {
 	_ = t.enterContext(context.Background()) // which never ends
 }
 
-// enterContext is enter until ctx ends.
+// enterContext is enter that waits only until ctx ends.
 func (t *Thread) enterContext(ctx context.Context) error {
 	if t.rt.gil != nil {
 		return t.rt.gil.AcquireContext(ctx, t)
@@ -248,15 +248,15 @@ func (t *Thread) leave() {
 // Runtime returns the runtime that the thread belongs to. Any goroutine.
 func (t *Thread) Runtime() *Runtime { return t.rt }
 
-// LockFree reports whether other threads may run at the same time, which is
-// what makes a container take its lock. Any goroutine.
+// LockFree reports whether other threads may run at the same time, so that containers have to
+// take their locks. Any goroutine.
 func (t *Thread) LockFree() bool { return t.rt.gil == nil }
 
-// ID returns the number of the thread's state. Under the GIL all have the same.
+// ID returns the id of the thread's state. Under the GIL all threads have the same.
 func (t *Thread) ID() int32 { return t.owner }
 
-// SetName names the thread for reports: of stalls, of misuse, of threads that are still
-// attached. It has the name until it is detached. Any goroutine.
+// SetName names the thread in reports of stalls, of misuse, and of threads that are still
+// attached. The name lasts until the thread is detached. Any goroutine.
 func (t *Thread) SetName(name string) {
 	r := t.rt
 	r.mu.Lock()
@@ -266,17 +266,17 @@ func (t *Thread) SetName(name string) {
 	}
 }
 
-// name is the thread as reports call it.
+// name returns the thread's name as reports print it.
 func (t *Thread) name() string {
 	if t.rt == nil {
-		return "thread 0" // of the zero value
+		return "thread 0" // the zero Thread
 	}
 	t.rt.mu.Lock()
 	defer t.rt.mu.Unlock()
 	return t.nameLocked()
 }
 
-// nameLocked is name where Runtime.mu is held.
+// nameLocked is name for callers that hold Runtime.mu.
 func (t *Thread) nameLocked() string {
 	if name := t.rt.mu.threads[t]; name != "" {
 		return fmt.Sprintf("thread %d %q", t.number, name)
@@ -284,7 +284,7 @@ func (t *Thread) nameLocked() string {
 	return fmt.Sprintf("thread %d", t.number)
 }
 
-// String says which thread it is, of which runtime. Any goroutine.
+// String returns the names of the thread and of its runtime. Any goroutine.
 func (t *Thread) String() string { return t.name() + " of " + t.rt.name() }
 
 // attachedNames describes the attached threads. r.mu is held.
@@ -297,33 +297,34 @@ func (r *Runtime) attachedNames() []string {
 	return names
 }
 
-// A thread that leaves the world, for a wait or for good, keeps from the others nothing
-// that they could see to:
+// A thread that leaves the world, to wait or for good, must not keep memory or work from the
+// others:
 //
-//	what it has              — where it goes — who sees to it
-//	retired, and due         — released before it leaves — the thread
-//	retired, and not due yet — Runtime.orphans — whoever comes to a safe point, or leaves
-//	queued for it            — merged; what comes later: see mergeQueue — the thread; who queues it
-//	code of the user's, due  — Runtime.left — whoever comes to a safe point
-//	spans with room          — they stay, and are lent: see arena.Cache — who needs one
-//	accounts                 — published — the thread
+//	it has                     — which goes to — and is done by
+//	retired, and due           — released before it leaves — the thread
+//	retired, and not yet due   — Runtime.orphans — any thread that reaches a safe point, or leaves
+//	its merge queue            — merged; later entries: see mergeQueue — the thread; the thread that adds one
+//	user code that is due      — Runtime.left — any thread that reaches a safe point
+//	spans with room            — stay, and are lent: see arena.Cache — the thread that needs one
+//	accounts                   — published — the thread
 //
 // The ways to be absent:
 //
 //	in Blocking, Recv, Send, detached        — as above
-//	waits for its budget, or for an owner    — keeps all; for stallLimit at most
-//	waits at a stop, or for its turn to stop — keeps all; a collection settles it, and
-//	                                           without one nobody is at a safe point
-//	waits for the GIL                        — nothing is retired; what is due is run by it
-//	                                           before it waits again
+//	waits for its budget, or for an owner    — keeps everything, for stallLimit at most
+//	waits at a stop, or for its turn to stop — keeps everything; a collection settles it, and
+//	                                           without one no thread is at a safe point
+//	waits for the GIL                        — has retired nothing; runs user code that
+//	                                           is due before it waits again
 //	waits in Attach                          — has nothing
-//	inside, but comes to no safe point       — keeps all, and holds up the others: not absent
+//	inside, but reaches no safe point        — keeps everything, and holds up the others:
+//	                                           not absent
 //
-// Of two threads that leave at the same time each may find the other in the way of what
-// it has retired. So whoever leaves first goes offline, then adds to the orphans, and then
-// looks at them: the last one to look finds everybody offline.
+// If two threads leave at the same time, each may find that the other is still online, so that
+// what it has retired is not due. So a leaving thread first goes offline, then adds to the
+// orphans, and then looks at the orphans: the last one to look finds all threads offline.
 
-// orphans are what absent threads have retired.
+// orphans are the retired objects and blocks that absent threads have left.
 type orphans struct {
 	mu    point.Mutex
 	list  *sched.Deferred[retired]
@@ -331,7 +332,7 @@ type orphans struct {
 	bytes aligned.Int64 // of list; a hint
 }
 
-// change locks the list for fn.
+// change calls fn with the list locked.
 func (o *orphans) change(fn func(*sched.Deferred[retired])) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -340,19 +341,20 @@ func (o *orphans) change(fn func(*sched.Deferred[retired])) {
 	o.bytes.Store(o.list.Bytes())
 }
 
-// handOver leaves to the others what the thread has retired. The thread is offline
-// afterwards. It counts, so the thread has its merge queue still.
+// handOver leaves the thread's retired objects and blocks to the others. The thread is offline
+// afterwards. It counts, so the thread must still own its merge queue.
 func (t *Thread) handOver() {
 	t.reader.Offline()
 	for again := true; again; {
 		t.releaseOwn()
 		t.abandonRetired()
 		t.releaseOrphans()
-		again = t.waits() // what died with them
+		again = t.waits() // true if more was retired meanwhile
 	}
 }
 
-// abandonRetired makes orphans of what the thread has retired. It counts nothing.
+// abandonRetired moves the thread's retired objects and blocks to the orphans. It counts
+// nothing.
 func (t *Thread) abandonRetired() {
 	if t.waits() {
 		t.rt.orphans.change(func(list *sched.Deferred[retired]) {
@@ -367,8 +369,8 @@ func (t *Thread) abandonRetired() {
 	t.tellDeferred()
 }
 
-// leaveBehind is the rest of leaving: what has died since handOver, and code of the user's
-// that is due. It counts nothing.
+// leaveBehind is the rest of leaving: it hands over what has died since handOver, and the
+// user code that is due. It counts nothing.
 func (t *Thread) leaveBehind() {
 	if t.rt.gil == nil && t.waits() {
 		t.memory.Due(t.release)

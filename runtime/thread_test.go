@@ -34,8 +34,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestOptionsSayWhatIsWrong: the error of each option names it, and values at the edge of what
-// is good are good.
+// TestOptionsSayWhatIsWrong checks that the error of each option names it, and that values at
+// the limits are accepted.
 func TestOptionsSayWhatIsWrong(t *testing.T) {
 	for _, c := range []struct {
 		good, bad Options
@@ -87,7 +87,7 @@ func TestClose(t *testing.T) {
 		th := must(r.Attach())
 		leaf := newLeaf(th)
 		loop := newNode(th, Nil)
-		setSlot(th, loop, 0, loop) // a cycle that nobody holds: no leak
+		setSlot(th, loop, 0, loop) // an unreachable cycle is no leak
 		th.DecRef(loop)
 		newNode(th, Nil)
 
@@ -140,7 +140,7 @@ func TestDoAndRun(t *testing.T) {
 			if w == 1 {
 				return broken
 			}
-			th.Blocking(func() { <-ctx.Done() }) // the first error ends the others
+			th.Blocking(func() { <-ctx.Done() }) // the first error cancels the others
 			return nil
 		})
 		if !errors.Is(err, broken) {
@@ -173,14 +173,14 @@ func TestDoAndRun(t *testing.T) {
 		if err := r.Run(context.Background(), 0, func(context.Context, *Thread, int) error { return nil }); err == nil {
 			t.Error("Run on 0 threads was accepted")
 		}
-		if err := r.Close(); err != nil { // after all of this no thread is left attached
+		if err := r.Close(); err != nil { // all threads are detached by now
 			t.Error(err)
 		}
 	})
 }
 
-// TestBlockingLetsOthersRun has a thread wait for another one, which needs the
-// GIL, and the world to stop.
+// TestBlockingLetsOthersRun has a thread wait for another one, which needs the GIL, or the
+// world to stop.
 func TestBlockingLetsOthersRun(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -217,7 +217,7 @@ func TestGILSwitches(t *testing.T) {
 	var turns [3]int
 	err := r.Run(context.Background(), len(turns), func(_ context.Context, th *Thread, w int) error {
 		for done := false; !done; th.Checkpoint() {
-			turns[w]++ // plain: the GIL orders it, and the race detector agrees
+			turns[w]++ // plain: the GIL orders the accesses, and the race detector agrees
 			done = turns[0] > 0 && turns[1] > 0 && turns[2] > 0
 		}
 		return nil
@@ -233,7 +233,7 @@ func TestGILSwitches(t *testing.T) {
 	}
 }
 
-// TestStatesArePooled attaches many times: ids and memory do not grow with it.
+// TestStatesArePooled attaches many times: ids and memory do not grow.
 func TestStatesArePooled(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -285,7 +285,7 @@ func TestMemoryLimit(t *testing.T) {
 				}
 				th.DecRefs(all)
 				if o.Checked {
-					return // what was freed is kept for a while
+					return // checked mode keeps freed memory
 				}
 			}
 		})
@@ -307,8 +307,8 @@ func TestMemoryIsReadable(t *testing.T) {
 	})
 }
 
-// TestPoolGivesLowestFirst lets many threads come and go, in any order, and then
-// finds the first one's state at the next attach: objects that it owns are owned.
+// TestPoolGivesLowestFirst has many threads attach and detach, in any order, and then finds the
+// first one's state at the next attach: its objects have their owner back.
 func TestPoolGivesLowestFirst(t *testing.T) {
 	for _, checked := range []bool{false, true} {
 		r := newRuntime(t, Options{Counting: Biased, Checked: checked})
@@ -332,8 +332,8 @@ func TestPoolGivesLowestFirst(t *testing.T) {
 	}
 }
 
-// TestIDs: a thread counts what is its own, and what is nobody's, in the short way; in checked
-// mode nothing.
+// TestIDs checks that a thread counts its own objects, and those without an owner, on the fast
+// path, and in checked mode none.
 func TestIDs(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
@@ -351,8 +351,8 @@ func TestIDs(t *testing.T) {
 	})
 }
 
-// TestAttachIsReturn: a thread that is attached owns its memory, which nobody lends or takes, and
-// one that is not leaves what it does not need.
+// TestAttachIsReturn checks that an attached thread owns its memory, which no other thread
+// lends or takes, and that a detached one leaves what it does not need.
 func TestAttachIsReturn(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -363,11 +363,11 @@ func TestAttachIsReturn(t *testing.T) {
 			}
 			owned()
 			th.Blocking(func() {
-				th.cache.Return() // it was left
+				th.cache.Return() // it was away
 				th.cache.Leave()
 			})
 			owned()
-			for bytes := 16; bytes < 16<<10; bytes *= 2 { // of each class it keeps a span
+			for bytes := 16; bytes < 16<<10; bytes *= 2 { // it keeps a span of each class
 				x, _, err := th.New(leafType, bytes)
 				must0(t, err)
 				y, _, err := th.New(nodeType, bytes)
@@ -388,7 +388,7 @@ func TestAttachIsReturn(t *testing.T) {
 	})
 }
 
-// TestScopesInCheckedMode: a state whose handle has changed has scopes of its own.
+// TestScopesInCheckedMode checks that a state with a new handle has scopes of its own.
 func TestScopesInCheckedMode(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -407,7 +407,7 @@ func TestScopesInCheckedMode(t *testing.T) {
 	})
 }
 
-// TestAttachedNames: the error of Close names the threads that are attached, in order.
+// TestAttachedNames checks that the error of Close names the attached threads, in order.
 func TestAttachedNames(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: -1})
 	var all []*Thread
@@ -427,7 +427,7 @@ func TestAttachedNames(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// TestWithoutATuple: a program without one of the built-in types has no singleton of it.
+// TestWithoutATuple checks that a program without a built-in type does not have its singleton.
 func TestWithoutATuple(t *testing.T) {
 	y := types.table[TypeTuple].Swap(nil)
 	defer types.table[TypeTuple].Store(y)

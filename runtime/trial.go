@@ -14,19 +14,19 @@ import (
 	"github.com/ichor-go/ichor/sched"
 )
 
-// Trial deletion takes two passes over the candidates, which are the mortal
-// containers:
+// Trial deletion takes two passes over the candidates, which are the mortal containers:
 //
 //	count   trial(r) = count(r) − references to r from candidates
-//	mark    whoever has a trial count above 0 is reached, and what it reaches
+//	mark    every candidate with a trial count above 0 is reached, and so is everything
+//	        that it leads to
 //
-// What is not reached is garbage. Each candidate has a word in a table:
+// Candidates that are not reached are garbage. Each candidate has a word in a table:
 //
 //	31 ............................ 3   2       1        0
 //	trial count                         PINNED  REACHED  CANDIDATE
 //
-// PINNED says that the count is too large for the word: it is a root. What
-// happens to the trial count then does not matter, as adding to it touches no flag.
+// PINNED says that the count is too large for the word, so the candidate is a root. Its trial
+// count no longer matters; changing it does not affect the flags.
 const (
 	trialCandidate = 1 << 0
 	trialReached   = 1 << 1
@@ -36,22 +36,22 @@ const (
 	trialMax       = 1<<27 - 1
 )
 
-// trialTable has the words of one span, by the granule's number: no two
-// containers begin less than MinContainer granules apart.
+// trialTable has the words of one span, by granule: containers begin at least MinContainer
+// granules apart.
 type trialTable [arena.SpanGranules / arena.MinContainer]int32
 
-// trial is the scratch of one collection. It lies in Go memory.
+// trial is the scratch memory of one collection. It is Go memory.
 type trial struct {
 	heap   Heap
 	spans  []*arena.Span
-	tables []*trialTable // by the span's number; nil for a span without candidates
+	tables []*trialTable // by span number; nil for a span without candidates
 }
 
-// parallelFrom is how many containers there must be for tracing to use more than
-// one core. Below it the pause is a millisecond or so. A guess; tests change it.
+// parallelFrom is the number of containers from which on tracing uses more than one core. Below
+// it, a pause takes about a millisecond. The value is a guess; tests change it.
 var parallelFrom int64 = 1 << 15
 
-// word returns the word of the container r, or nil if r is none.
+// word returns the table word of the container r, or nil if r is not a candidate.
 func (x *trial) word(r Ref) *int32 {
 	if n := int(r.Handle / arena.SpanGranules); n < len(x.tables) {
 		if tab := x.tables[n]; tab != nil {
@@ -61,7 +61,7 @@ func (x *trial) word(r Ref) *int32 {
 	return nil
 }
 
-// isGarbage reports whether the collection has found that r is garbage.
+// isGarbage reports whether the collection has found r to be garbage.
 func (x *trial) isGarbage(r Ref) bool {
 	w := x.word(r)
 	return w != nil && isGarbage(*w)
@@ -76,7 +76,7 @@ func (x *trial) makeTables() {
 	}
 }
 
-// trace returns the garbage. World stopped.
+// trace traces the heap and returns the garbage. World stopped.
 func (c *collection) trace() (garbage []Ref) {
 	defer trace.StartRegion(c.ctx, "ichor trace").End()
 	x := &c.trial
@@ -106,9 +106,9 @@ func (c *collection) trace() (garbage []Ref) {
 	return garbage
 }
 
-// retrace looks at the garbage again, which has one more reference that is the
-// collection's, and divides it into what is still garbage and what is not. World
-// stopped.
+// retrace traces the garbage again, after the collection has taken an extra reference to each
+// object, and divides it into objects that still are garbage and objects that are reachable
+// again. World stopped.
 func (c *collection) retrace() {
 	defer trace.StartRegion(c.ctx, "ichor trace again").End()
 	x := &c.trial
@@ -136,19 +136,19 @@ func (c *collection) retrace() {
 	}
 }
 
-// tracer is what one of the goroutines that trace has for its own.
+// tracer is the state of one tracing goroutine.
 type tracer struct {
 	trial
 	team       *team
-	shared     bool // others are tracing too
+	shared     bool // other tracers run at the same time
 	candidates int
 	marked     int
-	handles    []uint32 // of the span at hand
-	stack      []Ref    // reached, and not looked into yet
+	handles    []uint32 // of the current span
+	stack      []Ref    // reached, but not scanned yet
 	garbage    []Ref
-	touched    uint32 // keeps the compiler from dropping loads
+	touched    uint32 // keeps the compiler from removing loads
 
-	counted, reached func(Ref) // methods as values, made once
+	counted, reached func(Ref) // method values, made once
 }
 
 func newTracer(x *trial, m *team, shared bool) *tracer {
@@ -187,8 +187,7 @@ func (w *tracer) sweepSpan(sp *arena.Span) {
 	}
 }
 
-// isRoot reports whether a candidate with this word is a root that nobody has
-// reached.
+// isRoot reports whether a candidate with this word is a root that no tracer has reached.
 func isRoot(word int32) bool {
 	if mutant.On && mutant.Is(mutant.RootMissed) {
 		return isGarbage(word) && word >= 2*trialOne
@@ -199,8 +198,9 @@ func isRoot(word int32) bool {
 // isGarbage reports whether a candidate with this word has not been reached.
 func isGarbage(word int32) bool { return word&(trialCandidate|trialReached) == trialCandidate }
 
-// count makes r a candidate, with its count less what the collection itself holds,
-// and subtracts its references from what they lead to.
+// count makes r a candidate. Its trial count starts at its count less the references that the
+// collection itself holds. Then count subtracts r's references from the trial counts of their
+// targets.
 func (w *tracer) count(r Ref, held int64) {
 	h := w.heap.header(r)
 	meta := h.Meta()
@@ -211,7 +211,7 @@ func (w *tracer) count(r Ref, held int64) {
 	w.candidates++
 	n -= held
 	word := int32(n)<<trialShift | trialCandidate
-	if uint64(n) > trialMax { // a count that is sticky is either larger, or below 0
+	if uint64(n) > trialMax { // a sticky count is larger, or below 0
 		word = trialPinned | trialCandidate
 	}
 	w.add(w.word(r), word)
@@ -227,7 +227,7 @@ func (w *tracer) count(r Ref, held int64) {
 		return
 	}
 	tables := w.tables
-	for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 { // subtract, written out
+	for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 { // subtract, inlined by hand
 		r := b.LoadRef(i)
 		if n := int(r.Handle / arena.SpanGranules); n < len(tables) && tables[n] != nil {
 			tables[n][r.Handle%arena.SpanGranules/2] -= trialOne
@@ -243,7 +243,7 @@ func (w *tracer) add(word *int32, d int32) {
 	}
 }
 
-// subtract takes a reference to r from its trial count.
+// subtract subtracts one reference from the trial count of r.
 func (w *tracer) subtract(r Ref) {
 	if word := w.word(r); word != nil && !(mutant.On && mutant.Is(mutant.EdgeMissed)) {
 		w.add(word, -trialOne)
@@ -253,7 +253,7 @@ func (w *tracer) subtract(r Ref) {
 	}
 }
 
-// reach marks r as reached, if nobody has.
+// reach marks r as reached, and pushes it onto the stack, unless it is marked.
 func (w *tracer) reach(r Ref) {
 	word := w.word(r)
 	if word == nil || !isGarbage(atomic.LoadInt32(word)) || !w.claim(word) {
@@ -263,7 +263,7 @@ func (w *tracer) reach(r Ref) {
 	w.stack = append(w.stack, r)
 }
 
-// claim marks a word, unless another tracer has done so meanwhile.
+// claim marks a word, and reports whether it did: not if another tracer has done so.
 func (w *tracer) claim(word *int32) bool {
 	if w.shared {
 		return atomic.OrInt32(word, trialReached)&trialReached == 0
@@ -272,11 +272,11 @@ func (w *tracer) claim(word *int32) bool {
 	return true
 }
 
-// drain looks into what is on the stack.
+// drain scans the objects on the stack until it is empty.
 func (w *tracer) drain() {
 	for n := len(w.stack); n > 0; n = len(w.stack) {
 		if n >= touchFrom {
-			// Touching some ahead lets their cache misses overlap.
+			// Touching several objects ahead lets their cache misses overlap.
 			for _, r := range w.stack[n-touchFrom:] {
 				w.touched += w.heap.header(r).Meta() + w.heap.Body(r).Word(touchWord(r))
 			}
@@ -290,8 +290,9 @@ func (w *tracer) drain() {
 	}
 }
 
-// touchWord returns a word of r's body in the cache line behind the header's, or in the
-// same one. The last object of a span may be the last memory there is.
+// touchWord returns the number of a word of r's body that lies in the cache line behind the
+// header's, or in the header's own line. The word must not lie behind the object, since the
+// last object of a span may end where memory ends.
 func touchWord(r Ref) int {
 	if r.Handle%arena.SpanGranules == arena.SpanGranules-arena.MinContainer {
 		return 3
@@ -299,11 +300,11 @@ func touchWord(r Ref) int {
 	return 4
 }
 
-// touchFrom is how many objects are touched ahead: about as many misses as a core
-// has in flight.
+// touchFrom is how many objects are touched ahead: about as many as the misses that a core can
+// have in flight.
 const touchFrom = 16
 
-// lookInto takes some objects from the stack and reaches what they refer to.
+// lookInto pops some objects off the stack and reaches their targets.
 func (w *tracer) lookInto(some int) {
 	var batch [touchFrom]Ref
 	n := len(w.stack) - some
@@ -330,7 +331,7 @@ func (w *tracer) lookInto(some int) {
 			continue
 		}
 		before := len(stack)
-		for b, i, n := y.Slots(w.heap, o); n > 0; i, n = i+1, n-1 { // reach, written out
+		for b, i, n := y.Slots(w.heap, o); n > 0; i, n = i+1, n-1 { // reach, inlined by hand
 			r := b.LoadRef(i)
 			if n := int(r.Handle / arena.SpanGranules); n < len(tables) && tables[n] != nil {
 				if word := &tables[n][r.Handle%arena.SpanGranules/2]; isGarbage(*word) {
@@ -344,24 +345,23 @@ func (w *tracer) lookInto(some int) {
 	w.stack = stack
 }
 
-// team is the goroutines that trace together. In each pass they take spans from a
-// counter until there is none left. What marking finds is its finder's to look
-// into, however much it is; so who has a long stack gives half of it to those who
-// have run out of spans.
+// team is the goroutines that trace together. In each pass they take spans from a counter until
+// none is left. A tracer scans the objects that it has reached itself. If it has a long stack,
+// it gives half of it to tracers that have run out of spans.
 type team struct {
-	ctx    context.Context // when it ends, spans are left out
+	ctx    context.Context // when it ends, the remaining spans are skipped
 	all    []*tracer
 	spans  []*arena.Span
-	next   aligned.Int64 // number of the first span that nobody has taken
-	hungry aligned.Int64 // tracers that wait for a gift
+	next   aligned.Int64 // number of the next span to take
+	hungry aligned.Int64 // tracers that wait for a share of another stack
 
 	mu    sync.Mutex
 	wake  *sync.Cond
 	gifts [][]Ref
-	done  bool // all are waiting, and there is no gift
+	done  bool // all tracers are waiting, and there is nothing to share
 }
 
-// donateFrom is the length of a stack that is worth dividing. A guess.
+// donateFrom is the length from which on a stack is worth dividing. The value is a guess.
 const donateFrom = 256
 
 func newTeam(ctx context.Context, x *trial, n int) *team {
@@ -373,7 +373,7 @@ func newTeam(ctx context.Context, x *trial, n int) *team {
 	return m
 }
 
-// run has every span passed to pass by one of the tracers.
+// run has the tracers call pass for every span.
 func (m *team) run(pass func(*tracer, *arena.Span)) {
 	if len(m.all) == 1 {
 		for _, sp := range m.spans {
@@ -408,7 +408,7 @@ func (m *team) run(pass func(*tracer, *arena.Span)) {
 		})
 }
 
-// abandon has nobody wait any more.
+// abandon ends the wait of all tracers.
 func (m *team) abandon() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -416,7 +416,7 @@ func (m *team) abandon() {
 	m.wake.Broadcast()
 }
 
-// donate gives away the older half of the stack, which leads to more.
+// donate gives away the older half of the stack, which leads to more objects.
 func (w *tracer) donate() {
 	half := len(w.stack) / 2
 	gift := append([]Ref(nil), w.stack[:half]...)
@@ -428,7 +428,8 @@ func (w *tracer) donate() {
 	m.wake.Signal()
 }
 
-// receive waits for a gift, which becomes the stack, or until nobody can give one.
+// receive waits until another tracer donates objects, which become w's stack, or until none
+// can.
 func (m *team) receive(w *tracer) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

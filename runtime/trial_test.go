@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCollectLargeCount has the collector meet a container whose count is too large for a
-// trial: whoever holds it, it is no garbage, and neither is what it leads to.
+// TestCollectLargeCount has the collector trace a container whose count is too large for a
+// trial count: it is not garbage, whatever holds it, and neither is anything that it leads to.
 func TestCollectLargeCount(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		child := newNode(th, Nil)
@@ -15,15 +15,14 @@ func TestCollectLargeCount(t *testing.T) {
 		th.header(hub).SetCounts(counts[1], trialMax+1)
 		wantCollected(t, th.Collect(), Collected{Candidates: 2})
 		th.header(hub).SetCounts(counts[1], int32(counts[2])>>3)
-		th.header(hub).SetCounts(1<<29, 0) // of which the word would have nothing left
+		th.header(hub).SetCounts(1<<29, 0) // too large for the word
 		wantCollected(t, th.Collect(), Collected{Candidates: 2})
 		th.header(hub).SetCounts(counts[1], int32(counts[2])>>3)
 		th.DecRef(hub)
 	})
 }
 
-// TestCollectParallel has several goroutines trace a graph that one root leads to,
-// and one that has many.
+// TestCollectParallel has several goroutines trace a graph with one root, and one with many.
 func TestCollectParallel(t *testing.T) {
 	if raceEnabled {
 		defer func(n int64) { parallelFrom = n }(parallelFrom)
@@ -61,8 +60,8 @@ func TestCollectParallel(t *testing.T) {
 	}
 }
 
-// TestDonate has a tracer with a long stack meet one that has nothing to do: it gives away
-// the older half, and together they reach all there is.
+// TestDonate has a tracer with a long stack meet an idle one: it donates the older half, and
+// together they reach everything.
 func TestDonate(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		children := make([]Ref, 4*donateFrom)
@@ -99,12 +98,12 @@ func TestDonate(t *testing.T) {
 	})
 }
 
-// TestCollectAtTheEnd has the collector look at an object behind which there is no memory.
+// TestCollectAtTheEnd has the collector touch an object at the very end of memory.
 func TestCollectAtTheEnd(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.MemoryLimit = 1 << 20
 		clean(t, o, func(t *testing.T, th *Thread) {
-			hub := newNode(th, make([]Ref, 30_000)...) // all that it holds gets on the stack at once
+			hub := newNode(th, make([]Ref, 30_000)...) // everything that it holds is pushed at once
 			n := 0
 			for ; ; n++ {
 				child, _, err := th.New(nodeType, 4)
@@ -121,7 +120,8 @@ func TestCollectAtTheEnd(t *testing.T) {
 	})
 }
 
-// rowType has slots behind a number, in a row, which the collector walks by itself.
+// rowType has consecutive slots behind their number, which the collector reads without calling
+// Traverse.
 var rowType = must(DefineType(Type{
 	Name:    "row",
 	Mutable: true,
@@ -139,8 +139,8 @@ func newRow(t *Thread, slots ...Ref) Ref {
 	return r
 }
 
-// TestCollectRows has one goroutine, and several, trace rows: each slot counts once, whatever it
-// leads to.
+// TestCollectRows has one goroutine, and several, trace rows: each slot counts once, whatever
+// it leads to.
 func TestCollectRows(t *testing.T) {
 	defer func(n int64) { parallelFrom = n }(parallelFrom)
 	forModes(t, func(t *testing.T, o Options) {
@@ -189,8 +189,8 @@ func TestCollectRows(t *testing.T) {
 	})
 }
 
-// TestCollectWorkers: one goroutine traces a small heap, and as many as the options say a large
-// one, but no more than there are spans.
+// TestCollectWorkers checks that one goroutine traces a small heap, and as many as the options
+// say a large one, but no more than there are spans.
 func TestCollectWorkers(t *testing.T) {
 	needsThreads(t)
 	defer func(n int64) { parallelFrom = n }(parallelFrom)

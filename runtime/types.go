@@ -14,15 +14,15 @@ import (
 	"github.com/ichor-go/ichor/internal/kinds"
 )
 
-// TypeID numbers a type. The built-in ones are the same in every process.
+// TypeID numbers a type. Built-in types have the same number in every process.
 type TypeID uint16
 
 const (
 	_ TypeID = iota
 	TypeNone
 	TypeBool
-	TypeInt   // small ones are in the reference, the others boxed
-	TypeFloat // a header without a body: see Thread.NewFloat
+	TypeInt   // small ones are in the reference, the others are boxed
+	TypeFloat // a header without a body: see Thread.newFloat
 	TypeNumber
 	TypeString
 	TypeBytes
@@ -33,101 +33,101 @@ const (
 	TypeCell
 	TypeForeign
 
-	// typeLocal stands in the headers of frozen objects of user-defined types. Its
-	// number differs from one process to the next, so the type is an entry in the
-	// table of the Frozen, whose index is above localShift.
+	// typeLocal is the type number in the headers of frozen objects of user-defined types. The
+	// number of such a type differs from one process to the next. So the header has, from bit
+	// localShift up, an index into the type table of the Frozen.
 	typeLocal TypeID = 63
 
 	firstUserType TypeID = 64
 	maxTypes             = 1 << 16
 )
 
-// The meta word of a header: type id in the lower half, flags above.
+// The meta word of a header: the type number in the lower half, flags in the upper half.
 const (
 	metaRefs    = 1 << 16 // the type has a Traverse
 	metaDeath   = 1 << 17 // the type has a Finalize or a Drop
 	metaPoison  = 1 << 31 // freed, in checked mode
 	metaTypeMax = 1<<16 - 1
 
-	localShift = 16 // frozen objects of type typeLocal have an index where others have flags
+	localShift = 16 // frozen objects of type typeLocal have an index in place of the flags
 	maxLocal   = 1 << 15
 )
 
 const _ = -uint(header.FloatMeta ^ uint32(TypeFloat)) // package header cannot import TypeFloat
 
-// Type describes a type of objects. DefineType takes a copy of it, and what it returns is
-// immutable.
+// Type describes a type of objects. DefineType copies it. The descriptor that DefineType
+// returns is immutable.
 //
-// Traverse, Slots, Block, Forget and Drop are called in the middle of counting and freeing,
-// possibly with the world stopped. They must not count, allocate, wait or reach a safe point.
-// References that they are given, and that they return, are borrowed. The runtime calls
-// Traverse, Slots and Block for no frozen object, whose body may have another form: see
-// Freezing. Only CopySlots, CheckSlots and, for types with Freezing.Hash, the comparison of
-// equal objects and the check of images call Slots for frozen objects.
+// The runtime calls Traverse, Slots, Block, Forget and Drop in the middle of counting and
+// freeing, possibly with the world stopped. They must not count, allocate, wait or reach a safe
+// point. All references that they take and return are borrowed. The runtime calls Traverse,
+// Slots and Block for no frozen object, since its body may have another layout: see Freezing.
+// The exceptions are CopySlots, CheckSlots and, for types with Freezing.Hash, the comparison of
+// equal objects and the check of images: they call Slots for frozen objects.
 type Type struct {
 	Name string
 
-	// Traverse calls visit with every reference that the object holds a count of,
-	// exactly once. It may also call visit with Nil, and with immortals. If objects of
-	// the type can change, it reads their slots with LoadRef, since other threads may
-	// be writing to them. Nil if the type holds no references, or has Slots.
+	// Traverse calls visit exactly once for every reference of which the object owns a count.
+	// It may also call visit with Nil, and with immortals. If objects of the type can change,
+	// it reads their slots with LoadRef, since other threads may be writing to them. Nil if the
+	// type holds no references, or has Slots.
 	Traverse func(h Heap, o Body, visit func(Ref))
 
-	// Slots stands in for Traverse in a type that keeps its references in a row. It
-	// returns the memory in which they lie, which is the object's body or its block,
-	// the word of the first one, and how many there are. Slots among them may be Nil,
-	// so a container may return all the slots of its block. The rules of Traverse
-	// apply. The collector is twice as fast with Slots as with Traverse.
+	// Slots replaces Traverse in a type that keeps its references in consecutive words. It
+	// returns the memory that they lie in, which is the object's body or its block, the word of
+	// the first one, and their number. Slots may be Nil, so a container may return all the
+	// slots of its block. The rules of Traverse apply. The collector is twice as fast with
+	// Slots as with Traverse.
 	Slots func(h Heap, o Body) (slots Body, first, n int)
 
-	// Block returns the block that the object keeps its contents in, or Nil if it has
-	// none, as in a constructor that failed between New and NewBlock. The runtime frees
-	// the block with the object, and adds its size to what waits for a grace period.
-	// The block is no object: Traverse does not visit it. Nil if the type has no
-	// blocks.
+	// Block returns the block that holds the contents of the object, or Nil if the object has
+	// none, for instance because its constructor failed between New and NewBlock. The runtime
+	// frees the block with the object, and adds its size to the deferred bytes when the object
+	// is retired. The block is not an object: Traverse does not visit it. Nil if objects of the
+	// type have no blocks.
 	Block func(o Body) Ref
 
-	// Finalize is code of the user's for an object that has died. It is called
-	// once for each object, at the next safe point of the thread that gave up the
-	// last reference, with no lock held and the world running, and may do
-	// anything but detach. r is borrowed from the runtime for the time of the
-	// call; who keeps a reference resurrects the object, which then lives on, and
-	// dies without Finalize. Not called for immortals, nor for what only they keep
-	// alive until Close. A panic goes to Options.OnError. Nil for none.
+	// Finalize is user code for an object that has died. The runtime calls it once for
+	// each object, at the next safe point of the thread that gave up the last reference, with
+	// no lock held and the world running. It may do anything but detach. r is borrowed from the
+	// runtime for the duration of the call. Keeping a reference to it resurrects the object,
+	// which then lives on, and dies without another call of Finalize. It is not called for
+	// immortals, nor for objects that only immortals keep alive until Close. A panic goes to
+	// Options.OnError. Nil for none.
 	Finalize func(t *Thread, r Ref)
 
-	// Forget takes an object that has its weak bit set (see Thread.SetWeak) out of
-	// the tables that lead to it. It is called at its death, when it cannot be
-	// revived any more.
+	// Forget removes an object whose weak bit is set (see Thread.SetWeak) from the tables that
+	// lead to it. The runtime calls it at the object's death, when the object can no longer be
+	// revived.
 	Forget func(t *Thread, r Ref, o Body)
 
-	// Drop gives up what every object of the type has outside the heap. It is
-	// called at its death, after Forget, and for immortals at Close. Code of the
-	// user's that is due by it goes to Thread.Later or Thread.LaterBlocking.
+	// Drop gives up what an object of the type owns outside the heap. The runtime calls it at
+	// the object's death, after Forget, and for immortals at Close. If user code has to run,
+	// Drop passes it to Thread.Later or Thread.LaterBlocking.
 	Drop func(t *Thread, r Ref, o Body)
 
-	// Mutable says that references in the object can change after birth.
+	// Mutable says that references in the object can change after its birth.
 	Mutable bool
 
-	// Freezing says how objects of the type are frozen, and checked in images. Nil if
-	// they cannot be.
+	// Freezing says how objects of the type are frozen, and checked in images. Nil if they
+	// cannot be frozen.
 	Freezing *Freezing
 
 	singleton func(o Body) // fills the body of the type's singleton
 
 	id      TypeID
-	same    int // how many types have had the name, with this one
+	same    int // how many types have had the name, including this one
 	meta    uint32
 	purpose arena.Purpose
-	tail    uintptr // bytes behind the body that are the runtime's
-	least   uint32  // granules that an object takes at least
+	tail    uintptr // bytes behind the body that belong to the runtime
+	least   uint32  // minimum size of an object, in granules
 }
 
 // ID returns the type's number.
 func (y *Type) ID() TypeID { return y.id }
 
-// String returns the type's name. Where several types have it, all but the first to be defined
-// have their number behind it: point, point#2.
+// String returns the type's name. If several types have the name, all but the first to be
+// defined have a number behind it: point, point#2.
 func (y *Type) String() string {
 	if y == nil {
 		return "no type"
@@ -143,7 +143,7 @@ var types struct {
 	next   TypeID
 	table  [maxTypes]atomic.Pointer[Type]
 	named  map[string]int      // types, by name
-	layout map[[2]string]*Type // user-defined types that images take, by name and Freezing.Layout
+	layout map[[2]string]*Type // user-defined types that images may contain, by name and Freezing.Layout
 }
 
 // typeOfLayout returns the user-defined type with this name and this layout, or nil.
@@ -153,8 +153,8 @@ func typeOfLayout(name, layout string) *Type {
 	return types.layout[[2]string{name, layout}]
 }
 
-// DefineType adds a type and returns its descriptor. Types live as long as the
-// process, and serve every runtime in it. Any goroutine.
+// DefineType adds a type and returns its descriptor. A type lives as long as the process, and
+// serves every runtime in it. Any goroutine.
 func DefineType(y Type) (*Type, error) {
 	if y.Name == "" {
 		return nil, fault.New("define type: it has no name")
@@ -191,7 +191,7 @@ func DefineType(y Type) (*Type, error) {
 	return p, nil
 }
 
-// defineBuiltin is DefineType for the types with a fixed id: see builtin.Define.
+// defineBuiltin is DefineType for the types with a fixed number: see builtin.Define.
 func defineBuiltin(id TypeID, y Type, singleton func(o Body)) *Type {
 	types.Lock()
 	defer types.Unlock()
@@ -243,7 +243,8 @@ func setType(id TypeID, y Type) *Type {
 
 func typeOf(meta uint32) *Type { return types.table[meta&metaTypeMax].Load() }
 
-// TypeOf returns the type of what r names; nil for Nil. r is borrowed. Attached thread.
+// TypeOf returns the type of the object or small integer r, and nil for Nil. r is borrowed.
+// Attached thread.
 func (t *Thread) TypeOf(r Ref) *Type {
 	switch {
 	case r.IsInt():
@@ -257,7 +258,7 @@ func (t *Thread) TypeOf(r Ref) *Type {
 	return t.rt.typeAt(r)
 }
 
-// typeAt returns the type of the object r, which is frozen or not.
+// typeAt returns the type of the object o, frozen or not.
 func (r *Runtime) typeAt(o Ref) *Type {
 	meta := r.header(o).Meta()
 	if TypeID(meta&metaTypeMax) == typeLocal {
@@ -266,8 +267,8 @@ func (r *Runtime) typeAt(o Ref) *Type {
 	return typeOf(meta)
 }
 
-// Kind returns the number of the type of what r names; 0 for Nil. r is borrowed. Attached
-// thread.
+// Kind returns the type number of the object or small integer r, and 0 for Nil. r is borrowed.
+// Attached thread.
 func (t *Thread) Kind(r Ref) TypeID {
 	if r.IsInt() {
 		return TypeInt
@@ -275,17 +276,17 @@ func (t *Thread) Kind(r Ref) TypeID {
 	if t.check != nil && !r.IsNil() {
 		t.check.access(t, r)
 	}
-	id := TypeID(t.header(r).Meta() & metaTypeMax) // Nil's header has no type
+	id := TypeID(t.header(r).Meta() & metaTypeMax) // the header at Nil has type 0
 	if id == typeLocal {
 		return t.rt.typeAt(r).id
 	}
 	return id
 }
 
-// QuickKind is Kind where that takes one look at the header, and 0 elsewhere: for small
-// integers, for Nil, and for everything in checked mode. A caller that gets 0 asks Kind or
-// Object, which also report misuse. Of a frozen object of a user-defined type it is no
-// type's number. r is borrowed. It is inlined. Attached thread.
+// QuickKind is Kind where one look at the header is enough, and 0 elsewhere: for small
+// integers, for Nil, and for everything in checked mode. A caller that gets 0 goes on to Kind
+// or Object, which also report misuse. For a frozen object of a user-defined type it returns a
+// number that no type has. r is borrowed. It is inlined. Attached thread.
 func (t *Thread) QuickKind(r Ref) TypeID {
 	if t.check != nil || r.IsInt() {
 		return 0
@@ -293,9 +294,8 @@ func (t *Thread) QuickKind(r Ref) TypeID {
 	return TypeID(t.header(r).Meta() & metaTypeMax)
 }
 
-// Object returns the body of r if r is an object of the given type, boxed integers
-// included, small ones not. r is borrowed. It tells cheaply what a reference is. Attached
-// thread.
+// Object returns the body of r if r is an object of the given type. Boxed integers are objects,
+// small ones are not. r is borrowed. It is the cheap type test. Attached thread.
 func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
 	if r.IsInt() {
 		return Body{}, false
@@ -310,44 +310,44 @@ func (t *Thread) Object(r Ref, id TypeID) (Body, bool) {
 	return t.Body(r), got == id
 }
 
-// builtin has the methods that package objects gets, and nobody else: see package kinds.
-// Its kinds know tables of the runtime, and the runtime knows how they are born and die.
+// builtin has the methods that only package objects gets: see package kinds. Its kinds use
+// tables of the runtime, and the runtime knows how they are born and die.
 type builtin struct{}
 
 func init() { kinds.Offer(builtin{}) }
 
-// Define is DefineType for the types with a fixed number, while the program starts.
-// singleton, if it is not nil, fills the body of the singleton of the type.
+// Define is DefineType for the types with a fixed number. It is called while the program
+// starts. If singleton is not nil, it fills the body of the type's singleton.
 func (builtin) Define(id TypeID, y Type, singleton func(o Body)) *Type {
 	return defineBuiltin(id, y, singleton)
 }
 
-// NewFloat is how Floats are born: see Thread.newFloat.
+// NewFloat creates a Float: see Thread.newFloat.
 func (builtin) NewFloat(t *Thread, v float64, note uint32) (Ref, error) { return t.newFloat(v, note) }
 
-// LinkWeak, UnlinkWeak and FollowWeak are what a Weak does at its birth, at its death and
-// for Get: see the methods of Thread.
+// LinkWeak, UnlinkWeak and FollowWeak serve a Weak at its birth, at its death and in Get: see
+// the methods of Thread.
 func (builtin) LinkWeak(t *Thread, w, target Ref, fns ...func(*Thread)) {
 	t.linkWeak(w, target, fns...)
 }
 func (builtin) UnlinkWeak(t *Thread, w Ref)     { t.unlinkWeak(w) }
 func (builtin) FollowWeak(t *Thread, w Ref) Ref { return t.followWeak(w) }
 
-// Interned is the weak table of equal strings, by the 64-bit hash of their text. The
-// references are borrowed, and count nothing.
+// Interned returns the weak table of equal strings, by the 64-bit hash of their text. Its
+// references are borrowed, and hold no counts.
 func (builtin) Interned(r *Runtime) *xsync.MapOf[uint64, Ref] { return r.intern }
 
-// Foreign is the table of the Go values that objects hold, by the object, which is
+// Foreign returns the table of the Go values that objects hold, by the object, which is
 // borrowed.
 func (builtin) Foreign(r *Runtime) *xsync.MapOf[Ref, any] { return r.foreign }
 
-// HashSeed is the seed of hashes that nobody outside is to foresee: random, and the same in
-// all processes that share the heap.
+// HashSeed returns the seed of hashes that must be unpredictable from outside. It is random,
+// and the same in all processes that share the heap.
 func (builtin) HashSeed(r *Runtime) (k0, k1 uint64) { return r.seed[0], r.seed[1] }
 
-// EqualStrings is the table of equal strings of the region that the thread's births go to,
-// by the 64-bit hash of their text; nil if births are mortal. The references are borrowed,
-// and counted by nobody.
+// EqualStrings returns the table of equal strings of the region in which the thread's objects
+// are born now, by the 64-bit hash of their text. It is nil if births are mortal. The
+// references are borrowed, and counted by nobody.
 func (builtin) EqualStrings(t *Thread) map[uint64]Ref {
 	if t.region == nil {
 		return nil

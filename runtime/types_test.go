@@ -8,7 +8,8 @@ import (
 	"github.com/ichor-go/ichor/internal/imagefile"
 )
 
-// TestDefineTypeRefuses: what contradicts itself is no type, and the error says why.
+// TestDefineTypeRefuses checks that inconsistent types are refused, and that the error says
+// why.
 func TestDefineTypeRefuses(t *testing.T) {
 	traverse := func(Heap, Body, func(Ref)) {}
 	slots := func(_ Heap, o Body) (Body, int, int) { return o, 0, 0 }
@@ -66,8 +67,8 @@ func TestDefineTypeRefuses(t *testing.T) {
 	}
 }
 
-// TestDefineBuiltinRefuses: a number that is taken, or none of those of built-in types, and a
-// float that has more than its header.
+// TestDefineBuiltinRefuses checks that a number that is taken or out of range is refused, and
+// so is a float with more than its header.
 func TestDefineBuiltinRefuses(t *testing.T) {
 	for _, id := range []TypeID{0, TypeNone, firstUserType, firstUserType + 1, maxTypes - 1} {
 		wantIn(t, panics(t, func() { defineBuiltin(id, Type{Name: "x"}, nil) }), "defined twice, or out of range")
@@ -92,8 +93,8 @@ func TestDefineBuiltinRefuses(t *testing.T) {
 	defineBuiltin(TypeNumber, Type{Name: "number", Drop: func(*Thread, Ref, Body) {}}, nil)
 }
 
-// TestTypesTellWhatTheyNeed: what a type's objects need at birth and at death follows from its
-// functions, also where it was made from another one.
+// TestTypesTellWhatTheyNeed checks that what a type's objects need at birth and at death
+// follows from the type's functions, even if the type was made from another one.
 func TestTypesTellWhatTheyNeed(t *testing.T) {
 	bare, deaf := *nodeType, *watchType
 	bare.Name, bare.Traverse = "bare", nil
@@ -117,8 +118,8 @@ func TestTypesTellWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// TestFinalizedBodyIsItsOwn: that a finalizer was called is noted behind the body, all of which is
-// the type's.
+// TestFinalizedBodyIsItsOwn checks that the record of a finalizer's call lies behind the body,
+// all of which belongs to the type.
 func TestFinalizedBodyIsItsOwn(t *testing.T) {
 	calls, bytes := 0, 0
 	full := must(DefineType(Type{Name: "full", Finalize: func(th *Thread, r Ref) {
@@ -151,7 +152,7 @@ func TestFinalizedBodyIsItsOwn(t *testing.T) {
 	})
 }
 
-// TestKinds: what a reference is, asked in each of the ways.
+// TestKinds asks for the kind of each sort of reference, in all ways.
 func TestKinds(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {

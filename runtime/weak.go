@@ -6,47 +6,47 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// The weak table leads from an object to the weak references to it. It holds no
-// count of either:
+// The weak table leads from an object to the weak references to it. It holds no count of
+// either:
 //
-//	what dies        who                                 what happens
-//	the object       the thread on which it dies         its entry goes, all its weak references are
-//	                                                     emptied, their callbacks are due
-//	a weak reference the thread on which it dies         it leaves its object's entry
+//	death of         on            effect
+//	the object       any thread    its entry is removed, all its weak references are
+//	                               emptied, their callbacks become due
+//	a weak reference any thread    it leaves its object's entry
 //
-// Both happen under the lock that the table has for an entry, so a weak reference
-// in an entry is in place. A weak reference is emptied before its object's memory
-// is free: and that waits for a grace period, as the object's weak bit is set. So
-// a thread that has loaded the object from a weak reference may try to increment it
-// until its next safe point.
+// Both happen under the entry's lock in the table, so the memory of a weak reference in an
+// entry is in place. A weak reference is emptied before its object's memory is freed, and the
+// memory waits for a grace period since the object's weak bit is set. So a thread that has
+// loaded the object from a weak reference may try to increment its count until the thread's
+// next safe point.
 //
-// An attempt that succeeds does not say that the object has lived all along: a death
-// that leads to a finalizer ends with a count of one again. The weak reference does:
+// A successful attempt does not prove that the object has lived all along, since a death that
+// leads to a finalizer ends with a count of one. The weak reference tells the two cases apart:
 //
-//	death with a finalizer    count 0; weak references emptied; count 1 (Revive); finalizer due
+//	death with a finalizer    count 0; empty weak references; count 1 (Revive); finalizer due
 //	followWeak                load the target; TryInc; load it again
 //
-// If TryInc has counted up from a count of before the death, that count has kept the
-// object alive, and the second load finds it: only a stopped world empties the weak
-// references to what lives, and it waits for this thread. If TryInc has counted up from
-// the one of Revive, the weak reference was emptied before, and the second load finds
-// Nil. Then the reference is given up: nobody has seen it, and if it has become the last
-// one, the object dies as it would have died without it. No thread is the owner of what
-// Revive has counted, and an owner's own count, in biased counting, goes down in the
-// owner alone: so for the owner's local word the same holds, in one thread.
+// If TryInc has incremented a count from before any death, it has kept the object alive since,
+// and the second load finds the object. (Only a stop of the world empties weak references to
+// live objects, and it waits for this thread.) If TryInc has incremented the count of one that
+// Revive stored, the weak reference was emptied before, and the second load finds Nil. Then
+// followWeak gives the reference up. No other code has seen it. If it has become the last one,
+// the object dies as it would have died without it. Biased counting is no exception: no thread
+// owns an object that Revive has counted, and an owner's local count changes in the owner
+// alone, in program order.
 
-// weakRef is a weak reference as the table has it.
+// weakRef is a weak reference as an item of an entry.
 type weakRef struct {
-	ref Ref // the object whose first word leads to the target; Nil if it has left
+	ref Ref // the object whose first word leads to the target; Nil if it has left the entry
 	fns []func(*Thread)
 }
 
-// weakRefs is an entry: the weak references to one object, oldest first.
+// weakRefs is an entry of the table: the weak references to one object, oldest first.
 //
 //	alive = items of list that have not left
-//	len(list) <= 2*alive, so leaving takes constant time, amortised
+//	len(list) <= 2*alive, so leaving takes amortised constant time
 //
-// It is read and changed under the entry's lock alone.
+// It is read and changed only under the entry's lock.
 type weakRefs struct {
 	list  []weakRef
 	alive int
@@ -54,15 +54,15 @@ type weakRefs struct {
 
 // Words of a weak reference's body.
 const (
-	weakTarget = 0 // leads to its object; Nil when that has died
-	weakIndex  = 1 // its place in the entry's list; under the entry's lock
+	weakTarget = 0 // the target; Nil when that has died
+	weakIndex  = 1 // index in the entry's list; under the entry's lock
 )
 
-// linkWeak makes the object w, which nobody else has seen yet, a weak reference to
-// target: word 0 of its body leads there until target dies, and word 1 is the
-// table's. The functions, of which nil ones are passed over, are called afterwards, in their
-// order, as Thread.Later does, unless w has died by then. To an immortal nothing is noted. The type of w has a Drop that calls
-// unlinkWeak. Attached thread, which holds target or has borrowed it.
+// linkWeak makes the unpublished object w a weak reference to target. Word 0 of its body leads
+// to target until target dies; word 1 belongs to the table. The functions that are not nil are
+// called after that death in their order, as by Thread.Later, unless w has died by then. For an
+// immortal target there is no entry. The type of w has a Drop that calls unlinkWeak. Attached
+// thread, which holds target or has borrowed it.
 func (t *Thread) linkWeak(w, target Ref, fns ...func(*Thread)) {
 	if target.IsNil() {
 		fault.Throw(Misuse{What: "weak reference to a nil reference", On: w.String(), Want: "an object as the target"})
@@ -90,7 +90,7 @@ func (t *Thread) linkWeak(w, target Ref, fns ...func(*Thread)) {
 	})
 }
 
-// unlinkWeak takes the weak reference w, which is borrowed and dead, out of the table. Attached
+// unlinkWeak removes the weak reference w, which is borrowed and dead, from the table. Attached
 // thread.
 func (t *Thread) unlinkWeak(w Ref) {
 	target := t.Body(w).LoadRef(weakTarget)
@@ -103,7 +103,7 @@ func (t *Thread) unlinkWeak(w Ref) {
 	t.rt.weak.Compute(target, func(e weakRefs, _ bool) (weakRefs, bool) {
 		i := int(t.Body(w).Word(weakIndex))
 		if i >= len(e.list) || e.list[i].ref != w {
-			return e, e.alive == 0 // emptied meanwhile, or never noted
+			return e, e.alive == 0 // emptied meanwhile, or never entered
 		}
 		e.list[i] = weakRef{}
 		if e.alive--; len(e.list) > 2*e.alive {
@@ -113,8 +113,7 @@ func (t *Thread) unlinkWeak(w Ref) {
 	})
 }
 
-// closeRanks returns the entry's list without those that have left. The entry is
-// locked.
+// closeRanks returns the entry's list without the items that have left. The entry is locked.
 func (t *Thread) closeRanks(e weakRefs) []weakRef {
 	rest := make([]weakRef, 0, e.alive)
 	for _, x := range e.list {
@@ -126,7 +125,7 @@ func (t *Thread) closeRanks(e weakRefs) []weakRef {
 	return rest
 }
 
-// followWeak returns a new reference to what the weak reference w leads to, or Nil. w is
+// followWeak returns a new reference to the target of the weak reference w, or Nil. w is
 // borrowed. Attached thread.
 func (t *Thread) followWeak(w Ref) Ref {
 	t.MustUse(w)
@@ -143,21 +142,21 @@ func (t *Thread) followWeak(w Ref) Ref {
 		return Nil
 	}
 	if t.Body(w).LoadRef(weakTarget).IsNil() {
-		t.DecRef(target) // it has died, and is to be finalized
+		t.DecRef(target) // it has died, and its finalizer is due
 		return Nil
 	}
 	return target
 }
 
-// clearWeak empties the weak references to r, which has died, and has their
-// callbacks called later: the youngest reference's first. Those that the function
-// garbage names, which may be nil, have died as well, and get no call.
+// clearWeak empties the weak references to r, which has died, and makes their callbacks due,
+// the youngest reference's first. A weak reference for which garbage returns true has died as
+// well, and gets no callback. garbage may be nil.
 func (t *Thread) clearWeak(r Ref, garbage func(Ref) bool) {
 	if point.On {
 		point.Load(t.rt.weak)
 	}
 	if _, ok := t.rt.weak.Load(r); !ok || mutant.On && mutant.Is(mutant.WeakKept) {
-		return // nobody can add to it any more
+		return // no thread can add to it any more
 	}
 	if point.On {
 		defer point.Whole(t.rt.weak)()

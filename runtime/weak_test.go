@@ -10,8 +10,8 @@ import (
 	"github.com/ichor-go/ichor/internal/aligned"
 )
 
-// TestWeakTable makes and drops a great many targets and weak references to them,
-// in either order: nothing of the dead stays in the table.
+// TestWeakTable makes and drops a great many targets and weak references to them, in either
+// order: nothing dead stays in the table.
 func TestWeakTable(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		n := 100_000
@@ -51,10 +51,10 @@ func TestWeakTable(t *testing.T) {
 	})
 }
 
-// TestWeakToOne makes and drops a great many weak references to one target, in
-// orders that take each from another place of the list: each leaves in about the
-// same time, and the callbacks of those that stay come in their order. Copying the
-// list each time took 36 s for 40,000 of them.
+// TestWeakToOne makes and drops a great many weak references to one target, in orders that take
+// each from another place of the list. Leaving the list takes about the same time for each, and
+// the callbacks of those that stay are called in their order. Copying the list each time would
+// be quadratic.
 func TestWeakToOne(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		n := 40_000
@@ -64,7 +64,7 @@ func TestWeakToOne(t *testing.T) {
 		for name, leaves := range map[string]func(k int) int{
 			"oldest first":   func(k int) int { return k },
 			"youngest first": func(k int) int { return n - 1 - k },
-			"all over":       func(k int) int { return k * 7919 % n }, // a prime, and no factor of n
+			"all over":       func(k int) int { return k * 7919 % n }, // a prime that does not divide n
 		} {
 			clean(t, o, func(t *testing.T, th *Thread) {
 				x := newLeaf(th)
@@ -99,8 +99,8 @@ func TestWeakToOne(t *testing.T) {
 	})
 }
 
-// TestWeakList: a target's list has no more than twice the places that it needs, and
-// who was never noted there takes nobody's place away.
+// TestWeakList checks that a target's list has no more than twice the places that it needs, and
+// that a weak reference that never entered it takes no place away from others.
 func TestWeakList(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
@@ -115,7 +115,7 @@ func TestWeakList(t *testing.T) {
 				t.Errorf("%d places for %d", len(e.list), e.alive)
 			}
 			must0(t, th.Immortalize(x))
-			th.DecRef(newWatch(th, x, nil)) // not noted
+			th.DecRef(newWatch(th, x, nil)) // never entered
 			if e, _ := r.weak.Load(x); e.alive != 1 {
 				t.Errorf("%d weak references are noted, want 1", e.alive)
 			}
@@ -129,8 +129,8 @@ func TestWeakList(t *testing.T) {
 	})
 }
 
-// TestWeakTableManyThreads has threads watch a few targets, and drop both: an
-// entry is changed, removed and emptied by several at once.
+// TestWeakTableManyThreads has threads watch a few targets, and drop both: several threads
+// change, remove and empty an entry at the same time.
 func TestWeakTableManyThreads(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		n := 40_000
@@ -197,8 +197,8 @@ func TestWeakTableManyThreads(t *testing.T) {
 	})
 }
 
-// TestTriedAfterDeath: a table that holds no count, and is left in Forget, leads to what was
-// revived. A weak reference does not.
+// TestTriedAfterDeath checks that a table without counts, which an object leaves in Forget,
+// leads to a revived object, and that a weak reference does not.
 func TestTriedAfterDeath(t *testing.T) {
 	table := map[Ref]bool{}
 	y := must(DefineType(Type{
@@ -229,7 +229,7 @@ func TestTriedAfterDeath(t *testing.T) {
 	})
 }
 
-// TestWeakToImmortals: nothing is noted of a weak reference to what is immortal, whichever way.
+// TestWeakToImmortals checks that weak references to immortals of either kind have no entry.
 func TestWeakToImmortals(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {

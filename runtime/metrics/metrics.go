@@ -1,6 +1,6 @@
-// Package metrics reads the statistics of a runtime by name, as the standard library's
-// package of that name does for Go's: All says which names there are, Read reads them, and
-// Expvar publishes them. docs/statistics.md has the same table.
+// Package metrics reads the statistics of a runtime by name, in the way of the standard
+// library's package of that name: All lists the names, Read reads them, and Expvar publishes
+// them. docs/statistics.md has the same table.
 package metrics
 
 import (
@@ -21,8 +21,8 @@ type Sample struct {
 	Value Value
 }
 
-// Value is the value of a metric, of the kind that its description has. The zero Value has
-// no kind: the name is unknown, or this program does not count what it asks for (see
+// Value is the value of a metric. Its kind is the one in the metric's description. The zero
+// Value has no kind: the name is unknown, or this program does not record the figure (see
 // rt.Operations). Immutable.
 type Value struct {
 	kind metrics.ValueKind
@@ -30,7 +30,7 @@ type Value struct {
 	hist *metrics.Float64Histogram
 }
 
-// Kind returns which of the methods below may be called.
+// Kind returns the kind of the value, which tells which of the methods below may be called.
 func (v Value) Kind() metrics.ValueKind { return v.kind }
 
 // Uint64 returns the value of a metric of kind metrics.KindUint64.
@@ -67,9 +67,9 @@ func All() []metrics.Description {
 	return ds
 }
 
-// Read fills in the values of samples. It stops nothing and walks nothing: it takes some
-// ten microseconds for all of them, whatever the size of the heap. Any goroutine, attached
-// or not, also after Close.
+// Read sets the values of samples. It does not stop the world or walk the heap: it takes some
+// ten microseconds for all of them, whatever the size of the heap. Any goroutine, attached or
+// not, even after Close.
 func Read(r *rt.Runtime, samples []Sample) {
 	s := r.QuickStats()
 	for i := range samples {
@@ -91,17 +91,16 @@ func named(name string) *metric {
 // Var is a runtime's metrics as a variable for package expvar. Any goroutine.
 type Var struct{ r *rt.Runtime }
 
-// Expvar returns the runtime's metrics in a form that package expvar can publish:
+// Expvar returns the runtime's metrics as a variable that package expvar can publish:
 //
 //	expvar.Publish("ichor", metrics.Expvar(r))
 //
-// It costs what Read does, each time that it is looked at. Any goroutine.
+// Each time that the variable is read, it costs as much as Read. Any goroutine.
 func Expvar(r *rt.Runtime) Var { return Var{r} }
 
-// String returns a JSON object with a member for each metric, null for what is not
-// counted, and "closed". A histogram is an object as well: from the upper end of
-// each bucket that is not empty, in seconds, to its count. Any goroutine, also
-// after Close.
+// String returns a JSON object with a member for each metric, and the member "closed". A metric
+// that is not recorded is null. A histogram is an object that maps the upper end of each bucket
+// that is not empty, in seconds, to its count. Any goroutine, even after Close.
 func (v Var) String() string {
 	s := v.r.QuickStats()
 	b := append(make([]byte, 0, 4<<10), `{"closed": `...)

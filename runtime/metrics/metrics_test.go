@@ -74,7 +74,7 @@ func isCounted(name string, checked bool) bool {
 	return stat.On || checked
 }
 
-// events returns how many are in a histogram.
+// events returns the number of samples in a histogram.
 func events(h *metrics.Float64Histogram) (n uint64) {
 	for _, c := range h.Counts {
 		n += c
@@ -82,7 +82,7 @@ func events(h *metrics.Float64Histogram) (n uint64) {
 	return n
 }
 
-// TestMetrics reads every metric, and compares some with what they come from.
+// TestMetrics reads every metric, and compares some with their sources.
 func TestMetrics(t *testing.T) {
 	format := regexp.MustCompile(`^/ichor(/[a-z-]+)+:[a-z]+$`)
 	descriptions := All()
@@ -145,7 +145,7 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// TestMetricsAreTold: each metric comes from a field of Stats of its own.
+// TestMetricsAreTold checks that each metric comes from another field of Stats.
 func TestMetricsAreTold(t *testing.T) {
 	var s rt.Stats
 	next := uint64(0)
@@ -190,14 +190,14 @@ func TestMetricsAreTold(t *testing.T) {
 		}
 		from[got] = m.Name
 	}
-	s.Memory.Objects = -1 // threads tell of their shares one after the other
+	s.Memory.Objects = -1 // threads publish their shares one after the other
 	if v := named("/ichor/memory/objects:objects").read(&s).Uint64(); v != 0 {
 		t.Errorf("a negative number is %d", v)
 	}
 }
 
-// TestHistogramText: of a histogram the buckets that are not empty are in the text, by their
-// upper ends.
+// TestHistogramText checks that the text of a histogram has the buckets that are not empty, by
+// their upper ends.
 func TestHistogramText(t *testing.T) {
 	h := &metrics.Float64Histogram{Counts: []uint64{0, 2, 0, 3}, Buckets: []float64{0, 0.5, 1.5, 2.5, math.Inf(1)}}
 	if got, want := string(appendHistogram(nil, h)), `{"1.5": 2, "inf": 3}`; got != want {
@@ -209,7 +209,8 @@ func TestHistogramText(t *testing.T) {
 	}
 }
 
-// TestUnknown: an unknown name has no value, and a value is read as what it is.
+// TestUnknown checks that an unknown name has no value, and that a value can only be read as
+// its kind.
 func TestUnknown(t *testing.T) {
 	r, err := rt.New(rt.Options{})
 	ok(t, err)
@@ -235,8 +236,8 @@ func TestUnknown(t *testing.T) {
 	ok(t, r.Close())
 }
 
-// TestExpvar reads the variable from goroutines that are attached, and that are
-// not, and after Close: it is JSON each time.
+// TestExpvar reads the variable on goroutines that are attached, and that are not, and after
+// Close: it is JSON each time.
 func TestExpvar(t *testing.T) {
 	forModes(t, func(t *testing.T, r *rt.Runtime, o rt.Options) {
 		v := Expvar(r)

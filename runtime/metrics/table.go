@@ -8,13 +8,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// metric is a line of the table that names, expvar and docs/statistics.md come from.
+// metric is a line of the table from which the names, expvar and docs/statistics.md come.
 type metric struct {
 	metrics.Description
 	read func(s *rt.Stats) Value
 }
 
-// table is in the order of the alphabet.
+// table is in alphabetical order.
 var table = []metric{
 	total("/ichor/collector/automatic:collections", "Collections begun by a safe point.",
 		func(s *rt.Stats) int64 { return s.Collector.Automatic }),
@@ -143,7 +143,7 @@ func total(name, what string, read func(*rt.Stats) int64) metric {
 	return m
 }
 
-// counted is total for what is not always known.
+// counted is total for a figure that is not always recorded.
 func counted(name, what string, read func(*rt.Stats) (int64, bool)) metric {
 	return metric{
 		metrics.Description{Name: name, Description: what, Kind: metrics.KindUint64, Cumulative: true},
@@ -172,6 +172,7 @@ func histogram(name, what string, read func(*rt.Stats) *metrics.Float64Histogram
 	}
 }
 
-// uintValue is n, or 0 if n is negative: threads tell of their shares one after
-// the other, and one may have freed what another one has not yet told of.
+// uintValue returns the value for n, or for 0 if n is negative: the shares of threads are read
+// one after the other, so a thread may already have subtracted what another one has not yet
+// added.
 func uintValue(n int64) Value { return Value{kind: metrics.KindUint64, bits: uint64(max(n, 0))} }
