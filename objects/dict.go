@@ -322,16 +322,17 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	return v, nil
 }
 
-// removed finishes a deletion from the table r of the dict o: it shrinks the table if that
-// is due, and unlocks the dict.
+// removed finishes a deletion from the table r of the dict o: it shrinks the table if
+// enough of it is dead, and unlocks the dict.
 func (d Dict) removed(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) {
 	replaced := shrink(t, d, o, r, b)
 	unlock(t, o)
 	retireTable(t, replaced, false)
 }
 
-// shrink replaces the table r if it is empty or at least half dead, and returns it if so,
-// else Nil. If there is no memory for a smaller table, r stays. The dict is locked.
+// shrink replaces the table r if it is empty or at least half dead, and then returns it;
+// otherwise it returns Nil. If there is no memory for a smaller table, r stays. The dict is
+// locked.
 func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	live, used := dictLen(b), usedOf(b.LoadUint64(dictState))
 	if live == 0 {

@@ -6,13 +6,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Calls that look at an entry and change it in one step. Where they compare values, they
-// compare references, as a Cell does: the same object, or equal small integers.
+// Calls that look at an entry and change it in one step. Values are compared by reference,
+// as in Cell: two are equal if they are the same object, or equal small integers.
 
 // ErrEmpty reports that there is nothing to pop because the container is empty.
 var ErrEmpty = fault.New("nothing to pop: the container is empty")
 
-// openToStore is openToWrite for a call that stores value.
+// openToStore is openToWrite for a call that stores value, which must not be Nil.
 func (d Dict) openToStore(t *rt.Thread, key, value rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, hash, err = d.openToWrite(t, key)
 	t.MustUse(value)

@@ -7,9 +7,9 @@ import (
 
 // Readers search a table with find, while a writer may be at work. Writers search it with
 // search. The time that a search takes has a bound that does not depend on other threads. A
-// search looks at each place of the index at most once, compares the key with the entries
-// that have its hash, and looks at each object of two compared keys at most once. By chance
-// there are few of either: see chainMax.
+// search looks at each place of the index at most once, compares the key only with entries
+// that have its hash, and looks at each object of two compared keys at most once. With high
+// probability there are few such places and entries: see chainMax.
 
 // hashIn returns the hash of the key in the table b. hash is Hash of the key.
 func hashIn(t *rt.Thread, b rt.Body, key rt.Ref, hash uint32) uint32 {

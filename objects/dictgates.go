@@ -17,7 +17,7 @@ import (
 // While a thread holds a gate, the table stays the dict's. A thread that replaces the table
 // holds the dict's lock and then every gate. Insertions and deletions stay in the table,
 // and take the dict's lock alone: an overwrite does not touch a dead entry. A deletion that
-// depends on the value shuts the gates meanwhile, because it cannot be called off once it
+// depends on the value shuts the gates while it lasts: it cannot be called off once it
 // has announced itself in the state.
 //
 // The dict's version for Freeze consists of two numbers: the word that lock raises, and the

@@ -22,9 +22,9 @@ func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	}
 }
 
-// Snapshot appends the entries to dst, each as new references to its key and its value. It
-// is weakly consistent: it reads the entries one after the other, not all at one moment.
-// The references that dst holds already are borrowed. If d is not a dictionary, Snapshot
+// Snapshot appends two new references to dst for each entry: its key, then its value. It is
+// weakly consistent: it reads the entries one after the other, not all at one moment. The
+// references that dst holds already are borrowed. If d is not a dictionary, Snapshot
 // appends nothing. Attached thread.
 func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	n := len(dst)

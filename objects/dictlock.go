@@ -4,7 +4,7 @@ import rt "github.com/ichor-go/ichor/runtime"
 
 // Keys are compared while the dict is locked and other threads wait for the lock. For most
 // kinds the time is bounded by the length of the two keys' texts. A tuple, however, may
-// have any number of objects. So the spot of a tuple is searched before the dict is locked.
+// have any number of objects. So the spot of a tuple is looked up before the dict is locked.
 // Under the lock, the tuple is compared only with the entries that were added since. If
 // that would take too many comparisons, the lock is released and the search begins again.
 

@@ -30,10 +30,10 @@ import (
 //	31 ............ log2  log2-1 ............ 0
 //	bits of the hash      entry's number + 1
 //
-// The lower bits of the hash give the place where a search for it begins. With the upper
-// bits in the place, a search hardly ever looks at an entry that has another hash. In a
-// large table a lookup would spend most of its time waiting for the cache lines of such
-// entries.
+// The lower bits of the hash give the place where a search for it begins. The upper bits,
+// in the place, let a search pass over nearly all entries with other hashes. To look at an
+// entry costs a cache miss in a large table, and such misses are most of the time of a
+// lookup.
 //
 // An entry's hash and key are written before the entry is published, and never again. A
 // value of Nil says that the entry is dead. A dead entry keeps its key until the table is
@@ -62,8 +62,8 @@ import (
 // So a reader takes an entry to be present if its number is below used, and its value is
 // not Nil. Suppose that a place leads a reader to a dead entry, and the key has come back
 // since. Then the key was absent at its deletion, or at the beginning of the call if the
-// deletion was earlier: a new entry takes over the place before it is published, and the
-// reader has found the old entry there. A reader that wants the length looks at the entry
+// deletion was earlier. For the new entry takes over the place before it is published, and
+// the reader has found the old one there. A reader that wants the length looks at the entry
 // that is being deleted, to learn whether live still holds: see dictLen.
 const (
 	dictCap      = 0
@@ -109,7 +109,7 @@ var alwaysKeyed = false
 func usedOf(state uint64) int { return int(state & stateUsed) }
 func liveOf(state uint64) int { return int(state &^ stateDeleting >> 32) }
 
-// shape is the form of a table.
+// shape is the layout of a table.
 type shape struct {
 	mask    uint32 // of the index; 0 for none
 	tags    bool
@@ -243,7 +243,7 @@ func dictLen(b rt.Body) int {
 	return n
 }
 
-// grown returns the capacity for a new table that is to hold the live entries and one more.
+// grown returns the capacity of a new table for the live entries and one more.
 func grown(live int) int { return min(max(live+live/2+1, 4), maxEntries) }
 
 // rebuilt returns a table for the dict d with the live entries of b, which may be the zero

@@ -160,8 +160,9 @@ func (u *updating) count(x entry) {
 	}
 }
 
-// unite replaces the table r, whose body is b, with one that holds n entries: the live ones
-// of r, of which there are live, and those of from.
+// unite replaces the table r with one that also has the entries of from. b is the body of
+// r, live is the number of its live entries, and n is the number of entries of the new
+// table.
 func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, n int) error {
 	if n > maxEntries {
 		return errManyEntries(n)

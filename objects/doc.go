@@ -51,7 +51,7 @@
 //	  output, ToGo, Equal
 //
 // * If memory has run out, Remove moves the items of a list in place, and readers of that
-// list wait for its lock meanwhile.
+// list wait for its lock until that is done.
 //
 // The count of a reference that leaves a slot is retired, never handed to the caller: a
 // call that pops adds a count for the caller. So a reader that has loaded a slot may add a

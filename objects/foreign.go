@@ -36,8 +36,8 @@ func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
 	}
 }
 
-// Foreign is an object that holds a Go value. Immutable; the Go value itself may be mutable
-// and has its own rules. Its methods borrow it.
+// Foreign is an object that holds a Go value. Immutable; the Go value is as safe for
+// concurrent use as its own type makes it. Its methods borrow it.
 type Foreign rt.Ref
 
 // NewForeign returns a new reference to an object that holds v, which may be nil, until the
@@ -58,8 +58,8 @@ func NewForeign(t *rt.Thread, v any, release func(v any)) (Foreign, error) {
 // NewForeignOwner is like NewForeign, for a value that holds references, and returns a new
 // reference. release gets a thread on which to give the references up. It is called at the
 // same safe point, but inside the world, so it may wait only in rt.Thread.Blocking. It may
-// do anything but detach. To the collector, an object of which the value holds a count is a
-// root, so a cycle through a Foreign is never found. Attached thread.
+// do anything but detach. An object of which the value holds a count is a root to the
+// collector, so the collector never finds a cycle through a Foreign. Attached thread.
 func NewForeignOwner(t *rt.Thread, v any, release func(t *rt.Thread, v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, give: release})
 }

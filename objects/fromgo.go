@@ -32,13 +32,13 @@ import (
 //	a reference of any kind               the object itself, with an added count
 //	anything else                         the result of FromJSON on its JSON
 //
-// Structs, and maps and slices of other types, fall under the last row: package
-// encoding/json converts them, by their tags and their MarshalJSON. There a []byte becomes
-// base64 text, and a float64 without a fraction an Int. This may run user code, outside the
-// world, so the call may be a safe point. v must not change meanwhile. References in v are
-// borrowed: the caller must own them until the call returns. The error is
-// rt.ErrMemoryLimit, or a *ConvertError with the path to a value that has no JSON, contains
-// itself, or is a string that is not valid UTF-8. Attached thread.
+// The last row holds for structs, and for maps and slices of other types. Package
+// encoding/json converts them, by their tags and their MarshalJSON, so a []byte in them
+// becomes base64 text, and a float64 without a fraction an Int. This may run user code,
+// outside the world, so the call may be a safe point. v must not change during the call.
+// References in v are borrowed: the caller must own them until the call returns. The error
+// is rt.ErrMemoryLimit, or a *ConvertError with the path to a value that has no JSON,
+// contains itself, or is a string that is not valid UTF-8. Attached thread.
 func FromGo(t *rt.Thread, v any) (rt.Ref, error) {
 	b := goBuilder{t: t}
 	done := false

@@ -14,9 +14,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The bodies of frozen kinds, in addition to docs/images.md:
+// The bodies of frozen objects. docs/images.md describes the rest of the format.
 //
-//	String, Bytes, Number, Int, Tuple, Record   like mutable and counted ones
+//	String, Bytes, Number, Int, Tuple, Record   as in objects that are not frozen
 //	Float                                       likewise: a header alone
 //	List                                        0  length
 //	                                            1  items

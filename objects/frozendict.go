@@ -200,8 +200,8 @@ func copyDict(c *rt.Copy) error {
 	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
 }
 
-// fillTable makes the frozen table of n entries. each calls its argument with every one of
-// them.
+// fillTable makes the frozen table of n entries. The function each calls its argument once
+// for each of them.
 func fillTable(c *rt.Copy, n int, each func(f func(x entry))) error {
 	w := tableCopy{frozenTable: frozenTableFor(n, false), c: c}
 	if w.words && !w.fits(each) {
@@ -274,7 +274,7 @@ func (w *tableCopy) add(x entry) {
 func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	table := t.Body(r).LoadRef(boxBlock)
 	if table.IsNil() {
-		return "[?]" // the dict was emptied meanwhile
+		return "[?]" // the dict has been emptied
 	}
 	b := t.Block(table)
 	if i/2 >= usedOf(b.LoadUint64(dictState)) {

@@ -26,7 +26,7 @@ type seeded struct {
 }
 
 // remembering returns the same hash function with a memory, for keys that share parts: it
-// visits each tuple once for all keys. The tuples must not change meanwhile.
+// visits each tuple once for all keys. The tuples must not change as long as it is used.
 func (s seeded) remembering() seeded {
 	s.known = map[rt.Ref]uint64{}
 	return s
@@ -106,7 +106,7 @@ func (s seeded) word(kind rt.TypeID, v uint64) uint64 {
 	return s.bytes(kind, b[:])
 }
 
-// flat is hash for a key that is not a tuple, or is the empty one.
+// flat is hash for a key that is not a tuple, or is the empty tuple.
 func (s seeded) flat(key rt.Ref) uint64 {
 	if key.IsInt() {
 		return s.word(rt.TypeInt, uint64(key.Int()))

@@ -16,41 +16,40 @@ import (
 //	2  slots
 //
 // The items are in the slots from first up to, but not including, end. All other slots are
-// Nil. Both numbers are read by one load, so the length at any moment is one load. Within a
-// block first only rises, and no slot below it is filled again.
+// Nil. One load reads both numbers, and so the length at one moment. Within a block first
+// only rises, and no slot below it is filled again.
 //
-//	change            order of stores                       takes effect at
-//	append, extend    slots, state with a higher end        state
-//	overwrite         slot                                  slot
-//	pop               state with a lower end, slot := Nil   state
-//	pop first         state with a higher first, slot := Nil
-//	                                                        state
-//	insert, remove,   all of a new block, then the list's   the list's block
-//	  growth, shrink  block
-//	remove when out   state := listMoving, slots, state     the last store
-//	  of memory
-//	clear             the list's block := Nil               the list's block
+//	change                    order of stores                           takes effect at
+//	append, extend            slots, state with a higher end            state
+//	overwrite                 slot                                      slot
+//	pop                       state with a lower end, slot := Nil       state
+//	pop first                 state with a higher first, slot := Nil    state
+//	insert, remove,           all of a new block, then the list's       the list's block
+//	  growth, shrink          block
+//	remove when out of        state := listMoving, slots, state         the last store
+//	  memory
+//	clear                     the list's block := Nil                   the list's block
 //
 // A reader of item i loads the block, the state, the slot first + i, and the state again.
 // Let first be the same in both states.
 //
 //   - If the slot was filled and i is below the length in both states, the slot held item i.
-//     The item was published: a slot at or above end that is being filled counts from the moment
-//     that end covers it, and if the second state covers it, that moment was within the call.
-//     The item had not been popped before the call: the first state includes it, so a pop
-//     whose second store the reader did not see came later.
+//     The item was published: an item at or above end counts from the moment that end covers it,
+//     and if only the second state covers it, that moment was within the call. The item had not
+//     been popped before the call: the first state includes it, so a pop whose second store the
+//     reader did not see came later.
 //   - If the slot was Nil, or i is not below the length in one of the states, there was no item
 //     i: at the state that says so, or when the item was popped, which was after the first
 //     state.
 //
 // If first has moved, item i is in another slot now, and the reader tries again in the same
 // block. It tries at most as often as the block has slots. If the list has another block by
-// then, the old one keeps the contents that it had when it was replaced, which was within
+// then, the old one keeps the contents that it had when it was replaced. That was within
 // the call, so the answer is true of that moment. A read is therefore wait-free, with one
 // exception. If there is no memory for a new block, Remove moves items in the existing one.
 // Its readers see listMoving, and wait for the list's lock. (A reader that sees the same
-// state before and after has loaded what the slot held before or after the whole move,
-// which lies within its call.)
+// state before and after has loaded the contents of the slot before or after the whole
+// move, which lies within its call.)
 const (
 	listState = 0
 	listSlots = 2
@@ -242,7 +241,7 @@ func atWhenMoved(t *rt.Thread, o rt.Body, i int) (rt.Ref, bool) {
 }
 
 // Get returns a new reference to item i. The error is an *IndexError or a *rt.TypeError.
-// Wait-free, except as for At. Attached thread.
+// Wait-free as far as At is. Attached thread.
 func (l List) Get(t *rt.Thread, i int) (rt.Ref, error) {
 	r, ok := l.At(t, i)
 	if !ok {
@@ -268,7 +267,7 @@ func (l List) missing(t *rt.Thread, i int) error {
 // loop holds counts. The loop body may change the list. Attached thread.
 func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
-		list := l.Snapshot(t, []rt.Ref{l}) // l too: it keeps a Frozen loaded
+		list := l.Snapshot(t, []rt.Ref{l}) // and l itself, whose count keeps a Frozen loaded
 		t.IncRef(l)
 		t.Hold(&list)
 		defer func() { t.Unhold(&list); t.DecRefs(list) }()
@@ -289,7 +288,7 @@ func (l List) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	if l.IsFrozen() {
 		dst = appendFrozenItems(t, dst, l)
 	} else if o, ok := t.Object(l, rt.TypeList); ok {
-		dst = appendItems(t, o, slices.Grow(dst, l.Len(t))) // allocate before locking: enough unless the list grows
+		dst = appendItems(t, o, slices.Grow(dst, l.Len(t))) // room for all items before the lock is taken, unless the list grows
 	}
 	t.IncRefs(dst[n:]) // still borrowed: a reference that leaves a slot is retired
 	return dst

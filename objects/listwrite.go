@@ -170,9 +170,10 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 }
 
 // Remove removes item i. Removing the first or the last item takes amortised constant time.
-// Otherwise the items after it move down. In lock-free mode they are copied to a new block.
-// If there is no memory for one, they move within the existing block, and readers wait
-// meanwhile. The error is an *IndexError, a *rt.TypeError or rt.ErrFrozen. Attached thread.
+// Otherwise the items after it move down. In lock-free mode all items are copied to a new
+// block. If there is no memory for one, they move within the existing block, and readers
+// wait until that is done. The error is an *IndexError, a *rt.TypeError or rt.ErrFrozen.
+// Attached thread.
 func (l List) Remove(t *rt.Thread, i int) error {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {

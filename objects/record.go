@@ -218,8 +218,8 @@ func (r Record) write(t *rt.Thread, i int, v rt.Ref) (o rt.Body, err error) {
 }
 
 // Set replaces field i with v. It changes one slot, so it takes no lock. v is borrowed: the
-// record takes a count of its own. Errors as for Get, rt.ErrNilRef and rt.ErrFrozen.
-// Wait-free. Attached thread.
+// record takes a count of its own. The error is a *FieldError, a *rt.TypeError,
+// rt.ErrNilRef or rt.ErrFrozen. Wait-free. Attached thread.
 func (r Record) Set(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := r.write(t, i, v)
 	if err != nil {

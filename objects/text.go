@@ -101,10 +101,11 @@ func equalInRegion(t *rt.Thread, equal map[uint64]rt.Ref, b []byte, h uint64) (r
 	return r, err
 }
 
-// Intern returns a new reference to the interned string with the text s: all calls with one
-// text return the same object. The table is weak: it keeps no string alive, and forgets a
-// string at its death. Interning makes nothing immortal. (If two texts have the same 64-bit
-// hash, the later one is not interned.) Errors as for NewString. Attached thread.
+// Intern returns a new reference to the interned string with the text s. While that string
+// lives, all calls with its text return it. The table of interned strings is weak: it keeps
+// no string alive, and forgets a string at its death. Interning makes nothing immortal. (If
+// two texts have the same 64-bit hash, the later one is not interned.) Errors as for
+// NewString. Attached thread.
 func Intern(t *rt.Thread, s string) (String, error) { return intern(t, []byte(s)) }
 
 func intern(t *rt.Thread, b []byte) (rt.Ref, error) {

@@ -25,18 +25,18 @@ import (
 //	Dict whose keys are strings  map[string]any
 //	Record                       map[string]any
 //
-// If T is one of these types, except json.Number, r must be of a kind that the table gives this
-// type. None becomes nil if T has one. A float64 can also come from an Int that it represents
-// exactly.
+// If T is another type of the table, except json.Number, only the objects in its rows
+// convert to it. None becomes nil if T has a nil. An Int also converts to float64 if that
+// represents it exactly.
 //
 // Any other T is filled from the text that AppendJSON writes, as package encoding/json does
-// it, by tags and UnmarshalJSON. There Bytes are base64 text, and numbers in a field of
-// type any are json.Number. A number that the field's type cannot hold is an error, except
-// that a float may lose digits. None leaves a field whose type has no nil as it is. A
-// member without a field in the struct is an error. This may run user code, outside the
-// world, so the call is a safe point. With the types of the table it is not.
+// it, by tags and UnmarshalJSON. Then Bytes are base64 text, and numbers in a field of type
+// any are json.Number. A number that the field's type cannot hold is an error, except that
+// a float may lose digits. None leaves a field unchanged if its type has no nil. A member
+// without a field in the struct is an error. This may run user code, outside the world, so
+// the call is a safe point. With the types of the table it is not.
 //
-// The error is a *ConvertError with the path to an object that has no such form, or
+// The error is a *ConvertError with the path to an object that cannot be converted, or
 // contains itself. While other threads write to the graph, ToGo sees some state of each
 // slot. An object that several paths lead to is copied once for each path. r is borrowed.
 // Attached thread.

@@ -38,8 +38,8 @@ func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 // ToJSON writes the JSON of r to w, in the form that AppendJSON gives it. It calls w
 // outside the world: a safe point. If r is frozen, ToJSON writes piece by piece, and needs
 // no memory for the whole text. An error may then come after a part has been written, and
-// the graph cannot be unloaded meanwhile. If w writes too little without an error, ToJSON
-// returns io.ErrShortWrite. r is borrowed. Attached thread.
+// the graph cannot be unloaded until ToJSON returns. If w writes too little without an
+// error, ToJSON returns io.ErrShortWrite. r is borrowed. Attached thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	j := jsonWriter{t: t, full: math.MaxInt}
 	j.flush = func() (err error) {
