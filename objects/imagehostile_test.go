@@ -13,8 +13,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// hostile calls f with a runtime, and what a forgery needs. Nothing of what was refused may be
-// left in the end.
+// hostile calls f with a runtime and a function that makes an empty forgery. In the end
+// nothing of a refused image may be left.
 func hostile(t *testing.T, f func(r *rt.Runtime, empty func() *forgery)) {
 	t.Helper()
 	image := imageOf(t, newKinds)
@@ -29,7 +29,7 @@ func hostile(t *testing.T, f func(r *rt.Runtime, empty func() *forgery)) {
 	})
 }
 
-// refuse fails unless the image is refused with an error that has want in it.
+// refuse fails unless the image is refused with an error that contains want.
 func refuse(t *testing.T, r *rt.Runtime, what string, image io.ReaderAt, want string) {
 	t.Helper()
 	f, err := r.OpenImageAt(image)

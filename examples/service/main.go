@@ -75,7 +75,7 @@ type service struct {
 	catalog *rt.Current  // a frozen dict, which reload replaces
 	notes   objects.Dict // the service owns it until close
 
-	reloading sync.Mutex // so that the image that was opened last stays
+	reloading sync.Mutex // held by reload: the image that was opened last stays
 }
 
 // open maps the image. Apart from the checks, this takes as long for a gigabyte as for a
