@@ -31,7 +31,7 @@ var cellType = core.Define(rt.TypeCell, rt.Type{
 type Cell rt.Ref
 
 // NewCell returns a new reference to a cell that holds v. v is borrowed: the cell takes a
-// count of its own. Attached thread.
+// count of its own. The error is rt.ErrNilRef or rt.ErrMemoryLimit. Attached thread.
 func NewCell(t *rt.Thread, v rt.Ref) (Cell, error) {
 	t.MustUse(v)
 	if v.IsNil() {

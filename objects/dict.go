@@ -31,7 +31,8 @@ var dictType = core.Define(rt.TypeDict, rt.Type{
 // time.
 type Dict rt.Ref
 
-// NewDict returns a new reference to an empty dictionary. Attached thread.
+// NewDict returns a new reference to an empty dictionary. The error is rt.ErrMemoryLimit.
+// Attached thread.
 func NewDict(t *rt.Thread) (Dict, error) {
 	r, _, err := t.New(dictType, boxBytes)
 	return r, err

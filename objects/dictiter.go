@@ -8,7 +8,8 @@ import (
 
 // All ranges over the entries in insertion order: see Snapshot, which it calls when the
 // loop begins. The references are borrowed, and good until the loop ends, also across safe
-// points, because the loop holds counts. Attached thread.
+// points, because the loop holds counts. The loop body may change the dictionary. Attached
+// thread.
 func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	return func(yield func(k, v rt.Ref) bool) {
 		pairs := d.Snapshot(t, nil)

@@ -1,4 +1,4 @@
-// Package objects has the kinds of objects that come with Ichor: Int, Float, Number,
+// Package objects provides the kinds of objects that come with Ichor: Int, Float, Number,
 // String, Bytes, Tuple, List and Dict; Record, for types with named fields; Cell, for one
 // reference that threads share; Weak, for a reference that keeps nothing alive; and
 // Foreign, for Go values. It converts JSON and Go values into graphs of objects and back,

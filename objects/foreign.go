@@ -50,7 +50,8 @@ type Foreign rt.Ref
 // anything, including other threads of the runtime. It may attach a thread of its own,
 // except in Close. It must not use the thread on which the object died. If the value holds
 // references, use NewForeignOwner. If release panics, the panic goes to rt.Options.OnError.
-// If NewForeign fails, v remains the caller's, and release is not called. Attached thread.
+// If NewForeign fails, with rt.ErrMemoryLimit, v remains the caller's, and release is not
+// called. Attached thread.
 func NewForeign(t *rt.Thread, v any, release func(v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, release: release})
 }

@@ -108,7 +108,8 @@ func (e *IndexError) Error() string {
 type List rt.Ref
 
 // NewList returns a new reference to a list of the items. The items are borrowed: the list
-// takes counts of its own. Attached thread.
+// takes counts of its own. The error is rt.ErrNilRef, a *rt.SizeError or rt.ErrMemoryLimit.
+// Attached thread.
 func NewList(t *rt.Thread, items ...rt.Ref) (List, error) {
 	r, err := NewListSteal(t, items...)
 	if err == nil {
@@ -145,7 +146,8 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (List, error) {
 	return r, nil
 }
 
-// Len returns the number of items; 0 if l is not a list. Wait-free. Attached thread.
+// Len returns the number of items; 0 if l is not a list. Wait-free as far as At is.
+// Attached thread.
 func (l List) Len(t *rt.Thread) int {
 	if l.IsFrozen() {
 		return frozenLen(t, l, rt.TypeList)

@@ -94,8 +94,8 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// TestListShrinks removes items by every call. At least a quarter of the block stays in
-// use, and no two calls in a row replace the block.
+// TestListShrinks removes items by every call. At least about a quarter of the block stays
+// in use, and few blocks are made.
 func TestListShrinks(t *testing.T) {
 	for what, take := range map[string]func(th *rt.Thread, l List){
 		"pop":          func(th *rt.Thread, l List) { th.DecRef(must(l.Pop(th))) },

@@ -225,8 +225,8 @@ func (l List) Clear(t *rt.Thread) error {
 }
 
 // Extend appends the items of other, as they are at one moment: both lists are locked. l
-// and other may be the same list. other is borrowed. Errors as for Append, except
-// rt.ErrNilRef. Attached thread.
+// and other may be the same list. other is borrowed. The error is a *rt.TypeError,
+// rt.ErrFrozen, a *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func (l List) Extend(t *rt.Thread, other List) error {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {

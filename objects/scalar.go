@@ -17,7 +17,7 @@ var (
 type Int rt.Ref
 
 // NewInt returns a new reference to the integer v. An integer from -2^28 to 2^28-1 is the
-// reference itself and takes no memory. Attached thread.
+// reference itself and takes no memory. The error is rt.ErrMemoryLimit. Attached thread.
 func NewInt(t *rt.Thread, v int64) (Int, error) {
 	if r, ok := rt.Int(v); ok {
 		return r, nil
@@ -45,7 +45,8 @@ func (i Int) Value(t *rt.Thread) (int64, bool) {
 // Float is a floating-point number of 64 bits. Immutable. Its methods borrow it.
 type Float rt.Ref
 
-// NewFloat returns a new reference to the number v, which takes 16 bytes. Attached thread.
+// NewFloat returns a new reference to the number v, which takes 16 bytes. The error is
+// rt.ErrMemoryLimit. Attached thread.
 func NewFloat(t *rt.Thread, v float64) (Float, error) {
 	return newFloat(t, v, shortest)
 }

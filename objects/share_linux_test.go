@@ -459,7 +459,7 @@ func TestShareOfNothing(t *testing.T) {
 }
 
 // TestShareFails makes each mapping that Share requests fail once. The runtime goes on, and
-// its memory is what it takes it for.
+// its view of its memory is correct.
 func TestShareFails(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		failed := errors.New("no mapping")

@@ -209,7 +209,8 @@ func (s String) viewChecked(t *rt.Thread) (string, bool) {
 // Bytes is a sequence of bytes. Immutable. Its methods borrow it.
 type Bytes rt.Ref
 
-// NewBytes returns a new reference to a copy of b. Attached thread.
+// NewBytes returns a new reference to a copy of b. The error is a *rt.SizeError or
+// rt.ErrMemoryLimit. Attached thread.
 func NewBytes(t *rt.Thread, b []byte) (Bytes, error) {
 	if len(b) == 0 {
 		return rt.EmptyBytes, nil

@@ -30,7 +30,8 @@ var tupleType = core.Define(rt.TypeTuple, rt.Type{
 type Tuple rt.Ref
 
 // NewTuple returns a new reference to a tuple of the items. The items are borrowed: the
-// tuple takes counts of its own. Without items it returns rt.EmptyTuple. Attached thread.
+// tuple takes counts of its own. Without items it returns rt.EmptyTuple. The error is
+// rt.ErrNilRef, a *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func NewTuple(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	r, err := NewTupleSteal(t, items...)
 	if err == nil {

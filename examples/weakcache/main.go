@@ -1,4 +1,4 @@
-// Command weakcache has threads share documents that they look up by name. The cache
+// Command weakcache shows how threads share documents that they look up by name. The cache
 // (cache.go) keeps no document alive. It needs no lock of its own: weak references with
 // callbacks, and LoadOrStore and CompareAndDelete of Dict, suffice.
 //
