@@ -60,8 +60,9 @@ func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 
 // FromJSONContext is like FromJSON and returns a new reference, but gives up when ctx ends,
 // even if r is blocked in Read. In that case the Read continues in a goroutine of its own,
-// with a buffer of its own, and r must not be used until it has returned. Nothing is left
-// in the heap. Attached thread.
+// with a buffer of its own, and r must not be used until it has returned. The error then
+// matches ctx.Err() and context.Cause(ctx) for errors.Is, and nothing is left in the heap.
+// Attached thread.
 func FromJSONContext(ctx context.Context, t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	o := JSONOptions{}
 	if len(opts) > 0 {
