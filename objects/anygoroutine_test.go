@@ -24,21 +24,21 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// commons is what the calls that any goroutine may make are made on.
+// commons holds the receivers and arguments of the calls that any goroutine may make.
 type commons struct {
 	t       *testing.T
 	r       *rt.Runtime
 	o       rt.Options
-	thread  *rt.Thread  // is blocked, and keeps Close away
-	f       *rt.Frozen  // stays loaded: a list of a dict, a float and a big int
-	current *rt.Current // of the same as f
+	thread  *rt.Thread  // blocked, which keeps Close from succeeding
+	f       *rt.Frozen  // stays loaded: a list of a dict, a float and a boxed int
+	current *rt.Current // of the same graph as f
 	closing *rt.Current
 	list    FrozenItems
 	dict    FrozenEntries
 	image   string
 	bytes   []byte // of the image
 
-	shared atomic.Pointer[os.File] // what Share has returned
+	shared atomic.Pointer[os.File] // the result of Share
 }
 
 func (c *commons) check(err error) {
@@ -47,7 +47,7 @@ func (c *commons) check(err error) {
 	}
 }
 
-// unload unloads what others may be looking through.
+// unload unloads f, which other goroutines may be reading.
 func (c *commons) unload(f *rt.Frozen) {
 	err := rt.ErrInUse
 	for errors.Is(err, rt.ErrInUse) {
@@ -56,7 +56,7 @@ func (c *commons) unload(f *rt.Frozen) {
 	c.check(err)
 }
 
-// anyGoroutine has a call of each function and method that says so.
+// anyGoroutine has a call of each function and method that any goroutine may call.
 var anyGoroutine = map[string]func(c *commons){
 	"runtime.New": func(c *commons) {
 		r, err := rt.New(rt.Options{AddressSpace: 1 << 20})
@@ -69,7 +69,7 @@ var anyGoroutine = map[string]func(c *commons){
 	"runtime.CopyBody":           func(*commons) { rt.CopyBody(8) },
 	"runtime.CheckSlots":         func(*commons) { rt.CheckSlots(2) },
 	"runtime.Runtime.QuickStats": func(c *commons) { c.r.QuickStats() },
-	"runtime.DefineType": func(c *commons) { // of a name that is taken: types are never given back
+	"runtime.DefineType": func(c *commons) { // an error: a type that was defined would stay
 		if _, err := rt.DefineType(rt.Type{Name: ""}); err == nil {
 			c.t.Error("a type without a name")
 		}
@@ -112,7 +112,7 @@ var anyGoroutine = map[string]func(c *commons){
 	},
 	"runtime.Runtime.CloseContext": func(c *commons) {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // others would be kept from attaching
+		cancel() // or other goroutines could not attach
 		if err := c.r.CloseContext(ctx); !errors.Is(err, context.Canceled) {
 			c.t.Errorf("closed beside a thread that is attached: %v", err)
 		}
@@ -132,7 +132,7 @@ var anyGoroutine = map[string]func(c *commons){
 		c.check(err)
 		c.check(c.current.Replace(c.t.Context(), f))
 	},
-	"runtime.Current.Close": func(c *commons) { // while others use it
+	"runtime.Current.Close": func(c *commons) { // while other goroutines use it
 		c.check(c.closing.Close(c.t.Context()))
 		c.check(c.r.Do(func(th *rt.Thread) error {
 			if err := c.closing.Use(th, nil); err != rt.ErrCurrentClosed {
@@ -260,15 +260,15 @@ var anyGoroutine = map[string]func(c *commons){
 	"objects.RecordType.Index":  func(*commons) { imagePoint.Index("x") },
 }
 
-// each calls a method of what is loaded, also while it is being unloaded.
+// each calls a method of a loaded graph, also while the graph is being unloaded.
 func (c *commons) each(method func(f *rt.Frozen) rt.Ref) {
 	for _, f := range c.r.Frozen() {
 		method(f)
 	}
 }
 
-// TestAnyGoroutine has goroutines make all calls that any goroutine may make, each call
-// against each other one: for the race detector.
+// TestAnyGoroutine makes all calls that any goroutine may make, each concurrently with each
+// other one, for the race detector.
 func TestAnyGoroutine(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -321,8 +321,8 @@ func TestAnyGoroutine(t *testing.T) {
 	})
 }
 
-// TestAnyGoroutineIsComplete looks for calls that say that any goroutine may make them, and
-// that TestAnyGoroutine does not make.
+// TestAnyGoroutineIsComplete finds calls that are documented for any goroutine and that
+// TestAnyGoroutine does not make.
 func TestAnyGoroutineIsComplete(t *testing.T) {
 	says := regexp.MustCompile(`(?i)\bany goroutine\b`)
 	found := map[string]bool{}

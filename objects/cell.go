@@ -8,7 +8,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The one word of a Cell's body. A cell has no version, as it cannot be frozen.
+// The one word of a Cell's body. A cell has no version, because it cannot be frozen.
 const (
 	cellSlot  = 0 // never Nil
 	cellBytes = 4
@@ -20,19 +20,18 @@ var cellType = core.Define(rt.TypeCell, rt.Type{
 	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(cellSlot)) },
 }, nil)
 
-// Cell holds one reference, which is loaded, stored and compared atomically. It
-// has no lock: what threads agree on by it takes effect at one atomic operation on
-// its slot. Under the GIL the same code runs, and no other thread comes between
-// two of a thread's safe points.
+// Cell holds one reference, which threads load, store and compare atomically. It has no
+// lock: each change takes effect at one atomic operation on the slot. Under the GIL the
+// same code runs, and no other thread runs between two safe points of a thread.
 //
-// Counts of a slot that others may be reading leave it only by way of Retire (see
-// docs/memory-model.md, Retire and grace periods), so Swap and CompareAndSwap do not pass
-// on the slot's own. Its methods borrow it. Any number of attached threads use one at the
-// same time.
+// The count of a slot that other threads may be reading is always given up by Retire (see
+// docs/memory-model.md, Retire and grace periods). So Swap and CompareAndSwap do not hand
+// the slot's own count to the caller. The methods borrow the cell. Any number of attached
+// threads may use one at the same time.
 type Cell rt.Ref
 
 // NewCell returns a new reference to a cell that holds v. v is borrowed: the cell takes a
-// count of its own. Attached thread.
+// count of its own. The error is rt.ErrNilRef or rt.ErrMemoryLimit. Attached thread.
 func NewCell(t *rt.Thread, v rt.Ref) (Cell, error) {
 	t.MustUse(v)
 	if v.IsNil() {
@@ -47,8 +46,8 @@ func NewCell(t *rt.Thread, v rt.Ref) (Cell, error) {
 	return r, nil
 }
 
-// At returns a borrowed reference to what the cell holds, and whether c is a cell.
-// Wait-free: one load. Attached thread.
+// At returns a borrowed reference to the value that the cell holds, and whether c is a
+// cell. Wait-free: one load. Attached thread.
 func (c Cell) At(t *rt.Thread) (rt.Ref, bool) {
 	o, ok := t.Object(c, rt.TypeCell)
 	if !ok {
@@ -57,10 +56,9 @@ func (c Cell) At(t *rt.Thread) (rt.Ref, bool) {
 	return o.LoadRef(cellSlot), true
 }
 
-// Load returns a new reference to what the cell holds. The error is a
-// *rt.TypeError. Wait-free: a load, and an increment that cannot fail, since the
-// slot's count is not given up before this thread's next safe point. Attached
-// thread.
+// Load returns a new reference to the value that the cell holds. The error is a
+// *rt.TypeError. Wait-free: a load, and an increment that cannot fail, because the slot's
+// count is not given up before this thread's next safe point. Attached thread.
 func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 	r, ok := c.At(t)
 	if !ok {
@@ -70,7 +68,7 @@ func (c Cell) Load(t *rt.Thread) (rt.Ref, error) {
 	return r, nil
 }
 
-// write checks that c is a cell and v a reference, and returns the cell's body.
+// write checks that c is a cell and that v is not Nil. It returns the cell's body.
 func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, ok := t.Object(c, rt.TypeCell)
 	t.MustUse(v)
@@ -83,8 +81,9 @@ func (c Cell) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	return o, err
 }
 
-// Store has the cell hold v instead of what it held. v is borrowed: the cell takes a count
-// of its own. Lock-free. Attached thread.
+// Store replaces the value that the cell holds with v. v is borrowed: the cell takes a
+// count of its own. The error is a *rt.TypeError or rt.ErrNilRef. Lock-free. Attached
+// thread.
 func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
 	o, err := c.write(t, v)
 	if err != nil {
@@ -97,7 +96,7 @@ func (c Cell) Store(t *rt.Thread, v rt.Ref) error {
 	return nil
 }
 
-// StoreSteal is Store, and steals the reference to v unless it fails. Lock-free.
+// StoreSteal is like Store, but steals the reference to v unless it fails. Lock-free.
 // Attached thread.
 func (c Cell) StoreSteal(t *rt.Thread, v rt.Ref) error {
 	o, err := c.write(t, v)
@@ -108,7 +107,7 @@ func (c Cell) StoreSteal(t *rt.Thread, v rt.Ref) error {
 	return nil
 }
 
-// Swap is Store, and returns a new reference to what the cell held. v is borrowed.
+// Swap is like Store, and returns a new reference to the old value. v is borrowed.
 // Lock-free. Attached thread.
 func (c Cell) Swap(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 	o, err := c.write(t, v)
@@ -122,11 +121,12 @@ func (c Cell) Swap(t *rt.Thread, v rt.Ref) (rt.Ref, error) {
 	return old, nil
 }
 
-// CompareAndSwap has the cell hold v if it holds old, and reports whether it did. It
-// compares references, not values: the same object, or equal small integers. The caller
-// holds old, or has borrowed it since its last safe point, so that the reference cannot
-// have come to name another object meanwhile. Lock-free, and without a loop of its own. v
-// is borrowed. Attached thread.
+// CompareAndSwap stores v if the cell holds old, and reports whether it did. It compares
+// references, not values: two references are equal if they name the same object, or are
+// equal small integers. The caller owns a reference to old, or has borrowed it since its
+// last safe point, so that the reference cannot have come to name another object meanwhile.
+// old and v are borrowed: the cell takes a count of its own. Errors as for Store.
+// Lock-free, and without a loop of its own. Attached thread.
 func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	o, err := c.write(t, v)
 	if err != nil {
@@ -139,7 +139,7 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 	if o.LoadRef(cellSlot) != old {
 		return false, nil
 	}
-	t.IncRef(v) // before others can see it
+	t.IncRef(v) // before other threads can see v
 	if mutant.On && mutant.Is(mutant.CASLies) {
 		mutant.Dawdle()
 	}
@@ -153,8 +153,9 @@ func (c Cell) CompareAndSwap(t *rt.Thread, old, v rt.Ref) (bool, error) {
 }
 
 // Add adds delta to the Int that the cell holds, and returns the sum. The error is an
-// *OverflowError, or a *rt.TypeError if c is no cell or holds no Int; then the cell keeps
-// what it holds. Lock-free: it tries again while others change the cell. Attached thread.
+// *OverflowError, a *rt.TypeError if c is not a cell or does not hold an Int, or
+// rt.ErrMemoryLimit. After an error the cell is unchanged. Lock-free: Add tries again while
+// other threads change the cell. Attached thread.
 func (c Cell) Add(t *rt.Thread, delta int64) (int64, error) {
 	o, ok := t.Object(c, rt.TypeCell)
 	if !ok {
@@ -182,7 +183,7 @@ func (c Cell) Add(t *rt.Thread, delta int64) (int64, error) {
 	}
 }
 
-// OverflowError says that a sum does not fit an Int, which has 64 bits.
+// OverflowError reports that a sum does not fit an Int, which has 64 bits.
 type OverflowError struct{ Value, Delta int64 }
 
 func (e *OverflowError) Error() string {

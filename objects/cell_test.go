@@ -17,7 +17,7 @@ type cellMachine struct {
 	t    rapid.TB
 	th   *rt.Thread
 	c    Cell
-	mark int // of what the cell holds
+	mark int // of the integer that the cell holds
 	next int
 	held []rt.Ref
 }
@@ -189,7 +189,7 @@ func TestCellErrors(t *testing.T) {
 	})
 }
 
-// cellSums adds in a cell at the ends of the range.
+// cellSums adds to a cell at both ends of the range of Int.
 func cellSums(t *testing.T, th *rt.Thread) {
 	const most, least = math.MaxInt64, math.MinInt64
 	c := must(NewCell(th, rt.None))
@@ -235,8 +235,8 @@ func cellSums(t *testing.T, th *rt.Thread) {
 	th.DecRef(c)
 }
 
-// TestCellChaos has threads do everything to one cell at once. What they borrow
-// stays good, and the counts are right in the end.
+// TestCellChaos has threads make all calls on one cell at once. Borrowed references stay
+// good, and the counts are right in the end.
 func TestCellChaos(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -273,8 +273,8 @@ func TestCellChaos(t *testing.T) {
 						old, _ := c.At(th)
 						err = b.borrow(th, old)
 					}
-					// A borrow ends with the thread's own write under the GIL, where
-					// what was written over is freed at once.
+					// A borrow ends with the thread's own write under the GIL, where the
+					// overwritten value is freed at once.
 					if o.Mode == rt.GIL {
 						b.refs, b.marks = b.refs[:0], b.marks[:0]
 					}
@@ -300,8 +300,8 @@ func TestCellChaos(t *testing.T) {
 	})
 }
 
-// TestCellChain has threads put integers into a cell, each a different one, by
-// Swap and CompareAndSwap: each comes out once, or is in the cell at the end.
+// TestCellChain has threads put distinct integers into a cell by Swap and CompareAndSwap.
+// Each comes out once, or is in the cell at the end.
 func TestCellChain(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -355,8 +355,7 @@ func TestCellChain(t *testing.T) {
 	})
 }
 
-// TestCellCounter has threads count in one cell by CompareAndSwap and Add: no
-// step is lost.
+// TestCellCounter has threads count in one cell by CompareAndSwap and Add. No step is lost.
 func TestCellCounter(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -401,7 +400,7 @@ func TestCellCounter(t *testing.T) {
 	})
 }
 
-// TestCellCycles: cycles through cells are collected, and what is held is not.
+// TestCellCycles: garbage cycles through cells are collected, and live ones are not.
 func TestCellCycles(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -424,8 +423,8 @@ func TestCellCycles(t *testing.T) {
 	})
 }
 
-// TestCellImmortal: a cell that is immortal, by address or in place, holds mortals
-// like any other, and counts what it drops.
+// TestCellImmortal: an immortal cell, by address or in place, holds mortals like any other
+// cell, and gives up the counts of replaced ones.
 func TestCellImmortal(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -7,22 +7,23 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// What a dict of an image must be, and what a lookup relies on:
+// The facts about a dict of an image that must hold, and on which a lookup relies:
 //
 //	fact                                                      established by
 //	sizes fit, and slots lead to objects                      checkDict
-//	keys are keys, and entries have their hashes              checkKeys, when keys are good
-//	the index leads to each entry once, and not elsewhere     checkIndex, by a pass over it
-//	a search for a key's hash comes to its entry's place      checkIndex, in that pass
-//	before it comes to an empty one
+//	keys are hashable, and entries have their hashes          checkKeys, after the keys' own checks
+//	the index leads to each entry once, and nowhere else      checkIndex, in one pass
+//	a search for a key's hash reaches its entry's place       checkIndex, in that pass
+//	before it reaches an empty one
 //	the index has an empty place, so each search ends         checkIndex, before that pass
 //	a search looks at runMax places at most                   checkIndex, in that pass
 //	no two keys are equal                                     checkApart
 //
-// Each takes time in the size of the dict, also of one whose keys an enemy has chosen.
+// Each check takes time in proportion to the size of the dict, even if an attacker has
+// chosen the keys.
 
-// checkDict is the Freezing.Check of dicts. Of one whose keys are all leaves, as they
-// nearly always are, it checks everything.
+// checkDict is the Freezing.Check of dicts. If all keys are leaves, as they nearly always
+// are, it checks everything.
 func checkDict(k *rt.Check) error {
 	n, err := checkedLength(k, frozenIndex)
 	if err != nil {
@@ -43,7 +44,7 @@ func checkDict(k *rt.Check) error {
 		leaves = leaves && k.Leaf(e+entryKey)
 	}
 	if !leaves {
-		return nil // tuples among the keys are not good yet
+		return nil // tuples among the keys are not checked yet: see checkDictKeys
 	}
 	k.Settled()
 	return f.checkKeys(k)
@@ -52,7 +53,7 @@ func checkDict(k *rt.Check) error {
 // checkDictKeys is the Freezing.CheckDeep of dicts.
 func checkDictKeys(k *rt.Check) error { return frozenTableIn(k.Body()).checkKeys(k) }
 
-// checkKeys checks what depends on the keys.
+// checkKeys makes the checks that depend on the keys.
 func (f frozenTable) checkKeys(k *rt.Check) error {
 	o := k.Body()
 	for i := range f.n {
@@ -83,8 +84,8 @@ func (f frozenTable) checkKeys(k *rt.Check) error {
 	return nil
 }
 
-// checkKeyed checks the seed and the hashes of a table that is KEYED, whose keys are keys. A
-// tuple is looked at once, however many keys lead there.
+// checkKeyed checks the seed and the hashes of a table that is KEYED. Its keys are
+// hashable. It visits each tuple once, however many keys lead to it.
 func (f frozenTable) checkKeyed(k *rt.Check) error {
 	o, seed := k.Body(), newFrozenSeed(k.Reader(), f.n)
 	for i := range f.n {
@@ -103,7 +104,7 @@ func (f frozenTable) checkKeyed(k *rt.Check) error {
 	return nil
 }
 
-// checkApart fails if entries j and i have the same key.
+// checkApart fails if entries j and i have equal keys.
 func (f frozenTable) checkApart(k *rt.Check, j, i int) error {
 	o, a, b := k.Body(), f.entry(j), f.entry(i)
 	if o.Word(a+entryHash) == o.Word(b+entryHash) {
@@ -115,8 +116,8 @@ func (f frozenTable) checkApart(k *rt.Check, j, i int) error {
 	return nil
 }
 
-// checkIndex goes through the index once, from behind an empty place on, so that it meets
-// the places from where a search begins before the one where it ends.
+// checkIndex makes one pass over the index, which begins after an empty place. So it meets
+// the place where a search begins before the place where the search ends.
 func (f frozenTable) checkIndex(k *rt.Check) error {
 	o, mask := k.Body(), f.mask()
 	begin := uint32(0)
@@ -125,12 +126,12 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 			return errors.New("no place of the index is empty")
 		}
 	}
-	var few [4]uint64 // an index of bytes leads to fewer than 256
+	var few [4]uint64 // an index of bytes leads to fewer than 256 entries
 	seen := few[:]
 	if f.words {
 		seen = make([]uint64, f.n/64+1)
 	}
-	filled, row, compared := 0, uint32(0), 0 // row: places up to this one that lead to entries
+	filled, row, compared := 0, uint32(0), 0 // row: filled places in a row up to this one
 	for step := range mask {
 		p := (begin + 1 + step) & mask
 		n := f.entryAt(o, p)
@@ -149,7 +150,7 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 		if _, rest := f.place(o, p, hash); rest != 0 {
 			return errors.New("the index has other bits than the hash")
 		}
-		before := (p - hash) & mask // places that a search looks at first
+		before := (p - hash) & mask // places that a search looks at before this one
 		if before > row {
 			return errors.New("a key is not where its hash leads")
 		}
@@ -178,11 +179,12 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 	return nil
 }
 
-// crowded is how many places of an index checkIndex compares for each entry, on average,
-// before it leaves that to checkAllApart. Keys that nobody has chosen take one.
+// crowded bounds how many places of an index checkIndex compares per entry, on average,
+// before it leaves the comparison of keys to checkAllApart. Keys that nobody has chosen
+// take one.
 const crowded = 8
 
-// checkAllApart is checkApart for all pairs of entries, with a set of keys.
+// checkAllApart is checkApart for all pairs of entries, by a set of keys.
 func (f frozenTable) checkAllApart(k *rt.Check) error {
 	known, seen := identitiesOf(k), make(map[rt.Ref]uint32, f.n)
 	for i := range f.n {

@@ -7,38 +7,40 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// hashOfKey returns the hash of an object of an image that is good, and whether it can be a
-// key.
+// hashOfKey returns the hash of an object of an image that has passed its checks, and
+// whether the object can be a key.
 func hashOfKey(k *rt.Check, key rt.Ref) (uint32, bool) {
-	if k.Kind(key) == rt.TypeString { // the usual one
+	if k.Kind(key) == rt.TypeString { // the usual kind
 		return k.Reader().Body(key).Word(textHash), true
 	}
 	hash, err := Hash(k.Reader(), key)
 	return hash, err == nil
 }
 
-// identities tell equal keys of an image from others. Each object is looked at once, however
-// often it is compared: texts can be long, tuples can share parts, and an image can make
-// the hashes of all equal. Go's maps find contents, by hashes that no file can know.
+// identities tell equal keys of an image from different ones. Each object is examined once,
+// however often it is compared: texts can be long, tuples can share parts, and an image can
+// make all hashes equal. Go's maps find equal contents, by hashes with a seed that no file
+// can know.
 type identities struct {
-	known map[rt.Ref]rt.Ref   // by texts and tuples: the first that was seen with these contents
-	first map[contents]rt.Ref // by contents
+	known map[rt.Ref]rt.Ref   // of texts and tuples: the first object seen with the same contents
+	first map[contents]rt.Ref // the first object seen with these contents
 }
 
-// contents is what keys have in common that are equal: of a number its bits, of a text the
-// text, of a tuple the identities of its items.
+// contents is equal for equal keys: the bits of a number, the text of a text, the
+// identities of a tuple's items.
 type contents struct {
 	kind rt.TypeID
 	bits uint64
 	text string
 }
 
-// identitiesOf returns those of the image that is checked.
+// identitiesOf returns the identities of the image that k checks.
 func identitiesOf(k *rt.Check) *identities {
 	return k.Kept(func() any { return &identities{map[rt.Ref]rt.Ref{}, map[contents]rt.Ref{}} }).(*identities)
 }
 
-// of returns the same for keys that are equal. The key is good.
+// of returns the identity of a key: the same reference for equal keys. The key has passed
+// its checks.
 func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 	for stack := []rt.Ref{key}; len(stack) > 0; {
 		r := stack[len(stack)-1]
@@ -54,7 +56,7 @@ func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 			}
 		}
 		if len(stack) > n {
-			continue // they come first
+			continue // nested items come first
 		}
 		c := contents{kind: k.Kind(r)}
 		if c.kind == rt.TypeTuple {
@@ -71,8 +73,8 @@ func (x *identities) of(k *rt.Check, key rt.Ref) rt.Ref {
 	return x.lookup(k, key)
 }
 
-// lookup returns what of returns for r; Nil if that is a text or a tuple and was not looked
-// at yet.
+// lookup returns the identity of r; Nil if r is a text or a tuple that has not been
+// examined yet.
 func (x *identities) lookup(k *rt.Check, r rt.Ref) rt.Ref {
 	if !r.IsFrozen() {
 		return r // a small integer, or a singleton
@@ -90,7 +92,7 @@ func (x *identities) lookup(k *rt.Check, r rt.Ref) rt.Ref {
 	return x.known[r]
 }
 
-// with returns the first object with these contents, which r has.
+// with returns the first object with the contents c, which r has.
 func (x *identities) with(c contents, r rt.Ref) rt.Ref {
 	first, ok := x.first[c]
 	if !ok {

@@ -10,10 +10,10 @@ import (
 	"github.com/ichor-go/ichor/internal/jsonpos"
 )
 
-// ConvertError says what FromGo or ToGo could not convert, and why.
+// ConvertError reports a value that FromGo or ToGo could not convert, and why.
 type ConvertError struct {
-	Path string // from the value that the call was given: root["a"][3]
-	Type string // a Go type, or an object's
+	Path string // from the argument of the call: root["a"][3]
+	Type string // a Go type, or the type of an object
 	Err  error
 }
 
@@ -29,10 +29,12 @@ var (
 	errTooDeep        = fmt.Errorf("it is more than %d levels deep", jsonpos.MaxDepth)
 )
 
-// way is how a conversion got to where it is: a step for each container.
+// way is the path from the root to the value that is being converted: a step for each
+// container.
 type way []wayStep
 
-// wayStep leads to item i, or, if i is negative, to what has the name.
+// wayStep leads to item i of a container, or, if i is negative, to the member with the
+// name.
 type wayStep struct {
 	name string
 	i    int
@@ -45,7 +47,7 @@ func (s wayStep) String() string {
 	return "[" + strconv.Itoa(s.i) + "]"
 }
 
-// shownSteps is how many steps of a way are shown at each of its ends.
+// shownSteps is the number of steps that are shown at each end of a path.
 const shownSteps = 8
 
 func (w way) String() string {

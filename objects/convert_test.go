@@ -26,7 +26,7 @@ type goPoint struct {
 	skip int
 }
 
-// TestFromGo: what becomes of each type, and back.
+// TestFromGo converts values of each type, and converts the results back.
 func TestFromGo(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -34,7 +34,7 @@ func TestFromGo(t *testing.T) {
 			for _, c := range []struct {
 				v    any
 				want string // as JSON
-				back any    // if that is another value than v
+				back any    // if it is another value than v
 			}{
 				{nil, "null", nil},
 				{true, "true", nil},
@@ -133,7 +133,7 @@ func (w *waitingMarshaler) UnmarshalJSON([]byte) error {
 	return err
 }
 
-// TestConvertErrors: errors say what and where, and leave nothing behind.
+// TestConvertErrors: an error names the cause and the path, and nothing is left behind.
 func TestConvertErrors(t *testing.T) {
 	loop, loopMap := []any{1, nil}, map[string]any{}
 	loop[1] = map[string]any{"back": loop}
@@ -277,7 +277,7 @@ func TestConvertErrors(t *testing.T) {
 	})
 }
 
-// TestToGo fills types that are not any.
+// TestToGo fills types other than any.
 func TestToGo(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -354,7 +354,7 @@ func TestToGo(t *testing.T) {
 	})
 }
 
-// TestConvertWaits: code of users is run outside the world.
+// TestConvertWaits: user code runs outside the world.
 func TestConvertWaits(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -368,7 +368,7 @@ func TestConvertWaits(t *testing.T) {
 	})
 }
 
-// TestConvertModel: what is made of random Go values comes back the same.
+// TestConvertModel converts random Go values to objects and back.
 func TestConvertModel(t *testing.T) {
 	withRuntime(t, rt.Options{}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {

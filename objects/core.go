@@ -7,8 +7,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// core is what package runtime offers to this package alone. What the methods do is said
-// there, by the type builtin.
+// core holds the calls that package runtime offers to this package alone. They are
+// documented there, at the type builtin.
 var core = kinds.Taken[interface {
 	Define(id rt.TypeID, y rt.Type, singleton func(o rt.Body)) *rt.Type
 	NewFloat(t *rt.Thread, v float64, note uint32) (rt.Ref, error)

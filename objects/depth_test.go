@@ -8,8 +8,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestDepth builds things that are nested as deep as a list, or the text of a stranger, can
-// make them, and has them die and be shown. Whatever is done to them takes little stack.
+// TestDepth builds objects that are nested as deep as a list, or a hostile text, allows.
+// Freeing them, showing them, and every other call take little stack.
 func TestDepth(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(16 << 20)) // of which 10,000 levels of JSON take some
 	forAllModes(t, func(t *testing.T, o rt.Options) {
@@ -55,7 +55,7 @@ func TestDepth(t *testing.T) {
 					th.DecRef(x)
 					return nil
 				}))
-				must0(t, r.Close()) // which runs what is due
+				must0(t, r.Close()) // which runs pending calls
 			})
 		}
 		t.Run("JSON", func(t *testing.T) {

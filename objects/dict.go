@@ -16,7 +16,7 @@ var dictType = core.Define(rt.TypeDict, rt.Type{
 			b := h.Block(r)
 			e := shapeOf(b).entries
 			for range usedOf(b.LoadUint64(dictState)) {
-				visit(b.Ref(e + entryKey)) // dead keys are counted until the rebuild
+				visit(b.Ref(e + entryKey)) // a dead entry holds its key until the table is rebuilt
 				visit(b.LoadRef(e + entryValue))
 				e += entryWords
 			}
@@ -26,19 +26,20 @@ var dictType = core.Define(rt.TypeDict, rt.Type{
 	Freezing: &dictFreezing,
 }, nil)
 
-// Dict maps keys to references, in the order of insertion. Its table is described in
-// dicttable.go. Its methods borrow it. Any number of attached threads use one at the same
+// Dict maps keys to references and keeps them in insertion order. dicttable.go describes
+// its table. Its methods borrow it. Any number of attached threads may use one at the same
 // time.
 type Dict rt.Ref
 
-// NewDict returns a new reference to an empty dictionary. Attached thread.
+// NewDict returns a new reference to an empty dictionary. The error is rt.ErrMemoryLimit.
+// Attached thread.
 func NewDict(t *rt.Thread) (Dict, error) {
 	r, _, err := t.New(dictType, boxBytes)
 	return r, err
 }
 
-// newDictSteal returns a new reference to a dictionary of the pairs, and steals
-// them unless it fails. The keys are ones, and distinct.
+// newDictSteal returns a new reference to a dictionary of the pairs, and steals them unless
+// it fails. The keys are hashable and distinct.
 func newDictSteal(t *rt.Thread, pairs []rt.Ref) (Dict, error) {
 	r, o, err := t.New(dictType, boxBytes)
 	if err != nil || len(pairs) == 0 {
@@ -53,7 +54,7 @@ func newDictSteal(t *rt.Thread, pairs []rt.Ref) (Dict, error) {
 	return r, nil
 }
 
-// tableOf returns a table for the dict d with the pairs, which it steals unless it fails.
+// tableOf returns a table for the dict d with the pairs, and steals them unless it fails.
 func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error) {
 	if len(pairs)/2 > maxEntries {
 		return rt.Nil, errManyEntries(len(pairs) / 2)
@@ -63,7 +64,7 @@ func tableOf(t *rt.Thread, d rt.Ref, pairs []rt.Ref, keyed bool) (rt.Ref, error)
 		return rt.Nil, err
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		hash, _ := Hash(t, pairs[i]) // it is a key
+		hash, _ := Hash(t, pairs[i]) // no error: it is a key
 		p := vacant(b, hashIn(t, b, pairs[i], hash))
 		if p.long && !isKeyed(b) {
 			t.FreeBlock(r)
@@ -78,7 +79,7 @@ func errManyEntries(n int) error {
 	return &rt.SizeError{Of: "dict", Size: int64(n), Unit: "entries", Most: int64(maxEntries)}
 }
 
-// open returns the body of d and the hash of key. Strings take the short way.
+// open returns the body of d and the hash of key. String keys take a shortcut.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
 		return t.Body(d), t.Body(key).Word(textHash), nil
@@ -86,7 +87,7 @@ func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error)
 	return d.openSlow(t, key)
 }
 
-// openToWrite is open for a call that changes d.
+// openToWrite is open for a call that changes d. It fails if d is frozen.
 func (d Dict) openToWrite(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, hash, err = d.open(t, key)
 	if err == nil && d.IsFrozen() {
@@ -105,8 +106,8 @@ func (d Dict) openSlow(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err er
 	return o, hash, err
 }
 
-// Len returns the number of entries; 0 if d is no dictionary. Wait-free.
-// Attached thread.
+// Len returns the number of entries; 0 if d is not a dictionary. Wait-free. Attached
+// thread.
 func (d Dict) Len(t *rt.Thread) int {
 	if d.IsFrozen() {
 		return frozenLen(t, d, rt.TypeDict)
@@ -121,7 +122,7 @@ func (d Dict) Len(t *rt.Thread) int {
 	return 0
 }
 
-// Lookup returns a borrowed reference to the value of key, and whether there is one. key
+// Lookup returns a borrowed reference to the value of key, and whether key is present. key
 // is borrowed. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	if d.IsFrozen() {
@@ -130,7 +131,7 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	var o rt.Body
 	var hash uint32
 	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		o, hash = t.Body(d), t.Body(key).Word(textHash) // open, written out
+		o, hash = t.Body(d), t.Body(key).Word(textHash) // open, inlined by hand
 	} else {
 		var err error
 		if o, hash, err = d.openSlow(t, key); err != nil {
@@ -150,12 +151,12 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	return v, ok
 }
 
-// KeyError says that a dictionary has no such key.
+// KeyError reports that a dictionary does not have a key.
 type KeyError struct{ Key string }
 
 func (e *KeyError) Error() string { return fmt.Sprintf("%sno key %s", fault.Prefix, e.Key) }
 
-// Get returns a new reference to the value of key, which it borrows. The error is a
+// Get returns a new reference to the value of key. key is borrowed. The error is a
 // *KeyError, an *UnhashableError or a *rt.TypeError. Wait-free. Attached thread.
 func (d Dict) Get(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	v, ok := d.Lookup(t, key)
@@ -169,15 +170,15 @@ func (d Dict) Get(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	return v, nil
 }
 
-// Has reports whether key is there. key is borrowed. Wait-free. Attached thread.
+// Has reports whether key is present. key is borrowed. Wait-free. Attached thread.
 func (d Dict) Has(t *rt.Thread, key rt.Ref) bool {
 	_, ok := d.Lookup(t, key)
 	return ok
 }
 
 // Set makes value the value of key. Both are borrowed: the dictionary takes counts of its
-// own. The error is an *UnhashableError, a *rt.TypeError, rt.ErrFrozen or rt.ErrMemoryLimit.
-// Attached thread.
+// own. The error is an *UnhashableError, rt.ErrNilRef, a *rt.TypeError, rt.ErrFrozen, a
+// *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
 	t.IncRef(value)
 	err := d.SetSteal(t, key, value)
@@ -187,8 +188,8 @@ func (d Dict) Set(t *rt.Thread, key, value rt.Ref) error {
 	return err
 }
 
-// SetSteal is Set, and steals the reference to value, not that to key, unless it
-// fails. Attached thread.
+// SetSteal is like Set, but steals the reference to value unless it fails. key is borrowed
+// as in Set. Attached thread.
 func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	o, hash, err := d.openToWrite(t, key)
 	if err != nil {
@@ -211,7 +212,7 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	var p spot
 	if t.QuickKind(key) != rt.TypeString {
 		r, b, p = lockAt(t, o, key, hash)
-	} else { // lockAt, written out
+	} else { // lockAt, inlined by hand
 		lock(t, o)
 		if r = o.LoadRef(boxBlock); !r.IsNil() {
 			b = t.Block(r)
@@ -227,8 +228,8 @@ func (d Dict) SetSteal(t *rt.Thread, key, value rt.Ref) error {
 	return d.enter(t, o, r, b, p, key, hash, value)
 }
 
-// enter adds an entry at the spot p of its key, which has no live one in the table r of
-// the dict o, and unlocks the dict. It takes a count of the key, and steals value unless it
+// enter adds an entry at the spot p of its key, and unlocks the dict o. The table r has no
+// live entry with the key. enter takes a count of the key, and steals value unless it
 // fails.
 func (d Dict) enter(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body, p spot, key rt.Ref, hash uint32, value rt.Ref) (err error) {
 	to := b
@@ -249,9 +250,9 @@ func (d Dict) enter(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body, p spot, key rt
 	return nil
 }
 
-// roomFor returns a table with room for one more entry, and the spot there of a key that
-// has no live one: the table r, where its spot is p, or the one that replaces r, which the
-// caller retires. The dict is locked.
+// roomFor returns a table with room for one more entry, and the spot in that table of a key
+// that has no live entry. The result is the table r, where the spot is p, or the table that
+// replaces r, which the caller retires. The dict is locked.
 func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash uint32) (rt.Body, spot, error) {
 	var b rt.Body
 	live, full := 0, true
@@ -268,7 +269,7 @@ func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash
 	}
 	to, err := renew(t, d, o, r, grown(live), long)
 	if err != nil && !full {
-		return b, p, nil // it can wait
+		return b, p, nil // there is room: switching to a KEYED table can wait
 	}
 	if err != nil {
 		return b, p, err
@@ -276,7 +277,7 @@ func roomFor(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, p spot, key rt.Ref, hash
 	return to, vacant(to, hashIn(t, to, key, hash)), nil
 }
 
-// dropValue retires a value that was overwritten.
+// dropValue retires an overwritten value.
 func dropValue(t *rt.Thread, old rt.Ref) {
 	t.Retire(old)
 	if mutant.On && mutant.Is(mutant.DoubleRelease) {
@@ -284,7 +285,7 @@ func dropValue(t *rt.Thread, old rt.Ref) {
 	}
 }
 
-// Delete removes key and reports whether it was there. key is borrowed. The error is an
+// Delete removes key and reports whether it was present. key is borrowed. The error is an
 // *UnhashableError, a *rt.TypeError or rt.ErrFrozen. Attached thread.
 func (d Dict) Delete(t *rt.Thread, key rt.Ref) (bool, error) {
 	v, err := d.take(t, key)
@@ -302,8 +303,8 @@ func (d Dict) Pop(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	return v, err
 }
 
-// take removes key and returns the slot's reference to its value, which the
-// caller retires, or Nil.
+// take removes key and returns the slot's own reference to its value, which the caller
+// retires; Nil if key was not present.
 func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	o, hash, err := d.openToWrite(t, key)
 	if err != nil {
@@ -322,16 +323,17 @@ func (d Dict) take(t *rt.Thread, key rt.Ref) (rt.Ref, error) {
 	return v, nil
 }
 
-// removed ends a deletion from the table r of the dict o: it makes the table smaller if
-// that is due, and unlocks the dict.
+// removed finishes a deletion from the table r of the dict o: it shrinks the table if
+// enough of it is dead, and unlocks the dict.
 func (d Dict) removed(t *rt.Thread, o rt.Body, r rt.Ref, b rt.Body) {
 	replaced := shrink(t, d, o, r, b)
 	unlock(t, o)
 	retireTable(t, replaced, false)
 }
 
-// shrink replaces a table that is empty or at least half dead, and returns it if
-// so. If there is no memory for a smaller one the table stays. The dict is locked.
+// shrink replaces the table r if it is empty or at least half dead, and then returns it;
+// otherwise it returns Nil. If there is no memory for a smaller table, r stays. The dict is
+// locked.
 func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	live, used := dictLen(b), usedOf(b.LoadUint64(dictState))
 	if live == 0 {
@@ -347,8 +349,9 @@ func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 	return r
 }
 
-// renew replaces the table r, which may be Nil, by one with its live entries and
-// room for n in all: one that is KEYED if keyed says so, or r is. The dict is locked.
+// renew replaces the table r, which may be Nil, by one with its live entries and room for n
+// entries in all. The new table is KEYED if keyed is true or r is KEYED. The dict is
+// locked.
 func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Body, error) {
 	b := tableIn(t, r)
 	shut(b)
@@ -360,7 +363,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Bod
 	return to, err
 }
 
-// empty takes the table r from the dict. The dict is locked.
+// empty leaves the dict o without a table. r is its table. The dict is locked.
 func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
 	b := tableIn(t, r)
 	shut(b)
@@ -368,8 +371,9 @@ func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
 	reopen(b)
 }
 
-// retireTable retires a table that was replaced, with the keys of its dead
-// entries; live entries have moved, unless the table is owning.
+// retireTable retires a replaced table, and the keys of its dead entries. The references of
+// live entries have moved to the new table, unless owning says that they are to be retired
+// too.
 func retireTable(t *rt.Thread, r rt.Ref, owning bool) {
 	b := tableIn(t, r)
 	if b.IsNil() {

@@ -10,7 +10,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Hashes of numbers can be undone, so keys with any hash are at hand.
+// Hashes of numbers can be inverted, so keys with any hash are easy to make.
 const oneHash = 0xabad1dea
 
 type dictEntry struct {
@@ -61,7 +61,7 @@ func (m *dictMachine) set(n int) {
 	m.model(name, m.marks)
 }
 
-// remove deletes or pops a key, which need not be there.
+// remove deletes or pops a key, which may be absent.
 func (m *dictMachine) remove(n int, pop bool) {
 	k, name := m.key(m.th, n)
 	defer m.th.DecRef(k)
@@ -89,15 +89,15 @@ func (m *dictMachine) remove(n int, pop bool) {
 	}
 }
 
-// atomic makes one of the calls that look at an entry and change it, with a key that need not
-// be there and a value that is new.
+// atomic makes one of the calls that look at an entry and change it in one step. The key
+// may be absent, and the value is new.
 func (m *dictMachine) atomic(n, what int) {
 	th, d := m.th, m.dict
 	k, name := m.key(th, n)
 	m.marks++
 	v, i := newBig(th, m.marks), m.index(name)
 	defer th.DecRefs([]rt.Ref{k, v})
-	var now rt.Ref // borrowed: what the key has
+	var now rt.Ref // the value of the key, borrowed
 	if i >= 0 {
 		now, _ = d.Lookup(th, k)
 	}
@@ -170,7 +170,7 @@ func (m *dictMachine) atomic(n, what int) {
 	}
 }
 
-// popFirst pops the oldest entry, of which there may be none.
+// popFirst pops the oldest entry, if there is one.
 func (m *dictMachine) popFirst() {
 	k, v, err := m.dict.PopFirst(m.th)
 	if len(m.entries) == 0 {
@@ -187,7 +187,7 @@ func (m *dictMachine) popFirst() {
 	m.entries = m.entries[1:]
 }
 
-// nth is the number of a key: a small range, so that keys meet again.
+// nth returns the number of a key, from a small range so that keys recur.
 func nth(a int) int { return a % 400 }
 
 func (m *dictMachine) ops() map[string]func(a, b int) {
@@ -402,7 +402,7 @@ func TestDictGrowth(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			d := must(NewDict(th))
-			const n = 70_000 // more than two bytes number
+			const n = 70_000 // more than two bytes can number
 			look := func(from, to int, there bool) {
 				t.Helper()
 				for i := from; i < to; i++ {
@@ -466,8 +466,8 @@ func TestDictGrowth(t *testing.T) {
 	})
 }
 
-// TestDictOrder: deleting and inserting again moves a key to the end,
-// overwriting does not, and a key stays the object that came first.
+// TestDictOrder: deleting a key and inserting it again moves it to the end. Overwriting
+// does not, and the key object stays the first one.
 func TestDictOrder(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -527,8 +527,8 @@ func TestDictErrors(t *testing.T) {
 	})
 }
 
-// TestDictMemoryLimit: calls that fail change nothing, deleting works without
-// memory, and Update sets all or nothing.
+// TestDictMemoryLimit: calls that fail change nothing, deleting needs no memory, and Update
+// sets all entries or none.
 func TestDictMemoryLimit(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.MemoryLimit = 1 << 20
@@ -578,9 +578,9 @@ func TestDictMemoryLimit(t *testing.T) {
 	})
 }
 
-// TestTables fills tables of every capacity up to 600, and of those around the
-// forms of the index: each entry's number fits its place, and the index has
-// free places left.
+// TestTables fills tables of every capacity up to 600, and of the capacities around each
+// change of the index's form. Each entry's number fits its place, and the index keeps free
+// places.
 func TestTables(t *testing.T) {
 	sizes := []int{21_844, 21_845, 21_846, 43_690, 43_691, 65_534, 65_535, 65_536, 65_537, 65_600}
 	for n := range 600 {

@@ -11,8 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestDictChaos has threads do everything to two dicts at once. Even keys are
-// never deleted, so they are always found.
+// TestDictChaos has threads make all calls on two dicts at once. Even keys are never
+// deleted, so they are always found.
 func TestDictChaos(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -75,8 +75,8 @@ func chaosDicts(t *testing.T, r *rt.Runtime, key keyMaker, steps int) {
 	}))
 }
 
-// readDict reads something, and checks it: all values are boxed integers, and
-// what is kept is found.
+// readDict makes a random read, and checks it: all values are boxed integers, and kept keys
+// are found.
 func readDict(th *rt.Thread, rnd *rand.Rand, d Dict, k rt.Ref, kept bool, b *borrower) error {
 	switch rnd.IntN(4) {
 	case 0:
@@ -167,8 +167,8 @@ func TestUpdateBothWays(t *testing.T) {
 	})
 }
 
-// TestDictOwnWrites has each thread write keys of its own: it sees what it wrote,
-// while all others' writes rebuild the table.
+// TestDictOwnWrites has each thread write keys of its own. It sees its own writes while the
+// writes of all other threads rebuild the table.
 func TestDictOwnWrites(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -216,7 +216,7 @@ func TestDictOwnWrites(t *testing.T) {
 	})
 }
 
-// TestDictClear has a thread clear and fill again what others read.
+// TestDictClear has a thread clear and refill a dict that others read.
 func TestDictClear(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -253,11 +253,10 @@ func TestDictClear(t *testing.T) {
 	})
 }
 
-// TestDictLinearizable has one thread insert and delete one key, and readers
-// whose every Len and Lookup must fit a state of the dict that they have not left
-// behind. It is what dictLen's comment claims. It finds a delete whose stores are in
-// the wrong order in every run on two cores, a find that does not ask whether an entry
-// is published in two runs of three.
+// TestDictLinearizable has one thread insert and delete one key, while readers check each
+// Len and Lookup against the states that the dict may have. It tests the claim in dictLen's
+// comment. It finds a delete with its stores in the wrong order in every run on two cores,
+// and a find that does not ask whether an entry is published in two runs of three.
 func TestDictLinearizable(t *testing.T) {
 	for _, base := range []int{3, 30} { // without and with an index
 		t.Run(fmt.Sprint("base=", base), func(t *testing.T) {

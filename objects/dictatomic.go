@@ -6,13 +6,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Calls that look at an entry and change it in one step. Where they compare, they compare
-// references, as a Cell does: the same object, or equal small integers.
+// Calls that look at an entry and change it in one step. Values are compared by reference,
+// as in Cell: two are equal if they are the same object, or equal small integers.
 
-// ErrEmpty says that there is nothing to pop: the container is empty.
+// ErrEmpty reports that there is nothing to pop because the container is empty.
 var ErrEmpty = fault.New("nothing to pop: the container is empty")
 
-// openToStore is openToWrite for a call that stores value.
+// openToStore is openToWrite for a call that stores value, which must not be Nil.
 func (d Dict) openToStore(t *rt.Thread, key, value rt.Ref) (o rt.Body, hash uint32, err error) {
 	o, hash, err = d.openToWrite(t, key)
 	t.MustUse(value)
@@ -24,10 +24,10 @@ func (d Dict) openToStore(t *rt.Thread, key, value rt.Ref) (o rt.Body, hash uint
 
 func errNilValue() error { return fault.Errorf("dict: value: %w", rt.ErrNilRef) }
 
-// LoadOrStore returns a new reference to the value of key if it is there: then loaded is
-// true, and the call is wait-free. Otherwise it makes value the key's value, and returns a
-// new reference to that. key and value are borrowed: the dictionary takes counts of its own.
-// Linearizable. Errors as for Set. Attached thread.
+// LoadOrStore returns a new reference to the value of key if key is present. Then loaded is
+// true, and the call is wait-free. Otherwise it makes value the value of key, and returns a
+// new reference to value. key and value are borrowed: the dictionary takes counts of its
+// own. Linearizable. Errors as for Set. Attached thread.
 func (d Dict) LoadOrStore(t *rt.Thread, key, value rt.Ref) (actual rt.Ref, loaded bool, err error) {
 	o, hash, err := d.openToStore(t, key, value)
 	if err != nil {
@@ -41,11 +41,11 @@ func (d Dict) LoadOrStore(t *rt.Thread, key, value rt.Ref) (actual rt.Ref, loade
 	if p.e != 0 {
 		if v := b.LoadRef(p.e + entryValue); !v.IsNil() {
 			unlock(t, o)
-			t.IncRef(v) // a borrow: what leaves the slot is retired
+			t.IncRef(v) // still borrowed: a reference that leaves a slot is retired
 			return v, true, nil
 		}
 	}
-	both := [2]rt.Ref{value, value} // the entry's and the caller's
+	both := [2]rt.Ref{value, value} // one count for the entry, one for the caller
 	t.IncRefs(both[:])
 	if err := d.enter(t, o, r, b, p, key, hash, value); err != nil {
 		t.DecRefs(both[:])
@@ -54,8 +54,8 @@ func (d Dict) LoadOrStore(t *rt.Thread, key, value rt.Ref) (actual rt.Ref, loade
 	return value, false, nil
 }
 
-// LoadAndDelete removes key and returns a new reference to its value, and whether key was
-// there. key is borrowed. Linearizable. Errors as for Delete. Attached thread.
+// LoadAndDelete removes key. It returns a new reference to its value, and whether key was
+// present. key is borrowed. Linearizable. Errors as for Delete. Attached thread.
 func (d Dict) LoadAndDelete(t *rt.Thread, key rt.Ref) (value rt.Ref, loaded bool, err error) {
 	v, err := d.take(t, key)
 	if err != nil || v.IsNil() {
@@ -69,9 +69,9 @@ func (d Dict) LoadAndDelete(t *rt.Thread, key rt.Ref) (value rt.Ref, loaded bool
 	return v, true, nil
 }
 
-// Swap makes value the value of key, and returns a new reference to the value that this
-// replaces, and whether there was one; Nil if not. key and value are borrowed: the
-// dictionary takes counts of its own. Linearizable. Errors as for Set. Attached thread.
+// Swap makes value the value of key. It returns a new reference to the previous value, or
+// Nil, and whether there was one. key and value are borrowed: the dictionary takes counts
+// of its own. Linearizable. Errors as for Set. Attached thread.
 func (d Dict) Swap(t *rt.Thread, key, value rt.Ref) (previous rt.Ref, loaded bool, err error) {
 	o, hash, err := d.openToStore(t, key, value)
 	if err != nil {
@@ -94,8 +94,8 @@ func (d Dict) Swap(t *rt.Thread, key, value rt.Ref) (previous rt.Ref, loaded boo
 	return old, !old.IsNil(), nil
 }
 
-// overwriteThere is overwrite for a key that the dict o has in a table with gates. It fails
-// also if the table has none, or no such key.
+// overwriteThere is overwrite for the entry of key in the dict o. It also fails, and
+// returns Nil, if the table has no gates or no such entry.
 func (d Dict) overwriteThere(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32, want, value rt.Ref) (old rt.Ref, ok bool) {
 	r := o.LoadRef(boxBlock)
 	if r.IsNil() || !hasGates(t.Block(r)) {
@@ -108,13 +108,13 @@ func (d Dict) overwriteThere(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32, w
 	return overwrite(t, o, r, e, want, value)
 }
 
-// errNilOld is what a comparison with no reference gets.
+// errNilOld returns the error of a comparison with the Nil reference.
 func errNilOld(kind string) error {
 	return fault.Errorf("%s: value to compare with: %w", kind, rt.ErrNilRef)
 }
 
-// holds reports whether old is the value of key; the error is that of a call that compares
-// them. Wait-free.
+// holds reports whether old is the value of key. The error is that of the call that
+// compares them. Wait-free.
 func (d Dict) holds(t *rt.Thread, key, old rt.Ref) (bool, error) {
 	t.MustUse(old)
 	if old.IsNil() {
@@ -124,11 +124,11 @@ func (d Dict) holds(t *rt.Thread, key, old rt.Ref) (bool, error) {
 	return v == old, nil
 }
 
-// CompareAndSwap makes value the value of key if that is old, and reports whether it did. It
-// compares references, not values: see Cell.CompareAndSwap. The caller holds old, or has
-// borrowed it since its last safe point. key, old and value are borrowed: the dictionary
-// takes a count of its own. Linearizable; wait-free if the value is another one. Errors as
-// for Set. Attached thread.
+// CompareAndSwap makes value the value of key if the value is old, and reports whether it
+// did. It compares references, not values: see Cell.CompareAndSwap. The caller owns a
+// reference to old, or has borrowed it since its last safe point. key, old and value are
+// borrowed: the dictionary takes a count of its own. Linearizable; wait-free if the value
+// is not old. Errors as for Set. Attached thread.
 func (d Dict) CompareAndSwap(t *rt.Thread, key, old, value rt.Ref) (bool, error) {
 	o, hash, err := d.openToStore(t, key, value)
 	if err != nil {
@@ -139,7 +139,7 @@ func (d Dict) CompareAndSwap(t *rt.Thread, key, old, value rt.Ref) (bool, error)
 	}
 	t.IncRef(value)
 	found, done := d.overwriteThere(t, o, key, hash, old, value)
-	if found.IsNil() { // it depends on the lock
+	if found.IsNil() { // decided under the lock
 		_, b, p := lockAt(t, o, key, hash)
 		done = p.e != 0 && b.CAS(p.e+entryValue, uint32(old.Handle), uint32(value.Handle))
 		unlock(t, o)
@@ -153,9 +153,10 @@ func (d Dict) CompareAndSwap(t *rt.Thread, key, old, value rt.Ref) (bool, error)
 }
 
 // CompareAndDelete removes key if its value is old, and reports whether it did. It compares
-// references, not values: see Cell.CompareAndSwap. The caller holds old, or has borrowed it
-// since its last safe point. key and old are borrowed. Linearizable; wait-free if the value
-// is another one. Errors as for Delete. Attached thread.
+// references, not values: see Cell.CompareAndSwap. The caller owns a reference to old, or
+// has borrowed it since its last safe point. key and old are borrowed. Linearizable;
+// wait-free if the value is not old. Errors as for Delete, and rt.ErrNilRef. Attached
+// thread.
 func (d Dict) CompareAndDelete(t *rt.Thread, key, old rt.Ref) (bool, error) {
 	o, hash, err := d.openToWrite(t, key)
 	if err != nil {
@@ -174,7 +175,8 @@ func (d Dict) CompareAndDelete(t *rt.Thread, key, old rt.Ref) (bool, error) {
 	return true, nil
 }
 
-// removeIf is remove if the value of the entry at e is old, and reports whether it was.
+// removeIf removes the entry at e if its value is old, and reports whether it was. Writer
+// only.
 func removeIf(b rt.Body, e int, old rt.Ref) bool {
 	shut(b)
 	defer reopen(b)
@@ -210,8 +212,8 @@ func (d Dict) PopFirst(t *rt.Thread) (key, value rt.Ref, err error) {
 	return key, value, nil
 }
 
-// oldest returns the oldest live entry of the table b, which may be the zero Body, and notes
-// that those before it are dead; 0 if there is none. Writer only.
+// oldest returns the oldest live entry of the table b, or 0 if there is none, and notes
+// that the entries before it are dead. b may be the zero Body. Writer only.
 func oldest(b rt.Body) int {
 	if b.IsNil() {
 		return 0

@@ -10,8 +10,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// atomics returns the errors of all calls that look at an entry and change it, with a key for
-// which all of them fail.
+// atomics returns the errors of all calls that look at an entry and change it in one step,
+// with a key for which all of them fail.
 func (d Dict) atomics(th *rt.Thread, key rt.Ref) []error {
 	a, _, noLoad := d.LoadOrStore(th, key, rt.None)
 	b, _, noDelete := d.LoadAndDelete(th, key)
@@ -68,7 +68,7 @@ func TestDictAtomicErrors(t *testing.T) {
 			return
 		}
 		o.MemoryLimit = 1 << 20
-		clean(t, o, func(th *rt.Thread) { // what fails takes no counts, and deleting needs no memory
+		clean(t, o, func(th *rt.Thread) { // a failed call takes no counts, and deleting needs no memory
 			d := must(NewDict(th))
 			for i := range 300 {
 				must0(t, d.Set(th, smallInt(i), rt.True))
@@ -98,7 +98,7 @@ func TestDictAtomicErrors(t *testing.T) {
 	})
 }
 
-// TestPopFirstIsAmortised: in a table that is not rebuilt, no dead entry is looked at twice.
+// TestPopFirstIsAmortised: while a table is not rebuilt, no dead entry is looked at twice.
 func TestPopFirstIsAmortised(t *testing.T) {
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
 		d := must(NewDict(th))
@@ -151,8 +151,9 @@ func TestOldestOfAllDead(t *testing.T) {
 	})
 }
 
-// TestDictAtomicChaos has threads make all calls on few keys of a dict, with gates and without.
-// A value is an integer that is stored once; each comes out once, or is there in the end.
+// TestDictAtomicChaos has threads make all calls on a few keys of a dict, with gates and
+// without. A value is an integer that is stored once. Each comes out once, or is there in
+// the end.
 func TestDictAtomicChaos(t *testing.T) {
 	for name, fill := range map[string]int{"small": 0, "gates": 40} {
 		t.Run(name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func atomicChaos(t *testing.T, r *rt.Runtime, fill int) {
 		for i := range n {
 			k := smallInt((i + i/7) % keys)
 			v := newBig(th, w*n+i)
-			in := false // v was stored
+			in := false // v has been stored
 			var gone rt.Ref
 			switch (i + w) % 5 {
 			case 0:
@@ -222,7 +223,7 @@ func atomicChaos(t *testing.T, r *rt.Runtime, fill int) {
 				err = out(th, gone)
 				th.DecRef(gone)
 			}
-			if !in && err == nil { // it counts as one that came out
+			if !in && err == nil { // count it as one that came out
 				err = out(th, v)
 			}
 			th.DecRef(v)
@@ -261,8 +262,8 @@ func atomicChaos(t *testing.T, r *rt.Runtime, fill int) {
 	}))
 }
 
-// TestQueues has threads append to a list and a dict, and others pop the first: what one thread
-// has put in comes out once, and in its order.
+// TestQueues has threads append to a list and a dict, and others pop the first. The entries
+// of one thread come out once, and in order.
 func TestQueues(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

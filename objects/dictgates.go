@@ -5,47 +5,48 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A large table of a lock-free runtime has gates behind its entries. A thread
-// that overwrites a value holds one gate of the table, its own where there are
-// enough, and not the dict's lock: that word lies beside the one where all
-// readers find the table, and taking it would cost each of them a cache miss.
+// A large table of a lock-free runtime has gates after its entries. A thread that
+// overwrites a value holds one gate of the table, and not the dict's lock. Each thread has
+// a gate of its own if there are enough. The word of the lock lies beside the word through
+// which all readers find the table, so taking the lock would cost each reader a cache miss.
 //
 //	word of a gate        written by
-//	0  mutex              who overwrites; who replaces the table
-//	1  version            who overwrites, holding the gate, before the change
+//	0  mutex              threads that overwrite, or replace the table
+//	1  version            threads that overwrite, holding the gate, before the change
 //
-// While a thread holds a gate, the table stays the dict's. Who replaces it holds
-// the dict's lock and then every gate. Insertions and deletions stay in the
-// table, and take the dict's lock alone: an overwrite does not touch an entry that
-// is dead. A deletion that depends on the value shuts the gates meanwhile: once it has
-// announced itself in the state it cannot be called off.
+// While a thread holds a gate, the table stays the dict's. A thread that replaces the table
+// holds the dict's lock and then every gate. Insertions and deletions stay in the table,
+// and take the dict's lock alone: an overwrite does not touch a dead entry. A deletion that
+// depends on the value shuts the gates while it lasts: it cannot be called off once it
+// has announced itself in the state.
 //
-// The dict's version for Freeze is two numbers: the word that lock raises, and the sum
-// of the gates' versions. Neither ever falls. The sum outlives a table: where one with
-// gates is replaced, while they are shut,
+// The dict's version for Freeze consists of two numbers: the word that lock raises, and the
+// sum of the gates' versions. Neither ever falls. The sum outlives a table. When a table
+// with gates is replaced, its gates are shut, and the sum moves on:
 //
 //	the next table    the sum goes to
 //	has gates         the version of its gate 0
 //	has none, or Nil  the dict's word boxGates, where the next gates begin
 //
-// dictVersion reads the dict's version first and then adds up. Let two reads agree, with a
-// copy between them. No writer took the lock between their first loads, so the table of
-// the copy stayed the dict's until the second read began. What a read adds up lies
-// between the true sum when it loaded the block and that when it ended: versions only
-// grow, and those of a table that was left are part of whatever followed. So with
-// sum 1 ≤ the true sum at the copy ≤ that at the second read ≤ sum 2, equal sums say that no
-// overwrite began after the copy; and the copy shut the gates, so none was under way.
-// Both numbers have 32 bits: 2^32 changes of one dict during one Freeze go unnoticed.
+// dictVersion reads the dict's version first and then adds up the gates' versions. Let two
+// reads of it agree, with a copy between them. No writer took the lock between the first
+// loads of the two reads, so the table of the copy stayed the dict's until the second read
+// began. The sum that a read returns lies between the true sum when the read loaded the
+// block and the true sum when it ended: versions only grow, and the versions of a replaced
+// table are part of whatever followed. So sum 1 ≤ the true sum at the copy ≤ the true sum
+// at the second read ≤ sum 2. If the sums are equal, no overwrite began after the copy.
+// None was under way during the copy either, because the copy shut the gates. Both numbers
+// have 32 bits: 2^32 changes of one dict during one Freeze go unnoticed.
 const (
-	gateWords = 16 // a cache line: gates lie one line apart, and one from the entries
+	gateWords = 16 // a cache line: the distance between gates, and from the entries to the first gate
 	gatesSize = (gates + 1) * gateWords
 
 	gateLock    = 0
 	gateVersion = 1
 )
 
-// gatesFrom is how many entries a table with gates has room for at least: then gates are
-// 3 % of it. A guess. Tests have it smaller.
+// gatesFrom is the least capacity of a table with gates. At that capacity the gates are 3 %
+// of the table. A guess. Tests lower it.
 var gatesFrom = 2048
 
 // gate returns the first word of gate i of the table b, which has gates.
@@ -56,10 +57,10 @@ func gate(b rt.Body, i int) int {
 
 func hasGates(b rt.Body) bool { return b.Word(dictShape)&shapeGates != 0 }
 
-// overwrite replaces the value of the live entry at e in the table r of the dict o,
-// and returns the old value. It fails if the table is not the dict's any more, or
-// the entry is dead: then it returns Nil. The table has gates. If want is not Nil, it also
-// fails where the value is another one, and returns that.
+// overwrite replaces the value of the live entry at e in the table r of the dict o, and
+// returns the old value. If the table is no longer the dict's, or the entry is dead, it
+// fails and returns Nil. If want is neither Nil nor the value of the entry, it fails and
+// returns that value. The table has gates.
 func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, want, value rt.Ref) (old rt.Ref, ok bool) {
 	b := t.Block(r)
 	g := gate(b, int(t.ID())%gates)
@@ -77,14 +78,14 @@ func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, want, value rt.Ref) (ol
 	return old, ok
 }
 
-// dictVersion is the version that Freeze compares: see above.
+// dictVersion returns the version that Freeze compares, as described above.
 func dictVersion(h rt.Heap, o rt.Body) uint64 {
 	version := o.Load(boxVersion)
 	return uint64(version)<<32 | uint64(gatesSum(h, o, o.LoadRef(boxBlock)))
 }
 
-// gatesSum returns the sum of the versions of all gates that the dict o has had, where r is
-// its table.
+// gatesSum returns the sum of the versions of all gates that the dict o has had. r is its
+// table.
 func gatesSum(h rt.Heap, o rt.Body, r rt.Ref) (sum uint32) {
 	if r.IsNil() {
 		return o.Load(boxGates)
@@ -99,8 +100,8 @@ func gatesSum(h rt.Heap, o rt.Body, r rt.Ref) (sum uint32) {
 	return sum
 }
 
-// succeed makes fresh the table of the dict o in the place of r. Either may be Nil. The
-// dict is locked, and the gates of r are shut.
+// succeed replaces the table r of the dict o with fresh. Either may be Nil. The dict is
+// locked, and the gates of r are shut.
 func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
 	sum := gatesSum(t.Heap, o, r)
 	if !fresh.IsNil() && hasGates(t.Block(fresh)) {
@@ -112,11 +113,11 @@ func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
 	o.StoreRef(boxBlock, fresh)
 }
 
-// shut waits until nobody overwrites values in the table b, and keeps all from it
-// until reopen. b may be the zero Body. The dict is locked.
+// shut takes all gates of the table b: it waits until no thread overwrites values, and
+// keeps threads from doing so until reopen. b may be the zero Body. The dict is locked.
 func shut(b rt.Body) { eachGate(b, locks.Lock) }
 
-// reopen undoes shut.
+// reopen releases the gates that shut has taken.
 func reopen(b rt.Body) { eachGate(b, locks.Unlock) }
 
 func eachGate(b rt.Body, f func(*uint32)) {

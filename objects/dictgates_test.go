@@ -7,9 +7,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestGates has threads overwrite values of a table with gates, each those of
-// its own keys, while another has the table replaced by insertions, deletions and
-// updates: each finds what it has written last.
+// TestGates has threads overwrite values of a table with gates, each the values of its own
+// keys, while another thread replaces the table by insertions, deletions and updates. Each
+// thread finds its last write.
 func TestGates(t *testing.T) {
 	const (
 		writers = 3
@@ -17,7 +17,7 @@ func TestGates(t *testing.T) {
 	)
 	forModes(t, func(t *testing.T, o rt.Options) {
 		if o.Checked {
-			return // a lock of its own for each access keeps them apart
+			return // a lock for each access keeps the threads apart
 		}
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var d, other Dict
@@ -86,15 +86,15 @@ func replaceTables(th *rt.Thread, d, other Dict, kept int) error {
 	return nil
 }
 
-// withGates has tables of n entries have gates, for the time of a test.
+// withGates gives tables of n entries gates, for the time of a test.
 func withGates(t *testing.T, n int) {
 	was := gatesFrom
 	gatesFrom = n
 	t.Cleanup(func() { gatesFrom = was })
 }
 
-// TestDictVersion: each change raises the version, and none lowers the sum of the gates'
-// versions, whatever tables come and go.
+// TestDictVersion: each change raises the version, and no sequence of tables lowers the sum
+// of the gates' versions.
 func TestDictVersion(t *testing.T) {
 	withGates(t, 20)
 	forModes(t, func(t *testing.T, o rt.Options) {
@@ -145,8 +145,8 @@ func TestDictVersion(t *testing.T) {
 	})
 }
 
-// TestDictLabel: the label of an entry that is not in the dict's table any more says so, and
-// looks at no word beyond the table.
+// TestDictLabel: the label of an entry that is no longer in the dict's table says so, and
+// reads no word beyond the table.
 func TestDictLabel(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		d := must(NewDict(th))

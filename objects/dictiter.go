@@ -6,9 +6,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// All ranges over the entries as they are when the loop begins, in the order of
-// insertion. The references are borrowed, good until the loop's next step, also
-// across safe points: the loop holds counts. Attached thread.
+// All ranges over the entries in insertion order: see Snapshot, which it calls when the
+// loop begins. The references are borrowed, and good until the loop ends, also across safe
+// points, because the loop holds counts. The loop body may change the dictionary. Attached
+// thread.
 func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	return func(yield func(k, v rt.Ref) bool) {
 		pairs := d.Snapshot(t, nil)
@@ -22,9 +23,10 @@ func (d Dict) All(t *rt.Thread) iter.Seq2[rt.Ref, rt.Ref] {
 	}
 }
 
-// Snapshot appends the entries to dst, key after value after key, each a new reference: a
-// state in which the entries were one after the other, not all at one moment. What dst
-// holds already is borrowed. Attached thread.
+// Snapshot appends two new references to dst for each entry: its key, then its value. It is
+// weakly consistent: it reads the entries one after the other, not all at one moment. The
+// references that dst holds already are borrowed. If d is not a dictionary, Snapshot
+// appends nothing. Attached thread.
 func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	n := len(dst)
 	dst = d.appendBorrowed(t, dst)
@@ -32,7 +34,7 @@ func (d Dict) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	return dst
 }
 
-// appendBorrowed appends borrowed references to the entries.
+// appendBorrowed appends borrowed references to the key and the value of each entry.
 func (d Dict) appendBorrowed(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	if d.IsFrozen() {
 		for _, e := range frozenEntries(t, d) {

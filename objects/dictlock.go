@@ -2,13 +2,14 @@ package objects
 
 import rt "github.com/ichor-go/ichor/runtime"
 
-// Keys are compared while the dict is locked, and others wait. That takes no longer than the
-// texts of two keys are, but for tuples, which may have any number of objects. So a
-// tuple's spot is looked for before: under the lock only what was entered since
-// is compared, and if that is much the lock is let go once more.
+// Keys are compared while the dict is locked and other threads wait for the lock. For most
+// kinds the time is bounded by the length of the two keys' texts. A tuple, however, may
+// have any number of objects. So the spot of a tuple is looked up before the dict is locked.
+// Under the lock, the tuple is compared only with the entries that were added since. If
+// that would take too many comparisons, the lock is released and the search begins again.
 
-// lockedLooks is how many pairs of references are compared under a dict's lock to find one
-// tuple. A guess.
+// lockedLooks is how many pairs of references may be compared under a dict's lock to find
+// one tuple. A guess.
 const lockedLooks = 256
 
 // lockAt locks the dict o, and returns its table, if it has one, and the key's spot there.
@@ -48,8 +49,8 @@ func lockAtTuple(t *rt.Thread, o rt.Body, key rt.Ref, hash uint32) (r rt.Ref, b 
 	}
 }
 
-// now returns what has become of the spot of a tuple in the table b, of which the first used
-// entries were there before the search that found it. It gives up if that takes too many
+// now brings the spot of a tuple in the table b up to date. The first used entries were in
+// the table before the search that found p. It gives up if that would take too many
 // comparisons. The dict is locked.
 func (p spot) now(t *rt.Thread, b rt.Body, used int, key rt.Ref) (spot, bool) {
 	s := shapeOf(b)

@@ -8,8 +8,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestTupleSpotsBesideOthers: a tuple's spot is looked for before the lock is taken. What
-// others have done until then, to the table or in its place, is not lost.
+// TestTupleSpotsBesideOthers: the spot of a tuple is looked up before the lock is taken.
+// Changes that other threads make until then, within the table or by replacing it, are not
+// lost.
 func TestTupleSpotsBesideOthers(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -72,8 +73,8 @@ func TestTupleSpotsBesideOthers(t *testing.T) {
 	})
 }
 
-// TestLargeTuplesOfOneHash: what was in the table before the search is not compared again under
-// the lock, where it would be too much.
+// TestLargeTuplesOfOneHash: entries that were in the table before the lookup are not
+// compared again under the lock, where that would take too long.
 func TestLargeTuplesOfOneHash(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		large := func(n int) rt.Ref {
@@ -107,8 +108,8 @@ func TestLargeTuplesOfOneHash(t *testing.T) {
 	})
 }
 
-// TestUpdateCountsKeys: an update takes counts of keys and values, also of those that collide,
-// and leaves out what is dead.
+// TestUpdateCountsKeys: an update takes counts of keys and values, also of colliding keys,
+// and leaves out dead entries.
 func TestUpdateCountsKeys(t *testing.T) {
 	for _, keyed := range []bool{false, true} {
 		if keyed {
@@ -118,7 +119,7 @@ func TestUpdateCountsKeys(t *testing.T) {
 			clean(t, o, func(th *rt.Thread) {
 				for what, key := range map[string]keyMaker{"any": anyKey, "same hash": sameHashKey} {
 					for _, n := range []int{0, 3, 6, 30, 300} {
-						for _, overwrites := range []int{0, 2} { // those build a table anew
+						for _, overwrites := range []int{0, 2} { // those build a new table
 							d, from := must(NewDict(th)), must(NewDict(th))
 							want := map[string]int{}
 							set := func(x Dict, i, mark int) {
@@ -133,7 +134,7 @@ func TestUpdateCountsKeys(t *testing.T) {
 								set(d, i, i)
 							}
 							added := map[string]int{}
-							for i := range 4 { // of which the last one is dead
+							for i := range 4 { // the last one is dead
 								set(from, n+i, 1000+i)
 								name := nameOf(th, key, n+i)
 								added[name] = 1000 + i
@@ -194,8 +195,8 @@ func nameOf(th *rt.Thread, key keyMaker, n int) string {
 	return name
 }
 
-// TestUpdateAtChainMax: an update whose keys would make a run of filled places too long has the
-// table become KEYED, as a single key would.
+// TestUpdateAtChainMax: an update whose keys would make a run of filled places too long
+// makes the table KEYED, as a single key would.
 func TestUpdateAtChainMax(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		key := func(i int) rt.Ref { // all of them at one place of any index
@@ -238,7 +239,7 @@ func TestUpdateAtChainMax(t *testing.T) {
 	})
 }
 
-// TestClasses: the way to what stands for a class is halved whenever it is gone.
+// TestClasses: each lookup halves the path to the representative of a class.
 func TestClasses(t *testing.T) {
 	c := classes{1: 2, 2: 3, 3: 4, 4: 5}
 	if c.find(1) != 5 || c[1] != 3 || c[2] != 4 || c[3] != 5 || c[4] != 5 {
@@ -249,7 +250,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestDictEdges: what a dict does at its smallest sizes, and with what is none.
+// TestDictEdges tests a dict at its smallest sizes, and calls on objects of other kinds.
 func TestDictEdges(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -311,8 +312,8 @@ func TestDictEdges(t *testing.T) {
 	})
 }
 
-// TestLongRunAtTheLimit: where there is no memory for a table that is KEYED, an entry goes into
-// the one there is, as long as that has room.
+// TestLongRunAtTheLimit: if there is no memory for a KEYED table, a new entry goes into the
+// existing table, as long as that has room.
 func TestLongRunAtTheLimit(t *testing.T) {
 	clean(t, rt.Options{MemoryLimit: 4 << 20}, func(th *rt.Thread) {
 		key := func(i int) rt.Ref { // all of them at one place of any index

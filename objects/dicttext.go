@@ -6,11 +6,11 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Lookups of strings by their text. They search as find and lookupFrozen do, and make no
-// object to compare with.
+// Lookups of strings by their text. They search in the same way as find and lookupFrozen,
+// but make no String object for the key.
 
-// LookupString is Lookup of the string with that text, so returns a borrowed reference. It
-// makes no object, and allocates nothing. Wait-free. Attached thread.
+// LookupString is Lookup of the string with the given text, and returns a borrowed
+// reference. It makes no object, and allocates nothing. Wait-free. Attached thread.
 func (d Dict) LookupString(t *rt.Thread, text string) (rt.Ref, bool) {
 	o, ok := t.Object(d, rt.TypeDict)
 	if !ok {
@@ -27,13 +27,13 @@ func (d Dict) LookupString(t *rt.Thread, text string) (rt.Ref, bool) {
 	return findText(t, t.Block(r), text, hash)
 }
 
-// isString reports whether key is the string with that text.
+// isString reports whether key is the string with the given text.
 func isString(t *rt.Thread, key rt.Ref, text string) bool {
 	have, ok := String(key).View(t)
 	return ok && have == text
 }
 
-// findText is find for the string with that text. hash is that of such a key.
+// findText is find for the string with the given text. hash is Hash of that string.
 func findText(t *rt.Thread, b rt.Body, text string, hash uint32) (rt.Ref, bool) {
 	s := shapeOf(b)
 	if s.keyed {
@@ -69,7 +69,8 @@ func findText(t *rt.Thread, b rt.Body, text string, hash uint32) (rt.Ref, bool) 
 	}
 }
 
-// lookupText is lookupFrozen in the table with the body o, for the string with that text.
+// lookupText is lookupFrozen for the string with the given text, in the table with the body
+// o.
 func (f frozenTable) lookupText(t *rt.Thread, o rt.Body, home rt.Home, text string, hash uint32) (rt.Ref, bool) {
 	if f.keyed {
 		hash = fold(seedOf(t, o).text(text))

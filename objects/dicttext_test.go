@@ -11,8 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestLookupString: strings are found by their texts in tables of all forms, frozen or not, and
-// nothing is allocated.
+// TestLookupString: strings are found by their texts in tables of all forms, frozen or not,
+// and nothing is allocated.
 func TestLookupString(t *testing.T) {
 	for name, keyed := range map[string]bool{"": false, "keyed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func lookupStrings(t *testing.T, th *rt.Thread, n int, mayAllocate bool) {
 	d, want := must(NewDict(th)), map[string]int{}
 	for i, text := range texts {
 		k, b := must(NewString(th, text)), must(NewBytes(th, []byte(text+"1")))
-		number := must(newNumber(th, []byte(text+"2"))) // whose hash is that of a string
+		number := must(newNumber(th, []byte(text+"2"))) // its hash is that of a string
 		ok(d.Set(th, b, rt.False))
 		ok(d.Set(th, number, rt.False))
 		ok(d.Set(th, k, smallInt(i)))
@@ -114,7 +114,7 @@ func TestLookupStringInKeyedFrozen(t *testing.T) {
 	})
 }
 
-// TestSipHash compares the function with the package's.
+// TestSipHash compares seeded.text with package siphash.
 func TestSipHash(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for n := range 200 {

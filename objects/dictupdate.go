@@ -5,7 +5,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Clear removes all entries. Attached thread.
+// Clear removes all entries. The error is a *rt.TypeError or rt.ErrFrozen. Attached thread.
 func (d Dict) Clear(t *rt.Thread) error {
 	o, err := writable(t, d, rt.TypeDict)
 	if err != nil {
@@ -19,11 +19,11 @@ func (d Dict) Clear(t *rt.Thread) error {
 	return nil
 }
 
-// Update sets every entry of other in d, as they are at one moment: both are locked. If
-// memory runs out it has set none. It takes time in proportion to other if it only adds
-// keys, or sets a single value: that takes effect at one store. If it sets several
-// values it builds a table anew, of both together, which takes effect at once.
-// other is borrowed. Attached thread.
+// Update sets every entry of other in d, as they are at one moment: both are locked. The
+// change takes effect at one store. If Update fails it has set none. It takes time in
+// proportion to other if it only adds keys to a table with room, or sets a single value.
+// Otherwise it builds a new table of both together. other is borrowed. The error is a
+// *rt.TypeError, rt.ErrFrozen, a *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func (d Dict) Update(t *rt.Thread, other Dict) error {
 	o, err := writable(t, d, rt.TypeDict)
 	if err != nil {
@@ -62,14 +62,14 @@ type entry struct {
 	hash       uint32 // Hash of the key
 }
 
-// liveEntries returns the live entries of a table that nobody changes.
+// liveEntries returns the live entries of a table that no other thread changes meanwhile.
 func liveEntries(t *rt.Thread, b rt.Body) []entry {
 	list := make([]entry, 0, dictLen(b))
 	eachLive(t, b, func(x entry) { list = append(list, x) })
 	return list
 }
 
-// eachLive calls f with every live entry of a table that nobody changes.
+// eachLive calls f with every live entry of a table that no other thread changes meanwhile.
 func eachLive(t *rt.Thread, b rt.Body, f func(x entry)) {
 	keyed := isKeyed(b)
 	eachEntry(b, func(e int, value rt.Ref) {
@@ -78,27 +78,27 @@ func eachLive(t *rt.Thread, b rt.Body, f func(x entry)) {
 		}
 		x := entry{b.Ref(e + entryKey), value, b.Word(e + entryHash)}
 		if keyed {
-			x.hash, _ = Hash(t, x.key) // it is a key
+			x.hash, _ = Hash(t, x.key) // no error: it is a key
 		}
 		f(x)
 	})
 }
 
-// updating is an Update under way. The dict is locked.
+// updating is an Update in progress. The dict is locked.
 type updating struct {
 	t *rt.Thread
 	d Dict
 	o rt.Body
 
-	replaced rt.Ref   // the table that was replaced, to be retired
-	dropped  []rt.Ref // the values that were overwritten, likewise
+	replaced rt.Ref   // the replaced table, to be retired
+	dropped  []rt.Ref // the overwritten values, to be retired
 }
 
-// takeFrom sets the entries of a table of another dict, which is locked.
+// takeFrom sets the entries of the table r of another dict, which is locked too.
 func (u *updating) takeFrom(r rt.Ref) error {
 	b := u.t.Block(r)
 	shut(b)
-	defer reopen(b) // also where a misuse shows
+	defer reopen(b) // also if take panics with a misuse
 	return u.take(liveEntries(u.t, b))
 }
 
@@ -137,14 +137,14 @@ func (u *updating) take(from []entry) error {
 	return u.unite(r, b, from, spots, live, live+len(from)-set)
 }
 
-// add enters the entries, whose keys are all new, in the dict's table, where there is room.
-// They become visible at once.
+// add enters the entries in the dict's table, which has room. Their keys are all new. They
+// become visible at once.
 func (u *updating) add(b rt.Body, from []entry, spots []spot) {
 	s, state := shapeOf(b), b.LoadUint64(dictState)
 	for i, x := range from {
 		p := spots[i]
 		if p.e == 0 && s.mask != 0 {
-			p = p.free(b, s) // another one may have taken it
+			p = p.free(b, s) // an earlier entry of from may have taken the place
 		}
 		u.count(x)
 		u.t.IncRef(x.key)
@@ -160,8 +160,9 @@ func (u *updating) count(x entry) {
 	}
 }
 
-// unite replaces the table r, whose body is b and which has that many live entries, by one
-// with n: what is in it and what is to be set.
+// unite replaces the table r with one that also has the entries of from. b is the body of
+// r, live is the number of its live entries, and n is the number of entries of the new
+// table.
 func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, n int) error {
 	if n > maxEntries {
 		return errManyEntries(n)

@@ -13,13 +13,13 @@ func table(th *rt.Thread, d Dict) rt.Body {
 	return th.Block(th.Body(d).LoadRef(boxBlock))
 }
 
-// longestRun returns the length of the longest run of filled places in the index of d, which
-// has one.
+// longestRun returns the length of the longest run of filled places in the index of d,
+// which must have an index.
 func longestRun(th *rt.Thread, d Dict) (most int) {
 	b := table(th, d)
 	s := shapeOf(b)
 	run := 0
-	for i := range 2 * (s.mask + 1) { // a run may go over the end
+	for i := range 2 * (s.mask + 1) { // a run may wrap around the end
 		if n, _ := s.place(b, i&s.mask, 0); n == 0 {
 			run = 0
 			continue
@@ -30,13 +30,14 @@ func longestRun(th *rt.Thread, d Dict) (most int) {
 	return most
 }
 
-// withKeyed has all tables KEYED, for the time of a test.
+// withKeyed makes all tables KEYED, for the time of a test.
 func withKeyed(t *testing.T) {
 	alwaysKeyed = true
 	t.Cleanup(func() { alwaysKeyed = false })
 }
 
-// twins returns two tuples of that many levels, each of which holds the one below twice.
+// twins returns two tuples with the given number of levels, each of which holds the one
+// below twice.
 func twins(th *rt.Thread, levels int) rt.Ref {
 	x := must(NewTuple(th, smallInt(7), smallInt(8)))
 	for range levels {
@@ -47,12 +48,12 @@ func twins(th *rt.Thread, levels int) rt.Ref {
 	return x
 }
 
-// TestSharedPartsAreComparedOnce compares tuples that share parts: no more pairs of slots
-// are looked at than there are slots.
+// TestSharedPartsAreComparedOnce compares tuples that share parts. It looks at no more
+// pairs of slots than there are slots.
 func TestSharedPartsAreComparedOnce(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		text := func() rt.Ref { return must(NewString(th, "the same text")) }
-		wide := func() rt.Ref { // many ways to one text
+		wide := func() rt.Ref { // many paths to one text
 			x := text()
 			y := must(NewTuple(th, slices.Repeat([]rt.Ref{x}, 1000)...))
 			z := must(NewTuple(th, slices.Repeat([]rt.Ref{y}, 1000)...))
@@ -92,10 +93,10 @@ func TestSharedPartsAreComparedOnce(t *testing.T) {
 	})
 }
 
-// TestDifferentSharedParts: what differs deep inside, beyond the first looks, is found.
+// TestDifferentSharedParts: a difference deep inside, beyond the first looks, is found.
 func TestDifferentSharedParts(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
-		// Two ints with one hash, so that no tuple's hash tells
+		// Two ints with one hash, so that no tuple's hash reveals the difference.
 		deep := func(n int) rt.Ref {
 			k, _ := sameHashKey(th, n)
 			x := k
@@ -120,8 +121,9 @@ func TestDifferentSharedParts(t *testing.T) {
 	})
 }
 
-// TestTupleSpots: a tuple's spot that was found without the lock is right whatever happened
-// before the lock was taken, and giving up is the answer if much would have to be compared.
+// TestTupleSpots: the spot of a tuple that was looked up without the lock is correct,
+// whatever happened before the lock was taken. The lookup gives up if too much would have
+// to be compared.
 func TestTupleSpots(t *testing.T) {
 	for _, keyed := range []bool{false, true} {
 		if keyed {
@@ -163,7 +165,7 @@ func TestTupleSpots(t *testing.T) {
 						if there {
 							ok(d.Set(th, key, rt.True))
 						}
-						if n == 5 { // which is as many as there may be without an index
+						if n == 5 { // the most entries without an index
 							o := th.Body(d)
 							for i := d.Len(th) - 5; i >= 0; i-- {
 								must(d.Delete(th, smallInt(i)))
@@ -207,8 +209,8 @@ func TestTupleSpots(t *testing.T) {
 	}
 }
 
-// TestOneKeyHasOnePlace: however often keys are deleted and set, as many places of the index
-// are filled as there were keys, and each leads to the youngest entry.
+// TestOneKeyHasOnePlace: however often keys are deleted and set, the index has one filled
+// place for each key, and each leads to the youngest entry.
 func TestOneKeyHasOnePlace(t *testing.T) {
 	for name, key := range map[string]keyMaker{"anyKey": anyKey, "sameHash": sameHashKey} {
 		for _, n := range []int{30, 300} { // bytes, words
@@ -259,8 +261,8 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 	}
 }
 
-// TestHostileKeys: keys that collide turn a table into one that is KEYED, in which nothing
-// collides, however they come to be in it.
+// TestHostileKeys: colliding keys turn a table into a KEYED one, in which nothing collides,
+// by whatever calls they come in.
 func TestHostileKeys(t *testing.T) {
 	n := 4000
 	if raceEnabled {
@@ -297,7 +299,7 @@ func TestHostileKeys(t *testing.T) {
 		},
 		"update": func(th *rt.Thread) Dict {
 			d := must(NewDict(th))
-			for from := 0; from < n; from += 200 { // those are small, and not KEYED
+			for from := 0; from < n; from += 200 { // these dicts are small, and not KEYED
 				part := must(NewDict(th))
 				for i := from; i < from+200; i++ {
 					k := key(th, i)
@@ -318,7 +320,7 @@ func TestHostileKeys(t *testing.T) {
 						t.Errorf("keyed %v, and a run of %d places is filled", isKeyed(table(th, d)), longestRun(th, d))
 					}
 					other := must(NewDict(th))
-					must0(t, other.Update(th, d)) // into one that was not
+					must0(t, other.Update(th, d)) // into one that was not KEYED
 					for _, d := range []Dict{d, other} {
 						if d.Len(th) != n {
 							t.Fatalf("%d entries, want %d", d.Len(th), n)
@@ -342,8 +344,8 @@ func TestHostileKeys(t *testing.T) {
 	}
 }
 
-// crowdedDict makes a dict with room for more whose index has as long a run as may be, and returns
-// a key that would make it longer.
+// crowdedDict makes a dict with free room whose index has a run of the greatest length, and
+// returns a key that would make the run longer.
 func crowdedDict(th *rt.Thread) (Dict, rt.Ref) {
 	d := must(NewDict(th))
 	for i := range 600 {
@@ -361,8 +363,8 @@ func crowdedDict(th *rt.Thread) (Dict, rt.Ref) {
 	}
 }
 
-// TestCrowded: one key more makes the table KEYED, by whatever call it comes; if there is no
-// memory for that, it has to wait.
+// TestCrowded: one more key makes the table KEYED, whichever call adds it. If there is no
+// memory for that, the change waits.
 func TestCrowded(t *testing.T) {
 	for _, limited := range []bool{false, true} {
 		forModes(t, func(t *testing.T, o rt.Options) {
@@ -404,7 +406,8 @@ func TestCrowded(t *testing.T) {
 	}
 }
 
-// TestKeyedHash: equal keys have the same hash in one runtime, and another one in another.
+// TestKeyedHash: equal keys have equal hashes within one runtime, and different ones in
+// another.
 func TestKeyedHash(t *testing.T) {
 	seen := map[uint32]int{}
 	for range 2 {
@@ -439,8 +442,8 @@ func TestKeyedHash(t *testing.T) {
 	}
 }
 
-// TestSmallUpdates: an update that adds keys where there is room, or sets one value, leaves
-// the table in its place.
+// TestSmallUpdates: an update that adds keys where there is room, or sets one value, keeps
+// the table.
 func TestSmallUpdates(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -492,7 +495,7 @@ func TestSmallUpdates(t *testing.T) {
 	})
 }
 
-// TestDictBound: a dict that is full says so in words, whichever call would add to it.
+// TestDictBound: every call that would add to a full dict returns a clear error.
 func TestDictBound(t *testing.T) {
 	const most = 100
 	was := maxEntries
@@ -512,7 +515,7 @@ func TestDictBound(t *testing.T) {
 			if err := d.Update(th, other); err == nil || err.Error() != want {
 				t.Errorf("update: %v", err)
 			}
-			must0(t, d.Set(th, smallInt(3), rt.True)) // those that are there
+			must0(t, d.Set(th, smallInt(3), rt.True)) // present keys
 			for range 300 {
 				must(d.Delete(th, smallInt(3)))
 				must0(t, d.Set(th, smallInt(3), rt.None))
@@ -532,8 +535,8 @@ func TestDictBound(t *testing.T) {
 	})
 }
 
-// TestDictBoundFits: a table for as many entries as a dict can have fits a block, with its
-// gates, and one for another entry does not.
+// TestDictBoundFits: a table for the most entries that a dict can have fits a block, gates
+// included. A table for one more does not.
 func TestDictBoundFits(t *testing.T) {
 	words := func(n int) int { return firstEntry(shapeFor(n)) + entryWords*n + gatesSize }
 	if n := words(maxEntries); n > math.MaxUint32/2/4 {

@@ -11,8 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestCallsOfAnotherKind: a call on what is of another kind finds nothing, changes nothing and
-// says so, also where the key is a string, which is the short way.
+// TestCallsOfAnotherKind: a call on an object of another kind finds nothing, changes
+// nothing and returns an error, also with a string key, which takes a shortcut.
 func TestCallsOfAnotherKind(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -46,7 +46,7 @@ func TestCallsOfAnotherKind(t *testing.T) {
 	})
 }
 
-// TestLabels: what is no name is quoted.
+// TestLabels: a key that is not an identifier is quoted.
 func TestLabels(t *testing.T) {
 	for name, want := range map[string]string{
 		"x": ".x", "_": "._", "a": ".a", "z": ".z", "A": ".A", "Z": ".Z", "x_1": ".x_1", "xyz09": ".xyz09", "éa": `["éa"]`,
@@ -58,7 +58,8 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// TestJSONNumberEdges: what is a number in JSON, and what just is not.
+// TestJSONNumberEdges tests texts that are just within the JSON grammar of numbers, and
+// just outside.
 func TestJSONNumberEdges(t *testing.T) {
 	for text, want := range map[string]bool{
 		"0": true, "-0": true, "9": true, "10": true, "0.0": true, "1e9": true, "1E+09": true, "1e-1": true, "9.99": true,
@@ -70,7 +71,7 @@ func TestJSONNumberEdges(t *testing.T) {
 	}
 }
 
-// TestCompareKeysCounts: of two keys that are compared the looks are counted.
+// TestCompareKeysCounts: comparing two keys counts the looks.
 func TestCompareKeysCounts(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		var all []rt.Ref
@@ -112,8 +113,8 @@ func TestCompareKeysCounts(t *testing.T) {
 	})
 }
 
-// TestInternEdges: the empty string is in no table, and of two texts with one hash the first one
-// keeps its place.
+// TestInternEdges: the empty string is in no table, and of two texts with one hash the
+// first keeps its place.
 func TestInternEdges(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -142,7 +143,7 @@ func TestInternEdges(t *testing.T) {
 	})
 }
 
-// TestBirthsThatFail: what cannot be made is an error, and no reference.
+// TestBirthsThatFail: a constructor that fails returns an error, and no reference.
 func TestBirthsThatFail(t *testing.T) {
 	broken, left := errors.New("broken"), -1
 	o := rt.Options{Checked: true, Inject: func(what rt.Injection) error {
@@ -205,7 +206,7 @@ func TestForeignValueIsGone(t *testing.T) {
 	})
 }
 
-// endsWith reads what there is, and its error with the last of it.
+// endsWith reads its text, and returns its error together with the last bytes.
 type endsWith struct {
 	text string
 	err  error
@@ -219,8 +220,8 @@ func (f *endsWith) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestFromJSONEdges: only keys are interned, and a fault in a text is told where the reader fails
-// behind it, too.
+// TestFromJSONEdges: only keys are interned. A fault in a text is reported even if the
+// reader fails after it.
 func TestFromJSONEdges(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		r := must(FromJSON(th, bytes.NewReader([]byte(`["a", "b", "c", ["d"]]`))))
@@ -263,8 +264,8 @@ func TestJSONObjectBound(t *testing.T) {
 	})
 }
 
-// TestTablesUseTheirBlocks: a table has room for as many entries as its block, which is larger
-// than was asked for, as long as its index is the same.
+// TestTablesUseTheirBlocks: a block may be larger than requested. A table has room for as
+// many entries as fit its block, as long as its index stays the same.
 func TestTablesUseTheirBlocks(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		d := must(NewDict(th))
@@ -312,7 +313,7 @@ func TestInsertKeepsRoom(t *testing.T) {
 	})
 }
 
-// TestExtendByNothing: an empty list that gets nothing stays without a block.
+// TestExtendByNothing: an empty list that is extended by nothing stays without a block.
 func TestExtendByNothing(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -329,8 +330,8 @@ func TestExtendByNothing(t *testing.T) {
 	})
 }
 
-// TestRemoveInPlaceGivesUp: where there is no memory for another block, what is removed from the
-// midst is given up, and the others are where they were.
+// TestRemoveInPlaceGivesUp: if there is no memory for another block, the count of a removed
+// item is given up, and the other items stay in order.
 func TestRemoveInPlaceGivesUp(t *testing.T) {
 	o := rt.Options{Mode: rt.LockFree, MemoryLimit: 4 << 20}
 	clean(t, o, func(th *rt.Thread) {
@@ -363,7 +364,7 @@ func TestRemoveInPlaceGivesUp(t *testing.T) {
 	})
 }
 
-// TestFrozenLookupOfNoKey: what cannot be a key is in no frozen dict.
+// TestFrozenLookupOfNoKey: an object that cannot be a key is in no frozen dict.
 func TestFrozenLookupOfNoKey(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		d := Dict(must(NewDict(th)))
@@ -379,8 +380,8 @@ func TestFrozenLookupOfNoKey(t *testing.T) {
 	})
 }
 
-// A float's note in an image is one that a float can have, and only numbers are written in a way
-// of their own.
+// TestImageFloats: a float's note in an image is one that a float can have, and only finite
+// numbers have a formatting.
 func TestImageFloats(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		of := func(v float64, note uint32) *forgery {

@@ -2,15 +2,17 @@ package objects
 
 import rt "github.com/ichor-go/ichor/runtime"
 
-// Equal reports whether a and b are the same object, or of the same kind and equal: numbers,
-// strings and bytes as keys are, so that 1 and 1.0 differ; tuples and lists if their items
-// are, in their order; dicts if they have equal keys with equal values, in whatever order;
-// records of one type if their fields are. All other objects are equal only to themselves.
+// Equal reports whether a and b are the same object, or of the same kind and equal.
+// Numbers, strings and bytes are equal as keys are, so 1 and 1.0 differ. Tuples and lists
+// are equal if their items are, in order. Dicts are equal if they have equal keys with
+// equal values, in any order. Records of one type are equal if their fields are. All other
+// objects are equal only to themselves.
 //
-// Graphs may have cycles: a pair that is being compared counts as equal. It takes time in the
-// size of both graphs, and a lookup for each entry of a dict, however many ways lead to an
-// object, and no stack. It reaches no safe point; while others write to what it reads, it sees
-// some state of each slot. a and b are borrowed. Attached thread.
+// Graphs may have cycles: a pair whose comparison is in progress counts as equal. The time
+// is proportional to the size of both graphs, with a lookup for each entry of a dict,
+// however many paths lead to an object. Deep nesting takes no stack. Equal reaches no safe
+// point. While other threads write to the graphs, it sees some state of each slot. a and b
+// are borrowed. Attached thread.
 func Equal(t *rt.Thread, a, b rt.Ref) bool {
 	c := comparison{t: t}
 	for equal := c.pair(a, b); equal; {
@@ -25,24 +27,25 @@ func Equal(t *rt.Thread, a, b rt.Ref) bool {
 	return false
 }
 
-// comparison is an Equal under way. As in compareTuples, what is still to be compared is in a
-// list, and after the first looks, objects are put in one class before they are compared.
+// comparison is an Equal in progress. As in compareTuples, the pairs that remain to be
+// compared are in a list, and after the first looks, objects are put in one class before
+// they are compared.
 type comparison struct {
 	t     *rt.Thread
-	open  []containers // pairs that are still to be compared
+	open  []containers // pairs that remain to be compared
 	looks int
 	equal classes
 	dict  []rt.Ref // entries of the dict that is being compared, borrowed
 }
 
-// containers are two of the same kind.
+// containers are two containers of the same kind.
 type containers struct {
 	a, b rt.Ref
 	kind rt.TypeID
 }
 
-// pair reports whether x and y can be equal. If they are containers, they are when what was
-// added to open is equal.
+// pair reports whether x and y can be equal. If they are containers, it adds them to open,
+// and they are equal if everything in open is.
 func (c *comparison) pair(x, y rt.Ref) bool {
 	if x == y {
 		return true
@@ -55,7 +58,7 @@ func (c *comparison) pair(x, y rt.Ref) bool {
 		return false
 	}
 	if c.looks++; c.looks > classesFrom && !c.equal.join(x.Handle, y.Handle) {
-		return true // if they differ, that was found, or will be
+		return true // if they differ, a comparison has found that, or will
 	}
 	switch kind {
 	case rt.TypeTuple, rt.TypeList, rt.TypeDict:
@@ -70,7 +73,7 @@ func (c *comparison) pair(x, y rt.Ref) bool {
 	return true
 }
 
-// contents is pair for what two containers hold.
+// contents is pair for the contents of two containers.
 func (c *comparison) contents(p containers) bool {
 	t := c.t
 	switch p.kind {
@@ -88,7 +91,7 @@ func (c *comparison) contents(p containers) bool {
 	return c.items(n, n, Record(p.a).At, Record(p.b).At)
 }
 
-// items is pair for each of n items.
+// items is pair for each of n items. It fails if n and m differ.
 func (c *comparison) items(n, m int, a, b func(t *rt.Thread, i int) (rt.Ref, bool)) bool {
 	if n != m {
 		return false
@@ -103,7 +106,7 @@ func (c *comparison) items(n, m int, a, b func(t *rt.Thread, i int) (rt.Ref, boo
 	return true
 }
 
-// entries is pair for each value of a, with that of the same key in b.
+// entries is pair for each value of a and the value of the same key in b.
 func (c *comparison) entries(a, b Dict) bool {
 	c.dict = a.appendBorrowed(c.t, c.dict[:0])
 	if len(c.dict) != 2*b.Len(c.t) {

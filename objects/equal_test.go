@@ -24,8 +24,8 @@ func equalBoth(t rapid.TB, th *rt.Thread, a, b rt.Ref) bool {
 	return e
 }
 
-// TestEqual compares each of some objects with each, and with another one that was made like
-// it, and with frozen ones.
+// TestEqual compares several objects with each other, with equal copies, and with frozen
+// copies.
 func TestEqual(t *testing.T) {
 	point, other := must(DefineRecord("equal point", "x", "y")), must(DefineRecord("equal other", "x", "y"))
 	forAllModes(t, func(t *testing.T, o rt.Options) {
@@ -40,7 +40,7 @@ func TestEqual(t *testing.T) {
 				th.DecRefs(items)
 				return r
 			}
-			makes := []func() rt.Ref{ // each of which makes what equals nothing that another one makes
+			makes := []func() rt.Ref{ // the results of different functions are unequal
 				func() rt.Ref { return rt.None },
 				func() rt.Ref { return rt.True },
 				func() rt.Ref { return rt.EmptyTuple },
@@ -92,7 +92,7 @@ func TestEqual(t *testing.T) {
 			for _, f := range th.Runtime().Frozen() {
 				must0(t, th.Unload(f))
 			}
-			// What is equal although it looks different.
+			// Objects that are equal although they look different.
 			zero, minus := float(0), float(math.Copysign(0, -1))
 			shown, plain := must(newFloat(th, 1.5, 'f'|2<<8)), float(1.5)
 			one := dict(text("a"), smallInt(1), text("b"), smallInt(2))
@@ -100,7 +100,7 @@ func TestEqual(t *testing.T) {
 			if !equalBoth(t, th, zero, minus) || !equalBoth(t, th, shown, plain) || !equalBoth(t, th, one, two) {
 				t.Error("both zeros, a float that is written in another way, or a dict in another order differs")
 			}
-			// What equals itself alone.
+			// Objects that equal only themselves.
 			c, d := must(NewCell(th, rt.None)), must(NewCell(th, rt.None))
 			f, g := must(NewForeign(th, 1, nil)), must(NewForeign(th, 1, nil))
 			if equalBoth(t, th, c, d) || equalBoth(t, th, f, g) {
@@ -114,8 +114,8 @@ func TestEqual(t *testing.T) {
 	})
 }
 
-// TestEqualCycles compares cycles that look the same from where they begin, and differ in how
-// many objects they have.
+// TestEqualCycles compares cycles that look the same from their beginnings, and differ in
+// their number of objects.
 func TestEqualCycles(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		ring := func(n int, last rt.Ref) List {
@@ -169,7 +169,7 @@ func TestEqualCycles(t *testing.T) {
 	})
 }
 
-// TestEqualShared compares what many ways lead to: each object is looked at about once.
+// TestEqualShared compares objects that many paths lead to: each is looked at about once.
 func TestEqualShared(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		ladder := func(rungs int, last rt.Ref) rt.Ref {
@@ -201,7 +201,7 @@ func TestEqualShared(t *testing.T) {
 		if !equalBoth(t, th, l1, l2) {
 			t.Error("texts")
 		}
-		// Deep ones need no stack.
+		// Deep nesting needs no stack.
 		deep := func() rt.Ref {
 			var r rt.Ref = rt.None
 			for range 200_000 {
@@ -217,7 +217,7 @@ func TestEqualShared(t *testing.T) {
 	})
 }
 
-// TestEqualModel compares random values with plain Go ones.
+// TestEqualModel compares random objects, and plain Go values of the same contents.
 func TestEqualModel(t *testing.T) {
 	withRuntime(t, rt.Options{}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {
@@ -234,7 +234,8 @@ func TestEqualModel(t *testing.T) {
 	})
 }
 
-// drawValue draws an object of few, and returns a text that equal ones have in common.
+// drawValue draws an object from a small set, and returns a text that is the same for equal
+// objects.
 func drawValue(t *rapid.T, th *rt.Thread, depth int) (rt.Ref, string) {
 	kinds := 3
 	if depth > 0 {

@@ -12,8 +12,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A graph is frozen, written to a file, and opened by another runtime, as another
-// process would open it.
+// A graph is frozen, written to a file, and opened by another runtime, as another process
+// would open it.
 func ExampleList_frozen() {
 	folder, err := os.MkdirTemp("", "frozen")
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// scope runs f on a thread of a new runtime. A scope gives up what it owns, so
-// nothing is leaked.
+// scope runs f on a thread of a new runtime, in a scope. The scope gives up the references
+// that it owns, so nothing leaks.
 func scope(f func(t *rt.Thread, s *rt.Scope)) {
 	r, err := rt.New(rt.Options{Mode: rt.LockFree})
 	if err == nil {
@@ -110,7 +110,7 @@ func ExampleCell() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		one, _ := rt.Int(1)
 		c := objects.Cell(s.Own(objects.NewCell(t, one)))
-		for { // as many threads may do at once
+		for { // any number of threads may do this at once
 			old := s.Own(c.Load(t))
 			n, _ := objects.Int(old).Value(t)
 			done, err := c.CompareAndSwap(t, old, s.Own(objects.NewInt(t, n+1)))

@@ -12,9 +12,9 @@ import (
 	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
-// Examples whose lines stand in docs/; internal/lint compares them.
+// Examples that pages in docs/ quote. internal/lint compares them with the pages.
 
-// inFolder runs f in a folder of its own, as images are written.
+// inFolder runs f in a temporary folder, because it writes images.
 func inFolder(f func()) {
 	before, err := os.Getwd()
 	if err != nil {
@@ -119,7 +119,7 @@ func Example_metrics() {
 	// <nil>
 }
 
-// What a program counts by hand, and what a scope gives up for it.
+// This example shows which references a program counts by hand, and which a scope gives up.
 func Example_ownership() {
 	scope(func(t *rt.Thread, s *rt.Scope) {
 		list := rt.Own(objects.NewList(t)).In(s) // new; the scope gives it up

@@ -6,23 +6,23 @@ import (
 	"strconv"
 )
 
-// floatFormatting says how a Float is written, so that a number read from a
-// document is written as it stood there: 1.50 stays 1.50.
+// floatFormatting says how a Float is written, so that a number from a document is written
+// as it was read: 1.50 stays 1.50.
 //
 //	31 ........ 24  23 ...... 16  15 ......... 8  7 ...... 0
 //	exponent's      exponent's    digits after    style
 //	least digits    sign: 1 if +  the point
 //
-// style is 0 for the shortest text that reads back as the same number, else
-// 'f', 'e' or 'E'. It is the note on a Float: 26 bits at most.
+// style is 0 for the shortest text that reads back as the same number, else 'f', 'e' or
+// 'E'. A floatFormatting is the note on a Float, and has at most 26 bits.
 type floatFormatting uint32
 
 const shortest floatFormatting = 0
 
-// maxDigits bounds the digits behind the point that a formatting can ask for.
+// maxDigits bounds the number of digits after the point in a formatting.
 const maxDigits = 60
 
-// valid reports whether f is one that formattingOf can return.
+// valid reports whether formattingOf can return f.
 func (f floatFormatting) valid() bool {
 	switch byte(f) {
 	case 'f':
@@ -33,8 +33,8 @@ func (f floatFormatting) valid() bool {
 	return f == shortest
 }
 
-// formattingOf returns the formatting that writes v as the literal, and whether
-// there is one. v is what the literal reads as.
+// formattingOf returns the formatting that writes v as the literal, and whether there is
+// one. v is the value of the literal.
 func formattingOf(literal []byte, v float64) (floatFormatting, bool) {
 	style := byte('f')
 	mantissa := literal
@@ -59,11 +59,11 @@ func formattingOf(literal []byte, v float64) (floatFormatting, bool) {
 	if bytes.Equal(appendFloat(buf[:0], v, f), literal) {
 		return f, true
 	}
-	// From 2^53 on the shortest text has zeros where the number has digits.
+	// From 2^53 on, the shortest text has zeros where the exact number has digits.
 	return shortest, bytes.Equal(appendShortest(buf[:0], v), literal)
 }
 
-// appendFloat appends v, which is finite, to dst.
+// appendFloat appends the text of v, which is finite, to dst.
 func appendFloat(dst []byte, v float64, f floatFormatting) []byte {
 	digits := int(f >> 8 & 0xff)
 	switch style := byte(f); style {
@@ -75,8 +75,8 @@ func appendFloat(dst []byte, v float64, f floatFormatting) []byte {
 	return appendShortest(dst, v)
 }
 
-// appendShortest writes as JavaScript does, but keeps a point or an exponent in
-// it: 1.0 is a Float, 1 is an Int.
+// appendShortest writes v as JavaScript does, but always with a point or an exponent: 1.0
+// is a Float, 1 is an Int.
 func appendShortest(dst []byte, v float64) []byte {
 	if a := math.Abs(v); a != 0 && (a < 1e-6 || a >= 1e21) {
 		return appendExponent(dst, v, 'e', -1, true, 1)
@@ -89,8 +89,8 @@ func appendShortest(dst []byte, v float64) []byte {
 	return dst
 }
 
-// appendExponent writes a mantissa and an exponent of at least the given number
-// of digits; strconv always writes a sign and two digits.
+// appendExponent writes a mantissa, and an exponent of at least the given number of digits.
+// strconv would always write a sign and at least two digits.
 func appendExponent(dst []byte, v float64, letter byte, digits int, plus bool, least int) []byte {
 	n := len(dst)
 	dst = strconv.AppendFloat(dst, v, 'e', digits, 64)

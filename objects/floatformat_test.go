@@ -11,7 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// parse reads a document that must be right.
+// parse reads a document that must be valid.
 func parse(t rapid.TB, th *rt.Thread, text string, opts ...JSONOptions) rt.Ref {
 	t.Helper()
 	r, err := FromJSON(th, strings.NewReader(text), opts...)
@@ -19,8 +19,8 @@ func parse(t rapid.TB, th *rt.Thread, text string, opts ...JSONOptions) rt.Ref {
 	return r
 }
 
-// TestNumberLiterals: every number is written as it was read, and is of the
-// tightest kind that can do so.
+// TestNumberLiterals: every number is written as it was read, and has the narrowest kind
+// that can do so.
 func TestNumberLiterals(t *testing.T) {
 	const (
 		i = rt.TypeInt
@@ -60,7 +60,7 @@ func TestNumberLiterals(t *testing.T) {
 	})
 }
 
-// TestFloatText pins down how floats are written that no document says how to.
+// TestFloatText pins down how floats are written that come from no document.
 func TestFloatText(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		for v, want := range map[float64]string{
@@ -76,8 +76,8 @@ func TestFloatText(t *testing.T) {
 	})
 }
 
-// anyFloat draws from all finite bit patterns, and more often from numbers that
-// people write.
+// anyFloat draws from all finite bit patterns, and more often from numbers that people
+// write.
 func anyFloat() *rapid.Generator[float64] {
 	return rapid.OneOf(
 		rapid.Map(rapid.Uint64(), math.Float64frombits),
@@ -111,7 +111,7 @@ func TestFloatRoundTrip(t *testing.T) {
 	})
 }
 
-// TestLiteralRoundTrip writes every literal of the grammar as it was read.
+// TestLiteralRoundTrip: every literal of the grammar is written as it was read.
 func TestLiteralRoundTrip(t *testing.T) {
 	literal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,4})?`)
 	forModes(t, func(t *testing.T, o rt.Options) {

@@ -2,19 +2,19 @@ package objects
 
 import rt "github.com/ichor-go/ichor/runtime"
 
-// The Go value of a Foreign lies in a table of the runtime, by the object's
-// reference: Go's collector does not look into objects.
+// The Go value of a Foreign lies in a table of the runtime, keyed by the object's
+// reference, because Go's garbage collector does not look into objects.
 //
-//	state — condition — transition (who)
+//	state — condition — transition (by)
 //	held     — the object is alive; its entry is in the table — dropped (the thread on
-//	           which it dies, whoever discards its region, Close)
-//	dropped  — the entry has been taken out, before the memory is free and its
-//	           reference can name another object; release is due — released (that
+//	           which it dies, the thread that discards its region, Close)
+//	dropped  — the entry has been removed, before the memory is freed and its
+//	           reference can name another object; release is pending — released (that
 //	           thread at its next safe point, or Close)
 //	released — release has been called
 //
-// Taking the entry out is one step of the table, and who got it makes release due:
-// so that is called once, also where Close drops an object that dies afterwards.
+// Removing the entry is one step of the table, and the thread that removed it makes release
+// pending. So release is called once, even if Close drops an object that dies afterwards.
 type foreign struct {
 	value   any
 	release func(any)             // outside the world
@@ -36,30 +36,31 @@ func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
 	}
 }
 
-// Foreign is an object that holds a Go value. Immutable; what the Go value is good for is
-// its own affair. Its methods borrow it.
+// Foreign is an object that holds a Go value. Immutable; the Go value is as safe for
+// concurrent use as its own type makes it. Its methods borrow it.
 type Foreign rt.Ref
 
-// NewForeign returns a new reference to an object that holds v, which may be nil,
-// until it dies. Then v leaves the runtime at once, and release, if not nil, is
-// called with it: once, at the next safe point of the thread on which the object
-// died, with no lock held; for what is immortal or leaked, by rt.Runtime.Close.
-// Where a region is discarded, what was born in it dies.
+// NewForeign returns a new reference to an object that holds v, which may be nil, until the
+// object dies. Then v leaves the runtime at once, and release, if not nil, is called with
+// v. It is called once, with no lock held, at the next safe point of the thread on which
+// the object died. If the object is immortal or leaked, rt.Runtime.Close calls it. If a
+// region is discarded, the objects that were born in it die.
 //
-// release is called outside the world, as in rt.Thread.Blocking. So it may wait for whatever
-// it likes, other threads of the runtime included, and may attach by itself, other than in
-// Close; it must not use the thread on which the object died. For a value that holds
-// references there is NewForeignOwner. A panic of release goes to rt.Options.OnError. If
-// NewForeign fails, v is the caller's as before and release is not called. Attached thread.
+// release is called outside the world, as in rt.Thread.Blocking. So it may wait for
+// anything, including other threads of the runtime. It may attach a thread of its own,
+// except in Close. It must not use the thread on which the object died. If the value holds
+// references, use NewForeignOwner. If release panics, the panic goes to rt.Options.OnError.
+// If NewForeign fails, with rt.ErrMemoryLimit, v remains the caller's, and release is not
+// called. Attached thread.
 func NewForeign(t *rt.Thread, v any, release func(v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, release: release})
 }
 
-// NewForeignOwner is NewForeign for a value that holds references, so returns a new
-// reference: release gets a thread, to give them up with. It is called at the same safe
-// point, but inside the world, so it waits in rt.Thread.Blocking alone. It may do anything
-// but detach. A count that the value holds of an object is a root to the collector: it finds
-// no cycle through a Foreign. Attached thread.
+// NewForeignOwner is like NewForeign, for a value that holds references, and returns a new
+// reference. release gets a thread on which to give the references up. It is called at the
+// same safe point, but inside the world, so it may wait only in rt.Thread.Blocking. It may
+// do anything but detach. An object of which the value holds a count is a root to the
+// collector, so the collector never finds a cycle through a Foreign. Attached thread.
 func NewForeignOwner(t *rt.Thread, v any, release func(t *rt.Thread, v any)) (Foreign, error) {
 	return newForeign(t, foreign{value: v, give: release})
 }
@@ -73,8 +74,8 @@ func newForeign(t *rt.Thread, f foreign) (Foreign, error) {
 	return r, nil
 }
 
-// Value returns the Go value, and whether f is a Foreign. It stays good when the
-// object dies, but for what release does to it. Takes no lock. Attached thread.
+// Value returns the Go value, and whether f is a Foreign. The value stays good after the
+// object's death, except for whatever release does to it. Takes no lock. Attached thread.
 func (f Foreign) Value(t *rt.Thread) (any, bool) {
 	if _, ok := t.Object(f, rt.TypeForeign); !ok {
 		return nil, false

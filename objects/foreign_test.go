@@ -59,8 +59,8 @@ func TestForeign(t *testing.T) {
 	})
 }
 
-// TestForeignReleasedOnce takes an object out of the world in every way that there
-// is: its value is released once, and a panic of one release is reported.
+// TestForeignReleasedOnce has objects die in every possible way. Each value is released
+// once, and a panic of one release is reported.
 func TestForeignReleasedOnce(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		var errs []error
@@ -90,7 +90,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 			th.DecRef(newForeign(th, "dropped"))
 			th.DecRef(must(NewForeign(th, 0, func(any) { panic("broken") })))
 
-			// In garbage, as a leaf of it.
+			// As a leaf of garbage.
 			loop := must(NewList(th))
 			ok(loop.Append(th, loop))
 			ok(loop.AppendSteal(th, newForeign(th, "collected")))
@@ -118,7 +118,7 @@ func TestForeignReleasedOnce(t *testing.T) {
 			}
 			wantReleased("dropped", "collected", "discarded", "discarded by a panic")
 
-			// What is left for Close.
+			// Objects that are left for Close.
 			must0(t, th.Immortally(func() error {
 				newForeign(th, "born immortal")
 				return nil
@@ -150,8 +150,8 @@ func TestForeignReleasedOnce(t *testing.T) {
 	})
 }
 
-// TestForeignAtClose: callbacks that Close calls find what is foreign, also that of immortals,
-// which is released after them.
+// TestForeignAtClose: callbacks that Close calls still find the Go values, also those of
+// immortals, which are released after the callbacks.
 func TestForeignAtClose(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		r, err := rt.New(o)
@@ -177,7 +177,7 @@ func TestForeignAtClose(t *testing.T) {
 	})
 }
 
-// TestOtherKinds: what Weak, Cell and Foreign are called, and that they are no keys.
+// TestOtherKinds: Weak, Cell and Foreign have type names, and cannot be keys.
 func TestOtherKinds(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -220,8 +220,8 @@ func TestForeignHolds(t *testing.T) {
 	})
 }
 
-// TestForeignChaos has threads pass objects around, whose memory is used again and
-// again: each has the value that it was born with, and each value is released once.
+// TestForeignChaos has threads pass objects around while their memory is reused. Each
+// object keeps the value that it was born with, and each value is released once.
 func TestForeignChaos(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

@@ -11,13 +11,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A forgery is an image that a test writes itself, or changes: its objects word by word. Its
-// checksums and lengths always fit.
+// A forgery is an image that a test writes itself or changes, object by object and word by
+// word. Its checksums and lengths always match.
 type forgery struct {
-	head    []byte // of an image that the library has written
+	head    []byte // the beginning of an image that the library has written
 	words   []uint32
 	root    uint32
-	objects int // what the header says
+	objects int // the number in the header
 	types   int
 	table   []byte
 }
@@ -60,7 +60,7 @@ func (m *forgery) add(meta uint32, body ...uint32) uint32 {
 	return forgedSelf + at
 }
 
-// next is the slot of what is added next.
+// next returns the slot of the object that is added next.
 func (m *forgery) next() uint32 { return forgedSelf + uint32(len(m.words)/4) }
 
 func (m *forgery) text(s string) uint32 {
@@ -85,7 +85,7 @@ func (m *forgery) float(v float64) uint32 {
 	return at
 }
 
-// tuple adds a tuple with the hash that it should have.
+// tuple adds a tuple with its correct hash.
 func (m *forgery) tuple(items ...uint32) uint32 {
 	h := uint32(tupleMark)
 	for _, x := range items {
@@ -102,7 +102,7 @@ func (m *forgery) list(items ...uint32) uint32 {
 	return m.add(uint32(rt.TypeList), append([]uint32{uint32(len(items))}, items...)...)
 }
 
-// dict adds a dict with the keys, each its own value, and the index that it should have.
+// dict adds a dict with the given keys, each its own value, and a correct index.
 func (m *forgery) dict(keys ...uint32) uint32 {
 	f := frozenTableFor(len(keys), false)
 	body := make([]uint32, f.size())
@@ -116,7 +116,7 @@ func (m *forgery) dict(keys ...uint32) uint32 {
 	return d
 }
 
-// index makes the index anew of the dict at a granule, if there is room.
+// index rebuilds the index of the dict at a granule, if there is room.
 func (m *forgery) index(at int) {
 	b := m.words[4*at+forgedHeader : 4*(at+int(m.words[4*at+2]))]
 	f := frozenTableFor(int(b[frozenLength]), b[frozenLog]&frozenKeyed != 0)
@@ -124,7 +124,7 @@ func (m *forgery) index(at int) {
 		return
 	}
 	index := make([]uint32, 1<<f.log)
-	free := map[uint32]uint32{} // by where a search begins: no place before it is empty
+	free := map[uint32]uint32{} // by the place where a search begins: no place before it is empty
 	for i := range f.n {
 		h := b[f.entry(i)]
 		begin := h & f.mask()
@@ -167,14 +167,14 @@ func (m *forgery) at(slot uint32) []uint32 {
 	return m.words[i : i+int(n)]
 }
 
-// hash returns the hash of the key in a slot, as far as the objects say it.
+// hash returns the hash of the key in a slot, as far as the objects determine it.
 func (m *forgery) hash(slot uint32) (uint32, bool) {
 	r := rt.Ref{Handle: rt.Handle(slot)}
 	switch {
 	case r.IsInt():
 		return hashInt(r.Int()), true
 	case r.Handle >= rt.None.Handle:
-		// That of a singleton which is a text, or a tuple, is in its body.
+		// The hash of a singleton that is a text or a tuple is in its body.
 		switch r {
 		case rt.EmptyString:
 			return fold(hashText(nil)), true
@@ -215,17 +215,18 @@ func (m *forgery) image() []byte {
 	return reseal(append(b, m.table...), len(m.table))
 }
 
-// colliding returns n numbers that are no small integers, and have the same hash.
+// colliding returns n numbers that are not small integers, and have the same hash.
 func colliding(n int) []int64 { return withHash(n, 0x1234_5678) }
 
-// withHash returns n numbers that are no small integers, and have that hash.
+// withHash returns n numbers that are not small integers, and have the given hash.
 func withHash(n int, hash uint32) []int64 {
 	list := unhash(n+n/8+10, intMark, hash)
 	list = slices.DeleteFunc(list, func(v int64) bool { _, small := rt.Int(v); return small })
 	return list[:n]
 }
 
-// unhash returns n numbers with that hash: as integers or as floats, as mark says.
+// unhash returns n numbers with the given hash: as integers or as floats, according to
+// mark.
 func unhash(n int, mark uint64, hash uint32) (list []int64) {
 	for hi := uint64(0); len(list) < n; hi++ {
 		x := hi<<32 | (hi^uint64(hash))&math.MaxUint32 // fold(x) is hash

@@ -24,20 +24,21 @@ import (
 //	bool                                  True or False
 //	integers                              Int; Number if it does not fit int64
 //	float32, float64                      Float
-//	json.Number                           Int, Float or Number, as FromJSON has it
+//	json.Number                           Int, Float or Number, as in FromJSON
 //	string                                String
 //	[]byte                                Bytes
 //	[]any                                 List
 //	map[string]any                        Dict, in the order of the keys
-//	a reference of any kind               the object itself, with one count more
-//	anything else                         what FromJSON makes of its JSON
+//	a reference of any kind               the object itself, with an added count
+//	anything else                         the result of FromJSON on its JSON
 //
-// So structs, and maps and slices of other types, are converted as package encoding/json has
-// it, by their tags and their MarshalJSON: there a []byte is base64 text, and a float64
-// without a fraction an Int. That runs code of users, outside the world: a safe point. v does
-// not change meanwhile; the references in it are borrowed, and the caller holds them. What is
-// no JSON, what contains itself, and a string that is not valid UTF-8 are errors: a
-// *ConvertError, which says where. Beside it there is rt.ErrMemoryLimit. Attached thread.
+// The last row holds for structs, and for maps and slices of other types. Package
+// encoding/json converts them, by their tags and their MarshalJSON, so a []byte in them
+// becomes base64 text, and a float64 without a fraction an Int. This may run user code,
+// outside the world, so the call may be a safe point. v must not change during the call.
+// References in v are borrowed: the caller must own them until the call returns. The error
+// is rt.ErrMemoryLimit, or a *ConvertError with the path to a value that has no JSON,
+// contains itself, or is a string that is not valid UTF-8. Attached thread.
 func FromGo(t *rt.Thread, v any) (rt.Ref, error) {
 	b := goBuilder{t: t}
 	done := false
@@ -57,23 +58,23 @@ func FromGo(t *rt.Thread, v any) (rt.Ref, error) {
 	return b.values[0], nil
 }
 
-// goBuilder makes objects of Go values. It holds a count of everything in values: what
-// containers that are not made yet will hold.
+// goBuilder makes objects from Go values. It holds a count of each reference in values: the
+// future contents of containers that are not made yet.
 type goBuilder struct {
 	t      *rt.Thread
 	values []rt.Ref
 	way    way
-	at     any // what was looked at last
+	at     any // the value that was looked at last
 	open   map[goContainer]bool
 }
 
-// goContainer tells Go's slices and maps from others.
+// goContainer identifies a Go slice or map.
 type goContainer struct {
 	address uintptr
 	n       int // length of a slice; -1 for a map
 }
 
-// add makes an object of v, and appends it to values.
+// add makes an object from v, and appends it to values.
 func (b *goBuilder) add(v any) error {
 	b.at = v
 	switch v := v.(type) {
@@ -96,7 +97,8 @@ func (b *goBuilder) add(v any) error {
 	return nil
 }
 
-// leaf returns a new reference to what v becomes, which is no []any and no map[string]any.
+// leaf returns a new reference to the object for v, which is neither a []any nor a
+// map[string]any.
 func (b *goBuilder) leaf(v any) (rt.Ref, error) {
 	t := b.t
 	switch v := v.(type) {
@@ -180,9 +182,9 @@ func (b *goBuilder) byJSON(v any) (rt.Ref, error) {
 	return FromJSON(b.t, bytes.NewReader(text), JSONOptions{MaxDepth: jsonpos.MaxDepth})
 }
 
-// wasReplaced reports whether encoding/json has found bytes that are not UTF-8. It writes an
-// escape sequence in their place, and says nothing. The character that this stands for
-// it writes as it is.
+// wasReplaced reports whether encoding/json has replaced bytes that are not UTF-8. It
+// writes an escape sequence in their place, without an error. It does not escape the
+// character U+FFFD itself.
 func wasReplaced(text []byte) bool {
 	for {
 		i := bytes.IndexByte(text, '\\')
@@ -192,11 +194,12 @@ func wasReplaced(text []byte) bool {
 		if text = text[i+1:]; bytes.HasPrefix(text, []byte("ufffd")) {
 			return true
 		}
-		text = text[1:] // what is escaped
+		text = text[1:] // the escaped character
 	}
 }
 
-// enter notes that the way goes on in a container, and fails if it has been there.
+// enter notes that the path leads through the container c. It fails if the path has been
+// there before.
 func (b *goBuilder) enter(c goContainer) error {
 	switch {
 	case b.open[c]:
@@ -253,8 +256,8 @@ func (b *goBuilder) dict(m map[string]any) error {
 	return b.made(start, m, r, err)
 }
 
-// made puts a container, which was made of v, in the place of what it holds: values from
-// start on.
+// made replaces values from start on with the container r, which holds them and was made
+// from v.
 func (b *goBuilder) made(start int, v any, r rt.Ref, err error) error {
 	if err != nil {
 		b.at = v

@@ -18,24 +18,23 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// JSONOptions are how FromJSON reads. The zero value works.
+// JSONOptions are the options of FromJSON. The zero value works.
 type JSONOptions struct {
-	// MaxDepth bounds how deep arrays and objects nest. 0 is 1,000, and 10,000
-	// is the most.
+	// MaxDepth bounds the nesting of arrays and objects. 0 means 1,000. The maximum is
+	// 10,000.
 	MaxDepth int
-	// MaxBytes bounds the size of the text. 0 is 1 GiB.
+	// MaxBytes bounds the size of the text. 0 means 1 GiB.
 	MaxBytes int64
-	// Immortal has the document born immortal, by address: see
-	// rt.Thread.Immortally.
+	// Immortal makes the document immortal by address: see rt.Thread.Immortally.
 	Immortal bool
 }
 
-// JSONError says where a text is not the JSON that FromJSON takes.
+// JSONError reports where a text is not JSON that FromJSON accepts.
 type JSONError struct {
 	Byte     int64 // from the start of the text
 	Expected string
 	Found    string
-	Err      error // of the reader, if that failed
+	Err      error // the reader's error, if it failed
 }
 
 func (e *JSONError) Error() string {
@@ -45,22 +44,24 @@ func (e *JSONError) Error() string {
 // Unwrap returns the reader's error, if any.
 func (e *JSONError) Unwrap() error { return e.Err }
 
-// FromJSON reads one JSON value to the end of r, and returns a new reference to
-// it: dicts, lists, strings, ints, floats, True, False and None. Member names are
-// interned. A number becomes an Int if it is written without point and exponent
-// and fits 64 bits, else a Float if that writes it as it was, else a Number; so
-// AppendJSON gives back every digit. An object that has a name twice is an error.
+// FromJSON reads one JSON value from r, which must end after it, and returns a new
+// reference to the value: a dict, list, string, int, float or Number, or True, False or
+// None. Member names are interned. A number becomes an Int if it is written without point
+// and exponent and fits 64 bits. Else it becomes a Float if a Float can be written as the
+// number was, else a Number. So AppendJSON gives back every digit. An object with two
+// members of one name is an error.
 //
-// It reads as it builds, and calls r outside the world: each read of 64 KiB is a
-// safe point. The error is a *JSONError, or ErrMemoryLimit; nothing is left
-// behind. Attached thread.
+// FromJSON builds objects as it reads. It calls r outside the world, so each read of 64 KiB
+// is a safe point. The error is a *JSONError or rt.ErrMemoryLimit. After an error nothing
+// is left in the heap. Attached thread.
 func FromJSON(t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	return FromJSONContext(context.Background(), t, r, opts...)
 }
 
-// FromJSONContext is FromJSON, and returns a new reference, that is given up when ctx ends, even
-// if r is stuck in Read. That Read is left behind then, in a goroutine of its own and with a buffer
-// of its own, so r must not be used until it has returned. Nothing is left behind in the heap.
+// FromJSONContext is like FromJSON and returns a new reference, but gives up when ctx ends,
+// even if r is blocked in Read. In that case the Read continues in a goroutine of its own,
+// with a buffer of its own, and r must not be used until it has returned. The error then
+// matches ctx.Err() and context.Cause(ctx) for errors.Is, and nothing is left in the heap.
 // Attached thread.
 func FromJSONContext(ctx context.Context, t *rt.Thread, r io.Reader, opts ...JSONOptions) (rt.Ref, error) {
 	o := JSONOptions{}
@@ -115,8 +116,8 @@ func fromJSON(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) (rt
 	return root, err
 }
 
-// jsonBuilders are builders that are not in use: their buffers would be most of what a small
-// document costs. None refers to a thread or to a reader of a user's.
+// jsonBuilders are idle builders. Their buffers would be most of the cost of a small
+// document. None of them refers to a thread or to a user's reader.
 var jsonBuilders = sync.Pool{New: func() any {
 	b := new(jsonBuilder)
 	b.in.buf = bufio.NewReaderSize(nil, readSize)
@@ -124,8 +125,8 @@ var jsonBuilders = sync.Pool{New: func() any {
 	return b
 }}
 
-// keptBytes is the largest document whose builder is used again: its buffers may be as large. A
-// guess.
+// keptBytes is the size of the largest document after which its builder is reused: the
+// builder's buffers may be as large. A guess.
 const keptBytes = 1 << 20
 
 func (b *jsonBuilder) begin(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) {
@@ -134,27 +135,27 @@ func (b *jsonBuilder) begin(ctx context.Context, t *rt.Thread, r io.Reader, o JS
 	b.dec.Reset(&b.in)
 }
 
-// end puts b back for another document. What it holds has been given up, or passed on.
+// end returns b to the pool. The references that it held have been given up, or passed on.
 func (b *jsonBuilder) end() {
 	size := b.dec.InputOffset()
 	values := b.values
 	b.t, b.values, b.open, b.text = nil, nil, b.open[:0], b.text[:0]
-	b.in.begin(context.Background(), nil, nil, 0) // from which the decoder reads
+	b.in.begin(context.Background(), nil, nil, 0) // the decoder keeps reading from b.in
 	if size <= keptBytes {
 		b.values = values[:0]
 		jsonBuilders.Put(b)
 	}
 }
 
-// jsonBuilder makes objects of tokens. It holds a count of everything in values:
-// what containers that are still open will hold.
+// jsonBuilder makes objects from tokens. It holds a count of each reference in values: the
+// future contents of containers that are still open.
 type jsonBuilder struct {
 	t        *rt.Thread
 	in       outsideReader
 	dec      *jsontext.Decoder
 	maxDepth int
 	values   []rt.Ref
-	open     []int // for each open container, where its values begin
+	open     []int // for each open container, the index where its values begin
 	text     []byte
 }
 
@@ -177,7 +178,7 @@ func (b *jsonBuilder) document() (rt.Ref, error) {
 	return b.values[0], nil
 }
 
-// token takes in the next token and reports whether the value is complete.
+// token consumes the next token and reports whether the document's value is complete.
 func (b *jsonBuilder) token() (done bool, err error) {
 	var r rt.Ref
 	switch b.dec.PeekKind() {
@@ -248,7 +249,7 @@ func (b *jsonBuilder) scalar() (rt.Ref, error) {
 	return newFromLiteral(b.t, raw)
 }
 
-// newFromLiteral returns a new reference to the number that a JSON literal says.
+// newFromLiteral returns a new reference to the number with the given JSON literal.
 func newFromLiteral(t *rt.Thread, raw []byte) (rt.Ref, error) {
 	text := string(raw)
 	if v, err := strconv.ParseInt(text, 10, 64); err == nil && text != "-0" {
@@ -268,7 +269,7 @@ func (b *jsonBuilder) fault(err error) error {
 		return &JSONError{Byte: b.dec.InputOffset(), Expected: "a text of fewer bytes, see JSONOptions.MaxBytes", Found: "more", Err: err}
 	}
 	if b.in.err != nil && errors.Is(err, b.in.err) {
-		err = b.in.err // without the decoder's words around it
+		err = b.in.err // without the text that the decoder adds
 	}
 	f := jsonpos.Describe(b.dec, err)
 	e := &JSONError{Byte: f.Offset, Expected: f.Expected, Found: f.Found}

@@ -46,7 +46,7 @@ func TestFromJSONKinds(t *testing.T) {
 	})
 }
 
-// bad are texts that are refused, and what is said of them.
+// bad has texts that are refused, and the errors for them.
 var bad = map[string]string{
 	``:                            "byte 0: expected a JSON value, found end of file",
 	" \n":                         "byte 2: expected a JSON value, found end of file",
@@ -125,7 +125,7 @@ func TestFromJSONLimits(t *testing.T) {
 				}
 				th.DecRef(r)
 			}
-			// A text without an end is given up.
+			// A text without an end is refused at its limit.
 			_, err := FromJSON(th, io.MultiReader(strings.NewReader("["), forever("1,")), JSONOptions{MaxBytes: 1 << 16})
 			wantError[*JSONError](t, err)
 			for depth, good := range map[int]bool{0: true, 1000: true, 999: false, 10_000: true} {
@@ -153,8 +153,8 @@ type forever string
 
 func (f forever) Read(p []byte) (int, error) { return copy(p, f), nil }
 
-// TestJSONDepth: as deep as jsontext goes, and not one level more, in both
-// directions.
+// TestJSONDepth: the library reads and writes as many levels as jsontext does, and not one
+// more.
 func TestJSONDepth(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -236,8 +236,8 @@ func TestFromJSONReader(t *testing.T) {
 	})
 }
 
-// TestFromJSONCallsOutside: the reader is called outside the world, so that it
-// may wait for another thread of the runtime.
+// TestFromJSONCallsOutside: the reader is called outside the world, so it may wait for
+// another thread of the runtime.
 func TestFromJSONCallsOutside(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -273,8 +273,8 @@ func TestFromJSONCallsOutside(t *testing.T) {
 	})
 }
 
-// TestFromJSONMemoryLimit reads under limits that are too low, and one that is
-// not: ErrMemoryLimit leaves nothing, and the runtime goes on.
+// TestFromJSONMemoryLimit reads under limits that are too low, and one that is not.
+// ErrMemoryLimit leaves nothing behind, and the runtime goes on.
 func TestFromJSONMemoryLimit(t *testing.T) {
 	var doc strings.Builder
 	doc.WriteString("[")
@@ -302,7 +302,7 @@ func TestFromJSONMemoryLimit(t *testing.T) {
 					if m := th.Runtime().Memory(); m.Immortals+m.RegionBytes > 0 || core.Interned(th.Runtime()).Size() > 0 {
 						t.Errorf("limit of %d: something is left: %+v", limit, m)
 					}
-					th.DecRef(parse(t, th, `"x"`)) // what fits the smallest limit
+					th.DecRef(parse(t, th, `"x"`)) // fits the smallest limit
 				})
 			}
 			if failed < 5 || worked < 2 {
@@ -312,7 +312,7 @@ func TestFromJSONMemoryLimit(t *testing.T) {
 	})
 }
 
-// TestFromJSONMany has threads read documents at once that share all names.
+// TestFromJSONMany has threads read documents at once that have all names in common.
 func TestFromJSONMany(t *testing.T) {
 	const doc = `[{"a":1,"b":"x"},{"a":2,"b":"y","c":[{"a":12345678901}]},{"c":null}]`
 	forModes(t, func(t *testing.T, o rt.Options) {
@@ -337,8 +337,8 @@ func TestFromJSONMany(t *testing.T) {
 	})
 }
 
-// FuzzFromJSON: it accepts what jsontext takes for valid, up to the depth limit,
-// and gives back what it read.
+// FuzzFromJSON: FromJSON accepts what jsontext accepts as valid, up to the depth limit, and
+// AppendJSON gives back what was read.
 func FuzzFromJSON(f *testing.F) {
 	for text := range bad {
 		f.Add([]byte(text))
@@ -376,8 +376,7 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestFromJSONGarbage: what a small document costs in Go memory is small, also if it is
-// refused.
+// TestFromJSONGarbage: a small document costs little Go memory, also if it is refused.
 func TestFromJSONGarbage(t *testing.T) {
 	if raceEnabled {
 		t.Skip("SKIPPED: the race detector has pools forget, to find those that rely on them")
@@ -408,8 +407,8 @@ func TestFromJSONGarbage(t *testing.T) {
 	})
 }
 
-// TestFromJSONKeepsNothing: a builder that waits for the next document refers to nothing of the
-// last one, and one that has met a large document is not kept.
+// TestFromJSONKeepsNothing: an idle builder refers to nothing of the last document, and a
+// builder that has read a large document is not kept.
 func TestFromJSONKeepsNothing(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		b := jsonBuilders.New().(*jsonBuilder)
@@ -435,8 +434,8 @@ func TestFromJSONKeepsNothing(t *testing.T) {
 	})
 }
 
-// TestJSONBuilders: a builder that waits for another document keeps its buffers, unless they
-// are large, and nothing of what it has read.
+// TestJSONBuilders: an idle builder keeps its buffers, unless they are large, and nothing
+// of what it has read.
 func TestJSONBuilders(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		for text, kept := range map[string]bool{`[1, 2, 3]`: true, `["` + strings.Repeat("x", keptBytes) + `"]`: false} {

@@ -14,16 +14,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// What the bodies of frozen kinds look like, beside those of docs/images.md:
+// The bodies of frozen objects. docs/images.md describes the rest of the format.
 //
-//	String, Bytes, Number, Int, Tuple, Record   as others
-//	Float                                       as others: a header alone
+//	String, Bytes, Number, Int, Tuple, Record   as in objects that are not frozen
+//	Float                                       likewise: a header alone
 //	List                                        0  length
 //	                                            1  items
 //	Dict                                        see frozendict.go
 //
-// A frozen List has its items where others have the way to a block: a reader takes one
-// cache miss less, and a short list half the memory.
+// A frozen List has its items in its body, where other lists have the reference to a block.
+// That saves a reader one cache miss, and a short list half of its memory.
 const (
 	frozenLength = 0
 	frozenSlots  = 1
@@ -38,25 +38,26 @@ func frozenLen(t *rt.Thread, r rt.Ref, kind rt.TypeID) int {
 	return int(o.Word(frozenLength))
 }
 
-// frozenItem is List.At.
+// frozenItem is List.At for a frozen list.
 func frozenItem(t *rt.Thread, r rt.Ref, i int) (rt.Ref, bool) {
 	o, ok := t.Object(r, rt.TypeList)
 	if !ok || uint(i) >= uint(o.Word(frozenLength)) {
 		return rt.Nil, false
 	}
 	if mutant.On && mutant.Is(mutant.FrozenWritten) {
-		o.Store(frozenLength, o.Word(frozenLength)) // the compiler leaves out a plain store of what was loaded
+		o.Store(frozenLength, o.Word(frozenLength)) // atomic, because the compiler drops a plain store of a value that was just loaded
 	}
 	return t.Slot(r, o, frozenSlots+i), true
 }
 
-// frozenItems returns the items of a frozen List, as home knows them.
+// frozenItems returns the items of a frozen List, as references relative to home.
 func frozenItems(t *rt.Thread, r rt.Ref) (home rt.Home, items []rt.Ref) {
 	o := t.Body(r)
 	return t.Home(r), o.Refs(frozenSlots, int(o.Word(frozenLength)))
 }
 
-// appendFrozenItems appends the items of a frozen object; none if r is no List.
+// appendFrozenItems appends the items of the frozen object r to dst; none if r is not a
+// List.
 func appendFrozenItems(t *rt.Thread, dst []rt.Ref, r rt.Ref) []rt.Ref {
 	if _, ok := t.Object(r, rt.TypeList); !ok {
 		return dst
@@ -111,8 +112,8 @@ func copyItems(c *rt.Copy, n int, at func(i int) rt.Ref) error {
 	return nil
 }
 
-// checkedLength returns the length in word 0 of a body, if that many words fit behind
-// the first ones.
+// checkedLength returns the length in word 0 of a body. It fails if that many words do not
+// fit after the first ones.
 func checkedLength(k *rt.Check, first int) (int, error) {
 	if k.Bytes() < 4*first {
 		return 0, fmt.Errorf("a body of %d bytes", k.Bytes())
@@ -159,7 +160,8 @@ var tupleFreezing = rt.Freezing{
 	Label: func(_ *rt.Thread, _ rt.Ref, i int) string { return fmt.Sprintf("[%d]", i) },
 }
 
-// recordFreezing is for records with the given fields. Their writers take no lock.
+// recordFreezing returns the Freezing of records with the given fields. Writers of records
+// take no lock.
 func recordFreezing(fields []string) *rt.Freezing {
 	quoted := make([]string, len(fields))
 	for i, f := range fields {
@@ -185,7 +187,7 @@ func recordFreezing(fields []string) *rt.Freezing {
 	}
 }
 
-// copyRecord leaves out the version.
+// copyRecord copies a record without its version.
 func copyRecord(c *rt.Copy) error {
 	err := rt.CopySlots(c)
 	if err == nil && !(mutant.On && mutant.Is(mutant.VersionFrozen)) {
@@ -194,7 +196,7 @@ func copyRecord(c *rt.Copy) error {
 	return err
 }
 
-// label is how a path names a field or a key: .x, or ["x y"].
+// label returns the name of a field or a key in a path: .x, or ["x y"].
 func label(name string) string {
 	for i, r := range name {
 		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
@@ -230,8 +232,8 @@ var floatFreezing = rt.Freezing{
 	},
 }
 
-// textFreezing is for String, Bytes and Number: check says which texts there are, and
-// returns the hash of one.
+// textFreezing returns the Freezing of String, Bytes or Number. check validates a text and
+// returns its hash.
 func textFreezing(check func(text []byte) (hash uint32, err error)) *rt.Freezing {
 	return &rt.Freezing{
 		Layout: "xxHash64 with seed 0, folded; length, bytes",
@@ -276,7 +278,7 @@ func checkString(b []byte) (uint32, error) {
 
 func checkBytes(b []byte) (uint32, error) { return fold(hashText(b)) ^ bytesMark, nil }
 
-// checkNumber sees to it that JSON with the number in it is still JSON.
+// checkNumber ensures that JSON with the number in it is valid JSON.
 func checkNumber(b []byte) (uint32, error) {
 	if !isJSONNumber(b) {
 		return 0, errors.New("it is not a number as JSON has it")

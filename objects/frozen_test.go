@@ -16,8 +16,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A frozen graph is the original's equal in every way of looking at it, and the
-// original can go.
+// TestFreezeCopies: a frozen graph equals the original in every respect, and outlives it.
 func TestFreezeCopies(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		for name, build := range someGraphs {
@@ -28,7 +27,7 @@ func TestFreezeCopies(t *testing.T) {
 					t.Errorf("%s: the copy, %s, is not in its Frozen", name, f.Root())
 				}
 				same(t, th, root, f.Root(), map[rt.Ref]rt.Ref{})
-				again := must(th.Freeze(f.Root())) // of what is frozen
+				again := must(th.Freeze(f.Root())) // of a frozen graph
 				same(t, th, f.Root(), again.Root(), map[rt.Ref]rt.Ref{})
 				if again.Objects() != f.Objects() || again.Bytes() != f.Bytes() {
 					t.Errorf("%s: a copy of the copy has %d objects in %d bytes, want %d in %d", name, again.Objects(), again.Bytes(), f.Objects(), f.Bytes())
@@ -46,8 +45,8 @@ func TestFreezeCopies(t *testing.T) {
 	})
 }
 
-// same demands that two graphs are equal, also in what is shared in them: seen leads from
-// containers of the one to those of the other.
+// same fails unless two graphs are equal, also in the objects that they share. seen maps
+// containers of the one to containers of the other.
 func same(t testing.TB, th *rt.Thread, a, b rt.Ref, seen map[rt.Ref]rt.Ref) {
 	t.Helper()
 	if th.TypeOf(a) != th.TypeOf(b) {
@@ -99,14 +98,15 @@ func same(t testing.TB, th *rt.Thread, a, b rt.Ref, seen map[rt.Ref]rt.Ref) {
 		same(t, th, x[i], y[i], seen)
 	}
 	for i := 0; th.Kind(a) == rt.TypeDict && i < len(x); i += 2 {
-		// By the original's key, which is another object.
+		// Look up the original's key, which is another object.
 		if v, ok := Dict(b).Lookup(th, x[i]); !ok || v != y[i+1] {
 			t.Fatalf("the copy has nothing at %s", Format(th, x[i]))
 		}
 	}
 }
 
-// Equal strings are one, and with ShareEqual other equal leaves and keys too.
+// TestFreezeSharesEqual: equal strings are copied once, and with ShareEqual other equal
+// leaves and keys too.
 func TestFreezeSharesEqual(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		l := must(NewList(th))
@@ -135,7 +135,7 @@ func TestFreezeSharesEqual(t *testing.T) {
 	})
 }
 
-// No call changes what is frozen, and the error says what that was.
+// TestFrozenIsNotWritten: no call changes a frozen object, and the error names the object.
 func TestFrozenIsNotWritten(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -180,7 +180,8 @@ func TestFrozenIsNotWritten(t *testing.T) {
 	})
 }
 
-// What cannot be frozen is named, and nothing is left of the attempt.
+// TestFreezeRefuses: an object that cannot be frozen is named, and nothing is left of the
+// attempt.
 func TestFreezeRefuses(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -212,7 +213,8 @@ func TestFreezeRefuses(t *testing.T) {
 	})
 }
 
-// At the limit the error says so, and everything goes on.
+// TestFreezeAtTheLimit: at the memory limit Freeze returns an error, and everything else
+// goes on.
 func TestFreezeAtTheLimit(t *testing.T) {
 	clean(t, rt.Options{MemoryLimit: 4 << 20, AddressSpace: smallSpace}, func(th *rt.Thread) {
 		l := must(NewList(th))
@@ -234,9 +236,9 @@ func TestFreezeAtTheLimit(t *testing.T) {
 	})
 }
 
-// A copy that is made while others write is what the graph was at one moment: two slots
-// that are equal whenever a writer is between two operations are so in the copy, or
-// there is none, where Freeze may not hold the writer off.
+// TestFreezeIsNeverTorn: a copy that is made while others write shows the graph at one
+// moment. Two slots that are equal between any two operations of a writer are equal in the
+// copy. If Freeze may not hold off the writer, it may fail instead.
 func TestFreezeIsNeverTorn(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -255,7 +257,7 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 			copies, changed := 0, 0
 			must0(t, r.Run(context.Background(), 2, func(_ context.Context, th *rt.Thread, worker int) error {
 				if worker == 1 {
-					for n := 0; !done.Load(); n++ { // never more than one apart, the first ahead
+					for n := 0; !done.Load(); n++ { // never more than one apart, the first one ahead
 						v := smallInt(n % 1000)
 						ok(List(root).Set(th, 0, v))
 						ok(Dict(dict).Set(th, smallInt(0), v))
@@ -299,7 +301,7 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 			}))
 			t.Logf("%d copies, %d times changed", copies, changed)
 			must0(t, r.Do(func(th *rt.Thread) error {
-				f := must(th.Freeze(root)) // now it holds still
+				f := must(th.Freeze(root)) // nothing changes any more
 				th.DecRefs([]rt.Ref{root, dict, filler})
 				return th.Unload(f)
 			}))
@@ -307,8 +309,9 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 	})
 }
 
-// Beside a writer that never rests Freeze succeeds each time. The writer counts in two dicts, in
-// the one after the other, and so they stand in the copy.
+// TestFreezeBesideABusyWriter: Freeze succeeds each time, although a writer never rests.
+// The writer counts in two dicts, first in one and then in the other, and the copy shows
+// that order.
 func TestFreezeBesideABusyWriter(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -371,7 +374,7 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 	})
 }
 
-// Nothing is unloaded that is referred to, from wherever, and everything is afterwards.
+// TestUnload: a graph is not unloaded while any reference leads into it, and is afterwards.
 func TestUnload(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -431,7 +434,7 @@ func TestUnload(t *testing.T) {
 			}
 			must0(t, th.Unload(other))
 		})
-		// Close frees what is left, and counts it apart.
+		// Close frees the graphs that are left, and counts them apart.
 		r := must(rt.New(o))
 		must0(t, r.Do(func(th *rt.Thread) error {
 			l := must(NewList(th, rt.None))
@@ -445,7 +448,8 @@ func TestUnload(t *testing.T) {
 	})
 }
 
-// The system keeps writes away: a store is a fault, which names the address.
+// TestFrozenPagesAreSealed: the system rejects writes. A store is a fault, which names the
+// address.
 func TestFrozenPagesAreSealed(t *testing.T) {
 	r, err := rt.New(rt.Options{Backing: rt.SystemBacking})
 	if err != nil {
@@ -471,7 +475,7 @@ func TestFrozenPagesAreSealed(t *testing.T) {
 				return 0
 			}()
 			want := f.Start() + at
-			if goruntime.GOARCH == "s390x" { // the machine tells the page only
+			if goruntime.GOARCH == "s390x" { // the machine reports only the page
 				want &^= 4095
 			}
 			if fault != want {
@@ -484,13 +488,14 @@ func TestFrozenPagesAreSealed(t *testing.T) {
 	}))
 }
 
-// pointer makes a pointer of an address that is none of Go's memory.
+// pointer makes a pointer from an address outside Go's memory.
 func pointer(addr uintptr) unsafe.Pointer {
 	// Safety: the address lies in memory of the system, which Go never moves or frees.
 	return *(*unsafe.Pointer)(unsafe.Pointer(&addr))
 }
 
-// What is sealed for good is never let go of, or the system cannot do that and says so.
+// TestFreezeMseal: memory that is sealed for good is never unmapped, or the system cannot
+// seal and says so.
 func TestFreezeMseal(t *testing.T) {
 	r := must(rt.New(rt.Options{}))
 	must0(t, r.Do(func(th *rt.Thread) error {
@@ -516,7 +521,8 @@ func TestFreezeMseal(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// All threads read a frozen graph at once, while its owner makes and unloads others.
+// TestFrozenReaders: all threads read a frozen graph at once, while its owner makes and
+// unloads others.
 func TestFrozenReaders(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

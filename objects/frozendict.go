@@ -7,8 +7,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The body of a frozen Dict is its table: entries in the order of insertion, and for
-// more than a few an index from hashes to entries.
+// The body of a frozen Dict is its table: entries in insertion order, and an index from
+// hashes to entries unless there are only a few.
 //
 //	0  length
 //	1  log2 of the index's size, 0 for none; KEYED << 8
@@ -16,16 +16,16 @@ import (
 //	2  index
 //	   entries: hash, key, value
 //
-// A place of the index is 0, or leads to an entry. Up to 255 entries it is a byte, the
-// entry's number + 1; beyond that a word as in the table of others, with bits of the
-// hash above the number. The index is half full at most, two thirds where it is bytes,
-// so a search for what is not there ends soon.
+// A place of the index is 0, or leads to an entry. Up to 255 entries a place is a byte, the
+// entry's number + 1. Beyond that it is a word with bits of the hash above the number, as
+// in the table of other dicts. The index is at most half full, or two thirds full if its
+// places are bytes, so a search for an absent key ends soon.
 //
-// The hash of an entry is Hash of its key, unless that would fill more than runMax places of
-// an index of words in a row: chosen keys do. Then the table is KEYED, and the hash is
-// SipHash with a seed that depends on all the keys (see frozenSeed). So nobody can choose
-// keys for the seed, and the bytes of a frozen graph still depend on nothing but the
-// graph. An index in which more places are filled in a row is not made, and not opened.
+// The hash of an entry is Hash of its key, unless that would fill more than runMax places
+// in a row of an index of words, as chosen keys do. Then the table is KEYED, and the hash
+// is SipHash with a seed that depends on all the keys (see frozenSeed). So nobody can
+// choose keys for the seed, and the bytes of a frozen graph still depend on the graph
+// alone. An index with a longer run of filled places is neither made nor opened.
 const (
 	frozenLog   = 1
 	frozenIndex = 2
@@ -33,13 +33,13 @@ const (
 	frozenKeyed = 1 << 8
 	seedWords   = 4
 
-	// runMax bounds how many places a search looks at. In an index that is half full a run as
-	// long as 256 begins at a given place with a probability of 4e-22, so with the
-	// largest index there is one with 5e-14: see chainMax.
+	// runMax bounds how many places a search looks at. In a half-full index, a run of 256
+	// filled places begins at a given place with a probability of 4e-22. The probability of
+	// such a run anywhere in the largest index is 5e-14: see chainMax.
 	runMax = 256
 )
 
-// frozenTable is the form of a frozen table for n entries.
+// frozenTable is the layout of a frozen table for n entries.
 type frozenTable struct {
 	n, log int
 	words  bool // places are words
@@ -48,7 +48,7 @@ type frozenTable struct {
 	first  int // first word of the entries
 }
 
-// frozenTableIn returns the form of the frozen table with the body o.
+// frozenTableIn returns the layout of the frozen table with the body o.
 func frozenTableIn(o rt.Body) frozenTable {
 	return frozenTableFor(int(o.Word(frozenLength)), o.Word(frozenLog)&frozenKeyed != 0)
 }
@@ -71,7 +71,7 @@ func frozenTableFor(n int, keyed bool) frozenTable {
 	return f
 }
 
-// form returns what word 1 says.
+// form returns word 1 of the table.
 func (f frozenTable) form() uint32 {
 	if f.keyed {
 		return uint32(f.log) | frozenKeyed
@@ -86,8 +86,9 @@ func (f frozenTable) size() int { return f.first + entryWords*f.n }
 // entry returns the first word of entry i.
 func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
 
-// place returns what leads to entry n, counted from 1, in place i of the index; 0 if
-// that is empty. rest is 0 if the bits of the hash are right.
+// place returns the number, counted from 1, of the entry that place i of the index leads
+// to, or 0 if the place is empty. rest is 0 if the bits of the hash that the place holds
+// match hash.
 func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
 	if !f.words {
 		return o.Word(f.index+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
@@ -96,13 +97,14 @@ func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
 	return p & f.mask(), (p ^ hash) &^ f.mask()
 }
 
-// entryAt returns which entry place i of the index leads to, counted from 1; 0 if none.
+// entryAt returns the number, counted from 1, of the entry that place i of the index leads
+// to; 0 if none.
 func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
 	n, _ := f.place(o, i, 0)
 	return n
 }
 
-// put has place i lead to entry n.
+// put makes place i lead to entry n.
 func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
 	if f.words {
 		o.SetWord(f.index+int(i), n|hash&^f.mask())
@@ -112,7 +114,7 @@ func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
 	o.SetWord(w, o.Word(w)|n<<(i&3*8))
 }
 
-// lookupFrozen is Dict.Lookup.
+// lookupFrozen is Dict.Lookup for a frozen dict.
 func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	o, hash, err := d.open(t, key)
 	if err != nil {
@@ -160,7 +162,7 @@ func frozenEntries(t *rt.Thread, r rt.Ref) []entry {
 		e := f.entry(i)
 		list[i] = entry{home.Ref(o.Ref(e + entryKey)), home.Ref(o.Ref(e + entryValue)), o.Word(e + entryHash)}
 		if f.keyed {
-			list[i].hash, _ = Hash(t, list[i].key) // it is a key
+			list[i].hash, _ = Hash(t, list[i].key) // no error: it is a key
 		}
 	}
 	return list
@@ -198,7 +200,8 @@ func copyDict(c *rt.Copy) error {
 	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
 }
 
-// fillTable makes the frozen table of the n entries that each calls its function with.
+// fillTable makes the frozen table of n entries. The function each calls its argument once
+// for each of them.
 func fillTable(c *rt.Copy, n int, each func(f func(x entry))) error {
 	w := tableCopy{frozenTable: frozenTableFor(n, false), c: c}
 	if w.words && !w.fits(each) {
@@ -233,14 +236,14 @@ type tableCopy struct {
 	i      int // entries so far
 }
 
-// fits reports whether no more than runMax places would be filled in a row.
+// fits reports whether no run of filled places would be longer than runMax.
 func (w *tableCopy) fits(each func(f func(x entry))) bool {
 	run, fits := newRuns(w.frozenTable), true
 	each(func(x entry) { fits = fits && run.fill(w.hashOf(x)) })
 	return fits && run.longest() <= runMax
 }
 
-// hashOf returns the hash that an entry has in the table.
+// hashOf returns the hash of an entry in the table.
 func (w *tableCopy) hashOf(x entry) uint32 {
 	if w.keyed {
 		return fold(w.seeded.hash(x.key))
@@ -248,7 +251,7 @@ func (w *tableCopy) hashOf(x entry) uint32 {
 	return x.hash
 }
 
-// add adds an entry. Its key is different from the others.
+// add adds an entry. No other entry has an equal key.
 func (w *tableCopy) add(x entry) {
 	hash := w.hashOf(x)
 	e := w.entry(w.i)
@@ -266,16 +269,16 @@ func (w *tableCopy) add(x entry) {
 	w.put(w.to, p, uint32(w.i), hash)
 }
 
-// dictLabel names a value by its key, and a key by itself. Traverse visits a key before
-// its value.
+// dictLabel names a value by its key, and a key by itself. Traverse visits a key before its
+// value.
 func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	table := t.Body(r).LoadRef(boxBlock)
 	if table.IsNil() {
-		return "[?]" // emptied meanwhile
+		return "[?]" // the dict has been emptied
 	}
 	b := t.Block(table)
 	if i/2 >= usedOf(b.LoadUint64(dictState)) {
-		return "[?]" // i is of a table that this one has replaced
+		return "[?]" // i belongs to a table that this one has replaced
 	}
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)

@@ -8,9 +8,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// frozenSeed makes the seed of a frozen table that is KEYED: the beginning of SHA-256 of how
-// many entries there are, and of a hash of each key, in their order. Keys that are chosen to
-// collide with one seed give another one.
+// frozenSeed computes the seed of a frozen table that is KEYED: the beginning of SHA-256
+// over the number of entries and an unseeded hash of each key, in order. Keys that are
+// chosen to collide with one seed produce another one.
 type frozenSeed struct {
 	plain seeded
 	all   hash.Hash
@@ -37,7 +37,7 @@ func (s frozenSeed) sum() seeded {
 	return seeded{t: s.plain.t, k0: binary.LittleEndian.Uint64(b), k1: binary.LittleEndian.Uint64(b[8:])}
 }
 
-// setSeed writes the seed of the table with the body o, which is KEYED.
+// setSeed writes the seed to a KEYED table with the body o.
 func setSeed(o rt.Body, s seeded) {
 	for i, k := range [...]uint64{s.k0, s.k1} {
 		o.SetWord(frozenIndex+2*i, uint32(k))
@@ -45,7 +45,7 @@ func setSeed(o rt.Body, s seeded) {
 	}
 }
 
-// seedOf returns SipHash with the seed of the table with the body o, which is KEYED.
+// seedOf returns SipHash with the seed of a KEYED table with the body o.
 func seedOf(t *rt.Thread, o rt.Body) seeded {
 	word := func(i int) uint64 {
 		return uint64(o.Word(frozenIndex+i)) | uint64(o.Word(frozenIndex+i+1))<<32
@@ -53,13 +53,13 @@ func seedOf(t *rt.Thread, o rt.Body) seeded {
 	return seeded{t: t, k0: word(0), k1: word(2)}
 }
 
-// hash returns the hash that the key has in the table with the body o, which is KEYED.
+// hash returns the hash of the key in a KEYED table with the body o.
 func (f frozenTable) hash(t *rt.Thread, o rt.Body, key rt.Ref) uint32 {
 	return fold(seedOf(t, o).hash(key))
 }
 
-// runs are the places of an index that are filled, a bit each. Which ones are does not depend on
-// the order in which entries come.
+// runs are the filled places of an index, a bit each. Which places get filled does not
+// depend on the order of the entries.
 type runs struct {
 	mask uint32
 	bits []uint64
@@ -70,8 +70,8 @@ func newRuns(f frozenTable) runs { return runs{f.mask(), make([]uint64, f.mask()
 func (r runs) set(i uint32)         { r.bits[i/64] |= 1 << (i % 64) }
 func (r runs) filled(i uint32) bool { return r.bits[i/64]>>(i%64)&1 != 0 }
 
-// fill fills the place of an entry with that hash, and reports whether it is within runMax
-// places: it looks at no more.
+// fill fills the place of an entry with the given hash. It looks at runMax places at most,
+// and reports whether one of them was free.
 func (r runs) fill(hash uint32) bool {
 	for k := range uint32(runMax) {
 		if i := (hash + k) & r.mask; !r.filled(i) {
@@ -82,7 +82,8 @@ func (r runs) fill(hash uint32) bool {
 	return false
 }
 
-// longest returns how many places are filled in a row at most. The row may go over the end.
+// longest returns the length of the longest run of filled places. A run may wrap around the
+// end.
 func (r runs) longest() (most int) {
 	run := 0
 	for i := range 2 * (uint64(r.mask) + 1) {

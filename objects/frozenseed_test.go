@@ -11,7 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// hostileDict makes a dict of keys whose hashes collide in a frozen table, but for the last ones.
+// hostileDict makes a dict of keys whose hashes collide in a frozen table, except those of
+// the last ones.
 func hostileDict(th *rt.Thread, collide, others int) Dict {
 	d := must(NewDict(th))
 	for i := range collide + others {
@@ -26,8 +27,8 @@ func hostileDict(th *rt.Thread, collide, others int) Dict {
 	return d
 }
 
-// TestFrozenHostileKeys: a frozen dict of keys that collide is KEYED, has short runs, and its
-// bytes depend on nothing but what is in it.
+// TestFrozenHostileKeys: a frozen dict of colliding keys is KEYED and has short runs, and
+// its bytes depend only on its contents.
 func TestFrozenHostileKeys(t *testing.T) {
 	for _, n := range []int{runMax, runMax + 1, 3000} {
 		var images [][]byte
@@ -41,7 +42,7 @@ func TestFrozenHostileKeys(t *testing.T) {
 					if form.keyed != (n >= runMax) {
 						t.Errorf("%d keys that collide: keyed %v", n, form.keyed)
 					}
-					again := must(th.Freeze(f.Root())) // from the frozen one
+					again := must(th.Freeze(f.Root())) // a copy of the frozen one
 					var image, second bytes.Buffer
 					must(f.WriteTo(&image))
 					must(again.WriteTo(&second))
@@ -81,8 +82,8 @@ func TestFrozenHostileKeys(t *testing.T) {
 	}
 }
 
-// TestFrozenHostileImages: an image whose dict has a long run, or a seed that its keys do not
-// give, is refused.
+// TestFrozenHostileImages: an image is refused if its dict has a long run, or a seed that
+// its keys do not give.
 func TestFrozenHostileImages(t *testing.T) {
 	withRuntime(t, rt.Options{}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {
@@ -132,7 +133,7 @@ func TestFrozenHostileImages(t *testing.T) {
 	})
 }
 
-// keyedTable is the body of a table in an image, which is KEYED and whose keys are ints.
+// keyedTable is the body of a table in an image. The table is KEYED, and its keys are ints.
 type keyedTable struct{ b []byte }
 
 func (x keyedTable) word(i int) uint32       { return binary.LittleEndian.Uint32(x.b[4*i:]) }
@@ -142,7 +143,7 @@ func (x keyedTable) seed(i int) uint64 {
 	return uint64(x.word(frozenIndex+i)) | uint64(x.word(frozenIndex+i+1))<<32
 }
 
-// reseed has the table be as it would be with another seed.
+// reseed makes the table what it would be with another seed.
 func (x keyedTable) reseed(th *rt.Thread, k0, k1 uint64) {
 	n := int(x.word(frozenLength))
 	f := frozenTableFor(n, true)
@@ -169,7 +170,7 @@ func (x keyedTable) reseed(th *rt.Thread, k0, k1 uint64) {
 func TestRuns(t *testing.T) {
 	r := newRuns(frozenTableFor(1000, false))
 	size := r.mask + 1
-	for i, h := range []uint32{size - 1, size - 1, 5, size - 2, 1} { // over the end
+	for i, h := range []uint32{size - 1, size - 1, 5, size - 2, 1} { // wraps around the end
 		if !r.fill(h) {
 			t.Errorf("hash %d, the %d-th: no place", h, i)
 		}

@@ -6,10 +6,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A view of a frozen container looks at what is in it where it lies: it counts
-// nothing, copies nothing and takes no memory. It stays good, across safe points and on
-// any thread, until the Frozen is unloaded. That is the quick way through a frozen
-// graph; a container that may or may not be frozen is read by All, At and Lookup.
+// A view reads the contents of a frozen container where they lie: it counts nothing, copies
+// nothing and takes no memory. It stays good, across safe points and on any thread, until
+// the Frozen is unloaded. Views are the fastest way through a frozen graph. Code that reads
+// both frozen and other containers uses All, At and Lookup.
 
 // FrozenItems are the items of a frozen List or Tuple. The zero value has none. Any
 // goroutine, while the Frozen is loaded.
@@ -27,8 +27,8 @@ func (l List) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
 	return FrozenItems{t.Home(l), o.Refs(frozenSlots, int(o.Word(frozenLength)))}, true
 }
 
-// FrozenItems returns the items of s, and whether s is a frozen Tuple, which EmptyTuple is
-// not. Attached thread.
+// FrozenItems returns the items of s, and whether s is a frozen Tuple. rt.EmptyTuple is not
+// one. Attached thread.
 func (s Tuple) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
 	if t.FrozenKind(s) != rt.TypeTuple {
 		return FrozenItems{}, false
@@ -40,7 +40,7 @@ func (s Tuple) FrozenItems(t *rt.Thread) (FrozenItems, bool) {
 // Len returns the number of items. Any goroutine.
 func (x FrozenItems) Len() int { return len(x.slots) }
 
-// At returns a borrowed reference to item i, and panics if there is none. Any goroutine.
+// At returns a borrowed reference to item i. It panics if there is none. Any goroutine.
 func (x FrozenItems) At(i int) rt.Ref { return x.home.Ref(x.slots[i]) }
 
 // All ranges over the items, each borrowed. Any goroutine.
@@ -54,8 +54,8 @@ func (x FrozenItems) All() iter.Seq2[int, rt.Ref] {
 	}
 }
 
-// FrozenEntries are the entries of a frozen Dict, in the order of insertion. The zero
-// value has none. Any goroutine, while the Frozen is loaded.
+// FrozenEntries are the entries of a frozen Dict, in insertion order. The zero value has
+// none. Any goroutine, while the Frozen is loaded.
 type FrozenEntries struct {
 	home  rt.Home
 	words []rt.Ref // entries of hash, key and value
@@ -74,8 +74,8 @@ func (d Dict) FrozenEntries(t *rt.Thread) (FrozenEntries, bool) {
 // Len returns the number of entries. Any goroutine.
 func (x FrozenEntries) Len() int { return len(x.words) / entryWords }
 
-// At returns borrowed references to the key and the value of entry i, and panics if there
-// is none. Any goroutine.
+// At returns borrowed references to the key and the value of entry i. It panics if there is
+// none. Any goroutine.
 func (x FrozenEntries) At(i int) (key, value rt.Ref) {
 	e := x.words[i*entryWords:][:entryWords]
 	return x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])

@@ -7,10 +7,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// frozenSizes are lengths around those at which a frozen Dict gets another form.
+// frozenSizes are lengths around those at which the form of a frozen Dict changes.
 var frozenSizes = []int{0, 1, linearMax, linearMax + 1, 255, 256, 1000}
 
-// freeze returns a frozen copy of r, which it takes over.
+// freeze returns a frozen copy of r. It steals r.
 func freeze(t *testing.T, th *rt.Thread, r rt.Ref) rt.Ref {
 	t.Helper()
 	f, err := th.Freeze(r)
@@ -19,7 +19,7 @@ func freeze(t *testing.T, th *rt.Thread, r rt.Ref) rt.Ref {
 	return f.Root()
 }
 
-// A view has the same entries as All, in the order of insertion.
+// TestFrozenEntries: a view has the same entries as All, in insertion order.
 func TestFrozenEntries(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -110,8 +110,8 @@ func TestFrozenItems(t *testing.T) {
 	})
 }
 
-// What is of another kind has no view, even a float whose number has the bits of a type
-// where others have theirs.
+// TestFrozenKinds: an object of another kind has no view, even a float whose bits look like
+// a type.
 func TestFrozenKinds(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		for _, kind := range []rt.TypeID{rt.TypeList, rt.TypeDict, rt.TypeTuple} {

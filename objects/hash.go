@@ -10,13 +10,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Hashes are fixed functions, the same in every process and on every machine,
-// because images store them: xxHash64 with seed 0 for text, and for integers and
-// floats the finaliser of MurmurHash3 over 64 bits and a mark for the kind. They
-// are no defence against chosen keys. A dict whose keys collide changes over to
-// keyedHash: see dicttable.go, and frozendict.go for frozen ones.
+// Hashes are fixed functions, the same in every process and on every machine, because
+// images store them. Text has xxHash64 with seed 0. Integers and floats have the finaliser
+// of MurmurHash3 over their 64 bits and a mark for the kind. These functions do not defend
+// against chosen keys. A dict whose keys collide switches to keyedHash: see dicttable.go,
+// and frozendict.go for frozen dicts.
 
-// hashText returns the 64-bit hash of text; 32 of its bits are kept in objects.
+// hashText returns the 64-bit hash of text. Objects keep 32 bits of it, folded.
 func hashText(b []byte) uint64 { return xxhash.Sum64(b) }
 
 func fold(h uint64) uint32 { return uint32(h) ^ uint32(h>>32) }
@@ -45,7 +45,7 @@ func hashFloat(v float64) uint32 {
 	return fold(mix(math.Float64bits(v) ^ floatMark))
 }
 
-// UnhashableError says that an object cannot be a key.
+// UnhashableError reports that an object cannot be a key.
 type UnhashableError struct{ Type string }
 
 func (e *UnhashableError) Error() string {

@@ -14,8 +14,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// scaled returns how often to do something: n times, a tenth of that under the
-// race detector or with -short, a hundredth with both.
+// scaled returns how often to do something: n times, a tenth of that under the race
+// detector or with -short, a hundredth with both.
 func scaled(n int) int {
 	if raceEnabled {
 		n /= 10
@@ -26,25 +26,25 @@ func scaled(n int) int {
 	return max(n, 1)
 }
 
-// smallSpace is the address space of runtimes that are made by the hundred:
-// under the race detector it is Go memory.
+// smallSpace is the address space of runtimes that tests make by the hundred. Under the
+// race detector it is Go memory.
 const smallSpace = 32 << 20
 
-// forModes runs f in the two modes, the lock-free one with both ways of counting.
+// forModes runs f in the two modes, and in lock-free mode with both ways of counting.
 func forModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
 	t.Run("gil", func(t *testing.T) { f(t, rt.Options{Mode: rt.GIL}) })
 	t.Run("lockfree", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Atomic}) })
 	t.Run("biased", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Biased}) })
 }
 
-// forAllModes is forModes, with checked mode for what is small.
+// forAllModes is forModes, and adds checked mode. For small tests.
 func forAllModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
 	forModes(t, f)
 	t.Run("lockfree,checked", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Checked: true}) })
 }
 
-// clean runs f on a thread of a new runtime. It fails if counts and references
-// differ then, or if an object or a block is left.
+// clean runs f on a thread of a new runtime. It fails if counts and references differ
+// afterwards, or if an object or a block is left.
 func clean(t rapid.TB, o rt.Options, f func(th *rt.Thread)) {
 	t.Helper()
 	withRuntime(t, o, func(r *rt.Runtime) {
@@ -101,15 +101,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// ok is must for worker goroutines, from which a test cannot be failed: Run
-// carries the panic to the test.
+// ok is must for worker goroutines, which cannot fail a test: Run passes the panic on to
+// the test.
 func ok(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// unless returns err if it is no E.
+// unless returns err if it is not an E.
 func unless[E error](err error) error {
 	var e E
 	if errors.As(err, &e) {
@@ -118,7 +118,7 @@ func unless[E error](err error) error {
 	return err
 }
 
-// hog takes all memory that the limit leaves, and returns what holds it.
+// hog takes all memory up to the limit, and returns the references that hold it.
 func hog(t rapid.TB, th *rt.Thread) (held []rt.Ref) {
 	t.Helper()
 	for size := 24 << 10; size > 0; size /= 2 {
@@ -134,7 +134,7 @@ func hog(t rapid.TB, th *rt.Thread) (held []rt.Ref) {
 	return held
 }
 
-// bigBase makes integers that do not fit a reference: each is an object.
+// bigBase makes integers too large for a reference, so each is an object.
 const bigBase = 1 << 40
 
 // newBig returns a new reference to a boxed integer with the mark n.
@@ -167,8 +167,8 @@ func wantError[E error](t rapid.TB, err error) {
 	}
 }
 
-// A machine drives an object and its model. Its operations take two numbers, and
-// do something sensible with any; check compares object and model.
+// A machine drives an object and its model. Its operations take two numbers, and do
+// something sensible with any. check compares object and model.
 type machine interface {
 	ops() map[string]func(a, b int)
 	check()
@@ -194,21 +194,22 @@ func checkMachine(t *testing.T, o rt.Options, start func(t rapid.TB, th *rt.Thre
 	})
 }
 
-// A fuzzStage is where the inputs of a fuzz target run, one after the other: in each mode a
-// runtime, with a thread that stays attached. Making them would take most of the time.
+// A fuzzStage has the runtimes on which the inputs of a fuzz target run, one after the
+// other: one for each mode, with a thread that stays attached. Making them for each input
+// would take most of the time.
 type fuzzStage struct {
 	threads [2]*rt.Thread // GIL, lock-free
 	runs    int
 }
 
-// auditEvery is how many inputs run between two audits of all that there is: it takes longer
-// than most of them.
+// auditEvery is how many inputs run between two audits of the whole heap. An audit takes
+// longer than most inputs.
 const auditEvery = 64
 
 var noAudits = false // audit does nothing
 
-// fuzzMachine returns a fuzz target that runs the operations which an input lists, three bytes
-// each, on a machine of each kind.
+// fuzzMachine returns a fuzz target that runs the operations listed in an input, three
+// bytes each, on a machine of each kind.
 func fuzzMachine(f *testing.F, starts ...func(t rapid.TB, th *rt.Thread) machine) func(t *testing.T, input []byte) {
 	var s fuzzStage
 	for i, mode := range []rt.Mode{rt.GIL, rt.LockFree} {
@@ -224,7 +225,7 @@ func fuzzMachine(f *testing.F, starts ...func(t rapid.TB, th *rt.Thread) machine
 		}
 	})
 	return func(t *testing.T, input []byte) {
-		input = input[:min(len(input), 3*100)] // go test makes interesting ones smaller first: long ones take it minutes
+		input = input[:min(len(input), 3*100)] // go test first minimizes interesting inputs, which takes minutes for long ones
 		s.runs++
 		noAudits = s.runs%auditEvery != 0
 		defer func() { noAudits = false }()
@@ -236,8 +237,8 @@ func fuzzMachine(f *testing.F, starts ...func(t rapid.TB, th *rt.Thread) machine
 	}
 }
 
-// one runs an input on a new machine, and looks whether something is left. The machine is
-// compared with its model now and then, and in the end.
+// one runs an input on a new machine, and fails if something is left. It compares the
+// machine with its model now and then, and in the end.
 func (s *fuzzStage) one(t *testing.T, th *rt.Thread, input []byte, start func(t rapid.TB, th *rt.Thread) machine) {
 	m := start(t, th)
 	ops := m.ops()
@@ -250,7 +251,7 @@ func (s *fuzzStage) one(t *testing.T, th *rt.Thread, input []byte, start func(t 
 	}
 	m.check()
 	m.close()
-	for range 2 { // a grace period, and what ends with it
+	for range 2 { // a grace period, and the releases that it delays
 		th.Checkpoint()
 	}
 	th.Collect()
@@ -272,8 +273,7 @@ func fuzzSeeds(f *testing.F) {
 	}
 }
 
-// run is Runtime.Run, which must succeed. The workers reach a safe point every
-// now and then by themselves.
+// run is Runtime.Run, which must succeed. fn must reach safe points itself.
 func run(t *testing.T, r *rt.Runtime, n int, fn func(th *rt.Thread, worker int) error) {
 	t.Helper()
 	err := r.Run(context.Background(), n, func(_ context.Context, th *rt.Thread, worker int) error { return fn(th, worker) })
@@ -282,14 +282,14 @@ func run(t *testing.T, r *rt.Runtime, n int, fn func(th *rt.Thread, worker int) 
 	}
 }
 
-// A borrower reads boxed integers that it holds no count of, and looks at them
-// again before its next safe point: they are good until then.
+// A borrower reads boxed integers without counting them, and looks at them again before its
+// next safe point: they are good until then.
 type borrower struct {
 	refs  []rt.Ref
 	marks []int
 }
 
-// borrow notes a borrowed reference, which must be one that somebody stored.
+// borrow notes a borrowed reference, which must be one that some thread stored.
 func (b *borrower) borrow(th *rt.Thread, r rt.Ref) error {
 	n := bigOf(th, r)
 	if n < 0 {
@@ -299,7 +299,7 @@ func (b *borrower) borrow(th *rt.Thread, r rt.Ref) error {
 	return nil
 }
 
-// giveBack is the end of all borrows, and a safe point.
+// giveBack ends all borrows, and is a safe point.
 func (b *borrower) giveBack(th *rt.Thread) error {
 	for i, r := range b.refs {
 		if got := bigOf(th, r); got != b.marks[i] {
@@ -311,8 +311,8 @@ func (b *borrower) giveBack(th *rt.Thread) error {
 	return nil
 }
 
-// timeline checks what readers see of a single writer for linearizability. The
-// writer's operations are numbered; state s holds when s of them have taken effect.
+// timeline checks the reads beside a single writer for linearizability. The writer's
+// operations are numbered, and state s is the one after s operations.
 type timeline struct{ started, done aligned.Int64 }
 
 // write runs the writer's next operation.
@@ -322,15 +322,15 @@ func (l *timeline) write(op func()) {
 	l.done.Inc()
 }
 
-// A witness is a reader: what it sees never goes back in time.
+// A witness is a reader whose observations never go back in time.
 type witness struct {
 	l  *timeline
-	at int64 // no earlier state can explain what it sees next
+	at int64 // no earlier state can explain its next observation
 }
 
-// see runs a read whose result holds in the states s for which explains(s). It
-// fails unless there is one between the read's begin and end, and not before the
-// states that explained earlier reads.
+// see runs a read whose result fits the states s for which explains(s) holds. It fails
+// unless such a state existed between the read's begin and end, and not before the states
+// that explained earlier reads.
 func (w *witness) see(read func() (explains func(s int64) bool, what string)) error {
 	from := max(w.at, w.l.done.Load())
 	explains, what := read()

@@ -27,8 +27,8 @@ func (a auditingReader) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestAuditKnowsCalls: the audit knows what a call holds that is under way, on its thread or
-// on another one, also loops that end in any order, or by a panic.
+// TestAuditKnowsCalls: the audit knows the references that a call in progress holds, on its
+// thread or on another one. So it does for loops that end in any order, or by a panic.
 func TestAuditKnowsCalls(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -76,7 +76,7 @@ func TestAuditKnowsCalls(t *testing.T) {
 	})
 }
 
-// TestMisuseIsReported gives constructors and writes what is dead, in checked mode.
+// TestMisuseIsReported passes dead references to constructors and writes, in checked mode.
 func TestMisuseIsReported(t *testing.T) {
 	clean(t, rt.Options{Checked: true}, func(th *rt.Thread) {
 		y := must(DefineRecord("misused record", "x"))
@@ -153,8 +153,8 @@ func TestMisuseIsReported(t *testing.T) {
 	})
 }
 
-// TestForeignReleaseWaits: a release is called outside the world, so it waits for other
-// threads, and attaches itself. One that gives references up has a thread.
+// TestForeignReleaseWaits: a release is called outside the world, so it can wait for other
+// threads, and attach by itself. A release that gives up references has a thread.
 func TestForeignReleaseWaits(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

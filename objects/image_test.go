@@ -15,16 +15,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Places in the file, as runtime/image.go has them.
+// Offsets in the file, as in runtime/image.go.
 const (
 	imageHeader = 80
 	imageData   = 16 << 10
 )
 
-// imagePoint is a user-defined type that images take.
+// imagePoint is a user-defined type that images can hold.
 var imagePoint = must(DefineRecord("image point", "x", "y"))
 
-// someGraphs build graphs of everything that can be frozen.
+// someGraphs build graphs of all kinds of objects that can be frozen.
 var someGraphs = map[string]func(th *rt.Thread) rt.Ref{
 	"none":  func(*rt.Thread) rt.Ref { return rt.None },
 	"int":   func(*rt.Thread) rt.Ref { return smallInt(-7) },
@@ -65,7 +65,7 @@ func must0Panic(err error) {
 	}
 }
 
-// newKinds returns a list with one of each kind, and with keys of each kind.
+// newKinds returns a list with an object of each kind, and with keys of each kind.
 func newKinds(th *rt.Thread) rt.Ref {
 	str, big := must(NewString(th, "key")), newBig(th, 1)
 	f, b := must(NewFloat(th, 0.1)), must(NewBytes(th, []byte("raw")))
@@ -82,7 +82,7 @@ func newKinds(th *rt.Thread) rt.Ref {
 	return l
 }
 
-// imageOf returns the image of a graph that a runtime of its own has built.
+// imageOf returns the image of a graph that was built in a runtime of its own.
 func imageOf(t testing.TB, build func(th *rt.Thread) rt.Ref) []byte {
 	t.Helper()
 	var file bytes.Buffer
@@ -99,8 +99,8 @@ func imageOf(t testing.TB, build func(th *rt.Thread) rt.Ref) []byte {
 	return file.Bytes()
 }
 
-// reseal has all checksums and lengths fit what is between them, so that what lies
-// behind these checks is reached. typeBytes is how much of the end is the table of types.
+// reseal makes all checksums and lengths match the contents, so that the checks after them
+// are reached. The table of types is the last typeBytes bytes.
 func reseal(image []byte, typeBytes int) []byte {
 	b := bytes.Clone(image)
 	le := binary.LittleEndian
@@ -119,7 +119,7 @@ func reseal(image []byte, typeBytes int) []byte {
 
 func typeBytesOf(image []byte) int { return int(binary.LittleEndian.Uint64(image[48:])) }
 
-// wander looks at everything that can be reached from r, in every way that there is.
+// wander visits everything that can be reached from r, by every kind of call.
 func wander(th *rt.Thread, r rt.Ref, seen map[rt.Ref]bool) {
 	if seen[r] {
 		return
@@ -161,7 +161,8 @@ func wander(th *rt.Thread, r rt.Ref, seen map[rt.Ref]bool) {
 
 func second[A any](_ A, err error) error { return err }
 
-// fewBytes takes no more than so many: what is shared many times over has no end.
+// fewBytes accepts a limited number of bytes: the text of a graph with many shared objects
+// may be endless.
 type fewBytes struct{ left int }
 
 func (w *fewBytes) Write(b []byte) (int, error) {
@@ -171,7 +172,7 @@ func (w *fewBytes) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// openHostile opens an image that may be anything: it is refused, or good.
+// openHostile opens an arbitrary image, which must be refused or be sound.
 func openHostile(t testing.TB, r *rt.Runtime, image []byte) (err error) {
 	t.Helper()
 	f, err := r.OpenImageAt(bytes.NewReader(image))
@@ -185,7 +186,7 @@ func openHostile(t testing.TB, r *rt.Runtime, image []byte) (err error) {
 	must0(t, r.Do(func(th *rt.Thread) error {
 		wander(th, f.Root(), map[rt.Ref]bool{})
 		_ = ToJSON(th, &fewBytes{1 << 20}, f.Root())
-		again := must(th.Freeze(f.Root())) // copies it with what is checked nowhere else
+		again := must(th.Freeze(f.Root())) // the copy checks what nothing else does
 		wander(th, again.Root(), map[rt.Ref]bool{})
 		must0(t, th.Unload(again))
 		return th.Unload(f)
@@ -193,8 +194,8 @@ func openHostile(t testing.TB, r *rt.Runtime, image []byte) (err error) {
 	return nil
 }
 
-// compact leaves out the zeros between header and objects, expand puts them back: the
-// fuzzer is to change what matters.
+// compact leaves out the zeros between header and objects, and expand puts them back, so
+// that the fuzzer changes the bytes that matter.
 func compact(image []byte) []byte {
 	return append(bytes.Clone(image[:imageHeader]), image[imageData:]...)
 }
@@ -205,7 +206,7 @@ func expand(b []byte) []byte {
 	return append(image, b[n:]...)
 }
 
-// FuzzImage opens whatever the fuzzer makes of real images, as it is and with fitting
+// FuzzImage opens whatever the fuzzer makes from real images, as it is and with matching
 // checksums.
 func FuzzImage(f *testing.F) {
 	for _, build := range someGraphs {
@@ -224,7 +225,8 @@ func FuzzImage(f *testing.F) {
 	})
 }
 
-// Every graph comes back from its image, however that is opened, in each mode.
+// TestImageRoundTrip: every graph comes back from its image, in each mode, whichever way
+// the image is opened.
 func TestImageRoundTrip(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		for name, build := range someGraphs {
@@ -253,7 +255,7 @@ func TestImageRoundTrip(t *testing.T) {
 	})
 }
 
-// A file that is cut or flipped anywhere is refused.
+// TestImageDamaged: a file that is cut or has a flipped bit anywhere is refused.
 func TestImageDamaged(t *testing.T) {
 	image := imageOf(t, newKinds)
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
@@ -284,8 +286,8 @@ func TestImageDamaged(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// A file that somebody has changed on purpose, checksums included, is refused, or is as
-// good as any.
+// TestImageForged: a file that was changed on purpose, checksums included, is refused, or
+// is as sound as any other.
 func TestImageForged(t *testing.T) {
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	for name, build := range someGraphs {
@@ -312,7 +314,7 @@ func TestImageForged(t *testing.T) {
 	must0(t, r.Close())
 }
 
-// What is wrong is said.
+// TestImageErrors: an error says what is wrong.
 func TestImageErrors(t *testing.T) {
 	le, ne := binary.LittleEndian, binary.NativeEndian // of the header and of the objects
 	image := imageOf(t, newKinds)
@@ -322,12 +324,12 @@ func TestImageErrors(t *testing.T) {
 		le.PutUint64(b[72:], xxhash.Sum64(b[:72]))
 		return b
 	}
-	words := func(at int, v uint32) []byte { // word of the objects
+	words := func(at int, v uint32) []byte { // changes a word of the objects
 		b := bytes.Clone(image)
 		ne.PutUint32(b[imageData+at:], v)
 		return reseal(b, typeBytesOf(image))
 	}
-	tuple := 0 // where the first one lies
+	tuple := 0 // the offset of the first tuple
 	for ne.Uint32(image[imageData+tuple+12:]) != uint32(rt.TypeTuple) {
 		tuple += 16 * int(ne.Uint32(image[imageData+tuple+8:]))
 	}
@@ -367,7 +369,7 @@ func TestImageErrors(t *testing.T) {
 		"another name":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte("image point"), []byte("image joint"))...), typeBytesOf(image)), `no type "image joint" with`},
 		"other fields":        {reseal(append(image[:types:types], bytes.ReplaceAll(image[types:], []byte(`"y"`), []byte(`"z"`))...), typeBytesOf(image)), `no type "image point" with the layout "record: version, `},
 	} {
-		f, err := r.OpenImageAt(bytes.NewReader(c.image)) // and do not look into it, if it is opened
+		f, err := r.OpenImageAt(bytes.NewReader(c.image)) // if it opens, do not look into it
 		if err == nil {
 			must0(t, r.Unload(f))
 		}
@@ -377,7 +379,7 @@ func TestImageErrors(t *testing.T) {
 	}
 }
 
-// Files that are none, and runtimes that cannot take one.
+// TestImageFiles tests paths that name no image, and runtimes that cannot hold one.
 func TestImageFiles(t *testing.T) {
 	folder := t.TempDir()
 	r := must(rt.New(rt.Options{MemoryLimit: 1 << 20, AddressSpace: smallSpace}))

@@ -14,15 +14,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Types that say what the checks of images do with them. looks is what the test wants to
-// be done.
+// Types that record what the checks of images do with them. looks is the current test's
+// record.
 var (
 	looks      func(k *rt.Check) error
 	knotType   = lookType("image knot", func(o rt.Body) uint32 { return max(o.Word(0), 1) })
 	holderType = lookType("image holder", nil)
 )
 
-// lookType defines a type of objects with two slots behind a word.
+// lookType defines a type of objects with two slots after a word.
 func lookType(name string, hash func(o rt.Body) uint32) *rt.Type {
 	return must(rt.DefineType(rt.Type{
 		Name:  name,
@@ -42,7 +42,8 @@ func lookType(name string, hash func(o rt.Body) uint32) *rt.Type {
 	}))
 }
 
-// newLook returns a new reference to an object of one of these types. It steals the slots.
+// newLook returns a new reference to an object of one of these types. It steals the
+// references in the slots.
 func newLook(th *rt.Thread, y *rt.Type, word uint32, a, b rt.Ref) rt.Ref {
 	r, o, err := th.New(y, 12)
 	if err != nil {
@@ -54,8 +55,8 @@ func newLook(th *rt.Thread, y *rt.Type, word uint32, a, b rt.Ref) rt.Ref {
 	return r
 }
 
-// lookGraph returns a holder of a chain of three knots, the last of which holds a tuple, and
-// of a dict with a tuple among its keys.
+// lookGraph returns a holder of a chain of three knots, the last of which holds a tuple,
+// and of a dict with a tuple among its keys.
 func lookGraph(th *rt.Thread) rt.Ref {
 	key := must(NewTuple(th, rt.None))
 	d := must(NewDict(th))
@@ -67,9 +68,9 @@ func lookGraph(th *rt.Thread) rt.Ref {
 	return newLook(th, holderType, 4, a, d)
 }
 
-// CheckDeep sees what an object with a Hash refers to before the object, and what is of a
-// built-in type before what is not. Its thread knows all types, and each type keeps
-// what it likes.
+// TestImageCheckDeep: CheckDeep sees the objects that an object with a Hash refers to
+// before that object, and objects of built-in types before all others. Its thread knows all
+// types, and each type can keep values.
 func TestImageCheckDeep(t *testing.T) {
 	image := imageOf(t, lookGraph)
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
@@ -116,7 +117,8 @@ func TestImageCheckDeep(t *testing.T) {
 	})
 }
 
-// An object with a Hash does not lead back to itself, of whatever type it is. Others may.
+// TestImageKnots: an object with a Hash does not lead back to itself, whatever its type.
+// Others may.
 func TestImageKnots(t *testing.T) {
 	image := imageOf(t, lookGraph)
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
@@ -139,8 +141,8 @@ func TestImageKnots(t *testing.T) {
 	})
 }
 
-// A check of the user's that panics goes through to the caller, and leaves nothing behind.
-// So does one that reads elsewhere: that is no fault of the image.
+// TestImageCheckPanics: a panic of a user's check reaches the caller, and nothing is left
+// behind. The same holds if the check reads another object: that is not the image's fault.
 func TestImageCheckPanics(t *testing.T) {
 	image := imageOf(t, lookGraph)
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
@@ -176,7 +178,8 @@ func TestImageCheckPanics(t *testing.T) {
 	})
 }
 
-// A file that is cut while it is checked is an error, and no crash.
+// TestImageCutWhileChecked: cutting a file while it is checked causes an error, and no
+// crash.
 func TestImageCutWhileChecked(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "image")
 	large := func(th *rt.Thread) rt.Ref { // so that it is mapped, and not read
@@ -204,13 +207,13 @@ func TestImageCutWhileChecked(t *testing.T) {
 	})
 }
 
-// The end of an image is checked like its beginning.
+// TestImageEnd: the end of an image is checked like its beginning.
 func TestImageEnd(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		made := func() *forgery {
 			m := empty()
 			m.root = m.list()
-			for i := range 40_000 { // beyond the blocks in which it is hashed
+			for i := range 40_000 { // more than the blocks in which the image is hashed
 				m.int(bigBase + int64(i))
 			}
 			m.list(m.next() - 2)

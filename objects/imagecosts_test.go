@@ -13,8 +13,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Keys that an enemy has chosen are checked in the time that others take, and are refused where
-// a search would look at too many.
+// TestImageCrowds: keys that an attacker has chosen are checked in the time that other keys
+// take, and are refused if a search would look at too many places.
 func TestImageCrowds(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, n := range []int{2, linearMax, 200, runMax, runMax + 1, scaled(1 << 16)} {
@@ -56,7 +56,8 @@ func TestImageCrowds(t *testing.T) {
 	})
 }
 
-// Floats are the smallest keys, so what is known of each is the most in proportion.
+// TestImageCrowdedFloats: floats are the smallest keys, so the bookkeeping for each is
+// largest in proportion.
 func TestImageCrowdedFloats(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		m, keys, dicts := empty(), []uint32{}, []uint32{}
@@ -76,8 +77,8 @@ func TestImageCrowdedFloats(t *testing.T) {
 	})
 }
 
-// A long text is looked at once, in however many dicts it is a key beside another with the
-// same hash.
+// TestImageLongKeys: a long text is examined once, although it is a key in many dicts
+// beside another key with the same hash.
 func TestImageLongKeys(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		a, b := collidingTexts(strings.Repeat("x", 1<<20))
@@ -105,7 +106,7 @@ func TestImageLongKeys(t *testing.T) {
 	})
 }
 
-// claims is a reader of an image that says that it has more.
+// claims is a reader of an image whose header claims more bytes than it has.
 type claims struct {
 	image []byte
 	far   bool // it has a byte at the end of what the header claims, and no more
@@ -134,7 +135,8 @@ func (c *claims) ReadAt(b []byte, at int64) (int, error) {
 	return 0, io.EOF
 }
 
-// What an image claims costs nothing. What it has, it may cost.
+// TestImageClaims: bytes that an image claims cost nothing. Bytes that it has may cost
+// memory.
 func TestImageClaims(t *testing.T) {
 	claim := func(image []byte, data, types uint64) []byte {
 		b := bytes.Clone(image)
@@ -172,7 +174,7 @@ func TestImageClaims(t *testing.T) {
 	})
 }
 
-// A key of a MiB is not in the path of an error.
+// TestFreezeErrorLongKey: a key of 1 MiB does not appear in the path of an error.
 func TestFreezeErrorLongKey(t *testing.T) {
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
 		must0(t, r.Do(func(th *rt.Thread) error {

@@ -11,15 +11,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Where an image has what this test writes.
+// Offsets in an image of the words that this test writes.
 const (
 	dictImageHashes  = 64 // of the objects, and of the header before it
 	dictImageObjects = 16 << 10
 	dictImageSelf    = 0xC0000000 // slots that lead to an object of the image
 )
 
-// twoDicts returns a list of two dicts with the same n keys, which are strings: the keys
-// of the second one lie before it, so all about it is checked in one go.
+// twoDicts returns a list of two dicts with the same n keys, which are strings. The keys of
+// the second dict lie before it, so all of it is checked at once.
 func twoDicts(th *rt.Thread, n int) rt.Ref {
 	list := must(NewList(th))
 	for i := range 2 {
@@ -39,7 +39,7 @@ func twoDicts(th *rt.Thread, n int) rt.Ref {
 	return list
 }
 
-// soundDicts fails unless all keys of the dicts differ, and are found.
+// soundDicts fails unless all keys of the dicts are distinct, and are found.
 func soundDicts(th *rt.Thread, list rt.Ref) error {
 	x, ok := List(list).FrozenItems(th)
 	if !ok {
@@ -56,7 +56,7 @@ func soundDicts(th *rt.Thread, list rt.Ref) error {
 			}
 		}
 		absent := must(NewString(th, "absent"))
-		_, ok := Dict(d).Lookup(th, absent) // which ends
+		_, ok := Dict(d).Lookup(th, absent) // the search ends
 		th.DecRef(absent)
 		if ok {
 			return fmt.Errorf("dict %d has a key that it has not", i)
@@ -65,8 +65,8 @@ func soundDicts(th *rt.Thread, list rt.Ref) error {
 	return nil
 }
 
-// Whatever a word of a dict is changed to, and whichever two are swapped: the image is
-// refused, or its dicts are as good as any.
+// TestImageDictForged changes each word of a dict, and swaps any two. The image is refused,
+// or its dicts are as sound as any other.
 func TestImageDictForged(t *testing.T) {
 	sizes := []int{1, 3, linearMax + 1}
 	if !testing.Short() {
@@ -75,7 +75,7 @@ func TestImageDictForged(t *testing.T) {
 	for _, n := range sizes {
 		withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {
 			var image bytes.Buffer
-			var at, size int // bytes of the second dict
+			var at, size int // of the second dict, in bytes
 			must0(t, r.Do(func(th *rt.Thread) error {
 				root := twoDicts(th, n)
 				f := must(th.Freeze(root))

@@ -18,13 +18,14 @@ import (
 
 // Bounds for opening one image of a few KiB.
 const (
-	hashedTime   = 10 * time.Second // thousands of times what it takes
-	hashedMemory = 1 << 20          // of Go's, all that is allocated
+	hashedTime   = 10 * time.Second // thousands of times the usual
+	hashedMemory = 1 << 20          // all allocations in Go memory
 )
 
-// change changes a forgery as four bytes say: what, where, and with what.
+// change makes the change that four bytes encode: the kind of change, the place, and the
+// value.
 func (m *forgery) change(op byte, where uint16, what byte) {
-	var objects []int // words where they begin
+	var objects []int // their first words
 	for at := 0; at+forgedHeader <= len(m.words); {
 		objects = append(objects, at)
 		o := m.at(forgedSelf + uint32(at/4))
@@ -51,7 +52,7 @@ func (m *forgery) change(op byte, where uint16, what byte) {
 		uint32(smallInt(0).Handle), uint32(smallInt(-1).Handle), forgedSelf, m.next(), m.next() - 1, uint32(len(o)), uint32(len(o)) - forgedHeader, 1<<28 - 1,
 	}
 	switch op % 16 {
-	case 0, 1: // lead to another object: what hostile graphs are made of
+	case 0, 1: // lead to another object, as hostile graphs do
 		*body = slot(int(what))
 	case 2:
 		*word = some[int(what)%len(some)]
@@ -118,8 +119,8 @@ func (m *forgery) change(op byte, where uint16, what byte) {
 	}
 }
 
-// mend makes right what a change has broken and only a careful enemy would mend: hashes of
-// texts, tuples and entries, from what lies before to what lies behind, and indexes.
+// mend repairs what a change has broken and what only a careful attacker would repair:
+// hashes of texts, tuples and entries, in the order of the objects, and indexes.
 func (m *forgery) mend() {
 	for at := 0; at+forgedHeader <= len(m.words); {
 		o := m.at(forgedSelf + uint32(at/4))
@@ -158,7 +159,7 @@ func (m *forgery) mend() {
 	}
 }
 
-// hashedGraphs are what FuzzImageHashed begins with.
+// hashedGraphs are the first inputs of FuzzImageHashed.
 var hashedGraphs = sync.OnceValue(func() (list [][]byte) {
 	t := panicking{}
 	for _, name := range []string{"kinds", "document", "cycle", "wide", "bytes"} {
@@ -173,14 +174,14 @@ var hashedGraphs = sync.OnceValue(func() (list [][]byte) {
 	return append(list, m.image())
 })
 
-// panicking is for what fails outside of a test.
+// panicking is a testing.TB for failures outside of a test.
 type panicking struct{ testing.TB }
 
 func (panicking) Helper()                   {}
 func (panicking) Logf(f string, a ...any)   { fmt.Fprintf(os.Stderr, f+"\n", a...) }
 func (panicking) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 
-// hashed is what the forgeries of a run have in common.
+// hashed is the state that the forgeries of a run share.
 type hashed struct {
 	r              *rt.Runtime
 	refused, taken int
@@ -190,8 +191,9 @@ func newHashed() *hashed {
 	return &hashed{r: must(rt.New(rt.Options{AddressSpace: smallSpace}))}
 }
 
-// try opens what the steps, four bytes each, make of an image, and looks at everything if it
-// is not refused. Both take bounded time and memory, and leave nothing behind.
+// try makes changes to an image, of four bytes each, and opens the result. If that is not
+// refused, it visits everything. Both take bounded time and memory, and leave nothing
+// behind.
 func (h *hashed) try(t testing.TB, steps []byte) {
 	if len(steps) == 0 {
 		return
@@ -243,7 +245,7 @@ func (h *hashed) try(t testing.TB, steps []byte) {
 	}
 }
 
-// open opens an image, and measures what that takes of Go's memory.
+// open opens an image, and measures the Go memory that this takes.
 func (h *hashed) open(image []byte) (f *rt.Frozen, took uint64, err error) {
 	before := goAllocated()
 	f, err = h.r.OpenImageAt(bytes.NewReader(image))
@@ -252,14 +254,15 @@ func (h *hashed) open(image []byte) (f *rt.Frozen, took uint64, err error) {
 
 var allocs = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 
-// goAllocated returns what was allocated of Go's memory so far. One goroutine at a time.
+// goAllocated returns the number of bytes that were allocated in Go memory so far. One
+// goroutine at a time.
 func goAllocated() uint64 {
 	metrics.Read(allocs)
 	return allocs[0].Value.Uint64()
 }
 
-// FuzzImageHashed changes the structure of images, and has all checksums fit: so everything is
-// left to the checks behind them.
+// FuzzImageHashed changes the structure of images, with matching checksums, so that
+// everything is left to the checks after them.
 func FuzzImageHashed(f *testing.F) {
 	for i := range len(hashedGraphs()) * 2 {
 		f.Add([]byte{byte(i)})
@@ -271,7 +274,7 @@ func FuzzImageHashed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, steps []byte) { h.try(t, steps) })
 }
 
-// What FuzzImageHashed does, some thousand times, always the same.
+// TestImageHashed does what FuzzImageHashed does, some thousand times, with fixed inputs.
 func TestImageHashed(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 1))
 	h := newHashed()

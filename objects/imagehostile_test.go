@@ -13,8 +13,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// hostile calls f with a runtime, and what a forgery needs. Nothing of what was refused may be
-// left in the end.
+// hostile calls f with a runtime and a function that makes an empty forgery. In the end
+// nothing of a refused image may be left.
 func hostile(t *testing.T, f func(r *rt.Runtime, empty func() *forgery)) {
 	t.Helper()
 	image := imageOf(t, newKinds)
@@ -29,7 +29,7 @@ func hostile(t *testing.T, f func(r *rt.Runtime, empty func() *forgery)) {
 	})
 }
 
-// refuse fails unless the image is refused with an error that has want in it.
+// refuse fails unless the image is refused with an error that contains want.
 func refuse(t *testing.T, r *rt.Runtime, what string, image io.ReaderAt, want string) {
 	t.Helper()
 	f, err := r.OpenImageAt(image)
@@ -60,7 +60,7 @@ const forgedTuple = uint32(rt.TypeTuple)
 
 var forgedNone = uint32(rt.None.Handle)
 
-// No tuple is inside itself, whatever its hash says; lists may be.
+// TestImageTuplesInThemselves: no tuple is inside itself, whatever its hash. Lists may be.
 func TestImageTuplesInThemselves(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, hash := range []uint32{0, 1, 77} {
@@ -94,9 +94,10 @@ func TestImageTuplesInThemselves(t *testing.T) {
 	})
 }
 
-// A tuple's hash is that of its items, however deep they are, and in whatever order they lie.
+// TestImageTupleHashes: the hash of a tuple is computed from its items, at any depth and in
+// any order of objects.
 func TestImageTupleHashes(t *testing.T) {
-	const depth = 20_000 // no step of a check takes stack for it
+	const depth = 20_000 // no check recurses
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, change := range []int{-1, 0, 1, depth / 2, depth} {
 			for _, down := range []bool{true, false} {
@@ -109,7 +110,7 @@ func TestImageTupleHashes(t *testing.T) {
 					m.tuple(x)
 				}
 				m.root = m.next() - 2
-				if !down { // the same, each before what it leads to
+				if !down { // the same, with each tuple before the one that it leads to
 					for i, j := 0, len(m.words)-8; i < j; i, j = i+8, j-8 {
 						for _, w := range []int{4, 5} {
 							m.words[i+w], m.words[j+w] = m.words[j+w], m.words[i+w]
@@ -136,7 +137,8 @@ func TestImageTupleHashes(t *testing.T) {
 	})
 }
 
-// Keys are compared only when all that they lead to is known to be good.
+// TestImageForgedKeys: keys are compared only when everything that they lead to has passed
+// its checks.
 func TestImageForgedKeys(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		two := func(m *forgery, a, b uint32) { // a dict of two keys whose hashes are said to be 77
@@ -196,7 +198,8 @@ func TestImageForgedKeys(t *testing.T) {
 	})
 }
 
-// sharedTuples adds a tuple of that many levels, each of which holds the one below twice.
+// sharedTuples adds a tuple with the given number of levels, each of which holds the one
+// below twice.
 func sharedTuples(m *forgery, levels int) uint32 {
 	x := m.tuple(forgedNone)
 	for range levels {
@@ -205,8 +208,8 @@ func sharedTuples(m *forgery, levels int) uint32 {
 	return x
 }
 
-// Tuples that share parts are compared in the time that their objects take, not their paths:
-// equal ones, and different ones with the same hashes.
+// TestImageSharedTuples: tuples that share parts are compared in time proportional to the
+// number of objects, not of paths: equal ones, and different ones with the same hashes.
 func TestImageSharedTuples(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		m, keys, same := empty(), []uint32{}, colliding(2)
@@ -227,7 +230,8 @@ func TestImageSharedTuples(t *testing.T) {
 	})
 }
 
-// The index of a dict leads to each entry once, by way of its hash.
+// TestImageIndexes: the index of a dict leads to each entry once, at a place that its hash
+// leads to.
 func TestImageIndexes(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, n := range []int{linearMax + 1, 40, 300} {
@@ -267,7 +271,7 @@ func TestImageIndexes(t *testing.T) {
 			}{
 				"too far": {"leads to entry", func(b []uint32) { set(b, find(b, false, 0), uint32(n+1)) }},
 				"once less": {fmt.Sprintf("%d places of the index", n-1), func(b []uint32) {
-					// one behind which nothing is
+					// one with an empty place after it
 					for i := 0; ; i++ {
 						if p := find(b, false, i); get(b, (p+1)%(1<<f.log)) == 0 {
 							set(b, p, 0)
@@ -317,8 +321,8 @@ func TestImageIndexes(t *testing.T) {
 	})
 }
 
-// A reader that does not keep to what io.ReaderAt promises is an error; one that panics
-// leaves nothing behind.
+// TestImageReaders: a reader that breaks the contract of io.ReaderAt causes an error. One
+// that panics leaves nothing behind.
 func TestImageReaders(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		m := empty()
@@ -354,7 +358,7 @@ func TestImageReaders(t *testing.T) {
 			}()
 		}
 		accept(t, r, "with its end", image, func(*rt.Thread, rt.Ref) {})
-		f, err := r.OpenImageAt(readerAt(func(b []byte, at int64) (int, error) { // all, and the end as well
+		f, err := r.OpenImageAt(readerAt(func(b []byte, at int64) (int, error) { // all bytes, and io.EOF as well
 			n, _ := bytes.NewReader(image).ReadAt(b, at)
 			return n, io.EOF
 		}))
@@ -367,7 +371,7 @@ type readerAt func(b []byte, at int64) (int, error)
 
 func (f readerAt) ReadAt(b []byte, at int64) (int, error) { return f(b, at) }
 
-// What a file says of its types is said briefly, and in quotes.
+// TestImageLongTypes: an error quotes the type names of a file, and shortens them.
 func TestImageLongTypes(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, c := range []struct{ name, layout, want string }{

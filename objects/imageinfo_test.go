@@ -11,8 +11,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// What a header says is what is in the image; and a write that is given up leaves the
-// folder as it was.
+// TestImageInfo: the header of an image describes its contents. A write that is given up
+// leaves the folder unchanged.
 func TestImageInfo(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -9,7 +9,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Of each kind, an object that is wrong in one thing is refused for that thing.
+// TestImageKindsAreChecked: for each kind, an object with one defect is refused for that
+// defect.
 func TestImageKindsAreChecked(t *testing.T) {
 	const (
 		text, byteText, number = uint32(rt.TypeString), uint32(rt.TypeBytes), uint32(rt.TypeNumber)
@@ -21,7 +22,7 @@ func TestImageKindsAreChecked(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, c := range []struct {
 			what string
-			want string // "" if it is good
+			want string // "" if it is accepted
 			meta uint32
 			body []uint32
 		}{
@@ -84,7 +85,8 @@ func wordOf(s string) (w uint32) {
 	return w
 }
 
-// A record has no version, and its fields are objects.
+// TestImageRecordsAreChecked: a record in an image has version 0, and its fields are
+// objects.
 func TestImageRecordsAreChecked(t *testing.T) {
 	image := imageOf(t, func(th *rt.Thread) rt.Ref {
 		return must(imagePoint.New(th, slices.Repeat([]rt.Ref{rt.True}, len(imagePoint.Fields()))...))
@@ -112,7 +114,7 @@ func TestImageRecordsAreChecked(t *testing.T) {
 	})
 }
 
-// Which texts are numbers (RFC 8259, section 6).
+// TestJSONNumbers: which texts are JSON numbers (RFC 8259, section 6).
 func TestJSONNumbers(t *testing.T) {
 	for _, s := range []string{"0", "-0", "7", "-12", "0.5", "10.25", "1e5", "1E5", "1e+5", "1e-05", "-1.5E+10", "0e0", "0.0e-0", "123456789012345678901234567890"} {
 		if !isJSONNumber([]byte(s)) {
@@ -129,7 +131,8 @@ func TestJSONNumbers(t *testing.T) {
 	}
 }
 
-// The keys of a dict are checked once: of one whose keys are leaves, all is known after Check.
+// TestImageDictIsCheckedOnce: the keys of a dict are checked once. If all are leaves, Check
+// checks everything.
 func TestImageDictIsCheckedOnce(t *testing.T) {
 	was := dictFreezing.CheckDeep
 	defer func() { dictFreezing.CheckDeep = was }()
@@ -154,7 +157,8 @@ func TestImageDictIsCheckedOnce(t *testing.T) {
 	})
 }
 
-// Keys of one hash are told apart by what they are, whatever they are made of.
+// TestImageKeysOfOneHash: keys of one hash are told apart by their contents, whatever their
+// kinds.
 func TestImageKeysOfOneHash(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		numbers := colliding(3)
@@ -212,8 +216,8 @@ func TestImageKeysOfOneHash(t *testing.T) {
 	})
 }
 
-// However much is compared before the keys go into a set, two that are equal are found: also
-// where that is just as much as is compared at most.
+// TestImageCrowdedToTheLimit: two equal keys are found, whether they are compared in pairs
+// or by a set, and also at the limit between the two.
 func TestImageCrowdedToTheLimit(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for collide := 28; collide < 36; collide++ { // 32 keys of one hash take 496 comparisons, which are 8*62

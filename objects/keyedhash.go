@@ -10,9 +10,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// keyedHash returns the hash that a key has in tables that are KEYED: SipHash-2-4 of what it
-// is, with the runtime's seed, which nobody outside knows. So nobody can choose keys that
-// collide. Equal keys have the same.
+// keyedHash returns the hash of a key in tables that are KEYED: SipHash-2-4 of its kind and
+// contents, with the runtime's seed. The seed is secret, so nobody outside can choose keys
+// that collide. Equal keys have equal hashes.
 func keyedHash(t *rt.Thread, key rt.Ref) uint32 {
 	k0, k1 := core.HashSeed(t.Runtime())
 	return fold(seeded{t: t, k0: k0, k1: k1}.hash(key))
@@ -22,11 +22,11 @@ func keyedHash(t *rt.Thread, key rt.Ref) uint32 {
 type seeded struct {
 	t      *rt.Thread
 	k0, k1 uint64
-	known  map[rt.Ref]uint64 // hashes of tuples, for many keys in a row; nil for one
+	known  map[rt.Ref]uint64 // hashes of tuples, to be shared by several keys; nil for a single key
 }
 
-// remembering returns the same hash, for keys that share parts: each tuple is looked at once
-// for all of them. They stay as they are meanwhile.
+// remembering returns the same hash function with a memory, for keys that share parts: it
+// visits each tuple once for all keys. The tuples must not change as long as it is used.
 func (s seeded) remembering() seeded {
 	s.known = map[rt.Ref]uint64{}
 	return s
@@ -40,13 +40,14 @@ func (s seeded) hash(key rt.Ref) uint64 {
 	return s.flat(key)
 }
 
-// bytes returns the hash of b as something of the kind.
+// bytes returns the hash of b as the contents of an object of the given kind.
 func (s seeded) bytes(kind rt.TypeID, b []byte) uint64 {
 	return siphash.Hash(s.k0, s.k1^uint64(kind), b)
 }
 
-// text returns the hash of the string with that text. It makes no copy, which siphash.Hash
-// would need: it is the same function, SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012).
+// text returns the hash of the string with the given text. It avoids the copy to a byte
+// slice that siphash.Hash would need, and computes the same function, SipHash-2-4 (Aumasson
+// and Bernstein, INDOCRYPT 2012).
 func (s seeded) text(text string) uint64 {
 	h := newSip(s.k0, s.k1^uint64(rt.TypeString))
 	last := uint64(len(text)) << 56
@@ -56,7 +57,7 @@ func (s seeded) text(text string) uint64 {
 	return h.sum(last | word64(text))
 }
 
-// word64 returns the first 8 bytes of text, or what there is of them, as a number.
+// word64 returns up to 8 bytes from the start of text as a little-endian number.
 func word64(text string) (v uint64) {
 	for i := range min(len(text), 8) {
 		v |= uint64(text[i]) << (8 * i)
@@ -105,7 +106,7 @@ func (s seeded) word(kind rt.TypeID, v uint64) uint64 {
 	return s.bytes(kind, b[:])
 }
 
-// flat is hash for a key that is no tuple.
+// flat is hash for a key that is not a tuple, or is the empty tuple.
 func (s seeded) flat(key rt.Ref) uint64 {
 	if key.IsInt() {
 		return s.word(rt.TypeInt, uint64(key.Int()))
@@ -126,9 +127,9 @@ func (s seeded) flat(key rt.Ref) uint64 {
 	}
 }
 
-// tuple is hash for a tuple. Each tuple in it is looked at once, however many ways lead
-// there, and no depth of nesting needs a deep stack. A tuple in it that is no key, as an
-// enemy's image may have, and which may contain itself, is not looked into.
+// tuple is hash for a tuple. It visits each nested tuple once, however many paths lead to
+// it, and deep nesting needs no deep stack. It does not look into a nested tuple that
+// cannot be a key: a hostile image may contain such a tuple, which may contain itself.
 func (s seeded) tuple(key rt.Ref) uint64 {
 	known := s.known
 	if known == nil {
@@ -155,14 +156,14 @@ func (s seeded) tuple(key rt.Ref) uint64 {
 			}
 			b = binary.LittleEndian.AppendUint64(b, h)
 		}
-		if len(work) == n { // all tuples in it are known
+		if len(work) == n { // the hashes of all nested tuples are known
 			known[r] = s.bytes(rt.TypeTuple, b)
 		}
 	}
 	return known[key]
 }
 
-// isKeyTuple reports whether r is a tuple that is a key, and not the empty one.
+// isKeyTuple reports whether r is a tuple that can be a key, and is not the empty one.
 func isKeyTuple(t *rt.Thread, r rt.Ref) bool {
 	o, ok := t.Object(r, rt.TypeTuple)
 	return ok && o.Word(tupleHash) != 0

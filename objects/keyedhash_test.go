@@ -12,7 +12,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// plainHash is what the hash of a key with a seed is, by its definition.
+// plainHash is the seeded hash of a key, straight from its definition.
 func plainHash(th *rt.Thread, k0, k1 uint64, key rt.Ref) uint64 {
 	le := binary.LittleEndian
 	kind := th.Kind(key)
@@ -47,8 +47,8 @@ func plainHash(th *rt.Thread, k0, k1 uint64, key rt.Ref) uint64 {
 	return siphash.Hash(k0, k1^uint64(kind), b)
 }
 
-// TestSeededHash: images hold hashes with a seed, so they are what they are, in a frozen graph
-// too, and whether parts of a key are known from another one or not.
+// TestSeededHash: images store seeded hashes, so the function is fixed. It gives the same
+// for frozen keys, and whether or not it remembers parts of other keys.
 func TestSeededHash(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		const k0, k1 = 0x0123456789abcdef, 0xfedcba9876543210
@@ -82,7 +82,7 @@ func TestSeededHash(t *testing.T) {
 			if got := known.hash(f.Root()); got != want {
 				t.Errorf("%s has hash %#x when frozen, want %#x", Format(th, key), got, want)
 			}
-			clear(known.known) // references there can come to name others
+			clear(known.known) // references in the map may come to name other objects
 			must0(t, th.Unload(f))
 		}
 		if once.known != nil || known.known == nil {
@@ -111,8 +111,8 @@ func TestSeededHash(t *testing.T) {
 	})
 }
 
-// TestKeyedSharedParts: what many keys share is hashed once for all of them, when a graph is
-// frozen and when an image is opened.
+// TestKeyedSharedParts: parts that many keys share are hashed once for all of them, when a
+// graph is frozen and when an image is opened.
 func TestKeyedSharedParts(t *testing.T) {
 	const n, depth = 600, 300
 	withRuntime(t, rt.Options{AddressSpace: smallSpace}, func(r *rt.Runtime) {

@@ -6,14 +6,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// sameKey reports whether two keys are equal. Their hashes are.
+// sameKey reports whether two keys with the same hash are equal.
 func sameKey(t *rt.Thread, a, b rt.Ref) bool {
 	same, _ := compareKeys(t, a, b, math.MaxInt)
 	return same
 }
 
-// compareKeys is sameKey with bounded work: if it has looked at more than most pairs of
-// references, it gives up, and says false. looks is at how many it has looked.
+// compareKeys is sameKey with bounded work. After looking at more than most pairs of
+// references it gives up and returns false. looks is the number of pairs that it has looked
+// at.
 func compareKeys(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 	if a == b {
 		return true, 0
@@ -41,16 +42,17 @@ func compareKeys(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 	return false, 1
 }
 
-// classesFrom is after how many looks compareTuples begins to note which objects it takes for
-// equal. Hardly any key has as many. A guess.
+// classesFrom is the number of looks after which compareTuples begins to note which objects
+// it assumes to be equal. Hardly any key needs as many. A guess.
 const classesFrom = 32
 
-// compareTuples is compareKeys for two tuples. What is still to be compared is in a list: no
-// depth of nesting needs a deep stack. Tuples may share parts, so that there are many more
-// ways to a part than parts. So after the first looks, objects of a pair are put in one class
-// before they are compared, and a pair of one class is not compared again: if they
-// differ, that was found, or will be. Each comparison joins two classes, so there are
-// fewer than objects, and fewer looks than slots in all of these.
+// compareTuples is compareKeys for two tuples. It keeps the pairs that remain to be
+// compared in a list, so deep nesting needs no deep stack. Tuples may share parts, so the
+// number of paths to the parts can be much larger than the number of parts. Therefore,
+// after the first looks, the two objects of a pair are put in one class before they are
+// compared, and a pair within one class is not compared again: if its objects differ, a
+// comparison has found that, or will find it. Each comparison joins two classes. So there
+// are fewer comparisons than objects, and fewer looks than slots in all these objects.
 func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 	type pair struct{ a, b rt.Ref }
 	var equal classes
@@ -88,11 +90,11 @@ func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 	return true, looks
 }
 
-// classes are sets of objects, by what leads to another member of the set, and so on to one
-// that stands for it.
+// classes are disjoint sets of objects, as a union-find structure: each object maps to
+// another member of its set, up to the one that represents the set.
 type classes map[rt.Handle]rt.Handle
 
-// join makes one class of those of x and y, and reports whether they were two.
+// join merges the classes of x and y, and reports whether they were different.
 func (c *classes) join(x, y rt.Handle) bool {
 	if *c == nil {
 		*c = make(classes)
@@ -112,7 +114,7 @@ func (c classes) find(x rt.Handle) rt.Handle {
 			return x
 		}
 		if further, ok := c[up]; ok {
-			c[x] = further // halves the way
+			c[x] = further // halves the path
 		}
 		x = up
 	}

@@ -10,8 +10,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A keyMaker makes a new reference to the key with a number, each time another
-// object where the kind has objects, and names it: keys with one name are equal.
+// A keyMaker makes a new reference to the key with a number, and names it: keys with one
+// name are equal. Where the kind has objects, each call makes another object.
 type keyMaker func(th *rt.Thread, n int) (key rt.Ref, name string)
 
 // anyKey makes keys of every kind.
@@ -109,7 +109,7 @@ func TestCollidingKeys(t *testing.T) {
 	})
 }
 
-// TestDeepTupleKeys compares keys that are nested too deep for a recursion.
+// TestDeepTupleKeys compares keys that are nested too deep for recursion.
 func TestDeepTupleKeys(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -7,11 +7,11 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Package fmt prints a reference without a thread, and so without a look at the object. The
-// text says which kind the Go type claims, and where to get the contents from. What the
-// reference alone tells is printed as it is: None, a small integer.
+// Package fmt prints a reference without a thread, and so without access to the object. The
+// text names the kind that the Go type claims, and says how to print the contents. A value
+// that the reference alone tells is printed itself: None, a small integer.
 
-// show is the text for a reference that has a kind's type.
+// show returns the text for a reference of the Go type of a kind.
 func show(kind string, r rt.Ref) string {
 	switch r {
 	case rt.Nil, rt.None, rt.True, rt.False, rt.EmptyString, rt.EmptyBytes, rt.EmptyTuple:

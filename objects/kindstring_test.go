@@ -8,8 +8,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestKindsPrintThemselves: package fmt shows what the reference tells, in one line, and where
-// the rest is.
+// TestKindsPrintThemselves: package fmt shows what the reference alone tells, in one line,
+// and says how to print the rest.
 func TestKindsPrintThemselves(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -39,7 +39,7 @@ func TestKindsPrintThemselves(t *testing.T) {
 	})
 }
 
-// refOf returns the reference in a kind.
+// refOf returns r as a reference of a kind.
 func refOf(v any) rt.Ref {
 	switch v := v.(type) {
 	case Int:

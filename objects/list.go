@@ -9,57 +9,59 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of a List's block. A block's capacity never changes: growing publishes a new
-// block. How large it is says boxCap, which only writers look at.
+// Words of a List's block. The capacity of a block never changes: a list grows by
+// publishing a new block. The capacity is in boxCap, which only writers read.
 //
 //	0  state, 64 bits: first | end << 32, or listMoving
 //	2  slots
 //
-// The items are in the slots from first to below end; all other slots are Nil. Both numbers
-// are read at once, so the length at any moment is one load. Within a block first only
-// rises, and no slot below it is filled again.
+// The items are in the slots from first up to, but not including, end. All other slots are
+// Nil. One load reads both numbers, and so the length at one moment. Within a block first
+// only rises, and no slot below it is filled again.
 //
-//	change            order of stores                       takes effect at
-//	append, extend    slots, state with a higher end        state
-//	overwrite         slot                                  slot
-//	pop               state with a lower end, slot := Nil   state
-//	pop the first     state with a higher first, slot := Nil
-//	                                                        state
-//	insert, remove,   all of a new block, then the list's   the list's block
-//	  growth, shrink  block
-//	remove without    state := listMoving, slots, state     the last store
+//	change                    order of stores                           takes effect at
+//	append, extend            slots, state with a higher end            state
+//	overwrite                 slot                                      slot
+//	pop                       state with a lower end, slot := Nil       state
+//	pop first                 state with a higher first, slot := Nil    state
+//	insert, remove,           all of a new block, then the list's       the list's block
+//	  growth, shrink          block
+//	remove when out of        state := listMoving, slots, state         the last store
 //	  memory
-//	clear             the list's block := Nil               the list's block
+//	clear                     the list's block := Nil                   the list's block
 //
-// A reader of item i loads block, state, the slot first + i, and the state again. Let first be
-// the same in both states.
+// A reader of item i loads the block, the state, the slot first + i, and the state again.
+// Let first be the same in both states.
 //
-//   - If the slot was filled and i is below the length in both states, it held item i. It
-//     was published: a slot above end that is being filled counts from when end
-//     covers it, and if the second state does that was within the call. It was not popped
-//     before the call: the first state had it, so a pop that left it to be seen came later.
-//   - If the slot was Nil, or i is beyond the length in one of the states, there was no item
+//   - If the slot was filled and i is below the length in both states, the slot held item i.
+//     The item was published: an item at or above end counts from the moment that end covers it,
+//     and if only the second state covers it, that moment was within the call. The item had not
+//     been popped before the call: the first state includes it, so a pop whose second store the
+//     reader did not see came later.
+//   - If the slot was Nil, or i is not below the length in one of the states, there was no item
 //     i: at the state that says so, or when the item was popped, which was after the first
 //     state.
 //
-// If first has moved, item i is in another slot now: the reader tries again, in the same
-// block. That happens as often as the block has slots at most. If the list has another
-// block by then, the old one stays as it was when it was left, which was within the call: so
-// the answer is true of that moment. It is wait-free, then, but for one case. Where
-// no memory is left for a new block, Remove moves items in the one there is. Its readers see
-// listMoving, and wait for the list's lock. (One that sees the same state before and after
-// has found what was in the slot before or after the whole move, which lies in its call.)
+// If first has moved, item i is in another slot now, and the reader tries again in the same
+// block. It tries at most as often as the block has slots. If the list has another block by
+// then, the old one keeps the contents that it had when it was replaced. That was within
+// the call, so the answer is true of that moment. A read is therefore wait-free, with one
+// exception. If there is no memory for a new block, Remove moves items in the existing one.
+// Its readers see listMoving, and wait for the list's lock. (A reader that sees the same
+// state before and after has loaded the contents of the slot before or after the whole
+// move, which lies within its call.)
 const (
 	listState = 0
 	listSlots = 2
 
-	// listMoving is the state of a block whose items are being moved: no length, as first
-	// and end are the same, and beyond what a block can have.
+	// listMoving is the state of a block whose items are being moved. Read as bounds it
+	// means length 0, because first and end are the same, and both are beyond any block's
+	// capacity.
 	listMoving = 1<<63 | 1<<31
 )
 
-// maxItems is the most items that a list can have: what fits a block, which is less than
-// 2 GiB and a multiple of 64 KiB if it is large. Tests have it smaller.
+// maxItems is the most items that a list can have. They must fit a block, which is less
+// than 2 GiB, and a multiple of 64 KiB if it is large. Tests lower it.
 var maxItems = (1<<31-1<<16)/4 - listSlots
 
 func errManyItems(n int) error {
@@ -68,10 +70,10 @@ func errManyItems(n int) error {
 
 func stateOf(first, end int) uint64 { return uint64(end)<<32 | uint64(first) }
 
-// bounds returns the first slot that is filled, and the one behind the last.
+// bounds returns the first filled slot, and the one after the last.
 func bounds(state uint64) (first, end int) { return int(uint32(state)), int(state >> 32) }
 
-// lengthOf returns how many items there are; 0 for listMoving.
+// lengthOf returns the number of items; 0 for listMoving.
 func lengthOf(state uint64) int { return int(uint32(state>>32) - uint32(state)) }
 
 var listType = core.Define(rt.TypeList, rt.Type{
@@ -85,7 +87,7 @@ var listType = core.Define(rt.TypeList, rt.Type{
 		b := h.Block(r)
 		state := b.LoadUint64(listState)
 		if state == listMoving {
-			return b, listSlots, 0 // a path is looked for in the midst of it: see rt.Freeze
+			return b, listSlots, 0 // Freeze searches for a path during a move: see rt.Freeze
 		}
 		first, _ := bounds(state)
 		return b, listSlots + first, lengthOf(state)
@@ -94,19 +96,20 @@ var listType = core.Define(rt.TypeList, rt.Type{
 	Freezing: &listFreezing,
 }, nil)
 
-// IndexError says that an index is out of range.
+// IndexError reports that an index is out of range.
 type IndexError struct{ Index, Len int }
 
 func (e *IndexError) Error() string {
 	return fmt.Sprintf("%sindex %d is out of range: the list has %d items", fault.Prefix, e.Index, e.Len)
 }
 
-// List is a sequence that can change. Its methods borrow it. Any number of attached
-// threads use one at the same time.
+// List is a mutable sequence of references. Its methods borrow it. Any number of attached
+// threads may use one at the same time.
 type List rt.Ref
 
-// NewList returns a new reference to a list of the items. They are borrowed: the list
-// takes counts of its own. Attached thread.
+// NewList returns a new reference to a list of the items. The items are borrowed: the list
+// takes counts of its own. The error is rt.ErrNilRef, a *rt.SizeError or rt.ErrMemoryLimit.
+// Attached thread.
 func NewList(t *rt.Thread, items ...rt.Ref) (List, error) {
 	r, err := NewListSteal(t, items...)
 	if err == nil {
@@ -115,8 +118,8 @@ func NewList(t *rt.Thread, items ...rt.Ref) (List, error) {
 	return r, err
 }
 
-// NewListSteal is NewList, so returns a new reference, and steals the references to the
-// items unless it fails. Attached thread.
+// NewListSteal is like NewList and returns a new reference, but steals the references to
+// the items unless it fails. Attached thread.
 func NewListSteal(t *rt.Thread, items ...rt.Ref) (List, error) {
 	for i, r := range items {
 		t.MustUse(r)
@@ -143,7 +146,8 @@ func NewListSteal(t *rt.Thread, items ...rt.Ref) (List, error) {
 	return r, nil
 }
 
-// Len returns the number of items; 0 if l is no list. Wait-free. Attached thread.
+// Len returns the number of items; 0 if l is not a list. Wait-free as far as At is.
+// Attached thread.
 func (l List) Len(t *rt.Thread) int {
 	if l.IsFrozen() {
 		return frozenLen(t, l, rt.TypeList)
@@ -163,8 +167,8 @@ func (l List) Len(t *rt.Thread) int {
 	return lengthOf(state)
 }
 
-// lengthWhenMoved waits until the items of the list o have been moved, and returns how many
-// there are.
+// lengthWhenMoved waits until Remove has finished moving the items of the list o, and
+// returns their number.
 func lengthWhenMoved(t *rt.Thread, o rt.Body) int {
 	lockToRead(t, o)
 	defer unlock(t, o)
@@ -174,9 +178,8 @@ func lengthWhenMoved(t *rt.Thread, o rt.Body) int {
 	return 0
 }
 
-// At returns a borrowed reference to item i, and whether there is one.
-// Wait-free, but while memory has run out and Remove moves items: see Remove. Attached
-// thread.
+// At returns a borrowed reference to item i, and whether there is one. Wait-free, except
+// while memory has run out and Remove moves items: see Remove. Attached thread.
 func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	if l.IsFrozen() {
 		return frozenItem(t, l, i)
@@ -205,8 +208,8 @@ func (l List) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	return atAgain(t, o, b, i, uint32(state), r, now)
 }
 
-// atAgain goes on with List.At in a block that others are changing: r was in the slot of item
-// i with that first, and then the state was found.
+// atAgain continues List.At in a block that other threads are changing. The caller loaded r
+// from the slot of item i according to first, and then loaded state.
 func atAgain(t *rt.Thread, o, b rt.Body, i int, first uint32, r rt.Ref, state uint64) (rt.Ref, bool) {
 	for state != listMoving {
 		if uint(i) >= uint(lengthOf(state)) {
@@ -222,7 +225,8 @@ func atAgain(t *rt.Thread, o, b rt.Body, i int, first uint32, r rt.Ref, state ui
 	return atWhenMoved(t, o, i)
 }
 
-// atWhenMoved waits until the items of the list o have been moved, and returns item i.
+// atWhenMoved waits until Remove has finished moving the items of the list o, and returns
+// item i.
 func atWhenMoved(t *rt.Thread, o rt.Body, i int) (rt.Ref, bool) {
 	lockToRead(t, o)
 	defer unlock(t, o)
@@ -238,8 +242,8 @@ func atWhenMoved(t *rt.Thread, o rt.Body, i int) (rt.Ref, bool) {
 	return b.LoadRef(listSlots + int(uint32(state)) + i), true
 }
 
-// Get returns a new reference to item i. The error is an *IndexError or a
-// *rt.TypeError. Wait-free. Attached thread.
+// Get returns a new reference to item i. The error is an *IndexError or a *rt.TypeError.
+// Wait-free as far as At is. Attached thread.
 func (l List) Get(t *rt.Thread, i int) (rt.Ref, error) {
 	r, ok := l.At(t, i)
 	if !ok {
@@ -255,17 +259,17 @@ func (l List) missing(t *rt.Thread, i int) error {
 	}
 	n := l.Len(t)
 	if i >= 0 {
-		n = min(n, i) // it may have grown since item i was missed
+		n = min(n, i) // the list may have grown since item i was not found
 	}
 	return &IndexError{Index: i, Len: n}
 }
 
-// All ranges over the items by index, as they are when the loop begins: see Snapshot. They
-// are borrowed, good until the loop ends, also across safe points: the loop holds counts.
-// The body may change the list. Attached thread.
+// All ranges over the items by index, as they are when the loop begins: see Snapshot. The
+// items are borrowed, and good until the loop ends, also across safe points, because the
+// loop holds counts. The loop body may change the list. Attached thread.
 func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
-		list := l.Snapshot(t, []rt.Ref{l}) // l too: what is frozen stays loaded
+		list := l.Snapshot(t, []rt.Ref{l}) // and l itself, whose count keeps a Frozen loaded
 		t.IncRef(l)
 		t.Hold(&list)
 		defer func() { t.Unhold(&list); t.DecRefs(list) }()
@@ -277,27 +281,29 @@ func (l List) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	}
 }
 
-// Snapshot appends the items to dst, as they are at one moment, each a new reference. It
-// takes the list's lock only if others change the list meanwhile, again and again. What dst
-// holds already is borrowed. If l is no list it appends nothing. Attached thread.
+// Snapshot appends the items to dst, as they are at one moment, each as a new reference. It
+// takes the list's lock only if another thread holds the lock, or changes the list during
+// each of a few attempts to copy it. The references that dst holds already are borrowed. If
+// l is not a list, Snapshot appends nothing. Attached thread.
 func (l List) Snapshot(t *rt.Thread, dst []rt.Ref) []rt.Ref {
 	n := len(dst)
 	if l.IsFrozen() {
 		dst = appendFrozenItems(t, dst, l)
 	} else if o, ok := t.Object(l, rt.TypeList); ok {
-		dst = appendItems(t, o, slices.Grow(dst, l.Len(t))) // not under the lock, if no more come
+		dst = appendItems(t, o, slices.Grow(dst, l.Len(t))) // room for all items before the lock is taken, unless the list grows
 	}
-	t.IncRefs(dst[n:]) // borrows: what leaves a slot is retired
+	t.IncRefs(dst[n:]) // still borrowed: a reference that leaves a slot is retired
 	return dst
 }
 
-// snapshotTries is how often Snapshot copies a list that changes before it locks it. A guess.
+// snapshotTries is how often Snapshot tries to copy a list without its lock. A guess.
 const snapshotTries = 3
 
-// appendItems appends the items of the list o, as they are at one moment. Let the version be the
-// same before and after a copy, and the lock free in between, before the copy. A writer that
-// had the lock earlier has left it; one that takes it later raises the version before it
-// changes anything. So nothing has changed, and nothing was stored to the list, which may lie
+// appendItems appends the items of the list o, as they are at one moment. Let the version
+// be the same before and after a copy, and let the lock be free at a moment between the
+// first load of the version and the copy. A writer that had the lock earlier has released
+// it. A writer that takes it later raises the version before it changes anything. So
+// nothing has changed during the copy. The reader stored nothing to the list, which may lie
 // on a page that processes share.
 func appendItems(t *rt.Thread, o rt.Body, dst []rt.Ref) []rt.Ref {
 	n := len(dst)
@@ -317,7 +323,7 @@ func appendItems(t *rt.Thread, o rt.Body, dst []rt.Ref) []rt.Ref {
 	return dst
 }
 
-// appendSlots appends what is in the slots of the list o.
+// appendSlots appends the references in the slots of the list o.
 func appendSlots(t *rt.Thread, o rt.Body, dst []rt.Ref) []rt.Ref {
 	b := openList(t, o)
 	for i := range b.len() {

@@ -12,11 +12,11 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// listItem is what the model knows of an item. Items of a mark are boxed integers
-// that only the list holds.
+// listItem is an item of the model. An item with a mark is a boxed integer that only the
+// list holds.
 type listItem struct {
 	ref  rt.Ref
-	mark int // -1 for one of the pool
+	mark int // -1 for an item of the pool
 }
 
 type listMachine struct {
@@ -24,7 +24,7 @@ type listMachine struct {
 	th    *rt.Thread
 	list  List
 	model []listItem
-	pool  []rt.Ref // the test holds these
+	pool  []rt.Ref // held by the test
 	marks int
 	steps int
 }
@@ -45,7 +45,7 @@ func (m *listMachine) fresh() listItem {
 
 func (m *listMachine) pooled(b int) listItem { return listItem{m.pool[b%len(m.pool)], -1} }
 
-// index is a valid index, or out of range now and then.
+// index returns a valid index, and now and then one out of range.
 func (m *listMachine) index(a int) int {
 	switch n := len(m.model); {
 	case a%16 == 15:
@@ -379,14 +379,14 @@ func TestListErrors(t *testing.T) {
 	})
 }
 
-// TestListMemoryLimit has every call that allocates run into the limit: the list
-// is as before, and the references are still the caller's.
+// TestListMemoryLimit has every call that allocates run into the limit. The list is
+// unchanged, and the references are still the caller's.
 func TestListMemoryLimit(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.MemoryLimit = 1 << 20
 		clean(t, o, func(th *rt.Thread) {
 			v := newBig(th, 1)
-			n := 20_000 // blocks this large are no slots of a span that may have one left
+			n := 20_000 // a block of this size is not a slot of a span, which may have a free one
 			l, other := must(NewList(th, slices.Repeat([]rt.Ref{v}, n)...)), must(NewList(th))
 			held := append(hog(t, th), v, l, other)
 			for ; ; n++ {
@@ -406,7 +406,7 @@ func TestListMemoryLimit(t *testing.T) {
 				t.Errorf("%d and %d items, want %d and none", l.Len(th), other.Len(th), n)
 			}
 			audit(t, th, held...)
-			must0(t, l.Clear(th)) // and the runtime goes on
+			must0(t, l.Clear(th)) // the runtime goes on
 			th.DecRefs(held)
 		})
 	})
@@ -437,8 +437,8 @@ func TestListDeepFree(t *testing.T) {
 	})
 }
 
-// TestChangedInRegion changes containers that are older than a region while births
-// go there. The region is discarded, their storage is not.
+// TestChangedInRegion changes containers that are older than a region while objects are
+// born in it. The region is discarded, the storage of the containers is not.
 func TestChangedInRegion(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -455,7 +455,7 @@ func TestChangedInRegion(t *testing.T) {
 			if err != failed {
 				t.Errorf("got %v", err)
 			}
-			for range 20 { // over what was the region
+			for range 20 { // reuses the memory of the region
 				th.DecRef(parse(t, th, `[[1,2,3],{"a":"b"}]`))
 				err := th.Immortally(func() error {
 					must(NewBytes(th, make([]byte, 1<<16)))

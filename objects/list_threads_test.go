@@ -11,7 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestListChaos has threads do everything to two lists at once.
+// TestListChaos has threads make all calls on two lists at once.
 func TestListChaos(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -50,7 +50,7 @@ func TestListChaos(t *testing.T) {
 	})
 }
 
-// readList reads something, and checks it: all items are boxed integers.
+// readList makes a random read, and checks it: all items are boxed integers.
 func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
 	i := rnd.IntN(64)
 	switch rnd.IntN(6) {
@@ -59,7 +59,7 @@ func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
 			if err := b.borrow(th, r); err != nil {
 				return err
 			}
-			th.DecRef(r) // and so a borrow, as the list's own is retired
+			th.DecRef(r) // still borrowed: the list's own count is retired
 		}
 	case 0:
 		if r, found := l.At(th, i); found {
@@ -92,8 +92,7 @@ func readList(th *rt.Thread, rnd *rand.Rand, l List, b *borrower) error {
 	return nil
 }
 
-// changeList changes something. Indexes may be out of range by the time of the
-// call.
+// changeList makes a random change. The index may be out of range by the time of the call.
 func changeList(th *rt.Thread, rnd *rand.Rand, l, other List) error {
 	if l.Len(th) > 200 || other.Len(th) > 200 {
 		return l.Clear(th)
@@ -135,8 +134,8 @@ func changeList(th *rt.Thread, rnd *rand.Rand, l, other List) error {
 	return unless[*IndexError](err)
 }
 
-// TestExtendBothWays has threads extend two lists by each other: who locked one
-// first would wait for ever.
+// TestExtendBothWays has threads extend two lists by each other. Locking the two in the
+// order of the arguments would deadlock.
 func TestExtendBothWays(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -167,8 +166,8 @@ func TestExtendBothWays(t *testing.T) {
 	})
 }
 
-// TestListOwnWrites has each thread write a slot of its own, while all push,
-// pop, insert and remove behind those slots: nobody loses a write.
+// TestListOwnWrites has each thread write a slot of its own, while all push, pop, insert
+// and remove after those slots. No write is lost.
 func TestListOwnWrites(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -214,8 +213,8 @@ func TestListOwnWrites(t *testing.T) {
 	})
 }
 
-// TestListAppendOnly has one thread append, and readers that must see a prefix
-// that never shrinks.
+// TestListAppendOnly has one thread append, while readers must see a prefix that never
+// shrinks.
 func TestListAppendOnly(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -256,11 +255,10 @@ func TestListAppendOnly(t *testing.T) {
 	})
 }
 
-// TestListLinearizable has one thread push and pop one place, and readers whose
-// every result must fit a state of the list that they have not left behind. It
-// finds slot and length stored in the wrong order in every run on two cores. What
-// takes a reader that stands still for two writes, such as an At that looks at the
-// length only once, it finds too seldom to count on.
+// TestListLinearizable has one thread push and pop one item, while readers check each
+// result against the states that the list may have. It finds slot and length stored in the
+// wrong order in every run on two cores. Bugs that need a reader to pause for two writes,
+// such as an At that looks at the length only once, show too rarely to count on.
 func TestListLinearizable(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

@@ -5,8 +5,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// listBlock is a list's block as a writer sees it, with the list locked. What the states mean,
-// and the order of stores, is in list.go.
+// listBlock is a list's block as a writer sees it while it holds the list's lock. The
+// meaning of the states and the order of stores are described in list.go.
 type listBlock struct {
 	rt.Body
 	ref        rt.Ref // Nil if the list has none
@@ -26,28 +26,28 @@ func openList(t *rt.Thread, o rt.Body) (b listBlock) {
 
 func (b *listBlock) len() int { return b.end - b.first }
 
-// slot returns the word of item i.
+// slot returns the word of the block that holds item i.
 func (b *listBlock) slot(i int) int { return listSlots + b.first + i }
 
-// publish makes the items those from first to below end.
+// publish sets the bounds: the items are those from first up to, but not including, end.
 func (b *listBlock) publish(first, end int) {
 	b.first, b.end = first, end
 	b.StoreUint64(listState, stateOf(first, end))
 }
 
-// add appends v. There is room.
+// add appends v. The block has room.
 func (b *listBlock) add(v rt.Ref) {
 	b.StoreRef(b.slot(b.len()), v)
 	b.publish(b.first, b.end+1)
 }
 
-// popLast takes the last item, of which there is one, out of the list.
+// popLast removes the last item and returns it. The list is not empty.
 func (b *listBlock) popLast() rt.Ref {
 	b.publish(b.first, b.end-1)
 	return b.SwapRef(b.slot(b.len()), rt.Nil)
 }
 
-// popFirst takes the first item, of which there is one, out of the list.
+// popFirst removes the first item and returns it. The list is not empty.
 func (b *listBlock) popFirst() rt.Ref {
 	b.publish(b.first+1, b.end)
 	return b.SwapRef(b.slot(-1), rt.Nil)
@@ -63,15 +63,15 @@ func newListBlock(t *rt.Thread, l rt.Ref, n int) (r rt.Ref, b rt.Body, room int,
 	return r, b, min(bytes/4-listSlots, maxItems), err
 }
 
-// copyTo returns a block with room for at least room items that has those of b. At place i
-// it leaves room for one (gap 1), or leaves one out (gap -1).
+// copyTo returns a new block with room for at least room items, filled with those of b. At
+// index i it leaves a gap of one slot (gap 1), or leaves out one item (gap -1).
 func (b *listBlock) copyTo(t *rt.Thread, l List, room, i, gap int) (fresh listBlock, err error) {
 	fresh.ref, fresh.Body, fresh.room, err = newListBlock(t, l, room)
 	if err != nil {
 		return fresh, err
 	}
 	for k := range i {
-		fresh.SetRef(listSlots+k, b.LoadRef(b.slot(k))) // moved: counts go along
+		fresh.SetRef(listSlots+k, b.LoadRef(b.slot(k))) // moved, with its count
 	}
 	for k := i + max(-gap, 0); k < b.len(); k++ {
 		fresh.SetRef(listSlots+k+gap, b.LoadRef(b.slot(k)))
@@ -80,7 +80,8 @@ func (b *listBlock) copyTo(t *rt.Thread, l List, room, i, gap int) (fresh listBl
 	return fresh, nil
 }
 
-// copyForInsert is copyTo with room for one more at place i, which is within the list.
+// copyForInsert is copyTo with a gap for one more item at index i, which is within the
+// list.
 func (b *listBlock) copyForInsert(t *rt.Thread, l List, i int) (listBlock, error) {
 	room := b.room
 	if b.len() >= room {
@@ -92,21 +93,21 @@ func (b *listBlock) copyForInsert(t *rt.Thread, l List, i int) (listBlock, error
 	return b.copyTo(t, l, room, i, 1)
 }
 
-// takeOver makes b, which nobody has seen, the block of the list o.
+// takeOver makes b, which no other thread has seen, the block of the list o.
 func (b *listBlock) takeOver(o rt.Body) {
 	b.SetUint64(listState, stateOf(0, b.end))
 	o.Store(boxCap, uint32(b.room))
 	o.StoreRef(boxBlock, b.ref)
 }
 
-// roomToAdd returns how much room a new block gets for n more items.
+// roomToAdd returns the capacity of a new block that is to take n more items.
 func (b *listBlock) roomToAdd(n int) int {
 	have := b.len()
 	return min(max(have+n, have+have/2, 4), maxItems)
 }
 
-// reserve sees to it that b has room for n more items. It returns the block that it has
-// replaced, which the caller retires. What lies before first is gained by that as well.
+// reserve ensures that b has room for n more items. It returns the block that it has
+// replaced, which the caller retires. A replacement also reclaims the slots before first.
 func (b *listBlock) reserve(t *rt.Thread, l List, o rt.Body, n int) (old rt.Ref, err error) {
 	if b.end+n <= b.room {
 		return rt.Nil, nil
@@ -126,13 +127,12 @@ func (b *listBlock) reserve(t *rt.Thread, l List, o rt.Body, n int) (old rt.Ref,
 	return old, nil
 }
 
-// leastRoom is how many slots a block has at most that is not replaced by a smaller one. A
-// guess.
+// leastRoom is the capacity up to which a block is not replaced by a smaller one. A guess.
 const leastRoom = 16
 
 // shrink replaces a block of which less than a quarter is in use by one half as large, if
-// there is memory for it: then as many items as remain are to be removed until the next
-// time. An empty one is let go. It returns the block that is to be retired, or Nil.
+// there is memory for it. About half of the remaining items must then be removed before the
+// next replacement. An empty block is dropped. shrink returns the block to retire, or Nil.
 func (b *listBlock) shrink(t *rt.Thread, l List, o rt.Body) (old rt.Ref) {
 	n := b.len()
 	switch {
@@ -142,7 +142,7 @@ func (b *listBlock) shrink(t *rt.Thread, l List, o rt.Body) (old rt.Ref) {
 		o.StoreRef(boxBlock, rt.Nil)
 		return b.ref
 	}
-	half := (listSlots+b.room)/2 - listSlots // of its bytes, or rounding up would give as many
+	half := (listSlots+b.room)/2 - listSlots // half of the bytes: half of the slots might be rounded up to the same size
 	fresh, err := b.copyTo(t, l, half, n, 0)
 	if err != nil {
 		return rt.Nil
@@ -151,12 +151,12 @@ func (b *listBlock) shrink(t *rt.Thread, l List, o rt.Body) (old rt.Ref) {
 	return b.ref
 }
 
-// removeInside takes item i, which is neither the first nor the last, out of the list. It
-// returns it and the block that it has replaced, or Nil.
+// removeInside removes item i, which is neither the first nor the last. It returns the
+// item, and the block that it has replaced, or Nil.
 func (b *listBlock) removeInside(t *rt.Thread, l List, o rt.Body, i int) (gone, old rt.Ref) {
 	gone = b.LoadRef(b.slot(i))
 	last := b.len() - 1
-	if !t.LockFree() { // nobody reads meanwhile
+	if !t.LockFree() { // no other thread reads meanwhile
 		copy(b.Refs(b.slot(i), last-i), b.Refs(b.slot(i+1), last-i))
 		b.popLast()
 		return gone, rt.Nil

@@ -9,7 +9,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// blockOf returns the block of l, and checks what all blocks keep.
+// blockOf returns the block of l, and checks the invariants of blocks.
 func blockOf(t *testing.T, th *rt.Thread, l List) listBlock {
 	t.Helper()
 	b := openList(th, th.Body(l))
@@ -32,7 +32,7 @@ func numbered(th *rt.Thread, n int) List {
 	return l
 }
 
-// TestEndsStayInPlace: what changes one end of a list leaves the block where it is.
+// TestEndsStayInPlace: changes at the ends of a list leave its block in place.
 func TestEndsStayInPlace(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -56,8 +56,8 @@ func TestEndsStayInPlace(t *testing.T) {
 	})
 }
 
-// TestQueue appends and removes the first: a block is replaced as often as a part of its
-// items have changed, and does not grow.
+// TestQueue appends items and removes the first. A block is replaced once a fixed part of
+// its items has changed, and does not grow.
 func TestQueue(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -94,8 +94,8 @@ func TestQueue(t *testing.T) {
 	})
 }
 
-// TestListShrinks takes items away in every way: at most a quarter of a block is unused then,
-// and no block is replaced twice in a row.
+// TestListShrinks removes items by every call. At least about a quarter of the block stays
+// in use, and few blocks are made.
 func TestListShrinks(t *testing.T) {
 	for what, take := range map[string]func(th *rt.Thread, l List){
 		"pop":          func(th *rt.Thread, l List) { th.DecRef(must(l.Pop(th))) },
@@ -138,7 +138,7 @@ func TestListShrinks(t *testing.T) {
 	}
 }
 
-// TestTakingAwayNeedsNoMemory: at the limit everything can still be taken away.
+// TestTakingAwayNeedsNoMemory: at the memory limit every item can still be removed.
 func TestTakingAwayNeedsNoMemory(t *testing.T) {
 	point := must(DefineRecord("record at the limit", "x"))
 	forModes(t, func(t *testing.T, o rt.Options) {
@@ -202,7 +202,7 @@ func TestTakingAwayNeedsNoMemory(t *testing.T) {
 	})
 }
 
-// TestListBound: a list that is full says so in words, whichever call would add to it.
+// TestListBound: every call that would add to a full list returns a clear error.
 func TestListBound(t *testing.T) {
 	const most = 100
 	was := maxItems
@@ -230,7 +230,7 @@ func TestListBound(t *testing.T) {
 				}
 			}
 			must0(t, l.Remove(th, 0))
-			must0(t, l.Append(th, rt.None)) // there was room before the first one
+			must0(t, l.Append(th, rt.None)) // there is room before the first item
 			if l.Len(th) != most {
 				t.Errorf("%d items", l.Len(th))
 			}
@@ -240,27 +240,28 @@ func TestListBound(t *testing.T) {
 	})
 }
 
-// TestListBoundFits: a block for as many items as a list can have is one that can be had.
+// TestListBoundFits: a block for the most items that a list can have is within the limit of
+// blocks. A block for one more is not.
 func TestListBoundFits(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		l := must(NewList(th))
 		if n := th.BlockBytes(l, 4*(listSlots+maxItems)); n > 1<<31-1 {
 			t.Errorf("a block of %d bytes", n)
 		}
-		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); uint32(n) <= 1<<31-1 { // which is below 0 where ints have 32 bits
+		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); uint32(n) <= 1<<31-1 { // uint32: negative where ints have 32 bits
 			t.Errorf("one item more fits a block of %d bytes", n)
 		}
 		th.DecRef(l)
 	})
 }
 
-// TestListRoom: a list knows how many items its block has room for, whatever has made it.
+// TestListRoom: a list knows the capacity of its block, whichever call made it.
 func TestListRoom(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			for n := range 40 {
 				l := must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, n)...))
-				for range 3 { // from full blocks on
+				for range 3 { // each time with a full block
 					for b := blockOf(t, th, l); b.ref != rt.Nil && b.end < b.room; b = blockOf(t, th, l) {
 						must0(t, l.Append(th, rt.True))
 						if blockOf(t, th, l).ref != b.ref {
@@ -282,11 +283,11 @@ func TestListRoom(t *testing.T) {
 	})
 }
 
-// TestMissingItem: the error never says that the item is there.
+// TestMissingItem: an IndexError never claims a length that includes the index.
 func TestMissingItem(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		l := numbered(th, 3)
-		for i, want := range map[int]IndexError{3: {3, 3}, 7: {7, 3}, -1: {-1, 3}, 1: {1, 1}, 0: {0, 0}} { // the last two as if it had grown since
+		for i, want := range map[int]IndexError{3: {3, 3}, 7: {7, 3}, -1: {-1, 3}, 1: {1, 1}, 0: {0, 0}} { // the last two as if the list had grown since
 			if err := l.missing(th, i); *err.(*IndexError) != want {
 				t.Errorf("item %d: %v, want %v", i, err, &want)
 			}
@@ -295,8 +296,8 @@ func TestMissingItem(t *testing.T) {
 	})
 }
 
-// TestChangesInside: where others may be reading, what moves items makes a new block, and the
-// old one stays as it was; under the GIL they move where they are.
+// TestChangesInside: in lock-free mode, a call that moves items makes a new block and
+// leaves the old one unchanged. Under the GIL items move in place.
 func TestChangesInside(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -324,7 +325,7 @@ func TestChangesInside(t *testing.T) {
 	})
 }
 
-// TestExtendByFrozen: the items are those of the frozen list, at the end, and visible.
+// TestExtendByFrozen: the items of the frozen list are appended, and visible.
 func TestExtendByFrozen(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -6,7 +6,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// write checks that l is a list that can be changed and v a reference, and returns the
+// write checks that l is a list that can be changed and that v is not Nil. It returns the
 // list's body.
 func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 	o, err = writable(t, l, rt.TypeList)
@@ -18,7 +18,8 @@ func (l List) write(t *rt.Thread, v rt.Ref) (o rt.Body, err error) {
 }
 
 // Append adds v at the end. Amortised constant time. v is borrowed: the list takes a count
-// of its own. Attached thread.
+// of its own. The error is rt.ErrNilRef, a *rt.TypeError, rt.ErrFrozen, a *rt.SizeError or
+// rt.ErrMemoryLimit. Attached thread.
 func (l List) Append(t *rt.Thread, v rt.Ref) error {
 	t.IncRef(v)
 	err := l.AppendSteal(t, v)
@@ -28,15 +29,15 @@ func (l List) Append(t *rt.Thread, v rt.Ref) error {
 	return err
 }
 
-// AppendSteal is Append, and steals the reference to v unless it fails.
-// Attached thread.
+// AppendSteal is like Append, but steals the reference to v unless it fails. Attached
+// thread.
 func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 	o, err := l.write(t, v)
 	if err != nil {
 		return err
 	}
 	lock(t, o)
-	if r := o.LoadRef(boxBlock); !r.IsNil() { // what openList and add do, written out
+	if r := o.LoadRef(boxBlock); !r.IsNil() { // openList and add, inlined by hand
 		b := t.Block(r)
 		if state := b.LoadUint64(listState); uint32(state>>32) < o.Load(boxCap) {
 			b.StoreRef(listSlots+int(state>>32), v)
@@ -48,7 +49,8 @@ func (l List) AppendSteal(t *rt.Thread, v rt.Ref) error {
 	return l.appendSlow(t, o, v)
 }
 
-// appendSlow is AppendSteal for a list that has no room. It is locked, and is unlocked.
+// appendSlow is AppendSteal for a list whose block is full or missing. The list is locked,
+// and appendSlow unlocks it.
 func (l List) appendSlow(t *rt.Thread, o rt.Body, v rt.Ref) error {
 	b := openList(t, o)
 	old, err := b.reserve(t, l, o, 1)
@@ -60,8 +62,8 @@ func (l List) appendSlow(t *rt.Thread, o rt.Body, v rt.Ref) error {
 	return err
 }
 
-// Set replaces item i by v. v is borrowed: the list takes a count of its own. Attached
-// thread.
+// Set replaces item i with v. v is borrowed: the list takes a count of its own. The error
+// is an *IndexError, rt.ErrNilRef, a *rt.TypeError or rt.ErrFrozen. Attached thread.
 func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := l.write(t, v)
 	if err != nil {
@@ -92,10 +94,10 @@ func (l List) Set(t *rt.Thread, i int, v rt.Ref) error {
 func (l List) Pop(t *rt.Thread) (rt.Ref, error) { return l.pop(t, false) }
 
 // PopFirst removes the first item and returns a new reference to it. Amortised constant
-// time: with Append, a list is a queue. Errors as for Pop. Attached thread.
+// time: with Append and PopFirst, a list is a queue. Errors as for Pop. Attached thread.
 func (l List) PopFirst(t *rt.Thread) (rt.Ref, error) { return l.pop(t, true) }
 
-// pop is Pop, or PopFirst.
+// pop is PopFirst if first is true, and Pop otherwise.
 func (l List) pop(t *rt.Thread, first bool) (rt.Ref, error) {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
@@ -124,10 +126,10 @@ func (l List) pop(t *rt.Thread, first bool) (rt.Ref, error) {
 	return r, nil
 }
 
-// Insert puts v before item i, or at the end if i is the length: that is Append. Elsewhere
-// the items behind it move, and in lock-free mode all are copied to a new block, since more
-// than one slot changes. v is borrowed: the list takes a count of its own. Attached
-// thread.
+// Insert puts v before item i. If i is the length, Insert is Append. Otherwise the items
+// from i on move up. In lock-free mode this changes more than one slot, so all items are
+// copied to a new block. v is borrowed: the list takes a count of its own. Errors as for
+// Append, and an *IndexError. Attached thread.
 func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := l.write(t, v)
 	if err != nil {
@@ -147,7 +149,7 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 		if old, err = b.reserve(t, l, o, 1); err == nil {
 			b.add(v)
 		}
-	case b.end < b.room && !t.LockFree(): // nobody reads meanwhile
+	case b.end < b.room && !t.LockFree(): // no other thread reads meanwhile
 		copy(b.Refs(b.slot(i+1), n-i), b.Refs(b.slot(i), n-i))
 		b.SetRef(b.slot(i), v)
 		b.publish(b.first, b.end+1)
@@ -167,9 +169,10 @@ func (l List) Insert(t *rt.Thread, i int, v rt.Ref) error {
 	return err
 }
 
-// Remove removes item i. The first and the last take amortised constant time. Otherwise the
-// items behind it move: in lock-free mode all are copied to a new block, or, if there
-// is no memory for one, they move in the block that is there, and readers wait meanwhile.
+// Remove removes item i. Removing the first or the last item takes amortised constant time.
+// Otherwise the items after it move down. In lock-free mode all items are copied to a new
+// block. If there is no memory for one, they move within the existing block, and readers
+// wait until that is done. The error is an *IndexError, a *rt.TypeError or rt.ErrFrozen.
 // Attached thread.
 func (l List) Remove(t *rt.Thread, i int) error {
 	o, err := writable(t, l, rt.TypeList)
@@ -201,7 +204,7 @@ func (l List) Remove(t *rt.Thread, i int) error {
 	return nil
 }
 
-// Clear removes all items. Attached thread.
+// Clear removes all items. The error is a *rt.TypeError or rt.ErrFrozen. Attached thread.
 func (l List) Clear(t *rt.Thread) error {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
@@ -222,7 +225,8 @@ func (l List) Clear(t *rt.Thread) error {
 }
 
 // Extend appends the items of other, as they are at one moment: both lists are locked. l
-// and other may be the same. other is borrowed. Attached thread.
+// and other may be the same list. other is borrowed. The error is a *rt.TypeError,
+// rt.ErrFrozen, a *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func (l List) Extend(t *rt.Thread, other List) error {
 	o, err := writable(t, l, rt.TypeList)
 	if err != nil {
@@ -254,7 +258,7 @@ func (l List) Extend(t *rt.Thread, other List) error {
 	return err
 }
 
-// extendFrozen is Extend by a list that does not change, and is not counted.
+// extendFrozen is Extend for a frozen list, which does not change and is not counted.
 func (l List) extendFrozen(t *rt.Thread, o rt.Body, other List) error {
 	home, items := frozenItems(t, other)
 	lock(t, o)

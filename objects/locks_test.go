@@ -10,13 +10,13 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// waitsAt fails unless op, on a thread of its own, waits at a lock word that is held.
+// waitsAt fails unless op, on a thread of its own, waits for a lock word that is held.
 func waitsAt(t *testing.T, r *rt.Runtime, word *uint32, op func(th *rt.Thread)) {
 	t.Helper()
 	waitsAtUntil(t, r, word, func() {}, op)
 }
 
-// waitsAtUntil is waitsAt, and calls until before the lock is let go.
+// waitsAtUntil is waitsAt, and calls until before the lock is released.
 func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op func(th *rt.Thread)) {
 	t.Helper()
 	locks.Lock(word)
@@ -28,7 +28,7 @@ func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op fu
 			return nil
 		})
 	}()
-	for atomic.LoadUint32(word) == alone { // nobody is parked there
+	for atomic.LoadUint32(word) == alone { // no thread is parked there
 		select {
 		case err := <-done:
 			t.Errorf("it waited for nobody: %v", err)
@@ -47,10 +47,10 @@ func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op fu
 	}
 }
 
-// lockedBox is a container with what a test needs to call anything on it.
+// lockedBox has containers, and the arguments to make any call on them.
 type lockedBox struct {
 	l, m List // of ten ints each
-	d, e Dict // of ten small keys each, of which five are in both
+	d, e Dict // of ten small keys each; five are in both
 	key  rt.Ref
 	fl   List // frozen ones
 	fd   Dict
@@ -73,15 +73,15 @@ func (x lockedBox) all() []rt.Ref {
 
 func freezeAndUnload(th *rt.Thread, r rt.Ref) { ok(th.Unload(must(th.Freeze(r)))) }
 
-// TestLocksAreTaken: what changes a container, or copies one, waits for its lock, lets it go
-// afterwards, and keeps nobody else's.
+// TestLocksAreTaken: every call that changes or copies a container waits for its lock,
+// releases it afterwards, and keeps no other lock.
 func TestLocksAreTaken(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
 	}
 	type call struct {
 		name string
-		box  func(x lockedBox) []rt.Ref // whose locks it takes
+		box  func(x lockedBox) []rt.Ref // the containers whose locks it takes
 		op   func(th *rt.Thread, x lockedBox)
 	}
 	list := func(x lockedBox) []rt.Ref { return []rt.Ref{x.l} }
@@ -148,7 +148,7 @@ func TestLocksAreTaken(t *testing.T) {
 						word := r.Body(c.box(x)[i]).Lock(boxLock)
 						waitsAt(t, r, word, func(th *rt.Thread) {
 							c.op(th, x)
-							for _, b := range x.all()[:4] { // at a safe point it would be let go of
+							for _, b := range x.all()[:4] { // before a safe point, which would release it
 								if v := th.Body(b).Load(boxLock); v != 0 {
 									t.Errorf("it has left %#x in a lock word", v)
 								}
@@ -167,8 +167,8 @@ func TestLocksAreTaken(t *testing.T) {
 	}
 }
 
-// TestGatesAreShut: what replaces a table with gates, or copies one, waits at each of them, and
-// opens them again; what overwrites a value waits at the thread's own.
+// TestGatesAreShut: a call that replaces or copies a table with gates waits at each gate,
+// and opens them again. A call that overwrites a value waits at the thread's own gate.
 func TestGatesAreShut(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -225,7 +225,7 @@ func TestGatesAreShut(t *testing.T) {
 					waitsAt(t, r, b.Lock(gate(b, i)+gateLock), func(th *rt.Thread) {
 						op(th, d, two, empty)
 						for k := range gates {
-							if v := b.Load(gate(b, k) + gateLock); v != 0 { // no safe point since: the table is in its place
+							if v := b.Load(gate(b, k) + gateLock); v != 0 { // no safe point since: the old table still exists
 								t.Errorf("gate %d is left as %#x", k, v)
 							}
 						}
@@ -268,8 +268,8 @@ func TestGatesAreShut(t *testing.T) {
 	})
 }
 
-// TestEveryChangeHasItsVersion: Freeze copies while others write, and learns of each change by
-// the version. Those of records are raised on both sides of the change.
+// TestEveryChangeHasItsVersion: Freeze copies while others write, and learns of each change
+// from the version. The version of a record is raised on both sides of the change.
 func TestEveryChangeHasItsVersion(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -326,8 +326,8 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 	})
 }
 
-// TestLocksAreLetGo: whatever a write comes to, it lets go of its locks, and does not leave that
-// to the next safe point: with memory, and without.
+// TestLocksAreLetGo: whatever the outcome of a write, it releases its locks itself, not at
+// the next safe point: with memory, and without.
 func TestLocksAreLetGo(t *testing.T) {
 	broken, failing := errors.New("broken"), false
 	inject := func(what rt.Injection) error {
@@ -404,7 +404,7 @@ func TestLocksAreLetGo(t *testing.T) {
 	}
 }
 
-// freezeOrNot freezes r, and unloads what has come of it.
+// freezeOrNot freezes r, and unloads the result if it succeeds.
 func freezeOrNot(th *rt.Thread, r rt.Ref) error {
 	f, err := th.Freeze(r)
 	if err == nil {

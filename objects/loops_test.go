@@ -9,8 +9,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestLoopsAcrossSafePoints: a loop goes on with what there was when it began, whatever its
-// body drops, and gives its counts up in whatever way it ends.
+// TestLoopsAcrossSafePoints: a loop sees the entries that were there when it began,
+// whatever its body drops, and gives up its counts however it ends.
 func TestLoopsAcrossSafePoints(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -76,7 +76,8 @@ func TestLoopsAcrossSafePoints(t *testing.T) {
 	})
 }
 
-// TestFrozenLoops: loops and snapshots of what is frozen, and of what is none.
+// TestFrozenLoops tests loops and snapshots of frozen containers, and of objects of other
+// kinds.
 func TestFrozenLoops(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -122,8 +123,8 @@ func TestFrozenLoops(t *testing.T) {
 	})
 }
 
-// TestSnapshotWaits: while somebody has the list's lock, a snapshot waits, and then has the items
-// of afterwards.
+// TestSnapshotWaits: while another thread has the list's lock, a snapshot waits, and then
+// has the new items.
 func TestSnapshotWaits(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
@@ -135,7 +136,7 @@ func TestSnapshotWaits(t *testing.T) {
 			return nil
 		}))
 		waitsAtUntil(t, r, r.Body(l).Lock(boxLock), func() {
-			must0(t, r.Do(func(th *rt.Thread) error { // which has the lock
+			must0(t, r.Do(func(th *rt.Thread) error { // this thread has the lock
 				o := th.Body(l)
 				b := openList(th, o)
 				b.popFirst()

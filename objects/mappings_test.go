@@ -18,8 +18,9 @@ func mappings() (int, bool) {
 	return bytes.Count(b, []byte("\n")), err == nil
 }
 
-// Any number of small graphs and images costs a few mappings, and of large images there is a
-// bound, with an error that names the system's setting. Unload always works.
+// TestMappingsOfManyGraphs: any number of small graphs and images takes a few mappings. For
+// large images there is a limit, with an error that names the system's setting. Unload
+// always works.
 func TestMappingsOfManyGraphs(t *testing.T) {
 	defer arena.MaxMappings.Store(arena.MaxMappings.Load())
 	for _, backing := range []rt.Backing{rt.SystemBacking, rt.MemfdBacking} {

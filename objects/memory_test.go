@@ -7,7 +7,8 @@ import (
 )
 
 // TestChangesInOneUnitOfWork: a container that is replaced again and again, without a safe
-// point in between, takes the memory of a few, alone and beside a thread that waits.
+// point in between, takes the memory of a few containers, alone and beside a thread that
+// waits.
 func TestChangesInOneUnitOfWork(t *testing.T) {
 	const n = 20_000 // a list's block of 80 KB, a dict's of 500 KB and more
 	changes := map[string]func(th *rt.Thread, times int){

@@ -16,7 +16,7 @@ import (
 
 // failing has calls that fail, with an error or a panic, on thread th of runtime r.
 func failing(t *testing.T, r *rt.Runtime, th *rt.Thread) map[string]func() error {
-	const long = 11 // more than fits, see TestMessages
+	const long = 11 // larger than the bounds in TestMessages
 	text := strings.Repeat("x", long)
 	items := make([]rt.Ref, long)
 	for i := range items {
@@ -127,7 +127,7 @@ func runOfPanics(n int) (err error) {
 
 func second2(_, _ any, err error) error { return err }
 
-// TestMessages: the message of each error and each panic begins with the library's name, and has
+// TestMessages: each message of an error or a panic begins with the library's name, and has
 // it once.
 func TestMessages(t *testing.T) {
 	for _, most := range []*int{&maxItems, &maxTuple, &maxText} {
@@ -154,7 +154,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// failureOf returns the error of a call, or what it panics with.
+// failureOf returns the error of a call, or the value of its panic.
 func failureOf(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -168,7 +168,7 @@ func failureOf(call func() error) (err error) {
 	return call()
 }
 
-// TestSentinels: what a caller may want to tell apart can be told.
+// TestSentinels: callers can tell apart the errors that they may want to.
 func TestSentinels(t *testing.T) {
 	for _, most := range []*int{&maxItems, &maxTuple, &maxText} {
 		was := *most

@@ -8,15 +8,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestMisuseLeavesNoLock: a reference that was given up once too often shows in a write, under
-// the container's lock. Afterwards other threads write there, and so does the same one.
+// TestMisuseLeavesNoLock: a reference that was given up once too often is detected in a
+// write, under the container's lock. Afterwards other threads can write to the container,
+// and so can the same one.
 func TestMisuseLeavesNoLock(t *testing.T) {
 	// dead returns an object that has died, of which a container still has a reference.
 	dead := func(th *rt.Thread, put func(x rt.Ref)) rt.Ref {
 		x := must(NewInt(th, 1<<50))
 		put(x)
 		th.DecRef(x)
-		th.DecRef(x) // the container's
+		th.DecRef(x) // the container's own reference
 		return x
 	}
 	table := func(th *rt.Thread, n int) Dict {
@@ -64,7 +65,7 @@ func TestMisuseLeavesNoLock(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%s/%s/checked=%v", what, o.Mode, o.Counting, o.Checked), func(t *testing.T) {
 				o.AddressSpace = 4 << 20
-				r := must(rt.New(o)) // what has died twice leaves nothing that Close could be asked about
+				r := must(rt.New(o)) // no Close: after a double free it has nothing reliable to report
 				var written rt.Ref
 				panics := func(write func()) (p any) {
 					defer func() { p = recover() }()

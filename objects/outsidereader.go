@@ -10,9 +10,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// outsideReader calls a reader of the user's outside the world. It gives up on
-// one that keeps returning nothing, and does not call it again after an error:
-// the decoder would do neither.
+// outsideReader calls a user's reader outside the world. It gives up on a reader that keeps
+// returning nothing, and does not call a reader again after an error. The decoder does
+// neither.
 type outsideReader struct {
 	ctx    context.Context
 	t      *rt.Thread
@@ -24,19 +24,19 @@ type outsideReader struct {
 	apart  []byte // the buffer of a read that can be left behind; nil before the first one
 }
 
-// readSize is how many bytes a reader of the user's is asked for.
+// readSize is the number of bytes that are requested from a user's reader.
 const readSize = 64 << 10
 
-// begin has o read from r.
+// begin makes o read from r.
 func (o *outsideReader) begin(ctx context.Context, t *rt.Thread, r io.Reader, most int64) {
 	o.ctx, o.t, o.r, o.left, o.err, o.gaveUp = ctx, t, r, most, nil, false
 	o.buf.Reset((*outside)(o))
 }
 
-// outside is what an outsideReader's buffer reads from.
+// outside is the reader below an outsideReader's buffer.
 type outside outsideReader
 
-// errGaveUp ends a text whose context has ended.
+// errGaveUp ends a text when its context has ended.
 var errGaveUp = errors.New("given up")
 
 func (o *outside) Read(p []byte) (n int, err error) {
@@ -50,7 +50,7 @@ func (o *outside) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// readApart is a Read that is left behind when ctx ends.
+// readApart is a Read that is left behind if ctx ends.
 func (o *outside) readApart(p []byte) (int, error) {
 	if o.apart == nil {
 		o.apart = make([]byte, readSize)
@@ -70,7 +70,7 @@ func (o *outside) readApart(p []byte) (int, error) {
 
 // apartRead is a Read in a goroutine of its own.
 type apartRead struct {
-	buf      []byte // what was read
+	buf      []byte // the bytes that were read
 	err      error
 	returned bool
 	panicked any
@@ -84,7 +84,8 @@ func (x *apartRead) read(r io.Reader, buf []byte) {
 	x.buf, x.err, x.returned = buf[:n], err, true
 }
 
-// result returns what Read has returned, and ends the goroutine as Read has ended its own.
+// result returns the results of Read. If Read panicked or ended its goroutine, so does
+// result.
 func (x *apartRead) result(p []byte) (int, error) {
 	switch {
 	case x.returned:
@@ -96,7 +97,7 @@ func (x *apartRead) result(p []byte) (int, error) {
 	return 0, nil // not reached
 }
 
-// maxEmptyReads is how many reads in a row may return nothing, as in bufio.
+// maxEmptyReads is how many reads in a row may return nothing, as in package bufio.
 const maxEmptyReads = 100
 
 // errTooLarge ends a text that is larger than the options allow.

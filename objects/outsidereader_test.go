@@ -43,11 +43,11 @@ func TestFromJSONContext(t *testing.T) {
 	})
 }
 
-// chunks is a reader of n bytes at a time.
+// chunks is a reader that returns n bytes at a time.
 type chunks struct {
 	text string
 	n    int
-	eof  bool // comes with the last ones
+	eof  bool // comes with the last bytes
 }
 
 func (c *chunks) Read(p []byte) (int, error) {
@@ -59,8 +59,8 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestFromJSONContextEnds: a call ends with its context, although the reader is stuck, and leaves
-// nothing in the heap; the reader goes on with memory that is its own.
+// TestFromJSONContextEnds: a call ends with its context, although the reader is stuck, and
+// leaves nothing in the heap. The reader goes on with a buffer of its own.
 func TestFromJSONContextEnds(t *testing.T) {
 	for _, immortal := range []bool{false, true} {
 		forModes(t, func(t *testing.T, o rt.Options) {
@@ -107,7 +107,7 @@ func TestFromJSONContextEnds(t *testing.T) {
 						other := &chunks{text: doc, n: 3}
 						first := true
 						x, err := FromJSONContext(t.Context(), th, readerFunc(func(p []byte) (int, error) {
-							if first { // the one that was left behind writes meanwhile
+							if first { // the read that was left behind is still writing
 								first = false
 								resume <- true
 								synctest.Wait()
@@ -138,8 +138,7 @@ func TestFromJSONContextEnds(t *testing.T) {
 	}
 }
 
-// TestFromJSONContextPanics: a reader that panics, or ends its goroutine, ends the call in the
-// same way.
+// TestFromJSONContextPanics: if the reader panics, or ends its goroutine, so does the call.
 func TestFromJSONContextPanics(t *testing.T) {
 	for _, ctx := range []context.Context{context.Background(), t.Context()} {
 		forModes(t, func(t *testing.T, o rt.Options) {
@@ -173,8 +172,8 @@ func TestFromJSONContextPanics(t *testing.T) {
 	}
 }
 
-// TestApartBuffer: a builder keeps the buffer of its reads for the next ones, but for one that is
-// left behind.
+// TestApartBuffer: a builder reuses the buffer of its reads, except after a read was left
+// behind.
 func TestApartBuffer(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		b := jsonBuilders.New().(*jsonBuilder)

@@ -6,8 +6,8 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestCollectLists has two goroutines trace lists in rings, some of which are held. Of lists
-// and dicts the tracer reads the slots itself; other types are asked for theirs.
+// TestCollectLists has two goroutines trace lists in rings, some of which are held. The
+// tracer reads the slots of lists and dicts itself, and calls the functions of other types.
 func TestCollectLists(t *testing.T) {
 	const rings, size = 700, 50 // more containers than one goroutine would trace alone
 	r := must(rt.New(rt.Options{CollectWorkers: 2, CollectAfter: -1, AddressSpace: 1 << 28}))

@@ -19,7 +19,7 @@ const (
 	recordSlots   = 1
 )
 
-// RecordType is a type that a user defined by the names of its fields. Its objects are
+// RecordType is a type that a user has defined by the names of its fields. Its objects are
 // Records. Immutable.
 type RecordType struct {
 	*rt.Type
@@ -29,10 +29,10 @@ type RecordType struct {
 var (
 	recordTypes = xsync.NewMapOf[string, *RecordType]()
 
-	// recordsByID has the record types at the places that their ids number. A definition
-	// replaces the whole table: reads of records are many, definitions few.
+	// recordsByID holds each record type at the index of its id. A definition replaces the
+	// whole table, because records are read often and types are defined rarely.
 	recordsByID     atomic.Pointer[[]*RecordType]
-	recordsByIDLock sync.Mutex // for those who define
+	recordsByIDLock sync.Mutex // held while a type is defined
 )
 
 // addRecordType adds y to recordsByID.
@@ -49,7 +49,7 @@ func addRecordType(y *RecordType) {
 	recordsByID.Store(&table)
 }
 
-// recordTypeAt returns the record type with that id, or nil.
+// recordTypeAt returns the record type with the given id, or nil.
 func recordTypeAt(id rt.TypeID) *RecordType {
 	if p := recordsByID.Load(); p != nil && int(id) < len(*p) {
 		return (*p)[id]
@@ -57,8 +57,9 @@ func recordTypeAt(id rt.TypeID) *RecordType {
 	return nil
 }
 
-// DefineRecord returns the type with this name and these fields. Defining it
-// again returns the same type. Any goroutine.
+// DefineRecord returns the type with the given name and fields. A second definition with
+// the same name and fields returns the same type. Field names must be distinct, not empty,
+// and valid UTF-8. Any goroutine.
 func DefineRecord(name string, fields ...string) (*RecordType, error) {
 	seen := map[string]bool{}
 	for _, f := range fields {
@@ -73,7 +74,7 @@ func DefineRecord(name string, fields ...string) (*RecordType, error) {
 		}
 		seen[f] = true
 	}
-	id := fmt.Sprintf("%q %q", name, fields) // quoted: no two definitions have the same
+	id := fmt.Sprintf("%q %q", name, fields) // quoted, so that no two definitions have the same id
 	var err error
 	y, _ := recordTypes.LoadOrTryCompute(id, func() (*RecordType, bool) {
 		var y *RecordType
@@ -99,11 +100,11 @@ func defineRecord(name string, fields []string) (*RecordType, error) {
 	return rec, nil
 }
 
-// FieldError says that a record has no field of that number.
+// FieldError reports that a record has no field of the given number.
 type FieldError struct {
 	Type   string
 	Field  int
-	Fields int // how many it has
+	Fields int // how many the record has
 }
 
 func (e *FieldError) Error() string {
@@ -113,17 +114,18 @@ func (e *FieldError) Error() string {
 // Fields returns the names of the fields. Any goroutine.
 func (y *RecordType) Fields() []string { return slices.Clone(y.fields) }
 
-// Index returns the number of a field, or -1. Any goroutine.
+// Index returns the number of the field with the given name, or -1. Any goroutine.
 func (y *RecordType) Index(field string) int { return slices.Index(y.fields, field) }
 
-// Is reports whether r is a record of the type. r is borrowed. Attached thread.
+// Is reports whether r is a record of type y. r is borrowed. Attached thread.
 func (y *RecordType) Is(t *rt.Thread, r rt.Ref) bool {
 	_, ok := t.Object(r, y.ID())
 	return ok
 }
 
-// New returns a new reference to a record with the values, one for each field. They are
-// borrowed: the record takes counts of its own. Attached thread.
+// New returns a new reference to a record with the given values, one for each field. The
+// values are borrowed: the record takes counts of its own. The error is rt.ErrNilRef or
+// rt.ErrMemoryLimit, or says that the number of values is wrong. Attached thread.
 func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (Record, error) {
 	if len(values) != len(y.fields) {
 		return rt.Nil, fault.Errorf("new %s: %d values, want one for each of %d fields", y, len(values), len(y.fields))
@@ -143,12 +145,12 @@ func (y *RecordType) New(t *rt.Thread, values ...rt.Ref) (Record, error) {
 	return r, nil
 }
 
-// Record is an object of a type that DefineRecord has returned. Its fields have numbers:
-// see RecordType.Index. Each can be replaced; how many there are never changes. Its methods
-// borrow it. Any number of attached threads use one at the same time.
+// Record is an object of a type that DefineRecord has returned. Its fields are numbered:
+// see RecordType.Index. Each field can be replaced. The number of fields never changes. Its
+// methods borrow it. Any number of attached threads may use one at the same time.
 type Record rt.Ref
 
-// Type returns the record's type, or nil if r is no record. Attached thread.
+// Type returns the record's type, or nil if r is not a record. Attached thread.
 func (r Record) Type(t *rt.Thread) *RecordType {
 	if y := recordTypeAt(t.QuickKind(r)); y != nil {
 		return y
@@ -156,7 +158,7 @@ func (r Record) Type(t *rt.Thread) *RecordType {
 	return r.typeSlow(t)
 }
 
-// typeSlow is Type where one look at the header does not say it.
+// typeSlow is Type for references whose header alone does not tell the type.
 func (r Record) typeSlow(t *rt.Thread) *RecordType {
 	if y := t.TypeOf(r); y != nil {
 		return recordTypeOf(y)
@@ -167,7 +169,7 @@ func (r Record) typeSlow(t *rt.Thread) *RecordType {
 // At returns a borrowed reference to field i, and whether there is one. Wait-free. Attached
 // thread.
 func (r Record) At(t *rt.Thread, i int) (rt.Ref, bool) {
-	y := recordTypeAt(t.QuickKind(r)) // Type, written out
+	y := recordTypeAt(t.QuickKind(r)) // Type, inlined by hand
 	if y == nil {
 		y = r.typeSlow(t)
 	}
@@ -188,7 +190,7 @@ func (r Record) Get(t *rt.Thread, i int) (rt.Ref, error) {
 	return v, nil
 }
 
-// missing is the error of a call that needs field i, and has not found it.
+// missing returns the error of a call that has not found field i.
 func (r Record) missing(t *rt.Thread, i int) error {
 	if y := r.Type(t); y != nil {
 		return &FieldError{y.String(), i, len(y.fields)}
@@ -215,9 +217,9 @@ func (r Record) write(t *rt.Thread, i int, v rt.Ref) (o rt.Body, err error) {
 	return t.Body(r), nil
 }
 
-// Set replaces field i by v. It changes one slot, so it takes no lock. v is borrowed: the
-// record takes a count of its own. Errors as for Get, and rt.ErrFrozen. Wait-free. Attached
-// thread.
+// Set replaces field i with v. It changes one slot, so it takes no lock. v is borrowed: the
+// record takes a count of its own. The error is a *FieldError, a *rt.TypeError,
+// rt.ErrNilRef or rt.ErrFrozen. Wait-free. Attached thread.
 func (r Record) Set(t *rt.Thread, i int, v rt.Ref) error {
 	o, err := r.write(t, i, v)
 	if err != nil {
@@ -227,18 +229,18 @@ func (r Record) Set(t *rt.Thread, i int, v rt.Ref) error {
 	return nil
 }
 
-// replaceField replaces a field of the record o, and returns the slot's reference to what was
-// there, which the caller retires.
+// replaceField replaces field i of the record o, and returns the slot's own reference to
+// the old value, which the caller retires.
 func replaceField(t *rt.Thread, o rt.Body, i int, v rt.Ref) (old rt.Ref) {
 	t.IncRef(v)
-	o.Add(recordVersion, 1) // before and after: a copy that Freeze makes sees one of them
+	o.Add(recordVersion, 1) // before and after, so that a concurrent copy by Freeze sees one of them
 	old = o.SwapRef(recordSlots+i, v)
 	o.Add(recordVersion, 1)
 	return old
 }
 
-// Swap is Set, and returns a new reference to what the field was. v is borrowed. Errors as
-// for Set. Wait-free. Attached thread.
+// Swap is like Set, and returns a new reference to the old value of the field. v is
+// borrowed. Errors as for Set. Wait-free. Attached thread.
 func (r Record) Swap(t *rt.Thread, i int, v rt.Ref) (rt.Ref, error) {
 	o, err := r.write(t, i, v)
 	if err != nil {
@@ -250,10 +252,10 @@ func (r Record) Swap(t *rt.Thread, i int, v rt.Ref) (rt.Ref, error) {
 	return old, nil
 }
 
-// CompareAndSwap replaces field i by v if it is old, and reports whether it did. It compares
-// references, not values: see Cell.CompareAndSwap. The caller holds old, or has borrowed it
-// since its last safe point. old and v are borrowed: the record takes a count of its own.
-// Errors as for Set. Wait-free. Attached thread.
+// CompareAndSwap replaces field i with v if the field is old, and reports whether it did.
+// It compares references, not values: see Cell.CompareAndSwap. The caller owns a reference
+// to old, or has borrowed it since its last safe point. old and v are borrowed: the record
+// takes a count of its own. Errors as for Set. Wait-free. Attached thread.
 func (r Record) CompareAndSwap(t *rt.Thread, i int, old, v rt.Ref) (bool, error) {
 	o, err := r.write(t, i, v)
 	if err != nil {
@@ -266,7 +268,7 @@ func (r Record) CompareAndSwap(t *rt.Thread, i int, old, v rt.Ref) (bool, error)
 	if o.LoadRef(recordSlots+i) != old {
 		return false, nil
 	}
-	t.IncRef(v) // before others can see it
+	t.IncRef(v) // before other threads can see v
 	o.Add(recordVersion, 1)
 	done := o.CAS(recordSlots+i, uint32(old.Handle), uint32(v.Handle))
 	o.Add(recordVersion, 1)

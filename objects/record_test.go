@@ -30,8 +30,8 @@ func newRecordMachine(t rapid.TB, th *rt.Thread) machine {
 	return m
 }
 
-// write calls f with the number of a field, which need not be there, and a new value. f
-// reports whether it has stored that.
+// write calls f with the number of a field, which may not exist, and a new value. f reports
+// whether it has stored the value.
 func (m *recordMachine) write(a int, f func(i int, v rt.Ref) (bool, error)) {
 	i := a%5 - 1
 	m.next++
@@ -74,7 +74,7 @@ func (m *recordMachine) ops() map[string]func(a, b int) {
 				old, found := r.At(th, i)
 				want := found && b%2 == 0
 				if !want {
-					old = newBig(th, 1) // equal perhaps, but another object
+					old = newBig(th, 1) // perhaps equal, but another object
 					defer th.DecRef(old)
 				}
 				done, err := r.CompareAndSwap(th, i, old, v)
@@ -123,7 +123,7 @@ func TestDefineRecord(t *testing.T) {
 	if point.Index("x") != 0 {
 		t.Error("the caller's copy of the fields is the type's own")
 	}
-	// Definitions that look alike when they are strung together.
+	// Definitions that look alike when their names are concatenated.
 	types := map[*RecordType]bool{}
 	for _, d := range [][]string{{"p", "x\x00y"}, {"p", "x", "y"}, {"p\x00x", "y"}, {"p", "y", "x"}, {"p"}, {"p", "x\" \"y"}, {"p", "x y"}} {
 		y := must(DefineRecord(d[0], d[1:]...))
@@ -278,8 +278,8 @@ func TestRecordChaos(t *testing.T) {
 	})
 }
 
-// TestRecordCounter has threads count in one field by CompareAndSwap, and hand values from
-// hand to hand by Swap in another one: nothing is lost.
+// TestRecordCounter has threads count in one field by CompareAndSwap, and pass values on
+// through another one by Swap. Nothing is lost.
 func TestRecordCounter(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {

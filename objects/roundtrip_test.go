@@ -36,7 +36,7 @@ func corpus(t *testing.T) map[string][]byte {
 	for _, name := range names {
 		short := strings.TrimSuffix(filepath.Base(name), ".json.zst")
 		if raceEnabled && short != "twitter_status" && !strings.HasPrefix(short, "string_") {
-			continue // a tenth of the speed
+			continue // runs at a tenth of the speed
 		}
 		f, err := os.Open(name)
 		must0(t, err)

@@ -6,8 +6,8 @@ var (
 	_ = core.Define(rt.TypeNone, rt.Type{Name: "None"}, nil)
 	_ = core.Define(rt.TypeBool, rt.Type{Name: "bool"}, nil)
 
-	// A Float is its header alone: the number is in there, and how it is written
-	// is the runtime's note on it.
+	// A Float is a header alone: the header holds the number, and the runtime's note on it
+	// says how to format it.
 	_ = core.Define(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing}, nil)
 
 	intType = core.Define(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing}, nil)
@@ -16,8 +16,8 @@ var (
 // Int is an integer of 64 bits. Immutable. Its methods borrow it.
 type Int rt.Ref
 
-// NewInt returns a new reference to the integer v. From -2^28 to 2^28-1 it is in
-// the reference itself and takes no memory. Immutable. Attached thread.
+// NewInt returns a new reference to the integer v. An integer from -2^28 to 2^28-1 is the
+// reference itself and takes no memory. The error is rt.ErrMemoryLimit. Attached thread.
 func NewInt(t *rt.Thread, v int64) (Int, error) {
 	if r, ok := rt.Int(v); ok {
 		return r, nil
@@ -45,8 +45,8 @@ func (i Int) Value(t *rt.Thread) (int64, bool) {
 // Float is a floating-point number of 64 bits. Immutable. Its methods borrow it.
 type Float rt.Ref
 
-// NewFloat returns a new reference to the number v, which takes 16 bytes.
-// Immutable. Attached thread.
+// NewFloat returns a new reference to the number v, which takes 16 bytes. The error is
+// rt.ErrMemoryLimit. Attached thread.
 func NewFloat(t *rt.Thread, v float64) (Float, error) {
 	return newFloat(t, v, shortest)
 }
@@ -61,7 +61,7 @@ func (f Float) Value(t *rt.Thread) (float64, bool) {
 	return v, ok
 }
 
-// Bool is rt.True or rt.False. Its methods borrow it, and count nothing.
+// Bool is rt.True or rt.False. Immutable. Its methods borrow it, and count nothing.
 type Bool rt.Ref
 
 // Value returns the boolean, and whether b is one. Any goroutine.

@@ -75,8 +75,8 @@ func TestFloat(t *testing.T) {
 	})
 }
 
-// TestFloatWays has a number read as it is written in several ways, and made
-// immortal in both: it is one key, and each is written as it was read.
+// TestFloatWays reads one number written in several ways, and makes it immortal in both
+// ways. All are one key, and each is written as it was read.
 func TestFloatWays(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -128,8 +128,8 @@ func TestFloatWays(t *testing.T) {
 	})
 }
 
-// TestFloatBytes: a float takes a granule, and a list of two of them 16 bytes for
-// its header, 16 for its body and 16 for its block.
+// TestFloatBytes: a float takes a granule. A list of two floats takes 16 bytes for its
+// header, 16 for its body and 16 for its block.
 func TestFloatBytes(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -151,7 +151,7 @@ func TestFloatBytes(t *testing.T) {
 			if m := memory(); m.ObjectBytes != 2*n*16+n*32 || m.BlockBytes != n*16 {
 				t.Errorf("%d lists of two floats take %d bytes, %d of them blocks", n, m.ObjectBytes+m.BlockBytes, m.BlockBytes)
 			}
-			for i, l := range lists { // full: the next item takes a new block
+			for i, l := range lists { // the block is full: the next item takes a new one
 				must0(t, List(l).Append(th, smallInt(i)))
 				if r, ok := List(l).At(th, 2); !ok || r != smallInt(i) || List(l).Len(th) != 3 {
 					t.Fatal("an item is lost when a block of two grows")

@@ -15,7 +15,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// copied returns how many pages of a range this process has copies of.
+// copied returns how many pages of a range this process has copied.
 func copied(t testing.TB, r rt.SharedRange) int {
 	t.Helper()
 	n, err := pagemap.Read(0, r.Start, r.End)
@@ -23,7 +23,7 @@ func copied(t testing.TB, r rt.SharedRange) int {
 	return n.Copied
 }
 
-// sharedFamily is a heap with something of everything.
+// sharedFamily has an object of every kind, in a heap that is to be shared.
 type sharedFamily struct {
 	mortal, born, inPlace, frozen rt.Ref
 	weak, cell, big, keyed        rt.Ref
@@ -31,8 +31,8 @@ type sharedFamily struct {
 
 const familyText = `{"name": "ichor", "list": [1, 2.5, -3000000000, null, true, "ichor", {"deep": [[["x"]]]}], "empty": {}}`
 
-// newFamily makes one. The references are new, and nobody needs to give up those to
-// immortals.
+// newFamily makes a sharedFamily. Its references are new; those to immortals need not be
+// given up.
 func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 	t.Helper()
 	var f sharedFamily
@@ -44,14 +44,14 @@ func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 	th.DecRef(original)
 	f.cell = must(NewCell(th, f.mortal))
 	f.weak = must(NewWeak(th, f.mortal))
-	f.keyed = hostileDict(th, 400, 0) // which depends on the seed of the runtime
+	f.keyed = hostileDict(th, 400, 0) // its table depends on the runtime's seed
 	var err error
 	f.big, err = NewList(th)
 	must0(t, err)
 	for i := range 3000 {
 		v := newBig(th, i)
 		must0(t, List(f.big).Append(th, v))
-		if i%2 == 0 { // leaves holes between what lives
+		if i%2 == 0 { // leaves holes between live objects
 			th.DecRef(v)
 			continue
 		}
@@ -69,10 +69,10 @@ func familyOf(roots []rt.Ref) sharedFamily {
 	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6], roots[7]}
 }
 
-// held are the counts that the maker has of mortals.
+// held returns the counts of mortals that the maker has.
 func (f sharedFamily) held() []rt.Ref { return []rt.Ref{f.mortal, f.weak, f.cell, f.big, f.keyed} }
 
-// look checks that all is as it was made.
+// look checks that all objects are as they were made.
 func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
 	t.Helper()
 	for i, r := range []rt.Ref{f.mortal, f.born, f.inPlace, f.frozen} {
@@ -115,7 +115,7 @@ func (f sharedFamily) giveUp(th *rt.Thread) {
 	}
 }
 
-// use does in a process what it likes with the heap, and checks that it is exact.
+// use makes many changes to the heap in one process, and checks that its counts are exact.
 func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 	must0(t, r.Do(func(th *rt.Thread) error {
 		th.DecRef(must(Intern(th, "ichor")))
@@ -131,7 +131,7 @@ func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 		own.look(t, th, string(must(AppendJSON(th, nil, own.frozen))))
 		own.giveUp(th)
 		audit(t, th, f.held()...)
-		for range 2500 { // whole spans of what was shared die
+		for range 2500 { // whole shared spans die
 			th.DecRef(must(List(f.big).Pop(th)))
 		}
 		cycle := must(NewList(th))
@@ -145,15 +145,15 @@ func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 	}))
 }
 
-// newMemfd makes a runtime whose heap can be shared. The race detector does not see what
-// is done with its objects.
+// newMemfd makes a runtime whose heap can be shared. The race detector does not see
+// accesses to its objects.
 func newMemfd(t testing.TB, o rt.Options) *rt.Runtime {
 	t.Helper()
 	o.Backing = rt.MemfdBacking
 	return must(rt.New(o))
 }
 
-// Three runtimes use one heap, each as it likes, and none sees what the others do.
+// Three runtimes use one heap independently, and none sees the changes of the others.
 func TestShared(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		parent := newMemfd(t, o)
@@ -188,7 +188,7 @@ func TestShared(t *testing.T) {
 		}))
 		must0(t, parent.Close())
 		look(second, familyOf(roots))
-		must0(t, second.Do(func(th *rt.Thread) error { // gives up what the parent had
+		must0(t, second.Do(func(th *rt.Thread) error { // gives up the parent's references
 			familyOf(roots).giveUp(th)
 			return nil
 		}))
@@ -196,8 +196,8 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// The threads that have made what is shared are nobody in a worker: its own threads have
-// other ids, and merge what those have left.
+// A worker does not have the threads that made the shared objects. Its own threads have
+// other ids, and merge the objects that those threads owned.
 func TestSharedOwners(t *testing.T) {
 	o := rt.Options{Mode: rt.LockFree, Counting: rt.Biased}
 	parent := newMemfd(t, o)
@@ -222,7 +222,7 @@ func TestSharedOwners(t *testing.T) {
 	must0(t, errors.Join(worker.Close(), parent.Close()))
 }
 
-// The roots of Share stay loaded, also while it calls what is due before it.
+// The roots of Share stay loaded, also while it runs pending calls before it shares.
 func TestShareKeepsItsRoots(t *testing.T) {
 	r := newMemfd(t, rt.Options{Mode: rt.LockFree})
 	var f *rt.Frozen
@@ -247,7 +247,7 @@ func TestShareKeepsItsRoots(t *testing.T) {
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
 
-// What nobody counts is not copied.
+// Pages of objects that no thread counts are not copied.
 func TestSharedPagesStayShared(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		if o.Checked {
@@ -299,7 +299,7 @@ func TestSharedPagesStayShared(t *testing.T) {
 				t.Errorf("%d pages of %+v were copied", n, x)
 			}
 		}
-		// The oracle sees a page that is.
+		// copied does see a copied page.
 		must0(t, worker.Do(func(th *rt.Thread) error { return List(roots[1]).Append(th, rt.None) }))
 		n := 0
 		for _, x := range ranges {
@@ -311,7 +311,8 @@ func TestSharedPagesStayShared(t *testing.T) {
 	})
 }
 
-// A worker in another process, which this test's program is when it finds a descriptor.
+// A worker in another process. The process runs this test's program, which becomes the
+// worker if it finds a descriptor.
 func TestSharedWithAnotherProcess(t *testing.T) {
 	const flag = "ICHOR_TEST_WORKER"
 	o := rt.Options{Mode: rt.LockFree, Counting: rt.Biased}
@@ -412,7 +413,7 @@ func TestShareRefusals(t *testing.T) {
 	fails("shared already", share(worker))
 	must0(t, worker.Close())
 	must0(t, r.Close())
-	must0(t, open(f, o)) // though who shared it is gone
+	must0(t, open(f, o)) // though the process that shared it is gone
 	must0(t, f.Close())
 	fails("closed", open(f, o))
 	fails("invalid", open(nil, o))
@@ -432,7 +433,7 @@ func TestShareRefusals(t *testing.T) {
 	fails("not a heap", open(memfd(strings.Repeat("x", 10000), all), o))
 }
 
-// TestShareOfNothing shares a heap whose objects are all dead, and goes on in it.
+// TestShareOfNothing shares a heap whose objects are all dead, and continues in it.
 func TestShareOfNothing(t *testing.T) {
 	r, err := rt.New(rt.Options{AddressSpace: 4 << 20, Backing: rt.MemfdBacking})
 	if err != nil {
@@ -457,8 +458,8 @@ func TestShareOfNothing(t *testing.T) {
 	}
 }
 
-// TestShareFails has each mapping that Share asks for fail once. The runtime goes on, with
-// memory that is what it takes it for.
+// TestShareFails makes each mapping that Share requests fail once. The runtime goes on, and
+// its view of its memory is correct.
 func TestShareFails(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		failed := errors.New("no mapping")
@@ -481,7 +482,7 @@ func TestShareFails(t *testing.T) {
 				for range 80 {
 					behind = append(behind, must(NewBytes(th, bytes.Repeat([]byte{7}, 100_000))))
 				}
-				for i := range behind { // checked mode keeps the last ones for a while: the lowest
+				for i := range behind { // checked mode keeps the last objects for a while: the lowest
 					th.DecRef(behind[len(behind)-1-i])
 				}
 				text = string(must(AppendJSON(th, nil, f.frozen)))
@@ -499,7 +500,7 @@ func TestShareFails(t *testing.T) {
 				f.look(t, th, text)
 				g := newFamily(t, th)
 				g.look(t, th, text)
-				cut := "[" + strings.Repeat(familyText+",", 500) // what it wrote is given back
+				cut := "[" + strings.Repeat(familyText+",", 500) // its memory is given back
 				if _, err := FromJSON(th, strings.NewReader(cut), JSONOptions{Immortal: true}); err == nil {
 					t.Error("half a text has been read")
 				}

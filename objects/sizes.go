@@ -2,8 +2,8 @@
 
 package objects
 
-// gates is how many gates a table has that has gates.
+// gates is the number of gates of a table that has gates.
 const gates = 16
 
-// refuseBlocks has lists find no memory for blocks.
+// refuseBlocks makes lists find no memory for blocks. For the explorer.
 const refuseBlocks = false

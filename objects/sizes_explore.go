@@ -2,20 +2,20 @@
 
 package objects
 
-// gates are as few as do: each of them is a step for code that shuts them all.
+// gates is as low as possible, because each gate is a step for code that shuts them all.
 const gates = 2
 
-// refuseBlocks has lists find no memory for blocks.
+// refuseBlocks makes lists find no memory for blocks.
 var refuseBlocks = false
 
-// UsualSizes undoes what the functions below have set. Any goroutine, while nobody
-// uses an object, as they.
+// UsualSizes undoes the effects of the functions below. Any goroutine, while no thread uses
+// an object.
 func UsualSizes() { gatesFrom, refuseBlocks = 2048, false }
 
-// RefuseBlocks has lists find no memory for blocks: the explorer cannot afford to use it
-// up. Any goroutine.
+// RefuseBlocks makes lists find no memory for blocks, because the explorer cannot afford to
+// use memory up. Any goroutine, while no thread uses an object.
 func RefuseBlocks() { refuseBlocks = true }
 
-// SetGatesFrom has tables with room for n entries have gates: the explorer cannot afford
-// tables of the size that they have otherwise. Any goroutine.
+// SetGatesFrom gives gates to tables with room for n entries or more, because the explorer
+// cannot afford tables of the usual size. Any goroutine, while no thread uses an object.
 func SetGatesFrom(n int) { gatesFrom = n }

@@ -7,10 +7,10 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// What a reader can meet while a writer is at work, made by hand.
+// States that a reader can meet while a writer is at work, made by hand.
 
 // TestItemsThatMoveAway: a reader that finds another state than before looks where the item
-// is now, and no further than the list is long.
+// is now, within the length of the list.
 func TestItemsThatMoveAway(t *testing.T) {
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
 		l := numbered(th, 5)
@@ -23,9 +23,9 @@ func TestItemsThatMoveAway(t *testing.T) {
 		for _, c := range []struct {
 			what  string
 			i     int
-			first uint32 // of the state before
-			r     rt.Ref // what was in the slot
-			state uint64 // found after it
+			first uint32 // of the first state
+			r     rt.Ref // loaded from the slot
+			state uint64 // loaded after the slot
 			want  rt.Ref
 		}{
 			{"the end has moved", 1, 1, item(1), stateOf(1, 4), item(1)},
@@ -45,7 +45,7 @@ func TestItemsThatMoveAway(t *testing.T) {
 				t.Errorf("%s: item %d is %s, %v; want %s", c.what, c.i, r, found, c.want)
 			}
 		}
-		must0(t, l.Remove(th, 0)) // and the state that was found is an old one
+		must0(t, l.Remove(th, 0)) // the loaded state is an old one
 		if r, found := atAgain(th, o, b.Body, 1, 0, rt.None, stateOf(1, 5)); !found || r != item(1) {
 			t.Errorf("item 1 is %s, %v; want %s", r, found, item(1))
 		}
@@ -106,7 +106,7 @@ func TestReadersOfMovedItemsWait(t *testing.T) {
 	})
 }
 
-// TestDictLenBesideADeletion: which entries are counted in each state of a deletion.
+// TestDictLenBesideADeletion: which entries count in each state of a deletion.
 func TestDictLenBesideADeletion(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		d := must(NewDict(th))
@@ -142,8 +142,8 @@ func TestDictLenBesideADeletion(t *testing.T) {
 	})
 }
 
-// TestUnpublishedEntries: what an insertion prepares is not found before the state says so,
-// and a dead entry hides none.
+// TestUnpublishedEntries: an entry that an insertion prepares is not found before the state
+// says so, and a dead entry hides no other.
 func TestUnpublishedEntries(t *testing.T) {
 	for _, keyed := range []bool{false, true} {
 		if keyed {
@@ -153,7 +153,7 @@ func TestUnpublishedEntries(t *testing.T) {
 			for _, n := range []int{3, 30, 300} { // without an index, with bytes, with words
 				d, other := must(NewDict(th)), newBig(th, 1)
 				k, _ := sameHashKey(th, 2)
-				again, _ := sameHashKey(th, 2) // equal, and another object
+				again, _ := sameHashKey(th, 2) // equal, but another object
 				if k == again {
 					t.Fatal("they are the same object")
 				}
@@ -163,7 +163,7 @@ func TestUnpublishedEntries(t *testing.T) {
 				}
 				must(d.Delete(th, k))
 				used := func() int { return usedOf(table(th, d).LoadUint64(dictState)) }
-				for i := n; used() == int(table(th, d).Word(dictCap)); i++ { // it is full: another one replaces it
+				for i := n; used() == int(table(th, d).Word(dictCap)); i++ { // the table is full: another one replaces it
 					ok(d.Set(th, smallInt(i), rt.None))
 					ok(d.Set(th, k, rt.None))
 					must(d.Delete(th, k))
@@ -186,7 +186,7 @@ func TestUnpublishedEntries(t *testing.T) {
 					prepare(b, p, uint32(used()+1), key, other)
 					absent("a key that is not published")
 					e := s.entry(uint32(used() + 1))
-					if s.mask != 0 { // the place leads to it already
+					if s.mask != 0 { // the place leads to the entry already
 						if q := search(th, b, key, hash); q.e != e {
 							t.Errorf("a writer finds entry %d, want %d", q.e, e)
 						}
@@ -208,8 +208,8 @@ func TestUnpublishedEntries(t *testing.T) {
 	}
 }
 
-// TestOverwriteThroughGate: a value is not overwritten in a table that was replaced, nor in an
-// entry that is dead.
+// TestOverwriteThroughGate: no value is overwritten in a replaced table, or in a dead
+// entry.
 func TestOverwriteThroughGate(t *testing.T) {
 	withGates(t, 8)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
@@ -247,8 +247,8 @@ func TestOverwriteThroughGate(t *testing.T) {
 	})
 }
 
-// TestVersionsOfGates: the sum of the versions of all gates goes on in the next table, or in
-// the dict, and is in one of them alone.
+// TestVersionsOfGates: the sum of the versions of all gates moves on to the next table, or
+// to the dict, and is in only one of them.
 func TestVersionsOfGates(t *testing.T) {
 	withGates(t, 8)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
@@ -291,7 +291,7 @@ func TestVersionsOfGates(t *testing.T) {
 	})
 }
 
-// TestEqualHashInRegion: in a region too, texts of one hash stay what they are.
+// TestEqualHashInRegion: in a region, too, texts with one hash remain distinct.
 func TestEqualHashInRegion(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		must0(t, th.Immortally(func() error {
@@ -313,8 +313,8 @@ func TestEqualHashInRegion(t *testing.T) {
 	})
 }
 
-// TestDeadStringInTable: a string that is dead, and not forgotten yet, gives way to a new one,
-// and does not take that out of the table when it is forgotten.
+// TestDeadStringInTable: a dead string that is still in the table gives way to a new one,
+// and does not remove the new one when it is forgotten.
 func TestDeadStringInTable(t *testing.T) {
 	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
 		clean(t, rt.Options{Mode: rt.LockFree, Counting: counting}, func(th *rt.Thread) {
@@ -332,7 +332,7 @@ func TestDeadStringInTable(t *testing.T) {
 			if _, found := table.Load(h); found || table.Size() != 0 {
 				t.Error("a string is not forgotten")
 			}
-			forgetInterned(th, dead, o) // which is not there
+			forgetInterned(th, dead, o) // it is not in the table
 			if _, found := table.Load(h); found || table.Size() != 0 {
 				t.Error("a string is in the table that was forgotten")
 			}

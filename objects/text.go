@@ -11,15 +11,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of the body of String, Bytes and Number. The hash is there from birth:
-// filling it in later would be a write to an immutable object.
+// Words of the body of String, Bytes and Number. The constructor computes the hash: a later
+// computation would write to an immutable object.
 const (
 	textHash  = 0
 	textLen   = 1
 	textBytes = 2
 )
 
-// maxText is the most bytes that a text can have. Tests have it smaller.
+// maxText is the most bytes that a text can have. Tests lower it.
 var maxText = math.MaxInt32 / 2
 
 var (
@@ -35,8 +35,8 @@ var (
 	numberType = core.Define(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)}, nil)
 )
 
-// textOf returns the text of a String, Bytes or Number. It is good as long as
-// the object is.
+// textOf returns the text of a String, Bytes or Number. It is good as long as the object
+// is.
 func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen))) }
 
 func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
@@ -53,10 +53,11 @@ func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	return r, nil
 }
 
-// ErrNotUTF8 says that text is no valid UTF-8.
+// ErrNotUTF8 reports that text is not valid UTF-8.
 var ErrNotUTF8 = fault.New("not valid UTF-8")
 
-// notUTF8 says where text is none.
+// notUTF8 returns the error for text that is not valid UTF-8, with the place of the first
+// bad byte.
 func notUTF8(what, text string) error {
 	at := 0
 	for r, n := utf8.DecodeRuneInString(text); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRuneInString(text[at:]) {
@@ -68,8 +69,9 @@ func notUTF8(what, text string) error {
 // String is UTF-8 text. Immutable. Its methods borrow it.
 type String rt.Ref
 
-// NewString returns a new reference to a string with the text s. Where births
-// are immortal, equal strings are one object. Attached thread.
+// NewString returns a new reference to a string with the text s. Inside
+// rt.Thread.Immortally, equal strings are one object. The error is ErrNotUTF8, a
+// *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func NewString(t *rt.Thread, s string) (String, error) { return newString(t, []byte(s)) }
 
 func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
@@ -86,8 +88,8 @@ func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
 	return newText(t, stringType, b, fold(h))
 }
 
-// equalInRegion returns the region's string with this text, making it if it is
-// the first.
+// equalInRegion returns the region's string with the text b, and makes it if there is none
+// yet.
 func equalInRegion(t *rt.Thread, equal map[uint64]rt.Ref, b []byte, h uint64) (rt.Ref, error) {
 	if r, ok := equal[h]; ok && textOf(t.Body(r)) == string(b) {
 		return r, nil
@@ -99,10 +101,11 @@ func equalInRegion(t *rt.Thread, equal map[uint64]rt.Ref, b []byte, h uint64) (r
 	return r, err
 }
 
-// Intern returns a new reference to the string with the text s that all callers
-// of Intern get. The table is weak: it keeps no string alive and forgets one at
-// its death. Nothing becomes immortal by it. (Of two texts with the same 64-bit
-// hash the later is not shared.) Attached thread.
+// Intern returns a new reference to the interned string with the text s. While that string
+// lives, all calls with its text return it. The table of interned strings is weak: it keeps
+// no string alive, and forgets a string at its death. Interning makes nothing immortal. (If
+// two texts have the same 64-bit hash, the later one is not interned.) Errors as for
+// NewString. Attached thread.
 func Intern(t *rt.Thread, s string) (String, error) { return intern(t, []byte(s)) }
 
 func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
@@ -115,8 +118,8 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 		point.Load(table)
 	}
 	if r, ok := table.Load(h); ok {
-		// The table holds no count: r may be dead. Its memory stays in place
-		// until this thread's next safe point, see rt.Thread.TryIncRef.
+		// The table holds no count, so r may be dead. Its memory stays in place
+		// until this thread's next safe point: see rt.Thread.TryIncRef.
 		same := textOf(t.Body(r)) == string(b)
 		if same && t.TryIncRef(r) {
 			return r, nil
@@ -133,8 +136,8 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 	return internFresh(t, table, h, fresh), nil
 }
 
-// internFresh enters a new string, unless another thread was faster: then it
-// gives fresh up and returns the other's.
+// internFresh enters a new string in the table. If another thread has entered an equal one
+// first, it gives fresh up and returns the other's.
 func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fresh rt.Ref) rt.Ref {
 	winner := internFirst(t, table, h, fresh)
 	if winner != fresh {
@@ -143,7 +146,8 @@ func internFresh(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fre
 	return winner
 }
 
-// internFirst enters a new string, or returns a new reference to the one that is there.
+// internFirst enters a new string, or returns a new reference to the one that is in the
+// table.
 func internFirst(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fresh rt.Ref) (winner rt.Ref) {
 	text := textOf(t.Body(fresh))
 	if point.On {
@@ -166,8 +170,8 @@ func internFirst(t *rt.Thread, table *xsync.MapOf[uint64, rt.Ref], h uint64, fre
 	return winner
 }
 
-// forgetInterned takes a dying string out of the table, unless its place has
-// been taken already.
+// forgetInterned removes a dying string from the table, unless another string has already
+// taken its place.
 func forgetInterned(t *rt.Thread, r rt.Ref, o rt.Body) {
 	h := hashText(o.Bytes(textBytes, int(o.Word(textLen))))
 	table := core.Interned(t.Runtime())
@@ -185,7 +189,7 @@ func (s String) Text(t *rt.Thread) (string, bool) {
 	return string([]byte(v)), ok
 }
 
-// View returns the text itself, and whether s is a string. It is borrowed: good
+// View returns the text itself, and whether s is a string. The text is borrowed: it is good
 // as long as the object is. Attached thread.
 func (s String) View(t *rt.Thread) (string, bool) {
 	if t.QuickKind(s) == rt.TypeString {
@@ -205,7 +209,8 @@ func (s String) viewChecked(t *rt.Thread) (string, bool) {
 // Bytes is a sequence of bytes. Immutable. Its methods borrow it.
 type Bytes rt.Ref
 
-// NewBytes returns a new reference to a copy of b. Attached thread.
+// NewBytes returns a new reference to a copy of b. The error is a *rt.SizeError or
+// rt.ErrMemoryLimit. Attached thread.
 func NewBytes(t *rt.Thread, b []byte) (Bytes, error) {
 	if len(b) == 0 {
 		return rt.EmptyBytes, nil
@@ -213,8 +218,8 @@ func NewBytes(t *rt.Thread, b []byte) (Bytes, error) {
 	return newText(t, bytesType, b, fold(hashText(b))^bytesMark)
 }
 
-// View returns the bytes themselves, and whether s is of the kind. They are
-// borrowed, and must not be written. Attached thread.
+// View returns the bytes themselves, and whether s is a Bytes. The bytes are borrowed: they
+// are good as long as the object is, and must not be written. Attached thread.
 func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
 	o, ok := t.Object(s, rt.TypeBytes)
 	if !ok {
@@ -223,16 +228,17 @@ func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
 	return o.Bytes(textBytes, int(o.Word(textLen))), true
 }
 
-// Number is a number that neither Int nor Float holds without loss: its decimal text as it
-// was read. Immutable. Numbers are equal if their texts are. Its methods borrow it.
+// Number is a number that neither Int nor Float holds without loss. It keeps the decimal
+// text that was read. Immutable. Two Numbers are equal if their texts are. Its methods
+// borrow it.
 type Number rt.Ref
 
 func newNumber(t *rt.Thread, b []byte) (rt.Ref, error) {
 	return newText(t, numberType, b, fold(hashText(b)))
 }
 
-// View returns the number's text, and whether n is a Number. It is borrowed.
-// Attached thread.
+// View returns the number's text, and whether n is a Number. The text is borrowed: it is
+// good as long as the object is. Attached thread.
 func (n Number) View(t *rt.Thread) (string, bool) {
 	o, ok := t.Object(n, rt.TypeNumber)
 	if !ok {

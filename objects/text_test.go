@@ -79,8 +79,8 @@ func TestTextWrongKind(t *testing.T) {
 	})
 }
 
-// TestTextSingletons: empty text is the same object everywhere, and its hash is
-// that of text.
+// TestTextSingletons: empty text is the same object everywhere, and its hash is the hash of
+// empty text.
 func TestTextSingletons(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -97,7 +97,7 @@ func TestTextSingletons(t *testing.T) {
 	})
 }
 
-// TestHashes pins the hashes down: images will store them.
+// TestHashes pins the hashes down, because images store them.
 func TestHashes(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		must0(t, th.Scope(func(s *rt.Scope) {
@@ -122,8 +122,8 @@ func TestHashes(t *testing.T) {
 	})
 }
 
-// TestInternShares: all threads get one object for a text while somebody holds
-// it, and the table holds nothing.
+// TestInternShares: while a string lives, all threads get the same object for its text, and
+// the table holds no count.
 func TestInternShares(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -156,8 +156,8 @@ func TestInternShares(t *testing.T) {
 	})
 }
 
-// TestInternChurn has threads make and drop the same few strings: each finds
-// others' strings while they die.
+// TestInternChurn has threads make and drop the same few strings. Each finds other threads'
+// strings while they die.
 func TestInternChurn(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -193,8 +193,8 @@ func TestInternChurn(t *testing.T) {
 	})
 }
 
-// TestInternForgets makes and drops a great many different strings: the table does
-// not grow with the dead, and gives back the room that it took while they lived.
+// TestInternForgets makes and drops very many different strings. The table does not grow
+// with dead strings, and gives back the room that it took while they lived.
 func TestInternForgets(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -208,7 +208,7 @@ func TestInternForgets(t *testing.T) {
 				if s := core.Interned(r).Stats(); s.Size != 0 || s.Capacity > least {
 					t.Errorf("%d entries, room for %d, want %d", s.Size, s.Capacity, least)
 				}
-				held := make([]rt.Ref, n) // and all at once
+				held := make([]rt.Ref, n) // all at once
 				for i := range held {
 					held[i] = must(Intern(th, fmt.Sprint("text ", i)))
 				}
@@ -225,8 +225,8 @@ func TestInternForgets(t *testing.T) {
 	})
 }
 
-// TestInternForgetsForMany is TestInternForgets with threads that make different
-// strings and each other's, at the same time.
+// TestInternForgetsForMany is TestInternForgets with several threads, which make different
+// strings and each other's.
 func TestInternForgetsForMany(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -255,8 +255,8 @@ func TestInternForgetsForMany(t *testing.T) {
 	})
 }
 
-// TestInternCollision puts a string in the place that another text's hash leads
-// to: both stay what they are, and the table ends up empty.
+// TestInternCollision puts a string in the table at the hash of another text. Both keep
+// their texts, and the table ends up empty.
 func TestInternCollision(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -280,8 +280,8 @@ func TestInternCollision(t *testing.T) {
 	})
 }
 
-// TestInternImmortal: in the table is what became immortal in place, and only
-// that.
+// TestInternImmortal: strings that became immortal in place are in the table, and no other
+// immortal ones.
 func TestInternImmortal(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

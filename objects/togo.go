@@ -25,17 +25,21 @@ import (
 //	Dict whose keys are strings  map[string]any
 //	Record                       map[string]any
 //
-// The same if T is one of these types, but for json.Number; a float64 is made of an Int, too,
-// if it has room for it. What is of another kind is an error. Any other T is
-// filled from what AppendJSON writes as package encoding/json has it, by tags and
-// UnmarshalJSON: there Bytes are base64 text, numbers in a field of type any are json.Number,
-// and one that the field's type has no room for is an error, but for a float's last digits.
-// None leaves a field that has no nil as it is. A member that a struct has no field for is an
-// error. That runs code of users, outside the world: a safe point; otherwise there is none.
+// If T is another type of the table, except json.Number, only the objects in its rows
+// convert to it. None becomes nil if T has a nil. An Int also converts to float64 if that
+// represents it exactly.
 //
-// What has no such form is an error, as is what contains itself: a *ConvertError, which says
-// where. While others write to what it reads, it sees some state of each slot. What is shared
-// is copied wherever it is met. r is borrowed. Attached thread.
+// Any other T is filled from the text that AppendJSON writes, as package encoding/json does
+// it, by tags and UnmarshalJSON. Then Bytes are base64 text, and numbers in a field of type
+// any are json.Number. A number that the field's type cannot hold is an error, except that
+// a float may lose digits. None leaves a field unchanged if its type has no nil. A member
+// without a field in the struct is an error. This may run user code, outside the world, so
+// the call is a safe point. With the types of the table it is not.
+//
+// The error is a *ConvertError with the path to an object that cannot be converted, or
+// contains itself. While other threads write to the graph, ToGo sees some state of each
+// slot. An object that several paths lead to is copied once for each path. r is borrowed.
+// Attached thread.
 func ToGo[T any](t *rt.Thread, r rt.Ref) (T, error) {
 	var v T
 	if err := toGo(t, r, &v); err != nil {
@@ -45,7 +49,7 @@ func ToGo[T any](t *rt.Thread, r rt.Ref) (T, error) {
 	return v, nil
 }
 
-// toGo is ToGo for a pointer to the value.
+// toGo is ToGo with a pointer to the result.
 func toGo(t *rt.Thread, r rt.Ref, to any) error {
 	c := goReader{t: t}
 	switch to.(type) {
@@ -61,7 +65,7 @@ func toGo(t *rt.Thread, r rt.Ref, to any) error {
 	}
 	text, err := AppendJSON(t, nil, r)
 	if err != nil {
-		if _, err := c.value(r); err != nil { // it knows where
+		if _, err := c.value(r); err != nil { // this error has the path
 			return c.fault(err)
 		}
 		c.at = r
@@ -80,7 +84,7 @@ func toGo(t *rt.Thread, r rt.Ref, to any) error {
 	return nil
 }
 
-// takesNil reports whether null has a value of its own in what a pointer of type y leads to:
+// takesNil reports whether null changes the value that a pointer of type y leads to.
 // encoding/json leaves a number, a string or a struct as it is.
 func takesNil(y reflect.Type) bool {
 	switch y.Elem().Kind() {
@@ -90,7 +94,7 @@ func takesNil(y reflect.Type) bool {
 	return y.Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
-// assign stores v, which is what r has become, where to leads.
+// assign stores v, the value made from r, through the pointer to.
 func (c *goReader) assign(r rt.Ref, to, v any) error {
 	if x, isInt := v.(int64); isInt {
 		if f, isFloat := to.(*float64); isFloat && int64(float64(x)) == x && x != 1<<63-1 {
@@ -110,21 +114,21 @@ func (c *goReader) assign(r rt.Ref, to, v any) error {
 	return nil
 }
 
-// wants is the error where r is of another kind than what to leads to.
+// wants returns the error for an r of another kind than the pointer to requires.
 func (c *goReader) wants(r rt.Ref, to any) error {
 	c.at = r
 	return c.fault(fmt.Errorf("it cannot become a Go %s", reflect.TypeOf(to).Elem()))
 }
 
-// goReader makes Go values of objects.
+// goReader makes Go values from objects.
 type goReader struct {
 	t    *rt.Thread
 	way  way
-	at   rt.Ref // what was looked at last, borrowed
+	at   rt.Ref // the object that was looked at last, borrowed
 	open map[rt.Ref]bool
 }
 
-// fault says where the reader is.
+// fault adds the path of the reader to an error.
 func (c *goReader) fault(err error) error {
 	name := "nil"
 	if y := c.t.TypeOf(c.at); y != nil {
@@ -133,7 +137,7 @@ func (c *goReader) fault(err error) error {
 	return &ConvertError{c.way.String(), name, err}
 }
 
-// value returns what r becomes.
+// value returns the Go value for r.
 func (c *goReader) value(r rt.Ref) (any, error) {
 	c.at = r
 	t := c.t
@@ -173,7 +177,7 @@ func (c *goReader) value(r rt.Ref) (any, error) {
 	return nil, errors.New("it cannot become a Go value")
 }
 
-// enter notes that the way goes on in r, and fails if it has been there.
+// enter notes that the path leads through r. It fails if the path has been there before.
 func (c *goReader) enter(r rt.Ref) error {
 	switch {
 	case c.open[r]:
@@ -187,7 +191,7 @@ func (c *goReader) enter(r rt.Ref) error {
 	return nil
 }
 
-// step is value one step further on.
+// step is value for r, which is one step further along the path.
 func (c *goReader) step(s wayStep, r rt.Ref) (any, error) {
 	c.way = append(c.way, s)
 	v, err := c.value(r)

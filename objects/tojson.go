@@ -16,29 +16,30 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// NotJSONError says why an object cannot be written as JSON.
+// NotJSONError reports why an object cannot be written as JSON.
 type NotJSONError struct{ Why string }
 
 func (e *NotJSONError) Error() string { return fault.Prefix + "not JSON: " + e.Why }
 
-// AppendJSON appends the JSON of r to dst: dicts in their order, numbers digit by digit as
-// they were read, bytes as base64 text, tuples as arrays, records as objects. The error is
-// a *NotJSONError: a key that is no string, a float that is not finite, or more than
-// 10,000 levels, as in a cycle. dst is returned with whatever was appended. While others
-// write to what it reads, it sees some state of each slot. It reaches no safe point. What
-// is shared is written wherever it is met, so the text of a graph can be much larger than
-// the graph: ToJSON can be stopped. r is borrowed. Attached thread.
+// AppendJSON appends the JSON of r to dst. Dicts keep their order, and numbers keep every
+// digit that was read. Bytes are written as base64 text, tuples as arrays, records as
+// objects. The error is a *NotJSONError: a key is not a string, a float is not finite, an
+// object has no JSON, or there are more than 10,000 levels, as in a cycle. dst is returned
+// with whatever was appended. While other threads write to the graph, AppendJSON sees some
+// state of each slot. It reaches no safe point. An object that several paths lead to is
+// written once for each path, so the text can be much larger than the graph; ToJSON can be
+// stopped. r is borrowed. Attached thread.
 func AppendJSON(t *rt.Thread, dst []byte, r rt.Ref) ([]byte, error) {
 	w := jsonWriter{t: t, dst: dst, full: math.MaxInt}
 	err := w.value(r, 0)
 	return w.dst, err
 }
 
-// ToJSON writes the JSON of r to w, as AppendJSON has it, and calls w outside the world: a
-// safe point. Where r is frozen it writes piece by piece, and takes no memory for the
-// whole text; so an error may come when a part is written. The graph cannot be unloaded
-// meanwhile. A w that writes less and says nothing is io.ErrShortWrite. r is borrowed. Attached
-// thread.
+// ToJSON writes the JSON of r to w, in the form that AppendJSON gives it. It calls w
+// outside the world: a safe point. If r is frozen, ToJSON writes piece by piece, and needs
+// no memory for the whole text. An error may then come after a part has been written, and
+// the graph cannot be unloaded until ToJSON returns. If w writes too little without an
+// error, ToJSON returns io.ErrShortWrite. r is borrowed. Attached thread.
 func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	j := jsonWriter{t: t, full: math.MaxInt}
 	j.flush = func() (err error) {
@@ -51,7 +52,7 @@ func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 		j.dst = j.dst[:0]
 		return err
 	}
-	if r.IsFrozen() { // what is borrowed stays, whatever others do at the safe points
+	if r.IsFrozen() { // borrowed references stay good across the safe points
 		j.full = jsonPiece
 		root := []rt.Ref{r}
 		t.Hold(&root)
@@ -63,7 +64,8 @@ func ToJSON(t *rt.Thread, w io.Writer, r rt.Ref) error {
 	return j.flush()
 }
 
-// jsonPiece is how much text is written at once. It makes little of a call: a guess.
+// jsonPiece is how much text is written at once: enough that the cost of a call hardly
+// matters. A guess.
 const jsonPiece = 64 << 10
 
 type jsonWriter struct {
@@ -195,8 +197,8 @@ func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 	return nil
 }
 
-// Format returns a short text that shows r to a reader: its JSON where it has one, cut at
-// 80 bytes, else its type and reference. r is borrowed. Attached thread.
+// Format returns a short text that shows r to a human reader: its JSON if it has one, cut
+// at 80 bytes, else its type and reference. r is borrowed. Attached thread.
 func Format(t *rt.Thread, r rt.Ref) string {
 	if r.IsNil() {
 		return "nil"
@@ -213,7 +215,7 @@ func Format(t *rt.Thread, r rt.Ref) string {
 	return string(w.dst)
 }
 
-// formatted is how many bytes Format returns at most: no more is looked at.
+// formatted is the most bytes that Format returns. It looks at no more of the object.
 const formatted = 80
 
 var errLong = errors.New("long enough")

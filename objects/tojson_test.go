@@ -84,14 +84,14 @@ func TestNotJSON(t *testing.T) {
 				if got := Format(th, loop); got != strings.Repeat("[", 77)+"..." {
 					t.Errorf("formatted as %s", got)
 				}
-				// What holds itself would leak.
+				// An object that holds itself would leak.
 				s.Check(loop.Clear(th))
 			}))
 		})
 	})
 }
 
-// TestCycles: graphs that lead back to themselves through each kind of container.
+// TestCycles tests cycles through each kind of container.
 func TestCycles(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -118,8 +118,7 @@ type failingWriter struct{ err error }
 
 func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
-// TestToJSONOutside: the writer is called outside the world, and its error comes
-// back.
+// TestToJSONOutside: the writer is called outside the world, and its error is returned.
 func TestToJSONOutside(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -159,7 +158,7 @@ func TestFormat(t *testing.T) {
 	})
 }
 
-// countingWriter keeps what is written, and how long the longest piece was.
+// countingWriter keeps the text, and the length of the longest piece.
 type countingWriter struct {
 	bytes.Buffer
 	longest int
@@ -176,7 +175,8 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return c.Buffer.Write(b)
 }
 
-// The JSON of a frozen graph comes in pieces, the same text as AppendJSON has.
+// TestToJSONFrozen: the JSON of a frozen graph is written in pieces, with the same text as
+// AppendJSON.
 func TestToJSONFrozen(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -199,8 +199,8 @@ func TestToJSONFrozen(t *testing.T) {
 	})
 }
 
-// TestToJSONShortWrite: a writer that takes less than it is given, and returns no error, does
-// not pass for one that has written all.
+// TestToJSONShortWrite: a writer that writes too little without an error does not pass for
+// one that has written all.
 func TestToJSONShortWrite(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -224,7 +224,7 @@ func TestToJSONShortWrite(t *testing.T) {
 	})
 }
 
-// TestJSONScratch: what a dict has borrowed is not kept while others are written.
+// TestJSONScratch: borrowed entries of a dict are not kept while other dicts are written.
 func TestJSONScratch(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		root := must(FromJSON(th, strings.NewReader(`[{"a": {"b": 1}, "c": {"d": 2}}, {"e": 3}]`)))

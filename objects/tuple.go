@@ -7,15 +7,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of a Tuple's body. A hash of 0 says that it is no key.
+// Words of a Tuple's body. A hash of 0 says that the tuple cannot be a key.
 const (
 	tupleLen   = 0
 	tupleHash  = 1
 	tupleSlots = 2
 )
 
-// maxTuple is the most items that a tuple can have: what fits an object, which is less than
-// 2 GiB. Tests have it smaller.
+// maxTuple is the most items that a tuple can have. They must fit an object, which is less
+// than 2 GiB. Tests lower it.
 var maxTuple = (1<<31-1)/4 - tupleSlots
 
 var tupleType = core.Define(rt.TypeTuple, rt.Type{
@@ -29,8 +29,9 @@ var tupleType = core.Define(rt.TypeTuple, rt.Type{
 // Tuple is a fixed sequence of references. Immutable. Its methods borrow it.
 type Tuple rt.Ref
 
-// NewTuple returns a new reference to a tuple of the items. They are borrowed: the tuple
-// takes counts of its own. Attached thread.
+// NewTuple returns a new reference to a tuple of the items. The items are borrowed: the
+// tuple takes counts of its own. Without items it returns rt.EmptyTuple. The error is
+// rt.ErrNilRef, a *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
 func NewTuple(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	r, err := NewTupleSteal(t, items...)
 	if err == nil {
@@ -39,8 +40,8 @@ func NewTuple(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	return r, err
 }
 
-// NewTupleSteal is NewTuple, so returns a new reference, and steals the references to the
-// items unless it fails. Attached thread.
+// NewTupleSteal is like NewTuple and returns a new reference, but steals the references to
+// the items unless it fails. Attached thread.
 func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	if len(items) == 0 {
 		return rt.EmptyTuple, nil
@@ -68,7 +69,8 @@ func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	return r, nil
 }
 
-// hashItem adds an item's hash to a tuple's. It returns 0 if the item is no key.
+// hashItem adds the hash of the item r to a tuple's hash h. It returns 0 if r cannot be a
+// key.
 func hashItem(t *rt.Thread, h uint32, r rt.Ref) uint32 {
 	x, err := Hash(t, r)
 	if err != nil {
@@ -77,10 +79,10 @@ func hashItem(t *rt.Thread, h uint32, r rt.Ref) uint32 {
 	return addHash(h, x)
 }
 
-// addHash adds the hash of an item that is a key.
+// addHash adds the hash x of an item that is a key to a tuple's hash h.
 func addHash(h, x uint32) uint32 { return max(fold(mix(uint64(h)<<32|uint64(x))), 1) }
 
-// Len returns the number of items; 0 if s is no tuple. Attached thread.
+// Len returns the number of items; 0 if s is not a tuple. Attached thread.
 func (s Tuple) Len(t *rt.Thread) int {
 	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok {
@@ -89,8 +91,8 @@ func (s Tuple) Len(t *rt.Thread) int {
 	return int(o.Word(tupleLen))
 }
 
-// At returns a borrowed reference to item i, good as long as the tuple is, and
-// whether there is one. Attached thread.
+// At returns a borrowed reference to item i, and whether there is one. The reference is
+// good as long as the tuple is. Attached thread.
 func (s Tuple) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok || uint(i) >= uint(o.Word(tupleLen)) {
@@ -99,8 +101,9 @@ func (s Tuple) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	return t.Slot(s, o, tupleSlots+i), true
 }
 
-// Items returns borrowed references to all items, good as long as the tuple is;
-// they must not be written. Of a frozen tuple it makes a slice. Attached thread.
+// Items returns borrowed references to all items, good as long as the tuple is. The caller
+// must not write to the slice. For a frozen tuple Items allocates the slice. Attached
+// thread.
 func (s Tuple) Items(t *rt.Thread) []rt.Ref {
 	o, ok := t.Object(s, rt.TypeTuple)
 	if !ok {
@@ -117,8 +120,8 @@ func (s Tuple) Items(t *rt.Thread) []rt.Ref {
 	return own
 }
 
-// All ranges over the items by index, each borrowed, good until the loop ends, also across
-// safe points: the loop holds a count of the tuple. Attached thread.
+// All ranges over the items by index. Each is borrowed, and good until the loop ends, also
+// across safe points, because the loop holds a count of the tuple. Attached thread.
 func (s Tuple) All(t *rt.Thread) iter.Seq2[int, rt.Ref] {
 	return func(yield func(int, rt.Ref) bool) {
 		tuple := []rt.Ref{s}

@@ -90,7 +90,7 @@ func TestTupleErrors(t *testing.T) {
 	})
 }
 
-// TestTupleHash: order and nesting count, and a tuple of keys is a key.
+// TestTupleHash: the hash depends on order and nesting, and a tuple of keys is a key.
 func TestTupleHash(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		must0(t, th.Scope(func(s *rt.Scope) {
@@ -119,7 +119,7 @@ func TestTupleHash(t *testing.T) {
 	})
 }
 
-// TestBounds: a tuple or a text that is too large is refused in words.
+// TestBounds: a tuple or a text that is too large is refused with a clear error.
 func TestBounds(t *testing.T) {
 	tuple, text := maxTuple, maxText
 	maxTuple, maxText = 10, 10

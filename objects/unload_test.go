@@ -12,15 +12,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// unloadElsewhere has another goroutine unload f, one that is not attached.
+// unloadElsewhere unloads f on another goroutine, which is not attached.
 func unloadElsewhere(r *rt.Runtime, f *rt.Frozen) error {
 	done := make(chan error)
 	go func() { done <- r.Unload(f) }()
 	return <-done
 }
 
-// A frozen graph stays loaded while a call of the library holds references into it that no
-// object has any more, whether the graph is what it goes through or only led to.
+// TestUnloadWhileACallHolds: a frozen graph stays loaded while a call of the library holds
+// references into it that no object has any more, whether the call traverses that graph or
+// one that leads to it.
 func TestUnloadWhileACallHolds(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -48,7 +49,7 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 			}
 			for range List(f.Root()).All(th) {
 				inUse(f)
-				break // which ends it, as a panic does
+				break // ends the loop early, as a panic does
 			}
 			must0(t, th.Scope(func(s *rt.Scope) {
 				must0(t, d.Set(th, smallInt(1), f.Root()))
@@ -76,7 +77,7 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 	})
 }
 
-// trap is copied by a function that a test sets.
+// trapCopy is called when a trap is copied. A test sets it.
 var trapCopy func()
 
 var trap = must(rt.DefineType(rt.Type{Name: "trap", Freezing: &rt.Freezing{
@@ -89,11 +90,11 @@ var trap = must(rt.DefineType(rt.Type{Name: "trap", Freezing: &rt.Freezing{
 	},
 }}))
 
-// Freeze comes across a frozen graph in a list that another thread empties then, and who
-// unloads the graph.
+// TestUnloadWhileItIsFrozen: Freeze meets a frozen graph in a list, and then another thread
+// empties the list and unloads the graph.
 func TestUnloadWhileItIsFrozen(t *testing.T) {
 	for name, o := range map[string]rt.Options{
-		"atomic": {Mode: rt.LockFree}, "biased": {Mode: rt.LockFree, Counting: rt.Biased}, // under the GIL nobody comes in between
+		"atomic": {Mode: rt.LockFree}, "biased": {Mode: rt.LockFree, Counting: rt.Biased}, // under the GIL no thread comes in between
 	} {
 		t.Run(name, func(t *testing.T) {
 			if goruntime.GOOS == "js" {
@@ -151,8 +152,8 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 	}
 }
 
-// Freeze of what is frozen keeps it loaded from the beginning: its first safe point runs a
-// callback that would unload it.
+// TestUnloadTheRootOfFreeze: Freeze of a frozen object keeps it loaded from the beginning.
+// Its first safe point runs a callback that would unload it.
 func TestUnloadTheRootOfFreeze(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -171,8 +172,8 @@ func TestUnloadTheRootOfFreeze(t *testing.T) {
 	})
 }
 
-// A graph that was unloaded in a call's writer would be read on; one that is not frozen is
-// written at once, and may change then.
+// TestToJSONPieceByPiece: a frozen graph cannot be unloaded while it is written in pieces.
+// A graph that is not frozen is written at once, and may change afterwards.
 func TestToJSONPieceByPiece(t *testing.T) {
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		l := must(NewList(th))

@@ -5,12 +5,12 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A Weak's body is two words, which are the runtime's: see rt.Thread.LinkWeak.
+// The body of a Weak is two words, which belong to the runtime: see rt.Thread.LinkWeak.
 const weakBytes = 8
 
-// Weak visits nothing, as it holds no count. It has a Traverse all the same: so it
-// lies among the containers, where the collector can tell that a weak reference is
-// garbage itself, and then its callbacks are not called.
+// A Weak's Traverse visits nothing, because a weak reference holds no count. The type has a
+// Traverse so that its objects lie among the containers. There the collector can tell that
+// a weak reference is garbage too, and then does not call its callbacks.
 var weakType = core.Define(rt.TypeWeak, rt.Type{
 	Name:     "weak",
 	Traverse: func(rt.Heap, rt.Body, func(rt.Ref)) {},
@@ -18,26 +18,27 @@ var weakType = core.Define(rt.TypeWeak, rt.Type{
 }, nil)
 
 // Weak is a weak reference: it leads to an object, its target, and does not keep it alive.
-// When the target dies it is emptied, for good. There is no borrowed look at the target,
-// since nothing keeps it in place: Get takes a reference. Its methods borrow it. Any
-// number of attached threads use one at the same time.
+// It is emptied when the target dies, and stays empty. There is no call that borrows the
+// target, because nothing would keep the target in place: Get takes a reference. Its
+// methods borrow it. Any number of attached threads may use one at the same time.
 type Weak rt.Ref
 
-// NewWeak returns a new reference to a weak reference to target, of which it holds
-// no count. The callbacks, of which nil ones are passed over, are called in their
-// order once target has died: at the next safe point of the thread on which it
-// died, with no lock held, when the weak reference leads nowhere any more. A
-// finalizer that saves the target does not bring them back.
+// NewWeak returns a new reference to a weak reference to target, of which it holds no
+// count. The callbacks are called in order once target has died; nil ones are skipped. They
+// run at the next safe point of the thread on which target died, with no lock held, and the
+// weak reference is empty by then. If a finalizer saves the target, the weak reference
+// stays empty and its callbacks are called all the same.
 //
-// Callbacks of several weak references to one target come youngest reference
-// first. Only those are called whose weak reference is alive when the target dies:
-// none, where the collector finds both to be garbage. Where one decrement ends
-// both, the order in which they die is not determined. A callback may do anything
-// but detach; what it panics with goes to rt.Options.OnError, and the others are
-// called. rt.Runtime.Close calls those that are left, while everything is in place.
+// If several weak references have one target, the callbacks of the youngest reference come
+// first. Callbacks are called only for weak references that are alive when the target dies,
+// so none are called if the collector finds both to be garbage. If one decrement ends both,
+// the order in which they die is undefined. A callback may do anything but detach. If it
+// panics, the panic goes to rt.Options.OnError, and the remaining callbacks are called.
+// rt.Runtime.Close calls the callbacks that are left, while every object is still in place.
 //
-// An immortal target never dies: nothing is noted then, and nothing is written to it.
-// Callbacks of an immortal weak reference are called. target is borrowed. Attached thread.
+// An immortal target never dies: NewWeak registers no callbacks, and writes nothing to the
+// target. The callbacks of an immortal weak reference are called. target is borrowed. The
+// error is rt.ErrNilRef or rt.ErrMemoryLimit. Attached thread.
 func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak, error) {
 	t.MustUse(target)
 	if target.IsNil() {
@@ -51,11 +52,11 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak
 	return r, nil
 }
 
-// Get returns a new reference to the target, and whether there is one: not after
-// its death, nor if w is no weak reference. It loads the target and increments its
-// count unless that is 0, which it tries again while others count: lock-free.
-// (Conditional increment within a grace period, as in RCU: McKenney, Overview of
-// Linux-Kernel Reference Counting, 2007.) Attached thread.
+// Get returns a new reference to the target, and whether there is one. There is none after
+// the target's death, or if w is not a weak reference. Get loads the target and increments
+// its count unless that is 0. It tries again while other threads change the count:
+// lock-free. (This is a conditional increment within a grace period, as in RCU: McKenney,
+// Overview of Linux-Kernel Reference Counting, 2007.) Attached thread.
 func (w Weak) Get(t *rt.Thread) (rt.Ref, bool) {
 	if _, ok := t.Object(w, rt.TypeWeak); !ok {
 		return rt.Nil, false

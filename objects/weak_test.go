@@ -11,8 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A weakMachine has a few targets and weak references to them, each with a
-// callback.
+// A weakMachine has a few targets and weak references to them, each with a callback.
 type weakMachine struct {
 	t       rapid.TB
 	th      *rt.Thread
@@ -27,14 +26,14 @@ type weakMachine struct {
 type modelWeak struct {
 	ref          rt.Ref
 	id, targetID int
-	times        int // that its callback is called
+	times        int // how often its callback is called
 }
 
 func newWeakMachine(t rapid.TB, th *rt.Thread) machine {
 	return &weakMachine{t: t, th: th, targets: map[int]rt.Ref{}}
 }
 
-// target returns the number of some target, or false.
+// target returns the number of a target, or false.
 func (m *weakMachine) target(a int) (int, bool) {
 	ids := slices.Sorted(maps.Keys(m.targets))
 	if len(ids) == 0 {
@@ -48,7 +47,7 @@ func (m *weakMachine) ops() map[string]func(a, b int) {
 		"new target": func(a, _ int) {
 			m.next++
 			v := newBig(m.th, m.next)
-			if a%2 == 0 { // a container of it
+			if a%2 == 0 { // a container of v
 				m.targets[m.next] = must(NewListSteal(m.th, v))
 				return
 			}
@@ -99,7 +98,7 @@ func (m *weakMachine) ops() map[string]func(a, b int) {
 			m.th.DecRefs(m.dead)
 			m.dead = nil
 		},
-		"keep": func(a, _ int) { // a target outlives its reference by the one that Get gave
+		"keep": func(a, _ int) { // the reference from Get keeps a target alive
 			if n := len(m.weaks); n > 0 {
 				w := m.weaks[a%n]
 				r, found := Weak(w.ref).Get(m.th)
@@ -187,8 +186,8 @@ func TestWeakErrors(t *testing.T) {
 	})
 }
 
-// TestWeakCallbacks: in their order, after the death, at a safe point and not
-// before; a panic is reported and takes no other callback along.
+// TestWeakCallbacks: callbacks run in order, after the death, at a safe point and not
+// before. A panic is reported and does not keep the others from running.
 func TestWeakCallbacks(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		var errs []error
@@ -233,8 +232,8 @@ func TestWeakCallbacks(t *testing.T) {
 	})
 }
 
-// TestWeakCallbackElsewhere: who drops the last reference calls, or who comes to
-// a safe point after it has detached.
+// TestWeakCallbackElsewhere: the thread that drops the last reference runs the callback. If
+// it has detached, the next thread at a safe point does.
 func TestWeakCallbackElsewhere(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -247,7 +246,7 @@ func TestWeakCallbackElsewhere(t *testing.T) {
 				return nil
 			}))
 			must0(t, r.Do(func(th *rt.Thread) error {
-				must0(t, List(outer).Clear(th)) // retired, and dies some time after
+				must0(t, List(outer).Clear(th)) // retired, and dies some time later
 				return nil
 			}))
 			must0(t, r.Do(func(th *rt.Thread) error {
@@ -263,8 +262,8 @@ func TestWeakCallbackElsewhere(t *testing.T) {
 	})
 }
 
-// TestWeakCycles: weak references to garbage are emptied, and those that are
-// garbage themselves are not heard of again.
+// TestWeakCycles: weak references to garbage are emptied. Those that are garbage themselves
+// call nothing.
 func TestWeakCycles(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -290,7 +289,7 @@ func TestWeakCycles(t *testing.T) {
 			}
 			th.DecRef(loop)
 
-			// A reference from Get is one like any other: nothing is garbage.
+			// A reference from Get counts like any other: nothing is garbage.
 			again, found := outside.Get(th)
 			if got := th.Collect(); !found || got.Garbage != 0 {
 				t.Errorf("collected %+v while Get's reference is held", got)
@@ -316,8 +315,8 @@ func TestWeakCycles(t *testing.T) {
 	})
 }
 
-// TestWeakImmortal: a weak reference to an immortal writes nothing to it, and
-// leads to it for ever; an immortal weak reference is emptied like others.
+// TestWeakImmortal: a weak reference to an immortal writes nothing to it, and leads to it
+// for ever. An immortal weak reference is emptied like others.
 func TestWeakImmortal(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
@@ -360,7 +359,7 @@ func TestWeakImmortal(t *testing.T) {
 				}
 			})
 
-			// A region that is discarded takes its weak references out of the table.
+			// Discarding a region removes its weak references from the table.
 			failed := errors.New("failed")
 			err := th.Immortally(func() error {
 				must(NewWeak(th, other, call))

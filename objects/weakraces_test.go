@@ -13,15 +13,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestWeakRaces has one thread make objects and drop the last reference to them,
-// while others come by them through weak references, and intern their text: who
-// gets a reference finds the object intact, and each object dies once.
+// TestWeakRaces has one thread make objects and drop the last reference to them, while
+// others reach them through weak references, and intern their text. A thread that gets a
+// reference finds the object intact, and each object dies once.
 func TestWeakRaces(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: for several threads, of which there is one here")
 	}
 	forModes(t, func(t *testing.T, o rt.Options) {
-		o.SwitchInterval = 10 * time.Microsecond // the GIL: others get a chance
+		o.SwitchInterval = 10 * time.Microsecond // so that other threads get the GIL
 		withRuntime(t, o, func(r *rt.Runtime) {
 			var c Cell // holds a weak reference
 			var weaks []rt.Ref
@@ -36,7 +36,7 @@ func TestWeakRaces(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(7, uint64(w)))
 				if w == 0 {
 					defer over.Store(true)
-					// Others may come late, or be elsewhere all the time.
+					// The other threads may start late, or miss every object.
 					for i := 0; i < n || found.Load() == 0 && i < 20*n; i++ {
 						weak, err := dropWatched(th, rnd, c, i, func(*rt.Thread) { calls.Inc() })
 						if err != nil {
@@ -57,7 +57,7 @@ func TestWeakRaces(t *testing.T) {
 						if err := wantIntact(th, r); err != nil {
 							return err
 						}
-						held = append(held, r) // or give it up some time later
+						held = append(held, r) // give it up some time later
 					}
 					if rnd.IntN(8) == 0 {
 						th.DecRefs(held)
@@ -77,7 +77,7 @@ func TestWeakRaces(t *testing.T) {
 			must0(t, r.Do(func(th *rt.Thread) error {
 				audit(t, th, append(weaks, c)...)
 				th.Checkpoint()
-				// Several weak references may lead to one interned text: each is called.
+				// Several weak references may lead to one interned text: all callbacks are called.
 				if got := calls.Load(); got != int64(len(weaks)) {
 					t.Errorf("%d callbacks, want %d", got, len(weaks))
 				}
@@ -96,8 +96,8 @@ func TestWeakRaces(t *testing.T) {
 	})
 }
 
-// dropWatched makes an object with the mark i, shows others a weak reference to
-// it, and gives up the object. It returns a new reference to the weak one.
+// dropWatched makes an object with the mark i, shows other threads a weak reference to it,
+// and gives up the object. It returns a new reference to the weak one.
 func dropWatched(th *rt.Thread, rnd *rand.Rand, c Cell, i int, fn func(*rt.Thread)) (rt.Ref, error) {
 	var x rt.Ref
 	switch rnd.IntN(3) {
@@ -114,7 +114,7 @@ func dropWatched(th *rt.Thread, rnd *rand.Rand, c Cell, i int, fn func(*rt.Threa
 	if err == nil {
 		err = c.Store(th, weak)
 	}
-	for range rnd.IntN(64) { // others get a chance to come by it
+	for range rnd.IntN(64) { // a chance for other threads to reach it
 		if _, found := c.At(th); !found {
 			break
 		}
@@ -126,7 +126,7 @@ func dropWatched(th *rt.Thread, rnd *rand.Rand, c Cell, i int, fn func(*rt.Threa
 	return weak, err
 }
 
-// wantIntact looks at an object of dropWatched, which the caller holds.
+// wantIntact checks an object of dropWatched, to which the caller holds a reference.
 func wantIntact(th *rt.Thread, r rt.Ref) error {
 	if text, found := String(r).View(th); found {
 		s, err := Intern(th, text)

@@ -31,7 +31,7 @@ func withImageFile(t *testing.T, f func(image *rt.Frozen, folder string, opens f
 	})
 }
 
-// namesIn returns the names of what is in a folder.
+// namesIn returns the names of the files in a folder.
 func namesIn(folder string) (names []string) {
 	for _, e := range must(os.ReadDir(folder)) {
 		names = append(names, e.Name())
@@ -39,7 +39,8 @@ func namesIn(folder string) (names []string) {
 	return names
 }
 
-// Through a link the file is written that it leads to, if need be a new one, and links stay.
+// TestWriteFileThroughLinks: a write through a link goes to the file that the link leads
+// to, even if that does not exist yet, and links stay.
 func TestWriteFileThroughLinks(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("links of Unix")
@@ -59,7 +60,7 @@ func TestWriteFileThroughLinks(t *testing.T) {
 		} {
 			must0(t, os.Symlink(to, link))
 		}
-		for range 2 { // the first time nothing is there
+		for range 2 { // the first time no file exists
 			for path, file := range map[string]string{
 				in("absolute"):       in("a", "one"),
 				in("relative"):       in("a", "two"),
@@ -98,8 +99,9 @@ func TestWriteFileThroughLinks(t *testing.T) {
 	})
 }
 
-// The new file is as accessible as the one before, also to its owner, and also while it is
-// being written. Code that has the old one open, or calls it by another name, sees nothing of it.
+// TestWriteFileKeepsMode: the new file has the permissions and the owner of the old one,
+// and no further permissions while it is being written. Code that has the old file open, or
+// uses another name of it, does not see the new one.
 func TestWriteFileKeepsMode(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("modes of Unix")
@@ -138,7 +140,7 @@ func TestWriteFileKeepsMode(t *testing.T) {
 	})
 }
 
-// looking is a context that is asked now and then whether it has ended.
+// looking is a context that calls look when it is asked whether it has ended.
 type looking struct {
 	context.Context
 	look func()
@@ -149,7 +151,7 @@ func (c looking) Err() error {
 	return c.Context.Err()
 }
 
-// What is no regular file is not replaced.
+// TestWriteFileRefuses: a file that is not a regular file is not replaced.
 func TestWriteFileRefuses(t *testing.T) {
 	withImageFile(t, func(image *rt.Frozen, folder string, _ func(string)) {
 		for _, path := range append(specialFiles(t, folder), folder) {

@@ -63,11 +63,11 @@ var dequeType = func() *rt.Type {
 	return y
 }()
 
-// ErrEmpty says that there was nothing to pop.
+// ErrEmpty reports that there is nothing to pop.
 var ErrEmpty = errors.New("the deque is empty")
 
-// Deque is a double-ended queue. Any number of attached threads use one at the same time,
-// and each call is linearizable. Its methods borrow it.
+// Deque is a double-ended queue. Any number of attached threads may use one at the same
+// time, and each call is linearizable. Its methods borrow it.
 type Deque rt.Ref
 
 // NewDeque returns a new reference to an empty deque. Attached thread.
@@ -85,9 +85,9 @@ func NewDeque(t *rt.Thread) (Deque, error) {
 	return r, nil
 }
 
-// newBlock returns an empty block for the deque d, with at least that much room.
+// newBlock returns an empty block for the deque d, with at least the given room.
 func newBlock(t *rt.Thread, d rt.Ref, room int) (rt.Ref, rt.Body, error) {
-	bytes := t.BlockBytes(d, 4*(blockSlots+room)) // what an allocation of this size really gets
+	bytes := t.BlockBytes(d, 4*(blockSlots+room)) // the real size of such an allocation
 	ref, b, err := t.NewBlock(d, bytes)
 	if err == nil {
 		b.SetWord(blockRoom, uint32(bytes/4-blockSlots))
@@ -125,15 +125,16 @@ func (v *view) publish(head, n uint32) {
 	v.block.StoreUint64(blockState, uint64(n)<<32|uint64(head))
 }
 
-// item returns a borrowed reference to item i, and whether that was item i at some moment since
-// the look. If it was not, a writer has changed the deque, and the caller looks again.
+// item returns a borrowed reference to item i, and whether that was item i at some moment
+// since the look. If it was not, a writer has changed the deque, and the caller looks
+// again.
 func (v *view) item(o rt.Body, i uint32) (rt.Ref, bool) {
 	r := v.block.LoadRef(v.slot(i))
 	return r, !r.IsNil() && o.LoadUint64(wordVersion) == v.version
 }
 
 // At returns a borrowed reference to item i, counted from the front, and whether there is
-// one. Lock-free: it takes no lock, and looks again only if a writer has got further
+// one. Lock-free: it takes no lock, and looks again only if a writer has made progress
 // meanwhile. Attached thread.
 func (d Deque) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	o, ok := t.Object(d, dequeType.ID())
@@ -157,7 +158,8 @@ func (d Deque) At(t *rt.Thread, i int) (rt.Ref, bool) {
 	}
 }
 
-// Len returns the number of items; 0 if d is no deque. It takes no lock. Attached thread.
+// Len returns the number of items; 0 if d is not a deque. It takes no lock. Attached
+// thread.
 func (d Deque) Len(t *rt.Thread) int {
 	o, ok := t.Object(d, dequeType.ID())
 	switch {
@@ -210,7 +212,7 @@ func (d Deque) push(t *rt.Thread, r rt.Ref, store func(v *view)) error {
 	return err
 }
 
-// PopFront takes the first item out and returns a new reference to it. Attached thread.
+// PopFront removes the first item and returns a new reference to it. Attached thread.
 func (d Deque) PopFront(t *rt.Thread) (rt.Ref, error) {
 	return d.pop(t, func(v *view) (at int) {
 		at = v.slot(0)
@@ -219,7 +221,7 @@ func (d Deque) PopFront(t *rt.Thread) (rt.Ref, error) {
 	})
 }
 
-// PopBack takes the last item out and returns a new reference to it. Attached thread.
+// PopBack removes the last item and returns a new reference to it. Attached thread.
 func (d Deque) PopBack(t *rt.Thread) (rt.Ref, error) {
 	return d.pop(t, func(v *view) (at int) {
 		v.publish(v.head, v.n-1)
@@ -227,8 +229,8 @@ func (d Deque) PopBack(t *rt.Thread) (rt.Ref, error) {
 	})
 }
 
-// pop calls leave, which publishes the deque without an item and returns the slot of that item.
-// There is an item.
+// pop calls leave, which publishes the deque without one item and returns the slot of that
+// item. The deque is not empty when leave is called.
 func (d Deque) pop(t *rt.Thread, leave func(v *view) int) (rt.Ref, error) {
 	o, err := d.lock(t)
 	if err != nil {
@@ -260,11 +262,11 @@ func (d Deque) lock(t *rt.Thread) (rt.Body, error) {
 	return o, nil
 }
 
-// change raises the version of a locked deque, which tells readers and Freeze that it changes.
+// change raises the version of a locked deque, to tell readers and Freeze that it changes.
 func change(o rt.Body) { o.StoreUint64(wordVersion, o.LoadUint64(wordVersion)+1) }
 
 // reserve makes room for one more item in a locked deque. It returns the block that it has
-// replaced, or Nil; the caller retires it.
+// replaced, which the caller retires, or Nil.
 func (d Deque) reserve(t *rt.Thread, o rt.Body) (v view, old rt.Ref, err error) {
 	v = look(t, o)
 	if v.n < v.room {
@@ -275,7 +277,7 @@ func (d Deque) reserve(t *rt.Thread, o rt.Body) (v view, old rt.Ref, err error) 
 		return v, rt.Nil, err // nothing has changed
 	}
 	for i := range v.n {
-		b.SetRef(blockSlots+int(i), v.block.LoadRef(v.slot(i))) // the slot's reference moves along
+		b.SetRef(blockSlots+int(i), v.block.LoadRef(v.slot(i))) // the slot's reference moves with it
 	}
 	b.SetUint64(blockState, uint64(v.n)<<32)
 	old = o.SwapRef(wordBlock, ref)
@@ -307,7 +309,7 @@ func copyItems(c *rt.Copy, n uint32, at func(i uint32) rt.Ref) error {
 	return nil
 }
 
-// checkDeque looks at a deque of an image, which an attacker may have written.
+// checkDeque checks a deque of an image, which an attacker may have written.
 func checkDeque(k *rt.Check) error {
 	if k.Bytes() < 4*frozenSlots {
 		return errors.New("a body without a length")
@@ -322,7 +324,7 @@ func checkDeque(k *rt.Check) error {
 	return k.Slots(frozenSlots, int(n))
 }
 
-// label names the item in the i-th slot of the block, in the path of an error.
+// label returns the name of the item in slot i of the block, for the path in an error.
 func label(t *rt.Thread, r rt.Ref, i int) string {
 	v := look(t, t.Body(r))
 	return fmt.Sprintf("[%d]", (uint32(i)+v.room-v.head)%v.room)

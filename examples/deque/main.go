@@ -1,7 +1,7 @@
-// Command deque defines a type of its own that grows and changes: a double-ended queue
-// (deque.go). Its items lie in a block, its readers take no lock, and it is frozen and
-// written to images like the kinds that come with Ichor. docs/implementers.md explains it
-// line by line. The test beside it has proptest.Conformance compare it with a Go slice.
+// Command deque defines its own mutable type: a double-ended queue (deque.go). Its items
+// lie in a block, its readers take no lock, and it is frozen and written to images like the
+// kinds that come with Ichor. docs/implementers.md explains it line by line. Its test
+// compares it with a Go slice by proptest.Conformance.
 //
 //	go run ./examples/deque
 //	go test -race ./examples/deque
@@ -26,7 +26,8 @@ func main() {
 	}
 }
 
-// run has four threads fill a deque, writes it to an image, and reads that in another runtime.
+// run fills a deque on four threads, writes it to an image, and reads the image in another
+// runtime.
 func run(w io.Writer, opts rt.Options) (err error) {
 	dir, err := os.MkdirTemp("", "deque")
 	if err != nil {
@@ -82,7 +83,7 @@ func read(image string, w io.Writer, opts rt.Options) error {
 	if err != nil {
 		return err
 	}
-	f, err := r.OpenImage(image) // each object is checked: see checkDeque
+	f, err := r.OpenImage(image) // checks each object: see checkDeque
 	if err == nil {
 		err = r.Do(func(t *rt.Thread) error {
 			var d Deque = f.Root()

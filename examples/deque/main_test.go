@@ -28,7 +28,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoom has memory run out wherever it can: nothing leaks.
+// TestNoRoom has memory run out wherever it can. Nothing leaks.
 func TestNoRoom(t *testing.T) {
 	for limit := int64(64 << 10); ; limit += 64 << 10 {
 		err := run(io.Discard, rt.Options{MemoryLimit: limit})
@@ -86,13 +86,13 @@ func TestDeque(t *testing.T) {
 	})
 }
 
-// none is what is seen where there is no item.
+// none stands for a missing item.
 const none = -1
 
 // boxed is beyond the small integers, so that items are counted.
 const boxed = 1 << 40
 
-// number returns the number that r stands for, which it borrows.
+// number returns the number that r stands for. r is borrowed.
 func number(t *rt.Thread, r rt.Ref) int {
 	n, _ := objects.Int(r).Value(t)
 	return int(n - boxed)
@@ -154,7 +154,8 @@ func small(i int) rt.Ref {
 	return r
 }
 
-// TestGrowth pops and pushes so that items go around the block's end, and grows in the midst.
+// TestGrowth pops and pushes so that the items wrap around the block's end, and then makes
+// the deque grow.
 func TestGrowth(t *testing.T) {
 	inside(t, leastRoom, func(th *rt.Thread, d Deque) {
 		for range 3 {
@@ -193,7 +194,8 @@ func TestReadersTakeNoLock(t *testing.T) {
 	})
 }
 
-// TestViewsOfThePast looks at a deque, changes it, and goes on reading what was seen.
+// TestViewsOfThePast takes a view of a deque, changes the deque, and then reads through the
+// view.
 func TestViewsOfThePast(t *testing.T) {
 	pop := func(th *rt.Thread, d Deque) error { _, err := d.PopFront(th); return err }
 	push := func(th *rt.Thread, d Deque) error { return d.PushFront(th, small(9)) }
@@ -230,7 +232,8 @@ func TestViewsOfThePast(t *testing.T) {
 	})
 }
 
-// TestReadersBesideWriters has one thread read, step by step, what another one takes away.
+// TestReadersBesideWriters has one thread read, step by step, items that another one
+// removes.
 func TestReadersBesideWriters(t *testing.T) {
 	r, err := rt.New(rt.Options{Checked: true})
 	if err != nil {
@@ -255,7 +258,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 	v := look(reader, reader.Body(d))
 	item, _ := v.item(reader.Body(d), 0)
-	_, err = popped(Deque.PopFront)(writer, d, 0) // the last reference but the one that the slot had
+	_, err = popped(Deque.PopFront)(writer, d, 0) // the last reference but the slot's own
 	for n := range 2 {                            // and another block
 		_, err2 := pushed(Deque.PushBack)(writer, d, n)
 		err = errors.Join(err, err2)
@@ -277,7 +280,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 }
 
-// TestRefused has calls that fail, and change nothing.
+// TestRefused makes calls that fail, and change nothing.
 func TestRefused(t *testing.T) {
 	inside(t, 0, func(th *rt.Thread, d Deque) {
 		if err := d.PushBack(th, rt.Nil); !errors.Is(err, rt.ErrNilRef) {
@@ -300,7 +303,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// TestLabel has Freeze name the item that it cannot freeze, in a deque that goes around the
+// TestLabel: Freeze names the item that it cannot freeze, in a deque that wraps around the
 // block's end.
 func TestLabel(t *testing.T) {
 	inside(t, 3, func(th *rt.Thread, d Deque) {
@@ -320,8 +323,8 @@ func TestLabel(t *testing.T) {
 	})
 }
 
-// TestHostileImages changes images word by word, and makes their hashes fit: opening one
-// either fails, or it holds a deque that can be read.
+// TestHostileImages changes images word by word, with matching hashes. Opening one either
+// fails, or yields a deque that can be read.
 func TestHostileImages(t *testing.T) {
 	var image bytes.Buffer
 	inside(t, 3, func(th *rt.Thread, d Deque) {

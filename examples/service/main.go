@@ -1,6 +1,6 @@
-// Command service is for somebody who has much data and many requests: an HTTP server that answers
-// from an image, which is mapped and not parsed, and keeps notes in a dict that all requests
-// write to. docs/services.md is its guide.
+// Command service shows how to serve many requests from much data: an HTTP server that
+// answers from an image, which is mapped and not parsed, and keeps notes in a dict that all
+// requests write to. docs/services.md explains it.
 //
 //	go run ./bench image build -o catalog.img catalog.json
 //	go run ./examples/service -image catalog.img
@@ -65,20 +65,21 @@ func run(ctx context.Context, image, addr string, limit int64) error {
 	return errors.Join(err, s.close(late))
 }
 
-// patience is how long the end of the service waits for requests.
+// patience is how long a shutdown waits for requests.
 const patience = 5 * time.Second
 
-// service is what all requests share.
+// service is the state that all requests share.
 type service struct {
 	r       *rt.Runtime
 	image   string
 	catalog *rt.Current  // a frozen dict, which reload replaces
 	notes   objects.Dict // the service owns it until close
 
-	reloading sync.Mutex // has the image that was opened last stay
+	reloading sync.Mutex // held by reload: the image that was opened last stays
 }
 
-// open maps the image: that takes as long for a gigabyte as for a page, but for the checks.
+// open maps the image. Apart from the checks, this takes as long for a gigabyte as for a
+// page.
 func open(image string, o rt.Options) (s *service, err error) {
 	r, err := rt.New(o)
 	if err != nil {
@@ -104,11 +105,11 @@ func open(image string, o rt.Options) (s *service, err error) {
 	return &service{r: r, image: image, catalog: catalog, notes: notes}, nil
 }
 
-// close waits until no request is at work, and says what leaked, if something did. What comes
-// later is refused.
+// close waits until no request is in progress, and reports leaks. Later requests are
+// refused.
 func (s *service) close(ctx context.Context) error {
 	if err := s.catalog.Close(ctx); err != nil {
-		return err // a request is at work still, and may use what is here
+		return err // a request is still in progress, and may use the notes
 	}
 	err := s.r.Do(func(t *rt.Thread) error {
 		t.DecRef(s.notes)
@@ -125,14 +126,14 @@ func (s *service) routes() http.Handler {
 	return mux
 }
 
-// maxNote bounds what a stranger can have the service keep in one request.
+// maxNote bounds the size of the note in one request.
 const maxNote = 4 << 10
 
 // serveFunc answers a request from the catalog and the notes.
 type serveFunc func(t *rt.Thread, catalog objects.Dict, key, body string) ([]byte, error)
 
-// handle reads the request first, then attaches, and writes the answer when it has detached:
-// a thread that is attached never waits for the network.
+// handle reads the request before it attaches, and writes the answer after it has detached:
+// an attached thread never waits for the network.
 func (s *service) handle(serve serveFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, q *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, q.Body, maxNote))
@@ -145,8 +146,8 @@ func (s *service) handle(serve serveFunc) http.HandlerFunc {
 	}
 }
 
-// work serves a request on a thread of its own. The catalog that it begins with stays loaded
-// until it is over, also if it panics: net/http recovers then, and the service goes on.
+// work serves a request on a thread of its own. The catalog that it begins with stays
+// loaded until it ends, even by a panic: net/http recovers, and the service goes on.
 func (s *service) work(ctx context.Context, serve serveFunc, key, body string) (text []byte, err error) {
 	err = s.r.DoContext(ctx, func(t *rt.Thread) error {
 		return s.catalog.Use(t, func(root rt.Ref) (err error) {
@@ -157,8 +158,8 @@ func (s *service) work(ctx context.Context, serve serveFunc, key, body string) (
 	return text, err
 }
 
-// item returns the JSON of an entry of the catalog and of its note. Reading what is frozen takes
-// no lock and no count; the note is found without a lock, too.
+// item returns the JSON of an entry of the catalog and of its note. Reading frozen objects
+// takes no lock and no count. The note, too, is found without a lock.
 func (s *service) item(t *rt.Thread, catalog objects.Dict, key, _ string) (text []byte, err error) {
 	err = t.Scope(func(sc *rt.Scope) {
 		name := rt.Own(objects.NewString(t, key)).In(sc)
@@ -174,7 +175,7 @@ func (s *service) item(t *rt.Thread, catalog objects.Dict, key, _ string) (text 
 	return text, err
 }
 
-// note keeps a text for a key, as long as there is memory.
+// note stores a text for a key. It fails if there is no memory.
 func (s *service) note(t *rt.Thread, _ objects.Dict, key, body string) ([]byte, error) {
 	return nil, t.Scope(func(sc *rt.Scope) {
 		name := rt.Own(objects.NewString(t, key)).In(sc)
@@ -182,14 +183,14 @@ func (s *service) note(t *rt.Thread, _ objects.Dict, key, body string) ([]byte, 
 	})
 }
 
-// reload opens the image again, which somebody has replaced by renaming. It returns when no
-// request looks at the old one, which is unloaded by then.
+// reload opens the image again, after a user has replaced it by renaming. It returns when
+// no request uses the old image any more, and the old image has been unloaded.
 func (s *service) reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	next, err := s.r.OpenImage(s.image)
 	if err != nil {
-		return err // the service goes on with what it has
+		return err // the service goes on with the old image
 	}
 	err = s.catalog.Replace(ctx, next)
 	if err != nil && !errors.As(err, new(*rt.StillLoadedError)) { // which the next reload unloads
@@ -198,7 +199,7 @@ func (s *service) reload(ctx context.Context) error {
 	return err
 }
 
-// answer writes a text, or the status that an error stands for.
+// answer writes a text, or the HTTP status for an error.
 func answer(w http.ResponseWriter, text []byte, err error) {
 	var key *objects.KeyError
 	var image *rt.ImageError

@@ -17,7 +17,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// writeImage replaces the image by that of a document.
+// writeImage replaces the image with that of a document.
 func writeImage(t *testing.T, path, json string) {
 	t.Helper()
 	r, err := rt.New(rt.Options{})
@@ -52,7 +52,7 @@ func newService(t *testing.T, json string, o rt.Options) (s *service, send func(
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // t's has ended
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // t.Context has ended
 		defer cancel()
 		if err := s.close(ctx); err != nil && !errors.Is(err, rt.ErrClosed) { // the test may have closed it
 			t.Error(err)
@@ -98,7 +98,8 @@ func TestService(t *testing.T) {
 	want(send("GET", "/item?key=tea", ""), `200 {"item":4,"note":"too hot"}`)
 }
 
-// TestLimit has notes take all the memory there is: the service says so, and reads on.
+// TestLimit: notes take all memory. The service returns errors for further notes, and still
+// answers reads.
 func TestLimit(t *testing.T) {
 	_, send := newService(t, `{"tea": 3}`, rt.Options{MemoryLimit: 2 << 20})
 	note := strings.Repeat("x", maxNote)

@@ -27,7 +27,7 @@ var modes = map[string]rt.Options{
 	"checked": {Checked: true},
 }
 
-// ways are those in which a request ends that does not return.
+// ways are the ways in which a request ends without returning.
 var ways = map[string]func(s *service, t *rt.Thread, sc *rt.Scope){
 	"panic":   func(*service, *rt.Thread, *rt.Scope) { panic("in the scope") },
 	"abort":   func(*service, *rt.Thread, *rt.Scope) { panic(http.ErrAbortHandler) },
@@ -44,7 +44,7 @@ var ways = map[string]func(s *service, t *rt.Thread, sc *rt.Scope){
 	},
 }
 
-// abandon is a request that is in the midst of its work when it ends in one of the ways.
+// abandon is a request that ends in one of these ways in the middle of its work.
 func (s *service) abandon(t *rt.Thread, catalog objects.Dict, way, _ string) ([]byte, error) {
 	return nil, t.Scope(func(sc *rt.Scope) {
 		value := sc.Own(catalog.Get(t, rt.Own(objects.NewString(t, "tea")).In(sc)))
@@ -55,8 +55,8 @@ func (s *service) abandon(t *rt.Thread, catalog objects.Dict, way, _ string) ([]
 	})
 }
 
-// newServer has net/http serve, which recovers; the client opens a connection for each
-// request, since a panic closes its own.
+// newServer starts a net/http server, which recovers from panics. The client opens a
+// connection for each request, because a panic closes its own.
 func newServer(t *testing.T, s *service) (send func(method, target, body string) string) {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.routes())
@@ -84,8 +84,9 @@ func newServer(t *testing.T, s *service) (send func(method, target, body string)
 	}
 }
 
-// A request that does not return gives back its lease, its thread, and all references: the
-// next reload need not wait, and finds nothing that refers into the old catalog.
+// TestAbandonedRequest: a request that does not return gives back its lease, its thread,
+// and all references. The next reload does not wait, and finds no reference into the old
+// catalog.
 func TestAbandonedRequest(t *testing.T) {
 	for mode, o := range modes {
 		for way := range ways {
@@ -106,9 +107,9 @@ func TestAbandonedRequest(t *testing.T) {
 	}
 }
 
-// Requests read, write and end in the midst while the catalog is replaced again and again. None
-// is lost: each that can return does so, with the price of a catalog that was current at some
-// time while it was at work.
+// TestRequestsUnderReloads: requests read, write and end without returning while the
+// catalog is replaced again and again. None is lost: each request that can return does so,
+// with the price of a catalog that was current at some time during the request.
 func TestRequestsUnderReloads(t *testing.T) {
 	for mode, o := range modes {
 		t.Run(mode, func(t *testing.T) {
@@ -154,8 +155,8 @@ func TestRequestsUnderReloads(t *testing.T) {
 	}
 }
 
-// atWork is a request that waits until it is let go, and then looks at what it began with, and
-// keeps a note.
+// atWork is a request that waits until it is released, then reads the catalog that it began
+// with, and stores a note.
 func (s *service) atWork() (letGo func() error) {
 	begun, resume, answered := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -178,7 +179,7 @@ func (s *service) atWork() (letGo func() error) {
 	}
 }
 
-// waits starts fn, and returns when something is so, before fn is over.
+// waits starts fn, and returns when so reports true, before fn has ended.
 func waits(t *testing.T, fn func() error, so func() bool) (ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1)
@@ -197,7 +198,7 @@ func waits(t *testing.T, fn func() error, so func() bool) (ended chan error) {
 	return ended
 }
 
-// price is what a new request says that tea costs.
+// price returns the price of tea that a new request gets.
 func (s *service) price(t *testing.T) string {
 	text, err := s.work(t.Context(), s.item, "tea", "")
 	if err != nil {
@@ -206,8 +207,8 @@ func (s *service) price(t *testing.T) string {
 	return string(text)
 }
 
-// The old catalog is unloaded when no request is at work any more; new ones have the new one
-// at once. A second reload comes after the first.
+// TestReloadWaits: the old catalog is unloaded when no request uses it any more. New
+// requests get the new catalog at once. A second reload comes after the first.
 func TestReloadWaits(t *testing.T) {
 	for mode, o := range modes {
 		t.Run(mode, func(t *testing.T) {
@@ -230,7 +231,8 @@ func TestReloadWaits(t *testing.T) {
 	}
 }
 
-// A client that does not wait for the end of its reload leaves the old catalog to the next one.
+// TestReloadGivenUp: a client that does not wait for the end of its reload leaves the old
+// catalog to the next reload.
 func TestReloadGivenUp(t *testing.T) {
 	s, _ := newService(t, `{"tea": 3}`, rt.Options{})
 	letGo := s.atWork()
@@ -252,7 +254,7 @@ func TestReloadGivenUp(t *testing.T) {
 	}
 }
 
-// close waits for a request at work; what comes later is refused.
+// TestCloseWaits: close waits for a request in progress, and later requests are refused.
 func TestCloseWaits(t *testing.T) {
 	for mode, o := range modes {
 		t.Run(mode, func(t *testing.T) {
@@ -272,7 +274,8 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
-// close that is given up leaves what a request at work needs.
+// TestCloseGivenUp: a close that is given up leaves the objects that a request in progress
+// needs.
 func TestCloseGivenUp(t *testing.T) {
 	s, send := newService(t, `{"tea": 3}`, rt.Options{})
 	letGo := s.atWork()

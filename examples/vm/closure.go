@@ -4,20 +4,20 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A function of the language is an object of a type of our own: the number of its code, and
-// the values of the variables that it has captured. It never changes, so it needs no lock, and any
-// number of threads call it at once. A function that captures nothing is a constant: it is
-// born immortal while the program is compiled, and no call counts it.
+// A function of the language is an object of its own type: the number of its code, and its
+// captured values. It never changes, so it needs no lock, and any number of threads may
+// call it at once. A function that captures nothing is a constant: it is born immortal
+// while the program is compiled, and no call counts it.
 
 // Words of a function's body.
 const (
 	fnProto = 0
-	fnLen   = 1 // values that it has captured
+	fnLen   = 1 // how many values it has captured
 	fnSlots = 2
 )
 
-// fnType is all that the runtime is told. Counting, freeing, cycles, immortality and audits
-// follow from Slots.
+// fnType is the whole description of the type. Counting, freeing, cycles, immortality and
+// audits follow from Slots.
 var fnType = func() *rt.Type {
 	y, err := rt.DefineType(rt.Type{
 		Name:  "fn",
@@ -39,7 +39,7 @@ func newFn(t *rt.Thread, proto int, captured []rt.Ref) (rt.Ref, error) {
 	o.SetWord(fnProto, uint32(proto))
 	o.SetWord(fnLen, uint32(len(captured)))
 	for i, v := range captured {
-		o.SetRef(fnSlots+i, v) // plainly: nobody else has seen the object yet
+		o.SetRef(fnSlots+i, v) // a plain store: no other thread has seen the object yet
 	}
 	return r, nil
 }

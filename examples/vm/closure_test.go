@@ -9,7 +9,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestFn has random programs run on functions, and on slices of what they have captured.
+// TestFn runs random programs on functions, and on slices of their captured values.
 func TestFn(t *testing.T) {
 	proptest.Conformance(t, proptest.Config{}, proptest.Subject[[]int]{
 		New:   func(t *rt.Thread) (rt.Ref, error) { return boxedFn(t, []int{1, 2, 3}) },
@@ -18,7 +18,7 @@ func TestFn(t *testing.T) {
 			{Name: "captured", Linearizable: true,
 				Do:    func(t *rt.Thread, r rt.Ref, n int) (any, error) { return unboxed(t, fnCaptured(t, r, n%3)), nil },
 				Model: func(m []int, n int) ([]int, any) { return m, m[n%3] }},
-			{Name: "capture another", // as opMake does: values of one function go into the next
+			{Name: "capture another", // as opMake does: captured values of one function go into the next
 				Derive: func(t *rt.Thread, r rt.Ref, n int) (rt.Ref, error) {
 					v, err := objects.NewInt(t, boxed+int64(n))
 					if err != nil {
@@ -54,7 +54,7 @@ func boxedFn(t *rt.Thread, captured []int) (fn rt.Ref, err error) {
 		}
 		fn, err = newFn(t, 7, values)
 		s.Check(err)
-		t.IncRefs(values) // which newFn has stolen, and the scope gives up
+		t.IncRefs(values) // newFn has stolen these counts, and the scope gives them up too
 	})
 	return fn, err
 }
@@ -64,8 +64,8 @@ func unboxed(t *rt.Thread, r rt.Ref) int {
 	return int(n - boxed)
 }
 
-// TestConstants compiles the demo, and demands that no instruction pushes a constant that
-// is counted, and that functions which capture nothing are constants.
+// TestConstants compiles the demo. No instruction pushes a constant that is counted, and
+// functions that capture nothing are constants.
 func TestConstants(t *testing.T) {
 	r, err := rt.New(rt.Options{Checked: true})
 	if err != nil {
@@ -110,7 +110,7 @@ func TestConstants(t *testing.T) {
 	}
 }
 
-// FuzzCompile has the compiler refuse texts, or take them, and leave nothing behind.
+// FuzzCompile: the compiler refuses or accepts any text, and leaves nothing behind.
 func FuzzCompile(f *testing.F) {
 	f.Add(demo)
 	f.Add(prelude)

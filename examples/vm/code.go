@@ -2,9 +2,9 @@ package main
 
 import rt "github.com/ichor-go/ichor/runtime"
 
-// The code of a stack machine. Each slot of a task's stack owns a reference. A function finds
-// what it needs from its base on: the arguments, the variables of its lets, and what is half
-// computed. The function itself lies below its base, and keeps what it has captured alive.
+// The code is that of a stack machine. Each slot of a task's stack owns a reference. From
+// its base on, a function finds its arguments, the variables of its lets, and intermediate
+// results. The function itself lies below its base, and keeps its captured values alive.
 //
 //	stack: … f a b x 1 2
 //	           └ base
@@ -15,18 +15,18 @@ const (
 	opConst  op = iota // push constant a
 	opLocal            // push the variable at base+a
 	opSet              // pop into the variable at base+a
-	opFree             // push what the function has captured as number a
-	opGlobal           // push what is in the cell that is constant a
+	opFree             // push captured value a of the function
+	opGlobal           // push the value of the cell that is constant a
 	opDefine           // pop into the cell that is constant a
-	opMake             // pop n values, push a function of prototype a that has captured them
+	opMake             // pop n values, push a function of prototype a that captures them
 	opPop              // pop
-	opSlide            // pop n values from below the top
-	opJump             // go on at a
-	opUnless           // pop, and go on at a if it is false or nil
-	opLoop             // go back to a: a safe point
+	opSlide            // remove the n values below the top
+	opJump             // jump to a
+	opUnless           // pop, and jump to a if the value is false or nil
+	opLoop             // jump back to a: a safe point
 	opCall             // call the function below n arguments: a safe point
-	opPrim             // pop n arguments, push what primitive a makes of them
-	opReturn           // pop the result, give up all from the function on, push the result
+	opPrim             // pop n arguments, push the result of primitive a
+	opReturn           // pop the result, drop the function and all above it, push the result
 )
 
 // instr is one instruction.
@@ -36,13 +36,13 @@ type instr struct {
 	a  uint32
 }
 
-// proto is the code of a function, without what it captures. It is Go memory: the collector of
-// Go has few of them, and they refer to immortals only.
+// proto is the code of a function, without its captured values. It is Go memory. There are
+// few protos for Go's garbage collector to visit, and they refer to immortals only.
 type proto struct {
 	name   string
 	file   string
 	args   int
 	code   []instr
 	lines  []int    // of each instruction
-	consts []rt.Ref // immortal by address: pushing one looks at no memory but this
+	consts []rt.Ref // immortal by address: pushing one reads no other memory
 }

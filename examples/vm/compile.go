@@ -9,12 +9,12 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The compiler makes code of forms, and objects of what is constant in them: literals, functions
-// that capture nothing, and for each global a cell that holds its value. It runs inside
-// Thread.Immortally, so all of these are immortal by address: no instruction ever counts
-// them. What a global's cell comes to hold is an object like any other.
+// The compiler turns forms into code. It makes objects for their constants: literals,
+// functions that capture nothing, and for each global a cell that holds its value. It runs
+// inside Thread.Immortally, so all of these are immortal by address, and no instruction
+// counts them. The values that a program stores in these cells are objects like any other.
 
-// compiler knows what the functions being compiled have in common.
+// compiler is the state that all functions of a compilation share.
 type compiler struct {
 	t       *rt.Thread
 	file    string
@@ -36,10 +36,11 @@ type variable struct {
 	slot int
 }
 
-// undefined is what a global's cell holds before its def has run: a value that no program has.
+// undefined is the value of a global's cell before its def has run. No program can produce
+// it.
 var undefined = rt.EmptyBytes
 
-// compile returns the number of the code of a program, a text after the other.
+// compile compiles the forms of one text, and returns the number of their code.
 func (c *compiler) compile(forms []form) (int, error) {
 	for _, f := range forms {
 		if f.head() != "def" {
@@ -76,7 +77,8 @@ func (c *compiler) fail(f form, format string, args ...any) error {
 	return &Error{File: c.file, Line: f.line, Err: fmt.Errorf(format, args...)}
 }
 
-// defName returns what a def defines: (def name value) or (def (name argument ...) body ...).
+// defName returns the name that a def defines: (def name value) or (def (name argument ...)
+// body ...).
 func (c *compiler) defName(f form) (string, error) {
 	if len(f.items) < 3 {
 		return "", c.fail(f, "def wants a name and a value")
@@ -94,7 +96,7 @@ func (c *compiler) defName(f form) (string, error) {
 	return name, nil
 }
 
-// top compiles a form of the program, and drops its value.
+// top compiles a form at the top of the program. The form's value is dropped.
 func (c *compiler) top(main *function, f form) error {
 	if f.head() != "def" {
 		err := c.expr(main, f)
@@ -114,18 +116,19 @@ func (c *compiler) top(main *function, f form) error {
 	return err
 }
 
-// words have rules of their own; what is behind other names is evaluated first.
+// words have their own rules of evaluation. After any other name, the arguments are
+// evaluated first.
 var words = map[string]bool{
 	"def": true, "fn": true, "let": true, "set": true, "if": true, "while": true, "do": true,
 	"nil": true, "true": true, "false": true,
 }
 
-// isNew reports whether a form is a name that a program can give to something.
+// isNew reports whether a form is a name that a program may define.
 func isNew(f form) bool {
 	return f.kind == nameForm && f.text != "" && !words[f.text] && primNumber(f.text) < 0
 }
 
-// expr compiles a form: code that leaves one value more on the stack.
+// expr compiles a form to code that leaves one more value on the stack.
 func (c *compiler) expr(fn *function, f form) error {
 	switch f.kind {
 	case intForm:
@@ -181,7 +184,7 @@ func (c *compiler) literal(fn *function, f form, birth func() (rt.Ref, error)) e
 	return err
 }
 
-// name compiles a variable, or a word that stands for a value.
+// name compiles a variable, or a word that names a value.
 func (c *compiler) name(fn *function, f form) error {
 	switch f.text {
 	case "nil":
@@ -247,7 +250,7 @@ func (c *compiler) fn(outer *function, f form, name string, params, body []form)
 	return nil
 }
 
-// body compiles forms in a row, of which the last one's value stays.
+// body compiles a sequence of forms, which leaves the value of the last one.
 func (c *compiler) body(fn *function, f form, forms []form) error {
 	if len(forms) == 0 {
 		return c.fail(f, "%s wants a body", f.head())
@@ -285,8 +288,9 @@ func (c *compiler) let(fn *function, f form, args []form) error {
 	return err
 }
 
-// set compiles (set name value), for variables of the same function: who captures one
-// captures its value. What functions and threads are to change together they keep in a cell.
+// set compiles (set name value), for variables of the same function. A function that
+// captures a variable captures its value. Functions and threads that share a variable keep
+// it in a cell.
 func (c *compiler) set(fn *function, f form, args []form) error {
 	if len(args) != 2 || args[0].kind != nameForm {
 		return c.fail(f, "set wants a name and a value")
@@ -316,7 +320,7 @@ func (c *compiler) cond(fn *function, f form, args []form) error {
 	if err := c.expr(fn, args[1]); err != nil {
 		return err
 	}
-	end := fn.emit(f.line, opJump, 0, 0, -1) // the other way has pushed nothing yet
+	end := fn.emit(f.line, opJump, 0, 0, -1) // the other branch has pushed nothing yet
 	fn.land(otherwise)
 	err := c.expr(fn, args[2])
 	fn.land(end)
@@ -341,7 +345,7 @@ func (c *compiler) loop(fn *function, f form, args []form) error {
 	return err
 }
 
-// emit adds an instruction that makes the stack higher by grows, and returns its place.
+// emit adds an instruction that raises the stack by grows values, and returns its index.
 func (f *function) emit(line int, o op, n, a, grows int) int {
 	f.code = append(f.code, instr{op: o, n: uint16(n), a: uint32(a)})
 	f.lines = append(f.lines, line)
@@ -349,12 +353,12 @@ func (f *function) emit(line int, o op, n, a, grows int) int {
 	return len(f.code) - 1
 }
 
-// land has the jump at a place lead to here.
+// land makes the jump at an index lead to the next instruction.
 func (f *function) land(jump int) { f.code[jump].a = uint32(len(f.code)) }
 
 func (f *function) constant(line int, r rt.Ref) { f.emit(line, opConst, 0, f.index(r), 1) }
 
-// index returns the number of the constant r.
+// index returns the index of the constant r, and adds it if it is new.
 func (f *function) index(r rt.Ref) int {
 	if i := slices.Index(f.consts, r); i >= 0 {
 		return i
@@ -363,7 +367,7 @@ func (f *function) index(r rt.Ref) int {
 	return len(f.consts) - 1
 }
 
-// slot returns where a variable of the function lies above base, or -1.
+// slot returns the place above base of a variable of the function, or -1.
 func (f *function) slot(name string) int {
 	for _, v := range slices.Backward(f.vars) {
 		if v.name == name {
@@ -373,7 +377,7 @@ func (f *function) slot(name string) int {
 	return -1
 }
 
-// capture returns the number of a captured variable, or -1 if no function around has it.
+// capture returns the index of a captured variable, or -1 if no enclosing function has it.
 func (f *function) capture(name string) int {
 	if f.outer == nil || f.outer.slot(name) < 0 && f.outer.capture(name) < 0 {
 		return -1

@@ -12,16 +12,16 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// machine runs one program in a runtime of its own. What its threads share in Go memory is
-// written before the first of them starts; the rest they share as objects.
+// machine runs one program in a runtime of its own. The Go memory that its threads share is
+// written before the first of them starts. Everything else that they share is objects.
 type machine struct {
 	r       *rt.Runtime
 	protos  []*proto
-	globals map[string]rt.Ref // their cells
+	globals map[string]rt.Ref // the cells of the globals
 
 	ctx  context.Context
 	stop context.CancelCauseFunc // with the first error of any task
-	all  sync.WaitGroup          // tasks that were spawned
+	all  sync.WaitGroup          // the spawned tasks
 
 	outMu sync.Mutex
 	out   io.Writer
@@ -30,8 +30,8 @@ type machine struct {
 //go:embed prelude.lisp
 var prelude string
 
-// execute runs a program and returns when all of its threads have ended. An error is an *Error
-// with the line, the end of ctx, or says what leaked.
+// execute runs a program and returns when all of its threads have ended. The error is an
+// *Error with the line, the end of ctx, or the error of Close that says what leaked.
 func execute(ctx context.Context, opts rt.Options, out io.Writer, file, text string) error {
 	r, err := rt.New(opts)
 	if err != nil {
@@ -43,7 +43,7 @@ func execute(ctx context.Context, opts rt.Options, out io.Writer, file, text str
 		m.stop(err)
 	}
 	m.all.Wait()
-	err = context.Cause(m.ctx) // what went wrong first, on whatever thread
+	err = context.Cause(m.ctx) // the first error of any thread
 	m.stop(nil)
 	return errors.Join(err, r.Close())
 }
@@ -52,7 +52,7 @@ func execute(ctx context.Context, opts rt.Options, out io.Writer, file, text str
 func (m *machine) main(t *rt.Thread, file, text string) error {
 	var programs []rt.Ref
 	c := &compiler{t: t, globals: map[string]rt.Ref{}}
-	err := t.Immortally(func() error { // if the program does not compile, nothing is left
+	err := t.Immortally(func() error { // if compiling fails, nothing is left
 		for _, src := range [][2]string{{"prelude.lisp", prelude}, {file, text}} {
 			c.file = src[0]
 			forms, err := read(src[0], src[1])
@@ -84,8 +84,8 @@ func (m *machine) main(t *rt.Thread, file, text string) error {
 	return nil
 }
 
-// threadType is what spawn returns: a record with the result, which the thread stores, and a
-// Go value that tells when.
+// threadType is the type of spawn's result: a record with the result, which the thread
+// stores, and a Foreign with a channel that is closed when the thread has ended.
 var threadType = func() *objects.RecordType {
 	y, err := objects.DefineRecord("thread", "result", "done")
 	if err != nil {
@@ -99,8 +99,8 @@ const (
 	threadDone   = 1
 )
 
-// spawn starts a thread that calls fn, and returns a new reference to its record. It borrows
-// the function and the arguments.
+// spawn starts a thread that calls fn, and returns a new reference to its record. The
+// function and the arguments are borrowed.
 func (k *task) spawn(fn rt.Ref, args []rt.Ref) (handle rt.Ref, err error) {
 	if _, err := k.code(fn, len(args)); err != nil {
 		return rt.Nil, err
@@ -112,7 +112,7 @@ func (k *task) spawn(fn rt.Ref, args []rt.Ref) (handle rt.Ref, err error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	// The new thread owns what it is given: counted here, given up there.
+	// The new thread owns these references: counted here, given up there.
 	owned := append([]rt.Ref{handle, fn}, args...)
 	k.t.IncRefs(owned)
 	k.all.Go(func() {
@@ -124,7 +124,7 @@ func (k *task) spawn(fn rt.Ref, args []rt.Ref) (handle rt.Ref, err error) {
 	return handle, nil
 }
 
-// thread is the life of a spawned thread. It steals the references that it is given.
+// thread is the body of a spawned thread. It steals its references.
 func (m *machine) thread(t *rt.Thread, owned []rt.Ref) error {
 	handle := owned[0]
 	defer t.DecRef(handle)
@@ -137,8 +137,8 @@ func (m *machine) thread(t *rt.Thread, owned []rt.Ref) error {
 	return objects.Record(handle).Set(t, threadResult, r)
 }
 
-// join waits for a thread, and returns a new reference to its result. Waiting is done outside
-// the world: the others run on, and can stop it.
+// join waits for a thread, and returns a new reference to its result. It waits outside the
+// world: the other threads run on, and can stop the world.
 func (k *task) join(handle rt.Ref) (rt.Ref, error) {
 	if !threadType.Is(k.t, handle) {
 		return rt.Nil, fmt.Errorf("want thread, got %s", kindName(k.t, handle))
@@ -158,7 +158,7 @@ func (k *task) join(handle rt.Ref) (rt.Ref, error) {
 	return objects.Record(handle).Get(k.t, threadResult)
 }
 
-// print writes a line, outside the world: who reads it may be slow.
+// print writes a line, outside the world, because the reader of the output may be slow.
 func (k *task) print(line string) (err error) {
 	k.t.Blocking(func() {
 		k.outMu.Lock()

@@ -1,14 +1,15 @@
-// Command vm is for somebody who builds a language: a small Lisp with ints, strings, lists,
-// dicts, functions that capture variables, and threads. The same program runs under a
-// global lock and without one. docs/implementers.md is its guide.
+// Command vm shows how to build a language: a small Lisp with ints, strings, lists, dicts,
+// functions that capture variables, and threads. One program runs in all modes, under a
+// global lock and without one. docs/implementers.md explains it.
 //
 //	go run ./examples/vm                       # demo.lisp, in all modes
 //	go run ./examples/vm -mode gil FILE.lisp
 //	go test -race ./examples/vm
 //
-// In the order in which a program meets them: read.go (text to lists), compile.go (lists to the
-// code of code.go), task.go (runs it), prims.go (what it can do), machine.go (threads),
-// closure.go (a type of objects of its own), and prelude.lisp.
+// The files, in the order in which they handle a program: read.go (text to lists),
+// compile.go (lists to the code of code.go), task.go (runs the code), prims.go (the
+// primitives), machine.go (threads), closure.go (a type of objects of its own), and
+// prelude.lisp.
 package main
 
 import (
@@ -25,7 +26,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// modes are the ways to run a program.
+// modes are the modes in which a program can run.
 var modes = []struct {
 	name string
 	opts rt.Options

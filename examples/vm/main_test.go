@@ -28,8 +28,8 @@ func inModes(t *testing.T, test func(t *testing.T, opts rt.Options)) {
 	}
 }
 
-// TestPrograms has programs say what they should, in all modes, and leave nothing behind:
-// execute returns what Close says.
+// TestPrograms: programs print what they should, in all modes, and leave nothing behind,
+// because execute returns the error of Close.
 func TestPrograms(t *testing.T) {
 	programs := []struct{ name, text, want string }{
 		{"ints", `(print (+ 1 2) (- 1 2) (* 6 7) (/ -7 2) (% -7 2) (< 1 2) (= 3 3) 9223372036854775807)`,
@@ -80,7 +80,7 @@ func TestPrograms(t *testing.T) {
 	})
 }
 
-// TestErrors has programs fail with a line, on whatever thread, and leave nothing behind.
+// TestErrors: programs fail with a line, on any thread, and leave nothing behind.
 func TestErrors(t *testing.T) {
 	programs := []struct{ text, want string }{
 		{"\n(print 1", "test:2: ( is never closed"},
@@ -139,19 +139,19 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// TestMemory has a program run into the memory limit, and another one stay below it that makes
-// more garbage than there is room for, in cycles that only the collector frees.
+// TestMemory runs a program into the memory limit. Another one stays below the limit
+// although it makes more garbage than fits, in cycles that only the collector frees.
 func TestMemory(t *testing.T) {
 	inModes(t, func(t *testing.T, opts rt.Options) {
 		opts.MemoryLimit = 1 << 20
-		opts.CollectAfter = -1 // nobody collects but who has no memory
+		opts.CollectAfter = -1 // only a thread that has no memory collects
 		err := execute(t.Context(), opts, io.Discard, "test", `(let (l (list)) (while true
 			(push l (list l))))`)
 		if !errors.Is(err, rt.ErrMemoryLimit) || !strings.HasPrefix(err.Error(), "test:2: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %v, want the memory limit in line 2, and nothing leaked", err)
 		}
 		if opts.Checked {
-			return // which keeps 4 MiB of what was freed from being used again
+			return // checked mode keeps 4 MiB of freed memory from reuse
 		}
 		garbage := `(let (i 0) (while (< i 30000) (let (l (list)) (push l l)) (set i (+ i 1))))`
 		if err := execute(t.Context(), opts, io.Discard, "test", garbage); err != nil {
@@ -160,7 +160,7 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// TestInterrupted has the context end programs that would not.
+// TestInterrupted: the end of the context ends programs that would run for ever.
 func TestInterrupted(t *testing.T) {
 	for _, text := range []string{
 		"(while true nil)",
@@ -182,8 +182,8 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { panic("broken") }
 
-// TestPanic has a primitive panic in the midst of a call, and a host that recovers, as net/http
-// does: nothing leaks.
+// TestPanic has a primitive panic in the middle of a call, under a host that recovers, as
+// net/http does. Nothing leaks.
 func TestPanic(t *testing.T) {
 	inModes(t, func(t *testing.T, opts rt.Options) {
 		r, err := rt.New(opts)

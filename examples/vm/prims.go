@@ -11,9 +11,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// prim is an operation of the language. Its arguments are borrowed from the stack, which owns
-// them until it is over; so they stay good across safe points. It returns a new reference. If
-// it fails it has changed nothing.
+// prim is a primitive operation of the language. Its arguments are borrowed from the stack,
+// which owns them until the operation ends, so they stay good across safe points. It
+// returns a new reference. If it fails, it has changed nothing.
 type prim struct {
 	name     string
 	min, max int // arguments
@@ -39,7 +39,7 @@ func primNumber(name string) int {
 	return slices.IndexFunc(prims, func(p prim) bool { return p.name == name })
 }
 
-func init() { // not a composite literal: primitives run tasks, which look into prims
+func init() { // not an initializer: primitives run tasks, which refer to prims
 	prims = []prim{
 		{"+", 2, 2, arithmetic(func(a, b int64) (int64, bool) { return a + b, (a+b > a) == (b > 0) })},
 		{"-", 2, 2, arithmetic(func(a, b int64) (int64, bool) { return a - b, (a-b < a) == (b > 0) })},
@@ -102,7 +102,8 @@ func ints(t *rt.Thread, a []rt.Ref) (x, y int64, err error) {
 	return x, y, nil
 }
 
-// arithmetic makes a primitive of a function that also reports whether its result is right.
+// arithmetic makes a primitive from a function that also reports whether its result is
+// exact.
 func arithmetic(fn func(a, b int64) (int64, bool)) func(*task, []rt.Ref) (rt.Ref, error) {
 	return func(k *task, a []rt.Ref) (rt.Ref, error) {
 		x, y, err := ints(k.t, a)
@@ -137,7 +138,7 @@ func less(k *task, a []rt.Ref) (rt.Ref, error) {
 	return rt.Bool(x < y), err
 }
 
-// equal compares ints and strings by value, all else by identity.
+// equal compares ints and strings by value, and all else by identity.
 func equal(t *rt.Thread, a, b rt.Ref) bool {
 	if x, ok := objects.Int(a).Value(t); ok {
 		y, ok := objects.Int(b).Value(t)
@@ -150,7 +151,7 @@ func equal(t *rt.Thread, a, b rt.Ref) bool {
 	return a == b
 }
 
-// show returns values as text: strings as they are, functions by kind, the others as JSON.
+// show returns values as text: strings as they are, functions as "fn", all else as JSON.
 func show(t *rt.Thread, values []rt.Ref, between string) (string, error) {
 	var text []byte
 	for i, v := range values {
@@ -183,7 +184,7 @@ func split(k *task, a []rt.Ref) (list rt.Ref, err error) {
 	if !ok {
 		return rt.Nil, k.t.WantType(a[0], rt.TypeString)
 	}
-	err = k.t.Scope(func(s *rt.Scope) { // if memory ends in the midst, the scope gives up the rest
+	err = k.t.Scope(func(s *rt.Scope) { // if memory runs out midway, the scope gives up the list
 		words := rt.Own(objects.NewList(k.t)).In(s)
 		for word := range strings.FieldsSeq(text) {
 			s.Check(words.Append(k.t, s.Own(objects.Intern(k.t, word))))
@@ -237,8 +238,8 @@ func keys(k *task, a []rt.Ref) (list rt.Ref, err error) {
 	return list, err
 }
 
-// get returns an item of a list, or a value of a dict; what is to be there instead if a key is
-// missing is the third argument.
+// get returns an item of a list, or a value of a dict. A third argument is the result for a
+// missing key.
 func get(k *task, a []rt.Ref) (rt.Ref, error) {
 	if k.t.Kind(a[0]) == rt.TypeList {
 		i, ok := objects.Int(a[1]).Value(k.t)
@@ -267,7 +268,7 @@ func put(k *task, a []rt.Ref) (rt.Ref, error) {
 	return rt.None, objects.Dict(a[0]).Set(k.t, a[1], a[2])
 }
 
-// target returns what a weak reference leads to, nil if that has died.
+// target returns the target of a weak reference, or nil if the target has died.
 func target(k *task, a []rt.Ref) (rt.Ref, error) {
 	if k.t.Kind(a[0]) != rt.TypeWeak {
 		return rt.Nil, k.t.WantType(a[0], rt.TypeWeak)
@@ -278,7 +279,8 @@ func target(k *task, a []rt.Ref) (rt.Ref, error) {
 	return rt.None, nil
 }
 
-// immortal makes a value, and all that is reachable from it, counted by nobody, and returns it.
+// immortal makes a value immortal, with everything reachable from it, and returns the
+// value.
 func immortal(k *task, a []rt.Ref) (rt.Ref, error) {
 	err := k.t.Immortalize(a[0]) // a safe point: the stack owns the value
 	k.t.IncRef(a[0])             // for the result; does nothing, as the value is immortal

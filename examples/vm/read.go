@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// What a program says, before it means anything: a list in parentheses, or an atom. A comment
-// goes from ; to the end of the line.
+// The reader turns the text of a program into forms: lists in parentheses, and atoms. A
+// comment goes from ; to the end of the line.
 //
 //	(def (twice n) (* 2 n))   ; a list of two words and two lists
 
-// form is a list or an atom, and the line that it begins on.
+// form is a list or an atom, and the line on which it begins.
 type form struct {
 	kind  formKind
 	line  int
 	items []form // of a list
-	text  string // a name, or what is between quotes
+	text  string // a name, or the text of a string
 	n     int64  // of an int
 }
 
@@ -29,7 +29,7 @@ const (
 	stringForm
 )
 
-// head returns the name that a list begins with; "" for all else.
+// head returns the name that a list begins with; "" for all other forms.
 func (f form) head() string {
 	if f.kind == listForm && len(f.items) > 0 && f.items[0].kind == nameForm {
 		return f.items[0].text
@@ -37,7 +37,7 @@ func (f form) head() string {
 	return ""
 }
 
-// An Error says where in a program something is wrong.
+// An Error reports an error of a program, and where it is.
 type Error struct {
 	File string
 	Line int
@@ -45,7 +45,8 @@ type Error struct {
 	Err  error
 }
 
-// Error leaves out the library's name: those who write programs in the language need not know it.
+// Error omits the name of the library, which authors of programs in the language need not
+// know.
 func (e *Error) Error() string {
 	cause := strings.Replace(e.Err.Error(), "ichor: ", "", 1)
 	if e.In == "" {
@@ -57,10 +58,10 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// maxNesting bounds how deep lists nest, as reading and compiling them recurses.
+// maxNesting bounds the nesting of lists, because reading and compiling them is recursive.
 const maxNesting = 1000
 
-// reader takes a text apart.
+// reader reads the forms of a text.
 type reader struct {
 	file, text string
 	at, line   int
@@ -85,7 +86,7 @@ func (r *reader) fail(line int, format string, args ...any) error {
 	return &Error{File: r.file, Line: line, Err: fmt.Errorf(format, args...)}
 }
 
-// skip passes over blanks and comments, and reports whether there is more.
+// skip skips blanks and comments, and reports whether anything is left.
 func (r *reader) skip() bool {
 	for ; r.at < len(r.text); r.at++ {
 		switch r.text[r.at] {
@@ -98,7 +99,7 @@ func (r *reader) skip() bool {
 				r.at = len(r.text)
 				return false
 			}
-			r.at += end - 1 // the loop takes the rest
+			r.at += end - 1 // the loop adds 1 and meets the newline
 		default:
 			return true
 		}
@@ -106,7 +107,7 @@ func (r *reader) skip() bool {
 	return false
 }
 
-// form reads what begins here.
+// form reads the form that begins at the current position.
 func (r *reader) form() (form, error) {
 	line := r.line
 	switch c := r.text[r.at]; c {
@@ -154,7 +155,7 @@ func (r *reader) list(line int) (form, error) {
 	return f, r.fail(line, "( is never closed")
 }
 
-// quoted reads a string, with the escapes that Go has.
+// quoted reads a string, with the escapes of Go.
 func (r *reader) quoted(line int) (form, error) {
 	q, err := strconv.QuotedPrefix(r.text[r.at:])
 	if err != nil {

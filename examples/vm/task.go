@@ -8,17 +8,18 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A task is a thread of the program: an attached thread of the runtime, and a stack. Each slot of
-// the stack owns a reference, so whatever ends a task gives back exactly what it holds.
+// A task is a thread of the program: an attached thread of the runtime, and a stack. Each
+// slot of the stack owns a reference, so however a task ends, it gives up exactly the
+// references that it holds.
 
 type task struct {
 	*machine
 	t      *rt.Thread
 	stack  []rt.Ref
-	frames []frame // who has called, without the function that runs
+	frames []frame // the callers, without the function that runs
 }
 
-// frame is a function that runs, or waits for one that it has called.
+// frame is a function that runs, or waits for a function that it has called.
 type frame struct {
 	*proto
 	pc, base int
@@ -30,7 +31,7 @@ const maxCalls = 10_000
 // push steals r.
 func (k *task) push(r rt.Ref) { k.stack = append(k.stack, r) }
 
-// pop hands the top's reference to the caller.
+// pop removes the top of the stack, and hands its reference to the caller.
 func (k *task) pop() rt.Ref {
 	top := len(k.stack) - 1
 	r := k.stack[top]
@@ -38,15 +39,15 @@ func (k *task) pop() rt.Ref {
 	return r
 }
 
-// drop gives up what the stack holds from a height on.
+// drop gives up the references of the stack from a height on.
 func (k *task) drop(height int) {
 	k.t.DecRefs(k.stack[height:])
 	k.stack = k.stack[:height]
 }
 
-// call runs a function with arguments, of which it steals the references, and returns a new
-// reference to its result. An error is an *Error. Nothing is left on the stack,
-// also if a primitive panics.
+// call runs a function and returns a new reference to its result. It steals the arguments
+// and fn. The error is an *Error. Nothing is left on the stack, even after a panic of a
+// primitive.
 func (k *task) call(fn rt.Ref, args ...rt.Ref) (rt.Ref, error) {
 	defer func() {
 		k.drop(0)
@@ -75,7 +76,8 @@ func (k *task) enter(args int) (frame, error) {
 	return frame{proto: p, base: base}, err
 }
 
-// code returns the code of a function that is to be called with a number of arguments.
+// code returns the code of the function fn. It fails if fn does not take that number of
+// arguments.
 func (k *task) code(fn rt.Ref, args int) (*proto, error) {
 	number, ok := fnCode(k.t, fn)
 	if !ok {
@@ -88,15 +90,17 @@ func (k *task) code(fn rt.Ref, args int) (*proto, error) {
 	return p, nil
 }
 
-// safePoint is where the lock can be passed on, the world stopped, and memory given back: at
-// each call and at each turn of a loop, so that no program can keep the others waiting. Nothing
-// that was borrowed before it is used behind it.
+// safePoint is the point at which the runtime can pass on the lock, stop the world, and
+// give memory back. It is called at each call and at each turn of a loop, so that no
+// program can keep the other threads waiting. References that were borrowed before it are
+// not used after it.
 func (k *task) safePoint() error {
 	k.t.Checkpoint()
 	return k.ctx.Err()
 }
 
-// run runs the function of a frame until it returns, and leaves its result in its place.
+// run runs the function of a frame until it returns, and leaves the result in the
+// function's place.
 func (k *task) run(f *frame) error {
 	t, bottom := k.t, len(k.frames)
 	for {
@@ -190,7 +194,7 @@ func (k *task) run(f *frame) error {
 	}
 }
 
-// undefined is the error for a global that has no value yet.
+// undefined returns the error for a global that has no value yet.
 func (k *task) undefined(cell rt.Ref) error {
 	for name, c := range k.globals {
 		if c == cell {
@@ -200,8 +204,9 @@ func (k *task) undefined(cell rt.Ref) error {
 	panic("no such global")
 }
 
-// patiently calls a function that makes something, and, if there is no memory, once more
-// after cycles have been collected. What it needs lies on the stack, so it may reach a safe point.
+// patiently calls a function that makes an object. If there is no memory, it collects
+// cycles and calls the function once more. The inputs lie on the stack, so this may reach a
+// safe point.
 func (k *task) patiently(birth func() (rt.Ref, error)) (rt.Ref, error) {
 	r, err := birth()
 	if errors.Is(err, rt.ErrMemoryLimit) {

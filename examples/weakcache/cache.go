@@ -5,15 +5,15 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Cache finds objects by their names, and keeps none of them alive: an object dies with the
-// last reference that somebody else holds, and leaves the cache by that. While it lives,
-// there is one object of a name. Any number of attached threads use a cache at the same time.
+// Cache finds objects by name, and keeps none of them alive: an object dies with the last
+// reference outside the cache, and then leaves the cache. While it lives, it is the only
+// object of its name. Any number of attached threads may use a cache at the same time.
 //
-// It has no lock of its own. Its dict leads from names to weak references:
+// It has no lock of its own. Its dict maps names to weak references:
 //
 //	event                            change of the dict
-//	a name is asked for, and absent  LoadOrStore: of several threads one stores, and all
-//	                                 get what that one has stored
+//	Get of an absent name            LoadOrStore: of several threads one stores, and all
+//	                                 get the object that it has stored
 //	an object has died               CompareAndDelete: its weak reference is removed, and
 //	                                 never one that another thread has put in its place
 type Cache struct {
@@ -21,8 +21,8 @@ type Cache struct {
 	build func(t *rt.Thread, name string) (rt.Ref, error)
 }
 
-// NewCache returns an empty cache, for as long as the runtime is open. build makes the object
-// of a name, to which it returns a new reference. Attached thread.
+// NewCache returns an empty cache, which can be used until the runtime is closed. build
+// makes the object for a name, and returns a new reference to it. Attached thread.
 func NewCache(t *rt.Thread, build func(t *rt.Thread, name string) (rt.Ref, error)) (*Cache, error) {
 	c := &Cache{build: build}
 	err := t.Immortally(func() (err error) {
@@ -32,11 +32,12 @@ func NewCache(t *rt.Thread, build func(t *rt.Thread, name string) (rt.Ref, error
 	return c, err
 }
 
-// Len returns how many names lead to an object, or did a moment ago. Attached thread.
+// Len returns the number of names in the cache. The object of a name may have just died.
+// Attached thread.
 func (c *Cache) Len(t *rt.Thread) int { return c.names.Len(t) }
 
-// Get returns a new reference to the object with that name: the one that lives, or a new one.
-// It is a safe point if build is one. Attached thread.
+// Get returns a new reference to the object with the given name: the living one, or a new
+// one. It is a safe point if build is one. Attached thread.
 func (c *Cache) Get(t *rt.Thread, name string) (r rt.Ref, err error) {
 	if w, ok := c.names.LookupString(t, name); ok {
 		if r, alive := objects.Weak(w).Get(t); alive {
@@ -65,14 +66,14 @@ func (c *Cache) Get(t *rt.Thread, name string) (r rt.Ref, err error) {
 	return r, err
 }
 
-// forget removes a name whose object has died. If there is no memory for the key the name
-// stays, and the next Get of it removes it.
+// forget removes a name whose object has died. If there is no memory for the key, the name
+// stays, and the next Get of the name removes it.
 func (c *Cache) forget(t *rt.Thread, name string) {
 	w, ok := c.names.LookupString(t, name)
 	if !ok {
 		return
 	}
-	if r, alive := objects.Weak(w).Get(t); alive { // of an object that came later
+	if r, alive := objects.Weak(w).Get(t); alive { // a later object of this name
 		t.DecRef(r)
 		return
 	}

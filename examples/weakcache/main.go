@@ -1,6 +1,6 @@
-// Command weakcache has threads share documents that are looked up by their names. The
-// cache (cache.go) keeps none of them alive, and needs no lock of its own: a dict's
-// LoadOrStore and CompareAndDelete, and weak references with callbacks, do.
+// Command weakcache shows how threads share documents that they look up by name. The cache
+// (cache.go) keeps no document alive. It needs no lock of its own: weak references with
+// callbacks, and LoadOrStore and CompareAndDelete of Dict, suffice.
 //
 //	go run ./examples/weakcache
 //	go test -race ./examples/weakcache
@@ -29,12 +29,12 @@ const (
 	documents = 100
 )
 
-// document makes the document with that name: a dict.
+// document makes the document with the given name: a dict.
 func document(t *rt.Thread, name string) (rt.Ref, error) {
 	return objects.FromGo(t, map[string]any{"name": name, "pages": len(name)})
 }
 
-// run has threads get all documents, and drop them again.
+// run starts threads that get all documents, and then drops the documents.
 func run(w io.Writer, o rt.Options) error {
 	r, err := rt.New(o)
 	if err != nil {
@@ -74,7 +74,7 @@ func share(w io.Writer, r *rt.Runtime, c *Cache) error {
 		for _, refs := range got {
 			t.DecRefs(refs[:])
 		}
-		t.Checkpoint() // where the callbacks are called
+		t.Checkpoint() // calls the callbacks
 		if err == nil {
 			fmt.Fprintf(w, "dropped, and %d names are left\n", c.Len(t))
 		}

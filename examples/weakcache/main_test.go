@@ -13,7 +13,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// modes are all the ways to count and to lock.
+// modes are all modes and ways of counting.
 var modes = map[string]rt.Options{
 	"gil":     {Mode: rt.GIL},
 	"atomic":  {Mode: rt.LockFree, Counting: rt.Atomic},
@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestNoRoom has memory run out wherever it can: nothing leaks.
+// TestNoRoom has memory run out wherever it can. Nothing leaks.
 func TestNoRoom(t *testing.T) {
 	for limit := int64(64 << 10); ; limit += 64 << 10 {
 		err := run(io.Discard, rt.Options{MemoryLimit: limit})
@@ -48,8 +48,8 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// TestOneOfEach has threads get and drop documents of few names at random: as long as one is
-// held, its name leads to it, and to no other one.
+// TestOneOfEach has threads get and drop documents of a few names at random. As long as a
+// document is held, its name leads to it, and to no other.
 func TestOneOfEach(t *testing.T) {
 	rounds := 20_000
 	if testing.Short() {
