@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -36,13 +37,32 @@ func Write(t *testing.T, name string, data []byte) string {
 // calls run with the name of the command that they call, and returns the exit code and the
 // output.
 func Call(ctx context.Context, cli any, run func(called string, stdout, stderr io.Writer) error, args ...string) (code int, stdout, stderr string) {
-	var out, errs bytes.Buffer
+	var out, errs output
 	called, err := command.Parse(cli, "bench", "", args, &out)
 	if err == nil {
 		err = run(called, &out, &errs)
 	}
 	code = command.Code(ctx, "bench", err, &errs)
 	return code, out.String(), errs.String()
+}
+
+// output collects what a command prints. A command that was interrupted is left behind, and may
+// still print.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // Demo is a scenario that needs no runtime.
