@@ -308,7 +308,6 @@ func TestAbandonWakes(t *testing.T) {
 	for team.hungry.Load() != 1 {
 		time.Sleep(time.Microsecond)
 	}
-	team.gifts = nil
 	team.abandon() // it takes the lock, so idle is waiting by then
 	if <-got || len(idle.stack) != 0 {
 		t.Errorf("it was given %s", idle.stack)

@@ -490,8 +490,8 @@ func TestCollectContext(t *testing.T) {
 				if o.Mode == LockFree {
 					rest := busy(t, r)
 					ctx, cancel := context.WithCancelCause(t.Context())
-					collected := later(func() error { _, err := r.CollectContext(ctx); return err })
-					th.Blocking(func() {
+					th.Blocking(func() { // before there is a stop, for which it would wait
+						collected := later(func() error { _, err := r.CollectContext(ctx); return err })
 						wantWaiting(t, collected)
 						cancel(errEnough)
 						wantGivenUp(t, collected, text)
