@@ -346,7 +346,7 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 					return nil
 				}
 				defer done.Store(true)
-				_, _, _ = rt.Recv(t.Context(), th, begun)
+				_, _, _ = rt.RecvContext(t.Context(), th, begun)
 				for range 20 {
 					f, err := th.Freeze(root)
 					if err != nil {

@@ -134,7 +134,7 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 						}
 						return th.Unload(g)
 					}
-					_, _, _ = rt.Recv(t.Context(), th, trapped)
+					_, _, _ = rt.RecvContext(t.Context(), th, trapped)
 					err := List(list).Clear(th)
 					close(emptied)
 					unload = th.Unload(f)

@@ -107,7 +107,7 @@ func concurrent(o rt.Options, progs []program) (err error) {
 	)
 	err = s.parallel(n+1, func(h *heap, worker int) error {
 		if worker == n {
-			for open := true; open; _, open, _ = rt.Recv(context.Background(), h.t, ticks) {
+			for open := true; open; _, open, _ = rt.RecvContext(context.Background(), h.t, ticks) {
 				h.sample()
 			}
 			return nil
@@ -121,7 +121,7 @@ func concurrent(o rt.Options, progs []program) (err error) {
 		if arrived.Inc() == int32(n) {
 			close(start)
 		}
-		if _, _, err := rt.Recv(context.Background(), h.t, start); err != nil {
+		if _, _, err := rt.RecvContext(context.Background(), h.t, start); err != nil {
 			return err
 		}
 		return h.perform(machines[worker], progs[worker], ticks)

@@ -123,10 +123,10 @@ func TestRunIsCancelled(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		for name, work := range map[string]func(ctx context.Context, th *Thread) error{
 			"Recv": func(ctx context.Context, th *Thread) error {
-				_, _, err := Recv(ctx, th, make(chan Ref))
+				_, _, err := RecvContext(ctx, th, make(chan Ref))
 				return err
 			},
-			"Send": func(ctx context.Context, th *Thread) error { return Send(ctx, th, make(chan int), 1) },
+			"Send": func(ctx context.Context, th *Thread) error { return SendContext(ctx, th, make(chan int), 1) },
 		} {
 			bubble(t, o, func(t *testing.T, r *Runtime) {
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -169,26 +169,26 @@ func TestRecvAndSendContext(t *testing.T) {
 				due := func() { th.Later(func(*Thread) { ran++ }) }
 				ch <- 7
 				due()
-				if v, ok, err := Recv(endedContext(), th, ch); v != 0 || ok || err.Error() != "ichor: receive given up: enough" || len(ch) != 1 {
+				if v, ok, err := RecvContext(endedContext(), th, ch); v != 0 || ok || err.Error() != "ichor: receive given up: enough" || len(ch) != 1 {
 					t.Errorf("received %d, %t, %v", v, ok, err)
 				}
-				if v, ok, err := Recv(t.Context(), th, ch); v != 7 || !ok || err != nil {
+				if v, ok, err := RecvContext(t.Context(), th, ch); v != 7 || !ok || err != nil {
 					t.Errorf("received %d, %t, %v", v, ok, err)
 				}
 				due()
-				if err := Send(endedContext(), th, ch, 8); err.Error() != "ichor: send given up: enough" || len(ch) != 0 {
+				if err := SendContext(endedContext(), th, ch, 8); err.Error() != "ichor: send given up: enough" || len(ch) != 0 {
 					t.Errorf("sent: %v", err)
 				}
 				if ran != 2 {
 					t.Errorf("%d of 2 were safe points", ran)
 				}
-				must0(t, Send(t.Context(), th, ch, 9))
+				must0(t, SendContext(t.Context(), th, ch, 9))
 				if v := <-ch; v != 9 {
 					t.Errorf("sent %d", v)
 				}
 				shut := make(chan int)
 				close(shut)
-				if v, ok, err := Recv(t.Context(), th, shut); v != 0 || ok || err != nil {
+				if v, ok, err := RecvContext(t.Context(), th, shut); v != 0 || ok || err != nil {
 					t.Errorf("received %d, %t, %v of a channel that is closed", v, ok, err)
 				}
 				return nil
@@ -202,9 +202,9 @@ func TestRecvAndSendContext(t *testing.T) {
 			received := make(chan result, 1)
 			call := later(func() error {
 				return r.Do(func(th *Thread) error {
-					v, ok, err := Recv(t.Context(), th, unbuffered)
+					v, ok, err := RecvContext(t.Context(), th, unbuffered)
 					received <- result{v, ok, err}
-					return Send(t.Context(), th, unbuffered, v+1)
+					return SendContext(t.Context(), th, unbuffered, v+1)
 				})
 			})
 			wantWaiting(t, call)
@@ -222,7 +222,7 @@ func TestRecvAndSendContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			call = later(func() error {
 				return r.Do(func(th *Thread) error {
-					v, ok, err := Recv(ctx, th, unbuffered)
+					v, ok, err := RecvContext(ctx, th, unbuffered)
 					if v != 0 || ok || th.attached != true {
 						t.Errorf("received %d, %t", v, ok)
 					}
@@ -233,7 +233,7 @@ func TestRecvAndSendContext(t *testing.T) {
 			cancel(errEnough)
 			wantGivenUp(t, call, "ichor: receive given up: enough")
 			ctx, cancel = context.WithCancelCause(t.Context())
-			call = later(func() error { return r.Do(func(th *Thread) error { return Send(ctx, th, unbuffered, 1) }) })
+			call = later(func() error { return r.Do(func(th *Thread) error { return SendContext(ctx, th, unbuffered, 1) }) })
 			wantWaiting(t, call)
 			cancel(errEnough)
 			wantGivenUp(t, call, "ichor: send given up: enough")
@@ -251,9 +251,9 @@ func TestReceivedBeforeTheEnd(t *testing.T) {
 			ch := make(chan int, 2)
 			ch <- 1
 			th.Later(func(*Thread) { panic("mine") })
-			panics(t, func() { _, _, _ = Recv(t.Context(), th, ch) })
+			panics(t, func() { _, _, _ = RecvContext(t.Context(), th, ch) })
 			th.Later(func(*Thread) { panic("mine") })
-			panics(t, func() { _ = Send(t.Context(), th, ch, 2) })
+			panics(t, func() { _ = SendContext(t.Context(), th, ch, 2) })
 			if len(ch) != 1 {
 				t.Errorf("%d are in the channel", len(ch))
 			}

@@ -127,8 +127,8 @@ func TestManyThreads(t *testing.T) {
 			for i := range rounds {
 				th.IncRef(shared)
 				x := newNode(th, newLeaf(th))
-				_ = Send(t.Context(), th, ring[(w+1)%n], x)
-				y, _, _ := Recv(t.Context(), th, ring[w])
+				_ = SendContext(t.Context(), th, ring[(w+1)%n], x)
+				y, _, _ := RecvContext(t.Context(), th, ring[w])
 				th.DecRef(y)
 				th.DecRef(shared)
 				if i%64 == 0 {

@@ -53,14 +53,16 @@ func (t *Thread) do(fn func(*Thread) error) error {
 //
 //go:noinline
 func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, *Thread, int) error) error {
+	t.run = ctx
+	defer func() { t.run = nil }()
 	err := fn(ctx, t, worker)
 	goruntime.KeepAlive(t)
 	return err
 }
 
 // Run runs fn on n goroutines, each attached to a thread of its own, and waits for all of them.
-// The first error, or the end of ctx, cancels the context that fn gets. So pass this context to
-// Recv, Send and everything else that waits. A goroutine that is not yet attached by then ends
+// The first error, or the end of ctx, cancels the context that fn gets. Recv and Send end with it;
+// pass it to everything else that waits. A goroutine that is not yet attached by then ends
 // without running fn. A panic in fn is carried to the caller, as a *sched.Panic with the
 // worker's stack. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
@@ -94,11 +96,34 @@ func (t *Thread) end() {
 	t.Detach()
 }
 
-// Recv receives from ch outside the world, and reports whether the channel is still open. It
+// Recv receives from ch outside the world, and reports whether it has received a value: not if
+// ch is closed, nor if the context that Run gave to the thread's function has ended. So a loop
+// over Recv in a worker of Run ends with the others. It is a safe point. Attached thread.
+func Recv[T any](t *Thread, ch <-chan T) (v T, ok bool) {
+	v, ok, _ = RecvContext(t.runContext(), t, ch)
+	return v, ok
+}
+
+// Send sends v to ch outside the world, and reports whether it has: not if the context that
+// Run gave to the thread's function has ended. Then the caller still owns the references in v.
+// It is a safe point. Attached thread.
+func Send[T any](t *Thread, ch chan<- T, v T) bool {
+	return SendContext(t.runContext(), t, ch, v) == nil
+}
+
+// runContext is the context of the Run that the thread works for.
+func (t *Thread) runContext() context.Context {
+	if t.run == nil {
+		return context.Background()
+	}
+	return t.run
+}
+
+// RecvContext receives from ch outside the world, and reports whether the channel is still open. It
 // waits until ctx ends. If it returns an error, nothing was received, even if a value was
 // there. Pass the context that Run gives to its function, so that a failing worker does not
 // leave this one waiting. It is a safe point before it receives. Attached thread.
-func Recv[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bool, err error) {
+func RecvContext[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bool, err error) {
 	t.Checkpoint()
 	if ctx.Err() != nil {
 		return v, false, fault.GivenUp(ctx, "receive")
@@ -118,10 +143,10 @@ func Recv[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bool, err
 	return v, ok, err
 }
 
-// Send sends v to ch outside the world. It waits until ctx ends. If it returns an error,
+// SendContext sends v to ch outside the world. It waits until ctx ends. If it returns an error,
 // nothing was sent, and the caller still owns the references in v. It is a safe point before it
 // sends. Attached thread.
-func Send[T any](ctx context.Context, t *Thread, ch chan<- T, v T) (err error) {
+func SendContext[T any](ctx context.Context, t *Thread, ch chan<- T, v T) (err error) {
 	t.Checkpoint()
 	if ctx.Err() != nil {
 		return fault.GivenUp(ctx, "send")

@@ -219,8 +219,8 @@ func TestFloatThreads(t *testing.T) {
 						return err
 					}
 				}
-				_ = Send(t.Context(), th, ring[(w+1)%n], newFloat(th, uint64(i), 3))
-				y, _, _ := Recv(t.Context(), th, ring[w])
+				_ = SendContext(t.Context(), th, ring[(w+1)%n], newFloat(th, uint64(i), 3))
+				y, _, _ := RecvContext(t.Context(), th, ring[w])
 				mustBeFloat(t, th, y, uint64(i), 3)
 				th.DecRef(y)
 				th.DecRefs(both)

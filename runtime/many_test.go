@@ -30,7 +30,7 @@ func TestManyThatWait(t *testing.T) {
 							refs := make([]Ref, each)
 							err := makeSome(x, refs)
 							up.Done()
-							_, _, _ = Recv(t.Context(), x, wake)
+							_, _, _ = RecvContext(t.Context(), x, wake)
 							x.DecRefs(refs)
 							return err
 						})

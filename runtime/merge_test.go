@@ -155,8 +155,8 @@ func TestOwnersComeAndGo(t *testing.T) {
 					err := r.Do(func(th *Thread) error {
 						x := newNode(th, newLeaf(th), newLeaf(th))
 						th.IncRef(x)
-						_ = Send(t.Context(), th, ring[(i+1)%len(ring)], x)
-						y, _, _ := Recv(t.Context(), th, ring[i])
+						_ = SendContext(t.Context(), th, ring[(i+1)%len(ring)], x)
+						y, _, _ := RecvContext(t.Context(), th, ring[i])
 						th.IncRef(y)
 						th.DecRef(y)
 						th.DecRef(y)

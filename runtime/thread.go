@@ -43,9 +43,10 @@ type Thread struct {
 	cache   *arena.Cache
 	rt      *Runtime
 
-	region  *region // where objects are born; nil for the counted heap
-	deadTop Ref     // dead objects still to be freed, linked through their headers
-	dying   Ref     // the object that is being freed: see free
+	run     context.Context // of the Run that it works for; nil in Do
+	region  *region         // where objects are born; nil for the counted heap
+	deadTop Ref             // dead objects still to be freed, linked through their headers
+	dying   Ref             // the object that is being freed: see free
 	visit   func(Ref)
 
 	member  *locks.Member            // lock-free mode

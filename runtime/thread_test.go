@@ -187,11 +187,11 @@ func TestBlockingLetsOthersRun(t *testing.T) {
 		ch := make(chan Ref)
 		err := r.Run(context.Background(), 2, func(_ context.Context, th *Thread, w int) error {
 			if w == 0 {
-				x, ok, _ := Recv(t.Context(), th, ch)
+				x, ok, _ := RecvContext(t.Context(), th, ch)
 				if !ok || !th.IsImmortal(x) {
 					t.Error("received something else than was sent")
 				}
-				if _, ok, _ := Recv(t.Context(), th, ch); ok {
+				if _, ok, _ := RecvContext(t.Context(), th, ch); ok {
 					t.Error("received from a closed channel")
 				}
 				return nil
@@ -200,7 +200,7 @@ func TestBlockingLetsOthersRun(t *testing.T) {
 			if err := th.Immortalize(x); err != nil {
 				return err
 			}
-			_ = Send(t.Context(), th, ch, x)
+			_ = SendContext(t.Context(), th, ch, x)
 			th.Blocking(func() { close(ch) })
 			return nil
 		})

@@ -91,7 +91,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 // produce makes objects, counts its share of them, and sends the others to the consumer.
 func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
 	var own [handoffBatch]rt.Ref
-	away, _, err := rt.Recv(ctx, t, empty)
+	away, _, err := rt.RecvContext(ctx, t, empty)
 	if err != nil {
 		return err
 	}
@@ -113,12 +113,12 @@ func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, f
 				}
 				due -= 100
 				if away = append(away, r); len(away) == handoffBatch {
-					if err := rt.Send(ctx, t, full, away); err != nil {
+					if err := rt.SendContext(ctx, t, full, away); err != nil {
 						t.DecRefs(own[:n])
 						t.DecRefs(away)
 						return err
 					}
-					if away, _, err = rt.Recv(ctx, t, empty); err != nil {
+					if away, _, err = rt.RecvContext(ctx, t, empty); err != nil {
 						t.DecRefs(own[:n])
 						return err
 					}
@@ -128,7 +128,7 @@ func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, f
 			t.Checkpoint()
 		}
 	}
-	if err := rt.Send(ctx, t, full, away); err != nil {
+	if err := rt.SendContext(ctx, t, full, away); err != nil {
 		t.DecRefs(away)
 		return err
 	}
@@ -138,12 +138,12 @@ func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, f
 // consume counts what it receives, until the channel is closed, which it is in any case.
 func consume(t *rt.Thread, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
 	for {
-		batch, ok, _ := rt.Recv(context.Background(), t, full)
+		batch, ok, _ := rt.RecvContext(context.Background(), t, full)
 		if !ok {
 			return
 		}
 		useUp(t, batch)
-		_ = rt.Send(context.Background(), t, empty, batch[:0]) // there is room
+		_ = rt.SendContext(context.Background(), t, empty, batch[:0]) // there is room
 	}
 }
 

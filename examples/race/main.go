@@ -66,7 +66,7 @@ func newService(opts rt.Options) (*service, error) {
 func (s *service) serve(ctx context.Context, workers int, requests <-chan request) error {
 	return s.r.Run(ctx, workers, func(ctx context.Context, t *rt.Thread, _ int) error {
 		for {
-			q, ok, err := rt.Recv(ctx, t, requests) // leaves the world while it waits, and is a safe point
+			q, ok, err := rt.RecvContext(ctx, t, requests) // leaves the world while it waits, and is a safe point
 			if err != nil || !ok {
 				return err
 			}
