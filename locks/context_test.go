@@ -290,6 +290,11 @@ func TestStopContext(t *testing.T) {
 				t.Errorf("stats %+v", s)
 			}
 			w.Stop(by)
+			end, result = given(t, func(ctx context.Context) error { _, err := w.StopContext(ctx, nil); return err })
+			end()
+			if err := result(); err != errEnough {
+				t.Errorf("error %v", err)
+			}
 			if len(asker.wake.ch) > 0 {
 				t.Error("there is a wake-up for the asker that has stopped the world")
 			}
@@ -323,8 +328,8 @@ func TestStopContextInTheQueue(t *testing.T) {
 		if !fourth.is(paused)() {
 			t.Error("a member has come into a stopped world")
 		}
-		if !second.is(paused)() {
-			t.Errorf("with the world stopped, the one that gave up is %s", stateNames[second.state.Load()])
+		if err := result2(); err == errEnough || !second.is(paused)() {
+			t.Errorf("with the world stopped, the one that gave up is %s: %v", stateNames[second.state.Load()], err)
 		}
 		w.Start(nil)
 		if err := result2(); err != errEnough || !second.is(inside)() {

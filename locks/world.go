@@ -290,7 +290,6 @@ func (w *World) awaitStop(ctx context.Context, a *asker) error {
 		if first && after > 0 && timer == nil && !(point.On && point.Explored()) {
 			began = now()
 			timer = time.NewTimer(after)
-			defer timer.Stop()
 		}
 		w.mu.Unlock()
 		how := a.look.wait(ctx, timer)

@@ -18,9 +18,9 @@ func TestMain(m *testing.M) {
 		beCanary(what)
 		return
 	}
-	checks := "400"
+	checks := "100"
 	if raceEnabled {
-		checks = "120"
+		checks = "30"
 	}
 	if err := flag.Set("rapid.checks", checks); err != nil {
 		panic(err)

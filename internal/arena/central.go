@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	chunkSpans = 256 // spans whose descriptors are made together: 300 KiB of descriptors for 16 MiB of space
-	maxChunks  = int(maxSpaceGranules / SpanGranules / chunkSpans)
+	chunkSpans = 64 // spans whose descriptors are made together: 75 KiB of descriptors for 4 MiB of space
 
 	// warmSpans is how many empty spans stay committed for reuse: 1 MiB, so that a loop
 	// that fills and drains a few spans makes no system calls. A guess.
@@ -29,7 +28,7 @@ type chunk [chunkSpans]Span
 //	used + |warm| ≤ limit
 type central struct {
 	space  *Space
-	chunks [maxChunks]uatomic.Pointer[chunk] // span table; each entry is written once
+	chunks []uatomic.Pointer[chunk] // span table; each entry is written once
 	nspans uint32
 
 	// tracked has a bit for each span that may hold containers for the cycle collector
@@ -77,6 +76,7 @@ type half struct {
 func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	c.space = s
 	c.nspans = uint32(granules / SpanGranules)
+	c.chunks = make([]uatomic.Pointer[chunk], (c.nspans+chunkSpans-1)/chunkSpans)
 	c.tracked = make([]atomic.Uint64, (c.nspans/2+63)/64)
 	p := partsOf(granules)
 	start := min(max(cfg.Start, p.counted.first), p.immortal.first-1)

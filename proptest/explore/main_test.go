@@ -5,6 +5,7 @@ package explore
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 )
 
@@ -20,6 +21,7 @@ func conclude(t *testing.T, format string, args ...any) {
 }
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // each schedule leaves a runtime to the collector, and little else lives
 	code := m.Run()
 	if testing.Verbose() {
 		for _, line := range counts {
