@@ -36,14 +36,25 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // layoutHash returns a hash that is equal for programs that agree on headers and built-in
 // types.
 func layoutHash() uint64 {
-	s := fmt.Sprintf("granule %d, owner local shared meta, offset size, self %#x %#x, int %#x, none %#x",
-		arena.GranuleSize, selfBase, selfCount, intBase, None)
+	s := layoutOfReferences()
 	for id := range typeLocal {
 		if y := types.table[id].Load(); y != nil && y.Freezing != nil {
 			s += fmt.Sprintf("\n%d %s: %s", id, y.Name, y.Freezing.Layout)
 		}
 	}
 	return xxhash.Sum64String(s)
+}
+
+// layoutOfReferences describes headers and the ranges of references. The description is part of
+// the image format: it goes into a hash and nobody reads it. Each range is a text of its own,
+// written as the hexadecimal digits of its bytes, and independent of Handle.String. A change of
+// a single byte makes every existing image unreadable.
+func layoutOfReferences() string {
+	self := fmt.Sprintf("%#08x", uint32(selfBase))
+	count := fmt.Sprintf("%#08x", uint32(selfCount))
+	least := fmt.Sprintf("int %d", intBase.Int())
+	return fmt.Sprintf("granule %d, owner local shared meta, offset size, self %#x %#x, int %#x, none %#x",
+		arena.GranuleSize, self, count, least, "None")
 }
 
 // WriteFile writes the image of f to a file, which appears as a whole or not at all: WriteFile

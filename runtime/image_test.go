@@ -39,3 +39,13 @@ func TestImageTypeTableLimit(t *testing.T) {
 	}
 	must0(t, r.Close())
 }
+
+// TestLayoutOfReferences checks the bytes that go into every image's hash. Images that exist
+// can only be opened while these bytes stay the same.
+func TestLayoutOfReferences(t *testing.T) {
+	const want = "granule 16, owner local shared meta, offset size, " +
+		"self 0x30786330303030303030 0x30783130303030303030, int 0x696e74202d323638343335343536, none 0x4e6f6e65"
+	if got := layoutOfReferences(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
