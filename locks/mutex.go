@@ -151,7 +151,7 @@ func loadWord(w *uint32) uint32 {
 	}
 	v := atomic.LoadUint32(w)
 	if v&^lockBits != 0 {
-		fault.Throw(fault.Misuse{What: "not a lock word", On: fmt.Sprintf("%#x", v), Want: "a word that Lock and Unlock alone write"})
+		fault.Throw(fault.Misuse{What: "not a lock word", On: fmt.Sprintf("%#x", v), Want: "a word that only Lock and Unlock write"})
 	}
 	return v
 }

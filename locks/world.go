@@ -333,6 +333,6 @@ func (w *World) anyInside() bool {
 
 func (w *World) mustOwn(m *Member) {
 	if m.w != w {
-		fault.Throw(fault.Misuse{What: "member of another world", On: m.describe(), Want: "a member that this world has let join"})
+		fault.Throw(fault.Misuse{What: "member of another world", On: m.describe(), Want: "a member that has joined this world"})
 	}
 }

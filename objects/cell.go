@@ -187,5 +187,5 @@ func (c Cell) Add(t *rt.Thread, delta int64) (int64, error) {
 type OverflowError struct{ Value, Delta int64 }
 
 func (e *OverflowError) Error() string {
-	return fmt.Sprintf("%s%d and %d add up to more than fits an int of 64 bits", fault.Prefix, e.Value, e.Delta)
+	return fmt.Sprintf("%sthe sum of %d and %d does not fit in 64 bits", fault.Prefix, e.Value, e.Delta)
 }

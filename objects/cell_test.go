@@ -220,9 +220,9 @@ func cellSums(t *testing.T, th *rt.Thread) {
 	ok(c.StoreSteal(th, must(NewInt(th, most))))
 	ok(second(c.Add(th, 0)))
 	for want, err := range map[string]error{
-		"ichor: 9223372036854775807 and 1 add up to more than fits an int of 64 bits": second(c.Add(th, 1)),
-		"ichor: want cell, got None":          second(Cell(rt.None).Add(th, 1)),
-		"ichor: want cell, got nil reference": second(Cell(rt.Nil).Add(th, 1)),
+		"ichor: the sum of 9223372036854775807 and 1 does not fit in 64 bits": second(c.Add(th, 1)),
+		"ichor: want cell, got None":                                          second(Cell(rt.None).Add(th, 1)),
+		"ichor: want cell, got nil reference":                                 second(Cell(rt.Nil).Add(th, 1)),
 	} {
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

@@ -34,7 +34,7 @@ func checkDict(k *rt.Check) error {
 		return err
 	}
 	if o.Word(frozenLog) != f.form() || f.keyed && !f.words {
-		return fmt.Errorf("an index of form %#x for %d entries", o.Word(frozenLog), n)
+		return fmt.Errorf("an index of form %#x, which does not fit %d entries", o.Word(frozenLog), n)
 	}
 	leaves := true
 	for e := f.first; e < f.size(); e += entryWords {
@@ -60,10 +60,10 @@ func (f frozenTable) checkKeys(k *rt.Check) error {
 		e := f.entry(i)
 		hash, ok := hashOfKey(k, k.Ref(e+entryKey))
 		if !ok {
-			return fmt.Errorf("entry %d has a key that cannot be one", i)
+			return fmt.Errorf("entry %d has an invalid key", i)
 		}
 		if hash != o.Word(e+entryHash) && !f.keyed {
-			return fmt.Errorf("entry %d has not its key's hash", i)
+			return fmt.Errorf("entry %d does not have the hash of its key", i)
 		}
 	}
 	if f.keyed {
@@ -93,12 +93,12 @@ func (f frozenTable) checkKeyed(k *rt.Check) error {
 	}
 	has, want := seedOf(k.Reader(), o), seed.sum()
 	if has.k0 != want.k0 || has.k1 != want.k1 {
-		return errors.New("it has another seed than its keys give")
+		return errors.New("its seed does not follow from its keys")
 	}
 	has = has.remembering()
 	for i := range f.n {
 		if e := f.entry(i); fold(has.hash(k.Ref(e+entryKey))) != o.Word(e+entryHash) {
-			return fmt.Errorf("entry %d has not its key's hash", i)
+			return fmt.Errorf("entry %d does not have the hash of its key", i)
 		}
 	}
 	return nil
@@ -148,11 +148,11 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 		seen[n/64] |= 1 << (n % 64)
 		hash := o.Word(f.entry(int(n-1)) + entryHash)
 		if _, rest := f.place(o, p, hash); rest != 0 {
-			return errors.New("the index has other bits than the hash")
+			return errors.New("the index has bits of the wrong hash")
 		}
 		before := (p - hash) & mask // places that a search looks at before this one
 		if before > row {
-			return errors.New("a key is not where its hash leads")
+			return errors.New("a key is not at the place that its hash leads to")
 		}
 		if row++; f.words && row > runMax {
 			return errCollide
@@ -172,7 +172,7 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 	}
 	switch {
 	case filled != f.n:
-		return fmt.Errorf("%d places of the index lead to entries, of which there are %d", filled, f.n)
+		return fmt.Errorf("%d places of the index lead to entries, want %d", filled, f.n)
 	case compared > crowded*f.n:
 		return f.checkAllApart(k)
 	}

@@ -513,7 +513,7 @@ func TestDictErrors(t *testing.T) {
 					{noKey, `ichor: no key "x\ty"`},
 					{noPop, "ichor: no key 3"},
 					{d.Set(th, d, rt.None), "ichor: dict cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
-					{d.Set(th, tuple, rt.None), "ichor: a tuple with something in it that is no key cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
+					{d.Set(th, tuple, rt.None), "ichor: a tuple with an item of another kind cannot be a key: want int, float, number, string, bytes, bool, None, or a tuple of these"},
 					{d.Set(th, rt.None, rt.Nil), "ichor: dict: value: nil reference"},
 					{Dict(rt.None).Set(th, rt.None, rt.None), "ichor: want dict, got None"},
 					{d.Update(th, Dict(smallInt(1))), "ichor: want dict, got int"},

@@ -395,10 +395,10 @@ func TestImageFloats(t *testing.T) {
 			return m
 		}
 		for _, note := range []uint32{1, 'g', 'f' | 61<<8, 'f' | 1<<16, 'e' | 2<<16, 'E' | 4<<24, 1<<30 - 1} {
-			refuse(t, r, "a note", bytes.NewReader(of(1.5, note).image()), "written in no known way")
+			refuse(t, r, "a note", bytes.NewReader(of(1.5, note).image()), "its format is unknown")
 		}
 		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-			refuse(t, r, "no number", bytes.NewReader(of(v, 'f'|2<<8).image()), "written in no known way")
+			refuse(t, r, "no number", bytes.NewReader(of(v, 'f'|2<<8).image()), "its format is unknown")
 		}
 		for _, x := range []struct {
 			v    float64

@@ -121,7 +121,7 @@ func (b *goBuilder) leaf(v any) (rt.Ref, error) {
 			v = "0" // as encoding/json has it
 		}
 		if !isJSONNumber([]byte(v)) {
-			return rt.Nil, errors.New("not a number: " + strconv.Quote(string(v)))
+			return rt.Nil, errors.New("not a JSON number: " + strconv.Quote(string(v)))
 		}
 		return newFromLiteral(t, []byte(v))
 	case int:

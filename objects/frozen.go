@@ -153,7 +153,7 @@ var tupleFreezing = rt.Freezing{
 			h = addHash(h, x)
 		}
 		if h != k.Body().Word(tupleHash) && !(mutant.On && mutant.Is(mutant.HashUnchecked)) {
-			return errors.New("it has not its hash")
+			return errors.New("its hash is wrong")
 		}
 		return nil
 	},
@@ -176,7 +176,7 @@ func recordFreezing(fields []string) *rt.Freezing {
 		Check: func(k *rt.Check) error {
 			err := k.Exactly(4 * (recordSlots + n))
 			if err == nil && k.Body().Word(recordVersion) != 0 {
-				err = errors.New("it has a version")
+				err = errors.New("its version is not zero")
 			}
 			if err == nil {
 				err = k.Slots(recordSlots, n)
@@ -214,7 +214,7 @@ var intFreezing = rt.Freezing{
 			return err
 		}
 		if _, small := rt.Int(int64(k.Body().Uint64(0))); small {
-			return errors.New("it fits a reference")
+			return errors.New("its value fits in a reference")
 		}
 		return nil
 	},
@@ -226,7 +226,7 @@ var floatFreezing = rt.Freezing{
 	Check: func(k *rt.Check) error {
 		v, note, _ := k.Reader().Float(k.Object())
 		if f := floatFormatting(note); f != shortest && (!f.valid() || math.IsNaN(v) || math.IsInf(v, 0)) {
-			return fmt.Errorf("it is written in no known way: %#x", note)
+			return fmt.Errorf("its format is unknown: %#x", note)
 		}
 		return nil
 	},
@@ -262,7 +262,7 @@ func textFreezing(check func(text []byte) (hash uint32, err error)) *rt.Freezing
 			}
 			hash, err := check(o.Bytes(textBytes, n))
 			if err == nil && hash != o.Word(textHash) {
-				err = errors.New("it has not its hash")
+				err = errors.New("its hash is wrong")
 			}
 			return err
 		},
@@ -281,7 +281,7 @@ func checkBytes(b []byte) (uint32, error) { return fold(hashText(b)) ^ bytesMark
 // checkNumber ensures that JSON with the number in it is valid JSON.
 func checkNumber(b []byte) (uint32, error) {
 	if !isJSONNumber(b) {
-		return 0, errors.New("it is not a number as JSON has it")
+		return 0, errors.New("it is not a JSON number")
 	}
 	return fold(hashText(b)), nil
 }

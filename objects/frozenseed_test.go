@@ -94,7 +94,7 @@ func TestFrozenHostileImages(t *testing.T) {
 			must(f.WriteTo(&image))
 			const at = dictImageObjects
 			must0(t, th.Unload(f))
-			const otherSeed = "it has another seed than its keys give"
+			const otherSeed = "its seed does not follow from its keys"
 			for _, c := range []struct {
 				what   string
 				change func(x keyedTable, k0, k1 uint64)
@@ -103,7 +103,7 @@ func TestFrozenHostileImages(t *testing.T) {
 				{otherSeed, func(x keyedTable, _, k1 uint64) { x.reseed(th, 12345, k1) }},
 				{otherSeed, func(x keyedTable, k0, _ uint64) { x.reseed(th, k0, 12345) }},
 				{"an index of form", func(x keyedTable, _, _ uint64) { x.b[6] = 1 }},
-				{"entry 0 has not its key's hash", func(x keyedTable, _, _ uint64) {
+				{"entry 0 does not have the hash of its key", func(x keyedTable, _, _ uint64) {
 					x.setWord(frozenTableFor(400, true).first+entryHash, 7)
 				}},
 				{"of the index lead to entries", func(x keyedTable, _, _ uint64) {

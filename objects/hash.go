@@ -72,7 +72,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 		if h := o.Word(tupleHash); h != 0 || key == rt.EmptyTuple {
 			return h, nil
 		}
-		return 0, &UnhashableError{"a tuple with something in it that is no key"}
+		return 0, &UnhashableError{"a tuple with an item of another kind"}
 	}
 	return 0, unhashable(t, key)
 }

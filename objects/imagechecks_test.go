@@ -110,7 +110,7 @@ func TestImageCheckDeep(t *testing.T) {
 				o[forgedHeader+frozenIndex+entryHash]++
 			}
 		}
-		refuse(t, r, "a dict with another hash", bytes.NewReader(bad.image()), "has not its key's hash")
+		refuse(t, r, "a dict with another hash", bytes.NewReader(bad.image()), "does not have the hash of its key")
 		if slices.Contains(seen, 4) {
 			t.Error("the holder of a dict has been looked at, and the dict is not good")
 		}
@@ -133,7 +133,7 @@ func TestImageKnots(t *testing.T) {
 		first, last := knot(1), knot(3)
 		good := last[6]
 		last[6] = forgedSelf + first[1]
-		refuse(t, r, "a ring of knots", bytes.NewReader(f.image()), "it leads back to itself")
+		refuse(t, r, "a ring of knots", bytes.NewReader(f.image()), "it refers back to itself")
 		last[6] = forgedSelf + knot(4)[1]
 		accept(t, r, "a ring by a holder", f.image(), func(*rt.Thread, rt.Ref) {})
 		last[6] = good
@@ -198,7 +198,7 @@ func TestImageCutWhileChecked(t *testing.T) {
 			must0(t, os.Truncate(file, imageData))
 			return fmt.Errorf("there is still %d", k.Body().Word(0))
 		}
-		if _, err := r.OpenImage(file); err == nil || !strings.Contains(err.Error(), "cannot be read any more") {
+		if _, err := r.OpenImage(file); err == nil || !strings.Contains(err.Error(), "can no longer be read") {
 			t.Errorf("error %v", err)
 		}
 		if m := r.Memory(); m.FrozenGraphs+m.MappedBytes != 0 {
@@ -225,11 +225,11 @@ func TestImageEnd(t *testing.T) {
 			want   string
 			change func(w []uint32) // from the last int on
 		}{
-			"header":    {"no header of an object", func(w []uint32) { w[1]++ }},
-			"size":      {"no header of an object", func(w []uint32) { w[8+2]++ }},
-			"type":      {"no type", func(w []uint32) { w[3] = 61 }},
-			"leaf":      {"it fits a reference", func(w []uint32) { w[4], w[5] = 0, 0 }},
-			"reference": {"no reference to an object", func(w []uint32) { w[8+5] = forgedSelf + 1 }},
+			"header":    {"not an object header", func(w []uint32) { w[1]++ }},
+			"size":      {"not an object header", func(w []uint32) { w[8+2]++ }},
+			"type":      {"unknown type", func(w []uint32) { w[3] = 61 }},
+			"leaf":      {"its value fits in a reference", func(w []uint32) { w[4], w[5] = 0, 0 }},
+			"reference": {"does not refer to an object", func(w []uint32) { w[8+5] = forgedSelf + 1 }},
 		} {
 			m := made()
 			c.change(m.words[len(m.words)-16:])
@@ -238,14 +238,14 @@ func TestImageEnd(t *testing.T) {
 		for _, at := range []int{imageData, imageData + 300<<10, len(good) - 1 - typeBytesOf(good)} {
 			bad := bytes.Clone(good)
 			bad[at]++
-			refuse(t, r, fmt.Sprintf("byte %d", at), bytes.NewReader(bad), "the objects do not have their checksum")
+			refuse(t, r, fmt.Sprintf("byte %d", at), bytes.NewReader(bad), "the objects do not match their checksum")
 		}
 		m := made()
 		m.objects--
 		refuse(t, r, "one less", bytes.NewReader(m.image()), "40002 objects, the header says 40001")
 		m = made()
 		m.words = m.words[:len(m.words)-4]
-		refuse(t, r, "cut", bytes.NewReader(m.image()), "no header of an object")
+		refuse(t, r, "cut", bytes.NewReader(m.image()), "not an object header")
 		image := m.image()
 		binary.LittleEndian.PutUint64(image[24:], 8)
 		copy(image[72:], sumOf(image[:72]))

@@ -49,7 +49,7 @@ func soundDicts(th *rt.Thread, list rt.Ref) error {
 		entries, _ := Dict(d).FrozenEntries(th)
 		for key, value := range entries.All() {
 			if th.TypeOf(value) == nil {
-				return fmt.Errorf("dict %d: %v is no object", i, value)
+				return fmt.Errorf("dict %d: %v is not an object", i, value)
 			}
 			if got, ok := Dict(d).Lookup(th, key); !ok || got != value {
 				return fmt.Errorf("dict %d: key %s leads to %v, its entry has %v", i, Format(th, key), got, value)

@@ -83,7 +83,7 @@ func TestImageTuplesInThemselves(t *testing.T) {
 				m := empty()
 				m.root = forgedSelf
 				make(m)
-				refuse(t, r, what, bytes.NewReader(m.image()), "it leads back to itself")
+				refuse(t, r, what, bytes.NewReader(m.image()), "it refers back to itself")
 			}
 		}
 		m := empty()
@@ -131,7 +131,7 @@ func TestImageTupleHashes(t *testing.T) {
 					continue
 				}
 				m.words[8*min(change, depth-1)+5] ^= 1
-				refuse(t, r, fmt.Sprintf("hash of tuple %d", change), bytes.NewReader(m.image()), "it has not its hash")
+				refuse(t, r, fmt.Sprintf("hash of tuple %d", change), bytes.NewReader(m.image()), "its hash is wrong")
 			}
 		}
 	})
@@ -148,7 +148,7 @@ func TestImageForgedKeys(t *testing.T) {
 			want string
 			make func(m *forgery)
 		}{
-			"without an end": {"it leads back to itself", func(m *forgery) {
+			"without an end": {"it refers back to itself", func(m *forgery) {
 				two(m, forgedSelf+3, forgedSelf+5)
 				for _, x := range []uint32{7, 9} {
 					m.add(forgedTuple, 1, 77, forgedSelf+x)
@@ -157,7 +157,7 @@ func TestImageForgedKeys(t *testing.T) {
 					m.add(forgedTuple, 2, 0, forgedSelf+x, forgedSelf+x)
 				}
 			}},
-			"with records": {"it has not its hash", func(m *forgery) {
+			"with records": {"its hash is wrong", func(m *forgery) {
 				two(m, forgedSelf+3, forgedSelf+5)
 				for _, x := range []uint32{7, 9} {
 					m.add(forgedTuple, 1, 77, forgedSelf+x)
@@ -166,12 +166,12 @@ func TestImageForgedKeys(t *testing.T) {
 					m.add(forgedLocal, 0, forgedNone, forgedNone)
 				}
 			}},
-			"records":           {"cannot be one", func(m *forgery) { x := m.add(forgedLocal, 0, forgedNone, forgedNone); two(m, x, x) }},
-			"lists":             {"cannot be one", func(m *forgery) { x := m.list(forgedNone); two(m, x, x) }},
-			"tuples of a list":  {"cannot be one", func(m *forgery) { x := m.tuple(m.list()); two(m, x, x) }},
-			"the dict itself":   {"cannot be one", func(m *forgery) { two(m, forgedSelf, forgedSelf) }},
-			"hashes":            {"has not its key's hash", func(m *forgery) { two(m, forgedNone, m.int(bigBase)) }},
-			"tuples' hashes":    {"has not its key's hash", func(m *forgery) { two(m, m.tuple(forgedNone), forgedNone) }},
+			"records":           {"an invalid key", func(m *forgery) { x := m.add(forgedLocal, 0, forgedNone, forgedNone); two(m, x, x) }},
+			"lists":             {"an invalid key", func(m *forgery) { x := m.list(forgedNone); two(m, x, x) }},
+			"tuples of a list":  {"an invalid key", func(m *forgery) { x := m.tuple(m.list()); two(m, x, x) }},
+			"the dict itself":   {"an invalid key", func(m *forgery) { two(m, forgedSelf, forgedSelf) }},
+			"hashes":            {"does not have the hash of its key", func(m *forgery) { two(m, forgedNone, m.int(bigBase)) }},
+			"tuples' hashes":    {"does not have the hash of its key", func(m *forgery) { two(m, m.tuple(forgedNone), forgedNone) }},
 			"one object":        {"entries 0 and 1 have the same key", func(m *forgery) { x := m.int(bigBase); m.root = m.dict(x, x) }},
 			"small integers":    {"entries 0 and 2 have the same key", func(m *forgery) { x := uint32(smallInt(7).Handle); m.root = m.dict(x, forgedNone, x) }},
 			"equal integers":    {"the same key", func(m *forgery) { m.root = m.dict(m.int(bigBase), m.int(bigBase)) }},
@@ -293,7 +293,7 @@ func TestImageIndexes(t *testing.T) {
 						}
 					}
 				}},
-				"elsewhere": {"a key is not where its hash leads", func(b []uint32) {
+				"elsewhere": {"a key is not at the place that its hash leads to", func(b []uint32) {
 					p := find(b, false, 0)
 					for get(b, (p+1)%(1<<f.log)) != 0 {
 						p = find(b, false, p+1)
@@ -313,7 +313,7 @@ func TestImageIndexes(t *testing.T) {
 			m, index := made()
 			if f.words {
 				index[find(index, false, 0)] ^= 1 << 31
-				refuse(t, r, "bits of the hash", bytes.NewReader(m.image()), "other bits than the hash")
+				refuse(t, r, "bits of the hash", bytes.NewReader(m.image()), "bits of the wrong hash")
 			} else {
 				accept(t, r, "a dict", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
 			}
@@ -338,9 +338,9 @@ func TestImageReaders(t *testing.T) {
 				})
 			}
 			for _, n := range []int{0, 1, -1, math.MaxInt} {
-				refuse(t, r, fmt.Sprintf("%d bytes from %d on", n, from), lie(n, nil), "the reader says that it has read")
+				refuse(t, r, fmt.Sprintf("%d bytes from %d on", n, from), lie(n, nil), "the reader returned")
 			}
-			refuse(t, r, "too many bytes", lie(1<<20, io.EOF), "the reader says that it has read")
+			refuse(t, r, "too many bytes", lie(1<<20, io.EOF), "the reader returned")
 			refuse(t, r, "an error", lie(0, errors.New("on fire")), "on fire")
 			refuse(t, r, "an early end", lie(0, io.EOF), "")
 			func() {
@@ -378,8 +378,8 @@ func TestImageLongTypes(t *testing.T) {
 			{strings.Repeat("n", 1<<20), "l", "nnn\"... (1048576 bytes) with the layout \"l\""},
 			{"n", strings.Repeat("l", 1<<20), "\"n\" with the layout \"lll"},
 			{"\x1b[2J\nn", "\xff", `no type "\x1b[2J\nn" with the layout "\xff"`},
-			{strings.Repeat("n", 1<<20+1), "l", "a type with a name or a layout of 1048577 bytes, want at most 1048576"},
-			{"n", strings.Repeat("l", 1<<20+1), "a type with a name or a layout of 1048577 bytes, want at most 1048576"},
+			{strings.Repeat("n", 1<<20+1), "l", "a type name or layout of 1048577 bytes, want at most 1048576"},
+			{"n", strings.Repeat("l", 1<<20+1), "a type name or layout of 1048577 bytes, want at most 1048576"},
 		} {
 			m := empty()
 			m.root, m.types = forgedNone, 1

@@ -40,8 +40,8 @@ func TestImagesOfOtherMachines(t *testing.T) {
 	}))
 	for _, trust := range []bool{false, true} {
 		_, err := r.OpenImage(other, rt.ImageOptions{TrustImage: trust})
-		if err == nil || !strings.HasSuffix(err.Error(), "big.img: written on a machine with another order of bytes") &&
-			!strings.HasSuffix(err.Error(), "little.img: written on a machine with another order of bytes") {
+		if err == nil || !strings.HasSuffix(err.Error(), "big.img: written on a machine with the other byte order") &&
+			!strings.HasSuffix(err.Error(), "little.img: written on a machine with the other byte order") {
 			t.Errorf("trusted %t: %v", trust, err)
 		}
 	}

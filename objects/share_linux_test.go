@@ -364,7 +364,7 @@ func TestShareRefusals(t *testing.T) {
 		return err
 	}
 	plain := must(rt.New(o))
-	fails("does not lie in a memfd", share(plain))
+	fails("is not in a memfd", share(plain))
 	must0(t, plain.Close())
 
 	r := newMemfd(t, o)
@@ -392,7 +392,7 @@ func TestShareRefusals(t *testing.T) {
 		return nil
 	}))
 	f := must(r.Share())
-	fails("shared already", share(r))
+	fails("already shared", share(r))
 	if err := share(r); !errors.Is(err, rt.ErrShared) {
 		t.Errorf("error %v, want ErrShared", err)
 	}
@@ -410,7 +410,7 @@ func TestShareRefusals(t *testing.T) {
 	must0(t, open(f, o))
 	worker, _, err := rt.OpenShared(f, o)
 	must0(t, err)
-	fails("shared already", share(worker))
+	fails("already shared", share(worker))
 	must0(t, worker.Close())
 	must0(t, r.Close())
 	must0(t, open(f, o)) // though the process that shared it is gone
@@ -429,8 +429,8 @@ func TestShareRefusals(t *testing.T) {
 	}
 	const all = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	fails("not write-sealed", open(memfd("x", unix.F_SEAL_SHRINK), o))
-	fails("not a heap", open(memfd("x", all), o))
-	fails("not a heap", open(memfd(strings.Repeat("x", 10000), all), o))
+	fails("not a shared heap", open(memfd("x", all), o))
+	fails("not a shared heap", open(memfd(strings.Repeat("x", 10000), all), o))
 }
 
 // TestShareOfNothing shares a heap whose objects are all dead, and continues in it.

@@ -231,7 +231,7 @@ func (c *goReader) dict(d Dict) (any, error) {
 		name, ok := String(pairs[i]).Text(c.t)
 		if !ok {
 			c.at = d
-			return nil, fmt.Errorf("the key %s is no string", Format(c.t, pairs[i]))
+			return nil, fmt.Errorf("the key %s is not a string", Format(c.t, pairs[i]))
 		}
 		v, err := c.step(wayStep{name, -1}, pairs[i+1])
 		if err != nil {

@@ -159,7 +159,7 @@ func (w *jsonWriter) dict(d Dict, depth int) error {
 		k, v := w.scratch[i], w.scratch[i+1]
 		name, ok := String(k).View(w.t)
 		if !ok {
-			return &NotJSONError{"a key that is no string: " + Format(w.t, k)}
+			return &NotJSONError{"a key that is not a string: " + Format(w.t, k)}
 		}
 		if err := w.member(i > n, name, v, depth); err != nil {
 			return err

@@ -63,7 +63,7 @@ func TestNotJSON(t *testing.T) {
 					"ichor: not JSON: nil reference":                         rt.Nil,
 					"ichor: not JSON: the float NaN":                         s.Own(NewFloat(th, math.NaN())),
 					"ichor: not JSON: the float -Inf":                        s.Own(NewList(th, s.Own(NewFloat(th, math.Inf(-1))))),
-					"ichor: not JSON: a key that is no string: 0.5":          d,
+					"ichor: not JSON: a key that is not a string: 0.5":       d,
 					"ichor: not JSON: an object of type " + strange.String(): s.Own(NewTuple(th, x)),
 					"ichor: not JSON: an object of type weak":                s.Own(NewTuple(th, s.Own(NewWeak(th, x)))),
 					"ichor: not JSON: an object of type cell":                s.Own(NewCell(th, rt.None)),

@@ -156,7 +156,7 @@ func TestWriteFileRefuses(t *testing.T) {
 	withImageFile(t, func(image *rt.Frozen, folder string, _ func(string)) {
 		for _, path := range append(specialFiles(t, folder), folder) {
 			was := must(os.Stat(path))
-			if err := image.WriteFile(path); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			if err := image.WriteFile(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 				t.Errorf("%s: %v", path, err)
 			}
 			if is := must(os.Stat(path)); is.Mode() != was.Mode() || !os.SameFile(was, is) {

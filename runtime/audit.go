@@ -66,7 +66,7 @@ func (a *audit) run(held []Ref) {
 	t.rt.eachObject(func(r Ref) {
 		y := typeOf(t.header(r).Meta())
 		if y == nil {
-			a.find("%s has no known type", r)
+			a.find("%s has an unknown type", r)
 			return
 		}
 		if y.Block != nil {
@@ -100,7 +100,7 @@ func (a *audit) run(held []Ref) {
 	for r, sum := range a.sums {
 		h := t.header(r)
 		if n, ok := h.Count(); ok && n != sum && !h.IsSticky() {
-			a.find("%s %s counts %d references, there are %d", typeOf(h.Meta()), r, n, sum)
+			a.find("%s %s counts %d references, found %d", typeOf(h.Meta()), r, n, sum)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (a *audit) waiting() (all []pending) {
 // add notes a reference to r.
 func (a *audit) add(r Ref, from string) {
 	if r.IsFrozen() && a.t.rt.frozenAt(r) == nil {
-		a.find("%s refers to %s, in what was unloaded", from, r)
+		a.find("%s refers to %s, in a graph that was unloaded", from, r)
 	}
 	if r.IsNil() || r.Handle >= Limit {
 		return
@@ -130,7 +130,7 @@ func (a *audit) add(r Ref, from string) {
 		return
 	}
 	if p, _, ok := a.t.rt.space.Block(uint32(r.Handle)); !ok || p > arena.Containers || a.t.header(r).Owner() >= 0 {
-		a.find("%s refers to %s, which is no live object", from, r)
+		a.find("%s refers to %s, which is not a live object", from, r)
 	}
 }
 
@@ -144,7 +144,7 @@ func (a *audit) addBlock(r, b Ref) {
 	}
 	a.blocks[b] = r
 	if p, _, ok := a.t.rt.space.Block(uint32(b.Handle)); !ok || p != arena.Blocks {
-		a.find("%s has its contents in %s, which is no live block", r, b)
+		a.find("%s has its contents in %s, which is not a live block", r, b)
 	}
 }
 

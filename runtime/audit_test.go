@@ -35,23 +35,23 @@ func TestAuditFindings(t *testing.T) {
 
 		node := th.Body(held[2])
 		node.SetRef(1, gone)
-		want("node " + held[2].String() + " refers to " + gone.String() + ", in what was unloaded")
+		want("node " + held[2].String() + " refers to " + gone.String() + ", in a graph that was unloaded")
 		node.SetRef(1, None)
 
 		meta := th.header(leaf).Meta()
 		th.header(leaf).Birth(th.stamp, 12345)
-		want(leaf.String() + " has no known type")
+		want(leaf.String() + " has an unknown type")
 		th.header(leaf).Birth(th.stamp, meta)
 
 		own := th.Body(box).LoadRef(0)
 		th.Body(box).SetRef(0, leaf)
-		want("block "+own.String()+" belongs to no object", box.String()+" has its contents in "+leaf.String()+", which is no live block")
+		want("block "+own.String()+" belongs to no object", box.String()+" has its contents in "+leaf.String()+", which is not a live block")
 		th.Body(box).SetRef(0, own)
 
 		var parts []string
 		for _, x := range held[2:] {
 			th.IncRef(x)
-			parts = append(parts, "counts 2 references, there are 1")
+			parts = append(parts, "counts 2 references, found 1")
 		}
 		want(parts...)
 		th.DecRefs(held[2:])

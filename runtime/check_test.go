@@ -61,7 +61,7 @@ func TestCheckSlotsLimits(t *testing.T) {
 			{1, 0, 12, false, 48, ""},
 			{1, 1, 11, false, 48, ""},
 			{12, 0, 12, false, 48, ""},
-			{13, 0, 12, false, 48, "a body of 48 bytes, want 52 at least"},
+			{13, 0, 12, false, 48, "a body of 48 bytes, want at least 52"},
 			{1, -1, 12, false, 48, "12 slots from word -1 on in a body of 48 bytes"},
 			{1, -1, 13, false, 48, "13 slots from word -1 on in a body of 48 bytes"},
 			{1, 13, 0, false, 48, "0 slots from word 13 on in a body of 48 bytes"},
@@ -69,7 +69,7 @@ func TestCheckSlotsLimits(t *testing.T) {
 			{1, 13, -1, false, 48, "-1 slots from word 13 on in a body of 48 bytes"},
 			{1, 12, -1, false, 48, "-1 slots from word 12 on in a body of 48 bytes"},
 			{1, 1, 11, true, 48, "11 slots from word 1 on in a body of 48 bytes"},
-			{1, 2, 11, false, 48, "a body of 52 bytes in the place of 48"},
+			{1, 2, 11, false, 48, "a body of 52 bytes in a space of 48"},
 			{1, 12, 1 << 30, false, 48, "1073741824 slots"},
 			{1, 1 << 30, 1, false, 48, "1 slots from word 1073741824"},
 		} {
@@ -103,7 +103,7 @@ func TestCheckExactly(t *testing.T) {
 		most := maxBody // one more is negative where an int has 32 bits
 		for _, n := range []int{-1, 16, 33, most + 1} {
 			if k.Exactly(n) == nil {
-				t.Errorf("%d bytes in the place of 32", n)
+				t.Errorf("%d bytes in a space of 32", n)
 			}
 		}
 		th.DecRef(x)
@@ -186,7 +186,7 @@ func TestImageLengths(t *testing.T) {
 		n := len(whole)
 		path := filepath.Join(t.TempDir(), "image")
 		for length, wants := range map[int][2]string{ // of a file, of a reader
-			50:                 {"the header alone has 80", "the header alone has 80"},
+			50:                 {"the header alone takes 80", "the header alone takes 80"},
 			100:                {fmt.Sprintf("cut short: 100 bytes, the header says %d", n), fmt.Sprintf("cut short: 100 bytes, the header says %d", n)},
 			imagefile.Data - 1: {fmt.Sprintf("cut short: %d bytes, the header says %d", imagefile.Data-1, n), fmt.Sprintf("cut short: %d bytes, the header says %d", imagefile.Data-1, n)},
 			imagefile.Data:     {fmt.Sprintf("cut short: %d bytes, the header says %d", imagefile.Data, n), fmt.Sprintf("cut short: it ends before byte %d", n)},

@@ -186,7 +186,7 @@ func (c *checker) freed(t *Thread, r Ref) {
 }
 
 // foreignRef is the misuse of a reference that no object of the runtime ever had.
-const foreignRef = "foreign reference: no object of this runtime was ever here"
+const foreignRef = "foreign reference: this runtime never had an object here"
 
 // misuse panics with a *Misuse that has the history of r.
 func (c *checker) misuse(r Ref, what string) {
@@ -203,7 +203,7 @@ func (c *checker) misuse(r Ref, what string) {
 // twoGoroutines panics, since another goroutine is in access with the same thread. Access runs
 // no user code, which could pass the thread on, and does not nest.
 func (c *checker) twoGoroutines(t *Thread) {
-	other := "    and another one, which has ended its call meanwhile"
+	other := "    and another one, whose call has ended by now"
 	for trace := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
 		if showsAccess(trace, t) && !bytes.Contains(trace, []byte("(*checker).twoGoroutines(")) {
 			other = "    and " + fault.Trim(string(trace))
@@ -241,7 +241,7 @@ func (c *checker) history(rec *record) string {
 	defer c.mu.Unlock()
 	var b strings.Builder
 	if rec.born == nil {
-		b.WriteString("    born in the process that has shared the heap")
+		b.WriteString("    born in the process that shared the heap")
 	} else {
 		fmt.Fprintf(&b, "    born at%s", rec.born)
 	}
@@ -272,7 +272,7 @@ func (c *checker) mustBeAlone() {
 	c.mu.Unlock()
 	if t != nil && t.attached {
 		fault.Throw(Misuse{
-			What: "the goroutine is attached already", On: t.name(), Want: wantOutside,
+			What: "the goroutine is already attached", On: t.name(), Want: wantOutside,
 			History: "    called at" + fault.Here().String(),
 		})
 	}

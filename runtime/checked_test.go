@@ -89,11 +89,11 @@ func TestMisuseIsReported(t *testing.T) {
 			t.Run("nested", func(t *testing.T) {
 				r := newRuntime(t, Options{Mode: m, Checked: true})
 				err := r.Do(func(th *Thread) error {
-					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "the goroutine is attached already", "Runtime.Do of thread")
-					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "attached already")
+					wantIn(t, panics(t, func() { _ = r.Do(func(*Thread) error { return nil }) }), "the goroutine is already attached", "Runtime.Do of thread")
+					wantIn(t, panics(t, func() { _ = r.Immortalize(None) }), "already attached")
 					wantIn(t, panics(t, func() {
 						_ = r.Run(context.Background(), 1, func(context.Context, *Thread, int) error { return nil })
-					}), "the goroutine is attached already", "Runtime.Run of thread")
+					}), "the goroutine is already attached", "Runtime.Run of thread")
 					return nil
 				})
 				if err != nil {
@@ -144,7 +144,7 @@ func TestAudit(t *testing.T) {
 		if err := th.Audit(node); err == nil {
 			t.Error("a reference to nothing was not found")
 		} else {
-			wantIn(t, err.Error(), "ichor: audit:", "is no live object")
+			wantIn(t, err.Error(), "ichor: audit:", "is not a live object")
 		}
 		th.Body(node).SetRef(2, None)
 		block, _, err := th.NewBlock(Nil, 16)
@@ -277,7 +277,7 @@ func TestTwoGoroutinesOnAThread(t *testing.T) {
 		<-done
 		th.TypeOf(x)
 		th.looking.Store(true) // by a goroutine that has ended
-		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "has ended its call meanwhile")
+		wantIn(t, misuseIn(t, func() { th.TypeOf(x) }).History, "whose call has ended by now")
 		th.looking.Store(false)
 		th.DecRef(x)
 		th.Detach()

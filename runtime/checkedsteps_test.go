@@ -98,7 +98,7 @@ func TestForeignImmortals(t *testing.T) {
 				t.Helper()
 				for _, x := range refs {
 					msg := panics(t, func() { th.TypeOf(x) })
-					if want := "foreign reference: no object of this runtime was ever here"; !strings.Contains(msg, want) {
+					if want := "foreign reference: this runtime never had an object here"; !strings.Contains(msg, want) {
 						t.Errorf("%s: %q, want %q", x, msg, want)
 					}
 				}

@@ -99,7 +99,7 @@ func (x *checking) run(root Ref, checksum uint64) error {
 		return err
 	}
 	if at := uint32(root.Handle - selfBase); !(at < x.granules && x.starts.has(at) || root.IsInt() || isSingleton(root) || mutant.On && mutant.Is(mutant.RootUnchecked)) {
-		return fmt.Errorf("the root, %#08x, is no reference to an object of the image", uint32(root.Handle))
+		return fmt.Errorf("the root, %#08x, does not refer to an object of the image", uint32(root.Handle))
 	}
 	if err := x.refer.each(x.body); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (x *checking) headers(checksum uint64) error {
 		}
 	}
 	if sum.Sum64() != checksum && !(mutant.On && mutant.Is(mutant.ChecksumSkipped)) {
-		return errors.New("the objects do not have their checksum")
+		return errors.New("the objects do not match their checksum")
 	}
 	return fault
 }
@@ -152,11 +152,11 @@ func (x *checking) headersTo(at, end uint32) (uint32, error) {
 	for at < end {
 		meta, size, ok := x.heap.header(Ref{x.start + Handle(at)}).Frozen(at)
 		if !ok || size > x.granules-at {
-			return at, fmt.Errorf("byte %#x of the objects: no header of an object", int64(at)<<arena.GranuleShift)
+			return at, fmt.Errorf("byte %#x of the objects: not an object header", int64(at)<<arena.GranuleShift)
 		}
 		y := x.typeOf(meta)
 		if y == nil {
-			return at, fmt.Errorf("byte %#x of the objects: no type %#x", int64(at)<<arena.GranuleShift, meta)
+			return at, fmt.Errorf("byte %#x of the objects: unknown type %#x", int64(at)<<arena.GranuleShift, meta)
 		}
 		x.starts.set(at)
 		x.objects++
@@ -228,7 +228,7 @@ func (x *checking) order(root uint32) error {
 			x.pending.clear(s.at)
 			way = way[:len(way)-1]
 		case x.entered.has(child):
-			return x.fault(s.at, y, errors.New("it leads back to itself"))
+			return x.fault(s.at, y, errors.New("it refers back to itself"))
 		default:
 			x.entered.set(child)
 			way = append(way, step{at: child})
@@ -281,7 +281,7 @@ func (k *Check) Exactly(bytes int) error {
 		return nil
 	}
 	if bytes < 0 || bytes > maxBody || int(arena.Granules(uintptr(bytes)))<<arena.GranuleShift != k.bytes {
-		return fmt.Errorf("a body of %d bytes in the place of %d", bytes, k.bytes)
+		return fmt.Errorf("a body of %d bytes in a space of %d", bytes, k.bytes)
 	}
 	rest := byte(0)
 	for _, b := range k.o.Bytes(0, (bytes+3)&^3)[bytes:] {
@@ -292,7 +292,7 @@ func (k *Check) Exactly(bytes int) error {
 		words |= k.o.Word(i)
 	}
 	if words != 0 {
-		return fmt.Errorf("its last bytes are not zero")
+		return fmt.Errorf("its padding is not zero")
 	}
 	return nil
 }
@@ -315,7 +315,7 @@ func (k *Check) Slots(first, n int) error {
 		if mutant.On && mutant.Is(mutant.SlotUnchecked) {
 			continue
 		}
-		return fmt.Errorf("word %d, %#08x, is no reference to an object of the image", i, uint32(v.Handle))
+		return fmt.Errorf("word %d, %#08x, does not refer to an object of the image", i, uint32(v.Handle))
 	}
 	return nil
 }
@@ -372,7 +372,7 @@ func CheckBody(bytes int) func(k *Check) error {
 func CheckSlots(words int) func(k *Check) error {
 	return func(k *Check) error {
 		if k.bytes < 4*words {
-			return fmt.Errorf("a body of %d bytes, want %d at least", k.bytes, 4*words)
+			return fmt.Errorf("a body of %d bytes, want at least %d", k.bytes, 4*words)
 		}
 		y := k.x.typeOf(k.x.heap.header(k.r).Meta())
 		o, first, n := y.Slots(k.x.heap, k.Body())

@@ -15,7 +15,7 @@ import (
 func (t *Thread) Checkpoint() {
 	if !t.attached || t.stopped {
 		t.mustBeAttached()
-		t.misused("safe point inside StopTheWorld", "none until its function has returned")
+		t.misused("safe point inside StopTheWorld", "no safe point before its function has returned")
 	}
 	if t.locked[0] != nil {
 		t.unlockLeft()

@@ -44,7 +44,7 @@ func (e *LeakError) Error() string {
 		fmt.Fprintf(&b, "%d %s", l.Count, l.Type)
 	}
 	if e.Frozen > 0 {
-		fmt.Fprintf(&b, "; apart from these, %d frozen objects were loaded", e.Frozen)
+		fmt.Fprintf(&b, "; besides, %d frozen objects were still loaded", e.Frozen)
 	}
 	for i, x := range e.Born {
 		if i == maxBornReports {
@@ -84,7 +84,7 @@ type PendingError struct {
 }
 
 func (e *PendingError) Error() string {
-	return fmt.Sprintf("%sclose: %d finalizers, callbacks and releases were still due after many rounds of others, and are not called", fault.Prefix, e.Calls)
+	return fmt.Sprintf("%sclose: %d finalizers, callbacks and releases were still due after many rounds of others, and were not called", fault.Prefix, e.Calls)
 }
 
 // Close ends the runtime. First user code runs, with all objects in place. Close collects
@@ -304,7 +304,7 @@ func (r *Runtime) closeFrozen() error {
 			for _, f := range list[:i] {
 				f.using.Store(0)
 			}
-			return &AttachedError{r.opts.Name, []string{"an image is being written, or looked through"}}
+			return &AttachedError{r.opts.Name, []string{"an image is being written or inspected"}}
 		}
 	}
 	return nil

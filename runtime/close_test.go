@@ -8,7 +8,7 @@ import (
 // TestLeakErrorText compares the whole text of a *LeakError.
 func TestLeakErrorText(t *testing.T) {
 	e := &LeakError{Types: []Leak{{"a", 2}, {"b", 1}}, Frozen: 3, Born: []Birth{{"a", "f x.go:1", 2, "   x"}, {Type: "b", Site: "g y.go:1", Count: 1}}}
-	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; apart from these, 3 frozen objects were loaded\n  2 a made at f x.go:1; one of them:\n   x\n  1 b made at g y.go:1"; got != want {
+	if got, want := e.Error(), "ichor: close: leaked 2 a, 1 b; besides, 3 frozen objects were still loaded\n  2 a made at f x.go:1; one of them:\n   x\n  1 b made at g y.go:1"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got, want := (&LeakError{Types: []Leak{{"a", 2}}}).Error(), "ichor: close: leaked 2 a"; got != want {

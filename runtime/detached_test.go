@@ -81,12 +81,12 @@ func TestDoInBlocking(t *testing.T) {
 		a.Blocking(func() {
 			must0(t, r.Do(func(b *Thread) error {
 				b.Blocking(func() { must0(t, r.Do(nothing)) })
-				wantIn(t, panics(t, again), "attached already", "of thread "+numberOf(b)+";")
+				wantIn(t, panics(t, again), "already attached", "of thread "+numberOf(b)+";")
 				return nil
 			}))
 			must0(t, r.Do(nothing))
 		})
-		wantIn(t, panics(t, again), "attached already", "of thread "+numberOf(a)+";")
+		wantIn(t, panics(t, again), "already attached", "of thread "+numberOf(a)+";")
 		return nil
 	}))
 	must0(t, r.Do(nothing))

@@ -99,8 +99,8 @@ type Misuse = fault.Misuse
 
 // The contracts, as Misuse.Want puts them.
 const (
-	wantAlive    = "an object of this runtime that is alive"
-	wantAttached = "a thread between Attach and Detach that is not in Blocking"
+	wantAlive    = "a live object of this runtime"
+	wantAttached = "an attached thread that is not in Blocking"
 	wantOutside  = "a goroutine that is not attached: use the thread that it has, or call this in Blocking"
 )
 

@@ -20,8 +20,8 @@ func TestOptionsErrors(t *testing.T) {
 		"Mode is Mode(9), want LockFree or GIL":                                        {Mode: 9},
 		"Counting is Counting(9), want AutoCounting, Atomic or Biased":                 {Counting: 9},
 		"Backing is Backing(9), want AutoBacking, SystemBacking, ":                     {Backing: 9},
-		"MemoryLimit is -1, want 0 for no limit, or a span of 65536 bytes at least":    {MemoryLimit: -1},
-		"MemoryLimit is 65535, want 0 for no limit, or a span of 65536 bytes at least": {MemoryLimit: 65535},
+		"MemoryLimit is -1, want 0 for no limit, or at least a span of 65536 bytes":    {MemoryLimit: -1},
+		"MemoryLimit is 65535, want 0 for no limit, or at least a span of 65536 bytes": {MemoryLimit: 65535},
 		"AddressSpace is -1, want 0 for the default":                                   {AddressSpace: -1},
 		"SwitchInterval is -1ns, want 0 for the default":                               {SwitchInterval: -1},
 		"PauseBudget is -0.5, want a share of time, from 0 to 1":                       {PauseBudget: -0.5},
@@ -100,7 +100,7 @@ func TestLoggerOfPanics(t *testing.T) {
 	if len(lines) != 1 {
 		t.Fatalf("%d lines: %q", len(lines), lines)
 	}
-	wantIn(t, lines[0], "level=ERROR", `msg="ichor: code that was called at a safe point has panicked"`, "runtime=logged", "where=callback", "a broken callback")
+	wantIn(t, lines[0], "level=ERROR", `msg="ichor: user code panicked at a safe point"`, "runtime=logged", "where=callback", "a broken callback")
 	err := &PanicError{Where: "release", Value: fmt.Errorf("x: %w", ErrClosed)}
 	if got := err.Error(); got != "ichor: release: panic: x: ichor: runtime is closed" {
 		t.Errorf("a message of a user's is changed: %s", got)
@@ -112,7 +112,7 @@ func TestRareMessages(t *testing.T) {
 	if got := (&PanicError{Where: "callback", Value: sched.ErrGoexit}).Error(); got != "ichor: callback: runtime.Goexit was called" {
 		t.Errorf("of Goexit: %s", got)
 	}
-	if got := (*Thread)(nil).nameIfAny("none any more"); got != "none any more" {
+	if got := (*Thread)(nil).nameIfAny("unknown thread"); got != "unknown thread" {
 		t.Errorf("no thread: %s", got)
 	}
 	_, th := checkedThread(t, LockFree)

@@ -45,7 +45,7 @@ type FrozenError struct {
 }
 
 func (e *FrozenError) Error() string {
-	return fmt.Sprintf("%s%s %s is frozen, want one that can change", fault.Prefix, e.Type, e.Ref)
+	return fmt.Sprintf("%s%s %s is frozen, want a mutable object", fault.Prefix, e.Type, e.Ref)
 }
 
 // Unwrap returns ErrFrozen.
@@ -274,7 +274,7 @@ func (z *freezer) want(r Ref, word uint32) {
 	switch {
 	case r.IsNil():
 		fault.Throw(Misuse{
-			What: "frozen slot of a nil reference", On: z.t.rt.typeAt(z.c.r).String() + " " + z.c.r.String(),
+			What: "frozen slot with a nil reference", On: z.t.rt.typeAt(z.c.r).String() + " " + z.c.r.String(),
 			Want: "a reference in each slot that Freezing.Copy copies",
 		})
 	case r.Handle >= selfBase:
@@ -372,7 +372,7 @@ func (z *freezer) copy(r Ref) (uint32, error) {
 	}
 	at := z.c.at
 	if z.c.words < 0 {
-		return 0, fmt.Errorf("the type's Copy has allocated nothing")
+		return 0, fmt.Errorf("the type's Copy allocated nothing")
 	}
 	meta, err := z.meta(y)
 	if err != nil {

@@ -300,7 +300,7 @@ func TestFreezeMisuse(t *testing.T) {
 			t.Error("the call is over, and holds something")
 		}
 		th.Body(root).SetRef(1, Nil)
-		wantIn(t, panics(t, func() { _, _ = th.Freeze(root) }), "frozen slot of a nil reference")
+		wantIn(t, panics(t, func() { _, _ = th.Freeze(root) }), "frozen slot with a nil reference")
 		th.DecRef(root)
 		th.Detach()
 		must0(t, r.Close())
@@ -311,16 +311,16 @@ func TestFreezeMisuse(t *testing.T) {
 		x, _, err := th.New(y, 8)
 		must0(t, err)
 		for want, f := range map[string]func(c *Copy) error{
-			"slot outside of the frozen body: Copy.Slot of word 2; want 0 to 1":  func(c *Copy) error { must(c.Alloc(8)); c.Slot(2, None); return nil },
-			"slot outside of the frozen body: Copy.Slot of word -1; want 0 to 1": func(c *Copy) error { must(c.Alloc(8)); c.Slot(-1, None); return nil },
+			"slot outside the frozen body: Copy.Slot of word 2; want 0 to 1":  func(c *Copy) error { must(c.Alloc(8)); c.Slot(2, None); return nil },
+			"slot outside the frozen body: Copy.Slot of word -1; want 0 to 1": func(c *Copy) error { must(c.Alloc(8)); c.Slot(-1, None); return nil },
 		} {
 			do = f
 			wantIn(t, panics(t, func() { _, _ = th.Freeze(x) }), want)
 		}
 		most := maxBody // one more is negative where an int has 32 bits
 		for want, f := range map[string]func(c *Copy) error{
-			"has allocated nothing":                 func(*Copy) error { return nil },
-			"has allocated twice":                   func(c *Copy) error { must(c.Alloc(0)); _, err := c.Alloc(8); return err },
+			"allocated nothing":                     func(*Copy) error { return nil },
+			"allocated twice":                       func(c *Copy) error { must(c.Alloc(0)); _, err := c.Alloc(8); return err },
 			"body of -1 bytes":                      func(c *Copy) error { _, err := c.Alloc(-1); return err },
 			fmt.Sprintf("body of %d bytes", most+1): func(c *Copy) error { _, err := c.Alloc(most + 1); return err },
 			"it is the one that is copied": func(c *Copy) error {

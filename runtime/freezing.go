@@ -73,9 +73,9 @@ func (z *Freezing) validate(y *Type) error {
 	case y.Mutable && z.Version == nil:
 		return fmt.Errorf("it is Mutable, and its Freezing has no Version")
 	case z.Hash != nil && y.Slots == nil:
-		return fmt.Errorf("its Freezing has a Hash, and the type no Slots")
+		return fmt.Errorf("its Freezing has a Hash, but the type has no Slots")
 	case z.Layout != "" && z.Check == nil:
-		return fmt.Errorf("its Freezing has a Layout, and no Check")
+		return fmt.Errorf("its Freezing has a Layout but no Check")
 	case y.Finalize != nil || y.Drop != nil:
 		return fmt.Errorf("it has Freezing and Finalize or Drop: frozen objects do not die")
 	}
@@ -106,7 +106,7 @@ func (c *Copy) Source() (Ref, Body) { return c.r, c.o }
 // the call of Freezing.Copy.
 func (c *Copy) Alloc(bytes int) (Body, error) {
 	if c.words >= 0 {
-		return Body{}, errors.New("the type's Copy has allocated twice")
+		return Body{}, errors.New("the type's Copy allocated twice")
 	}
 	if bytes < 0 || bytes > maxBody {
 		return Body{}, &SizeError{"body", int64(bytes), "bytes", maxBody}
@@ -126,7 +126,7 @@ func (c *Copy) Body() Body { return c.z.body(c.at) }
 // loaded from a slot of the source. child is borrowed.
 func (c *Copy) Slot(i int, child Ref) {
 	if uint(i) >= uint(c.words) {
-		fault.Throw(Misuse{What: "slot outside of the frozen body", On: fmt.Sprintf("word %d", i), Want: fmt.Sprintf("0 to %d, what Alloc has made", c.words-1)})
+		fault.Throw(Misuse{What: "slot outside the frozen body", On: fmt.Sprintf("word %d", i), Want: fmt.Sprintf("0 to %d, inside what Alloc returned", c.words-1)})
 	}
 	c.z.want(child, c.at*granuleWords+headerWords+uint32(i))
 }

@@ -213,7 +213,7 @@ type ReferredError struct {
 }
 
 func (e *ReferredError) Error() string {
-	return fmt.Sprintf("%sunload: %d references lead into it, the first one from %s %s", fault.Prefix, e.Count, e.Type, e.Ref)
+	return fmt.Sprintf("%sunload: %d references lead into the graph, the first one from %s %s", fault.Prefix, e.Count, e.Type, e.Ref)
 }
 
 // referred searches the heap for references into f. World stopped.

@@ -121,7 +121,7 @@ func (h Handle) IsFrozen() bool { return h-frozenBase < frozenCount }
 func (h Handle) ImmortalByAddress() bool { return h >= Limit }
 
 // errNoJSON is what the methods below return to package encoding/json, which wraps it.
-var errNoJSON = errors.New("a reference has no JSON of its own: see objects.AppendJSON and objects.FromGo")
+var errNoJSON = errors.New("a reference has no JSON form of its own: see objects.AppendJSON and objects.FromGo")
 
 // MarshalJSON always fails: the number of a reference does not represent the object. Any
 // goroutine.

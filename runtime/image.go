@@ -343,7 +343,7 @@ func (o *opener) check(f *Frozen) (err error) {
 			if !ok || fault.Addr()-f.Start() >= uintptr(f.Bytes()) {
 				panic(p)
 			}
-			err = fmt.Errorf("cannot be read any more: %w", fault)
+			err = fmt.Errorf("can no longer be read: %w", fault)
 		}
 	}()
 	alone := &Runtime{Heap: o.rt.Heap} // a runtime that has only f, and is all that the checks see

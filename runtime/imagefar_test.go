@@ -65,15 +65,15 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 			do   func(image []byte)
 			want string
 		}{
-			"a header":       {func(b []byte) { granule(b, at)[4]++ }, fmt.Sprintf("byte %#x of the objects: no header", at*arena.GranuleSize)},
-			"a type":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at)[12:], 61) }, fmt.Sprintf("byte %#x of the objects: no type 0x3d", at*arena.GranuleSize)},
-			"a slot":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[4:], uint32(selfBase)+2*n) }, "is no reference to an object"},
-			"another slot":   {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[8:], uint32(selfBase)+1) }, "is no reference to an object"},
-			"what is behind": {func(b []byte) { granule(b, at+1)[15] = 1 }, "its last bytes are not zero"},
+			"a header":       {func(b []byte) { granule(b, at)[4]++ }, fmt.Sprintf("byte %#x of the objects: not an object header", at*arena.GranuleSize)},
+			"a type":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at)[12:], 61) }, fmt.Sprintf("byte %#x of the objects: unknown type 0x3d", at*arena.GranuleSize)},
+			"a slot":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[4:], uint32(selfBase)+2*n) }, "does not refer to an object"},
+			"another slot":   {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[8:], uint32(selfBase)+1) }, "does not refer to an object"},
+			"what is behind": {func(b []byte) { granule(b, at+1)[15] = 1 }, "its padding is not zero"},
 		} {
 			bad := slices.Clone(image)
 			damage.do(bad)
-			if err := open(bad); err == nil || !strings.Contains(err.Error(), "the objects do not have their checksum") {
+			if err := open(bad); err == nil || !strings.Contains(err.Error(), "the objects do not match their checksum") {
 				t.Errorf("%s at granule %d: %v", what, at, err)
 			}
 			if err := open(resealed(t, bad)); err == nil || !strings.Contains(err.Error(), damage.want) {
@@ -85,7 +85,7 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 	// with a Hash.
 	bad := slices.Clone(image)
 	binary.NativeEndian.PutUint32(granule(bad, 2*n-1)[8:], uint32(selfBase))
-	if err := open(resealed(t, bad)); err == nil || !strings.Contains(err.Error(), "it leads back to itself") {
+	if err := open(resealed(t, bad)); err == nil || !strings.Contains(err.Error(), "it refers back to itself") {
 		t.Errorf("a ring: %v", err)
 	}
 	must0(t, r.Close())

@@ -38,10 +38,10 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 }
 
 // errNested is the error of Immortally inside Immortally.
-var errNested = fault.New("immortally: the thread is inside Immortally already, want one at a time")
+var errNested = fault.New("immortally: the thread is already inside Immortally, want one at a time")
 
 // errUntested is the error of Immortalize in builds with the tag ichormortal.
-var errUntested = fault.New("immortalize: a build with the tag ichormortal has no immortality in place")
+var errUntested = fault.New("immortalize: a build with the tag ichormortal cannot make objects immortal in place")
 
 // Immortalize is Thread.Immortalize for goroutines that are not attached. refs are borrowed: a
 // counted reference to each must exist throughout the call. Any goroutine that is not attached.

@@ -188,9 +188,9 @@ func TestFrozenSlotMisuse(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		x, _, err := th.New(odd, 8)
 		must0(t, err)
-		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: frozen slot of a nil reference: ", " of "+odd.String()+" "+x.String()+";")
+		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: frozen slot with a nil reference: ", " of "+odd.String()+" "+x.String()+";")
 		slot = 2
-		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: slot outside of the frozen body: Copy.Slot of word 2; want 0 to 1")
+		wantIn(t, misuseIn(t, func() { _, _ = th.Freeze(x) }).Error(), "ichor: slot outside the frozen body: Copy.Slot of word 2; want 0 to 1")
 		th.DecRef(x)
 	})
 }

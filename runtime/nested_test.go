@@ -23,7 +23,7 @@ func misuseIn(t *testing.T, f func()) (m *Misuse) {
 	return nil
 }
 
-const attachedAlready = "the goroutine is attached already"
+const attachedAlready = "the goroutine is already attached"
 
 // TestWaitForItself checks that a call on an attached goroutine that would wait for itself
 // panics, and that the runtime goes on.

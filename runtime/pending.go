@@ -173,7 +173,7 @@ func (t *Thread) call(where string, fn func()) {
 		if t.rt.opts.OnError != nil {
 			t.rt.opts.OnError(err)
 		} else {
-			t.rt.logger().Error(fault.Prefix+"code that was called at a safe point has panicked",
+			t.rt.logger().Error(fault.Prefix+"user code panicked at a safe point",
 				"runtime", t.rt.label, "where", where, "panic", p, "stack", string(err.Stack))
 		}
 	}()

@@ -394,7 +394,7 @@ func TestPanicErrors(t *testing.T) {
 	restore := captureLog(func(line []byte) { text += string(line) })
 	defer restore()
 	run(func() { panic("mine") })
-	wantIn(t, text, "level=ERROR", "code that was called at a safe point has panicked", "where=callback", "panic=mine", "stack=")
+	wantIn(t, text, "level=ERROR", "user code panicked at a safe point", "where=callback", "panic=mine", "stack=")
 }
 
 // TestNothingIsLeft checks that a thread that leaves with nothing due leaves nothing to look

@@ -183,11 +183,11 @@ func (o *Options) validate() error {
 	case o.Backing > MemfdBacking:
 		return wrong("Backing", o.Backing, "AutoBacking, SystemBacking, GoBacking or MemfdBacking")
 	case o.MemoryLimit < 0 || o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:
-		return wrong("MemoryLimit", o.MemoryLimit, fmt.Sprintf("0 for no limit, or a span of %d bytes at least", arena.SpanSize))
+		return wrong("MemoryLimit", o.MemoryLimit, fmt.Sprintf("0 for no limit, or at least a span of %d bytes", arena.SpanSize))
 	case o.AddressSpace < 0:
 		return wrong("AddressSpace", o.AddressSpace, "0 for the default, or a number of bytes")
 	case o.SwitchInterval < 0:
-		return wrong("SwitchInterval", o.SwitchInterval, "0 for the default, or a time")
+		return wrong("SwitchInterval", o.SwitchInterval, "0 for the default, or a duration")
 	case o.PauseBudget < 0 || o.PauseBudget > 1 || o.PauseBudget != o.PauseBudget:
 		return wrong("PauseBudget", o.PauseBudget, "a share of time, from 0 to 1")
 	case o.CollectWorkers < 0:

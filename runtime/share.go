@@ -131,7 +131,7 @@ func (t *Thread) share(roots []Ref) (*os.File, error) {
 		return nil, fmt.Errorf("%d threads were attached at once, want at most %d", h.States, maxStates)
 	}
 	if n := r.foreign.Size(); n > 0 {
-		return nil, fmt.Errorf("%d objects hold Go values, which are of this process", n)
+		return nil, fmt.Errorf("%d objects hold Go values, which belong to this process", n)
 	}
 	if err := h.addWeak(r); err != nil {
 		return nil, err
@@ -253,7 +253,7 @@ func openShared(file *os.File, opts Options) (*Runtime, []Ref, error) {
 		return nil, nil, err
 	}
 	if opts.AddressSpace != 0 || opts.Backing != AutoBacking {
-		return nil, nil, errors.New("options: AddressSpace and Backing are those of the shared heap")
+		return nil, nil, errors.New("options: AddressSpace and Backing are given by the shared heap, want neither")
 	}
 	message, err := arena.ReadShared(file)
 	if err != nil {
@@ -288,11 +288,11 @@ func (h *sharedHeap) fits(opts Options) error {
 	case h.Space == nil || len(h.Frozen) != len(h.Space.Extents):
 		return errors.New("description of the heap: parts are missing")
 	case h.Mode != opts.Mode:
-		return fmt.Errorf("the heap is of mode %s, the options say %s", h.Mode, opts.Mode)
+		return fmt.Errorf("the heap's mode is %s, the options say %s", h.Mode, opts.Mode)
 	case h.Mode == LockFree && h.Counting != opts.Counting:
 		return fmt.Errorf("the heap's counting is %s, the options say %s", h.Counting, opts.Counting)
 	case h.Layouts != layoutHash():
-		return errors.New("built-in types have another layout than in this program")
+		return errors.New("built-in types do not have the layouts of this program")
 	case h.States < 0 || h.States > maxStates:
 		return fmt.Errorf("description of the heap: %d states of threads", h.States)
 	}
@@ -395,7 +395,7 @@ func (r *Runtime) adoptFrozen(h *sharedHeap, extents []*arena.Extent) error {
 func (r *Runtime) checkShared(h *sharedHeap) error {
 	check := func(what string, x Ref) error {
 		if !r.holds(x) {
-			return fmt.Errorf("%s %s is no object", what, x)
+			return fmt.Errorf("%s %s is not an object", what, x)
 		}
 		return nil
 	}
@@ -418,14 +418,14 @@ func (r *Runtime) checkShared(h *sharedHeap) error {
 				return err
 			}
 			if r.Body(w).LoadRef(weakTarget) != target {
-				return fmt.Errorf("%s is no weak reference to %s", w, target)
+				return fmt.Errorf("%s is not a weak reference to %s", w, target)
 			}
 		}
 	}
 	for _, f := range *r.frozen.Load() {
 		root := f.Root()
 		if root.IsFrozen() && !f.Contains(root) || !r.holds(root) {
-			return fmt.Errorf("root %s of a frozen graph is no object of it", root)
+			return fmt.Errorf("root %s of a frozen graph is not one of its objects", root)
 		}
 	}
 	return nil

@@ -62,30 +62,30 @@ func TestSharedDescription(t *testing.T) {
 		t.Errorf("no description: %v", err)
 	}
 	for want, change := range map[string]func(h *sharedHeap){
-		"root nil is no object":              func(h *sharedHeap) { h.Roots[0] = Nil },
-		"root 0x":                            func(h *sharedHeap) { h.Roots[0].Handle++ },
-		"root 0x5":                           func(h *sharedHeap) { h.Roots[0].Handle = 0x5000_0000 },
-		"root 0xb":                           func(h *sharedHeap) { h.Roots[0].Handle = frozenBase + frozenCount/2 },
-		"root 0xc":                           func(h *sharedHeap) { h.Roots[0].Handle = selfBase },
-		"root 0xfffff":                       func(h *sharedHeap) { h.Roots[0] = Ref{none + 1} },
-		"root 0xffffff0c is no object":       func(h *sharedHeap) { h.Roots[0] = Ref{endSingletons} },
-		"root 0x8":                           func(h *sharedHeap) { h.Roots[2].Handle++ },
-		"interned string":                    func(h *sharedHeap) { h.Interned = map[uint64]Ref{1: {node.Handle + 1}} },
-		"target 0x":                          func(h *sharedHeap) { h.Weak = map[Ref][]Ref{{node.Handle + 1}: {weak}} },
-		"weak reference 0x":                  func(h *sharedHeap) { h.Weak[node] = []Ref{{weak.Handle + 1}} },
-		"no weak reference to":               func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
-		"type 65535 is \"x\" with":           func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
-		"parts are missing":                  func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
-		"objects of type 65535":              func(h *sharedHeap) { h.Frozen[0].Types[0] = 65535 },
-		"objects of type 0":                  func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
-		"frozen bytes where there are":       func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
-		"of a frozen graph is no object":     func(h *sharedHeap) { h.Frozen[0].Stored.Handle = selfBase + selfCount - 1 },
-		"root 0xffffff01 of a frozen graph":  func(h *sharedHeap) { h.Frozen[0].Stored = Ref{none + 1} },
-		"type 1 is \"x\" with":               func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 1, Name: "x"}) },
-		"description of the heap: ":          func(h *sharedHeap) { h.Space = nil },
-		"131073 states of threads":           func(h *sharedHeap) { h.States = maxStates + 1 },
-		"-1 states of threads":               func(h *sharedHeap) { h.States = -1 },
-		"built-in types have another layout": func(h *sharedHeap) { h.Layouts++ },
+		"root nil is not an object":        func(h *sharedHeap) { h.Roots[0] = Nil },
+		"root 0x":                          func(h *sharedHeap) { h.Roots[0].Handle++ },
+		"root 0x5":                         func(h *sharedHeap) { h.Roots[0].Handle = 0x5000_0000 },
+		"root 0xb":                         func(h *sharedHeap) { h.Roots[0].Handle = frozenBase + frozenCount/2 },
+		"root 0xc":                         func(h *sharedHeap) { h.Roots[0].Handle = selfBase },
+		"root 0xfffff":                     func(h *sharedHeap) { h.Roots[0] = Ref{none + 1} },
+		"root 0xffffff0c is not an object": func(h *sharedHeap) { h.Roots[0] = Ref{endSingletons} },
+		"root 0x8":                         func(h *sharedHeap) { h.Roots[2].Handle++ },
+		"interned string":                  func(h *sharedHeap) { h.Interned = map[uint64]Ref{1: {node.Handle + 1}} },
+		"target 0x":                        func(h *sharedHeap) { h.Weak = map[Ref][]Ref{{node.Handle + 1}: {weak}} },
+		"weak reference 0x":                func(h *sharedHeap) { h.Weak[node] = []Ref{{weak.Handle + 1}} },
+		"not a weak reference to":          func(h *sharedHeap) { h.Weak[node] = []Ref{node} },
+		"type 65535 is \"x\" with":         func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 65535, Name: "x"}) },
+		"parts are missing":                func(h *sharedHeap) { h.Frozen = append(h.Frozen, sharedFrozen{}) },
+		"objects of type 65535":            func(h *sharedHeap) { h.Frozen[0].Types[0] = 65535 },
+		"objects of type 0":                func(h *sharedHeap) { h.Frozen[0].Types[0] = 0 },
+		"frozen bytes where there are":     func(h *sharedHeap) { h.Frozen[0].Bytes += 16 },
+		"of a frozen graph is not one of its objects": func(h *sharedHeap) { h.Frozen[0].Stored.Handle = selfBase + selfCount - 1 },
+		"root 0xffffff01 of a frozen graph":           func(h *sharedHeap) { h.Frozen[0].Stored = Ref{none + 1} },
+		"type 1 is \"x\" with":                        func(h *sharedHeap) { h.Types = append(h.Types, sharedType{ID: 1, Name: "x"}) },
+		"description of the heap: ":                   func(h *sharedHeap) { h.Space = nil },
+		"131073 states of threads":                    func(h *sharedHeap) { h.States = maxStates + 1 },
+		"-1 states of threads":                        func(h *sharedHeap) { h.States = -1 },
+		"built-in types do not have the layouts":      func(h *sharedHeap) { h.Layouts++ },
 	} {
 		if err := open(change); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
@@ -113,7 +113,7 @@ func TestSharedChecked(t *testing.T) {
 		th.IncRef(leaf)
 		th.DecRef(leaf)
 		th.DecRef(leaf)
-		wantIn(t, panics(t, func() { th.IncRef(leaf) }), "use after free: Thread.IncRef of leaf", "born in the process that has shared the heap", "decref at")
+		wantIn(t, panics(t, func() { th.IncRef(leaf) }), "use after free: Thread.IncRef of leaf", "born in the process that shared the heap", "decref at")
 		return nil
 	}))
 	must0(t, w.Close())
@@ -303,7 +303,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 		} else {
 			other.Mode = LockFree
 		}
-		if _, _, err := OpenShared(file, other); err == nil || !strings.Contains(err.Error(), "the heap is of mode "+o.Mode.String()+", the options say "+other.Mode.String()) {
+		if _, _, err := OpenShared(file, other); err == nil || !strings.Contains(err.Error(), "the heap's mode is "+o.Mode.String()+", the options say "+other.Mode.String()) {
 			t.Errorf("opened in another mode: %v", err)
 		}
 		other = o

@@ -47,9 +47,9 @@ func (s StallReport) String() string {
 
 // The ways in which threads keep others waiting.
 const (
-	stallsWorld = "a thread keeps the world waiting: it has not been at a checkpoint, or waits outside Blocking"
-	stallsGIL   = "a thread keeps the GIL: it has not been at a checkpoint, waits outside Blocking, or attaches a second time"
-	stallsQueue = "a thread does not merge what others have dropped of its objects: it comes to no checkpoint and allocates nothing"
+	stallsWorld = "a thread keeps the world waiting: it reaches no checkpoint, or it waits outside Blocking"
+	stallsGIL   = "a thread keeps the GIL: it reaches no checkpoint, it waits outside Blocking, or it attaches a second time"
+	stallsQueue = "a thread does not merge objects that other threads have released: it reaches no checkpoint and allocates nothing"
 )
 
 // tell reports a stall. Its caller may be in the middle of stopping the world. So user code
@@ -98,7 +98,7 @@ func (r *Runtime) warnOfHolder(waited time.Duration) {
 	w, _ := r.gil.Waiter().(*Thread)
 	stacks := allStacks()
 	r.tell(StallReport{
-		What: stallsGIL, Thread: t.nameIfAny("none any more"), Waited: waited,
+		What: stallsGIL, Thread: t.nameIfAny("unknown thread"), Waited: waited,
 		Stack: fault.Trim(stackOf(t, stacks)), Waiter: fault.Trim(stackOf(w, stacks)),
 	})
 }
@@ -162,7 +162,7 @@ func allStacks() []byte {
 // behind it: such a frame counts only if there is no better one.
 func stackOf(t *Thread, stacks []byte) string {
 	if t == nil {
-		return "the thread went on meanwhile"
+		return "the thread has gone on in the meantime"
 	}
 	address := fmt.Appendf(nil, "%p", t)
 	unsure := ""
@@ -177,7 +177,7 @@ func stackOf(t *Thread, stacks []byte) string {
 	if unsure != "" {
 		return unsure
 	}
-	return "not found: no goroutine has a frame that shows the thread at " + string(address)
+	return "not found: no goroutine's stack shows the thread at " + string(address)
 }
 
 // showsAddress reports whether address is an argument in a goroutine's trace (found), and
@@ -234,7 +234,7 @@ func (r *Runtime) mustNotWait(t *Thread) {
 	for _, x := range r.attachedThreads() {
 		if x != t && hasFrameOfDo(trace, x) && x.attached { // so x belongs to this goroutine
 			fault.Throw(Misuse{
-				What: "the goroutine is attached already, and would wait for itself", On: x.name(), Want: wantOutside,
+				What: "the goroutine is already attached, and would wait for itself", On: x.name(), Want: wantOutside,
 				History: "    called at" + fault.Here().String(),
 			})
 		}

@@ -162,15 +162,15 @@ func TestStackOf(t *testing.T) {
 		{[]string{none, perhaps, longer, surely}, surely},
 		{[]string{none, perhaps, longer}, perhaps},
 		{[]string{longer, cut, perhaps}, perhaps},
-		{[]string{none, cut}, "not found: no goroutine has a frame that shows the thread at " + a},
-		{[]string{none, longer}, "not found: no goroutine has a frame that shows the thread at " + a},
-		{nil, "not found: no goroutine has a frame that shows the thread at " + a},
+		{[]string{none, cut}, "not found: no goroutine's stack shows the thread at " + a},
+		{[]string{none, longer}, "not found: no goroutine's stack shows the thread at " + a},
+		{nil, "not found: no goroutine's stack shows the thread at " + a},
 	} {
 		if got := stackOf(th, []byte(strings.Join(c.stacks, "\n\n"))); got != c.want {
 			t.Errorf("of %q: %q, want %q", c.stacks, got, c.want)
 		}
 	}
-	if got := stackOf(nil, nil); got != "the thread went on meanwhile" {
+	if got := stackOf(nil, nil); got != "the thread has gone on in the meantime" {
 		t.Errorf("of a thread that went on: %q", got)
 	}
 }

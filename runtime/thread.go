@@ -150,7 +150,7 @@ func (r *Runtime) takeIdle() *Thread {
 func (t *Thread) Detach() {
 	t.mustBeAttached()
 	if t.depth > 0 || len(t.leases) > 0 || t.region != nil || t.stopped || t.running {
-		t.misused("detach inside "+t.inside(), "Detach when that has ended")
+		t.misused("detach inside "+t.inside(), "Detach after that has ended")
 	}
 	defer t.putAway()
 	t.Checkpoint()

@@ -45,7 +45,7 @@ func TestOptionsSayWhatIsWrong(t *testing.T) {
 		{Options{Counting: Biased}, Options{Counting: Biased + 1}, "option Counting is Counting(3)"},
 		{Options{Backing: MemfdBacking}, Options{Backing: MemfdBacking + 1}, "option Backing is "},
 		{Options{}, Options{MemoryLimit: -1}, "option MemoryLimit is -1, want 0 for no limit"},
-		{Options{MemoryLimit: arena.SpanSize}, Options{MemoryLimit: arena.SpanSize - 1}, "option MemoryLimit is 65535, want 0 for no limit, or a span of 65536 bytes"},
+		{Options{MemoryLimit: arena.SpanSize}, Options{MemoryLimit: arena.SpanSize - 1}, "option MemoryLimit is 65535, want 0 for no limit, or at least a span of 65536 bytes"},
 		{Options{}, Options{AddressSpace: -1}, "option AddressSpace is -1, "},
 		{Options{}, Options{SwitchInterval: -1}, "option SwitchInterval is -1ns, "},
 		{Options{PauseBudget: 1}, Options{PauseBudget: 1.5}, "option PauseBudget is 1.5, "},

@@ -160,7 +160,7 @@ func DefineType(y Type) (*Type, error) {
 		return nil, fault.New("define type: it has no name")
 	}
 	if y.Traverse != nil && y.Slots != nil {
-		return nil, fault.Errorf("define type %s: it has Traverse and Slots, want one of them", y.Name)
+		return nil, fault.Errorf("define type %s: it has Traverse and Slots, want only one of them", y.Name)
 	}
 	if err := y.Freezing.validate(&y); err != nil {
 		return nil, fault.Errorf("define type %s: %w", y.Name, err)
@@ -171,17 +171,17 @@ func DefineType(y Type) (*Type, error) {
 		types.next = firstUserType
 	}
 	if types.next == metaTypeMax {
-		return nil, fault.Errorf("define type %s: %d types are defined, there is no room for more", y.Name, metaTypeMax)
+		return nil, fault.Errorf("define type %s: %d types are defined, and there is no room for more", y.Name, metaTypeMax)
 	}
 	if y.Freezing == nil || y.Freezing.Layout == "" {
 		return setType(types.next, y), nil
 	}
 	if n := max(len(y.Name), len(y.Freezing.Layout)); n > imagefile.MaxTypeText {
-		return nil, fault.Errorf("define type %s: a name or a layout of %d bytes, and images take at most %d", imagefile.Quoted(y.Name), n, imagefile.MaxTypeText)
+		return nil, fault.Errorf("define type %s: its name or layout has %d bytes, and images take at most %d", imagefile.Quoted(y.Name), n, imagefile.MaxTypeText)
 	}
 	key := [2]string{y.Name, y.Freezing.Layout}
 	if types.layout[key] != nil {
-		return nil, fault.Errorf("define type %s: there is one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)
+		return nil, fault.Errorf("define type %s: there is already one of this name with the layout %q, and images could not tell them apart", y.Name, y.Freezing.Layout)
 	}
 	if types.layout == nil {
 		types.layout = make(map[[2]string]*Type)
@@ -196,7 +196,7 @@ func defineBuiltin(id TypeID, y Type, singleton func(o Body)) *Type {
 	types.Lock()
 	defer types.Unlock()
 	if id == 0 || id >= firstUserType || types.table[id].Load() != nil {
-		fault.Throw(Misuse{What: "built-in type defined twice, or out of range", On: fmt.Sprintf("type %d, %s", id, y.Name), Want: "a number that is free"})
+		fault.Throw(Misuse{What: "built-in type defined twice, or out of range", On: fmt.Sprintf("type %d, %s", id, y.Name), Want: "a free number"})
 	}
 	if id == TypeFloat && (y.Traverse != nil || y.Block != nil || y.Finalize != nil || y.Forget != nil || y.Drop != nil) {
 		fault.Throw(Misuse{What: "a float has no body and no death of its own", Want: "a type without functions for these"})

@@ -32,17 +32,17 @@ func TestDefineTypeRefuses(t *testing.T) {
 	good(Type{Name: "good", Freezing: &Freezing{Layout: long, Copy: copies, Check: check}})
 	good(Type{Name: "another", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}})
 	for want, y := range map[string]Type{
-		"no name":                   {},
-		"it has Traverse and Slots": {Traverse: traverse, Slots: slots},
-		"has no Copy":               {Freezing: &Freezing{}},
-		"has no Version":            {Mutable: true, Freezing: &Freezing{Copy: copies}},
-		"a Hash, and the type no":   {Freezing: &Freezing{Copy: copies, Hash: hash}},
-		"a Layout, and no Check":    {Freezing: &Freezing{Layout: "x", Copy: copies}},
-		"Freezing and Finalize":     {Finalize: code, Freezing: &Freezing{Copy: copies}},
-		"or Drop: frozen objects":   {Drop: drop, Freezing: &Freezing{Copy: copies}},
-		"images take at most":       {Freezing: &Freezing{Layout: long + "x", Copy: copies, Check: check}},
-		"of 1048577 bytes":          {Name: long + "x", Freezing: &Freezing{Layout: "x", Copy: copies, Check: check}},
-		"with the layout \"taken\"": {Name: "good", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}},
+		"no name":                              {},
+		"it has Traverse and Slots":            {Traverse: traverse, Slots: slots},
+		"has no Copy":                          {Freezing: &Freezing{}},
+		"has no Version":                       {Mutable: true, Freezing: &Freezing{Copy: copies}},
+		"a Hash, but the type has no":          {Freezing: &Freezing{Copy: copies, Hash: hash}},
+		"a Layout but no Check":                {Freezing: &Freezing{Layout: "x", Copy: copies}},
+		"Freezing and Finalize":                {Finalize: code, Freezing: &Freezing{Copy: copies}},
+		"or Drop: frozen objects":              {Drop: drop, Freezing: &Freezing{Copy: copies}},
+		"images take at most":                  {Freezing: &Freezing{Layout: long + "x", Copy: copies, Check: check}},
+		"its name or layout has 1048577 bytes": {Name: long + "x", Freezing: &Freezing{Layout: "x", Copy: copies, Check: check}},
+		"with the layout \"taken\"":            {Name: "good", Freezing: &Freezing{Layout: "taken", Copy: copies, Check: check}},
 	} {
 		if y.Name == "" && want != "no name" {
 			y.Name = "bad"

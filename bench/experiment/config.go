@@ -25,7 +25,7 @@ func Cfg(pairs ...any) Config {
 	for i := 0; i < len(pairs); i += 2 {
 		key, ok := pairs[i].(string)
 		if !ok {
-			panic(fmt.Sprintf("experiment: Cfg: key %v is no string", pairs[i]))
+			panic(fmt.Sprintf("experiment: Cfg: key %v is not a string", pairs[i]))
 		}
 		switch pairs[i+1].(type) {
 		case string, int, bool:

@@ -345,10 +345,10 @@ func TestHostileImages(t *testing.T) {
 		{frozenLen, 3, ""},
 		{frozenLen, 4, "length 4 in a body of 16 bytes"},
 		{frozenLen, 1<<32 - 1, "length 4294967295 in a body of 16 bytes"},
-		{frozenLen, 2, "its last bytes are not zero"},
+		{frozenLen, 2, "its padding is not zero"},
 		{frozenSlots + 1, 0xC000_0000, ""}, // the deque itself
-		{frozenSlots + 1, 0xC000_0001, "word 2, 0xc0000001, is no reference"},
-		{frozenSlots + 2, 0, "word 3, 0x00000000, is no reference"},
+		{frozenSlots + 1, 0xC000_0001, "word 2, 0xc0000001, does not refer"},
+		{frozenSlots + 2, 0, "word 3, 0x00000000, does not refer"},
 	} {
 		b := bytes.Clone(image.Bytes())
 		binary.NativeEndian.PutUint32(b[objectsAt+header+4*c.word:], c.v)

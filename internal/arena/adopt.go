@@ -38,7 +38,7 @@ func (l *Layout) check(file *os.File) error {
 		return err
 	}
 	if uint64(st.Size()) < g<<GranuleShift {
-		return fmt.Errorf("%w: %d bytes, and the space alone has %d", errNotShared, st.Size(), g<<GranuleShift)
+		return fmt.Errorf("%w: %d bytes, and the space alone takes %d", errNotShared, st.Size(), g<<GranuleShift)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (a *adoption) take(r run, within run, state spanState) (*Span, error) {
 func (a *adoption) span(l *SpanLayout) error {
 	bad := func(what string) error { return fmt.Errorf("%w: span %d has %s", errNotShared, l.Number, what) }
 	if l.Purpose >= Purpose(cached) {
-		return bad("no known purpose")
+		return bad("an unknown purpose")
 	}
 	if l.Spans > 0 {
 		sp, err := a.take(run{l.Number, l.Spans}, a.parts.counted, spanLarge)
@@ -116,7 +116,7 @@ func (a *adoption) span(l *SpanLayout) error {
 		return nil
 	}
 	if int(l.Class) >= Classes || l.Purpose == Containers && classGranules[l.Class] < MinContainer {
-		return bad("no known class")
+		return bad("an unknown size class")
 	}
 	sp, err := a.take(run{l.Number, 1}, a.parts.counted, spanSmall)
 	if err != nil {
@@ -125,7 +125,7 @@ func (a *adoption) span(l *SpanLayout) error {
 	sp.initSmall(nil, l.Purpose, int(l.Class))
 	words := int(sp.words)
 	if len(l.Free) != words || len(l.Hidden) != words && len(l.Hidden) != 0 {
-		return bad("bitmaps of another length")
+		return bad("bitmaps of the wrong length")
 	}
 	last := ^uint64(0) >> (-sp.slots % 64)
 	if l.Free[words-1]&^last != 0 || len(l.Hidden) > 0 && l.Hidden[words-1]&^last != 0 {
@@ -178,7 +178,7 @@ func (a *adoption) region(l *RegionLayout) error {
 		}
 	}
 	if len(r.starts) != len(l.Starts) {
-		return fmt.Errorf("%w: a region of %d spans has the objects of %d", errNotShared, len(r.starts), len(l.Starts))
+		return fmt.Errorf("%w: a region of %d spans has objects of %d", errNotShared, len(r.starts), len(l.Starts))
 	}
 	r.count, r.bytes = l.Count, l.Bytes
 	r.Publish()

@@ -85,7 +85,7 @@ const mostForOne = 3
 // roomForMapping fails if the mappings of one more extent would be too many.
 func roomForMapping() error {
 	if n, most := mapped.Load(), MaxMappings.Load(); n+mostForOne > most {
-		return fmt.Errorf("%w: frozen graphs and images have %d, and may have half of vm.max_map_count, %d", ErrMappings, n, most)
+		return fmt.Errorf("%w: frozen graphs and images use %d, and the limit is half of vm.max_map_count, %d", ErrMappings, n, most)
 	}
 	return nil
 }

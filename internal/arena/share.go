@@ -77,9 +77,9 @@ type ExtentLayout struct {
 
 // Errors of sharing.
 var (
-	ErrShared    = fault.New("the heap was shared already")
-	ErrNoMemfd   = errors.New("memory does not lie in a memfd")
-	errNotShared = errors.New("not a heap that was shared")
+	ErrShared    = fault.New("the heap is already shared")
+	ErrNoMemfd   = errors.New("the heap's memory is not in a memfd")
+	errNotShared = errors.New("not a shared heap")
 )
 
 // Layout collects all frees and describes what is in use. World stopped.
@@ -365,7 +365,7 @@ func ReadShared(file *os.File) (message []byte, err error) {
 		return nil, err
 	}
 	if xxhash.Sum64(message) != le.Uint64(b[24:]) {
-		return nil, fmt.Errorf("%w: its description does not have its checksum", errNotShared)
+		return nil, fmt.Errorf("%w: its description does not match its checksum", errNotShared)
 	}
 	return message, nil
 }

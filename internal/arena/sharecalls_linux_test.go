@@ -264,8 +264,8 @@ func TestReadSharedRefuses(t *testing.T) {
 		"empty":      {func([]byte) []byte { return nil }, true, errNotShared.Error()},
 		"short":      {func(b []byte) []byte { return b[:trailerBytes-1] }, true, errNotShared.Error()},
 		"no magic":   {func(b []byte) []byte { b[len(b)-trailerBytes] ^= 1; return b }, true, errNotShared.Error()},
-		"changed":    {func(b []byte) []byte { b[100] ^= 1; return b }, true, "its description does not have its checksum"},
-		"hash":       {func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, true, "its description does not have its checksum"},
+		"changed":    {func(b []byte) []byte { b[100] ^= 1; return b }, true, "its description does not match its checksum"},
+		"hash":       {func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, true, "its description does not match its checksum"},
 	} {
 		f, err := newMemfd(0)
 		if err != nil {

@@ -70,16 +70,16 @@ func (h *Header) Parse(b []byte, layout, types uint64) error {
 	case len(b) < len(magic) || string(b[:len(magic)]) != magic:
 		return errors.New("not an image: it does not begin with " + magic)
 	case len(b) < HeaderBytes:
-		return fmt.Errorf("cut short: %d bytes, and the header alone has %d", len(b), HeaderBytes)
+		return fmt.Errorf("cut short: %d bytes, and the header alone takes %d", len(b), HeaderBytes)
 	}
 	if v := le.Uint32(b[8:]); v != Version {
 		return fmt.Errorf("format version %d, this program knows version %d", v, Version)
 	}
 	if xxhash.Sum64(b[:HeaderBytes-8]) != le.Uint64(b[HeaderBytes-8:]) {
-		return errors.New("the header does not have its checksum")
+		return errors.New("the header does not match its checksum")
 	}
 	if binary.NativeEndian.Uint32(b[12:]) != order {
-		return errors.New("written on a machine with another order of bytes")
+		return errors.New("written on a machine with the other byte order")
 	}
 	*h = Header{
 		Layout: le.Uint64(b[16:]), Data: le.Uint64(b[24:]), Objects: le.Uint64(b[32:]),
@@ -88,7 +88,7 @@ func (h *Header) Parse(b []byte, layout, types uint64) error {
 	}
 	switch {
 	case h.Layout != layout:
-		return errors.New("built-in types have another layout than in this program")
+		return errors.New("built-in types do not have the layouts of this program")
 	case h.Data > arena.MaxExtent || h.Data%arena.GranuleSize != 0:
 		return fmt.Errorf("%d bytes of objects, want a multiple of %d and at most %d", h.Data, arena.GranuleSize, int64(arena.MaxExtent))
 	case h.Objects > h.Data/arena.GranuleSize:

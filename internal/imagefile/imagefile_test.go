@@ -66,7 +66,7 @@ func TestRoundTrip(t *testing.T) {
 func TestBadHeader(t *testing.T) {
 	good := Header{Layout: 5, Data: 32, Objects: 2, Types: 1, TypeBytes: 8}
 	for want, change := range map[string]func(h *Header){
-		"another layout":                func(h *Header) { h.Layout++ },
+		"the layouts of this program":   func(h *Header) { h.Layout++ },
 		"33 bytes of objects":           func(h *Header) { h.Data++ },
 		"want a multiple of 16":         func(h *Header) { h.Data = 1 << 40 },
 		"3 objects in 32 bytes":         func(h *Header) { h.Objects++ },
@@ -85,8 +85,8 @@ func TestBadHeader(t *testing.T) {
 		"not an image":            func(b []byte) []byte { b[0]++; return b },
 		"cut short: 79 bytes":     func(b []byte) []byte { return b[:79] },
 		"format version 2":        func(b []byte) []byte { b[8]++; return b },
-		"not have its checksum":   func(b []byte) []byte { b[20]++; return b },
-		"another order of bytes":  func(b []byte) []byte { b[12], b[15] = b[15], b[12]; return resealed(b) },
+		"not match its checksum":  func(b []byte) []byte { b[20]++; return b },
+		"the other byte order":    func(b []byte) []byte { b[12], b[15] = b[15], b[12]; return resealed(b) },
 		"does not begin with ICH": func([]byte) []byte { return nil },
 	} {
 		var got Header
@@ -144,9 +144,9 @@ func TestLiars(t *testing.T) {
 		r    liar
 		want string
 	}{
-		{liar{-1, nil}, "says that it has read -1 of 8 bytes"},
-		{liar{9, nil}, "says that it has read 9 of 8 bytes"},
-		{liar{7, nil}, "says that it has read 7 of 8 bytes"},
+		{liar{-1, nil}, "returned -1 for a read of 8 bytes"},
+		{liar{9, nil}, "returned 9 for a read of 8 bytes"},
+		{liar{7, nil}, "returned 7 for a read of 8 bytes"},
 		{liar{7, io.EOF}, "cut short: it ends before byte 108"},
 		{liar{7, broken}, "broken"},
 	} {

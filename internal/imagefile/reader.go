@@ -113,7 +113,7 @@ func (r Reader) ReadAll(b []byte, at int64) error {
 func (r Reader) readSome(b []byte, at int64) (int, error) {
 	n, err := r.At.ReadAt(b, at)
 	if n < 0 || n > len(b) || n < len(b) && err == nil {
-		return 0, fmt.Errorf("the reader says that it has read %d of %d bytes, and no error", n, len(b))
+		return 0, fmt.Errorf("the reader returned %d for a read of %d bytes, and no error", n, len(b))
 	}
 	return n, err
 }

@@ -30,7 +30,7 @@ func appendText(b []byte, s string) []byte {
 // ParseTypes reads the table of types of an image with the header h.
 func ParseTypes(b []byte, h *Header) ([]Type, error) {
 	if xxhash.Sum64(b) != h.TypeHash {
-		return nil, errors.New("the table of types does not have its checksum")
+		return nil, errors.New("the table of types does not match its checksum")
 	}
 	var wrong error
 	take := func() string {
@@ -43,7 +43,7 @@ func ParseTypes(b []byte, h *Header) ([]Type, error) {
 		}
 		n := int(binary.LittleEndian.Uint32(b))
 		if n > MaxTypeText {
-			wrong = fmt.Errorf("a type with a name or a layout of %d bytes, want at most %d", n, MaxTypeText)
+			wrong = fmt.Errorf("a type name or layout of %d bytes, want at most %d", n, MaxTypeText)
 			return ""
 		}
 		s := string(b[4 : 4+n])

@@ -21,7 +21,7 @@ func Write(ctx context.Context, path string, write func(w io.Writer) error) erro
 	was, err := os.Stat(path)
 	switch {
 	case err == nil && !was.Mode().IsRegular():
-		return fmt.Errorf("%s is there, and no regular file: %s", path, was.Mode())
+		return fmt.Errorf("%s is not a regular file: %s", path, was.Mode())
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return err
 	}

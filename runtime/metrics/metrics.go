@@ -54,7 +54,7 @@ func (v Value) Float64Histogram() *metrics.Float64Histogram {
 
 func (v Value) mustBe(k metrics.ValueKind) {
 	if v.kind != k {
-		fault.Throw(rt.Misuse{What: "value of a metric read as another kind", On: fmt.Sprintf("a value of kind %d", v.kind), Want: fmt.Sprintf("kind %d", k)})
+		fault.Throw(rt.Misuse{What: "value of a metric read as the wrong kind", On: fmt.Sprintf("a value of kind %d", v.kind), Want: fmt.Sprintf("kind %d", k)})
 	}
 }
 

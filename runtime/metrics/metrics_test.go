@@ -226,7 +226,7 @@ func TestUnknown(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "ichor: value of a metric read as another kind: Value.") {
+				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "ichor: value of a metric read as the wrong kind: Value.") {
 					t.Errorf("it panics with %s", p)
 				}
 			}()
