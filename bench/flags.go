@@ -29,13 +29,13 @@ type cli struct {
 	Run struct {
 		measureFlags
 		Scenario []string      `placeholder:"NAME" help:"Scenarios to run (default: all)."`
-		Size     command.Bytes `placeholder:"BYTES" help:"How large image (default: 256MiB) and gcshare (default: 1GiB) make their graphs."`
+		Size     command.Bytes `placeholder:"BYTES" help:"Size of the graphs of image (default: 256MiB) and gcshare (default: 1GiB)."`
 	} `cmd:"" help:"Run scenarios."`
 	List    struct{}      `cmd:"" help:"List the scenarios and their questions."`
-	Report  report.Flags  `cmd:"" help:"Run everything and write a page about it, with plots: a quarter of an hour."`
+	Report  report.Flags  `cmd:"" help:"Run everything and write a page with plots, which takes a quarter of an hour."`
 	Tax     tax.Flags     `cmd:"" name:"immortality-tax" help:"Build with and without the test for immortality, and compare what counting mortals costs."`
 	Image   image.Flags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
-	Prefork prefork.Flags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel what they copy of it. Linux."`
+	Prefork prefork.Flags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel how much of it they copy (Linux)."`
 	Worker  struct {
 		Mode string `arg:""`
 	} `cmd:"" name:"prefork-worker" hidden:""`
@@ -49,7 +49,7 @@ type cli struct {
 func parse(args []string, stdout io.Writer) (called string, c *cli, err error) {
 	c = new(cli)
 	called, err = command.Parse(c, name,
-		"Measures Ichor: who is faster, and why.\n\nWithout a command it compares; \"bench compare -h\" lists the flags.", args, stdout)
+		"Measures Ichor: which mode is faster, and why.\n\nWithout a command it runs compare, whose flags \"bench compare -h\" lists.", args, stdout)
 	return called, c, err
 }
 

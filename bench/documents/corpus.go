@@ -44,7 +44,7 @@ func corpusFiles(ctx context.Context, names []string) ([]string, error) {
 	if len(roots) > 0 {
 		looked = "not in " + strings.Join(roots, ", ")
 	}
-	return nil, command.UsageError{Err: fmt.Errorf("the documents that come with Go 1.26 (GOROOT/%s) are not there (%s): name others with -input FILE",
+	return nil, command.UsageError{Err: fmt.Errorf("the documents that come with Go 1.26 (GOROOT/%s) were not found (%s): name others with -input FILE",
 		corpusFolder, looked)}
 }
 

@@ -19,7 +19,7 @@ type Config []KV
 // bool.
 func Cfg(pairs ...any) Config {
 	if len(pairs)%2 != 0 {
-		panic("experiment: Cfg takes keys and values in turn")
+		panic("experiment: Cfg takes alternating keys and values")
 	}
 	c := make(Config, 0, len(pairs)/2)
 	for i := 0; i < len(pairs); i += 2 {

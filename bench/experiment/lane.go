@@ -73,7 +73,7 @@ func (l *Lane) Next() bool {
 func (l *Lane) N() int { return int(l.n) }
 
 // errLeftEarly means that the body has broken its contract. The figure would be wrong.
-var errLeftEarly = errors.New("the body returned before Next said false")
+var errLeftEarly = errors.New("the body returned before Next returned false")
 
 // OpsPerSecond runs body on so many goroutines at once, and adds up their rates. Batches are
 // multiples of unit; use 1 if in doubt.

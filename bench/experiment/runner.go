@@ -142,7 +142,7 @@ type worker struct {
 	gone   chan struct{} // closed when Run has returned
 }
 
-var errAbandoned = errors.New("experiment: the run is over")
+var errAbandoned = errors.New("experiment: the run has ended")
 
 func (w *worker) tell(apply func(c *collector) error) error {
 	e := event{apply: apply, applied: make(chan struct{})}

@@ -63,7 +63,7 @@ func (w *Workload) check() error {
 	}
 	for _, a := range w.Axes {
 		if len(a.Values) == 0 {
-			return fmt.Errorf("the axis %q is without values", a.Key)
+			return fmt.Errorf("the axis %q has no values", a.Key)
 		}
 		for _, v := range a.Values {
 			switch v.(type) {

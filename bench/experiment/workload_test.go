@@ -75,7 +75,7 @@ func TestWorkloadErrors(t *testing.T) {
 		"unknown mode":   func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
 		"unknown kind":   func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
 		"no Work":        func(w *Workload) { w.Work = nil },
-		"without":        func(w *Workload) { w.Axes[0].Values = nil },
+		"has no values":  func(w *Workload) { w.Axes[0].Values = nil },
 		"a float64":      func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1.5}}) },
 		"is there twice": func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1, 1}}) },
 	} {

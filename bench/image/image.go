@@ -26,15 +26,15 @@ import (
 type Flags struct {
 	Build struct {
 		O          string   `name:"o" placeholder:"FILE" help:"The image (default: the first document's name with .img, in this folder)."`
-		ShareEqual bool     `name:"share-equal" help:"One object of equal ints, floats, numbers and bytes; equal strings are one in any case."`
-		Files      []string `arg:"" name:"files" help:"JSON documents, plain, .gz or .zst, 1 GiB of JSON at most. The root of the image is the document; of several, a dict of them by name."`
-	} `cmd:"" help:"Freeze JSON documents, and write the image: as a whole, or not at all."`
+		ShareEqual bool     `name:"share-equal" help:"Make equal ints, floats, numbers and bytes one object; equal strings always are."`
+		Files      []string `arg:"" name:"files" help:"JSON documents, plain, .gz or .zst, 1 GiB of JSON at most. The root of the image is the document, or a dict of the documents by name if there are several."`
+	} `cmd:"" help:"Freeze JSON documents and write the image, as a whole or not at all."`
 	Info struct {
 		Image string `arg:"" help:"The image."`
-	} `cmd:"" help:"Show what an image has in it: format, root, objects and bytes by type."`
+	} `cmd:"" help:"Show what an image contains: format, root, objects and bytes by type."`
 	Verify struct {
 		Image string `arg:"" help:"The image."`
-	} `cmd:"" help:"Open an image with every check, and say how long that took. Exit status 1 if it is not sound."`
+	} `cmd:"" help:"Open an image with every check, and say how long that took. The exit status is 1 if it is not sound."`
 	Cat struct {
 		Image string `arg:"" help:"The image."`
 		Path  string `arg:"" optional:"" help:"Which value (default: all). Keys after a dot, indexes in brackets, other keys in brackets and quotes: statuses[3].user[\"a b\"]."`
@@ -96,7 +96,7 @@ func build(ctx context.Context, out string, shareEqual bool, files []string, std
 		text += len(d.Data)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(stdout, "%s: %d objects in %d bytes, of %d bytes of JSON, in %v\n",
+		_, err = fmt.Fprintf(stdout, "%s: %d objects in %d bytes, from %d bytes of JSON, in %v\n",
 			out, f.Objects(), f.Bytes(), text, time.Since(begin).Round(time.Millisecond))
 	}
 	return errors.Join(err, r.Close())

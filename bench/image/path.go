@@ -134,7 +134,7 @@ func followStep(t *rt.Thread, r rt.Ref, s step) (next rt.Ref, why string) {
 	name := t.TypeOf(r).Name
 	if s.index < 0 {
 		if kind != rt.TypeDict {
-			return rt.Nil, fmt.Sprintf("no key %q: this is no dict but a value of type %s", s.key, name)
+			return rt.Nil, fmt.Sprintf("no key %q: this is not a dict but a value of type %s", s.key, name)
 		}
 		key, err := objects.NewString(t, s.key)
 		if err != nil {
@@ -156,7 +156,7 @@ func followStep(t *rt.Thread, r rt.Ref, s step) (next rt.Ref, why string) {
 		n = objects.Tuple(r).Len(t)
 		next, ok = objects.Tuple(r).At(t, s.index)
 	default:
-		return rt.Nil, fmt.Sprintf("no index %d: this is no list but a value of type %s", s.index, name)
+		return rt.Nil, fmt.Sprintf("no index %d: this is not a list but a value of type %s", s.index, name)
 	}
 	if !ok {
 		return rt.Nil, fmt.Sprintf("index %d is out of range: there are %d items", s.index, n)

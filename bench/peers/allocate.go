@@ -33,8 +33,8 @@ const allocatedBytes = 32
 func allocateScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "allocate",
-		Question: fmt.Sprintf("How fast do threads make objects of %d bytes with two references, and let go of the oldest of %d? "+
-			"(gc-cpu-%%: the share of the CPU time that Go's collector took, where it came round.)", allocatedBytes, allocateKept),
+		Question: fmt.Sprintf("How fast do threads make objects of %d bytes with two references, and drop the oldest of %d? "+
+			"(gc-cpu-%%: the share of the CPU time that Go's collector took, in samples in which it ran.)", allocatedBytes, allocateKept),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range ichorStates {

@@ -33,9 +33,9 @@ var cacheSettings = []cacheSetting{
 func cacheScenario(objects int) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "cache",
-		Question: fmt.Sprintf("What does a cache of %d objects cost, in resident memory, in Go's collector, and to read? "+
-			"(Each row is a process of its own. An entry is {id, name, brand, price, stock, tags: [3]}, with strings of its own; a read finds one by its number and answers with all fields but the tags, "+
-			"with an answer of %d bytes. A sample reads on GOMAXPROCS goroutines until Go's collector has come round twice, or for a second with gogc=off, which is the control: gc-cpu-ms is what it took each time, gc-cpu-%% its share, gc-pause-us for how long it stopped all goroutines at most, p99.99-read-us what all but one in ten thousand batches of %d reads take, worst-read-us the longest.)", objects, cacheAnswerBytes, cacheBatch),
+		Question: fmt.Sprintf("What does a cache of %d objects cost, in resident memory, in work of Go's collector, and in time to read? "+
+			"(Each row is a process of its own. An entry is {id, name, brand, price, stock, tags: [3]}, with strings of its own; a read finds one by its number and returns all fields but the tags, "+
+			"in an answer of %d bytes. A sample reads on GOMAXPROCS goroutines until Go's collector has completed two cycles, or for a second with gogc=off, which is the control. gc-cpu-ms: the CPU time of a cycle; gc-cpu-%%: the collector's share of all CPU time; gc-pause-us: the longest stop of all goroutines; p99.99-read-us: the most that all but one in ten thousand batches of %d reads take; worst-read-us: the longest batch.)", objects, cacheAnswerBytes, cacheBatch),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, setting := range cacheSettings {
@@ -94,7 +94,7 @@ func concludeCache(res *experiment.Result) []string {
 	times := func(metric string) float64 { return metricOf(inGo, metric) / metricOf(frozen, metric) }
 	worst := func(row *experiment.Row) float64 { return metricOf(row, worstMicros) / 1e3 }
 	lines := experiment.Say(nil,
-		"The same graph in Go's heap takes %.1f times the resident memory of the frozen one, %.0f times the CPU time of Go's collector at each of its rounds and %.0f times its share, "+
+		"The same graph in Go's heap takes %.1f times the resident memory of the frozen one, %.0f times the CPU time of Go's collector in each cycle and %.0f times its share, "+
 			"%.1f times the longest stop of all goroutines, and %.0f times as long for the slowest of ten thousand batches of reads; the frozen one is read %.2f times as fast. The longest batch of all took %.1f ms in Go's heap, %.1f frozen, and %.1f frozen if no collector runs.",
 		times(residentBytes), times(gcMilliseconds), times(gcPercent), times(gcPauseMicros), times(tailMicros), 1/times(readsSecond),
 		worst(inGo), worst(frozen), worst(res.Find(experiment.Cfg(peerKey, "ichor-frozen", "gogc", "off"))))

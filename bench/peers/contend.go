@@ -19,7 +19,7 @@ const contendBatch = 256
 func contendScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name:     "contend",
-		Question: "What do threads cost each other that take and give up references to one and the same object?",
+		Question: "How much do threads slow each other down when they take and give up references to the same object?",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range ichorStates {

@@ -25,7 +25,7 @@ func dictScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "dict",
 		Question: fmt.Sprintf("How fast do threads read and overwrite a shared map of %d strings? "+
-			"(Keys are built before; values are small integers. Frozen maps are only read.)", dictKeys),
+			"(Keys are built beforehand; values are small integers. Frozen maps are only read.)", dictKeys),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, reads := range []int{100, 95, 50} {

@@ -34,8 +34,8 @@ func main() {
 
 // settings are the parameters of the scenarios with large heaps.
 type settings struct {
-	Objects objectCount `default:"10000000" placeholder:"N" help:"How many objects the cache has (default: 10000000)."`
-	VMs     vmCount     `name:"vms" default:"8" placeholder:"N" help:"How many script engines read one graph (default: 8)."`
+	Objects objectCount `default:"10000000" placeholder:"N" help:"Number of objects in the cache (default: 10000000)."`
+	VMs     vmCount     `name:"vms" default:"8" placeholder:"N" help:"Number of script engines that read one graph (default: 8)."`
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -30,8 +30,8 @@ var ichorStates = []ichorState{
 func pairScenario() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "pair",
-		Question: fmt.Sprintf("What does it cost to take a reference to an object and to give it up, on one thread that owns it? "+
-			"(A pass of increments and one of decrements over %d objects. call=slice: IncRefs and DecRefs on all of them.)", pairObjects),
+		Question: fmt.Sprintf("What does it cost a thread to take a reference to an object that it owns, and to give it up? "+
+			"(A pass of increments and one of decrements over %d objects. With call=slice, IncRefs and DecRefs count all of them.)", pairObjects),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range ichorStates {

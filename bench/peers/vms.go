@@ -22,8 +22,8 @@ var vmsEngines = []string{"goja" + hosted, "goja", "gopher-lua" + hosted, "gophe
 func vmsScenario(vms int) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "vms",
-		Question: fmt.Sprintf("What resident memory do script engines take that read one graph of %d entries, if each has a copy, and if they share a frozen one? "+
-			"(Each row is a process of its own; a read is two fields of an entry, by a script.)", vmsEntries),
+		Question: fmt.Sprintf("How much resident memory do script engines take to read one graph of %d entries, if each has a copy, and if they share a frozen one? "+
+			"(Each row is a process of its own; a read is that of two fields of an entry, by a script.)", vmsEntries),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			counts := []int{1, vms}

@@ -34,7 +34,7 @@ func newGojaEngine(vm *goja.Runtime, entries int) (engine, error) {
 	}
 	sumOf, ok := goja.AssertFunction(vm.Get("sum"))
 	if !ok {
-		return nil, errors.New("sum is no function")
+		return nil, errors.New("sum is not a function")
 	}
 	return &gojaEngine{vm, sumOf, entries}, nil
 }

@@ -39,7 +39,7 @@ func plotPrivate(file, title string, requests []int, lines []line) error {
 	}
 	o := charts.NewLineChartOptionWithData(values)
 	o.Title.Text = title
-	o.Title.Subtext = "what a worker has copied of the parent's heap by reading it"
+	o.Title.Subtext = "how much of the parent's heap a worker has copied by reading it"
 	o.Title.Offset = charts.OffsetCenter
 	o.Title.FontStyle.FontSize = 14
 	o.Title.SubtextFontStyle.FontSize = 11

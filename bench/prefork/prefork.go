@@ -21,18 +21,18 @@ const Name = "prefork"
 const PlotSteps = 20
 
 // ErrSystem is the error on systems other than Linux.
-var ErrSystem = errors.New("prefork needs Linux: heaps that processes share lie in a memfd, and /proc tells what was copied")
+var ErrSystem = errors.New("prefork needs Linux: a heap that processes share is in a memfd, and /proc says how much was copied")
 
 // Flags are those of `bench prefork`.
 type Flags struct {
 	Input    []string      `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
-	Size     command.Bytes `default:"256MiB" placeholder:"BYTES" help:"How much JSON the parent loads: the documents, again and again (default: 256MiB)."`
+	Size     command.Bytes `default:"256MiB" placeholder:"BYTES" help:"How much JSON the parent loads, by repeating the documents (default: 256MiB)."`
 	Workers  command.Count `default:"2" placeholder:"N" help:"How many workers it starts (default: 2)."`
 	Requests command.Count `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
 	Mode     string        `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
 	Format   string        `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
-	Plot     string        `empty:"" default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or nothing for no plot (default: prefork.svg)."`
-	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Plot     string        `empty:"" default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or an empty name for no plot (default: prefork.svg)."`
+	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
 // maxWorkers is a guess: more must be a typing error.

@@ -74,8 +74,8 @@ func newRun(f *Flags, docs []experiment.Document, bar *progress.Bar) *run {
 	p := &run{f: f, docs: docs, bar: bar, points: points(int(f.Requests)), sums: map[string]uint64{}, walks: map[string]walked{}}
 	p.result.Scenario = &experiment.Scenario{
 		Name: Name,
-		Question: "How much of a parent's heap do workers copy that only read it? heap_private_bytes is what a worker has copied of the mapping of " +
-			"the parent's heap (frozen: of the frozen graph), heap_shared_bytes what it has mapped of that and not copied; pss_bytes is its whole memory, shared pages by share.",
+		Question: "How much of a parent's heap do workers copy if they only read it? heap_private_bytes is what a worker has copied of the mapping of " +
+			"the parent's heap (with immortal=frozen, of the frozen graph), heap_shared_bytes what it has mapped of that and not copied. pss_bytes is all its memory, with shared pages divided among the processes.",
 		Conclude: p.conclude,
 		Exact:    true,
 	}
@@ -296,7 +296,7 @@ func startWorker(ctx context.Context, heap *os.File, mode string) (*worker, erro
 	}
 	w := &worker{cmd: cmd}
 	if err := json.NewDecoder(out).Decode(&w.hello); err != nil {
-		return nil, errors.Join(fmt.Errorf("a worker says nothing: %w", err), cmd.Cancel(), cmd.Wait())
+		return nil, errors.Join(fmt.Errorf("no word from a worker: %w", err), cmd.Cancel(), cmd.Wait())
 	}
 	return w, nil
 }

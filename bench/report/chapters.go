@@ -40,45 +40,45 @@ func reportGroups(requests int) []chapterGroup {
 	return []chapterGroup{
 		{title: "What it is for", chapters: []chapter{
 			{name: "ladder", title: "The more threads share, the slower they get", plots: ladderPlots()},
-			{name: "requests", title: "Requests from one shared graph, over threads", plots: []plotSpec{{
-				caption: "Mortal against immortal documents.", Options: plot.Options{Keep: keepRequests, Name: nameRequests},
+			{name: "requests", title: "Requests from one shared graph, by threads", plots: []plotSpec{{
+				caption: "Mortal and immortal documents.", Options: plot.Options{Keep: keepRequests, Name: nameRequests},
 			}}},
-			{name: prefork.Name, title: "What workers copy of the heap that they share", plots: []plotSpec{{
-				caption: "What a worker has copied by reading, over the requests that it has answered.",
+			{name: prefork.Name, title: "How much workers copy of the heap that they share", plots: []plotSpec{{
+				caption: "How much a worker has copied by reading, by the number of requests that it has answered.",
 				Options: plot.Options{
 					Keep: keepPrefork(requests), Over: "requests", Name: func(c experiment.Config) string { return immortalWords(c.Get("immortal")) },
 					Unit: "MiB copied", Scale: 1.0 / (1 << 20),
 				},
 			}}},
 			{name: "collect", title: "Pauses of the cycle collector", plots: []plotSpec{{
-				caption: "How long the world stands still, by the mortals that live, over the immortals beside them.",
+				caption: "How long the world is stopped, by the number of immortals, for each number of live mortals.",
 				Options: plot.Options{
 					Keep: keepCollect, Over: "immortals", Unit: "ms", Scale: 1e-6,
 					Name: func(c experiment.Config) string { return fmt.Sprintf("%v mortals", c.Get("mortals")) },
 				},
 			}}},
-			{name: "memory", title: "Memory, against Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Metric: scenarios.BytesAValue, Unit: "bytes for each JSON value"}}}},
-			{name: "walk", title: "Reading, against Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "ns for each value"}}}},
-			{name: "gcshare", title: "What Go's collector takes", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "% of all CPU time"}}}},
+			{name: "memory", title: "Memory compared with Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Metric: scenarios.BytesAValue, Unit: "bytes for each JSON value"}}}},
+			{name: "walk", title: "Reading compared with Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "ns for each value"}}}},
+			{name: "gcshare", title: "How much time Go's collector takes", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "% of all CPU time"}}}},
 		}},
 		{title: "Where we lose", text: losses, chapters: []chapter{
 			{name: "handoff", title: "Objects that one thread makes and another counts", plots: []plotSpec{{
-				caption: "Over the percentage of objects that the consumer counts.", Options: plot.Options{Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
+				caption: "By the percentage of objects that the consumer counts.", Options: plot.Options{Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
-			{name: "pair", title: "One thread: what counting costs", plots: []plotSpec{{
-				caption: "1,024 objects that fit the first cache.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
+			{name: "pair", title: "What counting costs on one thread", plots: []plotSpec{{
+				caption: "1,024 objects, which fit into the L1 cache.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
 			}}},
-			{name: "neighbours", title: "Objects that lie side by side", plots: []plotSpec{{
+			{name: "neighbours", title: "Objects that share a cache line", plots: []plotSpec{{
 				caption: "Each thread counts an object of its own.", Options: plot.Options{Over: "threads"},
 			}}},
-			{name: "small", title: "Small graphs that live for a moment", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", Options: plot.Options{Name: nameSmall}}}},
+			{name: "small", title: "Small, short-lived graphs", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", Options: plot.Options{Name: nameSmall}}}},
 		}},
 		{title: "The rest", chapters: []chapter{
 			{name: "contend", title: "One object that all threads count", plots: []plotSpec{{Options: plot.Options{Name: nameContend}}}},
-			{name: "tree", title: "Making objects, and dropping them", plots: []plotSpec{{
+			{name: "tree", title: "Making and dropping objects", plots: []plotSpec{{
 				Options: plot.Options{Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
-			{name: "dict", title: "A shared map, against Go's", plots: dictPlots()},
+			{name: "dict", title: "A shared map compared with Go's", plots: dictPlots()},
 			{name: "threads", title: "Attaching a goroutine"},
 			{name: "freeze", title: "Freezing a document", plots: []plotSpec{{
 				Options: plot.Options{Bars: true, Unit: "MB of JSON a second", Scale: 1e-6},

@@ -20,18 +20,18 @@ import (
 const reportTitle = "Ichor, measured"
 
 var reportLead = []string{
-	"Ichor is a Go library: a runtime for reference-counted objects that many goroutines share, outside Go's heap. This page is what one command has measured on one machine.",
-	"Each row is measured in turn with its neighbours, round after round. What is shown is the median, and, where there are enough samples, how far its 95 % interval reaches. Ratios are taken within rounds.",
+	"Ichor is a Go library: a runtime for reference-counted objects that many goroutines share, outside Go's heap. This page has the measurements of one command on one machine.",
+	"The rows are sampled in turns, round after round. The tables show the median of each row and, with enough samples, how far its 95 % interval extends. Ratios are taken within rounds.",
 }
 
 var reportTerms = []page.Fact{
 	{Name: "mode=gil", Value: "one thread at a time, with plain counts, as in CPython"},
 	{Name: "mode=atomic", Value: "no global lock, and atomic counts"},
 	{Name: "mode=biased", Value: "no global lock; the thread that made an object counts it plainly, others count it atomically"},
-	{Name: "immortal=none", Value: "all is counted: mortal"},
-	{Name: "immortal=inplace", Value: "what is shared was made immortal, and its header says so"},
-	{Name: "immortal=address", Value: "it was born immortal, and its reference says so"},
-	{Name: "immortal=frozen", Value: "it is a sealed copy, and its reference says so"},
+	{Name: "immortal=none", Value: "everything is mortal, and is counted"},
+	{Name: "immortal=inplace", Value: "shared objects were made immortal in place, as their headers say"},
+	{Name: "immortal=address", Value: "shared objects were born immortal, as the references to them say"},
+	{Name: "immortal=frozen", Value: "shared objects are sealed copies, as the references to them say"},
 }
 
 // facts are facts about the machine and the run.
@@ -53,7 +53,7 @@ func (r *reportRun) facts() []page.Fact {
 	}
 	measure := cpu.Measure()
 	if measure == "" {
-		measure = "unknown here: no row is marked, whatever others took from it"
+		measure = "unknown on this system, so no row is marked"
 	}
 	facts = append(facts, page.Fact{Name: "CPU time", Value: measure})
 	if load := loadBefore(); load != "" {
@@ -73,7 +73,7 @@ func loadBefore() string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%.2f threads, of whatever ran in the minute before", load.Load1)
+	return fmt.Sprintf("%.2f threads on average, in the minute before", load.Load1)
 }
 
 func (r *reportRun) documents() string {

@@ -15,7 +15,7 @@ import (
 // losses are sentences about the cases in which something else is faster, with the figures of this
 // run.
 func losses(results map[string]*experiment.Result) []string {
-	texts := []string{"Counting has its price, and not every program gets something for it. These are the cases in which something else is, or may be, the better choice."}
+	texts := []string{"Counting has a price, and not every program gains from it. In these cases something else is, or may be, the better choice."}
 	for _, name := range slices.Sorted(maps.Keys(results)) {
 		if line := summary.TooFew(results[name]); line != "" {
 			return append(texts, line)
@@ -39,18 +39,18 @@ func losses(results map[string]*experiment.Result) []string {
 	}
 	all := scenarios.HandoffShares[len(scenarios.HandoffShares)-1]
 	ratio("handoff", experiment.Cfg("mode", experiment.ModeBiased, "foreign", all), experiment.Cfg("mode", experiment.ModeAtomic, "foreign", all),
-		"Biased counting, when every object is counted by another thread than its maker: %.2f times the speed of atomic counting.")
+		"Biased counting, if a thread other than the maker counts every object: %.2f times the speed of atomic counting.")
 	ratio("requests", experiment.Cfg("mode", experiment.ModeAtomic, "immortal", experiment.ImmortalNone, "threads", 1), experiment.Cfg("mode", experiment.ModeGIL, "immortal", experiment.ImmortalNone, "threads", 1),
-		"Atomic counting with one thread, and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
+		"Atomic counting with one thread and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
 	ratio("pair", experiment.Cfg("state", "shared", "mode", experiment.ModeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", experiment.ModeGIL, "temp", "hot"),
-		"One thread, on objects that fit the first cache: an atomic increment and decrement of a mortal one take %.1f times as long as plain ones.")
+		"With one thread and objects that fit into the L1 cache, an atomic increment and decrement take %.1f times as long as plain ones.")
 	if res := results["neighbours"]; res != nil {
 		most := scenarios.MostThreads(res)
 		ratio("neighbours", experiment.Cfg("gap", 1, "threads", most), experiment.Cfg("gap", 64, "threads", most),
-			fmt.Sprintf("%d threads that count an object each, made one after the other, so that they share a cache line: %%.2f times the speed of objects that lie apart.", most))
+			fmt.Sprintf("%d threads that each count an object of their own, where these share a cache line: %%.2f times the speed of objects that do not.", most))
 	}
 	ratio("small", experiment.Cfg("heap", scenarios.HeapIchor, "mode", experiment.ModeAtomic, "threads", 1), experiment.Cfg("heap", scenarios.HeapGo, "threads", 1),
-		"Small graphs that live for a moment, made and dropped by one thread: %.2f times the speed of Go's own heap, whose collector has nearly nothing to do.")
+		"Small, short-lived graphs, made and dropped by one thread: %.2f times the speed of Go's heap, whose collector has almost nothing to do.")
 	if res := results["walk"]; res != nil {
 		var slower []string
 		for _, row := range res.Rows {
@@ -72,9 +72,9 @@ func losses(results map[string]*experiment.Result) []string {
 			fmt.Sprintf("Reads of a shared dict by %d threads that count the mortal values: %%.2f times the speed of sync.Map.", most))
 	}
 	ratio("threads", experiment.Cfg("mode", experiment.ModeAtomic, "goroutine", "same"), experiment.Cfg("mode", experiment.ModeGIL, "goroutine", "same"),
-		"Attaching a goroutine and detaching it, with a string made between: %.2f times as long as under the GIL.")
+		"Attaching a goroutine, making a string, and detaching the goroutine: %.2f times as long as under the GIL.")
 	if len(starved) > 0 {
-		texts = append(texts, "Left out, as threads did not get their CPU time: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
+		texts = append(texts, "Left out, because threads did not get the CPU time that they asked for: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
 	}
 	return texts
 }

@@ -24,13 +24,13 @@ import (
 type Flags struct {
 	Input     []string          `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
 	O         string            `name:"o" default:"report" placeholder:"FOLDER" help:"Where index.html, report.md and the plots go (default: report)."`
-	Quick     bool              `help:"Take few and short samples, and smaller graphs: two minutes."`
+	Quick     bool              `help:"Take fewer and shorter samples and smaller graphs, which takes two minutes."`
 	Scenario  []string          `placeholder:"NAME" help:"What to measure: scenarios, and prefork (default: all)."`
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 100ms; with -quick, 20ms)."`
 	Count     command.Count     `placeholder:"N" help:"Samples for each row (default: 10; with -quick, 6)."`
-	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: the powers of two up to GOMAXPROCS, and that)."`
-	Size      command.Bytes     `placeholder:"BYTES" help:"How large image, gcshare and prefork make their graphs (default: each as it is alone; with -quick, 32MiB)."`
-	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: the powers of two up to GOMAXPROCS, and GOMAXPROCS)."`
+	Size      command.Bytes     `placeholder:"BYTES" help:"Size of the graphs of image, gcshare and prefork (default: what each has when run alone; with -quick, 32MiB)."`
+	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
 // The settings of -quick, and the numbers of requests to each worker without and with it.
@@ -115,7 +115,7 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 		r.page.Groups = append(r.page.Groups, page.Group{Title: g.title})
 		r.total += len(g.chapters)
 	}
-	r.page.Partial = "The measurement is under way, or was killed: chapters are missing."
+	r.page.Partial = "The measurement is in progress, or was killed: chapters are missing."
 	if err := r.write(); err != nil { // before a quarter of an hour, not after
 		return command.UsageError{Err: err}
 	}

@@ -64,9 +64,9 @@ func TestReport(t *testing.T) {
 	for _, text := range []string{html, markdown} {
 		rest := text
 		for _, want := range []string{
-			reportTitle, "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading, against",
+			reportTitle, "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading compared with",
 			"Where we lose", "the speed of atomic counting", "that the GIL answers", "the speed of Go", "one thread makes and another counts",
-			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 6", "Small graphs", "The rest", "Attaching",
+			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 6", "Small, short-lived graphs", "The rest", "Attaching",
 		} {
 			_, after, found := strings.Cut(rest, want)
 			if !found {
@@ -110,10 +110,10 @@ func lossesOf(count int, threads []experiment.CPUTime) map[string]*experiment.Re
 // What the losses say has samples enough, and is of threads that got their time.
 func TestLosses(t *testing.T) {
 	for want, results := range map[string]map[string]*experiment.Result{
-		"made between: 2.00 times as long as under the GIL.":                            lossesOf(6, nil),
-		"Too few samples to conclude from (5): -count 10 would tell.":                   lossesOf(5, nil),
-		"Left out, as threads did not get their CPU time: cases of threads.":            lossesOf(6, []experiment.CPUTime{{CPU: 1, Delay: 1}}),
-		"These are the cases in which something else is, or may be, the better choice.": nil,
+		"detaching the goroutine: 2.00 times as long as under the GIL.":                             lossesOf(6, nil),
+		"Too few samples (5) to draw a conclusion: use -count 10.":                                  lossesOf(5, nil),
+		"Left out, because threads did not get the CPU time that they asked for: cases of threads.": lossesOf(6, []experiment.CPUTime{{CPU: 1, Delay: 1}}),
+		"In these cases something else is, or may be, the better choice.":                           nil,
 	} {
 		texts := losses(results)
 		if last := texts[len(texts)-1]; !strings.HasSuffix(last, want) {

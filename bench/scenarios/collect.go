@@ -41,8 +41,8 @@ const (
 func Collect() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "collect",
-		Question: fmt.Sprintf("For how long does a collection of cycles stop the world, with mortal containers that live, each with %d references to others, and immortals beside them? "+
-			"(A sample is the median of up to %d collections. cores: how many may trace. kind: how the immortals became so.)", collectDegree, collectMost),
+		Question: fmt.Sprintf("How long does a collection of cycles stop the world, depending on the numbers of live mortal containers, each with %d references to others, and of immortals? "+
+			"(A sample is the median of up to %d collections. cores: how many may trace. kind: how the immortals were made immortal.)", collectDegree, collectMost),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			add := func(c *collectRun) {
@@ -80,7 +80,7 @@ func concludeCollect(res *experiment.Result) (lines []string) {
 			return res.Find(experiment.Cfg("mortals", mortals, "immortals", immortals, "kind", immortalAddress, "order", OrderAllocation, "cores", 1))
 		}
 		most := collectImmortals[len(collectImmortals)-1]
-		lines = experiment.Say(lines, "%d mortals that live: %v ms without immortals, %.2f times that with %d.",
+		lines = experiment.Say(lines, "%d live mortals: %v ms without immortals, %.2f times that with %d.",
 			mortals, experiment.Figure(row(0).Stat().Median/1e6), experiment.Ratio(row(most), row(0)), most)
 	}
 	return lines

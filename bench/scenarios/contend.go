@@ -15,7 +15,7 @@ import (
 func Contend() experiment.Scenario {
 	return experiment.Scenario{
 		Name:     "contend",
-		Question: "What do threads cost each other that count one and the same object?",
+		Question: "How much do threads slow each other down when they count the same object?",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range countStates {
@@ -50,7 +50,7 @@ func Contend() experiment.Scenario {
 func concludeContend(res *experiment.Result) []string {
 	most := MostThreads(res)
 	if most < 2 {
-		return []string{"One thread alone is slowed down by nobody."}
+		return []string{"With one thread there is nothing to compare."}
 	}
 	var each []string
 	for _, row := range res.Rows {
@@ -58,7 +58,7 @@ func concludeContend(res *experiment.Result) []string {
 			each = experiment.Say(each, "%s %.2f", row.Config.Get("state"), res.Ratio(row))
 		}
 	}
-	return experiment.Say(nil, "%d threads do so many times the work of one: %s.", most, each)
+	return experiment.Say(nil, "The work of %d threads, relative to one: %s.", most, each)
 }
 
 // contendRun is one object in a state. The rows with the state share it.

@@ -23,8 +23,8 @@ var DictReads = []int{100, 95, 50}
 func Dict() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "dict",
-		Question: fmt.Sprintf("How fast do threads read and overwrite a shared map of %d strings, against Go's? "+
-			"(Keys are built before; values are small integers; reads of Ichor's dict are borrowed. "+
+		Question: fmt.Sprintf("How fast do threads read and overwrite a shared map of %d strings, compared with Go's maps? "+
+			"(Keys are built beforehand; values are small integers; reads of Ichor's dict return borrowed references. "+
 			"Rows with map=%s have mortal values, which all threads count: a read takes a reference and gives it up.)", dictKeys, DictCounted),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
@@ -73,7 +73,7 @@ func concludeDict(res *experiment.Result) (lines []string) {
 				each = experiment.Say(each, "%s %.2f", c.Get("map"), res.Ratio(row))
 			}
 		}
-		lines = experiment.Say(lines, "%d %% reads, threads: %d. Against sync.Map: %s.", reads, most, each)
+		lines = experiment.Say(lines, "%d %% reads, threads: %d. Relative to sync.Map: %s.", reads, most, each)
 	}
 	return lines
 }

@@ -25,7 +25,7 @@ const (
 func Freeze() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "freeze",
-		Question: "How fast is a document frozen, against building the graph from its JSON, and how large is the copy? " +
+		Question: "How fast is freezing a document, compared with building its graph from JSON, and how large is the copy? " +
 			"(An op is one byte of JSON, on one thread. Each graph is built and frozen in a runtime of its own, so both steps get fresh memory from the system. " +
 			"mortal-bytes: the slots of the graph's objects and blocks. total: all documents in one graph. Memory: one graph and its copy at a time.)",
 		Documents: true,
@@ -122,7 +122,7 @@ func concludeFreeze(res *experiment.Result) []string {
 		}
 		for _, s := range row.Stats() {
 			if s.Metric == frozenShare {
-				lines = experiment.Say(lines, "%s: frozen %.2f × as fast as built, in %.2f of the bytes.", row.Config.Get("document"), res.Ratio(row), s.Median)
+				lines = experiment.Say(lines, "%s: freezing is %.2f times as fast as building, and the copy takes %.2f of the bytes.", row.Config.Get("document"), res.Ratio(row), s.Median)
 			}
 		}
 	}

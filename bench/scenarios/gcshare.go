@@ -24,9 +24,9 @@ const gcshareSize = 1 << 30
 func GCShare() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "gcshare",
-		Question: "How much CPU time does Go's collector take in a program that keeps documents, as Go's map[string]any, frozen, and not at all, and allocates all the time? " +
-			"(Each row is a process of its own, with GOGC=100 and no memory limit. On GOMAXPROCS goroutines it builds and drops small maps as fast as it can; a sample is the collector's share of the time of whole cycles, two at least, and takes a second at least. " +
-			"The documents are there again and again, up to the size that -size says, 1GiB by default, as maps in Go's heap. Memory: three and a half times the size.)",
+		Question: "How much CPU time does Go's collector take in a program that allocates all the time, and keeps documents as Go's map[string]any, frozen, or not at all? " +
+			"(Each row is a process of its own, with GOGC=100 and no memory limit. On GOMAXPROCS goroutines it builds and drops small maps as fast as it can; a sample is the collector's share of the CPU time of whole cycles, at least two of them, and takes at least a second. " +
+			"The documents are repeated until they have the size given by -size, 1GiB by default, as maps in Go's heap. Memory: three and a half times that size.)",
 		Documents: true,
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			run := &gcshareRun{docs: env.Documents, size: env.Size}
@@ -108,6 +108,6 @@ func concludeGCShare(res *experiment.Result) []string {
 	share := func(heap string) float64 {
 		return res.Find(experiment.Cfg("heap", heap)).Stat().Median
 	}
-	return experiment.Say(nil, "Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same frozen, and %.2g %% with none.",
+	return experiment.Say(nil, "Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same documents frozen, and %.2g %% with none.",
 		share(HeapGo), share(HeapFrozen), share(heapEmpty))
 }

@@ -29,9 +29,9 @@ var HandoffShares = []int{0, 1, 5, 10, 25, 50, 75, 100}
 func Handoff() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "handoff",
-		Question: fmt.Sprintf("What does it cost when objects are counted by another thread than the one that made them? "+
+		Question: fmt.Sprintf("What does it cost if a thread other than the maker counts an object? "+
 			"(An op is one boxed integer: made by the producer, counted up and down %d times, and dropped. "+
-			"The consumer does all the counting of foreign percent of them, received through a channel %d at a time; the producer does that of the rest.)",
+			"The consumer receives foreign percent of them through a channel, %d at a time, and counts them; the producer counts the rest.)",
 			handoffUses, handoffBatch),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
@@ -167,7 +167,7 @@ func concludeHandoff(res *experiment.Result) []string {
 	for i, share := range HandoffShares {
 		each = experiment.Say(each, "%d %%: %.2f", share, ratios[i])
 	}
-	lines := experiment.Say(nil, "Biased counts against atomic ones, by the share of foreign objects: %s.", each)
+	lines := experiment.Say(nil, "Biased counts relative to atomic ones, by the percentage of foreign objects: %s.", each)
 	if len(each) < len(ratios) {
 		return lines // it may begin to lose at a share whose figure is missing
 	}
@@ -181,12 +181,12 @@ func whereLost(shares []int, ratios []float64) string {
 		switch {
 		case ratio >= 1:
 		case i == 0:
-			return fmt.Sprintf("Biased counting loses in this run already at %d %% foreign.", shares[0])
+			return fmt.Sprintf("In this run, biased counting is slower already at %d %% foreign objects.", shares[0])
 		default:
 			before, step := ratios[i-1], float64(shares[i]-shares[i-1])
 			at := float64(shares[i-1]) + step*(before-1)/(before-ratio)
-			return fmt.Sprintf("Biased counting begins to lose in this run at about %.0f %% foreign.", at)
+			return fmt.Sprintf("In this run, biased counting becomes slower at about %.0f %% foreign objects.", at)
 		}
 	}
-	return fmt.Sprintf("Biased counting does not lose in this run, up to %d %% foreign.", shares[len(shares)-1])
+	return fmt.Sprintf("In this run, biased counting is never slower, up to %d %% foreign objects.", shares[len(shares)-1])
 }

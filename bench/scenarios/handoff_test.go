@@ -44,10 +44,10 @@ func TestWhereLost(t *testing.T) {
 		ratios []float64
 		want   string
 	}{
-		{[]float64{1.5, 1.2, 1}, "Biased counting does not lose in this run, up to 50 % foreign."},
-		{[]float64{1.5, 1.2, 0.8}, "Biased counting begins to lose in this run at about 30 % foreign."},
-		{[]float64{1.5, 1, 0.5}, "Biased counting begins to lose in this run at about 10 % foreign."},
-		{[]float64{0.9, 1.2, 0.8}, "Biased counting loses in this run already at 0 % foreign."},
+		{[]float64{1.5, 1.2, 1}, "In this run, biased counting is never slower, up to 50 % foreign objects."},
+		{[]float64{1.5, 1.2, 0.8}, "In this run, biased counting becomes slower at about 30 % foreign objects."},
+		{[]float64{1.5, 1, 0.5}, "In this run, biased counting becomes slower at about 10 % foreign objects."},
+		{[]float64{0.9, 1.2, 0.8}, "In this run, biased counting is slower already at 0 % foreign objects."},
 	} {
 		if got := whereLost(shares, c.ratios); got != c.want {
 			t.Errorf("%v: %q, want %q", c.ratios, got, c.want)

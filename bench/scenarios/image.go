@@ -31,9 +31,9 @@ const imageSize = 256 << 20
 func Image() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "image",
-		Question: "How long does it take to open an image, trusted and with every check, against parsing the JSON that it came from? " +
-			"(An op is one byte of the image, on one thread; the file is in the system's cache, and the JSON in memory. The document is a list of the documents again and again, up to the size that -size says, 256MiB by default. " +
-			"Memory: about four times the size, and a file of the size in the folder for temporary ones.)",
+		Question: "How long does it take to open an image, trusted or with every check, compared with parsing the JSON that it was made from? " +
+			"(An op is one byte of the image, on one thread; the file is in the system's cache, and the JSON in memory. The image is of one list that repeats the documents up to the size given by -size, 256MiB by default. " +
+			"Memory: about four times that size, and a file of that size in the folder for temporary files.)",
 		Documents: true,
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			run := &imageRun{docs: env.Documents, size: env.Size}
@@ -240,7 +240,7 @@ func concludeImage(res *experiment.Result) []string {
 	trusted, quick, size, _ := look(imageTrusted)
 	verified, checked, _, _ := look(imageVerified)
 	_, parsed, _, text := look(imageParsed)
-	lines := experiment.Say(nil, "A trusted image of %.1f MiB is open in %.3g ms, %.0f times as fast as its %.1f MiB of JSON is parsed, in %.4g ms.",
+	lines := experiment.Say(nil, "Opening a trusted image of %.1f MiB takes %.3g ms, which is %.0f times as fast as parsing its %.1f MiB of JSON, in %.4g ms.",
 		size/(1<<20), quick, res.Ratio(trusted), text/(1<<20), parsed)
 	return experiment.Say(lines, "With every check it takes %.4g ms: %.2f GiB/s, %.1f times as fast as parsing.", checked, verified.Stat().Median/(1<<30), res.Ratio(verified))
 }

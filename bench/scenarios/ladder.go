@@ -20,9 +20,9 @@ var ladderRungs = []string{LadderNothing, LadderObject, LadderDict, LadderImmort
 func Ladder() experiment.Scenario {
 	return experiment.Workload{
 		Name: "ladder",
-		Question: "How much do threads slow each other down by counting, the more they share? " +
-			"(An op takes a reference to a value that it finds in a dict, and gives it up. shared=nothing: each thread has a dict and a value of its own. object: dicts of their own, with one mortal value in all. " +
-			"dict: one dict, mortal, and its value. immortal: the same, immortal in place. What is shared was made by another thread, which waits.)",
+		Question: "How much does counting slow threads down as they share more? " +
+			"(An op takes a reference to a value that it finds in a dict, and gives it up. shared=nothing: each thread has a dict and a value of its own. object: each thread has a dict of its own, and one mortal value is in all of them. " +
+			"dict: all threads share a mortal dict and its value. immortal: the same, immortal in place. Another thread, which waits, made what is shared.)",
 		Axes:         []experiment.Axis{experiment.Modes(), {Key: "shared", Values: []any{LadderNothing, LadderObject, LadderDict, LadderImmortal}}},
 		Setup:        shareLadder,
 		Work:         climbLadder,
@@ -141,7 +141,7 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", most)),
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", 1))))
 		}
-		lines = experiment.Say(lines, "mode=%s: %d threads do %.2f times the work of one with nothing shared, %.2f with one mortal object, %.2f with one mortal dict, %.2f with the same immortal.",
+		lines = experiment.Say(lines, "mode=%s: %d threads do %.2f times the work of one with nothing shared, %.2f with a shared mortal object, %.2f with a shared mortal dict, %.2f with the same dict immortal.",
 			append([]any{mode, most}, speed...)...)
 	}
 	return lines

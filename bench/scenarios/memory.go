@@ -23,8 +23,8 @@ func Memory() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "memory",
 		Question: "How many bytes does a document take as a graph of Ichor's objects, and how many as Go's map[string]any? " +
-			"(Ichor: the slots of objects and blocks, as rounded up, in a fresh runtime; its spans are committed-bytes, its tables and index of names goheap-bytes. " +
-			"Go: what lives after a collection, decoded by go-json-experiment, which shares some strings. total: all documents in one heap.)",
+			"(Ichor: the slots of objects and blocks, including rounding, in a fresh runtime. committed-bytes: its spans. goheap-bytes: its tables and its index of names. " +
+			"Go: what is live after a collection, decoded by go-json-experiment, which shares some strings. total: all documents in one heap.)",
 		Documents: true,
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
@@ -138,5 +138,5 @@ func concludeMemory(res *experiment.Result) []string {
 			each = experiment.Say(each, "%s %.2f", row.Config.Get("document"), res.Ratio(row))
 		}
 	}
-	return experiment.Say(nil, "Ichor's bytes to Go's: %s.", each)
+	return experiment.Say(nil, "Ichor's bytes relative to Go's: %s.", each)
 }

@@ -22,8 +22,8 @@ func Neighbours() experiment.Scenario {
 	}
 	return experiment.Workload{
 		Name: "neighbours",
-		Question: "What do threads cost each other that count objects of their own, which another thread has made one after the other? " +
-			"(An op is an increment and a decrement, with atomic counts. Thread i counts object i times gap, of boxed integers of 32 bytes: gap=1 puts two threads into one cache line of 64 bytes, gap=2 into lines side by side.)",
+		Question: "Does false sharing slow threads down? " +
+			"(Each thread counts an object of its own. An op is an increment and a decrement, with atomic counts. Another thread made the objects, boxed integers of 32 bytes, one after the other, and thread i counts number i times gap: with gap=1, two threads count in one cache line of 64 bytes, with gap=2 in adjacent ones.)",
 		Axes: []experiment.Axis{gaps},
 		Unit: neighbourBatch,
 		Setup: func(t *rt.Thread, _ experiment.Config) (rt.Ref, error) {
@@ -66,11 +66,11 @@ const neighboursMade = 4096
 func concludeNeighbours(res *experiment.Result) []string {
 	most := MostThreads(res)
 	if most < 2 {
-		return []string{"One thread alone has no neighbours."}
+		return []string{"With one thread there is nothing to compare."}
 	}
 	var each []string
 	for _, gap := range neighbourGaps {
 		each = experiment.Say(each, "%.2f with gap %d", res.Ratio(res.Find(experiment.Cfg("gap", gap, "threads", most))), gap)
 	}
-	return experiment.Say(nil, "%d threads do so many times the work of one: %s.", most, each)
+	return experiment.Say(nil, "The work of %d threads, relative to one: %s.", most, each)
 }

@@ -22,9 +22,9 @@ const (
 func Pair() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "pair",
-		Question: "What does an incref and a decref cost, for each way to be counted, against loads and adds that do no more? " +
-			"(A pass of increments and a pass of decrements over 1,024 references at a time: counted as slices, by IncRefs and DecRefs; rows with call=each count one reference a call. " +
-			"Owned objects are counted by the thread that made them: under the GIL that is every thread.)",
+		Question: "What do an incref and a decref cost, for each way of counting, compared with bare loads and adds? " +
+			"(A pass of increments and a pass of decrements over 1,024 references at a time. IncRefs and DecRefs count them as slices; rows with call=each count one reference a call. " +
+			"The thread that owns an object counts it as owned; under the GIL every thread does.)",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, temp := range []string{"hot", "cold"} {

@@ -18,7 +18,7 @@ const requestLeaves = 8
 func Requests() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "requests",
-		Question: fmt.Sprintf("How many requests are answered from a shared graph of JSON documents? Each one follows %d paths from a document's root, "+
+		Question: fmt.Sprintf("How many requests do threads answer from a shared graph of JSON documents? Each request follows %d paths from a document's root, "+
 			"takes a reference to what it finds, builds a response of its own objects around that, and drops it.", requestLeaves),
 		Documents: true,
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
@@ -202,12 +202,12 @@ func concludeRequests(res *experiment.Result) []string {
 			lines = experiment.Say(lines, format, experiment.Ratio(ra, rb))
 		}
 	}
-	say("One thread, nothing immortal: %.2f times the GIL's speed. Counting is atomic where the GIL's is plain.",
+	say("With one thread and nothing immortal: %.2f times the GIL's speed. Counting is atomic instead of plain.",
 		row(modeAtomic, immortalNone, 1), row(modeGIL, immortalNone, 1))
 	if n, ok := threads.(int); ok && n > 1 {
-		say(fmt.Sprintf("%d threads, nothing immortal: %%.2f times. No lock to wait for, but all write the counts of the shared document.", n),
+		say(fmt.Sprintf("With %d threads and nothing immortal: %%.2f times. No thread waits for a lock, but all write the counts of the shared document.", n),
 			row(modeAtomic, immortalNone, n), row(modeGIL, immortalNone, n))
-		say(fmt.Sprintf("%d threads, the document born immortal: %%.2f times. No lock, and nobody writes or even reads a shared header.", n),
+		say(fmt.Sprintf("With %d threads and the document born immortal: %%.2f times. No thread waits for a lock, and none writes or even reads a shared header.", n),
 			row(modeAtomic, immortalAddress, n), row(modeGIL, immortalNone, n))
 	}
 	return lines

@@ -12,8 +12,8 @@ import (
 func Small() experiment.Scenario {
 	s := experiment.Workload{
 		Name: "small",
-		Question: fmt.Sprintf("What does a small graph cost that lives for a moment, in Ichor's heap and in Go's? "+
-			"(An op is one node of a binary tree of %d, built and dropped, as in the scenario tree. heap=go: structs of two pointers, left to Go's collector, which has nothing else to look at and runs on all cores beside the threads.)", treeNodes),
+		Question: fmt.Sprintf("What does a small, short-lived graph cost in Ichor's heap, and in Go's? "+
+			"(An op is one node of a binary tree of %d, built and dropped, as in the scenario tree. heap=go: structs of two pointers, left to Go's collector, which has nothing else to mark and runs on all cores beside the threads.)", treeNodes),
 		Axes: []experiment.Axis{{Key: "heap", Values: []any{HeapIchor}}, experiment.Modes()},
 		Unit: treeNodes,
 		Work: growTrees,

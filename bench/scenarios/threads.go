@@ -12,7 +12,7 @@ import (
 func Threads() experiment.Scenario {
 	return experiment.Scenario{
 		Name:     "threads",
-		Question: "What does it cost to attach a goroutine, make a string of its own, and detach it again, as for each request of a server?",
+		Question: "What does it cost to attach a goroutine, make a string, and detach the goroutine, as a server does for each request?",
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, mode := range modes {
@@ -41,7 +41,7 @@ func concludeThreads(res *experiment.Result) []string {
 	ns := func(who string) experiment.Figure {
 		return experiment.Figure(res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat().Median)
 	}
-	return experiment.Say(nil, "Without a global lock, a goroutine attaches, works and detaches in %v ns; with the start of a goroutine for it, and its end, it takes %v ns.", ns("same"), ns("fresh"))
+	return experiment.Say(nil, "Without a global lock, attaching, working and detaching take %v ns, or %v ns with a new goroutine for each request.", ns("same"), ns("fresh"))
 }
 
 func attachSampler(run *modeRun, fresh bool) func(context.Context, experiment.Budget) (experiment.Sample, error) {

@@ -18,8 +18,8 @@ import (
 func Walk() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "walk",
-		Question: "How long does a walk take that looks at every value of a document, frozen and as Go's map[string]any? " +
-			"(An op is one value or key. Go's maps and slices have their exact size, and equal keys are one string. Both walks see the same: their checksums are compared. total: one document after the other. Memory: both graphs of each document at a time.)",
+		Question: "How long does it take to walk all values of a document, frozen and as Go's map[string]any? " +
+			"(An op is one value or key. Go's maps and slices have exact sizes, and equal keys are one string. Both walks visit the same values, as a comparison of checksums shows. total: one document after the other. Memory: both graphs of each document at a time.)",
 		Documents: true,
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
@@ -44,7 +44,7 @@ func Walk() experiment.Scenario {
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("heap", HeapGo) },
 		BaselineName: "heap=go, same document",
 		Conclude: func(res *experiment.Result) []string {
-			return experiment.Say(nil, "How much faster the frozen graph is walked: %s.", perDocument(res, HeapFrozen, func(row *experiment.Row) float64 { return 1 / res.Ratio(row) }))
+			return experiment.Say(nil, "The speed of walking the frozen graph, relative to Go's maps: %s.", perDocument(res, HeapFrozen, func(row *experiment.Row) float64 { return 1 / res.Ratio(row) }))
 		},
 	}
 }

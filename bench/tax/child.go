@@ -42,7 +42,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 		err = process.Answer(parent, func(b experiment.Budget) (taxResult, error) { return row.sample(ctx, b) })
 	}
 	if err != io.EOF {
-		return command.UsageError{Err: errors.New("tax-child is for immortality-tax to call")}
+		return command.UsageError{Err: errors.New("tax-child is called by immortality-tax only")}
 	}
 	return nil
 }

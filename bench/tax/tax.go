@@ -33,7 +33,7 @@ type Flags struct {
 	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 128)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: 1)."`
 	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"A table, one object a line, or lines for benchstat (default: text)."`
-	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
 // Values of the config key build, and the tag that leaves the test out.
@@ -160,7 +160,7 @@ func (t *taxRun) scenario(picked []experiment.Scenario) experiment.Scenario {
 	return experiment.Scenario{
 		Name: "immortality-tax",
 		Question: fmt.Sprintf("What does the test for immortality in place cost programs in which nothing is immortal? "+
-			"(build=tested is the program as it is, build=untested is compiled without the test. In each round a process of each build takes slices of a sample in turns with the other. From round to round both have their functions in another order, up to %d. state=plain and state=atomic count nothing of Ichor's: both builds do the same there.)", taxLayouts),
+			"(build=tested is the normal program, build=untested is compiled without the test. In each round a process of each build takes slices of a sample in turns with the other. From round to round both are linked with their functions in another order, of %d. state=plain and state=atomic do not count Ichor's objects, so both builds do the same there.)", taxLayouts),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, s := range picked {
@@ -239,7 +239,7 @@ func (t *taxRun) measure(ctx context.Context, job taxJob, round int, b experimen
 		children[build] = child
 		tested, err := process.Ask[taxJob, bool](child, job)
 		if err == nil && tested != (build == buildTested) {
-			err = errors.New("it has the test if it should not, or lacks it")
+			err = errors.New("it has the test and should not, or lacks it and should")
 		}
 		if err == nil {
 			_, err = process.Ask[experiment.Budget, taxResult](child, b.WarmUp())

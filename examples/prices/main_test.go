@@ -118,14 +118,14 @@ func TestNoPrice(t *testing.T) {
 	inModes(t, func(t *testing.T, s *shop) {
 		s.do(t, func(th *rt.Thread) error {
 			if _, err := price(th, s.draft, "beer"); fmt.Sprint(err) != "beer has no price" {
-				t.Errorf("price of what is not there: %v", err)
+				t.Errorf("price of an item that does not exist: %v", err)
 			}
 			if _, err := price(th, rt.None, "tea"); fmt.Sprint(err) != "tea has no price" {
-				t.Errorf("price in what is no dict: %v", err)
+				t.Errorf("price in an object that is not a dict: %v", err)
 			}
 			var key *objects.KeyError
 			if err := s.raise(th, "beer", 1); !errors.As(err, &key) {
-				t.Errorf("raise of what is not there: %v", err)
+				t.Errorf("raise of an item that does not exist: %v", err)
 			}
 			return nil
 		})
@@ -135,7 +135,7 @@ func TestNoPrice(t *testing.T) {
 func TestPriceIsNoInt(t *testing.T) {
 	s := must(open(rt.Options{Checked: true}, strings.NewReader(`{"tea": "dear"}`)))(t)
 	s.do(t, func(th *rt.Thread) error {
-		if _, err := price(th, s.draft, "tea"); fmt.Sprint(err) != "the price of tea is no int" {
+		if _, err := price(th, s.draft, "tea"); fmt.Sprint(err) != "the price of tea is not an int" {
 			t.Errorf("price: %v", err)
 		}
 		var wrong *objects.ConvertError
@@ -241,7 +241,7 @@ func TestImage(t *testing.T) {
 				t.Errorf("tea and coffee cost %d, %v", total, err)
 			}
 			if _, err := second.bill(th, "beer"); fmt.Sprint(err) != "beer has no price" {
-				t.Errorf("a bill for what is not there: %v", err)
+				t.Errorf("a bill for an item that does not exist: %v", err)
 			}
 			if err := second.set(th, "tea", 1); err == nil {
 				t.Error("a shop without a draft sets prices")

@@ -50,7 +50,7 @@ func price(t *rt.Thread, prices objects.Dict, item string) (int64, error) {
 	}
 	cents, ok := objects.Int(value).Value(t) // an int64
 	if !ok {
-		return 0, fmt.Errorf("the price of %s is no int", item)
+		return 0, fmt.Errorf("the price of %s is not an int", item)
 	}
 	return cents, nil
 }

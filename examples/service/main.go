@@ -32,7 +32,7 @@ import (
 func main() {
 	image := flag.String("image", "", "the image of a JSON object")
 	addr := flag.String("addr", "localhost:8080", "where to listen")
-	limit := flag.Int64("memory", 64<<20, "bytes that notes and answers may take; the image is not among them")
+	limit := flag.Int64("memory", 64<<20, "bytes that notes and answers may take, not counting the image")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once

@@ -81,7 +81,7 @@ func (c *compiler) fail(f form, format string, args ...any) error {
 // body ...).
 func (c *compiler) defName(f form) (string, error) {
 	if len(f.items) < 3 {
-		return "", c.fail(f, "def wants a name and a value")
+		return "", c.fail(f, "def takes a name and a value")
 	}
 	what := f.items[1]
 	name := what.text
@@ -91,7 +91,7 @@ func (c *compiler) defName(f form) (string, error) {
 		name = ""
 	}
 	if !isNew(form{kind: nameForm, text: name}) {
-		return "", c.fail(f, "def wants a name, which is no word of the language, and a value or a body")
+		return "", c.fail(f, "def takes a name that is not a word of the language, and a value or a body")
 	}
 	return name, nil
 }
@@ -144,10 +144,10 @@ func (c *compiler) expr(fn *function, f form) error {
 	args := f.items[1:]
 	switch f.head() {
 	case "def":
-		return c.fail(f, "def stands at the top of a program only")
+		return c.fail(f, "def is allowed only at the top of a program")
 	case "fn":
 		if len(args) < 2 || args[0].kind != listForm {
-			return c.fail(f, "fn wants a list of arguments and a body")
+			return c.fail(f, "fn takes a list of arguments and a body")
 		}
 		return c.fn(fn, f, "fn", args[0].items, args[1:])
 	case "let":
@@ -201,9 +201,9 @@ func (c *compiler) name(fn *function, f form) error {
 	} else if cell := c.globals[f.text]; cell != rt.Nil {
 		fn.emit(f.line, opGlobal, 0, fn.index(cell), 1)
 	} else if words[f.text] || primNumber(f.text) >= 0 {
-		return c.fail(f, "%s is no value: put it into a fn", f.text)
+		return c.fail(f, "%s is not a value: wrap it in a fn", f.text)
 	} else {
-		return c.fail(f, "nothing is called %s", f.text)
+		return c.fail(f, "%s is not defined", f.text)
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ func (c *compiler) fn(outer *function, f form, name string, params, body []form)
 	fn := &function{proto: &proto{name: name, file: c.file, args: len(params)}, outer: outer}
 	for _, p := range params {
 		if !isNew(p) {
-			return c.fail(f, "%s: an argument is a name, and no word of the language", name)
+			return c.fail(f, "%s: an argument is a name that is not a word of the language", name)
 		}
 		fn.vars = append(fn.vars, variable{p.text, fn.depth})
 		fn.depth++
@@ -253,7 +253,7 @@ func (c *compiler) fn(outer *function, f form, name string, params, body []form)
 // body compiles a sequence of forms, which leaves the value of the last one.
 func (c *compiler) body(fn *function, f form, forms []form) error {
 	if len(forms) == 0 {
-		return c.fail(f, "%s wants a body", f.head())
+		return c.fail(f, "%s takes a body", f.head())
 	}
 	for i, e := range forms {
 		if i > 0 {
@@ -269,12 +269,12 @@ func (c *compiler) body(fn *function, f form, forms []form) error {
 // let compiles (let (name value ...) body ...). A variable is a place on the stack.
 func (c *compiler) let(fn *function, f form, args []form) error {
 	if len(args) < 2 || args[0].kind != listForm || len(args[0].items)%2 != 0 {
-		return c.fail(f, "let wants a list of names and values, and a body")
+		return c.fail(f, "let takes a list of names and values, and a body")
 	}
 	before, binds := len(fn.vars), args[0].items
 	for i := 0; i < len(binds); i += 2 {
 		if !isNew(binds[i]) {
-			return c.fail(f, "let wants a name before each value, and no word of the language")
+			return c.fail(f, "let takes a name before each value, and no word of the language")
 		}
 		if err := c.expr(fn, binds[i+1]); err != nil {
 			return err
@@ -293,11 +293,11 @@ func (c *compiler) let(fn *function, f form, args []form) error {
 // it in a cell.
 func (c *compiler) set(fn *function, f form, args []form) error {
 	if len(args) != 2 || args[0].kind != nameForm {
-		return c.fail(f, "set wants a name and a value")
+		return c.fail(f, "set takes a name and a value")
 	}
 	slot := fn.slot(args[0].text)
 	if slot < 0 {
-		return c.fail(f, "set %s: no variable of this function; keep what functions share in a cell", args[0].text)
+		return c.fail(f, "set %s: it is not a variable of this function; keep what functions share in a cell", args[0].text)
 	}
 	err := c.expr(fn, args[1])
 	fn.emit(f.line, opSet, 0, slot, -1)
@@ -308,7 +308,7 @@ func (c *compiler) set(fn *function, f form, args []form) error {
 // cond compiles (if condition then else).
 func (c *compiler) cond(fn *function, f form, args []form) error {
 	if len(args) != 2 && len(args) != 3 {
-		return c.fail(f, "if wants a condition and one or two values")
+		return c.fail(f, "if takes a condition and one or two values")
 	}
 	if len(args) == 2 {
 		args = append(slices.Clip(args), form{kind: nameForm, line: f.line, text: "nil"})
@@ -330,7 +330,7 @@ func (c *compiler) cond(fn *function, f form, args []form) error {
 // loop compiles (while condition body ...), whose value is nil.
 func (c *compiler) loop(fn *function, f form, args []form) error {
 	if len(args) < 2 {
-		return c.fail(f, "while wants a condition and a body")
+		return c.fail(f, "while takes a condition and a body")
 	}
 	start := len(fn.code)
 	if err := c.expr(fn, args[0]); err != nil {

@@ -60,7 +60,7 @@ func run(ctx context.Context, out, usage io.Writer, args []string) error {
 	flags := flag.NewFlagSet("vm", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	mode := flags.String("mode", "all", "gil, atomic, biased or all")
-	checked := flags.Bool("checked", false, "find mistakes in counting; some fifty times slower")
+	checked := flags.Bool("checked", false, "find mistakes in counting; about fifty times slower")
 	limit := flags.Int64("memory", 0, "bytes that objects may take; 0 is no limit")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -128,7 +128,7 @@ func (r *reader) form() (form, error) {
 	if digits := strings.TrimPrefix(word, "-"); digits != "" && digits[0] >= '0' && digits[0] <= '9' {
 		n, err := strconv.ParseInt(word, 10, 64)
 		if err != nil {
-			return form{}, r.fail(line, "%s is no number of 64 bits", word)
+			return form{}, r.fail(line, "%s is not a 64-bit integer", word)
 		}
 		return form{kind: intForm, line: line, n: n}, nil
 	}

@@ -81,7 +81,7 @@ func (k *task) enter(args int) (frame, error) {
 func (k *task) code(fn rt.Ref, args int) (*proto, error) {
 	number, ok := fnCode(k.t, fn)
 	if !ok {
-		return nil, fmt.Errorf("%s is called, which is no function", kindName(k.t, fn))
+		return nil, fmt.Errorf("%s is called, and is not a function", kindName(k.t, fn))
 	}
 	p := k.protos[number]
 	if args != p.args {

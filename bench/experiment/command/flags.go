@@ -20,7 +20,7 @@ type Flags struct {
 	Plots      string            `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
 	CPUProfile string            `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
 	Trace      string            `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
-	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) means if it is a terminal."`
+	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
 // Env returns what the flags ask for. The budget of a sample and the number of samples are

@@ -107,7 +107,7 @@ func TestTextTable(t *testing.T) {
 ─────────────────────────────────────────────────────
  address  hot   1         0.93  0.91  1.02  3   1.16 
  loads    hot   1         0.80  0.51  0.90  3   1.00 
-ratio: to state=loads in the same round; below 1 is faster
+ratio: relative to state=loads, in the same round; below 1 is faster
 conclusion: 1.1625
 `
 	if got != want {
@@ -127,9 +127,9 @@ func TestStarvedIsMarked(t *testing.T) {
  loads     1.00  1.00  1.00  2   1.00      
  address   2.00  2.00  2.00  2      -  25% 
  shared    3.00  3.00  3.00  2   3.00      
-ratio: to state=loads in the same round; below 1 is faster
-CPU: the share of the CPU time that the row's threads asked for and got, if it is less than 90%. Others had the cores: the row has no ratio, is no baseline, and nothing is concluded from it
-Too few samples to conclude from (2): -count 10 would tell.
+ratio: relative to state=loads, in the same round; below 1 is faster
+CPU: how much the row's threads got of the CPU time that they asked for, if less than 90%. Others had the cores: the row has no ratio, is not a baseline, and no conclusion is drawn from it
+Too few samples (2) to draw a conclusion: use -count 10.
 `
 	if text != want {
 		t.Errorf("got\n%swant\n%s", text, want)

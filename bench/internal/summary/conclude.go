@@ -21,7 +21,7 @@ func Conclusions(res *experiment.Result) []string {
 	}
 	lines := res.Scenario.Conclude(sound(res))
 	if n := starved(res); n > 0 {
-		lines = append(lines, fmt.Sprintf("%d of %d rows are left out here: their threads got less than %s of the CPU time that they asked for.",
+		lines = append(lines, fmt.Sprintf("%d of %d rows are left out because their threads got less than %s of the CPU time that they asked for.",
 			n, len(res.Rows), percent(cpu.Enough)))
 	}
 	return lines
@@ -34,7 +34,7 @@ func TooFew(res *experiment.Result) string {
 	}
 	for _, row := range res.Rows {
 		if n := len(row.Samples); n < median.MinSamples {
-			return fmt.Sprintf("Too few samples to conclude from (%d): -count 10 would tell.", n)
+			return fmt.Sprintf("Too few samples (%d) to draw a conclusion: use -count 10.", n)
 		}
 	}
 	return ""

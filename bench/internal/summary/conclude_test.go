@@ -12,7 +12,7 @@ func TestConclusionsOfStarved(t *testing.T) {
 	for share, want := range map[float64]string{
 		0.95: "loads takes 1.00 ns.|address takes 2.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, address 2.0, shared 3.0.",
 		0.85: "loads takes 1.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, shared 3.0.|" +
-			"1 of 3 rows are left out here: their threads got less than 90% of the CPU time that they asked for.",
+			"1 of 3 rows are left out because their threads got less than 90% of the CPU time that they asked for.",
 	} {
 		res := resulttest.WithShares(t, median.MinSamples, share).Results[0]
 		if got := strings.Join(Conclusions(res), "|"); got != want {
@@ -23,7 +23,7 @@ func TestConclusionsOfStarved(t *testing.T) {
 
 func TestConclusionsOfFew(t *testing.T) {
 	res := resulttest.WithShares(t, median.MinSamples-1, 1).Results[0]
-	if got := Conclusions(res); len(got) != 1 || got[0] != "Too few samples to conclude from (5): -count 10 would tell." {
+	if got := Conclusions(res); len(got) != 1 || got[0] != "Too few samples (5) to draw a conclusion: use -count 10." {
 		t.Errorf("of five samples: %q", got)
 	}
 	res.Scenario.Exact = true

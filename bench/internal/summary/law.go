@@ -141,9 +141,9 @@ func share(v float64) string {
 func LawNotes(res *experiment.Result) (notes []string) {
 	for _, l := range Laws(res) {
 		notes = appendNew(notes, "Universal Scalability Law, fitted to the medians with "+countList(l.Threads)+" threads. "+
-			"contention: share of the work that only one thread at a time can do; coherence: what each pair of threads costs each other; the last column is a prediction.")
+			"contention: share of the work that only one thread at a time can do; coherence: what each pair of threads costs; the last column is a prediction.")
 		if l.Crowded {
-			notes = appendNew(notes, fmt.Sprintf("The threads have %d cores: the law takes the lack of cores for contention, and predicts for this machine, not for a larger one.", l.Cores))
+			notes = appendNew(notes, fmt.Sprintf("The threads have only %d cores. The law mistakes the lack of cores for contention, so it predicts for this machine, not for a larger one.", l.Cores))
 		}
 	}
 	return notes

@@ -176,12 +176,12 @@ func Notes(res *experiment.Result) (notes []string) {
 	}
 	for _, row := range res.Rows {
 		if len(row.Samples) >= median.MinSamples {
-			notes = append(notes, withinColumn+": how far the median's 95 % interval reaches, at most")
+			notes = append(notes, withinColumn+": how far the median's 95 % interval extends, at most")
 			break
 		}
 	}
 	if starved(res) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: the share of the CPU time that the row's threads asked for and got, if it is less than %s. Others had the cores: the row has no ratio, is no baseline, and nothing is concluded from it",
+		notes = append(notes, fmt.Sprintf("%s: how much the row's threads got of the CPU time that they asked for, if less than %s. Others had the cores: the row has no ratio, is not a baseline, and no conclusion is drawn from it",
 			gotColumn, percent(cpu.Enough)))
 	}
 	return notes
@@ -204,9 +204,9 @@ func ratioNote(res *experiment.Result) string {
 	if res.Scenario.Baseline == nil {
 		return ""
 	}
-	note := "ratio: to " + res.Scenario.BaselineName + " in the same round"
+	note := "ratio: relative to " + res.Scenario.BaselineName + ", in the same round"
 	if res.Scenario.BaselineName == "" {
-		note = "ratio: to the baseline in the same round"
+		note = "ratio: relative to the baseline, in the same round"
 	}
 	switch metric, _ := commonMetric(res); metric {
 	case experiment.NsOp:
