@@ -132,19 +132,19 @@ func TestGILContextAndDropRequest(t *testing.T) {
 		ends[0]()
 		synctest.Wait()
 		if !g.DropRequested() {
-			t.Error("the request is gone, and somebody waits")
+			t.Error("the request is gone, although a waiter is left")
 		}
 		ends[1]()
 		synctest.Wait()
 		if g.DropRequested() {
-			t.Error("there is a request, and nobody waits")
+			t.Error("there is a request, although no waiter is left")
 		}
 		if g.watcher.Stop() {
-			t.Error("somebody watches")
+			t.Error("a watch is running")
 		}
 		time.Sleep(time.Hour)
 		if told > 0 {
-			t.Errorf("told of %d stalls", told)
+			t.Errorf("%d stalls were reported", told)
 		}
 
 		end, _ := given(t, acquire) // the next waiter waits for the same interval
@@ -161,7 +161,7 @@ func TestGILContextAndDropRequest(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if told != 1 {
-			t.Errorf("told of %d stalls, want 1", told)
+			t.Errorf("%d stalls were reported, want 1", told)
 		}
 		end()
 		synctest.Wait()
@@ -233,7 +233,7 @@ func TestEnterContext(t *testing.T) {
 		w.Start(nil)
 		m.Exit()
 		if err := m.EnterContext(t.Context()); err != nil {
-			t.Errorf("nobody stops the world: %v", err)
+			t.Errorf("without a stop of the world: %v", err)
 		}
 		is(inside)
 	})
@@ -262,14 +262,14 @@ func TestStopContext(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			if slow.Stopping() || by != nil && by.state.Load() != inside {
-				t.Error("a stop that nobody wants is asked for")
+				t.Error("a stop is requested, although no asker is left")
 			}
 			slow.Enter()
 			end, result := given(t, stop)
 			go waits.Enter()
 			synctest.Wait()
 			if !waits.is(paused)() {
-				t.Error("a member has come in")
+				t.Error("a member has entered")
 			}
 			w.mu.Lock()
 			end()
@@ -284,7 +284,7 @@ func TestStopContext(t *testing.T) {
 			slow.Exit()
 			waits.Exit()
 			if len(slow.wake.ch)+len(waits.wake.ch)+len(asker.wake.ch) > 0 {
-				t.Error("there is a wake-up for nobody")
+				t.Error("there is a wake-up, but no sleeper")
 			}
 			if s := w.Stats(); s.Stops != 0 {
 				t.Errorf("stats %+v", s)
@@ -319,14 +319,14 @@ func TestStopContextInTheQueue(t *testing.T) {
 		end2, result2 := given(t, stop(second))
 		_, result3 := given(t, stop(third)) // now no member is inside
 		if !w.Stopped() {
-			t.Fatal("the first stop has not come about")
+			t.Fatal("the first stop has not succeeded")
 		}
 		fourth := w.Join("fourth")
 		_, result4 := given(t, fourth.EnterContext)
 		end2()
 		synctest.Wait()
 		if !fourth.is(paused)() {
-			t.Error("a member has come into a stopped world")
+			t.Error("a member has entered a stopped world")
 		}
 		if err := result2(); err == errEnough || !second.is(paused)() {
 			t.Errorf("with the world stopped, the one that gave up is %s: %v", stateNames[second.state.Load()], err)

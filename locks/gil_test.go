@@ -95,7 +95,7 @@ func TestGILDropRequest(t *testing.T) {
 	g.Acquire()
 	g.expire(now() + 10*hour)
 	if g.DropRequested() {
-		t.Fatal("drop requested while nobody waits")
+		t.Fatal("drop requested without a waiter")
 	}
 	var wg sync.WaitGroup
 	ran := make(chan int)
@@ -273,7 +273,7 @@ func TestGILStall(t *testing.T) {
 	}()
 	first, second := <-told, <-told
 	if first <= 0 || second <= 0 {
-		t.Errorf("told of waits of %s and %s", first, second)
+		t.Errorf("waits of %s and %s were reported", first, second)
 	}
 	g.Release()
 	<-done

@@ -15,7 +15,7 @@ import (
 // wake-up or a deadlock.
 func watchdog(t testing.TB) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here, and nothing takes it from a loop")
+		t.Skip("SKIPPED: needs several threads, and there is only one here, and nothing preempts a loop")
 	}
 	dog := time.AfterFunc(25*time.Second, func() {
 		debug.SetTraceback("all")

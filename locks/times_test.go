@@ -109,7 +109,7 @@ func TestGILPatience(t *testing.T) {
 			t.Error("more timers than one")
 		}
 		if g.watcher != nil {
-			t.Error("somebody watches for nobody")
+			t.Error("a watch is running without a waiter")
 		}
 	})
 }
@@ -130,11 +130,11 @@ func TestGILStallTimes(t *testing.T) {
 		time.Sleep(interval + 10*patience)
 		g.Yield()
 		if g.watcher.Stop() {
-			t.Error("somebody still watches")
+			t.Error("a watch is still running")
 		}
 		time.Sleep(100 * patience)
 		if want := []time.Duration{patience, 3 * patience, 7 * patience}; !slices.Equal(told, want) {
-			t.Errorf("told of %v, want %v", told, want)
+			t.Errorf("%v was reported, want %v", told, want)
 		}
 
 		// A watcher that fires late sees that there is no stall.
@@ -155,7 +155,7 @@ func TestGILStallTimes(t *testing.T) {
 		g.OnStall(0, nil)
 		watch(g.stats.DropRequests) // no fn is registered
 		if told != nil {
-			t.Errorf("told of %v", told)
+			t.Errorf("%v was reported", told)
 		}
 		g.Release()
 	})
@@ -242,7 +242,7 @@ func TestWorldStallTimes(t *testing.T) {
 			}
 			w.Start(nil)
 			if want := []time.Duration{patience, patience, 2 * patience, 2 * patience, 4 * patience}; !slices.Equal(told, want) {
-				t.Errorf("told of %v, want %v", told, want)
+				t.Errorf("%v was reported, want %v", told, want)
 			}
 		})
 	}

@@ -158,7 +158,7 @@ func TestExitTellsUnderLock(t *testing.T) {
 		goruntime.Gosched()
 	}
 	if told.Load() {
-		t.Error("Exit has told an asker that may not be asleep yet")
+		t.Error("Exit woke an asker that may not be asleep yet")
 	}
 	w.mu.Unlock()
 	wg.Wait()
@@ -478,6 +478,6 @@ func TestWaits(t *testing.T) {
 	w.Start(a)
 	a.Exit()
 	if w.Waits(b) {
-		t.Error("it would wait for nobody")
+		t.Error("it would wait for no thread")
 	}
 }

@@ -271,7 +271,7 @@ func (c *commons) each(method func(f *rt.Frozen) rt.Ref) {
 // other one, for the race detector.
 func TestAnyGoroutine(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	forModes(t, func(t *testing.T, o rt.Options) {
 		backings := []rt.Backing{rt.AutoBacking}
@@ -360,7 +360,7 @@ func TestAnyGoroutineIsComplete(t *testing.T) {
 	}
 	for name := range anyGoroutine {
 		if !found[name] {
-			missing = append(missing, name+", which is none any more")
+			missing = append(missing, name+", which is no longer one")
 		}
 	}
 	slices.Sort(missing)

@@ -157,7 +157,7 @@ func TestCellErrors(t *testing.T) {
 				}
 			}
 			if _, found := none.At(th); found {
-				t.Error("what is no cell holds something")
+				t.Error("an object that is not a cell holds something")
 			}
 			cellSums(t, th)
 			audit(t, th, v, c)
@@ -279,7 +279,7 @@ func TestCellChaos(t *testing.T) {
 						b.refs, b.marks = b.refs[:0], b.marks[:0]
 					}
 					if got != rt.Nil && bigOf(th, got) < 0 {
-						err = fmt.Errorf("got %s, which nobody stored", Format(th, got))
+						err = fmt.Errorf("got %s, which no thread stored", Format(th, got))
 					}
 					th.DecRefs([]rt.Ref{v, got})
 					if err == nil && rnd.IntN(32) == 0 {

@@ -319,7 +319,7 @@ func TestToGo(t *testing.T) {
 			for _, n := range []int64{1<<53 + 1, math.MaxInt64} {
 				i := must(NewInt(th, n))
 				if _, err := ToGo[float64](th, i); err == nil {
-					t.Errorf("%d fits a float64", n)
+					t.Errorf("%d fits into a float64", n)
 				}
 				if got := must(ToGo[int64](th, i)); got != n {
 					t.Errorf("%d", got)

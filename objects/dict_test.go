@@ -81,7 +81,7 @@ func (m *dictMachine) remove(n int, pop bool) {
 		gone, err := m.dict.Delete(m.th, k)
 		must0(m.t, err)
 		if gone != (i >= 0) {
-			m.t.Fatalf("deleting a key says wrongly whether it was there")
+			m.t.Fatalf("a deletion reports wrongly whether the dict had the key")
 		}
 	}
 	if i >= 0 {
@@ -111,7 +111,7 @@ func (m *dictMachine) atomic(n, what int) {
 		m.t.Helper()
 		must0(m.t, err)
 		if ok != (i >= 0) {
-			m.t.Fatalf("a call says wrongly whether a key is there")
+			m.t.Fatalf("a call reports wrongly whether the dict has a key")
 		}
 		return ok
 	}
@@ -121,7 +121,7 @@ func (m *dictMachine) atomic(n, what int) {
 		if was(loaded, err) {
 			has(r)
 		} else if m.model(name, m.marks); r != v {
-			m.t.Fatalf("what was stored is not what is returned")
+			m.t.Fatalf("the returned value is not the stored one")
 		}
 		th.DecRef(r)
 	case 1:
@@ -235,7 +235,7 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 			v, err := d.Get(th, k)
 			seen, ok := d.Lookup(th, k)
 			if ok != (i >= 0) || d.Has(th, k) != ok {
-				m.t.Fatalf("a key is there or not, unlike in the model")
+				m.t.Fatalf("the dict and the model disagree on whether there is a key")
 			}
 			if i < 0 {
 				wantError[*KeyError](m.t, err)
@@ -311,7 +311,7 @@ func (m *dictMachine) ops() map[string]func(a, b int) {
 					wantError[*rt.TypeError](m.t, err)
 				}
 				if x.Len(th) != 0 || x.Has(th, rt.None) || len(x.Snapshot(th, nil)) > 0 {
-					m.t.Fatalf("what is no dict has entries")
+					m.t.Fatalf("an object that is not a dict has entries")
 				}
 			}
 			list := must(NewList(th))
@@ -459,7 +459,7 @@ func TestDictGrowth(t *testing.T) {
 			audit(t, th, d)
 			th.Checkpoint()
 			if m := th.Runtime().Memory(); d.Len(th) != 0 || m.BlockBytes >= before {
-				t.Errorf("%d entries, and %d bytes of %d, are left when all is deleted", d.Len(th), m.BlockBytes, before)
+				t.Errorf("%d entries, and %d bytes of %d, are left after all keys were deleted", d.Len(th), m.BlockBytes, before)
 			}
 			th.DecRef(d)
 		})

@@ -130,7 +130,7 @@ func changeDict(th *rt.Thread, rnd *rand.Rand, d, other Dict, k rt.Ref, kept boo
 	}
 	r, err := d.Pop(th, k)
 	if err == nil && bigOf(th, r) < 0 {
-		err = fmt.Errorf("popped %s, which nobody stored", Format(th, r))
+		err = fmt.Errorf("popped %s, which no thread stored", Format(th, r))
 	}
 	th.DecRef(r)
 	return unless[*KeyError](err)

@@ -179,7 +179,7 @@ func atomicChaos(t *testing.T, r *rt.Runtime, fill int) {
 	outs := make([]atomic.Int32, workers*n)
 	out := func(th *rt.Thread, v rt.Ref) error {
 		if m := bigOf(th, v); m < 0 || outs[m].Inc() != 1 {
-			return fmt.Errorf("%s came out, and had before, or was never in", Format(th, v))
+			return fmt.Errorf("%s came out twice, or was never stored", Format(th, v))
 		}
 		return nil
 	}
@@ -195,7 +195,7 @@ func atomicChaos(t *testing.T, r *rt.Runtime, fill int) {
 				var loaded bool
 				x, loaded, err = d.LoadOrStore(th, k, v)
 				if in = !loaded; in && x != v {
-					return errors.New("what was stored is not what is returned")
+					return errors.New("the returned value is not the stored one")
 				}
 				th.DecRef(x)
 			case 1:

@@ -13,7 +13,7 @@ import (
 // lost.
 func TestTupleSpotsBesideOthers(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	replace := func(th *rt.Thread, d Dict) { // the dict is locked
 		o := th.Body(d)
@@ -339,7 +339,7 @@ func TestLongRunAtTheLimit(t *testing.T) {
 		}
 		must0(t, d.Set(th, k, rt.False))
 		if v, _ := d.Lookup(th, k); v != rt.False || table(th, d) != b || d.Len(th) != 10_000+n+1 {
-			t.Errorf("it is %s, and the table is another one: %v", Format(th, v), table(th, d) != b)
+			t.Errorf("it is %s, and the table was replaced: %v", Format(th, v), table(th, d) != b)
 		}
 		_, err := newDictSteal(th, []rt.Ref{smallInt(1), rt.None})
 		for i := 0; err == nil && i < 1000; i++ {

@@ -84,7 +84,7 @@ func lookupStrings(t *testing.T, th *rt.Thread, n int, mayAllocate bool) {
 	empty := must(NewDict(th))
 	for _, not := range []rt.Ref{rt.Nil, rt.None, smallInt(1), rt.EmptyTuple, empty} {
 		if _, found := Dict(not).LookupString(th, ""); found {
-			t.Error("what is no dict, or empty, has a key")
+			t.Error("an object that is not a dict, or is an empty one, has a key")
 		}
 	}
 	th.DecRef(empty)

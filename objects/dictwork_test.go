@@ -202,7 +202,7 @@ func TestTupleSpots(t *testing.T) {
 			}
 			ok(d.Set(th, same, rt.False))
 			if v, _ := d.Lookup(th, key); v != rt.False || d.Len(th) != 1+1 {
-				t.Error("a large tuple is there twice")
+				t.Error("a large tuple is in the dict twice")
 			}
 			th.DecRefs([]rt.Ref{d, key, same})
 		})
@@ -248,7 +248,7 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 					filled++
 					for later := int(p) + 1; later <= usedOf(b.LoadUint64(dictState)); later++ {
 						if sameKey(th, b.Ref(s.entry(p)+entryKey), b.Ref(s.entry(uint32(later))+entryKey)) {
-							t.Fatalf("%s: a place leads to entry %d, and entry %d has its key", name, p, later)
+							t.Fatalf("%s: a place of the index leads to entry %d, but entry %d has the key", name, p, later)
 						}
 					}
 				}
@@ -335,7 +335,7 @@ func TestHostileKeys(t *testing.T) {
 					}
 					k := key(th, n)
 					if d.Has(th, k) {
-						t.Error("a key is there that nobody has set")
+						t.Error("there is a key that no call has set")
 					}
 					th.DecRefs([]rt.Ref{k, d, other})
 				})
@@ -471,7 +471,7 @@ func TestSmallUpdates(t *testing.T) {
 			update(two, false) // overwrites several
 			for _, k := range []int{5, 7, 2000, 2001} {
 				if v, _ := d.Lookup(th, smallInt(k)); v != big {
-					t.Errorf("key %d has not its value", k)
+					t.Errorf("key %d does not have its value", k)
 				}
 			}
 			if d.Len(th) != 1002 {

@@ -142,12 +142,12 @@ func TestEqualCycles(t *testing.T) {
 		for _, a := range all {
 			for _, b := range all {
 				if !Equal(th, a, b) {
-					t.Error("two rings that nobody can tell apart are not equal")
+					t.Error("two rings that cannot be told apart are not equal")
 				}
 			}
 			open := ring(3, rt.None)
 			if Equal(th, a, open) || Equal(th, open, a) {
-				t.Error("a ring equals what is none")
+				t.Error("a ring equals a graph that is not a ring")
 			}
 			th.DecRef(open)
 		}

@@ -100,7 +100,7 @@ func same(t testing.TB, th *rt.Thread, a, b rt.Ref, seen map[rt.Ref]rt.Ref) {
 	for i := 0; th.Kind(a) == rt.TypeDict && i < len(x); i += 2 {
 		// Look up the original's key, which is another object.
 		if v, ok := Dict(b).Lookup(th, x[i]); !ok || v != y[i+1] {
-			t.Fatalf("the copy has nothing at %s", Format(th, x[i]))
+			t.Fatalf("the copy has no value at %s", Format(th, x[i]))
 		}
 	}
 }
@@ -314,7 +314,7 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 // that order.
 func TestFreezeBesideABusyWriter(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.SwitchInterval = 10 * time.Microsecond
@@ -417,7 +417,7 @@ func TestUnload(t *testing.T) {
 			w := must(NewWeak(th, f.Root()))
 			must0(t, th.Unload(f))
 			if r, ok := w.Get(th); ok {
-				t.Errorf("a weak reference leads to %s, which was unloaded", r)
+				t.Errorf("a weak reference refers to %s, which was unloaded", r)
 			}
 			th.DecRef(w)
 			if err := th.Unload(f); !errors.Is(err, rt.ErrUnloaded) {

@@ -47,7 +47,7 @@ func TestFrozenEntries(t *testing.T) {
 						t.Fatalf("entry %d of %d is %v, %v", i, n, key, value)
 					}
 					if got, ok := d.Lookup(th, key); !ok || got != value {
-						t.Fatalf("entry %d of %d is not what is found", i, n)
+						t.Fatalf("entry %d of %d is not the one that a lookup finds", i, n)
 					}
 					i++
 				}

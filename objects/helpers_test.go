@@ -293,7 +293,7 @@ type borrower struct {
 func (b *borrower) borrow(th *rt.Thread, r rt.Ref) error {
 	n := bigOf(th, r)
 	if n < 0 {
-		return fmt.Errorf("read %s, which nobody stored", Format(th, r))
+		return fmt.Errorf("read %s, which no thread stored", Format(th, r))
 	}
 	b.refs, b.marks = append(b.refs, r), append(b.marks, n)
 	return nil

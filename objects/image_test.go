@@ -179,7 +179,7 @@ func openHostile(t testing.TB, r *rt.Runtime, image []byte) (err error) {
 	if err != nil {
 		var e *rt.ImageError
 		if !errors.As(err, &e) {
-			t.Fatalf("error %v is no *rt.ImageError", err)
+			t.Fatalf("error %v is not an *rt.ImageError", err)
 		}
 		return err
 	}
@@ -243,7 +243,7 @@ func TestImageRoundTrip(t *testing.T) {
 					var again bytes.Buffer
 					must(f.WriteTo(&again))
 					if !bytes.Equal(again.Bytes(), image) {
-						t.Errorf("%s: the image of what was opened is another one", name)
+						t.Errorf("%s: an image of the opened graph differs from the original", name)
 					}
 					must0(t, r.Do(func(th *rt.Thread) error {
 						wander(th, f.Root(), map[rt.Ref]bool{})

@@ -168,7 +168,7 @@ func TestImageCheckPanics(t *testing.T) {
 		panics("a fault of mine")
 		looks = func(k *rt.Check) error {
 			if k.Body() == k.Reader().Body(at) {
-				return errors.New("the image lies where the other one was")
+				return errors.New("the image is mapped where the other one was")
 			}
 			return fmt.Errorf("there is still %d", k.Reader().Body(at).Word(0))
 		}

@@ -52,14 +52,14 @@ func soundDicts(th *rt.Thread, list rt.Ref) error {
 				return fmt.Errorf("dict %d: %v is not an object", i, value)
 			}
 			if got, ok := Dict(d).Lookup(th, key); !ok || got != value {
-				return fmt.Errorf("dict %d: key %s leads to %v, its entry has %v", i, Format(th, key), got, value)
+				return fmt.Errorf("dict %d: a lookup of %s finds %v, and its entry has %v", i, Format(th, key), got, value)
 			}
 		}
 		absent := must(NewString(th, "absent"))
 		_, ok := Dict(d).Lookup(th, absent) // the search ends
 		th.DecRef(absent)
 		if ok {
-			return fmt.Errorf("dict %d has a key that it has not", i)
+			return fmt.Errorf("dict %d reports a key that it does not have", i)
 		}
 	}
 	return nil

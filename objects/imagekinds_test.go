@@ -31,21 +31,21 @@ func TestImageKindsAreChecked(t *testing.T) {
 			{"a tuple longer than its body", "length 3 in a body of 16 bytes", forgedTuple, []uint32{3, none, forgedNone}},
 			{"a tuple shorter than its body", "a body of 12 bytes in a space of 32", forgedTuple, []uint32{1, none, forgedNone, 0, 0}},
 			{"an empty tuple", "an empty tuple that is not the singleton", forgedTuple, []uint32{0, tupleMark, 0, 0}},
-			{"a tuple that leads nowhere", "word 2", forgedTuple, []uint32{1, 0, nowhere}},
+			{"a tuple with a reference to nothing", "word 2", forgedTuple, []uint32{1, 0, nowhere}},
 			{"a tuple with another hash", "its hash is wrong", forgedTuple, []uint32{1, none + 1, forgedNone}},
-			{"a tuple that is said to be no key", "its hash is wrong", forgedTuple, []uint32{1, 0, forgedNone}},
+			{"a tuple that is marked as unhashable", "its hash is wrong", forgedTuple, []uint32{1, 0, forgedNone}},
 			{"a list", "", list, []uint32{3, forgedNone, forgedNone, forgedNone}},
 			{"a list longer than its body", "length 4 in a body of 16 bytes", list, []uint32{4, forgedNone, forgedNone, forgedNone}},
 			{"a list shorter than its body", "a body of 12 bytes in a space of 32", list, []uint32{2, forgedNone, forgedNone, 0, 0}},
-			{"a list that leads nowhere", "word 1", list, []uint32{1, nowhere}},
-			{"a list of nothing", "word 1", list, []uint32{1, 0}},
+			{"a list with a reference to nothing", "word 1", list, []uint32{1, nowhere}},
+			{"a list with a nil reference", "word 1", list, []uint32{1, 0}},
 			{"an empty dict", "", dict, []uint32{0, 0}},
 			{"a dict longer than its body", "length 5 in a body of 16 bytes", dict, []uint32{5, 0, 0, 0}},
 			{"a dict shorter than its body", "a body of 20 bytes in a space of 48", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1).Handle), forgedNone, 0, 0, 0, 0}},
 			{"a dict of another form", "an index of form 0x1, which does not fit 1 entries", dict, []uint32{1, 1, hashInt(1), uint32(smallInt(1).Handle), forgedNone}},
 			{"a keyed dict of bytes", "an index of form 0x100, which does not fit 0 entries", dict, []uint32{0, frozenKeyed, 1, 2, 3, 4}},
-			{"a dict whose value leads nowhere", "word 4", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1).Handle), nowhere}},
-			{"a dict whose key leads nowhere", "word 3", dict, []uint32{1, 0, hashInt(1), nowhere, forgedNone}},
+			{"a dict with a value that refers to nothing", "word 4", dict, []uint32{1, 0, hashInt(1), uint32(smallInt(1).Handle), nowhere}},
+			{"a dict with a key that refers to nothing", "word 3", dict, []uint32{1, 0, hashInt(1), nowhere, forgedNone}},
 			{"a dict with another hash", "entry 0 does not have the hash of its key", dict, []uint32{1, 0, hashInt(2), uint32(smallInt(1).Handle), forgedNone}},
 			{"a dict with one key twice", "entries 0 and 1 have the same key", dict,
 				[]uint32{2, 0, hashInt(1), uint32(smallInt(1).Handle), forgedNone, hashInt(1), uint32(smallInt(1).Handle), forgedNone}},
@@ -59,11 +59,11 @@ func TestImageKindsAreChecked(t *testing.T) {
 			{"a string longer than its body", "a text in a body of 16 bytes", text, []uint32{hashOf("abc"), 9, wordOf("abc")}},
 			{"a string shorter than its body", "a body of 11 bytes in a space of 32", text, []uint32{hashOf("abc"), 3, wordOf("abc"), 0, 0}},
 			{"an empty string", "an empty text that is not the singleton", text, []uint32{hashOf(""), 0}},
-			{"a string that is no UTF-8", "it is not valid UTF-8", text, []uint32{hashOf("\xff"), 1, wordOf("\xff")}},
+			{"a string that is not UTF-8", "it is not valid UTF-8", text, []uint32{hashOf("\xff"), 1, wordOf("\xff")}},
 			{"bytes", "", byteText, []uint32{hashOf("\xff") ^ bytesMark, 1, wordOf("\xff")}},
 			{"bytes with a string's hash", "its hash is wrong", byteText, []uint32{hashOf("abc"), 3, wordOf("abc")}},
 			{"a number", "", number, []uint32{hashOf("-1e9"), 4, wordOf("-1e9")}},
-			{"a number that is none", "it is not a JSON number", number, []uint32{hashOf("-1e"), 3, wordOf("-1e")}},
+			{"a number that is not one", "it is not a JSON number", number, []uint32{hashOf("-1e"), 3, wordOf("-1e")}},
 			{"a number with another hash", "its hash is wrong", number, []uint32{hashOf("-1e9") + 1, 4, wordOf("-1e9")}},
 		} {
 			m := empty()
@@ -97,11 +97,11 @@ func TestImageRecordsAreChecked(t *testing.T) {
 			v    uint32
 			want string
 		}{
-			"a version":           {recordVersion, 2, "its version is not zero"},
-			"a field of nothing":  {recordSlots, 0, "word 1"},
-			"a field to nowhere":  {recordSlots, forgedSelf + 77, "word 1"},
-			"the last to nowhere": {len(imagePoint.Fields()), forgedSelf + 77, "word 2"},
-			"nothing":             {recordVersion, 0, ""},
+			"a version":                        {recordVersion, 2, "its version is not zero"},
+			"a field with a nil reference":     {recordSlots, 0, "word 1"},
+			"a field that refers to nothing":   {recordSlots, forgedSelf + 77, "word 1"},
+			"the last field refers to nothing": {len(imagePoint.Fields()), forgedSelf + 77, "word 2"},
+			"nothing":                          {recordVersion, 0, ""},
 		} {
 			m := forge(image)
 			m.words[forgedHeader+c.at] = c.v
@@ -118,7 +118,7 @@ func TestImageRecordsAreChecked(t *testing.T) {
 func TestJSONNumbers(t *testing.T) {
 	for _, s := range []string{"0", "-0", "7", "-12", "0.5", "10.25", "1e5", "1E5", "1e+5", "1e-05", "-1.5E+10", "0e0", "0.0e-0", "123456789012345678901234567890"} {
 		if !isJSONNumber([]byte(s)) {
-			t.Errorf("%s is none", s)
+			t.Errorf("%s is not a JSON number", s)
 		}
 		if _, err := checkNumber([]byte(s)); err != nil {
 			t.Error(err)
@@ -126,7 +126,7 @@ func TestJSONNumbers(t *testing.T) {
 	}
 	for _, s := range []string{"", "-", "+1", "--1", "01", "-01", "00", ".5", "-.5", "1.", "1.e5", "1e", "1e+", "1E-", "1e+-5", "1e5.0", "e5", "1 ", " 1", "1x", "0x1", "1_0", "1,0", "Inf", "NaN", "-e1", "1.5.5", "1ee5", "1e5e5"} {
 		if isJSONNumber([]byte(s)) {
-			t.Errorf("%q is one", s)
+			t.Errorf("%q is a JSON number", s)
 		}
 	}
 }
@@ -208,7 +208,7 @@ func TestImageKeysOfOneHash(t *testing.T) {
 			accept(t, r, what, m.image(), func(th *rt.Thread, root rt.Ref) {
 				for k, v := range Dict(root).All(th) {
 					if got, _ := Dict(root).Lookup(th, k); got != v {
-						t.Errorf("%s: a key leads to the value of another one", what)
+						t.Errorf("%s: a lookup finds the value of another key", what)
 					}
 				}
 			})

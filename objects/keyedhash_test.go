@@ -76,7 +76,7 @@ func TestSeededHash(t *testing.T) {
 			seen[want] = key
 			k0, k1 := core.HashSeed(th.Runtime())
 			if keyedHash(th, key) != fold(plainHash(th, k0, k1, key)) {
-				t.Errorf("%s has not its hash in the runtime", Format(th, key))
+				t.Errorf("%s does not have its hash in the runtime", Format(th, key))
 			}
 			f := must(th.Freeze(key))
 			if got := known.hash(f.Root()); got != want {

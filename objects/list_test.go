@@ -294,10 +294,10 @@ func (m *listMachine) ops() map[string]func(a, b int) {
 				_, err = x.Get(th, 0)
 				wantError[*rt.TypeError](m.t, err)
 				if _, ok := x.At(th, 0); ok || x.Len(th) != 0 || len(x.Snapshot(th, nil)) > 0 {
-					m.t.Fatalf("what is no list has items")
+					m.t.Fatalf("an object that is not a list has items")
 				}
 				for range x.All(th) {
-					m.t.Fatalf("what is no list has items to loop over")
+					m.t.Fatalf("an object that is not a list has items to loop over")
 				}
 			}
 			if l.Append(th, rt.Nil) == nil || l.Insert(th, 0, rt.Nil) == nil || l.Set(th, 0, rt.Nil) == nil {

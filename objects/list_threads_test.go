@@ -114,7 +114,7 @@ func changeList(th *rt.Thread, rnd *rand.Rand, l, other List) error {
 			r, err = l.PopFirst(th)
 		}
 		if err == nil && bigOf(th, r) < 0 {
-			err = fmt.Errorf("popped %s, which nobody stored", Format(th, r))
+			err = fmt.Errorf("popped %s, which no thread stored", Format(th, r))
 		}
 		th.DecRef(r)
 		if err == ErrEmpty {

@@ -249,7 +249,7 @@ func TestListBoundFits(t *testing.T) {
 			t.Errorf("a block of %d bytes", n)
 		}
 		if n := th.BlockBytes(l, 4*(listSlots+maxItems+1)); uint32(n) <= 1<<31-1 { // uint32: negative where ints have 32 bits
-			t.Errorf("one item more fits a block of %d bytes", n)
+			t.Errorf("one more item fits into a block of %d bytes", n)
 		}
 		th.DecRef(l)
 	})

@@ -31,7 +31,7 @@ func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op fu
 	for atomic.LoadUint32(word) == alone { // no thread is parked there
 		select {
 		case err := <-done:
-			t.Errorf("it waited for nobody: %v", err)
+			t.Errorf("it did not wait for the lock: %v", err)
 			until()
 			locks.Unlock(word)
 			return
@@ -77,7 +77,7 @@ func freezeAndUnload(th *rt.Thread, r rt.Ref) { ok(th.Unload(must(th.Freeze(r)))
 // releases it afterwards, and keeps no other lock.
 func TestLocksAreTaken(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	type call struct {
 		name string
@@ -171,7 +171,7 @@ func TestLocksAreTaken(t *testing.T) {
 // and opens them again. A call that overwrites a value waits at the thread's own gate.
 func TestGatesAreShut(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	withGates(t, 8)
 	const n = 20
@@ -310,7 +310,7 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 					ok(x.d.Update(th, x.e))
 				}
 				if now := th.Body(r).Load(boxVersion); now != was {
-					t.Errorf("%s: version %d after %d, and nobody changed it", what, now, was)
+					t.Errorf("%s: version %d after %d, without a change", what, now, was)
 				}
 			}
 			y := must(DefineRecord("of versions", "x"))

@@ -94,7 +94,7 @@ func TestFrozenLoops(t *testing.T) {
 				for i, r := range all {
 					th.Checkpoint()
 					if err := th.Unload(f); err == nil {
-						t.Fatal("what a loop goes through was unloaded")
+						t.Fatal("a graph was unloaded during a loop over it")
 					}
 					if n++; i == 0 && !Equal(th, r, text) || i == 1 && r != smallInt(1) {
 						t.Errorf("item %d is %s", i, Format(th, r))
@@ -109,12 +109,12 @@ func TestFrozenLoops(t *testing.T) {
 					t.Errorf("a snapshot of %s: %v", Format(th, not), got)
 				}
 				for range List(not).All(th) {
-					t.Error("what is no list has items")
+					t.Error("an object that is not a list has items")
 				}
 			}
 			for _, not := range []rt.Ref{rt.Nil, rt.None, rt.EmptyTuple, frozen[1]} {
 				for range Tuple(not).All(th) {
-					t.Error("what is no tuple, or an empty one, has items")
+					t.Error("an object that is not a tuple, or is an empty one, has items")
 				}
 			}
 			must0(t, th.Unload(f))
@@ -127,7 +127,7 @@ func TestFrozenLoops(t *testing.T) {
 // has the new items.
 func TestSnapshotWaits(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
 		var l List

@@ -160,7 +160,7 @@ func failureOf(call func() error) (err error) {
 		if p := recover(); p != nil {
 			e, isError := p.(error)
 			if !isError {
-				e = fmt.Errorf("a panic with %v, which is no error", p)
+				e = fmt.Errorf("a panic with %v, which is not an error", p)
 			}
 			err = e
 		}
@@ -197,7 +197,7 @@ func TestSentinels(t *testing.T) {
 			"from Go": new(*ConvertError), "to Go": new(*ConvertError), "to Go float": new(*json.UnmarshalTypeError),
 		} {
 			if err := failureOf(calls[name]); !errors.As(err, want) {
-				t.Errorf("%s: %v is no %T", name, err, want)
+				t.Errorf("%s: %v is not a %T", name, err, want)
 			}
 		}
 		return nil

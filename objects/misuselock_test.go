@@ -112,6 +112,6 @@ func other(t *testing.T, r *rt.Runtime, fn func(th *rt.Thread) error) {
 	case err := <-done:
 		must0(t, err)
 	case <-time.After(30 * time.Second):
-		t.Fatal("another thread waits for ever")
+		t.Fatal("another thread waits forever")
 	}
 }

@@ -92,7 +92,7 @@ func TestFromJSONContextEnds(t *testing.T) {
 					}()
 					synctest.Wait()
 					if len(ended) > 0 {
-						t.Fatalf("it has not waited: %v", <-ended)
+						t.Fatalf("it did not wait: %v", <-ended)
 					}
 					cancel(errEnough)
 					synctest.Wait()
@@ -130,7 +130,7 @@ func TestFromJSONContextEnds(t *testing.T) {
 						return nil
 					}))
 					if len(late) == 0 || strings.Trim(string(late), "]") != "" {
-						t.Error("the memory of the reader that was left behind is used by somebody else")
+						t.Error("the memory of the abandoned reader was used again")
 					}
 				})
 			})

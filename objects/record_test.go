@@ -260,7 +260,7 @@ func TestRecordChaos(t *testing.T) {
 					}
 					got := must(rec.Get(th, 1))
 					if bigOf(th, got) < 0 && got != rt.None {
-						return fmt.Errorf("read %s, which nobody stored", Format(th, got))
+						return fmt.Errorf("read %s, which no thread stored", Format(th, got))
 					}
 					th.DecRef(got)
 					if i%32 == 0 {

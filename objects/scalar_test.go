@@ -36,7 +36,7 @@ func TestInt(t *testing.T) {
 					t.Fatalf("an integer changed")
 				}
 				if sameKey(th, x, y) != (a == b) || !sameKey(th, x, z) || must(Hash(th, x)) != must(Hash(th, z)) {
-					t.Fatalf("keys are equal unlike their numbers")
+					t.Fatalf("keys and their numbers disagree on equality")
 				}
 				th.DecRefs([]rt.Ref{x, y, z})
 			})

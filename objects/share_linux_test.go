@@ -81,11 +81,11 @@ func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
 		}
 	}
 	if r, ok := Weak(f.weak).Get(th); !ok || r != f.mortal {
-		t.Fatalf("the weak reference leads to %s, want %s", r, f.mortal)
+		t.Fatalf("the weak reference refers to %s, want %s", r, f.mortal)
 	}
 	th.DecRef(f.mortal)
 	if r := must(Cell(f.cell).Load(th)); r != f.mortal {
-		t.Fatalf("the cell leads to %s, want %s", r, f.mortal)
+		t.Fatalf("the cell refers to %s, want %s", r, f.mortal)
 	}
 	th.DecRef(f.mortal)
 	if n := List(f.big).Len(th); n != 3000 {
@@ -124,7 +124,7 @@ func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 			must0(t, Dict(d).Set(th, key, f.big))
 		}
 		if err := Dict(f.frozen).Set(th, key, rt.None); !errors.Is(err, rt.ErrFrozen) {
-			t.Fatalf("a write to what is frozen gives %v", err)
+			t.Fatalf("a write to a frozen object gives %v", err)
 		}
 		th.DecRef(key)
 		own := newFamily(t, th)
@@ -306,7 +306,7 @@ func TestSharedPagesStayShared(t *testing.T) {
 			n += copied(t, x)
 		}
 		if n == 0 {
-			t.Error("a page was written, and none is copied")
+			t.Error("a page was written, and the kernel reports no copy")
 		}
 	})
 }

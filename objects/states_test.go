@@ -63,7 +63,7 @@ func TestItemsThatMoveAway(t *testing.T) {
 // TestReadersOfMovedItemsWait: while items move, a list has no length, and readers wait.
 func TestReadersOfMovedItemsWait(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
 		var l List
@@ -119,11 +119,11 @@ func TestDictLenBesideADeletion(t *testing.T) {
 		b.Store(dictDeleting, uint32(e))
 		b.StoreUint64(dictState, state|stateDeleting)
 		if n := dictLen(b); n != 3 {
-			t.Errorf("a deletion that has not taken effect: %d entries", n)
+			t.Errorf("before a deletion takes effect: %d entries", n)
 		}
 		v := b.SwapRef(e+entryValue, rt.Nil)
 		if n := dictLen(b); n != 2 {
-			t.Errorf("a deletion that has taken effect: %d entries", n)
+			t.Errorf("after a deletion has taken effect: %d entries", n)
 		}
 		if d.Len(th) != 2 || liveOf(b.LoadUint64(dictState)) != 3 {
 			t.Errorf("length %d, live entries %d", d.Len(th), liveOf(b.LoadUint64(dictState)))
@@ -131,7 +131,7 @@ func TestDictLenBesideADeletion(t *testing.T) {
 		b.Store(dictDeleting, 0)
 		b.StoreUint64(dictState, state-stateOneLive)
 		if n := dictLen(b); n != 2 {
-			t.Errorf("a deletion that is over: %d entries", n)
+			t.Errorf("after the end of a deletion: %d entries", n)
 		}
 		b.StoreRef(e+entryValue, v)
 		b.StoreUint64(dictState, state)
@@ -338,12 +338,12 @@ func TestDeadStringInTable(t *testing.T) {
 			}
 			th.SetWeak(dead)
 			if got := internFresh(th, table, h, fresh); got != fresh {
-				t.Error("a string gave way to none")
+				t.Error("a string was replaced by none")
 			}
 			th.IncRef(fresh)
 			table.Store(h, dead)
 			if got := internFresh(th, table, h, fresh); got != dead {
-				t.Error("a string did not give way to the one in the table")
+				t.Error("a string was not replaced by the one in the table")
 			}
 			th.DecRefs([]rt.Ref{dead, dead})
 			th.DecRef(fresh)

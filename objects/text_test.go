@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 				y, err := NewString(th, string(raw))
 				th.DecRef(y)
 				if (err == nil) != utf8.Valid(raw) {
-					t.Fatalf("what is no UTF-8 is a string, or the other way round")
+					t.Fatalf("bytes that are not UTF-8 were made a string, or UTF-8 was refused")
 				}
 			})
 		})
@@ -149,7 +149,7 @@ func TestInternShares(t *testing.T) {
 					return nil
 				})
 				if n := core.Interned(r).Size(); n != 0 {
-					t.Fatalf("%d strings are interned that nobody holds", n)
+					t.Fatalf("%d strings are interned that no reference holds", n)
 				}
 			}
 		})
@@ -187,7 +187,7 @@ func TestInternChurn(t *testing.T) {
 				return nil
 			})
 			if n := core.Interned(r).Size(); n != 0 {
-				t.Fatalf("%d strings are interned that nobody holds", n)
+				t.Fatalf("%d strings are interned that no reference holds", n)
 			}
 		})
 	})
@@ -268,7 +268,7 @@ func TestInternCollision(t *testing.T) {
 				t.Errorf("got %q; shared: %v", s, a == b)
 			}
 			if got := internFresh(th, table, hashText([]byte("right")), a); got != a {
-				t.Error("a fresh string gave way to one with another text")
+				t.Error("a new string was replaced by one with another text")
 			}
 			th.DecRefs([]rt.Ref{a, b})
 			if r, ok := table.Load(hashText([]byte("right"))); !ok || r != wrong {
@@ -285,13 +285,13 @@ func TestInternCollision(t *testing.T) {
 func TestInternImmortal(t *testing.T) {
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
-			s := must(Intern(th, "for ever"))
+			s := must(Intern(th, "forever"))
 			if th.IsImmortal(s) {
 				t.Error("interning alone made a string immortal")
 			}
 			must0(t, th.Immortalize(s))
 			th.DecRef(s)
-			if again := must(Intern(th, "for ever")); again != s || core.Interned(th.Runtime()).Size() != 1 {
+			if again := must(Intern(th, "forever")); again != s || core.Interned(th.Runtime()).Size() != 1 {
 				t.Error("an immortal string is no longer found")
 			}
 			must0(t, th.Immortally(func() error {

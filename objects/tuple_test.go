@@ -47,7 +47,7 @@ func TestTuple(t *testing.T) {
 					}
 				}
 				if !sameKey(th, a, b) || must(Hash(th, a)) != must(Hash(th, b)) || sameKey(th, a, c) != equal {
-					t.Fatalf("tuples are equal unlike their items")
+					t.Fatalf("tuples and their items disagree on equality")
 				}
 				th.DecRefs([]rt.Ref{a, b, c})
 			})

@@ -57,7 +57,7 @@ func TestUnloadWhileACallHolds(t *testing.T) {
 				must0(t, d.Clear(th))
 				inUse(f)
 				if s.Len() != 1 || List(x).Len(th) != 1 {
-					t.Error("what a scope owns has changed")
+					t.Error("an object that a scope owns has changed")
 				}
 			}))
 			written := false
@@ -98,7 +98,7 @@ func TestUnloadWhileItIsFrozen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if goruntime.GOOS == "js" {
-				t.Skip("SKIPPED: for several threads, of which there is one here")
+				t.Skip("SKIPPED: needs several threads, and there is only one here")
 			}
 			defer func() { trapCopy = nil }()
 			stopping := make(chan rt.StallReport, 10) // worker 1 waits for worker 0

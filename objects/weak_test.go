@@ -103,7 +103,7 @@ func (m *weakMachine) ops() map[string]func(a, b int) {
 				w := m.weaks[a%n]
 				r, found := Weak(w.ref).Get(m.th)
 				if !found || r != m.targets[w.targetID] {
-					m.t.Fatalf("a weak reference leads elsewhere than in the model")
+					m.t.Fatalf("a weak reference refers to another object than in the model")
 				}
 				m.th.DecRef(m.targets[w.targetID])
 			}
@@ -117,13 +117,13 @@ func (m *weakMachine) check() {
 	for _, w := range m.weaks {
 		r, found := Weak(w.ref).Get(m.th)
 		if !found || r != m.targets[w.targetID] {
-			m.t.Fatalf("a weak reference leads elsewhere than in the model")
+			m.t.Fatalf("a weak reference refers to another object than in the model")
 		}
 		m.th.DecRef(r)
 	}
 	for _, w := range m.dead {
 		if r, found := Weak(w).Get(m.th); found || r != rt.Nil {
-			m.t.Fatalf("a weak reference leads to what has died")
+			m.t.Fatalf("a weak reference refers to a dead object")
 		}
 	}
 	held := slices.Concat(slices.Collect(maps.Values(m.targets)), m.dead)
@@ -275,7 +275,7 @@ func TestWeakCycles(t *testing.T) {
 			leaf := newBig(th, 1)
 			must0(t, loop.Append(th, leaf))
 			inside := must(NewWeak(th, loop, call("inside, of garbage")))
-			insideOut := must(NewWeak(th, outer, call("inside, of what lives")))
+			insideOut := must(NewWeak(th, outer, call("inside, of a live object")))
 			insideLeaf := must(NewWeak(th, leaf, call("inside, of a leaf")))
 			for _, w := range []rt.Ref{inside, insideOut, insideLeaf} {
 				must0(t, loop.AppendSteal(th, w))
@@ -301,7 +301,7 @@ func TestWeakCycles(t *testing.T) {
 			th.Checkpoint()
 			for _, w := range []rt.Ref{outside, outsideLeaf, ofWeak} {
 				if r, found := Weak(w).Get(th); found {
-					t.Errorf("a weak reference leads to %s, which was collected", r)
+					t.Errorf("a weak reference refers to %s, which was collected", r)
 				}
 			}
 			audit(t, th, outer, outside, outsideLeaf, ofWeak)
@@ -322,7 +322,7 @@ func TestWeakImmortal(t *testing.T) {
 		clean(t, o, func(th *rt.Thread) {
 			calls := 0
 			call := func(*rt.Thread) { calls++ }
-			s := must(NewString(th, "for ever"))
+			s := must(NewString(th, "forever"))
 			must0(t, th.Immortalize(s))
 			var inRegion, weakInRegion rt.Ref
 			mortal, other := must(NewList(th)), must(NewList(th))
@@ -339,7 +339,7 @@ func TestWeakImmortal(t *testing.T) {
 				w := must(NewWeak(th, r, call))
 				got, found := w.Get(th)
 				if !found || got != r {
-					t.Errorf("a weak reference to %s leads to %s", r, got)
+					t.Errorf("a weak reference to %s refers to %s", r, got)
 				}
 				th.DecRefs([]rt.Ref{got, w})
 			}
@@ -347,7 +347,7 @@ func TestWeakImmortal(t *testing.T) {
 			th.Checkpoint()
 			for _, w := range []rt.Ref{weakInRegion, weakInPlace} {
 				if _, found := Weak(w).Get(th); found {
-					t.Error("an immortal weak reference leads to what has died")
+					t.Error("an immortal weak reference refers to a dead object")
 				}
 			}
 			if calls != 2 {

@@ -18,7 +18,7 @@ import (
 // reference finds the object intact, and each object dies once.
 func TestWeakRaces(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.SwitchInterval = 10 * time.Microsecond // so that other threads get the GIL
@@ -72,7 +72,7 @@ func TestWeakRaces(t *testing.T) {
 			})
 			t.Logf("others found an object %d times", found.Load())
 			if found.Load() == 0 {
-				t.Error("nobody ever found an object: the test shows nothing")
+				t.Error("no thread ever found an object, so the test shows nothing")
 			}
 			must0(t, r.Do(func(th *rt.Thread) error {
 				audit(t, th, append(weaks, c)...)
@@ -83,14 +83,14 @@ func TestWeakRaces(t *testing.T) {
 				}
 				for _, w := range weaks {
 					if _, found := Weak(w).Get(th); found {
-						t.Fatal("a weak reference leads to what has died")
+						t.Fatal("a weak reference refers to a dead object")
 					}
 				}
 				th.DecRefs(append(weaks, c))
 				return nil
 			}))
 			if n := core.Interned(r).Size(); n != 0 {
-				t.Errorf("%d strings are interned that nobody holds", n)
+				t.Errorf("%d strings are interned that no reference holds", n)
 			}
 		})
 	})
@@ -145,7 +145,7 @@ func wantIntact(th *rt.Thread, r rt.Ref) error {
 		return nil
 	}
 	if bigOf(th, r) < 0 {
-		return fmt.Errorf("got %s, which nobody made", Format(th, r))
+		return fmt.Errorf("got %s, which no thread made", Format(th, r))
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestWriteFileThroughLinks(t *testing.T) {
 			}
 			for _, link := range []string{in("absolute"), in("relative"), in("chain"), in("a", "next"), in("a", "b", "last"), in("ab"), in("ab", "up")} {
 				if fi := must(os.Lstat(link)); fi.Mode()&os.ModeSymlink == 0 {
-					t.Errorf("%s is no link any more: %s", link, fi.Mode())
+					t.Errorf("%s is no longer a link: %s", link, fi.Mode())
 				}
 			}
 		}
@@ -94,7 +94,7 @@ func TestWriteFileThroughLinks(t *testing.T) {
 			t.Errorf("a link into a folder that is not there: %v", err)
 		}
 		if got := strings.Join(append(namesIn(in("a")), namesIn(in("a", "b"))...), " "); got != "b four next one two last straight three up" {
-			t.Errorf("in the folders there are %s", got)
+			t.Errorf("the folders contain %s", got)
 		}
 	})
 }

@@ -158,10 +158,10 @@ func TestImageTrust(t *testing.T) {
 		b := image.Bytes()
 		b[imagefile.Data+arena.GranuleSize]++ // the root's mark
 		if _, err := th.rt.OpenImageAt(bytes.NewReader(b)); err == nil {
-			t.Error("an image without its checksum was opened")
+			t.Error("an image with a wrong checksum was opened")
 		}
 		if _, err := th.rt.OpenImageAt(bytes.NewReader(b), ImageOptions{}); err == nil {
-			t.Error("an image without its checksum was opened, and nobody trusts it")
+			t.Error("an image with a wrong checksum was opened without TrustImage")
 		}
 		f, err = th.rt.OpenImageAt(bytes.NewReader(b), ImageOptions{TrustImage: true})
 		must0(t, err)

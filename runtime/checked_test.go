@@ -152,7 +152,7 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := th.Audit(node); err == nil {
-			t.Error("a block of nobody was not found")
+			t.Error("a block without a container was not found")
 		} else {
 			wantIn(t, err.Error(), "belongs to no object")
 		}
@@ -163,7 +163,7 @@ func TestAudit(t *testing.T) {
 		th.FreeBlock(th.Body(twin).Ref(0))
 		th.Body(twin).SetRef(0, block)
 		if err := th.Audit(node, box, twin); err == nil {
-			t.Error("a block of two was not found")
+			t.Error("a block of two containers was not found")
 		} else {
 			wantIn(t, err.Error(), "belongs to", "and to")
 		}
@@ -173,7 +173,7 @@ func TestAudit(t *testing.T) {
 		if err := th.Scope(func(s *Scope) {
 			s.Own(newLeaf(th), nil)
 			if err := th.Audit(node); err != nil {
-				t.Errorf("what a scope owns: %v", err)
+				t.Errorf("a reference that a scope owns: %v", err)
 			}
 		}); err != nil {
 			t.Error(err)

@@ -109,7 +109,7 @@ func TestForeignImmortals(t *testing.T) {
 			must0(t, th.Immortally(func() error {
 				own = newLeaf(th)
 				if th.TypeOf(own) != leafType {
-					t.Errorf("%s is no leaf", own)
+					t.Errorf("%s is not a leaf", own)
 				}
 				refuses(strange...)
 				called := false
@@ -118,7 +118,7 @@ func TestForeignImmortals(t *testing.T) {
 					refuses(strange...)
 				})
 				if th.Checkpoint(); !called {
-					t.Error("a callback cannot use what is being born immortal")
+					t.Error("a callback cannot use an object that is being born immortal")
 				}
 				if m == GIL {
 					return nil

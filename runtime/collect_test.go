@@ -160,7 +160,7 @@ func TestWeak(t *testing.T) {
 			after := newWatch(th, y, note(1))
 			for _, w := range []Ref{before, after} {
 				if th.followWeak(w) != y {
-					t.Error("a weak reference to an immortal leads nowhere")
+					t.Error("a weak reference to an immortal is empty")
 				}
 				th.DecRef(w)
 			}
@@ -189,7 +189,7 @@ func TestWeakGarbage(t *testing.T) {
 			finalized = func(th *Thread, r Ref) {
 				order = append(order, "finalizer")
 				if th.followWeak(outside) != Nil {
-					t.Error("a weak reference leads to garbage while it is finalized")
+					t.Error("a weak reference refers to garbage while it is finalized")
 				}
 			}
 			th.DecRef(inside)
@@ -253,7 +253,7 @@ func TestPauseBudget(t *testing.T) {
 		}
 		make(30_000)
 		if s := r.CollectorStats(); s.Automatic != 1 {
-			t.Errorf("past all patience: %+v", s)
+			t.Errorf("long past CollectAfter: %+v", s)
 		}
 		return nil
 	}))
@@ -336,7 +336,7 @@ func TestCollectTrace(t *testing.T) {
 		}
 	}
 	if all, again := bytes.Count(buf.Bytes(), []byte("ichor trace")), bytes.Count(buf.Bytes(), []byte("ichor trace again")); all == again {
-		t.Error("of the two times that it has traced the trace has one")
+		t.Error("the trace shows only one of two rounds of tracing")
 	}
 	must0(t, r.Close())
 }

@@ -274,11 +274,11 @@ func TestCollectTellsTypes(t *testing.T) {
 			wantCollected(t, th.Collect(), Collected{Candidates: 4, Garbage: 3, Finalized: 1, Resurrected: 1, Freed: 2})
 			want("something to finalize", []Ref{a}, []Ref{a})
 			if th.TypeOf(th.Body(holder).LoadRef(1)) != y {
-				t.Error("what has come back is gone")
+				t.Error("a resurrected object was freed")
 			}
 			setSlot(th, holder, 0, Nil)
 			wantCollected(t, th.Collect(), Collected{Candidates: 2, Garbage: 1, Freed: 1})
-			want("what had come back", []Ref{b}, []Ref{b})
+			want("a resurrected object", []Ref{b}, []Ref{b})
 			th.DecRef(holder)
 		})
 	})

@@ -20,14 +20,14 @@ func endedContext() context.Context {
 func wantGivenUp(t *testing.T, result func() (error, bool), text string) {
 	t.Helper()
 	if err, over := result(); !over || !errors.Is(err, errEnough) || err.Error() != text {
-		t.Errorf("over %t: %v, want %q", over, err, text)
+		t.Errorf("returned %t: %v, want %q", over, err, text)
 	}
 }
 
 func wantWaiting(t *testing.T, result func() (error, bool)) {
 	t.Helper()
 	if err, over := result(); over {
-		t.Errorf("it has not waited: %v", err)
+		t.Errorf("it did not wait: %v", err)
 	}
 }
 
@@ -45,7 +45,7 @@ func closed(t *testing.T, r *Runtime) (open func()) {
 	return func() {
 		close(opened)
 		if err, over := over(); err != nil || !over {
-			t.Errorf("over %t: %v", over, err)
+			t.Errorf("returned %t: %v", over, err)
 		}
 	}
 }
@@ -59,7 +59,7 @@ func busy(t *testing.T, r *Runtime) (rest func()) {
 	return func() {
 		close(rested)
 		if err, over := over(); err != nil || !over {
-			t.Errorf("over %t: %v", over, err)
+			t.Errorf("returned %t: %v", over, err)
 		}
 	}
 }
@@ -217,7 +217,7 @@ func TestRecvAndSendContext(t *testing.T) {
 				t.Errorf("sent %d", v)
 			}
 			if err, over := call(); err != nil || !over {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 			ctx, cancel := context.WithCancelCause(t.Context())
 			call = later(func() error {
@@ -301,7 +301,7 @@ func TestStopTheWorldContext(t *testing.T) {
 			wantGivenUp(t, stopped, text)
 			for i, n := range r.stopping.Read().Counts {
 				if n != stops.Counts[i] {
-					t.Error("a stop is noted that was none")
+					t.Error("a stop was recorded that did not happen")
 				}
 			}
 			rest()
@@ -467,7 +467,7 @@ func TestCollectContext(t *testing.T) {
 						t.Errorf("statistics are %+v, want %+v", s, before)
 					}
 					if y := th.followWeak(watch); y != x {
-						t.Errorf("a weak reference to garbage leads to %s", y)
+						t.Errorf("a weak reference to garbage refers to %s", y)
 					} else {
 						th.DecRef(y)
 					}
@@ -580,7 +580,7 @@ func TestCloseContext(t *testing.T) {
 			wantWaiting(t, closing)
 			resume <- true
 			if err, over := closing(); err != nil || !over {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 			workers.Wait()
 			if err := r.CloseContext(t.Context()); err != ErrClosed {
@@ -609,7 +609,7 @@ func TestCloseContextAndAttachContext(t *testing.T) {
 			wantWaiting(t, closing)
 			open()
 			if err, over := closing(); err != nil || !over {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 		})
 	})

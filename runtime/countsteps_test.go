@@ -76,7 +76,7 @@ func TestDeathAmongImmortals(t *testing.T) {
 			x, dies := newLeaf(th), newLeaf(th)
 			alias := Ref{intBase | x.Handle} // the integer with the same lower bits as x
 			if !alias.IsInt() || th.header(alias) != th.header(x) {
-				t.Fatalf("%s does not lead to %s", alias, x)
+				t.Fatalf("%s does not refer to %s", alias, x)
 			}
 			var born Ref
 			must0(t, th.Immortally(func() error { born = newLeaf(th); return nil }))
@@ -103,7 +103,7 @@ func TestMendOnce(t *testing.T) {
 			wantIn(t, panics(t, th.Checkpoint), "freed twice")
 			th.Checkpoint()
 			if th.dying != Nil || th.deadTop != Nil {
-				t.Errorf("in the midst of freeing %s, and %s is to be freed", th.dying, th.deadTop)
+				t.Errorf("in the middle of freeing %s, and %s is to be freed", th.dying, th.deadTop)
 			}
 			th.rt.mustHold(t, th, 0)
 		})
@@ -162,7 +162,7 @@ func TestMendForAnother(t *testing.T) {
 	r.mustHold(t, a, 0)
 	for _, x := range []*Thread{a, b} {
 		if x.dying != Nil || x.deadTop != Nil {
-			t.Errorf("thread %d is in the midst of freeing %s, and %s is to be freed", x.owner, x.dying, x.deadTop)
+			t.Errorf("thread %d is in the middle of freeing %s, and %s is to be freed", x.owner, x.dying, x.deadTop)
 		}
 	}
 	closePair(t, r, a, b)

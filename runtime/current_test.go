@@ -237,7 +237,7 @@ func TestSwapWaits(t *testing.T) {
 				synctest.Wait()
 				x.end <- end
 				if err, over := swapped(); err != nil || !over {
-					t.Errorf("%s: over %t: %v", name, over, err)
+					t.Errorf("%s: returned %t: %v", name, over, err)
 				}
 				if _, over := second(); over {
 					t.Errorf("%s: the second swap does not wait", name)
@@ -249,7 +249,7 @@ func TestSwapWaits(t *testing.T) {
 				y.end <- end
 				for _, result := range []func() (error, bool){second, closed} {
 					if err, over := result(); err != nil || !over {
-						t.Errorf("%s: over %t: %v", name, over, err)
+						t.Errorf("%s: returned %t: %v", name, over, err)
 					}
 				}
 				if n := len(r.Frozen()); n > 0 {
@@ -277,7 +277,7 @@ func TestSwapLeavesTheOld(t *testing.T) {
 			err, over := replaced()
 			var still *StillLoadedError
 			if !over || !errors.As(err, &still) || !errors.Is(err, errEnough) || still.Frozen != old {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 			wantIn(t, fmt.Sprint(err), "ichor: swap: the new graph is current, and the old one stays loaded: unload given up: enough")
 			swap := func(want int) {

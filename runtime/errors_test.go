@@ -103,7 +103,7 @@ func TestLoggerOfPanics(t *testing.T) {
 	wantIn(t, lines[0], "level=ERROR", `msg="ichor: user code panicked at a safe point"`, "runtime=logged", "where=callback", "a broken callback")
 	err := &PanicError{Where: "release", Value: fmt.Errorf("x: %w", ErrClosed)}
 	if got := err.Error(); got != "ichor: release: panic: x: ichor: runtime is closed" {
-		t.Errorf("a message of a user's is changed: %s", got)
+		t.Errorf("the message of user code was changed: %s", got)
 	}
 }
 
@@ -121,6 +121,6 @@ func TestRareMessages(t *testing.T) {
 	wantIn(t, m.Error(), "ichor: a mistake: ", " of leaf "+x.String()+"; want "+wantAlive, "born at")
 	m = misuseIn(t, func() { th.check.misuse(Ref{x.Handle + 1}, "a mistake") })
 	if m.Type != "" || m.On != "object "+(Ref{x.Handle + 1}).String() || m.History != "" {
-		t.Errorf("of what is no object: %+v", m)
+		t.Errorf("of a reference to no object: %+v", m)
 	}
 }

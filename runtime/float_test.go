@@ -27,7 +27,7 @@ func mustBeFloat(t *testing.T, th *Thread, r Ref, bits uint64, note uint32) {
 		t.Errorf("the float %#x with note %#x is %#x, %#x, %t, of type %d", bits, note, math.Float64bits(v), n, ok, th.Kind(r))
 	}
 	if _, ok := th.Object(r, TypeFloat); !ok {
-		t.Error("a float is no object of its type")
+		t.Error("a float is not an object of its type")
 	}
 }
 
@@ -171,14 +171,14 @@ func TestFloatWeak(t *testing.T) {
 			w := newLeaf(th)
 			th.linkWeak(w, target, func(*Thread) { called++ })
 			if got := th.followWeak(w); got != target {
-				t.Errorf("the weak reference leads to %s", got)
+				t.Errorf("the weak reference refers to %s", got)
 			} else {
 				mustBeFloat(t, th, got, 1<<31, 1)
 				th.DecRef(got)
 			}
 			th.DecRef(target)
 			if got := th.followWeak(w); got != Nil {
-				t.Errorf("the weak reference leads to %s, which is dead", got)
+				t.Errorf("the weak reference refers to %s, which is dead", got)
 			}
 			th.Checkpoint()
 			if called != 1 {

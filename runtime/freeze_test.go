@@ -270,7 +270,7 @@ func TestFreezeAgainAndAgain(t *testing.T) {
 			}
 			root := newBulk(th, 141)
 			if _, err := th.Freeze(root); err == nil {
-				t.Error("more was frozen than there are addresses")
+				t.Error("more objects were frozen than there are addresses for")
 			}
 			th.DecRef(root)
 		})

@@ -42,7 +42,7 @@ func wantVague(t *testing.T, th *Thread, f *Frozen) {
 		found++
 		for i := range 15 {
 			if w := th.Body(r).Word(i); w != 0 {
-				t.Errorf("word %d is %#x, and nobody has written it", i, w)
+				t.Errorf("word %d is %#x, although no call wrote it", i, w)
 			}
 		}
 	})
@@ -263,7 +263,7 @@ func TestUnloadThatFails(t *testing.T) {
 		}
 		must0(t, th.Unload(f))
 		if f.Types() != nil {
-			t.Error("what was unloaded has types")
+			t.Error("an unloaded graph has types")
 		}
 	})
 }
@@ -356,7 +356,7 @@ func TestFreezeOnce(t *testing.T) {
 			}
 			r := f.Root()
 			if a := th.Slot(r, th.Body(r), 1); th.Slot(r, th.Body(r), 2) != a || th.Slot(r, th.Body(r), 4) != a || th.TypeOf(a) != wideType {
-				t.Error("its slots lead to different things")
+				t.Error("its slots refer to different objects")
 			}
 			th.DecRef(root)
 			must0(t, th.Unload(f))
@@ -420,7 +420,7 @@ func TestFrozenTypes(t *testing.T) {
 		}
 		for _, x := range []Ref{{f.start - 1}, {f.start + Handle(f.granules)}, {frozenBase}, {frozenBase + frozenCount - 1}} {
 			if th.rt.frozenAt(x) != nil && x.Handle != f.start || th.rt.localType(x, 0) != nil && x.Handle != f.start {
-				t.Errorf("%s lies in the graph at %s", x, f.start)
+				t.Errorf("%s is in the graph at %s", x, f.start)
 			}
 		}
 		must0(t, th.Unload(f))
@@ -451,7 +451,7 @@ func TestFreezePath(t *testing.T) {
 		left := newLeaf(th)
 		root := newWide(th)
 		if got, want := th.pathTo(root, left), "root..."+left.String(); got != want {
-			t.Errorf("the path to what has left the graph is %s, want %s", got, want)
+			t.Errorf("the path to an object that has left the graph is %s, want %s", got, want)
 		}
 		th.DecRefs([]Ref{root, left})
 	})

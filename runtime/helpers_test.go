@@ -102,7 +102,7 @@ func setSlot(t *Thread, node Ref, i int, v Ref) {
 // there is only one operating system thread and no preemption.
 func needsThreads(t *testing.T) {
 	if goruntime.GOOS == "js" {
-		t.Skip("SKIPPED: for several threads, of which there is one here")
+		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
 }
 

@@ -65,11 +65,11 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 			do   func(image []byte)
 			want string
 		}{
-			"a header":       {func(b []byte) { granule(b, at)[4]++ }, fmt.Sprintf("byte %#x of the objects: not an object header", at*arena.GranuleSize)},
-			"a type":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at)[12:], 61) }, fmt.Sprintf("byte %#x of the objects: unknown type 0x3d", at*arena.GranuleSize)},
-			"a slot":         {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[4:], uint32(selfBase)+2*n) }, "does not refer to an object"},
-			"another slot":   {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[8:], uint32(selfBase)+1) }, "does not refer to an object"},
-			"what is behind": {func(b []byte) { granule(b, at+1)[15] = 1 }, "its padding is not zero"},
+			"a header":     {func(b []byte) { granule(b, at)[4]++ }, fmt.Sprintf("byte %#x of the objects: not an object header", at*arena.GranuleSize)},
+			"a type":       {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at)[12:], 61) }, fmt.Sprintf("byte %#x of the objects: unknown type 0x3d", at*arena.GranuleSize)},
+			"a slot":       {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[4:], uint32(selfBase)+2*n) }, "does not refer to an object"},
+			"another slot": {func(b []byte) { binary.NativeEndian.PutUint32(granule(b, at+1)[8:], uint32(selfBase)+1) }, "does not refer to an object"},
+			"the padding":  {func(b []byte) { granule(b, at+1)[15] = 1 }, "its padding is not zero"},
 		} {
 			bad := slices.Clone(image)
 			damage.do(bad)

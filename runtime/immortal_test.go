@@ -101,7 +101,7 @@ func TestImmortalContent(t *testing.T) {
 				th.Checkpoint()
 				th.Checkpoint()
 				if count(th, x) != 1 {
-					t.Error("an immortal container kept what it dropped")
+					t.Error("an immortal container kept an object that it dropped")
 				}
 				setSlot(th, node, 0, x)
 				th.DecRef(x) // only the immortal holds it now
@@ -228,7 +228,7 @@ func TestRef(t *testing.T) {
 	}
 	for _, v := range []int64{MinInt - 1, MaxInt + 1} {
 		if _, ok := Int(v); ok {
-			t.Errorf("%d fits a reference", v)
+			t.Errorf("%d fits into a reference", v)
 		}
 	}
 	for r, want := range map[Ref]bool{
@@ -305,11 +305,11 @@ func TestImmortalizeNamed(t *testing.T) {
 				above := newNode(th, holder)
 				must0(t, th.Immortalize(above, None))
 				if th.IsImmortal(x) || th.IsImmortal(deep) {
-					t.Error("what an immortal container has come to hold became immortal, and nobody has named that container")
+					t.Error("an object stored in an immortal container became immortal, although the call did not name the container")
 				}
 				must0(t, th.Immortalize(holder, holder))
 				if !th.IsImmortal(x) || !th.IsImmortal(deep) {
-					t.Error("a container was named, and what it has come to hold stayed mortal")
+					t.Error("an object stored in an immortal container stayed mortal, although the call named the container")
 				}
 			}
 			if n := th.rt.Memory().InPlace; n != 7 {
@@ -407,7 +407,7 @@ func TestImmortalsEnd(t *testing.T) {
 						must0(t, err)
 						blk.StoreRef(0, None)
 						if b.ImmortalByAddress() {
-							t.Errorf("the block lies at %s", b)
+							t.Errorf("the block is at %s", b)
 						}
 						th.Body(box).StoreRef(0, b)
 					})
@@ -449,7 +449,7 @@ func TestNilIsImmortal(t *testing.T) {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			before := th.header(Nil).Bytes()
 			if !th.IsImmortal(Nil) {
-				t.Error("Nil is no immortal")
+				t.Error("Nil is not immortal")
 			}
 			for range 3 {
 				th.IncRefs([]Ref{Nil, None, Nil})

@@ -215,7 +215,7 @@ func TestUnloadContextWaits(t *testing.T) {
 			}
 			for _, result := range []func() (error, bool){unloaded, second} {
 				if err, over := result(); err != nil || !over {
-					t.Errorf("over %t: %v", over, err)
+					t.Errorf("returned %t: %v", over, err)
 				}
 			}
 			if err := r.Unload(f); !errors.Is(err, ErrUnloaded) {
@@ -249,7 +249,7 @@ func TestUnloadContextGivesUp(t *testing.T) {
 				}
 				cancel(errEnough)
 				if err, over := results[i](); !over || !errors.Is(err, errEnough) || err.Error() != "ichor: unload given up: enough" {
-					t.Errorf("over %t: %v", over, err)
+					t.Errorf("returned %t: %v", over, err)
 				}
 			}
 			if !isLoaded(f) {
@@ -268,7 +268,7 @@ func TestUnloadContextGivesUp(t *testing.T) {
 			}
 			y.leave()
 			if err, over := third(); !over || err != nil {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 		})
 	})
@@ -290,7 +290,7 @@ func TestUnloadContextRefused(t *testing.T) {
 			x.leave()
 			var referred *ReferredError
 			if err, over := unloaded(); !over || !errors.As(err, &referred) {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 			if !isLoaded(f) {
 				t.Error("it is still leaving")
@@ -384,7 +384,7 @@ func TestUnloadContextWaitsForWriteTo(t *testing.T) {
 			}
 			cancel()
 			if err, over := first(); !over || !errors.Is(err, context.Canceled) {
-				t.Errorf("over %t: %v", over, err)
+				t.Errorf("returned %t: %v", over, err)
 			}
 			if _, over := unloaded(); over {
 				t.Error("unloaded beside WriteTo")
@@ -392,7 +392,7 @@ func TestUnloadContextWaitsForWriteTo(t *testing.T) {
 			close(w)
 			for _, result := range []func() (error, bool){written, unloaded} {
 				if err, over := result(); !over || err != nil {
-					t.Errorf("over %t: %v", over, err)
+					t.Errorf("returned %t: %v", over, err)
 				}
 			}
 		})
@@ -404,27 +404,27 @@ func TestDeparture(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, r *Runtime) {
 		f := frozenWide(t, r)
 		if (*departure)(nil).join() || unloaded.join() {
-			t.Error("a call waits for nothing")
+			t.Error("a call waits without a departure")
 		}
 		d := &departure{over: make(chan struct{}), calls: 1}
 		f.departure.Store(d)
 		if !d.join() {
-			t.Error("a second call does not wait")
+			t.Error("a second call does not join the departure")
 		}
 		f.giveUp(nil)
 		f.giveUp(d)
 		if isLoaded(f) {
-			t.Error("the first one takes back what the second waits for")
+			t.Error("the first call ended the departure that the second waits for")
 		}
 		f.giveUp(d)
 		if !isLoaded(f) || d.join() {
-			t.Error("the last one has left something")
+			t.Error("the last call left the departure in place")
 		}
 		d.calls = 1
 		d.end()
 		d.end()
 		if d.join() || !isClosed(d.over) {
-			t.Error("a call waits for what is past")
+			t.Error("a call joined a departure that is over")
 		}
 
 		// The last reader without a thread ends after depart has seen it and before the
@@ -445,7 +445,7 @@ func TestDeparture(t *testing.T) {
 			return nil
 		}))
 		if !seen.Load() {
-			t.Error("nobody is told of the last reader")
+			t.Error("the end of the last reader was missed")
 		}
 		must0(t, r.Unload(f))
 	})

@@ -196,17 +196,17 @@ func TestMemoryInTheMidst(t *testing.T) {
 	}
 	most := func() int64 { return budget + 2*size }
 	if change(n); x.memory.Bytes() < (n-1)*size {
-		t.Errorf("%d bytes wait, with another thread that may look at %d", x.memory.Bytes(), n*size)
+		t.Errorf("%d bytes wait, although another thread may be reading %d", x.memory.Bytes(), n*size)
 	}
 	other.Checkpoint()
 	if change(1); x.memory.Bytes() > most() {
-		t.Errorf("%d bytes wait, and the other thread has been at a safe point", x.memory.Bytes())
+		t.Errorf("%d bytes wait, although the other thread has been at a safe point", x.memory.Bytes())
 	}
 	other.Blocking(func() {
 		before := r.Memory().Committed
 		for range n {
 			if change(1); x.memory.Bytes() > most() {
-				t.Fatalf("%d bytes wait, and nobody else looks at anything", x.memory.Bytes())
+				t.Fatalf("%d bytes wait, although no other thread is attached", x.memory.Bytes())
 			}
 		}
 		if grown := r.Memory().Committed - before; grown > 2*budget {
@@ -269,14 +269,14 @@ func TestLeaveBehind(t *testing.T) {
 	th.leaveBehind()
 	th.cache.Publish()
 	if r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 0 {
-		t.Errorf("nobody else is here: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+		t.Errorf("without another thread: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
 	}
 	other := must(r.Attach())
 	retire()
 	th.leaveBehind()
 	th.cache.Publish()
 	if !r.orphans.some.Load() || th.waits() || r.Memory().Blocks != 1 {
-		t.Errorf("another thread may look: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
+		t.Errorf("with a thread that may be reading: orphans %t, waits %t, %d blocks", r.orphans.some.Load(), th.waits(), r.Memory().Blocks)
 	}
 	th.reader.Online()
 	th.Detach()
@@ -335,7 +335,7 @@ func TestDetachIsInside(t *testing.T) {
 				other.Checkpoint()
 			}
 			if _, _, ok := r.space.Block(uint32(x.Handle)); !ok {
-				t.Error("what was borrowed is gone")
+				t.Error("the borrowed object is gone")
 			}
 			other.Detach()
 		}

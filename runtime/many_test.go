@@ -43,7 +43,7 @@ func TestManyThatWait(t *testing.T) {
 				close(wake)
 				done.Wait()
 				if m := r.Memory(); m.Objects != 0 {
-					t.Errorf("when all are gone: %+v", m)
+					t.Errorf("after all were freed: %+v", m)
 				}
 				if err := errors.Join(append(errs, r.Close())...); err != nil {
 					t.Error(err)

@@ -52,7 +52,7 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 				t.Error("TryIncRef of another runtime's was accepted")
 			}
 			if err := misuseOf(func() error { th.TryIncRef(Ref{frozenBase + frozenCount/2}); return nil }); err == nil {
-				t.Error("TryIncRef of what was never frozen was accepted")
+				t.Error("TryIncRef of a frozen reference without an object was accepted")
 			}
 			if th.TryIncRef(dead) {
 				t.Error("TryIncRef of a dead object has succeeded")

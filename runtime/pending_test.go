@@ -124,7 +124,7 @@ func TestCloseOrder(t *testing.T) {
 						}
 					}
 					if x := newLeaf(th); x == log {
-						t.Errorf("%s: a leaf lies where the log was", name)
+						t.Errorf("%s: a leaf is where the log was", name)
 					} else {
 						setSlot(th, log, 0, x)
 						th.DecRef(x)
@@ -381,7 +381,7 @@ func TestPanicErrors(t *testing.T) {
 		"ichor: callback: panic: mine",
 	}
 	if len(errs) != len(wants) || !errors.Is(errs[0], sched.ErrGoexit) || !errors.Is(errs[1], broken) || errors.Unwrap(errs[2]) != nil {
-		t.Fatalf("told of %q", errs)
+		t.Fatalf("got %q", errs)
 	}
 	for i, want := range wants {
 		var e *PanicError
@@ -407,7 +407,7 @@ func TestNothingIsLeft(t *testing.T) {
 			return nil
 		}))
 		if r.left.some.Load() {
-			t.Error("something is said to be left")
+			t.Error("the runtime reports calls that are left")
 		}
 		must0(t, r.Close())
 	})

@@ -23,7 +23,7 @@ func TestSafePoints(t *testing.T) {
 			}{
 				{"Checkpoint", th.Checkpoint},
 				{"Blocking", func() { th.Blocking(func() {}) }},
-				{"Recv, of what is there", func() { _, _, _ = RecvContext(t.Context(), th, full) }},
+				{"Recv of a value that is ready", func() { _, _, _ = RecvContext(t.Context(), th, full) }},
 				{"Send, for which there is room", func() { _ = SendContext(t.Context(), th, full, 1) }},
 				{"Recv", func() { after(func() { empty <- 1 }); _, _, _ = RecvContext(t.Context(), th, empty) }},
 				{"Send", func() { after(func() { <-empty }); _ = SendContext(t.Context(), th, empty, 1) }},
@@ -43,7 +43,7 @@ func TestSafePoints(t *testing.T) {
 				ran := false
 				th.Later(func(*Thread) { ran = true })
 				if c.call(); !ran {
-					t.Errorf("%s: what was due was not called", c.name)
+					t.Errorf("%s: the due call was not made", c.name)
 				}
 			}
 			th.DecRef(x)
@@ -55,7 +55,7 @@ func TestSafePoints(t *testing.T) {
 			return nil
 		}))
 		if !ran {
-			t.Error("Detach: what was due was not called")
+			t.Error("Detach: the due call was not made")
 		}
 		must0(t, r.Close())
 	})

@@ -25,7 +25,7 @@ func TestScope(t *testing.T) {
 					t.Error(inner)
 				}
 				if count(th, a) != 1 || count(th, kept) != 1 {
-					t.Error("the inner scope gave up what is not its own")
+					t.Error("the inner scope gave up a reference of the outer one")
 				}
 			})
 			if err != nil {

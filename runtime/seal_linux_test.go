@@ -64,13 +64,13 @@ func TestCollectWritesNothing(t *testing.T) {
 			}
 			var got Collected
 			if faults(func() { got = th.Collect() }) {
-				t.Error("the collection wrote to a page of what lives")
+				t.Error("the collection wrote to a page of live objects")
 			}
 			if got.Freed != len(garbage) || got.Candidates < 2*n {
 				t.Errorf("collected %+v", got)
 			}
 			if !faults(func() { th.header(all[n-1]).SetLink(7) }) {
-				t.Error("a store to a sealed page is no fault: the test sees nothing")
+				t.Error("a store to a sealed page does not fault, so the test shows nothing")
 			}
 			protect(unix.PROT_READ | unix.PROT_WRITE)
 

@@ -323,7 +323,7 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 				t.Errorf("the roots are %v", roots)
 			}
 			if _, _, ok := w.space.Block(uint32(retired.Handle)); ok {
-				t.Error("what was retired was shared")
+				t.Error("a retired object was shared")
 			}
 			if x, ok := w.intern.Load(77); !ok || x != leaf || w.intern.Size() != 1 {
 				t.Errorf("interned is %s", x)

@@ -336,7 +336,7 @@ func TestWarningsAreWaitedFor(t *testing.T) {
 	defer restore()
 	r := newRuntime(t, Options{})
 	if r.tell(StallReport{What: "a test"}); !told {
-		t.Error("the log is still being told")
+		t.Error("the log still gets the report")
 	}
 	<-begun
 	must0(t, r.Close())

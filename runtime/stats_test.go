@@ -79,7 +79,7 @@ func TestStatsOfTypes(t *testing.T) {
 			}
 			th.DecRefs(mortal)
 			if got := typeNamed(th.ReadStats(), "box"); got.Objects != 1 {
-				t.Errorf("what died is still there: %+v", got)
+				t.Errorf("the dead objects are still counted: %+v", got)
 			}
 		})
 	})
@@ -94,7 +94,7 @@ func TestReadStats(t *testing.T) {
 			for range 10 {
 				x := newBox(th, newLeaf(th))
 				if s := th.ReadStats(); typeNamed(s, "box").Objects < 1 || s.Memory.Attached < 1 {
-					t.Error("what the thread itself has made is missing")
+					t.Error("the thread's own objects are missing")
 				}
 				th.DecRef(x)
 			}
@@ -119,7 +119,7 @@ func TestReadStats(t *testing.T) {
 			t.Errorf("after Close: %v", err)
 		}
 		if !r.QuickStats().Closed {
-			t.Error("after Close: it does not say so")
+			t.Error("after Close: Closed is false")
 		}
 		wantIn(t, panics(t, func() { (&Thread{}).ReadStats() }), "ichor: the thread is not attached: Thread.ReadStats of thread 0; want ")
 	})
@@ -257,7 +257,7 @@ func TestOperations(t *testing.T) {
 				th.TryIncRef(z)
 				th.TryIncRef(y)
 			})
-			want("what is retired", 2, 0, 3, func() {
+			want("retired objects", 2, 0, 3, func() {
 				th.IncRef(x)
 				for _, r := range others {
 					th.Retire(r)

@@ -105,7 +105,7 @@ var strikes = []strike{
 		x := newLeaf(th)
 		_ = th.Immortally(func() error { newNode(th, x); end(); return nil })
 	}},
-	{"Traverse of what Immortally discards", 2, "gab", func(th *Thread, end func()) {
+	{"Traverse of an object that Immortally discards", 2, "gab", func(th *Thread, end func()) {
 		a, b := newLeaf(th), newLeaf(th)
 		_ = th.Immortally(func() error {
 			newFaulty(th, newNode(th), a)
@@ -193,7 +193,7 @@ var strikes = []strike{
 		defer func() {
 			th.DecRef(newNode(th, newLeaf(th)))
 			if th.Checkpoint(); th.dying != Nil || th.deadTop != Nil {
-				strikeError = errors.New("a safe point has not freed what was dead")
+				strikeError = errors.New("a safe point did not free the dead objects")
 			}
 		}()
 		th.DecRef(faultyTree(th))
@@ -203,7 +203,7 @@ var strikes = []strike{
 		th.Later(func(*Thread) { th.DecRef(faultyTree(th)) })
 		th.LaterBlocking(func() {
 			if _, err := th.rt.Collect(); err != nil || th.dying != Nil {
-				strikeError = fmt.Errorf("a stop has not freed what was dead: %v", err)
+				strikeError = fmt.Errorf("a stop did not free the dead objects: %v", err)
 			}
 		})
 		th.Checkpoint()
@@ -215,7 +215,7 @@ var strikes = []strike{
 			defer func() { _ = recover() }()
 			th.DecRef(n)
 		}()
-		strikeError = errors.New("what was born was freed")
+		strikeError = errors.New("the new object was freed")
 		x := newNode(th, Nil)
 		th.Checkpoint()
 		th.DecRef(x)
@@ -232,7 +232,7 @@ var strikes = []strike{
 		th.DecRef(newWatch(th, x, nil))
 		defer func() {
 			if th.Checkpoint(); th.LockFree() && th.memory.Len() == 0 {
-				strikeError = errors.New("the memory of what a table has led to waits for no grace period")
+				strikeError = errors.New("the memory of an object from a table waits for no grace period")
 			}
 		}()
 		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
@@ -247,7 +247,7 @@ var strikes = []strike{
 		th.SetWeak(x)
 		defer func() {
 			if th.Checkpoint(); th.header(x).Meta()&metaPoison == 0 {
-				strikeError = errors.New("the memory of what is in a table is free")
+				strikeError = errors.New("the memory of an object in a table is free")
 			}
 		}()
 		th.DecRef(newNode(th, x, newNode(th, newLeaf(th))))
@@ -282,14 +282,14 @@ var strikes = []strike{
 		defer th.DecRef(x)
 		_, _ = th.Freeze(x)
 	}},
-	{"a death that retiring has put off", 1, "ab", func(th *Thread, end func()) {
+	{"a deferred death", 1, "ab", func(th *Thread, end func()) {
 		trap = trapdoor{"Traverse", 1, end}
 		n := newNode(th, faultyTree(th), newNode(th, newLeaf(th)))
 		setSlot(th, n, 0, Nil)
 		setSlot(th, n, 1, Nil)
 		th.DecRef(n)
 	}},
-	{"a death that retiring has put off, and behind it one of what a table has led to", 1, "ab", func(th *Thread, end func()) {
+	{"a deferred death, followed by the death of an object from a table", 1, "ab", func(th *Thread, end func()) {
 		trap = trapdoor{"Traverse", 1, end}
 		x := newLeaf(th)
 		th.SetWeak(x) // its memory waits for a grace period
@@ -432,7 +432,7 @@ func survives(t *testing.T, o Options, s strike, end func()) {
 	onError, trap = func(error) {}, trapdoor{}
 	for _, x := range r.mu.idle {
 		if x.dying != Nil || x.deadTop != Nil || len(x.pending)+len(x.holds)+len(x.owned)+x.depth > 0 || x.running || x.stopped || x.region != nil {
-			t.Errorf("thread %d is in the midst of something, although it is in the pool", x.owner)
+			t.Errorf("thread %d is in the middle of something, although it is in the pool", x.owner)
 		}
 		if o.Mode == LockFree && x.waits() {
 			t.Errorf("thread %d has retired something, although it is in the pool", x.owner)

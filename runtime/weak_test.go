@@ -160,7 +160,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 				if j := rnd.IntN(len(held)); rnd.IntN(3) > 0 {
 					if y := th.followWeak(held[j]); y != Nil {
 						if th.TypeOf(y) != leafType || th.Body(y).Word(0) != 42 {
-							t.Error("a weak reference leads to something that is no leaf")
+							t.Error("a weak reference refers to an object that is not a leaf")
 						}
 						th.DecRef(y)
 					} else {
@@ -186,7 +186,7 @@ func TestWeakTableManyThreads(t *testing.T) {
 			th.DecRef(shared)
 			return nil
 		}))
-		t.Logf("%d callbacks, %d looks at what had died", calls.Load(), silent.Load())
+		t.Logf("%d callbacks, %d reads of dead objects", calls.Load(), silent.Load())
 		if calls.Load() == 0 || silent.Load() == 0 {
 			t.Error("nothing died while it was watched")
 		}
@@ -215,10 +215,10 @@ func TestTriedAfterDeath(t *testing.T) {
 			w := newWatch(th, x, nil)
 			th.DecRef(x)
 			if got := th.followWeak(w); got != Nil {
-				t.Errorf("the weak reference leads to %s, which has died", got)
+				t.Errorf("the weak reference refers to %s, which has died", got)
 			}
 			if !table[x] || !th.TryIncRef(x) {
-				t.Fatal("what waits to be finalized is not alive")
+				t.Fatal("an object that waits for its finalizer is not alive")
 			}
 			th.Checkpoint()
 			if th.DecRef(x); len(table) != 0 {
@@ -242,7 +242,7 @@ func TestWeakToImmortals(t *testing.T) {
 				before := th.header(inPlace).Bytes()
 				w := newWatch(th, x, call)
 				if n := th.rt.weak.Size(); n != 0 || th.followWeak(w) != x {
-					t.Errorf("%s: %d entries; it leads to %s", x, n, th.followWeak(w))
+					t.Errorf("%s: %d entries; it refers to %s", x, n, th.followWeak(w))
 				}
 				if th.DecRef(w); th.rt.weak.Size() != 0 || th.header(inPlace).Bytes() != before {
 					t.Errorf("%s: %d entries of the dead", x, th.rt.weak.Size())

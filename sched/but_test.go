@@ -89,7 +89,7 @@ func TestPassedButHint(t *testing.T) {
 	a.Online()
 	goal := g.Advance()
 	if g.Passed(goal) || g.behind.Load() != a {
-		t.Error("reader a holds the goal up, and Passed does not say so or keeps no hint")
+		t.Error("reader a holds the goal up, but Passed reports that it has passed, or keeps no hint")
 	}
 	if !g.PassedBut(a, goal) || a.but != nil {
 		t.Error("only reader a holds the goal up, and PassedBut(a) does not ignore it")
@@ -98,7 +98,7 @@ func TestPassedButHint(t *testing.T) {
 		t.Error("PassedBut has raised passed")
 	}
 	if g.PassedBut(b, goal) || b.but != a {
-		t.Error("reader a holds the goal up, and PassedBut(b) does not say so or keeps no hint")
+		t.Error("reader a holds the goal up, but PassedBut(b) reports that it has passed, or keeps no hint")
 	}
 	b.Online() // after the goal
 	if !g.PassedBut(a, goal) {
@@ -209,7 +209,7 @@ func TestSweepCounts(t *testing.T) {
 	rs[1].Offline()
 	rs[0].Offline()
 	if rs[2].Offline(); !g.Passed(g.Advance()) {
-		t.Error("no reader is online, and the goal has not passed")
+		t.Error("no reader is online, but the goal has not passed")
 	}
 }
 
@@ -223,12 +223,12 @@ func TestPassedOnlyRises(t *testing.T) {
 	r.Offline()
 	goal := g.Advance()
 	if !g.Passed(goal) {
-		t.Fatal("no reader is online, and the goal has not passed")
+		t.Fatal("no reader is online, but the goal has not passed")
 	}
 	r.seq.Store(old) // as if Online had loaded the period earlier
 	next := g.Advance()
 	if g.Passed(next) {
-		t.Error("the reader holds the goal up, and was overlooked")
+		t.Error("the reader holds the goal up, but was overlooked")
 	}
 	if got := g.poll(next); got != goal {
 		t.Errorf("a poll finds that %d has passed, want %d", got, goal)

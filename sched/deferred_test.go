@@ -219,7 +219,7 @@ func TestAdopt(t *testing.T) {
 	give := func(x int) { got = append(got, x) }
 	b.Due(give)
 	if got != nil {
-		t.Fatalf("given %v in spite of an online reader", got)
+		t.Fatalf("given %v despite an online reader", got)
 	}
 	r.Quiescent()
 	b.Due(give)

@@ -17,7 +17,7 @@ func TestGraceWithoutReaders(t *testing.T) {
 			t.Error("a period that has not begun has passed")
 		}
 		if !g.Passed(goal) {
-			t.Error("no reader is online, and the goal has not passed")
+			t.Error("no reader is online, but the goal has not passed")
 		}
 	}
 	g.Unregister(r)

@@ -215,7 +215,7 @@ func TestRunPanics(t *testing.T) {
 		}
 	}
 	if !errors.Is(p, errB) {
-		t.Error("the panic does not lead to its value")
+		t.Error("the panic does not unwrap to its value")
 	}
 	if (&Panic{Value: 1}).Unwrap() != nil {
 		t.Error("Unwrap returns a value that is not an error")

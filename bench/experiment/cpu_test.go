@@ -34,19 +34,19 @@ func TestGot(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if got := got(nil); !math.IsNaN(got) {
-		t.Errorf("of nothing: %v", got)
+		t.Errorf("without times: %v", got)
 	}
 	// The median of the samples that are known.
 	row := &Row{Samples: []Sample{{Threads: []CPUTime{{1 * ms, 9 * ms}}}, {}, {Threads: []CPUTime{{9 * ms, 1 * ms}}}, {Threads: []CPUTime{{10 * ms, 0}}}}}
 	if row.Got() != 0.9 || row.Starved() {
-		t.Errorf("%v of a row that has enough", row.Got())
+		t.Errorf("%v of a row that got enough CPU time", row.Got())
 	}
 	row.Samples[2].Threads[0].CPU = 8 * ms
 	if !row.Starved() {
-		t.Errorf("%v of a row that has too little", row.Got())
+		t.Errorf("%v of a row that got too little CPU time", row.Got())
 	}
 	if row := (&Row{Samples: []Sample{{}}}); !math.IsNaN(row.Got()) || row.Starved() {
-		t.Errorf("%v of a row of which nobody knows", row.Got())
+		t.Errorf("%v of a row without measured times", row.Got())
 	}
 }
 

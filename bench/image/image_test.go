@@ -218,7 +218,7 @@ func TestImageUsage(t *testing.T) {
 	}
 	// What failed has left the image that was there as it was.
 	if code, _, stderr := call(t, "image", "verify", image); code != command.ExitOK {
-		t.Errorf("the image has suffered: %s", stderr)
+		t.Errorf("the image was changed: %s", stderr)
 	}
 }
 
@@ -294,7 +294,7 @@ func TestImageHostile(t *testing.T) {
 	}
 	for _, size := range []int{0, 7, 79, 80, imageObjects - 1, imageObjects, len(good) - 16, len(good) - 1, len(good) + 1} {
 		if !bad(fmt.Sprintf("%d bytes", size), append(bytes.Clone(good), 0)[:size]) {
-			t.Errorf("%d of %d bytes are sound", size, len(good))
+			t.Errorf("%d prefixes of %d bytes are sound", size, len(good))
 		}
 	}
 	for at := range good {
@@ -304,7 +304,7 @@ func TestImageHostile(t *testing.T) {
 		b := bytes.Clone(good)
 		b[at] ^= 1 << (at % 8)
 		if !bad(fmt.Sprintf("byte %d", at), b) {
-			t.Errorf("with a bit of byte %d turned it is sound", at)
+			t.Errorf("it is sound with a flipped bit in byte %d", at)
 		}
 	}
 	refused := 0
@@ -322,7 +322,7 @@ func TestImageHostile(t *testing.T) {
 	}
 	// Texts are found out by their hash. A float can say what it likes.
 	if refused < n*9/10 {
-		t.Errorf("%d of %d objects bytes may be anything", n-refused, n)
+		t.Errorf("%d of %d bytes of objects can be changed unnoticed", n-refused, n)
 	}
 }
 

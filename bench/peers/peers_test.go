@@ -87,7 +87,7 @@ func TestPeersCount(t *testing.T) {
 	a.Retain()
 	a.Release()
 	if f.n != 0 {
-		t.Error("arrow: the buffer is gone too early")
+		t.Error("arrow: the buffer was freed too early")
 	}
 	if a.Release(); f.n != 1 {
 		t.Error("arrow: the buffer is not counted")
@@ -96,7 +96,7 @@ func TestPeersCount(t *testing.T) {
 	g.Ref()
 	g.Free()
 	if f.n != 1 {
-		t.Error("grpc: the buffer is gone too early")
+		t.Error("grpc: the buffer was freed too early")
 	}
 	if g.Free(); f.n != 2 {
 		t.Error("grpc: the buffer is not counted")
@@ -136,7 +136,7 @@ func (wrongEngine) sum(int, int) (float64, error) { return 1, nil }
 
 func TestChecks(t *testing.T) {
 	if err := checkedSum(wrongEngine{}, 10, 0, 5); err == nil {
-		t.Error("a wrong sum passes")
+		t.Error("a wrong sum was accepted")
 	}
 	s := &goCache{}
 	if err := s.build(100); err != nil {
@@ -146,6 +146,6 @@ func TestChecks(t *testing.T) {
 		e["stock"] = int64(-1)
 	}
 	if _, err := loadCache(s, 100, cacheCycles, experiment.Budget{Ops: 1}); err == nil {
-		t.Error("a wrong entry passes")
+		t.Error("a wrong entry was accepted")
 	}
 }

@@ -43,7 +43,7 @@ func TestWalkDiffers(t *testing.T) {
 			}
 			list[i] = other
 			if err := g.walk(HeapGo); err == nil {
-				t.Errorf("nobody saw that item %d is %v", i, other)
+				t.Errorf("the walk did not notice that item %d is %v", i, other)
 			}
 			if list[i] = v; i >= 9 { // [] and {} cannot be compared
 				break

@@ -129,7 +129,7 @@ func TestTaxUsage(t *testing.T) {
 func TestTaxChild(t *testing.T) {
 	var out bytes.Buffer
 	if err := Serve(t.Context(), strings.NewReader("nonsense"), &out); err == nil {
-		t.Error("nonsense is a job")
+		t.Error("nonsense was accepted as a job")
 	}
 	for _, job := range []taxJob{
 		{Scenario: "none"},

@@ -98,7 +98,7 @@ func TestPage(t *testing.T) {
 	outputs := append(strings.SplitAfter(output, "\n"), output, shown(leak(checked)), shown(useAfterFree(checked)))
 	for _, want := range outputs {
 		if !strings.Contains(page, address.ReplaceAllString(want, "0x")) {
-			t.Errorf("docs/tutorial.md has not\n%s", want)
+			t.Errorf("docs/tutorial.md does not contain\n%s", want)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func TestPublishWaits(t *testing.T) {
 			})
 		}
 		if n := len(s.r.Frozen()); n != 2 || len(published) > 0 {
-			t.Errorf("publish has not waited: %d versions are loaded", n)
+			t.Errorf("publish did not wait: %d versions are loaded", n)
 		}
 		close(resume)
 		if err := errors.Join(<-ended, <-published); err != nil {

@@ -93,7 +93,7 @@ func TestService(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := send("POST", "/reload", ""); !strings.HasPrefix(got, "409 ") {
-		t.Errorf("an image that is none: %s", got)
+		t.Errorf("a file that is not an image: %s", got)
 	}
 	want(send("GET", "/item?key=tea", ""), `200 {"item":4,"note":"too hot"}`)
 }

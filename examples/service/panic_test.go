@@ -244,7 +244,7 @@ func TestReloadGivenUp(t *testing.T) {
 		t.Errorf("reload: %v", err)
 	}
 	if err := s.reload(ctx); !errors.Is(err, context.Canceled) || len(s.r.Frozen()) != 2 {
-		t.Errorf("reload by a client that has gone: %v, %d catalogs are loaded", err, len(s.r.Frozen()))
+		t.Errorf("reload by a client that has left: %v, %d catalogs are loaded", err, len(s.r.Frozen()))
 	}
 	if err := errors.Join(letGo(), s.reload(t.Context())); err != nil {
 		t.Error(err)

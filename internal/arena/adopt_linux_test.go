@@ -155,7 +155,7 @@ func TestAdoptFails(t *testing.T) {
 			t.Errorf("call %d fails: %v", fail, err)
 		}
 		if n := mapped.Load() - before; n != 0 {
-			t.Errorf("call %d fails: %d mappings are left in the account", fail, n)
+			t.Errorf("call %d fails: %d mappings are still accounted for", fail, n)
 		}
 		if now := addressesOfProcess(t); now > had+times/2*32<<20 { // other threads map and unmap memory meanwhile
 			t.Errorf("call %d fails: %d bytes of addresses are left", fail, now-had)
@@ -188,7 +188,7 @@ func TestAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.Backing() != Memfd {
-		t.Errorf("it lies in %s memory, want memfd", a.Backing())
+		t.Errorf("it is in %s memory, want memfd", a.Backing())
 	}
 	a.wantSound(t)
 	if n := mapped.Load() - before; n != int64(len(a.central.mu.mappings.seams)) || n == 0 {

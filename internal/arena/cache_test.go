@@ -51,7 +51,7 @@ func TestRefill(t *testing.T) {
 	c.Publish()
 	published("all", 4, 3*MaxSmall*GranuleSize+2*SpanSize)
 	other.Publish()
-	published("all, less what was freed", 3, 2*MaxSmall*GranuleSize+2*SpanSize)
+	published("all except the freed block", 3, 2*MaxSmall*GranuleSize+2*SpanSize)
 	if c.spans != 1 {
 		t.Errorf("the cache has %d spans, want 1", c.spans)
 	}
@@ -332,7 +332,7 @@ func TestReturnWaits(t *testing.T) {
 	}
 	select {
 	case <-done:
-		t.Error("Return has not waited for the claim")
+		t.Error("Return did not wait for the claim")
 	default:
 	}
 	if mu.TryLock() {

@@ -374,7 +374,7 @@ func TestCommitsOnce(t *testing.T) {
 	for range 2 {
 		mustAlloc(t, c, Blocks, 2*SpanGranules)
 	}
-	want("commits of what was not used before", &commits, [2]uintptr{5, 2}) // the first two spans are those that were returned
+	want("commits of memory that was not used before", &commits, [2]uintptr{5, 2}) // the first two spans are those that were returned
 }
 
 // TestRegionAgain: the next region reuses what a region gives back, and gets it zeroed,

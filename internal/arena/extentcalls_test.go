@@ -49,7 +49,7 @@ func wantCalls(t *testing.T, when string, calls *[]string, want ...string) {
 // the accounts.
 func TestExtentCalls(t *testing.T) {
 	if raceEnabled || !haveSystem {
-		t.Skip("SKIPPED: for memory of the system")
+		t.Skip("SKIPPED: needs memory of the system")
 	}
 	s := newSpace(t, Config{Backing: System, Reserve: 32 << 20})
 	defer s.Close()
@@ -145,7 +145,7 @@ func TestExtentCalls(t *testing.T) {
 // TestExtentPopulateOne: the first span is not populated.
 func TestExtentWithoutBar(t *testing.T) {
 	if raceEnabled || !haveSystem {
-		t.Skip("SKIPPED: for memory of the system")
+		t.Skip("SKIPPED: needs memory of the system")
 	}
 	s := newSpace(t, Config{Backing: System, Reserve: 32 << 20})
 	defer s.Close()
@@ -191,7 +191,7 @@ func TestExtentWithoutBar(t *testing.T) {
 	if err := e.Free(); err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, "with what is free around it", &calls, fmt.Sprintf("bar 0+%d", partsOf(uint64(s.mask)+1).frozen.n))
+	wantCalls(t, "with the free addresses around it", &calls, fmt.Sprintf("bar 0+%d", partsOf(uint64(s.mask)+1).frozen.n))
 	if got := before - mapped.Load(); got <= 0 || len(s.central.mu.mappings.seams) != 0 {
 		t.Errorf("%d mappings were removed from the account, %d are left", got, len(s.central.mu.mappings.seams))
 	}

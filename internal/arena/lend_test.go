@@ -97,7 +97,7 @@ func TestLending(t *testing.T) {
 		s.Check()
 	}
 	x := mustAlloc(t, b, Leaves, 2)
-	owner("its owner is there", a)
+	owner("its owner is attached", a)
 	b.Free(x)
 	b.Trim()
 	a.Leave()

@@ -262,7 +262,7 @@ func TestMappingBounds(t *testing.T) {
 		MaxMappings.Store(mapped.Load() + 1)
 		seams := len(s.central.mu.mappings.seams)
 		if err := all[1].Free(); err != nil || len(s.central.mu.mappings.seams) != seams || !s.central.mu.kept {
-			t.Errorf("%s: one in the midst was barred: %v", b, err)
+			t.Errorf("%s: one in the middle was barred: %v", b, err)
 		}
 		if err := all[0].Free(); err != nil || len(s.central.mu.mappings.seams) != seams || s.central.mu.mappings.seams[0].at != uint64(all[2].at.first)*SpanGranules {
 			t.Errorf("%s: the first one was not barred, with the one behind it: %v, %v", b, err, s.central.mu.mappings.seams)

@@ -63,7 +63,7 @@ func TestMemoryIsProtected(t *testing.T) {
 			}
 			is("reserved", 0, readable, false, 0)
 			must(m.commit(1<<SpanShift, 2<<SpanShift))
-			is("in front of what is committed", 0, readable, false, 0)
+			is("in front of the committed memory", 0, readable, false, 0)
 			is("committed", 1, true, true, 0)
 			is("committed", 2, true, true, 0)
 			is("behind", 3, readable, false, 0)

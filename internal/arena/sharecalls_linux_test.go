@@ -86,7 +86,7 @@ func TestSharedStaysApart(t *testing.T) {
 	for i := range uint32(100) {
 		h := mustAlloc(t, c, Purpose(i%3), 2+i*20)
 		if s.IsShared(h) || wordOf(s.Bytes(h, 4)) != 0 && i < 3 {
-			t.Errorf("a new block lies in shared memory, or is not zero")
+			t.Errorf("a new block is in shared memory, or is not zero")
 		}
 		s.Fill(h, 2, 9)
 	}

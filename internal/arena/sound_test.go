@@ -41,7 +41,7 @@ func (s *Space) sound() error {
 		case sp.state == spanSmall && cache == nil:
 			err = fmt.Errorf("span %d has no owner", n)
 		case inUse && !sp.listed && sp.nfree > 0:
-			err = fmt.Errorf("span %d has room, and is not in the list of its cache", n)
+			err = fmt.Errorf("span %d has room, but is not in the list of its cache", n)
 		case !sp.listed && (sp.next != nil || sp.prev != nil):
 			err = fmt.Errorf("span %d is not in a list, and has links", n)
 		case sp.state == spanFree && (sp.region != nil || sp.pos != 0):
@@ -92,7 +92,7 @@ func (s *Space) sound() error {
 						return fmt.Errorf("the list of class %d of cache %d is broken at span %d", class, i, sp.Number())
 					}
 					if before != nil && sp.nfree == 0 {
-						return fmt.Errorf("span %d has no room, and is listed behind the first one", sp.Number())
+						return fmt.Errorf("span %d has no room, but is in the list behind the first one", sp.Number())
 					}
 				}
 			}
@@ -131,7 +131,7 @@ func (h *half) sound(c *central) error {
 		for ; c != nil && w != 0; w &= w - 1 {
 			free := h.first + uint32(i*64+bits.TrailingZeros64(w))
 			if sp := c.lookup(free * SpanGranules); sp != nil && sp.state != spanFree || free >= h.next && h.start == h.first {
-				return fmt.Errorf("span %d is free, and in use", free)
+				return fmt.Errorf("span %d is both free and in use", free)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func TestErrorf(t *testing.T) {
 		}
 	}
 	if err := Errorf("a: %w", Errorf("b: %w", more)); !errors.Is(err, more) || !errors.Is(err, inner) {
-		t.Errorf("%v does not wrap what it was made of", err)
+		t.Errorf("%v does not wrap its cause", err)
 	}
 	var m *Misuse
 	if !errors.As(Errorf("a: %w", typed), &m) || m != typed {
@@ -122,7 +122,7 @@ func TestOwn(t *testing.T) {
 		}
 	}
 	if !ofGo("runtime.gopanic") || !ofGo("internal/runtime/maps.f") || !ofGo("") || ofGo("main.main") {
-		t.Error("Go's functions are told wrongly")
+		t.Error("functions of Go are not recognized")
 	}
 }
 

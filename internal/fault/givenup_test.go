@@ -20,7 +20,7 @@ func TestGivenUp(t *testing.T) {
 			t.Errorf("%q, want %q", err, text)
 		}
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, context.Cause(ctx)) {
-			t.Errorf("%q: its cause, or what the context says, is not found", err)
+			t.Errorf("%q: errors.Is does not find its cause or the context's error", err)
 		}
 	}
 }

@@ -29,19 +29,19 @@ func TestExactWords(t *testing.T) {
 	}{
 		{"birth with the first owner", func(h *Header) { h.Birth(1, 5) }, [4]uint32{1, 1, 0, 5}},
 		{"birth with an owner", func(h *Header) { h.Birth(me, 5) }, [4]uint32{me, 1, 0, 5}},
-		{"birth with none", func(h *Header) { h.Birth(Nobody, 5) }, [4]uint32{0, 0, One | Merged, 5}},
+		{"birth without an owner", func(h *Header) { h.Birth(Nobody, 5) }, [4]uint32{0, 0, One | Merged, 5}},
 		{"birth of an immortal", func(h *Header) { h.Birth(Immortal, 5) }, [4]uint32{u(Immortal), 0, 0, 5}},
 		{"birth of a float", func(h *Header) { h.BirthFloat(2<<32|3, 9, false) }, [4]uint32{u(Float | 9), 3, One | Merged, 2}},
 		{"birth of an immortal float", func(h *Header) { h.BirthFloat(2<<32|3, 9, true) }, [4]uint32{u(Immortal | Float | 9), 3, 0, 2}},
-		{"birth of what is frozen", func(h *Header) { h.BirthFrozen(5, 33, 2) }, [4]uint32{u(Immortal), 33, 2, 5}},
+		{"birth of a frozen object", func(h *Header) { h.BirthFrozen(5, 33, 2) }, [4]uint32{u(Immortal), 33, 2, 5}},
 		{"birth of a frozen float", func(h *Header) { h.BirthFrozenFloat(2<<32|3, 9) }, [4]uint32{u(Immortal | Float | 9), 3, 1, 2}},
 		{"poison", func(h *Header) { h.Poison(1 << 31) }, [4]uint32{0, 0, Merged, 1 << 31}},
 		{"revival", func(h *Header) { owned(3, 4, Weak)(h); h.Revive() }, [4]uint32{0, 0, One | Weak | Merged, 5}},
 		{"immortalisation", func(h *Header) { owned(3, 4, 0)(h); h.Immortalise() }, [4]uint32{u(Immortal), 3, 4 << countShift, 5}},
 
 		// A death without an atomic operation does not change the shared word.
-		{"death of an object that was shared by nobody", func(h *Header) { owned(1, 0, 0)(h); is(t, h.Dec(me), Dead) }, [4]uint32{me, 0, 0, 5}},
-		{"death of an object that nobody owns", func(h *Header) { h.Birth(Nobody, 5); is(t, h.Dec(me), Dead) }, [4]uint32{0, 0, One | Merged, 5}},
+		{"death of an object that was never shared", func(h *Header) { owned(1, 0, 0)(h); is(t, h.Dec(me), Dead) }, [4]uint32{me, 0, 0, 5}},
+		{"death of an object without an owner", func(h *Header) { h.Birth(Nobody, 5); is(t, h.Dec(me), Dead) }, [4]uint32{0, 0, One | Merged, 5}},
 		{"the owner's last reference, one of another left", func(h *Header) { owned(1, 1, 0)(h); is(t, h.Dec(me), Alive) }, [4]uint32{0, 0, One | Merged, 5}},
 		{"the owner's last reference, of an object with weak ones", func(h *Header) { owned(1, 0, Weak)(h); is(t, h.Dec(me), Dead) }, [4]uint32{0, 0, Weak | Merged, 5}},
 		{"a decrement of a dead object", func(h *Header) { *h = Header{0, 0, Merged, 5}; is(t, h.Dec(me), Broken) }, [4]uint32{0, 0, Merged, 5}},

@@ -25,7 +25,7 @@ func unlike(doc string, files []string) (wrong []string) {
 		case slices.Contains(seen, m[1]):
 			wrong = append(wrong, m[1]+" is in the map twice")
 		case !slices.Contains(files, m[1]):
-			wrong = append(wrong, m[1]+" is in the map, and there is no such file")
+			wrong = append(wrong, m[1]+"is in the map, but there is no such file")
 		}
 		seen = append(seen, m[1])
 	}
@@ -60,7 +60,7 @@ func TestUnlike(t *testing.T) {
 	doc := "// Prose names gone.go.\n//\n//\ta.go   one\n//\ta.go   again\n//\told.go  gone\n//\tb.go\n"
 	got := strings.Join(unlike(doc, []string{"a.go", "b.go"}), "\n")
 	want := "a.go is in the map twice\n" +
-		"old.go is in the map, and there is no such file\n" +
+		"old.gois in the map, but there is no such file\n" +
 		"b.go is not in the map" // it has no line of its own
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

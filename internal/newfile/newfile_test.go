@@ -58,7 +58,7 @@ func TestWriteGivesUp(t *testing.T) {
 		err := Write(c, path, parts)
 		if err == nil {
 			if n < 4 || files() != 1 || c.left != 0 {
-				t.Errorf("written after %d looks, %d of them not made, and there are %d files", n, c.left, files())
+				t.Errorf("it was written after %d looks, of which %d were not made, and there are %d files", n, c.left, files())
 			}
 			break
 		}
@@ -71,18 +71,18 @@ func TestWriteGivesUp(t *testing.T) {
 		t.Error(err)
 	}
 	if info, err := os.Stat(taken); err != nil || info.Size() != 0 || files() != 2 {
-		t.Errorf("another one's file was written: %v; and there are %d files", err, files())
+		t.Errorf("another program's file was overwritten: %v; and there are %d files", err, files())
 	}
 	if err := os.Remove(taken); err != nil {
 		t.Error(err)
 	}
 	broken := errors.New("broken")
 	if err := Write(context.Background(), path, func(io.Writer) error { return broken }); !errors.Is(err, broken) || files() != 1 {
-		t.Errorf("what writes fails: %v, and there are %d files", err, files())
+		t.Errorf("the writing function failed: %v, and there are %d files", err, files())
 	}
 	defer func() { chmod = (*os.File).Chmod }()
 	chmod = func(*os.File, os.FileMode) error { return broken }
 	if err := Write(context.Background(), path, parts); !errors.Is(err, broken) || files() != 1 {
-		t.Errorf("written over a file whose permissions nobody can have: %v, and there are %d files", err, files())
+		t.Errorf("it replaced a file with permissions that cannot be set: %v, and there are %d files", err, files())
 	}
 }

@@ -94,7 +94,7 @@ func TestArena(t *testing.T) {
 			x.leave(1)
 			x.threads = append(x.threads, func() { x.use(0) }, func() { x.caches[2].Free(h) })
 		}},
-		{"lend against two who free", 0, func(x *spans) {
+		{"lend against two frees", 0, func(x *spans) {
 			h, i := x.alloc(1), x.alloc(1)
 			x.leave(1)
 			x.threads = append(x.threads, func() { x.use(0) }, func() { x.caches[2].Free(h) }, func() { x.caches[3].Free(i) })
@@ -113,12 +113,12 @@ func TestArena(t *testing.T) {
 			x.leave(1)
 			x.threads = append(x.threads, func() { x.use(0) }, func() { x.caches[2].Free(h) }, func() { x.back(1); x.caches[1].Trim() })
 		}},
-		{"two who borrow", 0, func(x *spans) {
+		{"two borrowers", 0, func(x *spans) {
 			x.use(1)
 			x.leave(1)
 			x.threads = append(x.threads, func() { x.use(0) }, func() { x.use(2) })
 		}},
-		{"two who borrow one after the other against a free", 0, func(x *spans) {
+		{"two borrowers, one after the other, against a free", 0, func(x *spans) {
 			h := x.alloc(1)
 			x.leave(1)
 			x.threads = append(x.threads, func() { x.use(0); x.leave(0); x.back(0) }, func() { x.use(2) }, func() { x.caches[3].Free(h) })

@@ -101,7 +101,7 @@ var containerScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { look(t, must(l.Pop(t))); t.Checkpoint() })
 		s.run(1, func(t *rt.Thread) {
 			if _, found := l.At(t, 0); !found && l.Len(t) != 0 {
-				panic("an item is gone, and the list is as long as before")
+				panic("an item was removed, and the list is as long as before")
 			}
 			read(t, l, 0)
 			t.Checkpoint()
@@ -166,7 +166,7 @@ var containerScenarios = []scenario{
 				panic("an item was there before its time")
 			}
 			if found == (r == rt.Nil) {
-				panic("an item is there that is none")
+				panic("the list has an item that was never stored")
 			}
 		})
 	}},
@@ -189,7 +189,7 @@ var containerScenarios = []scenario{
 				panic(fmt.Sprintf("%d items", n))
 			}
 			if _, found := l.At(t, 0); !found {
-				panic("there is no first item, and there always was one")
+				panic("there is no first item, although there is always one")
 			}
 			t.Checkpoint()
 		})
@@ -320,10 +320,10 @@ var containerScenarios = []scenario{
 				panic(fmt.Sprintf("%d entries", n))
 			}
 			if d.Has(t, key(20)) && !d.Has(t, key(21)) {
-				panic("the first half of an update is there")
+				panic("only the first half of an update is visible")
 			}
 			if d.Has(t, key(21)) && !d.Has(t, key(20)) {
-				panic("the second half of an update is there")
+				panic("only the second half of an update is visible")
 			}
 		})
 	}},
@@ -333,7 +333,7 @@ var containerScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { ok(l.Extend(t, m)) })
 		s.run(1, func(t *rt.Thread) { ok(m.Extend(t, l)) })
 	}},
-	{"a list's death against what it holds", "ab", func(s *stage) {
+	{"a list's death against a reference to its item", "ab", func(s *stage) {
 		s.enter(2)
 		l := s.listOf(1)
 		s.disown(l)
@@ -518,7 +518,7 @@ var containerScenarios = []scenario{
 		s.own(both)
 		s.run(0, func(t *rt.Thread) {
 			if !must(first.CompareAndSwap(t, 0, key(0), key(1))) || !must(second.CompareAndSwap(t, 0, key(0), key(1))) {
-				panic("nobody else has changed it")
+				panic("it failed, although no other call changed the value")
 			}
 		})
 		s.run(1, func(t *rt.Thread) { freezeUntorn(t, both) })
@@ -568,7 +568,7 @@ var containerScenarios = []scenario{
 			if v, _ := objects.Int(r).Value(t); !found || v != 1<<40 && v != 1<<40+1 {
 				panic(fmt.Sprintf("item 0 is %s", objects.Format(t, r)))
 			} else if v == 1<<40+1 && l.Len(t) != 1 {
-				panic("an item is gone, and the list is as long as before")
+				panic("an item was removed, and the list is as long as before")
 			}
 			read(t, l, 0)
 			t.Checkpoint()
@@ -619,7 +619,7 @@ var containerScenarios = []scenario{
 			x, _ := d.Lookup(t, key(1))
 			y, _ := d.Lookup(t, key(0))
 			if x != key(1) && y == key(1) {
-				panic("torn: what was set last is there, and what was set first is not")
+				panic("torn: the later set is visible, and the earlier one is not")
 			}
 		})
 	}},

@@ -85,7 +85,7 @@ func (s *stage) mourned() (x rt.Ref, w objects.Weak, check func() error) {
 	return x, w, func() error {
 		for _, r := range s.held {
 			if r == x && mourned > 0 {
-				return fmt.Errorf("Weak.Get has returned %s, which is held, and was finalized", r)
+				return fmt.Errorf("Weak.Get returned %s, which is held, and was finalized", r)
 			}
 		}
 		return nil
@@ -176,7 +176,7 @@ var countScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { t.Checkpoint(); t.IncRef(x); t.DecRef(x) })
 		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
 	}},
-	{"two who queue", "b", func(s *stage) {
+	{"two threads that queue", "b", func(s *stage) {
 		s.enter(3)
 		x := s.leaf(3)
 		s.run(0, func(t *rt.Thread) { t.DecRef(x); t.Checkpoint() })
@@ -245,7 +245,7 @@ var countScenarios = []scenario{
 		s.threads = append(s.threads, func() { s.t[0] = must(s.r.Attach()); s.t[0].IncRef(x); s.t[0].DecRef(x) })
 		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
 	}},
-	{"a death that goes down against a reference below", "ab", func(s *stage) {
+	{"a death against a reference to a child", "ab", func(s *stage) {
 		s.enter(2)
 		x := s.leaf(2)
 		l := must(objects.NewListSteal(s.t[0], x))

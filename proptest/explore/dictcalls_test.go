@@ -56,7 +56,7 @@ var dictCallScenarios = []scenario{
 			x, was, err := d.LoadOrStore(t, key(0), v)
 			ok(err)
 			if loaded = was; was == (x == v) {
-				panic("what was there is what was not")
+				panic("a call returned a value, and reported that there was none")
 			}
 			t.DecRef(v)
 			look(t, x)
@@ -155,7 +155,7 @@ var dictCallScenarios = []scenario{
 		s.own(x)
 		s.run(0, func(t *rt.Thread) {
 			if !must(d.CompareAndSwap(t, key(0), x, rt.True)) {
-				panic("nobody else has changed it")
+				panic("it failed, although no other call changed the value")
 			}
 		})
 		s.run(1, func(t *rt.Thread) { ok(d.Set(t, key(100), rt.None)) })
@@ -177,7 +177,7 @@ var dictCallScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) {
 			ok(d.Set(t, key(0), rt.True))
 			if n := d.Len(t); n != 2 {
-				panic(fmt.Sprintf("%d entries after a set: what was set is not to be deleted", n))
+				panic(fmt.Sprintf("%d entries after a set: the new value must not be deleted", n))
 			}
 		})
 		s.last = func(t *rt.Thread) error {
@@ -269,7 +269,7 @@ var dictCallScenarios = []scenario{
 			t.Checkpoint()
 		})
 	}},
-	{"dict look for a string against its deletion", "ab", func(s *stage) {
+	{"dict lookup of a string against its deletion", "ab", func(s *stage) {
 		s.enter(2)
 		d := s.dictOf(0)
 		for i, text := range []string{"coffee", "tea"} {

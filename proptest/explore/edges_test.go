@@ -109,7 +109,7 @@ func unchanged(h *header.Header, o outcome) error {
 	case o.heard[header.Dead]+o.heard[header.Queue]+o.heard[header.Sticky]+o.heard[header.Broken] > 0:
 		return fmt.Errorf("verdicts %v", o.heard)
 	case o.found != o.met:
-		return fmt.Errorf("%d of %d found it alive", o.found, o.met)
+		return fmt.Errorf("%d of %d gets found it alive", o.found, o.met)
 	case counted || h.IsSticky() || h.IsWeak():
 		return errors.New("it has a count, or weak references")
 	case h.Immortalise() || h.Bytes() != o.born:
@@ -137,7 +137,7 @@ func banded(references int64) func(h *header.Header, o outcome) error {
 		case o.heard[header.Dead]+o.heard[header.Broken] > 0:
 			return fmt.Errorf("verdicts %v", o.heard)
 		case o.found != o.met:
-			return fmt.Errorf("%d of %d found it alive", o.found, o.met)
+			return fmt.Errorf("%d of %d gets found it alive", o.found, o.met)
 		case h.IsSticky():
 			return nil
 		case o.heard[header.Sticky] > 0:
@@ -153,9 +153,9 @@ func banded(references int64) func(h *header.Header, o outcome) error {
 func misused(h *header.Header, o outcome) error {
 	switch {
 	case o.heard[header.Dead] == 0:
-		return errors.New("nobody has heard of its death")
+		return errors.New("no verdict reported its death")
 	case o.heard[header.Dead]+o.heard[header.Broken] < 2:
-		return fmt.Errorf("nobody has heard of the misuse: verdicts %v", o.heard)
+		return fmt.Errorf("no verdict reported the misuse: verdicts %v", o.heard)
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func revived(h *header.Header, o outcome) error {
 	case o.heard[header.Broken] > 0:
 		return fmt.Errorf("verdicts %v", o.heard)
 	case held == 0 && deaths != 2:
-		return fmt.Errorf("nobody holds it, and it died %d times", deaths)
+		return fmt.Errorf("no reference is left, and it died %d times", deaths)
 	case held > 0 && (deaths > 1 || n != int64(held)):
 		return fmt.Errorf("it counts %d references, there are %d, and it died %d times", n, held, deaths)
 	}

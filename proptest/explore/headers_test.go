@@ -111,7 +111,7 @@ func (c headerCase) program() Program {
 		case freed > 1:
 			return fmt.Errorf("it was freed %d times", freed)
 		case held == 0 && freed == 0:
-			return fmt.Errorf("nobody holds it, and it lives")
+			return fmt.Errorf("no reference is left, and it is alive")
 		case held > 0 && freed > 0:
 			return fmt.Errorf("%d references, and it was freed", held)
 		case freed == 0 && n != int64(held):

@@ -27,7 +27,7 @@ func (g *guarded) inc() {
 func (g *guarded) want(n int32) func() error {
 	return func() error {
 		if g.n != n {
-			return fmt.Errorf("%d came in, want %d", g.n, n)
+			return fmt.Errorf("%d threads entered, want %d", g.n, n)
 		}
 		return nil
 	}
@@ -228,7 +228,7 @@ func gilGivenUp() Program {
 		func() { point.Sleep(time.Microsecond); cancel(); work() },
 	}, Check: func() error {
 		if l.DropRequested() {
-			return fmt.Errorf("a request is left")
+			return fmt.Errorf("a request is left over")
 		}
 		return g.want(got)()
 	}}
@@ -297,9 +297,9 @@ func TestLocks(t *testing.T) {
 		{"GIL that is given up", gilGivenUp},
 		{"stop against enter that is given up", worldGivenUp(entersOrNot)},
 		{"stop against a stop that is given up", worldGivenUp(stopsOrNot)},
-		{"stop against a stranger's that is given up", worldGivenUp(strangerStopsOrNot)},
+		{"stop against a non-member's that is given up", worldGivenUp(strangerStopsOrNot)},
 		{"stop against enter and exit", world(members{comesAndGoes}, 1)},
-		{"stop against two who enter and exit", world(members{comesAndGoes, comesAndGoes}, 1)},
+		{"stop against two threads that enter and exit", world(members{comesAndGoes, comesAndGoes}, 1)},
 		{"stop against pause", world(members{pauses}, 1)},
 		{"stop against pause and enter", world(members{pauses, comesAndGoes}, 1)},
 		{"stop against stop and enter", world(members{comesAndGoes}, 2)},
@@ -315,8 +315,8 @@ func TestLocks(t *testing.T) {
 			r.Offline()
 		})},
 		{"grace period against a reader's first look", grace(-1, comesAndLooks)},
-		{"a sweep that makes drowsy against online", grace(16, comesAndLooks)},
-		{"a sweep that makes dormant against online", grace(33, comesAndLooks)},
+		{"a sweep that makes a reader drowsy against online", grace(16, comesAndLooks)},
+		{"a sweep that makes a reader dormant against online", grace(33, comesAndLooks)},
 		{"grace period against a dormant reader", grace(34, comesAndLooks)},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -166,9 +166,9 @@ func (x pair) program() Program {
 		n, _ := p.h.Count()
 		switch {
 		case left == 0 && p.deaths != 1:
-			return fmt.Errorf("nobody holds it, and it has died %d times", p.deaths)
+			return fmt.Errorf("no reference is left, and it has died %d times", p.deaths)
 		case left > 0 && p.deaths != 0:
-			return errors.New("it is held, and has died")
+			return errors.New("it died, and is still held")
 		case left > 0 && n != int64(left):
 			return fmt.Errorf("%d hold it, and the count is %d", left, n)
 		}

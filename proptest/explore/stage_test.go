@@ -186,7 +186,7 @@ func TestScenarios(t *testing.T) {
 					t.Fatal(res.Failure)
 				}
 				if res.Schedules < 2 {
-					t.Error("there is only one schedule: nobody meets anybody")
+					t.Error("there is only one schedule: the threads do not interact")
 				}
 			})
 		}

@@ -97,7 +97,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { got(t, w); t.Checkpoint() })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against the death of what leads there", "ab", func(s *stage) {
+	{"immortalise against the death of a container", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)
@@ -144,7 +144,7 @@ var stopScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { t.Collect() })
 		s.run(1, func(t *rt.Thread) { t.DecRef(l); t.Checkpoint(); t.DecRef(l) })
 	}},
-	{"collect against the last way to a cycle", "ab", func(s *stage) {
+	{"collect against the last reference to a cycle", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		l := must(objects.NewList(s.t[0]))
@@ -212,7 +212,7 @@ var stopScenarios = []scenario{
 		s.run(0, func(t *rt.Thread) { ok(objects.List(l).Set(t, 0, rt.None)); t.Detach(); s.t[0] = nil })
 		s.run(1, func(t *rt.Thread) { t.Checkpoint(); t.Checkpoint() })
 	}},
-	{"two who drop and wait", "ab", func(s *stage) {
+	{"two threads that drop and wait", "ab", func(s *stage) {
 		s.enter(2)
 		died = 0
 		waiting := 0

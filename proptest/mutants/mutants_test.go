@@ -44,7 +44,7 @@ func TestOperators(t *testing.T) {
 		t.Fatal(err)
 	}
 	if in.refused != 0 {
-		t.Errorf("%d forms are no Go", in.refused)
+		t.Errorf("%d forms are not Go", in.refused)
 	}
 	got := ""
 	for _, m := range in.mutants {

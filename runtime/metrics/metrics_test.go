@@ -108,7 +108,7 @@ func TestMetrics(t *testing.T) {
 				v := all[d.Name]
 				if !isCounted(d.Name, o.Checked) {
 					if v.Kind() != metrics.KindBad {
-						t.Errorf("%s has a value, and is not counted", d.Name)
+						t.Errorf("%s has a value, although it is not counted", d.Name)
 					}
 					continue
 				}

@@ -47,7 +47,7 @@ func TestWatch(t *testing.T) {
 	for _, readings := range [][]map[int]threadTime{{nil, after}, {before, nil}} {
 		fakeTimes(t, readings...)
 		if got := Watch(1)(); got != nil {
-			t.Errorf("of a system that does not say: %v", got)
+			t.Errorf("on a system without such measurements: %v", got)
 		}
 	}
 }

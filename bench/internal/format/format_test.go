@@ -158,7 +158,7 @@ Too few samples (2) to draw a conclusion: use -count 10.
 	calm := resulttest.WithShares(t, 2, 0.9)
 	for _, format := range Names {
 		if out := render(t, format, calm); strings.Contains(out, "starved") || strings.Contains(out, " CPU") {
-			t.Errorf("marked, but calm:\n%s", out)
+			t.Errorf("rows are marked although none was starved:\n%s", out)
 		}
 	}
 }

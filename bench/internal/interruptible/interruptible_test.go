@@ -22,6 +22,6 @@ func TestRun(t *testing.T) {
 	})
 	close(release)
 	if err != context.Canceled {
-		t.Errorf("of what goes on: %v", err)
+		t.Errorf("of a function that goes on: %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func TestPlotPrediction(t *testing.T) {
 	svg := string(p.File())
 	texts := wellFormed(t, svg)
 	if count(texts, "8") != 1 || count(texts, "dashed: what the scaling law predicts") != 1 {
-		t.Errorf("the axis does not go to 8, or says not what is dashed: %q", texts)
+		t.Errorf("the axis does not go to 8, or the legend does not explain the dashes: %q", texts)
 	}
 	for _, class := range []string{"k1-0-0", "k1-0-1", "k1-0-2", "k1-1-2"} { // points, law, prediction
 		if !strings.Contains(svg, `class="`+class) {
