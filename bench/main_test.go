@@ -113,7 +113,7 @@ func TestCancelledBeforeAnySample(t *testing.T) {
 	}
 }
 
-// Where the documents that come with Go are missing, one line says how to go on.
+// Without the documents that come with Go, one line says what to do.
 func TestNoCorpus(t *testing.T) {
 	t.Setenv("PATH", "")
 	t.Setenv("GOROOT", t.TempDir())
@@ -123,7 +123,7 @@ func TestNoCorpus(t *testing.T) {
 	}
 }
 
-// Every part can be called, and the prefixes of its errors are there once.
+// Every part can be called, and its errors have their prefixes once.
 func TestParts(t *testing.T) {
 	for args, want := range map[string]struct {
 		code int
@@ -145,7 +145,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// An interrupted child prints what it has, although ten thousand samples are left.
+// A child that is interrupted ten thousand samples before its end prints what it has.
 func TestInterrupt(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: no process can send an interrupt to another here")
@@ -163,7 +163,7 @@ func TestInterrupt(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// The bar shows the number of samples taken: wait until there are two.
+		// The bar shows the number of samples taken. Wait for two of them.
 		in := bufio.NewReader(errs)
 		for seen := ""; !strings.Contains(seen, "2/"); {
 			b, err := in.ReadByte()
@@ -189,7 +189,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// A reader that leaves ends the command without a word.
+// If its reader goes away, the command ends without a message.
 func TestBrokenPipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -233,7 +233,7 @@ func TestRecords(t *testing.T) {
 	if code != command.ExitUsage || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile); code != 0 { // the failure before has left none running
+	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile); code != 0 { // the child that failed before is not running any more
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // These tests run in a bubble. Its clock advances when all goroutines in it wait. So times are
-// exact, and a goroutine that waits for ever is found.
+// exact, and a goroutine that waits forever is found.
 
 func TestGILInterval(t *testing.T) {
 	for given, want := range map[time.Duration]time.Duration{-1: DefaultInterval, 0: DefaultInterval, 1: 1, time.Hour: time.Hour} {

@@ -316,7 +316,7 @@ func TestWeakCycles(t *testing.T) {
 }
 
 // TestWeakImmortal: a weak reference to an immortal writes nothing to it, and leads to it
-// for ever. An immortal weak reference is emptied like others.
+// forever. An immortal weak reference is emptied like others.
 func TestWeakImmortal(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -236,7 +236,7 @@ func TestCollectByItself(t *testing.T) {
 }
 
 // TestPauseBudget checks that safe points put collections off until the last pause is far
-// enough back, but not for ever.
+// enough back, but not forever.
 func TestPauseBudget(t *testing.T) {
 	r := newRuntime(t, Options{CollectAfter: 10_000, PauseBudget: 1e-12})
 	must0(t, r.Do(func(th *Thread) error {

@@ -137,7 +137,7 @@ func TestDonateWakes(t *testing.T) {
 }
 
 // TestTeamSurvives checks that a Traverse that panics ends the collection, with one tracer or
-// several, and that no tracer waits for ever.
+// several, and that no tracer waits forever.
 func TestTeamSurvives(t *testing.T) {
 	needsThreads(t)
 	defer func(n int64) { parallelFrom = n }(parallelFrom)

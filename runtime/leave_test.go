@@ -25,10 +25,10 @@ func forLockFree(t *testing.T, f func(t *testing.T, o Options)) {
 	}
 }
 
-// TestDroppedByOneWhoLeaves checks that another thread releases what a thread has retired,
+// TestDroppedByLeavingThread checks that another thread releases what a thread has retired,
 // while that one waits or after it has detached, and that the accounts say so at once. One
 // goroutine drives both threads.
-func TestDroppedByOneWhoLeaves(t *testing.T) {
+func TestDroppedByLeavingThread(t *testing.T) {
 	forLockFree(t, func(t *testing.T, o Options) {
 		for way, leave := range map[string]func(x *Thread, meanwhile func()){
 			"blocked":  func(x *Thread, meanwhile func()) { x.Blocking(meanwhile); x.Detach() },
@@ -176,9 +176,9 @@ func TestOrphansCount(t *testing.T) {
 	}
 }
 
-// TestMemoryInTheMidst checks that blocks retired beyond the budget are freed in the same unit
+// TestMemoryMeanwhile checks that blocks retired beyond the budget are freed in the same unit
 // of work, once no other thread can be reading them.
-func TestMemoryInTheMidst(t *testing.T) {
+func TestMemoryMeanwhile(t *testing.T) {
 	const budget, size, n = 64 << 10, 1 << 10, 1 << 12
 	r := newRuntime(t, Options{Mode: LockFree, DeferredBytes: budget})
 	x, other := must(r.Attach()), must(r.Attach())

@@ -40,7 +40,7 @@ func zstded(t *testing.T, data []byte) []byte {
 }
 
 func TestLoad(t *testing.T) {
-	// The name says nothing: the bytes decide.
+	// The format is recognized by the bytes, not by the name.
 	files := []string{
 		benchtest.Write(t, "a.json", benchtest.Large), benchtest.Write(t, "a.json.gz", zstded(t, benchtest.Large)),
 		benchtest.Write(t, "b.zst", gzipped(t, benchtest.Large)), benchtest.Write(t, ".json", []byte(" 1 \n")),
@@ -80,7 +80,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// usage returns the one line that a command ends with, of an error that is its caller's.
+// usage returns the one line that a command prints about an error in its arguments.
 func usage(t *testing.T, err error) string {
 	t.Helper()
 	var line bytes.Buffer
@@ -135,7 +135,7 @@ func TestUnreadableFile(t *testing.T) {
 	file := benchtest.Write(t, "x.json", []byte("1"))
 	switch {
 	case runtime.GOOS == "linux":
-		file = "/proc/self/mem" // byte 0 of it cannot be read, by root neither
+		file = "/proc/self/mem" // its byte 0 cannot be read, not even by root
 	case os.Geteuid() == 0 || runtime.GOOS == "windows":
 		t.Skip("SKIPPED: every file can be read here, so an unreadable one is not tried")
 	default:

@@ -17,7 +17,7 @@ import (
 
 const ms = time.Millisecond
 
-// fakeTimes has WatchCPU say the given times, as many as there are goroutines.
+// fakeTimes makes WatchCPU return the given times, one for each goroutine.
 func fakeTimes(t *testing.T, times ...cpu.Time) {
 	real := watch
 	t.Cleanup(func() { watch = real })
@@ -26,7 +26,7 @@ func fakeTimes(t *testing.T, times ...cpu.Time) {
 	}
 }
 
-// unwatched has no row marked, whatever else the machine does.
+// unwatched makes sure that no row is marked, however busy the machine is.
 func unwatched(t *testing.T) { fakeTimes(t) }
 
 func TestGot(t *testing.T) {
@@ -36,7 +36,7 @@ func TestGot(t *testing.T) {
 	if got := got(nil); !math.IsNaN(got) {
 		t.Errorf("without times: %v", got)
 	}
-	// The median of the samples that are known.
+	// The median of the samples with measured times.
 	row := &Row{Samples: []Sample{{Threads: []CPUTime{{1 * ms, 9 * ms}}}, {}, {Threads: []CPUTime{{9 * ms, 1 * ms}}}, {Threads: []CPUTime{{10 * ms, 0}}}}}
 	if row.Got() != 0.9 || row.Starved() {
 		t.Errorf("%v of a row that got enough CPU time", row.Got())
@@ -50,7 +50,7 @@ func TestGot(t *testing.T) {
 	}
 }
 
-// Samples of lanes know what their threads asked for.
+// Samples of lanes have the times that their threads asked for.
 func TestLanesAreWatched(t *testing.T) {
 	body := func(l *Lane) error {
 		for l.Next() {
@@ -68,13 +68,14 @@ func TestLanesAreWatched(t *testing.T) {
 	}
 }
 
-// burning has the test binary burn time on so many threads, until its standard input ends.
+// burning runs the test binary as a child that burns time on many threads, until its standard
+// input ends.
 const burning = "ICHOR_BURN"
 
 func TestBurn(t *testing.T) {
 	threads, err := strconv.Atoi(os.Getenv(burning))
 	if err != nil {
-		return // it is for TestStarved alone
+		return // it is only for TestStarved
 	}
 	runtime.GOMAXPROCS(threads)
 	for range threads {
@@ -84,11 +85,11 @@ func TestBurn(t *testing.T) {
 		}()
 	}
 	fmt.Println("burning")
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it, or dies
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it, or ends
 	os.Exit(0)
 }
 
-// Where another process wants all cores, a sample knows that it did not get them.
+// If another process wants all cores, a sample shows that its threads did not get them.
 func TestStarved(t *testing.T) {
 	if cpu.Measure() == "" {
 		t.Skip("SKIPPED: this system does not say what threads ask for")
@@ -108,7 +109,7 @@ func TestStarved(t *testing.T) {
 	}
 	defer func() {
 		_ = in.Close()
-		_ = burner.Wait() // it ends as it likes
+		_ = burner.Wait() // its exit status does not matter
 	}()
 	if _, err := io.ReadFull(out, make([]byte, len("burning"))); err != nil {
 		t.Fatal(err)

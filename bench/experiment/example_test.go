@@ -9,7 +9,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// A scenario asks what an atomic add costs when threads share the word.
+// This scenario measures what an atomic add costs when threads share the word.
 func Example() {
 	share := experiment.Scenario{
 		Name:     "share",

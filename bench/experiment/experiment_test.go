@@ -50,7 +50,7 @@ func TestRatioPairsRounds(t *testing.T) {
 	}
 }
 
-// A mean of rows takes the rounds that have a sample of each row and of its baseline.
+// A mean over rows uses the rounds with a sample of each row and of its baseline.
 func TestMeanRatio(t *testing.T) {
 	row := func(name string, values []float64, rounds ...int) *Row {
 		r := &Row{Config: Cfg("v", name), Metric: NsOp, rounds: rounds}
@@ -64,7 +64,7 @@ func TestMeanRatio(t *testing.T) {
 	s := scenario()
 	s.Baseline = func(Config) Config { return base.Config }
 	res := &Result{Scenario: &s, Rows: []*Row{base, a, b}}
-	// Of round 0: the root of 2 and 8; of round 1: that of 2 and 2; round 2 has no sample of b.
+	// Round 0 has the mean of 2 and 8, round 1 that of 2 and 2. Round 2 has no sample of b.
 	got := res.MeanRatioStat(a, b)
 	if got.N != 2 || math.Abs(got.Min-2) > 1e-9 || math.Abs(got.Max-4) > 1e-9 || math.Abs(got.Median-3) > 1e-9 {
 		t.Errorf("%+v, want 4 and 2", got)
@@ -104,7 +104,7 @@ func TestInterleaving(t *testing.T) {
 	if _, err := Run(t.Context(), []Scenario{scenario(vs...)}, options(4)); err != nil {
 		t.Fatal(err)
 	}
-	// Three to warm up, then rounds that rotate and turn.
+	// Three samples to warm up, then rounds in rotated and reversed order.
 	if got, want := strings.Join(seen, ""), "abc"+"abc"+"bac"+"cab"+"cba"; !strings.EqualFold(got, want) {
 		t.Errorf("the order is %s, want %s", got, want)
 	}
@@ -129,7 +129,7 @@ func TestInterruptedRunKeepsItsSamples(t *testing.T) {
 		return Variant{
 			Config: Cfg("v", name), Metric: OpsS, Close: func() error { closed++; return nil },
 			Sample: func(ctx context.Context, _ Budget) (Sample, error) {
-				if taken++; taken == 2+5 { // two warm up, then five samples
+				if taken++; taken == 2+5 { // two samples to warm up, then five
 					cancel()
 				}
 				return Sample{Value: 1, Ops: 1}, ctx.Err()

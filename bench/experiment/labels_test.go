@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What a sample runs bears its labels, on its lanes too.
+// The code that a sample runs has its labels, also on its lanes.
 func TestLabels(t *testing.T) {
 	var profiles []string
 	v := Variant{Config: Cfg("mode", "gil"), Metric: OpsS, Sample: func(ctx context.Context, b Budget) (Sample, error) {
@@ -39,7 +39,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// An execution trace has a task for each sample, and the regions of its lanes.
+// An execution trace has a task for each sample, with the regions of its lanes.
 func TestTraceRegions(t *testing.T) {
 	var data bytes.Buffer
 	if err := trace.Start(&data); err != nil {

@@ -10,7 +10,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// counting counts what Setup has made, or loses a reference to it now and then.
+// counting counts an object from Setup, and loses a reference to it now and then.
 func counting(leaky bool) Workload {
 	return Workload{
 		Name: "counting", Question: "what does a shared string cost?",
@@ -87,7 +87,7 @@ func TestWorkloadErrors(t *testing.T) {
 	}
 }
 
-// A run that ends during the set-up closes what was opened, and only that.
+// A run that fails during its set-up closes what it has set up, and nothing else.
 func TestWorkloadInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := counting(false)

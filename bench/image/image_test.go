@@ -131,7 +131,7 @@ func TestImageInfoAndVerify(t *testing.T) {
 	}
 }
 
-// What an image says of its types is quoted: it may have been written to be shown on a terminal.
+// Type names from an image are quoted, because they may contain terminal codes.
 func TestImageInfoQuotes(t *testing.T) {
 	y, err := objects.DefineRecord("red ink", "a\x1b[2J")
 	if err != nil {
@@ -174,7 +174,7 @@ func gzipped(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
-// Without -o the image is named after the first document, in the folder of the caller.
+// Without -o the image is named after the first document, in the current folder.
 func TestImageBuildNames(t *testing.T) {
 	doc := benchtest.Write(t, "first.json.gz", gzipped(t, "[1]"))
 	t.Chdir(t.TempDir())
@@ -216,13 +216,13 @@ func TestImageUsage(t *testing.T) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
-	// What failed has left the image that was there as it was.
+	// Failed commands have left the existing image unchanged.
 	if code, _, stderr := call(t, "image", "verify", image); code != command.ExitOK {
 		t.Errorf("the image was changed: %s", stderr)
 	}
 }
 
-// A document is never replaced by the image that is built of it, by whatever name it goes.
+// An image never replaces a document that it is built from, under any name.
 func TestImageBuildKeepsDocuments(t *testing.T) {
 	folder := t.TempDir()
 	doc, other, link := filepath.Join(folder, "doc.json"), filepath.Join(folder, "other.json"), filepath.Join(folder, "link")
@@ -243,7 +243,7 @@ func TestImageBuildKeepsDocuments(t *testing.T) {
 	if b, err := os.ReadFile(doc); err != nil || string(b) != imageDoc {
 		t.Errorf("the document is %q now, %v", b, err)
 	}
-	// The name that an image gets by itself can be a document's, too.
+	// The default name of an image can be that of a document.
 	t.Chdir(folder)
 	if err := os.Rename(other, "doc.img"); err != nil {
 		t.Fatal(err)
@@ -260,14 +260,14 @@ const (
 	imageObjects    = 16384
 )
 
-// resealed gives an image that was tampered with the checksums that go with it.
+// resealed returns a tampered image with matching checksums.
 func resealed(b []byte, objects int) []byte {
 	binary.LittleEndian.PutUint64(b[imageDataHash:], xxhash.Sum64(b[imageObjects:imageObjects+objects]))
 	binary.LittleEndian.PutUint64(b[imageHeaderHash:], xxhash.Sum64(b[:imageHeaderHash]))
 	return b
 }
 
-// No image is believed: cut, with a bit turned, and with the checksums made to fit.
+// No image is trusted: images are cut, or have a flipped bit, with and without matching checksums.
 func TestImageHostile(t *testing.T) {
 	image := buildTestImage(t, nil, imageDoc)
 	good, err := os.ReadFile(image)
@@ -299,7 +299,7 @@ func TestImageHostile(t *testing.T) {
 	}
 	for at := range good {
 		if at >= 80 && at < imageObjects && at%97 != 0 {
-			continue // zeros, which are looked at as one
+			continue // zeros, which are checked together
 		}
 		b := bytes.Clone(good)
 		b[at] ^= 1 << (at % 8)
@@ -315,18 +315,18 @@ func TestImageHostile(t *testing.T) {
 			refused++
 			continue
 		}
-		// What the checks let pass is an image of something else.
+		// A changed image that passes all checks is an image of something else.
 		if code, stdout, stderr := call(t, "image", "cat", file); code != command.ExitOK && code != command.ExitFailed {
 			t.Errorf("byte %d: exit %d, stdout %q, stderr %q", at, code, stdout, stderr)
 		}
 	}
-	// Texts are found out by their hash. A float can say what it likes.
+	// A hash reveals a changed text. A float may have any value.
 	if refused < n*9/10 {
 		t.Errorf("%d of %d bytes of objects can be changed unnoticed", n-refused, n)
 	}
 }
 
-// Ctrl-C ends each command at once, with nothing printed, and leaves no file.
+// Ctrl-C ends each command at once. It prints nothing and leaves no file.
 func TestImageInterrupted(t *testing.T) {
 	image := buildTestImage(t, nil, imageDoc)
 	doc := benchtest.Write(t, "doc.json", []byte(imageDoc))
@@ -337,7 +337,7 @@ func TestImageInterrupted(t *testing.T) {
 		{"build", "-o", filepath.Join(folder, "new.img"), doc}, {"info", image}, {"verify", image}, {"cat", image},
 	} {
 		code, _, stderr := callWith(ctx, append([]string{"image"}, args...)...)
-		// A command that is through before it looks may end well, but for build.
+		// A command other than build may succeed if it ends before it checks for interrupts.
 		if code != command.ExitInterrupted && (code != command.ExitOK || args[0] == "build") || stderr != "" {
 			t.Errorf("%s: exit %d, stderr %q", args[0], code, stderr)
 		}

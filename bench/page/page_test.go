@@ -18,10 +18,10 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/plot"
 )
 
-// nasty is text that is markup to one format or the other.
+// nasty is text that is markup in one of the formats.
 const nasty = `<script src="http://x">*a*_b_[c](d)|`
 
-// measured is a chapter with a plot of something that does nothing.
+// measured is a chapter with a plot of a scenario that does nothing.
 func measured(t *testing.T) Chapter {
 	t.Helper()
 	s := experiment.Scenario{

@@ -31,7 +31,7 @@ func call(t *testing.T, args string) (code int, stdout, stderr string) {
 	return command.Code(t.Context(), name, err, &errs), out.String(), errs.String()
 }
 
-// Every scenario measures all its rows, and has a note on each peer.
+// Every scenario measures all its rows, and has a note about each peer.
 func TestScenarios(t *testing.T) {
 	for scenario, rows := range map[string]int{"pair": 12, "contend": 2 * 7, "dict": 2 * (8 + 6 + 6), "allocate": 2 * 6, "cache": 8, "vms": 5 * 2} {
 		t.Run(scenario, func(t *testing.T) {
@@ -80,7 +80,7 @@ type freed struct {
 func (f *freed) Free(b []byte) { f.n++; f.Allocator.Free(b) }
 func (f *freed) Put(b *[]byte) { f.n++; f.BufferPool.Put(b) }
 
-// The buffers measured are counted, which some buffers of both libraries are not.
+// The measured buffers are counted. Both libraries have buffers that are not.
 func TestPeersCount(t *testing.T) {
 	f := &freed{Allocator: memory.NewGoAllocator(), BufferPool: mem.DefaultBufferPool()}
 	a := newArrowBuffer(f)

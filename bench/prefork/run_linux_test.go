@@ -47,14 +47,14 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Code(ctx, "bench", err, stderr)
 }
 
-// child is the command as a process of its own.
+// child starts the command as a process of its own.
 func child(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), benchtest.Child+"=1")
 	return cmd
 }
 
-// smallDocument has enough nesting for parts to be chosen.
+// smallDocument has enough nesting to choose parts from.
 func smallDocument(t *testing.T) string {
 	t.Helper()
 	entry := `{"id": 3000000000, "name": "someone", "tags": ["a", "b", [1.5, null, true]], "empty": {}}`
@@ -115,7 +115,7 @@ func TestPrefork(t *testing.T) {
 	}
 }
 
-// The table for readers says how much a walk over everything copies.
+// The table for people says how much a walk over everything copies.
 func TestPreforkText(t *testing.T) {
 	cmd := child(t, "prefork", "-input", smallDocument(t), "-size", "512KiB", "-workers", "1", "-requests", "20", "-plot", "")
 	cmd.Dir = t.TempDir()
@@ -153,17 +153,17 @@ func noWorkers(t *testing.T) {
 		if len(processes("prefork")) == 0 {
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // what was killed is on its way
+		time.Sleep(20 * time.Millisecond) // a killed process takes a moment to end
 	}
 	t.Errorf("processes are left: %q", processes("prefork"))
 }
 
-// Whatever ends the parent, its workers end.
+// The workers end with their parent, however it ends.
 func TestPreforkEnds(t *testing.T) {
 	doc := smallDocument(t)
 	for name, signal := range map[string]unix.Signal{"interrupt": unix.SIGINT, "kill": unix.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
-			// A slow machine has nothing to show for it after a moment: then it gets longer.
+			// A slow machine may need more time to print something.
 			for wait := 100 * time.Millisecond; ; wait *= 4 {
 				exit, out := endPrefork(t, doc, signal, wait)
 				noWorkers(t)
@@ -194,11 +194,11 @@ func endPrefork(t *testing.T, doc string, signal unix.Signal, wait time.Duration
 			t.Fatal("there are no workers")
 		}
 	}
-	time.Sleep(wait)                                            // requests are on their way
+	time.Sleep(wait)                                            // requests are in progress
 	if err := unix.Kill(-cmd.Process.Pid, signal); err != nil { // as a terminal does
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // of the signal
+	_ = cmd.Wait() // because of the signal
 	return cmd.ProcessState.ExitCode(), out.String()
 }
 

@@ -27,7 +27,7 @@ func call(ctx context.Context, list []experiment.Scenario, args ...string) (code
 	}, args...)
 }
 
-// readReport returns the page and its Markdown twin.
+// readReport returns the page as HTML and as Markdown.
 func readReport(t *testing.T, dir string) (html, markdown string) {
 	t.Helper()
 	h, err := os.ReadFile(filepath.Join(dir, page.HTMLFile))
@@ -44,7 +44,7 @@ func readReport(t *testing.T, dir string) (html, markdown string) {
 	return string(h), string(m)
 }
 
-// The chapters come in their order, with what the page promises of each.
+// The chapters are in order, and each has its contents.
 func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.json")
 	if err := os.WriteFile(file, []byte(`{"a": [1, 2.5, "x", {"b": null}], "c": "text"}`), 0o666); err != nil {
@@ -88,7 +88,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// lossesOf is a result of two rows, as the report's losses look for them.
+// lossesOf returns a result with two rows that the report's losses look for.
 func lossesOf(count int, threads []experiment.CPUTime) map[string]*experiment.Result {
 	s := experiment.Scenario{Name: "threads", Plan: func(*experiment.Env) (*experiment.Plan, error) {
 		p := &experiment.Plan{}
@@ -107,7 +107,7 @@ func lossesOf(count int, threads []experiment.CPUTime) map[string]*experiment.Re
 	return map[string]*experiment.Result{"threads": report.Results[0]}
 }
 
-// What the losses say has samples enough, and is of threads that got their time.
+// The losses are based on enough samples, of threads that got their CPU time.
 func TestLosses(t *testing.T) {
 	for want, results := range map[string]map[string]*experiment.Result{
 		"detaching the goroutine: 2.00 times as long as under the GIL.":                             lossesOf(6, nil),
@@ -122,7 +122,7 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// Every scenario has its place and a title.
+// Every scenario has a place in the report, and a title.
 func TestReportChapters(t *testing.T) {
 	groups, err := chapters(&Flags{}, scenarios.All())
 	if err != nil {
@@ -142,7 +142,7 @@ func TestReportChapters(t *testing.T) {
 	}
 }
 
-// A scenario that fails leaves a report of the others, and of its failure.
+// If a scenario fails, the report has its failure and the other scenarios.
 func TestReportFails(t *testing.T) {
 	bad := benchtest.Demo()
 	bad.Name = "bad"

@@ -29,7 +29,7 @@ func TestFreeze(t *testing.T) {
 	if f, m := extra("large", bytesFrozen), extra("large", bytesMortal); extra("large", frozenShare) != f/m || m < f {
 		t.Errorf("%.0f frozen bytes of %.0f, and a share of %v", f, m, extra("large", frozenShare))
 	}
-	if all := extra(inTotal, frozenObject); all != extra("large", frozenObject)+extra("small", frozenObject)+3 { // a dict and two names
+	if all := extra(inTotal, frozenObject); all != extra("large", frozenObject)+extra("small", frozenObject)+3 { // a dict and two strings
 		t.Errorf("%.0f objects in total", all)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
 )
 
-// Each row is a process, which keeps what it is to keep, and ends with the scenario.
+// Each row is a process, which keeps its documents, and ends with the scenario.
 func TestGCShare(t *testing.T) {
 	t.Setenv(benchtest.Child, "1")
-	t.Setenv("GOGC", "off") // does not reach the children: there would be no cycle
+	t.Setenv("GOGC", "off") // does not reach the children, which would otherwise have no cycles
 	res := shortRun(t, GCShare(), nil, experiment.Document{Name: "small", Data: []byte(everyKind)}, experiment.Document{Name: "large", Data: benchtest.Large})
 	extra := func(heap, metric string) float64 {
 		for _, s := range res.Find(experiment.Cfg("heap", heap)).Stats() {
@@ -32,7 +32,7 @@ func TestGCShare(t *testing.T) {
 		}
 	}
 	kept := extra(HeapGo, goHeapBytes)
-	outside := extra(HeapFrozen, goHeapBytes) < kept/2 || raceEnabled // then all memory is Go's
+	outside := extra(HeapFrozen, goHeapBytes) < kept/2 || raceEnabled // then all memory is Go memory
 	if kept < 1<<20 || extra(heapEmpty, goHeapBytes) > kept/2 || !outside {
 		t.Errorf("Go's heap has %.0f bytes with maps, %.0f with frozen documents, %.0f with none", kept, extra(HeapFrozen, goHeapBytes), extra(heapEmpty, goHeapBytes))
 	}
@@ -41,7 +41,7 @@ func TestGCShare(t *testing.T) {
 	}
 }
 
-// A child that cannot do its job says why, and one that is at work is ended.
+// A child that cannot do its job says why. A child at work can be stopped.
 func TestGCShareChild(t *testing.T) {
 	t.Setenv(benchtest.Child, "1")
 	for _, heap := range []string{HeapGo, HeapFrozen} {

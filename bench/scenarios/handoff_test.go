@@ -16,7 +16,7 @@ func TestHandoff(t *testing.T) {
 	}
 }
 
-// A sample that is interrupted ends soon, and leaves nothing behind.
+// An interrupted sample ends soon, and leaves nothing behind.
 func TestHandoffInterrupted(t *testing.T) {
 	for _, mode := range modes {
 		run := &handoffRun{modeRun{mode: mode}}

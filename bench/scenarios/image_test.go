@@ -13,10 +13,10 @@ import (
 )
 
 func TestImageScenario(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir()) // what it leaves there fails the test
+	t.Setenv("TMPDIR", t.TempDir()) // files left there fail the test
 	res := shortRun(t, Image(), nil, experiment.Document{Name: "small", Data: []byte(everyKind)}, experiment.Document{Name: "number", Data: []byte(" 1.5 ")})
 	for _, row := range res.Rows {
-		// As large as was asked for, and not by more than the documents.
+		// It is at least as large as requested, and at most one round of documents larger.
 		if n := row.Samples[0].Extra["image-bytes"]; n < 1<<20 || n > 1<<20+4096 {
 			t.Errorf("%s: an image of %v bytes", row.Config, n)
 		}
@@ -26,7 +26,7 @@ func TestImageScenario(t *testing.T) {
 	}
 }
 
-// An image scenario that is interrupted leaves no file, even if nobody closes it.
+// An interrupted image scenario leaves no file, even if it is not closed.
 func TestImageLeavesNoFile(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())

@@ -7,7 +7,7 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
 )
 
-// Bytes are no times: samples agree, and the documents together take about the sum.
+// Bytes, unlike times, do not vary: samples agree, and all documents together take about the sum.
 func TestMemory(t *testing.T) {
 	const small = `[1, 2.5, "text", {"name": null, "other": [true, 12345678901]}]`
 	res := shortRun(t, Memory(), nil, experiment.Document{Name: "large", Data: benchtest.Large}, experiment.Document{Name: inTotal, Data: []byte(small)})

@@ -6,7 +6,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// An owned object without a mode is that of the GIL.
+// An owned object without a mode is one under the GIL.
 func TestPair(t *testing.T) {
 	res := shortRun(t, Pair(), func(c experiment.Config) bool { return c.Get("temp") == "hot" })
 	for _, want := range []struct {

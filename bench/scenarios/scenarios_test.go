@@ -58,7 +58,7 @@ func shortRun(t *testing.T, s experiment.Scenario, keep func(c experiment.Config
 const everyKind = `{"": "", "a b": [null, true, false, 0, -1, 12345678901, 123456789012345678901234567890, 1.5, 1e2, [], {}],
 	"nine": {"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}, "text": "\u00e4\u0000"}`
 
-// What each scenario concludes follows from its table.
+// The conclusions of each scenario agree with its table.
 func TestConclusions(t *testing.T) {
 	for _, c := range []struct {
 		scenario experiment.Scenario

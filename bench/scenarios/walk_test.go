@@ -7,7 +7,7 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
 )
 
-// That both walks see the same is checked by every sample.
+// Every sample checks that both walks visit the same values.
 func TestWalk(t *testing.T) {
 	res := shortRun(t, Walk(), nil, experiment.Document{Name: "large", Data: benchtest.Large}, experiment.Document{Name: inTotal, Data: []byte(everyKind)})
 	if len(res.Rows) != 6 || res.Find(experiment.Cfg("document", inTotal, "heap", HeapFrozen)) == nil {
@@ -15,7 +15,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// A walk that misses a value, or sees another one, is found out.
+// A walk that misses a value, or visits another one, is detected.
 func TestWalkDiffers(t *testing.T) {
 	g := &walkGraph{doc: experiment.Document{Name: "every kind", Data: []byte(everyKind)}}
 	if err := g.setup(); err != nil {

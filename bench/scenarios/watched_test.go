@@ -9,7 +9,7 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/cpu"
 )
 
-// Samples that are not those of lanes as they are know, too, what their threads asked for.
+// Samples that are not plain lanes also have the times that their threads asked for.
 func TestSamplesAreWatched(t *testing.T) {
 	if cpu.Measure() == "" {
 		t.Skip("SKIPPED: this system does not say what threads ask for")

@@ -29,7 +29,7 @@ func call(ctx context.Context, args ...string) (code int, stdout, stderr string)
 		append([]string{"immortality-tax"}, args...)...)
 }
 
-// Both builds are made, and measured row by row.
+// Both builds are compiled, and measured row by row.
 func TestImmortalityTax(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.json")
 	if err := os.WriteFile(file, []byte(`{"a": [1, 2.5, "x", {"b": null}], "c": "text"}`), 0o666); err != nil {
@@ -78,7 +78,7 @@ func TestTaxPair(t *testing.T) {
 	}
 }
 
-// The figures are those of the rows: tested against untested, in per cent.
+// The figures follow from the rows: tested relative to untested, in per cent.
 func TestConcludeTax(t *testing.T) {
 	s := (&taxRun{}).scenario([]experiment.Scenario{scenarios.Tree()})
 	plan := s.Plan
@@ -125,7 +125,7 @@ func TestTaxUsage(t *testing.T) {
 	}
 }
 
-// A child says what is wrong with its job, and ends with its caller.
+// A child says what is wrong with its job, and ends with its parent.
 func TestTaxChild(t *testing.T) {
 	var out bytes.Buffer
 	if err := Serve(t.Context(), strings.NewReader("nonsense"), &out); err == nil {
@@ -159,7 +159,7 @@ func TestTaxChild(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends it at any time, and leaves no builds behind.
+// Ctrl-C ends the command at any time, and it leaves no builds behind.
 func TestTaxInterrupted(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -173,7 +173,7 @@ func TestTaxInterrupted(t *testing.T) {
 	}
 }
 
-// A child of the tax tells its parent.
+// A child reports an error to its parent.
 func TestTaxIsWatched(t *testing.T) {
 	used := []experiment.CPUTime{{CPU: 3, Delay: 4}}
 	row := &taxRow{Variant: experiment.Variant{Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
@@ -184,7 +184,7 @@ func TestTaxIsWatched(t *testing.T) {
 	}
 }
 
-// Documents that nobody names are those that come with Go, if there are any.
+// The default documents are those that come with Go, if there are any.
 func TestTaxInput(t *testing.T) {
 	var f Flags
 	if err := f.findInput(t.Context()); err != nil || len(f.Input) != 2 {

@@ -90,7 +90,7 @@ func shown(err error) string {
 	return regexp.MustCompile(`(?m)^      (?:testing\.|main\.|prices\.Test).*\n`).ReplaceAllString(text, "")
 }
 
-// docs/tutorial.md has the output of the program and the messages of the mistakes as they are.
+// docs/tutorial.md has the actual output of the program, and the actual messages of the mistakes.
 func TestPage(t *testing.T) {
 	text := must(os.ReadFile(filepath.Join("..", "..", "docs", "tutorial.md")))(t)
 	page := address.ReplaceAllString(string(text), "0x")

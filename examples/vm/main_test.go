@@ -160,7 +160,7 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// TestInterrupted: the end of the context ends programs that would run for ever.
+// TestInterrupted: the end of the context ends programs that would run forever.
 func TestInterrupted(t *testing.T) {
 	for _, text := range []string{
 		"(while true nil)",

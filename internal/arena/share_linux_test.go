@@ -147,7 +147,7 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("%d spans are tracked, want %d", got, want)
 	}
 
-	// New objects lie elsewhere, and what dies returns to the sharing cache.
+	// New objects are elsewhere, and freed ones return to the sharing cache.
 	c := a.NewCache()
 	fresh, err := c.Alloc(Containers, 2)
 	if err != nil || a.IsShared(fresh) {

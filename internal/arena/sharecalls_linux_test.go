@@ -386,9 +386,9 @@ func TestShareNothing(t *testing.T) {
 	}
 }
 
-// TestShareTheMidst: in each half, the spans behind the shared ones are used first, and
+// TestShareTheMiddle: in each half, the spans behind the shared ones are used first, and
 // then those in front.
-func TestShareTheMidst(t *testing.T) {
+func TestShareTheMiddle(t *testing.T) {
 	s, err := New(Config{Backing: Memfd, Reserve: 4 << 20})
 	if err != nil {
 		t.Fatal(err)

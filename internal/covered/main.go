@@ -59,6 +59,6 @@ func run(profile string, files []string, branches bool) error {
 	if branches {
 		fmt.Printf(" and %d ways of branches", total.branches)
 	}
-	fmt.Println(" are covered, all there are")
+	fmt.Println(" are covered, which is all of them")
 	return nil
 }

@@ -164,7 +164,7 @@ func TestDeadlock(t *testing.T) {
 	wantNone(t, Unbounded(build(true)))
 }
 
-// TestWaiting has a thread that waits for a channel, one for a flag, and one for ever.
+// TestWaiting has a thread that waits for a channel, one for a flag, and one forever.
 func TestWaiting(t *testing.T) {
 	wantNone(t, Bounded(func() Program {
 		ready := make(chan struct{}, 1)

@@ -55,10 +55,10 @@ func TestFreezeIsNotTorn(t *testing.T) {
 	conclude(t, "%d schedules of Freeze against overwrites and growth", runs)
 }
 
-// TestFreezeSeesHalfASet runs Freeze with a change of a record inserted after every fourth step.
+// TestFreezeDuringSet runs Freeze with a change of a record inserted after every fourth step.
 // In the middle of that change it inserts a thread that has seen the new value, and sets an item
 // of a list.
-func TestFreezeSeesHalfASet(t *testing.T) {
+func TestFreezeDuringSet(t *testing.T) {
 	for name, change := range map[string]func(t *rt.Thread, r objects.Record) error{
 		"set": func(t *rt.Thread, r objects.Record) error { return r.Set(t, 0, key(1)) },
 		"compare and swap": func(t *rt.Thread, r objects.Record) error {

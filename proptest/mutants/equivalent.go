@@ -79,7 +79,7 @@ func parseEquivalent(row string) (equivalent, error) {
 	}
 	m.Text, m.To = cells[3][:i], cells[3][i+len(" → "):]
 	if cells[4] == "" {
-		return equivalent{}, fmt.Errorf("%s is equivalent for no reason", cells[3])
+		return equivalent{}, fmt.Errorf("%s is equivalent without a reason", cells[3])
 	}
 	return equivalent{mutant: m, reason: cells[4]}, nil
 }

@@ -80,22 +80,22 @@ func main() {
 func command(ctx context.Context, args []string, out, log io.Writer) (good bool, err error) {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	all := flags.Bool("all", false, "run mutants that the machine makes")
+	all := flags.Bool("all", false, "run generated mutants")
 	run := flags.String("run", "", "run only the planted bugs, or with -all the tests, whose names match this regular expression")
 	packages := flags.String("packages", strings.Join(mutatedPackages, ","), "with -all: mutate these packages")
 	files := flags.String("files", "", "with -all: mutate the files whose names match this regular expression")
 	tests := flags.String("tests", "", "with -all: run the tests of these packages only; \"own\" for those of the package that is mutated")
 	c := &config{module: mutatedPackages, testers: testPackages, log: log, patience: 2 * time.Second, spare: 1 << 30}
-	flags.IntVar(&c.sample, "sample", 1500, "with -all: so many mutants of all packages, besides deletions, locks and stores; 0 for all")
+	flags.IntVar(&c.sample, "sample", 1500, "with -all: number of mutants in the sample, besides deletions, locks and stores; 0 for all")
 	flags.Uint64Var(&c.seed, "seed", 1, "with -all: the seed of the sample")
-	flags.IntVar(&c.repeat, "repeat", 0, "with -all: run the test that kills a mutant so many times more; who passes once has not killed it")
-	flags.IntVar(&c.workers, "p", runtime.GOMAXPROCS(0), "with -all: processes at once")
+	flags.IntVar(&c.repeat, "repeat", 0, "with -all: run the test that kills a mutant this many more times; if it passes once, it has not killed the mutant")
+	flags.IntVar(&c.workers, "p", runtime.GOMAXPROCS(0), "with -all: number of processes at a time")
 	flags.StringVar(&c.folder, "o", "", "with -all: the folder of journal and binaries")
-	flags.BoolVar(&c.fresh, "fresh", false, "with -all: forget what is known")
-	flags.BoolVar(&c.kills, "kills", false, "with -all: believe kills by tests that have changed since")
+	flags.BoolVar(&c.fresh, "fresh", false, "with -all: ignore earlier results")
+	flags.BoolVar(&c.kills, "kills", false, "with -all: trust kills by tests that have changed since")
 	flags.BoolVar(&c.short, "short", false, "with -all: run the tests with -short")
 	flags.BoolVar(&c.race, "race", true, "with -all: run the package's own tests under the race detector, too, with -short")
-	flags.DurationVar(&c.budget, "budget", 2*time.Minute, "with -all: time that a mutant's tests may take, without it")
+	flags.DurationVar(&c.budget, "budget", 2*time.Minute, "with -all: test time for each mutant, as measured without it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			flags.SetOutput(log)
@@ -104,7 +104,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 		return false, err
 	}
 	if flags.NArg() > 0 {
-		return false, fmt.Errorf("what is %q? Arguments are flags; -help lists them", flags.Arg(0))
+		return false, fmt.Errorf("unexpected argument %q: -help lists the flags", flags.Arg(0))
 	}
 	pattern, err := regexp.Compile(*run)
 	if err != nil {
@@ -119,7 +119,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	}
 	for _, p := range strings.Split(*packages, ",") {
 		if !slices.Contains(mutatedPackages, p) {
-			return false, fmt.Errorf("-packages: %q is none of %s", p, strings.Join(mutatedPackages, ", "))
+			return false, fmt.Errorf("-packages: %q is not one of %s", p, strings.Join(mutatedPackages, ", "))
 		}
 		c.packages = append(c.packages, p)
 	}
@@ -134,9 +134,9 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	case c.workers < 1:
 		return false, fmt.Errorf("-p %d: want at least 1", c.workers)
 	case c.sample < 0 || c.repeat < 0 || c.budget < 0:
-		return false, errors.New("-sample, -repeat and -budget are not negative")
+		return false, errors.New("-sample, -repeat and -budget must not be negative")
 	case !canRunAll:
-		return false, errors.New("-all needs a system of the Unix kind")
+		return false, errors.New("-all needs a Unix-like system")
 	}
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -167,7 +167,7 @@ func (c *config) useFolder() error {
 		return err
 	}
 	if rel, err := filepath.Rel(c.root, folder); err == nil && filepath.IsLocal(rel) {
-		return fmt.Errorf("-o %s: the checkout stays as it is", c.folder)
+		return fmt.Errorf("-o %s: a folder inside the checkout, which must not change", c.folder)
 	}
 	c.folder = folder
 	return os.MkdirAll(folder, 0o777)

@@ -19,7 +19,7 @@ import (
 func fixture(t *testing.T, tests string) *config {
 	t.Helper()
 	if !canRunAll {
-		t.Skip("SKIPPED: mutants are run on systems of the Unix kind only")
+		t.Skip("SKIPPED: mutants run only on Unix-like systems")
 	}
 	root, err := filepath.Abs("testdata/fixture")
 	if err != nil {
@@ -195,7 +195,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c.log = writer(func(p []byte) (int, error) { cancel(); return len(p), nil }) // the log announces each package
 	var w strings.Builder
-	if _, err := runAll(ctx, &w, c); err == nil || !strings.Contains(err.Error(), "was known by then") {
+	if _, err := runAll(ctx, &w, c); err == nil || !strings.Contains(err.Error(), "known by then") {
 		t.Errorf("error %v", err)
 	}
 	if !strings.Contains(w.String(), "package") {
@@ -266,13 +266,13 @@ func TestBadInput(t *testing.T) {
 	for _, x := range []struct{ args, want string }{
 		{"-run (", "-run: error parsing regexp"},
 		{"-all -files (", "-files: error parsing regexp"},
-		{"x", `what is "x"?`},
+		{"x", `unexpected argument "x"`},
 		{"-none", "flag provided but not defined: -none"},
-		{"-all -packages bench", `-packages: "bench" is none of internal/header`},
+		{"-all -packages bench", `-packages: "bench" is not one of internal/header`},
 		{"-all -tests bench", `-tests: "bench" names no package`},
 		{"-all -p 0", "-p 0: want at least 1"},
-		{"-all -repeat -1", "-repeat and -budget are not negative"},
-		{"-all -o .", "-o .: the checkout stays as it is"},
+		{"-all -repeat -1", "-repeat and -budget must not be negative"},
+		{"-all -o .", "-o .: a folder inside the checkout, which must not change"},
 		{"-run none", `no bug matches "none"`},
 	} {
 		if strings.Contains(x.args, "-o ") && !canRunAll {

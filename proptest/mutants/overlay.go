@@ -172,7 +172,7 @@ func (in *instrumented) badFunctions() (map[place]bool, error) {
 	for _, f := range in.files {
 		tree, err := parser.ParseFile(fset, f.path, in.texts[f.path], parser.SkipObjectResolution)
 		if err != nil {
-			return nil, fmt.Errorf("the mutants of %s are no Go: %w", f.path, err)
+			return nil, fmt.Errorf("the mutants of %s are not valid Go: %w", f.path, err)
 		}
 		trees = append(trees, tree)
 	}

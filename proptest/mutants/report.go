@@ -100,11 +100,11 @@ func (r *report) write(w io.Writer) error {
 			fmt.Fprintf(w, "%s\n", x.Mutant)
 			switch x.Verdict {
 			case unreached:
-				fmt.Fprintf(w, "\tno test runs it\n")
+				fmt.Fprintf(w, "\tno test reaches it\n")
 			case chance:
 				fmt.Fprintf(w, "\tby chance: %d of %d runs of %s\n", x.Fails, x.Runs, x.By)
 			case cutShort:
-				fmt.Fprintf(w, "\tsurvived as many of %d tests as there was time for\n", x.Tests)
+				fmt.Fprintf(w, "\tsurvived those of %d tests for which there was time\n", x.Tests)
 			default:
 				fmt.Fprintf(w, "\tsurvived %d tests\n", x.Tests)
 			}
@@ -115,7 +115,7 @@ func (r *report) write(w io.Writer) error {
 		fmt.Fprintf(w, "stale: %s\n", s)
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tab, "package\tmutants\trun\tkilled\tequivalent\tsurvivors\tdeletions, locks, stores of them\tkilled, %\ts each\t")
+	fmt.Fprintln(tab, "package\tmutants\trun\tkilled\tequivalent\tsurvivors\tdeletions, locks, stores among them\tkilled, %\ts each\t")
 	for _, l := range r.lines {
 		fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f\t%.2f\t\n",
 			l.rel, l.all, l.run, l.killed, l.equivalent, l.left, l.deletions, l.percent(), l.seconds/float64(l.run))

@@ -77,7 +77,7 @@ func runAll(ctx context.Context, w io.Writer, c *config) (good bool, err error) 
 		return false, err
 	}
 	if stopped != nil {
-		return false, fmt.Errorf("%w: what is above was known by then", stopped)
+		return false, fmt.Errorf("%w: the results above are those known by then", stopped)
 	}
 	return r.good(), nil
 }
@@ -157,7 +157,7 @@ func (c *config) runPackage(ctx context.Context, in *instrumented, drawn map[Mut
 	}
 	var leaves []*leaf
 	for _, b := range bins {
-		fmt.Fprintf(c.log, "%s: which mutants the tests of %s reach\n", in.rel, b)
+		fmt.Fprintf(c.log, "%s: measuring which mutants the tests of %s reach\n", in.rel, b)
 		more, err := c.measure(ctx, in, b)
 		if err != nil {
 			return nil, err

@@ -26,10 +26,10 @@ func TestWatch(t *testing.T) {
 	before := map[int]threadTime{1: {10 * ms, 90 * ms, 7}, 2: {5 * ms, 0, 1}, 4: {90 * ms, 90 * ms, 9}, 5: {20 * ms, 20 * ms, 200}}
 	after := map[int]threadTime{
 		1: {20 * ms, 120 * ms, 27},             // starved: it waited 30 ms in 20 slices
-		2: {25 * ms, 3 * ms, 101},              // often woken up, and never for long
+		2: {25 * ms, 3 * ms, 101},              // often woken up, each time for a moment
 		3: {2 * ms, 2 * ms, 2},                 // new
 		4: {90 * ms, 90 * ms, 9},               // slept
-		5: {1 * ms, 500 * time.Microsecond, 1}, // its id belonged to another before
+		5: {1 * ms, 500 * time.Microsecond, 1}, // its id belonged to another thread before
 	}
 	all := []Time{{10 * ms, 28 * ms}, {20 * ms, 0}, {2 * ms, 1800 * time.Microsecond}, {1 * ms, 400 * time.Microsecond}, {}}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))

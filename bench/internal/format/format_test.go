@@ -181,7 +181,7 @@ func TestLawsInReports(t *testing.T) {
 	}
 }
 
-// A report of a run that was interrupted says so in every format.
+// Each format says that a run was interrupted.
 func TestPartial(t *testing.T) {
 	r := resulttest.Run(t, resulttest.TwoRows(), 2)
 	r.Partial, r.Total = true, 30

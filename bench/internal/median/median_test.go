@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The ranks are those of the tables of the sign test.
+// The ranks are those in tables of the sign test.
 func TestRank(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 1: 0, 5: 0, 6: 1, 8: 1, 9: 2, 10: 2, 12: 3, 20: 6, 25: 8, 100: 40, 10_000: 4902} {
 		if got := rank(n); got != want {
@@ -15,7 +15,7 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// Of many intervals, 95 % or more enclose the median, and not far more.
+// At least 95 % of many intervals enclose the median, and not many more.
 func TestIntervalCovers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	const tries, n = 4000, 25
@@ -29,7 +29,7 @@ func TestIntervalCovers(t *testing.T) {
 			enclosed++
 		}
 	}
-	if share := float64(enclosed) / tries; share < 0.945 || share > 0.975 { // 95.7 % in truth
+	if share := float64(enclosed) / tries; share < 0.945 || share > 0.975 { // exactly 95.7 %
 		t.Errorf("%.1f %% of intervals enclose the median", 100*share)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/ichor-go/ichor/internal/usl"
 )
 
-// wellFormed returns the texts of an XML document.
+// wellFormed returns the texts in an XML document.
 func wellFormed(t *testing.T, doc string) (texts []string) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(doc))
@@ -98,7 +98,7 @@ func TestPlotBars(t *testing.T) {
 	}
 }
 
-// What has more lines than there are colours is drawn as bars.
+// A plot with more lines than colours is drawn as bars.
 func TestPlotMany(t *testing.T) {
 	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "many"}}
 	for i := range maxSeries + 1 {

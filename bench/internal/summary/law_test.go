@@ -19,7 +19,7 @@ func TestLaws(t *testing.T) {
 	}{
 		{[]int{1, 2, 4}, []int{1, 2, 4}, 4, false},
 		{[]int{1, 2, 4}, []int{1, 2, 4}, 2, true},
-		{[]int{1, 2, 4, 8}, []int{1, 2, 4}, 4, false}, // what has no core of its own is left out
+		{[]int{1, 2, 4, 8}, []int{1, 2, 4}, 4, false}, // points with more threads than cores are left out
 		{[]int{1, 2}, nil, 2, false},
 	} {
 		got := laws(resulttest.Lawful(want, c.counts...), c.cores)
