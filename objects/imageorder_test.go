@@ -12,9 +12,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var update = flag.Bool("update", false, "write the image of this machine's order of bytes to testdata")
+var update = flag.Bool("update", false, "write the image of this machine's byte order to testdata")
 
-// TestImagesOfOtherMachines: all machines with one order of bytes write the same bytes, and
+// TestImagesOfOtherMachines: all machines with one byte order write the same bytes, and
 // so can open each other's images. Those of the other order are refused.
 func TestImagesOfOtherMachines(t *testing.T) {
 	own, other := filepath.Join("testdata", "little.img"), filepath.Join("testdata", "big.img")

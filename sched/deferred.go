@@ -95,7 +95,7 @@ func (d *Deferred[T]) Defer(x T, bytes int64) {
 
 // Due calls fn for each item whose goal has passed, in the order in which the items
 // were deferred. It first closes the open batch, so that the items of a quiet owner do
-// not wait for ever. Items that fn defers wait for a later call, and Due inside fn does
+// not wait forever. Items that fn defers wait for a later call, and Due inside fn does
 // nothing. If fn panics, the item that it was called with has left the queue. Owner
 // only.
 func (d *Deferred[T]) Due(fn func(T)) {

@@ -83,7 +83,7 @@
 //
 // # What it does not do
 //
-// A reader that stays online without being quiescent holds up every goal for ever:
+// A reader that stays online without being quiescent holds up every goal forever:
 // nothing interrupts it. Grace has no goroutine, so it releases nothing by itself. A
 // pool neither keeps goroutines between calls nor stops one that ignores its context.
 package sched

@@ -70,7 +70,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 				consume(t, full, empty)
 				return nil
 			})
-			for batch := range full { // there was no thread; the producer must not wait for ever
+			for batch := range full { // there was no thread; the producer must not wait forever
 				empty <- batch[:0]
 			}
 			consumed <- err

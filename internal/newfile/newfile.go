@@ -15,7 +15,7 @@ import (
 // Write creates or replaces the file at path; the callback write fills it. The new file takes the
 // permissions of the one that it replaces, and its owner if this process has the right. If path
 // is a symbolic link, Write replaces the file that the link leads to, and the link stays. If there
-// is something else than a regular file, such as a device, Write returns an error. When ctx ends,
+// is anything but a regular file, such as a device, Write returns an error. When ctx ends,
 // Write gives up with its error. If Write fails, it leaves nothing behind. Any goroutine.
 func Write(ctx context.Context, path string, write func(w io.Writer) error) error {
 	was, err := os.Stat(path)
