@@ -19,7 +19,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "3 lines are left, the oldest is \"line 2\"\n" +
-		"every count is what the references add up to, and nothing leaked\n"
+		"every count matches the references, and nothing leaked\n"
 	if out.String() != want {
 		t.Errorf("got:\n%swant:\n%s", out.String(), want)
 	}

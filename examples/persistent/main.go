@@ -38,7 +38,7 @@ func run(w io.Writer, opts rt.Options) error {
 		})
 	})
 	if err = errors.Join(err, r.Close()); err == nil {
-		fmt.Fprintln(w, "every count is what the references add up to, and nothing leaked")
+		fmt.Fprintln(w, "every count matches the references, and nothing leaked")
 	}
 	return err
 }
