@@ -168,7 +168,7 @@ func (c Cell) Add(t *rt.Thread, delta int64) (int64, error) {
 			return 0, t.WantType(old, rt.TypeInt)
 		}
 		sum := v + delta
-		if (sum > v) != (delta > 0) && delta != 0 {
+		if (sum > v) != (delta > 0) {
 			return 0, &OverflowError{v, delta}
 		}
 		fresh, err := NewInt(t, sum)

@@ -154,7 +154,7 @@ func (f frozenTable) checkIndex(k *rt.Check) error {
 		if before > row {
 			return errors.New("a key is not at the place that its hash leads to")
 		}
-		if row++; f.words && row > runMax {
+		if row++; f.words && row > uint32(runMax) {
 			return errCollide
 		}
 		filled++

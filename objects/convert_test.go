@@ -277,6 +277,24 @@ func TestConvertErrors(t *testing.T) {
 	})
 }
 
+// TestWayString: of a long path only the ends are shown.
+func TestWayString(t *testing.T) {
+	w := way{{"a", -1}}
+	for i := range 17 {
+		w = append(w, wayStep{i: i})
+	}
+	for n, want := range map[int]string{
+		0:  "root",
+		16: "root.a[0][1][2][3][4][5][6][7][8][9][10][11][12][13][14]",
+		17: "root.a[0][1][2][3][4][5][6]...[8][9][10][11][12][13][14][15]",
+		18: "root.a[0][1][2][3][4][5][6]...[9][10][11][12][13][14][15][16]",
+	} {
+		if got := w[:n].String(); got != want {
+			t.Errorf("%d steps:\ngot  %s\nwant %s", n, got, want)
+		}
+	}
+}
+
 // TestToGo fills types other than any.
 func TestToGo(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {

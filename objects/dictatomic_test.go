@@ -13,12 +13,12 @@ import (
 // atomics returns the errors of all calls that look at an entry and change it in one step,
 // with a key for which all of them fail.
 func (d Dict) atomics(th *rt.Thread, key rt.Ref) []error {
-	a, _, noLoad := d.LoadOrStore(th, key, rt.None)
-	b, _, noDelete := d.LoadAndDelete(th, key)
-	c, _, noSwap := d.Swap(th, key, rt.None)
+	a, loaded, noLoad := d.LoadOrStore(th, key, rt.None)
+	b, taken, noDelete := d.LoadAndDelete(th, key)
+	c, had, noSwap := d.Swap(th, key, rt.None)
 	swapped, noCAS := d.CompareAndSwap(th, key, rt.None, rt.None)
 	deleted, noCAD := d.CompareAndDelete(th, key, rt.None)
-	if a != rt.Nil || b != rt.Nil || c != rt.Nil || swapped || deleted {
+	if a != rt.Nil || b != rt.Nil || c != rt.Nil || loaded || taken || had || swapped || deleted {
 		panic("a call that failed has returned something")
 	}
 	return []error{noLoad, noDelete, noSwap, noCAS, noCAD}
@@ -80,9 +80,9 @@ func TestDictAtomicErrors(t *testing.T) {
 			for ; err == nil; n++ {
 				err = d.Set(th, smallInt(1000+n), rt.True)
 			}
-			_, _, noLoad := d.LoadOrStore(th, rt.None, v)
-			_, _, noSwap := d.Swap(th, rt.None, v)
-			if !errors.Is(noLoad, rt.ErrMemoryLimit) || !errors.Is(noSwap, rt.ErrMemoryLimit) {
+			_, loaded, noLoad := d.LoadOrStore(th, rt.None, v)
+			_, had, noSwap := d.Swap(th, rt.None, v)
+			if loaded || had || !errors.Is(noLoad, rt.ErrMemoryLimit) || !errors.Is(noSwap, rt.ErrMemoryLimit) {
 				t.Errorf("load or store: %v; swap: %v", noLoad, noSwap)
 			}
 			audit(t, th, held...)
@@ -144,6 +144,17 @@ func TestOldestOfAllDead(t *testing.T) {
 		if e := oldest(b); e != 0 {
 			t.Errorf("the oldest entry is at %d", e)
 		}
+		large := must(NewDict(th))
+		for i := range 20 {
+			must0(t, large.Set(th, smallInt(i), rt.None))
+		}
+		l := table(th, large)
+		l.SetWord(dictOldest, 5) // the search begins there
+		if e := oldest(l); e != shapeOf(l).entry(6) {
+			t.Errorf("behind 5 dead entries the oldest entry is at %d", e)
+		}
+		l.SetWord(dictOldest, 0)
+		th.DecRef(large)
 		if _, _, err := d.PopFirst(th); err != ErrEmpty || th.Kind(d) != rt.TypeDict {
 			t.Errorf("popped: %v", err)
 		}

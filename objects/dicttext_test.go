@@ -35,6 +35,8 @@ func lookupStrings(t *testing.T, th *rt.Thread, n int, mayAllocate bool) {
 	for i := range n {
 		texts = append(texts, fmt.Sprint("key ", i))
 	}
+	const one, other = "tea 7872", "tea 48211" // of one hash
+	texts = append(texts, one)
 	d, want := must(NewDict(th)), map[string]int{}
 	for i, text := range texts {
 		k, b := must(NewString(th, text)), must(NewBytes(th, []byte(text+"1")))
@@ -55,7 +57,7 @@ func lookupStrings(t *testing.T, th *rt.Thread, n int, mayAllocate bool) {
 				}
 			}
 		}
-		for _, text := range []string{"no key", "\xff", "key", "key  1"} {
+		for _, text := range []string{"no key", "\xff", "key", "key  1", other} {
 			if v, found := d.LookupString(th, text); found || !v.IsNil() {
 				t.Errorf("%q has %s", text, v)
 			}
@@ -88,6 +90,32 @@ func lookupStrings(t *testing.T, th *rt.Thread, n int, mayAllocate bool) {
 		}
 	}
 	th.DecRef(empty)
+}
+
+// TestLookupStringInFew looks for strings in dicts that have no index.
+func TestLookupStringInFew(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		const one, other = "tea 7872", "tea 48211"
+		d, k, same := must(NewDict(th)), must(NewString(th, one)), must(NewString(th, other))
+		if must(Hash(th, k)) != must(Hash(th, same)) {
+			t.Fatal("their hashes differ")
+		}
+		ok(d.Set(th, rt.None, rt.True))
+		ok(d.Set(th, k, rt.False))
+		f := must(th.Freeze(d))
+		for _, x := range []Dict{d, Dict(f.Root())} {
+			if v, found := x.LookupString(th, one); !found || v != rt.False {
+				t.Errorf("found %s, %v", v, found)
+			}
+			for _, text := range []string{other, "", "coffee"} {
+				if v, found := x.LookupString(th, text); found || !v.IsNil() {
+					t.Errorf("%q has %s", text, v)
+				}
+			}
+		}
+		must0(t, th.Unload(f))
+		th.DecRefs([]rt.Ref{d, k, same})
+	})
 }
 
 // TestLookupStringInKeyedFrozen: a frozen table of keys that collide has a seed of its own.

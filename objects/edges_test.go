@@ -242,7 +242,7 @@ func TestFromJSONEdges(t *testing.T) {
 		if _, err := FromJSON(th, &endsWith{`[1,2`, broken}); !errors.As(err, &e) || !errors.Is(err, broken) || e.Err != broken {
 			t.Errorf("the reader's: %v", err)
 		}
-		if _, err := FromJSON(th, &endsWith{`[1,2`, io.EOF}); !errors.As(err, &e) || e.Byte != 4 {
+		if _, err := FromJSON(th, &endsWith{`[1,2`, io.EOF}); !errors.As(err, &e) || e.Byte != 4 || e.Err != nil {
 			t.Errorf("too short: %v", err)
 		}
 	})

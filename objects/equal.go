@@ -97,9 +97,9 @@ func (c *comparison) items(n, m int, a, b func(t *rt.Thread, i int) (rt.Ref, boo
 		return false
 	}
 	for i := range n {
-		x, isX := a(c.t, i)
-		y, isY := b(c.t, i)
-		if !isX || !isY || !c.pair(x, y) { // a list may have become shorter
+		x, _ := a(c.t, i) // Nil, which equals no item, if a list has become shorter
+		y, ok := b(c.t, i)
+		if !ok || !c.pair(x, y) {
 			return false
 		}
 	}

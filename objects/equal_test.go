@@ -194,6 +194,30 @@ func TestEqualShared(t *testing.T) {
 		if x.looks > 3*201*2 {
 			t.Errorf("%d looks", x.looks)
 		}
+		// The first few looks note nothing.
+		few := comparison{t: th}
+		for i := range classesFrom + 1 {
+			if few.equal != nil {
+				t.Errorf("objects are put in classes after %d looks", i)
+			}
+			few.pair(a, b)
+		}
+		if few.equal == nil {
+			t.Errorf("objects are not put in classes after %d looks", few.looks)
+		}
+		// Tuples of different hashes are not looked into.
+		text1, text2 := must(NewString(th, "one")), must(NewString(th, "two"))
+		t1, t2 := must(NewTupleSteal(th, text1)), must(NewTupleSteal(th, text2))
+		other := comparison{t: th}
+		if other.contents(containers{t1, t2, rt.TypeTuple}) || other.looks != 0 {
+			t.Errorf("%d looks at the items of tuples that differ in their hash", other.looks)
+		}
+		// Lists that have become shorter do not equal.
+		empty1, empty2 := must(NewList(th)), must(NewList(th, rt.None))
+		if other.items(2, 2, empty1.At, empty2.At) || other.items(2, 2, empty2.At, empty1.At) || other.items(2, 2, empty2.At, empty2.At) {
+			t.Error("items that are not there are equal")
+		}
+		th.DecRefs([]rt.Ref{t1, t2, empty1, empty2})
 		// A long text in many places is compared once.
 		long := strings.Repeat("long", 1000)
 		s1, s2 := must(NewString(th, long)), must(NewString(th, long))

@@ -151,7 +151,7 @@ func (b *goBuilder) leaf(v any) (rt.Ref, error) {
 	case float64:
 		return NewFloat(t, v)
 	}
-	if y := reflect.TypeOf(v); y.Kind() == reflect.Struct && y.ConvertibleTo(reflect.TypeFor[rt.Ref]()) {
+	if reflect.TypeOf(v).ConvertibleTo(reflect.TypeFor[rt.Ref]()) {
 		r := reflect.ValueOf(v).Convert(reflect.TypeFor[rt.Ref]()).Interface().(rt.Ref)
 		if r.IsNil() {
 			return rt.Nil, rt.ErrNilRef
@@ -215,7 +215,7 @@ func (b *goBuilder) enter(c goContainer) error {
 
 func (b *goBuilder) list(items []any) error {
 	c, start := goContainer{reflect.ValueOf(items).Pointer(), len(items)}, len(b.values)
-	if err := b.enter(c); err != nil && len(items) > 0 {
+	if err := b.enter(c); err != nil {
 		return err
 	}
 	for i, v := range items {

@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 
@@ -80,6 +81,19 @@ func TestFrozenHostileKeys(t *testing.T) {
 			t.Errorf("%d keys: two runtimes, two images", n)
 		}
 	}
+}
+
+// TestFreezeGivesUp: if the keys collide under a seed too, there is no table for them.
+func TestFreezeGivesUp(t *testing.T) {
+	defer func(n int) { runMax = n }(runMax)
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		d := hostileDict(th, 0, 1000)
+		runMax = 1
+		if _, err := th.Freeze(d); !errors.Is(err, errCollide) {
+			t.Errorf("frozen with the error %v", err)
+		}
+		th.DecRef(d)
+	})
 }
 
 // TestFrozenHostileImages: an image is refused if its dict has a long run, or a seed that

@@ -240,6 +240,30 @@ func TestListBound(t *testing.T) {
 	})
 }
 
+// TestListLeastRoom: a block is replaced by a smaller one if its capacity is above leastRoom
+// and less than a quarter of it is in use.
+func TestListLeastRoom(t *testing.T) {
+	defer func(n int) { maxItems = n }(maxItems)
+	for most, least := range map[int]int{leastRoom: 0, leastRoom + 1: 3} {
+		maxItems = most
+		forModes(t, func(t *testing.T, o rt.Options) {
+			clean(t, o, func(th *rt.Thread) {
+				l := must(NewList(th))
+				for range most {
+					ok(l.Append(th, rt.None))
+				}
+				for n := most - 1; n > 0; n-- {
+					must(l.Pop(th))
+					if room := int(th.Body(l).Load(boxCap)); (room < most) != (n <= least) {
+						t.Errorf("of %d items %d are left, and the capacity is %d", most, n, room)
+					}
+				}
+				th.DecRef(l)
+			})
+		})
+	}
+}
+
 // TestListBoundFits: a block for the most items that a list can have is within the limit of
 // blocks. A block for one more is not.
 func TestListBoundFits(t *testing.T) {

@@ -107,6 +107,8 @@ func TestLocksAreTaken(t *testing.T) {
 		{"insert outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Insert(th, 11, rt.None)) }},
 		{"remove", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Remove(th, 3)) }},
 		{"remove outside", list, func(th *rt.Thread, x lockedBox) { fails(x.l.Remove(th, 10)) }},
+		{"list pop first", list, func(th *rt.Thread, x lockedBox) { th.DecRef(must(x.l.PopFirst(th))) }},
+		{"snapshot", list, func(th *rt.Thread, x lockedBox) { th.DecRefs(x.l.Snapshot(th, nil)) }},
 		{"list clear", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Clear(th)) }},
 		{"extend", lists, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.m)) }},
 		{"extend by a frozen list", list, func(th *rt.Thread, x lockedBox) { ok(x.l.Extend(th, x.fl)) }},
@@ -127,6 +129,30 @@ func TestLocksAreTaken(t *testing.T) {
 		{"dict delete", dict, func(th *rt.Thread, x lockedBox) { must(x.d.Delete(th, smallInt(3))) }},
 		{"dict delete, nothing", dict, func(th *rt.Thread, x lockedBox) { must(x.d.Delete(th, smallInt(30))) }},
 		{"dict pop, a tuple", dict, func(th *rt.Thread, x lockedBox) { th.DecRef(must(x.d.Pop(th, x.key))) }},
+		{"load or store", dict, func(th *rt.Thread, x lockedBox) { ok(second2(x.d.LoadOrStore(th, smallInt(30), rt.None))) }},
+		{"dict swap", dict, func(th *rt.Thread, x lockedBox) {
+			old, _, err := x.d.Swap(th, smallInt(3), rt.None)
+			ok(err)
+			th.DecRef(old)
+		}},
+		{"dict swap, a new key", dict, func(th *rt.Thread, x lockedBox) { ok(second2(x.d.Swap(th, smallInt(30), rt.None))) }},
+		{"dict compare and swap", dict, func(th *rt.Thread, x lockedBox) {
+			old, _ := x.d.Lookup(th, smallInt(3))
+			if !must(x.d.CompareAndSwap(th, smallInt(3), old, rt.None)) {
+				panic("it was not swapped")
+			}
+		}},
+		{"dict compare and delete", dict, func(th *rt.Thread, x lockedBox) {
+			old, _ := x.d.Lookup(th, smallInt(3))
+			if !must(x.d.CompareAndDelete(th, smallInt(3), old)) {
+				panic("it was not deleted")
+			}
+		}},
+		{"dict pop first", dict, func(th *rt.Thread, x lockedBox) {
+			_, v, err := x.d.PopFirst(th)
+			ok(err)
+			th.DecRef(v)
+		}},
 		{"dict clear", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Clear(th)) }},
 		{"update", dicts, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.e)) }},
 		{"update by a frozen dict", dict, func(th *rt.Thread, x lockedBox) { ok(x.d.Update(th, x.fd)) }},
@@ -315,9 +341,15 @@ func TestEveryChangeHasItsVersion(t *testing.T) {
 			}
 			y := must(DefineRecord("of versions", "x"))
 			rec := must(y.New(th, rt.None))
-			must0(t, Record(rec).Set(th, 0, rt.True))
-			if v := th.Body(rec).Load(recordVersion); v != 2 {
-				t.Errorf("a record's version is %d after one change", v)
+			for i, change := range []func(){
+				func() { ok(rec.Set(th, 0, rt.True)) },
+				func() { must(rec.Swap(th, 0, rt.False)) },
+				func() { must(rec.CompareAndSwap(th, 0, rt.False, rt.None)) },
+			} {
+				change()
+				if v := th.Body(rec).Load(recordVersion); v != uint32(2*(i+1)) {
+					t.Errorf("a record's version is %d after %d changes", v, i+1)
+				}
 			}
 			th.DecRefs(append(x.all(), rec))
 			must0(t, th.Unload(fl))

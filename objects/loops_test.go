@@ -123,6 +123,22 @@ func TestFrozenLoops(t *testing.T) {
 	})
 }
 
+// TestSnapshotAllocatesOnce: a snapshot makes room for all items at once, also of a frozen
+// list.
+func TestSnapshotAllocatesOnce(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		l := must(NewList(th, slices.Repeat([]rt.Ref{rt.None}, 1000)...))
+		f := must(th.Freeze(l))
+		for _, x := range []List{l, List(f.Root())} {
+			if n := testing.AllocsPerRun(10, func() { x.Snapshot(th, nil) }); n != 1 && !raceEnabled {
+				t.Errorf("%g allocations, frozen: %v", n, x.IsFrozen())
+			}
+		}
+		must0(t, th.Unload(f))
+		th.DecRef(l)
+	})
+}
+
 // TestSnapshotWaits: while another thread has the list's lock, a snapshot waits, and then
 // has the new items.
 func TestSnapshotWaits(t *testing.T) {

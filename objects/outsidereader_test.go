@@ -143,7 +143,7 @@ func TestFromJSONContextPanics(t *testing.T) {
 	for _, ctx := range []context.Context{context.Background(), t.Context()} {
 		forModes(t, func(t *testing.T, o rt.Options) {
 			withRuntime(t, o, func(r *rt.Runtime) {
-				for _, end := range []func(){func() { panic(errEnough) }, goruntime.Goexit} {
+				for want, end := range map[any]func(){errEnough: func() { panic(errEnough) }, nil: goruntime.Goexit} {
 					how := make(chan any, 2)
 					go func() {
 						defer close(how)
@@ -162,8 +162,8 @@ func TestFromJSONContextPanics(t *testing.T) {
 						})
 					}()
 					for v := range how {
-						if v != nil && v != errEnough {
-							t.Errorf("it ended with %v", v)
+						if v != want {
+							t.Errorf("it ended with %v, want %v", v, want)
 						}
 					}
 				}

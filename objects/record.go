@@ -208,13 +208,15 @@ func (r Record) write(t *rt.Thread, i int, v rt.Ref) (o rt.Body, err error) {
 	t.MustUse(v)
 	switch {
 	case y == nil || uint(i) >= uint(len(y.fields)):
-		return o, r.missing(t, i)
+		err = r.missing(t, i)
 	case v.IsNil():
-		return o, fault.Errorf("set %s.%s: %w", y, y.fields[i], rt.ErrNilRef)
+		err = fault.Errorf("set %s.%s: %w", y, y.fields[i], rt.ErrNilRef)
 	case r.IsFrozen():
-		return o, t.FrozenError(r)
+		err = t.FrozenError(r)
+	default:
+		o = t.Body(r)
 	}
-	return t.Body(r), nil
+	return o, err
 }
 
 // Set replaces field i with v. It changes one slot, so it takes no lock. v is borrowed: the

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"reflect"
 
 	"github.com/ichor-go/ichor/internal/jsonpos"
@@ -49,7 +50,7 @@ func ToGo[T any](t *rt.Thread, r rt.Ref) (T, error) {
 	return v, nil
 }
 
-// toGo is ToGo with a pointer to the result.
+// toGo is ToGo with a pointer to the result, which is zero.
 func toGo(t *rt.Thread, r rt.Ref, to any) error {
 	c := goReader{t: t}
 	switch to.(type) {
@@ -97,21 +98,26 @@ func takesNil(y reflect.Type) bool {
 // assign stores v, the value made from r, through the pointer to.
 func (c *goReader) assign(r rt.Ref, to, v any) error {
 	if x, isInt := v.(int64); isInt {
-		if f, isFloat := to.(*float64); isFloat && int64(float64(x)) == x && x != 1<<63-1 {
+		if f, isFloat := to.(*float64); isFloat && fitsFloat(x) {
 			*f = float64(x)
 			return nil
 		}
 	}
 	from, place := reflect.ValueOf(v), reflect.ValueOf(to).Elem()
 	switch {
-	case v == nil && takesNil(reflect.TypeOf(to)):
-		place.SetZero()
+	case v == nil && takesNil(reflect.TypeOf(to)): // it is nil
 	case v != nil && from.Type().AssignableTo(place.Type()):
 		place.Set(from)
 	default:
 		return c.wants(r, to)
 	}
 	return nil
+}
+
+// fitsFloat reports whether a float64, which has 53 bits, represents x exactly.
+func fitsFloat(x int64) bool {
+	u := uint64(max(x, -x)) // also of the least one, which has no opposite
+	return bits.Len64(u)-bits.TrailingZeros64(u) <= 53
 }
 
 // wants returns the error for an r of another kind than the pointer to requires.
