@@ -70,6 +70,10 @@ type Config struct {
 	Start    uint32
 	Readable bool
 
+	// Direct frees to the bitmaps at once, without magazines, so that a slot that is freed
+	// twice is found at once.
+	Direct bool
+
 	// Inject, if not nil, is called before each system call. If it returns an error,
 	// the system call fails with it.
 	Inject func(Call) error
@@ -85,6 +89,7 @@ type Space struct {
 	mask    uint32         // granules − 1
 	backing Backing
 	mem     memory
+	direct  bool // Config.Direct
 	central central
 
 	immortal struct{ count, bytes aligned.Int64 } // totals of all regions
@@ -129,7 +134,7 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	if cfg.Inject != nil {
 		mem = mem.injected(cfg.Inject)
 	}
-	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem}
+	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem, direct: cfg.Direct}
 	if err := s.central.init(s, granules, cfg); err != nil {
 		_ = mem.release(nil)
 		return nil, err
@@ -184,6 +189,20 @@ func (s *Space) Zero(h, n uint32) {
 		return
 	}
 	clear(w)
+}
+
+// Clear clears the n granules that follow the one at p, for small n.
+func Clear(p unsafe.Pointer, n uint32) {
+	if raceEnabled {
+		for i := range unsafe.Slice((*uint32)(unsafe.Add(p, GranuleSize)), int(n)*4) { // see Fill
+			*(*uint32)(unsafe.Add(p, GranuleSize+4*i)) = 0
+		}
+		return
+	}
+	for ; n > 0; n-- {
+		p = unsafe.Add(p, GranuleSize)
+		*(*[2]uint64)(p) = [2]uint64{}
+	}
 }
 
 // Fill stores the same word throughout n granules. The stores are as wide as the
