@@ -10,7 +10,7 @@ import "github.com/ichor-go/ichor/bench/experiment"
 func All() []experiment.Scenario {
 	return []experiment.Scenario{
 		Ladder(), Pair(), Contend(), Requests(), Tree(), Small(), Birth(), Handoff(), Neighbours(), Dict(),
-		Threads(), Collect(), Memory(), Walk(), Freeze(), Image(), GCShare(),
+		Threads(), Collect(), Memory(), JSON(), Walk(), Freeze(), Image(), GCShare(),
 	}
 }
 
