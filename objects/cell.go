@@ -18,7 +18,7 @@ var cellType = core.Define(rt.TypeCell, rt.Type{
 	Name:     "cell",
 	Mutable:  true,
 	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(cellSlot)) },
-}, nil)
+}, nil, nil)
 
 // Cell holds one reference, which threads load, store and compare atomically. It has no
 // lock: each change takes effect at one atomic operation on the slot. Under the GIL the

@@ -10,7 +10,7 @@ import (
 // core holds the calls that package runtime offers to this package alone. They are
 // documented there, at the type builtin.
 var core = kinds.Taken[interface {
-	Define(id rt.TypeID, y rt.Type, singleton func(o rt.Body)) *rt.Type
+	Define(id rt.TypeID, y rt.Type, singleton func(o rt.Body), settle func(t *rt.Thread, r rt.Ref)) *rt.Type
 	NewFloat(t *rt.Thread, v float64, note uint32) (rt.Ref, error)
 	LinkWeak(t *rt.Thread, w, target rt.Ref, fns ...func(*rt.Thread))
 	UnlinkWeak(t *rt.Thread, w rt.Ref)

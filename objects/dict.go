@@ -24,7 +24,7 @@ var dictType = core.Define(rt.TypeDict, rt.Type{
 	},
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &dictFreezing,
-}, nil)
+}, nil, nil)
 
 // Dict maps keys to references and keeps them in insertion order. dicttable.go describes
 // its table. Its methods borrow it. Any number of attached threads may use one at the same
@@ -82,7 +82,9 @@ func errManyEntries(n int) error {
 // open returns the body of d and the hash of key. String keys take a shortcut.
 func (d Dict) open(t *rt.Thread, key rt.Ref) (o rt.Body, hash uint32, err error) {
 	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		return t.Body(d), t.Body(key).Word(textHash), nil
+		if hash = t.Body(key).Load(textHash); hash != 0 {
+			return t.Body(d), hash, nil
+		}
 	}
 	return d.openSlow(t, key)
 }
@@ -131,8 +133,9 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 	var o rt.Body
 	var hash uint32
 	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		o, hash = t.Body(d), t.Body(key).Word(textHash) // open, inlined by hand
-	} else {
+		o, hash = t.Body(d), t.Body(key).Load(textHash) // open, inlined by hand
+	}
+	if hash == 0 {
 		var err error
 		if o, hash, err = d.openSlow(t, key); err != nil {
 			return rt.Nil, false

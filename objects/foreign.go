@@ -21,7 +21,7 @@ type foreign struct {
 	give    func(*rt.Thread, any) // or inside, on a thread
 }
 
-var foreignType = core.Define(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign}, nil)
+var foreignType = core.Define(rt.TypeForeign, rt.Type{Name: "foreign", Drop: dropForeign}, nil, nil)
 
 func dropForeign(t *rt.Thread, r rt.Ref, _ rt.Body) {
 	e, ok := core.Foreign(t.Runtime()).LoadAndDelete(r)

@@ -128,7 +128,7 @@ func checkedLength(k *rt.Check, first int) (int, error) {
 var tupleFreezing = rt.Freezing{
 	Layout: "length, hash, items",
 	Copy:   rt.CopySlots,
-	Hash:   func(o rt.Body) uint32 { return o.Word(tupleHash) },
+	Hash:   func(o rt.Body) uint32 { return o.Load(tupleHash) },
 	Check: func(k *rt.Check) error {
 		n, err := checkedLength(k, tupleSlots)
 		if err == nil && n == 0 {
@@ -242,7 +242,7 @@ func textFreezing(check func(text []byte) (hash uint32, err error)) *rt.Freezing
 			n := int(o.Word(textLen))
 			to, err := c.Alloc(4*textBytes + n)
 			if err == nil {
-				to.SetWord(textHash, o.Word(textHash))
+				to.SetWord(textHash, o.Load(textHash))
 				to.SetWord(textLen, uint32(n))
 				copy(to.Bytes(textBytes, n), o.Bytes(textBytes, n))
 			}

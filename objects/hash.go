@@ -60,7 +60,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 	}
 	switch kind, o := t.Kind(key), t.Body(key); kind {
 	case rt.TypeString, rt.TypeNumber, rt.TypeBytes:
-		return o.Word(textHash), nil
+		return textHashOf(t, key, o), nil
 	case rt.TypeInt:
 		return hashInt(int64(o.Uint64(0))), nil
 	case rt.TypeFloat:
@@ -69,7 +69,7 @@ func Hash(t *rt.Thread, key rt.Ref) (uint32, error) {
 	case rt.TypeNone, rt.TypeBool:
 		return fold(mix(uint64(key.Handle))), nil
 	case rt.TypeTuple:
-		if h := o.Word(tupleHash); h != 0 || key == rt.EmptyTuple {
+		if h := tupleHashOf(t, key, o); h != 0 || key == rt.EmptyTuple {
 			return h, nil
 		}
 		return 0, &UnhashableError{"a tuple with an item of another kind"}

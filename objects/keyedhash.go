@@ -166,5 +166,5 @@ func (s seeded) tuple(key rt.Ref) uint64 {
 // isKeyTuple reports whether r is a tuple that can be a key, and is not the empty one.
 func isKeyTuple(t *rt.Thread, r rt.Ref) bool {
 	o, ok := t.Object(r, rt.TypeTuple)
-	return ok && o.Word(tupleHash) != 0
+	return ok && tupleHashOf(t, r, o) != 0
 }

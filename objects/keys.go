@@ -65,7 +65,7 @@ func compareTuples(t *rt.Thread, a, b rt.Ref, most int) (same bool, looks int) {
 		}
 		oa, ob := t.Body(p.a), t.Body(p.b)
 		n := int(oa.Word(tupleLen))
-		if n != int(ob.Word(tupleLen)) || oa.Word(tupleHash) != ob.Word(tupleHash) {
+		if n != int(ob.Word(tupleLen)) || tupleHashOf(t, p.a, oa) != tupleHashOf(t, p.b, ob) {
 			return false, looks
 		}
 		for i := range n {

@@ -94,7 +94,7 @@ var listType = core.Define(rt.TypeList, rt.Type{
 	},
 	Block:    func(o rt.Body) rt.Ref { return o.LoadRef(boxBlock) },
 	Freezing: &listFreezing,
-}, nil)
+}, nil, nil)
 
 // IndexError reports that an index is out of range.
 type IndexError struct{ Index, Len int }

@@ -3,14 +3,14 @@ package objects
 import rt "github.com/ichor-go/ichor/runtime"
 
 var (
-	_ = core.Define(rt.TypeNone, rt.Type{Name: "None"}, nil)
-	_ = core.Define(rt.TypeBool, rt.Type{Name: "bool"}, nil)
+	_ = core.Define(rt.TypeNone, rt.Type{Name: "None"}, nil, nil)
+	_ = core.Define(rt.TypeBool, rt.Type{Name: "bool"}, nil, nil)
 
 	// A Float is a header alone: the header holds the number, and the runtime's note on it
 	// says how to format it.
-	_ = core.Define(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing}, nil)
+	_ = core.Define(rt.TypeFloat, rt.Type{Name: "float", Freezing: &floatFreezing}, nil, nil)
 
-	intType = core.Define(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing}, nil)
+	intType = core.Define(rt.TypeInt, rt.Type{Name: "int", Freezing: &intFreezing}, nil, nil)
 )
 
 // Int is an integer of 64 bits. Immutable. Its methods borrow it.

@@ -11,8 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of the body of String, Bytes and Number. The constructor computes the hash: a later
-// computation would write to an immutable object.
+// Words of the body of String, Bytes and Number. For the hash see latehash.go.
 const (
 	textHash  = 0
 	textLen   = 1
@@ -27,18 +26,19 @@ var (
 		Name:     "string",
 		Forget:   forgetInterned,
 		Freezing: textFreezing(checkString),
-	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) })
+	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))) }, settleText)
 	bytesType = core.Define(rt.TypeBytes, rt.Type{
 		Name:     "bytes",
 		Freezing: textFreezing(checkBytes),
-	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) })
-	numberType = core.Define(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)}, nil)
+	}, func(o rt.Body) { o.SetWord(textHash, fold(hashText(nil))^bytesMark) }, settleText)
+	numberType = core.Define(rt.TypeNumber, rt.Type{Name: "number", Freezing: textFreezing(checkNumber)}, nil, settleText)
 )
 
 // textOf returns the text of a String, Bytes or Number. It is good as long as the object
 // is.
 func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen))) }
 
+// newText makes a text. hash is 0 if nobody has computed it.
 func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	if len(b) > maxText {
 		return rt.Nil, &rt.SizeError{Of: y.Name, Size: int64(len(b)), Unit: "bytes", Most: int64(maxText)}
@@ -47,9 +47,12 @@ func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	o.SetWord(textHash, hash)
 	o.SetWord(textLen, uint32(len(b)))
 	copy(o.Bytes(textBytes, len(b)), b)
+	if hash == 0 && r.Handle >= rt.Limit {
+		hash = hashOfText(y.ID(), o)
+	}
+	o.SetWord(textHash, hash)
 	return r, nil
 }
 
@@ -81,11 +84,10 @@ func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
 	if !utf8.Valid(b) {
 		return rt.Nil, notUTF8("new string", string(b))
 	}
-	h := hashText(b)
 	if equal := core.EqualStrings(t); equal != nil {
-		return equalInRegion(t, equal, b, h)
+		return equalInRegion(t, equal, b, hashText(b))
 	}
-	return newText(t, stringType, b, fold(h))
+	return newText(t, stringType, b, 0)
 }
 
 // equalInRegion returns the region's string with the text b, and makes it if there is none
@@ -132,6 +134,7 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
+	t.Body(fresh).SetWord(textHash, fold(h))
 	t.SetWeak(fresh)
 	return internFresh(t, table, h, fresh), nil
 }
@@ -215,7 +218,7 @@ func NewBytes(t *rt.Thread, b []byte) (Bytes, error) {
 	if len(b) == 0 {
 		return rt.EmptyBytes, nil
 	}
-	return newText(t, bytesType, b, fold(hashText(b))^bytesMark)
+	return newText(t, bytesType, b, 0)
 }
 
 // View returns the bytes themselves, and whether s is a Bytes. The bytes are borrowed: they
@@ -234,7 +237,7 @@ func (s Bytes) View(t *rt.Thread) ([]byte, bool) {
 type Number rt.Ref
 
 func newNumber(t *rt.Thread, b []byte) (rt.Ref, error) {
-	return newText(t, numberType, b, fold(hashText(b)))
+	return newText(t, numberType, b, 0)
 }
 
 // View returns the number's text, and whether n is a Number. The text is borrowed: it is

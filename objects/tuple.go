@@ -7,7 +7,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Words of a Tuple's body. A hash of 0 says that the tuple cannot be a key.
+// Words of a Tuple's body. For the hash see latehash.go.
 const (
 	tupleLen   = 0
 	tupleHash  = 1
@@ -24,7 +24,7 @@ var tupleType = core.Define(rt.TypeTuple, rt.Type{
 		return o, tupleSlots, int(o.Word(tupleLen))
 	},
 	Freezing: &tupleFreezing,
-}, nil)
+}, nil, settleTuple)
 
 // Tuple is a fixed sequence of references. Immutable. Its methods borrow it.
 type Tuple rt.Ref
@@ -49,14 +49,10 @@ func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 	if len(items) > maxTuple {
 		return rt.Nil, &rt.SizeError{Of: "tuple", Size: int64(len(items)), Unit: "items", Most: int64(maxTuple)}
 	}
-	h := uint32(tupleMark)
 	for i, r := range items {
 		t.MustUse(r)
 		if r.IsNil() {
 			return rt.Nil, fault.Errorf("new tuple: item %d: %w", i, rt.ErrNilRef)
-		}
-		if h != 0 {
-			h = hashItem(t, h, r)
 		}
 	}
 	r, o, err := t.New(tupleType, 4*(tupleSlots+len(items)))
@@ -64,19 +60,11 @@ func NewTupleSteal(t *rt.Thread, items ...rt.Ref) (Tuple, error) {
 		return rt.Nil, err
 	}
 	o.SetWord(tupleLen, uint32(len(items)))
-	o.SetWord(tupleHash, h)
 	copy(o.Refs(tupleSlots, len(items)), items)
-	return r, nil
-}
-
-// hashItem adds the hash of the item r to a tuple's hash h. It returns 0 if r cannot be a
-// key.
-func hashItem(t *rt.Thread, h uint32, r rt.Ref) uint32 {
-	x, err := Hash(t, r)
-	if err != nil {
-		return 0
+	if r.Handle >= rt.Limit {
+		o.SetWord(tupleHash, hashTuple(t, r))
 	}
-	return addHash(h, x)
+	return r, nil
 }
 
 // addHash adds the hash x of an item that is a key to a tuple's hash h.

@@ -15,7 +15,7 @@ var weakType = core.Define(rt.TypeWeak, rt.Type{
 	Name:     "weak",
 	Traverse: func(rt.Heap, rt.Body, func(rt.Ref)) {},
 	Drop:     func(t *rt.Thread, r rt.Ref, _ rt.Body) { core.UnlinkWeak(t, r) },
-}, nil)
+}, nil, nil)
 
 // Weak is a weak reference: it leads to an object, its target, and does not keep it alive.
 // It is emptied when the target dies, and stays empty. There is no call that borrows the

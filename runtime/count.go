@@ -299,10 +299,10 @@ func (t *Thread) decSlow(r Ref, h *header.Header) {
 func (t *Thread) afterDec(r Ref, v header.Verdict) {
 	switch v {
 	case header.Dead:
-		t.free(r)
+		t.dead(r)
 	case header.Queue:
 		if t.enqueue(r) {
-			t.free(r)
+			t.dead(r)
 		}
 	case header.Sticky:
 		t.askImmortal(r)

@@ -354,6 +354,9 @@ func (z *freezer) copy(r Ref) (uint32, error) {
 		return 0, ErrNotFreezable
 	}
 	o := t.Body(r)
+	if y.settle != nil {
+		y.settle(t, r)
+	}
 	hash := uint32(0)
 	if z.opts.ShareEqual && y.Freezing.Hash != nil {
 		hash = y.Freezing.Hash(o)

@@ -62,6 +62,9 @@ func (t *Thread) immortalise(refs []Ref) {
 			t.check.access(t, r)
 		}
 		h := t.header(r)
+		if y := typeOf(h.Meta()); y.settle != nil && h.Owner() >= 0 && !(mutant.On && mutant.Is(mutant.ImmortalUnsettled)) {
+			y.settle(t, r)
+		}
 		became := h.Immortalise()
 		if became {
 			t.rt.inPlace.Inc()

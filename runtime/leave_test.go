@@ -228,7 +228,7 @@ func TestMisuseAsItLeaves(t *testing.T) {
 		r := newRuntime(t, Options{Mode: LockFree})
 		x := must(r.Attach())
 		box, node := newBox(x, None), newNode(x, newLeaf(x))
-		bad, _, err := x.NewBlock(box, 16)
+		bad, _, err := x.NewBlock(box, 1000) // no magazine has such blocks, so the second free is found at once
 		must0(t, err)
 		x.FreeBlock(bad)
 		x.RetireBlock(bad)

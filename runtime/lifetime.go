@@ -18,6 +18,24 @@ const maxBody = math.MaxUint32 / 2
 // it. The error is ErrMemoryLimit (which includes ErrAddressSpace), a *SizeError, or the
 // system's. Attached thread.
 func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
+	if uint(bytes) < y.quick && t.check == nil && t.region == nil {
+		n := max(arena.Granules(uintptr(bytes)+header.Size), y.least)
+		if h := t.cache.Pop(y.magazine + int(n-1)); h != 0 {
+			r := refAt(h)
+			t.born(r, n)
+			at := t.at(r)
+			if !(mutant.On && mutant.Is(mutant.BodyDirty)) {
+				arena.Clear(at, n-1)
+			}
+			header.On(at).Birth(t.stamp, y.meta)
+			return r, t.Body(r), nil
+		}
+	}
+	return t.newSlow(y, bytes)
+}
+
+// newSlow is New where there is more to do than to take a slot from a magazine.
+func (t *Thread) newSlow(y *Type, bytes int) (Ref, Body, error) {
 	if bytes < 0 || bytes > maxBody {
 		return Nil, Body{}, &SizeError{"body of a " + y.String(), int64(bytes), "bytes", maxBody}
 	}
@@ -58,6 +76,19 @@ func (t *Thread) New(y *Type, bytes int) (Ref, Body, error) {
 // number v and a note of fewer than 30 bits, which is the caller's to use. It is counted
 // atomically in every mode. Errors as for New. Attached thread.
 func (t *Thread) newFloat(v float64, note uint32) (Ref, error) {
+	if t.check == nil && t.region == nil && note < header.Notes {
+		if h := t.cache.Pop(arena.Magazine(arena.Leaves, 1)); h != 0 {
+			r := refAt(h)
+			t.born(r, 1)
+			t.header(r).BirthFloat(math.Float64bits(v), note, false)
+			return r, nil
+		}
+	}
+	return t.newFloatSlow(v, note)
+}
+
+// newFloatSlow is newFloat where there is more to do than to take a slot from a magazine.
+func (t *Thread) newFloatSlow(v float64, note uint32) (Ref, error) {
 	if note >= header.Notes {
 		return Nil, &SizeError{"note", int64(note), "as a number", header.Notes - 1}
 	}
@@ -179,6 +210,18 @@ func (t *Thread) FreeBlock(r Ref) {
 	t.cache.Free(uint32(r.Handle))
 }
 
+// dead frees the object r, whose last reference the thread has given up. Most objects refer to
+// nothing that dies with them, and have nothing to be told.
+func (t *Thread) dead(r Ref) {
+	h := t.header(r)
+	if h.Meta()&metaBare == 0 && !h.IsWeak() {
+		h.Bury()
+		t.freeMemory(r)
+		return
+	}
+	t.free(r)
+}
+
 // free frees the dead object r and everything that dies with it.
 //
 // Objects that are dead and not yet freed form a list, linked through their own headers, whose
@@ -269,8 +312,19 @@ func (t *Thread) visitDead(r Ref) {
 		return
 	}
 	if t.decDead(r) {
-		t.push(r)
+		t.deadChild(r)
 	}
+}
+
+// deadChild frees the object r, which a dying object was the last to refer to, or leaves it to
+// freeDead.
+func (t *Thread) deadChild(r Ref) {
+	if h := t.header(r); h.Meta()&metaBare == 0 && !h.IsWeak() {
+		h.Bury()
+		t.freeMemory(r)
+		return
+	}
+	t.push(r)
 }
 
 // freeOne frees an object. It frees the block and the memory last, after all calls of the
@@ -278,7 +332,7 @@ func (t *Thread) visitDead(r Ref) {
 func (t *Thread) freeOne(r Ref, meta uint32) {
 	y := typeOf(meta)
 	weak := t.header(r).IsWeak()
-	if meta&(metaRefs|metaDeath) == 0 && !weak && y.Block == nil {
+	if meta&metaBare == 0 && !weak {
 		t.freeMemory(r)
 		return
 	}
@@ -286,7 +340,13 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 	if (weak || meta&metaDeath != 0) && t.leaveTables(r, y, meta, weak) {
 		return
 	}
-	if meta&metaRefs != 0 {
+	switch {
+	case meta&metaSlots != 0:
+		b, first, n := y.Slots(t.Heap, t.Body(r))
+		for i := range n {
+			t.visitDead(b.LoadRef(first + i))
+		}
+	case meta&metaRefs != 0:
 		y.Traverse(t.Heap, t.Body(r), t.visit)
 	}
 	block := Nil

@@ -282,7 +282,7 @@ func New(opts Options) (*Runtime, error) {
 	}
 	cfg := arena.Config{Backing: opts.Backing, Reserve: opts.AddressSpace, Limit: opts.MemoryLimit, Inject: opts.Inject}
 	if opts.Checked {
-		cfg.Start, cfg.Readable = nextCheckedStart(opts), true
+		cfg.Start, cfg.Readable, cfg.Direct = nextCheckedStart(opts), true, true
 	}
 	space, err := arena.New(cfg)
 	if err != nil {

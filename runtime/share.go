@@ -271,7 +271,7 @@ func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, err
 	if err := h.fits(opts); err != nil {
 		return nil, nil, err
 	}
-	space, regions, extents, err := arena.Adopt(file, h.Space, arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked, Inject: opts.Inject})
+	space, regions, extents, err := arena.Adopt(file, h.Space, arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked, Direct: opts.Checked, Inject: opts.Inject})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,8 +44,15 @@ const (
 
 // The meta word of a header: the type number in the lower half, flags in the upper half.
 const (
-	metaRefs    = 1 << 16 // the type has a Traverse
-	metaDeath   = 1 << 17 // the type has a Finalize or a Drop
+	metaRefs  = 1 << 16 // the type has a Traverse
+	metaDeath = 1 << 17 // the type has a Finalize or a Drop
+	metaBlock = 1 << 18 // the type has a Block
+	metaSlots = 1 << 19 // the type has Slots
+
+	// metaBare has the flags of which an object has none if its death is the end of its memory
+	// and of nothing else.
+	metaBare = metaRefs | metaDeath | metaBlock
+
 	metaPoison  = 1 << 31 // freed, in checked mode
 	metaTypeMax = 1<<16 - 1
 
@@ -113,14 +120,17 @@ type Type struct {
 	// cannot be frozen.
 	Freezing *Freezing
 
-	singleton func(o Body) // fills the body of the type's singleton
+	singleton func(o Body)           // fills the body of the type's singleton
+	settle    func(t *Thread, r Ref) // see builtin.Define
 
-	id      TypeID
-	same    int // how many types have had the name, including this one
-	meta    uint32
-	purpose arena.Purpose
-	tail    uintptr // bytes behind the body that belong to the runtime
-	least   uint32  // minimum size of an object, in granules
+	id       TypeID
+	same     int // how many types have had the name, including this one
+	meta     uint32
+	purpose  arena.Purpose
+	tail     uintptr // bytes behind the body that belong to the runtime
+	least    uint32  // minimum size of an object, in granules
+	quick    uint    // bodies of fewer bytes may be made from a magazine
+	magazine int     // index of the magazine for objects of one granule
 }
 
 // ID returns the type's number.
@@ -228,8 +238,17 @@ func setType(id TypeID, y Type) *Type {
 	if y.Finalize != nil || y.Drop != nil {
 		y.meta |= metaDeath
 	}
+	if y.Block != nil {
+		y.meta |= metaBlock
+	}
+	if y.Slots != nil {
+		y.meta |= metaSlots
+	}
+	y.magazine = arena.Magazine(y.purpose, 1)
 	if y.Finalize != nil {
 		y.tail = 4
+	} else {
+		y.quick = arena.MagazineGranules*arena.GranuleSize - header.Size + 1
 	}
 	if types.named == nil {
 		types.named = make(map[string]int)
@@ -317,8 +336,11 @@ type builtin struct{}
 func init() { kinds.Offer(builtin{}) }
 
 // Define is DefineType for the types with a fixed number. It is called while the program
-// starts. If singleton is not nil, it fills the body of the type's singleton.
-func (builtin) Define(id TypeID, y Type, singleton func(o Body)) *Type {
+// starts. If singleton is not nil, it fills the body of the type's singleton. If settle is not
+// nil, it is called for each object of the type before the object becomes immortal in place or
+// is frozen, possibly with the world stopped. It must obey the rules for Traverse.
+func (builtin) Define(id TypeID, y Type, singleton func(o Body), settle func(t *Thread, r Ref)) *Type {
+	y.settle = settle
 	return defineBuiltin(id, y, singleton)
 }
 

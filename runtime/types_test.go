@@ -106,7 +106,8 @@ func TestTypesTellWhatTheyNeed(t *testing.T) {
 	}{
 		{leafType, 0, arena.Leaves},
 		{nodeType, metaRefs, arena.Containers},
-		{rowType, metaRefs, arena.Containers},
+		{rowType, metaRefs | metaSlots, arena.Containers},
+		{boxType, metaRefs | metaBlock, arena.Containers},
 		{finalType, metaRefs | metaDeath, arena.Containers},
 		{watchType, metaRefs | metaDeath, arena.Containers},
 		{must(DefineType(bare)), 0, arena.Leaves},

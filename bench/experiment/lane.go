@@ -109,6 +109,21 @@ func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) 
 	return Sample{Value: float64(l.end.Nanoseconds()) / float64(l.ops), Ops: l.ops, Threads: used}, nil
 }
 
+// NsPerOpEach is NsPerOp on so many goroutines at once. The value is the mean over the lanes.
+func NsPerOpEach(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
+	lanes, used, err := runLanes(ctx, b, threads, unit, body)
+	if err != nil {
+		return Sample{}, err
+	}
+	s := Sample{Threads: used}
+	for i := range lanes {
+		l := &lanes[i]
+		s.Ops += l.ops
+		s.Value += float64(l.end.Nanoseconds()) / float64(l.ops) / float64(threads)
+	}
+	return s, nil
+}
+
 func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) ([]Lane, []CPUTime, error) {
 	if threads < 1 || unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
 		return nil, nil, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", threads, unit, b)

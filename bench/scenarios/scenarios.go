@@ -9,8 +9,8 @@ import "github.com/ichor-go/ichor/bench/experiment"
 // All returns the scenarios in the order in which the command lists them.
 func All() []experiment.Scenario {
 	return []experiment.Scenario{
-		Ladder(), Pair(), Contend(), Requests(), Tree(), Small(), Handoff(), Neighbours(), Dict(),
-		Threads(), Collect(), Memory(), Walk(), Freeze(), Image(), GCShare(),
+		Ladder(), Pair(), Contend(), Requests(), Tree(), Small(), Birth(), Handoff(), Neighbours(), Dict(),
+		Threads(), Collect(), Memory(), JSON(), Walk(), Freeze(), Image(), GCShare(),
 	}
 }
 

@@ -410,7 +410,13 @@ func TestGranules(t *testing.T) {
 }
 
 func TestDoubleFree(t *testing.T) {
-	s := newSpace(t, Config{Reserve: 16 << 20})
+	for _, direct := range []bool{false, true} {
+		testDoubleFree(t, direct)
+	}
+}
+
+func testDoubleFree(t *testing.T, direct bool) {
+	s := newSpace(t, Config{Reserve: 16 << 20, Direct: direct})
 	defer s.Close()
 	c, other := s.NewCache(), s.NewCache()
 	panics := func(name string, f func()) {
@@ -425,7 +431,13 @@ func TestDoubleFree(t *testing.T) {
 	h, _ := c.Alloc(Leaves, 2)
 	c.Alloc(Leaves, 2)
 	c.Free(h)
-	panics("twice by the owner", func() { c.Free(h) })
+	panics("twice by the owner", func() {
+		c.Free(h)
+		if direct {
+			t.Error("not found at once")
+		}
+		c.Trim() // empties the magazines
+	})
 	h, _ = c.Alloc(Leaves, 2)
 	other.Free(h)
 	panics("twice by another", func() { other.Free(h) })

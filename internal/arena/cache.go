@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	uatomic "go.uber.org/atomic"
+
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
@@ -32,13 +34,15 @@ type Account struct {
 //	         central's lock is released
 //	         to away by letGo (the goroutine that claimed)
 type Cache struct {
-	space *Space
+	space  *Space
+	chunks []uatomic.Pointer[chunk] // the central's, for Free
+	mags   *magazines               // see magazine
 
 	// current holds lists of spans, linked by next and prev. The cache allocates from
 	// the first span of a list. All others have free slots as well as slots in use.
 	current [cached][Classes]*Span
 
-	account Account // what this cache has allocated, less what it has freed
+	account Account // what this cache has allocated, less what it has freed; counts slots in magazines
 	refills uint32  // how often a span was searched for
 	spans   uint32  // number of spans that belong to the cache
 	told    int64   // containers, as of the last report to the space
@@ -64,9 +68,14 @@ func (s *Space) NewCache() *Cache {
 	m := &s.central.mu
 	m.Lock()
 	defer m.Unlock()
-	c := &Cache{space: s, joint: len(m.caches) > 0}
+	c := s.newCache()
+	c.joint = len(m.caches) > 0
 	m.caches = append(m.caches, c)
 	return c
+}
+
+func (s *Space) newCache() *Cache {
+	return &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines}
 }
 
 // Leave makes the spans that the cache does not need available to others until Return.
@@ -94,17 +103,40 @@ func (c *Cache) Return() {
 // not Immortal. A container has MinContainer granules at least. The block is not
 // cleared. The error is ErrLimit, ErrAddressSpace, or one of the system. Owner only.
 func (c *Cache) Alloc(p Purpose, n uint32) (uint32, error) {
+	if n-1 < MagazineGranules {
+		if h := c.Pop(Magazine(p, n)); h != 0 {
+			return h, nil
+		}
+	}
+	return c.AllocSlow(p, n)
+}
+
+// Pop takes a slot from the magazine with an index of Magazine. It returns 0 if that is empty.
+func (c *Cache) Pop(index int) uint32 {
+	m := &c.mags[index]
+	if m.n == 0 {
+		return 0
+	}
+	if point.On {
+		point.Write(&m.n)
+	}
+	m.n--
+	return m.slots[m.n%magazineSize]
+}
+
+// AllocSlow is Alloc where the magazine is empty, or there is none for the size.
+func (c *Cache) AllocSlow(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
 		return c.allocLarge(p, n)
 	}
 	class := ClassOf(n)
-	sp := c.current[p][class]
-	if sp == nil || sp.nfree == 0 {
-		return c.refill(p, class)
+	if sp := c.current[p][class]; sp != nil && sp.nfree != 0 {
+		c.account.Count[p]++
+		c.account.Bytes[p] += int64(sp.size) << GranuleShift
+		c.arm()
+		return c.fill(sp), nil
 	}
-	c.account.Count[p]++
-	c.account.Bytes[p] += int64(sp.size) << GranuleShift
-	return sp.take(), nil
+	return c.refill(p, class)
 }
 
 // refill is the slow path of Alloc: the first span of the list is full.
@@ -113,7 +145,7 @@ func (c *Cache) refill(p Purpose, class int) (h uint32, err error) {
 	c.Publish()
 	c.collectRemote(false)
 	if sp := c.withRoom(p, class); sp != nil {
-		h = sp.take()
+		h = c.fill(sp)
 	} else if h, err = c.space.central.provide(c, p, class); err != nil {
 		return 0, err
 	}
@@ -161,12 +193,38 @@ func (c *Cache) allocLarge(p Purpose, n uint32) (uint32, error) {
 
 // Free frees the block at handle h, whichever cache allocated it. Owner of c only.
 func (c *Cache) Free(h uint32) {
-	sp := c.space.central.span(h)
+	n := h / SpanGranules
+	sp := &c.chunks[n/chunkSpans].Load()[n%chunkSpans]
+	if sp.cache.Load() == c { // and it stays equal, since the cache is owned
+		m := &c.mags[sp.mag]
+		if m.n < m.limit {
+			if point.On {
+				point.Write(&m.n)
+			}
+			m.slots[m.n%magazineSize] = h
+			m.n++
+			return
+		}
+	}
+	c.freeSlow(sp, h)
+}
+
+// freeSlow is Free where the magazine is full or missing, or the span is not the cache's own.
+func (c *Cache) freeSlow(sp *Span, h uint32) {
+	if sp.cache.Load() == c {
+		if m := &c.mags[sp.mag]; m.n > 0 {
+			c.unload(m, magazineBatch, false)
+			m.slots[m.n] = h
+			m.n++
+			return
+		}
+	}
 	c.account.Count[sp.purpose]--
 	c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
 	switch {
-	case sp.cache.Load() == c: // and it stays equal, since the cache is owned
-		c.freeLocal(sp, sp.slot(h))
+	case sp.cache.Load() == c:
+		sp.put(sp.slot(h))
+		c.settle(sp, false)
 	case sp.state == spanSmall:
 		sp.putRemote(sp.slot(h))
 	case sp.state == spanLarge:
@@ -174,11 +232,6 @@ func (c *Cache) Free(h uint32) {
 	default:
 		fault.Throw(fault.Misuse{What: "free of memory that is not in use", On: fmt.Sprintf("block %#08x", h), Want: "each block freed once"})
 	}
-}
-
-func (c *Cache) freeLocal(sp *Span, slot uint32) {
-	sp.put(slot)
-	c.settle(sp, false)
 }
 
 // settle lists a span that has gained free slots, so that refill finds it, or gives the
@@ -278,6 +331,7 @@ func (c *Cache) Trim() {
 }
 
 func (c *Cache) trim(locked bool) {
+	c.flush(locked)
 	c.collectRemote(locked)
 	c.Publish()
 	if c.spans == 0 {
@@ -296,10 +350,11 @@ func (c *Cache) trim(locked bool) {
 // Publish makes the account visible to other goroutines. Owner only.
 func (c *Cache) Publish() {
 	for p := range Purposes {
-		tell(&c.published[p].count, c.account.Count[p])
-		tell(&c.published[p].bytes, c.account.Bytes[p])
+		n, bytes := c.inMagazines(Purpose(p))
+		tell(&c.published[p].count, c.account.Count[p]-n)
+		tell(&c.published[p].bytes, c.account.Bytes[p]-bytes)
 	}
-	if d := c.account.Count[Containers] - c.told; d >= tellAfter || d <= -tellAfter {
+	if d := c.published[Containers].count.Load() - c.told; d >= tellAfter || d <= -tellAfter {
 		c.told += d
 		c.space.containers.Add(d)
 	}

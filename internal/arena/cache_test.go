@@ -245,12 +245,14 @@ func TestAccounts(t *testing.T) {
 				}
 			}
 		}
+		c.flush(false)
 		if c.account != want {
 			t.Errorf("cache %d: account %+v, want %+v", i, c.account, want)
 		}
 		for _, h := range hs {
 			a.Free(h)
 		}
+		a.flush(false)
 		if sum := a.account; i == 0 && sum != (Account{}) {
 			t.Errorf("left: %+v", sum)
 		}

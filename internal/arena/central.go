@@ -87,7 +87,7 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift
 	}
-	c.common = &Cache{space: s}
+	c.common = s.newCache()
 	for _, n := range [...]uint32{0, c.nspans - 1} {
 		if err := c.space.mem.commit(uintptr(n)<<SpanShift, SpanSize); err != nil {
 			return fmt.Errorf("commit: %w", err)

@@ -16,6 +16,8 @@
 //   - purpose: what the slots of a span are used for. There is an account for each.
 //   - cache: the spans of one thread. The owner of a cache allocates without atomic
 //     operations.
+//   - magazine: a few free slots of one purpose and class in a cache, in front of the
+//     bitmaps.
 //   - common cache: the cache from which every other cache takes its first slots.
 //   - to lend: to move a span with free slots from a cache whose owner is away to
 //     another cache, for good.
@@ -28,10 +30,11 @@
 //
 // The free slots of a span are recorded in a bitmap beside the space, not in a list
 // threaded through the slots. So freeing writes no byte of an object's page, a heap
-// walk knows the live slots without reading them, and a double free is noticed. A
-// thread that frees a slot of another thread's span sets the bit in a second, atomic
-// bitmap. The first such thread also pushes the span onto the owner's list. Setting a
-// bit is idempotent, so there is no ABA problem and no retry loop.
+// walk knows the live slots without reading them, and a double free is noticed: at the
+// latest when the magazine that has the slot is emptied. A thread that frees a slot of
+// another thread's span sets the bit in a second, atomic bitmap. The first such thread
+// also pushes the span onto the owner's list. Setting a bit is idempotent, so there is
+// no ABA problem and no retry loop.
 //
 //	       free bitmap (owner, plain)
 //	      ┌────────────────────────────┐      alloc: lowest set bit
@@ -42,7 +45,7 @@
 //
 // The identity of a span of slots, checked by [Span.check]:
 //
-//	slots = live + |free| + |remote|
+//	slots = live + |free| + |remote| + those in magazines
 //
 // # Backings
 //

@@ -121,6 +121,7 @@ func (c *central) lend(to *Cache, p Purpose, class, tries int, atLimit bool) *Sp
 		}
 		lent := false
 		if atLimit || c.handed.Load()-from.left >= uint32(LendAfter) {
+			from.flush(true)
 			from.collectRemote(true) // may give sp back to the central
 			if lent = sp.cache.Load() == from && sp.nfree > 0; lent {
 				from.pass(sp, to)

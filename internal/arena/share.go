@@ -264,7 +264,8 @@ func (c *central) share(ranges []run, account Account) {
 		cache.spans = 0
 	}
 	c.mu.small = [cached][Classes]spanRing{}
-	c.mu.sharing = &Cache{space: c.space, account: account}
+	c.mu.sharing = c.space.newCache()
+	c.mu.sharing.account = account
 	c.mu.sharing.Leave()
 	c.mu.caches = append(c.mu.caches, c.mu.sharing)
 	p := partsOf(uint64(c.nspans) * SpanGranules)

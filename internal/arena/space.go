@@ -70,6 +70,10 @@ type Config struct {
 	Start    uint32
 	Readable bool
 
+	// Direct frees to the bitmaps at once, without magazines, so that a slot that is freed
+	// twice is found at once.
+	Direct bool
+
 	// Inject, if not nil, is called before each system call. If it returns an error,
 	// the system call fails with it.
 	Inject func(Call) error
@@ -85,6 +89,7 @@ type Space struct {
 	mask    uint32         // granules − 1
 	backing Backing
 	mem     memory
+	direct  bool // Config.Direct
 	central central
 
 	immortal struct{ count, bytes aligned.Int64 } // totals of all regions
@@ -129,7 +134,7 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	if cfg.Inject != nil {
 		mem = mem.injected(cfg.Inject)
 	}
-	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem}
+	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem, direct: cfg.Direct}
 	if err := s.central.init(s, granules, cfg); err != nil {
 		_ = mem.release(nil)
 		return nil, err
@@ -184,6 +189,22 @@ func (s *Space) Zero(h, n uint32) {
 		return
 	}
 	clear(w)
+}
+
+// Clear clears the n granules behind the one at p. It is Zero for a few granules, and inlined.
+func Clear(p unsafe.Pointer, n uint32) {
+	// Same as: clear(granules[1 : 1+n]), where granules begin at p.
+	// Safety: the caller has a slot of 1+n granules at p.
+	if raceEnabled { // with stores as wide as in Fill
+		for i := range 4 * n {
+			*(*uint32)(unsafe.Add(p, GranuleSize+4*i)) = 0
+		}
+		return
+	}
+	for ; n > 0; n-- {
+		p = unsafe.Add(p, GranuleSize)
+		*(*[2]uint64)(p) = [2]uint64{}
+	}
 }
 
 // Fill stores the same word throughout n granules. The stores are as wide as the

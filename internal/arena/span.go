@@ -46,7 +46,7 @@ const (
 //	        invariant: no slot is live
 //	        to any other state by acquire (central, under its lock)
 //	small   condition: slots of one class, in a cache
-//	        invariant: slots = live + |free| + |remote|
+//	        invariant: slots = live + |free| + |remote| + those in magazines
 //	        to free when live is 0 (owner)
 //	large   condition: the first span of a block in use
 //	        invariant: spans−1 tails follow
@@ -74,6 +74,8 @@ const (
 // that no longer owns it. It is then pushed onto its owner's list: only the owner
 // collects bits.
 type Span struct {
+	cache   uatomic.Pointer[Cache] // owner, if small
+	mag     uint8                  // index of the magazine for its slots
 	state   spanState
 	purpose Purpose
 	class   uint8
@@ -84,13 +86,12 @@ type Span struct {
 	magic   uint64 // see slotMagic
 	size    uint32 // granules of a slot; or of the whole block, if large
 	slots   uint32
-	nfree   uint32                 // bits set in free
-	cursor  uint32                 // no bit of free below this word is set
-	words   uint32                 // words of the bitmaps that are in use
-	spans   uint32                 // length of a large block or a free run
-	pos     uint32                 // index of the span in its region's starts
-	cache   uatomic.Pointer[Cache] // owner, if small
-	region  *Region                // region that the span belongs to
+	nfree   uint32  // bits set in free
+	cursor  uint32  // no bit of free below this word is set
+	words   uint32  // words of the bitmaps that are in use
+	spans   uint32  // length of a large block or a free run
+	pos     uint32  // index of the span in its region's starts
+	region  *Region // region that the span belongs to
 
 	next, prev    *Span // in the list of its cache
 	after, before *Span // in the central's ring of its class
@@ -115,7 +116,7 @@ func (sp *Span) initSmall(c *Cache, p Purpose, class int) {
 	}
 	sp.state, sp.purpose, sp.class = spanSmall, p, uint8(class)
 	sp.cache.Store(c)
-	sp.size, sp.magic = n, slotMagic(n)
+	sp.size, sp.magic, sp.mag = n, slotMagic(n), magazineOf(p, n)
 	sp.slots = SpanGranules / n
 	sp.nfree, sp.cursor = sp.slots, 0
 	sp.words = (sp.slots + 63) / 64

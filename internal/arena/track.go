@@ -47,6 +47,7 @@ func (s *Space) Hide(h uint32) {
 // Tracked appends the spans that hold containers for the collector, lowest first. World
 // stopped.
 func (s *Space) Tracked(dst []*Span) []*Span {
+	s.flush()
 	for i := range s.central.tracked {
 		for w := s.central.tracked[i].Load(); w != 0; w &= w - 1 {
 			n := uint32(i*64 + bits.TrailingZeros64(w))

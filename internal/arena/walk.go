@@ -6,14 +6,15 @@ import (
 )
 
 // Walk calls f with the handle of every live slot and large block of purpose p, lowest
-// first, until f returns false. If threads use the space meanwhile, Walk may miss their
-// changes.
+// first, until f returns false. World stopped.
 func (s *Space) Walk(p Purpose, f func(h uint32) bool) {
+	s.flush()
 	s.eachSpan(func(sp *Span) bool { return sp.purpose != p || sp.walk(f) })
 }
 
 // WalkObjects is Walk for everything that begins with a header: leaves and containers.
 func (s *Space) WalkObjects(f func(h uint32) bool) {
+	s.flush()
 	s.eachSpan(func(sp *Span) bool { return sp.purpose > Containers || sp.walk(f) })
 }
 
@@ -48,6 +49,7 @@ func (sp *Span) walk(f func(h uint32) bool) bool {
 // Check panics unless the identities of every span and of the central hold. World
 // stopped.
 func (s *Space) Check() {
+	s.flush()
 	c := &s.central
 	c.mu.Lock()
 	defer c.mu.Unlock()

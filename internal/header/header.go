@@ -399,6 +399,16 @@ func (h *Header) Immortalise() bool {
 // Dead objects form lists, linked through local. The word is free for this: nobody
 // counts in it any more, and nobody reads the number of a dead float.
 
+// Bury marks a dead object whose memory is about to be freed. Until the memory is used again,
+// a decrement too many finds a broken count. The dead object belongs to the caller, so the
+// store is plain.
+func (h *Header) Bury() {
+	if point.On {
+		point.Write(&h.shared)
+	}
+	h.shared = Merged
+}
+
 // SetLink stores the next dead object. The dead object belongs to the caller.
 func (h *Header) SetLink(granule uint32) { h.setLocal(granule) }
 

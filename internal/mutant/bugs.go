@@ -97,6 +97,7 @@ const (
 	Unsealed              ID = "unsealed"
 	RootUnchecked         ID = "root-unchecked"
 	TurnIgnored           ID = "turn-ignored"
+	ImmortalUnsettled     ID = "immortal-unsettled"
 )
 
 // Changes describes what each planted bug changes.
@@ -187,6 +188,7 @@ var Changes = map[ID]string{
 	UnloadOverlooksMortal: "Unload does not search mortal objects",
 	UnloadWeakKept:        "Unload does not empty weak references",
 	VersionFrozen:         "a frozen record keeps its version",
+	ImmortalUnsettled:     "a tuple becomes immortal in place without its hash",
 	HashUnchecked:         "opening an image trusts the hash of a tuple",
 	IDsReused:             "a worker reuses the ids of the parent's threads",
 	SharedWritten:         "opening a shared heap writes to its pages, without changing them",
