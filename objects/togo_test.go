@@ -29,7 +29,7 @@ func TestToGoSiblings(t *testing.T) {
 		for want, err := range map[string]error{
 			"ichor: convert root[6], of type cell: it cannot become a Go value": second(ToGo[any](th, all)),
 			"ichor: convert root, of type list: not JSON: the float NaN":        second(ToGo[[]float32](th, inner)),
-			"ichor: convert root, of type dict: the key 2 is no string":         second(ToGo[any](th, numbered)),
+			"ichor: convert root, of type dict: the key 2 is not a string":      second(ToGo[any](th, numbered)),
 		} {
 			if err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)

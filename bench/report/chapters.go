@@ -71,6 +71,9 @@ func reportGroups(requests int) []chapterGroup {
 			{name: "neighbours", title: "Objects that share a cache line", plots: []plotSpec{{
 				caption: "Each thread counts an object of its own.", Options: plot.Options{Over: "threads"},
 			}}},
+			{name: "birth", title: "Small objects that come and go", plots: []plotSpec{{
+				caption: "Making one object and dropping the oldest of 1,024.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("threads") == 1 }},
+			}}},
 			{name: "small", title: "Small, short-lived graphs", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", Options: plot.Options{Name: nameSmall}}}},
 		}},
 		{title: "The rest", chapters: []chapter{
@@ -80,6 +83,7 @@ func reportGroups(requests int) []chapterGroup {
 			}}},
 			{name: "dict", title: "A shared map compared with Go's", plots: dictPlots()},
 			{name: "threads", title: "Attaching a goroutine"},
+			{name: "json", title: "Reading and writing JSON", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "MB of text a second"}}}},
 			{name: "freeze", title: "Freezing a document", plots: []plotSpec{{
 				Options: plot.Options{Bars: true, Unit: "MB of JSON a second", Scale: 1e-6},
 			}}},
