@@ -36,10 +36,10 @@ func TestDictAtomicErrors(t *testing.T) {
 			}{
 				{third(d.LoadOrStore(th, rt.None, rt.Nil)), "ichor: dict: value: nil reference"},
 				{third(d.Swap(th, rt.None, rt.Nil)), "ichor: dict: value: nil reference"},
-				{second(d.CompareAndSwap(th, rt.None, rt.True, rt.Nil)), "ichor: dict: value: nil reference"},
-				{second(d.CompareAndSwap(th, rt.None, rt.Nil, rt.True)), "ichor: dict: value to compare with: nil reference"},
-				{second(d.CompareAndSwap(th, rt.False, rt.Nil, rt.True)), "ichor: dict: value to compare with: nil reference"},
-				{second(d.CompareAndDelete(th, rt.False, rt.Nil)), "ichor: dict: value to compare with: nil reference"},
+				{undone(d.CompareAndSwap(th, rt.None, rt.True, rt.Nil)), "ichor: dict: value: nil reference"},
+				{undone(d.CompareAndSwap(th, rt.None, rt.Nil, rt.True)), "ichor: dict: value to compare with: nil reference"},
+				{undone(d.CompareAndSwap(th, rt.False, rt.Nil, rt.True)), "ichor: dict: value to compare with: nil reference"},
+				{undone(d.CompareAndDelete(th, rt.False, rt.Nil)), "ichor: dict: value to compare with: nil reference"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {
 					t.Errorf("got  %v\nwant %s", c.got, c.want)

@@ -101,6 +101,14 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// undone returns the error of a call that has failed, and says so in its other result.
+func undone(done bool, err error) error {
+	if done {
+		panic("a call that has failed says that it has done something")
+	}
+	return err
+}
+
 // ok is must for worker goroutines, which cannot fail a test: Run passes the panic on to
 // the test.
 func ok(err error) {

@@ -178,18 +178,18 @@ func TestRecordErrors(t *testing.T) {
 				{Record(smallInt(1)).Set(th, 0, v), "ichor: want record, got int"},
 				{second(Record(v).Get(th, 0)), "ichor: want record, got int"},
 				{second(Record(rt.None).Swap(th, 0, v)), "ichor: want record, got None"},
-				{second(Record(rt.EmptyTuple).CompareAndSwap(th, 0, v, v)), "ichor: want record, got tuple"},
+				{undone(Record(rt.EmptyTuple).CompareAndSwap(th, 0, v, v)), "ichor: want record, got tuple"},
 				{p.Set(th, -1, v), "ichor: point has no field -1: it has 2 fields"},
 				{p.Set(th, 1, rt.Nil), "ichor: set point.y: nil reference"},
 				{second(p.Swap(th, 1, rt.Nil)), "ichor: set point.y: nil reference"},
-				{second(p.CompareAndSwap(th, 1, v, rt.Nil)), "ichor: set point.y: nil reference"},
-				{second(p.CompareAndSwap(th, 1, rt.Nil, v)), "ichor: record: value to compare with: nil reference"},
+				{undone(p.CompareAndSwap(th, 1, v, rt.Nil)), "ichor: set point.y: nil reference"},
+				{undone(p.CompareAndSwap(th, 1, rt.Nil, v)), "ichor: record: value to compare with: nil reference"},
 			} {
 				if c.got == nil || c.got.Error() != c.want {
 					t.Errorf("got  %v\nwant %s", c.got, c.want)
 				}
 			}
-			for _, err := range []error{frozen.Set(th, 0, v), second(frozen.Swap(th, 0, v)), second(frozen.CompareAndSwap(th, 0, v, v))} {
+			for _, err := range []error{frozen.Set(th, 0, v), second(frozen.Swap(th, 0, v)), undone(frozen.CompareAndSwap(th, 0, v, v))} {
 				if !errors.Is(err, rt.ErrFrozen) {
 					t.Errorf("a frozen record was written: %v", err)
 				}
