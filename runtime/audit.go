@@ -135,6 +135,7 @@ func (a *audit) add(r Ref, from func() string) {
 	}
 }
 
+// said returns a constant text, for add.
 func said(text string) func() string { return func() string { return text } }
 
 // addBlock notes that block b belongs to the object r.
