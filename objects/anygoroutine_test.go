@@ -278,8 +278,12 @@ func TestAnyGoroutine(t *testing.T) {
 		if goruntime.GOOS == "linux" {
 			backings = append(backings, rt.MemfdBacking) // which can be shared
 		}
+		rounds := 3
+		if raceEnabled && !testing.Short() {
+			rounds = 10
+		}
 		for _, backing := range backings {
-			for range scaled(20) + 2 {
+			for range rounds {
 				o.AddressSpace, o.Backing, o.CollectAfter = smallSpace, backing, 50
 				c := &commons{t: t, r: must(rt.New(o)), o: o, image: filepath.Join(t.TempDir(), "image")}
 				must0(t, c.r.Do(func(th *rt.Thread) error {

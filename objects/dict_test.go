@@ -399,10 +399,13 @@ func FuzzDict(f *testing.F) {
 
 // TestDictGrowth takes a dict through every width of its index and back.
 func TestDictGrowth(t *testing.T) {
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			d := must(NewDict(th))
-			const n = 70_000 // more than two bytes can number
+			n := 70_000 // more than two bytes can number
+			if racesOnly() {
+				n = 7000
+			}
 			look := func(from, to int, there bool) {
 				t.Helper()
 				for i := from; i < to; i++ {
@@ -583,6 +586,9 @@ func TestDictMemoryLimit(t *testing.T) {
 // places.
 func TestTables(t *testing.T) {
 	sizes := []int{21_844, 21_845, 21_846, 43_690, 43_691, 65_534, 65_535, 65_536, 65_537, 65_600}
+	if racesOnly() {
+		sizes = nil
+	}
 	for n := range 600 {
 		sizes = append(sizes, n+1)
 	}

@@ -14,6 +14,10 @@ import (
 // TestLookupString: strings are found by their texts in tables of all forms, frozen or not,
 // and nothing is allocated.
 func TestLookupString(t *testing.T) {
+	sizes := []int{0, 1, 8, 30, 300, 3000}
+	if racesOnly() {
+		sizes = sizes[:5]
+	}
 	for name, keyed := range map[string]bool{"": false, "keyed": true} {
 		t.Run(name, func(t *testing.T) {
 			if keyed {
@@ -21,7 +25,7 @@ func TestLookupString(t *testing.T) {
 			}
 			forAllModes(t, func(t *testing.T, o rt.Options) {
 				clean(t, o, func(th *rt.Thread) {
-					for _, n := range []int{0, 1, 8, 30, 300, 3000} {
+					for _, n := range sizes {
 						lookupStrings(t, th, n, o.Checked || raceEnabled)
 					}
 				})

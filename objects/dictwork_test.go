@@ -313,7 +313,7 @@ func TestHostileKeys(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			forModes(t, func(t *testing.T, o rt.Options) {
+			aloneInModes(t, func(t *testing.T, o rt.Options) {
 				clean(t, o, func(th *rt.Thread) {
 					d := fill(th)
 					if !isKeyed(table(th, d)) || longestRun(th, d) > chainMax {

@@ -232,10 +232,10 @@ func TestEqualShared(t *testing.T) {
 		if !equalBoth(t, th, l1, l2) {
 			t.Error("texts")
 		}
-		// Deep nesting needs no stack.
+		littleStack(t)
 		deep := func() rt.Ref {
 			var r rt.Ref = rt.None
-			for range 200_000 {
+			for range levels {
 				r = must(NewListSteal(th, r))
 			}
 			return r

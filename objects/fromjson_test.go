@@ -156,7 +156,7 @@ func (f forever) Read(p []byte) (int, error) { return copy(p, f), nil }
 // TestJSONDepth: the library reads and writes as many levels as jsontext does, and not one
 // more.
 func TestJSONDepth(t *testing.T) {
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			for _, c := range []struct{ open, inner, end string }{{"[", "", "]"}, {"[", "1", "]"}, {`{"a":`, "1", "}"}, {`{"a":`, "{}", "}"}} {
 				n := jsonpos.MaxDepth
@@ -282,7 +282,7 @@ func TestFromJSONMemoryLimit(t *testing.T) {
 		fmt.Fprintf(&doc, `{"name %d":"text %d","list":[%d,1.5,"x"]},`, i, i, bigBase+int64(i))
 	}
 	doc.WriteString("null]")
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		for _, immortal := range []bool{false, true} {
 			failed, worked := 0, 0
 			for limit := int64(64 << 10); limit <= 8<<20; limit += limit / 2 {

@@ -269,7 +269,7 @@ func TestFreezeIsNeverTorn(t *testing.T) {
 					return nil
 				}
 				defer done.Store(true)
-				for range scaled(2000) {
+				for range min(scaled(2000), 500) {
 					f, err := th.Freeze(root, rt.FreezeOptions{Tries: 1, NoStop: true})
 					if errors.Is(err, rt.ErrChanged) {
 						var e *rt.FreezeError
@@ -316,6 +316,10 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 	if goruntime.GOOS == "js" {
 		t.Skip("SKIPPED: needs several threads, and there is only one here")
 	}
+	rounds := 20
+	if racesOnly() {
+		rounds = 3 // of 20,000 objects each, beside thousands of writes
+	}
 	forModes(t, func(t *testing.T, o rt.Options) {
 		o.SwitchInterval = 10 * time.Microsecond
 		withRuntime(t, o, func(r *rt.Runtime) {
@@ -347,7 +351,7 @@ func TestFreezeBesideABusyWriter(t *testing.T) {
 				}
 				defer done.Store(true)
 				_, _, _ = rt.RecvContext(t.Context(), th, begun)
-				for range 20 {
+				for range rounds {
 					f, err := th.Freeze(root)
 					if err != nil {
 						return err

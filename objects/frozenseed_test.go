@@ -31,7 +31,11 @@ func hostileDict(th *rt.Thread, collide, others int) Dict {
 // TestFrozenHostileKeys: a frozen dict of colliding keys is KEYED and has short runs, and
 // its bytes depend only on its contents.
 func TestFrozenHostileKeys(t *testing.T) {
-	for _, n := range []int{runMax, runMax + 1, 3000} {
+	many := 3000
+	if racesOnly() {
+		many = 300
+	}
+	for _, n := range []int{runMax, runMax + 1, many} {
 		var images [][]byte
 		for _, o := range []rt.Options{{Mode: rt.GIL}, {Mode: rt.LockFree}} {
 			withRuntime(t, o, func(r *rt.Runtime) {

@@ -3,9 +3,12 @@ package objects
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,15 +18,32 @@ import (
 )
 
 // scaled returns how often to do something: n times, a tenth of that under the race
-// detector or with -short, a hundredth with both.
+// detector or with -short, a hundredth with both. What TestKeyed repeats is as short as with
+// -short.
 func scaled(n int) int {
 	if raceEnabled {
 		n /= 10
 	}
-	if testing.Short() {
+	if testing.Short() || alwaysKeyed {
 		n /= 10
 	}
 	return max(n, 1)
+}
+
+// racesOnly reports whether the tests run for the race detector only: with it, and with
+// -short. Tests in which one goroutine runs do less then. They are ten times as slow, and the
+// detector can find nothing in them.
+func racesOnly() bool { return raceEnabled && testing.Short() }
+
+// levels is the depth of nesting in tests with littleStack.
+const levels = 6000
+
+// littleStack limits the stacks of goroutines for the time of a test. A call that recurses
+// into an object of that many levels ends the process: there are 21 bytes for each, and a
+// frame takes 24 at the least on 64-bit machines.
+func littleStack(t *testing.T) {
+	was := debug.SetMaxStack(128 << 10)
+	t.Cleanup(func() { debug.SetMaxStack(was) })
 }
 
 // smallSpace is the address space of runtimes that tests make by the hundred. Under the
@@ -35,6 +55,16 @@ func forModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
 	t.Run("gil", func(t *testing.T) { f(t, rt.Options{Mode: rt.GIL}) })
 	t.Run("lockfree", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Atomic}) })
 	t.Run("biased", func(t *testing.T) { f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Biased}) })
+}
+
+// aloneInModes is forModes for tests in which only one goroutine runs. For the race detector
+// one mode is enough.
+func aloneInModes(t *testing.T, f func(t *testing.T, o rt.Options)) {
+	if racesOnly() {
+		f(t, rt.Options{Mode: rt.LockFree, Counting: rt.Biased})
+		return
+	}
+	forModes(t, f)
 }
 
 // forAllModes is forModes, and adds checked mode. For small tests.
@@ -186,6 +216,12 @@ type machine interface {
 // checkMachine runs random operations, drawn by rapid.
 func checkMachine(t *testing.T, o rt.Options, start func(t rapid.TB, th *rt.Thread) machine) {
 	t.Helper()
+	switch {
+	case racesOnly():
+		fewerChecks(t, 4)
+	case o.Checked && !testing.Short(): // it takes the stack at each count; rapid itself divides by five with -short
+		fewerChecks(t, 5)
+	}
 	o.AddressSpace = smallSpace
 	rapid.Check(t, func(t *rapid.T) {
 		clean(t, o, func(th *rt.Thread) {
@@ -200,6 +236,14 @@ func checkMachine(t *testing.T, o rt.Options, start func(t rapid.TB, th *rt.Thre
 			m.close()
 		})
 	})
+}
+
+// fewerChecks divides the number of rapid's checks, for the time of a test.
+func fewerChecks(t *testing.T, by int) {
+	checks := flag.Lookup("rapid.checks").Value
+	was := checks.String()
+	must0(t, checks.Set(strconv.Itoa(max(must(strconv.Atoi(was))/by, 1))))
+	t.Cleanup(func() { must0(t, checks.Set(was)) })
 }
 
 // A fuzzStage has the runtimes on which the inputs of a fuzz target run, one after the
@@ -271,7 +315,11 @@ func (s *fuzzStage) one(t *testing.T, th *rt.Thread, input []byte, start func(t 
 // fuzzSeeds adds command lists that reach every operation in many orders.
 func fuzzSeeds(f *testing.F) {
 	f.Add([]byte{})
-	for seed := range byte(24) {
+	seeds := byte(24)
+	if racesOnly() {
+		seeds = 4
+	}
+	for seed := range seeds {
 		var b []byte
 		for i := range 60 {
 			x := byte(i)*(2*seed+37) + seed

@@ -111,11 +111,12 @@ func TestCollidingKeys(t *testing.T) {
 
 // TestDeepTupleKeys compares keys that are nested too deep for recursion.
 func TestDeepTupleKeys(t *testing.T) {
+	littleStack(t)
 	forModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			key := func(innermost int) rt.Ref {
 				r := smallInt(innermost)
-				for range max(scaled(1_000_000), 20_000) {
+				for range levels {
 					r = must(NewTupleSteal(th, r, rt.None))
 				}
 				return r

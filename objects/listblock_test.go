@@ -108,7 +108,7 @@ func TestListShrinks(t *testing.T) {
 			size = 2000
 		}
 		t.Run(what, func(t *testing.T) {
-			forModes(t, func(t *testing.T, o rt.Options) {
+			aloneInModes(t, func(t *testing.T, o rt.Options) {
 				clean(t, o, func(th *rt.Thread) {
 					l := numbered(th, size)
 					blocks, last := 0, rt.Nil
@@ -141,7 +141,7 @@ func TestListShrinks(t *testing.T) {
 // TestTakingAwayNeedsNoMemory: at the memory limit every item can still be removed.
 func TestTakingAwayNeedsNoMemory(t *testing.T) {
 	point := must(DefineRecord("record at the limit", "x"))
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		o.MemoryLimit = 4 << 20
 		clean(t, o, func(th *rt.Thread) {
 			const n = 50_000 // no block of that size is free

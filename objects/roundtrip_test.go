@@ -60,7 +60,7 @@ func normal(t rapid.TB, text []byte) []byte {
 
 func TestCorpus(t *testing.T) {
 	docs := corpus(t)
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		for name, doc := range docs {
 			want := normal(t, doc)
 			for _, immortal := range []bool{false, true} {

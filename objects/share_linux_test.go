@@ -27,15 +27,19 @@ func copied(t testing.TB, r rt.SharedRange) int {
 type sharedFamily struct {
 	mortal, born, inPlace, frozen rt.Ref
 	weak, cell, big, keyed        rt.Ref
+	long                          int // elements of big
 }
+
+// longFamily is the length of a list that takes several spans.
+const longFamily = 3000
 
 const familyText = `{"name": "ichor", "list": [1, 2.5, -3000000000, null, true, "ichor", {"deep": [[["x"]]]}], "empty": {}}`
 
-// newFamily makes a sharedFamily. Its references are new; those to immortals need not be
-// given up.
-func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
+// newFamily makes a sharedFamily with a list of that length. Its references are new; those
+// to immortals need not be given up.
+func newFamily(t testing.TB, th *rt.Thread, long int) sharedFamily {
 	t.Helper()
-	var f sharedFamily
+	f := sharedFamily{long: long}
 	load := func(o ...JSONOptions) rt.Ref { return must(FromJSON(th, strings.NewReader(familyText), o...)) }
 	f.mortal, f.inPlace, f.born = load(), load(), load(JSONOptions{Immortal: true})
 	must0(t, th.Immortalize(f.inPlace))
@@ -48,7 +52,7 @@ func newFamily(t testing.TB, th *rt.Thread) sharedFamily {
 	var err error
 	f.big, err = NewList(th)
 	must0(t, err)
-	for i := range 3000 {
+	for i := range long {
 		v := newBig(th, i)
 		must0(t, List(f.big).Append(th, v))
 		if i%2 == 0 { // leaves holes between live objects
@@ -66,7 +70,7 @@ func (f sharedFamily) roots() []rt.Ref {
 }
 
 func familyOf(roots []rt.Ref) sharedFamily {
-	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6], roots[7]}
+	return sharedFamily{roots[0], roots[1], roots[2], roots[3], roots[4], roots[5], roots[6], roots[7], longFamily}
 }
 
 // held returns the counts of mortals that the maker has.
@@ -88,7 +92,7 @@ func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
 		t.Fatalf("the cell refers to %s, want %s", r, f.mortal)
 	}
 	th.DecRef(f.mortal)
-	if n := List(f.big).Len(th); n != 3000 {
+	if n := List(f.big).Len(th); n != f.long {
 		t.Fatalf("the long list has %d elements", n)
 	}
 	if !isKeyed(table(th, Dict(f.keyed))) {
@@ -101,7 +105,7 @@ func (f sharedFamily) look(t testing.TB, th *rt.Thread, want string) {
 		}
 		th.DecRef(k)
 	}
-	for i := range 3000 {
+	for i := range f.long {
 		v, _ := List(f.big).At(th, i)
 		if got := bigOf(th, v); got != i {
 			t.Fatalf("element %d is %d", i, got)
@@ -127,7 +131,7 @@ func (f sharedFamily) use(t testing.TB, r *rt.Runtime) {
 			t.Fatalf("a write to a frozen object gives %v", err)
 		}
 		th.DecRef(key)
-		own := newFamily(t, th)
+		own := newFamily(t, th, longFamily)
 		own.look(t, th, string(must(AppendJSON(th, nil, own.frozen))))
 		own.giveUp(th)
 		audit(t, th, f.held()...)
@@ -155,12 +159,16 @@ func newMemfd(t testing.TB, o rt.Options) *rt.Runtime {
 
 // Three runtimes use one heap independently, and none sees the changes of the others.
 func TestShared(t *testing.T) {
-	forAllModes(t, func(t *testing.T, o rt.Options) {
+	modes := forAllModes
+	if racesOnly() {
+		modes = aloneInModes
+	}
+	modes(t, func(t *testing.T, o rt.Options) {
 		parent := newMemfd(t, o)
 		var f sharedFamily
 		var text string
 		must0(t, parent.Do(func(th *rt.Thread) error {
-			f = newFamily(t, th)
+			f = newFamily(t, th, longFamily)
 			text = string(must(AppendJSON(th, nil, f.frozen)))
 			return nil
 		}))
@@ -326,7 +334,7 @@ func TestSharedWithAnotherProcess(t *testing.T) {
 	parent := newMemfd(t, o)
 	var f sharedFamily
 	must0(t, parent.Do(func(th *rt.Thread) error {
-		f = newFamily(t, th)
+		f = newFamily(t, th, longFamily)
 		return nil
 	}))
 	file := must(parent.Share(f.roots()...))
@@ -461,7 +469,7 @@ func TestShareOfNothing(t *testing.T) {
 // TestShareFails makes each mapping that Share requests fail once. The runtime goes on, and
 // its view of its memory is correct.
 func TestShareFails(t *testing.T) {
-	forModes(t, func(t *testing.T, o rt.Options) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		failed := errors.New("no mapping")
 		for n, done := 1, false; !done; n++ {
 			calls, armed := 0, false
@@ -477,7 +485,7 @@ func TestShareFails(t *testing.T) {
 			var f sharedFamily
 			var text string
 			must0(t, r.Do(func(th *rt.Thread) error {
-				f = newFamily(t, th)
+				f = newFamily(t, th, 100)
 				var behind []rt.Ref // spans that are used, and given back
 				for range 80 {
 					behind = append(behind, must(NewBytes(th, bytes.Repeat([]byte{7}, 100_000))))
@@ -498,7 +506,7 @@ func TestShareFails(t *testing.T) {
 			}
 			must0(t, r.Do(func(th *rt.Thread) error {
 				f.look(t, th, text)
-				g := newFamily(t, th)
+				g := newFamily(t, th, 100)
 				g.look(t, th, text)
 				cut := "[" + strings.Repeat(familyText+",", 500) // its memory is given back
 				if _, err := FromJSON(th, strings.NewReader(cut), JSONOptions{Immortal: true}); err == nil {

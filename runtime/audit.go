@@ -73,7 +73,8 @@ func (a *audit) run(held []Ref) {
 			a.addBlock(r, y.Block(t.Body(r)))
 		}
 		if y.Traverse != nil {
-			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, y.String()+" "+r.String()) })
+			from := func() string { return y.String() + " " + r.String() }
+			y.Traverse(t.Heap, t.Body(r), func(c Ref) { a.add(c, from) })
 		}
 	})
 	t.rt.space.Walk(arena.Blocks, func(h uint32) bool {
@@ -84,18 +85,18 @@ func (a *audit) run(held []Ref) {
 	})
 	for _, x := range t.rt.threadsAnd(t) {
 		for _, r := range x.owned {
-			a.add(r, "a scope")
+			a.add(r, said("a scope"))
 		}
-		a.add(x.finalizing, "a finalizer that is running")
+		a.add(x.finalizing, said("a finalizer that is running"))
 		for _, h := range x.holds {
-			h.held(func(r Ref) { a.add(r, "a call under way") })
+			h.held(func(r Ref) { a.add(r, said("a call under way")) })
 		}
 	}
 	for _, x := range a.waiting() {
-		a.add(x.ref, "a waiting finalizer")
+		a.add(x.ref, said("a waiting finalizer"))
 	}
 	for _, r := range held {
-		a.add(r, "the caller")
+		a.add(r, said("the caller"))
 	}
 	for r, sum := range a.sums {
 		h := t.header(r)
@@ -117,10 +118,10 @@ func (a *audit) waiting() (all []pending) {
 	return all
 }
 
-// add notes a reference to r.
-func (a *audit) add(r Ref, from string) {
+// add notes a reference to r. from says where it is, and is called for a finding only.
+func (a *audit) add(r Ref, from func() string) {
 	if r.IsFrozen() && a.t.rt.frozenAt(r) == nil {
-		a.find("%s refers to %s, in a graph that was unloaded", from, r)
+		a.find("%s refers to %s, in a graph that was unloaded", from(), r)
 	}
 	if r.IsNil() || r.Handle >= Limit {
 		return
@@ -130,9 +131,12 @@ func (a *audit) add(r Ref, from string) {
 		return
 	}
 	if p, _, ok := a.t.rt.space.Block(uint32(r.Handle)); !ok || p > arena.Containers || a.t.header(r).Owner() >= 0 {
-		a.find("%s refers to %s, which is not a live object", from, r)
+		a.find("%s refers to %s, which is not a live object", from(), r)
 	}
 }
+
+// said returns a constant text, for add.
+func said(text string) func() string { return func() string { return text } }
 
 // addBlock notes that block b belongs to the object r.
 func (a *audit) addBlock(r, b Ref) {

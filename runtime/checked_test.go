@@ -110,7 +110,7 @@ func TestMisuseIsReported(t *testing.T) {
 // TestQuarantine frees more than the quarantine keeps: memory is reused all the same.
 func TestQuarantine(t *testing.T) {
 	clean(t, Options{Checked: true, MemoryLimit: 16 << 20}, func(t *testing.T, th *Thread) {
-		for range 200 {
+		for range 40 {
 			x, _, err := th.New(leafType, 1<<20-16)
 			if err != nil {
 				t.Fatal(err)

@@ -209,7 +209,7 @@ func TestWeakGarbage(t *testing.T) {
 // TestCollectByItself has a thread make nothing but cycles: automatic collections keep the heap
 // bounded.
 func TestCollectByItself(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
+	aloneInModes(t, func(t *testing.T, o Options) {
 		o.CollectAfter = 500
 		r := newRuntime(t, o)
 		rounds := 20_000
@@ -268,7 +268,7 @@ func TestNoCollectionInCallbacks(t *testing.T) {
 		called := false
 		finalized = func(th *Thread, _ Ref) {
 			called = true
-			for range 100_000 {
+			for range 10_000 {
 				ring(th, 1)
 				th.Checkpoint()
 			}

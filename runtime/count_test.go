@@ -60,17 +60,13 @@ func (r *Runtime) mustHold(t *testing.T, th *Thread, n int) {
 	}
 }
 
-// TestDeepFree frees a chain of a million nodes. Recursion would need gigabytes of stack, or a
-// list of objects to free.
+// TestDeepFree frees a chain of nodes that is too long for recursion.
 func TestDeepFree(t *testing.T) {
+	littleStack(t)
 	forModes(t, func(t *testing.T, o Options) {
-		n := 1_000_000
-		if o.Checked || raceEnabled {
-			n = 20_000
-		}
 		clean(t, o, func(t *testing.T, th *Thread) {
 			chain := newLeaf(th)
-			for range n {
+			for range levels {
 				chain = newNode(th, chain)
 			}
 			th.DecRef(chain)
@@ -87,7 +83,7 @@ func TestSmallest(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			var rs []Ref
-			for range 5000 {
+			for range 1000 {
 				for _, y := range []*Type{empty, hollow} {
 					r, _, err := th.New(y, 0)
 					must0(t, err)
@@ -97,7 +93,7 @@ func TestSmallest(t *testing.T) {
 			if a, b := th.sizeOf(rs[0]), th.sizeOf(rs[1]); a != 16 || b != 32 {
 				t.Errorf("an empty leaf takes %d bytes and a container %d", a, b)
 			}
-			if c := th.Collect(); c.Candidates != 5000 || c.Garbage != 0 {
+			if c := th.Collect(); c.Candidates != 1000 || c.Garbage != 0 {
 				t.Errorf("the collector sees %+v", c)
 			}
 			th.DecRefs(rs)

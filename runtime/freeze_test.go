@@ -250,12 +250,12 @@ func newBulk(t *Thread, n int) Ref {
 // TestFreezeAgainAndAgain freezes and unloads graphs of several sizes in a small address space
 // that nothing else uses: there is always room, up to all 127 spans for frozen objects.
 func TestFreezeAgainAndAgain(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
+	aloneInModes(t, func(t *testing.T, o Options) {
 		o.AddressSpace = 32 << 20
 		clean(t, o, func(t *testing.T, th *Thread) {
 			for _, n := range []int{1, 5, 40, 75, 137} {
 				root := newBulk(th, n)
-				times := 400
+				times := 150
 				if raceEnabled {
 					times = 40
 				}
@@ -280,7 +280,11 @@ func TestFreezeAgainAndAgain(t *testing.T) {
 // TestFreezeAllThereIs freezes as much as there are addresses for, wherever the graph before it
 // has lain.
 func TestFreezeAllThereIs(t *testing.T) {
-	for n := 10; n <= 130; n += 20 {
+	step := 20
+	if racesOnly() {
+		step = 60
+	}
+	for n := 10; n <= 130; n += step {
 		for _, o := range []FreezeOptions{{}, {Tries: -1}, {Tries: 1, NoStop: true}} {
 			clean(t, Options{AddressSpace: 32 << 20}, func(t *testing.T, th *Thread) {
 				for _, n := range []int{n, 137} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	goruntime "runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -114,6 +115,32 @@ func forModes(t *testing.T, f func(t *testing.T, o Options)) {
 	} {
 		t.Run(fmt.Sprintf("%s/%s/checked=%t", o.Mode, o.Counting, o.Checked), func(t *testing.T) { f(t, o) })
 	}
+}
+
+// racesOnly reports whether the tests run for the race detector only: with it, and with
+// -short. Tests in which one goroutine runs do less then. They are ten times as slow, and the
+// detector can find nothing in them.
+func racesOnly() bool { return raceEnabled && testing.Short() }
+
+// aloneInModes is forModes for tests in which only one goroutine runs. For the race detector
+// one mode is enough.
+func aloneInModes(t *testing.T, f func(t *testing.T, o Options)) {
+	if racesOnly() {
+		f(t, Options{Mode: LockFree, Counting: Biased})
+		return
+	}
+	forModes(t, f)
+}
+
+// levels is the depth of nesting in tests with littleStack.
+const levels = 6000
+
+// littleStack limits the stacks of goroutines for the time of a test. A call that recurses
+// into a chain of that many objects ends the process: there are 21 bytes for each, and a frame
+// takes 24 at the least on 64-bit machines.
+func littleStack(t *testing.T) {
+	was := debug.SetMaxStack(128 << 10)
+	t.Cleanup(func() { debug.SetMaxStack(was) })
 }
 
 func newRuntime(t testing.TB, o Options) *Runtime {

@@ -60,7 +60,11 @@ func TestImageIsCheckedToItsEnd(t *testing.T) {
 	granule := func(image []byte, at int) []byte {
 		return image[imagefile.Data+at*arena.GranuleSize:][:arena.GranuleSize]
 	}
-	for _, at := range []int{0, 2, hashBlock - 2, hashBlock, hashBlock + 2, 2*hashBlock - 2, 3 * hashBlock, 2*n - 2} {
+	places := []int{0, 2*n - 2, 2, hashBlock - 2, hashBlock, hashBlock + 2, 2*hashBlock - 2, 3 * hashBlock}
+	if racesOnly() {
+		places = places[:2]
+	}
+	for _, at := range places {
 		for what, damage := range map[string]struct {
 			do   func(image []byte)
 			want string

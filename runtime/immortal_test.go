@@ -379,7 +379,7 @@ func TestStoppedIsNoSafePoint(t *testing.T) {
 func TestImmortalsEnd(t *testing.T) {
 	drops := 0
 	y := must(DefineType(Type{Name: "dropped at the end", Drop: func(*Thread, Ref, Body) { drops++ }}))
-	forModes(t, func(t *testing.T, o Options) {
+	aloneInModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
 		drops = 0
 		must0(t, r.Do(func(th *Thread) error {

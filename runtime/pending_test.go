@@ -3,7 +3,6 @@ package runtime
 import (
 	"errors"
 	goruntime "runtime"
-	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -173,12 +172,9 @@ func TestCloseOrder(t *testing.T) {
 // TestDepth has long chains of objects die, in each way in which one death can lead to the
 // next: none uses the stack, of which there is little.
 func TestDepth(t *testing.T) {
-	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
-	forModes(t, func(t *testing.T, o Options) {
-		n := 200_000
-		if raceEnabled || testing.Short() || o.Checked {
-			n = 20_000
-		}
+	littleStack(t)
+	const n = levels
+	aloneInModes(t, func(t *testing.T, o Options) {
 		ways := map[string]func(r *Runtime, th *Thread) (more bool){
 			"slots": func(r *Runtime, th *Thread) bool {
 				x := newLeaf(th)
@@ -193,14 +189,13 @@ func TestDepth(t *testing.T) {
 					return false
 				}
 				x, owners := newLeaf(th), []*Thread(nil)
-				for range 500 {
+				for range 500 { // with 262 bytes of stack for each
 					owner := must(r.Attach())
 					owners, x = append(owners, owner), newNode(owner, x)
 				}
 				for _, owner := range owners {
 					owner.Detach()
 				}
-				defer debug.SetMaxStack(debug.SetMaxStack(128 << 10)) // 256 bytes for each object
 				th.DecRef(x)
 				return false
 			},

@@ -12,11 +12,11 @@ import (
 // TestCollectWritesNothing seals the pages of all live objects while a collection frees garbage
 // beside them: a store to one of them would be a fault.
 func TestCollectWritesNothing(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
+	aloneInModes(t, func(t *testing.T, o Options) {
 		o.CollectWorkers, o.CollectAfter = 1, -1 // faults are caught on this goroutine
 		r := newRuntime(t, o)
 		must0(t, r.Do(func(th *Thread) error {
-			const n = 5000
+			const n = 3000
 			all := make([]Ref, n) // a ring, with leaves and boxes
 			for i := range all {
 				all[i] = newNode(th, Nil, newLeaf(th), newBox(th, newLeaf(th)))

@@ -293,7 +293,7 @@ func TestStatisticsBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short runs no statistics build, so nothing shows that it counts")
 	}
-	args := []string{"test", "-tags=ichorstats", "-timeout=100s", "-short",
+	args := []string{"test", "-tags=ichorstats", "-vet=off", "-ldflags=-w", "-timeout=100s", "-short",
 		"-run=^Test(Stats|ReadStats|Operations|Merges|Deferred|Metrics|Expvar|Counting|DeepFree|Retire|Immortal|Finalize|Collect$)", ".", "./metrics"}
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

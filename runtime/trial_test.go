@@ -100,10 +100,10 @@ func TestDonate(t *testing.T) {
 
 // TestCollectAtTheEnd has the collector touch an object at the very end of memory.
 func TestCollectAtTheEnd(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
-		o.MemoryLimit = 1 << 20
+	aloneInModes(t, func(t *testing.T, o Options) {
+		o.MemoryLimit = 1 << 19
 		clean(t, o, func(t *testing.T, th *Thread) {
-			hub := newNode(th, make([]Ref, 30_000)...) // everything that it holds is pushed at once
+			hub := newNode(th, make([]Ref, 15_000)...) // everything that it holds is pushed at once
 			n := 0
 			for ; ; n++ {
 				child, _, err := th.New(nodeType, 4)

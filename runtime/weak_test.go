@@ -13,10 +13,10 @@ import (
 // TestWeakTable makes and drops a great many targets and weak references to them, in either
 // order: nothing dead stays in the table.
 func TestWeakTable(t *testing.T) {
-	forModes(t, func(t *testing.T, o Options) {
-		n := 100_000
-		if raceEnabled || o.Checked || testing.Short() {
-			n = 10_000
+	aloneInModes(t, func(t *testing.T, o Options) {
+		n := 10_000
+		if o.Checked {
+			n = 2000
 		}
 		r := newRuntime(t, o)
 		must0(t, r.Do(func(th *Thread) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -57,7 +58,7 @@ func TestRun(t *testing.T) {
 	write("go.mod", "module sample\n\ngo 1.26\n")
 	write("sample.go", sample)
 	const all = "If(true, true); If(false, false); Switch(1); Switch(2); Switch(3); Switch(4); Bugs(1)"
-	for _, x := range []struct {
+	cases := []struct {
 		calls, mode string
 		branches    bool
 		want        string // empty for no error
@@ -70,12 +71,23 @@ func TestRun(t *testing.T) {
 		{calls: strings.Replace(all, "Switch(2); ", "", 1), branches: true, want: "sample.go:21: a case that is never taken"},
 		{calls: strings.Replace(all, "Switch(4); ", "", 1), branches: true, want: "sample.go:18: one of its cases is always taken"},
 		{calls: all, mode: "set", want: "covered: profile has no counts: want -covermode=count"},
-	} {
-		write("sample_test.go", "package sample\n\nimport \"testing\"\n\nfunc Test(*testing.T) { "+x.calls+" }\n")
-		mode := cmp.Or(x.mode, "count")
-		if out, err := exec.Command("go", "test", "-covermode="+mode, "-coverprofile=profile").CombinedOutput(); err != nil {
-			t.Fatalf("go test: %v\n%s", err, out)
+	}
+	test := "package sample\n\nimport \"testing\"\n"
+	for i, x := range cases {
+		test += fmt.Sprintf("\nfunc Test%d(*testing.T) { %s }\n", i, x.calls)
+	}
+	write("sample_test.go", test)
+	execute := func(name string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s %s: %v\n%s", name, args, err, out)
 		}
+	}
+	for _, mode := range []string{"count", "set"} {
+		execute("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-covermode="+mode, "-o", mode+".exe")
+	}
+	for i, x := range cases {
+		execute("./"+cmp.Or(x.mode, "count")+".exe", fmt.Sprintf("-test.run=^Test%d$", i), "-test.coverprofile=profile")
 		got := ""
 		if err := run("profile", []string{"sample.go"}, x.branches); err != nil {
 			got, _, _ = strings.Cut(err.Error(), "\n")

@@ -230,7 +230,7 @@ func mentions(pkg, flag string) bool {
 // newInventory builds the command bench, which answers for its commands and flags.
 func newInventory(t testing.TB) *inventory {
 	program := filepath.Join(t.TempDir(), "bench.exe")
-	build := exec.Command("go", "build", "-o", program, "./bench")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "./bench")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -251,6 +251,12 @@ func newInventory(t testing.TB) *inventory {
 
 func TestCommands(t *testing.T) {
 	v := newInventory(t)
+	t.Run("pages", func(t *testing.T) { checkPages(t, v) })
+	t.Run("mistakes", func(t *testing.T) { checkMistakes(t, v) })
+}
+
+// checkPages checks the commands of all pages.
+func checkPages(t *testing.T, v *inventory) {
 	checked := 0
 	for _, p := range pages(t) {
 		for _, c := range commands(p) {
@@ -265,9 +271,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestCheckCommand tries commands with and without planted mistakes.
-func TestCheckCommand(t *testing.T) {
-	v := newInventory(t)
+// checkMistakes tries commands with and without planted mistakes.
+func checkMistakes(t *testing.T, v *inventory) {
 	for command, want := range map[string]string{
 		"go run ./bench": "",
 		"go run ./bench run -scenario pair,contend -count 3": "",
