@@ -284,9 +284,9 @@ func (h *heap) checkLevel(v, x handle) {
 
 // walk checks everything below the handles, each object once, and returns the serials of
 // the nodes among them.
-func (h *heap) walk(from []handle) (nodes map[uint32]bool) {
+func (h *heap) walk(from []handle) (nodes map[serial]bool) {
 	seen := map[rt.Ref]bool{}
-	nodes = map[uint32]bool{}
+	nodes = map[serial]bool{}
 	for work := from; len(work) > 0; {
 		v := work[len(work)-1]
 		work = work[:len(work)-1]

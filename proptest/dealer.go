@@ -42,7 +42,7 @@ func (d *dealer) deal(s trafficStep) {
 		r := d.still[(int(s.at)+i)%len(d.still)]
 		switch i % 16 {
 		case 13:
-			r = d.yard.frozen[i%len(d.yard.frozen)]
+			r = d.frozen[i%len(d.frozen)]
 		case 14:
 			r, _ = rt.Int(int64(i))
 		case 15:
@@ -73,7 +73,7 @@ func (d *dealer) step(s trafficStep) {
 	case trafficTry:
 		for _, r := range d.hand {
 			if !t.TryIncRef(r) {
-				panic(&failure{propAlive, "an immortal is dead"})
+				panic(propAlive.broken("an immortal is dead"))
 			}
 			t.DecRef(r)
 		}
@@ -106,11 +106,15 @@ func (d *dealer) step(s trafficStep) {
 	case trafficSend:
 		for _, r := range d.hand {
 			t.IncRef(r)
-			if !d.box.put(r) {
+			select {
+			case d.box <- r:
+			default:
 				t.DecRef(r)
 			}
-			if r, ok := d.box.take(); ok {
+			select {
+			case r := <-d.box:
 				t.DecRef(r)
+			default:
 			}
 		}
 		d.did(2)
@@ -123,7 +127,7 @@ func (d *dealer) step(s trafficStep) {
 			}
 			w := must(objects.NewWeak(t, r))
 			if got, ok := w.Get(t); !ok || got != r {
-				panic(&failure{propAlive, "a weak reference has lost an immortal"})
+				panic(propAlive.broken("a weak reference has lost an immortal"))
 			}
 			t.DecRef(r)
 			t.DecRef(w)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"unsafe"
 
-	"github.com/puzpuzpuz/xsync/v3"
-
 	"github.com/ichor-go/ichor/internal/pagemap"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -74,9 +72,9 @@ func (e *estate) dict(t *rt.Thread, key, v rt.Ref) (rt.Ref, error) {
 	return d, err
 }
 
-// found makes the objects, in place and in a region, and gives their pages to o. No other
+// newEstate makes the objects, in place and in a region, and gives their pages to o. No other
 // thread is attached.
-func found(t *rt.Thread, o oracle) *estate {
+func newEstate(t *rt.Thread, o oracle) *estate {
 	e := &estate{oracle: o, pages: map[uintptr][]byte{}}
 	e.furnish(t, e.sorts(t), func(rs []rt.Ref) { check(t.Immortalize(rs...)) })
 	check(t.Immortally(func() error {
@@ -86,7 +84,7 @@ func found(t *rt.Thread, o oracle) *estate {
 	for page := range e.pages {
 		check(o.Add(page, page+pageSize))
 		e.pages[page] = bytes.Clone(pageAt(page))
-		estatePages.Store(page, struct{}{})
+		propStores.claim(page, pageSize)
 	}
 	e.hire(t)
 	tuple := must(objects.NewTuple(t, e.text[:8]...))
@@ -97,20 +95,6 @@ func found(t *rt.Thread, o oracle) *estate {
 		e.frozen = append(e.frozen, r)
 	}
 	return e
-}
-
-// estatePages holds the pages of all estates, to explain a fault.
-var estatePages = xsync.NewMapOf[uintptr, struct{}]()
-
-func inEstate(addr uintptr) bool {
-	_, in := estatePages.Load(addr &^ (pageSize - 1))
-	return in
-}
-
-func check(err error) {
-	if err != nil {
-		panic(err)
-	}
 }
 
 // furnish makes rows of each sort, and makes them immortal.
@@ -226,7 +210,7 @@ func (e *estate) inspect() error {
 		}
 	}
 	if len(stored) > 0 {
-		return &failure{propStores, fmt.Sprintf("to the pages %#x", stored)}
+		return propStores.broken("to the pages %#x", stored)
 	}
 	return nil
 }
@@ -236,9 +220,9 @@ func (e *estate) inspect() error {
 func (e *estate) close() error {
 	err := e.inspect()
 	for p, was := range e.pages {
-		estatePages.Delete(p)
+		disclaim(p)
 		if !bytes.Equal(pageAt(p), was) {
-			err = errors.Join(err, &failure{propHeaders, fmt.Sprintf("page %#x has other bytes than before", p)})
+			err = errors.Join(err, propHeaders.broken("page %#x has other bytes than before", p))
 		}
 	}
 	return errors.Join(err, e.oracle.Close())

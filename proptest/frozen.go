@@ -3,11 +3,9 @@ package proptest
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/puzpuzpuz/xsync/v3"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -26,17 +24,6 @@ type frozenGraph struct {
 	hash uint64
 }
 
-// frozenRanges holds the start addresses of all frozen graphs, to explain a fault.
-var frozenRanges = xsync.NewMapOf[*rt.Frozen, uintptr]()
-
-func inFrozen(addr uintptr) (in bool) {
-	frozenRanges.Range(func(f *rt.Frozen, start uintptr) bool {
-		in = addr-start < uintptr(f.Bytes())
-		return !in
-	})
-	return in
-}
-
 // hashOf hashes the image of a frozen graph.
 func hashOf(f *rt.Frozen) uint64 {
 	h := xxhash.New()
@@ -50,7 +37,7 @@ func (g *frozenGraphs) add(f *rt.Frozen) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.list = append(g.list, frozenGraph{f, hashOf(f)})
-	frozenRanges.Store(f, f.Start())
+	propFrozen.claim(f.Start(), uintptr(f.Bytes()))
 }
 
 // check demands that no byte has changed.
@@ -59,7 +46,7 @@ func (g *frozenGraphs) check() {
 	defer g.mu.Unlock()
 	for _, x := range g.list {
 		if hashOf(x.f) != x.hash {
-			panic(&failure{propFrozen, fmt.Sprintf("the bytes of %d frozen objects", x.f.Objects())})
+			panic(propFrozen.broken("the bytes of %d frozen objects", x.f.Objects()))
 		}
 	}
 }
@@ -69,11 +56,11 @@ func (g *frozenGraphs) unload(r *rt.Runtime, immortals bool) (err error) {
 	defer catch(&err)
 	g.check()
 	for _, x := range g.list {
-		frozenRanges.Delete(x.f)
+		disclaim(x.f.Start())
 		err := r.Unload(x.f)
 		var referred *rt.ReferredError
 		if err != nil && !(immortals && errors.As(err, &referred)) {
-			return &failure{propNone, err.Error()}
+			return propNone.broken("%v", err)
 		}
 	}
 	return nil
@@ -91,7 +78,7 @@ func (h *heap) freeze(v handle, image bool) (copied handle, e outcome) {
 		if image {
 			f = h.reopened(f)
 		}
-		h.frozen.add(f)
+		h.s.frozen.add(f)
 		copied = h.adopt(f.Root(), map[rt.Ref]handle{})
 	})
 	return copied, e
@@ -103,10 +90,10 @@ func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
 	must(f.WriteTo(&file))
 	opened := must(h.t.Runtime().OpenImageAt(bytes.NewReader(file.Bytes())))
 	if hashOf(opened) != hashOf(f) {
-		panic(&failure{propFrozen, "an image is opened as something else than was written"})
+		panic(propFrozen.broken("an image is opened as something else than was written"))
 	}
 	if err := h.t.Unload(f); err != nil {
-		panic(&failure{propFrozen, "a frozen graph that nobody has seen: " + err.Error()})
+		panic(propFrozen.broken("a graph to which nobody refers cannot be unloaded: %v", err))
 	}
 	return opened
 }
@@ -144,49 +131,4 @@ func (h *heap) adopt(r rt.Ref, seen map[rt.Ref]handle) handle {
 	}
 	seen[r] = h.bornHere(r, k, level+1, items...)
 	return seen[r]
-}
-
-func (m *model) freeze(v *value, _ bool) (*value, outcome) {
-	m.epoch++
-	copies := map[*value]*value{}
-	w, ok := frozenCopy(v, copies)
-	if !ok {
-		return nil, noFreezing
-	}
-	for _, c := range copies {
-		if c.kind > leaf {
-			m.all = append(m.all, c)
-		}
-	}
-	return w, fine
-}
-
-// frozenCopy returns a copy of v, and reports whether there can be one.
-func frozenCopy(v *value, copies map[*value]*value) (*value, bool) {
-	switch {
-	case v == modelEmpty:
-		return v, true
-	case v.kind == aNode, v.kind == aWeak:
-		return nil, false
-	}
-	if w, ok := copies[v]; ok {
-		return w, true
-	}
-	w := &value{kind: v.kind, text: v.text, immortal: true, frozen: true}
-	copies[v] = w
-	level := 0
-	for _, list := range []struct{ from, to *[]*value }{{&v.keys, &w.keys}, {&v.items, &w.items}} {
-		for _, x := range *list.from {
-			y, ok := frozenCopy(x, copies)
-			if !ok {
-				return nil, false
-			}
-			level = max(level, y.lvl)
-			*list.to = append(*list.to, y)
-		}
-	}
-	if w.kind > leaf {
-		w.lvl = level + 1
-	}
-	return w, true
 }

@@ -2,32 +2,11 @@ package proptest
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
-
-// The properties that can fail. The texts are constant: rapid takes a failure with
-// another text for a different failure.
-const (
-	propHeaders = "property (a), the header of an immortal never changes"
-	propAudit   = "property (b), counts are what the references add up to"
-	propAlive   = "property (c), nothing reachable is freed"
-	propNone    = "property (c), nothing is left after all is dropped"
-	propAgree   = "property (d), all modes and the model agree"
-	propFinal   = "property (e), what dies is finalized once"
-	propGarbage = "property (f), one collection finds all garbage"
-	propFrozen  = "property (g), what is frozen never changes"
-	propShared  = "property (h), what is frozen is not copied"
-	propStores  = "property (j), nothing is stored to an immortal"
-)
-
-// failure is the value with which a machine panics when a property does not hold.
-type failure struct{ property, detail string }
-
-func (f *failure) Error() string { return f.property + ": " + f.detail }
 
 // record is the type of the programs' records. Types live as long as the process.
 var record = func() *objects.RecordType {
@@ -40,45 +19,36 @@ var record = func() *objects.RecordType {
 
 // heap is the domain of a runtime's objects, as one thread sees it.
 type heap struct {
-	t       *rt.Thread
-	origins origins
-	headers *Headers
-	nodes   *census
-	frozen  *frozenGraphs
-	moves   bool // the program moves to another runtime, so no object may hold code
+	t *rt.Thread
+	s *session
 
 	epoch    int // safe points so far
 	borrowed int // the epoch of the last borrow
 
 	// birth has the serials of nodes born inside an Immortally; nil outside of one.
-	birth []uint32
+	birth []serial
+
+	// machines are those that hold the references of the program. There are none while other
+	// threads are running, because these hold references as well.
+	machines []*machine[handle]
 
 	// replace detaches the thread and attaches another one in its place.
 	replace func()
 
-	// alone runs a function that stops the world. held returns all references that the
-	// program holds; it is nil while other threads are running, because they hold more.
+	// alone runs a function that stops the world.
 	alone func(func())
-	held  func() []rt.Ref
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 func (h *heap) check(ok bool, what string) {
 	if !ok {
-		panic(&failure{propAlive, what})
+		panic(propAlive.broken("%s", what))
 	}
 }
 
 // bornHere notes a new container.
 func (h *heap) bornHere(r rt.Ref, k kind, level int, items ...rt.Ref) handle {
 	o := &origin{kind: k, level: level, items: items}
-	*h.origins.at(r) = o
+	*h.s.origins.at(r) = o
 	return handle{r, o}
 }
 
@@ -125,11 +95,11 @@ func (h *heap) found(r rt.Ref) handle {
 		h.check(y == record.Type, "an object has a type that the program does not use")
 		k = aRecord
 	}
-	o := *h.origins.at(r)
+	o := *h.s.origins.at(r)
 	h.check(o != nil && o.kind == k, "a container is of another kind than it was born")
 	switch k {
 	case aNode:
-		h.check(h.t.Body(r).Word(nodeSerial) == o.serial, "a node has another number than it was born with")
+		h.check(h.t.Body(r).Word(nodeSerial) == uint32(o.serial), "a node has another number than it was born with")
 	case aTuple:
 		items := objects.Tuple(r).Items(h.t)
 		h.check(len(items) == len(o.items), "a tuple has another length than it was born with")
@@ -192,9 +162,9 @@ func (h *heap) leaf(k, n uint8) handle {
 	case smallInt:
 		return handle{ref: must(objects.NewInt(t, int64(n)))}
 	case bigInt:
-		return handle{ref: must(objects.NewInt(t, bigBase+int64(n)*bigStep))}
+		return handle{ref: must(objects.NewInt(t, nthBigInt(n)))}
 	case aFloat:
-		return handle{ref: must(objects.NewFloat(t, float64(n)+0.25))}
+		return handle{ref: must(objects.NewFloat(t, nthFloat(n)))}
 	case aString:
 		return handle{ref: must(objects.NewString(t, text(n)))}
 	case interned:
@@ -249,7 +219,7 @@ func (h *heap) document(n uint8, immortal bool) handle {
 	t := h.t
 	r := must(objects.FromJSON(t, strings.NewReader(jsonText(n)), objects.JSONOptions{Immortal: immortal}))
 	if string(must(objects.AppendJSON(t, nil, r))) != jsonText(n) {
-		panic(&failure{propAgree, "a document is written in another way than it was read"})
+		panic(propAgree.broken("a document is written in another way than it was read"))
 	}
 	for _, v := range objects.Dict(r).All(t) {
 		switch y := t.TypeOf(v); y.ID() {
@@ -269,12 +239,12 @@ func (h *heap) document(n uint8, immortal bool) handle {
 var errMiscarried = errors.New("miscarried")
 
 func (h *heap) born(f func() handle, fail bool) (v handle) {
-	h.birth = []uint32{}
+	h.birth = []serial{}
 	defer func() { h.birth = nil }()
 	err := h.t.Immortally(func() error {
 		v = f()
 		if fail {
-			h.nodes.miscarried(h.birth)
+			h.s.nodes.miscarried(h.birth)
 			return errMiscarried
 		}
 		return nil
@@ -358,8 +328,8 @@ func (h *heap) immortalise(v handle) {
 }
 
 func (h *heap) sample() {
-	if err := h.headers.Sample(h.t); err != nil {
-		panic(&failure{propHeaders, err.Error()})
+	if err := h.s.headers.take(h.t); err != nil {
+		panic(propHeaders.broken("%v", err))
 	}
 }
 
@@ -402,22 +372,22 @@ func (h *heap) audit() {
 	h.epoch++
 	h.alone(func() {
 		h.sample()
-		h.frozen.check()
-		if h.held == nil {
+		h.s.frozen.check()
+		if len(h.machines) == 0 {
 			return
 		}
 		for {
-			kept, changes := h.nodes.kept()
-			err := h.t.Audit(append(h.held(), refsOf(kept)...)...)
-			switch _, now := h.nodes.kept(); {
+			kept, changes := h.s.nodes.kept()
+			err := h.t.Audit(refsOf(append(heldBy(h.machines...), kept...))...)
+			switch _, now := h.s.nodes.kept(); {
 			case now != changes: // a finalizer kept a node before the audit
 				continue
 			case err != nil:
-				h.nodes.check() // a finalizer that found a failure may also have kept its node
-				panic(&failure{propAudit, fmt.Sprint(err)})
+				h.s.nodes.check() // a finalizer that found a failure may also have kept its node
+				panic(propAudit.broken("%v", err))
 			}
 			return
 		}
 	})
-	h.nodes.check()
+	h.s.nodes.check()
 }

@@ -4,13 +4,15 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // TestHistories records what threads observe of one object, and searches for an order of their
 // calls that explains it, in every mode.
 func TestHistories(t *testing.T) {
-	for _, o := range configs() {
-		t.Run(configName(o), func(t *testing.T) {
+	for _, o := range allModes(rt.Options{}) {
+		t.Run(modeName(o), func(t *testing.T) {
 			for name, s := range subjects {
 				t.Run(name, func(t *testing.T) { checkHistories(t, o, s) })
 			}

@@ -13,6 +13,12 @@ const (
 	bigStep = 1_000_003
 )
 
+// nthBigInt returns the nth of the ints that are too large for a reference.
+func nthBigInt(n uint8) int64 { return bigBase + int64(n)*bigStep }
+
+// nthFloat returns the nth float.
+func nthFloat(n uint8) float64 { return float64(n) + 0.25 }
+
 // text returns the nth text. Lengths differ, so that size classes do too.
 func text(n uint8) string {
 	return fmt.Sprintf("t%d-%s", n, strings.Repeat("ab", int(n)%40))
@@ -41,6 +47,7 @@ func isText(s string) bool {
 	return s == text(n)
 }
 
+// isInt reports whether v is a small int or one of the big ones.
 func isInt(v int64) bool {
 	if v >= bigBase {
 		return (v-bigBase)%bigStep == 0 && v-bigBase <= 255*bigStep
@@ -48,23 +55,8 @@ func isInt(v int64) bool {
 	return v >= 0 && v <= 255
 }
 
+// isFloat reports whether nthFloat returns v for some n.
 func isFloat(v float64) bool { return v >= 0.25 && v <= 255.25 && v-0.25 == float64(int(v)) }
-
-// leafText returns the text of a leaf in a history.
-func leafText(kind string, v any) string {
-	s := fmt.Sprintf("%s%v", kind, v)
-	if len(s) > 300 {
-		return fmt.Sprintf("%s... %d bytes", s[:10], len(s))
-	}
-	return s
-}
-
-// nodeText returns the text of a node inside another one.
-func nodeText(serial uint32) string { return fmt.Sprintf("n%d", serial&serialMask) }
-
-// weakText is the text of every weak reference: the target depends on when a reader
-// looks.
-const weakText = "weak"
 
 // jsonText returns the nth document, in the form that objects.AppendJSON writes.
 func jsonText(n uint8) string {
@@ -78,7 +70,3 @@ const (
 	arrayLevel    = 3
 	objectLevel   = 2
 )
-
-// maxRendered bounds the number of values in one rendering: shared structure is
-// written once for each path to it.
-const maxRendered = 300

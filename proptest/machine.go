@@ -3,202 +3,69 @@ package proptest
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 )
 
 const (
 	regs  = 6 // registers of a machine: references that it owns
-	roots = 4 // a list, a dict, a record and a node that it is given
+	roots = 4 // containers that machines share
 
 	rootLevel = 100
 	nodeLevel = 1
-	maxLevel  = 50 // bounds the level of values in registers
-	maxItems  = 64 // a longer container is not extended, and iteration stops there
 	maxFilled = 600
-	maxMail   = 16
 	herd      = 80
-	fields    = 3 // of a record or a node
 )
 
-// kind is the kind of a value, as far as the machine has to know it.
-type kind uint8
-
-const (
-	nothing kind = iota // an empty register
-	leaf
-	aTuple
-	aList
-	aDict
-	aRecord
-	aNode
-	aWeak
-)
-
-// Kinds of leaves.
-const (
-	smallInt uint8 = iota
-	bigInt
-	aFloat
-	aString
-	interned
-	someBytes
-	singleton
-	bigText
-	leafKinds
-)
-
-// outcome is the class of a call's error.
-type outcome string
-
-const (
-	fine       outcome = ""
-	badIndex   outcome = "index"
-	isEmpty    outcome = "empty"
-	badKey     outcome = "key"
-	unhashable outcome = "unhashable"
-	badType    outcome = "type"
-	isFrozen   outcome = "frozen"
-	noFreezing outcome = "cannot be frozen"
-	hasChanged outcome = "changed" // the source of a copy may change while other threads write to it
-)
-
-// domain is where a machine computes: the heap of a runtime, or plain Go
-// values. The machine owns each result of type V until it drops it. The zero
-// V is no value.
-//
-// Every value has a level: 0 for a leaf, one more than its highest item for a
-// tuple, and a fixed one for other values. The machine stores a value only in
-// containers of a higher level, or in a node of any level. So every cycle goes
-// through a node.
-type domain[V comparable] interface {
-	leaf(k, n uint8) V
-	tuple(items []V) V
-	list(level int, items []V) V
-	dict(level int) V
-	record(level int, values [fields]V) V
-	node(serial uint32, level int, values [fields]V) V
-	weak(v V) V
-	document(n uint8, immortal bool) V
-	born(f func() V, fail bool) V
-	scoped(v V, n uint8) V
-
-	kind(v V) kind
-	level(v V) int
-	copy(v V) V
-	drop(v V)
-	churn(v V, n int)
-	render(v V) string
-	same(v, w V) bool
-	immortalise(v V)
-	immortal(v V) bool
-	freeze(v V, image bool) (V, outcome) // image: written to a file and opened again
-
-	length(v V) int
-	append(l, v V, steal bool) outcome // steals unless it fails
-	setItem(l V, i int, v V) outcome
-	insert(l V, i int, v V) outcome
-	getItem(v V, i int) (V, outcome) // of a list or tuple
-	pop(l V) (V, outcome)
-	popFirst(l V) (V, outcome)
-	remove(l V, i int) outcome
-	clear(v V)
-	extend(v, from V) // list by list, dict by dict
-	iterate(v V) string
-
-	put(d, key, v V, steal bool) outcome
-	lookup(d, key V) (V, outcome)
-	deleteKey(d, key V) (bool, outcome)
-	take(d, key V) (V, outcome)
-	loadOrStore(d, key, v V) (V, bool, outcome)
-	loadDelete(d, key V) (V, bool, outcome)
-	swapKey(d, key, v V) (V, bool, outcome)
-	casKey(d, key, old, v V) (bool, outcome)
-	deleteIf(d, key, old V) (bool, outcome)
-	popOldest(d V) (key, v V, e outcome)
-	setField(r V, i int, v V) // of a record or a node
-	getField(r V, i int) V
-	swapField(r V, i int, v V) (V, outcome) // of a record, as casField
-	casField(r V, i int, old, v V) (bool, outcome)
-
-	follow(w V) (V, bool) // the target of a weak reference; false if it is dead or the model cannot tell
-	collect() string      // finds cycles
-	rescued() (V, bool)   // a node that a finalizer has kept
-
-	borrow(v V, i int) V // a borrowed reference to an item of a root; in a list, i counts from the end
-	validBorrow() bool   // reports that there was no safe point since borrow
-	checkpoint()
-	blocking()
-	leave() // the thread ends, and another one takes over
-	audit()
-}
-
-// machine runs operations on a domain. Its code is the same for every domain, so
-// two domains can be compared.
+// machine runs operations on a domain. Its code is the same for every domain, so two domains
+// can be compared.
 type machine[V comparable] struct {
 	d        domain[V]
 	regs     [regs]V
-	roots    [roots]V
 	borrowed V
-	box      *mailbox[V]
-	serial   uint32 // of the last node that it made
+	last     serial // of the last node that it made
+	shared   *shared[V]
 }
 
-// mailbox passes references from machine to machine.
-type mailbox[V comparable] struct {
-	mu    sync.Mutex
-	items []V
+// newMachine returns a machine whose nodes have the serials after last.
+func newMachine[V comparable](d domain[V], s *shared[V], last serial) *machine[V] {
+	return &machine[V]{d: d, shared: s, last: last}
 }
 
-// put reports whether the mailbox has taken v. It then owns v.
-func (b *mailbox[V]) put(v V) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.items) >= maxMail {
-		return false
+// clone returns a machine that holds the same values and shares nothing. m stands still.
+func (m *machine[V]) clone() *machine[V] {
+	n := *m
+	n.shared = &shared[V]{roots: m.shared.roots, box: mailbox[V]{items: m.shared.box.all()}}
+	return &n
+}
+
+// heldBy returns the values that machines hold which share everything. They stand still.
+func heldBy[V comparable](machines ...*machine[V]) []V {
+	vs := slices.Concat(machines[0].shared.roots[:], machines[0].shared.box.all())
+	for _, m := range machines {
+		vs = append(vs, m.regs[:]...)
 	}
-	b.items = append(b.items, v)
-	return true
+	return slices.DeleteFunc(vs, func(v V) bool { return v == *new(V) })
 }
 
-func (b *mailbox[V]) take() (v V, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.items) == 0 {
-		return v, false
+// dropAll drops the values that machines hold which share everything. From now on they compute
+// in d.
+func dropAll[V comparable](d domain[V], machines ...*machine[V]) {
+	for _, m := range machines {
+		m.d = d
+		for i := range m.regs {
+			m.set(uint8(i), *new(V))
+		}
 	}
-	v = b.items[0]
-	b.items = b.items[1:]
-	return v, true
-}
-
-func (b *mailbox[V]) all() []V {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.items)
-}
-
-// newMachine returns a machine whose nodes have serials above the given one.
-func newMachine[V comparable](d domain[V], shared [roots]V, box *mailbox[V], serial uint32) *machine[V] {
-	return &machine[V]{d: d, roots: shared, box: box, serial: serial}
-}
-
-// makeRoots makes the containers that machines share. serial is the node's.
-func makeRoots[V comparable](d domain[V], serial uint32) [roots]V {
-	var none [fields]V
-	for i := range none {
-		none[i] = d.leaf(singleton, 0)
+	s := machines[0].shared
+	for _, v := range s.roots {
+		d.drop(v)
 	}
-	return [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none), d.node(serial, rootLevel, none)}
-}
-
-// dropAll empties the registers.
-func (m *machine[V]) dropAll() {
-	for i := range m.regs {
-		m.set(uint8(i), *new(V))
+	s.roots = [roots]V{}
+	for v, ok := s.box.take(); ok; v, ok = s.box.take() {
+		d.drop(v)
 	}
 }
 
+// set puts v into register i, and drops the value there.
 func (m *machine[V]) set(i uint8, v V) {
 	r := &m.regs[i%regs]
 	old := *r
@@ -213,7 +80,7 @@ func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
 	for k := range roots + regs {
 		var v V
 		if j := (int(i) + k) % (roots + regs); j < roots {
-			v = m.roots[j]
+			v = m.shared.roots[j]
 		} else {
 			v = m.regs[j-roots]
 		}
@@ -330,7 +197,7 @@ func (m *machine[V]) do(o op) string {
 			m.set(o.a, d.copy(m.borrowed))
 			return d.render(m.regs[o.a%regs])
 		}
-		m.borrowed = d.borrow(m.roots[o.a%roots], int(o.n)%4)
+		m.borrowed = d.borrow(m.shared.roots[o.a%roots], int(o.n)%4)
 	case opCheckpoint:
 		d.checkpoint()
 	case opBlocking:
@@ -385,13 +252,4 @@ func (m *machine[V]) gotIf(i uint8) func(v V, loaded bool, e outcome) string {
 		}
 		return fmt.Sprint(loaded, m.got(i)(v, e))
 	}
-}
-
-// join joins the texts with commas, cut to a length that keeps histories readable.
-func join(open string, parts []string, end string) string {
-	s := open + strings.Join(parts, ",") + end
-	if len(s) > 400 {
-		return fmt.Sprintf("%s... %d bytes", s[:400], len(s))
-	}
-	return s
 }

@@ -15,7 +15,7 @@ type value struct {
 	immortal bool
 	frozen   bool
 
-	serial    uint32 // of a node
+	serial    serial // of a node
 	finalized bool
 	dead      bool
 	lives     int    // number of times that its weak references were emptied
@@ -28,10 +28,10 @@ type model struct {
 	birth           bool // new objects are immortal
 	epoch, borrowed int
 
-	held func() []*value // the values that the program holds
-	all  []*value        // containers that have not died, as of the last settle
-	bag  []*value        // nodes that their finalizers have kept
-	late []uint32        // serials of nodes that were finalized since the last collection
+	machine *machine[*value] // holds the values of the program
+	all     []*value         // containers that have not died, as of the last settle
+	bag     []*value         // nodes that their finalizers have kept
+	late    []serial         // nodes that were finalized since the last collection
 }
 
 func (m *model) leaf(k, n uint8) *value {
@@ -40,9 +40,9 @@ func (m *model) leaf(k, n uint8) *value {
 	case smallInt:
 		s = leafText("i", n)
 	case bigInt:
-		s = leafText("i", bigBase+int64(n)*bigStep)
+		s = leafText("i", nthBigInt(n))
 	case aFloat:
-		s = leafText("f", float64(n)+0.25)
+		s = leafText("f", nthFloat(n))
 	case aString, interned:
 		s = leafText("s", text(n))
 	case bigText:

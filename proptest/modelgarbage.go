@@ -1,6 +1,9 @@
 package proptest
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // The model has no counts. It derives from reachability what counting frees and what the
 // collector finds, and does so only when an operation asks for it. That can be late, because
@@ -17,7 +20,7 @@ import "slices"
 // everything below them.
 func (m *model) reachable() map[*value]bool {
 	reached := map[*value]bool{}
-	for _, v := range m.held() {
+	for _, v := range heldBy(m.machine) {
 		reach(reached, v)
 	}
 	for _, v := range m.bag {
@@ -86,7 +89,7 @@ func (m *model) finalize(v *value) bool {
 	}
 	v.finalized = true
 	m.late = append(m.late, v.serial)
-	if !resurrects(v.serial) {
+	if !v.serial.resurrects() {
 		return false
 	}
 	m.bag = append(m.bag, v)
@@ -116,7 +119,7 @@ func (m *model) collect() string {
 			left++
 		}
 	}
-	return collectText(calls, finalized, left)
+	return collectionText(calls, finalized, left)
 }
 
 func (m *model) rescued() (*value, bool) {
@@ -124,14 +127,14 @@ func (m *model) rescued() (*value, bool) {
 	if len(m.bag) == 0 {
 		return nil, false
 	}
-	v := slices.MinFunc(m.bag, func(a, b *value) int { return int(a.serial) - int(b.serial) })
+	v := slices.MinFunc(m.bag, func(a, b *value) int { return cmp.Compare(a.serial, b.serial) })
 	m.bag = slices.DeleteFunc(m.bag, func(x *value) bool { return x == v })
 	return v, true
 }
 
-func (m *model) node(serial uint32, level int, values [fields]*value) *value {
+func (m *model) node(n serial, level int, values [fields]*value) *value {
 	v := m.new(aNode, level, values[:]...)
-	v.serial = serial
+	v.serial = n
 	return v
 }
 

@@ -171,11 +171,11 @@ func (m *machine[V]) doNode(o op) string {
 	case opRescue:
 		return m.revealed(o.a)(d.rescued())
 	case opSend:
-		if r := &m.regs[o.a%regs]; *r != *new(V) && m.box.put(*r) {
+		if r := &m.regs[o.a%regs]; *r != *new(V) && m.shared.box.put(*r) {
 			*r = *new(V)
 		}
 	case opReceive:
-		return m.revealed(o.a)(m.box.take())
+		return m.revealed(o.a)(m.shared.box.take())
 	case opLeave:
 		d.leave()
 	}
@@ -195,8 +195,8 @@ func (m *machine[V]) revealed(i uint8) func(v V, ok bool) string {
 }
 
 func (m *machine[V]) node(values ...V) V {
-	m.serial++
-	return m.d.node(m.serial, nodeLevel, [fields]V(values))
+	m.last++
+	return m.d.node(m.last, nodeLevel, [fields]V(values))
 }
 
 // ring makes n nodes that refer to each other, to themselves and to v, and returns

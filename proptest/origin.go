@@ -13,7 +13,7 @@ type origin struct {
 	level int
 	items []rt.Ref // of a tuple
 
-	serial uint32 // of a node
+	serial serial // of a node
 
 	// Of a weak reference: its target, nil for a leaf; whether the model can tell when
 	// the target dies; and how often the callback was called.

@@ -2,90 +2,9 @@ package proptest
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"pgregory.net/rapid"
 )
-
-// opcode is the code of an operation. The generator shrinks towards the first one.
-type opcode uint8
-
-const (
-	opLeaf opcode = iota // register a = a leaf
-	opDrop
-	opCopy
-	opRender // read everything reachable from a register
-	opList
-	opDict
-	opTuple
-	opRecord
-	opAppend
-	opSet
-	opPop
-	opPopFirst
-	opGet
-	opInsert
-	opRemove
-	opClear
-	opExtend
-	opFill // many items at once
-	opPut  // dict
-	opLookup
-	opDelete
-	opTake // Dict.Pop
-	opLoadOrStore
-	opLoadDelete
-	opSwapKey
-	opCASKey
-	opDeleteIf
-	opPopOldest
-	opEmpty
-	opUpdate
-	opFillDict
-	opField    // record set
-	opGetField // record get
-	opSwapField
-	opCASField
-	opItem // tuple get
-	opUse  // count the borrowed reference, or else borrow one from a root
-	opCheckpoint
-	opBlocking
-	opChurn // many counts on one object at once
-	opScope
-	opNode
-	opLink    // node set: makes cycles
-	opGetLink // node get
-	opRing    // some nodes in a cycle
-	opHerd    // more of them, and a large leaf: collections may begin after it
-	opWeak
-	opFollow
-	opCollect
-	opRescue // a node that a finalizer has kept
-	opSend   // to another machine
-	opReceive
-	opLeave    // the thread ends
-	opDocument // from JSON
-	opBorn     // born immortal
-	opMiscarry // a birth of immortals that fails
-	opImmortalise
-	opFreeze // a frozen copy
-	opState  // is it immortal, are two the same
-	opMistype
-	opIterate
-	opAudit
-	opCount // number of opcodes
-)
-
-var opNames = [opCount]string{
-	"leaf", "drop", "copy", "render", "list", "dict", "tuple", "record",
-	"append", "set", "pop", "popfirst", "get", "insert", "remove", "clear", "extend", "fill",
-	"put", "lookup", "delete", "take", "loadorstore", "loaddelete", "swapkey", "caskey", "deleteif", "popoldest", "empty", "update", "filldict",
-	"field", "getfield", "swapfield", "casfield", "item", "use", "checkpoint", "blocking",
-	"churn", "scope", "node", "link", "getlink", "ring", "herd", "weak", "follow", "collect",
-	"rescue", "send", "receive", "leave", "document", "born", "miscarry", "immortalise", "freeze", "state",
-	"mistype", "iterate", "audit",
-}
 
 // frequent lists opcodes that are drawn more often than the others: each occurrence adds one
 // chance.
@@ -106,21 +25,9 @@ var opcodes = func() []opcode {
 	return append(all, frequent...)
 }()
 
-// op is one operation. The machine interprets its operands: every value is valid for
-// every opcode.
-type op struct {
-	code    opcode
-	a, b, n uint8
-}
-
-func (o op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.code], o.a, o.b, o.n) }
-
 // spread maps small numbers, which rapid draws more often, evenly to all opcodes,
 // and 0, towards which it shrinks, to the first.
 func spread(x uint32) opcode { return opcodes[x*2654435761>>16%uint32(len(opcodes))] }
-
-// GoString returns the text that rapid prints.
-func (o op) GoString() string { return o.String() }
 
 var anyOp = rapid.Custom(func(t *rapid.T) op {
 	return op{
@@ -209,18 +116,6 @@ type program struct{ shared, own []op }
 
 func (p program) String() string { return fmt.Sprintf("shared%v own%v", p.shared, p.own) }
 
-// drawSlice draws at most n elements, often nearly as many. A plain rapid slice would
-// have five elements on average, and a minimum length would prevent shrinking. Groups of
-// groups of elements avoid both.
-func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
-	groups := rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(g, 0, 10), 0, 10), 0, max(n/10, 1))
-	flat := rapid.Custom(func(t *rapid.T) []E {
-		all := slices.Concat(slices.Concat(groups.Draw(t, "groups")...)...)
-		return all[:min(n, len(all))]
-	})
-	return flat.Draw(t, label)
-}
-
 func drawOps(t *rapid.T, label string, n int) []op {
 	return drawSlice(t, label, rapid.OneOf(anyOp, tangleOp, iceOp), n)
 }
@@ -250,28 +145,4 @@ func drawTurns(t *rapid.T, threads, n int) []turn {
 		}
 	})
 	return drawSlice(t, "turns", anyTurn, n)
-}
-
-// history holds the observations of a machine, one line for each operation.
-type history []string
-
-// diff returns the first line in which two histories differ, or "".
-func (h history) diff(other history, prog []op) string {
-	for i := range max(len(h), len(other)) {
-		a, b := "(nothing)", "(nothing)"
-		if i < len(h) {
-			a = h[i]
-		}
-		if i < len(other) {
-			b = other[i]
-		}
-		if a != b {
-			var before []string
-			for _, o := range prog[:min(i+1, len(prog))] {
-				before = append(before, o.String())
-			}
-			return fmt.Sprintf("after %s:\n  %s\n  %s", strings.Join(before, " "), a, b)
-		}
-	}
-	return ""
 }

@@ -20,8 +20,8 @@ var overwriteItself = []op{
 	{opRender, 0, 0, 0},
 }
 
-// dropAll ends with a list that holds the only reference to a leaf.
-var dropAll = []op{
+// leafInList ends with a list that holds the only reference to a leaf.
+var leafInList = []op{
 	{opAppend, 0, 1, 2},
 	{opAudit, 0, 0, 0},
 }
@@ -151,15 +151,14 @@ func race(o rt.Options, progs [][]op, rounds int) (err error) {
 	if err != nil {
 		return err
 	}
-	var shared [roots]handle
-	box := &mailbox[handle]{}
+	var shared *shared[handle]
 	machines := make([]*machine[handle], len(progs))
-	err = s.do(func(h *heap) error { shared = makeRoots(h, 0); return nil })
+	err = s.do(func(h *heap) error { shared = newShared(h, 0); return nil })
 	if err != nil {
 		return err
 	}
 	err = s.parallel(len(progs), func(h *heap, worker int) error {
-		m := newMachine(h, shared, box, uint32(worker+1)<<serialShift)
+		m := newMachine(h, shared, serialsOf(worker+1))
 		machines[worker] = m
 		for range rounds {
 			for _, o := range progs[worker] {
@@ -173,7 +172,7 @@ func race(o rt.Options, progs [][]op, rounds int) (err error) {
 		return err
 	}
 	err = s.do(func(h *heap) error {
-		h.finish(shared, box, machines)
+		h.finish(machines...)
 		return nil
 	})
 	if err != nil {
@@ -184,15 +183,15 @@ func race(o rt.Options, progs [][]op, rounds int) (err error) {
 
 // TestScenarios runs the programs above.
 func TestScenarios(t *testing.T) {
-	for _, o := range configs() {
-		t.Run(configName(o), func(t *testing.T) {
+	for _, o := range allModes(rt.Options{}) {
+		t.Run(modeName(o), func(t *testing.T) {
 			t.Run("overwrite itself", func(t *testing.T) {
 				seen, err := sequential(o, onDemand, overwriteItself)
 				demand(t, err)
 				demand(t, seen.agrees(overwriteItself))
 			})
 			t.Run("drop all", func(t *testing.T) {
-				_, err := sequential(o, onDemand, dropAll)
+				_, err := sequential(o, onDemand, leafInList)
 				demand(t, err)
 			})
 			t.Run("collect what is held", func(t *testing.T) {
@@ -225,7 +224,7 @@ func TestScenarios(t *testing.T) {
 // agrees fails with property (d) if the history differs from the model's.
 func (seen history) agrees(prog []op) error {
 	if d := seen.diff(modelled(prog), prog); d != "" {
-		return &failure{propAgree, d}
+		return propAgree.broken("%s", d)
 	}
 	return nil
 }

@@ -2,25 +2,21 @@ package proptest
 
 import (
 	"errors"
-	"fmt"
 	goruntime "runtime"
-	"runtime/debug"
-	"slices"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// session is one run of programs on a runtime of its own.
+// session is a runtime, and what its threads know about the objects in it.
 type session struct {
 	rt      *rt.Runtime
-	checked bool
-	origins origins
-	headers Headers
-	nodes   census
-	frozen  frozenGraphs
 	opts    rt.Options
-	moves   bool // the program moves to another runtime: see moved
+	origins origins
+	headers samples
+	nodes   *census
+	frozen  frozenGraphs
+	moves   bool // the program moves to another runtime, so no object may hold code
 }
 
 // collecting says whether collections start by themselves.
@@ -31,6 +27,7 @@ const (
 	byItself collecting = true  // at every opportunity
 )
 
+// open makes a runtime for a run of programs.
 func open(o rt.Options, when collecting) (*session, error) {
 	if o.AddressSpace == 0 {
 		o.AddressSpace = 64 << 20
@@ -42,12 +39,8 @@ func open(o rt.Options, when collecting) (*session, error) {
 	if when == byItself {
 		o.CollectAfter, o.PauseBudget = 1, 1
 	}
-	s := &session{checked: o.Checked, origins: newOrigins()}
-	s.nodes.fates = map[uint32]*fate{}
-	for i := range s.nodes.bags {
-		s.nodes.bags[i] = map[uint32]handle{}
-	}
-	o.OnError = func(err error) { s.nodes.failed(&failure{propAlive, err.Error()}) }
+	s := &session{origins: newOrigins(), nodes: newCensus()}
+	o.OnError = func(err error) { s.nodes.failed(propAlive.broken("%v", err)) }
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
@@ -59,7 +52,7 @@ func open(o rt.Options, when collecting) (*session, error) {
 
 // heap returns the domain of a thread that can stop the world at any time.
 func (s *session) heap(t *rt.Thread) *heap {
-	h := &heap{t: t, origins: s.origins, headers: &s.headers, nodes: &s.nodes, frozen: &s.frozen, moves: s.moves, alone: func(f func()) { f() }}
+	h := &heap{t: t, s: s, alone: func(f func()) { f() }}
 	h.replace = func() {
 		h.t.Detach()
 		goruntime.Gosched()
@@ -68,13 +61,12 @@ func (s *session) heap(t *rt.Thread) *heap {
 	return h
 }
 
+// attach returns the heap of a new thread.
+func (s *session) attach() *heap { return s.heap(must(s.rt.Attach())) }
+
 // do runs f with the heap of a new thread. f may replace the thread; do detaches the last one.
 func (s *session) do(f func(h *heap) error) error {
-	t, err := s.rt.Attach()
-	if err != nil {
-		return err
-	}
-	h := s.heap(t)
+	h := s.attach()
 	if err := f(h); err != nil {
 		return err
 	}
@@ -82,17 +74,24 @@ func (s *session) do(f func(h *heap) error) error {
 	return nil
 }
 
+// parallel runs f on n goroutines, each with a heap of its own.
+func (s *session) parallel(n int, f func(h *heap, worker int) error) error {
+	return parallel(n, func(worker int) error {
+		return s.do(func(h *heap) error { return f(h, worker) })
+	})
+}
+
 // close demands that only immortals and their contents are left. All threads have
 // detached. Checked mode keeps freed objects for a while, so there only Close can tell.
 func (s *session) close() error {
 	defer sessions.Delete(s.rt)
-	m, immortals := s.rt.Memory(), s.headers.containers()
+	m, immortals := s.rt.Memory(), s.immortalContainers()
 	mortals := m.Objects - m.InPlace
 	switch {
-	case s.checked:
+	case s.opts.Checked:
 	case mortals > 0 && immortals == 0, m.Blocks > mortals+immortals: // a container has at most one block
-		return &failure{propNone, fmt.Sprintf("%d mortal objects and %d blocks, with %d immortal containers",
-			mortals, m.Blocks, immortals)}
+		return propNone.broken("%d mortal objects and %d blocks, with %d immortal containers",
+			mortals, m.Blocks, immortals)
 	}
 	if err := s.frozen.unload(s.rt, immortals > 0); err != nil {
 		return err
@@ -100,7 +99,7 @@ func (s *session) close() error {
 	err := s.rt.Close()
 	var leak *rt.LeakError
 	if errors.As(err, &leak) {
-		return &failure{propNone, err.Error()}
+		return propNone.broken("%v", err)
 	}
 	if err != nil {
 		return err
@@ -109,83 +108,46 @@ func (s *session) close() error {
 	return s.nodes.buried()
 }
 
-// catch recovers a panic and stores it as the failure of a property.
-func catch(err *error) {
-	if p := recover(); p != nil {
-		*err = verdict(p)
-	}
-}
-
-func verdict(p any) error {
-	switch p := p.(type) {
-	case *failure:
-		return p
-	}
-	property := propAlive
-	if fault, ok := p.(interface{ Addr() uintptr }); ok {
-		switch {
-		case inFrozen(fault.Addr()):
-			property = propFrozen
-		case inEstate(fault.Addr()):
-			property = propStores
+// immortalContainers returns the number of immortals that can hold references.
+func (s *session) immortalContainers() int64 {
+	return s.headers.number(func(r rt.Ref, y rt.TypeID) bool {
+		switch y {
+		case rt.TypeList, rt.TypeDict, rt.TypeTuple, record.ID(), nodeType.ID():
+			return r != rt.EmptyTuple
 		}
-	}
-	return &failure{property, fmt.Sprintf("a panic: %v\n%s", p, debug.Stack())}
+		return false
+	})
 }
 
-// guarded turns memory faults of this goroutine into panics: freed memory may no longer be
-// mapped.
-func guarded() (undo func()) {
-	old := debug.SetPanicOnFault(true)
-	return func() { debug.SetPanicOnFault(old) }
-}
-
-func (m *machine[V]) everything() []V {
-	var vs []V
-	for _, v := range m.regs {
-		if v != *new(V) {
-			vs = append(vs, v)
-		}
-	}
-	return vs
-}
-
-// finish checks everything, drops it, and checks again that only immortals and their
-// contents are left. No other thread is attached.
-func (h *heap) finish(shared [roots]handle, box *mailbox[handle], machines []*machine[handle]) {
-	held := slices.Concat(shared[:], box.all())
-	for _, m := range machines {
-		held = append(held, m.everything()...)
-	}
-	kept, _ := h.nodes.kept()
-	h.walk(slices.Concat(held, kept))
-	h.held = func() []rt.Ref { return refsOf(held) }
+// finish checks everything, drops what the machines hold, and checks again that only immortals
+// and their contents are left. No other thread is attached.
+func (h *heap) finish(machines ...*machine[handle]) {
+	h.machines = machines
+	kept, _ := h.s.nodes.kept()
+	h.walk(append(heldBy(machines...), kept...))
 	h.audit()
-	h.nodes.close()
-	for _, m := range machines {
-		m.d = h
-		m.dropAll()
-	}
-	for _, r := range shared {
-		h.drop(r)
-	}
-	for v, ok := box.take(); ok; v, ok = box.take() {
-		h.drop(v)
-	}
-	for bag := range h.nodes.bags {
-		for v, ok := h.nodes.take(bag); ok; v, ok = h.nodes.take(bag) {
+	h.s.nodes.close()
+	dropAll(h, machines...)
+	for bag := range h.s.nodes.bags {
+		for v, ok := h.s.nodes.take(bag); ok; v, ok = h.s.nodes.take(bag) {
 			h.drop(v)
 		}
 	}
-	held = nil
 	h.audit()
 	h.t.Collect()
 	if c := h.t.Collect(); c.Garbage > 0 {
-		panic(&failure{propGarbage, fmt.Sprintf("the second one: %+v", c)})
+		panic(propGarbage.broken("a second collection finds more: %+v", c))
 	}
-	h.nodes.check()
-	h.nodes.judge(h.walk(h.immortals()))
+	h.s.nodes.check()
+	h.s.nodes.judge(h.walk(h.immortals()))
 	h.audit()
+}
+
+// discard checks and drops what a machine holds that shares nothing. Other threads may be running.
+func (h *heap) discard(m *machine[handle]) {
+	h.s.nodes.check()
+	h.walk(heldBy(m))
+	dropAll(h, m)
 }
 
 // immortals returns handles of all immortals.
@@ -198,39 +160,18 @@ func (h *heap) immortals() (vs []handle) {
 	return vs
 }
 
-// sequential runs a program on one thread and returns its history.
-func sequential(o rt.Options, when collecting, prog []op) (seen history, err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o, when)
-	if err != nil {
-		return nil, err
+// detach detaches the thread, if it is attached.
+func (h *heap) detach() {
+	if h.t != nil {
+		h.t.Detach()
+		h.t = nil
 	}
-	err = s.do(func(h *heap) error {
-		box := &mailbox[handle]{}
-		m := newMachine(h, makeRoots(h, 0), box, 0)
-		h.held = func() []rt.Ref { return refsOf(slices.Concat(m.everything(), m.roots[:], box.all())) }
-		for _, o := range prog {
-			seen = append(seen, m.step(o))
-		}
-		h.finish(m.roots, box, []*machine[handle]{m})
-		return nil
-	})
-	if err != nil {
-		return seen, err
-	}
-	ran("sequential", len(prog))
-	return seen, s.close()
 }
 
-// modelled runs a program on the model and returns its history.
-func modelled(prog []op) (seen history) {
-	d := &model{}
-	box := &mailbox[*value]{}
-	m := newMachine(d, makeRoots(d, 0), box, 0)
-	d.held = func() []*value { return slices.Concat(m.everything(), m.roots[:], box.all()) }
-	for _, o := range prog {
-		seen = append(seen, m.step(o))
+// attach attaches another thread after detach.
+func (h *heap) attach() {
+	if h.t == nil {
+		h.t = must(h.s.rt.Attach())
+		h.epoch++
 	}
-	return seen
 }

@@ -61,21 +61,21 @@ var aTrafficStep = rapid.Custom(func(t *rapid.T) trafficStep {
 })
 
 // checkTraffic draws programs and runs them until they have made so many operations on immortals.
-func checkTraffic(t *testing.T, c Config, ops int64) {
+func checkTraffic(t *testing.T, o rt.Options, threads int, ops int64) {
 	if err := newWatch(t).Close(); err != nil {
 		t.Fatal(err)
 	}
 	var all aligned.Int64
 	rapid.Check(t, func(t *rapid.T) {
-		progs := make([][]trafficStep, c.Threads)
+		progs := make([][]trafficStep, threads)
 		for i := range progs {
 			progs[i] = rapid.SliceOfN(aTrafficStep, 1, 20).Draw(t, "thread")
 		}
-		o, err := pagemap.NewWatch()
+		w, err := pagemap.NewWatch()
 		if err != nil {
 			t.Fatal(err)
 		}
-		made, err := traffic(c.Options, o, progs, ops)
+		made, err := traffic(o, w, progs, ops)
 		report(t, err)
 		all.Add(made)
 	})
@@ -108,7 +108,7 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 	var e *estate
 	y := &yard{quota: ops / int64(len(progs))}
 	err = s.do(func(h *heap) error {
-		e = found(h.t, oracle)
+		e = newEstate(h.t, oracle)
 		y.open(h.t)
 		return nil
 	})
@@ -147,8 +147,8 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 		return 0, fmt.Errorf("the oracle is blind: it has not seen stores to %#x, where a mortal was counted", e.witness)
 	}
 	made = y.made.Load()
-	count(modeName(o)+" stores: operations on immortals", int(made))
-	count(modeName(o)+" stores: pages watched", len(e.pages))
+	count(counting(o)+" stores: operations on immortals", int(made))
+	count(counting(o)+" stores: pages watched", len(e.pages))
 	return made, s.close()
 }
 
@@ -160,7 +160,7 @@ type yard struct {
 	list  objects.List
 	table objects.Dict
 	cell  objects.Cell
-	box   mailbox[rt.Ref]
+	box   chan rt.Ref // from thread to thread
 }
 
 func (y *yard) open(t *rt.Thread) {
@@ -170,10 +170,12 @@ func (y *yard) open(t *rt.Thread) {
 	}
 	y.table = must(objects.NewDict(t))
 	y.cell = must(objects.NewCell(t, rt.None))
+	y.box = make(chan rt.Ref, 16)
 }
 
 func (y *yard) close(t *rt.Thread) {
-	for r, ok := y.box.take(); ok; r, ok = y.box.take() {
+	close(y.box)
+	for r := range y.box {
 		t.DecRef(r)
 	}
 	for _, r := range y.changing {

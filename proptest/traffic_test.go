@@ -1,7 +1,6 @@
 package proptest
 
 import (
-	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,12 +17,10 @@ func TestStores(t *testing.T) {
 	if raceEnabled {
 		ops /= 50
 	}
-	for _, o := range configs() {
+	for _, o := range allModes(rt.Options{}) {
 		if !o.Checked { // Run covers checked mode, with fewer operations
-			t.Run(configName(o), func(t *testing.T) {
-				c := Config{Options: o}
-				c.fill()
-				checkTraffic(t, c, ops)
+			t.Run(modeName(o), func(t *testing.T) {
+				checkTraffic(t, o, 3, ops)
 			})
 		}
 	}
@@ -43,7 +40,7 @@ func TestEstate(t *testing.T) {
 	o := newWatch(t)
 	s := must(open(rt.Options{}, onDemand))
 	check(s.do(func(h *heap) error {
-		e := found(h.t, o)
+		e := newEstate(h.t, o)
 		sorts := map[rt.TypeID][2]int{}
 		for _, r := range e.still {
 			if _, own := e.pages[h.t.Address(r)&^(pageSize-1)]; own {
@@ -66,9 +63,10 @@ func TestEstate(t *testing.T) {
 		}
 		err := e.close()
 		h.t.DecRef(e.control)
+		h.sample()
 		return err
 	}))
-	check(s.rt.Close())
+	check(s.close())
 }
 
 // TestStoresAreSeen plants stores that do not change any value.
@@ -82,18 +80,19 @@ func TestStoresAreSeen(t *testing.T) {
 		o := newWatch(t)
 		s := must(open(rt.Options{}, onDemand))
 		check(s.do(func(h *heap) error {
-			e := found(h.t, o)
+			e := newEstate(h.t, o)
 			if store != nil {
 				store(headerAt(h.t.Address(e.changing[0])))
 			}
 			err := e.close()
-			if seen := err != nil && strings.Contains(err.Error(), propStores); seen != (store != nil) {
+			if seen := err != nil && strings.Contains(err.Error(), string(propStores)); seen != (store != nil) {
 				t.Errorf("%s: %v", name, err)
 			}
 			h.t.DecRef(e.control)
+			h.sample()
 			return nil
 		}))
-		check(errors.Join(s.rt.Close(), o.Close()))
+		check(s.close())
 	}
 }
 
@@ -103,8 +102,8 @@ func TestSealed(t *testing.T) {
 	if _, err := pagemap.NewSeal(); err != nil {
 		t.Skipf("NO PAGES OF IMMORTALS ARE SEALED: %v", err)
 	}
-	for _, o := range configs() {
-		t.Run(configName(o), func(t *testing.T) {
+	for _, o := range allModes(rt.Options{}) {
+		t.Run(modeName(o), func(t *testing.T) {
 			ops := int64(1_000_000)
 			if o.Checked || raceEnabled {
 				ops /= 50
@@ -118,7 +117,7 @@ func TestSealed(t *testing.T) {
 		stores["add 0"] = func(w *uint32) { atomic.AddUint32(w, 0) }
 	}
 	for name, store := range stores {
-		if err := sealed(store); err == nil || !strings.Contains(err.Error(), propStores) {
+		if err := sealed(store); err == nil || !strings.Contains(err.Error(), string(propStores)) {
 			t.Errorf("%s under seal: %v", name, err)
 		}
 	}
@@ -132,7 +131,7 @@ func sealed(store func(w *uint32)) (err error) {
 	defer guarded()()
 	s := must(open(rt.Options{}, onDemand))
 	return s.do(func(h *heap) error {
-		e := found(h.t, seal)
+		e := newEstate(h.t, seal)
 		store(headerAt(h.t.Address(e.changing[0])))
 		return e.close()
 	})

@@ -85,12 +85,12 @@ func (y *trial[M]) left() *trial[M] {
 func (y *trial[M]) reload(frozen []*rt.Frozen) {
 	old := y.images
 	y.images = map[*rt.Frozen]uint64{}
-	y.headers = &Headers{}
+	y.headers = &samples{}
 	for _, f := range frozen {
 		hash := imageHash(f)
 		for g, was := range old {
 			if g.Start() == f.Start() && was != hash {
-				y.fail(propFrozen, "a frozen graph is another one for a worker")
+				panic(propFrozen.broken("a frozen graph is another one for a worker"))
 			}
 		}
 		y.images[f] = hash
@@ -114,7 +114,7 @@ func (x *trials[M]) withFault(o rt.Options, n int64, p plan) (rt.Injection, erro
 	o.Checked = true
 	x.runs.Inc()
 	var log []string
-	hit, err := faulty(o, n, func(th *rt.Thread) error {
+	hit, err := faulty(o, n, x.config.Injected, func(th *rt.Thread) error {
 		var y *trial[M]
 		err := y.attempt(func() {
 			y = x.newTrial(th)
@@ -131,7 +131,7 @@ func (x *trials[M]) withFault(o rt.Options, n int64, p plan) (rt.Injection, erro
 	}
 	var f *failure
 	if err != nil && !errors.As(err, &f) {
-		err = &failure{propFaults, err.Error()}
+		err = propFaults.broken("%v", err)
 	}
 	return hit, told(err, o, log)
 }

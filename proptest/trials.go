@@ -9,29 +9,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"pgregory.net/rapid"
 
-	"github.com/ichor-go/ichor/internal/aligned"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // Programs of a Subject on one thread. A program has a few registers, each of which owns
 // a reference to an object of the type, and has the object's model. Several registers may own
 // references to the same object, and an object derived from it shares parts with it.
-
-const (
-	propModel  = "conformance: the objects and their model agree"
-	propFaults = "conformance: an error leaves everything as it was"
-)
-
-// trials runs the programs of Conformance.
-type trials[M any] struct {
-	Subject[M]
-	config Config
-
-	failing *rt.Options // the mode in which a program has failed, and in which alone it is shrunk
-
-	runs, steps, hits aligned.Int64
-	verdicts          verdicts
-}
 
 // trialRegs is the number of registers of a program.
 const trialRegs = 3
@@ -86,14 +69,14 @@ type trial[M any] struct {
 	x        *trials[M]
 	t        *rt.Thread
 	regs     [trialRegs]*thing[M]
-	headers  *Headers
+	headers  *samples
 	images   map[*rt.Frozen]uint64 // hashes of images of frozen graphs; 0 if the types have no images
 	log      []string
 	immortal bool
 }
 
 func (x *trials[M]) newTrial(t *rt.Thread) *trial[M] {
-	y := &trial[M]{x: x, t: t, headers: &Headers{}, images: map[*rt.Frozen]uint64{}}
+	y := &trial[M]{x: x, t: t, headers: &samples{}, images: map[*rt.Frozen]uint64{}}
 	for i := range y.regs {
 		y.renew(i)
 	}
@@ -106,15 +89,10 @@ func (y *trial[M]) note(format string, args ...any) {
 	y.log = append(y.log, fmt.Sprintf(format, args...))
 }
 
-// fail ends the run with the failure of a property.
-func (y *trial[M]) fail(property, format string, args ...any) {
-	panic(&failure{property, fmt.Sprintf(format, args...)})
-}
-
 // injected reports whether err is an injected error, and fails if it is any other error.
 func (y *trial[M]) injected(err error) bool {
-	if err != nil && !errors.Is(err, ErrInjected) {
-		y.fail(propModel, "an error: %v", err)
+	if err != nil && !errors.Is(err, y.x.config.Injected) {
+		panic(propModel.broken("an error: %v", err))
 	}
 	return err != nil
 }
@@ -198,7 +176,7 @@ func (y *trial[M]) step(s step) {
 }
 
 // call performs an operation of the type, and compares the result with the model.
-func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
+func (y *trial[M]) call(reg int, v *thing[M], op *trialOp[M], n int) {
 	after, want := op.Model(v.m, n)
 	if op.Derive != nil {
 		y.note("%s = %s.%s(%d)", letter(reg), letter(reg), op.Name, n)
@@ -210,8 +188,8 @@ func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
 	y.note("%s.%s(%d)", letter(reg), op.Name, n)
 	seen, err := op.Do(y.t, v.ref, n)
 	if v.frozen && op.Writes {
-		if !errors.Is(err, rt.ErrFrozen) && !errors.Is(err, ErrInjected) {
-			y.fail(propModel, "a write to a frozen object: %v, want %v", err, rt.ErrFrozen)
+		if !errors.Is(err, rt.ErrFrozen) && !errors.Is(err, y.x.config.Injected) {
+			panic(propModel.broken("a write to a frozen object: %v, want %v", err, rt.ErrFrozen))
 		}
 		return
 	}
@@ -222,7 +200,7 @@ func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
 		y.log[len(y.log)-1] += fmt.Sprintf(" = %v", seen)
 	}
 	if !reflect.DeepEqual(seen, want) {
-		y.fail(propModel, "seen %v, want %v", seen, want)
+		panic(propModel.broken("seen %v, want %v", seen, want))
 	}
 	v.m = after
 }
@@ -246,20 +224,20 @@ func imageHash(f *rt.Frozen) uint64 {
 }
 
 func (y *trial[M]) sample() {
-	if err := y.headers.Sample(y.t); err != nil {
-		y.fail(propHeaders, "%v", err)
+	if err := y.headers.take(y.t); err != nil {
+		panic(propHeaders.broken("%v", err))
 	}
 }
 
 // audit performs the checks that are valid at any time.
 func (y *trial[M]) audit() {
 	if err := y.t.Audit(y.held()...); err != nil {
-		y.fail(propAudit, "%v", err)
+		panic(propAudit.broken("%v", err))
 	}
 	y.sample()
 	for f, hash := range y.images {
 		if hash != 0 && imageHash(f) != hash {
-			y.fail(propFrozen, "the bytes of %d frozen objects", f.Objects())
+			panic(propFrozen.broken("the bytes of %d frozen objects", f.Objects()))
 		}
 	}
 }
@@ -273,17 +251,17 @@ func (y *trial[M]) finish() {
 	}
 	y.t.Collect()
 	if c := y.t.Collect(); c.Garbage > 0 {
-		y.fail(propGarbage, "the second one: %+v", c)
+		panic(propGarbage.broken("the second one: %+v", c))
 	}
 	y.audit()
 	for f := range y.images {
 		var referred *rt.ReferredError
 		err := y.t.Unload(f)
-		if errors.Is(err, ErrInjected) { // nothing has changed, so try again
+		if errors.Is(err, y.x.config.Injected) { // nothing has changed, so try again
 			err = y.t.Unload(f)
 		}
 		if err != nil && !(y.immortal && errors.As(err, &referred)) {
-			y.fail(propNone, "%v", err)
+			panic(propNone.broken("%v", err))
 		}
 	}
 }
@@ -295,10 +273,10 @@ func told(err error, o rt.Options, log []string) error {
 	}
 	var f *failure
 	if !errors.As(err, &f) {
-		f = &failure{propAlive, err.Error()}
+		f = propAlive.broken("%v", err)
 	}
 	text := fmt.Sprintf("%s\nthe program, with mode=%s counting=%s checked=%t:\n\t%s", f.detail, o.Mode, o.Counting, o.Checked, strings.Join(log, "\n\t"))
-	return &failure{f.property, text}
+	return f.property.broken("%s", text)
 }
 
 // attempt calls f, and turns a panic into an error.
@@ -314,7 +292,7 @@ func closed(r *rt.Runtime) error {
 	err := r.Close()
 	var leak *rt.LeakError
 	if errors.As(err, &leak) {
-		return &failure{propNone, err.Error()}
+		return propNone.broken("%v", err)
 	}
 	return err
 }
@@ -339,7 +317,7 @@ func (x *trials[M]) sequential(o rt.Options, p plan) error {
 	x.runs.Inc()
 	var log []string
 	var late error
-	o.OnError = func(err error) { late = errors.Join(late, &failure{propAlive, err.Error()}) }
+	o.OnError = func(err error) { late = errors.Join(late, propAlive.broken("%v", err)) }
 	r, err := rt.New(o)
 	if err != nil {
 		return err

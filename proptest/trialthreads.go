@@ -91,7 +91,7 @@ func (x *trials[M]) histories(t *rapid.T) {
 	history, err := x.record(o, progs)
 	report(t, err)
 	if x.verdicts.illegal(x.porcupine(), history) {
-		report(t, told(&failure{propLinear, "no order of these calls explains them"}, o, x.describe(history)))
+		report(t, told(propLinear.broken("no order of these calls explains them"), o, x.describe(history)))
 	}
 }
 
@@ -135,14 +135,14 @@ func (x *trials[M]) describe(history []porcupine.Operation) (lines []string) {
 func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], object rt.Ref, s step) (porcupine.Operation, bool)) ([]porcupine.Operation, error) {
 	x.runs.Inc()
 	var late atomic.Error
-	o.OnError = func(err error) { late.Store(&failure{propAlive, err.Error()}) }
+	o.OnError = func(err error) { late.Store(propAlive.broken("%v", err)) }
 	o.SwitchInterval = 10 * time.Microsecond
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
 	}
 	var object rt.Ref
-	headers := &Headers{}
+	headers := &samples{}
 	err = r.Do(func(t *rt.Thread) (err error) {
 		object, err = x.New(t)
 		return err
@@ -155,10 +155,8 @@ func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], ob
 		lines = append(lines, fmt.Sprintf("thread %d: %s", i, x.text(p)))
 	}
 	histories := make([][]porcupine.Operation, len(progs))
-	both := session{rt: r}
-	err = both.parallel(len(progs), func(h *heap, worker int) (err error) {
-		defer catch(&err)
-		y := &trial[M]{x: x, t: h.t, headers: headers}
+	err = parallel(len(progs), func(worker int) error {
+		y := &trial[M]{x: x, t: must(r.Attach()), headers: headers}
 		for _, s := range progs[worker] {
 			if op, seen := do(y, object, s); seen {
 				op.ClientId = worker
@@ -166,6 +164,7 @@ func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], ob
 			}
 			y.t.Checkpoint()
 		}
+		y.t.Detach()
 		return nil
 	})
 	if err != nil {

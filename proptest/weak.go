@@ -10,13 +10,13 @@ import (
 func (h *heap) weak(v handle) handle {
 	h.verify(v)
 	var o *origin // set before the callback can be called, at a safe point
-	c := h.nodes
+	c := h.s.nodes
 	callback := func(*rt.Thread) {
 		if o.calls.Inc() > 1 {
-			c.failed(&failure{propFinal, "the callback of a weak reference is called twice"})
+			c.failed(propFinal.broken("the callback of a weak reference is called twice"))
 		}
 	}
-	if h.moves {
+	if h.s.moves {
 		callback = nil
 	}
 	r, err := objects.NewWeak(h.t, v.ref, callback)

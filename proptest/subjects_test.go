@@ -1,6 +1,8 @@
 package proptest
 
 import (
+	"errors"
+
 	"github.com/anishathalye/porcupine"
 	"github.com/puzpuzpuz/xsync/v3"
 	"go.uber.org/atomic"
@@ -84,7 +86,7 @@ var sumSubject = subject{
 			t.DecRef(r)
 			return v, true
 		case 1:
-			must(0, cell.StoreSteal(t, must(objects.NewInt(t, bigBase+int64(c.a)))))
+			must(0, cell.StoreSteal(t, must(objects.NewInt(t, linearBoxed+int64(c.a)))))
 			return 0, true
 		}
 		return must(cell.Add(t, int64(c.a)-4)), true
@@ -98,13 +100,18 @@ var sumSubject = subject{
 			case 0:
 				return out == now, now
 			case 1:
-				return true, bigBase + int64(c.a)
+				return true, linearBoxed + int64(c.a)
 			}
 			now += int64(c.a) - 4
 			return out == now, now
 		},
 	},
 }
+
+// linearTriple is a type of records.
+var linearTriple = must(objects.DefineRecord("linear triple", "x", "y", "z"))
+
+const linearFields = 3
 
 type recordArena struct {
 	values
@@ -116,11 +123,11 @@ var recordSubject = subject{
 	calls: []string{"get", "set", "swap", "cas"},
 	make: func(t *rt.Thread) any {
 		v := newValues(t)
-		return &recordArena{v, must(record.New(t, v[0], v[0], v[0]))}
+		return &recordArena{v, must(linearTriple.New(t, v[0], v[0], v[0]))}
 	},
 	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
 		a := arena.(*recordArena)
-		i, old := int(c.a)%fields, int(c.a)/fields
+		i, old := int(c.a)%linearFields, int(c.a)/linearFields
 		switch c.what {
 		case 0:
 			r, err := a.record.Get(t, i)
@@ -141,9 +148,9 @@ var recordSubject = subject{
 	},
 	model: porcupine.Model{
 		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
-			parts := make([][]porcupine.Operation, fields)
+			parts := make([][]porcupine.Operation, linearFields)
 			for _, x := range all {
-				i := int(x.Input.(call).a) % fields
+				i := int(x.Input.(call).a) % linearFields
 				parts[i] = append(parts[i], x)
 			}
 			return parts
@@ -159,12 +166,23 @@ var recordSubject = subject{
 			case 2:
 				return out == now, int(c.b)
 			}
-			if now == int(c.a)/fields {
+			if now == int(c.a)/linearFields {
 				return out == true, int(c.b % 3)
 			}
 			return out == false, now
 		},
 	},
+}
+
+// inRange reports whether a call did not return an *objects.IndexError. It panics with any
+// other error.
+func inRange(err error) bool {
+	var outside *objects.IndexError
+	if errors.As(err, &outside) {
+		return false
+	}
+	check(err)
+	return true
 }
 
 type listArena struct {
@@ -190,14 +208,14 @@ var listSubject = subject{
 			must(0, a.list.Append(t, a.values[c.b]))
 			return true, true
 		case 3:
-			return classify(a.list.Set(t, int(c.a), a.values[c.b])) == fine, true
+			return inRange(a.list.Set(t, int(c.a), a.values[c.b])), true
 		case 4:
 			r, err := a.list.Pop(t)
 			return a.taken(t, r, err), true
 		case 5:
-			return classify(a.list.Insert(t, int(c.a), a.values[c.b])) == fine, true
+			return inRange(a.list.Insert(t, int(c.a), a.values[c.b])), true
 		case 6:
-			return classify(a.list.Remove(t, int(c.a))) == fine, true
+			return inRange(a.list.Remove(t, int(c.a))), true
 		case 7:
 			r, err := a.list.PopFirst(t)
 			return a.taken(t, r, err), true
@@ -315,7 +333,7 @@ func countSubject(biased bool) subject {
 			case c.what == 0:
 				r, ok := objects.Weak(a.weak).Get(t)
 				if ok && r != a.target {
-					panic(&failure{propAlive, "a weak reference leads to another object"})
+					panic(propAlive.broken("a weak reference leads to another object"))
 				}
 				if ok {
 					h.n++

@@ -21,8 +21,6 @@ import (
 // single thread would observe the same (Herlihy and Wing, TOPLAS 1990; Lowe, CCPE 2017). The
 // calls are drawn before the threads start.
 
-const propLinear = "property (i), concurrent calls are linearizable"
-
 // call is one call: its number and its operands, which the subject interprets.
 type call struct{ what, a, b uint8 }
 
@@ -71,7 +69,7 @@ func checkHistories(t *testing.T, o rt.Options, s subject) {
 			report(t, err)
 		}
 		if v.illegal(s.model, seen) {
-			report(t, &failure{propLinear, s.describe(seen)})
+			report(t, propLinear.broken("%s", s.describe(seen)))
 		}
 	})
 	if err := v.err(); err != nil {
@@ -97,10 +95,8 @@ func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operati
 	began := time.Now()
 	var ready atomic.Int32
 	histories := make([][]porcupine.Operation, len(progs))
-	parallel := session{rt: r}
-	err = parallel.parallel(len(progs), func(h *heap, worker int) (err error) {
-		defer catch(&err)
-		t := h.t
+	err = parallel(len(progs), func(worker int) error {
+		t := must(r.Attach())
 		var own any
 		if s.own != nil {
 			own = s.own()
@@ -126,6 +122,7 @@ func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operati
 		}
 		for s.own != nil && note(s.last) {
 		}
+		t.Detach()
 		return nil
 	})
 	if err != nil {
@@ -136,10 +133,10 @@ func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operati
 		return t.Audit()
 	})
 	if err != nil {
-		return nil, &failure{propAudit, err.Error()}
+		return nil, propAudit.broken("%v", err)
 	}
 	if err := r.Close(); err != nil {
-		return nil, &failure{propNone, err.Error()}
+		return nil, propNone.broken("%v", err)
 	}
 	return slices.Concat(histories...), nil
 }
@@ -154,12 +151,15 @@ func (s *subject) describe(seen []porcupine.Operation) string {
 	return text
 }
 
-// values are counted objects that histories pass around: boxed ints.
+// linearBoxed is beyond the range of small integers, so that each int is an object.
+const linearBoxed = 1 << 40
+
+// values are counted objects that histories pass around: linearBoxed ints.
 type values [8]rt.Ref
 
 func newValues(t *rt.Thread) (v values) {
 	for i := range v {
-		v[i] = must(objects.NewInt(t, bigBase+int64(i)))
+		v[i] = must(objects.NewInt(t, linearBoxed+int64(i)))
 	}
 	return v
 }

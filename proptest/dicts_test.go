@@ -1,6 +1,7 @@
 package proptest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -183,7 +184,7 @@ var orderSubject = subject{
 			return 0, true
 		case 1:
 			k, r, err := a.dict.PopFirst(t)
-			if classify(err) == isEmpty {
+			if errors.Is(err, objects.ErrEmpty) {
 				return "", true
 			}
 			return entryText(k.Int(), a.taken(t, r, err)), true
