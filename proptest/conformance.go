@@ -3,6 +3,7 @@ package proptest
 import (
 	"testing"
 
+	"github.com/ichor-go/ichor/proptest/internal/parts"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -69,9 +70,9 @@ type Op[M any] struct {
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
-	subject := trialSubject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
+	subject := parts.TrialSubject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
 	for _, op := range s.Ops {
-		subject.Ops = append(subject.Ops, trialOp[M](op))
+		subject.Ops = append(subject.Ops, parts.TrialOp[M](op))
 	}
-	checkTrials(t, subject, trialConfig{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
+	parts.CheckTrials(t, subject, parts.TrialConfig{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
 }

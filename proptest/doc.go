@@ -54,10 +54,10 @@
 //	(h)  Frozen objects are not copied: no page of a frozen graph in a shared heap is
 //	     private to a process, whatever the process does.
 //	(i)  Concurrent calls of Cell, Record, Dict and List are linearizable, and so are
-//	     the counts of an object with its weak references: see histories.go.
+//	     the counts of an object with its weak references: see internal/parts.
 //	(j)  No thread stores to an immortal object, not even the value that is there already.
 //	     The system reports which pages were stored to; the immortals of this test have
-//	     pages of their own: see estate.go.
+//	     pages of their own: see internal/parts.
 //
 // # The ways to run
 //

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest/internal/parts"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // boxed is beyond the range of small integers, so that each int is an object.
 const boxed = 1 << 40
 
-var faultTriple = must(objects.DefineRecord("fault triple", "x", "y", "z"))
+var faultTriple = parts.Must(objects.DefineRecord("fault triple", "x", "y", "z"))
 
 // faultPrograms are whole programs. Each gives up all references that it owns, in any case.
 var faultPrograms = map[string]func(th *rt.Thread) error{
@@ -130,7 +131,7 @@ func loaded(th *rt.Thread, o objects.JSONOptions, use func(root rt.Ref) error) e
 }
 
 // A fault node refers to two objects, and may be in a cycle.
-var faultNode = must(rt.DefineType(rt.Type{
+var faultNode = parts.Must(rt.DefineType(rt.Type{
 	Name: "fault node", Mutable: true,
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, 0, 2 },
 }))
@@ -149,8 +150,8 @@ func setFaultNode(th *rt.Thread, n, v rt.Ref) { th.Retire(th.Body(n).SwapRef(1, 
 // TestFaults makes each allocation and each system call of each program fail once, in every
 // mode.
 func TestFaults(t *testing.T) {
-	for _, o := range allModes(rt.Options{})[:3] {
-		t.Run(modeName(o), func(t *testing.T) {
+	for _, o := range parts.AllModes(rt.Options{})[:3] {
+		t.Run(parts.ModeName(o), func(t *testing.T) {
 			for name, program := range faultPrograms {
 				t.Run(name, func(t *testing.T) { Faults(t, o, program) })
 			}

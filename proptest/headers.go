@@ -1,5 +1,7 @@
 package proptest
 
+import "github.com/ichor-go/ichor/proptest/internal/parts"
+
 import rt "github.com/ichor-go/ichor/runtime"
 
 // Headers remembers the header of every immortal object of a runtime, from the first
@@ -7,13 +9,13 @@ import rt "github.com/ichor-go/ichor/runtime"
 // no object. Take a sample right after objects become immortal, at any time after
 // that, and once at the end. Any goroutine.
 type Headers struct {
-	samples samples
+	samples parts.Samples
 }
 
 // Sample compares all immortals: those by address, those in place, and the
 // singletons. The error is a *HeaderError. A safe point. Attached thread.
 func (h *Headers) Sample(t *rt.Thread) error {
-	if e := h.samples.take(t); e != nil {
+	if e := h.samples.Take(t); e != nil {
 		return (*HeaderError)(e)
 	}
 	return nil
@@ -26,4 +28,4 @@ type HeaderError struct {
 	Gone    []rt.Ref // no longer immortal, or freed
 }
 
-func (e *HeaderError) Error() string { return (*headersError)(e).Error() }
+func (e *HeaderError) Error() string { return (*parts.HeadersError)(e).Error() }

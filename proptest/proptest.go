@@ -4,6 +4,7 @@ import (
 	goruntime "runtime"
 	"testing"
 
+	"github.com/ichor-go/ichor/proptest/internal/parts"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -33,14 +34,14 @@ func (c *Config) fill() {
 func Run(t *testing.T, c Config) {
 	t.Helper()
 	c.fill()
-	t.Run("sequential", func(t *testing.T) { checkSequential(t, c.Options, c.Ops) })
+	t.Run("sequential", func(t *testing.T) { parts.CheckSequential(t, c.Options, c.Ops) })
 	if c.Options.Mode == rt.LockFree {
-		t.Run("interleaved", func(t *testing.T) { checkInterleaved(t, c.Options, c.Threads, c.Ops) })
+		t.Run("interleaved", func(t *testing.T) { parts.CheckInterleaved(t, c.Options, c.Threads, c.Ops) })
 	}
-	t.Run("concurrent", func(t *testing.T) { checkConcurrent(t, c.Options, c.Threads, c.Ops) })
-	t.Run("stores", func(t *testing.T) { checkTraffic(t, c.Options, c.Threads, 5_000) })
+	t.Run("concurrent", func(t *testing.T) { parts.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
+	t.Run("stores", func(t *testing.T) { parts.CheckTraffic(t, c.Options, c.Threads, 5_000) })
 	if goruntime.GOOS == "linux" {
-		t.Run("moved", func(t *testing.T) { checkMoved(t, c.Options, c.Ops) })
+		t.Run("moved", func(t *testing.T) { parts.CheckMoved(t, c.Options, c.Ops) })
 	}
 }
 
@@ -50,6 +51,6 @@ func Run(t *testing.T, c Config) {
 func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()
 	if err := th.Audit(held...); err != nil {
-		t.Fatalf("%s: %v", propAudit, err)
+		t.Fatalf("%s: %v", parts.PropAudit, err)
 	}
 }

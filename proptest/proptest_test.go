@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ichor-go/ichor/proptest/internal/parts"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -13,13 +14,13 @@ func TestMain(m *testing.M) {
 		beCanary(what)
 		return
 	}
-	suiteMain(m)
+	parts.SuiteMain(m)
 }
 
 // TestPrograms runs random programs in every mode.
 func TestPrograms(t *testing.T) {
-	for _, o := range allModes(rt.Options{}) {
-		t.Run(modeName(o), func(t *testing.T) {
+	for _, o := range parts.AllModes(rt.Options{}) {
+		t.Run(parts.ModeName(o), func(t *testing.T) {
 			Run(t, Config{Options: o})
 		})
 	}

@@ -33,6 +33,9 @@ const (
 	inCells = "^TestHistories$/^atomic$/^checked=false$/^cell$"
 )
 
+// parts is the package below proptest that has some of them.
+const parts = "proptest/internal/parts"
+
 // Explorer is the package whose tests are built with the tag explore.
 const Explorer = "proptest/explore"
 
@@ -42,29 +45,29 @@ var Kills = []Kill{
 	{SkipImmortalTest, "proptest", lockFree, []string{"property (a)"}, false},
 	{SkipImmortalTest, "proptest", inTurns, []string{"property (a)"}, false},
 	{DoubleRelease, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
-	{DoubleRelease, "proptest", overwrite, []string{"property (b)"}, false},
+	{DoubleRelease, parts, overwrite, []string{"property (b)"}, false},
 	{NoRetire, "proptest", checked, []string{"property (c)"}, false},
-	{NoRetire, "proptest", replaced, []string{"property (c)"}, false},
+	{NoRetire, parts, replaced, []string{"property (c)"}, false},
 	{PopHandsOver, "proptest", checked, []string{"property (c)"}, false},
-	{PopHandsOver, "proptest", popped, []string{"property (c)"}, false},
+	{PopHandsOver, parts, popped, []string{"property (c)"}, false},
 	{ForgottenIncRef, "proptest", underGIL, []string{"property (b)"}, false},
 	{DeadKeysLost, "proptest", lockFree, []string{"property (b)"}, false},
 	{BlockLost, "proptest", lockFree, []string{"property (b)"}, false},
 	{QueueSubtracts, "proptest", biased, []string{"property (c)"}, false},
-	{ChildKept, "proptest", dropped, []string{"property (b)"}, false},
+	{ChildKept, parts, dropped, []string{"property (b)"}, false},
 	{ChildKept, "proptest", lockFree, []string{"property (b)"}, false},
-	{MemoryKept, "proptest", dropped, []string{"property (c)"}, false},
+	{MemoryKept, parts, dropped, []string{"property (c)"}, false},
 	{WrongPlace, "proptest", lockFree, []string{"property (d)"}, false},
-	{EdgeTwice, "proptest", held, []string{"property (b)"}, false},
+	{EdgeTwice, parts, held, []string{"property (b)"}, false},
 	{FrozenWritten, "proptest", underGIL, []string{"property (g)"}, false},
 	{FrozenWritten, "proptest", lockFree, []string{"property (g)"}, false},
-	{FrozenWritten, "proptest", shared, []string{"property (g)"}, false},
-	{CopiedTwice, "proptest", shared, []string{"property (d)"}, false},
-	{FinalizesTwice, "proptest", once, []string{"property (e)"}, false},
-	{OwnerFreesQueued, "proptest", queued, []string{"property (c)"}, false},
+	{FrozenWritten, parts, shared, []string{"property (g)"}, false},
+	{CopiedTwice, parts, shared, []string{"property (d)"}, false},
+	{FinalizesTwice, parts, once, []string{"property (e)"}, false},
+	{OwnerFreesQueued, parts, queued, []string{"property (c)"}, false},
 	{DetachLoses, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{GraceAtOnce, "sched", "^TestGraceWaits$", []string{"FAIL: TestGraceWaits"}, false},
-	{StoreKeeps, "proptest", inCells, []string{"property (b)"}, false},
+	{StoreKeeps, parts, inCells, []string{"property (b)"}, false},
 	{KeyUncounted, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
 	{TombstoneStops, "proptest", underGIL, []string{"property (d)"}, false},
 	{RebuildLoses, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
@@ -74,7 +77,7 @@ var Kills = []Kill{
 	{WeakKept, "proptest", underGIL, []string{"property (b)", "property (c)", "property (d)"}, false},
 	{FinalizerLost, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
 	{EdgeMissed, "proptest", underGIL, []string{"property (d)", "property (f)"}, false},
-	{RootMissed, "proptest", held, []string{"property (b)", "property (c)"}, false},
+	{RootMissed, parts, held, []string{"property (b)", "property (c)"}, false},
 	{ImmortaliseShallow, "proptest", underGIL, []string{"property (d)"}, false},
 	{RemoteLost, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{FreedTwice, "proptest", inTurns, []string{"property (c)"}, false},
@@ -83,11 +86,11 @@ var Kills = []Kill{
 	{DrainLost, "internal/header", "^TestModel$", []string{"FAIL: TestModel"}, false},
 	{TryIncWrites, "proptest", underGIL, []string{"property (a)"}, false},
 	{TryIncTouches, "proptest", watched, []string{"property (j)"}, false},
-	{DictPopHandsOver, "proptest", taken, []string{"property (c)"}, false},
+	{DictPopHandsOver, parts, taken, []string{"property (c)"}, false},
 
-	{CASLies, "proptest", inCells, []string{"property (i)"}, true},
-	{WeakFromZero, "proptest", dying, []string{"property (c)"}, true},
-	{MergeLate, "proptest", merged, []string{"property (c)", "property (b)"}, true},
+	{CASLies, parts, inCells, []string{"property (i)"}, true},
+	{WeakFromZero, parts, dying, []string{"property (c)"}, true},
+	{MergeLate, parts, merged, []string{"property (c)", "property (b)"}, true},
 
 	// Bugs that random programs do not reach have tests of their own.
 	{MergeForgets, "runtime", "^TestImmortalizeQueued$", []string{"headers of immortals changed"}, false},

@@ -1,0 +1,16 @@
+package parts
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// TestModesAgree runs each program in all modes, and on the model.
+func TestModesAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		agree(t, drawOps(t, "program", 200), onDemand, AllModes(rt.Options{})...)
+	})
+}

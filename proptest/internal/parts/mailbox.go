@@ -1,0 +1,59 @@
+package parts
+
+import (
+	"slices"
+	"sync"
+)
+
+// shared is what the machines of a program share: containers, and a mailbox.
+type shared[V comparable] struct {
+	roots [roots]V // a list, a dict, a record and a node
+	box   mailbox[V]
+}
+
+// newShared makes the containers. n is the serial of the node among them.
+func newShared[V comparable](d domain[V], n serial) *shared[V] {
+	var none [fields]V
+	for i := range none {
+		none[i] = d.leaf(singleton, 0)
+	}
+	return &shared[V]{roots: [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none), d.node(n, rootLevel, none)}}
+}
+
+// maxMail bounds the values in a mailbox.
+const maxMail = 16
+
+// mailbox passes values from machine to machine.
+type mailbox[V comparable] struct {
+	mu    sync.Mutex
+	items []V
+}
+
+// put reports whether the mailbox has taken v. It then owns v.
+func (b *mailbox[V]) put(v V) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) >= maxMail {
+		return false
+	}
+	b.items = append(b.items, v)
+	return true
+}
+
+// take hands the oldest value over to the caller.
+func (b *mailbox[V]) take() (v V, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) == 0 {
+		return v, false
+	}
+	v = b.items[0]
+	b.items = b.items[1:]
+	return v, true
+}
+
+func (b *mailbox[V]) all() []V {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.items)
+}

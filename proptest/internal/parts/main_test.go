@@ -1,0 +1,5 @@
+package parts
+
+import "testing"
+
+func TestMain(m *testing.M) { SuiteMain(m) }

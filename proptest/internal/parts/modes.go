@@ -1,0 +1,36 @@
+package parts
+
+import (
+	"fmt"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// AllModes returns o once for each way to count and to check objects.
+func AllModes(o rt.Options) (all []rt.Options) {
+	for _, checked := range []bool{false, true} {
+		o.Checked = checked
+		o.Mode, o.Counting = rt.GIL, rt.AutoCounting
+		all = append(all, o)
+		o.Mode = rt.LockFree
+		for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
+			o.Counting = counting
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// counting returns gil, atomic or biased.
+func counting(o rt.Options) string {
+	if o.Mode == rt.LockFree {
+		return o.Counting.String()
+	}
+	return o.Mode.String()
+}
+
+// ModeName returns how objects are counted, and whether they are checked, in a form that suits
+// the name of a test.
+func ModeName(o rt.Options) string {
+	return fmt.Sprintf("%s/checked=%t", counting(o), o.Checked)
+}

@@ -1,0 +1,51 @@
+package parts
+
+import (
+	"github.com/puzpuzpuz/xsync/v3"
+	"go.uber.org/atomic"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// origin is what the program has known about a container since its birth.
+type origin struct {
+	kind  kind
+	level int
+	items []rt.Ref // of a tuple
+
+	serial serial // of a node
+
+	// Of a weak reference: its target, nil for a leaf; whether the model can tell when
+	// the target dies; and how often the callback was called.
+	target *origin
+	unique bool
+	calls  atomic.Int32
+}
+
+// handle is a reference and, for a container, the origin that must be found there. If the
+// object is freed while it is held and another one is born in its place, the two
+// no longer agree.
+type handle struct {
+	ref rt.Ref
+	o   *origin // nil for a leaf
+}
+
+const originsPerPage = 1 << 12
+
+// origins maps references to the origin of the last object born there. Its entries are read
+// and written without synchronization, on purpose: only the runtime orders a birth before
+// every use of the object, and if it does not, the race detector reports it.
+type origins struct {
+	pages *xsync.MapOf[rt.Handle, *[originsPerPage]*origin]
+}
+
+func newOrigins() origins {
+	return origins{xsync.NewMapOf[rt.Handle, *[originsPerPage]*origin]()}
+}
+
+func (s origins) at(r rt.Ref) **origin {
+	page, _ := s.pages.LoadOrCompute(r.Handle/originsPerPage, func() *[originsPerPage]*origin {
+		return new([originsPerPage]*origin)
+	})
+	return &page[r.Handle%originsPerPage]
+}

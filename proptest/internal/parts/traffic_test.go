@@ -1,0 +1,144 @@
+package parts
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/pagemap"
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// TestStores makes more than 10^8 operations on immortals in every mode, and looks for
+// stores.
+func TestStores(t *testing.T) {
+	ops := int64(260_000)
+	if RaceEnabled {
+		ops /= 50
+	}
+	for _, o := range AllModes(rt.Options{}) {
+		if !o.Checked { // Run covers checked mode, with fewer operations
+			t.Run(ModeName(o), func(t *testing.T) {
+				CheckTraffic(t, o, 3, ops)
+			})
+		}
+	}
+}
+
+// deals returns a program that has each step once.
+func deals() (steps []trafficStep) {
+	for code := range allTraffic {
+		steps = append(steps, trafficStep{code, uint16(code) * 97, 48})
+	}
+	return steps
+}
+
+// TestEstate demands that an estate is as the oracle needs it: pages of their own for objects
+// of each sort, in place and in a region, and headers at the end of some pages.
+func TestEstate(t *testing.T) {
+	o := newWatch(t)
+	s := Must(open(rt.Options{}, onDemand))
+	Check(s.do(func(h *heap) error {
+		e := newEstate(h.t, o)
+		sorts := map[rt.TypeID][2]int{}
+		for _, r := range e.still {
+			if _, own := e.pages[h.t.Address(r)&^(pageSize-1)]; own {
+				n := sorts[h.t.TypeOf(r).ID()]
+				if r.ImmortalByAddress() {
+					n[1]++
+				} else {
+					n[0]++
+				}
+				sorts[h.t.TypeOf(r).ID()] = n
+			}
+		}
+		if want := len(e.sorts(h.t)); len(sorts) != want || len(e.changing) < 2 {
+			t.Errorf("%d of %d sorts have pages; %d headers end one", len(sorts), want, len(e.changing))
+		}
+		for y, n := range sorts {
+			if n[0] < 10 || n[1] < 10 {
+				t.Errorf("type %d: %d in place and %d by address", y, n[0], n[1])
+			}
+		}
+		err := e.close()
+		h.t.DecRef(e.control)
+		h.sample()
+		return err
+	}))
+	Check(s.close())
+}
+
+// TestStoresAreSeen plants stores that do not change any value.
+func TestStoresAreSeen(t *testing.T) {
+	for name, store := range map[string]func(w *uint32){
+		"add 0":       func(w *uint32) { atomic.AddUint32(w, 0) },
+		"plus, minus": func(w *uint32) { atomic.AddUint32(w, 1); atomic.AddUint32(w, ^uint32(0)) },
+		"the same":    func(w *uint32) { atomic.StoreUint32(w, atomic.LoadUint32(w)) },
+		"nothing":     nil,
+	} {
+		o := newWatch(t)
+		s := Must(open(rt.Options{}, onDemand))
+		Check(s.do(func(h *heap) error {
+			e := newEstate(h.t, o)
+			if store != nil {
+				store(headerAt(h.t.Address(e.changing[0])))
+			}
+			err := e.close()
+			if seen := err != nil && strings.Contains(err.Error(), string(propStores)); seen != (store != nil) {
+				t.Errorf("%s: %v", name, err)
+			}
+			h.t.DecRef(e.control)
+			h.sample()
+			return nil
+		}))
+		Check(s.close())
+	}
+}
+
+// TestSealed runs programs while the pages of immortals are read-only, so that a store to one
+// faults.
+func TestSealed(t *testing.T) {
+	if _, err := pagemap.NewSeal(); err != nil {
+		t.Skipf("NO PAGES OF IMMORTALS ARE SEALED: %v", err)
+	}
+	for _, o := range AllModes(rt.Options{}) {
+		t.Run(ModeName(o), func(t *testing.T) {
+			ops := int64(1_000_000)
+			if o.Checked || RaceEnabled {
+				ops /= 50
+			}
+			made := Must(traffic(o, Must(pagemap.NewSeal()), [][]trafficStep{deals(), deals(), deals()}, ops))
+			t.Logf("%d operations on immortals under seal", made)
+		})
+	}
+	stores := map[string]func(w *uint32){"plus": func(w *uint32) { *w++ }}
+	if !RaceEnabled { // the detector's atomic operations are C code, in which a fault ends the process
+		stores["add 0"] = func(w *uint32) { atomic.AddUint32(w, 0) }
+	}
+	for name, store := range stores {
+		if err := sealed(store); err == nil || !strings.Contains(err.Error(), string(propStores)) {
+			t.Errorf("%s under seal: %v", name, err)
+		}
+	}
+}
+
+// sealed calls store on the header of a sealed immortal.
+func sealed(store func(w *uint32)) (err error) {
+	seal := Must(pagemap.NewSeal())
+	defer func() { Check(seal.Close()) }()
+	defer catch(&err)
+	defer guarded()()
+	s := Must(open(rt.Options{}, onDemand))
+	return s.do(func(h *heap) error {
+		e := newEstate(h.t, seal)
+		store(headerAt(h.t.Address(e.changing[0])))
+		return e.close()
+	})
+}
+
+// headerAt returns the first word of a header.
+func headerAt(a uintptr) *uint32 {
+	// Safety: the object is alive; the indirection hides the conversion from vet.
+	return *(**uint32)(unsafe.Pointer(&a))
+}
