@@ -11,6 +11,6 @@ import (
 // TestModesAgree runs each program in all modes, and on the model.
 func TestModesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		agree(t, drawOps(t, "program", 200), onDemand, AllModes(rt.Options{})...)
+		agree(t, DrawOps(t, "program", 200), OnDemand, AllModes(rt.Options{})...)
 	})
 }

@@ -16,17 +16,17 @@ type fate struct {
 // kept: one for shared machines, one for private ones.
 type census struct {
 	mu      sync.Mutex
-	fates   map[serial]*fate
-	bags    [2]map[serial]handle
+	fates   map[Serial]*fate
+	bags    [2]map[Serial]Handle
 	changes int // number of changes of the bags
 	over    bool
-	late    []serial // nodes finalized since the last call of news
+	late    []Serial // nodes finalized since the last call of news
 	calls   int      // number of finalizer calls
-	broken  *failure // the first failure in a finalizer or a callback
+	broken  *Failure // the first failure in a finalizer or a callback
 }
 
 func newCensus() *census {
-	return &census{fates: map[serial]*fate{}, bags: [2]map[serial]handle{{}, {}}}
+	return &census{fates: map[Serial]*fate{}, bags: [2]map[Serial]Handle{{}, {}}}
 }
 
 // clone returns a census with the same nodes.
@@ -45,14 +45,14 @@ func (c *census) clone() *census {
 }
 
 // bagOf returns the index of a node's bag.
-func bagOf(n serial) int {
-	if n.isPrivate() {
+func bagOf(n Serial) int {
+	if n.IsPrivate() {
 		return 1
 	}
 	return 0
 }
 
-func (c *census) born(n serial) {
+func (c *census) born(n Serial) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fates[n] = &fate{}
@@ -60,7 +60,7 @@ func (c *census) born(n serial) {
 
 // failed records a failure where code must not panic. The next check panics with
 // it.
-func (c *census) failed(f *failure) {
+func (c *census) failed(f *Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken == nil {
@@ -76,7 +76,7 @@ func (c *census) called() int {
 }
 
 // finalize records the call of a node's finalizer, and reports whether to keep the node.
-func (c *census) finalize(n serial, v handle) bool {
+func (c *census) finalize(n Serial, v Handle) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.fates[n]
@@ -85,11 +85,11 @@ func (c *census) finalize(n serial, v handle) bool {
 	c.late = append(c.late, n)
 	if f.finalized > 1 || f.dropped > 0 {
 		if c.broken == nil {
-			c.broken = propFinal.broken("node %d: %+v", n, *f)
+			c.broken = Final.Broken("node %d: %+v", n, *f)
 		}
 		return true // keep the node, or the finalizer might be called again and again
 	}
-	if !n.resurrects() || c.over {
+	if !n.Resurrects() || c.over {
 		return false
 	}
 	c.bags[bagOf(n)][n] = v
@@ -98,12 +98,12 @@ func (c *census) finalize(n serial, v handle) bool {
 }
 
 // dropped records the death of a node.
-func (c *census) dropped(n serial) {
+func (c *census) dropped(n Serial) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.fates[n]
 	if f.dropped++; f.dropped > 1 && c.broken == nil {
-		c.broken = propFinal.broken("node %d: %+v", n, *f)
+		c.broken = Final.Broken("node %d: %+v", n, *f)
 	}
 }
 
@@ -118,12 +118,12 @@ func (c *census) check() {
 
 // take removes the node with the lowest serial from a bag, and gives its reference to the
 // caller.
-func (c *census) take(bag int) (handle, bool) {
+func (c *census) take(bag int) (Handle, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := c.bags[bag]
 	if len(b) == 0 {
-		return handle{}, false
+		return Handle{}, false
 	}
 	n := slices.Min(slices.Collect(maps.Keys(b)))
 	v := b[n]
@@ -133,7 +133,7 @@ func (c *census) take(bag int) (handle, bool) {
 }
 
 // kept returns the contents of the bags, and how often the bags have changed.
-func (c *census) kept() (vs []handle, changes int) {
+func (c *census) kept() (vs []Handle, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, b := range c.bags {
@@ -144,7 +144,7 @@ func (c *census) kept() (vs []handle, changes int) {
 
 // news returns the nodes finalized since the last call, and the number of nodes that
 // have not been dropped.
-func (c *census) news() (finalized []serial, left int) {
+func (c *census) news() (finalized []Serial, left int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	finalized, c.late = c.late, nil
@@ -166,17 +166,17 @@ func (c *census) close() {
 
 // judge checks the fates of all nodes. immortal has the serials of nodes that are
 // immortal or held by an immortal; after Close there are none.
-func (c *census) judge(immortal map[serial]bool) {
+func (c *census) judge(immortal map[Serial]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n, f := range c.fates {
 		switch {
 		case immortal[n] && f.dropped > 0:
-			panic(propAlive.broken("node %d is held by an immortal: %+v", n, *f))
+			panic(Alive.Broken("node %d is held by an immortal: %+v", n, *f))
 		case !immortal[n] && f.dropped == 0:
-			panic(propGarbage.broken("node %d is left: %+v", n, *f))
+			panic(Garbage.Broken("node %d is left: %+v", n, *f))
 		case !immortal[n] && !f.stillborn && f.finalized != 1, f.finalized > 1, f.stillborn && f.finalized > 0:
-			panic(propFinal.broken("node %d: %+v", n, *f))
+			panic(Final.Broken("node %d: %+v", n, *f))
 		}
 	}
 }
@@ -187,14 +187,14 @@ func (c *census) buried() error {
 	defer c.mu.Unlock()
 	for n, f := range c.fates {
 		if f.dropped != 1 || f.finalized > 1 {
-			return propFinal.broken("node %d after Close: %+v", n, *f)
+			return Final.Broken("node %d after Close: %+v", n, *f)
 		}
 	}
 	return nil
 }
 
 // miscarried records that the nodes of a failed birth die without a finalizer.
-func (c *census) miscarried(nodes []serial) {
+func (c *census) miscarried(nodes []Serial) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range nodes {

@@ -12,8 +12,8 @@ import (
 // CheckSequential compares the histories of one thread with those of the model.
 func CheckSequential(t *testing.T, o rt.Options, ops int) {
 	rapid.Check(t, func(t *rapid.T) {
-		prog, when := drawOps(t, "program", 2*ops), collecting(rapid.Bool().Draw(t, "collects by itself"))
-		if when == byItself {
+		prog, when := DrawOps(t, "program", 2*ops), Collecting(rapid.Bool().Draw(t, "collects by itself"))
+		if when == ByItself {
 			prog = foretold(prog)
 		}
 		agree(t, prog, when, o)
@@ -22,30 +22,30 @@ func CheckSequential(t *testing.T, o rt.Options, ops int) {
 
 // agree runs a program with each of the options, and demands that all histories equal
 // the model's.
-func agree(t *rapid.T, prog []op, when collecting, options ...rt.Options) {
-	want := modelled(prog)
+func agree(t *rapid.T, prog []Op, when Collecting, options ...rt.Options) {
+	want := Run(prog)
 	for _, o := range options {
 		got, err := sequential(o, when, prog)
-		report(t, err)
-		if d := got.diff(want, prog); d != "" {
-			report(t, propAgree.broken("%s", d))
+		Report(t, err)
+		if d := got.Diff(want, prog); d != "" {
+			Report(t, Agree.Broken("%s", d))
 		}
 	}
 }
 
 func CheckInterleaved(t *testing.T, o rt.Options, threads, ops int) {
 	rapid.Check(t, func(t *rapid.T) {
-		report(t, interleaved(o, threads, drawTurns(t, threads, 2*ops)))
+		Report(t, interleaved(o, threads, DrawTurns(t, threads, 2*ops)))
 	})
 }
 
 func CheckConcurrent(t *testing.T, o rt.Options, threads, ops int) {
 	rapid.Check(t, func(t *rapid.T) {
-		progs := make([]program, threads)
+		progs := make([]Program, threads)
 		for i := range progs {
-			progs[i] = drawProgram(t, "thread", ops)
+			progs[i] = DrawProgram(t, "thread", ops)
 		}
-		report(t, concurrent(o, progs))
+		Report(t, concurrent(o, progs))
 	})
 }
 
@@ -53,18 +53,18 @@ func CheckConcurrent(t *testing.T, o rt.Options, threads, ops int) {
 // with those of the model.
 func CheckMoved(t *testing.T, o rt.Options, ops int) {
 	rapid.Check(t, func(t *rapid.T) {
-		before, after := drawOps(t, "before", ops), drawOps(t, "after", ops)
-		prog := slices.Concat(before, []op{{code: opCollect}, {code: opLeave}}, after)
+		before, after := DrawOps(t, "before", ops), DrawOps(t, "after", ops)
+		prog := slices.Concat(before, []Op{{Code: OpCollect}, {Code: OpLeave}}, after)
 		got, err := moved(o, prog, len(before)+1)
-		report(t, err)
-		if d := got.diff(modelled(prog), prog); d != "" {
-			report(t, propAgree.broken("%s", d))
+		Report(t, err)
+		if d := got.Diff(Run(prog), prog); d != "" {
+			Report(t, Agree.Broken("%s", d))
 		}
 	})
 }
 
 // ran counts a program and its operations.
 func ran(way string, ops int) {
-	count(way+" programs", 1)
-	count(way+" programs: operations", ops)
+	Add(way+" programs", 1)
+	Add(way+" programs: operations", ops)
 }

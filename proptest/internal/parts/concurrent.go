@@ -13,28 +13,28 @@ import (
 // concurrent runs each program on a goroutine of its own, and samples headers on one
 // more. Each program has a part that works on shared objects, and a part whose history the
 // model predicts. Threads collect at every opportunity.
-func concurrent(o rt.Options, progs []program) (err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o, byItself)
+func concurrent(o rt.Options, progs []Program) (err error) {
+	defer Catch(&err)
+	defer Guarded()()
+	s, err := Open(o, ByItself)
 	if err != nil {
 		return err
 	}
-	var shared *shared[handle]
-	if err := s.do(func(h *heap) error { shared = newShared(h, 0); return nil }); err != nil {
+	var shared *Shared[Handle]
+	if err := s.Do(func(h *Heap) error { shared = NewShared(h, 0); return nil }); err != nil {
 		return err
 	}
 	n := len(progs)
-	machines := make([]*machine[handle], n)
+	machines := make([]*Machine[Handle], n)
 	var (
 		arrived, left atomic.Int32
 		start         = make(chan struct{})
 		ticks         = make(chan struct{}, 1)
 	)
-	err = s.parallel(n+1, func(h *heap, worker int) error {
+	err = s.Parallel(n+1, func(h *Heap, worker int) error {
 		if worker == n {
-			for open := true; open; _, open, _ = rt.RecvContext(context.Background(), h.t, ticks) {
-				h.sample()
+			for open := true; open; _, open, _ = rt.RecvContext(context.Background(), h.Thread, ticks) {
+				h.Sample()
 			}
 			return nil
 		}
@@ -43,21 +43,21 @@ func concurrent(o rt.Options, progs []program) (err error) {
 				close(ticks)
 			}
 		}()
-		last := serialsOf(worker + 1)
-		machines[worker] = newMachine(h, shared, last)
+		last := SerialsOf(worker + 1)
+		machines[worker] = New(h, shared, last)
 		if arrived.Inc() == int32(n) {
 			close(start)
 		}
-		if _, _, err := rt.RecvContext(context.Background(), h.t, start); err != nil {
+		if _, _, err := rt.RecvContext(context.Background(), h.Thread, start); err != nil {
 			return err
 		}
-		return perform(h, machines[worker], progs[worker], last.asPrivate(), ticks)
+		return perform(h, machines[worker], progs[worker], last.AsPrivate(), ticks)
 	})
 	if err != nil {
 		return err
 	}
-	err = s.do(func(h *heap) error {
-		h.finish(machines...)
+	err = s.Do(func(h *Heap) error {
+		h.Finish(machines...)
 		return nil
 	})
 	if err != nil {
@@ -65,19 +65,19 @@ func concurrent(o rt.Options, progs []program) (err error) {
 	}
 	ops := 0
 	for _, p := range progs {
-		ops += len(p.own) + len(p.shared)
+		ops += len(p.Own) + len(p.Shared)
 	}
 	ran("concurrent", ops)
-	return s.close()
+	return s.Close()
 }
 
 // foretold returns the part of a program that the model predicts even while other threads
 // run and collections start by themselves. That part borrows nothing, because safe
 // points are unpredictable, and does not ask which objects have died.
-func foretold(prog []op) []op {
-	return slices.DeleteFunc(slices.Clone(prog), func(o op) bool {
-		switch o.code {
-		case opUse, opFollow, opCollect, opRescue:
+func foretold(prog []Op) []Op {
+	return slices.DeleteFunc(slices.Clone(prog), func(o Op) bool {
+		switch o.Code {
+		case OpUse, OpFollow, OpCollect, OpRescue:
 			return true
 		}
 		return false
@@ -86,16 +86,16 @@ func foretold(prog []op) []op {
 
 // perform runs both parts of a program alternately: one on m, the other on a private machine
 // whose nodes have the serials after last.
-func perform(h *heap, m *machine[handle], p program, last serial, ticks chan<- struct{}) error {
-	own := foretold(p.own)
-	mine := newMachine(h, newShared(h, last), last)
-	var seen history
-	for i := range max(len(own), len(p.shared)) {
-		if i < len(p.shared) {
-			m.step(p.shared[i])
+func perform(h *Heap, m *Machine[Handle], p Program, last Serial, ticks chan<- struct{}) error {
+	own := foretold(p.Own)
+	mine := New(h, NewShared(h, last), last)
+	var seen History
+	for i := range max(len(own), len(p.Shared)) {
+		if i < len(p.Shared) {
+			m.Step(p.Shared[i])
 		}
 		if i < len(own) {
-			seen = append(seen, mine.step(own[i]))
+			seen = append(seen, mine.Step(own[i]))
 		}
 		if i%8 == 0 {
 			select {
@@ -105,9 +105,9 @@ func perform(h *heap, m *machine[handle], p program, last serial, ticks chan<- s
 		}
 		goruntime.Gosched()
 	}
-	if d := seen.diff(modelled(own), own); d != "" {
-		return propAgree.broken("%s", d)
+	if d := seen.Diff(Run(own), own); d != "" {
+		return Agree.Broken("%s", d)
 	}
-	h.discard(mine)
+	h.Discard(mine)
 	return nil
 }

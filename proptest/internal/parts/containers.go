@@ -7,286 +7,286 @@ import (
 
 // The calls of heap that work on containers.
 
-func (h *heap) length(v handle) int {
+func (h *Heap) Length(v Handle) int {
 	h.verify(v)
 	switch v.o.kind {
-	case aList:
-		return objects.List(v.ref).Len(h.t)
-	case aDict:
-		return objects.Dict(v.ref).Len(h.t)
-	case aTuple:
-		return objects.Tuple(v.ref).Len(h.t)
+	case List:
+		return objects.List(v.ref).Len(h.Thread)
+	case Dict:
+		return objects.Dict(v.ref).Len(h.Thread)
+	case Tuple:
+		return objects.Tuple(v.ref).Len(h.Thread)
 	}
-	return fields
+	return Fields
 }
 
-func (h *heap) append(l, v handle, steal bool) outcome {
+func (h *Heap) Append(l, v Handle, steal bool) Outcome {
 	h.verify(l)
 	h.verify(v)
 	if steal {
-		return classify(objects.List(l.ref).AppendSteal(h.t, v.ref))
+		return classify(objects.List(l.ref).AppendSteal(h.Thread, v.ref))
 	}
-	return classify(objects.List(l.ref).Append(h.t, v.ref))
+	return classify(objects.List(l.ref).Append(h.Thread, v.ref))
 }
 
-func (h *heap) setItem(l handle, i int, v handle) outcome {
+func (h *Heap) SetItem(l Handle, i int, v Handle) Outcome {
 	h.verify(v)
-	return classify(objects.List(l.ref).Set(h.t, i, v.ref))
+	return classify(objects.List(l.ref).Set(h.Thread, i, v.ref))
 }
 
-func (h *heap) insert(l handle, i int, v handle) outcome {
+func (h *Heap) Insert(l Handle, i int, v Handle) Outcome {
 	h.verify(v)
-	return classify(objects.List(l.ref).Insert(h.t, i, v.ref))
+	return classify(objects.List(l.ref).Insert(h.Thread, i, v.ref))
 }
 
-func (h *heap) getItem(v handle, i int) (handle, outcome) {
-	if v.o.kind == aList {
-		return h.fetch(objects.List(v.ref).Get(h.t, i))
+func (h *Heap) Item(v Handle, i int) (Handle, Outcome) {
+	if v.o.kind == List {
+		return h.fetch(objects.List(v.ref).Get(h.Thread, i))
 	}
-	r, ok := objects.Tuple(v.ref).At(h.t, i)
+	r, ok := objects.Tuple(v.ref).At(h.Thread, i)
 	if !ok {
-		return handle{}, badIndex
+		return Handle{}, BadIndex
 	}
-	h.t.IncRef(r)
-	return h.found(r), fine
+	h.Thread.IncRef(r)
+	return h.found(r), Fine
 }
 
-func (h *heap) pop(l handle) (handle, outcome) { return h.fetch(objects.List(l.ref).Pop(h.t)) }
+func (h *Heap) Pop(l Handle) (Handle, Outcome) { return h.fetch(objects.List(l.ref).Pop(h.Thread)) }
 
-func (h *heap) popFirst(l handle) (handle, outcome) {
-	return h.fetch(objects.List(l.ref).PopFirst(h.t))
+func (h *Heap) PopFirst(l Handle) (Handle, Outcome) {
+	return h.fetch(objects.List(l.ref).PopFirst(h.Thread))
 }
 
-func (h *heap) remove(l handle, i int) outcome {
-	return classify(objects.List(l.ref).Remove(h.t, i))
+func (h *Heap) Remove(l Handle, i int) Outcome {
+	return classify(objects.List(l.ref).Remove(h.Thread, i))
 }
 
-func (h *heap) clear(v handle) {
-	if v.o.kind == aList {
-		classify(objects.List(v.ref).Clear(h.t))
+func (h *Heap) Clear(v Handle) {
+	if v.o.kind == List {
+		classify(objects.List(v.ref).Clear(h.Thread))
 	} else {
-		classify(objects.Dict(v.ref).Clear(h.t))
+		classify(objects.Dict(v.ref).Clear(h.Thread))
 	}
 }
 
-func (h *heap) extend(v, from handle) {
+func (h *Heap) Extend(v, from Handle) {
 	h.verify(from)
-	if v.o.kind == aList {
-		classify(objects.List(v.ref).Extend(h.t, objects.List(from.ref)))
+	if v.o.kind == List {
+		classify(objects.List(v.ref).Extend(h.Thread, objects.List(from.ref)))
 	} else {
-		classify(objects.Dict(v.ref).Update(h.t, objects.Dict(from.ref)))
+		classify(objects.Dict(v.ref).Update(h.Thread, objects.Dict(from.ref)))
 	}
 }
 
-// iterate iterates over a container, across safe points. On a list it stops after maxItems,
+// iterate iterates over a container, across safe points. On a list it stops after MaxItems,
 // because other threads may keep extending it.
-func (h *heap) iterate(v handle) string {
+func (h *Heap) Iterate(v Handle) string {
 	h.epoch++
 	h.verify(v)
 	var parts []string
-	if v.o.kind == aList {
-		for i, r := range objects.List(v.ref).All(h.t) {
-			parts = append(parts, h.render(h.found(r)))
-			if h.t.Checkpoint(); i > maxItems {
+	if v.o.kind == List {
+		for i, r := range objects.List(v.ref).All(h.Thread) {
+			parts = append(parts, h.Render(h.found(r)))
+			if h.Thread.Checkpoint(); i > MaxItems {
 				break
 			}
 		}
-		return join("[", parts, "]")
+		return Join("[", parts, "]")
 	}
-	for k, x := range objects.Dict(v.ref).All(h.t) {
-		h.t.Checkpoint()
-		parts = append(parts, h.render(h.found(k))+":"+h.render(h.found(x)))
+	for k, x := range objects.Dict(v.ref).All(h.Thread) {
+		h.Thread.Checkpoint()
+		parts = append(parts, h.Render(h.found(k))+":"+h.Render(h.found(x)))
 	}
-	return join("{", parts, "}")
+	return Join("{", parts, "}")
 }
 
-func (h *heap) put(d, key, v handle, steal bool) outcome {
+func (h *Heap) Put(d, key, v Handle, steal bool) Outcome {
 	h.verify(key)
 	h.verify(v)
 	if steal {
-		return classify(objects.Dict(d.ref).SetSteal(h.t, key.ref, v.ref))
+		return classify(objects.Dict(d.ref).SetSteal(h.Thread, key.ref, v.ref))
 	}
-	return classify(objects.Dict(d.ref).Set(h.t, key.ref, v.ref))
+	return classify(objects.Dict(d.ref).Set(h.Thread, key.ref, v.ref))
 }
 
-func (h *heap) lookup(d, key handle) (handle, outcome) {
-	return h.fetch(objects.Dict(d.ref).Get(h.t, key.ref))
+func (h *Heap) Lookup(d, key Handle) (Handle, Outcome) {
+	return h.fetch(objects.Dict(d.ref).Get(h.Thread, key.ref))
 }
 
-func (h *heap) deleteKey(d, key handle) (bool, outcome) {
-	ok, err := objects.Dict(d.ref).Delete(h.t, key.ref)
+func (h *Heap) DeleteKey(d, key Handle) (bool, Outcome) {
+	ok, err := objects.Dict(d.ref).Delete(h.Thread, key.ref)
 	return ok, classify(err)
 }
 
-func (h *heap) take(d, key handle) (handle, outcome) {
-	return h.fetch(objects.Dict(d.ref).Pop(h.t, key.ref))
+func (h *Heap) Take(d, key Handle) (Handle, Outcome) {
+	return h.fetch(objects.Dict(d.ref).Pop(h.Thread, key.ref))
 }
 
 // fetchIf is fetch for a call that also reports whether there was a value.
-func (h *heap) fetchIf(r rt.Ref, loaded bool, err error) (handle, bool, outcome) {
+func (h *Heap) fetchIf(r rt.Ref, loaded bool, err error) (Handle, bool, Outcome) {
 	if err != nil || r.IsNil() {
 		h.check(r.IsNil() && !loaded, "a call returns a value, and says that there is none")
-		return handle{}, false, classify(err)
+		return Handle{}, false, classify(err)
 	}
 	v, e := h.fetch(r, nil)
 	return v, loaded, e
 }
 
-func (h *heap) loadOrStore(d, key, v handle) (handle, bool, outcome) {
+func (h *Heap) LoadOrStore(d, key, v Handle) (Handle, bool, Outcome) {
 	h.verify(key)
 	h.verify(v)
-	return h.fetchIf(objects.Dict(d.ref).LoadOrStore(h.t, key.ref, v.ref))
+	return h.fetchIf(objects.Dict(d.ref).LoadOrStore(h.Thread, key.ref, v.ref))
 }
 
-func (h *heap) loadDelete(d, key handle) (handle, bool, outcome) {
-	return h.fetchIf(objects.Dict(d.ref).LoadAndDelete(h.t, key.ref))
+func (h *Heap) LoadDelete(d, key Handle) (Handle, bool, Outcome) {
+	return h.fetchIf(objects.Dict(d.ref).LoadAndDelete(h.Thread, key.ref))
 }
 
-func (h *heap) swapKey(d, key, v handle) (handle, bool, outcome) {
+func (h *Heap) SwapKey(d, key, v Handle) (Handle, bool, Outcome) {
 	h.verify(key)
 	h.verify(v)
-	return h.fetchIf(objects.Dict(d.ref).Swap(h.t, key.ref, v.ref))
+	return h.fetchIf(objects.Dict(d.ref).Swap(h.Thread, key.ref, v.ref))
 }
 
-func (h *heap) casKey(d, key, old, v handle) (bool, outcome) {
+func (h *Heap) CASKey(d, key, old, v Handle) (bool, Outcome) {
 	h.verify(old)
 	h.verify(v)
-	done, err := objects.Dict(d.ref).CompareAndSwap(h.t, key.ref, old.ref, v.ref)
+	done, err := objects.Dict(d.ref).CompareAndSwap(h.Thread, key.ref, old.ref, v.ref)
 	return done, classify(err)
 }
 
-func (h *heap) deleteIf(d, key, old handle) (bool, outcome) {
+func (h *Heap) DeleteIf(d, key, old Handle) (bool, Outcome) {
 	h.verify(old)
-	done, err := objects.Dict(d.ref).CompareAndDelete(h.t, key.ref, old.ref)
+	done, err := objects.Dict(d.ref).CompareAndDelete(h.Thread, key.ref, old.ref)
 	return done, classify(err)
 }
 
-func (h *heap) popOldest(d handle) (key, v handle, e outcome) {
-	k, r, err := objects.Dict(d.ref).PopFirst(h.t)
-	if e := classify(err); e != fine {
-		return handle{}, handle{}, e
+func (h *Heap) PopOldest(d Handle) (key, v Handle, e Outcome) {
+	k, r, err := objects.Dict(d.ref).PopFirst(h.Thread)
+	if e := classify(err); e != Fine {
+		return Handle{}, Handle{}, e
 	}
-	return h.found(k), h.found(r), fine
+	return h.found(k), h.found(r), Fine
 }
 
-func (h *heap) swapField(r handle, i int, v handle) (handle, outcome) {
+func (h *Heap) SwapField(r Handle, i int, v Handle) (Handle, Outcome) {
 	h.verify(v)
-	return h.fetch(objects.Record(r.ref).Swap(h.t, i, v.ref))
+	return h.fetch(objects.Record(r.ref).Swap(h.Thread, i, v.ref))
 }
 
-func (h *heap) casField(r handle, i int, old, v handle) (bool, outcome) {
+func (h *Heap) CASField(r Handle, i int, old, v Handle) (bool, Outcome) {
 	h.verify(old)
 	h.verify(v)
-	done, err := objects.Record(r.ref).CompareAndSwap(h.t, i, old.ref, v.ref)
+	done, err := objects.Record(r.ref).CompareAndSwap(h.Thread, i, old.ref, v.ref)
 	return done, classify(err)
 }
 
-func (h *heap) setField(r handle, i int, v handle) {
+func (h *Heap) SetField(r Handle, i int, v Handle) {
 	h.verify(v)
-	if r.o.kind == aNode {
+	if r.o.kind == Node {
 		h.setNodeField(r, i, v)
 		return
 	}
-	classify(objects.Record(r.ref).Set(h.t, i, v.ref))
+	classify(objects.Record(r.ref).Set(h.Thread, i, v.ref))
 }
 
-func (h *heap) getField(r handle, i int) handle {
-	if r.o.kind == aNode {
-		return h.copy(h.found(h.nodeField(r, i)))
+func (h *Heap) Field(r Handle, i int) Handle {
+	if r.o.kind == Node {
+		return h.Copy(h.found(h.nodeField(r, i)))
 	}
-	return h.found(Must(objects.Record(r.ref).Get(h.t, i)))
+	return h.found(Must(objects.Record(r.ref).Get(h.Thread, i)))
 }
 
-// render returns v and everything below it as text, and checks each object on the way. It
+// Render returns v and everything below it as text, and checks each object on the way. It
 // takes counts only of a dict's contents; all other references are borrowed.
-func (h *heap) render(v handle) string {
-	budget := maxRendered
+func (h *Heap) Render(v Handle) string {
+	budget := MaxRendered
 	h.verify(v)
 	return h.write(v, &budget)
 }
 
-func (h *heap) write(v handle, budget *int) string {
+func (h *Heap) write(v Handle, budget *int) string {
 	if *budget--; *budget < 0 {
 		return "…"
 	}
-	t := h.t
+	t := h.Thread
 	below := func(r rt.Ref) string {
 		x := h.found(r)
 		h.checkLevel(v, x)
-		if h.kind(v) == aNode && h.kind(x) == aNode {
-			return nodeText(x.o.serial)
+		if h.Kind(v) == Node && h.Kind(x) == Node {
+			return NodeText(x.o.serial)
 		}
 		return h.write(x, budget)
 	}
 	var parts []string
-	switch h.kind(v) {
-	case leaf:
+	switch h.Kind(v) {
+	case Leaf:
 		return h.writeLeaf(v.ref)
-	case aTuple:
+	case Tuple:
 		for _, r := range objects.Tuple(v.ref).Items(t) {
 			parts = append(parts, below(r))
 		}
-		return join("(", parts, ")")
-	case aList:
+		return Join("(", parts, ")")
+	case List:
 		for i := 0; ; i++ {
 			r, ok := objects.List(v.ref).At(t, i)
 			if !ok {
-				return join("[", parts, "]")
+				return Join("[", parts, "]")
 			}
 			parts = append(parts, below(r))
 		}
-	case aDict:
+	case Dict:
 		pairs := objects.Dict(v.ref).Snapshot(t, nil)
 		for i := 0; i < len(pairs); i += 2 {
 			parts = append(parts, below(pairs[i])+":"+below(pairs[i+1]))
 		}
 		t.DecRefs(pairs)
-		return join("{", parts, "}")
-	case aNode:
-		for i := range fields {
+		return Join("{", parts, "}")
+	case Node:
+		for i := range Fields {
 			parts = append(parts, below(h.nodeField(v, i)))
 		}
-		return join(nodeText(v.o.serial)+"<", parts, ">")
-	case aWeak:
-		return weakText
+		return Join(NodeText(v.o.serial)+"<", parts, ">")
+	case Weak:
+		return WeakText
 	}
-	for i := range fields {
+	for i := range Fields {
 		r, _ := objects.Record(v.ref).At(t, i)
 		parts = append(parts, below(r))
 	}
-	return join("<", parts, ">")
+	return Join("<", parts, ">")
 }
 
-func (h *heap) writeLeaf(r rt.Ref) string {
-	if v, ok := objects.Int(r).Value(h.t); ok {
-		return leafText("i", v)
+func (h *Heap) writeLeaf(r rt.Ref) string {
+	if v, ok := objects.Int(r).Value(h.Thread); ok {
+		return LeafText("i", v)
 	}
-	if v, ok := objects.Float(r).Value(h.t); ok {
-		return leafText("f", v)
+	if v, ok := objects.Float(r).Value(h.Thread); ok {
+		return LeafText("f", v)
 	}
-	if s, ok := objects.String(r).View(h.t); ok {
-		return leafText("s", s)
+	if s, ok := objects.String(r).View(h.Thread); ok {
+		return LeafText("s", s)
 	}
-	if b, ok := objects.Bytes(r).View(h.t); ok {
-		return leafText("b", string(b))
+	if b, ok := objects.Bytes(r).View(h.Thread); ok {
+		return LeafText("b", string(b))
 	}
 	return r.String()
 }
 
 // checkLevel demands that x may be in v. A node may hold anything that registers hold.
-func (h *heap) checkLevel(v, x handle) {
-	below := h.level(v)
-	if v.o.kind == aNode {
-		below = maxLevel
+func (h *Heap) checkLevel(v, x Handle) {
+	below := h.Level(v)
+	if v.o.kind == Node {
+		below = MaxLevel
 	}
-	h.check(h.level(x) < below, "a container holds what was never stored in it")
+	h.check(h.Level(x) < below, "a container holds what was never stored in it")
 }
 
 // walk checks everything below the handles, each object once, and returns the serials of
 // the nodes among them.
-func (h *heap) walk(from []handle) (nodes map[serial]bool) {
+func (h *Heap) walk(from []Handle) (nodes map[Serial]bool) {
 	seen := map[rt.Ref]bool{}
-	nodes = map[serial]bool{}
+	nodes = map[Serial]bool{}
 	for work := from; len(work) > 0; {
 		v := work[len(work)-1]
 		work = work[:len(work)-1]
@@ -295,7 +295,7 @@ func (h *heap) walk(from []handle) (nodes map[serial]bool) {
 			continue
 		}
 		seen[v.ref] = true
-		if v.o.kind == aNode {
+		if v.o.kind == Node {
 			nodes[v.o.serial] = true
 		}
 		for _, r := range h.children(v) {
@@ -308,26 +308,26 @@ func (h *heap) walk(from []handle) (nodes map[serial]bool) {
 }
 
 // children returns borrowed references to the contents of a container.
-func (h *heap) children(v handle) []rt.Ref {
+func (h *Heap) children(v Handle) []rt.Ref {
 	var rs []rt.Ref
 	switch v.o.kind {
-	case aTuple:
-		return objects.Tuple(v.ref).Items(h.t)
-	case aList:
-		for _, r := range objects.List(v.ref).All(h.t) {
+	case Tuple:
+		return objects.Tuple(v.ref).Items(h.Thread)
+	case List:
+		for _, r := range objects.List(v.ref).All(h.Thread) {
 			rs = append(rs, r)
 		}
-	case aDict:
-		for k, x := range objects.Dict(v.ref).All(h.t) {
+	case Dict:
+		for k, x := range objects.Dict(v.ref).All(h.Thread) {
 			rs = append(rs, k, x)
 		}
-	case aRecord:
-		for i := range fields {
-			r, _ := objects.Record(v.ref).At(h.t, i)
+	case Record:
+		for i := range Fields {
+			r, _ := objects.Record(v.ref).At(h.Thread, i)
 			rs = append(rs, r)
 		}
-	case aNode:
-		for i := range fields {
+	case Node:
+		for i := range Fields {
 			rs = append(rs, h.nodeField(v, i))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // counts holds how much the runs of this process have checked, by subject.
 var counts = xsync.NewMapOf[string, *aligned.Int64]()
 
-func count(what string, n int) {
+func Add(what string, n int) {
 	c, _ := counts.LoadOrCompute(what, func() *aligned.Int64 { return new(aligned.Int64) })
 	c.Add(int64(n))
 }

@@ -7,30 +7,30 @@ import (
 
 // dealer runs a program of trafficSteps on one thread.
 type dealer struct {
-	*heap
+	*Heap
 	*yard
 	list objects.List // its own; the yard's list is shared
 	ops  int64        // operations on immortals so far
 	hand []rt.Ref     // the objects of the current step
 }
 
-func newDealer(h *heap, y *yard) *dealer {
-	return &dealer{heap: h, yard: y, list: Must(objects.NewList(h.t))}
+func newDealer(h *Heap, y *yard) *dealer {
+	return &dealer{Heap: h, yard: y, list: Must(objects.NewList(h.Thread))}
 }
 
-func (d *dealer) close() { d.t.DecRef(d.list) }
+func (d *dealer) close() { d.Thread.DecRef(d.list) }
 
 // work runs the program until it has performed its quota of operations.
 func (d *dealer) work(program []trafficStep) {
 	for round := 0; d.ops < d.quota; round++ {
 		for _, s := range program {
-			if s.code < trafficImmortal || round%seldom == 0 {
+			if s.code < opImmortalize || round%seldom == 0 {
 				d.deal(s)
 				d.step(s)
 			}
 		}
 		d.ops++ // so that the loop ends
-		d.t.Checkpoint()
+		d.Thread.Checkpoint()
 	}
 }
 
@@ -56,7 +56,7 @@ func (d *dealer) deal(s trafficStep) {
 func (d *dealer) did(each int) { d.ops += int64(each * len(d.hand)) }
 
 func (d *dealer) step(s trafficStep) {
-	t := d.t
+	t := d.Thread
 	switch s.code {
 	case trafficCount:
 		for _, r := range d.hand {
@@ -66,14 +66,14 @@ func (d *dealer) step(s trafficStep) {
 			t.DecRef(r)
 		}
 		d.did(2)
-	case trafficSlices:
+	case opSlices:
 		t.IncRefs(d.hand)
 		t.DecRefs(d.hand)
 		d.did(2)
-	case trafficTry:
+	case opTry:
 		for _, r := range d.hand {
 			if !t.TryIncRef(r) {
-				panic(propAlive.broken("an immortal is dead"))
+				panic(Alive.Broken("an immortal is dead"))
 			}
 			t.DecRef(r)
 		}
@@ -88,11 +88,11 @@ func (d *dealer) step(s trafficStep) {
 	case trafficTuple:
 		t.DecRef(Must(objects.NewTuple(t, d.hand...)))
 		d.did(2)
-	case trafficList:
+	case opList:
 		d.fill(int(s.at))
 	case trafficDict:
 		d.enter(s)
-	case trafficShared:
+	case opShared:
 		for i, r := range d.hand {
 			Check(d.yard.list.Set(t, (int(s.at)+i)%64, r))
 			borrowed, _ := d.yard.list.At(t, i)
@@ -103,7 +103,7 @@ func (d *dealer) step(s trafficStep) {
 			t.DecRef(old)
 		}
 		d.did(7)
-	case trafficSend:
+	case opSend:
 		for _, r := range d.hand {
 			t.IncRef(r)
 			select {
@@ -118,29 +118,29 @@ func (d *dealer) step(s trafficStep) {
 			}
 		}
 		d.did(2)
-	case trafficRead:
+	case opRead:
 		d.read()
-	case trafficWeak:
+	case opWeak:
 		for _, r := range d.hand {
 			if r.IsInt() {
 				continue
 			}
 			w := Must(objects.NewWeak(t, r))
 			if got, ok := w.Get(t); !ok || got != r {
-				panic(propAlive.broken("a weak reference has lost an immortal"))
+				panic(Alive.Broken("a weak reference has lost an immortal"))
 			}
 			t.DecRef(r)
 			t.DecRef(w)
 		}
 		d.did(3)
-	case trafficChange:
+	case opChange:
 		d.change(s)
-	case trafficLook:
+	case opLook:
 		for _, r := range d.hand[:min(4, len(d.hand))] {
 			objects.Format(t, r)
 		}
 		d.ops += 4
-	case trafficCheckpoint:
+	case opCheckpoint:
 		t.Checkpoint()
 	default:
 		d.slow(s)
@@ -150,22 +150,22 @@ func (d *dealer) step(s trafficStep) {
 // fill puts the hand into a list, and removes it in one of three ways.
 func (d *dealer) fill(how int) {
 	for _, r := range d.hand {
-		Check(d.list.Append(d.t, r))
+		Check(d.list.Append(d.Thread, r))
 	}
 	for i, r := range d.hand {
-		Check(d.list.Set(d.t, len(d.hand)-1-i, r))
+		Check(d.list.Set(d.Thread, len(d.hand)-1-i, r))
 	}
 	switch how % 3 {
 	case 0:
-		Check(d.list.Clear(d.t))
+		Check(d.list.Clear(d.Thread))
 	case 1:
 		for range d.hand {
-			d.t.DecRef(Must(d.list.Pop(d.t)))
+			d.Thread.DecRef(Must(d.list.Pop(d.Thread)))
 		}
 	default:
 		old := d.list
-		d.list = Must(objects.NewList(d.t))
-		d.t.DecRef(old)
+		d.list = Must(objects.NewList(d.Thread))
+		d.Thread.DecRef(old)
 	}
 	d.did(4)
 }
@@ -174,13 +174,13 @@ func (d *dealer) fill(how int) {
 func (d *dealer) enter(s trafficStep) {
 	for i, r := range d.hand {
 		key := d.text[(int(s.at)+i)%len(d.text)]
-		Check(d.table.Set(d.t, key, r))
-		if v, ok := d.table.Lookup(d.t, key); ok {
-			d.t.IncRef(v)
-			d.t.DecRef(v)
+		Check(d.table.Set(d.Thread, key, r))
+		if v, ok := d.table.Lookup(d.Thread, key); ok {
+			d.Thread.IncRef(v)
+			d.Thread.DecRef(v)
 		}
 		if i%2 == 0 {
-			Must(d.table.Delete(d.t, key))
+			Must(d.table.Delete(d.Thread, key))
 		}
 	}
 	d.did(6)
@@ -188,7 +188,7 @@ func (d *dealer) enter(s trafficStep) {
 
 // read reads each object of the hand by the calls of its type.
 func (d *dealer) read() {
-	t := d.t
+	t := d.Thread
 	for _, r := range d.hand {
 		var v rt.Ref
 		switch y := t.TypeOf(r); y.ID() {
@@ -224,32 +224,32 @@ func (d *dealer) read() {
 func (d *dealer) change(s trafficStep) {
 	for i, v := range d.hand {
 		r := d.changing[(int(s.at)+i)%len(d.changing)]
-		Check(objects.Record(r).Set(d.t, i%len(tract.Fields()), v))
-		Check(objects.Record(r).Set(d.t, (i+1)%len(tract.Fields()), d.control))
-		v, _ := objects.Record(r).At(d.t, i%len(tract.Fields()))
-		d.t.IncRef(v)
-		d.t.DecRef(v)
-		d.t.IncRef(r)
-		d.t.DecRef(r)
+		Check(objects.Record(r).Set(d.Thread, i%len(tract.Fields()), v))
+		Check(objects.Record(r).Set(d.Thread, (i+1)%len(tract.Fields()), d.control))
+		v, _ := objects.Record(r).At(d.Thread, i%len(tract.Fields()))
+		d.Thread.IncRef(v)
+		d.Thread.DecRef(v)
+		d.Thread.IncRef(r)
+		d.Thread.DecRef(r)
 	}
 	d.did(6)
 }
 
 func (d *dealer) slow(s trafficStep) {
 	switch s.code {
-	case trafficImmortal:
-		Check(d.t.Immortalize(d.hand...))
+	case opImmortalize:
+		Check(d.Thread.Immortalize(d.hand...))
 		d.did(1)
-	case trafficFreeze:
-		tuple := Must(objects.NewTuple(d.t, d.text[:s.n]...))
-		f := Must(d.t.Freeze(tuple))
-		d.t.DecRef(tuple)
-		Check(d.t.Unload(f))
+	case opFreeze:
+		tuple := Must(objects.NewTuple(d.Thread, d.text[:s.n]...))
+		f := Must(d.Thread.Freeze(tuple))
+		d.Thread.DecRef(tuple)
+		Check(d.Thread.Unload(f))
 		d.ops += int64(s.n)
-	case trafficCollect:
-		d.t.Collect()
-		d.sample()
-	case trafficLeave:
-		d.leave()
+	case opCollect:
+		d.Thread.Collect()
+		d.Sample()
+	case opLeave:
+		d.Leave()
 	}
 }

@@ -84,7 +84,7 @@ func newEstate(t *rt.Thread, o oracle) *estate {
 	for page := range e.pages {
 		Check(o.Add(page, page+pageSize))
 		e.pages[page] = bytes.Clone(pageAt(page))
-		propStores.claim(page, pageSize)
+		Stores.Claim(page, pageSize)
 	}
 	e.hire(t)
 	tuple := Must(objects.NewTuple(t, e.text[:8]...))
@@ -210,7 +210,7 @@ func (e *estate) inspect() error {
 		}
 	}
 	if len(stored) > 0 {
-		return propStores.broken("to the pages %#x", stored)
+		return Stores.Broken("to the pages %#x", stored)
 	}
 	return nil
 }
@@ -220,9 +220,9 @@ func (e *estate) inspect() error {
 func (e *estate) close() error {
 	err := e.inspect()
 	for p, was := range e.pages {
-		disclaim(p)
+		Disclaim(p)
 		if !bytes.Equal(pageAt(p), was) {
-			err = errors.Join(err, propHeaders.broken("page %#x has other bytes than before", p))
+			err = errors.Join(err, Headers.Broken("page %#x has other bytes than before", p))
 		}
 	}
 	return errors.Join(err, e.oracle.Close())

@@ -37,7 +37,7 @@ func (g *frozenGraphs) add(f *rt.Frozen) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.list = append(g.list, frozenGraph{f, hashOf(f)})
-	propFrozen.claim(f.Start(), uintptr(f.Bytes()))
+	propFrozen.Claim(f.Start(), uintptr(f.Bytes()))
 }
 
 // check demands that no byte has changed.
@@ -46,54 +46,54 @@ func (g *frozenGraphs) check() {
 	defer g.mu.Unlock()
 	for _, x := range g.list {
 		if hashOf(x.f) != x.hash {
-			panic(propFrozen.broken("the bytes of %d frozen objects", x.f.Objects()))
+			panic(propFrozen.Broken("the bytes of %d frozen objects", x.f.Objects()))
 		}
 	}
 }
 
 // unload checks and unloads all graphs. A graph may stay if immortals refer to it.
 func (g *frozenGraphs) unload(r *rt.Runtime, immortals bool) (err error) {
-	defer catch(&err)
+	defer Catch(&err)
 	g.check()
 	for _, x := range g.list {
-		disclaim(x.f.Start())
+		Disclaim(x.f.Start())
 		err := r.Unload(x.f)
 		var referred *rt.ReferredError
 		if err != nil && !(immortals && errors.As(err, &referred)) {
-			return propNone.broken("%v", err)
+			return NothingLeft.Broken("%v", err)
 		}
 	}
 	return nil
 }
 
-// freeze returns a frozen copy of v or, if image is set, the graph opened from its image.
-func (h *heap) freeze(v handle, image bool) (copied handle, e outcome) {
+// Freeze returns a frozen copy of v or, if image is set, the graph opened from its image.
+func (h *Heap) Freeze(v Handle, image bool) (copied Handle, e Outcome) {
 	h.epoch++
 	h.verify(v)
-	h.alone(func() {
-		f, err := h.t.Freeze(v.ref)
-		if e = classify(err); e != fine {
+	h.Alone(func() {
+		f, err := h.Thread.Freeze(v.ref)
+		if e = classify(err); e != Fine {
 			return
 		}
 		if image {
 			f = h.reopened(f)
 		}
 		h.s.frozen.add(f)
-		copied = h.adopt(f.Root(), map[rt.Ref]handle{})
+		copied = h.adopt(f.Root(), map[rt.Ref]Handle{})
 	})
 	return copied, e
 }
 
 // reopened writes f to an image, unloads f, and returns the graph opened from the image.
-func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
+func (h *Heap) reopened(f *rt.Frozen) *rt.Frozen {
 	var file bytes.Buffer
 	Must(f.WriteTo(&file))
-	opened := Must(h.t.Runtime().OpenImageAt(bytes.NewReader(file.Bytes())))
+	opened := Must(h.Thread.Runtime().OpenImageAt(bytes.NewReader(file.Bytes())))
 	if hashOf(opened) != hashOf(f) {
-		panic(propFrozen.broken("an image is opened as something else than was written"))
+		panic(propFrozen.Broken("an image is opened as something else than was written"))
 	}
-	if err := h.t.Unload(f); err != nil {
-		panic(propFrozen.broken("a graph to which nobody refers cannot be unloaded: %v", err))
+	if err := h.Thread.Unload(f); err != nil {
+		panic(propFrozen.Broken("a graph to which nobody refers cannot be unloaded: %v", err))
 	}
 	return opened
 }
@@ -101,33 +101,33 @@ func (h *heap) reopened(f *rt.Frozen) *rt.Frozen {
 // adopt notes the containers of a frozen graph, and returns the handle of r. A
 // container's level is one more than the highest of its contents. There are no cycles:
 // every cycle goes through a node, and nodes cannot be frozen.
-func (h *heap) adopt(r rt.Ref, seen map[rt.Ref]handle) handle {
+func (h *Heap) adopt(r rt.Ref, seen map[rt.Ref]Handle) Handle {
 	if v, ok := seen[r]; ok {
 		return v
 	}
-	var k kind
-	switch y := h.t.TypeOf(r); {
+	var k Kind
+	switch y := h.Thread.TypeOf(r); {
 	case r == rt.EmptyTuple:
-		return handle{r, emptyTuple}
+		return Handle{r, emptyTuple}
 	case y == record.Type:
-		k = aRecord
+		k = Record
 	case y.ID() == rt.TypeTuple:
-		k = aTuple
+		k = Tuple
 	case y.ID() == rt.TypeList:
-		k = aList
+		k = List
 	case y.ID() == rt.TypeDict:
-		k = aDict
+		k = Dict
 	default:
-		return handle{ref: r}
+		return Handle{ref: r}
 	}
-	children := h.children(handle{r, &origin{kind: k}})
+	children := h.children(Handle{r, &origin{kind: k}})
 	level := 0
 	for _, c := range children {
-		level = max(level, h.level(h.adopt(c, seen)))
+		level = max(level, h.Level(h.adopt(c, seen)))
 	}
 	var items []rt.Ref
-	if k == aTuple {
-		items = objects.Tuple(r).Items(h.t)
+	if k == Tuple {
+		items = objects.Tuple(r).Items(h.Thread)
 	}
 	seen[r] = h.bornHere(r, k, level+1, items...)
 	return seen[r]

@@ -23,28 +23,28 @@ func Check(err error) {
 	}
 }
 
-// catch recovers from a panic, and stores it as a failure.
-func catch(err *error) {
+// Catch recovers from a panic, and stores it as a failure.
+func Catch(err *error) {
 	if p := recover(); p != nil {
-		*err = failureOf(p)
+		*err = FailureOf(p)
 	}
 }
 
-// failureOf returns the failure that the value of a panic stands for.
-func failureOf(p any) *failure {
-	if f, ok := p.(*failure); ok {
+// FailureOf returns the failure that the value of a panic stands for.
+func FailureOf(p any) *Failure {
+	if f, ok := p.(*Failure); ok {
 		return f
 	}
-	broken := propAlive
+	broken := Alive
 	if fault, ok := p.(interface{ Addr() uintptr }); ok {
 		broken = claimant(fault.Addr())
 	}
-	return broken.broken("a panic: %v\n%s", p, debug.Stack())
+	return broken.Broken("a panic: %v\n%s", p, debug.Stack())
 }
 
-// guarded turns memory faults of this goroutine into panics: freed memory may no longer be
+// Guarded turns memory faults of this goroutine into panics: freed memory may no longer be
 // mapped.
-func guarded() (undo func()) {
+func Guarded() (undo func()) {
 	old := debug.SetPanicOnFault(true)
 	return func() { debug.SetPanicOnFault(old) }
 }
@@ -52,41 +52,41 @@ func guarded() (undo func()) {
 // region is memory to which nobody may store.
 type region struct {
 	bytes   uintptr
-	forbids property
+	forbids Property
 }
 
 // regions holds the regions by address.
 var regions = xsync.NewMapOf[uintptr, region]()
 
-// claim makes a fault in a region a failure of p.
-func (p property) claim(start, bytes uintptr) { regions.Store(start, region{bytes, p}) }
+// Claim makes a fault in a region a failure of p.
+func (p Property) Claim(start, bytes uintptr) { regions.Store(start, region{bytes, p}) }
 
-// disclaim ends the claim to the region that begins at start.
-func disclaim(start uintptr) { regions.Delete(start) }
+// Disclaim ends the claim to the region that begins at start.
+func Disclaim(start uintptr) { regions.Delete(start) }
 
 // claimant returns the property that a fault at an address breaks.
-func claimant(addr uintptr) property {
-	broken := propAlive
+func claimant(addr uintptr) Property {
+	broken := Alive
 	regions.Range(func(start uintptr, r region) bool {
 		if addr-start < r.bytes {
 			broken = r.forbids
 		}
-		return broken == propAlive
+		return broken == Alive
 	})
 	return broken
 }
 
-// parallel runs f on n guarded goroutines, and waits for all of them. After a failure it does
+// Parallel runs f on n guarded goroutines, and waits for all of them. After a failure it does
 // not wait, because the failure may keep the other goroutines from ever ending: it abandons
 // them.
-func parallel(n int, f func(worker int) error) error {
+func Parallel(n int, f func(worker int) error) error {
 	ended := make(chan error, n)
 	for i := range n {
 		go func() {
 			var err error
 			defer func() { ended <- err }()
-			defer catch(&err)
-			defer guarded()()
+			defer Catch(&err)
+			defer Guarded()()
 			err = f(i)
 		}()
 	}

@@ -17,116 +17,116 @@ var record = func() *objects.RecordType {
 	return y
 }()
 
-// heap is the domain of a runtime's objects, as one thread sees it.
-type heap struct {
-	t *rt.Thread
-	s *session
+// Heap is the domain of a runtime's objects, as one thread sees it.
+type Heap struct {
+	Thread *rt.Thread
+	s      *Session
 
 	epoch    int // safe points so far
 	borrowed int // the epoch of the last borrow
 
 	// birth has the serials of nodes born inside an Immortally; nil outside of one.
-	birth []serial
+	birth []Serial
 
 	// machines are those that hold the references of the program. There are none while other
 	// threads are running, because these hold references as well.
-	machines []*machine[handle]
+	Machines []*Machine[Handle]
 
 	// replace detaches the thread and attaches another one in its place.
-	replace func()
+	Replace func()
 
 	// alone runs a function that stops the world.
-	alone func(func())
+	Alone func(func())
 }
 
-func (h *heap) check(ok bool, what string) {
+func (h *Heap) check(ok bool, what string) {
 	if !ok {
-		panic(propAlive.broken("%s", what))
+		panic(Alive.Broken("%s", what))
 	}
 }
 
 // bornHere notes a new container.
-func (h *heap) bornHere(r rt.Ref, k kind, level int, items ...rt.Ref) handle {
+func (h *Heap) bornHere(r rt.Ref, k Kind, level int, items ...rt.Ref) Handle {
 	o := &origin{kind: k, level: level, items: items}
 	*h.s.origins.at(r) = o
-	return handle{r, o}
+	return Handle{r, o}
 }
 
 // found returns the handle of a reference that was read somewhere, after checking
 // the object.
-func (h *heap) found(r rt.Ref) handle {
+func (h *Heap) found(r rt.Ref) Handle {
 	h.check(r != rt.Nil, "a slot holds a nil reference")
-	y := h.t.TypeOf(r)
+	y := h.Thread.TypeOf(r)
 	h.check(y != nil, "a reference leads to no object")
-	var k kind
+	var k Kind
 	switch y.ID() {
 	case rt.TypeInt:
-		v, _ := objects.Int(r).Value(h.t)
-		h.check(isInt(v), "an int has another value than it was born with")
-		return handle{ref: r}
+		v, _ := objects.Int(r).Value(h.Thread)
+		h.check(IsInt(v), "an int has another value than it was born with")
+		return Handle{ref: r}
 	case rt.TypeFloat:
-		v, _ := objects.Float(r).Value(h.t)
-		h.check(isFloat(v), "a float has another value than it was born with")
-		return handle{ref: r}
+		v, _ := objects.Float(r).Value(h.Thread)
+		h.check(IsFloat(v), "a float has another value than it was born with")
+		return Handle{ref: r}
 	case rt.TypeString:
-		s, _ := objects.String(r).View(h.t)
-		h.check(isText(s), "a string has another text than it was born with")
-		return handle{ref: r}
+		s, _ := objects.String(r).View(h.Thread)
+		h.check(IsText(s), "a string has another text than it was born with")
+		return Handle{ref: r}
 	case rt.TypeBytes:
-		b, _ := objects.Bytes(r).View(h.t)
-		h.check(isText(string(b)), "bytes are not those that they were born with")
-		return handle{ref: r}
+		b, _ := objects.Bytes(r).View(h.Thread)
+		h.check(IsText(string(b)), "bytes are not those that they were born with")
+		return Handle{ref: r}
 	case rt.TypeNone, rt.TypeBool:
-		return handle{ref: r}
+		return Handle{ref: r}
 	case rt.TypeTuple:
 		if r == rt.EmptyTuple {
-			return handle{r, emptyTuple}
+			return Handle{r, emptyTuple}
 		}
-		k = aTuple
+		k = Tuple
 	case rt.TypeList:
-		k = aList
+		k = List
 	case rt.TypeDict:
-		k = aDict
+		k = Dict
 	case nodeType.ID():
-		k = aNode
+		k = Node
 	case rt.TypeWeak:
-		k = aWeak
+		k = Weak
 	default:
 		h.check(y == record.Type, "an object has a type that the program does not use")
-		k = aRecord
+		k = Record
 	}
 	o := *h.s.origins.at(r)
 	h.check(o != nil && o.kind == k, "a container is of another kind than it was born")
 	switch k {
-	case aNode:
-		h.check(h.t.Body(r).Word(nodeSerial) == uint32(o.serial), "a node has another number than it was born with")
-	case aTuple:
-		items := objects.Tuple(r).Items(h.t)
+	case Node:
+		h.check(h.Thread.Body(r).Word(nodeSerial) == uint32(o.serial), "a node has another number than it was born with")
+	case Tuple:
+		items := objects.Tuple(r).Items(h.Thread)
 		h.check(len(items) == len(o.items), "a tuple has another length than it was born with")
 		for i, x := range items {
 			h.check(x == o.items[i], "a tuple has other items than it was born with")
 		}
 	}
-	return handle{r, o}
+	return Handle{r, o}
 }
 
-var emptyTuple = &origin{kind: aTuple}
+var emptyTuple = &origin{kind: Tuple}
 
 // verify checks that a handle still leads to the same object.
-func (h *heap) verify(v handle) {
+func (h *Heap) verify(v Handle) {
 	h.check(h.found(v.ref) == v, "a held object has given way to another one")
 }
 
 // fetch turns a new reference that a call returned into a handle.
-func (h *heap) fetch(r rt.Ref, err error) (handle, outcome) {
-	if e := classify(err); e != fine {
-		return handle{}, e
+func (h *Heap) fetch(r rt.Ref, err error) (Handle, Outcome) {
+	if e := classify(err); e != Fine {
+		return Handle{}, e
 	}
-	return h.found(r), fine
+	return h.found(r), Fine
 }
 
 // classify returns the class of an error, and panics with one that has none.
-func classify(err error) outcome {
+func classify(err error) Outcome {
 	var (
 		i *objects.IndexError
 		k *objects.KeyError
@@ -135,52 +135,52 @@ func classify(err error) outcome {
 	)
 	switch {
 	case err == nil:
-		return fine
+		return Fine
 	case errors.Is(err, objects.ErrEmpty):
-		return isEmpty
+		return Empty
 	case errors.As(err, &i):
-		return badIndex
+		return BadIndex
 	case errors.As(err, &k):
-		return badKey
+		return BadKey
 	case errors.As(err, &u):
-		return unhashable
+		return Unhashable
 	case errors.As(err, &y):
-		return badType
+		return BadType
 	case errors.Is(err, rt.ErrFrozen):
-		return isFrozen
+		return Frozen
 	case errors.Is(err, rt.ErrNotFreezable):
-		return noFreezing
+		return NotFreezable
 	case errors.Is(err, rt.ErrChanged):
-		return hasChanged
+		return Changed
 	}
 	panic(err)
 }
 
-func (h *heap) leaf(k, n uint8) handle {
-	t := h.t
+func (h *Heap) Leaf(k, n uint8) Handle {
+	t := h.Thread
 	switch k {
-	case smallInt:
-		return handle{ref: Must(objects.NewInt(t, int64(n)))}
-	case bigInt:
-		return handle{ref: Must(objects.NewInt(t, nthBigInt(n)))}
-	case aFloat:
-		return handle{ref: Must(objects.NewFloat(t, nthFloat(n)))}
-	case aString:
-		return handle{ref: Must(objects.NewString(t, text(n)))}
-	case interned:
-		return handle{ref: Must(objects.Intern(t, text(n)))}
-	case bigText:
-		return handle{ref: Must(objects.NewString(t, longText(n)))}
-	case someBytes:
-		return handle{ref: Must(objects.NewBytes(t, []byte(text(n))))}
+	case SmallInt:
+		return Handle{ref: Must(objects.NewInt(t, int64(n)))}
+	case BigInt:
+		return Handle{ref: Must(objects.NewInt(t, NthBigInt(n)))}
+	case Float:
+		return Handle{ref: Must(objects.NewFloat(t, NthFloat(n)))}
+	case String:
+		return Handle{ref: Must(objects.NewString(t, NthText(n)))}
+	case Interned:
+		return Handle{ref: Must(objects.Intern(t, NthText(n)))}
+	case BigText:
+		return Handle{ref: Must(objects.NewString(t, NthLongText(n)))}
+	case Bytes:
+		return Handle{ref: Must(objects.NewBytes(t, []byte(NthText(n))))}
 	}
 	if n%6 == 5 {
-		return handle{rt.EmptyTuple, emptyTuple}
+		return Handle{rt.EmptyTuple, emptyTuple}
 	}
-	return handle{ref: [...]rt.Ref{rt.None, rt.True, rt.False, rt.EmptyString, rt.EmptyBytes}[n%6]}
+	return Handle{ref: [...]rt.Ref{rt.None, rt.True, rt.False, rt.EmptyString, rt.EmptyBytes}[n%6]}
 }
 
-func refsOf(hs []handle) []rt.Ref {
+func refsOf(hs []Handle) []rt.Ref {
 	var rs []rt.Ref
 	for _, v := range hs {
 		rs = append(rs, v.ref)
@@ -188,60 +188,60 @@ func refsOf(hs []handle) []rt.Ref {
 	return rs
 }
 
-func (h *heap) tuple(items []handle) handle {
+func (h *Heap) Tuple(items []Handle) Handle {
 	rs := refsOf(items)
-	r := Must(objects.NewTuple(h.t, rs...))
+	r := Must(objects.NewTuple(h.Thread, rs...))
 	if len(rs) == 0 {
-		return handle{r, emptyTuple}
+		return Handle{r, emptyTuple}
 	}
 	level := 0
 	for _, v := range items {
-		level = max(level, h.level(v))
+		level = max(level, h.Level(v))
 	}
-	return h.bornHere(r, aTuple, level+1, rs...)
+	return h.bornHere(r, Tuple, level+1, rs...)
 }
 
-func (h *heap) list(level int, items []handle) handle {
-	return h.bornHere(Must(objects.NewList(h.t, refsOf(items)...)), aList, level)
+func (h *Heap) List(level int, items []Handle) Handle {
+	return h.bornHere(Must(objects.NewList(h.Thread, refsOf(items)...)), List, level)
 }
 
-func (h *heap) dict(level int) handle {
-	return h.bornHere(Must(objects.NewDict(h.t)), aDict, level)
+func (h *Heap) Dict(level int) Handle {
+	return h.bornHere(Must(objects.NewDict(h.Thread)), Dict, level)
 }
 
-func (h *heap) record(level int, values [fields]handle) handle {
-	return h.bornHere(Must(record.New(h.t, refsOf(values[:])...)), aRecord, level)
+func (h *Heap) Record(level int, values [Fields]Handle) Handle {
+	return h.bornHere(Must(record.New(h.Thread, refsOf(values[:])...)), Record, level)
 }
 
-// document reads JSON, and notes the containers that it creates.
-func (h *heap) document(n uint8, immortal bool) handle {
+// Document reads JSON, and notes the containers that it creates.
+func (h *Heap) Document(n uint8, immortal bool) Handle {
 	h.epoch++
-	t := h.t
-	r := Must(objects.FromJSON(t, strings.NewReader(jsonText(n)), objects.JSONOptions{Immortal: immortal}))
-	if string(Must(objects.AppendJSON(t, nil, r))) != jsonText(n) {
-		panic(propAgree.broken("a document is written in another way than it was read"))
+	t := h.Thread
+	r := Must(objects.FromJSON(t, strings.NewReader(NthDocument(n)), objects.JSONOptions{Immortal: immortal}))
+	if string(Must(objects.AppendJSON(t, nil, r))) != NthDocument(n) {
+		panic(Agree.Broken("a document is written in another way than it was read"))
 	}
 	for _, v := range objects.Dict(r).All(t) {
 		switch y := t.TypeOf(v); y.ID() {
 		case rt.TypeDict:
-			h.bornHere(v, aDict, objectLevel)
+			h.bornHere(v, Dict, ObjectLevel)
 		case rt.TypeList:
-			h.bornHere(v, aList, arrayLevel)
+			h.bornHere(v, List, ArrayLevel)
 			inner, ok := objects.List(v).At(t, 2)
 			h.check(ok, "a document is not what was read")
-			h.bornHere(inner, aDict, objectLevel)
+			h.bornHere(inner, Dict, ObjectLevel)
 		}
 	}
-	return h.bornHere(r, aDict, documentLevel)
+	return h.bornHere(r, Dict, DocumentLevel)
 }
 
 // errMiscarried ends a birth that must fail.
 var errMiscarried = errors.New("miscarried")
 
-func (h *heap) born(f func() handle, fail bool) (v handle) {
-	h.birth = []serial{}
+func (h *Heap) Born(f func() Handle, fail bool) (v Handle) {
+	h.birth = []Serial{}
 	defer func() { h.birth = nil }()
-	err := h.t.Immortally(func() error {
+	err := h.Thread.Immortally(func() error {
 		v = f()
 		if fail {
 			h.s.nodes.miscarried(h.birth)
@@ -255,14 +255,14 @@ func (h *heap) born(f func() handle, fail bool) (v handle) {
 	return v
 }
 
-// scoped makes a list of a string and v in a scope, across a safe point.
-func (h *heap) scoped(v handle, n uint8) (list handle) {
+// Scoped makes a list of a string and v in a scope, across a safe point.
+func (h *Heap) Scoped(v Handle, n uint8) (list Handle) {
 	h.epoch++
-	err := h.t.Scope(func(s *rt.Scope) {
-		str := s.Own(objects.NewString(h.t, text(n)))
-		l := s.Own(objects.NewList(h.t, str, v.ref))
-		h.t.Checkpoint()
-		list = h.bornHere(s.Keep(l), aList, h.level(v)+1)
+	err := h.Thread.Scope(func(s *rt.Scope) {
+		str := s.Own(objects.NewString(h.Thread, NthText(n)))
+		l := s.Own(objects.NewList(h.Thread, str, v.ref))
+		h.Thread.Checkpoint()
+		list = h.bornHere(s.Keep(l), List, h.Level(v)+1)
 	})
 	if err != nil {
 		panic(err)
@@ -270,121 +270,121 @@ func (h *heap) scoped(v handle, n uint8) (list handle) {
 	return list
 }
 
-func (h *heap) kind(v handle) kind {
+func (h *Heap) Kind(v Handle) Kind {
 	switch {
-	case v == handle{}:
-		return nothing
+	case v == Handle{}:
+		return Nothing
 	case v.o == nil:
-		return leaf
+		return Leaf
 	}
 	return v.o.kind
 }
 
-func (h *heap) level(v handle) int {
+func (h *Heap) Level(v Handle) int {
 	if v.o == nil {
 		return 0
 	}
 	return v.o.level
 }
 
-func (h *heap) copy(v handle) handle {
+func (h *Heap) Copy(v Handle) Handle {
 	h.verify(v)
-	h.t.IncRef(v.ref)
+	h.Thread.IncRef(v.ref)
 	return v
 }
 
-func (h *heap) drop(v handle) {
+func (h *Heap) Drop(v Handle) {
 	h.verify(v)
-	h.t.DecRef(v.ref)
+	h.Thread.DecRef(v.ref)
 }
 
-func (h *heap) churn(v handle, n int) {
+func (h *Heap) Churn(v Handle, n int) {
 	h.epoch++
 	many := make([]rt.Ref, n)
 	for i := range many {
 		many[i] = v.ref
 	}
-	h.t.IncRefs(many)
-	h.t.Checkpoint()
+	h.Thread.IncRefs(many)
+	h.Thread.Checkpoint()
 	h.verify(v)
-	h.t.DecRefs(many)
+	h.Thread.DecRefs(many)
 }
 
-func (h *heap) leave() {
+func (h *Heap) Leave() {
 	h.epoch++
-	h.replace()
+	h.Replace()
 }
 
-func (h *heap) same(v, w handle) bool { return v.o != nil && v == w }
+func (h *Heap) Same(v, w Handle) bool { return v.o != nil && v == w }
 
-func (h *heap) immortalise(v handle) {
+func (h *Heap) Immortalize(v Handle) {
 	h.epoch++
-	h.alone(func() {
-		if err := h.t.Immortalize(v.ref); err != nil {
+	h.Alone(func() {
+		if err := h.Thread.Immortalize(v.ref); err != nil {
 			panic(err)
 		}
-		h.sample()
+		h.Sample()
 	})
 }
 
-func (h *heap) sample() {
-	if err := h.s.headers.Take(h.t); err != nil {
-		panic(propHeaders.broken("%v", err))
+func (h *Heap) Sample() {
+	if err := h.s.headers.Take(h.Thread); err != nil {
+		panic(Headers.Broken("%v", err))
 	}
 }
 
-func (h *heap) immortal(v handle) bool { return h.t.IsImmortal(v.ref) }
+func (h *Heap) Immortal(v Handle) bool { return h.Thread.IsImmortal(v.ref) }
 
-func (h *heap) borrow(v handle, i int) handle {
+func (h *Heap) Borrow(v Handle, i int) Handle {
 	h.borrowed = h.epoch
 	var r rt.Ref
 	switch v.o.kind {
-	case aList:
+	case List:
 		l := objects.List(v.ref)
-		r, _ = l.At(h.t, l.Len(h.t)-1-i)
-	case aDict:
+		r, _ = l.At(h.Thread, l.Len(h.Thread)-1-i)
+	case Dict:
 		key, _ := rt.Int(int64(i))
-		r, _ = objects.Dict(v.ref).Lookup(h.t, key)
-	case aRecord:
-		r, _ = objects.Record(v.ref).At(h.t, i%fields)
-	case aNode:
-		r = h.nodeField(v, i%fields)
+		r, _ = objects.Dict(v.ref).Lookup(h.Thread, key)
+	case Record:
+		r, _ = objects.Record(v.ref).At(h.Thread, i%Fields)
+	case Node:
+		r = h.nodeField(v, i%Fields)
 	}
 	if r == rt.Nil {
-		return handle{}
+		return Handle{}
 	}
 	return h.found(r)
 }
 
-func (h *heap) validBorrow() bool { return h.borrowed == h.epoch }
+func (h *Heap) ValidBorrow() bool { return h.borrowed == h.epoch }
 
-func (h *heap) checkpoint() {
+func (h *Heap) Checkpoint() {
 	h.epoch++
-	h.t.Checkpoint()
+	h.Thread.Checkpoint()
 }
 
-func (h *heap) blocking() {
+func (h *Heap) Blocking() {
 	h.epoch++
-	h.t.Blocking(func() {})
+	h.Thread.Blocking(func() {})
 }
 
-func (h *heap) audit() {
+func (h *Heap) Audit() {
 	h.epoch++
-	h.alone(func() {
-		h.sample()
+	h.Alone(func() {
+		h.Sample()
 		h.s.frozen.check()
-		if len(h.machines) == 0 {
+		if len(h.Machines) == 0 {
 			return
 		}
 		for {
 			kept, changes := h.s.nodes.kept()
-			err := h.t.Audit(refsOf(append(heldBy(h.machines...), kept...))...)
+			err := h.Thread.Audit(refsOf(append(HeldBy(h.Machines...), kept...))...)
 			switch _, now := h.s.nodes.kept(); {
 			case now != changes: // a finalizer kept a node before the audit
 				continue
 			case err != nil:
 				h.s.nodes.check() // a finalizer that found a failure may also have kept its node
-				panic(PropAudit.broken("%v", err))
+				panic(PropAudit.Broken("%v", err))
 			}
 			return
 		}

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// history holds the observations of a machine, one line for each operation.
-type history []string
+// History holds the observations of a machine, one line for each operation.
+type History []string
 
-// diff returns the first line in which two histories differ, or "".
-func (h history) diff(other history, prog []op) string {
+// Diff returns the first line in which two histories differ, or "".
+func (h History) Diff(other History, prog []Op) string {
 	for i := range max(len(h), len(other)) {
 		a, b := "(nothing)", "(nothing)"
 		if i < len(h) {

@@ -18,7 +18,7 @@ func Faulty(o rt.Options, n int64, injected error, program func(*rt.Thread) erro
 	o.Inject = func(what rt.Injection) error {
 		if armed.Load() && calls.Inc() == n {
 			hit = what
-			count("errors injected", 1)
+			Add("errors injected", 1)
 			return fmt.Errorf("%w: no %s", injected, what)
 		}
 		return nil

@@ -5,48 +5,48 @@ import rt "github.com/ichor-go/ichor/runtime"
 // interleaved runs several threads on one goroutine, in the order of the turns. Lock-free mode
 // only: under the GIL the threads would wait for each other. After a thread ends, its machine
 // gets another one at its next turn.
-func interleaved(o rt.Options, threads int, turns []turn) (err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o, onDemand)
+func interleaved(o rt.Options, threads int, turns []Turn) (err error) {
+	defer Catch(&err)
+	defer Guarded()()
+	s, err := Open(o, OnDemand)
 	if err != nil {
 		return err
 	}
-	heaps := make([]*heap, threads)
+	heaps := make([]*Heap, threads)
 	for i := range heaps {
-		heaps[i] = s.attach()
+		heaps[i] = s.Attach()
 	}
-	shared := newShared(heaps[0], 0)
-	machines := make([]*machine[handle], threads)
+	shared := NewShared(heaps[0], 0)
+	machines := make([]*Machine[Handle], threads)
 	for i, h := range heaps {
-		machines[i] = newMachine(h, shared, serialsOf(i+1))
-		h.machines = machines
-		h.replace = func() { h.detach() }
-		h.alone = func(f func()) {
-			var running []*heap
+		machines[i] = New(h, shared, SerialsOf(i+1))
+		h.Machines = machines
+		h.Replace = func() { h.Detach() }
+		h.Alone = func(f func()) {
+			var running []*Heap
 			for _, x := range heaps {
-				if x != h && x.t != nil {
+				if x != h && x.Thread != nil {
 					running = append(running, x)
-					x.detach()
+					x.Detach()
 				}
 			}
 			f()
 			for _, x := range running {
-				x.attach()
+				x.Attach()
 			}
 		}
 	}
 	for _, x := range turns {
-		i := int(x.thread) % threads
-		heaps[i].attach()
-		machines[i].step(x.op)
+		i := int(x.Thread) % threads
+		heaps[i].Attach()
+		machines[i].Step(x.Op)
 	}
 	for _, h := range heaps[1:] {
-		h.detach()
+		h.Detach()
 	}
-	heaps[0].attach()
-	heaps[0].finish(machines...)
-	heaps[0].detach()
+	heaps[0].Attach()
+	heaps[0].Finish(machines...)
+	heaps[0].Detach()
 	ran("interleaved", len(turns))
-	return s.close()
+	return s.Close()
 }

@@ -7,7 +7,7 @@ import (
 
 const (
 	regs  = 6 // registers of a machine: references that it owns
-	roots = 4 // containers that machines share
+	Roots = 4 // containers that machines share
 
 	rootLevel = 100
 	nodeLevel = 1
@@ -15,30 +15,30 @@ const (
 	herd      = 80
 )
 
-// machine runs operations on a domain. Its code is the same for every domain, so two domains
+// Machine runs operations on a domain. Its code is the same for every domain, so two domains
 // can be compared.
-type machine[V comparable] struct {
-	d        domain[V]
+type Machine[V comparable] struct {
+	d        Domain[V]
 	regs     [regs]V
 	borrowed V
-	last     serial // of the last node that it made
-	shared   *shared[V]
+	last     Serial // of the last node that it made
+	shared   *Shared[V]
 }
 
-// newMachine returns a machine whose nodes have the serials after last.
-func newMachine[V comparable](d domain[V], s *shared[V], last serial) *machine[V] {
-	return &machine[V]{d: d, shared: s, last: last}
+// New returns a machine whose nodes have the serials after last.
+func New[V comparable](d Domain[V], s *Shared[V], last Serial) *Machine[V] {
+	return &Machine[V]{d: d, shared: s, last: last}
 }
 
-// clone returns a machine that holds the same values and shares nothing. m stands still.
-func (m *machine[V]) clone() *machine[V] {
+// Clone returns a machine that holds the same values and shares nothing. m stands still.
+func (m *Machine[V]) Clone() *Machine[V] {
 	n := *m
-	n.shared = &shared[V]{roots: m.shared.roots, box: mailbox[V]{items: m.shared.box.all()}}
+	n.shared = &Shared[V]{roots: m.shared.roots, box: mailbox[V]{items: m.shared.box.all()}}
 	return &n
 }
 
-// heldBy returns the values that machines hold which share everything. They stand still.
-func heldBy[V comparable](machines ...*machine[V]) []V {
+// HeldBy returns the values that machines hold which share everything. They stand still.
+func HeldBy[V comparable](machines ...*Machine[V]) []V {
 	vs := slices.Concat(machines[0].shared.roots[:], machines[0].shared.box.all())
 	for _, m := range machines {
 		vs = append(vs, m.regs[:]...)
@@ -46,9 +46,9 @@ func heldBy[V comparable](machines ...*machine[V]) []V {
 	return slices.DeleteFunc(vs, func(v V) bool { return v == *new(V) })
 }
 
-// dropAll drops the values that machines hold which share everything. From now on they compute
+// DropAll drops the values that machines hold which share everything. From now on they compute
 // in d.
-func dropAll[V comparable](d domain[V], machines ...*machine[V]) {
+func DropAll[V comparable](d Domain[V], machines ...*Machine[V]) {
 	for _, m := range machines {
 		m.d = d
 		for i := range m.regs {
@@ -57,32 +57,32 @@ func dropAll[V comparable](d domain[V], machines ...*machine[V]) {
 	}
 	s := machines[0].shared
 	for _, v := range s.roots {
-		d.drop(v)
+		d.Drop(v)
 	}
-	s.roots = [roots]V{}
+	s.roots = [Roots]V{}
 	for v, ok := s.box.take(); ok; v, ok = s.box.take() {
-		d.drop(v)
+		d.Drop(v)
 	}
 }
 
 // set puts v into register i, and drops the value there.
-func (m *machine[V]) set(i uint8, v V) {
+func (m *Machine[V]) set(i uint8, v V) {
 	r := &m.regs[i%regs]
 	old := *r
 	*r = v
 	if old != *new(V) {
-		m.d.drop(old)
+		m.d.Drop(old)
 	}
 }
 
 // pick returns the first suitable value among roots and registers, from i on.
-func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
-	for k := range roots + regs {
+func (m *Machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
+	for k := range Roots + regs {
 		var v V
-		if j := (int(i) + k) % (roots + regs); j < roots {
+		if j := (int(i) + k) % (Roots + regs); j < Roots {
 			v = m.shared.roots[j]
 		} else {
-			v = m.regs[j-roots]
+			v = m.regs[j-Roots]
 		}
 		if v != *new(V) && suits(v) {
 			return v, true
@@ -93,39 +93,39 @@ func (m *machine[V]) pick(i uint8, suits func(V) bool) (V, bool) {
 
 // container returns a container of kind k that can hold a value of the level. There
 // is always one for lists, dicts and records: the root.
-func (m *machine[V]) container(i uint8, k kind, level int) V {
-	v, _ := m.pick(i, func(v V) bool { return m.d.kind(v) == k && m.d.level(v) > level })
+func (m *Machine[V]) container(i uint8, k Kind, level int) V {
+	v, _ := m.pick(i, func(v V) bool { return m.d.Kind(v) == k && m.d.Level(v) > level })
 	return v
 }
 
 // value returns the first value in a register, from i on, that is below the level, or
 // None. The register owns it; None needs no owner.
-func (m *machine[V]) value(i uint8, below int) V {
+func (m *Machine[V]) value(i uint8, below int) V {
 	for k := range regs {
-		if v := m.regs[(int(i)+k)%regs]; v != *new(V) && m.d.level(v) < below {
+		if v := m.regs[(int(i)+k)%regs]; v != *new(V) && m.d.Level(v) < below {
 			return v
 		}
 	}
-	return m.d.leaf(singleton, 0)
+	return m.d.Leaf(Singleton, 0)
 }
 
 // withKey calls f with a key: a small leaf made for the call, or a register's value.
-func (m *machine[V]) withKey(o op, below int, f func(key V)) {
-	if o.n%8 == 7 {
-		f(m.value(o.a/16, below))
+func (m *Machine[V]) withKey(o Op, below int, f func(key V)) {
+	if o.N%8 == 7 {
+		f(m.value(o.A/16, below))
 		return
 	}
-	kinds := [...]uint8{interned, smallInt, aString}
-	key := m.d.leaf(kinds[o.n%3], o.n/8%8)
+	kinds := [...]uint8{Interned, SmallInt, String}
+	key := m.d.Leaf(kinds[o.N%3], o.N/8%8)
 	f(key)
-	m.d.drop(key)
+	m.d.Drop(key)
 }
 
 // expected returns the value with which a call is to compare a slot that holds now: a
 // register's value, or now itself. It is never a leaf that may be a copy of another, because
 // the model cannot tell the two apart.
-func (m *machine[V]) expected(n uint8, now V) V {
-	if v := m.regs[n%regs]; n%4 == 0 && m.d.kind(v) > leaf {
+func (m *Machine[V]) expected(n uint8, now V) V {
+	if v := m.regs[n%regs]; n%4 == 0 && m.d.Kind(v) > Leaf {
 		return v
 	}
 	return now
@@ -134,110 +134,110 @@ func (m *machine[V]) expected(n uint8, now V) V {
 // index maps an operand to an index that is mostly in range.
 func index(n uint8, length int) int { return int(n)%(length+2) - 1 }
 
-// step runs one operation and returns its line of the history.
-func (m *machine[V]) step(o op) string {
-	seen := m.do(o)
+// Step runs one operation and returns its line of the history.
+func (m *Machine[V]) Step(o Op) string {
+	seen := m.Do(o)
 	return fmt.Sprintf("%s %s", o, seen)
 }
 
-func (m *machine[V]) do(o op) string {
+func (m *Machine[V]) Do(o Op) string {
 	switch {
-	case o.code >= opAppend && o.code <= opFill:
+	case o.Code >= OpAppend && o.Code <= opFill:
 		m.borrowed = *new(V) // the thread's own write may drop the object
 		return m.doList(o)
-	case o.code >= opPut && o.code <= opFillDict:
+	case o.Code >= OpPut && o.Code <= opFillDict:
 		m.borrowed = *new(V)
 		return m.doDict(o)
-	case o.code >= opNode && o.code <= opLeave:
+	case o.Code >= OpNode && o.Code <= OpLeave:
 		m.borrowed = *new(V)
 		return m.doNode(o)
-	case o.code >= opDocument:
+	case o.Code >= opDocument:
 		m.borrowed = *new(V)
 		return m.doRare(o)
 	}
 	d := m.d
-	switch o.code {
-	case opLeaf:
-		m.set(o.a, d.leaf(o.b%leafKinds, o.n))
-	case opDrop:
-		m.set(o.a, *new(V))
-	case opCopy:
-		m.set(o.a, d.copy(m.value(o.b, maxLevel)))
-	case opRender:
-		if v, ok := m.pick(o.a, func(V) bool { return true }); ok {
-			return d.render(v)
+	switch o.Code {
+	case OpLeaf:
+		m.set(o.A, d.Leaf(o.B%leafKinds, o.N))
+	case OpDrop:
+		m.set(o.A, *new(V))
+	case OpCopy:
+		m.set(o.A, d.Copy(m.value(o.B, MaxLevel)))
+	case OpRender:
+		if v, ok := m.pick(o.A, func(V) bool { return true }); ok {
+			return d.Render(v)
 		}
-	case opList, opTuple, opDict, opRecord:
+	case OpList, opTuple, opDict, opRecord:
 		m.build(o)
-	case opField:
+	case OpField:
 		m.borrowed = *new(V)
-		v := m.value(o.b, maxLevel)
-		r := m.container(o.a, aRecord, d.level(v))
-		d.setField(r, int(o.n)%fields, v)
-	case opGetField:
-		m.set(o.b, d.getField(m.container(o.a, aRecord, 0), int(o.n)%fields))
-		return d.render(m.regs[o.b%regs])
+		v := m.value(o.B, MaxLevel)
+		r := m.container(o.A, Record, d.Level(v))
+		d.SetField(r, int(o.N)%Fields, v)
+	case OpGetField:
+		m.set(o.B, d.Field(m.container(o.A, Record, 0), int(o.N)%Fields))
+		return d.Render(m.regs[o.B%regs])
 	case opSwapField, opCASField:
 		m.borrowed = *new(V)
-		v, i := m.value(o.b, maxLevel), int(o.n)%fields
-		r := m.container(o.a, aRecord, d.level(v))
-		if o.code == opSwapField {
-			return m.got(o.b)(d.swapField(r, i, v))
+		v, i := m.value(o.B, MaxLevel), int(o.N)%Fields
+		r := m.container(o.A, Record, d.Level(v))
+		if o.Code == opSwapField {
+			return m.got(o.B)(d.SwapField(r, i, v))
 		}
-		now := d.getField(r, i)
-		done, e := d.casField(r, i, m.expected(o.n, now), v)
-		d.drop(now)
+		now := d.Field(r, i)
+		done, e := d.CASField(r, i, m.expected(o.N, now), v)
+		d.Drop(now)
 		return fmt.Sprint(done, e)
 	case opItem:
-		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aTuple }); ok {
-			return m.got(o.b)(d.getItem(v, index(o.n, d.length(v))))
+		if v, ok := m.pick(o.A, func(v V) bool { return d.Kind(v) == Tuple }); ok {
+			return m.got(o.B)(d.Item(v, index(o.N, d.Length(v))))
 		}
-	case opUse:
-		if m.borrowed != *new(V) && d.validBorrow() {
-			m.set(o.a, d.copy(m.borrowed))
-			return d.render(m.regs[o.a%regs])
+	case OpUse:
+		if m.borrowed != *new(V) && d.ValidBorrow() {
+			m.set(o.A, d.Copy(m.borrowed))
+			return d.Render(m.regs[o.A%regs])
 		}
-		m.borrowed = d.borrow(m.shared.roots[o.a%roots], int(o.n)%4)
-	case opCheckpoint:
-		d.checkpoint()
+		m.borrowed = d.Borrow(m.shared.roots[o.A%Roots], int(o.N)%4)
+	case OpCheckpoint:
+		d.Checkpoint()
 	case opBlocking:
-		d.blocking()
+		d.Blocking()
 	case opChurn:
-		d.churn(m.value(o.a, maxLevel), int(o.n)%8)
+		d.Churn(m.value(o.A, MaxLevel), int(o.N)%8)
 	case opScope:
-		m.set(o.a, d.scoped(m.value(o.b, maxLevel-2), o.n))
+		m.set(o.A, d.Scoped(m.value(o.B, MaxLevel-2), o.N))
 	}
 	return ""
 }
 
 // build makes a container that holds values of registers.
-func (m *machine[V]) build(o op) {
+func (m *Machine[V]) build(o Op) {
 	d := m.d
-	level := 1 + int(o.n)/4%4
+	level := 1 + int(o.N)/4%4
 	var items []V
-	for i := range o.n % 4 {
-		items = append(items, m.value(o.b+i, level))
+	for i := range o.N % 4 {
+		items = append(items, m.value(o.B+i, level))
 	}
-	switch o.code {
+	switch o.Code {
 	case opTuple:
-		m.set(o.a, d.tuple(items))
-	case opList:
-		m.set(o.a, d.list(level, items))
+		m.set(o.A, d.Tuple(items))
+	case OpList:
+		m.set(o.A, d.List(level, items))
 	case opDict:
-		m.set(o.a, d.dict(level))
+		m.set(o.A, d.Dict(level))
 	case opRecord:
-		m.set(o.a, d.record(level, [fields]V{m.value(o.b, level), m.value(o.b+1, level), m.value(o.b+2, level)}))
+		m.set(o.A, d.Record(level, [Fields]V{m.value(o.B, level), m.value(o.B+1, level), m.value(o.B+2, level)}))
 	}
 }
 
 // got returns a function that puts the result of a call into register i and
 // returns the observation.
-func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
-	return func(v V, e outcome) string {
-		if e != fine {
+func (m *Machine[V]) got(i uint8) func(v V, e Outcome) string {
+	return func(v V, e Outcome) string {
+		if e != Fine {
 			return string(e)
 		}
-		text := m.d.render(v)
+		text := m.d.Render(v)
 		m.set(i, v)
 		return text
 	}
@@ -245,9 +245,9 @@ func (m *machine[V]) got(i uint8) func(v V, e outcome) string {
 
 // gotIf is got for a call that also reports whether there was a value. Without one,
 // the value may be zero.
-func (m *machine[V]) gotIf(i uint8) func(v V, loaded bool, e outcome) string {
-	return func(v V, loaded bool, e outcome) string {
-		if e != fine || v == *new(V) {
+func (m *Machine[V]) gotIf(i uint8) func(v V, loaded bool, e Outcome) string {
+	return func(v V, loaded bool, e Outcome) string {
+		if e != Fine || v == *new(V) {
 			return fmt.Sprint(loaded, e)
 		}
 		return fmt.Sprint(loaded, m.got(i)(v, e))

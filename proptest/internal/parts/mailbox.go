@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// shared is what the machines of a program share: containers, and a mailbox.
-type shared[V comparable] struct {
-	roots [roots]V // a list, a dict, a record and a node
+// Shared is what the machines of a program share: containers, and a mailbox.
+type Shared[V comparable] struct {
+	roots [Roots]V // a list, a dict, a record and a node
 	box   mailbox[V]
 }
 
-// newShared makes the containers. n is the serial of the node among them.
-func newShared[V comparable](d domain[V], n serial) *shared[V] {
-	var none [fields]V
+// NewShared makes the containers. n is the serial of the node among them.
+func NewShared[V comparable](d Domain[V], n Serial) *Shared[V] {
+	var none [Fields]V
 	for i := range none {
-		none[i] = d.leaf(singleton, 0)
+		none[i] = d.Leaf(Singleton, 0)
 	}
-	return &shared[V]{roots: [roots]V{d.list(rootLevel, nil), d.dict(rootLevel), d.record(rootLevel, none), d.node(n, rootLevel, none)}}
+	return &Shared[V]{roots: [Roots]V{d.List(rootLevel, nil), d.Dict(rootLevel), d.Record(rootLevel, none), d.Node(n, rootLevel, none)}}
 }
 
 // maxMail bounds the values in a mailbox.

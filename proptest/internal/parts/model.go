@@ -7,7 +7,7 @@ import (
 
 // value is an object of the model: a plain Go value without a count, collected by Go.
 type value struct {
-	kind     kind
+	kind     Kind
 	lvl      int
 	text     string // of a leaf
 	items    []*value
@@ -15,7 +15,7 @@ type value struct {
 	immortal bool
 	frozen   bool
 
-	serial    serial // of a node
+	serial    Serial // of a node
 	finalized bool
 	dead      bool
 	lives     int    // number of times that its weak references were emptied
@@ -23,51 +23,51 @@ type value struct {
 	life      int    // the target's lives when the weak reference was made
 }
 
-// model is the domain of plain Go values.
-type model struct {
+// domain is the domain of plain Go values.
+type domain struct {
 	birth           bool // new objects are immortal
 	epoch, borrowed int
 
-	machine *machine[*value] // holds the values of the program
+	machine *Machine[*value] // holds the values of the program
 	all     []*value         // containers that have not died, as of the last settle
 	bag     []*value         // nodes that their finalizers have kept
-	late    []serial         // nodes that were finalized since the last collection
+	late    []Serial         // nodes that were finalized since the last collection
 }
 
-func (m *model) leaf(k, n uint8) *value {
+func (m *domain) Leaf(k, n uint8) *value {
 	var s string
 	switch k {
-	case smallInt:
-		s = leafText("i", n)
-	case bigInt:
-		s = leafText("i", nthBigInt(n))
-	case aFloat:
-		s = leafText("f", nthFloat(n))
-	case aString, interned:
-		s = leafText("s", text(n))
-	case bigText:
-		s = leafText("s", longText(n))
-	case someBytes:
-		s = leafText("b", text(n))
+	case SmallInt:
+		s = LeafText("i", n)
+	case BigInt:
+		s = LeafText("i", NthBigInt(n))
+	case Float:
+		s = LeafText("f", NthFloat(n))
+	case String, Interned:
+		s = LeafText("s", NthText(n))
+	case BigText:
+		s = LeafText("s", NthLongText(n))
+	case Bytes:
+		s = LeafText("b", NthText(n))
 	default:
 		if n%6 == 5 {
 			return modelEmpty
 		}
 		s = [...]string{"None", "True", "False", "s", "b"}[n%6]
 	}
-	return &value{kind: leaf, text: s}
+	return &value{kind: Leaf, text: s}
 }
 
 // modelEmpty is the empty tuple.
-var modelEmpty = &value{kind: aTuple, immortal: true}
+var modelEmpty = &value{kind: Tuple, immortal: true}
 
-func (m *model) new(k kind, level int, items ...*value) *value {
+func (m *domain) new(k Kind, level int, items ...*value) *value {
 	v := &value{kind: k, lvl: level, items: slices.Clone(items), immortal: m.birth}
 	m.all = append(m.all, v)
 	return v
 }
 
-func (m *model) tuple(items []*value) *value {
+func (m *domain) Tuple(items []*value) *value {
 	if len(items) == 0 {
 		return modelEmpty
 	}
@@ -75,33 +75,33 @@ func (m *model) tuple(items []*value) *value {
 	for _, v := range items {
 		level = max(level, v.lvl)
 	}
-	return m.new(aTuple, level+1, items...)
+	return m.new(Tuple, level+1, items...)
 }
 
-func (m *model) list(level int, items []*value) *value { return m.new(aList, level, items...) }
-func (m *model) dict(level int) *value                 { return m.new(aDict, level) }
+func (m *domain) List(level int, items []*value) *value { return m.new(List, level, items...) }
+func (m *domain) Dict(level int) *value                 { return m.new(Dict, level) }
 
-func (m *model) record(level int, values [fields]*value) *value {
-	return m.new(aRecord, level, values[:]...)
+func (m *domain) Record(level int, values [Fields]*value) *value {
+	return m.new(Record, level, values[:]...)
 }
 
-func (m *model) document(n uint8, immortal bool) *value {
+func (m *domain) Document(n uint8, immortal bool) *value {
 	m.epoch++
-	return m.born(func() *value {
+	return m.Born(func() *value {
 		m.birth = immortal
-		inner := m.dict(objectLevel)
-		m.put(inner, m.leaf(aString, 7), m.leaf(aFloat, n), false)
-		array := m.list(arrayLevel, []*value{
-			m.leaf(smallInt, n), m.leaf(aString, n/2), inner, m.leaf(singleton, 0), m.leaf(singleton, 1),
+		inner := m.Dict(ObjectLevel)
+		m.Put(inner, m.Leaf(String, 7), m.Leaf(Float, n), false)
+		array := m.List(ArrayLevel, []*value{
+			m.Leaf(SmallInt, n), m.Leaf(String, n/2), inner, m.Leaf(Singleton, 0), m.Leaf(Singleton, 1),
 		})
-		d := m.dict(documentLevel)
-		m.put(d, m.leaf(aString, n), array, false)
-		m.put(d, m.leaf(aString, n^1), m.dict(objectLevel), false)
+		d := m.Dict(DocumentLevel)
+		m.Put(d, m.Leaf(String, n), array, false)
+		m.Put(d, m.Leaf(String, n^1), m.Dict(ObjectLevel), false)
 		return d
 	}, false)
 }
 
-func (m *model) born(f func() *value, fail bool) *value {
+func (m *domain) Born(f func() *value, fail bool) *value {
 	before := len(m.all)
 	m.birth = true
 	defer func() {
@@ -113,42 +113,42 @@ func (m *model) born(f func() *value, fail bool) *value {
 	return f()
 }
 
-func (m *model) scoped(v *value, n uint8) *value {
+func (m *domain) Scoped(v *value, n uint8) *value {
 	m.epoch++
-	return m.list(v.lvl+1, []*value{m.leaf(aString, n), v})
+	return m.List(v.lvl+1, []*value{m.Leaf(String, n), v})
 }
 
-func (m *model) kind(v *value) kind {
+func (m *domain) Kind(v *value) Kind {
 	if v == nil {
-		return nothing
+		return Nothing
 	}
 	return v.kind
 }
 
-func (m *model) level(v *value) int {
+func (m *domain) Level(v *value) int {
 	if v == nil {
 		return 0
 	}
 	return v.lvl
 }
 
-func (m *model) copy(v *value) *value   { return v }
-func (m *model) drop(*value)            {}
-func (m *model) churn(*value, int)      { m.epoch++ }
-func (m *model) same(v, w *value) bool  { return v == w && v.kind > leaf }
-func (m *model) immortal(v *value) bool { return v.immortal }
-func (m *model) immortalise(v *value)   { m.epoch++; immortalise(v) }
-func (m *model) length(v *value) int    { return len(v.items) }
-func (m *model) validBorrow() bool      { return m.borrowed == m.epoch }
-func (m *model) checkpoint()            { m.epoch++ }
-func (m *model) blocking()              { m.epoch++ }
-func (m *model) leave()                 { m.epoch++ }
-func (m *model) audit()                 { m.epoch++ }
-func (m *model) render(v *value) string { n := maxRendered; return m.write(v, &n) }
+func (m *domain) Copy(v *value) *value   { return v }
+func (m *domain) Drop(*value)            {}
+func (m *domain) Churn(*value, int)      { m.epoch++ }
+func (m *domain) Same(v, w *value) bool  { return v == w && v.kind > Leaf }
+func (m *domain) Immortal(v *value) bool { return v.immortal }
+func (m *domain) Immortalize(v *value)   { m.epoch++; immortalize(v) }
+func (m *domain) Length(v *value) int    { return len(v.items) }
+func (m *domain) ValidBorrow() bool      { return m.borrowed == m.epoch }
+func (m *domain) Checkpoint()            { m.epoch++ }
+func (m *domain) Blocking()              { m.epoch++ }
+func (m *domain) Leave()                 { m.epoch++ }
+func (m *domain) Audit()                 { m.epoch++ }
+func (m *domain) Render(v *value) string { n := MaxRendered; return m.write(v, &n) }
 
-// immortalise makes v and everything below it immortal. It does not look into objects that
+// immortalize makes v and everything below it immortal. It does not look into objects that
 // were immortal before, except v: they may hold mortals by now, which stay mortal.
-func immortalise(v *value) {
+func immortalize(v *value) {
 	v.immortal = true
 	for work := []*value{v}; len(work) > 0; {
 		x := work[len(work)-1]
@@ -162,114 +162,114 @@ func immortalise(v *value) {
 	}
 }
 
-func (m *model) append(l, v *value, steal bool) outcome {
-	if l.kind != aList {
-		return badType
+func (m *domain) Append(l, v *value, steal bool) Outcome {
+	if l.kind != List {
+		return BadType
 	}
 	if l.frozen {
-		return isFrozen
+		return Frozen
 	}
 	l.items = append(l.items, v)
-	return fine
+	return Fine
 }
 
-func (m *model) setItem(l *value, i int, v *value) outcome {
+func (m *domain) SetItem(l *value, i int, v *value) Outcome {
 	if l.frozen {
-		return isFrozen
+		return Frozen
 	}
 	if i < 0 || i >= len(l.items) {
-		return badIndex
+		return BadIndex
 	}
 	l.items[i] = v
-	return fine
+	return Fine
 }
 
-func (m *model) insert(l *value, i int, v *value) outcome {
+func (m *domain) Insert(l *value, i int, v *value) Outcome {
 	if l.frozen {
-		return isFrozen
+		return Frozen
 	}
 	if i < 0 || i > len(l.items) {
-		return badIndex
+		return BadIndex
 	}
 	l.items = slices.Insert(l.items, i, v)
-	return fine
+	return Fine
 }
 
-func (m *model) getItem(v *value, i int) (*value, outcome) {
+func (m *domain) Item(v *value, i int) (*value, Outcome) {
 	if i < 0 || i >= len(v.items) {
-		return nil, badIndex
+		return nil, BadIndex
 	}
-	return v.items[i], fine
+	return v.items[i], Fine
 }
 
-func (m *model) pop(l *value) (*value, outcome) {
+func (m *domain) Pop(l *value) (*value, Outcome) {
 	if l.frozen {
-		return nil, isFrozen
+		return nil, Frozen
 	}
 	n := len(l.items) - 1
 	if n < 0 {
-		return nil, isEmpty
+		return nil, Empty
 	}
 	v := l.items[n]
 	l.items = l.items[:n]
-	return v, fine
+	return v, Fine
 }
 
-func (m *model) popFirst(l *value) (*value, outcome) {
+func (m *domain) PopFirst(l *value) (*value, Outcome) {
 	if l.frozen {
-		return nil, isFrozen
+		return nil, Frozen
 	}
 	if len(l.items) == 0 {
-		return nil, isEmpty
+		return nil, Empty
 	}
 	v := l.items[0]
 	l.items = l.items[1:]
-	return v, fine
+	return v, Fine
 }
 
-func (m *model) remove(l *value, i int) outcome {
+func (m *domain) Remove(l *value, i int) Outcome {
 	if l.frozen {
-		return isFrozen
+		return Frozen
 	}
 	if i < 0 || i >= len(l.items) {
-		return badIndex
+		return BadIndex
 	}
 	l.items = slices.Delete(l.items, i, i+1)
-	return fine
+	return Fine
 }
 
-func (m *model) extend(v, from *value) {
+func (m *domain) Extend(v, from *value) {
 	if v.frozen {
 		return
 	}
-	if v.kind == aList {
+	if v.kind == List {
 		v.items = append(v.items, from.items...)
 		return
 	}
 	for i, k := range from.keys {
-		m.put(v, k, from.items[i], false)
+		m.Put(v, k, from.items[i], false)
 	}
 }
 
-func (m *model) iterate(v *value) string {
+func (m *domain) Iterate(v *value) string {
 	m.epoch++
 	var parts []string
 	for i, x := range v.items {
-		text := m.render(x)
-		if v.kind == aDict {
-			text = m.render(v.keys[i]) + ":" + text
+		text := m.Render(x)
+		if v.kind == Dict {
+			text = m.Render(v.keys[i]) + ":" + text
 		}
-		if parts = append(parts, text); v.kind == aList && i > maxItems {
+		if parts = append(parts, text); v.kind == List && i > MaxItems {
 			break
 		}
 	}
-	if v.kind == aList {
-		return join("[", parts, "]")
+	if v.kind == List {
+		return Join("[", parts, "]")
 	}
-	return join("{", parts, "}")
+	return Join("{", parts, "}")
 }
 
-func (m *model) clear(v *value) {
+func (m *domain) Clear(v *value) {
 	if !v.frozen {
 		v.items, v.keys = nil, nil
 	}
@@ -278,9 +278,9 @@ func (m *model) clear(v *value) {
 // name returns a text that two keys share if and only if they are equal.
 func name(key *value) (string, bool) {
 	switch key.kind {
-	case leaf:
+	case Leaf:
 		return key.text, true
-	case aTuple:
+	case Tuple:
 		var parts []string
 		for _, x := range key.items {
 			s, ok := name(x)
@@ -295,203 +295,203 @@ func name(key *value) (string, bool) {
 }
 
 // find returns the index of a key in a dict, or -1.
-func find(d, key *value) (int, outcome) {
+func find(d, key *value) (int, Outcome) {
 	want, ok := name(key)
 	if !ok {
-		return -1, unhashable
+		return -1, Unhashable
 	}
 	return slices.IndexFunc(d.keys, func(k *value) bool {
 		have, _ := name(k)
 		return have == want
-	}), fine
+	}), Fine
 }
 
-func (m *model) put(d, key, v *value, steal bool) outcome {
+func (m *domain) Put(d, key, v *value, steal bool) Outcome {
 	i, e := find(d, key)
 	switch {
-	case e != fine:
+	case e != Fine:
 		return e
 	case d.frozen:
-		return isFrozen
+		return Frozen
 	case i >= 0:
 		d.items[i] = v
 	default:
 		d.keys, d.items = append(d.keys, key), append(d.items, v)
 	}
-	return fine
+	return Fine
 }
 
-func (m *model) lookup(d, key *value) (*value, outcome) {
+func (m *domain) Lookup(d, key *value) (*value, Outcome) {
 	i, e := find(d, key)
 	switch {
-	case e != fine:
+	case e != Fine:
 		return nil, e
 	case i < 0:
-		return nil, badKey
+		return nil, BadKey
 	}
-	return d.items[i], fine
+	return d.items[i], Fine
 }
 
-func (m *model) deleteKey(d, key *value) (bool, outcome) {
+func (m *domain) DeleteKey(d, key *value) (bool, Outcome) {
 	i, e := find(d, key)
-	if e == fine && d.frozen {
-		e = isFrozen
+	if e == Fine && d.frozen {
+		e = Frozen
 	}
-	if e != fine || i < 0 {
+	if e != Fine || i < 0 {
 		return false, e
 	}
 	d.keys, d.items = slices.Delete(d.keys, i, i+1), slices.Delete(d.items, i, i+1)
-	return true, fine
+	return true, Fine
 }
 
-func (m *model) take(d, key *value) (*value, outcome) {
-	v, e := m.lookup(d, key)
-	if e != unhashable && d.frozen {
-		return nil, isFrozen
+func (m *domain) Take(d, key *value) (*value, Outcome) {
+	v, e := m.Lookup(d, key)
+	if e != Unhashable && d.frozen {
+		return nil, Frozen
 	}
-	if e == fine {
-		m.deleteKey(d, key)
+	if e == Fine {
+		m.DeleteKey(d, key)
 	}
 	return v, e
 }
 
 // toWrite is find for an operation that changes d.
-func (m *model) toWrite(d, key *value) (i int, e outcome) {
+func (m *domain) toWrite(d, key *value) (i int, e Outcome) {
 	i, e = find(d, key)
-	if e == fine && d.frozen {
-		e = isFrozen
+	if e == Fine && d.frozen {
+		e = Frozen
 	}
 	return i, e
 }
 
-func (m *model) loadOrStore(d, key, v *value) (*value, bool, outcome) {
+func (m *domain) LoadOrStore(d, key, v *value) (*value, bool, Outcome) {
 	switch i, e := m.toWrite(d, key); {
-	case e != fine:
+	case e != Fine:
 		return nil, false, e
 	case i >= 0:
-		return d.items[i], true, fine
+		return d.items[i], true, Fine
 	}
-	return v, false, m.put(d, key, v, false)
+	return v, false, m.Put(d, key, v, false)
 }
 
-func (m *model) loadDelete(d, key *value) (v *value, loaded bool, e outcome) {
+func (m *domain) LoadDelete(d, key *value) (v *value, loaded bool, e Outcome) {
 	i, e := m.toWrite(d, key)
-	if e != fine || i < 0 {
+	if e != Fine || i < 0 {
 		return nil, false, e
 	}
 	v = d.items[i]
-	m.deleteKey(d, key)
-	return v, true, fine
+	m.DeleteKey(d, key)
+	return v, true, Fine
 }
 
-func (m *model) swapKey(d, key, v *value) (old *value, loaded bool, e outcome) {
+func (m *domain) SwapKey(d, key, v *value) (old *value, loaded bool, e Outcome) {
 	i, e := m.toWrite(d, key)
-	if e == fine && i >= 0 {
+	if e == Fine && i >= 0 {
 		old = d.items[i]
 	}
-	if e == fine {
-		e = m.put(d, key, v, false)
+	if e == Fine {
+		e = m.Put(d, key, v, false)
 	}
 	return old, old != nil, e
 }
 
-func (m *model) casKey(d, key, old, v *value) (bool, outcome) {
+func (m *domain) CASKey(d, key, old, v *value) (bool, Outcome) {
 	i, e := m.toWrite(d, key)
-	if e != fine || i < 0 || d.items[i] != old {
+	if e != Fine || i < 0 || d.items[i] != old {
 		return false, e
 	}
 	d.items[i] = v
-	return true, fine
+	return true, Fine
 }
 
-func (m *model) deleteIf(d, key, old *value) (bool, outcome) {
+func (m *domain) DeleteIf(d, key, old *value) (bool, Outcome) {
 	i, e := m.toWrite(d, key)
-	if e != fine || i < 0 || d.items[i] != old {
+	if e != Fine || i < 0 || d.items[i] != old {
 		return false, e
 	}
-	return m.deleteKey(d, key)
+	return m.DeleteKey(d, key)
 }
 
-func (m *model) popOldest(d *value) (key, v *value, e outcome) {
+func (m *domain) PopOldest(d *value) (key, v *value, e Outcome) {
 	switch {
 	case d.frozen:
-		return nil, nil, isFrozen
+		return nil, nil, Frozen
 	case len(d.items) == 0:
-		return nil, nil, isEmpty
+		return nil, nil, Empty
 	}
 	key, v = d.keys[0], d.items[0]
 	d.keys, d.items = d.keys[1:], d.items[1:]
-	return key, v, fine
+	return key, v, Fine
 }
 
-func (m *model) swapField(r *value, i int, v *value) (*value, outcome) {
+func (m *domain) SwapField(r *value, i int, v *value) (*value, Outcome) {
 	if r.frozen {
-		return nil, isFrozen
+		return nil, Frozen
 	}
 	old := r.items[i]
 	r.items[i] = v
-	return old, fine
+	return old, Fine
 }
 
-func (m *model) casField(r *value, i int, old, v *value) (bool, outcome) {
+func (m *domain) CASField(r *value, i int, old, v *value) (bool, Outcome) {
 	if r.frozen {
-		return false, isFrozen
+		return false, Frozen
 	}
 	if r.items[i] != old {
-		return false, fine
+		return false, Fine
 	}
 	r.items[i] = v
-	return true, fine
+	return true, Fine
 }
 
-func (m *model) setField(r *value, i int, v *value) {
+func (m *domain) SetField(r *value, i int, v *value) {
 	if !r.frozen {
 		r.items[i] = v
 	}
 }
 
-func (m *model) getField(r *value, i int) *value { return r.items[i] }
+func (m *domain) Field(r *value, i int) *value { return r.items[i] }
 
-func (m *model) borrow(v *value, i int) *value {
+func (m *domain) Borrow(v *value, i int) *value {
 	m.borrowed = m.epoch
 	switch v.kind {
-	case aRecord, aNode:
-		return v.items[i%fields]
-	case aList:
-		x, _ := m.getItem(v, len(v.items)-1-i)
+	case Record, Node:
+		return v.items[i%Fields]
+	case List:
+		x, _ := m.Item(v, len(v.items)-1-i)
 		return x
 	}
-	x, _ := m.lookup(v, m.leaf(smallInt, uint8(i)))
+	x, _ := m.Lookup(v, m.Leaf(SmallInt, uint8(i)))
 	return x
 }
 
-func (m *model) write(v *value, budget *int) string {
+func (m *domain) write(v *value, budget *int) string {
 	if *budget--; *budget < 0 {
 		return "…"
 	}
 	var parts []string
 	for i, x := range v.items {
-		if v.kind == aNode && x.kind == aNode {
-			parts = append(parts, nodeText(x.serial))
-		} else if v.kind == aDict {
+		if v.kind == Node && x.kind == Node {
+			parts = append(parts, NodeText(x.serial))
+		} else if v.kind == Dict {
 			parts = append(parts, m.write(v.keys[i], budget)+":"+m.write(x, budget))
 		} else {
 			parts = append(parts, m.write(x, budget))
 		}
 	}
 	switch v.kind {
-	case leaf:
+	case Leaf:
 		return v.text
-	case aTuple:
-		return join("(", parts, ")")
-	case aList:
-		return join("[", parts, "]")
-	case aDict:
-		return join("{", parts, "}")
-	case aNode:
-		return join(nodeText(v.serial)+"<", parts, ">")
-	case aWeak:
-		return weakText
+	case Tuple:
+		return Join("(", parts, ")")
+	case List:
+		return Join("[", parts, "]")
+	case Dict:
+		return Join("{", parts, "}")
+	case Node:
+		return Join(NodeText(v.serial)+"<", parts, ">")
+	case Weak:
+		return WeakText
 	}
-	return join("<", parts, ">")
+	return Join("<", parts, ">")
 }

@@ -1,18 +1,18 @@
 package parts
 
-func (m *model) freeze(v *value, _ bool) (*value, outcome) {
+func (m *domain) Freeze(v *value, _ bool) (*value, Outcome) {
 	m.epoch++
 	copies := map[*value]*value{}
 	w, ok := frozenCopy(v, copies)
 	if !ok {
-		return nil, noFreezing
+		return nil, NotFreezable
 	}
 	for _, c := range copies {
-		if c.kind > leaf {
+		if c.kind > Leaf {
 			m.all = append(m.all, c)
 		}
 	}
-	return w, fine
+	return w, Fine
 }
 
 // frozenCopy returns a copy of v, and reports whether there can be one.
@@ -20,7 +20,7 @@ func frozenCopy(v *value, copies map[*value]*value) (*value, bool) {
 	switch {
 	case v == modelEmpty:
 		return v, true
-	case v.kind == aNode, v.kind == aWeak:
+	case v.kind == Node, v.kind == Weak:
 		return nil, false
 	}
 	if w, ok := copies[v]; ok {
@@ -39,7 +39,7 @@ func frozenCopy(v *value, copies map[*value]*value) (*value, bool) {
 			*list.to = append(*list.to, y)
 		}
 	}
-	if w.kind > leaf {
+	if w.kind > Leaf {
 		w.lvl = level + 1
 	}
 	return w, true

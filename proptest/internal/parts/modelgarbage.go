@@ -18,9 +18,9 @@ import (
 
 // reachable returns all containers that are held by the program, immortal, or in the bag, and
 // everything below them.
-func (m *model) reachable() map[*value]bool {
+func (m *domain) reachable() map[*value]bool {
 	reached := map[*value]bool{}
-	for _, v := range heldBy(m.machine) {
+	for _, v := range HeldBy(m.machine) {
 		reach(reached, v)
 	}
 	for _, v := range m.bag {
@@ -38,7 +38,7 @@ func reach(reached map[*value]bool, from *value) {
 	for work := []*value{from}; len(work) > 0; {
 		v := work[len(work)-1]
 		work = work[:len(work)-1]
-		if v != nil && v.kind > leaf && !reached[v] {
+		if v != nil && v.kind > Leaf && !reached[v] {
 			reached[v] = true
 			work = append(append(work, v.items...), v.keys...)
 		}
@@ -46,7 +46,7 @@ func reach(reached map[*value]bool, from *value) {
 }
 
 // settle ends the values that die by counting, and returns the reachable ones.
-func (m *model) settle() map[*value]bool {
+func (m *domain) settle() map[*value]bool {
 	m.epoch++
 	reached := m.reachable()
 	refs := map[*value]int{}
@@ -73,7 +73,7 @@ func (m *model) settle() map[*value]bool {
 		}
 		v.dead = true
 		for _, x := range slices.Concat(v.items, v.keys) {
-			if refs[x]--; refs[x] == 0 && x.kind > leaf && !reached[x] && x != modelEmpty {
+			if refs[x]--; refs[x] == 0 && x.kind > Leaf && !reached[x] && x != modelEmpty {
 				dying = append(dying, x)
 			}
 		}
@@ -83,20 +83,20 @@ func (m *model) settle() map[*value]bool {
 }
 
 // finalize finalizes v if it is a node, and reports whether the finalizer keeps it.
-func (m *model) finalize(v *value) bool {
-	if v.kind != aNode || v.finalized {
+func (m *domain) finalize(v *value) bool {
+	if v.kind != Node || v.finalized {
 		return false
 	}
 	v.finalized = true
 	m.late = append(m.late, v.serial)
-	if !v.serial.resurrects() {
+	if !v.serial.Resurrects() {
 		return false
 	}
 	m.bag = append(m.bag, v)
 	return true
 }
 
-func (m *model) collect() string {
+func (m *domain) Collect() string {
 	reached := m.settle()
 	before := len(m.late)
 	for _, v := range m.all {
@@ -115,14 +115,14 @@ func (m *model) collect() string {
 	m.late = nil
 	slices.Sort(finalized)
 	for _, v := range m.all {
-		if v.kind == aNode {
+		if v.kind == Node {
 			left++
 		}
 	}
-	return collectionText(calls, finalized, left)
+	return CollectionText(calls, finalized, left)
 }
 
-func (m *model) rescued() (*value, bool) {
+func (m *domain) Rescued() (*value, bool) {
 	m.settle()
 	if len(m.bag) == 0 {
 		return nil, false
@@ -132,21 +132,21 @@ func (m *model) rescued() (*value, bool) {
 	return v, true
 }
 
-func (m *model) node(n serial, level int, values [fields]*value) *value {
-	v := m.new(aNode, level, values[:]...)
+func (m *domain) Node(n Serial, level int, values [Fields]*value) *value {
+	v := m.new(Node, level, values[:]...)
 	v.serial = n
 	return v
 }
 
-func (m *model) weak(v *value) *value {
-	w := m.new(aWeak, 0)
-	if v.kind > aTuple && v.kind != aWeak {
+func (m *domain) Weak(v *value) *value {
+	w := m.new(Weak, 0)
+	if v.kind > Tuple && v.kind != Weak {
 		w.target, w.life = v, v.lives
 	}
 	return w
 }
 
-func (m *model) follow(w *value) (*value, bool) {
+func (m *domain) Follow(w *value) (*value, bool) {
 	m.settle()
 	if w.target == nil || w.target.lives != w.life {
 		return nil, false

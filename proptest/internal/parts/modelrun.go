@@ -1,11 +1,11 @@
 package parts
 
-// modelled runs a program on the model and returns its history.
-func modelled(prog []op) (seen history) {
-	d := &model{}
-	d.machine = newMachine(d, newShared(d, 0), 0)
+// Run runs a program on the model and returns its history.
+func Run(prog []Op) (seen History) {
+	d := &domain{}
+	d.machine = New(d, NewShared(d, 0), 0)
 	for _, o := range prog {
-		seen = append(seen, d.machine.step(o))
+		seen = append(seen, d.machine.Step(o))
 	}
 	return seen
 }

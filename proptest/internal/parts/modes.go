@@ -21,8 +21,8 @@ func AllModes(o rt.Options) (all []rt.Options) {
 	return all
 }
 
-// counting returns gil, atomic or biased.
-func counting(o rt.Options) string {
+// Counting returns gil, atomic or biased.
+func Counting(o rt.Options) string {
 	if o.Mode == rt.LockFree {
 		return o.Counting.String()
 	}
@@ -32,5 +32,5 @@ func counting(o rt.Options) string {
 // ModeName returns how objects are counted, and whether they are checked, in a form that suits
 // the name of a test.
 func ModeName(o rt.Options) string {
-	return fmt.Sprintf("%s/checked=%t", counting(o), o.Checked)
+	return fmt.Sprintf("%s/checked=%t", Counting(o), o.Checked)
 }

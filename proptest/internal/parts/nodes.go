@@ -21,31 +21,31 @@ func init() { // its functions refer to it
 		Name:    "proptest node",
 		Mutable: true,
 		Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) {
-			for i := range fields {
+			for i := range Fields {
 				visit(o.LoadRef(nodeFields + i))
 			}
 		},
 		Finalize: func(t *rt.Thread, r rt.Ref) { sessionOf(t).finalize(t, r) },
-		Drop:     func(t *rt.Thread, _ rt.Ref, o rt.Body) { sessionOf(t).nodes.dropped(serial(o.Word(nodeSerial))) },
+		Drop:     func(t *rt.Thread, _ rt.Ref, o rt.Body) { sessionOf(t).nodes.dropped(Serial(o.Word(nodeSerial))) },
 	}))
 }
 
 // sessions has the session of each runtime, for finalizers.
-var sessions = xsync.NewMapOf[*rt.Runtime, *session]()
+var sessions = xsync.NewMapOf[*rt.Runtime, *Session]()
 
-func sessionOf(t *rt.Thread) *session {
+func sessionOf(t *rt.Thread) *Session {
 	s, _ := sessions.Load(t.Runtime())
 	return s
 }
 
 // dawdles reports whether the finalizer of a node has a safe point.
-func dawdles(n serial) bool { return n.number()%5 == 2 }
+func dawdles(n Serial) bool { return n.Number()%5 == 2 }
 
 // finalize is the finalizer of nodes. It checks that the node and its children are intact.
-func (s *session) finalize(t *rt.Thread, r rt.Ref) {
+func (s *Session) finalize(t *rt.Thread, r rt.Ref) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.nodes.failed(failureOf(p))
+			s.nodes.failed(FailureOf(p))
 		}
 	}()
 	h := s.heap(t)
@@ -65,17 +65,17 @@ func (s *session) finalize(t *rt.Thread, r rt.Ref) {
 
 // The calls of heap that work on nodes.
 
-func (h *heap) node(n serial, level int, values [fields]handle) handle {
-	r, o, err := h.t.New(nodeType, 4*(nodeFields+fields))
+func (h *Heap) Node(n Serial, level int, values [Fields]Handle) Handle {
+	r, o, err := h.Thread.New(nodeType, 4*(nodeFields+Fields))
 	Check(err)
 	h.s.nodes.born(n)
 	o.SetWord(nodeSerial, uint32(n))
 	for i, v := range values {
 		h.verify(v)
-		h.t.IncRef(v.ref)
+		h.Thread.IncRef(v.ref)
 		o.StoreRef(nodeFields+i, v.ref)
 	}
-	v := h.bornHere(r, aNode, level)
+	v := h.bornHere(r, Node, level)
 	v.o.serial = n
 	if h.birth != nil {
 		h.birth = append(h.birth, n)
@@ -84,40 +84,40 @@ func (h *heap) node(n serial, level int, values [fields]handle) handle {
 }
 
 // nodeField returns a borrowed reference.
-func (h *heap) nodeField(n handle, i int) rt.Ref { return h.t.Body(n.ref).LoadRef(nodeFields + i) }
+func (h *Heap) nodeField(n Handle, i int) rt.Ref { return h.Thread.Body(n.ref).LoadRef(nodeFields + i) }
 
-func (h *heap) setNodeField(n handle, i int, v handle) {
+func (h *Heap) setNodeField(n Handle, i int, v Handle) {
 	h.verify(n)
-	h.t.IncRef(v.ref)
-	h.t.Retire(h.t.Body(n.ref).SwapRef(nodeFields+i, v.ref))
+	h.Thread.IncRef(v.ref)
+	h.Thread.Retire(h.Thread.Body(n.ref).SwapRef(nodeFields+i, v.ref))
 }
 
 // settle reaches enough safe points for everything that the thread has dropped to be
 // released and finalized, unless another thread holds it up. A finalizer may hold the last
 // reference to the next node, whose death is then due at the following safe point.
-func (h *heap) settle() {
+func (h *Heap) settle() {
 	h.epoch++
 	for quiet := 0; quiet < 3; quiet++ {
 		before := h.s.nodes.called()
-		if h.t.Checkpoint(); h.s.nodes.called() != before {
+		if h.Thread.Checkpoint(); h.s.nodes.called() != before {
 			quiet = -1
 		}
 	}
 	h.s.nodes.check()
 }
 
-func (h *heap) collect() (seen string) {
+func (h *Heap) Collect() (seen string) {
 	h.epoch++
-	h.alone(func() {
-		c := h.t.Collect()
+	h.Alone(func() {
+		c := h.Thread.Collect()
 		finalized, left := h.s.nodes.news()
-		seen = collectionText(c.Finalized, finalized, left)
+		seen = CollectionText(c.Finalized, finalized, left)
 	})
 	h.s.nodes.check()
 	return seen
 }
 
-func (h *heap) rescued() (handle, bool) {
+func (h *Heap) Rescued() (Handle, bool) {
 	h.settle()
 	return h.s.nodes.take(0)
 }

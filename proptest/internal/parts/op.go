@@ -2,32 +2,32 @@ package parts
 
 import "fmt"
 
-// opcode is the code of an operation. The generator shrinks towards the first one.
-type opcode uint8
+// Code is the code of an operation. The generator shrinks towards the first one.
+type Code uint8
 
 const (
-	opLeaf opcode = iota // register a = a leaf
-	opDrop
-	opCopy
-	opRender // read everything reachable from a register
-	opList
+	OpLeaf Code = iota // register a = a leaf
+	OpDrop
+	OpCopy
+	OpRender // read everything reachable from a register
+	OpList
 	opDict
 	opTuple
 	opRecord
-	opAppend
-	opSet
-	opPop
+	OpAppend
+	OpSet
+	OpPop
 	opPopFirst
-	opGet
+	OpGet
 	opInsert
-	opRemove
+	OpRemove
 	opClear
 	opExtend
 	opFill // many items at once
-	opPut  // dict
+	OpPut  // dict
 	opLookup
 	opDelete
-	opTake // Dict.Pop
+	OpTake // Dict.Pop
 	opLoadOrStore
 	opLoadDelete
 	opSwapKey
@@ -37,37 +37,37 @@ const (
 	opEmpty
 	opUpdate
 	opFillDict
-	opField    // record set
-	opGetField // record get
+	OpField    // record set
+	OpGetField // record get
 	opSwapField
 	opCASField
 	opItem // tuple get
-	opUse  // count the borrowed reference, or else borrow one from a root
-	opCheckpoint
+	OpUse  // count the borrowed reference, or else borrow one from a root
+	OpCheckpoint
 	opBlocking
 	opChurn // many counts on one object at once
 	opScope
-	opNode
+	OpNode
 	opLink    // node set: makes cycles
 	opGetLink // node get
-	opRing    // some nodes in a cycle
+	OpRing    // some nodes in a cycle
 	opHerd    // more of them, and a large leaf: collections may begin after it
-	opWeak
-	opFollow
-	opCollect
-	opRescue // a node that a finalizer has kept
-	opSend   // to another machine
-	opReceive
-	opLeave    // the thread ends
+	OpWeak
+	OpFollow
+	OpCollect
+	OpRescue // a node that a finalizer has kept
+	OpSend   // to another machine
+	OpReceive
+	OpLeave    // the thread ends
 	opDocument // from JSON
 	opBorn     // born immortal
 	opMiscarry // a birth of immortals that fails
-	opImmortalise
-	opFreeze // a frozen copy
-	opState  // is it immortal, are two the same
+	OpImmortalize
+	OpFreeze // a frozen copy
+	OpState  // is it immortal, are two the same
 	opMistype
 	opIterate
-	opAudit
+	OpAudit
 	opCount // number of opcodes
 )
 
@@ -81,14 +81,14 @@ var opNames = [opCount]string{
 	"mistype", "iterate", "audit",
 }
 
-// op is one operation. The machine interprets its operands: every value is valid for
+// Op is one operation. The machine interprets its operands: every value is valid for
 // every opcode.
-type op struct {
-	code    opcode
-	a, b, n uint8
+type Op struct {
+	Code    Code
+	A, B, N uint8
 }
 
-func (o op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.code], o.a, o.b, o.n) }
+func (o Op) String() string { return fmt.Sprintf("%s(%d,%d,%d)", opNames[o.Code], o.A, o.B, o.N) }
 
 // GoString returns the text that rapid prints.
-func (o op) GoString() string { return o.String() }
+func (o Op) GoString() string { return o.String() }

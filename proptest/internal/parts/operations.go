@@ -4,272 +4,272 @@ import "fmt"
 
 // The operations of a machine on lists and dicts, and the rare ones.
 
-func (m *machine[V]) doList(o op) string {
+func (m *Machine[V]) doList(o Op) string {
 	d := m.d
-	v := m.value(o.b, maxLevel)
-	l := m.container(o.a, aList, d.level(v))
-	switch o.code {
-	case opAppend:
+	v := m.value(o.B, MaxLevel)
+	l := m.container(o.A, List, d.Level(v))
+	switch o.Code {
+	case OpAppend:
 		switch {
-		case o.n%4 == 1 && m.regs[o.b%regs] == v: // move the register's reference
-			e := d.append(l, v, true)
-			if e == fine {
-				m.regs[o.b%regs] = *new(V)
+		case o.N%4 == 1 && m.regs[o.B%regs] == v: // move the register's reference
+			e := d.Append(l, v, true)
+			if e == Fine {
+				m.regs[o.B%regs] = *new(V)
 			}
 			return string(e)
-		case o.n%4 > 1: // an object that nothing else holds
-			x := d.leaf(bigInt+o.b%3, o.n)
-			e := d.append(l, x, true)
-			if e != fine {
-				d.drop(x)
+		case o.N%4 > 1: // an object that nothing else holds
+			x := d.Leaf(BigInt+o.B%3, o.N)
+			e := d.Append(l, x, true)
+			if e != Fine {
+				d.Drop(x)
 			}
 			return string(e)
 		}
-		return string(d.append(l, v, false))
-	case opSet:
-		return string(d.setItem(l, index(o.n, d.length(l)), v))
+		return string(d.Append(l, v, false))
+	case OpSet:
+		return string(d.SetItem(l, index(o.N, d.Length(l)), v))
 	case opInsert:
-		return string(d.insert(l, index(o.n, d.length(l)), v))
-	case opGet:
-		return m.got(o.b)(d.getItem(l, index(o.n, d.length(l))))
-	case opPop:
-		seen := m.got(o.b)(d.pop(l))
-		if o.n%2 == 1 && seen != string(isEmpty) && seen != string(isFrozen) {
-			m.set(o.b, *new(V))
+		return string(d.Insert(l, index(o.N, d.Length(l)), v))
+	case OpGet:
+		return m.got(o.B)(d.Item(l, index(o.N, d.Length(l))))
+	case OpPop:
+		seen := m.got(o.B)(d.Pop(l))
+		if o.N%2 == 1 && seen != string(Empty) && seen != string(Frozen) {
+			m.set(o.B, *new(V))
 		}
 		return seen
 	case opPopFirst:
-		return m.got(o.b)(d.popFirst(l))
-	case opRemove:
-		return string(d.remove(l, index(o.n, d.length(l))))
+		return m.got(o.B)(d.PopFirst(l))
+	case OpRemove:
+		return string(d.Remove(l, index(o.N, d.Length(l))))
 	case opClear:
-		if o.n%4 == 1 {
-			d.clear(l)
+		if o.N%4 == 1 {
+			d.Clear(l)
 		}
 	case opExtend:
-		from := m.container(o.b, aList, 0)
-		if d.level(from) <= d.level(l) && d.length(from)+d.length(l) <= maxItems {
-			d.extend(l, from)
+		from := m.container(o.B, List, 0)
+		if d.Level(from) <= d.Level(l) && d.Length(from)+d.Length(l) <= MaxItems {
+			d.Extend(l, from)
 		}
 	case opFill:
-		if n := 2 * int(o.n); d.length(l)+n <= maxFilled {
+		if n := 2 * int(o.N); d.Length(l)+n <= maxFilled {
 			for range n {
-				d.append(l, v, false)
+				d.Append(l, v, false)
 			}
 		}
 	}
-	return fmt.Sprint(d.length(l))
+	return fmt.Sprint(d.Length(l))
 }
 
-func (m *machine[V]) doDict(o op) (seen string) {
+func (m *Machine[V]) doDict(o Op) (seen string) {
 	d := m.d
-	v := m.value(o.b, maxLevel)
-	dict := m.container(o.a, aDict, d.level(v))
-	m.withKey(o, d.level(dict), func(key V) {
-		switch o.code {
-		case opPut:
-			if o.n%8 != 1 || m.regs[o.b%regs] != v {
-				seen = string(d.put(dict, key, v, false))
+	v := m.value(o.B, MaxLevel)
+	dict := m.container(o.A, Dict, d.Level(v))
+	m.withKey(o, d.Level(dict), func(key V) {
+		switch o.Code {
+		case OpPut:
+			if o.N%8 != 1 || m.regs[o.B%regs] != v {
+				seen = string(d.Put(dict, key, v, false))
 				return
 			}
-			e := d.put(dict, key, v, true)
-			if e == fine {
-				m.regs[o.b%regs] = *new(V)
+			e := d.Put(dict, key, v, true)
+			if e == Fine {
+				m.regs[o.B%regs] = *new(V)
 			}
 			seen = string(e)
 		case opLookup:
-			seen = m.got(o.b)(d.lookup(dict, key))
+			seen = m.got(o.B)(d.Lookup(dict, key))
 		case opDelete:
-			ok, e := d.deleteKey(dict, key)
+			ok, e := d.DeleteKey(dict, key)
 			seen = fmt.Sprint(ok, e)
-		case opTake:
-			seen = m.got(o.b)(d.take(dict, key))
+		case OpTake:
+			seen = m.got(o.B)(d.Take(dict, key))
 		case opLoadOrStore:
-			seen = m.gotIf(o.b)(d.loadOrStore(dict, key, v))
+			seen = m.gotIf(o.B)(d.LoadOrStore(dict, key, v))
 		case opLoadDelete:
-			seen = m.gotIf(o.b)(d.loadDelete(dict, key))
+			seen = m.gotIf(o.B)(d.LoadDelete(dict, key))
 		case opSwapKey:
-			seen = m.gotIf(o.b)(d.swapKey(dict, key, v))
+			seen = m.gotIf(o.B)(d.SwapKey(dict, key, v))
 		case opCASKey, opDeleteIf:
-			now, e := d.lookup(dict, key)
-			if e != fine {
-				now = d.copy(v)
+			now, e := d.Lookup(dict, key)
+			if e != Fine {
+				now = d.Copy(v)
 			}
 			var done bool
-			if old := m.expected(o.n/8, now); o.code == opCASKey {
-				done, e = d.casKey(dict, key, old, v)
+			if old := m.expected(o.N/8, now); o.Code == opCASKey {
+				done, e = d.CASKey(dict, key, old, v)
 			} else {
-				done, e = d.deleteIf(dict, key, old)
+				done, e = d.DeleteIf(dict, key, old)
 			}
-			d.drop(now)
+			d.Drop(now)
 			seen = fmt.Sprint(done, e)
 		}
 	})
-	switch o.code {
+	switch o.Code {
 	case opPopOldest:
-		key, v, e := d.popOldest(dict)
-		if e != fine {
+		key, v, e := d.PopOldest(dict)
+		if e != Fine {
 			return string(e)
 		}
-		seen = d.render(key) + m.got(o.b)(v, e)
-		d.drop(key)
+		seen = d.Render(key) + m.got(o.B)(v, e)
+		d.Drop(key)
 	case opEmpty:
-		if o.n%4 == 1 {
-			d.clear(dict)
+		if o.N%4 == 1 {
+			d.Clear(dict)
 		}
 	case opUpdate:
-		from := m.container(o.b, aDict, 0)
-		if d.level(from) <= d.level(dict) && d.length(from)+d.length(dict) <= maxItems {
-			d.extend(dict, from)
+		from := m.container(o.B, Dict, 0)
+		if d.Level(from) <= d.Level(dict) && d.Length(from)+d.Length(dict) <= MaxItems {
+			d.Extend(dict, from)
 		}
 	case opFillDict:
-		if d.length(dict)+int(o.n) <= maxFilled {
-			for i := range o.n {
-				key := d.leaf([...]uint8{smallInt, aFloat, someBytes}[o.b%3], i)
-				d.put(dict, key, v, false)
-				d.drop(key)
+		if d.Length(dict)+int(o.N) <= maxFilled {
+			for i := range o.N {
+				key := d.Leaf([...]uint8{SmallInt, Float, Bytes}[o.B%3], i)
+				d.Put(dict, key, v, false)
+				d.Drop(key)
 			}
 		}
 	}
-	return seen + fmt.Sprint(" ", d.length(dict))
+	return seen + fmt.Sprint(" ", d.Length(dict))
 }
 
 // doNode runs the operations on nodes and weak references, and those that hand objects over.
-func (m *machine[V]) doNode(o op) string {
+func (m *Machine[V]) doNode(o Op) string {
 	d := m.d
-	isNode := func(v V) bool { return d.kind(v) == aNode }
-	switch o.code {
-	case opNode:
-		m.set(o.a, m.node(m.value(o.b, maxLevel), m.value(o.b+1, maxLevel), m.value(o.n, maxLevel)))
+	isNode := func(v V) bool { return d.Kind(v) == Node }
+	switch o.Code {
+	case OpNode:
+		m.set(o.A, m.node(m.value(o.B, MaxLevel), m.value(o.B+1, MaxLevel), m.value(o.N, MaxLevel)))
 	case opLink:
-		n, _ := m.pick(o.a, isNode)
-		d.setField(n, int(o.n)%fields, m.value(o.b, maxLevel))
+		n, _ := m.pick(o.A, isNode)
+		d.SetField(n, int(o.N)%Fields, m.value(o.B, MaxLevel))
 	case opGetLink:
-		n, _ := m.pick(o.a, isNode)
-		m.set(o.b, d.getField(n, int(o.n)%fields))
-		return d.render(m.regs[o.b%regs])
-	case opRing:
-		m.set(o.a, m.ring(m.value(o.b, maxLevel), 1+int(o.n/2)%8))
-		if o.n%2 == 0 {
-			m.set(o.a, *new(V))
+		n, _ := m.pick(o.A, isNode)
+		m.set(o.B, d.Field(n, int(o.N)%Fields))
+		return d.Render(m.regs[o.B%regs])
+	case OpRing:
+		m.set(o.A, m.ring(m.value(o.B, MaxLevel), 1+int(o.N/2)%8))
+		if o.N%2 == 0 {
+			m.set(o.A, *new(V))
 		}
 	case opHerd:
-		n, text := m.ring(m.value(o.b, maxLevel), herd), d.leaf(bigText, o.n)
-		d.setField(n, 2, text)
-		d.drop(text)
-		if m.set(o.a, n); o.n%2 == 0 {
-			m.set(o.a, *new(V))
+		n, text := m.ring(m.value(o.B, MaxLevel), herd), d.Leaf(BigText, o.N)
+		d.SetField(n, 2, text)
+		d.Drop(text)
+		if m.set(o.A, n); o.N%2 == 0 {
+			m.set(o.A, *new(V))
 		}
-	case opWeak:
-		m.set(o.a, d.weak(m.value(o.b, maxLevel)))
-	case opFollow:
-		if w, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aWeak }); ok {
-			return m.revealed(o.b)(d.follow(w))
+	case OpWeak:
+		m.set(o.A, d.Weak(m.value(o.B, MaxLevel)))
+	case OpFollow:
+		if w, ok := m.pick(o.A, func(v V) bool { return d.Kind(v) == Weak }); ok {
+			return m.revealed(o.B)(d.Follow(w))
 		}
-	case opCollect:
-		return d.collect()
-	case opRescue:
-		return m.revealed(o.a)(d.rescued())
-	case opSend:
-		if r := &m.regs[o.a%regs]; *r != *new(V) && m.shared.box.put(*r) {
+	case OpCollect:
+		return d.Collect()
+	case OpRescue:
+		return m.revealed(o.A)(d.Rescued())
+	case OpSend:
+		if r := &m.regs[o.A%regs]; *r != *new(V) && m.shared.box.put(*r) {
 			*r = *new(V)
 		}
-	case opReceive:
-		return m.revealed(o.a)(m.shared.box.take())
-	case opLeave:
-		d.leave()
+	case OpReceive:
+		return m.revealed(o.A)(m.shared.box.take())
+	case OpLeave:
+		d.Leave()
 	}
 	return ""
 }
 
 // revealed returns a function that puts a value, if there is one, into register i and
 // returns the observation.
-func (m *machine[V]) revealed(i uint8) func(v V, ok bool) string {
+func (m *Machine[V]) revealed(i uint8) func(v V, ok bool) string {
 	return func(v V, ok bool) string {
 		if !ok {
 			return "nothing"
 		}
 		m.set(i, v)
-		return m.d.render(v)
+		return m.d.Render(v)
 	}
 }
 
-func (m *machine[V]) node(values ...V) V {
+func (m *Machine[V]) node(values ...V) V {
 	m.last++
-	return m.d.node(m.last, nodeLevel, [fields]V(values))
+	return m.d.Node(m.last, nodeLevel, [Fields]V(values))
 }
 
 // ring makes n nodes that refer to each other, to themselves and to v, and returns
 // one of them.
-func (m *machine[V]) ring(v V, n int) V {
+func (m *Machine[V]) ring(v V, n int) V {
 	d := m.d
 	first := m.node(v, v, v)
-	last := d.copy(first)
+	last := d.Copy(first)
 	for range n - 1 {
 		next := m.node(first, v, v)
-		d.setField(last, 0, next)
-		d.setField(last, 1, last)
-		d.drop(last)
+		d.SetField(last, 0, next)
+		d.SetField(last, 1, last)
+		d.Drop(last)
 		last = next
 	}
-	d.setField(last, 0, first)
-	d.drop(last)
+	d.SetField(last, 0, first)
+	d.Drop(last)
 	return first
 }
 
-func (m *machine[V]) doRare(o op) string {
+func (m *Machine[V]) doRare(o Op) string {
 	d := m.d
 	anything := func(V) bool { return true }
-	switch o.code {
+	switch o.Code {
 	case opDocument:
-		m.set(o.a, d.document(o.n, o.b%4 == 0))
+		m.set(o.A, d.Document(o.N, o.B%4 == 0))
 	case opBorn, opMiscarry:
-		v := m.value(o.b, maxLevel-2)
-		w := d.born(func() V { return m.litter(v, o.n) }, o.code == opMiscarry)
-		if o.code == opBorn {
-			m.set(o.a, w)
+		v := m.value(o.B, MaxLevel-2)
+		w := d.Born(func() V { return m.litter(v, o.N) }, o.Code == opMiscarry)
+		if o.Code == opBorn {
+			m.set(o.A, w)
 		}
-	case opImmortalise:
-		d.immortalise(m.value(o.a, maxLevel))
-	case opFreeze:
-		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) != aNode && d.kind(v) != aWeak || o.n%8 == 0 }); ok {
-			return m.got(o.b)(d.freeze(v, o.n%2 == 1))
+	case OpImmortalize:
+		d.Immortalize(m.value(o.A, MaxLevel))
+	case OpFreeze:
+		if v, ok := m.pick(o.A, func(v V) bool { return d.Kind(v) != Node && d.Kind(v) != Weak || o.N%8 == 0 }); ok {
+			return m.got(o.B)(d.Freeze(v, o.N%2 == 1))
 		}
-	case opState:
-		v, _ := m.pick(o.a, anything)
-		w, _ := m.pick(o.b, anything)
+	case OpState:
+		v, _ := m.pick(o.A, anything)
+		w, _ := m.pick(o.B, anything)
 		// Not for tuples: a dead entry of a dict, unknown to the model, may have a tuple as
 		// its key, which becomes immortal with the dict.
-		return fmt.Sprint(d.kind(v) > aTuple && d.immortal(v), d.same(v, w))
+		return fmt.Sprint(d.Kind(v) > Tuple && d.Immortal(v), d.Same(v, w))
 	case opMistype:
-		if v, _ := m.pick(o.a, anything); d.kind(v) != aList {
-			return string(d.append(v, m.value(o.b, maxLevel), false))
+		if v, _ := m.pick(o.A, anything); d.Kind(v) != List {
+			return string(d.Append(v, m.value(o.B, MaxLevel), false))
 		}
 	case opIterate:
-		if v, ok := m.pick(o.a, func(v V) bool { return d.kind(v) == aList || d.kind(v) == aDict }); ok {
-			return d.iterate(v)
+		if v, ok := m.pick(o.A, func(v V) bool { return d.Kind(v) == List || d.Kind(v) == Dict }); ok {
+			return d.Iterate(v)
 		}
-	case opAudit:
-		d.audit()
+	case OpAudit:
+		d.Audit()
 	}
 	return ""
 }
 
 // litter makes a few values of every kind, around v. Its callers make births
 // immortal.
-func (m *machine[V]) litter(v V, n uint8) V {
+func (m *Machine[V]) litter(v V, n uint8) V {
 	d := m.d
-	level := d.level(v) + 1
-	text, number := d.leaf(aString, n), d.leaf(bigInt, n)
-	pair := d.tuple([]V{text, number})
-	dict := d.dict(max(level, 2))
-	d.put(dict, text, pair, false)
-	d.put(dict, number, v, false)
+	level := d.Level(v) + 1
+	text, number := d.Leaf(String, n), d.Leaf(BigInt, n)
+	pair := d.Tuple([]V{text, number})
+	dict := d.Dict(max(level, 2))
+	d.Put(dict, text, pair, false)
+	d.Put(dict, number, v, false)
 	node := m.node(v, text, dict)
-	d.setField(node, 1, node)
-	list := d.list(max(level, 2)+1, []V{dict, text, v, node})
+	d.SetField(node, 1, node)
+	list := d.List(max(level, 2)+1, []V{dict, text, v, node})
 	for _, x := range []V{text, number, pair, dict, node} {
-		d.drop(x)
+		d.Drop(x)
 	}
 	return list
 }

@@ -9,11 +9,11 @@ import (
 
 // origin is what the program has known about a container since its birth.
 type origin struct {
-	kind  kind
+	kind  Kind
 	level int
 	items []rt.Ref // of a tuple
 
-	serial serial // of a node
+	serial Serial // of a node
 
 	// Of a weak reference: its target, nil for a leaf; whether the model can tell when
 	// the target dies; and how often the callback was called.
@@ -22,10 +22,10 @@ type origin struct {
 	calls  atomic.Int32
 }
 
-// handle is a reference and, for a container, the origin that must be found there. If the
+// Handle is a reference and, for a container, the origin that must be found there. If the
 // object is freed while it is held and another one is born in its place, the two
 // no longer agree.
-type handle struct {
+type Handle struct {
 	ref rt.Ref
 	o   *origin // nil for a leaf
 }

@@ -7,55 +7,55 @@ import (
 	"pgregory.net/rapid"
 )
 
-// property is a promise that can be broken. Its text is constant, because rapid takes a failure
+// Property is a promise that can be broken. Its text is constant, because rapid takes a failure
 // with another text for a different failure.
-type property string
+type Property string
 
 // The properties of package proptest, in the order of its documentation.
 const (
-	propHeaders property = "property (a), the header of an immortal object never changes"
-	PropAudit   property = "property (b), counts are the sums of references"
-	propAlive   property = "property (c), nothing reachable is freed"
-	propNone    property = "property (c), nothing is left once everything has been dropped"
-	propAgree   property = "property (d), all modes and the model agree"
-	propFinal   property = "property (e), an object that dies is finalized once"
-	propGarbage property = "property (f), one collection finds all garbage"
-	propFrozen  property = "property (g), frozen objects never change"
-	propShared  property = "property (h), frozen objects are not copied"
-	propLinear  property = "property (i), concurrent calls are linearizable"
-	propStores  property = "property (j), no thread stores to an immortal object"
+	Headers     Property = "property (a), the header of an immortal object never changes"
+	PropAudit   Property = "property (b), counts are the sums of references"
+	Alive       Property = "property (c), nothing reachable is freed"
+	NothingLeft Property = "property (c), nothing is left once everything has been dropped"
+	Agree       Property = "property (d), all modes and the model agree"
+	Final       Property = "property (e), an object that dies is finalized once"
+	Garbage     Property = "property (f), one collection finds all garbage"
+	propFrozen  Property = "property (g), frozen objects never change"
+	NotCopied   Property = "property (h), frozen objects are not copied"
+	Linear      Property = "property (i), concurrent calls are linearizable"
+	Stores      Property = "property (j), no thread stores to an immortal object"
 )
 
 // What Conformance demands besides.
 const (
-	propModel  property = "conformance: the objects and their model agree"
-	propFaults property = "conformance: a call that returns an error has changed nothing"
+	Model  Property = "conformance: the objects and their model agree"
+	Faults Property = "conformance: a call that returns an error has changed nothing"
 )
 
-// failure says that a property does not hold. Where a program cannot return it, it panics
+// Failure says that a property does not hold. Where a program cannot return it, it panics
 // with it.
-type failure struct {
-	property property
-	detail   string
+type Failure struct {
+	Property Property
+	Detail   string
 }
 
-func (f *failure) Error() string { return fmt.Sprintf("%s: %s", f.property, f.detail) }
+func (f *Failure) Error() string { return fmt.Sprintf("%s: %s", f.Property, f.Detail) }
 
-// broken returns the failure of a property.
-func (p property) broken(format string, args ...any) *failure {
-	return &failure{p, fmt.Sprintf(format, args...)}
+// Broken returns the failure of a property.
+func (p Property) Broken(format string, args ...any) *Failure {
+	return &Failure{p, fmt.Sprintf(format, args...)}
 }
 
-// report fails t with a text that is the same for all failures of a property, and logs the
+// Report fails t with a text that is the same for all failures of a property, and logs the
 // details.
-func report(t *rapid.T, err error) {
+func Report(t *rapid.T, err error) {
 	if err == nil {
 		return
 	}
 	t.Log(err)
-	var f *failure
+	var f *Failure
 	if errors.As(err, &f) {
-		t.Fatal(f.property)
+		t.Fatal(f.Property)
 	}
 	t.Fatal("a run of a program failed")
 }

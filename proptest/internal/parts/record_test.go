@@ -58,21 +58,21 @@ func checkHistories(t *testing.T, o rt.Options, s subject) {
 	aCall := rapid.Custom(func(t *rapid.T) call {
 		return call{uint8(rapid.IntRange(0, len(s.calls)-1).Draw(t, "what")), rapid.Uint8Range(0, 7).Draw(t, "a"), rapid.Uint8Range(0, 7).Draw(t, "b")}
 	})
-	var v verdicts
+	var v Verdicts
 	rapid.Check(t, func(t *rapid.T) {
 		progs := make([][]call, historyThreads)
 		for i := range progs {
-			progs[i] = drawSlice(t, "calls", aCall, callsEach)
+			progs[i] = Slice(t, "calls", aCall, callsEach)
 		}
 		seen, err := s.record(o, progs)
 		if err != nil {
-			report(t, err)
+			Report(t, err)
 		}
-		if v.illegal(s.model, seen) {
-			report(t, propLinear.broken("%s", s.describe(seen)))
+		if v.Illegal(s.model, seen) {
+			Report(t, Linear.Broken("%s", s.describe(seen)))
 		}
 	})
-	if err := v.err(); err != nil {
+	if err := v.Err(); err != nil {
 		t.Error(err)
 	}
 }
@@ -95,7 +95,7 @@ func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operati
 	began := time.Now()
 	var ready atomic.Int32
 	histories := make([][]porcupine.Operation, len(progs))
-	err = parallel(len(progs), func(worker int) error {
+	err = Parallel(len(progs), func(worker int) error {
 		t := Must(r.Attach())
 		var own any
 		if s.own != nil {
@@ -133,10 +133,10 @@ func (s *subject) record(o rt.Options, progs [][]call) (seen []porcupine.Operati
 		return t.Audit()
 	})
 	if err != nil {
-		return nil, PropAudit.broken("%v", err)
+		return nil, PropAudit.Broken("%v", err)
 	}
 	if err := r.Close(); err != nil {
-		return nil, propNone.broken("%v", err)
+		return nil, NothingLeft.Broken("%v", err)
 	}
 	return slices.Concat(histories...), nil
 }
@@ -151,15 +151,15 @@ func (s *subject) describe(seen []porcupine.Operation) string {
 	return text
 }
 
-// linearBoxed is beyond the range of small integers, so that each int is an object.
-const linearBoxed = 1 << 40
+// boxed is beyond the range of small integers, so that each int is an object.
+const boxed = 1 << 40
 
-// values are counted objects that histories pass around: linearBoxed ints.
+// values are counted objects that histories pass around: boxed ints.
 type values [8]rt.Ref
 
 func newValues(t *rt.Thread) (v values) {
 	for i := range v {
-		v[i] = Must(objects.NewInt(t, linearBoxed+int64(i)))
+		v[i] = Must(objects.NewInt(t, boxed+int64(i)))
 	}
 	return v
 }

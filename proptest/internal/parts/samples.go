@@ -50,7 +50,7 @@ func (s *Samples) Take(t *rt.Thread) *HeadersError {
 		s.seen = map[rt.Ref]firstSight{}
 	}
 	e := &HeadersError{}
-	count("headers compared", len(now))
+	Add("headers compared", len(now))
 	for r, header := range now {
 		if first, ok := s.seen[r]; !ok {
 			s.seen[r] = firstSight{header, sample}
@@ -69,8 +69,8 @@ func (s *Samples) Take(t *rt.Thread) *HeadersError {
 	return nil
 }
 
-// number returns how many of the immortals suit.
-func (s *Samples) number(suits func(r rt.Ref, y rt.TypeID) bool) (n int64) {
+// Number returns how many of the immortals suit.
+func (s *Samples) Number(suits func(r rt.Ref, y rt.TypeID) bool) (n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for r, first := range s.seen {

@@ -3,25 +3,25 @@ package parts
 import rt "github.com/ichor-go/ichor/runtime"
 
 // sequential runs a program on one thread and returns its history.
-func sequential(o rt.Options, when collecting, prog []op) (seen history, err error) {
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o, when)
+func sequential(o rt.Options, when Collecting, prog []Op) (seen History, err error) {
+	defer Catch(&err)
+	defer Guarded()()
+	s, err := Open(o, when)
 	if err != nil {
 		return nil, err
 	}
-	err = s.do(func(h *heap) error {
-		m := newMachine(h, newShared(h, 0), 0)
-		h.machines = []*machine[handle]{m}
+	err = s.Do(func(h *Heap) error {
+		m := New(h, NewShared(h, 0), 0)
+		h.Machines = []*Machine[Handle]{m}
 		for _, o := range prog {
-			seen = append(seen, m.step(o))
+			seen = append(seen, m.Step(o))
 		}
-		h.finish(m)
+		h.Finish(m)
 		return nil
 	})
 	if err != nil {
 		return seen, err
 	}
 	ran("sequential", len(prog))
-	return seen, s.close()
+	return seen, s.Close()
 }

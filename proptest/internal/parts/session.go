@@ -8,9 +8,9 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// session is a runtime, and what its threads know about the objects in it.
-type session struct {
-	rt      *rt.Runtime
+// Session is a runtime, and what its threads know about the objects in it.
+type Session struct {
+	runtime *rt.Runtime
 	opts    rt.Options
 	origins origins
 	headers Samples
@@ -19,16 +19,16 @@ type session struct {
 	moves   bool // the program moves to another runtime, so no object may hold code
 }
 
-// collecting says whether collections start by themselves.
-type collecting bool
+// Collecting says whether collections start by themselves.
+type Collecting bool
 
 const (
-	onDemand collecting = false // only by an operation
-	byItself collecting = true  // at every opportunity
+	OnDemand Collecting = false // only by an operation
+	ByItself Collecting = true  // at every opportunity
 )
 
-// open makes a runtime for a run of programs.
-func open(o rt.Options, when collecting) (*session, error) {
+// Open makes a runtime for a run of programs.
+func Open(o rt.Options, when Collecting) (*Session, error) {
 	if o.AddressSpace == 0 {
 		o.AddressSpace = 64 << 20
 	}
@@ -36,70 +36,70 @@ func open(o rt.Options, when collecting) (*session, error) {
 		o.SwitchInterval = 10 * time.Microsecond // a program ends long before the default of 5 ms
 	}
 	o.CollectAfter = -1
-	if when == byItself {
+	if when == ByItself {
 		o.CollectAfter, o.PauseBudget = 1, 1
 	}
-	s := &session{origins: newOrigins(), nodes: newCensus()}
-	o.OnError = func(err error) { s.nodes.failed(propAlive.broken("%v", err)) }
+	s := &Session{origins: newOrigins(), nodes: newCensus()}
+	o.OnError = func(err error) { s.nodes.failed(Alive.Broken("%v", err)) }
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err
 	}
-	s.rt, s.opts = r, o
+	s.runtime, s.opts = r, o
 	sessions.Store(r, s)
 	return s, nil
 }
 
 // heap returns the domain of a thread that can stop the world at any time.
-func (s *session) heap(t *rt.Thread) *heap {
-	h := &heap{t: t, s: s, alone: func(f func()) { f() }}
-	h.replace = func() {
-		h.t.Detach()
+func (s *Session) heap(t *rt.Thread) *Heap {
+	h := &Heap{Thread: t, s: s, Alone: func(f func()) { f() }}
+	h.Replace = func() {
+		h.Thread.Detach()
 		goruntime.Gosched()
-		h.t = Must(s.rt.Attach())
+		h.Thread = Must(s.runtime.Attach())
 	}
 	return h
 }
 
-// attach returns the heap of a new thread.
-func (s *session) attach() *heap { return s.heap(Must(s.rt.Attach())) }
+// Attach returns the heap of a new thread.
+func (s *Session) Attach() *Heap { return s.heap(Must(s.runtime.Attach())) }
 
-// do runs f with the heap of a new thread. f may replace the thread; do detaches the last one.
-func (s *session) do(f func(h *heap) error) error {
-	h := s.attach()
+// Do runs f with the heap of a new thread. f may replace the thread; do detaches the last one.
+func (s *Session) Do(f func(h *Heap) error) error {
+	h := s.Attach()
 	if err := f(h); err != nil {
 		return err
 	}
-	h.t.Detach()
+	h.Thread.Detach()
 	return nil
 }
 
-// parallel runs f on n goroutines, each with a heap of its own.
-func (s *session) parallel(n int, f func(h *heap, worker int) error) error {
-	return parallel(n, func(worker int) error {
-		return s.do(func(h *heap) error { return f(h, worker) })
+// Parallel runs f on n goroutines, each with a heap of its own.
+func (s *Session) Parallel(n int, f func(h *Heap, worker int) error) error {
+	return Parallel(n, func(worker int) error {
+		return s.Do(func(h *Heap) error { return f(h, worker) })
 	})
 }
 
-// close demands that only immortals and their contents are left. All threads have
+// Close demands that only immortals and their contents are left. All threads have
 // detached. Checked mode keeps freed objects for a while, so there only Close can tell.
-func (s *session) close() error {
-	defer sessions.Delete(s.rt)
-	m, immortals := s.rt.Memory(), s.immortalContainers()
+func (s *Session) Close() error {
+	defer sessions.Delete(s.runtime)
+	m, immortals := s.runtime.Memory(), s.immortalContainers()
 	mortals := m.Objects - m.InPlace
 	switch {
 	case s.opts.Checked:
 	case mortals > 0 && immortals == 0, m.Blocks > mortals+immortals: // a container has at most one block
-		return propNone.broken("%d mortal objects and %d blocks, with %d immortal containers",
+		return NothingLeft.Broken("%d mortal objects and %d blocks, with %d immortal containers",
 			mortals, m.Blocks, immortals)
 	}
-	if err := s.frozen.unload(s.rt, immortals > 0); err != nil {
+	if err := s.frozen.unload(s.runtime, immortals > 0); err != nil {
 		return err
 	}
-	err := s.rt.Close()
+	err := s.runtime.Close()
 	var leak *rt.LeakError
 	if errors.As(err, &leak) {
-		return propNone.broken("%v", err)
+		return NothingLeft.Broken("%v", err)
 	}
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func (s *session) close() error {
 }
 
 // immortalContainers returns the number of immortals that can hold references.
-func (s *session) immortalContainers() int64 {
-	return s.headers.number(func(r rt.Ref, y rt.TypeID) bool {
+func (s *Session) immortalContainers() int64 {
+	return s.headers.Number(func(r rt.Ref, y rt.TypeID) bool {
 		switch y {
 		case rt.TypeList, rt.TypeDict, rt.TypeTuple, record.ID(), nodeType.ID():
 			return r != rt.EmptyTuple
@@ -119,59 +119,59 @@ func (s *session) immortalContainers() int64 {
 	})
 }
 
-// finish checks everything, drops what the machines hold, and checks again that only immortals
+// Finish checks everything, drops what the machines hold, and checks again that only immortals
 // and their contents are left. No other thread is attached.
-func (h *heap) finish(machines ...*machine[handle]) {
-	h.machines = machines
+func (h *Heap) Finish(machines ...*Machine[Handle]) {
+	h.Machines = machines
 	kept, _ := h.s.nodes.kept()
-	h.walk(append(heldBy(machines...), kept...))
-	h.audit()
+	h.walk(append(HeldBy(machines...), kept...))
+	h.Audit()
 	h.s.nodes.close()
-	dropAll(h, machines...)
+	DropAll(h, machines...)
 	for bag := range h.s.nodes.bags {
 		for v, ok := h.s.nodes.take(bag); ok; v, ok = h.s.nodes.take(bag) {
-			h.drop(v)
+			h.Drop(v)
 		}
 	}
-	h.audit()
-	h.t.Collect()
-	if c := h.t.Collect(); c.Garbage > 0 {
-		panic(propGarbage.broken("a second collection finds more: %+v", c))
+	h.Audit()
+	h.Thread.Collect()
+	if c := h.Thread.Collect(); c.Garbage > 0 {
+		panic(Garbage.Broken("a second collection finds more: %+v", c))
 	}
 	h.s.nodes.check()
 	h.s.nodes.judge(h.walk(h.immortals()))
-	h.audit()
+	h.Audit()
 }
 
-// discard checks and drops what a machine holds that shares nothing. Other threads may be running.
-func (h *heap) discard(m *machine[handle]) {
+// Discard checks and drops what a machine holds that shares nothing. Other threads may be running.
+func (h *Heap) Discard(m *Machine[Handle]) {
 	h.s.nodes.check()
-	h.walk(heldBy(m))
-	dropAll(h, m)
+	h.walk(HeldBy(m))
+	DropAll(h, m)
 }
 
 // immortals returns handles of all immortals.
-func (h *heap) immortals() (vs []handle) {
+func (h *Heap) immortals() (vs []Handle) {
 	var rs []rt.Ref
-	h.t.Immortals(func(r rt.Ref, _ [4]uint32) { rs = append(rs, r) })
+	h.Thread.Immortals(func(r rt.Ref, _ [4]uint32) { rs = append(rs, r) })
 	for _, r := range rs {
 		vs = append(vs, h.found(r))
 	}
 	return vs
 }
 
-// detach detaches the thread, if it is attached.
-func (h *heap) detach() {
-	if h.t != nil {
-		h.t.Detach()
-		h.t = nil
+// Detach detaches the thread, if it is attached.
+func (h *Heap) Detach() {
+	if h.Thread != nil {
+		h.Thread.Detach()
+		h.Thread = nil
 	}
 }
 
-// attach attaches another thread after detach.
-func (h *heap) attach() {
-	if h.t == nil {
-		h.t = Must(h.s.rt.Attach())
+// Attach attaches another thread after detach.
+func (h *Heap) Attach() {
+	if h.Thread == nil {
+		h.Thread = Must(h.s.runtime.Attach())
 		h.epoch++
 	}
 }

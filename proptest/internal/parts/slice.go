@@ -6,10 +6,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawSlice draws at most n elements, often nearly as many. A plain rapid slice would
+// Slice draws at most n elements, often nearly as many. A plain rapid slice would
 // have five elements on average, and a minimum length would prevent shrinking. Groups of
 // groups of elements avoid both.
-func drawSlice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
+func Slice[E any](t *rapid.T, label string, g *rapid.Generator[E], n int) []E {
 	groups := rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(g, 0, 10), 0, 10), 0, max(n/10, 1))
 	flat := rapid.Custom(func(t *rapid.T) []E {
 		all := slices.Concat(slices.Concat(groups.Draw(t, "groups")...)...)

@@ -86,7 +86,7 @@ var sumSubject = subject{
 			t.DecRef(r)
 			return v, true
 		case 1:
-			Must(0, cell.StoreSteal(t, Must(objects.NewInt(t, linearBoxed+int64(c.a)))))
+			Must(0, cell.StoreSteal(t, Must(objects.NewInt(t, boxed+int64(c.a)))))
 			return 0, true
 		}
 		return Must(cell.Add(t, int64(c.a)-4)), true
@@ -100,7 +100,7 @@ var sumSubject = subject{
 			case 0:
 				return out == now, now
 			case 1:
-				return true, linearBoxed + int64(c.a)
+				return true, boxed + int64(c.a)
 			}
 			now += int64(c.a) - 4
 			return out == now, now
@@ -108,10 +108,10 @@ var sumSubject = subject{
 	},
 }
 
-// linearTriple is a type of records.
-var linearTriple = Must(objects.DefineRecord("linear triple", "x", "y", "z"))
+// triple is a type of records.
+var triple = Must(objects.DefineRecord("linear triple", "x", "y", "z"))
 
-const linearFields = 3
+const fields = 3
 
 type recordArena struct {
 	values
@@ -123,11 +123,11 @@ var recordSubject = subject{
 	calls: []string{"get", "set", "swap", "cas"},
 	make: func(t *rt.Thread) any {
 		v := newValues(t)
-		return &recordArena{v, Must(linearTriple.New(t, v[0], v[0], v[0]))}
+		return &recordArena{v, Must(triple.New(t, v[0], v[0], v[0]))}
 	},
 	do: func(t *rt.Thread, arena, _ any, c call) (any, bool) {
 		a := arena.(*recordArena)
-		i, old := int(c.a)%linearFields, int(c.a)/linearFields
+		i, old := int(c.a)%fields, int(c.a)/fields
 		switch c.what {
 		case 0:
 			r, err := a.record.Get(t, i)
@@ -148,9 +148,9 @@ var recordSubject = subject{
 	},
 	model: porcupine.Model{
 		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
-			parts := make([][]porcupine.Operation, linearFields)
+			parts := make([][]porcupine.Operation, fields)
 			for _, x := range all {
-				i := int(x.Input.(call).a) % linearFields
+				i := int(x.Input.(call).a) % fields
 				parts[i] = append(parts[i], x)
 			}
 			return parts
@@ -166,7 +166,7 @@ var recordSubject = subject{
 			case 2:
 				return out == now, int(c.b)
 			}
-			if now == int(c.a)/linearFields {
+			if now == int(c.a)/fields {
 				return out == true, int(c.b % 3)
 			}
 			return out == false, now
@@ -333,7 +333,7 @@ func countSubject(biased bool) subject {
 			case c.what == 0:
 				r, ok := objects.Weak(a.weak).Get(t)
 				if ok && r != a.target {
-					panic(propAlive.broken("a weak reference leads to another object"))
+					panic(Alive.Broken("a weak reference leads to another object"))
 				}
 				if ok {
 					h.n++

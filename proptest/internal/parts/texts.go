@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// maxRendered bounds the number of values in one rendering: shared structure is
+// MaxRendered bounds the number of values in one rendering: shared structure is
 // written once for each path to it.
-const maxRendered = 300
+const MaxRendered = 300
 
-// leafText returns the text of a leaf in a history.
-func leafText(kind string, v any) string {
+// LeafText returns the text of a leaf in a history.
+func LeafText(kind string, v any) string {
 	s := fmt.Sprintf("%s%v", kind, v)
 	if len(s) > 300 {
 		return fmt.Sprintf("%s... %d bytes", s[:10], len(s))
@@ -18,25 +18,25 @@ func leafText(kind string, v any) string {
 	return s
 }
 
-// nodeText returns the text of a node inside another one.
-func nodeText(s serial) string { return fmt.Sprintf("n%d", s.number()) }
+// NodeText returns the text of a node inside another one.
+func NodeText(s Serial) string { return fmt.Sprintf("n%d", s.Number()) }
 
-// weakText is the text of every weak reference: the target depends on when a reader
+// WeakText is the text of every weak reference: the target depends on when a reader
 // looks.
-const weakText = "weak"
+const WeakText = "weak"
 
-// collectionText returns the text of a collection: how many objects were garbage, which nodes
+// CollectionText returns the text of a collection: how many objects were garbage, which nodes
 // were finalized since the last one, and how many nodes are left.
-func collectionText(garbage int, finalized []serial, left int) string {
+func CollectionText(garbage int, finalized []Serial, left int) string {
 	var numbers []uint32
 	for _, s := range finalized {
-		numbers = append(numbers, s.number())
+		numbers = append(numbers, s.Number())
 	}
 	return fmt.Sprintf("%d of garbage, finalized %v, left %d", garbage, numbers, left)
 }
 
-// join joins the texts with commas, cut to a length that keeps histories readable.
-func join(open string, parts []string, end string) string {
+// Join joins the texts with commas, cut to a length that keeps histories readable.
+func Join(open string, parts []string, end string) string {
 	s := open + strings.Join(parts, ",") + end
 	if len(s) > 400 {
 		return fmt.Sprintf("%s... %d bytes", s[:400], len(s))

@@ -18,28 +18,28 @@ import (
 // other tests compare the observations. So a program performs a million operations where
 // the others perform a hundred.
 
-// trafficCode is the operation of a step on a few consecutive immortals.
-type trafficCode uint8
+// opcode is the operation of a step on a few consecutive immortals.
+type opcode uint8
 
 const (
-	trafficCount trafficCode = iota // increments and decrements, one by one
-	trafficSlices
-	trafficTry
+	trafficCount opcode = iota // increments and decrements, one by one
+	opSlices
+	opTry
 	trafficScope
 	trafficTuple // they are in a tuple that dies
-	trafficList  // they are in a list, and leave it in different ways
+	opList       // they are in a list, and leave it in different ways
 	trafficDict
-	trafficShared // they are in slots that other threads overwrite
-	trafficSend   // to another thread, which gives them up
-	trafficRead
-	trafficWeak
-	trafficChange // store to immortal records
-	trafficLook   // format objects as text
-	trafficCheckpoint
-	trafficImmortal // slow from here on, and seldom run
-	trafficFreeze
-	trafficCollect
-	trafficLeave
+	opShared // they are in slots that other threads overwrite
+	opSend   // to another thread, which gives them up
+	opRead
+	opWeak
+	opChange // store to immortal records
+	opLook   // format objects as text
+	opCheckpoint
+	opImmortalize // slow from here on, and seldom run
+	opFreeze
+	opCollect
+	opLeave
 	allTraffic
 )
 
@@ -48,13 +48,13 @@ const seldom = 256
 
 // trafficStep is an operation on n immortals, from number at on.
 type trafficStep struct {
-	code  trafficCode
+	code  opcode
 	at, n uint16
 }
 
-var aTrafficStep = rapid.Custom(func(t *rapid.T) trafficStep {
+var aStep = rapid.Custom(func(t *rapid.T) trafficStep {
 	return trafficStep{
-		trafficCode(rapid.IntRange(0, int(allTraffic)-1).Draw(t, "code")),
+		opcode(rapid.IntRange(0, int(allTraffic)-1).Draw(t, "code")),
 		rapid.Uint16().Draw(t, "at"),
 		rapid.Uint16Range(1, 64).Draw(t, "n"),
 	}
@@ -69,14 +69,14 @@ func CheckTraffic(t *testing.T, o rt.Options, threads int, ops int64) {
 	rapid.Check(t, func(t *rapid.T) {
 		progs := make([][]trafficStep, threads)
 		for i := range progs {
-			progs[i] = rapid.SliceOfN(aTrafficStep, 1, 20).Draw(t, "thread")
+			progs[i] = rapid.SliceOfN(aStep, 1, 20).Draw(t, "thread")
 		}
 		w, err := pagemap.NewWatch()
 		if err != nil {
 			t.Fatal(err)
 		}
-		made, err := traffic(o, w, progs, ops)
-		report(t, err)
+		made, err := run(o, w, progs, ops)
+		Report(t, err)
 		all.Add(made)
 	})
 	t.Logf("%d operations on immortals: no store", all.Load())
@@ -94,29 +94,29 @@ func newWatch(t *testing.T) *pagemap.Watch {
 	return o
 }
 
-// traffic runs each program on a thread of its own, again and again, until together they
+// run runs each program on a thread of its own, again and again, until together they
 // have made so many operations on immortals. It returns the number made, and closes the
 // oracle.
-func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (made int64, err error) {
+func run(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (made int64, err error) {
 	defer func() { err = errors.Join(err, oracle.Close()) }()
-	defer catch(&err)
-	defer guarded()()
-	s, err := open(o, onDemand)
+	defer Catch(&err)
+	defer Guarded()()
+	s, err := Open(o, OnDemand)
 	if err != nil {
 		return 0, err
 	}
 	var e *estate
 	y := &yard{quota: ops / int64(len(progs))}
-	err = s.do(func(h *heap) error {
-		e = newEstate(h.t, oracle)
-		y.open(h.t)
+	err = s.Do(func(h *Heap) error {
+		e = newEstate(h.Thread, oracle)
+		y.open(h.Thread)
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
 	y.estate = e
-	err = s.parallel(len(progs), func(h *heap, worker int) error {
+	err = s.Parallel(len(progs), func(h *Heap, worker int) error {
 		d := newDealer(h, y)
 		d.work(progs[worker])
 		d.close()
@@ -129,15 +129,15 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 	if err != nil {
 		return 0, err
 	}
-	err = s.do(func(h *heap) error {
+	err = s.Do(func(h *Heap) error {
 		for range 1000 { // on a page of its own
-			h.t.IncRef(e.control)
-			h.t.DecRef(e.control)
+			h.Thread.IncRef(e.control)
+			h.Thread.DecRef(e.control)
 		}
 		err := e.close()
-		h.sample()
-		y.close(h.t)
-		h.t.DecRef(e.control)
+		h.Sample()
+		y.close(h.Thread)
+		h.Thread.DecRef(e.control)
 		return err
 	})
 	if err != nil {
@@ -147,9 +147,9 @@ func traffic(o rt.Options, oracle oracle, progs [][]trafficStep, ops int64) (mad
 		return 0, fmt.Errorf("the oracle is blind: it has not seen stores to %#x, where a mortal was counted", e.witness)
 	}
 	made = y.made.Load()
-	count(counting(o)+" stores: operations on immortals", int(made))
-	count(counting(o)+" stores: pages watched", len(e.pages))
-	return made, s.close()
+	Add(Counting(o)+" stores: operations on immortals", int(made))
+	Add(Counting(o)+" stores: pages watched", len(e.pages))
+	return made, s.Close()
 }
 
 // yard is the shared state of all dealers.

@@ -38,22 +38,22 @@ func deals() (steps []trafficStep) {
 // of each sort, in place and in a region, and headers at the end of some pages.
 func TestEstate(t *testing.T) {
 	o := newWatch(t)
-	s := Must(open(rt.Options{}, onDemand))
-	Check(s.do(func(h *heap) error {
-		e := newEstate(h.t, o)
+	s := Must(Open(rt.Options{}, OnDemand))
+	Check(s.Do(func(h *Heap) error {
+		e := newEstate(h.Thread, o)
 		sorts := map[rt.TypeID][2]int{}
 		for _, r := range e.still {
-			if _, own := e.pages[h.t.Address(r)&^(pageSize-1)]; own {
-				n := sorts[h.t.TypeOf(r).ID()]
+			if _, own := e.pages[h.Thread.Address(r)&^(pageSize-1)]; own {
+				n := sorts[h.Thread.TypeOf(r).ID()]
 				if r.ImmortalByAddress() {
 					n[1]++
 				} else {
 					n[0]++
 				}
-				sorts[h.t.TypeOf(r).ID()] = n
+				sorts[h.Thread.TypeOf(r).ID()] = n
 			}
 		}
-		if want := len(e.sorts(h.t)); len(sorts) != want || len(e.changing) < 2 {
+		if want := len(e.sorts(h.Thread)); len(sorts) != want || len(e.changing) < 2 {
 			t.Errorf("%d of %d sorts have pages; %d headers end one", len(sorts), want, len(e.changing))
 		}
 		for y, n := range sorts {
@@ -62,11 +62,11 @@ func TestEstate(t *testing.T) {
 			}
 		}
 		err := e.close()
-		h.t.DecRef(e.control)
-		h.sample()
+		h.Thread.DecRef(e.control)
+		h.Sample()
 		return err
 	}))
-	Check(s.close())
+	Check(s.Close())
 }
 
 // TestStoresAreSeen plants stores that do not change any value.
@@ -78,21 +78,21 @@ func TestStoresAreSeen(t *testing.T) {
 		"nothing":     nil,
 	} {
 		o := newWatch(t)
-		s := Must(open(rt.Options{}, onDemand))
-		Check(s.do(func(h *heap) error {
-			e := newEstate(h.t, o)
+		s := Must(Open(rt.Options{}, OnDemand))
+		Check(s.Do(func(h *Heap) error {
+			e := newEstate(h.Thread, o)
 			if store != nil {
-				store(headerAt(h.t.Address(e.changing[0])))
+				store(headerAt(h.Thread.Address(e.changing[0])))
 			}
 			err := e.close()
-			if seen := err != nil && strings.Contains(err.Error(), string(propStores)); seen != (store != nil) {
+			if seen := err != nil && strings.Contains(err.Error(), string(Stores)); seen != (store != nil) {
 				t.Errorf("%s: %v", name, err)
 			}
-			h.t.DecRef(e.control)
-			h.sample()
+			h.Thread.DecRef(e.control)
+			h.Sample()
 			return nil
 		}))
-		Check(s.close())
+		Check(s.Close())
 	}
 }
 
@@ -108,7 +108,7 @@ func TestSealed(t *testing.T) {
 			if o.Checked || RaceEnabled {
 				ops /= 50
 			}
-			made := Must(traffic(o, Must(pagemap.NewSeal()), [][]trafficStep{deals(), deals(), deals()}, ops))
+			made := Must(run(o, Must(pagemap.NewSeal()), [][]trafficStep{deals(), deals(), deals()}, ops))
 			t.Logf("%d operations on immortals under seal", made)
 		})
 	}
@@ -117,7 +117,7 @@ func TestSealed(t *testing.T) {
 		stores["add 0"] = func(w *uint32) { atomic.AddUint32(w, 0) }
 	}
 	for name, store := range stores {
-		if err := sealed(store); err == nil || !strings.Contains(err.Error(), string(propStores)) {
+		if err := sealed(store); err == nil || !strings.Contains(err.Error(), string(Stores)) {
 			t.Errorf("%s under seal: %v", name, err)
 		}
 	}
@@ -127,12 +127,12 @@ func TestSealed(t *testing.T) {
 func sealed(store func(w *uint32)) (err error) {
 	seal := Must(pagemap.NewSeal())
 	defer func() { Check(seal.Close()) }()
-	defer catch(&err)
-	defer guarded()()
-	s := Must(open(rt.Options{}, onDemand))
-	return s.do(func(h *heap) error {
-		e := newEstate(h.t, seal)
-		store(headerAt(h.t.Address(e.changing[0])))
+	defer Catch(&err)
+	defer Guarded()()
+	s := Must(Open(rt.Options{}, OnDemand))
+	return s.Do(func(h *Heap) error {
+		e := newEstate(h.Thread, seal)
+		store(headerAt(h.Thread.Address(e.changing[0])))
 		return e.close()
 	})
 }

@@ -46,7 +46,7 @@ type trials[M any] struct {
 	failing *rt.Options // the mode in which a program has failed, and in which alone it is shrunk
 
 	runs, steps, hits aligned.Int64
-	verdicts          verdicts
+	verdicts          Verdicts
 }
 
 func newTrials[M any](s TrialSubject[M], c TrialConfig) *trials[M] {
@@ -82,9 +82,9 @@ func (x *trials[M]) check(t *testing.T, property func(t *rapid.T)) {
 	x.hits.Store(0)
 	rapid.Check(t, property)
 	t.Logf("%d runs, %d operations, %d errors injected", x.runs.Load(), x.steps.Load(), x.hits.Load())
-	count("Conformance's runs", int(x.runs.Load()))
-	count("Conformance's operations", int(x.steps.Load()))
-	if err := x.verdicts.err(); err != nil {
+	Add("Conformance's runs", int(x.runs.Load()))
+	Add("Conformance's operations", int(x.steps.Load()))
+	if err := x.verdicts.Err(); err != nil {
 		t.Error(err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func (x *trials[M]) moved(t *rapid.T) {
 	before, after := x.draw(t, "before", x.config.Ops/2), x.draw(t, "after", x.config.Ops/2)
 	o := rapid.SampledFrom(AllModes(x.config.Options)).Draw(t, "mode")
-	report(t, x.move(o, before, after))
+	Report(t, x.move(o, before, after))
 }
 
 func (x *trials[M]) move(o rt.Options, before, after plan) error {
@@ -90,7 +90,7 @@ func (y *trial[M]) reload(frozen []*rt.Frozen) {
 		hash := imageHash(f)
 		for g, was := range old {
 			if g.Start() == f.Start() && was != hash {
-				panic(propFrozen.broken("a frozen graph is another one for a worker"))
+				panic(propFrozen.Broken("a frozen graph is another one for a worker"))
 			}
 		}
 		y.images[f] = hash
@@ -106,7 +106,7 @@ func (x *trials[M]) faults(t *rapid.T) {
 	if hit != "" {
 		x.hits.Inc()
 	}
-	report(t, err)
+	Report(t, err)
 }
 
 // withFault runs a program with the n-th call failing, and returns that call.
@@ -129,9 +129,9 @@ func (x *trials[M]) withFault(o rt.Options, n int64, p plan) (rt.Injection, erro
 	if hit != "" {
 		log = append(log, fmt.Sprintf("with call %d for %s failing", n, hit))
 	}
-	var f *failure
+	var f *Failure
 	if err != nil && !errors.As(err, &f) {
-		err = propFaults.broken("%v", err)
+		err = Faults.Broken("%v", err)
 	}
 	return hit, told(err, o, log)
 }

@@ -54,7 +54,7 @@ func (x *trials[M]) draw(t *rapid.T, label string, most int) plan {
 			uint8(rapid.IntRange(0, trialRegs-1).Draw(t, "register")), uint8(rapid.IntRange(0, 15).Draw(t, "n")),
 		}
 	})
-	return rapid.Custom(func(t *rapid.T) plan { return drawSlice(t, "steps", aStep, most) }).Draw(t, label)
+	return rapid.Custom(func(t *rapid.T) plan { return Slice(t, "steps", aStep, most) }).Draw(t, label)
 }
 
 // thing is an object and its model. Registers with the same object have the same thing.
@@ -92,7 +92,7 @@ func (y *trial[M]) note(format string, args ...any) {
 // injected reports whether err is an injected error, and fails if it is any other error.
 func (y *trial[M]) injected(err error) bool {
 	if err != nil && !errors.Is(err, y.x.config.Injected) {
-		panic(propModel.broken("an error: %v", err))
+		panic(Model.Broken("an error: %v", err))
 	}
 	return err != nil
 }
@@ -189,7 +189,7 @@ func (y *trial[M]) call(reg int, v *thing[M], op *TrialOp[M], n int) {
 	seen, err := op.Do(y.t, v.ref, n)
 	if v.frozen && op.Writes {
 		if !errors.Is(err, rt.ErrFrozen) && !errors.Is(err, y.x.config.Injected) {
-			panic(propModel.broken("a write to a frozen object: %v, want %v", err, rt.ErrFrozen))
+			panic(Model.Broken("a write to a frozen object: %v, want %v", err, rt.ErrFrozen))
 		}
 		return
 	}
@@ -200,7 +200,7 @@ func (y *trial[M]) call(reg int, v *thing[M], op *TrialOp[M], n int) {
 		y.log[len(y.log)-1] += fmt.Sprintf(" = %v", seen)
 	}
 	if !reflect.DeepEqual(seen, want) {
-		panic(propModel.broken("seen %v, want %v", seen, want))
+		panic(Model.Broken("seen %v, want %v", seen, want))
 	}
 	v.m = after
 }
@@ -225,19 +225,19 @@ func imageHash(f *rt.Frozen) uint64 {
 
 func (y *trial[M]) sample() {
 	if err := y.headers.Take(y.t); err != nil {
-		panic(propHeaders.broken("%v", err))
+		panic(Headers.Broken("%v", err))
 	}
 }
 
 // audit performs the checks that are valid at any time.
 func (y *trial[M]) audit() {
 	if err := y.t.Audit(y.held()...); err != nil {
-		panic(PropAudit.broken("%v", err))
+		panic(PropAudit.Broken("%v", err))
 	}
 	y.sample()
 	for f, hash := range y.images {
 		if hash != 0 && imageHash(f) != hash {
-			panic(propFrozen.broken("the bytes of %d frozen objects", f.Objects()))
+			panic(propFrozen.Broken("the bytes of %d frozen objects", f.Objects()))
 		}
 	}
 }
@@ -251,7 +251,7 @@ func (y *trial[M]) finish() {
 	}
 	y.t.Collect()
 	if c := y.t.Collect(); c.Garbage > 0 {
-		panic(propGarbage.broken("the second one: %+v", c))
+		panic(Garbage.Broken("the second one: %+v", c))
 	}
 	y.audit()
 	for f := range y.images {
@@ -261,7 +261,7 @@ func (y *trial[M]) finish() {
 			err = y.t.Unload(f)
 		}
 		if err != nil && !(y.immortal && errors.As(err, &referred)) {
-			panic(propNone.broken("%v", err))
+			panic(NothingLeft.Broken("%v", err))
 		}
 	}
 }
@@ -271,18 +271,18 @@ func told(err error, o rt.Options, log []string) error {
 	if err == nil {
 		return nil
 	}
-	var f *failure
+	var f *Failure
 	if !errors.As(err, &f) {
-		f = propAlive.broken("%v", err)
+		f = Alive.Broken("%v", err)
 	}
-	text := fmt.Sprintf("%s\nthe program, with mode=%s counting=%s checked=%t:\n\t%s", f.detail, o.Mode, o.Counting, o.Checked, strings.Join(log, "\n\t"))
-	return f.property.broken("%s", text)
+	text := fmt.Sprintf("%s\nthe program, with mode=%s counting=%s checked=%t:\n\t%s", f.Detail, o.Mode, o.Counting, o.Checked, strings.Join(log, "\n\t"))
+	return f.Property.Broken("%s", text)
 }
 
 // attempt calls f, and turns a panic into an error.
 func (y *trial[M]) attempt(f func()) (err error) {
-	defer catch(&err)
-	defer guarded()()
+	defer Catch(&err)
+	defer Guarded()()
 	f()
 	return nil
 }
@@ -292,7 +292,7 @@ func closed(r *rt.Runtime) error {
 	err := r.Close()
 	var leak *rt.LeakError
 	if errors.As(err, &leak) {
-		return propNone.broken("%v", err)
+		return NothingLeft.Broken("%v", err)
 	}
 	return err
 }
@@ -309,7 +309,7 @@ func (x *trials[M]) programs(t *rapid.T) {
 		if err != nil {
 			x.failing = &o
 		}
-		report(t, err)
+		Report(t, err)
 	}
 }
 
@@ -317,7 +317,7 @@ func (x *trials[M]) sequential(o rt.Options, p plan) error {
 	x.runs.Inc()
 	var log []string
 	var late error
-	o.OnError = func(err error) { late = errors.Join(late, propAlive.broken("%v", err)) }
+	o.OnError = func(err error) { late = errors.Join(late, Alive.Broken("%v", err)) }
 	r, err := rt.New(o)
 	if err != nil {
 		return err
@@ -335,8 +335,8 @@ func (x *trials[M]) sequential(o rt.Options, p plan) error {
 	if y != nil {
 		log = y.log
 	}
-	var f *failure
-	if errors.As(err, &f) && f.property != propAlive { // after propAlive, Close may hang
+	var f *Failure
+	if errors.As(err, &f) && f.Property != Alive { // after Alive, Close may hang
 		y.t.Detach()
 		_ = r.Close() // ignore leaks, which are a consequence
 	}

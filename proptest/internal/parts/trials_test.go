@@ -60,11 +60,11 @@ func TestCheck(t *testing.T) {
 // bugs are operations that each break one property.
 var bugs = []struct {
 	name  string
-	finds property
+	finds Property
 	do    func(*rt.Thread, rt.Ref, int) (any, error)
 	model func(int, int) (int, any)
 }{
-	{"wrong result", propModel, func(t *rt.Thread, r rt.Ref, _ int) (any, error) { return int(t.Body(r).Add(0, 1)), nil }, added},
+	{"wrong result", Model, func(t *rt.Thread, r rt.Ref, _ int) (any, error) { return int(t.Body(r).Add(0, 1)), nil }, added},
 	{"count too many", PropAudit, func(t *rt.Thread, r rt.Ref, n int) (any, error) {
 		_, err := fill(t, r, n)
 		t.IncRef(t.Body(r).LoadRef(1))
@@ -74,8 +74,8 @@ var bugs = []struct {
 		_, err := objects.NewInt(t, trialBoxed)
 		return nil, err
 	}, filled},
-	{"panic", propAlive, func(*rt.Thread, rt.Ref, int) (any, error) { panic("planted") }, filled},
-	{"error", propModel, func(*rt.Thread, rt.Ref, int) (any, error) { return nil, errors.New("planted") }, filled},
+	{"panic", Alive, func(*rt.Thread, rt.Ref, int) (any, error) { panic("planted") }, filled},
+	{"error", Model, func(*rt.Thread, rt.Ref, int) (any, error) { return nil, errors.New("planted") }, filled},
 }
 
 // TestFindsBugs demands that a program with each bug fails in every mode.
@@ -83,8 +83,8 @@ func TestFindsBugs(t *testing.T) {
 	for _, b := range bugs {
 		for _, o := range AllModes(boxes(b.do, b.model).config.Options) {
 			err := boxes(b.do, b.model).sequential(o, plan{{}})
-			var f *failure
-			if !errors.As(err, &f) || f.property != b.finds {
+			var f *Failure
+			if !errors.As(err, &f) || f.Property != b.finds {
 				t.Errorf("%s, mode=%s checked=%t: got %v, want %s", b.name, o.Mode, o.Checked, err, b.finds)
 			}
 		}

@@ -43,7 +43,7 @@ func (x *trials[M]) threads(t *rapid.T) {
 		y.hammer(object, s)
 		return op, false
 	})
-	report(t, err)
+	Report(t, err)
 }
 
 // hammer runs a step on a shared object without comparing its result.
@@ -86,12 +86,12 @@ func (x *trials[M]) histories(t *rapid.T) {
 	})
 	progs := make([]plan, x.config.Threads)
 	for i := range progs {
-		progs[i] = drawSlice(t, "calls", aCall, historyOps)
+		progs[i] = Slice(t, "calls", aCall, historyOps)
 	}
 	history, err := x.record(o, progs)
-	report(t, err)
-	if x.verdicts.illegal(x.porcupine(), history) {
-		report(t, told(propLinear.broken("no order of these calls explains them"), o, x.describe(history)))
+	Report(t, err)
+	if x.verdicts.Illegal(x.porcupine(), history) {
+		Report(t, told(Linear.Broken("no order of these calls explains them"), o, x.describe(history)))
 	}
 }
 
@@ -135,7 +135,7 @@ func (x *trials[M]) describe(history []porcupine.Operation) (lines []string) {
 func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], object rt.Ref, s step) (porcupine.Operation, bool)) ([]porcupine.Operation, error) {
 	x.runs.Inc()
 	var late atomic.Error
-	o.OnError = func(err error) { late.Store(propAlive.broken("%v", err)) }
+	o.OnError = func(err error) { late.Store(Alive.Broken("%v", err)) }
 	o.SwitchInterval = 10 * time.Microsecond
 	r, err := rt.New(o)
 	if err != nil {
@@ -155,7 +155,7 @@ func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], ob
 		lines = append(lines, fmt.Sprintf("thread %d: %s", i, x.text(p)))
 	}
 	histories := make([][]porcupine.Operation, len(progs))
-	err = parallel(len(progs), func(worker int) error {
+	err = Parallel(len(progs), func(worker int) error {
 		y := &trial[M]{x: x, t: Must(r.Attach()), headers: headers}
 		for _, s := range progs[worker] {
 			if op, seen := do(y, object, s); seen {

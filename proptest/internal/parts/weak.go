@@ -7,23 +7,23 @@ import (
 
 // The calls of heap that work on weak references.
 
-func (h *heap) weak(v handle) handle {
+func (h *Heap) Weak(v Handle) Handle {
 	h.verify(v)
 	var o *origin // set before the callback can be called, at a safe point
 	c := h.s.nodes
 	callback := func(*rt.Thread) {
 		if o.calls.Inc() > 1 {
-			c.failed(propFinal.broken("the callback of a weak reference is called twice"))
+			c.failed(Final.Broken("the callback of a weak reference is called twice"))
 		}
 	}
 	if h.s.moves {
 		callback = nil
 	}
-	r, err := objects.NewWeak(h.t, v.ref, callback)
+	r, err := objects.NewWeak(h.Thread, v.ref, callback)
 	if err != nil {
 		panic(err)
 	}
-	w := h.bornHere(r, aWeak, 0)
+	w := h.bornHere(r, Weak, 0)
 	w.o.target, w.o.unique = v.o, h.traced(v)
 	o = w.o
 	return w
@@ -32,22 +32,22 @@ func (h *heap) weak(v handle) handle {
 // traced reports whether the model knows when a value dies. It does not for leaves, of
 // which it has more than the heap, or for tuples, which dead entries of dicts
 // may hold.
-func (h *heap) traced(v handle) bool { k := h.kind(v); return k > aTuple && k != aWeak }
+func (h *Heap) traced(v Handle) bool { k := h.Kind(v); return k > Tuple && k != Weak }
 
-func (h *heap) follow(w handle) (v handle, ok bool) {
+func (h *Heap) Follow(w Handle) (v Handle, ok bool) {
 	h.settle()
 	h.verify(w)
 	called := w.o.calls.Load() > 0
-	r, ok := objects.Weak(w.ref).Get(h.t)
+	r, ok := objects.Weak(w.ref).Get(h.Thread)
 	if !ok {
-		return handle{}, false
+		return Handle{}, false
 	}
 	v = h.found(r)
 	h.check(v.o == w.o.target, "a weak reference leads to another object")
 	h.check(!called, "a weak reference leads to an object whose death it was told of")
 	if !w.o.unique {
-		h.drop(v)
-		return handle{}, false
+		h.Drop(v)
+		return Handle{}, false
 	}
 	return v, true
 }
