@@ -34,9 +34,9 @@ func (c *Config) fill() {
 func Run(t *testing.T, c Config) {
 	t.Helper()
 	c.fill()
-	t.Run("sequential", func(t *testing.T) { parts.CheckSequential(t, c.Options, c.Ops) })
+	t.Run("sequential", func(t *testing.T) { parts.CheckSequential(t, c.Options, 2*c.Ops) })
 	if c.Options.Mode == rt.LockFree {
-		t.Run("interleaved", func(t *testing.T) { parts.CheckInterleaved(t, c.Options, c.Threads, c.Ops) })
+		t.Run("interleaved", func(t *testing.T) { parts.CheckInterleaved(t, c.Options, c.Threads, 2*c.Ops) })
 	}
 	t.Run("concurrent", func(t *testing.T) { parts.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
 	t.Run("stores", func(t *testing.T) { parts.CheckTraffic(t, c.Options, c.Threads, 5_000) })

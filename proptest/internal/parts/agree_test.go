@@ -11,6 +11,9 @@ import (
 // TestModesAgree runs each program in all modes, and on the model.
 func TestModesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		agree(t, DrawOps(t, "program", 200), OnDemand, AllModes(rt.Options{})...)
+		prog := DrawOps(t, "program", 200)
+		for _, o := range AllModes(rt.Options{}) {
+			Report(t, sequential(o, OnDemand, prog))
+		}
 	})
 }

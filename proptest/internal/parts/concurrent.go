@@ -4,11 +4,25 @@ import (
 	"context"
 	goruntime "runtime"
 	"slices"
+	"testing"
 
 	"go.uber.org/atomic"
+	"pgregory.net/rapid"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
+
+// CheckConcurrent draws a program for each of several threads, with at most ops operations in either
+// part.
+func CheckConcurrent(t *testing.T, o rt.Options, threads, ops int) {
+	rapid.Check(t, func(t *rapid.T) {
+		progs := make([]Program, threads)
+		for i := range progs {
+			progs[i] = DrawProgram(t, "thread", ops)
+		}
+		Report(t, concurrent(o, progs))
+	})
+}
 
 // concurrent runs each program on a goroutine of its own, and samples headers on one
 // more. Each program has a part that works on shared objects, and a part whose history the
@@ -43,7 +57,7 @@ func concurrent(o rt.Options, progs []Program) (err error) {
 				close(ticks)
 			}
 		}()
-		last := SerialsOf(worker + 1)
+		last := SerialsOf(worker)
 		machines[worker] = New(h, shared, last)
 		if arrived.Inc() == int32(n) {
 			close(start)
@@ -105,8 +119,8 @@ func perform(h *Heap, m *Machine[Handle], p Program, last Serial, ticks chan<- s
 		}
 		goruntime.Gosched()
 	}
-	if d := seen.Diff(Run(own), own); d != "" {
-		return Agree.Broken("%s", d)
+	if err := agrees(own, seen); err != nil {
+		return err
 	}
 	h.Discard(mine)
 	return nil

@@ -9,15 +9,10 @@ import (
 )
 
 // record is the type of the programs' records. Types live as long as the process.
-var record = func() *objects.RecordType {
-	y, err := objects.DefineRecord("proptest record", "x", "y", "z")
-	if err != nil {
-		panic(err)
-	}
-	return y
-}()
+var record = Must(objects.DefineRecord("proptest record", "x", "y", "z"))
 
-// Heap is the domain of a runtime's objects, as one thread sees it.
+// Heap is the domain of a runtime's objects, as one thread sees it. It is a Domain, which
+// documents most of its methods.
 type Heap struct {
 	Thread *rt.Thread
 	s      *Session
@@ -28,132 +23,22 @@ type Heap struct {
 	// birth has the serials of nodes born inside an Immortally; nil outside of one.
 	birth []Serial
 
-	// machines are those that hold the references of the program. There are none while other
-	// threads are running, because these hold references as well.
+	// Machines hold the references of the program. There are none while other threads are running,
+	// because those hold references as well: then audits compare no counts.
 	Machines []*Machine[Handle]
 
-	// replace detaches the thread and attaches another one in its place.
+	// Replace detaches the thread and attaches another one in its place.
 	Replace func()
 
-	// alone runs a function that stops the world.
+	// Alone runs a function that stops the world.
 	Alone func(func())
 }
 
-func (h *Heap) check(ok bool, what string) {
-	if !ok {
-		panic(Alive.Broken("%s", what))
-	}
-}
-
-// bornHere notes a new container.
+// bornHere notes the birth of a container.
 func (h *Heap) bornHere(r rt.Ref, k Kind, level int, items ...rt.Ref) Handle {
 	o := &origin{kind: k, level: level, items: items}
 	*h.s.origins.at(r) = o
 	return Handle{r, o}
-}
-
-// found returns the handle of a reference that was read somewhere, after checking
-// the object.
-func (h *Heap) found(r rt.Ref) Handle {
-	h.check(r != rt.Nil, "a slot holds a nil reference")
-	y := h.Thread.TypeOf(r)
-	h.check(y != nil, "a reference leads to no object")
-	var k Kind
-	switch y.ID() {
-	case rt.TypeInt:
-		v, _ := objects.Int(r).Value(h.Thread)
-		h.check(IsInt(v), "an int has another value than it was born with")
-		return Handle{ref: r}
-	case rt.TypeFloat:
-		v, _ := objects.Float(r).Value(h.Thread)
-		h.check(IsFloat(v), "a float has another value than it was born with")
-		return Handle{ref: r}
-	case rt.TypeString:
-		s, _ := objects.String(r).View(h.Thread)
-		h.check(IsText(s), "a string has another text than it was born with")
-		return Handle{ref: r}
-	case rt.TypeBytes:
-		b, _ := objects.Bytes(r).View(h.Thread)
-		h.check(IsText(string(b)), "bytes are not those that they were born with")
-		return Handle{ref: r}
-	case rt.TypeNone, rt.TypeBool:
-		return Handle{ref: r}
-	case rt.TypeTuple:
-		if r == rt.EmptyTuple {
-			return Handle{r, emptyTuple}
-		}
-		k = Tuple
-	case rt.TypeList:
-		k = List
-	case rt.TypeDict:
-		k = Dict
-	case nodeType.ID():
-		k = Node
-	case rt.TypeWeak:
-		k = Weak
-	default:
-		h.check(y == record.Type, "an object has a type that the program does not use")
-		k = Record
-	}
-	o := *h.s.origins.at(r)
-	h.check(o != nil && o.kind == k, "a container is of another kind than it was born")
-	switch k {
-	case Node:
-		h.check(h.Thread.Body(r).Word(nodeSerial) == uint32(o.serial), "a node has another number than it was born with")
-	case Tuple:
-		items := objects.Tuple(r).Items(h.Thread)
-		h.check(len(items) == len(o.items), "a tuple has another length than it was born with")
-		for i, x := range items {
-			h.check(x == o.items[i], "a tuple has other items than it was born with")
-		}
-	}
-	return Handle{r, o}
-}
-
-var emptyTuple = &origin{kind: Tuple}
-
-// verify checks that a handle still leads to the same object.
-func (h *Heap) verify(v Handle) {
-	h.check(h.found(v.ref) == v, "a held object has given way to another one")
-}
-
-// fetch turns a new reference that a call returned into a handle.
-func (h *Heap) fetch(r rt.Ref, err error) (Handle, Outcome) {
-	if e := classify(err); e != Fine {
-		return Handle{}, e
-	}
-	return h.found(r), Fine
-}
-
-// classify returns the class of an error, and panics with one that has none.
-func classify(err error) Outcome {
-	var (
-		i *objects.IndexError
-		k *objects.KeyError
-		u *objects.UnhashableError
-		y *rt.TypeError
-	)
-	switch {
-	case err == nil:
-		return Fine
-	case errors.Is(err, objects.ErrEmpty):
-		return Empty
-	case errors.As(err, &i):
-		return BadIndex
-	case errors.As(err, &k):
-		return BadKey
-	case errors.As(err, &u):
-		return Unhashable
-	case errors.As(err, &y):
-		return BadType
-	case errors.Is(err, rt.ErrFrozen):
-		return Frozen
-	case errors.Is(err, rt.ErrNotFreezable):
-		return NotFreezable
-	case errors.Is(err, rt.ErrChanged):
-		return Changed
-	}
-	panic(err)
 }
 
 func (h *Heap) Leaf(k, n uint8) Handle {
@@ -178,14 +63,6 @@ func (h *Heap) Leaf(k, n uint8) Handle {
 		return Handle{rt.EmptyTuple, emptyTuple}
 	}
 	return Handle{ref: [...]rt.Ref{rt.None, rt.True, rt.False, rt.EmptyString, rt.EmptyBytes}[n%6]}
-}
-
-func refsOf(hs []Handle) []rt.Ref {
-	var rs []rt.Ref
-	for _, v := range hs {
-		rs = append(rs, v.ref)
-	}
-	return rs
 }
 
 func (h *Heap) Tuple(items []Handle) Handle {
@@ -219,7 +96,7 @@ func (h *Heap) Document(n uint8, immortal bool) Handle {
 	t := h.Thread
 	r := Must(objects.FromJSON(t, strings.NewReader(NthDocument(n)), objects.JSONOptions{Immortal: immortal}))
 	if string(Must(objects.AppendJSON(t, nil, r))) != NthDocument(n) {
-		panic(Agree.Broken("a document is written in another way than it was read"))
+		panic(Agree.Broken("a document is written differently from how it was read"))
 	}
 	for _, v := range objects.Dict(r).All(t) {
 		switch y := t.TypeOf(v); y.ID() {
@@ -228,14 +105,14 @@ func (h *Heap) Document(n uint8, immortal bool) Handle {
 		case rt.TypeList:
 			h.bornHere(v, List, ArrayLevel)
 			inner, ok := objects.List(v).At(t, 2)
-			h.check(ok, "a document is not what was read")
+			h.check(ok, "a document has other contents than its text")
 			h.bornHere(inner, Dict, ObjectLevel)
 		}
 	}
 	return h.bornHere(r, Dict, DocumentLevel)
 }
 
-// errMiscarried ends a birth that must fail.
+// errMiscarried ends a birth of immortals that must fail.
 var errMiscarried = errors.New("miscarried")
 
 func (h *Heap) Born(f func() Handle, fail bool) (v Handle) {
@@ -258,15 +135,12 @@ func (h *Heap) Born(f func() Handle, fail bool) (v Handle) {
 // Scoped makes a list of a string and v in a scope, across a safe point.
 func (h *Heap) Scoped(v Handle, n uint8) (list Handle) {
 	h.epoch++
-	err := h.Thread.Scope(func(s *rt.Scope) {
+	Check(h.Thread.Scope(func(s *rt.Scope) {
 		str := s.Own(objects.NewString(h.Thread, NthText(n)))
 		l := s.Own(objects.NewList(h.Thread, str, v.ref))
 		h.Thread.Checkpoint()
 		list = h.bornHere(s.Keep(l), List, h.Level(v)+1)
-	})
-	if err != nil {
-		panic(err)
-	}
+	}))
 	return list
 }
 
@@ -320,13 +194,12 @@ func (h *Heap) Same(v, w Handle) bool { return v.o != nil && v == w }
 func (h *Heap) Immortalize(v Handle) {
 	h.epoch++
 	h.Alone(func() {
-		if err := h.Thread.Immortalize(v.ref); err != nil {
-			panic(err)
-		}
+		Check(h.Thread.Immortalize(v.ref))
 		h.Sample()
 	})
 }
 
+// Sample compares the headers of immortals. A safe point.
 func (h *Heap) Sample() {
 	if err := h.s.headers.Take(h.Thread); err != nil {
 		panic(Headers.Broken("%v", err))
@@ -368,6 +241,7 @@ func (h *Heap) Blocking() {
 	h.Thread.Blocking(func() {})
 }
 
+// Audit makes all checks that are valid at any time.
 func (h *Heap) Audit() {
 	h.epoch++
 	h.Alone(func() {

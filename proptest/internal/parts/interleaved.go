@@ -1,10 +1,22 @@
 package parts
 
-import rt "github.com/ichor-go/ichor/runtime"
+import (
+	"testing"
 
-// interleaved runs several threads on one goroutine, in the order of the turns. Lock-free mode
-// only: under the GIL the threads would wait for each other. After a thread ends, its machine
-// gets another one at its next turn.
+	"pgregory.net/rapid"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// CheckInterleaved draws at most n turns of several threads. Lock-free mode only: under the GIL the threads would wait for each other.
+func CheckInterleaved(t *testing.T, o rt.Options, threads, n int) {
+	rapid.Check(t, func(t *rapid.T) {
+		Report(t, interleaved(o, threads, DrawTurns(t, threads, n)))
+	})
+}
+
+// interleaved runs several threads on one goroutine, in the order of the turns. After a thread
+// ends, its machine gets another one at its next turn.
 func interleaved(o rt.Options, threads int, turns []Turn) (err error) {
 	defer Catch(&err)
 	defer Guarded()()
@@ -19,7 +31,7 @@ func interleaved(o rt.Options, threads int, turns []Turn) (err error) {
 	shared := NewShared(heaps[0], 0)
 	machines := make([]*Machine[Handle], threads)
 	for i, h := range heaps {
-		machines[i] = New(h, shared, SerialsOf(i+1))
+		machines[i] = New(h, shared, SerialsOf(i))
 		h.Machines = machines
 		h.Replace = func() { h.Detach() }
 		h.Alone = func(f func()) {

@@ -1,21 +1,35 @@
 package parts
 
 import (
-	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// moved runs a program on one thread. In the step with the given index, which is an OpLeave,
-// it moves to another runtime: the heap is shared, and opened as a worker would open it. It
-// returns the program's history.
-func moved(o rt.Options, prog []Op, at int) (seen History, err error) {
+// CheckMoved draws programs in two parts, each with at most ops operations. The second part runs on
+// the shared heap.
+func CheckMoved(t *testing.T, o rt.Options, ops int) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := DrawOps(t, "before", ops), DrawOps(t, "after", ops)
+		prog := slices.Concat(before, []Op{{Code: OpCollect}, {Code: OpLeave}}, after)
+		Report(t, moved(o, prog, len(before)+1))
+	})
+}
+
+// moved runs a program on one thread, and demands the model's history. In the step with the
+// given index, which is an OpLeave, the program moves to another runtime: the heap is shared, and
+// opened as a worker would open it.
+func moved(o rt.Options, prog []Op, at int) (err error) {
 	defer Catch(&err)
 	defer Guarded()()
 	s, err := OpenToMove(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	var seen History
 	var behind *Left
 	err = s.Do(func(h *Heap) error {
 		m := New(h, NewShared(h, 0), 0)
@@ -32,8 +46,14 @@ func moved(o rt.Options, prog []Op, at int) (seen History, err error) {
 		return s.NotCopied()
 	})
 	if err != nil {
-		return seen, err
+		return err
 	}
 	ran("moved", len(prog))
-	return seen, errors.Join(s.Close(), behind.Finish())
+	if err := s.Close(); err != nil {
+		return err
+	}
+	if err := behind.Finish(); err != nil {
+		return err
+	}
+	return agrees(prog, seen)
 }

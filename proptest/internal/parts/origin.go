@@ -7,7 +7,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// origin is what the program has known about a container since its birth.
+// origin is what the program notes about a container at its birth.
 type origin struct {
 	kind  Kind
 	level int
@@ -22,12 +22,20 @@ type origin struct {
 	calls  atomic.Int32
 }
 
-// Handle is a reference and, for a container, the origin that must be found there. If the
-// object is freed while it is held and another one is born in its place, the two
-// no longer agree.
+// Handle is a reference and, for a container, the origin that must be found there. If the object
+// is freed while it is held, and another one is born in its place, the two differ.
 type Handle struct {
 	ref rt.Ref
 	o   *origin // nil for a leaf
+}
+
+// refsOf returns the references of handles.
+func refsOf(hs []Handle) []rt.Ref {
+	var rs []rt.Ref
+	for _, v := range hs {
+		rs = append(rs, v.ref)
+	}
+	return rs
 }
 
 const originsPerPage = 1 << 12
