@@ -3,7 +3,7 @@ package proptest
 import (
 	"testing"
 
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/trials"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -70,9 +70,9 @@ type Op[M any] struct {
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
-	subject := parts.TrialSubject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
+	subject := trials.Subject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
 	for _, op := range s.Ops {
-		subject.Ops = append(subject.Ops, parts.TrialOp[M](op))
+		subject.Ops = append(subject.Ops, trials.Op[M](op))
 	}
-	parts.CheckTrials(t, subject, parts.TrialConfig{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
+	trials.Check(t, subject, trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
 }

@@ -3,9 +3,9 @@ package proptest
 import (
 	"io"
 
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/counts"
 )
 
 // WriteCounts writes how much the runs of this process have checked so far, one line for each
 // count. Call it at the end of a TestMain. Any goroutine.
-func WriteCounts(w io.Writer) error { return parts.WriteCounts(w) }
+func WriteCounts(w io.Writer) error { return counts.Write(w) }

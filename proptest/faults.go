@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/faults"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -25,7 +25,7 @@ func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 	}
 	o.Checked, o.CollectAfter = true, -1
 	for n := int64(1); ; n++ {
-		hit, err := parts.Faulty(o, n, ErrInjected, program)
+		hit, err := faults.Run(o, n, ErrInjected, program)
 		if err != nil {
 			t.Fatalf("with error %d injected (%s): %v", n, hit, err)
 		}

@@ -9,14 +9,15 @@ import (
 	"testing"
 
 	"github.com/ichor-go/ichor/objects"
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/modes"
+	"github.com/ichor-go/ichor/proptest/internal/property"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // boxed is beyond the range of small integers, so that each int is an object.
 const boxed = 1 << 40
 
-var faultTriple = parts.Must(objects.DefineRecord("fault triple", "x", "y", "z"))
+var triple = property.Must(objects.DefineRecord("fault triple", "x", "y", "z"))
 
 // faultPrograms are whole programs. Each gives up all references that it owns, in any case.
 var faultPrograms = map[string]func(th *rt.Thread) error{
@@ -60,7 +61,7 @@ var faultPrograms = map[string]func(th *rt.Thread) error{
 		return th.Scope(func(s *rt.Scope) {
 			text, b := s.Own(objects.Intern(th, "interned")), s.Own(objects.NewBytes(th, []byte("raw")))
 			tuple := s.Own(objects.NewTuple(th, text, b))
-			rec := s.Own(faultTriple.New(th, tuple, text, rt.None))
+			rec := s.Own(triple.New(th, tuple, text, rt.None))
 			c := objects.Cell(s.Own(objects.NewCell(th, rec)))
 			s.Check(c.Store(th, tuple))
 			s.Own(objects.NewWeak(th, rec, func(*rt.Thread) {}))
@@ -131,7 +132,7 @@ func loaded(th *rt.Thread, o objects.JSONOptions, use func(root rt.Ref) error) e
 }
 
 // A fault node refers to two objects, and may be in a cycle.
-var faultNode = parts.Must(rt.DefineType(rt.Type{
+var faultNode = property.Must(rt.DefineType(rt.Type{
 	Name: "fault node", Mutable: true,
 	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, 0, 2 },
 }))
@@ -150,8 +151,8 @@ func setFaultNode(th *rt.Thread, n, v rt.Ref) { th.Retire(th.Body(n).SwapRef(1, 
 // TestFaults makes each allocation and each system call of each program fail once, in every
 // mode.
 func TestFaults(t *testing.T) {
-	for _, o := range parts.AllModes(rt.Options{})[:3] {
-		t.Run(parts.ModeName(o), func(t *testing.T) {
+	for _, o := range modes.All(rt.Options{})[:3] {
+		t.Run(modes.Name(o), func(t *testing.T) {
 			for name, program := range faultPrograms {
 				t.Run(name, func(t *testing.T) { Faults(t, o, program) })
 			}

@@ -1,15 +1,16 @@
 package proptest
 
-import "github.com/ichor-go/ichor/proptest/internal/parts"
-
-import rt "github.com/ichor-go/ichor/runtime"
+import (
+	"github.com/ichor-go/ichor/proptest/internal/headers"
+	rt "github.com/ichor-go/ichor/runtime"
+)
 
 // Headers remembers the header of every immortal object of a runtime, from the first
 // sample that has the object, and compares later samples with it. The zero value has seen
 // no object. Take a sample right after objects become immortal, at any time after
 // that, and once at the end. Any goroutine.
 type Headers struct {
-	samples parts.Samples
+	samples headers.Samples
 }
 
 // Sample compares all immortals: those by address, those in place, and the
@@ -28,4 +29,4 @@ type HeaderError struct {
 	Gone    []rt.Ref // no longer immortal, or freed
 }
 
-func (e *HeaderError) Error() string { return (*parts.HeadersError)(e).Error() }
+func (e *HeaderError) Error() string { return (*headers.Error)(e).Error() }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/objects"
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/property"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -47,7 +47,7 @@ func (l *limited) ReadAt(b []byte, at int64) (int, error) {
 
 // TestImageFaults fails after each byte when an image is written, and when it is read.
 func TestImageFaults(t *testing.T) {
-	r := parts.Must(rt.New(rt.Options{AddressSpace: 64 << 20}))
+	r := property.Must(rt.New(rt.Options{AddressSpace: 64 << 20}))
 	var file bytes.Buffer
 	var f *rt.Frozen
 	err := r.Do(func(th *rt.Thread) error {
@@ -87,7 +87,7 @@ func TestImageKill(t *testing.T) {
 		writeForever(file)
 	}
 	file := filepath.Join(t.TempDir(), "image")
-	r := parts.Must(rt.New(rt.Options{AddressSpace: 64 << 20}))
+	r := property.Must(rt.New(rt.Options{AddressSpace: 64 << 20}))
 	kills := 30
 	if testing.Short() {
 		kills = 5
@@ -109,13 +109,13 @@ func TestImageKill(t *testing.T) {
 
 // writeForever writes images of different sizes to one file.
 func writeForever(file string) {
-	r := parts.Must(rt.New(rt.Options{}))
-	parts.Must(0, r.Do(func(th *rt.Thread) error {
+	r := property.Must(rt.New(rt.Options{}))
+	property.Check(r.Do(func(th *rt.Thread) error {
 		for n := 0; ; n++ {
-			b := parts.Must(objects.NewBytes(th, make([]byte, n%7*100_000)))
-			f := parts.Must(th.Freeze(b))
-			parts.Must(0, f.WriteFile(file))
-			parts.Must(0, th.Unload(f))
+			b := property.Must(objects.NewBytes(th, make([]byte, n%7*100_000)))
+			f := property.Must(th.Freeze(b))
+			property.Check(f.WriteFile(file))
+			property.Check(th.Unload(f))
 			th.DecRef(b)
 			if n == 0 {
 				fmt.Println("written")
@@ -130,12 +130,12 @@ func killed(t *testing.T, env string, i int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestImageKill$")
 	cmd.Env = append(os.Environ(), env)
-	out := parts.Must(cmd.StdoutPipe())
-	parts.Must(0, cmd.Start())
+	out := property.Must(cmd.StdoutPipe())
+	property.Check(cmd.Start())
 	if _, err := io.ReadFull(out, make([]byte, len("written"))); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Duration(i) * 500 * time.Microsecond)
-	parts.Must(0, cmd.Process.Kill())
+	property.Check(cmd.Process.Kill())
 	_ = cmd.Wait() // killed
 }

@@ -4,7 +4,9 @@ import (
 	goruntime "runtime"
 	"testing"
 
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/runs"
+	"github.com/ichor-go/ichor/proptest/internal/traffic"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -34,14 +36,14 @@ func (c *Config) fill() {
 func Run(t *testing.T, c Config) {
 	t.Helper()
 	c.fill()
-	t.Run("sequential", func(t *testing.T) { parts.CheckSequential(t, c.Options, 2*c.Ops) })
+	t.Run("sequential", func(t *testing.T) { runs.CheckSequential(t, c.Options, 2*c.Ops) })
 	if c.Options.Mode == rt.LockFree {
-		t.Run("interleaved", func(t *testing.T) { parts.CheckInterleaved(t, c.Options, c.Threads, 2*c.Ops) })
+		t.Run("interleaved", func(t *testing.T) { runs.CheckInterleaved(t, c.Options, c.Threads, 2*c.Ops) })
 	}
-	t.Run("concurrent", func(t *testing.T) { parts.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
-	t.Run("stores", func(t *testing.T) { parts.CheckTraffic(t, c.Options, c.Threads, 5_000) })
+	t.Run("concurrent", func(t *testing.T) { runs.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
+	t.Run("stores", func(t *testing.T) { traffic.Check(t, c.Options, c.Threads, 5_000) })
 	if goruntime.GOOS == "linux" {
-		t.Run("moved", func(t *testing.T) { parts.CheckMoved(t, c.Options, c.Ops) })
+		t.Run("moved", func(t *testing.T) { runs.CheckMoved(t, c.Options, c.Ops) })
 	}
 }
 
@@ -51,6 +53,6 @@ func Run(t *testing.T, c Config) {
 func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()
 	if err := th.Audit(held...); err != nil {
-		t.Fatalf("%s: %v", parts.PropAudit, err)
+		t.Fatalf("%s: %v", property.Counts, err)
 	}
 }

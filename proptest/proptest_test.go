@@ -1,10 +1,15 @@
 package proptest
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
-	"github.com/ichor-go/ichor/proptest/internal/parts"
+	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest/internal/modes"
+	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/suite"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -14,14 +19,38 @@ func TestMain(m *testing.M) {
 		beCanary(what)
 		return
 	}
-	parts.SuiteMain(m)
+	suite.Main(m)
 }
 
 // TestPrograms runs random programs in every mode.
 func TestPrograms(t *testing.T) {
-	for _, o := range parts.AllModes(rt.Options{}) {
-		t.Run(parts.ModeName(o), func(t *testing.T) {
+	for _, o := range modes.All(rt.Options{}) {
+		t.Run(modes.Name(o), func(t *testing.T) {
 			Run(t, Config{Options: o})
 		})
 	}
+}
+
+// fatal is a test that notes how it ends.
+type fatal struct {
+	testing.TB
+	said string
+}
+
+func (f *fatal) Fatalf(format string, args ...any) { f.said = fmt.Sprintf(format, args...) }
+
+// TestAudit forgets a reference, and then does not.
+func TestAudit(t *testing.T) {
+	r := property.Must(rt.New(rt.Options{AddressSpace: 4 << 20}))
+	property.Check(r.Do(func(th *rt.Thread) error {
+		list := property.Must(objects.NewList(th))
+		f := &fatal{TB: t}
+		if Audit(f, th); !strings.Contains(f.said, "property (b)") {
+			t.Errorf("a reference is forgotten: got %q", f.said)
+		}
+		Audit(t, th, list)
+		th.DecRef(list)
+		return nil
+	}))
+	property.Check(r.Close())
 }

@@ -1,5 +1,0 @@
-package parts
-
-import "testing"
-
-func TestMain(m *testing.M) { SuiteMain(m) }
