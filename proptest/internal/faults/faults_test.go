@@ -9,14 +9,14 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var injected = errors.New("injected")
+var errInjected = errors.New("injected")
 
 // TestFinds has a program that leaks when the error is injected, and one that hides the error.
 func TestFinds(t *testing.T) {
 	o := rt.Options{AddressSpace: 64 << 20, Checked: true, CollectAfter: -1}
 	found := false
 	for n := range int64(10) {
-		_, err := Run(o, n+1, injected, func(th *rt.Thread) error {
+		_, err := Run(o, n+1, errInjected, func(th *rt.Thread) error {
 			l, err := objects.NewList(th)
 			if err != nil {
 				return err
@@ -34,7 +34,7 @@ func TestFinds(t *testing.T) {
 	if !found {
 		t.Error("a program that leaks a list was not found")
 	}
-	_, err := Run(o, 1, injected, func(th *rt.Thread) error {
+	_, err := Run(o, 1, errInjected, func(th *rt.Thread) error {
 		if _, err := objects.NewList(th); err != nil {
 			return errors.New("something")
 		}

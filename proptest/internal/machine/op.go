@@ -64,7 +64,7 @@ const (
 	opDocument // from JSON
 	opBorn     // born immortal
 	opMiscarry // a birth of immortals that fails
-	OpImmortalize
+	opImmortalize
 	OpFreeze // a frozen copy
 	OpState  // is it immortal, are two the same
 	opMistype

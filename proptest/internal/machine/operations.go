@@ -233,7 +233,7 @@ func (m *Machine[V]) doRare(o Op) string {
 		if o.Code == opBorn {
 			m.set(o.A, w)
 		}
-	case OpImmortalize:
+	case opImmortalize:
 		d.Immortalize(m.value(o.A, MaxLevel))
 	case OpFreeze:
 		if v, ok := m.pick(o.A, func(v V) bool { return d.Kind(v) != Node && d.Kind(v) != Weak || o.N%8 == 0 }); ok {

@@ -85,7 +85,7 @@ var ice = []Code{
 	OpFreeze, OpFreeze, OpFreeze, OpGet, opLookup, opLookup, opItem, OpGetField, opExtend, opUpdate, opIterate, OpRender,
 	OpAppend, OpSet, OpPop, opInsert, OpRemove, opClear, OpPut, OpPut, opDelete, OpTake, opEmpty, OpField, opFillDict,
 	opPopFirst, opLoadOrStore, opLoadDelete, opSwapKey, opCASKey, opDeleteIf, opPopOldest, opSwapField, opCASField,
-	OpList, opDict, opTuple, opRecord, OpLeaf, OpCopy, OpDrop, OpImmortalize, opMistype, OpState, OpWeak, OpFollow,
+	OpList, opDict, opTuple, opRecord, OpLeaf, OpCopy, OpDrop, opImmortalize, opMistype, OpState, OpWeak, OpFollow,
 }
 
 // iceOp is an operation on a few places, most of them registers.

@@ -44,12 +44,12 @@ func fill(t *rt.Thread, r rt.Ref, n int) (any, error) {
 
 func filled(m, _ int) (int, any) { return m, nil }
 
-var injected = errors.New("injected")
+var errInjected = errors.New("injected")
 
 func boxes(do func(*rt.Thread, rt.Ref, int) (any, error), model func(int, int) (int, any)) *trials[int] {
 	op := Op[int]{Name: "op", Do: do, Model: model, Linearizable: true}
 	return newTrials(Subject[int]{New: newBox, Ops: []Op[int]{op}},
-		Config{Threads: 3, Ops: 30, Injected: injected})
+		Config{Threads: 3, Ops: 30, Injected: errInjected})
 }
 
 // TestCheck runs programs on boxes, with no bug in them.
