@@ -14,6 +14,8 @@ import (
 	"go.uber.org/atomic"
 
 	"github.com/ichor-go/ichor/locks"
+	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/suite"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -106,7 +108,7 @@ func TestRaceIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !raceEnabled {
+	if !suite.Race {
 		if testing.Short() {
 			t.Skip("SKIPPED: -short builds no test with the race detector, so nothing shows that it sees objects")
 		}
@@ -159,7 +161,7 @@ func compileRace(t *testing.T) string {
 }
 
 // canaryType has a word, a lock and a slot.
-var canaryType = must(rt.DefineType(rt.Type{
+var canaryType = property.Must(rt.DefineType(rt.Type{
 	Name:     "canary",
 	Mutable:  true,
 	Traverse: func(_ rt.Heap, o rt.Body, visit func(rt.Ref)) { visit(o.LoadRef(2)) },
@@ -167,7 +169,7 @@ var canaryType = must(rt.DefineType(rt.Type{
 
 func newCanary(t *rt.Thread) rt.Ref {
 	r, _, err := t.New(canaryType, 12)
-	check(err)
+	property.Check(err)
 	return r
 }
 
@@ -176,17 +178,17 @@ func beCanary(what string) {
 	name, what, _ := strings.Cut(what, "/")
 	c := canaries[slices.IndexFunc(canaries, func(c canary) bool { return c.name == name })]
 	c.opts.Mode, c.opts.AddressSpace = rt.LockFree, 64<<20
-	r := must(rt.New(c.opts))
+	r := property.Must(rt.New(c.opts))
 	if b := r.Memory().Backing; b != rt.GoBacking {
 		panic(fmt.Sprintf("objects lie in %v memory, which the race detector does not see", b))
 	}
 	var shared rt.Ref
-	check(r.Do(func(t *rt.Thread) error { shared = newCanary(t); return nil }))
+	property.Check(r.Do(func(t *rt.Thread) error { shared = newCanary(t); return nil }))
 	threads := c.threads(shared, what == "race")
 	// The threads' functions run between two meetings, so nothing else orders them. The threads
 	// wait attached, on purpose: a safe point might order them.
 	var before, after atomic.Int32
-	check(r.Run(context.Background(), 2, func(_ context.Context, t *rt.Thread, worker int) error {
+	property.Check(r.Run(context.Background(), 2, func(_ context.Context, t *rt.Thread, worker int) error {
 		meet(&before)
 		threads[worker](t)
 		meet(&after)
@@ -195,8 +197,8 @@ func beCanary(what string) {
 	if what == "race" {
 		return // its counts need not be right
 	}
-	check(r.Do(func(t *rt.Thread) error { t.DecRef(shared); return nil }))
-	check(r.Close())
+	property.Check(r.Do(func(t *rt.Thread) error { t.DecRef(shared); return nil }))
+	property.Check(r.Close())
 }
 
 // meet returns when two goroutines have called it.

@@ -1,11 +1,9 @@
 package proptest
 
 import (
-	goruntime "runtime"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"github.com/ichor-go/ichor/proptest/internal/trials"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -72,51 +70,9 @@ type Op[M any] struct {
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
-	if c.Options.AddressSpace == 0 {
-		c.Options.AddressSpace = 4 << 20
+	subject := trials.Subject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
+	for _, op := range s.Ops {
+		subject.Ops = append(subject.Ops, trials.Op[M](op))
 	}
-	c.Options.CollectAfter = -1
-	x := &trials[M]{Subject: s, config: c}
-	t.Run("programs", func(t *testing.T) { x.check(t, x.programs) })
-	if goruntime.GOOS == "linux" {
-		t.Run("moved", func(t *testing.T) { x.check(t, x.moved) })
-	}
-	t.Run("faults", func(t *testing.T) { x.check(t, x.faults) })
-	t.Run("threads", func(t *testing.T) { x.check(t, x.threads) })
-	t.Run("histories", func(t *testing.T) {
-		if len(x.linearizable()) == 0 {
-			t.Skip("no operation is said to be linearizable")
-		}
-		x.check(t, x.histories)
-	})
-}
-
-// allModes returns o once for each way to count and to check objects.
-func allModes(o rt.Options) (all []rt.Options) {
-	o.Backing, o.Counting, o.Checked = rt.AutoBacking, rt.AutoCounting, false
-	for _, checked := range []bool{false, true} {
-		o.Checked = checked
-		o.Mode, o.Counting = rt.GIL, rt.AutoCounting
-		all = append(all, o)
-		o.Mode = rt.LockFree
-		for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
-			o.Counting = counting
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// check has rapid draw and shrink, and logs the amount of work done.
-func (x *trials[M]) check(t *testing.T, property func(t *rapid.T)) {
-	x.runs.Store(0)
-	x.steps.Store(0)
-	x.hits.Store(0)
-	rapid.Check(t, property)
-	t.Logf("%d runs, %d operations, %d errors injected", x.runs.Load(), x.steps.Load(), x.hits.Load())
-	count("Conformance's runs", int(x.runs.Load()))
-	count("Conformance's operations", int(x.steps.Load()))
-	if err := x.verdicts.err(); err != nil {
-		t.Error(err)
-	}
+	trials.Check(t, subject, trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
 }

@@ -1,145 +1,26 @@
 package proptest
 
 import (
-	"errors"
-	goruntime "runtime"
 	"testing"
-
-	"github.com/anishathalye/porcupine"
-	"pgregory.net/rapid"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// Boxes are objects with one slot and one word, on which Conformance must find bugs.
-var boxType = must(rt.DefineType(rt.Type{
-	Name: "proptest box", Mutable: true,
-	Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, 1, 1 },
-}))
-
-func newBox(t *rt.Thread) (rt.Ref, error) {
-	r, _, err := t.New(boxType, 8)
-	return r, err
-}
-
-// add adds one to the word, and returns the old value.
-func add(t *rt.Thread, r rt.Ref, _ int) (any, error) { return int(t.Body(r).Add(0, 1)) - 1, nil }
-
-func added(m, _ int) (int, any) { return m + 1, m }
-
-// fill puts a new object into the slot.
-func fill(t *rt.Thread, r rt.Ref, n int) (any, error) {
-	v, err := objects.NewInt(t, bigBase+int64(n))
-	if err == nil {
-		t.Retire(t.Body(r).SwapRef(1, v))
-	}
-	return nil, err
-}
-
-func filled(m, _ int) (int, any) { return m, nil }
-
-func boxes(do func(*rt.Thread, rt.Ref, int) (any, error), model func(int, int) (int, any)) *trials[int] {
-	x := &trials[int]{config: Config{Options: rt.Options{AddressSpace: 4 << 20, CollectAfter: -1}}}
-	x.Subject = Subject[int]{New: newBox, Ops: []Op[int]{{Name: "op", Do: do, Model: model, Linearizable: true}}}
-	x.config.fill()
-	return x
-}
-
+// TestConformance runs programs on cells to which calls add.
 func TestConformance(t *testing.T) {
-	x := boxes(add, added)
-	x.Ops = append(x.Ops, Op[int]{Name: "fill", Do: fill, Model: filled, Linearizable: true})
-	Conformance(t, Config{Ops: 30}, x.Subject)
-}
-
-// bugs are operations that each break one property.
-var bugs = []struct {
-	name, property string
-	do             func(*rt.Thread, rt.Ref, int) (any, error)
-	model          func(int, int) (int, any)
-}{
-	{"wrong result", propModel, func(t *rt.Thread, r rt.Ref, _ int) (any, error) { return int(t.Body(r).Add(0, 1)), nil }, added},
-	{"count too many", propAudit, func(t *rt.Thread, r rt.Ref, n int) (any, error) {
-		_, err := fill(t, r, n)
-		t.IncRef(t.Body(r).LoadRef(1))
-		return nil, err
-	}, filled},
-	{"lost object", propAudit, func(t *rt.Thread, r rt.Ref, n int) (any, error) {
-		_, err := objects.NewInt(t, bigBase)
-		return nil, err
-	}, filled},
-	{"panic", propAlive, func(*rt.Thread, rt.Ref, int) (any, error) { panic("planted") }, filled},
-	{"error", propModel, func(*rt.Thread, rt.Ref, int) (any, error) { return nil, errors.New("planted") }, filled},
-}
-
-// TestConformanceFinds demands that a program with each bug fails in every mode.
-func TestConformanceFinds(t *testing.T) {
-	for _, b := range bugs {
-		for _, o := range allModes(boxes(b.do, b.model).config.Options) {
-			err := boxes(b.do, b.model).sequential(o, plan{{}})
-			var f *failure
-			if !errors.As(err, &f) || f.property != b.property {
-				t.Errorf("%s, mode=%s checked=%t: got %v, want %s", b.name, o.Mode, o.Checked, err, b.property)
-			}
-		}
-	}
-}
-
-// TestConformanceFindsEffects has an operation that writes before the allocation that fails.
-func TestConformanceFindsEffects(t *testing.T) {
-	x := boxes(func(t *rt.Thread, r rt.Ref, n int) (any, error) {
-		seen, _ := add(t, r, n)
-		_, err := fill(t, r, n)
-		return seen, err
-	}, added)
-	o := allModes(x.config.Options)[0]
-	found := 0
-	for n := int64(1); n <= 20; n++ {
-		if _, err := x.withFault(o, n, plan{{}, {}}); err != nil {
-			found++
-		}
-	}
-	if found == 0 {
-		t.Error("an operation that fails halfway was not found")
-	}
-}
-
-// TestConformanceFindsLostUpdates has threads that add in two steps, with others in between.
-func TestConformanceFindsLostUpdates(t *testing.T) {
-	x := boxes(func(t *rt.Thread, r rt.Ref, _ int) (any, error) {
-		o := t.Body(r)
-		was := o.Load(0)
-		for range 20 {
-			goruntime.Gosched()
-		}
-		o.Store(0, was+1)
-		return int(was), nil
-	}, added)
-	o := rt.Options{Mode: rt.LockFree, AddressSpace: 4 << 20}
-	progs := []plan{make(plan, 15), make(plan, 15), make(plan, 15)}
-	for range 50 { // some histories have a lost update
-		history, err := x.record(o, progs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !porcupine.CheckOperations(x.porcupine(), history) {
-			return
-		}
-	}
-	t.Error("no update was lost in 50 histories, or it was not found")
-}
-
-// TestPlanIsShrunk demands that drawn programs are printed in short form.
-func TestPlanIsShrunk(t *testing.T) {
-	if got := plan(make([]step, 3)).GoString(); got != "3 steps" {
-		t.Error(got)
-	}
-	x := boxes(add, added)
-	rapid.Check(t, func(t *rapid.T) {
-		for _, s := range x.draw(t, "program", 20) {
-			if int(s.what) >= len(x.Ops)+stepFreeze {
-				t.Fatal("a type without Freezing is frozen")
-			}
-		}
+	Conformance(t, Config{Ops: 30}, Subject[int64]{
+		New: func(t *rt.Thread) (rt.Ref, error) {
+			zero, _ := rt.Int(0)
+			return objects.NewCell(t, zero)
+		},
+		Ops: []Op[int64]{{
+			Name: "add", Linearizable: true,
+			Do: func(t *rt.Thread, r rt.Ref, n int) (any, error) { return objects.Cell(r).Add(t, int64(n)) },
+			Model: func(m int64, n int) (int64, any) {
+				m += int64(n)
+				return m, m
+			},
+		}},
 	})
 }

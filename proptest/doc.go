@@ -54,10 +54,10 @@
 //	(h)  Frozen objects are not copied: no page of a frozen graph in a shared heap is
 //	     private to a process, whatever the process does.
 //	(i)  Concurrent calls of Cell, Record, Dict and List are linearizable, and so are
-//	     the counts of an object with its weak references: see histories.go.
+//	     the counts of an object with its weak references: see internal/linear.
 //	(j)  No thread stores to an immortal object, not even the value that is there already.
 //	     The system reports which pages were stored to; the immortals of this test have
-//	     pages of their own: see estate.go.
+//	     pages of their own: see internal/traffic.
 //
 // # The ways to run
 //
@@ -95,4 +95,34 @@
 // between operations, not within them. A failure of a concurrent run may not be reproducible. If
 // a broken count has corrupted memory, a run without checked mode may hang: the runtime then
 // warns of the thread that holds up the world.
+//
+// # Folders in reading order
+//
+// This folder has what the package exports, and the tests that run it. What checks properties:
+//
+//	internal/property  the properties, and failures that name one
+//	internal/headers   comparing the headers of immortals over time
+//	internal/modes     the modes in which the properties must hold
+//	internal/counts    how much has been checked
+//
+// Programs, and the ways to run them:
+//
+//	internal/draw      drawing slices
+//	internal/machine   operations, programs, and the machine that runs them
+//	internal/model     the domain of plain Go values
+//	internal/heap      the domain of a runtime's objects
+//	internal/runs      sequential, interleaved, concurrent and moved runs
+//	internal/traffic   runs that look for stores to the pages of immortals
+//
+// Concurrent calls, injected errors, types of your own:
+//
+//	internal/linear    histories of concurrent calls, and whether an order explains them
+//	internal/faults    programs in which one allocation fails
+//	internal/trials    the programs of Conformance
+//
+// Tests and tools:
+//
+//	internal/suite     running the tests of this folder and of its internal folders
+//	explore            all interleavings of short programs
+//	mutants            a command that plants bugs, and leaves out statements
 package proptest

@@ -2,12 +2,9 @@ package proptest
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 
-	"go.uber.org/atomic"
-
-	"github.com/ichor-go/ichor/internal/aligned"
+	"github.com/ichor-go/ichor/proptest/internal/faults"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -28,7 +25,7 @@ func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 	}
 	o.Checked, o.CollectAfter = true, -1
 	for n := int64(1); ; n++ {
-		hit, err := faulty(o, n, program)
+		hit, err := faults.Run(o, n, ErrInjected, program)
 		if err != nil {
 			t.Fatalf("with error %d injected (%s): %v", n, hit, err)
 		}
@@ -40,39 +37,4 @@ func Faults(t *testing.T, o rt.Options, program func(th *rt.Thread) error) {
 			return
 		}
 	}
-}
-
-// faulty runs the program with the n-th call failing, and returns which call that was, or ""
-// if there were fewer calls.
-func faulty(o rt.Options, n int64, program func(*rt.Thread) error) (hit rt.Injection, err error) {
-	var calls aligned.Int64
-	var armed atomic.Bool
-	o.Inject = func(what rt.Injection) error {
-		if armed.Load() && calls.Inc() == n {
-			hit = what
-			count("errors injected", 1)
-			return fmt.Errorf("%w: no %s", ErrInjected, what)
-		}
-		return nil
-	}
-	var late error
-	o.OnError = func(err error) { late = err }
-	r, err := rt.New(o)
-	if err != nil {
-		return "", err
-	}
-	err = r.Do(func(th *rt.Thread) error {
-		armed.Store(true)
-		err := program(th)
-		armed.Store(false)
-		switch {
-		case err != nil && !errors.Is(err, ErrInjected):
-			return fmt.Errorf("the program's error is another one: %w", err)
-		case err != nil && hit == "":
-			return fmt.Errorf("the program fails undisturbed: %w", err)
-		}
-		th.Collect()
-		return th.Audit()
-	})
-	return hit, errors.Join(err, r.Close(), late)
 }

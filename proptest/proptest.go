@@ -1,13 +1,12 @@
 package proptest
 
 import (
-	"errors"
 	goruntime "runtime"
-	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/runs"
+	"github.com/ichor-go/ichor/proptest/internal/traffic"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -37,14 +36,14 @@ func (c *Config) fill() {
 func Run(t *testing.T, c Config) {
 	t.Helper()
 	c.fill()
-	t.Run("sequential", func(t *testing.T) { checkSequential(t, c) })
+	t.Run("sequential", func(t *testing.T) { runs.CheckSequential(t, c.Options, 2*c.Ops) })
 	if c.Options.Mode == rt.LockFree {
-		t.Run("interleaved", func(t *testing.T) { checkInterleaved(t, c) })
+		t.Run("interleaved", func(t *testing.T) { runs.CheckInterleaved(t, c.Options, c.Threads, 2*c.Ops) })
 	}
-	t.Run("concurrent", func(t *testing.T) { checkConcurrent(t, c) })
-	t.Run("stores", func(t *testing.T) { checkTraffic(t, c, 5_000) })
+	t.Run("concurrent", func(t *testing.T) { runs.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
+	t.Run("stores", func(t *testing.T) { traffic.Check(t, c.Options, c.Threads, 5_000) })
 	if goruntime.GOOS == "linux" {
-		t.Run("moved", func(t *testing.T) { checkMoved(t, c) })
+		t.Run("moved", func(t *testing.T) { runs.CheckMoved(t, c.Options, c.Ops) })
 	}
 }
 
@@ -54,74 +53,6 @@ func Run(t *testing.T, c Config) {
 func Audit(t testing.TB, th *rt.Thread, held ...rt.Ref) {
 	t.Helper()
 	if err := th.Audit(held...); err != nil {
-		t.Fatalf("%s: %v", propAudit, err)
+		t.Fatalf("%s: %v", property.Counts, err)
 	}
-}
-
-// report fails t with a text that is the same for all failures of a property, and
-// logs the details.
-func report(t *rapid.T, err error) {
-	if err == nil {
-		return
-	}
-	t.Log(err)
-	var f *failure
-	if errors.As(err, &f) {
-		t.Fatal(f.property)
-	}
-	t.Fatal("a run of a program failed")
-}
-
-// checkSequential compares the histories of one thread with those of the model.
-func checkSequential(t *testing.T, c Config) {
-	rapid.Check(t, func(t *rapid.T) {
-		prog, when := drawOps(t, "program", 2*c.Ops), collecting(rapid.Bool().Draw(t, "collects by itself"))
-		if when == byItself {
-			prog = foretold(prog)
-		}
-		agree(t, prog, when, c.Options)
-	})
-}
-
-// agree runs a program with each of the options, and demands that all histories equal
-// the model's.
-func agree(t *rapid.T, prog []op, when collecting, options ...rt.Options) {
-	want := modelled(prog)
-	for _, o := range options {
-		got, err := sequential(o, when, prog)
-		report(t, err)
-		if d := got.diff(want, prog); d != "" {
-			report(t, &failure{propAgree, d})
-		}
-	}
-}
-
-func checkInterleaved(t *testing.T, c Config) {
-	rapid.Check(t, func(t *rapid.T) {
-		report(t, interleaved(c.Options, c.Threads, drawTurns(t, c.Threads, 2*c.Ops)))
-	})
-}
-
-func checkConcurrent(t *testing.T, c Config) {
-	rapid.Check(t, func(t *rapid.T) {
-		progs := make([]program, c.Threads)
-		for i := range progs {
-			progs[i] = drawProgram(t, "thread", c.Ops)
-		}
-		report(t, concurrent(c.Options, progs))
-	})
-}
-
-// checkMoved compares the histories of programs whose second part runs on a shared heap
-// with those of the model.
-func checkMoved(t *testing.T, c Config) {
-	rapid.Check(t, func(t *rapid.T) {
-		before, after := drawOps(t, "before", c.Ops), drawOps(t, "after", c.Ops)
-		prog := slices.Concat(before, []op{{code: opCollect}, {code: opLeave}}, after)
-		got, err := moved(c.Options, prog, len(before)+1)
-		report(t, err)
-		if d := got.diff(modelled(prog), prog); d != "" {
-			report(t, &failure{propAgree, d})
-		}
-	})
 }

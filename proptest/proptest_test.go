@@ -1,68 +1,56 @@
 package proptest
 
 import (
-	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest/internal/modes"
+	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/suite"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// TestMain sets the number of programs that each test draws; -rapid.checks on the command
-// line overrides it. The process of a canary draws none.
+// TestMain runs the tests, or is the process of a canary.
 func TestMain(m *testing.M) {
 	if what := os.Getenv(canaryVariable); what != "" {
 		beCanary(what)
 		return
 	}
-	checks := "100"
-	if raceEnabled {
-		checks = "30"
-	}
-	if err := flag.Set("rapid.checks", checks); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if testing.Verbose() {
-		if err := WriteCounts(os.Stdout); err != nil {
-			panic(err)
-		}
-	}
-	os.Exit(code)
-}
-
-// configs returns the options of all kinds of runtimes.
-func configs() []rt.Options {
-	return []rt.Options{
-		{Mode: rt.GIL},
-		{Mode: rt.LockFree, Counting: rt.Atomic},
-		{Mode: rt.LockFree, Counting: rt.Biased},
-		{Mode: rt.GIL, Checked: true},
-		{Mode: rt.LockFree, Counting: rt.Atomic, Checked: true},
-		{Mode: rt.LockFree, Counting: rt.Biased, Checked: true},
-	}
-}
-
-// configName returns the name of a configuration: gil, atomic or biased, and whether it is checked.
-func configName(o rt.Options) string {
-	return fmt.Sprintf("%s/checked=%t", modeName(o), o.Checked)
+	suite.Main(m)
 }
 
 // TestPrograms runs random programs in every mode.
 func TestPrograms(t *testing.T) {
-	for _, o := range configs() {
-		t.Run(configName(o), func(t *testing.T) {
+	for _, o := range modes.All(rt.Options{}) {
+		t.Run(modes.Name(o), func(t *testing.T) {
 			Run(t, Config{Options: o})
 		})
 	}
 }
 
-// TestModesAgree runs each program in all modes, and on the model.
-func TestModesAgree(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		agree(t, drawOps(t, "program", 200), onDemand, configs()...)
-	})
+// fatal is a test that notes how it ends.
+type fatal struct {
+	testing.TB
+	said string
+}
+
+func (f *fatal) Fatalf(format string, args ...any) { f.said = fmt.Sprintf(format, args...) }
+
+// TestAudit forgets a reference, and then does not.
+func TestAudit(t *testing.T) {
+	r := property.Must(rt.New(rt.Options{AddressSpace: 4 << 20}))
+	property.Check(r.Do(func(th *rt.Thread) error {
+		list := property.Must(objects.NewList(th))
+		f := &fatal{TB: t}
+		if Audit(f, th); !strings.Contains(f.said, "property (b)") {
+			t.Errorf("a reference is forgotten: got %q", f.said)
+		}
+		Audit(t, th, list)
+		th.DecRef(list)
+		return nil
+	}))
+	property.Check(r.Close())
 }

@@ -23,13 +23,16 @@ var unsafeFiles = []string{
 	"runtime/heap.go",  // payload accessors
 	"runtime/count.go", // IncRef has the load of the owner inline
 	"internal/pagemap/",
-	"proptest/estate.go", // pages of immortals
+	"proptest/internal/traffic/estate.go", // pages of immortals
 }
 
 // layers are the packages from the ground up. A package does not import one further
 // down this list.
 var layers = []string{
-	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects", "proptest", "proptest/explore",
+	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects",
+	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",
+	"proptest/internal/machine", "proptest/internal/model", "proptest/internal/heap", "proptest/internal/runs", "proptest/internal/traffic",
+	"proptest/internal/linear", "proptest/internal/faults", "proptest/internal/trials", "proptest", "proptest/explore",
 	"bench/internal/cpu", "bench/internal/median", "bench/experiment",
 	"bench/internal/summary", "bench/internal/format", "bench/internal/plot", "bench/internal/progress", "bench/experiment/command",
 	"bench/internal/gccost", "bench/internal/interruptible", "bench/internal/process", "bench/page",

@@ -9,8 +9,8 @@ type Kill struct {
 	Races   bool     // the threads may miss each other: then the test is run again
 }
 
-// Tests of package proptest. All but those with Races are deterministic, given rapid's
-// seed.
+// Tests of package proptest and its parts. All but those with Races are deterministic, given
+// rapid's seed.
 const (
 	underGIL  = "^TestPrograms$/^gil$/^checked=false$/^sequential$"
 	lockFree  = "^TestPrograms$/^atomic$/^checked=false$/^sequential$"
@@ -33,6 +33,12 @@ const (
 	inCells = "^TestHistories$/^atomic$/^checked=false$/^cell$"
 )
 
+// The parts of package proptest that have some of them.
+const (
+	runs   = "proptest/internal/runs"
+	linear = "proptest/internal/linear"
+)
+
 // Explorer is the package whose tests are built with the tag explore.
 const Explorer = "proptest/explore"
 
@@ -42,29 +48,29 @@ var Kills = []Kill{
 	{SkipImmortalTest, "proptest", lockFree, []string{"property (a)"}, false},
 	{SkipImmortalTest, "proptest", inTurns, []string{"property (a)"}, false},
 	{DoubleRelease, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
-	{DoubleRelease, "proptest", overwrite, []string{"property (b)"}, false},
+	{DoubleRelease, runs, overwrite, []string{"property (b)"}, false},
 	{NoRetire, "proptest", checked, []string{"property (c)"}, false},
-	{NoRetire, "proptest", replaced, []string{"property (c)"}, false},
+	{NoRetire, runs, replaced, []string{"property (c)"}, false},
 	{PopHandsOver, "proptest", checked, []string{"property (c)"}, false},
-	{PopHandsOver, "proptest", popped, []string{"property (c)"}, false},
+	{PopHandsOver, runs, popped, []string{"property (c)"}, false},
 	{ForgottenIncRef, "proptest", underGIL, []string{"property (b)"}, false},
 	{DeadKeysLost, "proptest", lockFree, []string{"property (b)"}, false},
 	{BlockLost, "proptest", lockFree, []string{"property (b)"}, false},
 	{QueueSubtracts, "proptest", biased, []string{"property (c)"}, false},
-	{ChildKept, "proptest", dropped, []string{"property (b)"}, false},
+	{ChildKept, runs, dropped, []string{"property (b)"}, false},
 	{ChildKept, "proptest", lockFree, []string{"property (b)"}, false},
-	{MemoryKept, "proptest", dropped, []string{"property (c)"}, false},
+	{MemoryKept, runs, dropped, []string{"property (c)"}, false},
 	{WrongPlace, "proptest", lockFree, []string{"property (d)"}, false},
-	{EdgeTwice, "proptest", held, []string{"property (b)"}, false},
+	{EdgeTwice, runs, held, []string{"property (b)"}, false},
 	{FrozenWritten, "proptest", underGIL, []string{"property (g)"}, false},
 	{FrozenWritten, "proptest", lockFree, []string{"property (g)"}, false},
-	{FrozenWritten, "proptest", shared, []string{"property (g)"}, false},
-	{CopiedTwice, "proptest", shared, []string{"property (d)"}, false},
-	{FinalizesTwice, "proptest", once, []string{"property (e)"}, false},
-	{OwnerFreesQueued, "proptest", queued, []string{"property (c)"}, false},
+	{FrozenWritten, runs, shared, []string{"property (g)"}, false},
+	{CopiedTwice, runs, shared, []string{"property (d)"}, false},
+	{FinalizesTwice, runs, once, []string{"property (e)"}, false},
+	{OwnerFreesQueued, runs, queued, []string{"property (c)"}, false},
 	{DetachLoses, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{GraceAtOnce, "sched", "^TestGraceWaits$", []string{"FAIL: TestGraceWaits"}, false},
-	{StoreKeeps, "proptest", inCells, []string{"property (b)"}, false},
+	{StoreKeeps, linear, inCells, []string{"property (b)"}, false},
 	{KeyUncounted, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},
 	{TombstoneStops, "proptest", underGIL, []string{"property (d)"}, false},
 	{RebuildLoses, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
@@ -74,7 +80,7 @@ var Kills = []Kill{
 	{WeakKept, "proptest", underGIL, []string{"property (b)", "property (c)", "property (d)"}, false},
 	{FinalizerLost, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
 	{EdgeMissed, "proptest", underGIL, []string{"property (d)", "property (f)"}, false},
-	{RootMissed, "proptest", held, []string{"property (b)", "property (c)"}, false},
+	{RootMissed, runs, held, []string{"property (b)", "property (c)"}, false},
 	{ImmortaliseShallow, "proptest", underGIL, []string{"property (d)"}, false},
 	{RemoteLost, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{FreedTwice, "proptest", inTurns, []string{"property (c)"}, false},
@@ -83,11 +89,11 @@ var Kills = []Kill{
 	{DrainLost, "internal/header", "^TestModel$", []string{"FAIL: TestModel"}, false},
 	{TryIncWrites, "proptest", underGIL, []string{"property (a)"}, false},
 	{TryIncTouches, "proptest", watched, []string{"property (j)"}, false},
-	{DictPopHandsOver, "proptest", taken, []string{"property (c)"}, false},
+	{DictPopHandsOver, runs, taken, []string{"property (c)"}, false},
 
-	{CASLies, "proptest", inCells, []string{"property (i)"}, true},
-	{WeakFromZero, "proptest", dying, []string{"property (c)"}, true},
-	{MergeLate, "proptest", merged, []string{"property (c)", "property (b)"}, true},
+	{CASLies, linear, inCells, []string{"property (i)"}, true},
+	{WeakFromZero, runs, dying, []string{"property (c)"}, true},
+	{MergeLate, runs, merged, []string{"property (c)", "property (b)"}, true},
 
 	// Bugs that random programs do not reach have tests of their own.
 	{MergeForgets, "runtime", "^TestImmortalizeQueued$", []string{"headers of immortals changed"}, false},

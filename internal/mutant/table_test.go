@@ -21,10 +21,13 @@ func markdown() string {
 			continue
 		}
 		done[k.Bug] = true
-		var by []string
+		var by, packages []string
 		for _, other := range Kills {
-			if other.Bug != k.Bug || other.Package != k.Package {
+			if other.Bug != k.Bug {
 				continue
+			}
+			if !slices.Contains(packages, other.Package) {
+				packages = append(packages, other.Package)
 			}
 			test := strings.Trim(strings.NewReplacer("^", "", "$", "").Replace(other.Test), "/")
 			for _, says := range other.Says {
@@ -38,7 +41,7 @@ func markdown() string {
 			}
 		}
 		slices.Sort(by)
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k.Bug, Changes[k.Bug], strings.Join(slices.Compact(by), "; "), k.Package)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", k.Bug, Changes[k.Bug], strings.Join(slices.Compact(by), "; "), strings.Join(packages, ", "))
 	}
 	return b.String()
 }

@@ -59,6 +59,7 @@ var (
 		{rel: "internal/header"}, {rel: "internal/arena"}, {rel: "locks"}, {rel: "sched"}, {rel: "runtime"}, {rel: "objects"},
 		{rel: "examples/ownproperty"}, {rel: "examples/persistent"}, {rel: "examples/service"}, {rel: "examples/vm"}, {rel: "examples/workers"},
 		{rel: "proptest/explore", tags: "explore"}, {rel: "proptest"},
+		{rel: "proptest/internal/runs"}, {rel: "proptest/internal/traffic"}, {rel: "proptest/internal/linear"}, {rel: "proptest/internal/trials"},
 	}
 )
 

@@ -152,7 +152,7 @@ func (t planted) try(ctx context.Context, k mutant.Kill) outcome {
 // draws.
 func (t planted) child(ctx context.Context, k mutant.Kill, bug mutant.ID, checks string) (string, error) {
 	args := []string{"-test.run=" + k.Test, "-test.timeout=30s"}
-	if k.Package == "proptest" {
+	if k.Package == "proptest" || strings.HasPrefix(k.Package, "proptest/internal/") {
 		args = append(args, "-rapid.checks="+checks, "-rapid.seed=1", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
 	}
 	cmd := exec.CommandContext(ctx, t.binary[k.Package], args...)
