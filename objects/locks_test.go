@@ -234,6 +234,12 @@ func TestGatesAreShut(t *testing.T) {
 				}
 			}
 		},
+		"compare and delete": func(th *rt.Thread, d, _, _ Dict) {
+			old, _ := d.Lookup(th, smallInt(3))
+			if !must(d.CompareAndDelete(th, smallInt(3), old)) {
+				panic("it was not deleted")
+			}
+		},
 		"freeze": func(th *rt.Thread, d, _, _ Dict) { freezeAndUnload(th, d) },
 	} {
 		t.Run(name, func(t *testing.T) {
