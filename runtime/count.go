@@ -235,6 +235,12 @@ func (t *Thread) SetWeak(r Ref) {
 //go:noinline
 func (t *Thread) inc(r Ref) {
 	h := header.At(t.base, uint32(r.Handle))
+	if t.blind && !r.IsNil() {
+		if h.IncMerged() != header.Alive {
+			t.incSlow(r, h)
+		}
+		return
+	}
 	o := h.Owner()
 	if o == t.id && h.CanIncLocal() {
 		h.IncLocal()
@@ -252,6 +258,13 @@ func (t *Thread) inc(r Ref) {
 //go:noinline
 func (t *Thread) dec(r Ref) {
 	h := header.At(t.base, uint32(r.Handle))
+	if r.Handle == t.hot && t.blind {
+		if v := h.DecMerged(); v != header.Alive {
+			t.hot = noHot
+			t.afterDec(r, v)
+		}
+		return
+	}
 	o := h.Owner()
 	if o == t.id && h.CanDecLocal() {
 		h.DecLocal()
@@ -261,7 +274,9 @@ func (t *Thread) dec(r Ref) {
 	case o == t.merged:
 		if v := h.DecForeign(); v != header.Alive {
 			t.afterDec(r, v)
+			return
 		}
+		t.hot = r.Handle
 	case header.Tested && o < 0: // immortal in place
 	case plainFloat(o, t.merged):
 		if v := h.DecForeign(); v != header.Alive {

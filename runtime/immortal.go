@@ -53,6 +53,7 @@ func (r *Runtime) Immortalize(refs ...Ref) error {
 // immortalise walks the graph with an explicit stack, so deep nesting is no problem. It scans
 // refs and the objects that it makes immortal, each of them once. World stopped.
 func (t *Thread) immortalise(refs []Ref) {
+	t.rt.openEyes()
 	var work []Ref
 	enter := func(r Ref, named bool) {
 		if r.IsNil() || r.IsInt() || r.IsFrozen() {
@@ -82,6 +83,23 @@ func (t *Thread) immortalise(refs []Ref) {
 			work = work[:len(work)-1]
 			typeOf(t.header(r).Meta()).Traverse(t.Heap, t.Body(r), visit)
 		}
+	}
+}
+
+// openEyes has all threads look at the owner before they count, because an object is about to
+// become immortal in place. World stopped.
+func (r *Runtime) openEyes() {
+	if !r.blind || mutant.On && mutant.Is(mutant.BlindKept) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.blind = false
+	for t := range r.mu.threads {
+		t.blind = false
+	}
+	for _, t := range r.mu.idle {
+		t.blind = false
 	}
 }
 

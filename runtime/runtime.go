@@ -257,6 +257,7 @@ type Runtime struct {
 	// it did. collectorPauses has an entry for each collection: the sum of its pauses.
 	stopping, pauses, collectorPauses durations.Histogram
 
+	blind    bool          // new threads are blind: see Thread. Under mu
 	adopted  bool          // another process has made the shared part
 	inPlace  aligned.Int64 // objects made immortal in place
 	freezing atomic.Int32  // calls of Freeze in progress
@@ -289,6 +290,7 @@ func New(opts Options) (*Runtime, error) {
 		return nil, fault.Errorf("new runtime: %w", err)
 	}
 	r := makeRuntime(space, opts)
+	r.blind = opts.Mode == LockFree && opts.Counting != Biased && !opts.Checked
 	r.plan(0)
 	return r, nil
 }

@@ -35,7 +35,13 @@ type Thread struct {
 	// its owner, which sends all counting through the slow path. owner is the thread's real id,
 	// and stamp the owner that it gives to new objects.
 	id, merged, owner, stamp int32
-	number                   int32 // of the state, for reports; under the GIL all threads have the same owner
+
+	// blind says that all mortals are counted in shared and no object is immortal in place, so
+	// the thread counts without a look at the owner. Written in a stopped world.
+	blind bool
+	hot   Handle // the last object that had other references when the thread gave one up, or noHot
+
+	number int32 // of the state, for reports; under the GIL all threads have the same owner
 
 	check   *checker
 	looking atomic.Bool // in checked mode: a goroutine is in access with this thread
@@ -75,6 +81,9 @@ type Thread struct {
 
 	_ [64]byte // padding: threads never share a cache line
 }
+
+// noHot is the handle of no object that is counted.
+const noHot = Limit
 
 // uncounted is an id that no object ever has as its owner: all ids of threads are below it, and
 // all owners of floats above.
@@ -137,6 +146,7 @@ func (r *Runtime) takeIdle() *Thread {
 		t.number = t.owner
 	}
 	t.id, t.merged = t.owner, header.Nobody
+	t.blind, t.hot = r.blind, noHot
 	if t.check != nil {
 		t.id, t.merged = uncounted, uncounted
 	}

@@ -183,6 +183,27 @@ func (h *Header) DecForeign() Verdict {
 	}
 }
 
+// IncMerged is IncForeign for an object that nobody owns and that is mortal: it adds first, and
+// looks at what comes out. If another core has written the header, a load before the add would
+// fetch its cache line once, and the add would fetch it again.
+func (h *Header) IncMerged() Verdict {
+	if uint32(SharedCount(h.addShared(One))-2) < stickyShared-2 {
+		return Alive
+	}
+	h.addShared(-One)
+	return h.IncForeign()
+}
+
+// DecMerged is DecForeign in the manner of IncMerged. It gives up the last reference by an
+// atomic operation, so it is for objects that probably have others.
+func (h *Header) DecMerged() Verdict {
+	if s := h.addShared(-One); uint32(SharedCount(s)) < stickyShared-1 {
+		return afterDec(s)
+	}
+	h.addShared(One)
+	return h.DecForeign()
+}
+
 // Inc adds a reference for a thread with the given id.
 func (h *Header) Inc(id int32) Verdict {
 	switch o := h.Owner(); {

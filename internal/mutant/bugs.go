@@ -98,6 +98,7 @@ const (
 	RootUnchecked         ID = "root-unchecked"
 	TurnIgnored           ID = "turn-ignored"
 	ImmortalUnsettled     ID = "immortal-unsettled"
+	BlindKept             ID = "blind-kept"
 )
 
 // Changes describes what each planted bug changes.
@@ -188,6 +189,7 @@ var Changes = map[ID]string{
 	UnloadOverlooksMortal: "Unload does not search mortal objects",
 	UnloadWeakKept:        "Unload does not empty weak references",
 	VersionFrozen:         "a frozen record keeps its version",
+	BlindKept:             "after the first Immortalize, threads go on to count without a look at the owner",
 	ImmortalUnsettled:     "a tuple becomes immortal in place without its hash",
 	HashUnchecked:         "opening an image trusts the hash of a tuple",
 	IDsReused:             "a worker reuses the ids of the parent's threads",

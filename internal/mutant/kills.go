@@ -142,6 +142,7 @@ var Kills = []Kill{
 	{UnloadOverlooksMortal, "objects", "^TestUnload$", []string{"FAIL: TestUnload", "unexpected fault address"}, false},
 	{UnloadWeakKept, "objects", "^TestUnload$", []string{"FAIL: TestUnload", "unexpected fault address"}, false},
 	{VersionFrozen, "objects", "^TestImageRoundTrip$", []string{"its version is not zero"}, false},
+	{BlindKept, "runtime", "^TestBlind$", []string{"is blind after Immortalize"}, false},
 	{ImmortalUnsettled, "objects", "^TestHashBeforeImmortality$", []string{"has the hash 0x0"}, false},
 	{HashUnchecked, "objects", "^TestImageErrors$", []string{"its hash is wrong"}, false},
 	{IDsReused, "objects", "^TestSharedOwners$", []string{"index out of range"}, false},
