@@ -149,10 +149,10 @@ func TestHashOfAnImmortalIsNotStored(t *testing.T) {
 // TestHashOfDeepTuples: a late hash takes no stack, and a time in the number of tuples, however
 // many paths lead to them.
 func TestHashOfDeepTuples(t *testing.T) {
-	const depth = 100_000
+	littleStack(t)
 	clean(t, rt.Options{Mode: rt.LockFree}, func(th *rt.Thread) {
 		r := must(NewTuple(th, smallInt(1)))
-		for range depth {
+		for range levels {
 			next := must(NewTuple(th, r, r, smallInt(2)))
 			th.DecRef(r)
 			r = next
@@ -162,7 +162,7 @@ func TestHashOfDeepTuples(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := addHash(tupleMark, hashInt(1))
-		for range depth {
+		for range levels {
 			want = addHash(addHash(addHash(tupleMark, want), want), hashInt(2))
 		}
 		if h != want {
