@@ -108,7 +108,14 @@ func TestImmortalizeQueued(t *testing.T) {
 	other.DecRef(y)
 	other.immortalise([]Ref{x, y}) // no other thread runs: one goroutine drives both
 	before := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}
+	unchanged := func() {
+		t.Helper()
+		if after := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}; after != before {
+			t.Fatalf("headers of immortals changed from %x to %x", before, after)
+		}
+	}
 	owner.Checkpoint()
+	unchanged()
 	for _, th := range []*Thread{owner, other} {
 		th.DecRef(x)
 		th.DecRef(y)
@@ -116,9 +123,7 @@ func TestImmortalizeQueued(t *testing.T) {
 		th.SetWeak(y)
 		th.Checkpoint()
 	}
-	if after := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}; after != before {
-		t.Errorf("headers of immortals changed from %x to %x", before, after)
-	}
+	unchanged()
 	closePair(t, r, owner, other)
 }
 
