@@ -80,8 +80,9 @@ var goFlags = map[string]bool{
 	"-benchtime": true, "-timeout": true, "-cpu": true, "-o": true, "-gcflags": true, "-rapid.checks": true, "-rapid.seed": true,
 }
 
-// checkCommand returns what is wrong with a go command. It accepts all other commands.
-func (v *inventory) checkCommand(command string) error {
+// checkCommand returns what is wrong with a go command that is run in dir, a folder of the
+// repository. It accepts all other commands.
+func (v *inventory) checkCommand(dir, command string) error {
 	w := words(command)
 	for len(w) > 0 && strings.Contains(w[0], "=") {
 		w = w[1:] // an environment variable
@@ -92,9 +93,8 @@ func (v *inventory) checkCommand(command string) error {
 	if w = w[1:]; len(w) == 0 {
 		return fmt.Errorf("go without a command")
 	}
-	dir := "."
 	if w[0] == "-C" && len(w) > 2 {
-		dir, w = w[1], w[2:]
+		dir, w = filepath.Join(dir, w[1]), w[2:]
 	}
 	verb, w := w[0], w[1:]
 	if !slices.Contains([]string{"run", "test", "vet", "build", "install"}, verb) {
@@ -255,13 +255,25 @@ func TestCommands(t *testing.T) {
 	t.Run("mistakes", func(t *testing.T) { checkMistakes(t, v) })
 }
 
+// moduleOf returns the folder of the module that a page belongs to: its commands run there.
+func moduleOf(name string) string {
+	dir := filepath.Dir(name)
+	for dir != "." {
+		if _, err := os.Stat(filepath.Join(root, dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
 // checkPages checks the commands of all pages.
 func checkPages(t *testing.T, v *inventory) {
 	checked := 0
 	for _, p := range pages(t) {
 		for _, c := range commands(p) {
 			checked++
-			if err := v.checkCommand(c); err != nil {
+			if err := v.checkCommand(moduleOf(p.name), c); err != nil {
 				t.Errorf("%s: %s: %v", p.name, c, err)
 			}
 		}
@@ -294,7 +306,7 @@ func checkMistakes(t *testing.T, v *inventory) {
 		"go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 .": "",
 		"kill -INT 1": "",
 	} {
-		err := v.checkCommand(command)
+		err := v.checkCommand(".", command)
 		switch {
 		case err == nil && want != "":
 			t.Errorf("%s passes, want %q", command, want)
