@@ -3,6 +3,8 @@
 package point
 
 import (
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -26,6 +28,7 @@ const (
 	Waiting       // for a condition
 	Start         // the thread has not yet run
 	Uninterrupted // a whole stretch
+	Resumption    // what another thread has waked it for has happened
 )
 
 // Op is what a thread is about to do at a point.
@@ -48,23 +51,49 @@ type Explorer interface {
 	Now() time.Duration
 }
 
-// explorer schedules the thread that is running, or is nil if none is. It needs no
-// lock: coroutines take turns, so only one goroutine at a time uses it.
-var (
-	explorer Explorer
-	whole    int // depth of stretches without points
-)
+// active is the exploration whose threads take turns now, or nil. There is one at a time in a
+// process; the explorer sees to that. Other goroutines run meanwhile, and nothing that they do is
+// explored, so a thread is told apart by a mark: its goroutine panics on faults (debug.SetPanicOnFault).
+// That is the one bit of a goroutine that Go lets a program read.
+var active atomic.Pointer[exploration]
 
-// Run calls f, which runs a thread up to its next point, on behalf of e.
-func Run(e Explorer, f func()) {
-	explorer, whole = e, 0
-	defer func() { explorer = nil }()
-	f()
+type exploration struct {
+	Explorer
+	whole int // depth of stretches without points
 }
 
-// Explored reports whether a thread of an explorer is running. The calling goroutine
-// is that thread.
-func Explored() bool { return explorer != nil }
+// Begin makes e the explorer. Nobody else's exploration is going on.
+func Begin(e Explorer) {
+	if !active.CompareAndSwap(nil, &exploration{Explorer: e}) {
+		panic("ichor: two explorations at once")
+	}
+}
+
+// End ends the exploration.
+func End() { active.Store(nil) }
+
+// Mark makes the calling goroutine a thread of explorations.
+func Mark() { debug.SetPanicOnFault(true) }
+
+// mine returns the exploration if the calling goroutine is a thread of it, and nil otherwise.
+//
+//go:norace
+func mine() *exploration {
+	x := active.Load()
+	if x == nil {
+		return nil
+	}
+	if debug.SetPanicOnFault(true) {
+		return x
+	}
+	debug.SetPanicOnFault(false)
+	return nil
+}
+
+// Explored reports whether the calling goroutine is a thread of an explorer.
+//
+//go:norace
+func Explored() bool { return mine() != nil }
 
 // Load, Store and Update are the points before an atomic load, an atomic store, and an
 // atomic operation that does both.
@@ -93,37 +122,50 @@ func Send[T any](p *T)                       { at(Op{Release, address(p), 1}, ni
 func Receive[T any](p *T, ready func() bool) { at(Op{Acquire, address(p), 1}, ready) }
 
 // Now returns the time in a thread. It depends only on the program and the schedule.
-func Now() time.Duration { return explorer.Now() }
+func Now() time.Duration { return mine().Now() }
 
 // Whole begins a stretch without points, which works on what p points to, under a lock
 // that the explorer does not know. The stretch ends with the call of end, and must not
 // wait.
+//
+//go:norace
 func Whole[T any](p *T) (end func()) {
-	if explorer == nil {
+	x := mine()
+	if x == nil {
 		return func() {}
 	}
-	at(Op{Uninterrupted, address(p), 1}, nil)
-	e := explorer
-	whole++
-	return func() {
-		if explorer == e && whole > 0 {
-			note(Op{Release, address(p), 1}) // makes the stretch visible to the next one
-			whole--
-		}
+	a := address(p)
+	x.at(Op{Uninterrupted, a, 1}, nil)
+	x.whole++
+	return func() { x.leave(a) }
+}
+
+// leave ends a stretch without points.
+//
+//go:norace
+func (x *exploration) leave(a uintptr) {
+	if mine() == x && x.whole > 0 {
+		x.Note(Op{Release, a, 1}) // makes the stretch visible to the next one
+		x.whole--
 	}
 }
 
 // Sleep is a point. If nothing is explored, it is time.Sleep.
+//
+//go:norace
 func Sleep(d time.Duration) {
-	if explorer == nil {
+	x := mine()
+	if x == nil {
 		time.Sleep(d)
 		return
 	}
-	at(Op{Kind: Waiting}, nil)
+	x.at(Op{Kind: Waiting}, nil)
 }
 
+//go:norace
 func access[T any](k Kind, p *T) {
-	if explorer == nil {
+	x := mine()
+	if x == nil {
 		return
 	}
 	op := Op{k, address(p), unsafe.Sizeof(*p)}
@@ -131,28 +173,35 @@ func access[T any](k Kind, p *T) {
 		op.Size = 1 // a table is represented by its address
 	}
 	if k <= PlainWrite {
-		note(op)
+		x.Note(op)
 	} else {
-		at(op, nil)
+		x.at(op, nil)
 	}
 }
 
+//go:norace
 func at(op Op, ready func() bool) {
-	switch {
-	case explorer == nil:
-	case whole > 0:
-		if ready != nil && !ready() {
-			panic("ichor: a thread waits in a whole stretch")
-		}
-		explorer.Note(op)
-	default:
-		explorer.Point(op, ready)
+	if x := mine(); x != nil {
+		x.at(op, ready)
 	}
 }
 
+//go:norace
+func (x *exploration) at(op Op, ready func() bool) {
+	if x.whole == 0 {
+		x.Point(op, ready)
+		return
+	}
+	if ready != nil && !ready() {
+		panic("ichor: a thread waits in a whole stretch")
+	}
+	x.Note(op)
+}
+
+//go:norace
 func note(op Op) {
-	if explorer != nil {
-		explorer.Note(op)
+	if x := mine(); x != nil {
+		x.Note(op)
 	}
 }
 

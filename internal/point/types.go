@@ -18,19 +18,24 @@ type Mutex struct {
 }
 
 // Lock locks m.
+//
+//go:norace
 func (m *Mutex) Lock() {
-	if explorer != nil {
-		at(Op{Acquire, address(m), 1}, func() bool { return !m.held })
+	if x := mine(); x != nil {
+		x.at(Op{Acquire, address(m), 1}, m.free)
 	}
 	m.mu.Lock()
 	m.held = true
 }
 
+//go:norace
+func (m *Mutex) free() bool { return !m.held }
+
 // TryLock locks m if it is free, and reports whether it did.
+//
+//go:norace
 func (m *Mutex) TryLock() bool {
-	if explorer != nil {
-		at(Op{AtomicUpdate, address(m), 1}, nil)
-	}
+	at(Op{AtomicUpdate, address(m), 1}, nil)
 	if !m.mu.TryLock() {
 		return false
 	}
@@ -39,11 +44,15 @@ func (m *Mutex) TryLock() bool {
 }
 
 // Unlock unlocks m.
+//
+//go:norace
 func (m *Mutex) Unlock() {
-	if explorer != nil && !m.held {
-		return // a thread that waits for it is being unwound
+	if x := mine(); x != nil {
+		if !m.held {
+			return // a thread that waits for it is being unwound
+		}
+		x.Note(Op{Release, address(m), 1})
 	}
-	note(Op{Release, address(m), 1})
 	m.held = false
 	m.mu.Unlock()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ichor-go/ichor/objects"
+	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -33,9 +34,8 @@ func TestFreezeIsNotTorn(t *testing.T) {
 	build := func() Program { return tornScenario.program(rt.Options{Mode: rt.LockFree}) }
 	steps := func(thread int, schedule string) (n int) {
 		sch := must(Parse(schedule))
-		e, _ := execute(build(), newClocks(), defaultSteps, false, nil, follow(sch))
-		for _, x := range e.schedule {
-			if int(x) == thread {
+		for _, x := range engine.Taken(build, sch) {
+			if int(x.Thread) == thread {
 				n++
 			}
 		}
@@ -87,9 +87,8 @@ func freezeSeesHalf(t *testing.T, name string, change func(t *rt.Thread, r objec
 	}}
 	build := func() Program { return half.program(rt.Options{Mode: rt.LockFree}) }
 	steps := func(thread int, schedule string) (n int) {
-		e, _ := execute(build(), newClocks(), defaultSteps, false, nil, follow(must(Parse(schedule))))
-		for _, x := range e.schedule {
-			if int(x) == thread {
+		for _, x := range engine.Taken(build, must(Parse(schedule))) {
+			if int(x.Thread) == thread {
 				n++
 			}
 		}

@@ -1,6 +1,6 @@
 //go:build explore
 
-package explore
+package engine
 
 import (
 	"flag"
@@ -242,7 +242,7 @@ func TestReplay(t *testing.T) {
 	if len(res.Failure.Trace) != len(s) || !strings.Contains(res.Failure.Trace[0], "lostUpdate") {
 		t.Errorf("the trace is %q", res.Failure.Trace)
 	}
-	for _, bad := range []string{"0", "x", "0x0", "9x1", "0x1 2y3", "0x9999999999"} {
+	for _, bad := range []string{"0", "x", "0x0", "99999x1", "0x1 2y3", "0x9999999999"} {
 		if s, err := Parse(bad); err == nil {
 			t.Errorf("%q is read as %s", bad, s)
 		}

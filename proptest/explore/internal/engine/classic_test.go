@@ -1,6 +1,6 @@
 //go:build explore
 
-package explore
+package engine
 
 import (
 	"errors"

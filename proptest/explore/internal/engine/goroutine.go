@@ -1,0 +1,107 @@
+//go:build explore && race
+
+package engine
+
+import (
+	"runtime"
+	"unsafe"
+
+	"github.com/ichor-go/ichor/internal/point"
+)
+
+// In builds with -race, a thread is a goroutine, and the race detector judges each schedule. It must
+// not take a switch for synchronization: so a switch is a channel operation that it does not see, in a
+// function that it does not look into. The only order that it knows is then that which the program
+// makes itself. Everything that a thread runs in this package is such a function (go:norace), and
+// decisions are made by the goroutine that runs the search.
+
+// racy reports whether the race detector judges schedules.
+const racy = true
+
+// worker is what a thread waits for: its turn.
+type worker struct {
+	wake chan struct{}
+	gone bool
+}
+
+// handover is what the search waits for: that the thread that runs gives the turn back.
+type handover struct{ back chan struct{} }
+
+//go:norace
+func (e *Execution) newThread() *Thread {
+	if e.handover.back == nil {
+		e.handover.back = make(chan struct{})
+	}
+	return &Thread{w: &worker{wake: make(chan struct{})}}
+}
+
+// launch starts the goroutine. Its creation is an event that the detector sees.
+//
+//go:norace
+func (t *Thread) launch() { go t.main() }
+
+//go:norace
+func (t *Thread) main() {
+	runtime.RaceDisable()
+	<-t.w.wake
+	runtime.RaceEnable()
+	point.Mark()
+	defer t.end()
+	t.fn()
+	t.w.gone = true // stands for a normal return here
+}
+
+//go:norace
+func (t *Thread) end() {
+	t.ended(recover())
+	Release(unsafe.Pointer(t))
+	runtime.RaceDisable()
+	t.e.handover.back <- struct{}{}
+	runtime.RaceEnable()
+}
+
+// pass gives the turn away, and returns when the thread has it again. A thread that is abandoned
+// stays here: what it would do on its way out is no part of the program.
+//
+//go:norace
+func (e *Execution) pass(t *Thread) {
+	runtime.RaceDisable()
+	e.handover.back <- struct{}{}
+	<-t.w.wake
+	runtime.RaceEnable()
+}
+
+// switchTo runs a thread until it gives the turn back.
+//
+//go:norace
+func (e *Execution) switchTo(t *Thread) {
+	e.cur = t
+	runtime.RaceDisable()
+	t.w.wake <- struct{}{}
+	<-e.handover.back
+	runtime.RaceEnable()
+}
+
+func (e *Execution) unwind(*Thread) {}
+func (e *Execution) recycle()       {}
+func (g *Engine) close()            {}
+
+// joined orders what the threads have done before what the caller does.
+func joined(e *Execution) {
+	for _, t := range e.threads {
+		if t.done {
+			Acquire(unsafe.Pointer(t))
+		}
+	}
+}
+
+func raceErrors() int { return runtime.RaceErrors() }
+
+// Release and Acquire order what comes before Release with what comes after Acquire, for the race
+// detector.
+//
+//go:norace
+func Release(p unsafe.Pointer) { runtime.RaceReleaseMerge(p) }
+
+//go:norace
+func Acquire(p unsafe.Pointer) { runtime.RaceAcquire(p) }
