@@ -1,43 +1,41 @@
-// Package explore runs a program of two or three threads under all schedules: in all orders
-// in which the threads can take turns. Each thread runs the real code of the runtime, and
-// switches happen at the points of package internal/point. The package is part of builds with
-// the tag "explore".
+// Package explore runs a test of concurrent code under all schedules: in all orders in which its
+// goroutines can take turns, up to a bound.
 //
-//	go test -tags explore ./proptest/explore
+//	func TestQueue(t *testing.T) {
+//		explore.Test(t, func(e *explore.E) {
+//			q := New(2)
+//			e.Go("producer", func() { q.Push(1); q.Push(2) })
+//			e.Go("consumer", func() { q.Pop() })
+//			e.Wait()
+//			if q.Len() != 1 {
+//				e.Fatalf("len %d, want 1", q.Len())
+//			}
+//		})
+//	}
 //
-// # Glossary
+// The exploration is part of builds with the tag explore. There are two ways to bring code under its
+// control. The command explore rewrites a copy of the code, and leaves the checkout alone:
 //
-//   - program: the functions of the threads, and a check of what must be true at the end.
-//     It is built anew for each schedule, and must be deterministic: the same schedule
-//     gives the same run.
-//   - thread: a coroutine. One runs at a time.
-//   - step: the code that a thread runs from one point to the next: an access to shared memory
-//     and everything after it that is private to the thread.
-//   - schedule: the thread that takes each step, written as 0x12 1x3: thread 0 twelve times,
-//     then thread 1 three times. Replay runs it again.
-//   - preemption: a switch away from a thread that could continue.
-//   - enabled: able to take a step. A thread that waits for a lock, or for the world to
-//     stop, is not.
+//	go run github.com/ichor-go/ichor/proptest/explore/cmd/explore test ./...
 //
-// # The ways to search
+// Or the code imports explore/sync, explore/atomic and so on in place of sync and sync/atomic: twins
+// whose names are aliases of the originals in builds without the tag. Then it is
 //
-//	bounded     all schedules with at most so many preemptions (Musuvathi and Qadeer,
-//	            PLDI 2007). Each bug that they found took at most two
-//	unbounded   all schedules, except those that differ from others only in the order of
-//	            independent steps: sleep sets (Godefroid, 1996). Sleep sets with a bound
-//	            would miss schedules that matter, so the two are not combined
-//	random      random priorities with change points (PCT: Burckhardt and others,
-//	            ASPLOS 2010)
-//	drawn       up to three preemptions drawn by rapid, which reduces their number and
-//	            moves them forward after a failure
+//	go test -tags explore ./...
 //
-// # Errors
+// Without the tag, Test is a stress test: it runs the function many times with real goroutines, and
+// logs that it has explored nothing.
 //
-// A schedule fails in any of these cases. A thread panics. No thread is enabled and some have
-// not ended (deadlock). The steps do not end (livelock). Two accesses to a byte, at least one
-// plain and at least one a write, are not ordered by atomic operations and locks (a race). A
-// thread touches a byte that was freed and not allocated again. The check fails.
+// With -race, the race detector judges each schedule: a race on any plain variable is reported if
+// one explored schedule has it.
 //
-// Go's atomic operations behave as if in a single order that all threads agree on. So without
-// races, the interleavings are everything that there is to explore.
+// # What is an error
+//
+// A panic; what Fatalf and Errorf say; a deadlock; a livelock; a goroutine that can never go on
+// after the function has returned; the misuse of a lock; with -race, a data race.
+//
+// The function must be deterministic: the same schedule gives the same run. So it reads no clocks or
+// random numbers that the exploration does not know, and does not depend on the order of a map.
+//
+// docs/explore.md explains how it works, what it guarantees, and the limits.
 package explore

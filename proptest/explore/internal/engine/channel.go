@@ -20,7 +20,7 @@ type Case interface {
 	Room() (length, capacity int) // of the channel
 	Do() (done, open bool)        // does the operation, if it need not wait
 	Give(to Case)                 // hands the value of this send over to a receive
-	Text() string                 // the value
+	Text(t *Thread) string        // the value
 }
 
 // waiting is a thread that waits for a channel.
@@ -196,7 +196,7 @@ func (t *Thread) Select(hasDefault bool, cases []Case, what string) int {
 //go:norace
 func (t *Thread) told(x Case) {
 	if t.e.trace != nil {
-		t.Says(x.Text())
+		t.Says(x.Text(t))
 	}
 }
 
@@ -272,3 +272,8 @@ func (t *Thread) Closed(p unsafe.Pointer, keep any) {
 		}
 	}
 }
+
+// Look is a point before a load of a channel's length.
+//
+//go:norace
+func (t *Thread) Look(p unsafe.Pointer, what string) { t.At(point.AtomicLoad, p, 1, what) }

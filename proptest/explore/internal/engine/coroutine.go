@@ -9,8 +9,8 @@ import (
 	"github.com/ichor-go/ichor/internal/point"
 )
 
-// racy reports whether the race detector judges schedules.
-const racy = false
+// Racy reports whether the race detector judges schedules.
+const Racy = false
 
 // worker is a coroutine that runs one thread after the other.
 type worker struct {

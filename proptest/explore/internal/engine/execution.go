@@ -31,6 +31,10 @@ type Program struct {
 // longest scenario has a few hundred steps.
 const defaultSteps = 10_000
 
+// idleTicks is how often time moves without a step before nobody is taken to wait for it: tickers
+// tick for ever.
+const idleTicks = 100
+
 // turn is held during an execution: there is one at a time in a process. Several searches take
 // turns, schedule by schedule.
 var turn sync.Mutex
@@ -70,6 +74,8 @@ type Execution struct {
 	now      time.Duration
 	timers   timers
 	fine     bool // an unlock is a point as well
+	sequence uint64
+	idle     int // how often time has moved since the last step
 	handover handover
 }
 
@@ -83,7 +89,7 @@ func (g *Engine) execute(p Program, fine bool, tr *trace, choose pick) (e *Execu
 	defer turn.Unlock()
 	e = &Execution{engine: g, program: p, choose: choose, last: -1, trace: tr, fine: fine, now: time.Second}
 	g.objects.begin()
-	if !p.Unmarked && !racy {
+	if !p.Unmarked && !Racy {
 		e.clocks = g.clocks
 		e.clocks.begin(len(p.Threads))
 	}
@@ -108,7 +114,11 @@ func (e *Execution) run() {
 		current = nil
 	}()
 	for i, fn := range e.program.Threads {
-		e.start(nil, fmt.Sprint("thread ", i), fn)
+		name := "main"
+		if !e.program.Main {
+			name = fmt.Sprint("thread ", i)
+		}
+		e.start(nil, name, fn)
 	}
 	for {
 		e.settle()
@@ -153,8 +163,8 @@ func (e *Execution) decide() *Thread {
 			case e.live == 0:
 				e.over = true
 				return nil
-			case e.advance():
-				if len(e.fresh) > 0 {
+			case e.idle < idleTicks && e.advance():
+				if e.idle++; len(e.fresh) > 0 {
 					return nil
 				}
 				continue
@@ -189,6 +199,7 @@ func (e *Execution) take(s Step) *Thread {
 		e.trace.note(e, t)
 	}
 	t.alt = int(s.Alt)
+	e.idle = 0
 	e.last = t.id
 	e.schedule = append(e.schedule, s)
 	if !reads(t.op.Kind) && t.op.Kind != point.Waiting {

@@ -15,8 +15,8 @@ import (
 // makes itself. Everything that a thread runs in this package is such a function (go:norace), and
 // decisions are made by the goroutine that runs the search.
 
-// racy reports whether the race detector judges schedules.
-const racy = true
+// Racy reports whether the race detector judges schedules.
+const Racy = true
 
 // worker is what a thread waits for: its turn.
 type worker struct {

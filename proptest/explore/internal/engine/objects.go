@@ -264,22 +264,29 @@ func (t *Thread) WriteLock(p unsafe.Pointer, m Resetter) {
 	}
 }
 
+// CanWriteUnlock reports whether a writer has the lock. Otherwise it ends the schedule.
+//
+//go:norace
+func (t *Thread) CanWriteUnlock(p unsafe.Pointer, m Resetter) bool {
+	o := t.object(p, m)
+	if o.owner != nil && o.readers == 0 {
+		return true
+	}
+	if !t.abandoned {
+		t.misuse("Unlock of unlocked RWMutex")
+	}
+	return false
+}
+
 // WriteUnlock is the model of RWMutex.Unlock. Readers that wait have the lock next.
 //
 //go:norace
-func (t *Thread) WriteUnlock(p unsafe.Pointer, m Resetter) bool {
+func (t *Thread) WriteUnlock(p unsafe.Pointer, m Resetter) {
 	o := t.object(p, m)
-	if o.owner == nil || o.readers > 0 {
-		if !t.abandoned {
-			t.misuse("Unlock of unlocked RWMutex")
-		}
-		return false
-	}
 	o.owner = nil
 	o.readers = len(o.waiting)
 	o.wakeAll()
 	t.released(p, "Unlock")
-	return true
 }
 
 // ReadLock is the model of RWMutex.RLock.
@@ -355,6 +362,12 @@ func (t *Thread) Add(p unsafe.Pointer, g Resetter, n int) {
 	}
 }
 
+// Acquired orders what the last Done of a wait group has released before what comes, for a thread
+// that has waited for it.
+//
+//go:norace
+func (t *Thread) Acquired(p unsafe.Pointer) { Acquire(p) }
+
 // Count returns the count of a wait group.
 //
 //go:norace
@@ -425,6 +438,18 @@ func (t *Thread) Signal(p unsafe.Pointer, keep any, all bool) {
 		}
 		o.waiting = o.waiting[:len(o.waiting)-1]
 	}
+}
+
+// Pooled reports whether an item is in a pool.
+//
+//go:norace
+func (t *Thread) Pooled(p unsafe.Pointer, keep any, is func(any) bool) bool {
+	for _, x := range t.object(p, keep).items {
+		if is(x) {
+			return true
+		}
+	}
+	return false
 }
 
 // Push and Pop are the model of a pool: what was put last is got first.

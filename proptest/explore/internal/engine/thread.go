@@ -42,7 +42,8 @@ type Thread struct {
 
 	parked, starting, done, abandoned bool
 	inLine                            bool // it waits for a signal, and may not have parked yet
-	quits                             int
+	joinable, joining                 bool // Join waits for it; it waits in Join
+	quits, idle                       int
 }
 
 // Waiter says in how many ways a thread at a point can continue.
@@ -157,6 +158,9 @@ func (t *Thread) Go(name string, fn func()) *Thread {
 //go:norace
 func (t *Thread) at(op point.Op) {
 	if t.abandoned {
+		if t.idle++; t.idle > 10_000 {
+			t.quit() // it waits for what never happens
+		}
 		return
 	}
 	e := t.e
@@ -291,6 +295,12 @@ func (t *Thread) callers() {
 func (t *Thread) ended(p any) {
 	t.done = true
 	t.e.live--
+	for _, x := range t.e.threads {
+		if x.joining && x.joined() {
+			x.joining = false
+			x.Wake()
+		}
+	}
 	if p == nil || p == (abandon{}) || t.abandoned {
 		return
 	}
@@ -360,4 +370,62 @@ func (t *Thread) operation() string {
 		return t.what
 	}
 	return kinds[t.op.Kind]
+}
+
+// Joinable makes the thread one that Join waits for.
+//
+//go:norace
+func (t *Thread) Joinable() { t.joinable = true }
+
+// joined reports whether all threads that Join waits for have ended, apart from t.
+//
+//go:norace
+func (t *Thread) joined() bool {
+	for _, x := range t.e.threads {
+		if x.joinable && !x.done && x != t {
+			return false
+		}
+	}
+	return true
+}
+
+// Join waits until all joinable threads have ended.
+//
+//go:norace
+func (t *Thread) Join() {
+	if t.abandoned {
+		t.quit()
+	}
+	if !t.joined() {
+		t.joining = true
+		t.what = "Wait"
+		if t.e.trace != nil {
+			t.callers()
+		}
+		t.park()
+	}
+	for _, x := range t.e.threads {
+		if x.joinable && x.done {
+			Acquire(unsafe.Pointer(x))
+		}
+	}
+}
+
+// Before is a point before an access, if the calling goroutine is a thread, and returns the thread.
+//
+//go:norace
+func Before(k point.Kind, addr unsafe.Pointer, size uintptr, what string) *Thread {
+	t := Me()
+	if t != nil {
+		t.At(k, addr, size, what)
+	}
+	return t
+}
+
+// Sequence returns a number that is greater than all that it has returned before in the execution.
+//
+//go:norace
+func (t *Thread) Sequence() uint64 {
+	t.e.sequence++
+	return t.e.sequence
 }

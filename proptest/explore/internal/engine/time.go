@@ -2,7 +2,10 @@
 
 package engine
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // timers are what happens at times to come, the earliest first. Time moves when nobody can
 // run: to the next timer.
@@ -134,3 +137,30 @@ func (e *Execution) Deliver(x Case) { e.perform(nil, x) }
 //
 //go:norace
 func (e *Execution) Begin(name string, fn func()) { e.start(nil, name, fn) }
+
+// Elapsed returns the virtual time.
+//
+//go:norace
+func (e *Execution) Elapsed() time.Duration { return e.now }
+
+// Address returns what tells a value apart.
+//
+//go:norace
+func Address[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
+
+// Ordered returns a function that calls f, and comes after the call of Ordered, for the race detector.
+//
+//go:norace
+func Ordered(f func()) func() {
+	o := &ordered{f: f}
+	Release(unsafe.Pointer(o))
+	return o.call
+}
+
+type ordered struct{ f func() }
+
+//go:norace
+func (o *ordered) call() {
+	Acquire(unsafe.Pointer(o))
+	o.f()
+}

@@ -39,27 +39,36 @@ type Frame struct {
 }
 
 // trace records the steps of a schedule for a reader.
+//
+// Threads and the search both write to it, so what does is nothing that the race detector looks into.
 type trace struct {
 	rows  []Row
-	names map[uintptr]string
+	names []uintptr // the addresses that have names
 }
 
-func newTrace() *trace { return &trace{names: map[uintptr]string{}} }
+func newTrace() *trace { return &trace{} }
 
 // name returns a short name for an address.
+//
+//go:norace
 func (tr *trace) name(op point.Op) string {
 	if op.Size == 0 {
 		return ""
 	}
-	name, ok := tr.names[op.Addr]
-	if !ok {
-		name = fmt.Sprintf("w%d", len(tr.names))
-		tr.names[op.Addr] = name
+	for i, a := range tr.names {
+		if a == op.Addr {
+			return nameOf(i)
+		}
 	}
-	return name
+	tr.names = append(tr.names, op.Addr)
+	return nameOf(len(tr.names) - 1)
 }
 
+func nameOf(i int) string { return fmt.Sprint("w", i) }
+
 // note records a step, before the thread takes it.
+//
+//go:norace
 func (tr *trace) note(e *Execution, t *Thread) {
 	r := Row{Step: len(e.schedule) + 1, Thread: t.id, Op: t.operation(), lookups: slices.Clone(t.where)}
 	if t.op.Kind == point.Resumption {
@@ -80,22 +89,30 @@ func (tr *trace) note(e *Execution, t *Thread) {
 }
 
 // aside records what a thread does without a point.
+//
+//go:norace
 func (tr *trace) aside(t *Thread, op point.Op, what string) {
 	tr.rows = append(tr.rows, Row{Thread: t.id, Op: what, Object: tr.name(op), lookups: slices.Clone(t.where)})
 }
 
 // say records what happens to a thread.
+//
+//go:norace
 func (tr *trace) say(t *Thread, text string) {
 	t.callers()
 	tr.rows = append(tr.rows, Row{Thread: t.id, Op: text, lookups: slices.Clone(t.where)})
 }
 
 // log records what the program says.
+//
+//go:norace
 func (tr *trace) log(t *Thread, text string) {
 	tr.rows = append(tr.rows, Row{Thread: t.id, Op: text, Log: true, lookups: slices.Clone(t.where)})
 }
 
 // value adds what the thread's last step has read or written.
+//
+//go:norace
 func (tr *trace) value(t *Thread, text string) {
 	for i := len(tr.rows) - 1; i >= 0; i-- {
 		if r := &tr.rows[i]; r.Thread == t.id && r.Step > 0 {
@@ -124,19 +141,20 @@ func (tr *trace) lines() (list []string) {
 	return list
 }
 
-// machinery lists functions that a trace leaves out.
+// machinery lists parts of the names of functions that a trace leaves out, unless they are tests'.
 var machinery = [...]string{
-	"internal/point.", "internal/engine.(*Thread)", "internal/engine.(*Execution)", "internal/engine.(*worker)", "internal/engine.here", "proptest/explore/sync.", "proptest/explore/atomic.", "proptest/explore/uatomic.",
-	"proptest/explore/shim.", "proptest/explore/time.", "proptest/explore/context.", "proptest/explore/errgroup.",
-	"proptest/explore/semaphore.", "proptest/explore.(*E)", "proptest/explore.run", "iter.Pull", "runtime.", "explore.(*word)", "engine.(*word)",
+	"/internal/point.", "/explore/internal/engine.", "/proptest/explore/sync.", "/proptest/explore/atomic.", "/proptest/explore/uatomic.",
+	"/proptest/explore/shim.", "/proptest/explore/time.", "/proptest/explore/context.", "/proptest/explore/errgroup.",
+	"/proptest/explore/semaphore.", "/proptest/explore.(*E)", "/proptest/explore.(*session)", "/explore.(*word)", "engine.(*word)",
 }
 
 // Machinery reports whether a function is part of the explorer.
-func Machinery(function string) bool {
-	return slices.ContainsFunc(machinery[:], func(p string) bool {
-		i := strings.Index(function, p)
-		return i == 0 || i > 0 && (p[0] != 'r' || p != "runtime.")
-	})
+func Machinery(function, file string) bool {
+	if strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "iter.Pull") || strings.HasPrefix(function, "sync.(*") {
+		return true
+	}
+	test := strings.HasSuffix(file, "_test.go") && !strings.Contains(function, "(*word)")
+	return !test && slices.ContainsFunc(machinery[:], func(p string) bool { return strings.Contains(function, p) })
 }
 
 // stack returns the frames of the program.
@@ -147,7 +165,7 @@ func stack(pcs []uintptr) (list []Frame) {
 	frames := runtime.CallersFrames(pcs)
 	for {
 		f, more := frames.Next()
-		if f.Function != "" && !Machinery(f.Function) {
+		if f.Function != "" && !Machinery(f.Function, f.File) {
 			list = append(list, Frame{f.Function[strings.LastIndexByte(f.Function, '/')+1:], f.File, f.Line})
 		}
 		if !more {

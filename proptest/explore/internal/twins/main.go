@@ -53,7 +53,13 @@ func main() {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			log.Fatal(err)
 		}
-		for name, text := range map[string][]byte{"both.go": both, "off.go": off} {
+		texts := map[string][]byte{"both.go": both, "off.go": off}
+		if strings.HasSuffix(t.Folder, "atomic") {
+			if texts["on.go"], err = t.Atomics(); err != nil {
+				log.Fatal(err)
+			}
+		}
+		for name, text := range texts {
 			if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 				log.Fatal(err)
 			}
