@@ -85,6 +85,7 @@ func (s *session) explore(c Config) {
 		return b
 	}
 	run := func(r engine.Result, what string) bool {
+		s.t.Helper()
 		x.add(r, what)
 		if r.Failure != nil {
 			s.fail(r.Failure, fmt.Sprintf("found in schedule %d, %s", x.total.Schedules, time.Since(x.began).Round(time.Millisecond)))

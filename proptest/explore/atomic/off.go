@@ -151,3 +151,93 @@ func SwapUint64(addr *uint64, new uint64) (old uint64) { return original.SwapUin
 
 // SwapUintptr is [original.SwapUintptr].
 func SwapUintptr(addr *uintptr, new uintptr) (old uintptr) { return original.SwapUintptr(addr, new) }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedBool
+
+func inlinedBool(x *original.Bool, a0 bool, a1 bool, a2 bool, a3 bool) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	x.Swap(a3)
+}
+
+var _ = inlinedInt32
+
+func inlinedInt32(x *original.Int32, a0 int32, a1 int32, a2 int32, a3 int32, a4 int32, a5 int32, a6 int32) {
+	x.Add(a0)
+	x.And(a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Or(a4)
+	x.Store(a5)
+	x.Swap(a6)
+}
+
+var _ = inlinedInt64
+
+func inlinedInt64(x *original.Int64, a0 int64, a1 int64, a2 int64, a3 int64, a4 int64, a5 int64, a6 int64) {
+	x.Add(a0)
+	x.And(a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Or(a4)
+	x.Store(a5)
+	x.Swap(a6)
+}
+
+var _ = inlinedPointer
+
+func inlinedPointer(x *original.Pointer[int], a0 *int, a1 *int, a2 *int, a3 *int) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	x.Swap(a3)
+}
+
+var _ = inlinedUint32
+
+func inlinedUint32(x *original.Uint32, a0 uint32, a1 uint32, a2 uint32, a3 uint32, a4 uint32, a5 uint32, a6 uint32) {
+	x.Add(a0)
+	x.And(a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Or(a4)
+	x.Store(a5)
+	x.Swap(a6)
+}
+
+var _ = inlinedUint64
+
+func inlinedUint64(x *original.Uint64, a0 uint64, a1 uint64, a2 uint64, a3 uint64, a4 uint64, a5 uint64, a6 uint64) {
+	x.Add(a0)
+	x.And(a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Or(a4)
+	x.Store(a5)
+	x.Swap(a6)
+}
+
+var _ = inlinedUintptr
+
+func inlinedUintptr(x *original.Uintptr, a0 uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) {
+	x.Add(a0)
+	x.And(a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Or(a4)
+	x.Store(a5)
+	x.Swap(a6)
+}
+
+var _ = inlinedValue
+
+func inlinedValue(x *original.Value, a0 any, a1 any, a2 any, a3 any) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	x.Swap(a3)
+}

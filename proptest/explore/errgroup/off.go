@@ -19,3 +19,15 @@ type (
 func WithContext(ctx context.Context) (*original.Group, context.Context) {
 	return original.WithContext(ctx)
 }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedGroup
+
+func inlinedGroup(x *original.Group, a0 func() error, a1 int, a2 func() error) {
+	x.Go(a0)
+	x.SetLimit(a1)
+	x.TryGo(a2)
+	x.Wait()
+}

@@ -33,3 +33,71 @@ func OnceValue[T any](f func() T) func() T { return original.OnceValue[T](f) }
 func OnceValues[T1 any, T2 any](f func() (T1, T2)) func() (T1, T2) {
 	return original.OnceValues[T1, T2](f)
 }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedCond
+
+func inlinedCond(x *original.Cond) {
+	x.Broadcast()
+	x.Signal()
+	x.Wait()
+}
+
+var _ = inlinedMap
+
+func inlinedMap(x *original.Map, a0 any, a1 any, a2 any, a3 any, a4 any, a5 any, a6 any, a7 any, a8 any, a9 any, a10 func(key any, value any) bool, a11 any, a12 any, a13 any, a14 any) {
+	x.Clear()
+	x.CompareAndDelete(a0, a1)
+	x.CompareAndSwap(a2, a3, a4)
+	x.Delete(a5)
+	x.Load(a6)
+	x.LoadAndDelete(a7)
+	x.LoadOrStore(a8, a9)
+	x.Range(a10)
+	x.Store(a11, a12)
+	x.Swap(a13, a14)
+}
+
+var _ = inlinedMutex
+
+func inlinedMutex(x *original.Mutex) {
+	x.Lock()
+	x.TryLock()
+	x.Unlock()
+}
+
+var _ = inlinedOnce
+
+func inlinedOnce(x *original.Once, a0 func()) {
+	x.Do(a0)
+}
+
+var _ = inlinedPool
+
+func inlinedPool(x *original.Pool, a0 any) {
+	x.Get()
+	x.Put(a0)
+}
+
+var _ = inlinedRWMutex
+
+func inlinedRWMutex(x *original.RWMutex) {
+	x.Lock()
+	x.RLock()
+	x.RLocker()
+	x.RUnlock()
+	x.TryLock()
+	x.TryRLock()
+	x.Unlock()
+}
+
+var _ = inlinedWaitGroup
+
+func inlinedWaitGroup(x *original.WaitGroup, a0 int, a1 func()) {
+	x.Add(a0)
+	x.Done()
+	x.Go(a1)
+	x.Wait()
+}

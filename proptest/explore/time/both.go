@@ -107,3 +107,70 @@ func UnixMicro(usec int64) original.Time { return original.UnixMicro(usec) }
 
 // UnixMilli is [original.UnixMilli].
 func UnixMilli(msec int64) original.Time { return original.UnixMilli(msec) }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedLocation
+
+func inlinedLocation(x *original.Location) {
+	_ = x.String()
+}
+
+var _ = inlinedParseError
+
+func inlinedParseError(x *original.ParseError) {
+	_ = x.Error()
+}
+
+var _ = inlinedTime
+
+func inlinedTime(x *original.Time, a0 original.Duration, a1 int, a2 int, a3 int, a4 original.Time, a5 []byte, a6 []byte, a7 string, a8 []byte, a9 original.Time, a10 original.Time, a11 original.Time, a12 string, a13 []byte, a14 *original.Location, a15 original.Duration, a16 original.Time, a17 original.Duration, a18 []byte, a19 []byte, a20 []byte) {
+	x.Add(a0)
+	x.AddDate(a1, a2, a3)
+	x.After(a4)
+	x.AppendBinary(a5)
+	x.AppendFormat(a6, a7)
+	x.AppendText(a8)
+	x.Before(a9)
+	x.Clock()
+	x.Compare(a10)
+	x.Date()
+	x.Day()
+	x.Equal(a11)
+	x.Format(a12)
+	x.GoString()
+	x.GobDecode(a13)
+	x.GobEncode()
+	x.Hour()
+	x.ISOWeek()
+	x.In(a14)
+	x.IsDST()
+	x.IsZero()
+	x.Local()
+	x.Location()
+	x.MarshalBinary()
+	x.MarshalJSON()
+	x.MarshalText()
+	x.Minute()
+	x.Month()
+	x.Nanosecond()
+	x.Round(a15)
+	x.Second()
+	_ = x.String()
+	x.Sub(a16)
+	x.Truncate(a17)
+	x.UTC()
+	x.Unix()
+	x.UnixMicro()
+	x.UnixMilli()
+	x.UnixNano()
+	x.UnmarshalBinary(a18)
+	x.UnmarshalJSON(a19)
+	x.UnmarshalText(a20)
+	x.Weekday()
+	x.Year()
+	x.YearDay()
+	x.Zone()
+	x.ZoneBounds()
+}

@@ -40,3 +40,20 @@ func Tick(d original.Duration) <-chan original.Time { return original.Tick(d) }
 
 // Until is [original.Until].
 func Until(t original.Time) original.Duration { return original.Until(t) }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedTicker
+
+func inlinedTicker(x *original.Ticker, a0 original.Duration) {
+	x.Reset(a0)
+	x.Stop()
+}
+
+var _ = inlinedTimer
+
+func inlinedTimer(x *original.Timer, a0 original.Duration) {
+	x.Reset(a0)
+	x.Stop()
+}

@@ -73,3 +73,207 @@ func NewUintptr(val uintptr) *original.Uintptr { return original.NewUintptr(val)
 func NewUnsafePointer(val unsafe.Pointer) *original.UnsafePointer {
 	return original.NewUnsafePointer(val)
 }
+
+// The compiler exports the body of a method of an alias only if the method has been inlined here. So
+// each is called once, in functions that are never called.
+
+var _ = inlinedBool
+
+func inlinedBool(x *original.Bool, a0 bool, a1 bool, a2 bool, a3 bool, a4 bool, a5 bool, a6 []byte) {
+	x.CAS(a0, a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a4)
+	_ = x.String()
+	x.Swap(a5)
+	x.Toggle()
+	x.UnmarshalJSON(a6)
+}
+
+var _ = inlinedDuration
+
+func inlinedDuration(x *original.Duration, a0 time.Duration, a1 time.Duration, a2 time.Duration, a3 time.Duration, a4 time.Duration, a5 time.Duration, a6 time.Duration, a7 time.Duration, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedError
+
+func inlinedError(x *original.Error, a0 error, a1 error, a2 error, a3 error) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	x.Swap(a3)
+}
+
+var _ = inlinedFloat32
+
+func inlinedFloat32(x *original.Float32, a0 float32, a1 float32, a2 float32, a3 float32, a4 float32, a5 float32, a6 float32, a7 float32, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedFloat64
+
+func inlinedFloat64(x *original.Float64, a0 float64, a1 float64, a2 float64, a3 float64, a4 float64, a5 float64, a6 float64, a7 float64, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedInt32
+
+func inlinedInt32(x *original.Int32, a0 int32, a1 int32, a2 int32, a3 int32, a4 int32, a5 int32, a6 int32, a7 int32, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Dec()
+	x.Inc()
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedInt64
+
+func inlinedInt64(x *original.Int64, a0 int64, a1 int64, a2 int64, a3 int64, a4 int64, a5 int64, a6 int64, a7 int64, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Dec()
+	x.Inc()
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedPointer
+
+func inlinedPointer(x *original.Pointer[int], a0 *int, a1 *int, a2 *int, a3 *int) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	_ = x.String()
+	x.Swap(a3)
+}
+
+var _ = inlinedString
+
+func inlinedString(x *original.String, a0 string, a1 string, a2 string, a3 string, a4 []byte) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.MarshalText()
+	x.Store(a2)
+	_ = x.String()
+	x.Swap(a3)
+	x.UnmarshalText(a4)
+}
+
+var _ = inlinedTime
+
+func inlinedTime(x *original.Time, a0 time.Time) {
+	x.Load()
+	x.Store(a0)
+}
+
+var _ = inlinedUint32
+
+func inlinedUint32(x *original.Uint32, a0 uint32, a1 uint32, a2 uint32, a3 uint32, a4 uint32, a5 uint32, a6 uint32, a7 uint32, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Dec()
+	x.Inc()
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedUint64
+
+func inlinedUint64(x *original.Uint64, a0 uint64, a1 uint64, a2 uint64, a3 uint64, a4 uint64, a5 uint64, a6 uint64, a7 uint64, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Dec()
+	x.Inc()
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedUintptr
+
+func inlinedUintptr(x *original.Uintptr, a0 uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr, a7 uintptr, a8 []byte) {
+	x.Add(a0)
+	x.CAS(a1, a2)
+	x.CompareAndSwap(a3, a4)
+	x.Dec()
+	x.Inc()
+	x.Load()
+	x.MarshalJSON()
+	x.Store(a5)
+	_ = x.String()
+	x.Sub(a6)
+	x.Swap(a7)
+	x.UnmarshalJSON(a8)
+}
+
+var _ = inlinedUnsafePointer
+
+func inlinedUnsafePointer(x *original.UnsafePointer, a0 unsafe.Pointer, a1 unsafe.Pointer, a2 unsafe.Pointer, a3 unsafe.Pointer, a4 unsafe.Pointer, a5 unsafe.Pointer) {
+	x.CAS(a0, a1)
+	x.CompareAndSwap(a2, a3)
+	x.Load()
+	x.Store(a4)
+	x.Swap(a5)
+}
+
+var _ = inlinedValue
+
+func inlinedValue(x *original.Value, a0 any, a1 any, a2 any, a3 any) {
+	x.CompareAndSwap(a0, a1)
+	x.Load()
+	x.Store(a2)
+	x.Swap(a3)
+}

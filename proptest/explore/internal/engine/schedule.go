@@ -14,8 +14,11 @@ type Step struct{ Thread, Alt uint16 }
 // Schedule has the steps of an execution.
 type Schedule []Step
 
-// String returns the schedule in the form that Parse reads: 0x12 1x3.
+// String returns the schedule in the form that Parse reads: 0x12 1x3. No steps are "none".
 func (s Schedule) String() string {
+	if len(s) == 0 {
+		return "none"
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		n := 1
@@ -38,6 +41,9 @@ func (s Schedule) String() string {
 // Parse reads a schedule in the form that String returns.
 func Parse(text string) (Schedule, error) {
 	var s Schedule
+	if text == "none" {
+		return s, nil
+	}
 	for _, part := range strings.Fields(text) {
 		who, times, ok := strings.Cut(part, "x")
 		who, alt, has := strings.Cut(who, ".")

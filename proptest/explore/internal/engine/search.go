@@ -34,7 +34,7 @@ func (b *Budget) spent(r *Result) string {
 		return fmt.Sprintf("%d schedules were the limit", b.Schedules)
 	case b.Stop != nil && b.Stop() != "":
 		return b.Stop()
-	case !b.Until.IsZero() && r.Schedules&15 == 0 && time.Now().After(b.Until):
+	case !b.Until.IsZero() && r.Schedules&15 == 1 && time.Now().After(b.Until):
 		return "the time was up"
 	}
 	return ""

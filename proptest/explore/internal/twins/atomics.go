@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
-	"go/importer"
-	"go/token"
 	"go/types"
 	"strings"
 )
@@ -13,7 +11,7 @@ import (
 // Atomics returns on.go of a package of atomic types: each type has the original inside, and each
 // method a point before the original's.
 func (t Twin) Atomics() ([]byte, error) {
-	p, err := importer.ForCompiler(token.NewFileSet(), "source", nil).Import(t.Original)
+	p, err := load("", t.Original)
 	if err != nil {
 		return nil, err
 	}

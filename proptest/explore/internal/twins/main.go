@@ -12,8 +12,10 @@ import (
 	"go/importer"
 	"go/token"
 	"go/types"
+	"io"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,9 +69,23 @@ func main() {
 	}
 }
 
+// load returns the types of a package in a build with these tags.
+func load(tags, path string) (*types.Package, error) {
+	out, err := exec.Command("go", "list", "-export", "-deps", "-tags="+tags, "-f", "{{.ImportPath}} {{.Export}}", path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list %s: %w", path, err)
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		files[name] = file
+	}
+	return importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }).Import(path)
+}
+
 // Files returns the texts of both.go and off.go.
 func (t Twin) Files() (both, off []byte, err error) {
-	p, err := importer.ForCompiler(token.NewFileSet(), "source", nil).Import(t.Original)
+	p, err := load("", t.Original)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,7 +111,7 @@ func (t Twin) file(p *types.Package, top string, wanted func(string) bool) ([]by
 		imports[q.Path()] = name
 		return name
 	}
-	var consts, vars, kinds, funcs bytes.Buffer
+	var consts, vars, kinds, funcs, used bytes.Buffer
 	for _, name := range p.Scope().Names() {
 		o := p.Scope().Lookup(name)
 		if !o.Exported() || !wanted(name) {
@@ -108,19 +124,20 @@ func (t Twin) file(p *types.Package, top string, wanted func(string) bool) ([]by
 		case *types.Var:
 			fmt.Fprintf(&vars, "%s = %s\n", name, from)
 		case *types.TypeName:
-			declared, used := "", ""
-			if n, ok := o.Type().(*types.Named); ok {
-				declared, used = parameters(n.TypeParams(), qualify)
+			declared, args := "", ""
+			if n, ok := types.Unalias(o.Type()).(*types.Named); ok {
+				declared, args = parameters(n.TypeParams(), qualify)
+				inlined(&used, n, qualify)
 			}
-			fmt.Fprintf(&kinds, "%s%s = %s%s\n", name, declared, from, used)
+			fmt.Fprintf(&kinds, "%s%s = %s%s\n", name, declared, from, args)
 		case *types.Func:
 			s := o.Type().(*types.Signature)
-			declared, used := parameters(s.TypeParams(), qualify)
+			declared, typeArgs := parameters(s.TypeParams(), qualify)
 			var args []string
 			for v := range s.Params().Variables() {
 				args = append(args, v.Name())
 			}
-			call := from + used + "(" + strings.Join(args, ", ")
+			call := from + typeArgs + "(" + strings.Join(args, ", ")
 			if s.Variadic() {
 				call += "..."
 			}
@@ -176,7 +193,47 @@ func (t Twin) file(p *types.Package, top string, wanted func(string) bool) ([]by
 		}
 	}
 	out.Write(funcs.Bytes())
+	if used.Len() > 0 {
+		out.WriteString("// The compiler exports the body of a method of an alias only if the method has been inlined here. So\n// each is called once, in functions that are never called.\n\n")
+		out.Write(used.Bytes())
+	}
 	return format.Source(out.Bytes())
+}
+
+// inlined writes a function that calls each method of a type.
+func inlined(b *bytes.Buffer, n *types.Named, qualify types.Qualifier) {
+	if _, ok := n.Underlying().(*types.Struct); !ok {
+		return
+	}
+	name, args := n.Obj().Name(), ""
+	var t types.Type = n
+	if n.TypeParams().Len() > 0 {
+		args = "[int]"
+		t, _ = types.Instantiate(nil, n, []types.Type{types.Typ[types.Int]}, false)
+	}
+	var params, calls []string
+	set := types.NewMethodSet(types.NewPointer(t))
+	for i := range set.Len() {
+		m := set.At(i).Obj()
+		if !m.Exported() {
+			continue
+		}
+		var list []string
+		for v := range set.At(i).Type().(*types.Signature).Params().Variables() {
+			arg := fmt.Sprint("a", len(params))
+			params = append(params, arg+" "+types.TypeString(v.Type(), qualify))
+			list = append(list, arg)
+		}
+		call := "x." + m.Name() + "(" + strings.Join(list, ", ") + ")"
+		if m.Name() == "String" || m.Name() == "Error" {
+			call = "_ = " + call
+		}
+		calls = append(calls, call)
+	}
+	if len(calls) > 0 {
+		params = append([]string{"x *original." + name + args}, params...)
+		fmt.Fprintf(b, "var _ = inlined%s\n\nfunc inlined%s(%s) {\n%s\n}\n\n", name, name, strings.Join(params, ", "), strings.Join(calls, "\n"))
+	}
 }
 
 // parameters returns type parameters as they are declared, and as they are used.
