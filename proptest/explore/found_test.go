@@ -268,6 +268,9 @@ func copyLock(to, from *sync.Mutex) {
 func TestFound(t *testing.T) {
 	for _, x := range programs {
 		t.Run(x.name, func(t *testing.T) {
+			if engine.Racy && (strings.HasPrefix(x.says, "an item of a Pool") || strings.HasPrefix(x.says, "sends: panic")) {
+				t.Skip("the race detector finds it first, and fails this test")
+			}
 			failed, text := recorded(func(t testing.TB) { explore.Test(t, x.fn) })
 			if x.says == "" {
 				if failed || !strings.Contains(text, "no failure: all ") {

@@ -39,6 +39,8 @@ type Mutex struct {
 }
 
 // Reset implements engine.Resetter.
+//
+//go:norace
 func (m *Mutex) Reset() { m.mu = original.Mutex{} }
 
 // Lock locks m.
@@ -85,6 +87,8 @@ type RWMutex struct {
 }
 
 // Reset implements engine.Resetter.
+//
+//go:norace
 func (m *RWMutex) Reset() { m.mu = original.RWMutex{} }
 
 // Lock locks m for writing.
@@ -179,6 +183,8 @@ type WaitGroup struct {
 }
 
 // Reset implements engine.Resetter.
+//
+//go:norace
 func (g *WaitGroup) Reset() { g.wg = original.WaitGroup{} }
 
 // Add adds delta to the counter.
