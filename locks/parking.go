@@ -77,7 +77,8 @@ func park(w *uint32, since time.Duration, again bool) bool {
 	b.mu.Unlock()
 
 	if point.On {
-		point.Receive(p, func() bool { return len(p.wake) > 0 })
+		wake := p.wake // read by this thread, so that the race detector sees its own order
+		point.Receive(p, func() bool { return len(wake) > 0 })
 	}
 	handed := <-p.wake
 	p.word = nil

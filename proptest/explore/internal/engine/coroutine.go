@@ -77,6 +77,9 @@ func (e *Execution) pass(t *Thread) {
 	}
 }
 
+// ask reports whether the condition of a thread holds.
+func (e *Execution) ask(t *Thread) bool { return t.ready() }
+
 // switchTo runs a thread until it gives the turn away.
 func (e *Execution) switchTo(t *Thread) {
 	e.cur = t

@@ -75,6 +75,7 @@ type Execution struct {
 	timers   timers
 	fine     bool // an unlock is a point as well
 	sequence uint64
+	deciding bool // conditions are being asked, whose points do nothing
 	idle     int // how often time has moved since the last step
 	handover handover
 }
@@ -157,7 +158,9 @@ func (e *Execution) settle() {
 func (e *Execution) decide() *Thread {
 	for e.err == nil && !e.givenUp && !e.over {
 		var sleeper int
+		e.deciding = true
 		e.options, sleeper = e.enabled(e.options[:0])
+		e.deciding = false
 		if len(e.options) == 0 {
 			switch {
 			case e.live == 0:
@@ -214,7 +217,7 @@ func (e *Execution) take(s Step) *Thread {
 func (e *Execution) enabled(list Schedule) (_ Schedule, sleeper int) {
 	sleeper = -1
 	for _, t := range e.threads {
-		if t.done || t.parked || t.ready != nil && !t.ready() {
+		if t.done || t.parked || t.ready != nil && !e.ask(t) {
 			continue
 		}
 		n := 1
@@ -247,6 +250,9 @@ func (e *Execution) abandon() {
 //go:norace
 func (e *Execution) Point(op point.Op, ready func() bool) {
 	t := e.cur
+	if e.deciding {
+		return
+	}
 	if t.abandoned {
 		if ready != nil && !ready() {
 			t.quit()
@@ -264,7 +270,7 @@ func (e *Execution) Point(op point.Op, ready func() bool) {
 func (e *Execution) Note(op point.Op) {
 	t := e.cur
 	switch {
-	case t.abandoned:
+	case t.abandoned, e.deciding:
 	case op.Kind == point.Release && e.fine:
 		e.Point(op, nil)
 	default:
@@ -273,6 +279,8 @@ func (e *Execution) Note(op point.Op) {
 }
 
 // Now implements point.Explorer.
+//
+//go:norace
 func (e *Execution) Now() time.Duration {
 	e.now += e.program.Tick
 	return e.now

@@ -20,8 +20,9 @@ const Racy = true
 
 // worker is what a thread waits for: its turn.
 type worker struct {
-	wake chan struct{}
-	gone bool
+	wake        chan struct{}
+	gone        bool
+	asked, says bool // the thread is asked for its condition, and what it says
 }
 
 // handover is what the search waits for: that the thread that runs gives the turn back.
@@ -68,7 +69,28 @@ func (e *Execution) pass(t *Thread) {
 	runtime.RaceDisable()
 	e.handover.back <- struct{}{}
 	<-t.w.wake
+	for t.w.asked {
+		runtime.RaceEnable()
+		t.w.says = t.ready()
+		runtime.RaceDisable()
+		t.w.asked = false
+		e.handover.back <- struct{}{}
+		<-t.w.wake
+	}
 	runtime.RaceEnable()
+}
+
+// ask reports whether the condition of a thread holds. The thread itself looks, so that the race
+// detector sees it look at what it may look at.
+//
+//go:norace
+func (e *Execution) ask(t *Thread) bool {
+	t.w.asked = true
+	runtime.RaceDisable()
+	t.w.wake <- struct{}{}
+	<-e.handover.back
+	runtime.RaceEnable()
+	return t.w.says
 }
 
 // switchTo runs a thread until it gives the turn back.
