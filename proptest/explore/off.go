@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/anishathalye/porcupine"
 )
 
 // The stress test runs the function so many times, if it can in so much time.
@@ -23,6 +26,9 @@ type E struct {
 	mu     sync.Mutex
 	errors []string
 	logs   []string
+
+	histories []*History
+	clock     atomic.Int64
 }
 
 // TestWith is Test with a configuration. Without the tag explore it runs the function many times,
@@ -44,6 +50,11 @@ func TestWith(t testing.TB, c Config, fn func(e *E)) {
 		}()
 		<-done
 		e.group.Wait()
+		for _, h := range e.histories {
+			if err := h.check(); err != nil {
+				e.errors = append(e.errors, err.Error())
+			}
+		}
 		if len(e.errors) > 0 {
 			for _, text := range e.logs {
 				t.Log(text)
@@ -92,4 +103,26 @@ func (e *E) Logf(format string, args ...any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.logs = append(e.logs, fmt.Sprintf(format, args...))
+}
+
+// History returns a history, which is checked against a model at the end of the run. *Any goroutine
+// of the exploration.*
+func (e *E) History(m porcupine.Model) *History {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := &History{model: m, e: e}
+	e.histories = append(e.histories, h)
+	return h
+}
+
+// Call makes a call and records it: what goes in, what the call returns, and when it began and ended.
+// *Any goroutine of the exploration.*
+func (h *History) Call(in any, call func() (out any)) any {
+	began := h.e.clock.Add(1)
+	out := call()
+	ended := h.e.clock.Add(1)
+	h.e.mu.Lock()
+	defer h.e.mu.Unlock()
+	h.add(len(h.calls), "a goroutine", in, out, began, ended)
+	return out
 }

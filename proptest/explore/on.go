@@ -9,11 +9,16 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/anishathalye/porcupine"
+
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 )
 
 // E is the exploration that a function is part of.
-type E struct{ s *session }
+type E struct {
+	s         *session
+	histories []*History
+}
 
 // session is what the schedules of a test have in common.
 type session struct {
@@ -30,8 +35,40 @@ type sometimes struct {
 
 // build returns the program for one schedule.
 func (s *session) build() engine.Program {
-	e := &E{s}
-	return engine.Program{Threads: []func(){func() { s.fn(e) }}, Unmarked: true, Main: true}
+	e := &E{s: s}
+	return engine.Program{Threads: []func(){func() { s.fn(e) }}, Check: e.check, Unmarked: true, Main: true}
+}
+
+// check checks what was recorded in a schedule.
+func (e *E) check() error {
+	for _, h := range e.histories {
+		if err := h.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// History returns a history, which is checked against a model at the end of the schedule. *Any
+// goroutine of the exploration.*
+//
+//go:norace
+func (e *E) History(m porcupine.Model) *History {
+	h := &History{model: m}
+	e.histories = append(e.histories, h)
+	return h
+}
+
+// Call makes a call and records it: what goes in, what the call returns, and when it began and ended.
+// *Any goroutine of the exploration.*
+//
+//go:norace
+func (h *History) Call(in any, call func() (out any)) any {
+	t := me()
+	began := t.Sequence()
+	out := call()
+	h.add(t.ID(), t.Name(), in, out, int64(began), int64(t.Sequence()))
+	return out
 }
 
 // me returns the thread that calls it.

@@ -271,6 +271,11 @@ func (t *Thread) Logs(text string) {
 	}
 }
 
+// ID returns the thread's number.
+//
+//go:norace
+func (t *Thread) ID() int { return t.id }
+
 // Name returns the thread's name.
 //
 //go:norace
