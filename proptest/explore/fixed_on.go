@@ -34,8 +34,9 @@ func Run(name string, c Config, build func() Fixed) (schedules int64, err error)
 		r := engine.BoundedWithin(program, b, budget)
 		schedules += r.Schedules
 		if r.Failure != nil {
-			f := engine.Shorten(program, r.Failure)
-			return schedules, errors.New(newReport(name, f, "found with "+preemptions(b)).Text())
+			rep := newReport(name, engine.Shorten(program, r.Failure), "found with "+preemptions(b))
+			rep.Replay = "" // who draws programs has a way of their own to run one again
+			return schedules, errors.New(rep.Text())
 		}
 		if r.Ended != "" {
 			break

@@ -51,7 +51,8 @@ func newReport(test string, f *engine.Failure, how string) *report {
 			y.Text += " " + x.Object
 		}
 		if len(x.Stack) > 0 {
-			y.File, y.Line = x.Stack[0].File, x.Stack[0].Line
+			f := engine.Outer(x.Stack)
+			y.File, y.Line = f.File, f.Line
 			y.Source = files.line(y.File, y.Line)
 		}
 		r.Rows = append(r.Rows, y)
@@ -152,7 +153,9 @@ func (r *report) Text() string {
 		}
 		line(x.Step, x.Thread, x.cell(), where)
 	}
-	fmt.Fprintf(&b, "\nTo run this schedule again:\n\t%s\n", r.Replay)
+	if r.Replay != "" {
+		fmt.Fprintf(&b, "\nTo run this schedule again:\n\t%s\n", r.Replay)
+	}
 	return b.String()
 }
 

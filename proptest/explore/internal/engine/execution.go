@@ -76,7 +76,7 @@ type Execution struct {
 	fine     bool // an unlock is a point as well
 	sequence uint64
 	deciding bool // conditions are being asked, whose points do nothing
-	idle     int // how often time has moved since the last step
+	idle     int  // how often time has moved since the last step
 	handover handover
 }
 

@@ -166,7 +166,7 @@ func stack(pcs []uintptr) (list []Frame) {
 	for {
 		f, more := frames.Next()
 		if f.Function != "" && !Machinery(f.Function, f.File) {
-			list = append(list, Frame{f.Function[strings.LastIndexByte(f.Function, '/')+1:], f.File, f.Line})
+			list = append(list, Frame{f.Function, f.File, f.Line})
 		}
 		if !more {
 			return list
@@ -181,11 +181,21 @@ func place(pcs []uintptr) string {
 	}
 	var list []string
 	for _, f := range stack(pcs) {
-		if list = append(list, fmt.Sprintf("%s %s:%d", f.Function, filepath.Base(f.File), f.Line)); len(list) == 4 {
+		if list = append(list, fmt.Sprintf("%s %s:%d", f.Function[strings.LastIndexByte(f.Function, '/')+1:], filepath.Base(f.File), f.Line)); len(list) == 4 {
 			break
 		}
 	}
 	return strings.Join(list, " < ")
+}
+
+// Outer returns the innermost frame that is not in this module, or the innermost of all.
+func Outer(list []Frame) Frame {
+	for _, f := range list {
+		if !strings.HasPrefix(f.Function, "github.com/ichor-go/ichor/") {
+			return f
+		}
+	}
+	return list[0]
 }
 
 // shortPlace returns the innermost place.
