@@ -3,6 +3,7 @@ package proptest
 import (
 	"testing"
 
+	"github.com/ichor-go/ichor/proptest/explore"
 	"github.com/ichor-go/ichor/proptest/internal/trials"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -64,15 +65,34 @@ type Op[M any] struct {
 //     returns the error must have changed nothing.
 //   - threads: several threads on the same object, with an audit at the end.
 //   - histories: several threads make calls that are Linearizable.
+//   - explored: Explore, in builds with the tag explore.
 //
 // Conformance sets Mode, Counting, Checked, Backing and CollectAfter of the Config's Options
 // itself. An AddressSpace of 0 means 4 MiB. Any goroutine that is not attached.
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
 	c.fill()
-	subject := trials.Subject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
-	for _, op := range s.Ops {
-		subject.Ops = append(subject.Ops, trials.Op[M](op))
+	trials.Check(t, s.trials(), trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
+	if explore.On {
+		t.Run("explored", func(t *testing.T) { Explore(t, s) })
 	}
-	trials.Check(t, subject, trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
+}
+
+// trials returns the subject as package trials has it.
+func (s Subject[M]) trials() trials.Subject[M] {
+	x := trials.Subject[M]{New: s.New, Model: s.Model, Freezes: s.Freezes}
+	for _, op := range s.Ops {
+		x.Ops = append(x.Ops, trials.Op[M](op))
+	}
+	return x
+}
+
+// Explore draws short concurrent programs of the subject with rapid, and explores each: package
+// proptest/explore. It fails t if a schedule has calls that are not linearizable, although they are
+// said to be, leaves a reference that nobody has counted, races, panics or deadlocks. The log has the
+// shrunk program and the steps of the schedule. It ends after some seconds. Without the tag explore,
+// each program runs once, with real goroutines. Any goroutine that is not attached.
+func Explore[M any](t *testing.T, s Subject[M]) {
+	t.Helper()
+	trials.Explore(t, s.trials())
 }

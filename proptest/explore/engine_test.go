@@ -3,7 +3,6 @@
 package explore
 
 import (
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -36,15 +35,6 @@ func (w *word) load() int32 {
 func (w *word) store(v int32) {
 	point.Store(&w.v)
 	atomic.StoreInt32(&w.v, v)
-}
-
-func wantFailure(t *testing.T, r Result, part string) {
-	t.Helper()
-	if r.Failure == nil {
-		t.Errorf("no failure in %d schedules, want %q", r.Schedules, part)
-	} else if !strings.Contains(r.Failure.Error(), part) {
-		t.Errorf("want %q, found: %v", part, r.Failure)
-	}
 }
 
 func wantNone(t *testing.T, r Result) {

@@ -18,7 +18,7 @@ type History struct {
 	model porcupine.Model
 	calls []porcupine.Operation
 	names []string // of those who make the calls
-	e     *E       // of a stress test
+	e     *E
 }
 
 // add records a call.

@@ -54,7 +54,7 @@ func (e *E) check() error {
 //
 //go:norace
 func (e *E) History(m porcupine.Model) *History {
-	h := &History{model: m}
+	h := &History{model: m, e: e}
 	e.histories = append(e.histories, h)
 	return h
 }

@@ -2,6 +2,8 @@
 
 package explore_test
 
+//lint:file-ignore SA2001 programs that only lock and unlock are what is tested
+
 import (
 	"context"
 	"os"

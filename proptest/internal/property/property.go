@@ -32,6 +32,7 @@ const (
 const (
 	Model  Property = "conformance: the objects and their model agree"
 	Faults Property = "conformance: a call that returns an error has changed nothing"
+	Turns  Property = "conformance: concurrent calls, in each order in which threads can take turns"
 )
 
 // Failure says that a property does not hold. Where a program cannot return it, it panics

@@ -6,6 +6,7 @@
 //	trial.go      programs of one thread
 //	disturbed.go  the same, with the heap shared in the middle, or with a call that fails
 //	threads.go    programs of several threads, and histories
+//	explored.go   short programs of several threads, under all schedules
 package trials
 
 import (

@@ -117,7 +117,7 @@ func (g *Engine) close() {
 	g.idle = nil
 }
 
-func joined(*Execution) {}
+func joined(e *Execution) { _ = e.handover }
 
 // handover is what a switch needs: nothing but the coroutines.
 type handover struct{}

@@ -14,18 +14,17 @@ import (
 // object is the model of a lock, a wait group, a condition or a channel, known by its address. What
 // the model holds is as good as new at the start of each schedule.
 type object struct {
-	generation uint32
-	addr       uintptr
-	keep       any // the object itself, so that its address is not used again
-	owner      *Thread
-	since      []uintptr // where owner has taken it, if the execution is recorded
-	readers    int
-	count      int
-	closed     bool
-	waiting    []*Thread // in the order of their arrival
-	senders    []*waiting
-	receivers  []*waiting
-	items      []any
+	addr      uintptr
+	keep      any // the object itself, so that its address is not used again
+	owner     *Thread
+	since     []uintptr // where owner has taken it, if the execution is recorded
+	readers   int
+	count     int
+	closed    bool
+	waiting   []*Thread // in the order of their arrival
+	senders   []*waiting
+	receivers []*waiting
+	items     []any
 }
 
 // Resetter is an object that can be made as good as new. It is when a schedule ends early, so that
@@ -35,17 +34,15 @@ type Resetter interface{ Reset() }
 // table finds objects by their addresses. It is a hash table of its own because the race detector
 // looks into Go's maps.
 type table struct {
-	generation uint32
-	slots      []*object
-	used       []*object // in this generation
-	free       []*object
+	slots []*object
+	used  []*object // in this generation
+	free  []*object
 }
 
 // begin forgets all objects.
 //
 //go:norace
 func (t *table) begin() {
-	t.generation++
 	for _, o := range t.used {
 		clear(o.waiting)
 		*o = object{waiting: o.waiting[:0], senders: o.senders[:0], receivers: o.receivers[:0]}

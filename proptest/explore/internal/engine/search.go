@@ -242,9 +242,7 @@ func explain(build func() Program, e *Execution) *Failure {
 	tr := newTrace()
 	again, _ := g.execute(build(), e.fine, tr, follow(e.schedule))
 	f := &Failure{Err: e.err, Schedule: e.schedule, Trace: tr.lines(), Rows: tr.finish()}
-	for _, t := range again.names() {
-		f.Threads = append(f.Threads, t)
-	}
+	f.Threads = again.names()
 	switch {
 	case again.err != nil:
 		f.Err = again.err

@@ -49,6 +49,7 @@ func (a *All) Locks() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rw.RLock()
+	a.n++
 	a.rw.RUnlock()
 	a.group.Add(1)
 	a.group.Done()

@@ -1,4 +1,4 @@
-package proptest
+package trials
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ichor-go/ichor/proptest/explore"
+	"github.com/ichor-go/ichor/proptest/internal/modes"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -50,7 +51,7 @@ func TestExploreFinds(t *testing.T) {
 			p := turns{threads: [][]step{{{n: 3}}, {{n: 4}}}}
 			_, err := explore.Run(b.name, explore.Config{Time: time.Minute}, func() explore.Fixed { return x.fixed(o, p) })
 			if err == nil || !strings.Contains(err.Error(), b.says) {
-				t.Errorf("%s, %s: want %q, found: %v", b.name, modeName(o), b.says, err)
+				t.Errorf("%s, %s: want %q, found: %v", b.name, modes.Name(o), b.says, err)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package proptest
+package trials
 
 import (
 	"errors"
@@ -13,21 +13,27 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ichor-go/ichor/proptest/explore"
+	"github.com/ichor-go/ichor/proptest/internal/modes"
+	"github.com/ichor-go/ichor/proptest/internal/property"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // Short programs of a Subject under all schedules. A program has some calls that come first, and two
-// or three threads of one to three calls each, on one object. In builds with the tag explore, all
-// schedules with at most two preemptions are run, in a mode that is drawn with the program.
-
-const propExplored = "conformance: concurrent calls, in each order in which threads can take turns"
+// or three threads of one or two calls each, on one object. In builds with the tag explore, all
+// schedules with at most one or two preemptions are run, in a mode that is drawn with the program.
 
 // The limits of Explore: of all programs, and of one.
 const (
-	exploreTime      = 7 * time.Second
+	exploreTime      = 6 * time.Second
 	exploreSchedules = 20_000
-	exploreEach      = 2 * time.Second
+	exploreEach      = time.Second
+	shrinkTime       = time.Second
 )
+
+// deeper says how many programs there are for each one that is explored with two preemptions. The
+// others are explored with one: that is enough for most bugs of two calls, and leaves time for more
+// programs.
+const deeper = 8
 
 // turns is a program: what comes first, and the calls of each thread.
 type turns struct {
@@ -35,16 +41,13 @@ type turns struct {
 	threads [][]step
 }
 
-// Explore draws short concurrent programs of the subject with rapid, and explores each: package
-// proptest/explore. It fails t if a schedule has calls that are not linearizable, although they are
-// said to be, leaves a reference that nobody has counted, races, panics or deadlocks. The log has the
-// shrunk program and the steps of the schedule. It ends after some seconds. Without the tag explore,
-// each program runs once, with real goroutines. Any goroutine that is not attached.
+// Explore draws programs of a subject, and explores each: see proptest.Explore.
 func Explore[M any](t *testing.T, s Subject[M]) {
 	t.Helper()
 	x := &trials[M]{Subject: s}
 	end := time.Now().Add(exploreTime)
-	failures := map[string]error{} // by program, so that rapid finds a failure again after the time is up
+	results := map[string]error{} // by program, so that rapid finds a failure again after the time is up
+	failed := false
 	programs, schedules := 0, int64(0)
 	defer func() {
 		t.Helper()
@@ -54,30 +57,34 @@ func Explore[M any](t *testing.T, s Subject[M]) {
 		}
 		t.Logf("%d programs were %s, %d schedules", programs, what, schedules)
 	}()
-	rapid.Check(t, func(t *rapid.T) {
-		o := rapid.SampledFrom(exploredModes).Draw(t, "mode")
+	check := func(t *rapid.T) {
+		o := rapid.SampledFrom(drawnModes).Draw(t, "mode")
 		p := x.drawTurns(t)
-		text := fmt.Sprintf("mode %s\n%s", modeName(o), x.turnsText(p))
-		err, known := failures[text]
+		text := fmt.Sprintf("mode %s\n%s", modes.Name(o), x.turnsText(p))
+		err, known := results[text]
 		if !known {
 			if time.Now().After(end) {
 				return
 			}
-			programs++
+			c := explore.Config{Bound: 1, Time: exploreEach, Schedules: exploreSchedules}
+			if programs++; programs%deeper == 0 {
+				c.Bound = 2
+			}
 			var n int64
-			n, err = explore.Run("Explore", explore.Config{Time: exploreEach, Schedules: exploreSchedules}, func() explore.Fixed { return x.fixed(o, p) })
+			n, err = explore.Run("Explore", c, func() explore.Fixed { return x.fixed(o, p) })
 			schedules += n
-			if err != nil {
-				if len(failures) == 0 { // what follows only makes it shorter
-					end = time.Now().Add(2 * time.Second)
-				}
-				failures[text] = err
+			if results[text] = err; err != nil && !failed {
+				failed, end = true, time.Now().Add(shrinkTime) // what follows only makes it shorter
 			}
 		}
 		if err != nil {
-			report(t, &failure{propExplored, text + "\n" + err.Error()})
+			property.Report(t, property.Turns.Broken("%s\n%v", text, err))
 		}
-	})
+	}
+	for before := -1; programs > before && time.Now().Before(end); {
+		before = programs
+		rapid.Check(t, check)
+	}
 }
 
 // exploredModes are the modes in which programs are explored.
@@ -87,14 +94,18 @@ var exploredModes = []rt.Options{
 	{Mode: rt.GIL},
 }
 
+// drawnModes has the lock-free modes more often: under the GIL there is less to find.
+var drawnModes = append(slices.Clone(exploredModes), exploredModes[:2]...)
+
 // drawTurns draws a program.
 func (x *trials[M]) drawTurns(t *rapid.T) turns {
+	operand := rapid.OneOf(rapid.IntRange(0, 2), rapid.IntRange(0, 2), rapid.IntRange(0, 15)) // mostly, threads meet
 	aCall := rapid.Custom(func(t *rapid.T) step {
-		return step{what: uint8(rapid.IntRange(0, len(x.Ops)-1).Draw(t, "what")), n: uint8(rapid.IntRange(0, 15).Draw(t, "n"))}
+		return step{what: uint8(rapid.IntRange(0, len(x.Ops)-1).Draw(t, "what")), n: uint8(operand.Draw(t, "n"))}
 	})
 	p := turns{first: rapid.SliceOfN(aCall, 0, 5).Draw(t, "first")}
 	for range rapid.SampledFrom([]int{2, 2, 2, 3}).Draw(t, "threads") {
-		p.threads = append(p.threads, rapid.SliceOfN(aCall, 1, 3).Draw(t, "calls"))
+		p.threads = append(p.threads, rapid.SliceOfN(aCall, 1, 2).Draw(t, "calls"))
 	}
 	return p
 }
