@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 )
 
@@ -50,3 +52,16 @@ func Run(name string, c Config, build func() Fixed) (schedules int64, err error)
 //
 //go:norace
 func Moment() int64 { return int64(me().Sequence()) }
+
+// Draw runs fn under a schedule that rapid draws: at most three preemptions. rapid reduces their number
+// and moves them forward after a failure, together with whatever else the test has drawn. Without the
+// tag explore, fn runs once with real goroutines. *The test's goroutine.*
+func Draw(t *rapid.T, fn func(e *E)) {
+	s := &session{fn: fn}
+	steps := len(engine.Taken(s.build, nil))
+	if r := engine.Drawn(t, s.build, steps); r.Failure != nil {
+		rep := newReport("Draw", r.Failure, "found with preemptions that were drawn")
+		rep.Replay = ""
+		t.Fatal(rep.Text())
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"pgregory.net/rapid"
 )
 
 // The stress test runs the function so many times, if it can in so much time.
@@ -21,7 +22,6 @@ const (
 
 // E is the exploration that a function is part of.
 type E struct {
-	t      testing.TB
 	group  sync.WaitGroup
 	mu     sync.Mutex
 	errors []string
@@ -42,20 +42,7 @@ func TestWith(t testing.TB, c Config, fn func(e *E)) {
 	began, runs := time.Now(), 0
 	for runs < stressRuns && time.Since(began) < min(stressTime, c.Time) {
 		runs++
-		e := &E{t: t}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			fn(e)
-		}()
-		<-done
-		e.group.Wait()
-		for _, h := range e.histories {
-			if err := h.check(); err != nil {
-				e.errors = append(e.errors, err.Error())
-			}
-		}
-		if len(e.errors) > 0 {
+		if e := run(fn); len(e.errors) > 0 {
 			for _, text := range e.logs {
 				t.Log(text)
 			}
@@ -66,6 +53,33 @@ func TestWith(t testing.TB, c Config, fn func(e *E)) {
 		}
 	}
 	t.Logf("explore: nothing was explored, for want of -tags explore; %d runs with real goroutines", runs)
+}
+
+// run runs fn once.
+func run(fn func(e *E)) *E {
+	e := &E{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fn(e)
+	}()
+	<-done
+	e.group.Wait()
+	for _, h := range e.histories {
+		if err := h.check(); err != nil {
+			e.errors = append(e.errors, err.Error())
+		}
+	}
+	return e
+}
+
+// Draw runs fn under a schedule that rapid draws: at most three preemptions. rapid reduces their number
+// and moves them forward after a failure, together with whatever else the test has drawn. Without the
+// tag explore, fn runs once with real goroutines. *The test's goroutine.*
+func Draw(t *rapid.T, fn func(e *E)) {
+	for _, text := range run(fn).errors {
+		t.Error(text)
+	}
 }
 
 // Go starts a goroutine. *Any goroutine of the exploration.*

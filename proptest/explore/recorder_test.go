@@ -30,6 +30,7 @@ func (r *recorder) Log(args ...any)              { r.write(false, fmt.Sprint(arg
 func (r *recorder) Errorf(f string, args ...any) { r.write(true, fmt.Sprintf(f, args...)) }
 func (r *recorder) Error(args ...any)            { r.write(true, fmt.Sprint(args...)) }
 func (r *recorder) Failed() bool                 { return r.failed }
+func (r *recorder) FailNow()                     { r.write(true, ""); runtime.Goexit() }
 func (r *recorder) Fatal(args ...any)            { r.Error(args...); runtime.Goexit() }
 func (r *recorder) Fatalf(f string, args ...any) {
 	r.Errorf(f, args...)
