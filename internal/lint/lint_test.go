@@ -31,9 +31,11 @@ var unsafeFiles = []string{
 // down this list.
 var layers = []string{
 	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects",
+	"proptest/explore/internal/engine", "proptest/explore/shim", "proptest/explore/atomic", "proptest/explore/uatomic", "proptest/explore/sync",
+	"proptest/explore/time", "proptest/explore/context", "proptest/explore/errgroup", "proptest/explore/semaphore", "proptest/explore",
 	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",
 	"proptest/internal/machine", "proptest/internal/model", "proptest/internal/heap", "proptest/internal/runs", "proptest/internal/traffic",
-	"proptest/internal/linear", "proptest/internal/faults", "proptest/internal/trials", "proptest", "proptest/explore",
+	"proptest/internal/linear", "proptest/internal/faults", "proptest/internal/trials", "proptest",
 	"bench/internal/cpu", "bench/internal/median", "bench/experiment",
 	"bench/internal/summary", "bench/internal/format", "bench/internal/plot", "bench/internal/progress", "bench/experiment/command",
 	"bench/internal/gccost", "bench/internal/interruptible", "bench/internal/process", "bench/page",
