@@ -362,6 +362,18 @@ func TestMachinery(t *testing.T) {
 			t.Errorf("%s is in the trace:\n%s", file, text)
 		}
 	}
+	_, text = recorded(func(t testing.TB) { explore.Test(t, programs[2].fn) })
+	wantText(t, text, "panics: panic: it is on\n", "found_test.go:")
+	for _, part := range []string{"engine.", "iter.Pull", "runtime/panic.go"} {
+		if strings.Contains(text, part) {
+			t.Errorf("%q is in the stack of a panic:\n%s", part, text)
+		}
+	}
+	_, text = recorded(func(t testing.TB) { explore.Test(t, programs[7].fn) })
+	wantText(t, text, "livelock", " rows are left out")
+	if n := strings.Count(text, "\n"); n > 300 {
+		t.Errorf("a livelock takes %d lines", n)
+	}
 	if engine.Machinery("main.main", "main.go") {
 		t.Error("main.main counts as machinery")
 	}

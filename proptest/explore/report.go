@@ -98,6 +98,9 @@ func (s sources) line(file string, n int) string {
 	return strings.TrimSpace(lines[n-1])
 }
 
+// mostRows bounds the rows on a terminal: the last ones matter.
+const mostRows = 200
+
 // The widths of a column for a goroutine.
 const (
 	narrowest = 10
@@ -143,7 +146,12 @@ func (r *report) Text() string {
 		b.WriteString(strings.Repeat("-", w+2) + "+")
 	}
 	b.WriteString("\n")
-	for _, x := range r.Rows {
+	rows := r.Rows
+	if left := len(rows) - mostRows; left > 0 {
+		fmt.Fprintf(&b, "      . %d rows are left out; a folder in EXPLORE_OUT has them\n", left)
+		rows = rows[left:]
+	}
+	for _, x := range rows {
 		if x.Switch != "" {
 			fmt.Fprintf(&b, "      . %s\n", x.Switch)
 		}

@@ -309,12 +309,20 @@ func (t *Thread) ended(p any) {
 	if p == nil || p == (abandon{}) || t.abandoned {
 		return
 	}
-	stack := string(debug.Stack())
-	// The stack begins with the machinery that recovers; the panic is what matters.
-	if i := strings.Index(stack, "panic("); i >= 0 {
-		stack = stack[i:]
+	t.e.fail(fmt.Errorf("%s: panic: %v\n%s", t.name, p, panicStack(string(debug.Stack()))))
+}
+
+// panicStack returns the part of a stack that is the program's: below the panic, and above the
+// machinery that calls it.
+func panicStack(stack string) string {
+	if _, below, ok := strings.Cut(stack, "\npanic("); ok {
+		_, below, _ = strings.Cut(below, "\n\t") // where the panic is raised
+		_, stack, _ = strings.Cut(below, "\n")
 	}
-	t.e.fail(fmt.Errorf("%s: panic: %v\n%s", t.name, p, stack))
+	for _, end := range []string{"github.com/ichor-go/ichor/proptest/explore.(*session)", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*worker).run", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*Thread).main"} {
+		stack, _, _ = strings.Cut(stack, end)
+	}
+	return strings.TrimSuffix(stack, "\n")
 }
 
 func itoa(n int) string { return fmt.Sprint(n) }
