@@ -220,6 +220,15 @@ var programs = []struct {
 			e.Fatalf("not done after %s", time.Since(gotime.Date(2000, 1, 1, 0, 0, 0, 0, gotime.UTC)))
 		}
 	}, "not done after 2s"},
+	{"loops that wait for time to pass", func(e *explore.E) {
+		var on atomic.Bool
+		for began := time.Now(); time.Since(began) < time.Minute; {
+		}
+		e.Go("polls", func() {
+			for began := time.Now(); !on.Load() && time.Since(began) < time.Minute; {
+			}
+		})
+	}, ""},
 	{"a timeout", func(e *explore.E) {
 		ctx, cancel := econtext.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -228,6 +237,17 @@ var programs = []struct {
 		shim.Recv(child.Done())
 		if child.Err() != context.DeadlineExceeded {
 			e.Fatalf("the error is %v", child.Err())
+		}
+	}, ""},
+	{"a context's error and its channel", func(e *explore.E) {
+		ctx, cancel := econtext.WithCancel(context.Background())
+		e.Go("cancels", func() { cancel() })
+		e.Go("looks", func() {
+			if ctx.Err() != nil && shim.Select(true, shim.RecvCase(ctx.Done())) < 0 {
+				e.Fatalf("an error, and the channel is open")
+			}
+		})
+		for ctx.Err() == nil {
 		}
 	}, ""},
 	{"a group of errors", func(e *explore.E) {

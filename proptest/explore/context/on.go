@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 	"github.com/ichor-go/ichor/proptest/explore/shim"
 	twin "github.com/ichor-go/ichor/proptest/explore/time"
@@ -42,12 +43,11 @@ type call struct {
 
 func (n *node) Done() <-chan struct{} { return n.done }
 
+// Err is a point: a program may ask again and again.
 func (n *node) Err() error {
+	engine.Before(point.AtomicLoad, engine.Address(n), 1, "Err")
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.err == nil && !n.without {
-		return nil
-	}
 	return n.err
 }
 
@@ -121,16 +121,22 @@ func (n *node) cancel(err, cause error) {
 	if cause == nil {
 		cause = err
 	}
-	n.mu.Lock()
-	if n.err != nil {
-		n.mu.Unlock()
-		return
-	}
-	n.err, n.cause = err, cause
-	children, calls, timer := n.children, n.calls, n.timer
-	n.children, n.calls = nil, nil
-	n.mu.Unlock()
-	shim.Close(n.done)
+	var (
+		children []*node
+		calls    []*call
+		timer    *twin.Timer
+	)
+	shim.CloseIf(n.done, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.err != nil {
+			return false
+		}
+		n.err, n.cause = err, cause
+		children, calls, timer = n.children, n.calls, n.timer
+		n.children, n.calls = nil, nil
+		return true
+	})
 	for _, c := range children {
 		c.cancel(err, cause)
 	}
@@ -151,6 +157,7 @@ func Cause(c original.Context) error {
 	if !ok {
 		return original.Cause(c)
 	}
+	engine.Before(point.AtomicLoad, engine.Address(n), 1, "Cause")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.cause

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 )
 
@@ -75,6 +76,27 @@ func Close[T any](ch chan<- T) {
 	t.Close(identity(&ch), o)
 	close(ch)
 	t.Closed(identity(&ch), o)
+}
+
+// CloseIf closes a channel if f returns true. Both are one step, so that nobody sees what f has done
+// before the channel is closed. f has no points.
+//
+//go:norace
+func CloseIf[T any](ch chan<- T, f func() bool) {
+	t := engine.Me()
+	if t == nil {
+		if f() {
+			close(ch)
+		}
+		return
+	}
+	o := &SendOp[T]{ch: ch}
+	t.At(point.AtomicUpdate, identity(&ch), 1, "close")
+	if f() {
+		t.MarkClosed(identity(&ch), o)
+		close(ch)
+		t.Closed(identity(&ch), o)
+	}
 }
 
 // Len is the built-in function len of a channel.

@@ -247,7 +247,12 @@ func (w *waiting) complete() {
 	w.t.Wake()
 }
 
-// Close is the model of close, before the channel is closed. It returns false if it is not to be.
+// MarkClosed says that a channel is about to be closed, without a point.
+//
+//go:norace
+func (t *Thread) MarkClosed(p unsafe.Pointer, keep any) { t.object(p, keep).closed = true }
+
+// Close is the model of close, before the channel is closed.
 //
 //go:norace
 func (t *Thread) Close(p unsafe.Pointer, keep any) {

@@ -44,6 +44,7 @@ type Thread struct {
 	inLine                            bool // it waits for a signal, and may not have parked yet
 	joinable, joining                 bool // Join waits for it; it waits in Join
 	quits, idle                       int
+	polls, polledAt, naps             int // how it reads the clock
 }
 
 // Waiter says in how many ways a thread at a point can continue.

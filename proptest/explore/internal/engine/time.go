@@ -123,10 +123,24 @@ func (t *Thread) Sleep(d time.Duration) {
 	t.park()
 }
 
-// Elapsed returns the virtual time.
+// freePolls is the number of times that a thread may read the clock, with no change by anybody in
+// between, before it counts as waiting for time to pass.
+const freePolls = 3
+
+// Elapsed returns the virtual time. A thread that reads it again and again waits for it to pass, and
+// sleeps: at first a millisecond, and twice as long each time.
 //
 //go:norace
-func (t *Thread) Elapsed() time.Duration { return t.e.now }
+func (t *Thread) Elapsed() time.Duration {
+	if t.polls++; t.polledAt != t.e.changes {
+		t.polls, t.polledAt = 1, t.e.changes
+	}
+	if t.polls > freePolls && !t.abandoned {
+		t.naps++
+		t.Sleep(time.Millisecond << min(t.naps, 20))
+	}
+	return t.e.now
+}
 
 // Deliver sends a timer's value.
 //
