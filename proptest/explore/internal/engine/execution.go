@@ -48,6 +48,7 @@ type Engine struct {
 	clocks  *clocks
 	objects table
 	idle    []*worker
+	search  *dfs
 }
 
 func newEngine() *Engine { return &Engine{limit: defaultSteps, clocks: newClocks()} }
@@ -57,6 +58,7 @@ type Execution struct {
 	engine   *Engine
 	program  Program
 	choose   pick
+	search   *dfs // nil: it is not a search in depth that any goroutine may continue
 	threads  []*Thread
 	fresh    []*Thread // started, and not yet at their first points
 	cur      *Thread   // the thread that runs
@@ -88,7 +90,7 @@ type pick func(e *Execution, options Schedule) int
 func (g *Engine) execute(p Program, fine bool, tr *trace, choose pick) (e *Execution, whole bool) {
 	turn.Lock()
 	defer turn.Unlock()
-	e = &Execution{engine: g, program: p, choose: choose, last: -1, trace: tr, fine: fine, now: time.Second}
+	e = &Execution{engine: g, program: p, choose: choose, search: g.search, last: -1, trace: tr, fine: fine, now: time.Second}
 	g.objects.begin()
 	if !p.Unmarked && !Racy {
 		e.clocks = g.clocks
@@ -155,6 +157,8 @@ func (e *Execution) settle() {
 
 // decide chooses the thread that takes the next step, and records the step. It returns nil when the
 // schedule has ended.
+//
+//go:norace
 func (e *Execution) decide() *Thread {
 	for e.err == nil && !e.givenUp && !e.over {
 		var sleeper int
@@ -196,6 +200,8 @@ func (e *Execution) decide() *Thread {
 }
 
 // take makes a step the next one.
+//
+//go:norace
 func (e *Execution) take(s Step) *Thread {
 	t := e.threads[s.Thread]
 	if e.trace != nil {
@@ -214,6 +220,8 @@ func (e *Execution) take(s Step) *Thread {
 
 // enabled appends the steps that are possible. A sleeping thread waits until another one has taken
 // a step, if another can; a spinning one, until another has changed something.
+//
+//go:norace
 func (e *Execution) enabled(list Schedule) (_ Schedule, sleeper int) {
 	sleeper = -1
 	for _, t := range e.threads {

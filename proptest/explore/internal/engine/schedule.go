@@ -77,6 +77,8 @@ func (s Schedule) switches() (n int) {
 }
 
 // index returns the place of a step, or -1.
+//
+//go:norace
 func (s Schedule) index(x Step) int {
 	for i := range s {
 		if s[i] == x {
@@ -87,6 +89,8 @@ func (s Schedule) index(x Step) int {
 }
 
 // of returns the first step of a thread, or -1.
+//
+//go:norace
 func (s Schedule) of(thread int) int {
 	for i := range s {
 		if int(s[i].Thread) == thread {

@@ -95,6 +95,9 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 	g := newEngine()
 	defer g.close()
 	d := &dfs{bound: bound, sleeping: sleeping}
+	if !sleeping {
+		g.search = d
+	}
 	choose := pick(d.choose)
 	for {
 		d.depth = 0
@@ -122,6 +125,8 @@ func (r *Result) count(e *Execution) {
 }
 
 // choose takes the choices of the stack, and then the first option of each new one.
+//
+//go:norace
 func (d *dfs) choose(e *Execution, options Schedule) int {
 	if d.depth == len(d.stack) {
 		d.push(e, options)
@@ -142,6 +147,8 @@ func (d *dfs) choose(e *Execution, options Schedule) int {
 }
 
 // push adds the choice at the current state of the execution.
+//
+//go:norace
 func (d *dfs) push(e *Execution, options Schedule) {
 	if len(d.stack) < cap(d.stack) {
 		d.stack = d.stack[:len(d.stack)+1]
@@ -149,7 +156,10 @@ func (d *dfs) push(e *Execution, options Schedule) {
 		d.stack = append(d.stack, node{})
 	}
 	n := &d.stack[len(d.stack)-1]
-	*n = node{options: append(n.options[:0], options...), last: e.last, ops: n.ops[:0]}
+	*n = node{options: n.options[:0], last: e.last, ops: n.ops[:0]}
+	for i := range options { // one at a time: the race detector looks into an append of a whole slice
+		n.options = append(n.options, options[i])
+	}
 	// The running thread comes first.
 	to := 0
 	for i, x := range n.options {
@@ -173,9 +183,13 @@ func (d *dfs) push(e *Execution, options Schedule) {
 }
 
 // asleep reports whether a step need not be tried. Threads beyond the 64th never sleep.
+//
+//go:norace
 func (n *node) asleep(s Step) bool { return s.Thread < 64 && n.sleep>>s.Thread&1 != 0 }
 
 // cost returns the number of preemptions, including the current choice.
+//
+//go:norace
 func (n *node) cost() int {
 	if int(n.options[n.next].Thread) != n.last && n.options.of(n.last) >= 0 {
 		return n.preemptions + 1
@@ -185,6 +199,8 @@ func (n *node) cost() int {
 
 // inherited returns the threads that need not be tried after the current choice: those
 // tried before it or in its sleep set, if their step is independent of the chosen one.
+//
+//go:norace
 func (n *node) inherited() (sleep uint64) {
 	chosen := n.options[n.next].Thread
 	for _, x := range n.options {
@@ -197,6 +213,8 @@ func (n *node) inherited() (sleep uint64) {
 
 // advance moves to the next choice that is within the bound, and drops the choices above
 // it on the stack. It returns false if there is none.
+//
+//go:norace
 func (d *dfs) advance() bool {
 	d.stack = d.stack[:d.depth]
 	for len(d.stack) > 0 {
@@ -220,6 +238,8 @@ func (d *dfs) advance() bool {
 }
 
 // independent reports whether two steps have the same result in either order.
+//
+//go:norace
 func independent(a, b point.Op) bool {
 	if !plainly(a.Kind) || !plainly(b.Kind) {
 		return false
@@ -229,8 +249,11 @@ func independent(a, b point.Op) bool {
 
 // plainly reports whether an access concerns its address only. A thread that goes on after it was
 // waked accesses nothing.
+//
+//go:norace
 func plainly(k point.Kind) bool { return k <= point.Release || k == point.Resumption }
 
+//go:norace
 func reads(k point.Kind) bool {
 	return k == point.PlainRead || k == point.AtomicLoad || k == point.Resumption
 }

@@ -50,6 +50,16 @@ func TestSpeed(t *testing.T) {
 		g.close()
 		t.Logf("%s: %.1f million a second of processor time", x.what, float64(n)/took.Seconds()/1e6)
 	}
+	began := processorTime(t)
+	r := Bounded(func() Program {
+		p := adders(2, 500, true)()
+		p.Unmarked = true
+		return p
+	}, 1)
+	if r.Failure != nil {
+		t.Fatal(r.Failure)
+	}
+	t.Logf("steps of a search with one preemption: %.1f million a second of processor time", float64(r.Steps)/(processorTime(t)-began).Seconds()/1e6)
 }
 
 // processorTime returns the time that the process has spent on processors, of which other processes

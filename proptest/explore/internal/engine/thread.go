@@ -283,6 +283,8 @@ func (t *Thread) ID() int { return t.id }
 func (t *Thread) Name() string { return t.name }
 
 // asleep reports whether the thread waits without a condition.
+//
+//go:norace
 func (t *Thread) asleep() bool {
 	return t.op.Kind == point.Waiting && t.ready == nil && t.wait == nil && !t.parked
 }
