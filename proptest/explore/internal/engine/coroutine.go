@@ -19,6 +19,7 @@ type worker struct {
 	stop   func()
 	yield  func(struct{}) bool
 	gone   bool // its thread has called Goexit
+	active bool // it runs, or waits for a thread that it runs
 }
 
 // newThread returns a thread on an idle worker.
@@ -63,12 +64,25 @@ func (w *worker) run() {
 func (t *Thread) launch() {}
 
 // pass gives the turn away, and returns when the thread has it again. A thread that may continue
-// itself does so without a switch.
+// itself does so without a switch. One that may not runs the next one from where it is, unless that
+// one is among those that wait for it to return: so that most turns take one switch, not two by way
+// of the search.
 func (e *Execution) pass(t *Thread) {
 	if !t.starting && len(e.fresh) == 0 {
-		if e.next = e.decide(); e.next == t {
+		for e.next = e.decide(); e.next != nil && len(e.fresh) == 0; {
+			n := e.next
+			if n == t {
+				e.next = nil
+				return
+			}
+			if n.w.active {
+				break // it goes on when this one gives the turn back
+			}
 			e.next = nil
-			return
+			e.switchTo(n)
+			if n.done && e.next == nil && len(e.fresh) == 0 {
+				e.next = e.decide()
+			}
 		}
 	}
 	t.w.yield(struct{}{})
@@ -84,11 +98,11 @@ func (e *Execution) ask(t *Thread) bool { return t.ready() }
 func (e *Execution) switchTo(t *Thread) {
 	e.cur = t
 	w := t.w
+	w.active = true
 	w.resume()
-	if t.done {
-		if w.gone {
-			go w.stop() // ends its caller as well
-		}
+	w.active = false
+	if t.done && w.gone {
+		go w.stop() // ends its caller as well
 	}
 }
 

@@ -157,7 +157,8 @@ func (d *dfs) push(e *Execution, options Schedule) {
 	}
 	n := &d.stack[len(d.stack)-1]
 	*n = node{options: n.options[:0], last: e.last, ops: n.ops[:0]}
-	for i := range options { // one at a time: the race detector looks into an append of a whole slice
+	//lint:ignore S1011 the race detector looks into an append of a whole slice
+	for i := range options {
 		n.options = append(n.options, options[i])
 	}
 	// The running thread comes first.
