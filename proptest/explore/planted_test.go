@@ -31,7 +31,7 @@ var planted = []struct {
 	{mutant.CASLies, "^TestScenarios$/^cell_compare_and_swap_against_itself$", "2 have won"},
 	{mutant.RootMissed, "^TestScenarios$/^collect_against_dec$", "memory that was given back"},
 	{mutant.StoreKeeps, "^TestScenarios$/^cell_store_against_load$", "ichor: audit"},
-	{mutant.ChildKept, "^TestScenarios$/^a_death_that_goes_down_against_a_reference_below$", "ichor: audit"},
+	{mutant.ChildKept, "^TestScenarios$/^a_death_against_a_reference_to_a_child$", "ichor: audit"},
 	{mutant.ExtendUncounted, "^TestScenarios$/^list_extend_against_extend,_crosswise$", "ichor: audit"},
 	{mutant.ClearKeeps, "^TestScenarios$/^list_clear_against_get$", "ichor: audit"},
 	{mutant.BlockLost, "^TestScenarios$/^list_growth_against_get$", "belongs to no object"},
