@@ -1,6 +1,8 @@
 package proptest
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/ichor-go/ichor/proptest/explore"
@@ -71,11 +73,37 @@ type Op[M any] struct {
 // itself. An AddressSpace of 0 means 4 MiB. Any goroutine that is not attached.
 func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 	t.Helper()
+	if err := s.wrong(); err != nil {
+		t.Fatal(err)
+	}
 	c.fill()
 	trials.Check(t, s.trials(), trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
 	if explore.On {
 		t.Run("explored", func(t *testing.T) { Explore(t, s) })
 	}
+}
+
+// wrong returns what is missing in the subject, or contradicts itself.
+func (s Subject[M]) wrong() error {
+	switch {
+	case s.New == nil:
+		return errors.New("proptest: the subject has no New")
+	case len(s.Ops) == 0:
+		return errors.New("proptest: the subject has no Ops")
+	}
+	for i, op := range s.Ops {
+		switch {
+		case op.Name == "":
+			return fmt.Errorf("proptest: operation %d of the subject has no Name", i)
+		case op.Do == nil && op.Derive == nil:
+			return fmt.Errorf("proptest: operation %s has neither Do nor Derive", op.Name)
+		case op.Do != nil && op.Derive != nil:
+			return fmt.Errorf("proptest: operation %s has both Do and Derive", op.Name)
+		case op.Model == nil:
+			return fmt.Errorf("proptest: operation %s has no Model", op.Name)
+		}
+	}
+	return nil
 }
 
 // trials returns the subject as package trials has it.
@@ -94,5 +122,8 @@ func (s Subject[M]) trials() trials.Subject[M] {
 // each program runs once, with real goroutines. Any goroutine that is not attached.
 func Explore[M any](t *testing.T, s Subject[M]) {
 	t.Helper()
+	if err := s.wrong(); err != nil {
+		t.Fatal(err)
+	}
 	trials.Explore(t, s.trials())
 }
