@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ichor-go/ichor/proptest/explore/internal/overlay"
+)
+
+// test rewrites the packages and runs go test. It returns the exit status.
+func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
+	interrupts := make(chan os.Signal, 4)
+	signal.Notify(interrupts, stopSignals...)
+	defer signal.Stop(interrupts)
+
+	tags := append([]string{"explore"}, c.tags...)
+	result, err := overlay.Rewrite(overlay.Config{Dir: c.dir, Flags: c.build, Tags: tags, Patterns: c.patterns, With: c.with})
+	if err != nil {
+		return 1, err
+	}
+	for _, pattern := range result.Unused {
+		fmt.Fprintf(stderr, "explore: -with %s: no test here imports such a package\n", pattern)
+	}
+	for _, path := range slices.Sorted(maps.Keys(result.Broken)) {
+		fmt.Fprintf(stderr, "explore: %s does not compile, and is left to the go command: %v\n", path, result.Broken[path])
+	}
+	if c.notes {
+		printNotes(stderr, result.Notes)
+	}
+	dir, err := os.MkdirTemp("", "explore-")
+	if err != nil {
+		return 1, err
+	}
+	if c.keep {
+		fmt.Fprintf(stderr, "EXPLORE=%s\n", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	file, err := result.Write(dir)
+	if err != nil {
+		return 1, err
+	}
+	args := append([]string{"test", "-overlay=" + file, "-tags=" + strings.Join(tags, ",")}, c.goTest...)
+	cmd := exec.Command("go", args...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.dir, os.Stdin, stdout, stderr
+	return wait(cmd, interrupts)
+}
+
+// wait runs a command, and passes on each signal that comes. It returns the exit status.
+func wait(cmd *exec.Cmd, interrupts <-chan os.Signal) (int, error) {
+	ownGroup(cmd)
+	select {
+	case <-interrupts: // before anything ran
+		return 130, nil
+	default:
+	}
+	if err := cmd.Start(); err != nil {
+		return 1, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-interrupts:
+			passOn(cmd, s)
+		case err := <-done:
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				return max(exit.ExitCode(), 1), nil
+			}
+			if err != nil {
+				return 1, err
+			}
+			return 0, nil
+		}
+	}
+}
+
+// perPackage is how many notes on a package are printed.
+const perPackage = 8
+
+func printNotes(w io.Writer, notes []overlay.Note) {
+	here, _ := os.Getwd()
+	seen := map[string]int{}
+	for _, n := range notes {
+		seen[n.Package]++
+		if seen[n.Package] <= perPackage {
+			if relative, err := filepath.Rel(here, n.Position.Filename); err == nil && !strings.HasPrefix(relative, "..") {
+				n.Position.Filename = relative
+			}
+			fmt.Fprintf(w, "explore: warning: %v\n", n)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(seen)) {
+		if more := seen[path] - perPackage; more > 0 {
+			fmt.Fprintf(w, "explore: warning: %d more of these in %s\n", more, path)
+		}
+	}
+}

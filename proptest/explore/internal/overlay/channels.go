@@ -1,0 +1,149 @@
+package overlay
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+)
+
+// pair remembers a receive whose second value is used, in v, ok = <-c or var v, ok = <-c.
+func (f *file) pair(value, ok ast.Expr) {
+	e, isReceive := ast.Unparen(value).(*ast.UnaryExpr)
+	if !isReceive || e.Op != token.ARROW || f.communion[e] {
+		return
+	}
+	f.pairs[e] = true
+	if !f.isPlainBool(ok) {
+		f.note(e.Pos(), "the second value of this receive has a type of its own: the explorer does not control the channel here; assign to a bool")
+		f.communion[e] = true
+	}
+}
+
+// isPlainBool reports whether the value that a shim returns as bool can be assigned to e.
+func (f *file) isPlainBool(e ast.Expr) bool {
+	if id, ok := e.(*ast.Ident); ok && id.Name == "_" {
+		return true
+	}
+	t := f.typeOf(e)
+	if t == nil {
+		return true
+	}
+	return types.AssignableTo(types.Typ[types.Bool], t)
+}
+
+// receive makes a call of <-c.
+func (f *file) receive(e *ast.UnaryExpr) {
+	if f.communion[e] {
+		return
+	}
+	call := "Recv"
+	if f.pairs[e] {
+		call = "Recv2"
+	}
+	f.replace(e.OpPos, e.End(), text(f.shim(call), "("), source(e.X), text(")"))
+}
+
+// send makes a call of c <- v.
+func (f *file) send(s *ast.SendStmt) {
+	if f.communion[s] {
+		return
+	}
+	pieces := append(f.sendCall("Send", s), text(")"))
+	f.replace(s.Pos(), s.End(), pieces...)
+}
+
+// sendCall is the beginning of a call with the channel and the value. If the value has to be
+// converted to the type of the elements, a function of that type takes it: type inference
+// would look at the value's own type as well.
+func (f *file) sendCall(call string, s *ast.SendStmt) []piece {
+	between := ", "
+	if c := f.channel(s.Chan); c == nil || !types.Identical(c.Elem(), f.typeOf(s.Value)) {
+		call, between = call+"To", ")("
+	}
+	return []piece{text(f.shim(call), "("), source(s.Chan), text(between), source(s.Value)}
+}
+
+// builtin gives the calls of close, len and cap with a channel to the shim.
+func (f *file) builtin(call *ast.CallExpr) {
+	id, ok := ast.Unparen(call.Fun).(*ast.Ident)
+	if !ok || len(call.Args) != 1 {
+		return
+	}
+	if _, ok := f.p.info.Uses[id].(*types.Builtin); !ok {
+		return
+	}
+	to := map[string]string{"close": "Close", "len": "Len", "cap": "Cap"}[id.Name]
+	if to == "" {
+		return
+	}
+	if f.channel(call.Args[0]) != nil {
+		f.replace(call.Fun.Pos(), call.Fun.End(), text(f.shim(to)))
+	} else if f.mayBeChannel(call.Args[0]) {
+		f.note(call.Pos(), "%s of a type parameter that may be a channel or not: the explorer does not control the channel here", id.Name)
+	}
+}
+
+// mayBeChannel reports whether a type parameter's type set has a channel.
+func (f *file) mayBeChannel(e ast.Expr) bool {
+	param, ok := types.Unalias(f.typeOf(e)).(*types.TypeParam)
+	return ok && hasChannel(param.Constraint())
+}
+
+func hasChannel(t types.Type) bool {
+	switch t := t.Underlying().(type) {
+	case *types.Chan:
+		return true
+	case *types.Union:
+		for term := range t.Terms() {
+			if hasChannel(term.Type()) {
+				return true
+			}
+		}
+	case *types.Interface:
+		for e := range t.EmbeddedTypes() {
+			if hasChannel(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rangeStmt makes a loop of receives of range over a channel. A closure that the body makes
+// has the loop's variable to itself since go1.22, and shares it with the next iterations
+// before.
+//
+//	for v := range c { body }
+//
+//	for x := c; ; { v, ok := shim.Recv2(x); if !ok { break }; { body } }    since go1.22
+//	for x, v, ok := shim.Iter(c); ; { v, ok = shim.Recv2(x); … }            before
+//
+// The first form declares v in the body, because a variable of the loop itself is copied from
+// iteration to iteration: a read that the user's code does not have, and that would race.
+func (f *file) rangeStmt(s *ast.RangeStmt) {
+	if f.channel(s.X) == nil {
+		if f.mayBeChannel(s.X) {
+			f.note(s.Pos(), "range over a type parameter that may be a channel or not: the explorer does not control the channel here")
+		}
+		return
+	}
+	c, ok := f.name(), f.name()
+	head := []piece{text("for ", c, " := "), source(s.X), text("; ; { ")}
+	received := []piece{at(s.Pos()), text("_, ", ok, " := ", f.shim("Recv2"), "(", c, "); if !", ok, " { break }; {")}
+	if id, isIdent := s.Key.(*ast.Ident); s.Key != nil && !(isIdent && id.Name == "_") {
+		switch {
+		case s.Tok == token.ASSIGN:
+			v := f.name()
+			received = []piece{at(s.Pos()), text(v, ", ", ok, " := ", f.shim("Recv2"), "(", c, "); if !", ok, " { break }; "),
+				source(s.Key), text(" = ", v, "; {")}
+		case f.since("go1.22"):
+			received = []piece{source(s.Key), text(", ", ok, " := "), at(s.Pos()),
+				text(f.shim("Recv2"), "(", c, "); if !", ok, " { break }; {")}
+		default:
+			head = []piece{text("for ", c, ", "), source(s.Key), text(", ", ok, " := ", f.shim("Iter"), "("), source(s.X), text("); ; { ")}
+			received = []piece{at(s.Pos()), text(id.Name, ", ", ok, " = ", f.shim("Recv2"), "(", c, "); if !", ok, " { break }; {")}
+		}
+	}
+	f.replace(s.Pos(), s.Body.Lbrace+1, append(head, received...)...)
+	f.replace(s.Body.Rbrace, s.Body.Rbrace+1, text("}}"))
+}

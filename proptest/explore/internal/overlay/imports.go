@@ -1,0 +1,130 @@
+package overlay
+
+import (
+	"go/ast"
+	"go/build/constraint"
+	"go/types"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// uses counts how the file uses an import.
+type uses struct {
+	all  int
+	gone int // those that name something else in the new file
+}
+
+// dotImports returns the packages whose names the file has as its own.
+func (f *file) dotImports() map[*types.Package]*types.PkgName {
+	dots := map[*types.Package]*types.PkgName{}
+	for _, spec := range f.syntax.Imports {
+		if name := f.p.info.PkgNameOf(spec); name != nil && name.Name() == "." {
+			dots[name.Imported()] = name
+		}
+	}
+	return dots
+}
+
+// selector looks at a name of an imported package, as in p.Name.
+func (f *file) selector(e *ast.SelectorExpr) {
+	f.selected[e.Sel] = true
+	id, ok := e.X.(*ast.Ident)
+	if !ok {
+		return
+	}
+	if name, ok := f.p.info.Uses[id].(*types.PkgName); ok {
+		f.use(name, e, e.Sel.Name)
+	}
+}
+
+// ident looks at a name that a dot import brings.
+func (f *file) ident(id *ast.Ident) {
+	object := f.p.info.Uses[id]
+	if object == nil || object.Pkg() == nil || f.selected[id] || object.Parent() != object.Pkg().Scope() {
+		return
+	}
+	if name := f.dots[object.Pkg()]; name != nil {
+		f.use(name, id, id.Name)
+	}
+}
+
+// use counts a use of an import, and replaces it where it needs something else than the
+// import will be: runtime.Gosched, which the shim has, and what a twin does not declare.
+func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
+	u := f.used[name]
+	if u == nil {
+		u = new(uses)
+		f.used[name] = u
+	}
+	u.all++
+	path := name.Imported().Path()
+	t := f.twins[path]
+	switch {
+	case path == "runtime" && selected == "Gosched":
+		f.replace(e.Pos(), e.End(), text(f.shim("Gosched")))
+	case t != nil && !t.has(selected):
+		original := f.prefix + t.name
+		if path == "go.uber.org/atomic" {
+			original = f.prefix + "uatomic"
+		}
+		f.originals[original] = path
+		f.replace(e.Pos(), e.End(), text(original, ".", selected))
+	default:
+		return
+	}
+	u.gone++
+}
+
+// imports replaces the imports of packages that have a twin, and adds the shim behind the
+// package clause, on the same line. An import that nothing uses any more becomes "_".
+func (f *file) imports() {
+	for _, spec := range f.syntax.Imports {
+		name := f.p.info.PkgNameOf(spec)
+		if name == nil || spec.Name != nil && spec.Name.Name == "_" {
+			continue
+		}
+		t := f.twins[name.Imported().Path()]
+		if u := f.used[name]; u != nil && u.all == u.gone {
+			if spec.Name != nil {
+				f.replace(spec.Name.Pos(), spec.Name.End(), text("_"))
+			} else {
+				f.replace(spec.Path.Pos(), spec.Path.End(), text("_ ", spec.Path.Value))
+			}
+		} else if t != nil && spec.Name != nil {
+			f.replace(spec.Path.Pos(), spec.Path.End(), text(strconv.Quote(t.path)))
+		} else if t != nil {
+			f.replace(spec.Path.Pos(), spec.Path.End(), text(t.name, " ", strconv.Quote(t.path)))
+		}
+	}
+	added := ""
+	if f.shimUsed {
+		added = "; import " + f.prefix + "shim " + strconv.Quote(shimPath)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.originals)) {
+		added += "; import " + name + " " + strconv.Quote(f.originals[name])
+	}
+	if added != "" {
+		f.replace(f.syntax.Name.Pos(), f.syntax.Name.End(), text(f.syntax.Name.Name, added))
+	}
+	if f.shimUsed && !f.since("go1.18") {
+		f.raiseVersion()
+	}
+}
+
+// raiseVersion gives a file of a module with an old version of the language the type
+// parameters that calls of the shim need. Versions up to 1.21 differ in nothing that such a
+// file can have.
+func (f *file) raiseVersion() {
+	const want = "go1.21"
+	for _, group := range f.syntax.Comments {
+		for _, c := range group.List {
+			if c.Pos() < f.syntax.Package && constraint.IsGoBuild(c.Text) {
+				expr := c.Text[len("//go:build"):]
+				f.replace(c.Pos(), c.End(), text("//go:build ", want, " && (", expr, ")"))
+				return
+			}
+		}
+	}
+	f.constraint = "//go:build " + want + "\n\n"
+}

@@ -1,0 +1,94 @@
+package overlay
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Config says what to rewrite. Its zero value rewrites the package of the working directory.
+type Config struct {
+	// Dir is where the go command runs. Empty means the working directory.
+	Dir string
+	// Env is added to the environment of the go command.
+	Env []string
+	// Flags are flags of go list: those that go build has as well.
+	Flags []string
+	// Tags are the build tags.
+	Tags []string
+	// Patterns name the packages whose tests will run.
+	Patterns []string
+	// With has patterns of packages outside of the main module that are rewritten, too.
+	With []string
+}
+
+// Result is what Rewrite found.
+type Result struct {
+	// Files has the new text of each rewritten file, by the path of the original.
+	Files map[string]string
+	// Packages are the targets, by import path.
+	Packages []string
+	// Broken has the first error of each target that does not compile, by import path. Such
+	// a target is not rewritten. If only its internal tests do not compile, these are not.
+	Broken map[string]error
+	// Unused are the patterns of With that match no package that the tests import.
+	Unused []string
+	// Notes are in the order of their positions.
+	Notes []Note
+}
+
+// A Note says what is not rewritten.
+type Note struct {
+	Position token.Position
+	Package  string
+	Text     string
+}
+
+func (n Note) String() string { return n.Position.String() + ": " + n.Text }
+
+// Rewrite lists and checks the packages, and rewrites the targets in memory. An error is a
+// *ListError, or says that the twins cannot be loaded. Packages that do not compile are no
+// error: the go command has better words for them.
+func Rewrite(c Config) (*Result, error) {
+	l, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Files: map[string]string{}, Unused: l.unused, Broken: l.failed}
+	for _, p := range l.chosen {
+		r.Packages = append(r.Packages, p.listed.path())
+		r.Notes = append(r.Notes, l.rewritePackage(p, r.Files)...)
+	}
+	slices.SortStableFunc(r.Notes, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Position.Filename, b.Position.Filename), cmp.Compare(a.Position.Offset, b.Position.Offset))
+	})
+	r.Notes = slices.Compact(r.Notes)
+	return r, nil
+}
+
+// Write puts the new files into dir, and returns the path of the file for -overlay there.
+func (r *Result) Write(dir string) (string, error) {
+	replace := make(map[string]string, len(r.Files))
+	paths := make([]string, 0, len(r.Files))
+	for path := range r.Files {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for i, path := range paths {
+		to := filepath.Join(dir, fmt.Sprintf("%d_%s", i, filepath.Base(path)))
+		if err := os.WriteFile(to, []byte(r.Files[path]), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = to
+	}
+	text, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
+}
