@@ -13,6 +13,8 @@ type commandLine struct {
 	keep  bool // -work: keep the temporary folder, and say where it is
 	dir   string
 
+	modfile string
+
 	goTest   []string // the arguments of go test as they came, without the flags above and -tags
 	build    []string // those of them that go list needs
 	tags     []string
@@ -111,6 +113,10 @@ func (c *commandLine) flag(name, value string, given []string) error {
 		return errors.New("-overlay is the flag that explore itself uses: it cannot be combined with another")
 	case "C":
 		c.dir = value
+		return nil
+	case "modfile": // the packages that are copied need one of their own
+		c.modfile = value
+		c.build = append(c.build, "-modfile="+value)
 		return nil
 	case "work":
 		c.keep = true

@@ -30,7 +30,7 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 		fmt.Fprintf(stderr, "explore: -with %s: no test here imports such a package\n", pattern)
 	}
 	for _, path := range slices.Sorted(maps.Keys(result.Broken)) {
-		fmt.Fprintf(stderr, "explore: %s does not compile, and is left to the go command: %v\n", path, result.Broken[path])
+		fmt.Fprintf(stderr, "explore: %s does not compile: its tests do not run\n", path)
 	}
 	if c.notes {
 		printNotes(stderr, result.Notes)
@@ -44,12 +44,16 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	file, err := result.Write(dir)
+	flags, env, err := result.Write(dir)
 	if err != nil {
 		return 1, err
 	}
-	args := append([]string{"test", "-overlay=" + file, "-tags=" + strings.Join(tags, ",")}, c.goTest...)
+	if c.modfile != "" && !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "-modfile=") }) {
+		flags = append(flags, "-modfile="+c.modfile)
+	}
+	args := slices.Concat([]string{"test", "-tags=" + strings.Join(tags, ",")}, flags, c.goTest)
 	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.dir, os.Stdin, stdout, stderr
 	return wait(cmd, interrupts)
 }

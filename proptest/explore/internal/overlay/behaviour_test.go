@@ -77,11 +77,15 @@ func overlayOf(t *testing.T, c Config) (*Result, []string) {
 	for path, err := range r.Broken {
 		t.Errorf("%s: %v", path, err)
 	}
-	file, err := r.Write(t.TempDir())
+	flags, env, err := r.Write(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r, []string{"-overlay=" + file, "-tags=" + strings.Join(c.Tags, ",")}
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		t.Setenv(name, value)
+	}
+	return r, append(flags, "-tags="+strings.Join(c.Tags, ","))
 }
 
 // TestBehaviour runs a program as it is and rewritten. Outside of an exploration the two must

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 )
@@ -24,7 +23,7 @@ type listed struct {
 	GoFiles    []string
 	CgoFiles   []string
 	SFiles     []string
-	SysoFiles  []string
+	EmbedFiles []string
 	Imports    []string
 	ImportMap  map[string]string
 	Module     *module
@@ -32,13 +31,13 @@ type listed struct {
 }
 
 type module struct {
-	Path, GoVersion string
-	Main            bool
+	Path, Version, GoVersion, Dir string
+	Main                          bool
 }
 
 type listError struct{ Pos, Err string }
 
-const listFields = "ImportPath,Name,Dir,Export,ForTest,Standard,DepOnly,GoFiles,CgoFiles,SFiles,SysoFiles,Imports,ImportMap,Module,Error"
+const listFields = "ImportPath,Name,Dir,Export,ForTest,Standard,DepOnly,GoFiles,CgoFiles,SFiles,EmbedFiles,Imports,ImportMap,Module,Error"
 
 // path returns the import path without the name of the test's variant.
 func (l *listed) path() string {
@@ -55,16 +54,12 @@ func (l *listed) isTestMain() bool {
 func (c *Config) goList(args ...string) ([]*listed, error) {
 	all := append([]string{"list", "-e", "-json=" + listFields}, c.Flags...)
 	all = append(all, "-tags="+strings.Join(c.Tags, ","))
-	cmd := exec.Command("go", append(all, args...)...)
-	cmd.Dir = c.Dir
-	cmd.Env = append(os.Environ(), c.Env...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return nil, &ListError{Message: strings.TrimSpace(errs.String()), Err: err}
+	out, err := c.goCommand(append(all, args...)...)
+	if err != nil {
+		return nil, err
 	}
 	var packages []*listed
-	for d := json.NewDecoder(&out); ; {
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		p := new(listed)
 		if err := d.Decode(p); errors.Is(err, io.EOF) {
 			return packages, nil
@@ -75,20 +70,33 @@ func (c *Config) goList(args ...string) ([]*listed, error) {
 	}
 }
 
-// A ListError is a failure of go list: a flag that it does not know, or no module.
-type ListError struct {
+// goCommand runs the go command, and returns what it prints.
+func (c *Config) goCommand(args ...string) ([]byte, error) {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = c.Dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return nil, &GoError{Command: args[0], Message: strings.TrimSpace(errs.String()), Err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// A GoError is a failure of the go command: a flag that it does not know, or no module.
+type GoError struct {
+	Command string
 	Message string
 	Err     error
 }
 
-func (e *ListError) Error() string {
+func (e *GoError) Error() string {
 	if e.Message == "" {
-		return "go list: " + e.Err.Error()
+		return "go " + e.Command + ": " + e.Err.Error()
 	}
 	return e.Message
 }
 
-func (e *ListError) Unwrap() error { return e.Err }
+func (e *GoError) Unwrap() error { return e.Err }
 
 // matches reports whether an import path fits a pattern as the go command has them: "..."
 // stands for any text, and p/... for p as well.

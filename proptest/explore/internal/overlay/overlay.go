@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +15,6 @@ import (
 type Config struct {
 	// Dir is where the go command runs. Empty means the working directory.
 	Dir string
-	// Env is added to the environment of the go command.
-	Env []string
 	// Flags are flags of go list: those that go build has as well.
 	Flags []string
 	// Tags are the build tags.
@@ -39,6 +38,9 @@ type Result struct {
 	Unused []string
 	// Notes are in the order of their positions.
 	Notes []Note
+
+	config Config
+	copies []*moduleCopy
 }
 
 // A Note says what is not rewritten.
@@ -51,14 +53,14 @@ type Note struct {
 func (n Note) String() string { return n.Position.String() + ": " + n.Text }
 
 // Rewrite lists and checks the packages, and rewrites the targets in memory. An error is a
-// *ListError, or says that the twins cannot be loaded. Packages that do not compile are no
+// *GoError, or says that the twins cannot be loaded. Packages that do not compile are no
 // error: the go command has better words for them.
 func Rewrite(c Config) (*Result, error) {
 	l, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Files: map[string]string{}, Unused: l.unused, Broken: l.failed}
+	r := &Result{Files: map[string]string{}, Unused: l.unused, Broken: l.failed, config: c}
 	for _, p := range l.chosen {
 		r.Packages = append(r.Packages, p.listed.path())
 		r.Notes = append(r.Notes, l.rewritePackage(p, r.Files)...)
@@ -67,28 +69,31 @@ func Rewrite(c Config) (*Result, error) {
 		return cmp.Or(cmp.Compare(a.Position.Filename, b.Position.Filename), cmp.Compare(a.Position.Offset, b.Position.Offset))
 	})
 	r.Notes = slices.Compact(r.Notes)
-	return r, nil
+	r.copies, err = l.copies(r.Files)
+	return r, err
 }
 
-// Write puts the new files into dir, and returns the path of the file for -overlay there.
-func (r *Result) Write(dir string) (string, error) {
-	replace := make(map[string]string, len(r.Files))
-	paths := make([]string, 0, len(r.Files))
-	for path := range r.Files {
-		paths = append(paths, path)
+// Write puts the new files into dir, and returns the flags and the environment with which the
+// go command takes them for the originals.
+func (r *Result) Write(dir string) (flags, env []string, err error) {
+	if flags, env, err = r.writeCopies(dir); err != nil {
+		return nil, nil, err
 	}
-	slices.Sort(paths)
-	for i, path := range paths {
+	replace := map[string]string{}
+	for i, path := range slices.Sorted(maps.Keys(r.Files)) {
+		if r.isCopied(path) {
+			continue
+		}
 		to := filepath.Join(dir, fmt.Sprintf("%d_%s", i, filepath.Base(path)))
 		if err := os.WriteFile(to, []byte(r.Files[path]), 0o600); err != nil {
-			return "", err
+			return nil, nil, err
 		}
 		replace[path] = to
 	}
 	text, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
 	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o600)
+	return append(flags, "-overlay="+overlay), env, os.WriteFile(overlay, text, 0o600)
 }
