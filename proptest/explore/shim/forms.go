@@ -19,4 +19,10 @@ func SendCaseTo[T any](ch chan<- T) func(v T) *SendOp[T] {
 }
 
 // Iter returns what the variables of a loop over a channel are before its first iteration.
-func Iter[T any](ch <-chan T) (from <-chan T, v T, ok bool) { return ch, v, false }
+func Iter[T any](ch <-chan T) (from <-chan T, v T) { return ch, v }
+
+// Recv2As is Recv2 for a second value of a boolean type of the user's.
+func Recv2As[B ~bool, T any](ch <-chan T) (T, B) {
+	v, ok := Recv2(ch)
+	return v, B(ok)
+}

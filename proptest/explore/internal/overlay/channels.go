@@ -1,21 +1,27 @@
 package overlay
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"go/types"
 )
 
-// pair remembers a receive whose second value is used, in v, ok = <-c or var v, ok = <-c.
+// pair remembers a receive whose second value is used, in v, ok = <-c or var v, ok = <-c. The
+// second value of a receive is an untyped bool, which can have a type of the user's here.
 func (f *file) pair(value, ok ast.Expr) {
 	e, isReceive := ast.Unparen(value).(*ast.UnaryExpr)
 	if !isReceive || e.Op != token.ARROW || f.communion[e] {
 		return
 	}
-	f.pairs[e] = true
-	if !f.isPlainBool(ok) {
-		f.note(e.Pos(), "the second value of this receive has a type of its own: the explorer does not control the channel here; assign to a bool")
-		f.communion[e] = true
+	f.pairs[e] = "Recv2"
+	if f.isPlainBool(ok) {
+		return
+	}
+	if name := f.typeText(types.Unalias(f.typeOf(ok)), e.Pos()); name != "" {
+		f.pairs[e] = "Recv2As[" + name + "]"
+	} else {
+		f.note(e.Pos(), "the type of the second value has no name here, and the rewritten file may not compile: assign to a bool")
 	}
 }
 
@@ -36,10 +42,7 @@ func (f *file) receive(e *ast.UnaryExpr) {
 	if f.communion[e] {
 		return
 	}
-	call := "Recv"
-	if f.pairs[e] {
-		call = "Recv2"
-	}
+	call := cmp.Or(f.pairs[e], "Recv")
 	f.replace(e.OpPos, e.End(), text(f.shim(call), "("), source(e.X), text(")"))
 }
 
@@ -115,16 +118,13 @@ func hasChannel(t types.Type) bool {
 //
 //	for v := range c { body }
 //
-//	for x := c; ; { v, ok := shim.Recv2(x); if !ok { break }; { body } }    since go1.22
-//	for x, v, ok := shim.Iter(c); ; { v, ok = shim.Recv2(x); … }            before
+//	for x := c; ; { v, ok := shim.Recv2(x); if !ok { break }; { body } }                   since go1.22
+//	for x, v := shim.Iter(c); ; { y, ok := shim.Recv2(x); if !ok { break }; v = y; { … } }  before
 //
 // The first form declares v in the body, because a variable of the loop itself is copied from
 // iteration to iteration: a read that the user's code does not have, and that would race.
 func (f *file) rangeStmt(s *ast.RangeStmt) {
 	if f.channel(s.X) == nil {
-		if f.mayBeChannel(s.X) {
-			f.note(s.Pos(), "range over a type parameter that may be a channel or not: the explorer does not control the channel here")
-		}
 		return
 	}
 	c, ok := f.name(), f.name()
@@ -140,8 +140,9 @@ func (f *file) rangeStmt(s *ast.RangeStmt) {
 			received = []piece{source(s.Key), text(", ", ok, " := "), at(s.Pos()),
 				text(f.shim("Recv2"), "(", c, "); if !", ok, " { break }; {")}
 		default:
-			head = []piece{text("for ", c, ", "), source(s.Key), text(", ", ok, " := ", f.shim("Iter"), "("), source(s.X), text("); ; { ")}
-			received = []piece{at(s.Pos()), text(id.Name, ", ", ok, " = ", f.shim("Recv2"), "(", c, "); if !", ok, " { break }; {")}
+			v := f.name()
+			head = []piece{text("for ", c, ", "), source(s.Key), text(" := ", f.shim("Iter"), "("), source(s.X), text("); ; { ")}
+			received = []piece{at(s.Pos()), text(v, ", ", ok, " := ", f.shim("Recv2"), "(", c, "); if !", ok, " { break }; ", id.Name, " = ", v, "; {")}
 		}
 	}
 	f.replace(s.Pos(), s.Body.Lbrace+1, append(head, received...)...)

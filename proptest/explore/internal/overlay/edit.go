@@ -45,10 +45,7 @@ func (f *file) render() string {
 		return cmp.Compare(b.to, a.to)
 	})
 	var b strings.Builder
-	b.WriteString(f.constraint)
-	if !f.plain {
-		b.WriteString("//line " + f.fset.File(f.start).Name() + ":1:1\n")
-	}
+	b.WriteString(f.constraint + "//line " + f.fset.File(f.start).Name() + ":1:1\n")
 	f.renderRange(&b, f.start, f.start+token.Pos(len(f.src)))
 	return b.String()
 }
@@ -78,7 +75,7 @@ func (f *file) renderRange(b *strings.Builder, from, to token.Pos) {
 			}
 		}
 		from = e.to
-		if from < to {
+		if from < to && !(e.isText() && f.src[from-f.start] == '\n') {
 			f.directive(b, from)
 		}
 	}
@@ -87,14 +84,16 @@ func (f *file) renderRange(b *strings.Builder, from, to token.Pos) {
 	}
 }
 
+// isText reports whether an edit leaves positions as they are from the next line on.
+func (e *edit) isText() bool {
+	return !slices.ContainsFunc(e.pieces, func(p piece) bool { return p.from != token.NoPos })
+}
+
 // directive says that what follows is at pos. The user's own directives hold.
 func (f *file) directive(b *strings.Builder, pos token.Pos) {
-	if f.plain {
-		return
-	}
 	real, said := f.fset.PositionFor(pos, false), f.fset.PositionFor(pos, true)
 	b.WriteString("/*line ")
-	if said.Filename != real.Filename {
+	if said.Filename != real.Filename || said.Column == 0 {
 		b.WriteString(said.Filename)
 	}
 	b.WriteString(":" + strconv.Itoa(said.Line))

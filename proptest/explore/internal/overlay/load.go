@@ -146,10 +146,21 @@ func (l *loader) findExports(all []*listed) error {
 	for _, p := range packages {
 		l.exports[p.ImportPath] = p.Export
 		if p.Error != nil && strings.HasPrefix(p.ImportPath, explorePath+"/") {
-			return fmt.Errorf("%s cannot be loaded here: %s", p.ImportPath, firstLine(p.Error.Err))
+			return &TwinError{Path: p.ImportPath, Message: strings.TrimSuffix(firstLine(p.Error.Err), "; to add it:")}
 		}
 	}
 	return nil
+}
+
+// A TwinError says that a package of the explorer is missing where the tests run.
+type TwinError struct{ Path, Message string }
+
+func (e *TwinError) Error() string {
+	hint := "go get " + ichor
+	if strings.Contains(e.Message, "-mod=vendor") {
+		hint = "explore test -mod=mod"
+	}
+	return e.Message + " (try: " + hint + ")"
 }
 
 func firstLine(s string) string {

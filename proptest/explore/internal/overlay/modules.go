@@ -63,7 +63,8 @@ func isFile(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// addPackage adds the files of a package's folder, what it embeds, and what its tests read.
+// addPackage adds the files of a package's folder, what it embeds, and the folders below
+// it if its tests run, which may read any of them.
 func (m *moduleCopy) addPackage(p *listed, rewritten map[string]string) error {
 	add := func(name string) error {
 		inside, err := filepath.Rel(m.module.Dir, name)
@@ -95,16 +96,12 @@ func (m *moduleCopy) addPackage(p *listed, rewritten map[string]string) error {
 	if p.DepOnly {
 		return nil
 	}
-	err = filepath.WalkDir(filepath.Join(p.Dir, "testdata"), func(name string, e fs.DirEntry, err error) error {
+	return filepath.WalkDir(p.Dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
 		return add(name)
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // isCopied reports whether a file belongs to a copied module.

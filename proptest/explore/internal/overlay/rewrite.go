@@ -18,16 +18,15 @@ type file struct {
 	syntax *ast.File
 	src    []byte
 	start  token.Pos // of src
-	plain  bool      // leave out the directives, for tests that compare text
 	prefix string    // of new names
 	names  int       // how many new names there are
 	edits  []edit
 	notes  []Note
 
 	shimUsed   bool
-	constraint string                  // new, before everything else
-	communion  map[ast.Node]bool       // sends and receives that a select does
-	pairs      map[*ast.UnaryExpr]bool // receives whose second value is used
+	constraint string                    // new, before everything else
+	communion  map[ast.Node]bool         // sends and receives that a select does
+	pairs      map[*ast.UnaryExpr]string // receives whose second value is used: what the shim calls them
 	dots       map[*types.Package]*types.PkgName
 	selected   map[*ast.Ident]bool // names behind a dot
 	used       map[*types.PkgName]*uses
@@ -52,7 +51,7 @@ func (l *loader) rewritePackage(p *checked, done map[string]string) []Note {
 
 func (l *loader) newFile(p *checked, syntax *ast.File, name, prefix string) *file {
 	f := &file{loader: l, p: p, syntax: syntax, src: l.parse(name).src, start: syntax.FileStart, prefix: prefix,
-		communion: map[ast.Node]bool{}, pairs: map[*ast.UnaryExpr]bool{}, selected: map[*ast.Ident]bool{},
+		communion: map[ast.Node]bool{}, pairs: map[*ast.UnaryExpr]string{}, selected: map[*ast.Ident]bool{},
 		used: map[*types.PkgName]*uses{}, originals: map[string]string{}}
 	f.dots = f.dotImports()
 	return f

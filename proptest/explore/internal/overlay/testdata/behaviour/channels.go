@@ -92,6 +92,9 @@ var _ = add("second value", func() {
 	m := map[string]int{}
 	flags := []bool{true}
 	m["x"], flags[0] = <-c
+	mine := map[int]myBool{}
+	_, mine[traced("mine", 1)] = <-c
+	say(mine)
 	say(m, flags)
 	var x any
 	x, _ = <-c
