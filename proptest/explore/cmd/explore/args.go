@@ -13,7 +13,9 @@ type commandLine struct {
 	keep  bool // -work: keep the temporary folder, and say where it is
 	dir   string
 
-	modfile string
+	modfile  string
+	cover    bool // whether coverage is measured
+	toolexec bool
 
 	goTest   []string // the arguments of go test as they came, without the flags above and -tags
 	build    []string // those of them that go list needs
@@ -118,6 +120,10 @@ func (c *commandLine) flag(name, value string, given []string) error {
 		c.modfile = value
 		c.build = append(c.build, "-modfile="+value)
 		return nil
+	case "cover", "covermode", "coverpkg", "coverprofile":
+		c.cover = true
+	case "toolexec":
+		c.toolexec = true
 	case "work":
 		c.keep = true
 	}

@@ -72,6 +72,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, usage)
 		return 0
 	}
+	if len(args) > 2 && args[0] == toolexec {
+		return runTool(args[1], args[2:], stdout, stderr)
+	}
 	if len(args) == 0 || args[0] != "test" {
 		fmt.Fprint(stderr, usage)
 		return 2

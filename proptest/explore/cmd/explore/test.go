@@ -21,6 +21,9 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	signal.Notify(interrupts, stopSignals...)
 	defer signal.Stop(interrupts)
 
+	if c.cover && c.toolexec {
+		return 2, errors.New("coverage needs -toolexec for itself: leave one of the two out")
+	}
 	tags := append([]string{"explore"}, c.tags...)
 	result, err := overlay.Rewrite(overlay.Config{Dir: c.dir, Flags: c.build, Tags: tags, Patterns: c.patterns, With: c.with})
 	if err != nil {
@@ -28,6 +31,12 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	}
 	for _, pattern := range result.Unused {
 		fmt.Fprintf(stderr, "explore: -with %s: no test here imports such a package\n", pattern)
+	}
+	for _, path := range result.Kept {
+		fmt.Fprintf(stderr, "explore: -with: the explorer itself imports %s, so it is not rewritten\n", path)
+	}
+	if !result.Explored && len(result.Packages) > 0 {
+		fmt.Fprintf(stderr, "explore: no test of these packages imports %s: nothing is explored\n", overlay.Explorer)
 	}
 	for _, path := range slices.Sorted(maps.Keys(result.Broken)) {
 		fmt.Fprintf(stderr, "explore: %s does not compile: its tests do not run\n", path)
@@ -50,6 +59,13 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	}
 	if c.modfile != "" && !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "-modfile=") }) {
 		flags = append(flags, "-modfile="+c.modfile)
+	}
+	if c.cover {
+		flag, err := coverFlag(flags)
+		if err != nil {
+			return 1, err
+		}
+		flags = append(flags, flag)
 	}
 	args := slices.Concat([]string{"test", "-tags=" + strings.Join(tags, ",")}, flags, c.goTest)
 	cmd := exec.Command("go", args...)

@@ -19,21 +19,22 @@ import (
 
 // loader holds the packages of one call of Rewrite.
 type loader struct {
-	config   *Config
-	fset     *token.FileSet
-	listed   map[string]*listed // by import path, variants too
-	chosen   []*checked         // the targets, each once
-	targets  map[string]bool    // by path
-	sources  map[string]bool    // by import path: checked from source
-	unused   []string
-	files    map[string]*parsed // by name
-	checked  map[string]*checked
-	exports  map[string]string // by path: files of export data
-	gc       types.Importer
-	bodies   map[string]bool       // by import path: checked with the functions' bodies
-	failed   map[string]error      // targets that do not compile, by path
-	twins    map[string]*twin      // by the path of the original
-	replaced map[types.Object]bool // types of the originals that twins have types of their own for
+	config       *Config
+	fset         *token.FileSet
+	listed       map[string]*listed // by import path, variants too
+	chosen       []*checked         // the targets, each once
+	targets      map[string]bool    // by path
+	sources      map[string]bool    // by import path: checked from source
+	unused, kept []string           // as in Result
+	explored     bool               // a package imports the explorer
+	files        map[string]*parsed // by name
+	checked      map[string]*checked
+	exports      map[string]string // by path: files of export data
+	gc           types.Importer
+	bodies       map[string]bool       // by import path: checked with the functions' bodies
+	failed       map[string]error      // targets that do not compile, by path
+	twins        map[string]*twin      // by the path of the original
+	replaced     map[types.Object]bool // types of the originals that twins have types of their own for
 }
 
 type parsed struct {
@@ -60,7 +61,9 @@ func (c *Config) load() (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.findTargets(all)
+	if err := l.findTargets(all); err != nil {
+		return nil, err
+	}
 	if len(l.targets) == 0 {
 		return l, nil
 	}
@@ -82,14 +85,39 @@ func (c *Config) load() (*loader, error) {
 
 // findTargets says what is rewritten, and what is checked from source: the targets, what
 // imports one, and the variants of packages for tests, which have no export data.
-func (l *loader) findTargets(all []*listed) {
-	used := map[string]bool{}
+func (l *loader) findTargets(all []*listed) error {
+	own := map[string]bool{}
+	if len(l.config.With) > 0 {
+		packages, err := l.config.goList("-deps", "--", shimPath, twinPaths["sync"], twinPaths["sync/atomic"], twinPaths["time"], twinPaths["context"])
+		if err != nil {
+			return err
+		}
+		for _, p := range packages {
+			own[p.ImportPath] = true
+		}
+	}
+	used, kept := map[string]bool{}, map[string]bool{}
 	for _, p := range all {
 		l.listed[p.ImportPath] = p
 		if p.Standard || p.isTestMain() {
 			continue
 		}
-		if l.isTarget(p, used) {
+		l.explored = l.explored || slices.Contains(p.Imports, Explorer)
+		path := p.path()
+		if p.ForTest != "" {
+			path = strings.TrimSuffix(path, "_test")
+		}
+		with := false
+		for _, pattern := range l.config.With {
+			if matches(pattern, path) {
+				used[pattern], with = true, true
+			}
+		}
+		switch {
+		case path == ichor, strings.HasPrefix(path, ichor+"/"): // marks its steps itself
+		case own[path] && with:
+			kept[path] = true
+		case with, p.Module != nil && p.Module.Main, path == "command-line-arguments":
 			l.targets[p.path()] = true
 		}
 		l.sources[p.ImportPath] = l.targets[p.path()] || p.ForTest != "" ||
@@ -100,25 +128,8 @@ func (l *loader) findTargets(all []*listed) {
 			l.unused = append(l.unused, pattern)
 		}
 	}
-}
-
-// isTarget reports whether p is rewritten. Ichor's own packages are not: they mark their
-// steps themselves, and the explorer is among them.
-func (l *loader) isTarget(p *listed, used map[string]bool) bool {
-	path := strings.TrimSuffix(p.path(), "_test")
-	if p.ForTest == "" {
-		path = p.path()
-	}
-	with := false
-	for _, pattern := range l.config.With {
-		if matches(pattern, path) {
-			used[pattern], with = true, true
-		}
-	}
-	if path == ichor || strings.HasPrefix(path, ichor+"/") {
-		return false
-	}
-	return with || p.Module != nil && p.Module.Main || path == "command-line-arguments"
+	l.kept = slices.Sorted(maps.Keys(kept))
+	return nil
 }
 
 // findExports has the go command build what the checked packages import, and the twins of
@@ -145,7 +156,7 @@ func (l *loader) findExports(all []*listed) error {
 	}
 	for _, p := range packages {
 		l.exports[p.ImportPath] = p.Export
-		if p.Error != nil && strings.HasPrefix(p.ImportPath, explorePath+"/") {
+		if p.Error != nil && strings.HasPrefix(p.ImportPath, Explorer+"/") {
 			return &TwinError{Path: p.ImportPath, Message: strings.TrimSuffix(firstLine(p.Error.Err), "; to add it:")}
 		}
 	}

@@ -82,7 +82,7 @@ func (f *file) noteNode(n ast.Node) {
 }
 
 func (f *file) exploring(path string) bool {
-	return path == explorePath || strings.HasPrefix(path, explorePath+"/")
+	return path == Explorer || strings.HasPrefix(path, Explorer+"/")
 }
 
 // noteCall notes calls that talk to the world in code under test, and operations on channels

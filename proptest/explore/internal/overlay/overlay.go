@@ -3,12 +3,12 @@ package overlay
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 )
 
 // Config says what to rewrite. Its zero value rewrites the package of the working directory.
@@ -36,6 +36,11 @@ type Result struct {
 	Broken map[string]error
 	// Unused are the patterns of With that match no package that the tests import.
 	Unused []string
+	// Kept are the packages that With names, but the explorer itself imports: they cannot be
+	// rewritten.
+	Kept []string
+	// Explored reports whether a package or a test in it imports the explorer.
+	Explored bool
 	// Notes are in the order of their positions.
 	Notes []Note
 
@@ -60,7 +65,7 @@ func Rewrite(c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Files: map[string]string{}, Unused: l.unused, Broken: l.failed, config: c}
+	r := &Result{Files: map[string]string{}, Unused: l.unused, Kept: l.kept, Explored: l.explored, Broken: l.failed, config: c}
 	for _, p := range l.chosen {
 		r.Packages = append(r.Packages, p.listed.path())
 		r.Notes = append(r.Notes, l.rewritePackage(p, r.Files)...)
@@ -84,7 +89,10 @@ func (r *Result) Write(dir string) (flags, env []string, err error) {
 		if r.isCopied(path) {
 			continue
 		}
-		to := filepath.Join(dir, fmt.Sprintf("%d_%s", i, filepath.Base(path)))
+		to := filepath.Join(dir, strconv.Itoa(i), filepath.Base(path)) // go tool cover takes the name from it
+		if err := os.Mkdir(filepath.Dir(to), 0o700); err != nil {
+			return nil, nil, err
+		}
 		if err := os.WriteFile(to, []byte(r.Files[path]), 0o600); err != nil {
 			return nil, nil, err
 		}

@@ -131,7 +131,7 @@ func TestForms(t *testing.T) {
 
 // TestImports compares the text of rewritten imports.
 func TestImports(t *testing.T) {
-	const twins = explorePath
+	const twins = Explorer
 	for name, c := range map[string]struct{ in, out string }{
 		"plain":   {"import \"sync\"\n\nvar _ sync.Mutex", "import sync \"" + twins + "/sync\"\n\nvar _ sync.Mutex"},
 		"renamed": {"import s \"sync/atomic\"\n\nvar _ s.Bool", "import s \"" + twins + "/atomic\"\n\nvar _ s.Bool"},
@@ -166,7 +166,7 @@ func TestImports(t *testing.T) {
 func TestTwinLacks(t *testing.T) {
 	for name, c := range map[string]struct{ in, out string }{
 		"some": {"import \"time\"\n\nvar _ = time.Now\nvar _ = time.Hour\n",
-			"import explore_time \"time\"\n\nimport time \"" + explorePath + "/time\"\n\nvar _ = time.Now\nvar _ = explore_time.Hour\n"},
+			"import explore_time \"time\"\n\nimport time \"" + Explorer + "/time\"\n\nvar _ = time.Now\nvar _ = explore_time.Hour\n"},
 		"all": {"import \"time\"\n\nvar _ = time.Hour\n",
 			"import explore_time \"time\"\n\nimport _ \"time\"\n\nvar _ = explore_time.Hour\n"},
 		"dot": {"import . \"time\"\n\nvar _ = Hour\nvar _ Time\n",

@@ -5,21 +5,23 @@ import (
 	"go/types"
 )
 
+// Explorer is the package that tests import.
+const Explorer = ichor + "/proptest/explore"
+
 const (
-	ichor       = "github.com/ichor-go/ichor"
-	explorePath = ichor + "/proptest/explore"
-	shimPath    = explorePath + "/shim"
+	ichor    = "github.com/ichor-go/ichor"
+	shimPath = Explorer + "/shim"
 )
 
 // twinPaths has the twin of each package that has one.
 var twinPaths = map[string]string{
-	"sync":                        explorePath + "/sync",
-	"sync/atomic":                 explorePath + "/atomic",
-	"go.uber.org/atomic":          explorePath + "/uatomic",
-	"time":                        explorePath + "/time",
-	"context":                     explorePath + "/context",
-	"golang.org/x/sync/errgroup":  explorePath + "/errgroup",
-	"golang.org/x/sync/semaphore": explorePath + "/semaphore",
+	"sync":                        Explorer + "/sync",
+	"sync/atomic":                 Explorer + "/atomic",
+	"go.uber.org/atomic":          Explorer + "/uatomic",
+	"time":                        Explorer + "/time",
+	"context":                     Explorer + "/context",
+	"golang.org/x/sync/errgroup":  Explorer + "/errgroup",
+	"golang.org/x/sync/semaphore": Explorer + "/semaphore",
 }
 
 // twin is a package that replaces another.
