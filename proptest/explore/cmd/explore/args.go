@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ichor-go/ichor/proptest/explore/internal/overlay"
 )
 
 // commandLine is what the arguments say.
@@ -132,4 +134,26 @@ func (c *commandLine) flag(name, value string, given []string) error {
 	}
 	c.goTest = append(c.goTest, given...)
 	return nil
+}
+
+// again is the command with which the tests run in the same way. The names of the tests and
+// the package follow it.
+func (c *commandLine) again(executable string) string {
+	words := []string{"explore", "test"}
+	if strings.Contains(executable, "go-build") { // go run
+		words = []string{"go", "run", overlay.Explorer + "/cmd/explore", "test"}
+	}
+	if len(c.with) > 0 {
+		words = append(words, "-with="+strings.Join(c.with, ","))
+	}
+	if len(c.tags) > 0 {
+		words = append(words, "-tags="+strings.Join(c.tags, ","))
+	}
+	words = append(words, c.build...)
+	for i, w := range words {
+		if strings.ContainsAny(w, " \t\n\"'\\$&|;<>()*?[]#~`!{}") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -87,3 +87,18 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+// TestAgain has the command that a failure names.
+func TestAgain(t *testing.T) {
+	c, err := parse(strings.Fields("-with a/...,b -tags x -race -v -run X -gcflags -N=1;2 ./..."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const flags = " test -with=a/...,b -tags=x -race -gcflags '-N=1;2'"
+	if got, want := c.again("/home/me/go/bin/explore"), "explore"+flags; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := c.again("/tmp/go-build12/b001/exe/explore"), "go run github.com/ichor-go/ichor/proptest/explore/cmd/explore"+flags; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

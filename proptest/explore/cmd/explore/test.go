@@ -69,9 +69,16 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	}
 	args := slices.Concat([]string{"test", "-tags=" + strings.Join(tags, ",")}, flags, c.goTest)
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), env...)
+	self, _ := os.Executable()
+	interrupted := filepath.Join(dir, "interrupted")
+	cmd.Env = append(os.Environ(), append(env, "EXPLORE_COMMAND="+c.again(self), "EXPLORE_INTERRUPTED="+interrupted)...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.dir, os.Stdin, stdout, stderr
-	return wait(cmd, interrupts)
+	status, err := wait(cmd, interrupts)
+	// The go command loses what an interrupted test has printed, unless it prints at once.
+	if text, _ := os.ReadFile(interrupted); len(text) > 0 {
+		fmt.Fprintf(stderr, "%s", text)
+	}
+	return status, err
 }
 
 // wait runs a command, and passes on each signal that comes. It returns the exit status.
