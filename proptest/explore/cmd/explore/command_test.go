@@ -82,12 +82,13 @@ func explore(t *testing.T, command, dir string, args ...string) (string, int) {
 func TestWords(t *testing.T) {
 	command := build(t)
 	dir := write(t, map[string]string{
-		"plain/plain.go":      "package plain\n\nfunc F() int { return 1 }\n",
-		"plain/plain_test.go": "package plain\n\nimport \"testing\"\n\nfunc TestF(*testing.T) { F() }\n",
-		"bad/bad.go":          "package bad\n\nfunc F() { return 1 }\n",
-		"bad/bad_test.go":     "package bad\n\nimport \"testing\"\n\nfunc TestF(*testing.T) { F() }\n",
-		"io/io.go":            "package io\n\nimport \"os\"\n\nfunc F() { os.ReadFile(\"x\") }\n",
-		"io/io_test.go":       "package io\n\nimport \"testing\"\n\nfunc TestF(*testing.T) {}\n",
+		"plain/plain.go":        "package plain\n\nfunc F() int { return 1 }\n",
+		"plain/plain_test.go":   "package plain\n\nimport \"testing\"\n\nfunc TestF(*testing.T) { F() }\n",
+		"bad/bad.go":            "package bad\n\nfunc F() { return 1 }\n",
+		"bad/bad_test.go":       "package bad\n\nimport \"testing\"\n\nfunc TestF(*testing.T) { F() }\n",
+		"tagged/tagged_test.go": "//go:build missing && explore\n\npackage tagged\n",
+		"io/io.go":              "package io\n\nimport \"os\"\n\nfunc F() { os.ReadFile(\"x\") }\n",
+		"io/io_test.go":         "package io\n\nimport \"testing\"\n\nfunc TestF(*testing.T) {}\n",
 	})
 	const none = "explore: no test of these packages imports github.com/ichor-go/ichor/proptest/explore: nothing is explored\n"
 	for _, c := range []struct {
@@ -111,6 +112,10 @@ func TestWords(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", c.args, want, out)
 			}
 		}
+	}
+	t.Setenv("GOFLAGS", "-buildvcs=false -tags=missing")
+	if out, status := explore(t, command, dir, "./tagged"); status != 0 || !strings.Contains(out, "ok  \tcounter/tagged") {
+		t.Errorf("a tag in GOFLAGS: %d, %s", status, out)
 	}
 	out, status := explore(t, command, t.TempDir(), ".")
 	if status != 1 || strings.Count(out, "\n") != 1 || !strings.HasPrefix(out, "explore: ") {

@@ -24,6 +24,9 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	if c.cover && c.toolexec {
 		return 2, errors.New("coverage needs -toolexec for itself: leave one of the two out")
 	}
+	if len(c.tags) == 0 {
+		c.tags = environmentTags(c.dir)
+	}
 	tags := append([]string{"explore"}, c.tags...)
 	result, err := overlay.Rewrite(overlay.Config{Dir: c.dir, Flags: c.build, Tags: tags, Patterns: c.patterns, With: c.with})
 	if err != nil {
@@ -79,6 +82,22 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 		fmt.Fprintf(stderr, "%s", text)
 	}
 	return status, err
+}
+
+// environmentTags returns the tags in GOFLAGS. The flag -tags of the go command replaces them.
+func environmentTags(dir string) (tags []string) {
+	cmd := exec.Command("go", "env", "GOFLAGS")
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		return nil // the next go command says why
+	}
+	for _, flag := range strings.Fields(string(out)) {
+		if value, ok := strings.CutPrefix(strings.TrimLeft(flag, "-"), "tags="); ok {
+			tags = strings.Split(value, ",")
+		}
+	}
+	return tags
 }
 
 // wait runs a command, and passes on each signal that comes. It returns the exit status.

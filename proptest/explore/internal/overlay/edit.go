@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"bytes"
 	"cmp"
 	"go/token"
 	"slices"
@@ -46,7 +47,11 @@ func (f *file) render() string {
 	})
 	var b strings.Builder
 	b.WriteString(f.constraint + "//line " + f.fset.File(f.start).Name() + ":1:1\n")
-	f.renderRange(&b, f.start, f.start+token.Pos(len(f.src)))
+	from := f.start
+	if bytes.HasPrefix(f.src, []byte("\ufeff")) { // it may only stand at the beginning
+		from += 3
+	}
+	f.renderRange(&b, from, f.start+token.Pos(len(f.src)))
 	return b.String()
 }
 
@@ -75,7 +80,7 @@ func (f *file) renderRange(b *strings.Builder, from, to token.Pos) {
 			}
 		}
 		from = e.to
-		if from < to && !(e.isText() && f.src[from-f.start] == '\n') {
+		if from < to && !(f.src[from-f.start] == '\n' && f.keepsLines(e)) {
 			f.directive(b, from)
 		}
 	}
@@ -84,9 +89,10 @@ func (f *file) renderRange(b *strings.Builder, from, to token.Pos) {
 	}
 }
 
-// isText reports whether an edit leaves positions as they are from the next line on.
-func (e *edit) isText() bool {
-	return !slices.ContainsFunc(e.pieces, func(p piece) bool { return p.from != token.NoPos })
+// keepsLines reports whether an edit leaves positions as they are from the next line on.
+func (f *file) keepsLines(e *edit) bool {
+	return !bytes.ContainsRune(f.src[e.from-f.start:e.to-f.start], '\n') &&
+		!slices.ContainsFunc(e.pieces, func(p piece) bool { return p.from != token.NoPos })
 }
 
 // directive says that what follows is at pos. The user's own directives hold.

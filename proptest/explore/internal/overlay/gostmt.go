@@ -54,7 +54,7 @@ func (f *file) goStmt(s *ast.GoStmt) {
 			if i > 0 {
 				inside = append(inside, text(", "))
 			}
-			if tv := f.p.info.Types[arg]; tv.Value != nil || tv.IsNil() || tv.IsType() {
+			if tv := f.p.info.Types[arg]; tv.Value != nil || tv.IsNil() || f.isDeclared(arg) {
 				inside = append(inside, source(arg))
 			} else {
 				inside = append(inside, text(evaluate(f.typed(arg)...)))

@@ -48,6 +48,7 @@ var forms = []struct{ name, in, out string }{
 	{"go of a variable", `h := f; go h(<-c)`, `h := f; { $1, $2 := h, S.Recv(c); S.Go(func() { $1($2) }) }`},
 	{"go of a builtin", `go close(c)`, `{ $1 := c; S.Go(func() { S.Close($1) }) }`},
 	{"go with an untyped comparison", `go t(n == 1)`, `{ $1 := truth(n == 1); S.Go(func() { t($1) }) }`},
+	{"go with a generic function", `go hof(n, id)`, `{ $1 := n; S.Go(func() { hof($1, id) }) }`},
 	{"go of a method", `go m.get(n)`, `{ $1, $2 := m.get, n; S.Go(func() { $1($2) }) }`},
 	{"range", `for v := range c { n = v }`, `for $1 := c; ; { v, $2 := S.Recv2($1); if !$2 { break }; { n = v }}`},
 	{"range without a value", `for range c { n++ }`, `for $1 := c; ; { _, $2 := S.Recv2($1); if !$2 { break }; { n++ }}`},
@@ -83,6 +84,8 @@ func (meth) get(int)       {}
 func f(int, ...int) int    { return 0 }
 func g() (int, int)        { return 0, 0 }
 func t(truth)              {}
+func id[T any](x T) T      { return x }
+func hof(int, func(n int) int) {}
 func cc(int) chan int      { return nil }
 
 var (

@@ -187,6 +187,15 @@ outer:
 			say(i, v)
 		}
 	}
+labelled:
+	for v := range fill() {
+		for {
+			if v < 3 {
+				continue labelled
+			}
+			break labelled
+		}
+	}
 	var fs []func() int
 	for v := range fill() {
 		fs = append(fs, func() int { v++; return v })
