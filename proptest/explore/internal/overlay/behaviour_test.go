@@ -61,7 +61,7 @@ func goRun(t *testing.T, dir string, args ...string) string {
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Errorf("go %s: %v", strings.Join(args, " "), err)
+		t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }

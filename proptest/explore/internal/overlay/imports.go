@@ -3,6 +3,7 @@ package overlay
 import (
 	"go/ast"
 	"go/build/constraint"
+	"go/token"
 	"go/types"
 	"maps"
 	"slices"
@@ -52,11 +53,7 @@ func (f *file) ident(id *ast.Ident) {
 // use counts a use of an import, and replaces it where it needs something else than the
 // import will be: runtime.Gosched, which the shim has, and what a twin does not declare.
 func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
-	u := f.used[name]
-	if u == nil {
-		u = new(uses)
-		f.used[name] = u
-	}
+	u := f.usesOf(name)
 	u.all++
 	path := name.Imported().Path()
 	t := f.twins[path]
@@ -74,6 +71,56 @@ func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
 		return
 	}
 	u.gone++
+}
+
+func (f *file) usesOf(name *types.PkgName) *uses {
+	u := f.used[name]
+	if u == nil {
+		u = new(uses)
+		f.used[name] = u
+	}
+	return u
+}
+
+// padding replaces the length of an array that fills a cache line up, as in
+//
+//	[64 - unsafe.Sizeof(T{})]byte
+//
+// by its value in the original. Twins may be larger than the originals, and the length would
+// be negative.
+func (f *file) padding(a *ast.ArrayType) {
+	value := f.p.info.Types[a.Len].Value
+	if a.Len == nil || value == nil || !f.subtractsSize(a.Len) {
+		return
+	}
+	ast.Inspect(a.Len, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			if name, ok := f.p.info.Uses[id].(*types.PkgName); ok {
+				f.usesOf(name).gone++
+			}
+		}
+		return true
+	})
+	f.replace(a.Len.Pos(), a.Len.End(), text(value.ExactString()))
+}
+
+// subtractsSize reports whether an expression subtracts something that depends on the size of
+// a type.
+func (f *file) subtractsSize(e ast.Expr) (found bool) {
+	ast.Inspect(e, func(n ast.Node) bool {
+		if b, ok := n.(*ast.BinaryExpr); ok && b.Op == token.SUB {
+			ast.Inspect(b.Y, func(n ast.Node) bool {
+				id, ok := n.(*ast.Ident)
+				if ok {
+					builtin, ok := f.p.info.Uses[id].(*types.Builtin)
+					found = found || ok && builtin.Name() == "Sizeof"
+				}
+				return true
+			})
+		}
+		return true
+	})
+	return found
 }
 
 // imports replaces the imports of packages that have a twin, and adds the shim behind the

@@ -98,6 +98,8 @@ func (f *file) rewrite() {
 			f.rangeStmt(n)
 		case *ast.CallExpr:
 			f.builtin(n)
+		case *ast.ArrayType:
+			f.padding(n)
 		case *ast.SelectorExpr:
 			f.selector(n)
 		case *ast.Ident:

@@ -66,12 +66,17 @@ var forms = []struct{ name, in, out string }{
 	{"select with receives in its operands", `select { case <-cc(<-c): case c <- <-d: }`,
 		`switch $1, $2 := S.RecvCase(cc(S.Recv(c))), S.SendCase(c, S.Recv(d)); S.Select(S.False, $1, $2) { case 0: default: }`},
 	{"yield", `runtime.Gosched()`, `S.Gosched()`},
+	{"padding", `var x [64 - unsafe.Sizeof(p)%64]byte; _ = x; <-c`, `var x [48]byte; _ = x; S.Recv(c)`},
+	{"a size that is no padding", `var x [unsafe.Sizeof(p) - 1]byte; _ = x; <-c`, `var x [unsafe.Sizeof(p) - 1]byte; _ = x; S.Recv(c)`},
 	{"own names", `close := func(chan int) {}; len := f; close(c); n = len(n)`, ``},
 }
 
 const around = `package p%d
 
-import "runtime"
+import (
+	"runtime"
+	"unsafe"
+)
 
 type (
 	err   struct{}
@@ -94,7 +99,9 @@ var (
 	b    bool
 	n    int
 	m    meth
+	p    struct{ _ [16]byte }
 	_    = runtime.GOOS
+	_    unsafe.Pointer
 )
 
 func _() {
@@ -144,6 +151,8 @@ func TestImports(t *testing.T) {
 		"shim":    {"func f(c chan int) { c <- 1 }", "import explore_shim \"" + twins + "/shim\"\n\nfunc f(c chan int) { explore_shim.Send(c, 1) }"},
 		"a name with the prefix": {"func f(explore_x chan int) { explore_x <- 1 }",
 			"import explore__shim \"" + twins + "/shim\"\n\nfunc f(explore_x chan int) { explore__shim.Send(explore_x, 1) }"},
+		"only padding": {"import \"unsafe\"\n\nvar _ [16 - unsafe.Sizeof(\"\")/2]byte",
+			"import _ \"unsafe\"\n\nvar _ [8]byte"},
 		"only yields": {"import r \"runtime\"\n\nvar _ = r.Gosched",
 			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"runtime\"\n\nvar _ = explore_shim.Gosched"},
 	} {
