@@ -10,7 +10,10 @@ import (
 // counter is the code under test: what a user has.
 const counter = `package counter
 
-import "sync/atomic"
+import (
+	"math/rand/v2"
+	"sync/atomic"
+)
 
 type Counter struct{ n atomic.Int64 }
 
@@ -50,6 +53,16 @@ func Sum(n int) (sum int) {
 	return sum
 }
 
+// Chances takes a way that depends on the order of a map and on random numbers.
+func Chances(m map[string]*atomic.Int64) {
+	for _, n := range m {
+		if rand.IntN(2) == 0 {
+			n.Add(1)
+		}
+		n.Load()
+	}
+}
+
 func Leak() int {
 	c := make(chan int)
 	go func() { c <- 1 }()
@@ -62,6 +75,7 @@ func Leak() int {
 const explored = `package counter
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/ichor-go/ichor/proptest/explore"
@@ -99,6 +113,15 @@ func TestSum(t *testing.T) {
 	})
 }
 
+func TestChances(t *testing.T) {
+	explore.Test(t, func(e *explore.E) {
+		m := map[string]*atomic.Int64{"a": {}, "b": {}, "c": {}, "d": {}}
+		e.Go("x", func() { Chances(m) })
+		e.Go("y", func() { Chances(m) })
+		e.Wait()
+	})
+}
+
 func TestLeak(t *testing.T) {
 	explore.Test(t, func(e *explore.E) { Leak() })
 }
@@ -116,10 +139,11 @@ func TestFromOutside(t *testing.T) {
 		want   []string
 	}{
 		{"the right counter", "-run=Right ./...", 0, []string{"ok"}},
-		{"the lost update", "-run=Lossy ./...", 1, []string{"got 1, want 2", "EXPLORE_REPLAY=", "counter.go:7"}},
-		{"a race on a plain field", "-race -run=Box .", 1, []string{"DATA RACE", "counter.go:16", "EXPLORE_REPLAY=", " -race "}},
+		{"the lost update", "-run=Lossy ./...", 1, []string{"got 1, want 2", "EXPLORE_REPLAY=", "counter.go:10"}},
+		{"a race on a plain field", "-race -run=Box .", 1, []string{"DATA RACE", "counter.go:19", "EXPLORE_REPLAY=", " -race "}},
 		{"channels", "-run=Sum -count=1 -v", 0, []string{"--- PASS: TestSum"}},
-		{"a goroutine that stays", "-run=Leak", 1, []string{"counter.go:46"}},
+		{"a goroutine that stays", "-run=Leak", 1, []string{"counter.go:60"}},
+		{"random numbers and the order of maps", "-run=Chances -count=1 -v", 0, []string{"--- PASS: TestChances", "no failure"}},
 		{"as JSON", "-json -run=Right", 0, []string{`"Action":"pass"`}},
 	} {
 		out, status := explore(t, command, dir, strings.Fields(c.args)...)

@@ -44,7 +44,8 @@ type Thread struct {
 	inLine                            bool // it waits for a signal, and may not have parked yet
 	joinable, joining                 bool // Join waits for it; it waits in Join
 	quits, idle                       int
-	polls, polledAt, naps             int // how it reads the clock
+	polls, polledAt, naps             int    // how it reads the clock
+	chances                           uint64 // how many numbers it has drawn
 }
 
 // Waiter says in how many ways a thread at a point can continue.

@@ -50,8 +50,13 @@ func (f *file) ident(id *ast.Ident) {
 	}
 }
 
+// randFunctions are the functions of math/rand and math/rand/v2 that draw from a source that
+// all goroutines share, and that methods of their type Rand have as well.
+var randFunctions = set(`ExpFloat64 Float32 Float64 Int Int31 Int31n Int63 Int63n Int32 Int32N Int64 Int64N IntN Intn
+	NormFloat64 Perm Shuffle Uint Uint32 Uint32N Uint64 Uint64N UintN`)
+
 // use counts a use of an import, and replaces it where it needs something else than the
-// import will be: runtime.Gosched, which the shim has, and what a twin does not declare.
+// import will be: what the shim has, and what a twin does not declare.
 func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
 	u := f.usesOf(name)
 	u.all++
@@ -60,6 +65,12 @@ func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
 	switch {
 	case path == "runtime" && selected == "Gosched":
 		f.replace(e.Pos(), e.End(), text(f.shim("Gosched")))
+	case path == "math/rand" && randFunctions[selected]:
+		f.replace(e.Pos(), e.End(), text(f.shim("Rand"), ".", selected))
+	case path == "math/rand/v2" && randFunctions[selected]:
+		f.replace(e.Pos(), e.End(), text(f.shim("RandV2"), ".", selected))
+	case path == "math/rand/v2" && selected == "N":
+		f.replace(e.Pos(), e.End(), text(f.shim("RandN")))
 	case t != nil && !t.has(selected):
 		original := f.prefix + t.name
 		if path == "go.uber.org/atomic" {

@@ -29,6 +29,19 @@ func Print() {
 	for _, f := range fs {
 		println(f())
 	}
+	fs = nil
+	m, n, last := map[int]int{1: 5, 2: 6}, 0, 0
+	for k, v := range m {
+		fs = append(fs, func() int { n += k + v; return n })
+		last = k + v
+	}
+	for k := range m {
+		n += k
+	}
+	for _, v := range m {
+		n += v
+	}
+	println(fs[0]()-last, fs[1]()-2*last)
 	_, _, line, _ := runtime.Caller(0)
 	println(line)
 }

@@ -23,17 +23,20 @@ func (l *loader) notesOnPackage(p *checked) []Note {
 				notes = append(notes, l.noteAt(p, spec.Pos(), "calls of C run as one step, and their accesses are not checked"))
 			}
 		}
+		names := linknames(syntax)
 		for _, d := range syntax.Decls {
-			if d, ok := d.(*ast.FuncDecl); ok && d.Body == nil {
+			d, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if call, _ := randomFunction(p, d, names); call != "" {
+				delete(names, d.Name.Name)
+			} else if d.Body == nil {
 				notes = append(notes, l.noteAt(p, d.Pos(), d.Name.Name+" has no Go body: it runs as one step"))
 			}
 		}
-		for _, group := range syntax.Comments {
-			for _, c := range group.List {
-				if strings.HasPrefix(c.Text, "//go:linkname ") {
-					notes = append(notes, l.noteAt(p, c.Pos(), "linkname: what it names is not rewritten: "+strings.TrimPrefix(c.Text, "//go:linkname ")))
-				}
-			}
+		for _, c := range names {
+			notes = append(notes, l.noteAt(p, c.Pos(), "linkname: what it names is not rewritten: "+strings.TrimPrefix(c.Text, "//go:linkname ")))
 		}
 	}
 	return notes
@@ -106,6 +109,8 @@ func (f *file) noteCall(id *ast.Ident, function *types.Func) {
 	switch {
 	case full == "reflect.Select", receiver == "Value" && path == "reflect" && reflectChannel[name]:
 		f.note(id.Pos(), "%s uses a channel that the explorer does not see", full)
+	case path == "crypto/rand", full == "hash/maphash.MakeSeed":
+		f.note(id.Pos(), "%s differs from run to run: a schedule may not run again", full)
 	case !f.isTest() && talks(path, receiver, name):
 		f.note(id.Pos(), "%s talks to the world: the explorer cannot wait for it, and it is not undone between schedules", full)
 	}

@@ -15,6 +15,7 @@ func TestNotes(t *testing.T) {
 		"notes.go": `package notes
 
 import (
+	"hash/maphash"
 	"net"
 	"net/http"
 	"os"
@@ -46,7 +47,16 @@ func talk(c net.Conn) {
 	_ = f.Name()
 }
 
-func other() {
+type key struct{ p *int }
+
+func other(m map[key]int) {
+	for k := range m { // note: the keys of this map
+		_ = k
+	}
+	for _, v := range m {
+		_ = v
+	}
+	_ = maphash.MakeSeed() // note: hash/maphash.MakeSeed differs
 	outside.Wait(&wg) // note: outside.Wait has to do with sync.WaitGroup
 	outside.Fine(nil)
 	_ = outside.Group // note: outside.Group has to do with sync.WaitGroup

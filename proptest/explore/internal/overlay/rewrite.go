@@ -107,6 +107,7 @@ func (f *file) rewrite() {
 		}
 		return true
 	})
+	f.randomFunctions()
 	f.imports()
 }
 

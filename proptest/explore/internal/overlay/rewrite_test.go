@@ -54,6 +54,12 @@ var forms = []struct{ name, in, out string }{
 	{"range without a value", `for range c { n++ }`, `for $1 := c; ; { _, $2 := S.Recv2($1); if !$2 { break }; { n++ }}`},
 	{"range with a blank", `for _ = range c { n++ }`, `for $1 := c; ; { _, $2 := S.Recv2($1); if !$2 { break }; { n++ }}`},
 	{"range that assigns", `for n = range c { b = true }`, `for $1 := c; ; { $3, $2 := S.Recv2($1); if !$2 { break }; n = $3; { b = true }}`},
+	{"range over a map", `for k, v := range ma { n = k + v }`, `for $1 := S.Map(ma); $1.Next(); { k, v := $1.Key, $1.Value; { n = k + v }}`},
+	{"range over keys", `for k := range ma { n = k }`, `for $1 := S.Map(ma); $1.Next(); { k := $1.Key; { n = k }}`},
+	{"range that assigns values", `for _, n = range ma { b = true }`, `for $1 := S.Map(ma); $1.Next(); { _, n = $1.Key, $1.Value; { b = true }}`},
+	{"range that counts entries", `for range ma { n++ }`, ``},
+	{"random numbers", `n = rand.Intn(3) + int(r2.Int32N(3)) + r2.N(n)`, `n = S.Rand.Intn(3) + int(S.RandV2.Int32N(3)) + S.RandN(n)`},
+	{"a source of random numbers", `n = rand.New(rand.NewSource(1)).Intn(3)`, ``},
 	{"range over something else", `for n = range 3 { b = true }`, ``},
 	{"an empty select", `select {}`, `for { S.Select(S.False) }`},
 	{"select with only a default", `select { default: n = 1 }`, `switch S.Select(S.True) { default: n = 1 }`},
@@ -74,6 +80,8 @@ var forms = []struct{ name, in, out string }{
 const around = `package p%d
 
 import (
+	"math/rand"
+	r2 "math/rand/v2"
 	"runtime"
 	"unsafe"
 )
@@ -100,7 +108,10 @@ var (
 	n    int
 	m    meth
 	p    struct{ _ [16]byte }
+	ma   map[int]int
 	_    = runtime.GOOS
+	_    rand.Source
+	_    r2.Source
 	_    unsafe.Pointer
 )
 
@@ -153,6 +164,8 @@ func TestImports(t *testing.T) {
 			"import explore__shim \"" + twins + "/shim\"\n\nfunc f(explore_x chan int) { explore__shim.Send(explore_x, 1) }"},
 		"only padding": {"import \"unsafe\"\n\nvar _ [16 - unsafe.Sizeof(\"\")/2]byte",
 			"import _ \"unsafe\"\n\nvar _ [8]byte"},
+		"a random function": {"import _ \"unsafe\"\n\n//go:noescape\n//go:linkname rnd runtime.fastrand\nfunc rnd() uint32\n\nfunc f() uint32",
+			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"unsafe\"\n\n//\n//\nfunc rnd() uint32 { return explore_shim.Rand32() }\n\nfunc f() uint32"},
 		"only yields": {"import r \"runtime\"\n\nvar _ = r.Gosched",
 			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"runtime\"\n\nvar _ = explore_shim.Gosched"},
 	} {
