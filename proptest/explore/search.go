@@ -91,7 +91,7 @@ func (s *session) explore(c Config) {
 			s.fail(r.Failure, fmt.Sprintf("found in schedule %d, %s", x.total.Schedules, time.Since(x.began).Round(time.Millisecond)))
 		}
 		if interrupted() != "" {
-			fmt.Printf("explore: %s: interrupted after %s\n", s.t.Name(), x)
+			tell(fmt.Sprintf("explore: %s: interrupted after %s\n", s.t.Name(), x))
 			os.Exit(1)
 		}
 		return r.Failure == nil && r.Ended == ""
