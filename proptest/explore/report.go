@@ -43,7 +43,7 @@ type row struct {
 
 func newReport(test string, f *engine.Failure, how string) *report {
 	r := &report{Test: test, Error: f.Err.Error(), How: how, Schedule: f.Schedule.String(), Threads: f.Threads}
-	r.Replay = fmt.Sprintf("%s='%s' %s -run '%s' .", Variable, r.Schedule, command(), pattern(test))
+	r.Replay = fmt.Sprintf("%s='%s' %s -run '%s' %s", Variable, r.Schedule, command(), pattern(test), folder())
 	files := sources{}
 	for _, x := range f.Rows {
 		y := row{Step: x.Step, Thread: x.Thread, Text: x.Op, Value: x.Value, Switch: x.Switch, Log: x.Log, Stack: x.Stack}

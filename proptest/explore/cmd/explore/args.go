@@ -143,6 +143,9 @@ func (c *commandLine) again(executable string) string {
 	if strings.Contains(executable, "go-build") { // go run
 		words = []string{"go", "run", overlay.Explorer + "/cmd/explore", "test"}
 	}
+	if c.dir != "" {
+		words = append(words, "-C="+c.dir)
+	}
 	if len(c.with) > 0 {
 		words = append(words, "-with="+strings.Join(c.with, ","))
 	}

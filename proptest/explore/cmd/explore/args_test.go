@@ -90,11 +90,11 @@ func TestRun(t *testing.T) {
 
 // TestAgain has the command that a failure names.
 func TestAgain(t *testing.T) {
-	c, err := parse(strings.Fields("-with a/...,b -tags x -race -v -run X -gcflags -N=1;2 ./..."))
+	c, err := parse(strings.Fields("-C d -with a/...,b -tags x -race -v -run X -gcflags -N=1;2 ./..."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const flags = " test -with=a/...,b -tags=x -race -gcflags '-N=1;2'"
+	const flags = " test -C=d -with=a/...,b -tags=x -race -gcflags '-N=1;2'"
 	if got, want := c.again("/home/me/go/bin/explore"), "explore"+flags; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -127,10 +127,27 @@ func TestLeak(t *testing.T) {
 }
 `
 
+const deep = `package deep
+
+import (
+	"testing"
+
+	"github.com/ichor-go/ichor/proptest/explore"
+)
+
+func TestDeep(t *testing.T) {
+	explore.Test(t, func(e *explore.E) {
+		if c := make(chan int, 1); len(c) == 0 {
+			e.Fatalf("deep")
+		}
+	})
+}
+`
+
 // TestFromOutside runs the command in a module outside of this one.
 func TestFromOutside(t *testing.T) {
 	command := build(t)
-	dir := write(t, map[string]string{"counter.go": counter, "counter_test.go": explored})
+	dir := write(t, map[string]string{"counter.go": counter, "counter_test.go": explored, "sub/deep/deep_test.go": deep})
 	before := list(t, dir)
 	for _, c := range []struct {
 		name   string
@@ -155,6 +172,20 @@ func TestFromOutside(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", c.name, want, out)
 			}
 		}
+	}
+	out, _ := explore(t, command, filepath.Join(dir, "sub"), "-C", "..", "-run=Lossy", "./...")
+	if !strings.Contains(out, " explore test -C=.. -run '^TestLossy$' .\n") {
+		t.Errorf("what runs the schedule again: %s", out)
+	}
+	out, _ = explore(t, command, dir, "-run=Deep", "./...")
+	_, again, _ := strings.Cut(out, "EXPLORE_REPLAY='")
+	schedule, again, _ := strings.Cut(again, "'")
+	if !strings.HasPrefix(again, " explore test -run '^TestDeep$' ./sub/deep\n") {
+		t.Errorf("what runs the schedule again: %s", out)
+	}
+	t.Setenv("EXPLORE_REPLAY", schedule)
+	if out, status := explore(t, command, dir, "-run", "^TestDeep$", "./sub/deep"); status != 1 || !strings.Contains(out, "deep_test.go:12: deep") {
+		t.Errorf("the schedule %s again: %d, %s", schedule, status, out)
 	}
 	if after := list(t, dir); after != before {
 		t.Errorf("the module has %s, had %s", after, before)

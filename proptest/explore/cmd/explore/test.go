@@ -73,8 +73,12 @@ func test(c *commandLine, stdout, stderr io.Writer) (int, error) {
 	args := slices.Concat([]string{"test", "-tags=" + strings.Join(tags, ",")}, flags, c.goTest)
 	cmd := exec.Command("go", args...)
 	self, _ := os.Executable()
+	folder, err := filepath.Abs(c.dir) // patterns are relative to it, and so are packages in messages
+	if err != nil {
+		return 1, err
+	}
 	interrupted := filepath.Join(dir, "interrupted")
-	cmd.Env = append(os.Environ(), append(env, "EXPLORE_COMMAND="+c.again(self), "EXPLORE_INTERRUPTED="+interrupted)...)
+	cmd.Env = append(os.Environ(), append(env, "EXPLORE_COMMAND="+c.again(self), "EXPLORE_FOLDER="+folder, "EXPLORE_INTERRUPTED="+interrupted)...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.dir, os.Stdin, stdout, stderr
 	status, err := wait(cmd, interrupts)
 	// The go command loses what an interrupted test has printed, unless it prints at once.
