@@ -16,8 +16,9 @@
 // The copies differ from the originals in this. Imports of sync, sync/atomic, time, context,
 // go.uber.org/atomic, and golang.org/x/sync's errgroup and semaphore become imports of twins.
 // The go statement, sends, receives, select, range over channels, close, len and cap of
-// channels, and runtime.Gosched become calls of the explorer. Outside of explore.Test, all
-// of this does what it always does.
+// channels, and runtime.Gosched become calls of the explorer. So do loops over maps and the
+// functions of math/rand, which must do the same when a schedule is run again. Outside of
+// explore.Test, all of this does what it always does.
 //
 // # What is rewritten
 //
@@ -32,8 +33,9 @@
 // # What cannot be rewritten
 //
 // Before the tests run, explore names with file and line what it has no control over: C,
-// assembly, functions without a body, linkname, reflection on channels, and files, processes
-// and the network outside of tests. These lines are warnings. -notes=false leaves them out.
+// assembly, functions without a body, linkname, reflection on channels, keys of maps that have
+// no order, and files, processes and the network outside of tests. These lines are warnings.
+// -notes=false leaves them out.
 //
 // A package that does not compile is left to the go command, which reports it.
 //
