@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // moduleCopy is a module that is copied, because the go command allows no overlay of files in
@@ -237,12 +238,15 @@ func (m *moduleCopy) write() (string, error) {
 	}
 	parent := filepath.Join(cache, "ichor-explore")
 	to := filepath.Join(parent, hex.EncodeToString(h.Sum(nil)[:12]))
+	now := time.Now()
 	if isFile(filepath.Join(to, "go.mod")) {
+		_ = os.Chtimes(to, now, now) // it is in use
 		return to, nil
 	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return "", err
 	}
+	removeOld(parent, now)
 	temp, err := os.MkdirTemp(parent, "new-")
 	if err != nil {
 		return "", err
@@ -262,6 +266,16 @@ func (m *moduleCopy) write() (string, error) {
 		return "", err // else somebody else was faster
 	}
 	return to, nil
+}
+
+// removeOld removes copies that nobody has used for a month.
+func removeOld(dir string, now time.Time) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > 30*24*time.Hour {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 func (m *moduleCopy) writeFile(dir, name string) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // corpus are packages of others, with what they have many of.
@@ -67,6 +68,13 @@ func TestCopies(t *testing.T) {
 	cache := ownCache(t)
 	dir := newModule(t, "copies", map[string]string{"copies.go": "package copies\n\nimport _ \"golang.org/x/sync/singleflight\"\n"})
 	const path = "golang.org/x/sync/singleflight"
+	old, month := filepath.Join(cache, "ichor-explore", "old"), time.Now().Add(-31*24*time.Hour)
+	if err := os.MkdirAll(old, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(old, month, month); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		r, flags := overlayOf(t, Config{Dir: dir, Patterns: []string{path}, With: []string{"golang.org/x/sync/..."}})
 		for name, text := range r.Files {
