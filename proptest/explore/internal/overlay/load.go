@@ -53,10 +53,15 @@ type checked struct {
 	err    error    // the first one
 }
 
-func (c *Config) load() (*loader, error) {
-	l := &loader{config: c, fset: token.NewFileSet(), listed: map[string]*listed{}, targets: map[string]bool{},
+func newLoader(c *Config) *loader {
+	return &loader{config: c, fset: token.NewFileSet(), listed: map[string]*listed{}, targets: map[string]bool{},
 		sources: map[string]bool{}, files: map[string]*parsed{}, checked: map[string]*checked{},
 		exports: map[string]string{}, failed: map[string]error{}, bodies: map[string]bool{}}
+}
+
+// load lists and checks the packages.
+func (c *Config) load() (*loader, error) {
+	l := newLoader(c)
 	all, err := c.goList(append([]string{"-deps", "-test", "--"}, c.Patterns...)...)
 	if err != nil {
 		return nil, err
