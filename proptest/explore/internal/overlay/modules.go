@@ -131,7 +131,7 @@ func (r *Result) writeCopies(dir string) (flags, env []string, err error) {
 		return nil, nil, err
 	}
 	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
-	if len(lines) == 2 && lines[1] != "" {
+	if len(lines) == 2 && lines[1] != "" && lines[1] != "off" {
 		env, err = r.writeWork(dir, lines[1], replaces)
 		return nil, env, err
 	}

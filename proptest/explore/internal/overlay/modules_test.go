@@ -67,6 +67,7 @@ func TestCopies(t *testing.T) {
 	}
 	cache := ownCache(t)
 	dir := newModule(t, "copies", map[string]string{"copies.go": "package copies\n\nimport _ \"golang.org/x/sync/singleflight\"\n"})
+	t.Setenv("GOWORK", "off")
 	const path = "golang.org/x/sync/singleflight"
 	old, month := filepath.Join(cache, "ichor-explore", "old"), time.Now().Add(-31*24*time.Hour)
 	if err := os.MkdirAll(old, 0o700); err != nil {
