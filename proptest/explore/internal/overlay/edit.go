@@ -3,6 +3,7 @@ package overlay
 import (
 	"bytes"
 	"cmp"
+	"go/ast"
 	"go/token"
 	"slices"
 	"strconv"
@@ -23,13 +24,8 @@ type piece struct {
 }
 
 func text(parts ...string) piece { return piece{text: strings.Join(parts, "")} }
-func source(n interface {
-	Pos() token.Pos
-	End() token.Pos
-}) piece {
-	return piece{from: n.Pos(), to: n.End()}
-}
-func at(pos token.Pos) piece { return piece{from: pos, to: pos} }
+func source(n ast.Node) piece    { return piece{from: n.Pos(), to: n.End()} }
+func at(pos token.Pos) piece     { return piece{from: pos, to: pos} }
 
 // replace adds an edit. The ranges of two edits are nested or do not overlap, and no piece
 // is the whole range of its own edit.
