@@ -162,14 +162,14 @@ func (l *loader) findExports(all []*listed) error {
 	for _, p := range packages {
 		l.exports[p.ImportPath] = p.Export
 		if p.Error != nil && strings.HasPrefix(p.ImportPath, Explorer+"/") {
-			return &TwinError{Path: p.ImportPath, Message: strings.TrimSuffix(firstLine(p.Error.Err), "; to add it:")}
+			return &TwinError{Message: strings.TrimSuffix(firstLine(p.Error.Err), "; to add it:")}
 		}
 	}
 	return nil
 }
 
 // A TwinError says that a package of the explorer is missing where the tests run.
-type TwinError struct{ Path, Message string }
+type TwinError struct{ Message string }
 
 func (e *TwinError) Error() string {
 	hint := "go get " + ichor

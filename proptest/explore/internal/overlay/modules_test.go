@@ -168,3 +168,19 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// TestTwinError has what to do if a package of the explorer is missing.
+func TestTwinError(t *testing.T) {
+	for message, want := range map[string]string{
+		"cannot find module: import lookup disabled by -mod=vendor": "explore test -mod=mod",
+		"no required module provides package x":                     "go get github.com/ichor-go/ichor",
+	} {
+		e := &TwinError{Message: message}
+		if got := e.Error(); got != message+" (try: "+want+")" {
+			t.Error(got)
+		}
+	}
+	if got := (&GoError{Command: "list", Err: os.ErrClosed}).Error(); got != "go list: file already closed" {
+		t.Error(got)
+	}
+}

@@ -78,14 +78,10 @@ func (f *file) noteNode(n ast.Node) {
 	if _, isType := object.(*types.TypeName); isType {
 		return
 	}
-	if name := f.replacedIn(object.Type()); name != "" && !f.exploring(path) {
+	if name := f.replacedIn(object.Type()); name != "" {
 		f.note(id.Pos(), "%s.%s has to do with %s, and its package is not rewritten: name it with -with %s, or this may not compile",
 			object.Pkg().Name(), object.Name(), name, path)
 	}
-}
-
-func (f *file) exploring(path string) bool {
-	return path == Explorer || strings.HasPrefix(path, Explorer+"/")
 }
 
 // noteCall notes calls that talk to the world in code under test, and operations on channels
