@@ -282,6 +282,20 @@ func merge[T fmt.Stringer](a, b <-chan T) (out []string) {
 	return out
 }
 
+func total[M ~map[K]V, K comparable, V int](m M) (n V) {
+	for k, v := range m {
+		if v == 2 {
+			delete(m, k)
+			continue
+		}
+		n += v
+	}
+	for _, v := range map[float64]V{1: 1} {
+		n += v
+	}
+	return n
+}
+
 type text string
 
 func (t text) String() string { return string(t) }
@@ -297,6 +311,8 @@ var _ = add("generics", func() {
 	a <- "a"
 	close(a)
 	say(merge(a, nil))
+	counts := map[string]int{"a": 1, "b": 2, "c": 3}
+	say(total(counts), len(counts))
 })
 
 var _ = add("a type switch", func() {
