@@ -105,6 +105,8 @@ func (f *file) noteCall(id *ast.Ident, function *types.Func) {
 	switch {
 	case full == "reflect.Select", receiver == "Value" && path == "reflect" && reflectChannel[name]:
 		f.note(id.Pos(), "%s uses a channel that the explorer does not see", full)
+	case full == "runtime.SetFinalizer", full == "runtime.AddCleanup", full == "iter.Pull", full == "iter.Pull2":
+		f.note(id.Pos(), "%s runs its function on a goroutine that the explorer does not control", full)
 	case path == "crypto/rand", full == "hash/maphash.MakeSeed":
 		f.note(id.Pos(), "%s differs from run to run: a schedule may not run again", full)
 	case !f.isTest() && talks(path, receiver, name):

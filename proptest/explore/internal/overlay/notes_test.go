@@ -16,11 +16,14 @@ func TestNotes(t *testing.T) {
 
 import (
 	"hash/maphash"
+	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
 	"sync"
 	_ "unsafe"
 
@@ -56,6 +59,10 @@ func other(m map[key]int) {
 	for _, v := range m {
 		_ = v
 	}
+	runtime.SetFinalizer(new(int), nil) // note: runtime.SetFinalizer runs
+	runtime.GC()
+	next, _ := iter.Pull(maps.Keys(m)) // note: iter.Pull runs
+	next()
 	_ = maphash.MakeSeed() // note: hash/maphash.MakeSeed differs
 	outside.Wait(&wg) // note: outside.Wait has to do with sync.WaitGroup
 	outside.Fine(nil)
