@@ -60,6 +60,9 @@ func (l *loader) firstFunction(name string) token.Position {
 
 // noteNode notes what one piece of code does outside of the explorer's control.
 func (f *file) noteNode(n ast.Node) {
+	if call, ok := n.(*ast.CallExpr); ok {
+		f.noteConversion(call)
+	}
 	id, ok := n.(*ast.Ident)
 	if !ok {
 		return
@@ -81,6 +84,16 @@ func (f *file) noteNode(n ast.Node) {
 	if name := f.replacedIn(object.Type()); name != "" {
 		f.note(id.Pos(), "%s.%s has to do with %s, and its package is not rewritten: name it with -with %s, or this may not compile",
 			object.Pkg().Name(), object.Name(), name, path)
+	}
+}
+
+// noteConversion notes unsafe.Pointer(&mu): what is behind the pointer is another type.
+func (f *file) noteConversion(call *ast.CallExpr) {
+	if tv := f.p.info.Types[call.Fun]; !tv.IsType() || tv.Type != types.Typ[types.UnsafePointer] || len(call.Args) != 1 {
+		return
+	}
+	if name := f.replacedIn(f.typeOf(call.Args[0])); name != "" {
+		f.note(call.Pos(), "an unsafe.Pointer to %s: in an exploration it points to a twin, which is laid out in another way", name)
 	}
 }
 

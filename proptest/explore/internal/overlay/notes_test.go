@@ -25,7 +25,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
-	_ "unsafe"
+	"unsafe"
 
 	"outside"
 )
@@ -63,6 +63,8 @@ func other(m map[key]int) {
 	runtime.GC()
 	next, _ := iter.Pull(maps.Keys(m)) // note: iter.Pull runs
 	next()
+	_ = *(*int32)(unsafe.Pointer(&wg)) // note: an unsafe.Pointer to sync.WaitGroup
+	_ = *(*int32)(unsafe.Pointer(&m))
 	_ = maphash.MakeSeed() // note: hash/maphash.MakeSeed differs
 	outside.Wait(&wg) // note: outside.Wait has to do with sync.WaitGroup
 	outside.Fine(nil)
