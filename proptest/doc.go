@@ -130,6 +130,8 @@
 //	explore                       tests under all schedules
 //	explore/internal/engine       threads, schedules, searches, models of locks and channels
 //	explore/shim                  what statements become in rewritten code
+//	explore/internal/overlay      rewriting packages
+//	explore/cmd/explore           the command that rewrites packages and runs their tests
 //	explore/sync                  the twin of sync
 //	explore/atomic                the twin of sync/atomic
 //	explore/uatomic               the twin of go.uber.org/atomic
