@@ -1,0 +1,504 @@
+package starlark
+
+import (
+	"strings"
+
+	"go.starlark.net/resolve"
+	"go.starlark.net/syntax"
+)
+
+var binaryOps = map[syntax.Token]opcode{
+	syntax.PLUS: opAdd, syntax.MINUS: opSub, syntax.STAR: opMul, syntax.SLASH: opDiv,
+	syntax.SLASHSLASH: opFloorDiv, syntax.PERCENT: opMod, syntax.AMP: opAnd, syntax.PIPE: opOr,
+	syntax.CIRCUMFLEX: opXor, syntax.LTLT: opShl, syntax.GTGT: opShr, syntax.IN: opIn,
+	syntax.NOT_IN: opNotIn, syntax.EQL: opEq, syntax.NEQ: opNe, syntax.LT: opLt,
+	syntax.LE: opLe, syntax.GT: opGt, syntax.GE: opGe,
+}
+
+// exprTo compiles e into the register dest, which owns the value then.
+func (f *fcomp) exprTo(e syntax.Expr, dest int) {
+	top := f.top
+	defer func() { f.top = top }()
+	switch e := e.(type) {
+	case *syntax.ParenExpr:
+		f.exprTo(e.X, dest)
+	case *syntax.Ident:
+		f.ident(e, dest)
+	case *syntax.Literal:
+		v := e.Value
+		if e.Token == syntax.BYTES {
+			v = bytesLiteral(e.Value.(string))
+		}
+		f.loadConst(f.c.constant(v), dest)
+	case *syntax.ListExpr:
+		f.list(e.List, dest, opList)
+	case *syntax.TupleExpr:
+		f.tuple(e.List, dest)
+	case *syntax.DictExpr:
+		t := f.temp()
+		f.emitK(opDict, t, min(len(e.List), 1<<16-1))
+		for _, x := range e.List {
+			x := x.(*syntax.DictEntry)
+			top := f.top
+			k := f.expr(x.Key)
+			v := f.expr(x.Value)
+			f.setPos(x.Colon)
+			f.emit(opDictNew, t, k, v)
+			f.top = top
+		}
+		f.emit(opSteal, dest, t, 0)
+	case *syntax.CondExpr:
+		var no, end label
+		f.jumpIf(e.Cond, false, &no)
+		f.exprTo(e.True, dest)
+		f.jump(opJump, &end)
+		f.here(&no)
+		f.exprTo(e.False, dest)
+		f.here(&end)
+	case *syntax.IndexExpr:
+		x := f.expr(e.X)
+		y := f.expr(e.Y)
+		f.setPos(e.Lbrack)
+		f.emit(opIndex, dest, x, y)
+	case *syntax.SliceExpr:
+		base := f.top
+		for _, x := range []syntax.Expr{e.X, e.Lo, e.Hi, e.Step} {
+			t := f.temp()
+			if x == nil {
+				f.loadConst(None, t)
+			} else {
+				f.argTo(x, t)
+			}
+		}
+		f.setPos(e.Lbrack)
+		f.emit(opSlice, dest, base, 0)
+	case *syntax.Comprehension:
+		t := f.temp()
+		if e.Curly {
+			f.emitK(opDict, t, 0)
+		} else {
+			f.emit(opList, t, t, 0)
+		}
+		f.comprehension(e, 0, t)
+		f.emit(opSteal, dest, t, 0)
+	case *syntax.UnaryExpr:
+		x := f.expr(e.X)
+		f.setPos(e.OpPos)
+		f.emit(map[syntax.Token]opcode{syntax.MINUS: opNeg, syntax.PLUS: opPos, syntax.NOT: opNot, syntax.TILDE: opInv}[e.Op], dest, x, 0)
+	case *syntax.BinaryExpr:
+		f.binary(e, dest)
+	case *syntax.DotExpr:
+		x := f.expr(e.X)
+		f.setPos(e.Dot)
+		f.emit(opAttr, dest, x, 0)
+		f.word(f.name(e.Name.Name))
+	case *syntax.CallExpr:
+		f.call(e, dest)
+	case *syntax.LambdaExpr:
+		f.makeFunc(e.Function.(*resolve.Function), dest)
+	default:
+		f.c.fail(syntax.Start(e), "unexpected expression %T", e)
+	}
+}
+
+func (f *fcomp) ident(id *syntax.Ident, dest int) {
+	b := id.Binding.(*resolve.Binding)
+	f.setPos(id.NamePos)
+	switch b.Scope {
+	case resolve.Local:
+		r := f.regOf[b.Index]
+		if r < 0 {
+			f.emit(opSpillGet, dest, f.spillReg, 0)
+			f.word(-1 - r)
+			return
+		}
+		f.checkBound(r, id)
+		if r != dest {
+			f.emit(opMove, dest, r, 0)
+		}
+	case resolve.Cell:
+		f.emit(opCellGet, dest, f.regOf[b.Index], 0)
+	case resolve.Free:
+		f.emit(opFreeGet, dest, b.Index, 0)
+	case resolve.Global:
+		if b.Index >= 1<<16 {
+			f.c.fail(id.NamePos, "too many global variables")
+		}
+		f.emitK(opGlobal, dest, b.Index)
+	case resolve.Predeclared:
+		f.loadConst(f.c.mod.predeclared[id.Name], dest)
+	case resolve.Universal:
+		f.loadConst(f.c.th.m.universe[id.Name], dest)
+	default:
+		f.c.fail(id.NamePos, "%s variable %s", b.Scope, id.Name)
+	}
+}
+
+// items compiles up to maxSpread expressions into the next registers.
+func (f *fcomp) items(list []syntax.Expr) (base int) {
+	base = f.top
+	for range list {
+		f.temp()
+	}
+	for i, x := range list {
+		f.argTo(x, base+i)
+	}
+	return base
+}
+
+func (f *fcomp) list(list []syntax.Expr, dest int, op opcode) {
+	n := min(len(list), maxSpread)
+	base := f.items(list[:n])
+	if n == len(list) {
+		f.emit(op, dest, base, n)
+		return
+	}
+	t := f.temp()
+	f.emit(opList, t, base, n)
+	for _, x := range list[n:] {
+		top := f.top
+		if r := f.expr(x); f.isTemp(r) {
+			f.emit(opAppendT, t, r, 0)
+		} else {
+			f.emit(opAppend, t, r, 0)
+		}
+		f.top = top
+	}
+	if op == opTuple {
+		f.emit(opListTuple, dest, t, 0)
+	} else {
+		f.emit(opSteal, dest, t, 0)
+	}
+}
+
+// tuple compiles a tuple, as a constant if all items are.
+func (f *fcomp) tuple(list []syntax.Expr, dest int) {
+	var vs []Value
+	for _, x := range list {
+		l, ok := unparen(x).(*syntax.Literal)
+		if !ok {
+			f.list(list, dest, opTuple)
+			return
+		}
+		v := l.Value
+		if l.Token == syntax.BYTES {
+			v = bytesLiteral(l.Value.(string))
+		}
+		vs = append(vs, f.c.constant(v))
+	}
+	f.loadConst(f.c.check(f.c.th.makeTuple(vs...)), dest)
+}
+
+func (f *fcomp) binary(e *syntax.BinaryExpr, dest int) {
+	switch e.Op {
+	case syntax.OR, syntax.AND:
+		t := dest
+		if !f.isTemp(dest) {
+			t = f.temp()
+		}
+		var end label
+		f.exprTo(e.X, t)
+		if e.Op == syntax.OR {
+			f.emit(opJTrue, t, 0, 0)
+		} else {
+			f.emit(opJFalse, t, 0, 0)
+		}
+		f.target(&end)
+		f.exprTo(e.Y, t)
+		f.here(&end)
+		if t != dest {
+			f.emit(opSteal, dest, t, 0)
+		}
+		return
+	case syntax.PLUS:
+		if n, ok := smallLiteral(e.Y); ok {
+			x := f.expr(e.X)
+			f.setPos(e.OpPos)
+			f.emit(opAddI, dest, x, n)
+			return
+		}
+		if f.folded(e, dest) {
+			return
+		}
+	case syntax.MINUS:
+		if n, ok := smallLiteral(e.Y); ok {
+			x := f.expr(e.X)
+			f.setPos(e.OpPos)
+			f.emit(opSubI, dest, x, n)
+			return
+		}
+	}
+	x := f.expr(e.X)
+	y := f.expr(e.Y)
+	f.setPos(e.OpPos)
+	f.emit(binaryOps[e.Op], dest, x, y)
+}
+
+// folded compiles a sum of strings or bytes literals.
+func (f *fcomp) folded(e *syntax.BinaryExpr, dest int) bool {
+	var parts []string
+	var tok syntax.Token
+	var walk func(e syntax.Expr) bool
+	walk = func(e syntax.Expr) bool {
+		switch e := unparen(e).(type) {
+		case *syntax.Literal:
+			if e.Token != syntax.STRING && e.Token != syntax.BYTES || tok != 0 && tok != e.Token {
+				return false
+			}
+			tok = e.Token
+			parts = append(parts, e.Value.(string))
+			return true
+		case *syntax.BinaryExpr:
+			return e.Op == syntax.PLUS && walk(e.X) && walk(e.Y)
+		}
+		return false
+	}
+	if !walk(e) {
+		return false
+	}
+	s := strings.Join(parts, "")
+	if tok == syntax.BYTES {
+		f.loadConst(f.c.constant(bytesLiteral(s)), dest)
+	} else {
+		f.loadConst(f.c.constant(s), dest)
+	}
+	return true
+}
+
+var jumpOps = map[syntax.Token]opcode{
+	syntax.EQL: opJEq, syntax.NEQ: opJNe, syntax.LT: opJLt, syntax.LE: opJLe, syntax.GT: opJGt, syntax.GE: opJGe,
+}
+
+// jumpIf compiles a jump to l if the truth of e is want.
+func (f *fcomp) jumpIf(e syntax.Expr, want bool, l *label) {
+	top := f.top
+	defer func() { f.top = top }()
+	switch x := unparen(e).(type) {
+	case *syntax.UnaryExpr:
+		if x.Op == syntax.NOT {
+			f.jumpIf(x.X, !want, l)
+			return
+		}
+	case *syntax.BinaryExpr:
+		switch x.Op {
+		case syntax.AND, syntax.OR:
+			if (x.Op == syntax.OR) == want {
+				f.jumpIf(x.X, want, l)
+				f.jumpIf(x.Y, want, l)
+				return
+			}
+			var skip label
+			f.jumpIf(x.X, !want, &skip)
+			f.jumpIf(x.Y, want, l)
+			f.here(&skip)
+			return
+		}
+		if op, ok := jumpOps[x.Op]; ok {
+			sense := 0
+			if want {
+				sense = 1
+			}
+			a := f.expr(x.X)
+			if n, ok := smallLiteral(x.Y); ok {
+				f.setPos(x.OpPos)
+				f.emit(op-opJEq+opJEqI, sense, a, n)
+			} else {
+				b := f.expr(x.Y)
+				f.setPos(x.OpPos)
+				f.emit(op, sense, a, b)
+			}
+			f.target(l)
+			return
+		}
+	}
+	r := f.expr(e)
+	if want {
+		f.emit(opJTrue, r, 0, 0)
+	} else {
+		f.emit(opJFalse, r, 0, 0)
+	}
+	f.target(l)
+}
+
+func (f *fcomp) comprehension(e *syntax.Comprehension, i, acc int) {
+	if i == len(e.Clauses) {
+		top := f.top
+		if e.Curly {
+			entry := e.Body.(*syntax.DictEntry)
+			k := f.expr(entry.Key)
+			v := f.expr(entry.Value)
+			f.setPos(entry.Colon)
+			f.emit(opDictSet, acc, k, v)
+		} else if r := f.expr(e.Body); f.isTemp(r) {
+			f.emit(opAppendT, acc, r, 0)
+		} else {
+			f.emit(opAppend, acc, r, 0)
+		}
+		f.top = top
+		return
+	}
+	switch c := e.Clauses[i].(type) {
+	case *syntax.IfClause:
+		var no label
+		f.jumpIf(c.Cond, false, &no)
+		f.comprehension(e, i+1, acc)
+		f.here(&no)
+	case *syntax.ForClause:
+		f.iterate(c.X, c.For)
+		next, end := &label{}, &label{}
+		f.here(next)
+		top := f.top
+		f.nextItem(c.For, c.Vars, end)
+		f.top = top
+		f.inLoop++
+		f.comprehension(e, i+1, acc)
+		f.inLoop--
+		f.jump(opLoop, next)
+		f.here(end)
+		f.emit(opEndIter, 0, 0, 0)
+	}
+}
+
+func (f *fcomp) makeFunc(fn *resolve.Function, dest int) {
+	base := f.top
+	n := 0
+	star := false
+	for _, p := range fn.Params {
+		switch p := p.(type) {
+		case *syntax.BinaryExpr:
+			f.argTo(p.Y, f.temp())
+			n++
+		case *syntax.UnaryExpr:
+			star = true
+		case *syntax.Ident:
+			if star {
+				f.loadConst(0, f.temp()) // mandatory
+				n++
+			}
+		}
+	}
+	for _, b := range fn.FreeVars {
+		t := f.temp()
+		if b.Scope == resolve.Free {
+			f.emit(opFree, t, b.Index, 0)
+		} else {
+			f.emit(opBorrow, t, f.regOf[b.Index], 0)
+		}
+		n++
+	}
+	k := f.c.function(fn, f)
+	if n == 0 && f.outer == nil && f.inLoop == 0 {
+		f.code.funcs = append(f.code.funcs, k)
+		f.c.mod.pending = append(f.c.mod.pending, pendingFunc{f.code, len(f.code.consts), k})
+		f.code.consts = append(f.code.consts, 0)
+		f.emit(opConstW, dest, 0, 0)
+		f.word(len(f.code.consts) - 1)
+		return
+	}
+	if n > 255 {
+		f.c.fail(fn.Pos, "function %s has too many defaults and captured variables", fn.Name)
+	}
+	f.code.funcs = append(f.code.funcs, k)
+	f.setPos(fn.Pos)
+	f.emit(opFunc, dest, base, n)
+	f.word(len(f.code.funcs) - 1)
+}
+
+func (f *fcomp) call(e *syntax.CallExpr, dest int) {
+	var pos []syntax.Expr
+	var site callSite
+	var values []syntax.Expr
+	var varargs, kwargs syntax.Expr
+	for _, a := range e.Args {
+		if b, ok := a.(*syntax.BinaryExpr); ok && b.Op == syntax.EQ {
+			site.names = append(site.names, b.X.(*syntax.Ident).Name)
+			values = append(values, b.Y)
+			continue
+		}
+		if u, ok := a.(*syntax.UnaryExpr); ok && u.Op == syntax.STAR {
+			varargs = u.X
+			continue
+		} else if ok && u.Op == syntax.STARSTAR {
+			kwargs = u.X
+			continue
+		}
+		pos = append(pos, a)
+	}
+	if len(values) == 0 && varargs == nil && kwargs == nil && len(pos) <= maxSpread {
+		f.plainCall(e, pos, dest)
+		return
+	}
+	base := f.temp()
+	f.argTo(e.Fn, base)
+	npos := len(pos)
+	if len(pos) > maxSpread {
+		site.list, npos = true, 1
+		f.exprTo(&syntax.ListExpr{List: pos}, f.temp())
+	} else {
+		for _, x := range pos {
+			f.argTo(x, f.temp())
+		}
+	}
+	if len(values) > maxSpread {
+		site.dict = true
+		d := f.temp()
+		f.emitK(opDict, d, len(values))
+		for i, x := range values {
+			top := f.top
+			k := f.temp()
+			f.loadConst(f.c.constant(site.names[i]), k)
+			f.emit(opDictSet, d, k, f.expr(x))
+			f.top = top
+		}
+		site.names = nil
+	} else {
+		for _, x := range values {
+			f.argTo(x, f.temp())
+		}
+	}
+	if varargs != nil {
+		site.varargs = true
+		f.argTo(varargs, f.temp())
+	}
+	if kwargs != nil {
+		site.kwargs = true
+		f.argTo(kwargs, f.temp())
+	}
+	site.operands = f.top - base - 1
+	f.code.sites = append(f.code.sites, site)
+	f.setPos(e.Lparen)
+	f.emit(opCallX, base, npos, dest)
+	f.word(len(f.code.sites) - 1)
+}
+
+// plainCall compiles a call with few arguments, which are all positional.
+func (f *fcomp) plainCall(e *syntax.CallExpr, args []syntax.Expr, dest int) {
+	base := f.temp()
+	if dot, ok := unparen(e.Fn).(*syntax.DotExpr); ok {
+		recv := f.temp()
+		x, local := f.localReg(dot.X)
+		if local {
+			f.checkBound(x, dot.X)
+		} else {
+			x = recv
+			f.exprTo(dot.X, recv)
+		}
+		name := f.name(dot.Name.Name)
+		f.setPos(dot.Dot)
+		f.emit(opMethod, base, x, 0)
+		f.word(name)
+		for _, a := range args {
+			f.argTo(a, f.temp())
+		}
+		f.setPos(e.Lparen)
+		f.emit(opCallMethod, base, len(args), dest)
+		f.word(name)
+		return
+	}
+	f.argTo(e.Fn, base)
+	for _, a := range args {
+		f.argTo(a, f.temp())
+	}
+	f.setPos(e.Lparen)
+	f.emit(opCall, base, len(args), dest)
+}
