@@ -20,7 +20,7 @@ func (th *Thread) enter(fn Value, k *code, base int, dest uint8) error {
 		}
 	}
 	if len(th.frames) >= th.m.opts.Depth {
-		return &LimitError{What: fmt.Sprintf("call depth limit exceeded: %d", th.m.opts.Depth)}
+		return &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls", th.m.opts.Depth)}
 	}
 	if need := base + 2*window; need > len(th.stack) {
 		th.growStack(need)

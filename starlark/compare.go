@@ -21,7 +21,17 @@ func mix(h uint64) uint32 {
 }
 
 // hash returns the hash of a key. Equal keys have equal hashes: 1 and 1.0 too.
-func (th *Thread) hash(v Value) (uint32, error) {
+func (th *Thread) hash(v Value) (uint32, error) { return th.hashDepth(v, maxNesting) }
+
+// maxNesting bounds the recursion over values.
+const maxNesting = 1000
+
+var errNesting = fmt.Errorf("value is nested too deeply: the limit is %d", maxNesting)
+
+func (th *Thread) hashDepth(v Value, depth int) (uint32, error) {
+	if depth == 0 {
+		return 0, errNesting
+	}
 	if v.isInt() {
 		return mix(uint64(v.int())), nil
 	}
@@ -43,7 +53,7 @@ func (th *Thread) hash(v Value) (uint32, error) {
 	case kTuple:
 		h := uint32(0x345678)
 		for i := range th.tupleLen(v) {
-			x, err := th.hash(th.tupleAt(v, i))
+			x, err := th.hashDepth(th.tupleAt(v, i), depth-1)
 			if err != nil {
 				return 0, err
 			}
@@ -53,19 +63,15 @@ func (th *Thread) hash(v Value) (uint32, error) {
 	case kStruct:
 		h := uint32(8731)
 		for i := range th.structLen(v) {
-			x, err := th.hash(th.structAt(v, i))
+			x, err := th.hashDepth(th.structAt(v, i), depth-1)
 			if err != nil {
 				return 0, err
 			}
 			h = mix(uint64(h)<<32 | uint64(x))
 		}
 		return h, nil
-	case kFunction, kBuiltin:
+	case kFunction, kBuiltin, kMethod:
 		return mix(uint64(v.ref().Handle)), nil
-	case kMethod:
-		recv, b := th.methodParts(v)
-		x, err := th.hash(recv)
-		return x ^ uint32(b.number), err
 	case kHost:
 		if x, ok := th.host(v).(HostHash); ok {
 			return x.Hash()
@@ -244,10 +250,6 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 		return x.len == y.len && (x.len == 0 || x.start == y.start && (x.len == 1 || x.step == y.step)), nil
 	case kStruct:
 		return th.structsEqual(a, b, depth)
-	case kMethod:
-		ra, ba := th.methodParts(a)
-		rb, bb := th.methodParts(b)
-		return same(ra, rb) && ba == bb, nil
 	}
 	return false, nil
 }

@@ -89,10 +89,29 @@ func New(opts Options) (*Machine, error) {
 	err = m.Do(context.Background(), func(th *Thread) error {
 		return th.t.Immortally(func() error { return m.start(th) })
 	})
+	if err == nil {
+		err = m.Do(context.Background(), m.library)
+	}
 	if err != nil {
 		return nil, errors.Join(th1(err), r.Close())
 	}
 	return m, nil
+}
+
+// library predeclares json, math, time and struct.
+func (m *Machine) library(th *Thread) error {
+	v, err := th.NewBuiltin("struct", MakeStruct)
+	m.predecl["struct"] = v
+	for name, mod := range map[string]func() (Value, error){
+		"json": th.JSONModule, "math": th.MathModule,
+		"time": func() (Value, error) { return th.TimeModule(nil) },
+	} {
+		if err == nil {
+			v, err = mod()
+			m.predecl[name] = v
+		}
+	}
+	return err
 }
 
 func th1(err error) error { return fmt.Errorf("start of a machine: %w", err) }

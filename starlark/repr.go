@@ -72,8 +72,8 @@ func (w *writer) value(v Value, path []Value) {
 	if w.err != nil {
 		return
 	}
-	if len(path) > 1000 {
-		w.err = fmt.Errorf("value is nested too deeply: the limit is 1000")
+	if len(path) > maxNesting {
+		w.err = errNesting
 		return
 	}
 	switch k := th.kind(v); k {
@@ -123,7 +123,7 @@ func (w *writer) value(v Value, path []Value) {
 			}
 			i = next
 			w.str(sep)
-			w.value(key, path)
+			w.value(key, append(path, v.borrowed()))
 		}
 		w.str("])")
 	case kRange:

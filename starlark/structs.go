@@ -1,6 +1,9 @@
 package starlark
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // MakeStruct is the function struct(**kwargs).
 func MakeStruct(th *Thread, c *Call) (Value, error) {
@@ -28,14 +31,14 @@ func MakeModule(th *Thread, c *Call) (Value, error) {
 }
 
 // NewModule returns a module with functions and other members, which are borrowed. It is
-// immortal.
+// immortal. A function json.encode is the member encode.
 func (th *Thread) NewModule(name string, fns map[string]Func, members ...Kwarg) (v Value, err error) {
 	for _, n := range sortedKeys(fns) {
 		f, err := th.NewBuiltin(n, fns[n])
 		if err != nil {
 			return 0, err
 		}
-		members = append(members, Kwarg{n, f})
+		members = append(members, Kwarg{n[strings.LastIndexByte(n, '.')+1:], f})
 	}
 	err = th.t.Immortally(func() error {
 		s, err := th.newString(name)
