@@ -7,6 +7,7 @@ replace github.com/ichor-go/ichor => ..
 require (
 	github.com/ichor-go/ichor v0.0.0-00010101000000-000000000000
 	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
+	golang.org/x/term v0.47.0
 )
 
 require (

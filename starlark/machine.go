@@ -237,3 +237,6 @@ func (m *Machine) Run(ctx context.Context, n int, fn func(th *Thread, i int) err
 		return fn(th, i)
 	})
 }
+
+// FileOptions returns the options of the language.
+func (m *Machine) FileOptions() syntax.FileOptions { return m.opts.File }

@@ -174,3 +174,12 @@ func (th *Thread) peek(r rt.Ref) Value {
 	}
 	return Value(r.Handle)
 }
+
+// Int returns the integer n, which has at most 48 bits.
+func Int(n int) Value { return mkInt(n) }
+
+// Float returns the float f.
+func Float(f float64) Value { return mkFloat(f) }
+
+// Bool returns True or False.
+func Bool(b bool) Value { return mkBool(b) }
