@@ -438,6 +438,9 @@ func (th *Thread) contains(kx, ky kind, x, y Value) (in, known bool, err error) 
 			if e == 0 {
 				break
 			}
+			if err := th.work(); err != nil {
+				return false, true, err
+			}
 			if eq, err := th.equal(e, x); eq || err != nil {
 				return eq, true, err
 			}

@@ -3,6 +3,8 @@ package starlark
 import (
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"maps"
 	"math"
 	"math/big"
@@ -116,9 +118,9 @@ func bytesOf(th *Thread, c *Call) (Value, error) {
 		return w.err
 	})
 	if err != nil {
-		return 0, err
+		w.fail(err)
 	}
-	return th.newBytes(string(w.buf))
+	return w.doneAs(bytesType)
 }
 
 // transcode replaces invalid UTF-8.
@@ -238,12 +240,15 @@ func dir(th *Thread, c *Call) (Value, error) {
 }
 
 // stringList returns a list of strings.
-func (th *Thread) stringList(ss []string) (Value, error) {
-	v, err := th.newList(len(ss))
+func (th *Thread) stringList(ss []string) (Value, error) { return th.stringSeq(slices.Values(ss)) }
+
+// stringSeq returns a list of strings.
+func (th *Thread) stringSeq(ss iter.Seq[string]) (Value, error) {
+	v, err := th.newList(0)
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range ss {
+	for s := range ss {
 		x, err := th.newString(s)
 		if err == nil {
 			err = th.listAppend(v, x)
@@ -316,7 +321,7 @@ func fail(th *Thread, c *Call) (Value, error) {
 	if err := w.join(c, sep); err != nil {
 		return 0, err
 	}
-	return 0, errors.New(string(w.buf))
+	return 0, errors.New(w.goString())
 }
 
 // join writes the arguments as print does.
@@ -350,14 +355,15 @@ func printArgs(th *Thread, c *Call) (Value, error) {
 	if err := w.join(c, sep); err != nil {
 		return 0, err
 	}
+	text := w.goString()
 	if th.m.opts.Print != nil {
-		th.m.opts.Print(th, string(w.buf))
+		th.m.opts.Print(th, text)
 		return None, nil
 	}
 	th.t.Blocking(func() {
 		th.m.outMu.Lock()
 		defer th.m.outMu.Unlock()
-		_, _ = th.m.opts.Output.Write(append(w.buf, '\n'))
+		_, _ = io.WriteString(th.m.opts.Output, text+"\n")
 	})
 	return None, nil
 }

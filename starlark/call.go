@@ -226,6 +226,11 @@ func (th *Thread) callFunction(fn Value, at, n int, extra []Value, kw []Kwarg) (
 	if err := th.step(); err != nil {
 		return 0, err
 	}
+	if th.goCalls >= maxGoCalls {
+		return 0, &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls by builtins", maxGoCalls)}
+	}
+	th.goCalls++
+	defer func() { th.goCalls-- }()
 	k := th.code(fn)
 	depth := len(th.frames)
 	err := th.enter(fn, k, at, 0)
@@ -254,8 +259,12 @@ func (th *Thread) call(at, n int, kw []Kwarg) (Value, error) {
 	return th.callOther(fn, at+1, n, kw)
 }
 
-// callSite calls the value at stack[at] as the site says.
-func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
+// maxArgs bounds the arguments of a call with a star.
+const maxArgs = 1 << 18
+
+// callSite calls the value at stack[at] as the site says. If that is a function, it pushes its
+// frame and binds the arguments; then entered is true and there is no result yet.
+func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, entered bool, err error) {
 	fn := th.stack[at]
 	vs := slices.Clone(th.stack[at+1 : at+1+site.operands])
 	i := npos
@@ -264,8 +273,8 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 	n := npos
 	gather := func(v Value) error {
 		return th.each(v, func(x Value) error {
-			if err := th.room(16 * len(extra)); err != nil {
-				return err
+			if len(extra) >= maxArgs {
+				return fmt.Errorf("too many arguments: the limit is %d", maxArgs)
 			}
 			extra = append(extra, th.dup(x))
 			return nil
@@ -274,7 +283,7 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 	if site.list {
 		n = 0
 		if err := gather(vs[0]); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	var kw []Kwarg
@@ -287,10 +296,9 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 		kw = append(kw, Kwarg{name, vs[i].borrowed()})
 		i++
 	}
-	var err error
 	if site.dict {
 		if kw, err = th.kwargsOf(kw, vs[i]); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		i++
 	}
@@ -299,18 +307,18 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 		i++
 		if site.kwargs {
 			if kw, err = th.kwargsOf(kw, vs[i]); err != nil {
-				return 0, err
+				return 0, false, err
 			}
 		}
 		if !th.iterable(star) {
-			return 0, fmt.Errorf("argument after * must be iterable, not %s", th.typeName(star))
+			return 0, false, fmt.Errorf("argument after * must be iterable, not %s", th.typeName(star))
 		}
 		if err := gather(star); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	} else if site.kwargs {
 		if kw, err = th.kwargsOf(kw, vs[i]); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	// The arguments move behind the operands, which stay in place as their owners.
@@ -323,9 +331,17 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 			set(th, &th.stack[to+j], vs[j].borrowed())
 		}
 		if n > window-2 {
-			return 0, fmt.Errorf("too many arguments")
+			return 0, false, fmt.Errorf("too many arguments")
 		}
-		return th.callFunction(fn, to, n, extra, kw)
+		if err := th.step(); err != nil {
+			return 0, false, err
+		}
+		k := th.code(fn)
+		depth := len(th.frames)
+		if err = th.enter(fn, k, to, dest); err == nil {
+			err = th.bind(fn, k, to, n, extra, kw)
+		}
+		return 0, len(th.frames) > depth, err
 	}
 	args := make([]Value, 0, n+len(extra))
 	for j := range n {
@@ -336,16 +352,19 @@ func (th *Thread) callSite(site *callSite, at, npos int) (Value, error) {
 	}
 	switch th.kind(fn) {
 	case kBuiltin:
-		return th.callBuiltin(th.builtin(fn), 0, args, kw, to-len(args))
+		v, err = th.callBuiltin(th.builtin(fn), 0, args, kw, to-len(args))
+		return v, false, err
 	case kMethod:
 		recv, b := th.methodParts(fn)
-		return th.callBuiltin(b, recv, args, kw, to-len(args))
+		v, err = th.callBuiltin(b, recv, args, kw, to-len(args))
+		return v, false, err
 	case kHost:
 		if h, ok := th.host(fn).(HostCall); ok {
-			return th.callBuiltin(&builtin{name: h.Name(), fn: h.Call}, 0, args, kw, to-len(args))
+			v, err = th.callBuiltin(&builtin{name: h.Name(), fn: h.Call}, 0, args, kw, to-len(args))
+			return v, false, err
 		}
 	}
-	return 0, fmt.Errorf("invalid call of non-function (%s)", th.typeName(fn))
+	return 0, false, fmt.Errorf("invalid call of non-function (%s)", th.typeName(fn))
 }
 
 // kwargsOf appends the entries of a dict to kw, with counts of their own, which callSite gives

@@ -262,5 +262,5 @@ func (th *Thread) addStructs(a, b Value) (Value, error) {
 func (th *Thread) display(v Value) string {
 	w := writer{th: th}
 	w.display(v)
-	return string(w.buf)
+	return w.goString()
 }

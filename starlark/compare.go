@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/bits"
+	"math/rand/v2"
 	"strings"
 
 	"go.starlark.net/syntax"
@@ -15,13 +17,22 @@ const compareDepth = 10
 
 var errCompareDepth = errors.New("comparison exceeded maximum recursion depth")
 
+// The seeds keep programs from choosing keys with equal hashes.
+var seed1, seed2 = rand.Uint64(), rand.Uint64() | 1
+
 func mix(h uint64) uint32 {
-	h *= 0x9E3779B97F4A7C15
+	hi, lo := bits.Mul64(h^seed1, seed2)
+	h = hi ^ lo
 	return uint32(h>>32) ^ uint32(h)
 }
 
 // hash returns the hash of a key. Equal keys have equal hashes: 1 and 1.0 too.
-func (th *Thread) hash(v Value) (uint32, error) { return th.hashDepth(v, maxNesting) }
+func (th *Thread) hash(v Value) (uint32, error) {
+	if v.isInt() {
+		return mix(uint64(v.int())), nil
+	}
+	return th.hashDepth(v, maxNesting)
+}
 
 // maxNesting bounds the recursion over values.
 const maxNesting = 1000
@@ -31,6 +42,9 @@ var errNesting = fmt.Errorf("value is nested too deeply: the limit is %d", maxNe
 func (th *Thread) hashDepth(v Value, depth int) (uint32, error) {
 	if depth == 0 {
 		return 0, errNesting
+	}
+	if err := th.work(); err != nil {
+		return 0, err
 	}
 	if v.isInt() {
 		return mix(uint64(v.int())), nil
@@ -291,6 +305,9 @@ func (th *Thread) compareItems(op syntax.Token, a, b Value, depth int) (bool, er
 		x, y := th.itemAt(a, i), th.itemAt(b, i)
 		if x == 0 || y == 0 {
 			break // another thread has shortened a list
+		}
+		if err := th.work(); err != nil {
+			return false, err
 		}
 		eq, err := th.equalDepth(x, y, depth-1)
 		if err != nil {

@@ -588,10 +588,19 @@ func (th *Thread) run() (result Value, err error) {
 			site := &k.sites[ins[pc]]
 			pc++
 			var v Value
-			if v, err = th.callSite(site, base+int(a), int(b)); err != nil {
+			var entered bool
+			if v, entered, err = th.callSite(site, base+int(a), int(b), c); err != nil {
+				if entered {
+					goto failCall
+				}
 				goto fail
 			}
 			fr = &th.frames[len(th.frames)-1]
+			if entered {
+				k, ins, pc, base = fr.code, fr.code.ins, 0, int(fr.base)
+				regs = th.window(base)
+				continue
+			}
 			regs = th.window(base)
 			set(th, &regs[c], v)
 		case opLoad:
@@ -643,7 +652,12 @@ func (th *Thread) run() (result Value, err error) {
 		{
 			fr.pc = int32(pc)
 			var v Value
-			if v, err = th.binary(tokens[opcode(w)-opAdd], regs[b], regs[c]); err != nil {
+			v, err = th.binary(tokens[opcode(w)-opAdd], regs[b], regs[c])
+			if err != nil && th.freed(err) {
+				regs = th.window(base)
+				v, err = th.binary(tokens[opcode(w)-opAdd], regs[b], regs[c])
+			}
+			if err != nil {
 				goto fail
 			}
 			regs = th.window(base)

@@ -11,6 +11,7 @@ import (
 // interpolate returns format % x.
 func (th *Thread) interpolate(format string, x Value) (Value, error) {
 	w := writer{th: th}
+	defer w.abandon()
 	k := th.kind(x)
 	nargs, index := 1, 0
 	if k == kTuple {
@@ -139,6 +140,7 @@ func (w *writer) convert(c byte, arg Value) error {
 func stringFormat(th *Thread, c *Call) (Value, error) {
 	format := th.text(c.Recv)
 	w := writer{th: th}
+	defer w.abandon()
 	var auto, manual bool
 	index := 0
 	for {

@@ -63,6 +63,12 @@ type (
 func (th *Thread) NewHost(h Host, release func(t *rt.Thread)) (Value, error) {
 	var r rt.Ref
 	var err error
+	switch h := h.(type) {
+	case duration:
+		return th.newDuration(h)
+	case timePoint:
+		return th.newPoint(h)
+	}
 	if release == nil {
 		r, err = objects.NewForeign(th.t, h, nil)
 	} else {
@@ -75,6 +81,12 @@ func (th *Thread) NewHost(h Host, release func(t *rt.Thread)) (Value, error) {
 }
 
 func (th *Thread) host(v Value) Host {
+	switch th.t.TypeOf(v.ref()) {
+	case durationType:
+		return th.durationOf(v)
+	case timeType:
+		return th.pointOf(v)
+	}
 	x, _ := objects.Foreign(v.ref()).Value(th.t)
 	if h, ok := x.(Host); ok {
 		return h

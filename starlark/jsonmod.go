@@ -26,25 +26,21 @@ func jsonEncode(th *Thread, c *Call) (Value, error) {
 	}
 	w := writer{th: th}
 	if err := w.json(c.Args[0], nil); err != nil {
+		w.fail(err)
 		return 0, c.error(err)
 	}
 	return w.done()
 }
 
 func (w *writer) jsonString(s string) {
-	for i := range len(s) {
-		if b := s[i]; b < 0x20 || b >= 0x80 || b == '"' || b == '\\' {
-			data, _ := json.Marshal(s)
-			if ascii(s) {
-				data = strconv.AppendQuote(nil, s)
-			}
-			w.str(string(data))
-			return
-		}
+	if ascii(s) {
+		w.quoted(s, strconv.Quote)
+		return
 	}
-	w.char('"')
-	w.str(s)
-	w.char('"')
+	w.quoted(s, func(s string) string {
+		data, _ := json.Marshal(s)
+		return string(data)
+	})
 }
 
 func ascii(s string) bool {
@@ -98,7 +94,9 @@ func (w *writer) json(v Value, path []Value) error {
 				if i > 0 {
 					w.char(',')
 				}
-				if err := w.json(x, path); err != nil {
+				if err := w.json(x, path); err == errNesting {
+					return err
+				} else if err != nil {
 					return fmt.Errorf("at %s index %d: %w", th.typeName(v), i, err)
 				}
 				i++

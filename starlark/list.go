@@ -67,6 +67,7 @@ func (th *Thread) listGrow(r rt.Ref, o rt.Body, n int) error {
 		return th.limitError(&rt.SizeError{Of: "list", Size: int64(n), Unit: "items", Most: maxItems})
 	}
 	bytes := th.t.BlockBytes(r, 4*(blockSlots+n))
+	th.chargeBytes(bytes)
 	nr, nb, err := th.t.NewBlock(r, bytes)
 	if err != nil {
 		return err
@@ -215,6 +216,7 @@ func (th *Thread) listInsert(v Value, i int, x Value) error {
 		br = o.LoadRef(listBlock)
 	}
 	b := th.t.Block(br)
+	th.charge((n - i) >> 5)
 	for j := n; j > i; j-- {
 		b.StoreRef(blockSlots+j, b.LoadRef(blockSlots+j-1))
 	}
@@ -234,6 +236,7 @@ func (th *Thread) listPop(v Value, i int) (Value, error) {
 	}
 	b := th.t.Block(o.LoadRef(listBlock))
 	r := b.LoadRef(blockSlots + i)
+	th.charge((n - i) >> 5)
 	for j := i; j < n-1; j++ {
 		b.StoreRef(blockSlots+j, b.LoadRef(blockSlots+j+1))
 	}

@@ -3,8 +3,6 @@ package starlark
 import (
 	"errors"
 	"fmt"
-
-	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // methods has the methods of each kind.
@@ -236,6 +234,9 @@ func listIndex(th *Thread, c *Call) (Value, error) {
 		if x == 0 {
 			break
 		}
+		if err := th.work(); err != nil {
+			return 0, err
+		}
 		if eq, err := th.equal(x, c.Args[0]); err != nil {
 			return 0, c.error(err)
 		} else if eq {
@@ -273,6 +274,9 @@ func listRemove(th *Thread, c *Call) (Value, error) {
 		x := th.listAt(c.Recv, i)
 		if x == 0 {
 			break
+		}
+		if err := th.work(); err != nil {
+			return 0, err
 		}
 		if eq, err := th.equal(x, c.Args[0]); err != nil {
 			return 0, c.error(err)
@@ -447,5 +451,3 @@ func setInsert(th *Thread, s Value, c *Call) error {
 	}
 	return nil
 }
-
-var _ = rt.Nil

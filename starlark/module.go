@@ -39,7 +39,11 @@ func (th *Thread) Compile(file string, src any, predeclared map[string]Value) (*
 
 // CompileOptions is Compile with options of its own.
 func (th *Thread) CompileOptions(opts *syntax.FileOptions, file string, src any, predeclared map[string]Value) (*Module, error) {
-	f, err := opts.Parse(file, src, 0)
+	text, err := readSource(file, src)
+	if err != nil {
+		return nil, err
+	}
+	f, err := opts.Parse(file, text, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +133,15 @@ func (th *Thread) Global(mod *Module, name string) Value {
 		}
 	}
 	return 0
+}
+
+// Clear gives up the values of all global variables. The code of the module stays until the
+// machine is closed.
+func (th *Thread) Clear(mod *Module) {
+	o := th.t.Body(mod.globals.ref())
+	for i := range mod.names {
+		th.retire(o.SwapRef(globalsSlots+i, rt.Nil))
+	}
 }
 
 // FreezeModule freezes the values of all global variables.

@@ -18,7 +18,7 @@ const (
 )
 
 // maxBits bounds the size of integers. The spec has no bound; memory and time do.
-const maxBits = 1 << 26
+const maxBits = 1 << 22
 
 func (th *Thread) boxNumber(v Value) (rt.Ref, error) {
 	if v >= intBase {

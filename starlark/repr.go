@@ -8,54 +8,142 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"go.starlark.net/syntax"
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// A writer builds a text in Go memory, whose size counts against the machine's limit.
+// A writer builds a text. Only a piece of it is in Go memory; full pieces are strings.
 type writer struct {
-	th  *Thread
-	buf []byte
-	err error
+	th     *Thread
+	buf    []byte
+	pieces []Value
+	err    error
 }
 
-func (w *writer) grow(n int) bool {
-	if w.err == nil && len(w.buf)+n > cap(w.buf) {
-		w.err = w.th.room(2*cap(w.buf) + n)
+// pieceSize is the size of the pieces of a writer.
+const pieceSize = 64 << 10
+
+// room makes room for n bytes in the buffer, n being at most pieceSize.
+func (w *writer) room(n int) bool {
+	if w.err == nil && len(w.buf)+n > pieceSize {
+		w.flush()
 	}
 	return w.err == nil
 }
 
+func (w *writer) flush() {
+	v, b, err := w.th.newText(stringType, len(w.buf))
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	copy(b, w.buf)
+	w.pieces = append(w.pieces, v)
+	w.buf = w.buf[:0]
+	if err := w.th.work(); err != nil {
+		w.fail(err)
+	}
+}
+
+// fail keeps the first error, and gives up the pieces.
+func (w *writer) fail(err error) {
+	w.err = err
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+}
+
 func (w *writer) str(s string) {
-	if w.grow(len(s)) {
+	for len(s) > pieceSize/2 {
+		if w.room(pieceSize / 2) {
+			w.buf = append(w.buf, s[:pieceSize/2]...)
+		}
+		s = s[pieceSize/2:]
+	}
+	if w.room(len(s)) {
 		w.buf = append(w.buf, s...)
 	}
 }
 
 func (w *writer) char(c byte) {
-	if w.grow(1) {
+	if w.room(1) {
 		w.buf = append(w.buf, c)
 	}
 }
 
 func (w *writer) rune(r rune) {
-	if w.grow(4) {
+	if w.room(4) {
 		w.buf = utf8.AppendRune(w.buf, r)
 	}
 }
 
+// quoted writes what quote makes of the runes of s, between quotation marks.
+func (w *writer) quoted(s string, quote func(string) string) {
+	w.char('"')
+	for s != "" {
+		n := min(len(s), 4096)
+		for n < len(s) && !utf8.RuneStart(s[n]) {
+			n++
+		}
+		q := quote(s[:n])
+		w.str(q[1 : len(q)-1])
+		s = s[n:]
+	}
+	w.char('"')
+}
+
 // done returns the text as a string.
-func (w *writer) done() (Value, error) {
+func (w *writer) done() (Value, error) { return w.doneAs(stringType) }
+
+func (w *writer) doneAs(y *rt.Type) (Value, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	return w.th.newString(string(w.buf))
+	if len(w.pieces) == 0 {
+		if y == stringType {
+			return w.th.newString(string(w.buf))
+		}
+		return w.th.newBytes(string(w.buf))
+	}
+	n := len(w.buf)
+	for _, p := range w.pieces {
+		n += len(w.th.text(p))
+	}
+	v, b, err := w.th.newText(y, n)
+	if err != nil {
+		w.fail(err)
+		return 0, err
+	}
+	for _, p := range w.pieces {
+		b = b[copy(b, w.th.text(p)):]
+		w.th.drop(p)
+	}
+	w.pieces = nil
+	copy(b, w.buf)
+	return v, nil
+}
+
+// abandon gives up the pieces that are left after an error.
+func (w *writer) abandon() {
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+}
+
+// goString returns the text, for an error or for output, and gives up the pieces.
+func (w *writer) goString() string {
+	var b strings.Builder
+	for _, p := range w.pieces {
+		b.WriteString(w.th.text(p))
+	}
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+	b.Write(w.buf)
+	return b.String()
 }
 
 // Repr returns the text of v as repr(v) does.
 func (th *Thread) Repr(v Value) string {
 	w := writer{th: th}
 	w.value(v, nil)
-	return string(w.buf)
+	return w.goString()
 }
 
 // display writes v as str(v) does.
@@ -69,6 +157,9 @@ func (w *writer) display(v Value) {
 
 func (w *writer) value(v Value, path []Value) {
 	th := w.th
+	if w.err == nil {
+		w.err = th.work()
+	}
 	if w.err != nil {
 		return
 	}
@@ -90,9 +181,10 @@ func (w *writer) value(v Value, path []Value) {
 	case kFloat:
 		w.str(formatFloat(v.float(), 'g'))
 	case kString:
-		w.str(syntax.Quote(th.text(v), false))
+		w.quoted(th.text(v), syntaxQuote)
 	case kBytes:
-		w.str(syntax.Quote(th.text(v), true))
+		w.char('b')
+		w.quoted(th.text(v), syntaxQuote)
 	case kList, kTuple:
 		w.items(k, v, path)
 	case kDict:

@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,8 +19,8 @@ func init() {
 		"startswith": stringStartswith, "endswith": stringStartswith, "title": stringTitle,
 		"strip": stringStrip, "lstrip": stringStrip, "rstrip": stringStrip,
 		"removeprefix": stringRemovefix, "removesuffix": stringRemovefix,
-		"lower":          stringMap(strings.ToLower),
-		"upper":          stringMap(strings.ToUpper),
+		"lower":          stringMap(unicode.ToLower),
+		"upper":          stringMap(unicode.ToUpper),
 		"elems":          stringElems(elemStrings),
 		"elem_ords":      stringElems(elemOrds),
 		"codepoints":     stringElems(pointStrings),
@@ -35,16 +36,16 @@ func init() {
 	methods[kString] = stringMethods
 }
 
-func stringMap(f func(string) string) Func {
+func stringMap(f func(rune) rune) Func {
 	return func(th *Thread, c *Call) (Value, error) {
 		if err := c.positional(0, 0); err != nil {
 			return 0, err
 		}
-		s := th.text(c.Recv)
-		if err := th.room(2 * len(s)); err != nil {
-			return 0, err
+		w := writer{th: th}
+		for _, r := range th.text(c.Recv) {
+			w.rune(f(r))
 		}
-		return th.newString(f(s))
+		return w.done()
 	}
 }
 
@@ -208,7 +209,7 @@ func stringJoin(th *Thread, c *Call) (Value, error) {
 		return w.err
 	})
 	if err != nil {
-		return 0, err
+		w.fail(err)
 	}
 	return w.done()
 }
@@ -380,15 +381,12 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	s := th.text(c.Recv)
-	if err := th.room(16 * min(len(s), 1<<20)); err != nil {
-		return 0, err
-	}
 	var parts []string
 	sepValue := c.arg(0)
 	if sepValue == 0 || sepValue == None {
 		switch {
 		case most < 0:
-			parts = strings.Fields(s)
+			return th.stringSeq(strings.FieldsSeq(s))
 		case c.Name == "split":
 			parts = splitSpace(s, most)
 		default:
@@ -403,15 +401,25 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 	case sep == "":
 		return 0, fmt.Errorf("split: empty separator")
 	case most < 0:
-		parts = strings.Split(s, sep)
-	case c.Name == "split":
-		parts = strings.SplitN(s, sep, most+1)
+		return th.stringSeq(strings.SplitSeq(s, sep))
 	default:
-		parts = strings.Split(s, sep)
-		if excess := len(parts) - most; excess > 0 {
-			parts[0] = strings.Join(parts[:excess], sep)
-			parts = append(parts[:1], parts[excess:]...)
+		if err := th.room(16 * min(most, strings.Count(s, sep))); err != nil {
+			return 0, err
 		}
+		if c.Name == "split" {
+			parts = strings.SplitN(s, sep, most+1)
+			break
+		}
+		for range most {
+			i := strings.LastIndex(s, sep)
+			if i < 0 {
+				break
+			}
+			parts = append(parts, s[i+len(sep):])
+			s = s[:i]
+		}
+		parts = append(parts, s)
+		slices.Reverse(parts)
 	}
 	return th.stringList(parts)
 }
@@ -477,14 +485,8 @@ func stringSplitlines(th *Thread, c *Call) (Value, error) {
 	if s == "" {
 		return th.newList(0)
 	}
-	var lines []string
 	if keep == True {
-		lines = strings.SplitAfter(s, "\n")
-	} else {
-		lines = strings.Split(s, "\n")
+		return th.stringSeq(strings.Lines(s))
 	}
-	if strings.HasSuffix(s, "\n") {
-		lines = lines[:len(lines)-1]
-	}
-	return th.stringList(lines)
+	return th.stringSeq(strings.SplitSeq(strings.TrimSuffix(s, "\n"), "\n"))
 }

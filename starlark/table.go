@@ -63,6 +63,7 @@ func (th *Thread) tableGrow(r rt.Ref, o rt.Body, n int) error {
 		}
 		n = index * 3 / 4
 	}
+	th.chargeBytes(4 * (entrySlots + 3*n + index))
 	nr, nb, err := th.t.NewBlock(r, 4*(entrySlots+3*n+index))
 	if err != nil {
 		return err

@@ -24,9 +24,13 @@ type Thread struct {
 	steps uint64 // made before that
 	limit uint64
 
-	ctx     context.Context
-	done    <-chan struct{}
-	loading []string
+	ctx  context.Context
+	done <-chan struct{}
+
+	goCalls   int   // calls of Starlark functions by Go code that are in progress
+	rounds    uint  // checkpoints
+	allocated int64 // bytes of large objects since the last look at the memory in use
+	collected int64 // bytes in use after the last collection by collectSoon
 }
 
 // A frame is a call in progress.
@@ -56,6 +60,7 @@ func (e *LimitError) Unwrap() error { return e.Err }
 
 const (
 	checkpointEvery = 256
+	maxGoCalls      = 500 // nested calls of Starlark functions by builtins
 	window          = 256 // registers that an instruction can name
 	firstStack      = 4 * window
 )
@@ -88,12 +93,12 @@ func (th *Thread) Keep(v Value) Value { return th.dup(v) }
 func (th *Thread) Drop(v Value) { th.drop(v) }
 
 func (th *Thread) refuel() {
-	th.given = int(min(checkpointEvery, th.limit-th.steps))
+	th.given = int(min(checkpointEvery, th.limit-min(th.steps, th.limit)))
 	th.fuel = th.given
 }
 
 // Steps returns the number of calls and iterations so far.
-func (th *Thread) Steps() uint64 { return th.steps + uint64(th.given-max(th.fuel, 0)) }
+func (th *Thread) Steps() uint64 { return th.steps + uint64(th.given-th.fuel) }
 
 // step counts a call or an iteration. It is a safe point now and then.
 func (th *Thread) step() error {
@@ -103,21 +108,62 @@ func (th *Thread) step() error {
 	return nil
 }
 
+// charge counts n units of work as steps, when the next step is counted.
+func (th *Thread) charge(n int) { th.fuel -= n }
+
+// chargeBytes counts an allocation as steps.
+func (th *Thread) chargeBytes(n int) {
+	th.fuel -= n >> 8
+	th.allocated += int64(n)
+}
+
+// work counts a step of a builtin that cannot reach a safe point.
+func (th *Thread) work() error {
+	if th.fuel--; th.fuel < 0 {
+		return th.account()
+	}
+	return nil
+}
+
 // checkpoint is a safe point, and looks at the limits.
 func (th *Thread) checkpoint() error {
-	th.steps += uint64(th.given)
-	if th.steps >= th.limit {
+	if err := th.account(); err != nil {
+		return err
+	}
+	if th.rounds++; th.m.limit > 0 && (th.rounds&15 == 0 || th.allocated > th.m.limit/32) {
+		th.collectSoon()
+	}
+	th.t.Checkpoint()
+	return nil
+}
+
+// collectSoon collects cycles if memory gets short and has been used since it did so before.
+func (th *Thread) collectSoon() {
+	th.allocated = 0
+	m := th.m.rt.Memory()
+	used := m.ObjectBytes + m.BlockBytes + m.RegionBytes
+	if used < th.m.limit*3/4 {
+		th.collected = 0
+	} else if used-th.collected > th.m.limit/16 {
+		th.t.Collect()
+		m = th.m.rt.Memory()
+		th.collected = m.ObjectBytes + m.BlockBytes + m.RegionBytes
+	}
+}
+
+// account looks at the limits.
+func (th *Thread) account() error {
+	th.steps += uint64(th.given - th.fuel)
+	if th.steps > th.limit {
 		th.given, th.fuel = 0, 0
 		return &LimitError{What: fmt.Sprintf("too many steps: the limit is %d", th.limit)}
 	}
 	th.refuel()
-	th.fuel--
 	select {
 	case <-th.done:
 		return &LimitError{What: fmt.Sprintf("Starlark computation cancelled: %v", context.Cause(th.ctx)), Err: th.ctx.Err()}
 	default:
 	}
-	th.t.Checkpoint()
 	return nil
 }
 
@@ -146,4 +192,10 @@ func (th *Thread) limitError(err error) error {
 		return &LimitError{fmt.Sprintf("%s too large: %d %s, the limit is %d", size.Of, size.Size, size.Unit, size.Most), err}
 	}
 	return err
+}
+
+// freed collects cycles if err says that there is no memory, and reports whether there is some
+// now.
+func (th *Thread) freed(err error) bool {
+	return errors.Is(err, rt.ErrMemoryLimit) && th.t.Collect().Freed > 0
 }

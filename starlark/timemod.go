@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"fmt"
+	"sync"
 	"time"
 	_ "time/tzdata" // zones on machines without them
 
@@ -12,6 +13,66 @@ type (
 	duration  time.Duration
 	timePoint time.Time
 )
+
+// Words of a duration, and of a time: the seconds since 1970, the nanoseconds, and the number of
+// the location. Immutable.
+const (
+	durationNanos = 0
+	timeSeconds   = 0
+	timeNanos     = 2
+	timeLocation  = 3
+)
+
+// The locations that times have.
+var (
+	locationsMu sync.Mutex
+	locations   []*time.Location
+)
+
+func locationNumber(l *time.Location) int {
+	locationsMu.Lock()
+	defer locationsMu.Unlock()
+	for i, m := range locations {
+		if l == m || l.String() == m.String() && l.String() != "" {
+			return i
+		}
+	}
+	locations = append(locations, l)
+	return len(locations) - 1
+}
+
+func (th *Thread) newDuration(d duration) (Value, error) {
+	r, o, err := th.t.New(durationType, 8)
+	if err != nil {
+		return 0, err
+	}
+	o.SetUint64(durationNanos, uint64(d))
+	return counted(r), nil
+}
+
+func (th *Thread) durationOf(v Value) duration {
+	return duration(th.t.Body(v.ref()).Uint64(durationNanos))
+}
+
+func (th *Thread) newPoint(p timePoint) (Value, error) {
+	r, o, err := th.t.New(timeType, 16)
+	if err != nil {
+		return 0, err
+	}
+	t := time.Time(p)
+	o.SetUint64(timeSeconds, uint64(t.Unix()))
+	o.SetWord(timeNanos, uint32(t.Nanosecond()))
+	o.SetWord(timeLocation, uint32(locationNumber(t.Location())))
+	return counted(r), nil
+}
+
+func (th *Thread) pointOf(v Value) timePoint {
+	o := th.t.Body(v.ref())
+	locationsMu.Lock()
+	l := locations[o.Word(timeLocation)]
+	locationsMu.Unlock()
+	return timePoint(time.Unix(int64(o.Uint64(timeSeconds)), int64(o.Word(timeNanos))).In(l))
+}
 
 // TimeModule returns the module time of starlark-go. now is what time.now calls; nil is
 // time.Now.

@@ -36,13 +36,13 @@ func counted(r rt.Ref) Value {
 	return Value(r.Handle) | owned
 }
 
-func (v Value) isInt() bool     { return v >= intBase }
-func (v Value) isFloat() bool   { return v-floatBase < intBase-floatBase }
-func (v Value) isRef() bool     { return v < floatBase }
-func (v Value) isOwned() bool   { return v>>48 == 1 }
-func (v Value) int() int64      { return int64(v<<16) >> 16 }
-func (v Value) float() float64  { return math.Float64frombits(uint64(v - floatBase)) }
-func (v Value) ref() rt.Ref     { return rt.Ref{Handle: rt.Handle(uint32(v))} }
+func (v Value) isInt() bool    { return v >= intBase }
+func (v Value) isFloat() bool  { return v-floatBase < intBase-floatBase }
+func (v Value) isRef() bool    { return v < floatBase }
+func (v Value) isOwned() bool  { return v>>48 == 1 }
+func (v Value) int() int64     { return int64(v<<16) >> 16 }
+func (v Value) float() float64 { return math.Float64frombits(uint64(v - floatBase)) }
+func (v Value) ref() rt.Ref    { return rt.Ref{Handle: rt.Handle(uint32(v))} }
 func (v Value) borrowed() Value { // the same without the count
 	if v>>48 == 1 {
 		return v &^ owned
