@@ -49,3 +49,8 @@ func (th *Thread) NewModule(name string, fns map[string]Func, members ...Kwarg) 
 	})
 	return v, err
 }
+
+// Struct returns a struct with the fields, whose values are borrowed.
+func (th *Thread) Struct(fields ...Kwarg) (Value, error) {
+	return MakeStruct(th, &Call{Name: "struct", Kwargs: fields})
+}
