@@ -60,6 +60,9 @@ func (th *Thread) binary(op syntax.Token, x, y Value) (Value, error) {
 		_, err := th.asInt(y)
 		return 0, err
 	}
+	if op == syntax.NOT_IN {
+		op = syntax.IN
+	}
 	return 0, fmt.Errorf("unknown binary op: %s %s %s", th.typeName(x), op, th.typeName(y))
 }
 

@@ -108,6 +108,7 @@ const (
 type code struct {
 	name   string
 	pos    syntax.Position
+	first  syntax.Position // the first one in the body
 	module *Module
 	number int
 
@@ -159,7 +160,12 @@ type line struct {
 	line, col int32
 }
 
+// position returns where the instruction before pc+1 comes from, or where the body begins if pc is
+// negative.
 func (c *code) position(pc int) syntax.Position {
+	if pc < 0 {
+		return c.first
+	}
 	i := sort.Search(len(c.lines), func(i int) bool { return int(c.lines[i].pc) > pc }) - 1
 	name := c.pos.Filename()
 	if i < 0 {

@@ -119,6 +119,23 @@ func (th *Thread) compare(op syntax.Token, a, b Value) (bool, error) {
 	return th.compareDepth(op, a, b, compareDepth)
 }
 
+// orderOf returns the number of a comparison in comparisons.
+func orderOf(op syntax.Token) opcode {
+	switch op {
+	case syntax.EQL:
+		return 0
+	case syntax.NEQ:
+		return 1
+	case syntax.LT:
+		return 2
+	case syntax.LE:
+		return 3
+	case syntax.GT:
+		return 4
+	}
+	return 5
+}
+
 func threeway(op syntax.Token, cmp int) bool {
 	switch op {
 	case syntax.EQL:
@@ -167,6 +184,9 @@ func (th *Thread) intFloatCompare(x Value, y float64) int {
 func (th *Thread) compareDepth(op syntax.Token, a, b Value, depth int) (bool, error) {
 	if depth < 1 {
 		return false, errCompareDepth
+	}
+	if a&b >= intBase {
+		return intOrder(orderOf(op), a.int(), b.int()), nil
 	}
 	ka, kb := th.kind(a), th.kind(b)
 	if ka == kb {
@@ -246,12 +266,12 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 			return false, nil
 		}
 		for i := 0; ; {
-			key, x, next := th.tableNext(a, i)
+			key, x, h, next := th.tableEntry(a, i)
 			if key == 0 {
 				return true, nil
 			}
 			i = next
-			if y, _ := th.tableGet(b, key); y == 0 {
+			if y, _ := th.tableGetHash(b, key, h); y == 0 {
 				return false, nil
 			} else if eq, err := th.equalDepth(x, y, depth-1); !eq || err != nil {
 				return false, err
@@ -271,12 +291,12 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 // subset reports whether all keys of a are in b.
 func (th *Thread) subset(a, b Value) bool {
 	for i := 0; ; {
-		key, _, next := th.tableNext(a, i)
+		key, _, h, next := th.tableEntry(a, i)
 		if key == 0 {
 			return true
 		}
 		i = next
-		if x, _ := th.tableGet(b, key); x == 0 {
+		if x, _ := th.tableGetHash(b, key, h); x == 0 {
 			return false
 		}
 	}

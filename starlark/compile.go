@@ -91,6 +91,7 @@ func (c *compiler) file(f *syntax.File, pos syntax.Position) *code {
 func (c *compiler) function(fn *resolve.Function, outer *fcomp) *code {
 	f := &fcomp{c: c, code: &code{name: fn.Name, pos: fn.Pos, module: c.mod, recursion: c.opts.Recursion}, outer: outer, fn: fn}
 	c.codes = append(c.codes, f.code)
+	f.mark(fn.Pos)
 	k := f.code
 	k.params = len(fn.Params)
 	k.kwonly = fn.NumKwonlyParams
@@ -113,6 +114,7 @@ func (c *compiler) function(fn *resolve.Function, outer *fcomp) *code {
 		}
 	}
 	f.stmts(fn.Body)
+	f.leaf()
 	if !f.dead {
 		f.emit(opReturnNone, 0, 0, 0)
 	}
@@ -208,8 +210,21 @@ func (f *fcomp) pos() syntax.Position {
 	return syntax.MakePosition(&name, f.line, f.col)
 }
 
-func (f *fcomp) setPos(p syntax.Position) {
+// mark makes p the position of an expression for which there is no instruction.
+func (f *fcomp) mark(p syntax.Position) {
 	f.line, f.col = p.Line, p.Col
+}
+
+// leaf is called where starlark-go emits an instruction for an expression without operands. The
+// first one decides where a call is that has not begun.
+func (f *fcomp) leaf() {
+	if f.code.first.Line == 0 {
+		f.code.first = f.pos()
+	}
+}
+
+func (f *fcomp) setPos(p syntax.Position) {
+	f.mark(p)
 	n := len(f.code.lines)
 	l := line{int32(len(f.code.ins)), p.Line, p.Col}
 	if n > 0 && f.code.lines[n-1].pc == l.pc {
@@ -330,6 +345,8 @@ func (f *fcomp) localReg(e syntax.Expr) (int, bool) {
 // one.
 func (f *fcomp) expr(e syntax.Expr) int {
 	if r, ok := f.localReg(e); ok {
+		f.mark(syntax.Start(unparen(e)))
+		f.leaf()
 		f.checkBound(r, e)
 		return r
 	}
@@ -341,7 +358,7 @@ func (f *fcomp) expr(e syntax.Expr) int {
 
 func (f *fcomp) checkBound(r int, e syntax.Expr) {
 	if !f.bound[r] {
-		f.setPos(syntax.Start(e))
+		f.setPos(syntax.Start(unparen(e)))
 		f.emit(opCheck, r, 0, 0)
 	}
 }
@@ -349,6 +366,8 @@ func (f *fcomp) checkBound(r int, e syntax.Expr) {
 // argTo compiles e into a temporary register, which may borrow from a variable.
 func (f *fcomp) argTo(e syntax.Expr, dest int) {
 	if r, ok := f.localReg(e); ok {
+		f.mark(syntax.Start(unparen(e)))
+		f.leaf()
 		f.checkBound(r, e)
 		f.emit(opBorrow, dest, r, 0)
 		return

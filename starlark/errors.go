@@ -56,7 +56,7 @@ func (th *Thread) CallStack() []CallFrame {
 	for i := range th.frames {
 		fr := &th.frames[i]
 		if fr.code != nil {
-			stack[i] = CallFrame{fr.code.name, fr.code.position(max(int(fr.pc)-1, 0))}
+			stack[i] = CallFrame{fr.code.name, fr.code.position(int(fr.pc) - 1)}
 		} else {
 			stack[i] = CallFrame{fr.b.name, syntax.MakePosition(&builtinFile, 0, 0)}
 		}

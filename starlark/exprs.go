@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"slices"
 	"strings"
 
 	"go.starlark.net/resolve"
@@ -19,6 +20,18 @@ var binaryOps = map[syntax.Token]opcode{
 func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 	top := f.top
 	defer func() { f.top = top }()
+	switch e := e.(type) {
+	case *syntax.Literal, *syntax.DictExpr, *syntax.Comprehension:
+		f.leaf()
+	case *syntax.ListExpr:
+		if len(e.List) == 0 {
+			f.leaf()
+		}
+	case *syntax.TupleExpr:
+		if len(e.List) == 0 {
+			f.leaf()
+		}
+	}
 	switch e := e.(type) {
 	case *syntax.ParenExpr:
 		f.exprTo(e.X, dest)
@@ -62,6 +75,7 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 		f.emit(opIndex, dest, x, y)
 	case *syntax.SliceExpr:
 		base := f.top
+		f.mark(e.Lbrack)
 		for _, x := range []syntax.Expr{e.X, e.Lo, e.Hi, e.Step} {
 			t := f.temp()
 			if x == nil {
@@ -70,7 +84,7 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 				f.argTo(x, t)
 			}
 		}
-		f.setPos(e.Lbrack)
+		f.setPos(f.pos()) // of the last operand, as in starlark-go
 		f.emit(opSlice, dest, base, 0)
 	case *syntax.Comprehension:
 		t := f.temp()
@@ -103,7 +117,10 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 
 func (f *fcomp) ident(id *syntax.Ident, dest int) {
 	b := id.Binding.(*resolve.Binding)
-	f.setPos(id.NamePos)
+	if b.Scope != resolve.Universal {
+		f.setPos(id.NamePos)
+	}
+	f.leaf()
 	switch b.Scope {
 	case resolve.Local:
 		r := f.regOf[b.Index]
@@ -174,6 +191,11 @@ func (f *fcomp) list(list []syntax.Expr, dest int, op opcode) {
 // tuple compiles a tuple, as a constant if all items are.
 func (f *fcomp) tuple(list []syntax.Expr, dest int) {
 	var vs []Value
+	if len(list) > 0 {
+		if _, ok := unparen(list[0]).(*syntax.Literal); ok {
+			f.leaf()
+		}
+	}
 	for _, x := range list {
 		l, ok := unparen(x).(*syntax.Literal)
 		if !ok {
@@ -256,6 +278,7 @@ func (f *fcomp) folded(e *syntax.BinaryExpr, dest int) bool {
 	if !walk(e) {
 		return false
 	}
+	f.leaf()
 	s := strings.Join(parts, "")
 	if tok == syntax.BYTES {
 		f.loadConst(f.c.constant(bytesLiteral(s)), dest)
@@ -363,6 +386,10 @@ func (f *fcomp) makeFunc(fn *resolve.Function, dest int) {
 	base := f.top
 	n := 0
 	star := false
+	f.mark(fn.Pos)
+	if !slices.ContainsFunc(fn.Params, func(p syntax.Expr) bool { _, ok := p.(*syntax.BinaryExpr); return ok }) {
+		f.leaf()
+	}
 	for _, p := range fn.Params {
 		switch p := p.(type) {
 		case *syntax.BinaryExpr:

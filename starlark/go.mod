@@ -7,7 +7,9 @@ replace github.com/ichor-go/ichor => ..
 require (
 	github.com/ichor-go/ichor v0.0.0-00010101000000-000000000000
 	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
+	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -16,5 +18,4 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/puzpuzpuz/xsync/v3 v3.5.1 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 )

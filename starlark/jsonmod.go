@@ -105,7 +105,7 @@ func (w *writer) json(v Value, path []Value) error {
 			w.char(']')
 			return err
 		}
-		if k != kStruct && k != kModule && k != kHost {
+		if k != kStruct && k != kModule && k != kHost && k != kBytes {
 			return fmt.Errorf("cannot encode %s as JSON", th.typeName(v))
 		}
 		if k == kHost {
@@ -348,11 +348,16 @@ func (r *jsonReader) value() (Value, error) {
 		}
 		return r.th.orDrop(v, r.object(v))
 	}
-	for word, v := range map[string]Value{"null": None, "true": True, "false": False} {
-		if b == word[0] && strings.HasPrefix(rest, word) {
-			r.i += len(word)
-			return v, nil
-		}
+	switch {
+	case strings.HasPrefix(rest, "null"):
+		r.i += len("null")
+		return None, nil
+	case strings.HasPrefix(rest, "true"):
+		r.i += len("true")
+		return True, nil
+	case strings.HasPrefix(rest, "false"):
+		r.i += len("false")
+		return False, nil
 	}
 	if b == '-' || '0' <= b && b <= '9' {
 		return r.number()

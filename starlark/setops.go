@@ -71,10 +71,40 @@ func (th *Thread) isSuperset(s, other Value) (bool, error) {
 
 // isSubset reports whether all elements of the set are in the iterable.
 func (th *Thread) isSubset(s, other Value) (bool, error) {
-	seen, err := th.intersection(s, other)
-	if err != nil {
+	n := th.tableLen(s)
+	if n == 0 {
+		return true, th.each(other, func(k Value) error {
+			_, err := th.hash(k)
+			return err
+		})
+	}
+	br := th.t.Body(s.ref()).LoadRef(tableBlock)
+	if br.IsNil() {
+		return false, nil
+	}
+	entries := int(th.t.Block(br).Word(entryCap))
+	if err := th.room(entries / 8); err != nil {
 		return false, err
 	}
-	defer th.drop(seen)
-	return th.tableLen(seen) == th.tableLen(s), nil
+	seen := make([]uint64, (entries+63)/64)
+	err := th.each(other, func(k Value) error {
+		h, err := th.hash(k)
+		if err != nil {
+			return err
+		}
+		br := th.t.Body(s.ref()).LoadRef(tableBlock)
+		if br.IsNil() {
+			return errStop
+		}
+		i, _, err := th.find(th.t.Block(br), k, h)
+		if err != nil || i < 0 || i >= entries || seen[i>>6]>>(i&63)&1 != 0 {
+			return err
+		}
+		seen[i>>6] |= 1 << (i & 63)
+		if n--; n == 0 {
+			return errStop
+		}
+		return nil
+	})
+	return n == 0, err
 }

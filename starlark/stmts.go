@@ -45,6 +45,7 @@ func (f *fcomp) stmt(s syntax.Stmt) {
 		f.whileStmt(s)
 	case *syntax.ReturnStmt:
 		if s.Result == nil {
+			f.leaf()
 			f.emit(opReturnNone, 0, 0, 0)
 			return
 		}

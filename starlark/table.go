@@ -310,9 +310,15 @@ func (th *Thread) tableClear(v Value) error {
 // tableNext returns the first entry from number i on, as borrowed values, and the number of the
 // one behind it. k is 0 if there is none.
 func (th *Thread) tableNext(v Value, i int) (k, x Value, next int) {
+	k, x, _, next = th.tableEntry(v, i)
+	return k, x, next
+}
+
+// tableEntry is tableNext with the hash of the key.
+func (th *Thread) tableEntry(v Value, i int) (k, x Value, hash uint32, next int) {
 	br := th.t.Body(v.ref()).LoadRef(tableBlock)
 	if br.IsNil() {
-		return 0, 0, i
+		return 0, 0, 0, i
 	}
 	b := th.t.Block(br)
 	if i == 0 {
@@ -321,24 +327,20 @@ func (th *Thread) tableNext(v Value, i int) (k, x Value, next int) {
 	for used := int(b.Load(entryUsed)); i < used; i++ {
 		kr, xr := b.LoadRef(entrySlots+2*i), b.LoadRef(entrySlots+2*i+1)
 		if !kr.IsNil() && !xr.IsNil() {
-			return th.peek(kr), th.peek(xr), i + 1
+			return th.peek(kr), th.peek(xr), b.Load(entrySlots + 2*int(b.Word(entryCap)) + i), i + 1
 		}
 	}
-	return 0, 0, i
+	return 0, 0, 0, i
 }
 
 // addAll sets all entries of y in x.
 func (th *Thread) addAll(x, y Value) error {
 	for i := 0; ; {
-		k, e, next := th.tableNext(y, i)
+		k, e, h, next := th.tableEntry(y, i)
 		if k == 0 {
 			return nil
 		}
 		i = next
-		h, err := th.hash(k)
-		if err != nil {
-			return err
-		}
 		if _, err := th.tableInsert(x, k, e, h); err != nil {
 			return err
 		}
