@@ -107,7 +107,7 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 		n, err := th.asInt(y)
 		switch {
 		case err != nil && th.intSign(y) > 0 && op == syntax.LTLT:
-			return 0, fmt.Errorf("shift count too large: %s", th.intString(y))
+			return 0, fmt.Errorf("shift count too large: %s out of range", th.intString(y))
 		case err != nil:
 			return 0, err
 		case n < 0:
@@ -365,7 +365,7 @@ func (th *Thread) repeat(k kind, x, count Value) (Value, error) {
 	}
 	many = max(many, 0)
 	if over, size := bits.Mul64(uint64(n), uint64(many)); over != 0 || size >= maxRepeat {
-		return 0, fmt.Errorf("excessive repeat (%d * %d elements): too large", n, many)
+		return 0, fmt.Errorf("excessive repeat (%d * %d elements)", n, many)
 	}
 	switch k {
 	case kString, kBytes:

@@ -505,6 +505,8 @@ func (f *fcomp) plainCall(e *syntax.CallExpr, args []syntax.Expr, dest int) {
 		recv := f.temp()
 		x, local := f.localReg(dot.X)
 		if local {
+			f.mark(syntax.Start(unparen(dot.X)))
+			f.leaf()
 			f.checkBound(x, dot.X)
 		} else {
 			x = recv

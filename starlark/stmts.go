@@ -349,6 +349,8 @@ func (f *fcomp) augmented(s *syntax.AssignStmt) {
 	switch lhs := unparen(s.LHS).(type) {
 	case *syntax.Ident:
 		if r, ok := f.localReg(lhs); ok {
+			f.mark(lhs.NamePos)
+			f.leaf()
 			f.checkBound(r, lhs)
 			y := f.operand(s)
 			f.inplace(s, r, r, y)
