@@ -23,6 +23,9 @@ func (th *Thread) enter(fn Value, k *code, base int, dest uint8) error {
 		return &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls", th.m.opts.Depth)}
 	}
 	if need := base + 2*window; need > len(th.stack) {
+		if err := th.room(16 * need); err != nil {
+			return err
+		}
 		th.growStack(need)
 	}
 	th.frames = append(th.frames, frame{code: k, fn: fn, base: int32(base), its: int32(len(th.its)), dest: dest})

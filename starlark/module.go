@@ -3,6 +3,7 @@ package starlark
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -213,18 +214,23 @@ func (g *Globals) Drop(th *Thread) {
 
 // ExecChunk runs statements of a REPL with the global variables of earlier ones.
 func (th *Thread) ExecChunk(f *syntax.File, g *Globals) error {
+	_, err := th.execChunk(f, g)
+	return err
+}
+
+func (th *Thread) execChunk(f *syntax.File, g *Globals) (*Module, error) {
 	if g.vars == nil {
 		g.vars = map[string]Value{}
 	}
 	mod, err := th.compileFile(f.Options, f, nil, g)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, name := range mod.names {
 		if v := g.vars[name]; v != 0 {
 			w := th.dup(v)
 			if err := th.setSlot(mod.globals, globalsSlots+i, &w); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
@@ -235,7 +241,7 @@ func (th *Thread) ExecChunk(f *syntax.File, g *Globals) error {
 			g.vars[strings.Clone(name)] = v
 		}
 	}
-	return err
+	return mod, err
 }
 
 // Eval compiles and evaluates an expression. The result has a count of its own.
@@ -260,8 +266,12 @@ func (th *Thread) EvalExpr(file string, expr syntax.Expr, g *Globals) (Value, er
 	opts := th.m.opts.File
 	opts.GlobalReassign = true
 	f.Options = &opts
-	if err := th.ExecChunk(f, g); err != nil {
+	mod, err := th.execChunk(f, g)
+	if err != nil {
 		return 0, err
+	}
+	if i := slices.Index(mod.names, result); i >= 0 {
+		th.retire(th.t.Body(mod.globals.ref()).SwapRef(globalsSlots+i, rt.Nil))
 	}
 	v := g.vars[result]
 	delete(g.vars, result)

@@ -23,15 +23,17 @@ func repl(th *starlark.Thread, in io.Reader, out, errs io.Writer) error {
 	for {
 		prompt := ">>> "
 		var text []byte
+		end := false
 		next := func() (line []byte, err error) {
 			th.Runtime().Blocking(func() { line, err = read(prompt) })
 			prompt = "... "
 			text = append(text, line...)
+			end = err == io.EOF
 			l.sources["<stdin>"] = text
 			return line, err
 		}
 		f, err := opts.ParseCompoundStmt("<stdin>", next)
-		if err == io.EOF {
+		if err != nil && end {
 			return nil
 		}
 		if err == nil {
