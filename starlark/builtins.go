@@ -6,16 +6,9 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"math"
-	"math/big"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
-
-	"go.starlark.net/syntax"
 )
 
 // universe has the functions that every program can call.
@@ -33,23 +26,6 @@ func init() {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func abs(th *Thread, c *Call) (Value, error) {
-	if err := c.positional(1, 1); err != nil {
-		return 0, err
-	}
-	x := c.Args[0]
-	switch th.kind(x) {
-	case kFloat:
-		return mkFloat(math.Abs(x.float())), nil
-	case kInt:
-		if th.intSign(x) >= 0 {
-			return th.dup(x), nil
-		}
-		return th.unary(syntax.MINUS, x)
-	}
-	return 0, fmt.Errorf("got %s, want int or float", th.typeName(x))
-}
 
 func anyTrue(th *Thread, c *Call) (Value, error) { return quantify(th, c, true) }
 func allTrue(th *Thread, c *Call) (Value, error) { return quantify(th, c, false) }
@@ -133,22 +109,6 @@ func transcode(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-func chr(th *Thread, c *Call) (Value, error) {
-	if err := exactly1(c, ""); err != nil {
-		return 0, err
-	}
-	i, err := th.asInt(c.Args[0])
-	switch {
-	case err != nil:
-		return 0, c.error(err)
-	case i < 0:
-		return 0, c.errorf("Unicode code point %d out of range (<0)", i)
-	case i > unicode.MaxRune:
-		return 0, c.errorf("Unicode code point U+%X out of range (>0x10FFFF)", i)
-	}
-	return th.newString(string(rune(i)))
 }
 
 func dictOf(th *Thread, c *Call) (Value, error) {
@@ -261,56 +221,6 @@ func (th *Thread) stringSeq(ss iter.Seq[string]) (Value, error) {
 	return v, nil
 }
 
-func enumerate(th *Thread, c *Call) (Value, error) {
-	if err := c.positional(1, 2); err != nil {
-		return 0, err
-	}
-	x, err := c.iterable(th, 0)
-	if err != nil {
-		return 0, err
-	}
-	i, err := c.int(th, 1, 0)
-	if err != nil {
-		return 0, err
-	}
-	return th.collect(x, func(x Value) (Value, error) {
-		n, err := th.newInt(int64(i))
-		if err != nil {
-			return 0, err
-		}
-		i++
-		pair := []Value{n, th.dup(x)}
-		v, err := th.makeTuple(pair...)
-		if err != nil {
-			th.dropAll(pair)
-		}
-		return v, err
-	})
-}
-
-// collect returns a list of what f makes of each item.
-func (th *Thread) collect(x Value, f func(x Value) (Value, error)) (Value, error) {
-	n := th.length(x)
-	if th.kind(x) == kRange {
-		n = min(n, 1<<20)
-	}
-	v, err := th.newList(max(n, 0))
-	if err != nil {
-		return 0, err
-	}
-	err = th.each(x, func(x Value) error {
-		y, err := f(x)
-		if err != nil {
-			return err
-		}
-		if err = th.listAppend(v, y); err != nil {
-			th.drop(y)
-		}
-		return err
-	})
-	return th.orDrop(v, err)
-}
-
 func fail(th *Thread, c *Call) (Value, error) {
 	sep := Value(0)
 	if err := c.Unpack(th, nil, []string{"sep?"}, &sep); err != nil {
@@ -368,52 +278,6 @@ func printArgs(th *Thread, c *Call) (Value, error) {
 	return None, nil
 }
 
-func floatOf(th *Thread, c *Call) (Value, error) {
-	if len(c.Kwargs) > 0 {
-		return 0, fmt.Errorf("float does not accept keyword arguments")
-	}
-	if len(c.Args) == 0 {
-		return mkFloat(0), nil
-	}
-	if len(c.Args) != 1 {
-		return 0, fmt.Errorf("float got %d arguments, wants 1", len(c.Args))
-	}
-	x := c.Args[0]
-	switch th.kind(x) {
-	case kBool:
-		if x == True {
-			return mkFloat(1), nil
-		}
-		return mkFloat(0), nil
-	case kInt:
-		f, err := th.finite(x)
-		return mkFloat(f), err
-	case kFloat:
-		return x, nil
-	case kString:
-		s := th.text(x)
-		switch strings.ToLower(s) {
-		case "":
-			return 0, fmt.Errorf("float: empty string")
-		case "inf", "+inf", "infinity", "+infinity":
-			return mkFloat(math.Inf(1)), nil
-		case "-inf", "-infinity":
-			return mkFloat(math.Inf(-1)), nil
-		case "nan", "+nan", "-nan":
-			return mkFloat(math.NaN()), nil
-		}
-		f, err := strconv.ParseFloat(s, 64)
-		if math.IsInf(f, 0) {
-			return 0, fmt.Errorf("floating-point number too large")
-		}
-		if err != nil {
-			return 0, fmt.Errorf("invalid float literal: %s", s)
-		}
-		return mkFloat(f), nil
-	}
-	return 0, fmt.Errorf("float got %s, want number or string", th.typeName(x))
-}
-
 func getattr(th *Thread, c *Call) (Value, error) {
 	if err := c.positional(2, 3); err != nil {
 		return 0, err
@@ -447,122 +311,6 @@ func hasattr(th *Thread, c *Call) (Value, error) {
 	return mkBool(v != 0 || err != nil && slices.Contains(th.attrNames(c.Args[0]), name)), nil
 }
 
-func hashOf(th *Thread, c *Call) (Value, error) {
-	if err := c.positional(1, 1); err != nil {
-		return 0, err
-	}
-	x := c.Args[0]
-	switch th.kind(x) {
-	case kString:
-		return mkInt(int(javaHash(th.text(x)))), nil
-	case kBytes:
-		h := uint32(2166136261)
-		for _, b := range []byte(th.text(x)) {
-			h = (h ^ uint32(b)) * 16777619
-		}
-		return mkInt(int(h)), nil
-	}
-	return 0, fmt.Errorf("hash: got %s, want string or bytes", th.typeName(x))
-}
-
-func javaHash(s string) (h int32) {
-	for _, r := range s {
-		if utf16.IsSurrogate(r) {
-			a, b := utf16.EncodeRune(r)
-			h = 31*(31*h+a) + b
-		} else {
-			h = 31*h + r
-		}
-	}
-	return h
-}
-
-func intOf(th *Thread, c *Call) (Value, error) {
-	x, base := mkInt(0), Value(0)
-	if err := c.Unpack(th, c.Args, []string{"x", "base?"}, &x, &base); err != nil {
-		return 0, err
-	}
-	if s, ok := th.str(x); ok {
-		b := 10
-		if base != 0 {
-			var err error
-			if b, err = th.asInt(base); err != nil {
-				return 0, fmt.Errorf("int: for base, got %s, want int", th.typeName(base))
-			}
-			if b != 0 && (b < 2 || b > 36) {
-				return 0, fmt.Errorf("int: base must be an integer >= 2 && <= 36")
-			}
-		}
-		if len(s) > maxBits/4 {
-			return 0, fmt.Errorf("int: literal too large: %d digits", len(s))
-		}
-		if n := parseInt(s, b); n != nil {
-			return th.newBig(n)
-		}
-		return 0, fmt.Errorf("int: invalid literal with base %d: %s", b, s)
-	}
-	if base != 0 {
-		return 0, fmt.Errorf("int: can't convert non-string with explicit base")
-	}
-	switch x {
-	case True:
-		return mkInt(1), nil
-	case False:
-		return mkInt(0), nil
-	}
-	v, err := th.toInt(x)
-	if err != nil {
-		return 0, c.error(err)
-	}
-	return v, nil
-}
-
-func parseInt(s string, base int) *big.Int {
-	neg := false
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		neg = s[0] == '-'
-		s = s[1:]
-	}
-	if len(s) > 1 && s[0] == '0' {
-		prefix := 0
-		if len(s) > 2 {
-			switch s[1] {
-			case 'o', 'O':
-				prefix = 8
-			case 'x', 'X':
-				prefix = 16
-			case 'b', 'B':
-				prefix = 2
-			}
-		}
-		if prefix != 0 {
-			if base == 0 || prefix == base {
-				base = prefix
-				s = s[2:]
-			}
-		} else if base == 0 {
-			if strings.Trim(s, "0") != "" {
-				return nil
-			}
-			return new(big.Int)
-		}
-	}
-	if base == 0 {
-		base = 10
-	}
-	if s != "" && (s[0] == '-' || s[0] == '+') {
-		return nil
-	}
-	n, ok := new(big.Int).SetString(s, base)
-	if !ok {
-		return nil
-	}
-	if neg {
-		n.Neg(n)
-	}
-	return n
-}
-
 func lenOf(th *Thread, c *Call) (Value, error) {
 	if err := c.positional(1, 1); err != nil {
 		return 0, err
@@ -586,117 +334,6 @@ func listOf(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	return th.collect(x, func(x Value) (Value, error) { return th.dup(x), nil })
-}
-
-func minmax(th *Thread, c *Call) (Value, error) {
-	if len(c.Args) == 0 {
-		return 0, fmt.Errorf("%s requires at least one positional argument", c.Name)
-	}
-	key := Value(0)
-	if err := c.Unpack(th, nil, []string{"key?"}, &key); err != nil {
-		return 0, err
-	}
-	if key != 0 && !th.callable(key) {
-		return 0, c.parameter(th, "key", key, "callable")
-	}
-	op := syntax.LT
-	if c.Name == "max" {
-		op = syntax.GT
-	}
-	var best, bestKey Value
-	defer func() { th.drop(bestKey) }()
-	see := func(x Value) error {
-		k := th.dup(x)
-		if key != 0 {
-			var err error
-			if k, err = th.Call(key, []Value{x}); err != nil {
-				return err
-			}
-		}
-		if best != 0 {
-			ok, err := th.compare(op, k, bestKey)
-			if err != nil || !ok {
-				th.drop(k)
-				if err != nil {
-					err = c.error(err)
-				}
-				return err
-			}
-		}
-		th.drop(best)
-		th.drop(bestKey)
-		best, bestKey = th.dup(x), k
-		return nil
-	}
-	if len(c.Args) > 1 {
-		for _, x := range c.Args {
-			if err := see(x); err != nil {
-				th.drop(best)
-				return 0, err
-			}
-		}
-		return best, nil
-	}
-	x := c.Args[0]
-	if !th.iterable(x) {
-		return 0, fmt.Errorf("%s: %s value is not iterable", c.Name, th.typeName(x))
-	}
-	if err := th.each(x, see); err != nil {
-		th.drop(best)
-		return 0, err
-	}
-	if best == 0 {
-		return 0, c.errorf("argument is an empty sequence")
-	}
-	return best, nil
-}
-
-func ord(th *Thread, c *Call) (Value, error) {
-	if err := exactly1(c, ""); err != nil {
-		return 0, err
-	}
-	x := c.Args[0]
-	switch th.kind(x) {
-	case kString:
-		s := th.text(x)
-		r, n := utf8.DecodeRuneInString(s)
-		if n == 0 || n != len(s) {
-			return 0, fmt.Errorf("ord: string encodes %d Unicode code points, want 1", utf8.RuneCountInString(s))
-		}
-		return mkInt(int(r)), nil
-	case kBytes:
-		s := th.text(x)
-		if len(s) != 1 {
-			return 0, fmt.Errorf("ord: bytes has length %d, want 1", len(s))
-		}
-		return mkInt(int(s[0])), nil
-	}
-	return 0, fmt.Errorf("ord: got %s, want string or bytes", th.typeName(x))
-}
-
-func rangeFunc(th *Thread, c *Call) (Value, error) {
-	if err := c.positional(1, 3); err != nil {
-		return 0, err
-	}
-	start, err := c.int(th, 0, 0)
-	if err != nil {
-		return 0, err
-	}
-	stop, err := c.int(th, 1, 0)
-	if err != nil {
-		return 0, err
-	}
-	step, err := c.int(th, 2, 1)
-	if err != nil {
-		return 0, err
-	}
-	if len(c.Args) == 1 {
-		start, stop = 0, start
-	}
-	if step == 0 {
-		return 0, c.errorf("step argument must not be zero")
-	}
-	return th.newRange(start, stop, step)
 }
 
 func repr(th *Thread, c *Call) (Value, error) {
@@ -747,98 +384,6 @@ func setOf(th *Thread, c *Call) (Value, error) {
 	return th.orDrop(v, err)
 }
 
-func sorted(th *Thread, c *Call) (Value, error) {
-	var x, key, reverse Value
-	if err := c.Unpack(th, c.Args, []string{"iterable", "key?", "reverse?"}, &x, &key, &reverse); err != nil {
-		return 0, err
-	}
-	switch {
-	case !th.iterable(x):
-		return 0, c.parameter(th, "iterable", x, "iterable")
-	case key != 0 && !th.callable(key):
-		return 0, c.parameter(th, "key", key, "callable")
-	case reverse != 0 && reverse != True && reverse != False:
-		return 0, c.parameter(th, "reverse", reverse, "bool")
-	}
-	type item struct{ v, key Value }
-	var items []item
-	drop := func() {
-		for _, it := range items {
-			th.drop(it.v)
-			th.drop(it.key)
-		}
-	}
-	err := th.each(x, func(x Value) error {
-		if len(items) == cap(items) {
-			if err := th.room(32 * cap(items)); err != nil {
-				return err
-			}
-		}
-		items = append(items, item{th.dup(x), 0})
-		return nil
-	})
-	for i := 0; i < len(items) && err == nil; i++ {
-		if key == 0 {
-			items[i].key = th.dup(items[i].v)
-		} else {
-			items[i].key, err = th.Call(key, []Value{items[i].v})
-		}
-	}
-	if err != nil {
-		drop()
-		return 0, err
-	}
-	var sortErr error
-	slices.SortStableFunc(items, func(a, b item) int {
-		if reverse == True {
-			a, b = b, a
-		}
-		n, err := th.order(a.key, b.key)
-		if err != nil {
-			sortErr = err
-		}
-		return n
-	})
-	if sortErr != nil {
-		drop()
-		return 0, sortErr
-	}
-	v, err := th.newList(len(items))
-	if err != nil {
-		drop()
-		return 0, err
-	}
-	for i := range items {
-		th.drop(items[i].key)
-		items[i].key = 0
-		if err := th.listAppend(v, items[i].v); err != nil {
-			drop()
-			th.drop(v)
-			return 0, err
-		}
-		items[i].v = 0
-	}
-	return v, nil
-}
-
-// order compares two values for sorting.
-func (th *Thread) order(a, b Value) (int, error) {
-	if a&b >= intBase {
-		return int(a.int() - b.int()), nil
-	}
-	less, err := th.compare(syntax.LT, a, b)
-	if err != nil {
-		return 0, err
-	}
-	if less {
-		return -1, nil
-	}
-	if less, err = th.compare(syntax.LT, b, a); less {
-		return 1, err
-	}
-	return 0, err
-}
-
 func strOf(th *Thread, c *Call) (Value, error) {
 	if err := exactly1(c, "exactly "); err != nil {
 		return 0, err
@@ -878,51 +423,4 @@ func typeOf(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	return th.newString(th.typeName(c.Args[0]))
-}
-
-func zip(th *Thread, c *Call) (Value, error) {
-	if len(c.Kwargs) > 0 {
-		return 0, fmt.Errorf("zip does not accept keyword arguments")
-	}
-	first := len(th.its)
-	defer func() { th.endIterators(first) }()
-	for i, x := range c.Args {
-		if !th.iterate(x) {
-			return 0, fmt.Errorf("zip: argument #%d is not iterable: %s", i+1, th.typeName(x))
-		}
-	}
-	v, err := th.newList(0)
-	if err != nil || len(c.Args) == 0 {
-		return v, err
-	}
-	for {
-		if err := th.step(); err != nil {
-			th.drop(v)
-			return 0, err
-		}
-		row := make([]Value, 0, 8)
-		var err error
-		for i := range c.Args {
-			var x Value
-			if x, err = th.next(first + i); x == 0 || err != nil {
-				th.dropAll(row)
-				if err != nil {
-					th.drop(v)
-					return 0, err
-				}
-				return v, nil
-			}
-			row = append(row, x)
-		}
-		t, err := th.makeTuple(row...)
-		if err != nil {
-			th.dropAll(row)
-		} else if err = th.listAppend(v, t); err != nil {
-			th.drop(t)
-		}
-		if err != nil {
-			th.drop(v)
-			return 0, err
-		}
-	}
 }

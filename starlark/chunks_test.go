@@ -269,7 +269,6 @@ func (it *fibIterator) Done() {}
 
 // hasfields is a host object with any attributes.
 type hasfields struct {
-	mu     sync.Mutex
 	attrs  map[string]Value
 	frozen bool
 }

@@ -16,12 +16,11 @@ const (
 
 // compiler compiles one file. It is called inside Immortally, since it makes constants.
 type compiler struct {
-	th       *Thread
-	mod      *Module
-	opts     *syntax.FileOptions
-	codes    []*code
-	consts   map[any]Value
-	builtins map[string]Value
+	th     *Thread
+	mod    *Module
+	opts   *syntax.FileOptions
+	codes  []*code
+	consts map[any]Value
 }
 
 // compileError is a panic of the compiler.

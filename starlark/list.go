@@ -225,14 +225,19 @@ func (th *Thread) listInsert(v Value, i int, x Value) error {
 	return nil
 }
 
-// listPop removes item i and returns it with a count of its own.
+// listPop removes item i, counted from the end if it is negative, and returns it with a count of
+// its own.
 func (th *Thread) listPop(v Value, i int) (Value, error) {
 	o := th.t.Body(v.ref())
 	th.lock(o)
 	n := int(o.Load(listLen))
+	at := i
+	if i < 0 {
+		i += n
+	}
 	if uint(i) >= uint(n) {
 		th.unlock(o)
-		return 0, th.outOfRange(v, i, n)
+		return 0, th.outOfRange(v, at, n)
 	}
 	b := th.t.Block(o.LoadRef(listBlock))
 	r := b.LoadRef(blockSlots + i)

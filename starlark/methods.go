@@ -294,7 +294,7 @@ func listPop(th *Thread, c *Call) (Value, error) {
 	if err := c.positional(0, 1); err != nil {
 		return 0, err
 	}
-	i, err := c.int(th, 0, n-1)
+	i, err := c.int(th, 0, -1)
 	if err != nil {
 		return 0, err
 	}
@@ -308,7 +308,7 @@ func listPop(th *Thread, c *Call) (Value, error) {
 	if err := th.listMutable(c.Recv, "pop from"); err != nil {
 		return 0, c.error(err)
 	}
-	v, err := th.listPop(c.Recv, at)
+	v, err := th.listPop(c.Recv, i)
 	if err != nil {
 		return 0, c.error(err)
 	}

@@ -35,10 +35,9 @@ type Thread struct {
 
 // A frame is a call in progress.
 type frame struct {
-	code *code    // nil for a builtin
-	b    *builtin // or a host's name
-	name string   // of a host's function
-	fn   Value    // borrowed from the caller
+	code *code // nil for a builtin
+	b    *builtin
+	fn   Value // borrowed from the caller
 	pc   int32
 	base int32
 	its  int32 // iterators that were open before
