@@ -157,7 +157,7 @@ func attack(t *testing.T, opts Options, src string) {
 	}
 	used := resident(t, "VmHWM") - before
 	t.Logf("%s, %d KiB, %v", time.Since(start).Round(time.Millisecond), used>>10, err)
-	if most := opts.Memory + 32<<20; used > most {
+	if most := opts.Memory + 24<<20; used > most {
 		t.Errorf("%d KiB more memory were resident, want at most %d", used>>10, most>>10)
 	}
 	err = m.Do(context.Background(), func(th *Thread) error {

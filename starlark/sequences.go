@@ -137,6 +137,12 @@ func sorted(th *Thread, c *Call) (Value, error) {
 	}
 	type item struct{ v, key Value }
 	var items []item
+	if n := th.length(x); n > 0 {
+		if err := th.room(16 * n); err != nil {
+			return 0, err
+		}
+		items = make([]item, 0, n)
+	}
 	drop := func() {
 		for _, it := range items {
 			th.drop(it.v)
