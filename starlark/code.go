@@ -85,13 +85,14 @@ const (
 	opListTuple // a = the list b as a tuple
 	opAppend    // append b to the list a
 	opAppendT
-	opDict    // a = a new dict with room for k
-	opDictSet // a[b] = c
-	opDictNew // a[b] = c, an error if b is there
-	opUnpack  // the c registers from a on = the items of b
-	opIter    // begin an iteration over a
-	opRange   // begin an iteration over range() of the b arguments from a on, or of a[-1] if it is no range
-	opNext    // a = the next item, or jump to w
+	opDict     // a = a new dict with room for k
+	opDictSet  // a[b] = c
+	opDictNew  // a[b] = c, an error if b is there
+	opUnpack   // the c registers from a on = the items of b
+	opIter     // begin an iteration over a
+	opRange    // begin an iteration over range() of the b arguments from a on, or of a[-1] if it is no range
+	opNext     // a = the next item, or jump to w
+	opNextLoop // at the end of a loop: a = the next item, and jump to w
 	opEndIter
 
 	opFunc       // a = function w with the c values from b on as defaults and free variables

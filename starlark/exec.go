@@ -476,17 +476,26 @@ func (th *Thread) run() (result Value, err error) {
 				th.drop(v)
 				regs = th.window(base)
 			}
-		case opNext:
+		case opNext, opNextLoop:
+			some, none := pc+1, int(ins[pc])
+			if op == opNextLoop {
+				some, none = none, some
+				if th.fuel--; th.fuel < 0 {
+					if err = th.checkpoint(); err != nil {
+						goto fail
+					}
+				}
+			}
 			it := &th.its[len(th.its)-1]
 			if it.kind == kRange && it.i == it.i<<16>>16 {
 				if it.n == 0 {
-					pc = int(ins[pc])
+					pc = none
 					continue
 				}
 				it.n--
 				v := mkInt(it.i)
 				it.i += it.step
-				pc++
+				pc = some
 				set(th, &regs[a], v)
 				continue
 			}
@@ -497,10 +506,10 @@ func (th *Thread) run() (result Value, err error) {
 			}
 			regs = th.window(base)
 			if v == 0 {
-				pc = int(ins[pc])
+				pc = none
 				continue
 			}
-			pc++
+			pc = some
 			set(th, &regs[a], v)
 		case opEndIter:
 			th.endIterators(len(th.its) - 1)

@@ -373,10 +373,11 @@ func (f *fcomp) comprehension(e *syntax.Comprehension, i, acc int) {
 		top := f.top
 		f.nextItem(c.For, c.Vars, end)
 		f.top = top
+		body := len(f.code.ins)
 		f.inLoop++
 		f.comprehension(e, i+1, acc)
 		f.inLoop--
-		f.jump(opLoop, next)
+		f.again(c.Vars, next, body)
 		f.here(end)
 		f.emit(opEndIter, 0, 0, 0)
 	}

@@ -95,16 +95,27 @@ func (f *fcomp) forStmt(s *syntax.ForStmt) {
 	f.here(next)
 	before := slices.Clone(f.bound)
 	f.nextItem(s.For, s.Vars, end)
+	body := len(f.code.ins)
 	f.loops = append(f.loops, loop{end, next})
 	f.inLoop++
 	f.top = f.nlocals
 	f.stmts(s.Body)
 	f.inLoop--
 	f.loops = f.loops[:len(f.loops)-1]
-	f.jump(opLoop, next)
+	f.again(s.Vars, next, body)
 	f.here(end)
 	f.emit(opEndIter, 0, 0, 0)
 	f.bound = before
+}
+
+// again ends a loop over vars, whose body begins at the instruction body.
+func (f *fcomp) again(vars syntax.Expr, next *label, body int) {
+	if r, ok := f.localReg(vars); ok {
+		f.emit(opNextLoop, r, 0, 0)
+		f.word(body)
+		return
+	}
+	f.jump(opLoop, next)
 }
 
 // iterate begins an iteration over x.

@@ -133,7 +133,7 @@ func (th *Thread) dup(v Value) Value {
 // drop gives up the count of v, if it owns one.
 func (th *Thread) drop(v Value) {
 	if v>>48 == 1 {
-		th.t.DecRef(v.ref())
+		th.dropSlow(v)
 	}
 }
 
