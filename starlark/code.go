@@ -75,6 +75,7 @@ const (
 	opJGeI
 
 	opIndex     // a = b[c]
+	opIndex2    // a = b[c][w]; the position of the inner one is that of the word
 	opSetIndex  // a[b] = c
 	opSetIndexT // and c is empty afterwards
 	opAttr      // a = b.w

@@ -369,6 +369,19 @@ func (th *Thread) run() (result Value, err error) {
 			}
 			regs = th.window(base)
 			set(th, &regs[a], v)
+		case opIndex2:
+			fr.pc = int32(pc)
+			var v Value
+			var inner bool
+			if v, inner, err = th.index2(regs[b], regs[c], regs[uint8(ins[pc])]); err != nil {
+				if !inner {
+					pc++ // the position of the outer one
+				}
+				goto fail
+			}
+			pc++
+			regs = th.window(base)
+			set(th, &regs[a], v)
 		case opSetIndex, opSetIndexT:
 			v := regs[c]
 			if op == opSetIndexT {

@@ -69,6 +69,16 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 		f.exprTo(e.False, dest)
 		f.here(&end)
 	case *syntax.IndexExpr:
+		if inner, ok := unparen(e.X).(*syntax.IndexExpr); ok && f.plain(e.Y) {
+			x := f.expr(inner.X)
+			y := f.expr(inner.Y)
+			z := f.expr(e.Y)
+			f.setPos(inner.Lbrack)
+			f.emit(opIndex2, dest, x, y)
+			f.setPos(e.Lbrack)
+			f.word(z)
+			return
+		}
 		x := f.expr(e.X)
 		y := f.expr(e.Y)
 		f.setPos(e.Lbrack)
@@ -113,6 +123,16 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 	default:
 		f.c.fail(syntax.Start(e), "unexpected expression %T", e)
 	}
+}
+
+// plain reports whether an expression is a constant or a local variable that has a value, so that
+// its evaluation cannot fail.
+func (f *fcomp) plain(e syntax.Expr) bool {
+	if r, ok := f.localReg(e); ok {
+		return f.bound[r]
+	}
+	_, ok := unparen(e).(*syntax.Literal)
+	return ok
 }
 
 func (f *fcomp) ident(id *syntax.Ident, dest int) {

@@ -67,6 +67,18 @@ func (th *Thread) inplaceOr(x, y Value) (Value, error) {
 // index returns x[y] with a count of its own.
 func (th *Thread) index(x, y Value) (Value, error) {
 	k := th.kind(x)
+	if k == kList && y.isInt() {
+		n := th.listLen(x)
+		at := int(y.int())
+		if at < 0 {
+			at += n
+		}
+		if uint(at) < uint(n) {
+			if r := th.listSlot(x, at); !r.IsNil() {
+				return th.load(r), nil
+			}
+		}
+	}
 	if k == kDict {
 		v, err := th.tableGet(x, y)
 		if err != nil {
@@ -120,6 +132,44 @@ func (th *Thread) index(x, y Value) (Value, error) {
 		}
 	}
 	return 0, fmt.Errorf("unhandled index operation %s[%s]", th.typeName(x), th.typeName(y))
+}
+
+// index2 returns x[y][z] with a count of its own, without counting x[y]. inner says that x[y] has
+// failed.
+func (th *Thread) index2(x, y, z Value) (v Value, inner bool, err error) {
+	var w Value
+	switch th.kind(x) {
+	case kList:
+		if y.isInt() {
+			i := int(y.int())
+			if i < 0 {
+				i += th.listLen(x)
+			}
+			w = th.listAt(x, i)
+		}
+	case kTuple:
+		if y.isInt() {
+			i, n := int(y.int()), th.tupleLen(x)
+			if i < 0 {
+				i += n
+			}
+			if uint(i) < uint(n) {
+				w = th.tupleAt(x, i)
+			}
+		}
+	case kDict:
+		w, _ = th.tableGet(x, y)
+	}
+	if w != 0 && th.kind(w) != kHost {
+		v, err = th.index(w, z)
+		return v, false, err
+	}
+	if w, err = th.index(x, y); err != nil {
+		return 0, true, err
+	}
+	v, err = th.index(w, z)
+	th.drop(w)
+	return v, false, err
 }
 
 // setIndex executes x[y] = z, and steals z unless it fails.

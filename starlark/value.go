@@ -149,7 +149,11 @@ func (th *Thread) load(r rt.Ref) Value {
 		return mkInt(int(r.Int()))
 	}
 	id := th.t.QuickKind(r)
-	if id == rt.TypeFloat || id == rt.TypeInt || id == 0 {
+	if id == rt.TypeFloat {
+		f, _, _ := th.t.Float(r)
+		return mkFloat(f)
+	}
+	if id == rt.TypeInt || id == 0 {
 		if v, ok := th.unbox(r); ok {
 			return v
 		}
