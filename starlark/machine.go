@@ -57,6 +57,7 @@ type Machine struct {
 
 	empty      Value
 	emptyTuple Value
+	oneNone    Value // the list [None]
 	chars      [256]Value
 
 	universe map[string]Value
@@ -98,12 +99,12 @@ func New(opts Options) (*Machine, error) {
 	return m, nil
 }
 
-// library predeclares json, math, time and struct.
+// library predeclares json, math, parallel, time and struct.
 func (m *Machine) library(th *Thread) error {
 	v, err := th.NewBuiltin("struct", MakeStruct)
 	m.predecl["struct"] = v
 	for name, mod := range map[string]func() (Value, error){
-		"json": th.JSONModule, "math": th.MathModule,
+		"json": th.JSONModule, "math": th.MathModule, "parallel": th.ParallelModule,
 		"time": func() (Value, error) { return th.TimeModule(nil) },
 	} {
 		if err == nil {
@@ -132,6 +133,9 @@ func (m *Machine) start(th *Thread) error {
 		return err
 	}
 	m.emptyTuple = counted(r)
+	if m.oneNone, err = th.makeList(None); err != nil {
+		return err
+	}
 	m.universe = map[string]Value{"None": None, "True": True, "False": False}
 	for name, fn := range universe {
 		b := m.addBuiltin(name, fn)

@@ -27,6 +27,7 @@ type Thread struct {
 	ctx  context.Context
 	done <-chan struct{}
 
+	worker    bool  // of parallel.map
 	goCalls   int   // calls of Starlark functions by Go code that are in progress
 	rounds    uint  // checkpoints
 	allocated int64 // bytes of large objects since the last look at the memory in use
