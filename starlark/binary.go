@@ -89,13 +89,13 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 			if b == 0 {
 				return 0, errIntModulo
 			}
-			return mkInt(int(floorMod(a, b))), nil
+			return mkInt(int64(floorMod(a, b))), nil
 		case syntax.AMP:
-			return mkInt(int(a & b)), nil
+			return mkInt(int64(a & b)), nil
 		case syntax.PIPE:
-			return mkInt(int(a | b)), nil
+			return mkInt(int64(a | b)), nil
 		case syntax.CIRCUMFLEX:
-			return mkInt(int(a ^ b)), nil
+			return mkInt(int64(a ^ b)), nil
 		}
 	}
 	var z big.Int
@@ -114,7 +114,7 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 			return 0, fmt.Errorf("negative shift count: %d", n)
 		case op == syntax.GTGT:
 			if x.isInt() {
-				return mkInt(int(x.int() >> min(n, 63))), nil
+				return mkInt(int64(x.int() >> min(n, 63))), nil
 			}
 			return th.newBig(z.Rsh(th.big(x), uint(n)))
 		case n >= 512:
@@ -479,7 +479,7 @@ func (th *Thread) unary(op syntax.Token, x Value) (Value, error) {
 		return th.intBinary(syntax.MINUS, mkInt(0), x)
 	case k == kInt && op == syntax.TILDE:
 		if x.isInt() {
-			return mkInt(int(^x.int())), nil
+			return mkInt(int64(^x.int())), nil
 		}
 		return th.newBig(new(big.Int).Not(th.big(x)))
 	case k == kFloat && op == syntax.PLUS:

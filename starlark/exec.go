@@ -153,7 +153,7 @@ func (th *Thread) run() (result Value, err error) {
 			x, y := regs[b], regs[c]
 			if x&y >= intBase {
 				if s := x.int() + y.int(); s == s<<16>>16 {
-					set(th, &regs[a], mkInt(int(s)))
+					set(th, &regs[a], mkInt(int64(s)))
 					continue
 				}
 			} else if x.isFloat() && y.isFloat() {
@@ -165,7 +165,7 @@ func (th *Thread) run() (result Value, err error) {
 			x, y := regs[b], regs[c]
 			if x&y >= intBase {
 				if s := x.int() - y.int(); s == s<<16>>16 {
-					set(th, &regs[a], mkInt(int(s)))
+					set(th, &regs[a], mkInt(int64(s)))
 					continue
 				}
 			} else if x.isFloat() && y.isFloat() {
@@ -179,7 +179,7 @@ func (th *Thread) run() (result Value, err error) {
 				p, q := x.int(), y.int()
 				if p == int64(int32(p)) && q == int64(int32(q)) {
 					if s := p * q; s == s<<16>>16 {
-						set(th, &regs[a], mkInt(int(s)))
+						set(th, &regs[a], mkInt(int64(s)))
 						continue
 					}
 				}
@@ -203,7 +203,7 @@ func (th *Thread) run() (result Value, err error) {
 				if p < 0 && s*q != p {
 					s--
 				}
-				set(th, &regs[a], mkInt(int(s)))
+				set(th, &regs[a], mkInt(int64(s)))
 				continue
 			}
 			goto arith
@@ -214,7 +214,7 @@ func (th *Thread) run() (result Value, err error) {
 				if s < 0 {
 					s += y.int()
 				}
-				set(th, &regs[a], mkInt(int(s)))
+				set(th, &regs[a], mkInt(int64(s)))
 				continue
 			}
 			goto arith
@@ -245,7 +245,7 @@ func (th *Thread) run() (result Value, err error) {
 			}
 			if x.isInt() {
 				if s := x.int() + n; s == s<<16>>16 {
-					set(th, &regs[a], mkInt(int(s)))
+					set(th, &regs[a], mkInt(int64(s)))
 					continue
 				}
 			} else if x.isFloat() {
@@ -254,7 +254,7 @@ func (th *Thread) run() (result Value, err error) {
 			}
 			fr.pc = int32(pc)
 			var v Value
-			if v, err = th.binary(tokens[(op-opAddI)&1], x, mkInt(int(int8(c)))); err != nil {
+			if v, err = th.binary(tokens[(op-opAddI)&1], x, mkInt(int64(int8(c)))); err != nil {
 				goto fail
 			}
 			regs = th.window(base)
@@ -263,7 +263,7 @@ func (th *Thread) run() (result Value, err error) {
 			x, y := regs[b], regs[c]
 			if x&y >= intBase {
 				if s := x.int() + y.int(); s == s<<16>>16 {
-					set(th, &regs[a], mkInt(int(s)))
+					set(th, &regs[a], mkInt(int64(s)))
 					continue
 				}
 			} else if x.isFloat() && y.isFloat() {
@@ -351,7 +351,7 @@ func (th *Thread) run() (result Value, err error) {
 				ok = intOrder(op-opJEqI, x.int(), int64(int8(c)))
 			} else {
 				fr.pc = int32(pc)
-				if ok, err = th.compare(comparisons[op-opJEqI], x, mkInt(int(int8(c)))); err != nil {
+				if ok, err = th.compare(comparisons[op-opJEqI], x, mkInt(int64(int8(c)))); err != nil {
 					goto fail
 				}
 				regs = th.window(base)

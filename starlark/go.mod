@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/ichor-go/ichor => ..
 
 require (
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	github.com/ichor-go/ichor v0.0.0-00010101000000-000000000000
 	go.starlark.net v0.0.0-20260908191801-89a6a09411d5
 	golang.org/x/sys v0.49.0

@@ -117,12 +117,12 @@ func (th *Thread) next(at int) (Value, error) {
 			return th.m.chars[s[0]], nil
 		case elemOrds, byteInts:
 			it.i++
-			return mkInt(int(s[0])), nil
+			return mkInt(int64(s[0])), nil
 		}
 		r, n := utf8.DecodeRuneInString(s)
 		it.i += n
 		if it.mode == pointOrds {
-			return mkInt(int(r)), nil
+			return mkInt(int64(r)), nil
 		}
 		return th.newString(string(r))
 	}

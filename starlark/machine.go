@@ -68,6 +68,7 @@ type Machine struct {
 	codes    atomic.Pointer[[]*code]
 	outMu    sync.Mutex
 	predecl  map[string]Value
+	profiler atomic.Pointer[Profiler]
 }
 
 // New makes a machine. The caller has to close it. Any goroutine.

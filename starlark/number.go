@@ -40,7 +40,7 @@ func (th *Thread) unbox(r rt.Ref) (Value, bool) {
 		return mkFloat(f), true
 	case rt.TypeInt:
 		if n, ok := objects.Int(r).Value(th.t); ok && n >= minSmall && n <= maxSmall {
-			return mkInt(int(n)), true
+			return mkInt(int64(n)), true
 		}
 	}
 	return 0, false
@@ -49,7 +49,7 @@ func (th *Thread) unbox(r rt.Ref) (Value, bool) {
 // newInt returns the integer n.
 func (th *Thread) newInt(n int64) (Value, error) {
 	if n >= minSmall && n <= maxSmall {
-		return mkInt(int(n)), nil
+		return mkInt(int64(n)), nil
 	}
 	return th.newBig(big.NewInt(n))
 }
@@ -58,7 +58,7 @@ func (th *Thread) newInt(n int64) (Value, error) {
 func (th *Thread) newBig(b *big.Int) (Value, error) {
 	if b.IsInt64() {
 		if n := b.Int64(); n >= minSmall && n <= maxSmall {
-			return mkInt(int(n)), nil
+			return mkInt(int64(n)), nil
 		}
 	}
 	if b.BitLen() > maxBits {
@@ -150,7 +150,7 @@ func (th *Thread) asInt64(v Value) (int, error) {
 	if th.kind(v) != kInt {
 		return 0, fmt.Errorf("got %s, want int", th.typeName(v))
 	}
-	if n, ok := th.int64(v); ok {
+	if n, ok := th.int64(v); ok && n == int64(int(n)) {
 		return int(n), nil
 	}
 	return 0, fmt.Errorf("%s out of range (want value in signed 64-bit range)", th.intString(v))
@@ -194,7 +194,7 @@ func (th *Thread) toInt(v Value) (Value, error) {
 // floatInt returns the finite float f without its fraction.
 func (th *Thread) floatInt(f float64) (Value, error) {
 	if f >= minSmall && f <= maxSmall {
-		return mkInt(int(f)), nil
+		return mkInt(int64(f)), nil
 	}
 	b, _ := big.NewFloat(f).Int(nil)
 	return th.newBig(b)

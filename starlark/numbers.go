@@ -101,13 +101,13 @@ func hashOf(th *Thread, c *Call) (Value, error) {
 	x := c.Args[0]
 	switch th.kind(x) {
 	case kString:
-		return mkInt(int(javaHash(th.text(x)))), nil
+		return mkInt(int64(javaHash(th.text(x)))), nil
 	case kBytes:
 		h := uint32(2166136261)
 		for _, b := range []byte(th.text(x)) {
 			h = (h ^ uint32(b)) * 16777619
 		}
-		return mkInt(int(h)), nil
+		return mkInt(int64(h)), nil
 	}
 	return 0, fmt.Errorf("hash: got %s, want string or bytes", th.typeName(x))
 }
@@ -222,13 +222,13 @@ func ord(th *Thread, c *Call) (Value, error) {
 		if n == 0 || n != len(s) {
 			return 0, fmt.Errorf("ord: string encodes %d Unicode code points, want 1", utf8.RuneCountInString(s))
 		}
-		return mkInt(int(r)), nil
+		return mkInt(int64(r)), nil
 	case kBytes:
 		s := th.text(x)
 		if len(s) != 1 {
 			return 0, fmt.Errorf("ord: bytes has length %d, want 1", len(s))
 		}
-		return mkInt(int(s[0])), nil
+		return mkInt(int64(s[0])), nil
 	}
 	return 0, fmt.Errorf("ord: got %s, want string or bytes", th.typeName(x))
 }

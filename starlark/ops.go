@@ -67,9 +67,8 @@ func (th *Thread) inplaceOr(x, y Value) (Value, error) {
 // index returns x[y] with a count of its own.
 func (th *Thread) index(x, y Value) (Value, error) {
 	k := th.kind(x)
-	if k == kList && y.isInt() {
+	if at, ok := y.index(); ok && k == kList {
 		n := th.listLen(x)
-		at := int(y.int())
 		if at < 0 {
 			at += n
 		}
@@ -123,7 +122,7 @@ func (th *Thread) index(x, y Value) (Value, error) {
 		text, mode := th.elemsOf(x)
 		c := th.text(text)[at]
 		if mode == elemOrds {
-			return mkInt(int(c)), nil
+			return mkInt(int64(c)), nil
 		}
 		return th.m.chars[c], nil
 	case kHost:
@@ -140,16 +139,15 @@ func (th *Thread) index2(x, y, z Value) (v Value, inner bool, err error) {
 	var w Value
 	switch th.kind(x) {
 	case kList:
-		if y.isInt() {
-			i := int(y.int())
+		if i, ok := y.index(); ok {
 			if i < 0 {
 				i += th.listLen(x)
 			}
 			w = th.listAt(x, i)
 		}
 	case kTuple:
-		if y.isInt() {
-			i, n := int(y.int()), th.tupleLen(x)
+		if i, ok := y.index(); ok {
+			n := th.tupleLen(x)
 			if i < 0 {
 				i += n
 			}
@@ -477,10 +475,10 @@ func (th *Thread) unpack(to, from, n int) error {
 func (th *Thread) rangeLoop(args []Value) bool {
 	n := [3]int{0, 0, 1}
 	for i, v := range args {
-		if !v.isInt() {
+		var ok bool
+		if n[i], ok = v.index(); !ok {
 			return false
 		}
-		n[i] = int(v.int())
 	}
 	if len(args) == 1 {
 		n[0], n[1] = 0, n[0]

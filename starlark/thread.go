@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -27,11 +28,13 @@ type Thread struct {
 	ctx  context.Context
 	done <-chan struct{}
 
-	worker    bool  // of parallel.map
-	goCalls   int   // calls of Starlark functions by Go code that are in progress
-	rounds    uint  // checkpoints
-	allocated int64 // bytes of large objects since the last look at the memory in use
-	collected int64 // bytes in use after the last collection by collectSoon
+	profiler  *Profiler
+	sampled   time.Time // when the last sample was taken
+	worker    bool      // of parallel.map
+	goCalls   int       // calls of Starlark functions by Go code that are in progress
+	rounds    uint      // checkpoints
+	allocated int64     // bytes of large objects since the last look at the memory in use
+	collected int64     // bytes in use after the last collection by collectSoon
 }
 
 // A frame is a call in progress.
@@ -71,6 +74,9 @@ func (m *Machine) newThread(ctx context.Context, t *rt.Thread) *Thread {
 		th.limit = math.MaxUint64
 	}
 	th.stack = make([]Value, firstStack)
+	if th.profiler = m.profiler.Load(); th.profiler != nil {
+		th.sampled = time.Now()
+	}
 	th.refuel()
 	return th
 }
@@ -129,6 +135,9 @@ func (th *Thread) work() error {
 func (th *Thread) checkpoint() error {
 	if err := th.account(); err != nil {
 		return err
+	}
+	if th.profiler != nil {
+		th.profiler.take(th)
 	}
 	if th.rounds++; th.m.limit > 0 && (th.rounds&15 == 0 || th.allocated > th.m.limit/32) {
 		th.collectSoon()

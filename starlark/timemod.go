@@ -338,7 +338,7 @@ func (p timePoint) Attr(th *Thread, name string) (Value, error) {
 	case "year":
 		return mkInt(t.Year()), nil
 	case "month":
-		return mkInt(int(t.Month())), nil
+		return mkInt(int64(t.Month())), nil
 	case "day":
 		return mkInt(t.Day()), nil
 	case "hour":

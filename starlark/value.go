@@ -43,6 +43,12 @@ func (v Value) isOwned() bool  { return v>>48 == 1 }
 func (v Value) int() int64     { return int64(v<<16) >> 16 }
 func (v Value) float() float64 { return math.Float64frombits(uint64(v - floatBase)) }
 func (v Value) ref() rt.Ref    { return rt.Ref{Handle: rt.Handle(uint32(v))} }
+
+// index returns the integer v as an int, and whether it is one.
+func (v Value) index() (int, bool) {
+	return int(v.int()), v.isInt() && v.int() == int64(int(v.int()))
+}
+
 func (v Value) borrowed() Value { // the same without the count
 	if v>>48 == 1 {
 		return v &^ owned
@@ -51,7 +57,9 @@ func (v Value) borrowed() Value { // the same without the count
 }
 
 // mkInt returns the integer n, which has at most 48 bits.
-func mkInt(n int) Value { return Value(n)&^intBase | intBase }
+func mkInt[N int | int64 | int32 | uint32](n N) Value {
+	return Value(int64(n))&^intBase | intBase
+}
 
 func mkFloat(f float64) Value {
 	if f != f {
@@ -146,7 +154,7 @@ func (th *Thread) dropAll(vs []Value) {
 // load returns the value that a slot refers to, with a count of its own.
 func (th *Thread) load(r rt.Ref) Value {
 	if r.IsInt() {
-		return mkInt(int(r.Int()))
+		return mkInt(int64(r.Int()))
 	}
 	id := th.t.QuickKind(r)
 	if id == rt.TypeFloat {
@@ -168,7 +176,7 @@ func (th *Thread) load(r rt.Ref) Value {
 // peek returns the value that a slot refers to as a borrowed one.
 func (th *Thread) peek(r rt.Ref) Value {
 	if r.IsInt() {
-		return mkInt(int(r.Int()))
+		return mkInt(int64(r.Int()))
 	}
 	id := th.t.QuickKind(r)
 	if id == rt.TypeFloat || id == rt.TypeInt || id == 0 {

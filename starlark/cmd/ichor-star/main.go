@@ -39,6 +39,7 @@ type config struct {
 	timeout time.Duration
 	strict  bool
 	stats   bool
+	profile string
 	program string
 }
 
@@ -54,6 +55,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	f.DurationVar(&c.timeout, "timeout", 0, "bound on the time that the program takes")
 	f.BoolVar(&c.strict, "strict", false, "without while, recursion, sets, statements at the top level, and reassigned globals")
 	f.BoolVar(&c.stats, "stats", false, "print statistics at the end")
+	f.StringVar(&c.profile, "profile", "", "write a profile of the program's functions to `FILE`, for go tool pprof")
 	f.StringVar(&c.program, "c", "", "run `PROGRAM`")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -81,6 +83,14 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		return 2
 	}
 	status := 0
+	if c.profile != "" {
+		p := m.StartProfile()
+		defer func() {
+			if err := writeProfile(p, c.profile); err != nil {
+				fmt.Fprintln(errs, "ichor-star:", err)
+			}
+		}()
+	}
 	switch {
 	case f.NArg() > 1:
 		fmt.Fprintln(errs, "ichor-star: want one file")
@@ -127,6 +137,14 @@ func (c *config) options(out io.Writer) (starlark.Options, error) {
 		opts.Memory = n
 	}
 	return opts, nil
+}
+
+func writeProfile(p *starlark.Profiler, name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.Write(file), file.Close())
 }
 
 // parseBytes reads a size such as 64MiB.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 )
 
 // star runs the command.
@@ -75,6 +77,36 @@ func TestCommand(t *testing.T) {
 			if !strings.Contains(errs, want) {
 				t.Errorf("%q: errors %q, want %q", c.args, errs, want)
 			}
+		}
+	}
+}
+
+// The profile has the program's functions.
+func TestProfile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "star.prof")
+	status, _, errs := star("", "-profile", file, "-c", "def busy():\n    for i in range(10000):\n        pass\nbusy()\n")
+	if status != 0 {
+		t.Fatal(errs)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p, err := profile.Parse(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, fn := range p.Function {
+		names[fn.Name] = true
+	}
+	if !names["busy"] || !names["toplevel"] {
+		t.Errorf("functions %v", names)
+	}
+	for _, s := range p.Sample {
+		if s.Location[0].Line[0].Function.Name != "busy" || len(s.Location) != 2 {
+			t.Errorf("sample %v", s.Location)
 		}
 	}
 }
