@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func (d *drawer) expr(depth int) string {
 		return d.atom()
 	}
 	e := func() string { return d.expr(depth - 1) }
-	switch d.n(19) {
+	switch d.n(22) {
 	case 0, 1, 2:
 		return d.atom()
 	case 3, 4, 5:
@@ -89,6 +90,14 @@ func (d *drawer) expr(depth int) string {
 		return e() + "." + d.pick("append", "extend", "insert", "pop", "remove", "index", "clear", "get", "keys", "values", "items", "update",
 			"setdefault", "popitem", "add", "union", "issubset", "upper", "split", "strip", "join", "replace", "find", "format",
 			"startswith", "elems", "count", "title", "partition", "nosuch") + "(" + d.pick("", e(), e()+", "+e()) + ")"
+	case 19:
+		return "[(" + e() + ", y) for x in " + d.pick("range(3)", e()) + " for y in " + d.pick("[x, 1]", "range(2)", e()) + d.pick("", " if "+e()) + "]"
+	case 20:
+		return d.pick(`"%s|%d"`, `"%r"`, `"%(a)s"`, `"%x %o"`, `"%g %f"`, `"%c"`) + " % " + e()
+	case 21:
+		return d.pick(`"{}-{}"`, `"{0}{1!r}"`, `"{a}{b}"`, `"{a} {}"`, `"{"`) + ".format(" + d.pick(e()+", "+e(), "a = "+e()+", b = "+e(), e()+", a = "+e(), "*"+e(), "**"+e()) + ")"
+	case 22:
+		return d.pick("sorted", "min", "max") + "(" + e() + ", key = lambda x: " + e() + d.pick("", ", reverse = True", ", reverse = "+e()) + ")"
 	case 18:
 		if d.funcs > 0 {
 			return fmt.Sprintf("f%d(%s)", d.n(d.funcs-1), d.pick(e(), e()+", "+e(), "y = "+e(), "*"+e(), "**"+e(), ""))
@@ -104,7 +113,7 @@ func (d *drawer) assign() {
 }
 
 func (d *drawer) stmt() {
-	switch d.n(11) {
+	switch d.n(14) {
 	case 0, 1, 2:
 		d.assign()
 	case 3:
@@ -138,6 +147,25 @@ func (d *drawer) stmt() {
 		}
 	case 9:
 		d.line("%s", d.expr(3))
+	case 10:
+		if d.depth < 3 {
+			old := d.vars
+			d.line("def h(x, %s):", d.pick("y = 1", "y = "+d.expr(1)+", *args", "*, y = 2", "*args, y", "**kw"))
+			d.vars = append(slices.Clone(old), "x")
+			loops := d.loops
+			d.loops = 0
+			d.block()
+			d.loops = loops
+			d.depth++
+			d.line("return %s", d.pick("x", d.expr(2), "lambda: x", "lambda: "+d.expr(2)))
+			d.depth--
+			d.vars = old
+			d.line("print(h(%s))", d.pick(d.expr(1), d.expr(1)+", y = "+d.expr(1), "y = 1, x = 2", d.expr(1)+", 5, 6"))
+		}
+	case 11:
+		d.line("(a, [b, c]) = %s", d.pick("1, (2, 3)", d.expr(2), "["+d.expr(1)+", "+d.expr(1)+"]"))
+	case 12:
+		d.line("%s[%s] %s %s", d.variable(), d.expr(1), d.pick("+=", "-=", "|="), d.expr(1))
 	default:
 		d.line("print(%s)", d.expr(3))
 	}
