@@ -125,7 +125,14 @@ next:
 }
 
 // parameter returns the error that a parameter has another type.
+// The name is quoted if the argument was given by it, as in starlark-go.
 func (c *Call) parameter(th *Thread, name string, v Value, what string) error {
+	for _, a := range c.Kwargs {
+		if a.Name == name {
+			name = syntaxQuote(name)
+			break
+		}
+	}
 	return fmt.Errorf("%s: for parameter %s: got %s, want %s", c.Name, name, th.typeName(v), what)
 }
 

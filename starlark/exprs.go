@@ -2,7 +2,6 @@ package starlark
 
 import (
 	"slices"
-	"strings"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
@@ -253,15 +252,8 @@ func (f *fcomp) binary(e *syntax.BinaryExpr, dest int) {
 		}
 		return
 	case syntax.PLUS:
-		if n, ok := smallLiteral(e.Y); ok {
-			x := f.expr(e.X)
-			f.setPos(e.OpPos)
-			f.emit(opAddI, dest, x, n)
-			return
-		}
-		if f.folded(e, dest) {
-			return
-		}
+		f.sum(e, dest)
+		return
 	case syntax.MINUS:
 		if n, ok := smallLiteral(e.Y); ok {
 			x := f.expr(e.X)
@@ -276,36 +268,81 @@ func (f *fcomp) binary(e *syntax.BinaryExpr, dest int) {
 	f.emit(binaryOps[e.Op], dest, x, y)
 }
 
-// folded compiles a sum of strings or bytes literals.
-func (f *fcomp) folded(e *syntax.BinaryExpr, dest int) bool {
-	var parts []string
-	var tok syntax.Token
-	var walk func(e syntax.Expr) bool
-	walk = func(e syntax.Expr) bool {
-		switch e := unparen(e).(type) {
-		case *syntax.Literal:
-			if e.Token != syntax.STRING && e.Token != syntax.BYTES || tok != 0 && tok != e.Token {
-				return false
-			}
-			tok = e.Token
-			parts = append(parts, e.Value.(string))
-			return true
-		case *syntax.BinaryExpr:
-			return e.Op == syntax.PLUS && walk(e.X) && walk(e.Y)
+// A summand is an operand of a sum, and the position of the operator before it.
+type summand struct {
+	x   syntax.Expr
+	pos syntax.Position
+}
+
+// sum compiles a sum. As in starlark-go, neighbours that are literals of the same kind (strings,
+// bytes, lists, tuples) become one.
+func (f *fcomp) sum(e *syntax.BinaryExpr, dest int) {
+	var terms []summand
+	var walk func(e syntax.Expr, pos syntax.Position)
+	walk = func(e syntax.Expr, pos syntax.Position) {
+		e = unparen(e)
+		if b, ok := e.(*syntax.BinaryExpr); ok && b.Op == syntax.PLUS && len(terms) == 0 {
+			walk(b.X, pos)
+			e, pos = unparen(b.Y), b.OpPos
 		}
-		return false
+		terms = append(terms, summand{e, pos})
 	}
-	if !walk(e) {
-		return false
+	walk(e, e.OpPos)
+	n := 0
+	for _, t := range terms {
+		if n > 0 {
+			if x := joined(terms[n-1].x, t.x); x != nil {
+				terms[n-1].x = x
+				continue
+			}
+		}
+		terms[n] = t
+		n++
 	}
-	f.leaf()
-	s := strings.Join(parts, "")
-	if tok == syntax.BYTES {
-		f.loadConst(f.c.constant(bytesLiteral(s)), dest)
-	} else {
-		f.loadConst(f.c.constant(s), dest)
+	terms = terms[:n]
+	if n == 1 {
+		f.exprTo(terms[0].x, dest)
+		return
 	}
-	return true
+	x := f.expr(terms[0].x)
+	for i, t := range terms[1:] {
+		to := dest
+		if i < n-2 {
+			if to = x; !f.isTemp(x) {
+				to = f.temp()
+			}
+		}
+		top := f.top
+		if k, ok := smallLiteral(t.x); ok {
+			f.setPos(t.pos)
+			f.emit(opAddI, to, x, k)
+		} else {
+			y := f.expr(t.x)
+			f.setPos(t.pos)
+			f.emit(opAdd, to, x, y)
+		}
+		f.top = top
+		x = to
+	}
+}
+
+// joined returns the sum of two literals of the same kind, or nil.
+func joined(x, y syntax.Expr) syntax.Expr {
+	switch x := x.(type) {
+	case *syntax.Literal:
+		if y, ok := y.(*syntax.Literal); ok && x.Token == y.Token && (x.Token == syntax.STRING || x.Token == syntax.BYTES) {
+			return &syntax.Literal{Token: x.Token, Value: x.Value.(string) + y.Value.(string)}
+		}
+	case *syntax.ListExpr:
+		if y, ok := y.(*syntax.ListExpr); ok {
+			return &syntax.ListExpr{List: slices.Concat(x.List, y.List)}
+		}
+	case *syntax.TupleExpr:
+		if y, ok := y.(*syntax.TupleExpr); ok {
+			return &syntax.TupleExpr{List: slices.Concat(x.List, y.List)}
+		}
+	}
+	return nil
 }
 
 var jumpOps = map[syntax.Token]opcode{

@@ -283,6 +283,7 @@ func TestRandomPrograms(t *testing.T) {
 						rt.Fatal(err)
 					}
 				}
+				before := m.Runtime().Memory().Objects
 				err := m.Do(context.Background(), func(th *Thread) error {
 					if got, ok := runOurs(th, &out, src); ok && got != want {
 						rt.Errorf("program:\n%s\nstarlark-go:\n%s\nhere:\n%s", src, want, got)
@@ -291,6 +292,14 @@ func TestRandomPrograms(t *testing.T) {
 				})
 				if err != nil {
 					rt.Fatal(err)
+				}
+				if m.Runtime().Memory().Objects != before { // cycles, or a leak
+					if _, err := m.Runtime().Collect(); err != nil {
+						rt.Fatal(err)
+					}
+				}
+				if n := m.Runtime().Memory().Objects - before; n != 0 {
+					rt.Errorf("%d objects are left of the program\n%s", n, src)
 				}
 			})
 		})

@@ -77,8 +77,10 @@ func minmax(th *Thread, c *Call) (Value, error) {
 	var best, bestKey Value
 	defer func() { th.drop(bestKey) }()
 	see := func(x Value) error {
-		k := th.dup(x)
-		if key != 0 {
+		var k Value
+		if key == 0 {
+			k = th.dup(x)
+		} else {
 			var err error
 			if k, err = th.Call(key, []Value{x}); err != nil {
 				return err
