@@ -238,7 +238,7 @@ func call(m *starlark.Machine, mod *starlark.Module, fn string, n int) (d time.D
 // scaling runs each program on several threads that share its module.
 func scaling(only string, each time.Duration, threads int) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\n%d threads / 1 thread\tgil\tatomic\tbiased\tatomic, mortal module\t\n", threads)
+	fmt.Fprintf(w, "\n%d threads / 1 thread: calls a second (and processor time a call)\tgil\tatomic\tbiased\tatomic, mortal module\t\n", threads)
 	files, _ := programs.ReadDir("programs")
 	for _, f := range files {
 		if !strings.Contains(f.Name(), only) {
@@ -251,15 +251,15 @@ func scaling(only string, each time.Duration, threads int) error {
 			if err != nil {
 				return err
 			}
-			one, err := throughput(m, mod, 1, each)
+			one, cost1, err := throughput(m, mod, 1, each)
 			if err != nil {
 				return err
 			}
-			many, err := throughput(m, mod, threads, each)
+			many, cost, err := throughput(m, mod, threads, each)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(w, "%.2f\t", many/one)
+			fmt.Fprintf(w, "%.2f (%.2f)\t", many/one, cost/cost1)
 			if err := m.Close(); err != nil {
 				return err
 			}
@@ -269,11 +269,12 @@ func scaling(only string, each time.Duration, threads int) error {
 	return w.Flush()
 }
 
-// throughput returns how many calls of run a second the threads make together.
-func throughput(m *starlark.Machine, mod *starlark.Module, threads int, each time.Duration) (float64, error) {
+// throughput returns how many calls of run a second the threads make together, and the processor
+// time of one, in seconds.
+func throughput(m *starlark.Machine, mod *starlark.Module, threads int, each time.Duration) (perSecond, cost float64, err error) {
 	counts := make([]int, threads)
-	begin := time.Now()
-	err := m.Run(context.Background(), threads, func(th *starlark.Thread, i int) error {
+	begin, cpu := time.Now(), cpuTime()
+	err = m.Run(context.Background(), threads, func(th *starlark.Thread, i int) error {
 		f := th.Global(mod, "run")
 		defer th.Drop(f)
 		for time.Since(begin) < 4*each {
@@ -290,5 +291,5 @@ func throughput(m *starlark.Machine, mod *starlark.Module, threads int, each tim
 	for _, n := range counts {
 		total += n
 	}
-	return float64(total) / time.Since(begin).Seconds(), err
+	return float64(total) / time.Since(begin).Seconds(), (cpuTime() - cpu).Seconds() / float64(total), err
 }
