@@ -95,7 +95,7 @@ func New(opts Options) (*Machine, error) {
 		err = m.Do(context.Background(), m.library)
 	}
 	if err != nil {
-		return nil, errors.Join(th1(err), r.Close())
+		return nil, errors.Join(fmt.Errorf("start of a machine: %w", err), r.Close())
 	}
 	return m, nil
 }
@@ -115,8 +115,6 @@ func (m *Machine) library(th *Thread) error {
 	}
 	return err
 }
-
-func th1(err error) error { return fmt.Errorf("start of a machine: %w", err) }
 
 // start makes the values that every program uses.
 func (m *Machine) start(th *Thread) error {
