@@ -249,7 +249,7 @@ func (th *Thread) getAttr(x Value, name string) (Value, error) {
 		return th.dup(th.structGet(x, name)), nil
 	case kHost:
 		if h, ok := th.host(x).(HostAttrs); ok {
-			return h.Attr(th, name)
+			return h.Attr(th, strings.Clone(name)) // the name may lie in a string of the heap
 		}
 	}
 	return 0, nil

@@ -2,6 +2,7 @@ package starlark
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 	_ "time/tzdata" // zones on machines without them
@@ -28,6 +29,10 @@ var (
 	locationsMu sync.Mutex
 	locations   []*time.Location
 )
+
+// loadLocation returns the location with the given name. A location keeps its name, so it gets a
+// copy: name may lie in a string of the heap.
+func loadLocation(name string) (*time.Location, error) { return time.LoadLocation(strings.Clone(name)) }
 
 func locationNumber(l *time.Location) int {
 	locationsMu.Lock()
@@ -144,7 +149,7 @@ func isValidTimezone(th *Thread, c *Call) (Value, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = time.LoadLocation(s)
+	_, err = loadLocation(s)
 	return mkBool(err == nil), nil
 }
 
@@ -167,7 +172,7 @@ func parseTime(th *Thread, c *Call) (Value, error) {
 	if text[2] == "UTC" {
 		return th.newTime(time.Parse(text[1], text[0]))
 	}
-	loc, err := time.LoadLocation(text[2])
+	loc, err := loadLocation(text[2])
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +216,7 @@ func timeTime(th *Thread, c *Call) (Value, error) {
 	if len(c.Args) > 0 {
 		return 0, fmt.Errorf("time: unexpected positional arguments")
 	}
-	loc, err := time.LoadLocation(where)
+	loc, err := loadLocation(where)
 	if err != nil {
 		return 0, err
 	}
@@ -408,7 +413,7 @@ func (m timeMethod) Call(th *Thread, c *Call) (Value, error) {
 	if m.name == "format" {
 		return th.newString(time.Time(m.p).Format(s))
 	}
-	loc, err := time.LoadLocation(s)
+	loc, err := loadLocation(s)
 	if err != nil {
 		return 0, err
 	}
