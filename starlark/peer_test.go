@@ -1,0 +1,5 @@
+package starlark
+
+import "go.starlark.net/lib/json"
+
+var peerJSON = json.Module

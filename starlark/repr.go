@@ -1,0 +1,290 @@
+package starlark
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	rt "github.com/ichor-go/ichor/runtime"
+)
+
+// A writer builds a text. Only a piece of it is in Go memory; full pieces are strings.
+type writer struct {
+	th     *Thread
+	buf    []byte
+	pieces []Value
+	err    error
+}
+
+// pieceSize is the size of the pieces of a writer.
+const pieceSize = 64 << 10
+
+// room makes room for n bytes in the buffer, n being at most pieceSize.
+func (w *writer) room(n int) bool {
+	if w.err == nil && len(w.buf)+n > pieceSize {
+		w.flush()
+	}
+	return w.err == nil
+}
+
+func (w *writer) flush() {
+	v, b, err := w.th.newText(stringType, len(w.buf))
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	copy(b, w.buf)
+	w.pieces = append(w.pieces, v)
+	w.buf = w.buf[:0]
+	if err := w.th.work(); err != nil {
+		w.fail(err)
+	}
+}
+
+// fail keeps the first error, and gives up the pieces.
+func (w *writer) fail(err error) {
+	w.err = err
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+}
+
+func (w *writer) str(s string) {
+	for len(s) > pieceSize/2 {
+		if w.room(pieceSize / 2) {
+			w.buf = append(w.buf, s[:pieceSize/2]...)
+		}
+		s = s[pieceSize/2:]
+	}
+	if w.room(len(s)) {
+		w.buf = append(w.buf, s...)
+	}
+}
+
+func (w *writer) char(c byte) {
+	if w.room(1) {
+		w.buf = append(w.buf, c)
+	}
+}
+
+func (w *writer) rune(r rune) {
+	if w.room(4) {
+		w.buf = utf8.AppendRune(w.buf, r)
+	}
+}
+
+// quoted writes what quote makes of the runes of s, between quotation marks.
+func (w *writer) quoted(s string, quote func(string) string) {
+	w.char('"')
+	for s != "" {
+		n := min(len(s), 4096)
+		for n < len(s) && !utf8.RuneStart(s[n]) {
+			n++
+		}
+		q := quote(s[:n])
+		w.str(q[1 : len(q)-1])
+		s = s[n:]
+	}
+	w.char('"')
+}
+
+// done returns the text as a string.
+func (w *writer) done() (Value, error) { return w.doneAs(stringType) }
+
+func (w *writer) doneAs(y *rt.Type) (Value, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	if len(w.pieces) == 0 {
+		if y == stringType {
+			return w.th.newString(string(w.buf))
+		}
+		return w.th.newBytes(string(w.buf))
+	}
+	n := len(w.buf)
+	for _, p := range w.pieces {
+		n += len(w.th.text(p))
+	}
+	v, b, err := w.th.newText(y, n)
+	if err != nil {
+		w.fail(err)
+		return 0, err
+	}
+	for _, p := range w.pieces {
+		b = b[copy(b, w.th.text(p)):]
+		w.th.drop(p)
+	}
+	w.pieces = nil
+	copy(b, w.buf)
+	return v, nil
+}
+
+// abandon gives up the pieces that are left after an error.
+func (w *writer) abandon() {
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+}
+
+// goString returns the text, for an error or for output, and gives up the pieces.
+func (w *writer) goString() string {
+	var b strings.Builder
+	for _, p := range w.pieces {
+		b.WriteString(w.th.text(p))
+	}
+	w.th.dropAll(w.pieces)
+	w.pieces = nil
+	b.Write(w.buf)
+	return b.String()
+}
+
+// Repr returns the text of v as repr(v) does.
+func (th *Thread) Repr(v Value) string {
+	w := writer{th: th}
+	w.value(v, nil)
+	return w.goString()
+}
+
+// display writes v as str(v) does.
+func (w *writer) display(v Value) {
+	if s, ok := w.th.str(v); ok {
+		w.str(s)
+		return
+	}
+	w.value(v, nil)
+}
+
+func (w *writer) value(v Value, path []Value) {
+	th := w.th
+	if w.err == nil {
+		w.err = th.work()
+	}
+	if w.err != nil {
+		return
+	}
+	if len(path) > maxNesting {
+		w.err = errNesting
+		return
+	}
+	switch k := th.kind(v); k {
+	case kNone:
+		w.str("None")
+	case kBool:
+		if v == True {
+			w.str("True")
+		} else {
+			w.str("False")
+		}
+	case kInt:
+		w.str(th.intString(v))
+	case kFloat:
+		w.str(formatFloat(v.float(), 'g'))
+	case kString:
+		w.quoted(th.text(v), syntaxQuote)
+	case kBytes:
+		w.char('b')
+		w.quoted(th.text(v), syntaxQuote)
+	case kList, kTuple:
+		w.items(k, v, path)
+	case kDict:
+		w.char('{')
+		if slices.Contains(path, v.borrowed()) {
+			w.str("...")
+		} else {
+			path = append(path, v.borrowed())
+			for i, sep := 0, ""; w.err == nil; sep = ", " {
+				key, x, next := th.tableNext(v, i)
+				if key == 0 {
+					break
+				}
+				i = next
+				w.str(sep)
+				w.value(key, path)
+				w.str(": ")
+				w.value(x, path)
+			}
+		}
+		w.char('}')
+	case kSet:
+		w.str("set([")
+		for i, sep := 0, ""; w.err == nil; sep = ", " {
+			key, _, next := th.tableNext(v, i)
+			if key == 0 {
+				break
+			}
+			i = next
+			w.str(sep)
+			w.value(key, append(path, v.borrowed()))
+		}
+		w.str("])")
+	case kRange:
+		w.str(th.rangeOf(v).String())
+	case kFunction:
+		w.str("<function " + th.code(v).name + ">")
+	case kBuiltin:
+		w.str("<built-in function " + th.builtin(v).name + ">")
+	case kMethod:
+		recv, b := th.methodParts(v)
+		w.str("<built-in method " + b.name + " of " + th.typeName(recv) + " value>")
+	case kElems:
+		text, mode := th.elemsOf(v)
+		w.value(text, path)
+		w.str([...]string{".elems()", ".elem_ords()", ".codepoints()", ".codepoint_ords()", ".elems()"}[mode])
+	case kStruct:
+		w.structure(v, append(path, v.borrowed()))
+	case kModule:
+		w.str(fmt.Sprintf("<module %q>", th.text(th.structHead(v))))
+	case kHost:
+		w.str(th.host(v).String())
+	default:
+		w.str("<" + kindNames[k] + ">")
+	}
+}
+
+func (w *writer) items(k kind, v Value, path []Value) {
+	open, end := byte('['), byte(']')
+	if k == kTuple {
+		open, end = '(', ')'
+	}
+	w.char(open)
+	if k == kList && slices.Contains(path, v.borrowed()) {
+		w.str("...")
+	} else {
+		path = append(path, v.borrowed())
+		n := w.th.length(v)
+		for i := 0; i < n && w.err == nil; i++ {
+			x := w.th.itemAt(v, i)
+			if x == 0 {
+				break
+			}
+			if i > 0 {
+				w.str(", ")
+			}
+			w.value(x, path)
+		}
+		if k == kTuple && n == 1 {
+			w.char(',')
+		}
+	}
+	w.char(end)
+}
+
+// formatFloat formats f as %e, %f or %g does.
+func formatFloat(f float64, conv byte) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "+inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	case f != f:
+		return "nan"
+	case conv == 'g' || conv == 'G':
+		s := strconv.FormatFloat(f, conv, -1, 64)
+		if strings.IndexByte(s, conv-'g'+'e') < 0 && strings.IndexByte(s, '.') < 0 {
+			s += ".0"
+		}
+		return s
+	}
+	return strconv.FormatFloat(f, conv, 6, 64)
+}
