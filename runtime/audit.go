@@ -35,7 +35,6 @@ func (e *AuditError) Error() string {
 // or to two, and it checks the arena. It releases retired references first. The error is an
 // *AuditError. A safe point. Attached thread.
 func (t *Thread) Audit(held ...Ref) error {
-	t.mustBeAttached()
 	a := audit{t: t, sums: map[Ref]int64{}, blocks: map[Ref]Ref{}}
 	t.StopTheWorld(func() {
 		t.settle()

@@ -167,7 +167,6 @@ func (t *Thread) Collect() Collected {
 // references to garbage stay empty. Once it frees, it goes on to the end. A safe point in any
 // case. Attached thread.
 func (t *Thread) CollectContext(ctx context.Context) (Collected, error) {
-	t.mustBeAttached()
 	c, err := t.collect(ctx, false)
 	t.Checkpoint()
 	return c, err

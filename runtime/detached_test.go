@@ -16,9 +16,10 @@ func TestCallsOfADetachedThread(t *testing.T) {
 			"Checkpoint":  th.Checkpoint,
 			"Audit":       func() { _ = th.Audit() },
 			"Collect":     func() { th.Collect() },
-			"Freeze":      func() { _, _ = th.Freeze(None) },
+			"ReadStats":   func() { th.ReadStats() },
+			"Freeze":      func() { _, _ = th.Freeze(Nil) },
 			"Unload":      func() { _ = th.Unload(nil) },
-			"Immortalize": func() { _ = th.Immortalize(None) },
+			"Immortalize": func() { _ = th.Immortalize(Nil) },
 			"Immortally":  func() { _ = th.Immortally(func() error { return nil }) },
 			"Detach":      th.Detach,
 		}

@@ -54,6 +54,7 @@ func TestWaitForItself(t *testing.T) {
 			calls["Attach"] = func() { _, _ = r.Attach() }
 		}
 		attempt := func(th *Thread) {
+			t.Helper()
 			th.SetName("outer")
 			for name, call := range calls {
 				m := misuseIn(t, call)
@@ -69,6 +70,20 @@ func TestWaitForItself(t *testing.T) {
 		}
 		must0(t, r.Do(func(th *Thread) error { attempt(th); return nil }))
 		must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { attempt(th); return nil }))
+		// Misuse comes first, even if the call would fail for another reason.
+		delete(calls, "Do")
+		delete(calls, "Attach")
+		setClosing := func(to bool) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.mu.closing = to
+		}
+		must0(t, r.Do(func(th *Thread) error {
+			setClosing(true)
+			defer setClosing(false)
+			attempt(th)
+			return nil
+		}))
 		// Outside the world it is allowed.
 		must0(t, r.Do(func(th *Thread) error {
 			var err error

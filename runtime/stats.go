@@ -84,7 +84,6 @@ type Merges struct {
 // Types out. ReadStats releases nothing: retired objects are included. A safe point. Attached
 // thread.
 func (t *Thread) ReadStats() (s Stats) {
-	t.mustBeAttached()
 	t.StopTheWorld(func() {
 		s = t.rt.QuickStats()
 		s.Types = t.readTypes()
