@@ -8,9 +8,12 @@ import (
 
 // TestNewMemoryIsZero checks that bodies and blocks are zero, whatever the memory held before.
 func TestNewMemoryIsZero(t *testing.T) {
-	for _, m := range []Mode{GIL, LockFree} {
-		clean(t, Options{Mode: m}, func(t *testing.T, th *Thread) {
-			const words = 100
+	for _, c := range []struct {
+		m     Mode
+		words int // a magazine has the smaller objects
+	}{{GIL, 100}, {LockFree, 100}, {GIL, 11}, {LockFree, 11}} {
+		clean(t, Options{Mode: c.m}, func(t *testing.T, th *Thread) {
+			words := c.words
 			seen := map[Ref]bool{}
 			again := func(what string, make func() (Ref, Body, error), free func(Ref)) {
 				for range 10 {

@@ -44,6 +44,10 @@ func TestBlind(t *testing.T) {
 		if x.DecRef(leaf); x.hot == leaf.Handle {
 			t.Errorf("%+v: a dead object is hot", c.o)
 		}
+		single := newLeaf(x)
+		if x.DecRef(single); x.hot == single.Handle {
+			t.Errorf("%+v: an object that had no other references is hot", c.o)
+		}
 		x.Detach()
 		if c.o.Mode == LockFree {
 			x, y := must(r.Attach()), must(r.Attach())
@@ -83,13 +87,16 @@ func TestBlind(t *testing.T) {
 func TestBlindSeesMisuse(t *testing.T) {
 	r := newRuntime(t, Options{Mode: LockFree})
 	x := must(r.Attach())
-	leaf := newLeaf(x)
+	leaf, child := newLeaf(x), newLeaf(x)
+	x.DecRef(newNode(x, child))
 	x.DecRef(leaf)
-	before := *x.header(leaf)
-	wantIn(t, panics(t, func() { x.IncRef(leaf) }), "incref of a dead object")
-	wantIn(t, panics(t, func() { x.DecRef(leaf) }), "more references released than there were")
-	if now := *x.header(leaf); now != before {
-		t.Errorf("the header was %v, and is %v", before, now)
+	for _, dead := range []Ref{leaf, child} {
+		before := *x.header(dead)
+		wantIn(t, panics(t, func() { x.IncRef(dead) }), "incref of a dead object")
+		wantIn(t, panics(t, func() { x.DecRef(dead) }), "more references released than there were")
+		if now := *x.header(dead); now != before {
+			t.Errorf("the header was %v, and is %v", before, now)
+		}
 	}
 	x.Detach()
 	if err := r.Close(); err != nil {

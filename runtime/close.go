@@ -261,8 +261,7 @@ func (r *Runtime) beginCloseContext(ctx context.Context) (*Thread, error) {
 func (r *Runtime) remove(t *Thread) {
 	delete(r.mu.threads, t)
 	if len(r.mu.threads) == 0 && r.mu.gone != nil {
-		close(r.mu.gone)
-		r.mu.gone = nil
+		close(r.mu.gone) // CloseContext takes it away before any thread attaches
 	}
 }
 

@@ -95,21 +95,37 @@ func TestCloseOfAnArenaThatFails(t *testing.T) {
 	}
 }
 
+// foreignType is the type of objects that belong to a Go value in the table of foreign values.
+var foreignType = must(DefineType(Type{Name: "foreign to the end", Drop: func(th *Thread, r Ref, _ Body) {
+	if release, ok := th.rt.foreign.LoadAndDelete(r); ok {
+		th.LaterBlocking(release.(func()))
+	}
+}}))
+
+// TestCloseReleases checks that Close releases the foreign values that are left.
+func TestCloseReleases(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		r := newRuntime(t, o)
+		released := 0
+		must0(t, r.Do(func(th *Thread) error {
+			r.foreign.Store(must(newBorn(th, foreignType)), func() { released++ })
+			return nil
+		}))
+		if err := r.Close(); released != 1 || errors.As(err, new(*PendingError)) {
+			t.Errorf("released %d times: %v", released, err)
+		}
+	})
+}
+
 // TestCloseCountsReleases checks that foreign values that are left after Close has given up are
 // counted.
 func TestCloseCountsReleases(t *testing.T) {
 	defer func(n int) { closeRounds = n }(closeRounds)
 	closeRounds = 0
-	y := must(DefineType(Type{Name: "foreign to the end", Drop: func(th *Thread, r Ref, _ Body) {
-		if _, ok := th.rt.foreign.LoadAndDelete(r); ok {
-			th.LaterBlocking(func() { t.Error("it was released") })
-		}
-	}}))
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
 		must0(t, r.Do(func(th *Thread) error {
-			x := must(newBorn(th, y))
-			r.foreign.Store(x, 1)
+			r.foreign.Store(must(newBorn(th, foreignType)), func() { t.Error("it was released") })
 			return nil
 		}))
 		var pending *PendingError

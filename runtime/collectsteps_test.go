@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -434,4 +435,45 @@ func TestCollectPlans(t *testing.T) {
 		return nil
 	}))
 	must0(t, r.Close())
+}
+
+// countedContext ends after a number of calls of Err.
+type countedContext struct {
+	context.Context
+	calls int
+}
+
+func (c *countedContext) Err() error {
+	if c.calls--; c.calls < 0 {
+		return errEnough
+	}
+	return nil
+}
+
+// TestCollectContextAtEachLook has the context end at each place where a collection looks at it:
+// nothing has changed, even if the trace was complete.
+func TestCollectContextAtEachLook(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.CollectAfter = -1
+		clean(t, o, func(t *testing.T, th *Thread) {
+			x := ring(th, 1)[0]
+			watch := newWatch(th, x, nil)
+			defer th.DecRef(watch)
+			for calls := range 20 {
+				c, err := th.CollectContext(&countedContext{context.Background(), calls})
+				if err == nil {
+					if c.Freed != 1 || calls < 4 {
+						t.Errorf("after %d calls: %+v", calls, c)
+					}
+					return
+				}
+				if y := th.followWeak(watch); !errors.Is(err, errEnough) || c.Garbage != 0 || y != x {
+					t.Errorf("after %d calls: %+v, %v; a weak reference to garbage refers to %s", calls, c, err, y)
+				} else {
+					th.DecRef(y)
+				}
+			}
+			t.Error("no collection was complete")
+		})
+	})
 }

@@ -209,8 +209,7 @@ func (t *Thread) unload(ctx context.Context, f *Frozen, wait bool) (err error) {
 			}
 			return err
 		}
-		f.giveUp(d)
-		d = next
+		d = next // the earlier one is over
 		t.Blocking(func() { d.wait(ctx) })
 	}
 }

@@ -281,7 +281,7 @@ func TestUnloadContextRefused(t *testing.T) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
 			f := frozenWide(t, r)
 			var holder Ref
-			must0(t, r.Do(func(th *Thread) error { holder = newNode(th, f.Root()); return nil }))
+			must0(t, r.Do(func(th *Thread) error { holder = newNode(th, f.Root(), f.Root()); return nil }))
 			x := newReader(r, f.Use)
 			unloaded := later(func() error { return r.UnloadContext(t.Context(), f) })
 			if _, over := unloaded(); over {
@@ -290,7 +290,10 @@ func TestUnloadContextRefused(t *testing.T) {
 			x.leave()
 			var referred *ReferredError
 			if err, over := unloaded(); !over || !errors.As(err, &referred) {
-				t.Errorf("returned %t: %v", over, err)
+				t.Fatalf("returned %t: %v", over, err)
+			}
+			if want := (ReferredError{2, "node", holder}); *referred != want {
+				t.Errorf("it is %+v, want %+v", *referred, want)
 			}
 			if !isLoaded(f) {
 				t.Error("it is still leaving")

@@ -97,6 +97,31 @@ func TestWaitForItself(t *testing.T) {
 	})
 }
 
+// TestDeepCallWaitsForItself checks that checked mode finds a call far above Do, where other
+// modes do not look.
+func TestDeepCallWaitsForItself(t *testing.T) {
+	r := newRuntime(t, Options{Checked: true})
+	var deep func(n int, call func())
+	deep = func(n int, call func()) {
+		if n == 0 {
+			call()
+			return
+		}
+		deep(n-1, call)
+	}
+	must0(t, r.Do(func(*Thread) error {
+		for _, call := range []func(){
+			func() { _ = r.Do(func(*Thread) error { return nil }) },
+			func() { _ = r.Run(t.Context(), 1, func(context.Context, *Thread, int) error { return nil }) },
+		} {
+			m := misuseIn(t, func() { deep(maxFrames, call) })
+			wantIn(t, m.Error(), attachedAlready)
+		}
+		return nil
+	}))
+	must0(t, r.Close())
+}
+
 // TestDoWaitsForItself checks that Do inside Do panics in lock-free mode where it waits: for
 // its own stop of the world, or when another thread stops the world.
 func TestDoWaitsForItself(t *testing.T) {
