@@ -172,6 +172,36 @@ func TestShareRefuses(t *testing.T) {
 	must0(t, errors.Join(file.Close(), r.Close()))
 }
 
+// TestShareHoldsRoots checks that a finalizer that runs in Share cannot unload a root, and that
+// nothing is held afterwards.
+func TestShareHoldsRoots(t *testing.T) {
+	for _, o := range []Options{{Mode: GIL}, {Counting: Atomic}, {Counting: Biased}} {
+		o.Backing = MemfdBacking
+		r := newRuntime(t, o)
+		f := frozenWide(t, r)
+		calls := 0
+		finalized = func(th *Thread, _ Ref) {
+			calls++
+			if err := th.Unload(f); !errors.Is(err, ErrInUse) {
+				t.Errorf("unload of a root: %v", err)
+			}
+		}
+		must0(t, r.Do(func(th *Thread) error {
+			loop := newFinal(th, Nil)
+			th.Body(loop).StoreRef(0, loop)
+			return nil
+		}))
+		file := must(r.Share(f.Root()))
+		must0(t, r.Do(func(th *Thread) error {
+			if calls != 1 || len(th.holds) != 0 {
+				t.Errorf("%d finalizers were called, %d calls hold references", calls, len(th.holds))
+			}
+			return nil
+		}))
+		must0(t, errors.Join(file.Close(), r.Close()))
+	}
+}
+
 // TestInheritedIsNoLeak checks that objects that the heap held when it was shared are no leaks
 // where it was opened, and neither are those that they have come to hold since, in any number
 // of steps. All others are.
@@ -267,14 +297,17 @@ func TestSharedHeapIsDescribed(t *testing.T) {
 			if now := r.SharedRanges(); !slices.Equal(now, shared) || r.Memory().SharedBytes != bytes || bytes == 0 {
 				t.Errorf("shared are %v, and were %v: %d bytes, want %d", now, shared, r.Memory().SharedBytes, bytes)
 			}
-			frozen := 0
+			frozen, heap := 0, 0
+			at := uintptr(th.at(leaf))
 			for _, x := range shared {
 				if x.Frozen {
 					frozen++
+				} else if x.Start <= at && at < x.End {
+					heap++
 				}
 			}
-			if frozen != 1 {
-				t.Errorf("%d frozen graphs are shared", frozen)
+			if frozen != 1 || heap != 1 {
+				t.Errorf("%d frozen graphs are shared, and %d ranges with the leaf", frozen, heap)
 			}
 			return th.Unload(f)
 		}))
