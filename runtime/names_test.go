@@ -79,8 +79,8 @@ func TestThreadNumbers(t *testing.T) {
 		var names []string
 		a.Blocking(func() {
 			b := must(r.Attach())
-			b.SetName("b")
 			names = append(names, a.name(), b.name())
+			b.SetName("b")
 			var e *AttachedError
 			if !errors.As(r.Close(), &e) || len(e.Threads) != 2 || !strings.Contains(e.Error(), `thread `+fmt.Sprint(b.number)+` "b"`) {
 				t.Errorf("close: %v", e)
