@@ -155,3 +155,20 @@ func TestBirthSizes(t *testing.T) {
 		th.DecRef(x)
 	})
 }
+
+// TestImmortallyWithinLimit checks that births in a region fail at the memory limit.
+func TestImmortallyWithinLimit(t *testing.T) {
+	clean(t, Options{MemoryLimit: 1 << 20}, func(t *testing.T, th *Thread) {
+		err := th.Immortally(func() error {
+			for range 1 << 20 / 16 {
+				if _, _, err := th.New(leafType, 100); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != ErrMemoryLimit {
+			t.Errorf("born beyond the limit: %v", err)
+		}
+	})
+}

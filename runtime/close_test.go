@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 )
 
 // TestLeakErrorText compares the whole text of a *LeakError.
@@ -73,6 +74,20 @@ func TestCloseCollectsOnce(t *testing.T) {
 		}
 		if n := r.CollectorStats().Collections; n != 1 {
 			t.Errorf("there was no end: %d collections, want 1", n)
+		}
+	})
+}
+
+// TestCloseContextWaitsForOne checks that CloseContext waits for the only thread.
+func TestCloseContextWaitsForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRuntime(t, Options{})
+		th := must(r.Attach())
+		closing := later(func() error { return r.CloseContext(t.Context()) })
+		wantWaiting(t, closing)
+		th.Detach()
+		if err, over := closing(); err != nil || !over {
+			t.Errorf("returned %t: %v", over, err)
 		}
 	})
 }

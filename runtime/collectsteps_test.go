@@ -477,3 +477,34 @@ func TestCollectContextAtEachLook(t *testing.T) {
 		})
 	})
 }
+
+// TestCollectionDue checks at which number of containers a collection becomes due, and that it
+// does not run inside Immortally.
+func TestCollectionDue(t *testing.T) {
+	clean(t, Options{Mode: GIL, CollectAfter: 10}, func(t *testing.T, th *Thread) {
+		r := th.rt
+		x := ring(th, 3)[0]
+		th.cache.Publish()
+		n := r.space.Containers()
+		for _, c := range []struct {
+			next int64
+			want bool
+		}{{n + 1, false}, {n, true}} {
+			r.collector.next.Store(c.next)
+			if r.requestCollection(); r.collector.due.Load() != c.want {
+				t.Errorf("%d of %d containers: due is %t", n, c.next, r.collector.due.Load())
+			}
+		}
+		must0(t, th.Immortally(func() error {
+			th.Checkpoint()
+			if _, _, ok := r.space.Block(uint32(x.Handle)); !ok || !r.collector.due.Load() {
+				t.Error("a collection ran inside Immortally")
+			}
+			return nil
+		}))
+		th.Checkpoint()
+		if n := r.CollectorStats().Automatic; n != 1 || r.collector.due.Load() {
+			t.Errorf("%d collections ran afterwards", n)
+		}
+	})
+}

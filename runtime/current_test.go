@@ -89,6 +89,9 @@ func TestCurrent(t *testing.T) {
 			if err := r.UnloadContext(t.Context(), f); !errors.Is(err, ErrInUse) {
 				t.Errorf("the current graph was unloaded: %v", err)
 			}
+			if err := r.Do(func(th *Thread) error { return c.Use(th, func(Ref) error { return errEnough }) }); err != errEnough {
+				t.Errorf("the function's error is %v", err)
+			}
 			for range 2 {
 				must0(t, c.Close(t.Context()))
 			}

@@ -320,6 +320,44 @@ func TestUnloadContextRefused(t *testing.T) {
 	})
 }
 
+// TestUnloadFindsHolds checks that Unload finds a reference that a scope owns or a call holds,
+// whatever other threads and calls hold.
+func TestUnloadFindsHolds(t *testing.T) {
+	r := newRuntime(t, Options{})
+	f := frozenWide(t, r)
+	th := must(r.Attach())
+	inUse := func(what string) {
+		t.Helper()
+		for range 30 { // threads are searched in any order
+			if err := th.Unload(f); !errors.Is(err, ErrInUse) {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+	}
+	held := []Ref{f.Root(), None}
+	th.Hold(&held)
+	inUse("on hold before another reference")
+	th.Unhold(&held)
+	var others []*Thread
+	for range 3 {
+		others = append(others, must(r.Attach()))
+	}
+	for _, x := range others {
+		x.member.Exit() // as in Blocking
+	}
+	must0(t, th.Scope(func(s *Scope) {
+		s.Own(f.Root(), nil)
+		inUse("owned by a scope of one thread")
+	}))
+	for _, x := range others {
+		x.member.Enter()
+		x.Detach()
+	}
+	must0(t, th.Unload(f))
+	th.Detach()
+	must0(t, r.Close())
+}
+
 // TestUnloadContextEnds checks that a call that a safe point ends takes back its departure.
 func TestUnloadContextEnds(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {

@@ -54,6 +54,11 @@ func TestStrings(t *testing.T) {
 		t.Errorf("two runtimes have the name %s", a.Name())
 	}
 	must0(t, errors.Join(a.Close(), b.Close()))
+	for x, want := range map[Ref]string{
+		Nil: "nil", None: "None", True: "True", False: "False", EmptyString: `""`, EmptyBytes: `bytes ""`, EmptyTuple: "()",
+	} {
+		wantLine(t, x, want)
+	}
 	wantLine(t, leafType, "leaf")
 	wantLine(t, (*Type)(nil), "no type")
 	wantLine(t, Options{}, "Options{}")
