@@ -156,6 +156,17 @@ var countScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.IncRef(x); t.DecRef(x) })
 		s.own(x)
 	}},
+	{"the first births of a thread, against a checkpoint", "ab", func(s *stage) {
+		s.enter(2)
+		s.run(0, func(t *rt.Thread) {
+			for range 2 { // the second ones where the first have died, before the thread has magazines
+				f, n := must(objects.NewFloat(t, 1.5)), boxed(t, 1)
+				t.IncRefs([]rt.Ref{f, n})
+				t.DecRefs([]rt.Ref{f, n, f, n})
+			}
+		})
+		s.run(1, func(t *rt.Thread) { t.Checkpoint() })
+	}},
 	{"slices of references", "ab", func(s *stage) {
 		s.enter(2)
 		x, y := s.leaf(2), s.leaf(2)
