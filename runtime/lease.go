@@ -239,6 +239,12 @@ func (t *Thread) depart(f *Frozen, wait bool) (*departure, error) {
 	if d := f.departure.Load(); d.join() {
 		return d, nil
 	}
+	return f.newDeparture(leases), nil
+}
+
+// newDeparture returns a departure for a call that waits for leases, or for readers without a
+// thread if there are no leases, and stores it where these find it. World stopped.
+func (f *Frozen) newDeparture(leases []*lease) *departure {
 	d := &departure{over: make(chan struct{}), calls: 1}
 	d.leases.Store(uint32(len(leases)))
 	for _, l := range leases {
@@ -248,7 +254,7 @@ func (t *Thread) depart(f *Frozen, wait bool) (*departure, error) {
 	if len(leases) == 0 && f.using.Load() == 0 {
 		d.end() // the last reader has left without seeing d
 	}
-	return d, nil
+	return d
 }
 
 // leasesOn returns the leases on f. World stopped.

@@ -468,11 +468,16 @@ func TestDeparture(t *testing.T) {
 			t.Error("a call joined a departure that is over")
 		}
 
-		// The last reader without a thread ends after depart has seen it and before the
-		// departure is stored.
+		// The last reader without a thread ends after depart has seen it, before the departure is
+		// stored or after that.
 		var seen atomic.Bool
 		must0(t, r.Do(func(th *Thread) error {
 			th.StopTheWorld(func() {
+				d := f.newDeparture(nil)
+				if !isClosed(d.over) {
+					t.Error("a call waits for readers, and there are none")
+				}
+				f.giveUp(d)
 				f.using.Store(1)
 				f.departure.Store(nil)
 				d, err := th.depart(f, true)

@@ -257,6 +257,18 @@ func TestStallReport(t *testing.T) {
 	}
 }
 
+// TestReportOrWarning checks that a report that Options.OnStall gets is not logged too.
+func TestReportOrWarning(t *testing.T) {
+	log := writerFunc(func(line []byte) { t.Errorf("the log has %s", line) })
+	reports := 0
+	r := newRuntime(t, Options{OnStall: func(StallReport) { reports++ }, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	r.tell(StallReport{})
+	if reports != 1 {
+		t.Errorf("%d reports", reports)
+	}
+	must0(t, r.Close())
+}
+
 // stall has a thread keep the world waiting until there is a warning.
 func stall(t *testing.T, o Options, warned *atomic.Bool) {
 	t.Helper()
