@@ -209,15 +209,17 @@ func TestFrameOfDo(t *testing.T) {
 	if n := countFramesOfDo(); n != 0 {
 		t.Errorf("%d frames of Do", n)
 	}
-	var deep func(n int) int
-	deep = func(n int) int {
+	const large = 1 << 30 // as an argument it takes many bytes of a trace
+	var deep func(n int, args [8]int) string
+	deep = func(n int, args [8]int) string {
 		if n == 0 {
-			return len(ownTrace())
+			return string(ownTrace())
 		}
-		return deep(n - 1)
+		return deep(n-1, args)
 	}
-	if n := deep(200); n < 17<<10 || strings.Count(string(ownTrace()), "goroutine ") > 2 {
-		t.Logf("a trace of %d bytes", n)
+	trace := deep(200, [8]int{large, large, large, large, large, large, large, large})
+	if len(trace) <= 16<<10 || !strings.Contains(trace, "created by testing.") {
+		t.Errorf("a trace of %d bytes is not complete: %s", len(trace), trace)
 	}
 }
 
