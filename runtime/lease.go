@@ -46,7 +46,7 @@ type departure struct {
 	over   chan struct{}
 
 	mu    point.Mutex
-	calls int // under mu: calls that wait for it
+	calls int // under mu: calls that wait for it, until it is over
 }
 
 // unloaded is the departure of unloaded graphs.
