@@ -236,7 +236,7 @@ func (t *Thread) SetWeak(r Ref) {
 func (t *Thread) inc(r Ref) {
 	h := header.At(t.base, uint32(r.Handle))
 	if t.blind && !r.IsNil() {
-		if h.IncMerged() != header.Alive {
+		if !h.IncMerged() {
 			t.incSlow(r, h)
 		}
 		return

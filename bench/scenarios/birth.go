@@ -58,7 +58,7 @@ var birthKinds = []birthKind{
 // goPair has two pointers and 16 bytes, goList three items.
 type (
 	goPair struct {
-		a, b *goPair
+		_, _ *goPair
 		_    [16]byte
 	}
 	goList struct{ items []any }

@@ -185,13 +185,14 @@ func (h *Header) DecForeign() Verdict {
 
 // IncMerged is IncForeign for an object that nobody owns and that is mortal: it adds first, and
 // looks at what comes out. If another core has written the header, a load before the add would
-// fetch its cache line once, and the add would fetch it again.
-func (h *Header) IncMerged() Verdict {
+// fetch its cache line once, and the add would fetch it again. If the count was at an edge,
+// IncMerged takes the increment back and returns false: then call Inc.
+func (h *Header) IncMerged() bool {
 	if uint32(SharedCount(h.addShared(One))-2) < stickyShared-2 {
-		return Alive
+		return true
 	}
 	h.addShared(-One)
-	return h.IncForeign()
+	return false
 }
 
 // DecMerged is DecForeign in the manner of IncMerged. It gives up the last reference by an

@@ -27,6 +27,23 @@ type edge struct {
 	dead func(h *header.Header, id int32, n int) header.Verdict
 }
 
+// Operations on objects that nobody owns, which add before they look.
+const (
+	incMerged = headerOps + 1 + iota
+	decMerged
+)
+
+// addingFirst returns the sequences with operations that add before they look.
+func addingFirst(all [][]headerOp) [][]headerOp {
+	first := map[headerOp]headerOp{inc: incMerged, dec: decMerged, try: try, drain: drain}
+	for _, ops := range all {
+		for i := range ops {
+			ops[i] = first[ops[i]]
+		}
+	}
+	return all
+}
+
 // outcome is what the threads have observed.
 type outcome struct {
 	born       [4]uint32 // the bytes at the start
@@ -59,6 +76,16 @@ func (e edge) program(ops [][]headerOp) Program {
 		case dec:
 			o.net--
 			heard(id, h.Dec(id))
+		case incMerged:
+			o.net++
+			if h.IncMerged() {
+				heard(id, header.Alive)
+			} else {
+				heard(id, h.Inc(id))
+			}
+		case decMerged:
+			o.net--
+			heard(id, h.DecMerged())
 		case try:
 			o.met++
 			if h.Owner() < 0 {
@@ -242,6 +269,15 @@ func edges() []edge {
 				h.SetWeak()
 			},
 			check: both(isFloat, banded(band-1))},
+
+		{name: "merged, one thread adds first", threads: [][][]headerOp{addingFirst(sequences(2)), sequences(2)},
+			born: weak(header.Nobody, 0, 5), check: banded(5)},
+		{name: "shared below its band, merged, both add first", threads: [][][]headerOp{addingFirst(sequences(2)), addingFirst(sequences(2))},
+			born: weak(header.Nobody, 0, band-1), check: banded(band - 1)},
+		{name: "two references, three give them up and add first", check: misused,
+			born: counts(header.Nobody, 0, 2), threads: [][][]headerOp{each(decMerged), each(decMerged), each(dec)}},
+		{name: "a dead object that is counted first", check: misused,
+			born: counts(header.Nobody, 0, 1), threads: [][][]headerOp{{{decMerged, incMerged}, {decMerged, decMerged}}}},
 
 		{name: "one reference, two give it up", check: misused,
 			born: counts(header.Nobody, 0, 1), threads: [][][]headerOp{each(dec), each(dec)}},
