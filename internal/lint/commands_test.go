@@ -252,6 +252,7 @@ func newInventory(t testing.TB) *inventory {
 func TestCommands(t *testing.T) {
 	v := newInventory(t)
 	t.Run("pages", func(t *testing.T) { checkPages(t, v) })
+	t.Run("gate", func(t *testing.T) { checkGate(t, v) })
 	t.Run("mistakes", func(t *testing.T) { checkMistakes(t, v) })
 }
 
@@ -280,6 +281,26 @@ func checkPages(t *testing.T, v *inventory) {
 	}
 	if checked < 40 {
 		t.Errorf("only %d commands were found", checked)
+	}
+}
+
+// gateTests matches a command of the gate that names tests and then packages.
+var gateTests = regexp.MustCompile(`go test [^|]*?-run '([^']+)' (\./[^|\n]*)`)
+
+// checkGate checks that the tests that the gate names exist, since go test passes without any.
+func checkGate(t *testing.T, v *inventory) {
+	text, err := os.ReadFile(filepath.Join(root, ".ci", "lib"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := gateTests.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", ""), -1)
+	for _, m := range found {
+		if err := v.checkCommand(".", "go test -run '"+m[1]+"' "+m[2]); m[1] != "^$" && err != nil {
+			t.Errorf(".ci/lib: %v", err)
+		}
+	}
+	if len(found) < 3 {
+		t.Errorf("only %d commands with names of tests were found", len(found))
 	}
 }
 
