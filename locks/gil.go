@@ -93,8 +93,8 @@ func NewGIL(interval time.Duration) *GIL {
 // Any goroutine that does not hold it.
 func (g *GIL) Acquire() { g.AcquireFor(nil) }
 
-// TryAcquireFor takes the lock in the name of who if the lock is free, and reports whether
-// it did. It never waits. Any goroutine that does not hold it.
+// TryAcquireFor takes the lock if it is free, with who as its holder, and reports whether it
+// did. It never waits. Any goroutine that does not hold it.
 func (g *GIL) TryAcquireFor(who any) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,8 +112,8 @@ func (g *GIL) take(who any) {
 	g.stats.Acquires++
 }
 
-// AcquireFor is Acquire in the name of who: Holder and Waiter return that value. Any
-// goroutine that does not hold it.
+// AcquireFor is Acquire with a name: Holder and Waiter return who. Any goroutine that does not
+// hold it.
 func (g *GIL) AcquireFor(who any) {
 	_ = g.AcquireContext(context.Background(), who) // which never ends
 }
