@@ -20,9 +20,10 @@
 // One binary has all mutants of a package, each behind an if on its number. They are written
 // into an overlay, so the checkout stays unchanged. First each test runs once without a mutant,
 // to measure how long it takes and which mutants it reaches. Then each mutant runs with the
-// tests that reach it, fastest first, until one fails. The package's own tests also run under
-// the race detector. A test fails too if it takes more than five times as long as without a
-// mutant plus two seconds, or more than four times the memory plus a gigabyte.
+// tests that reach it, until one fails: first those that have killed its neighbours, then the
+// fastest. The package's own tests also run under the race detector. A test fails too if it takes
+// more than five times as long as without a mutant plus two seconds, or more than four times the
+// memory plus a gigabyte.
 //
 // The results are kept in a journal in the user's cache, or in the folder of -o. A second run
 // skips a mutant as long as neither its file nor the tests have changed. With -kills it also

@@ -231,6 +231,34 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
+// TestKillersFirst: the killers of a mutant's neighbours come first, those of its function before those of
+// its file. A slow one keeps its place.
+func TestKillersFirst(t *testing.T) {
+	b := &binary{}
+	var tests []*leaf
+	for _, name := range []string{"TestA", "TestB", "TestC", "TestD", "TestSlow"} {
+		tests = append(tests, &leaf{Name: name, bin: b})
+	}
+	tests[4].Took = 2 * killerTime
+	var k killers
+	m := Mutant{Package: "p", Func: "f", File: "p/x.go"}
+	neighbour, other := m, m
+	neighbour.Func, other.File, other.Func = "g", "p/y.go", "h"
+	for range 3 {
+		k.add(neighbour, tests[1].String())
+		k.add(other, tests[0].String())
+	}
+	k.add(m, tests[3].String())
+	k.add(m, tests[4].String())
+	var got []string
+	for _, l := range k.first(m, tests) {
+		got = append(got, l.Name)
+	}
+	if want := []string{"TestD", "TestB", "TestA", "TestC", "TestSlow"}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+}
+
 // TestListed: each row of the table in docs/proof.md names an existing mutant.
 func TestListed(t *testing.T) {
 	if runtime.GOOS != "linux" {

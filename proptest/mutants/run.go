@@ -36,6 +36,7 @@ type config struct {
 	spare    int64         // memory limit in bytes, beyond four times its use without a mutant
 	budget   time.Duration // test time for a mutant
 	listed   []equivalent
+	killers  killers
 	log      io.Writer
 }
 
@@ -148,8 +149,11 @@ func (c *config) runPackage(ctx context.Context, in *instrumented, drawn map[Mut
 	var open []int
 	for i, m := range mutants {
 		r, ok := j.find(m, suite)
-		if results[i] = r; !ok {
+		switch results[i] = r; {
+		case !ok:
 			open = append(open, i)
+		case r.Verdict == killed:
+			c.killers.add(m, r.By)
 		}
 	}
 	if len(open) == 0 {
@@ -232,7 +236,7 @@ func batches(leaves []*leaf) [][]*leaf {
 func (c *config) try(ctx context.Context, m Mutant, leaves []*leaf) (result, error) {
 	begin := time.Now()
 	r := result{Mutant: m, Verdict: survived}
-	left := reaching(leaves, m.N)
+	left := c.killers.first(m, reaching(leaves, m.N))
 	r.Tests = len(left)
 	if len(left) == 0 {
 		r.Verdict = unreached
@@ -274,6 +278,7 @@ func (c *config) try(ctx context.Context, m Mutant, leaves []*leaf) (result, err
 		}
 		if fails == runs {
 			r.Verdict = killed
+			c.killers.add(m, r.By)
 			break
 		}
 		r.Verdict = chance
