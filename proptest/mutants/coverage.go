@@ -64,6 +64,22 @@ func pattern(name string) string {
 
 func (l *leaf) String() string { return l.bin.String() + " " + l.Name }
 
+// testersOf returns the packages whose tests run for the mutants of a package.
+func (c *config) testersOf(rel string) (testers []tester) {
+	if c.own {
+		testers = append(testers, tester{rel: rel})
+	}
+	if c.own && c.race {
+		testers = append(testers, tester{rel: rel, race: true})
+	}
+	for _, t := range c.testers {
+		if t.rel != rel {
+			testers = append(testers, t)
+		}
+	}
+	return testers
+}
+
 // build compiles the tests of those testers that depend on the package.
 func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error) {
 	folder := filepath.Join(c.folder, strings.ReplaceAll(in.rel, "/", "-"))
@@ -71,17 +87,8 @@ func (c *config) build(ctx context.Context, in *instrumented) ([]*binary, error)
 	if err != nil {
 		return nil, err
 	}
-	testers := []tester{{rel: in.rel}}
-	if c.race {
-		testers = append(testers, tester{rel: in.rel, race: true})
-	}
-	for _, t := range c.testers {
-		if t.rel != in.rel {
-			testers = append(testers, t)
-		}
-	}
 	var bins []*binary
-	for _, t := range testers {
+	for _, t := range c.testersOf(in.rel) {
 		list := exec.CommandContext(ctx, "go", "list", "-test", "-deps", "-tags="+t.tags, "./"+t.rel)
 		list.Dir = c.root
 		deps, err := list.Output()

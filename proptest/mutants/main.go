@@ -125,10 +125,12 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 		}
 		c.packages = append(c.packages, p)
 	}
+	c.own = true
 	if *tests != "" {
 		names := strings.Split(*tests, ",")
+		c.own = slices.Contains(names, "own")
 		c.testers = slices.DeleteFunc(slices.Clone(testPackages), func(t tester) bool { return !slices.Contains(names, t.rel) })
-		if len(c.testers) == 0 && *tests != "own" {
+		if len(c.testers) == 0 && !c.own {
 			return false, fmt.Errorf("-tests: %q names no package", *tests)
 		}
 	}

@@ -27,7 +27,7 @@ func fixture(t *testing.T, tests string) *config {
 	}
 	all := regexp.MustCompile("")
 	return &config{
-		root: root, module: []string{"code"}, packages: []string{"code"}, testers: []tester{{rel: tests}},
+		root: root, module: []string{"code"}, packages: []string{"code"}, testers: []tester{{rel: tests}}, own: true,
 		files: all, tests: all, workers: 2, folder: t.TempDir(), budget: time.Minute, spare: 64 << 20, patience: time.Second / 2, log: io.Discard,
 	}
 }
@@ -210,6 +210,17 @@ func TestInterrupted(t *testing.T) {
 type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestOwn: the package's own tests run only if they are asked for.
+func TestOwn(t *testing.T) {
+	with, without := config{own: true, race: true, testers: []tester{{rel: "a"}, {rel: "b"}}}, config{race: true, testers: []tester{{rel: "b"}}}
+	if got, want := with.testersOf("a"), []tester{{rel: "a"}, {rel: "a", race: true}, {rel: "b"}}; !slices.Equal(got, want) {
+		t.Errorf("with its own tests: %v, want %v", got, want)
+	}
+	if got, want := without.testersOf("a"), []tester{{rel: "b"}}; !slices.Equal(got, want) {
+		t.Errorf("without: %v, want %v", got, want)
+	}
+}
 
 // TestCulprit reads the output of a failed batch.
 func TestCulprit(t *testing.T) {

@@ -21,6 +21,7 @@ type config struct {
 	module   []string // folders of all packages to mutate, from which the sample is drawn
 	packages []string // the packages of this run, from module
 	testers  []tester
+	own      bool // run the package's own tests
 	files    *regexp.Regexp
 	tests    *regexp.Regexp
 	sample   int // number of mutants of the operators that are not in inFull; 0 for all
