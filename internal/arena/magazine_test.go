@@ -175,3 +175,41 @@ func TestMagazineOfALentSpan(t *testing.T) {
 	}
 	a.Return()
 }
+
+// TestMagazinesInAWalk: the slots in magazines are free for every walk, and go back to the
+// bitmaps first, so that Check sees them there.
+func TestMagazinesInAWalk(t *testing.T) {
+	for _, walk := range []struct {
+		name string
+		look func(s *Space) int // the live slots that it finds, or -1
+	}{
+		{"Walk", func(s *Space) (n int) {
+			s.Walk(Containers, func(uint32) bool { n++; return true })
+			return n
+		}},
+		{"WalkObjects", func(s *Space) (n int) {
+			s.WalkObjects(func(uint32) bool { n++; return true })
+			return n
+		}},
+		{"Tracked", func(s *Space) (n int) {
+			for _, sp := range s.Tracked(nil) {
+				n += len(sp.Containers(nil))
+			}
+			return n
+		}},
+		{"Check", func(s *Space) int { s.Check(); return -1 }},
+	} {
+		s := newSpace(t, Config{Reserve: 16 << 20})
+		c := s.NewCache()
+		mustAlloc(t, c, Containers, 4)
+		h := mustAlloc(t, c, Containers, 4)
+		c.Free(h)
+		if n := walk.look(s); n != 1 && n != -1 {
+			t.Errorf("%s finds %d containers, want 1", walk.name, n)
+		}
+		if m := c.magazineFor(Containers, 4); m.n != 0 {
+			t.Errorf("%s leaves %d slots in the magazine", walk.name, m.n)
+		}
+		s.Close()
+	}
+}
