@@ -65,7 +65,6 @@ func hashTuple(t *rt.Thread, key rt.Ref) (h uint32) {
 				x := t.Slot(r, o, tupleSlots+i)
 				if xo, ok := t.Object(x, rt.TypeTuple); ok && xo.Load(tupleHash) == 0 && !t.IsImmortal(x) {
 					work = append(work, x)
-					continue
 				}
 				if len(work) > n {
 					continue // h will be computed when the others are known

@@ -146,6 +146,21 @@ func TestHashOfAnImmortalIsNotStored(t *testing.T) {
 	})
 }
 
+// TestHashAtBirth: an interned string has its hash from the start, since the table needs it, and so have
+// the empty texts, which are born immortal.
+func TestHashAtBirth(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		name := must(Intern(th, "a name"))
+		none := fold(hashText(nil))
+		for r, want := range map[rt.Ref]uint32{rt.Ref(name): fold(hashText([]byte("a name"))), rt.EmptyString: none, rt.EmptyBytes: none ^ bytesMark} {
+			if h := hashWord(th, r); h != want {
+				t.Errorf("%s was born with the hash %#x, want %#x", Format(th, r), h, want)
+			}
+		}
+		th.DecRef(name)
+	})
+}
+
 // TestHashOfDeepTuples: a late hash takes no stack, and a time in the number of tuples, however
 // many paths lead to them.
 func TestHashOfDeepTuples(t *testing.T) {
