@@ -454,3 +454,19 @@ func TestOwnership(t *testing.T) {
 		}
 	}
 }
+
+// TestBury: a decrement too many of an object that has died finds a broken count, whichever way it
+// counts.
+func TestBury(t *testing.T) {
+	for name, dec := range map[string]func(h *Header) Verdict{"Dec": func(h *Header) Verdict { return h.Dec(1) }, "DecMerged": (*Header).DecMerged} {
+		var h Header
+		h.Birth(Nobody, 5)
+		if v := dec(&h); v != Dead {
+			t.Fatalf("%s of the only reference: %v", name, v)
+		}
+		h.Bury()
+		if v := dec(&h); v != Broken {
+			t.Errorf("%s after that: %v, want %v", name, v, Broken)
+		}
+	}
+}
