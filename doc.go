@@ -1,9 +1,9 @@
 // Package ichor is the front page of a module with an object runtime for many goroutines:
 // reference-counted objects outside the Go heap, without a global lock.
 //
-// An object dies at the moment its last reference goes, and its memory is free at once. The
-// same program runs under a global lock (as CPython has it) or without one, side by side in
-// one process, so the two can be compared. Immortal objects, as in PEP 683, are counted by
+// An object dies when its last reference is given up, and its memory is free at once. The
+// same program runs under a global lock, as in CPython, or without one. Both can run side by
+// side in one process, so they can be compared. Immortal objects, as in PEP 683, are counted by
 // no thread, and their headers never change. Frozen graphs are sealed read-only and can be
 // files that many processes map.
 //
@@ -15,6 +15,8 @@
 //     and the other kinds, JSON, conversion from and to Go values;
 //   - [github.com/ichor-go/ichor/runtime/metrics]: statistics by name, and for expvar;
 //   - [github.com/ichor-go/ichor/proptest]: property tests for your own types, in every mode;
+//   - [github.com/ichor-go/ichor/proptest/explore]: tests of concurrent Go code under all
+//     schedules;
 //   - [github.com/ichor-go/ichor/bench/experiment]: experiments of your own on many cores;
 //   - [github.com/ichor-go/ichor/locks] and [github.com/ichor-go/ichor/sched]: the locks and
 //     grace periods underneath, usable alone.
@@ -34,5 +36,5 @@
 //	})
 //	return errors.Join(err, r.Close()) // Close says what leaked
 //
-// The README has results and the way to the guides.
+// The README has results and links to the guides.
 package ichor

@@ -1,6 +1,6 @@
 // Command bench measures Ichor, and says what is faster and why.
 //
-//	go run ./bench                                  # compare the modes, about a minute
+//	go run ./bench                                  # compare the modes, half a minute
 //	go run ./bench -input a.json b.json.gz          # the same with your own documents
 //	go run ./bench list                             # the scenarios and their questions
 //	go run ./bench run -scenario pair -format json  # some scenarios, for programs

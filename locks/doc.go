@@ -42,8 +42,8 @@
 // # The global lock
 //
 // [GIL] is CPython's global interpreter lock with one difference: the lock is handed
-// over to waiters in the order of their arrival. A waiter with k-1 others ahead of it
-// therefore gets the lock with the k-th switch. The drop request depends on the
+// over to waiters in the order of their arrival. A waiter with k others ahead of it
+// therefore gets the lock with switch number k+1. The drop request depends on the
 // first waiter alone: it is set when that waiter has waited for an interval without
 // a switch. The holder tests for it at its safe points, with one load.
 //
@@ -62,9 +62,6 @@
 // ends. A goroutine that gives up takes itself out of its queue under the lock that guards the
 // queue. It either finds itself there, and leaves nothing behind, or it has already been
 // served, and has what it waited for. Nothing polls, and no goroutine is started.
-//
-// xsync's RBMutex is no replacement for a World. It spins, is not reentrant, and cannot
-// name the member that keeps the others waiting.
 //
 // # Thread safety
 //

@@ -25,8 +25,8 @@
 //
 // # Many threads
 //
-// Immutable kinds (Int to Tuple) have no lock, and no word in them changes. In lock-free
-// mode:
+// Immutable kinds (Int to Tuple) have no lock. No word in them changes, except that the hash
+// may be stored later, at the first use as a key. In lock-free mode:
 //
 //	call                          wait-free  linearizable  takes the container's lock
 //	List.At, Get, Len             yes *      yes           no

@@ -96,16 +96,16 @@ func (t *Thread) end() {
 	t.Detach()
 }
 
-// Recv receives from ch outside the world, and reports whether it has received a value: not if
-// ch is closed, nor if the context that Run gave to the thread's function has ended. So a loop
-// over Recv in a worker of Run ends with the others. It is a safe point. Attached thread.
+// Recv receives from ch outside the world. ok is false, and nothing was received, if ch is closed
+// or the context that Run gave to the thread's function has ended. So a loop over Recv in a worker
+// of Run ends with the others. It is a safe point. Attached thread.
 func Recv[T any](t *Thread, ch <-chan T) (v T, ok bool) {
 	v, ok, _ = RecvContext(t.runContext(), t, ch)
 	return v, ok
 }
 
-// Send sends v to ch outside the world, and reports whether it has: not if the context that
-// Run gave to the thread's function has ended. Then the caller still owns the references in v.
+// Send sends v to ch outside the world, and reports whether it did. It does not if the context
+// that Run gave to the thread's function has ended; then the caller still owns the references in v.
 // It is a safe point. Attached thread.
 func Send[T any](t *Thread, ch chan<- T, v T) bool {
 	return SendContext(t.runContext(), t, ch, v) == nil

@@ -71,9 +71,9 @@ func (e *FreezeError) Unwrap() error { return e.Err }
 
 // FreezeOptions configure Freeze. The zero value works.
 type FreezeOptions struct {
-	// ShareEqual stores equal ints, floats, numbers, bytes and tuples that are keys once, and
-	// so it does with equal objects of user-defined types without references. Equal strings are
-	// stored once in any case.
+	// ShareEqual stores equal objects once: ints, floats, numbers, bytes, tuples that can be
+	// keys, and objects of user-defined types that have no references or have a Freezing.Hash.
+	// Equal strings are stored once in any case.
 	ShareEqual bool
 
 	// Mseal makes the system refuse to unmap the memory, by any call, until the process ends

@@ -306,7 +306,7 @@ func (t *Thread) discard(f *Frozen) error {
 //	current  — now — replaced (Swap, Replace and Close)
 //	replaced — in old — unloaded (the call that has replaced it, or a later one)
 //
-// Any goroutine may have it.
+// Any goroutine may use it.
 type Current struct {
 	rt  *Runtime
 	now point.Pointer[Frozen]

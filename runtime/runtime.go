@@ -44,7 +44,7 @@ func (m Mode) String() string {
 type Counting uint8
 
 const (
-	AutoCounting Counting = iota // Atomic, until measurements on many cores favour Biased
+	AutoCounting Counting = iota // Atomic in this version; a later one may choose Biased
 	Atomic                       // every count is an atomic add
 	Biased                       // the thread that made an object counts it plainly, the others atomically
 )
@@ -103,8 +103,8 @@ type Options struct {
 	CollectAfter int
 
 	// PauseBudget is the share of time for which automatic collections may stop the world. A
-	// collection that would exceed it is put off, but not beyond four times the number of
-	// containers that make it due. 0 is 0.1.
+	// collection that would exceed it is put off until the number of containers has grown by
+	// four times as much as makes it due. 0 is 0.1.
 	PauseBudget float64
 
 	// CollectWorkers is how many goroutines trace when the heap is large. 0 is GOMAXPROCS.
