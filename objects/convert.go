@@ -12,7 +12,7 @@ import (
 
 // ConvertError reports a value that FromGo or ToGo could not convert, and why.
 type ConvertError struct {
-	Path string // from the argument of the call: root["a"][3]
+	Path string // from the argument of the call: root.a[3], root["a b"]
 	Type string // a Go type, or the type of an object
 	Err  error
 }

@@ -38,9 +38,9 @@ import (
 // the call is a safe point. With the types of the table it is not.
 //
 // The error is a *ConvertError with the path to an object that cannot be converted, or
-// contains itself. While other threads write to the graph, ToGo sees some state of each
-// slot. An object that several paths lead to is copied once for each path. r is borrowed.
-// Attached thread.
+// contains itself; if encoding/json fails, Path is the root, and Err names the field. While
+// other threads write to the graph, ToGo sees some state of each slot. An object that
+// several paths lead to is copied once for each path. r is borrowed. Attached thread.
 func ToGo[T any](t *rt.Thread, r rt.Ref) (T, error) {
 	var v T
 	if err := toGo(t, r, &v); err != nil {

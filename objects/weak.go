@@ -53,9 +53,9 @@ func NewWeak(t *rt.Thread, target rt.Ref, callbacks ...func(t *rt.Thread)) (Weak
 }
 
 // Get returns a new reference to the target, and whether there is one. There is none after
-// the target's death, or if w is not a weak reference. Get loads the target and increments
-// its count unless that is 0. It tries again while other threads change the count:
-// lock-free. (This is a conditional increment within a grace period, as in RCU: McKenney,
+// the target's death, or if w is not a weak reference. In lock-free mode, a target that has
+// left a container lives until a grace period is over. Get increments its count unless that
+// is 0. It tries again while other threads change the count: lock-free. (As in RCU: McKenney,
 // Overview of Linux-Kernel Reference Counting, 2007.) Attached thread.
 func (w Weak) Get(t *rt.Thread) (rt.Ref, bool) {
 	if _, ok := t.Object(w, rt.TypeWeak); !ok {

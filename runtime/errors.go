@@ -82,9 +82,9 @@ func limitError(err error) error {
 	return err
 }
 
-// Misuse is the value of a panic over a broken contract, in every mode: an object that is used
-// after it was freed, a thread that is not attached, a lock that is not locked. It is an error.
-// Its fields are strings:
+// Misuse is the value of a panic over a broken contract: an object that is used after it was
+// freed, a thread that is not attached, a lock that is not locked. Only checked mode finds every
+// one; other modes find what costs nothing to find. It is an error. Its fields are strings:
 //
 //	What     the violation: "use after free"
 //	Call     the function that was called: "Thread.DecRef", "List.Append"

@@ -80,9 +80,9 @@ type Options struct {
 	MemoryLimit int64
 
 	// AddressSpace is how much address space to reserve, in bytes, rounded up to a power of
-	// two. Half of it is for mortal objects. 0 is 64 GiB of system memory, or 256 MiB where the
-	// system refuses that and for Go memory. On a 32-bit machine it is 256 MiB, or 64 MiB of Go
-	// memory.
+	// two, and at most 64 GiB. Half of it is for mortal objects. 0 is 64 GiB of system memory,
+	// or 256 MiB where the system refuses that and for Go memory. On a 32-bit machine it is
+	// 256 MiB, or 64 MiB of Go memory.
 	AddressSpace int64
 
 	// Backing selects the memory that objects lie in.

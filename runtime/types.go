@@ -22,7 +22,7 @@ const (
 	TypeNone
 	TypeBool
 	TypeInt   // small ones are in the reference, the others are boxed
-	TypeFloat // a header without a body: see docs/protocol.md
+	TypeFloat // a header without a body: see Thread.Float
 	TypeNumber
 	TypeString
 	TypeBytes
