@@ -469,7 +469,7 @@ func TestFreezeKeepsItsRoot(t *testing.T) {
 			calls := 0
 			th.Later(func(th *Thread) {
 				calls++
-				if err := th.Unload(f); err != ErrInUse {
+				if err := th.Unload(f); !errors.Is(err, ErrInUse) {
 					t.Errorf("unloaded: %v", err)
 				}
 			})

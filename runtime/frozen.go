@@ -195,10 +195,18 @@ var ErrSealed = arena.ErrLocked
 // program.
 var ErrMappings = arena.ErrMappings
 
-// ErrInUse says that a Frozen cannot be unloaded since a Current has it, or since a call in
-// progress reads it or holds references into it: WriteTo, WriteFile, Types, Use, Freeze, Share,
-// ToJSON, a loop over a List or a Dict, or a Scope that owns such a reference, on any thread.
-var ErrInUse = fault.New("unload: in use by Use, WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a container, a scope, or a Current")
+// ErrInUse says that a call has to wait for readers of a Frozen, or for the Current that has it.
+// The errors that match it say which.
+var ErrInUse = fault.New("frozen graph in use")
+
+var (
+	// errRead: a call in progress reads the graph or holds references into it, on any thread.
+	errRead = &fault.Kind{Text: "unload: the graph is in use by Use, WriteTo, WriteFile, Types, Freeze, Share, ToJSON, a loop over a List or a Dict, or a Scope", Of: ErrInUse}
+	// errKept: the graph belongs to a Current.
+	errKept = &fault.Kind{Text: "the graph belongs to a Current, which unloads it", Of: ErrInUse}
+	// errInside: the call would wait for the caller's own lease.
+	errInside = &fault.Kind{Text: "the caller is inside Use of the current graph, and would wait for itself", Of: ErrInUse}
+)
 
 // ErrUnloaded says that a Frozen was unloaded, is being unloaded, or belongs to another
 // runtime.

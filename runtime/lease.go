@@ -162,7 +162,7 @@ func (t *Thread) uses(f *Frozen) bool {
 // point. Attached thread.
 func (t *Thread) Unload(f *Frozen) error {
 	if f != nil && f.kept.Load() {
-		return ErrInUse
+		return fault.Errorf("unload: %w", errKept)
 	}
 	return t.unload(context.Background(), f, false)
 }
@@ -175,7 +175,7 @@ func (t *Thread) Unload(f *Frozen) error {
 // until ctx ends. A safe point. Attached thread.
 func (t *Thread) UnloadContext(ctx context.Context, f *Frozen) error {
 	if f != nil && f.kept.Load() {
-		return ErrInUse
+		return fault.Errorf("unload: %w", errKept)
 	}
 	return t.unload(ctx, f, true)
 }
@@ -227,14 +227,14 @@ func (t *Thread) depart(f *Frozen, wait bool) (*departure, error) {
 			return nil, err
 		}
 		if t.onHold(f) {
-			return nil, ErrInUse
+			return nil, errRead
 		}
 		if f.using.CompareAndSwap(0, -1) {
 			return nil, t.discard(f)
 		}
 	}
 	if !wait || t.uses(f) {
-		return nil, ErrInUse
+		return nil, errRead
 	}
 	if d := f.departure.Load(); d.join() {
 		return d, nil
@@ -353,7 +353,7 @@ func (f *Frozen) keep(r *Runtime) error {
 	case f == nil || f.rt != r || f.departure.Load() != nil:
 		return ErrUnloaded
 	case !f.kept.CompareAndSwap(false, true):
-		return ErrInUse
+		return errKept
 	}
 	return nil
 }
@@ -389,7 +389,7 @@ func (c *Current) SwapContext(ctx context.Context, t *Thread, root Ref, opts ...
 	case now == nil:
 		return ErrCurrentClosed
 	case t.uses(now):
-		return ErrInUse
+		return fault.Errorf("swap: %w", errInside)
 	}
 	f, err := t.FreezeContext(ctx, root, opts...)
 	if err != nil {
@@ -414,7 +414,7 @@ func (c *Current) Replace(ctx context.Context, f *Frozen) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
 		if t.uses(c.now.Load()) {
-			return ErrInUse
+			return fault.Errorf("replace: %w", errInside)
 		}
 		if err := f.keep(c.rt); err != nil {
 			return err
@@ -435,7 +435,7 @@ func (c *Current) Close(ctx context.Context) error {
 	c.rt.mustNotWait(nil)
 	return c.rt.DoContext(ctx, func(t *Thread) error {
 		if t.uses(c.now.Load()) {
-			return ErrInUse
+			return fault.Errorf("close the current graph: %w", errInside)
 		}
 		if f := c.now.Swap(nil); f != nil {
 			c.leave(f)

@@ -496,3 +496,38 @@ func TestDeparture(t *testing.T) {
 		must0(t, r.Unload(f))
 	})
 }
+
+// TestInUseSaysWhy: the errors that match ErrInUse say what keeps the graph loaded.
+func TestInUseSaysWhy(t *testing.T) {
+	r := newRuntime(t, Options{})
+	f := frozenWide(t, r)
+	c := must(NewCurrent(f))
+	check := func(err error, want string) {
+		t.Helper()
+		if !errors.Is(err, ErrInUse) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	const kept = "the graph belongs to a Current, which unloads it"
+	check(r.Unload(f), "ichor: unload: "+kept)
+	_, err := NewCurrent(f)
+	check(err, "ichor: "+kept)
+	check(c.Replace(t.Context(), f), "ichor: "+kept)
+	const inside = "the caller is inside Use of the current graph, and would wait for itself"
+	must0(t, r.Do(func(th *Thread) error {
+		return c.Use(th, func(Ref) error {
+			check(c.Swap(th, None), "ichor: swap: "+inside)
+			return nil
+		})
+	}))
+	must0(t, c.Close(t.Context()))
+	f = frozenWide(t, r)
+	must0(t, r.Do(func(th *Thread) error {
+		return f.Use(th, func(Ref) error {
+			check(th.Unload(f), "ichor: "+errRead.Text)
+			return nil
+		})
+	}))
+	must0(t, r.Unload(f))
+	must0(t, r.Close())
+}

@@ -184,8 +184,8 @@ func (o *Options) validate() error {
 		return wrong("Backing", o.Backing, "AutoBacking, SystemBacking, GoBacking or MemfdBacking")
 	case o.MemoryLimit < 0 || o.MemoryLimit > 0 && o.MemoryLimit < arena.SpanSize:
 		return wrong("MemoryLimit", o.MemoryLimit, fmt.Sprintf("0 for no limit, or at least a span of %d bytes", arena.SpanSize))
-	case o.AddressSpace < 0:
-		return wrong("AddressSpace", o.AddressSpace, "0 for the default, or a number of bytes")
+	case o.AddressSpace < 0 || o.AddressSpace > arena.MaxReserve:
+		return wrong("AddressSpace", o.AddressSpace, fmt.Sprintf("0 for the default, or 1 to %d bytes", arena.MaxReserve))
 	case o.SwitchInterval < 0:
 		return wrong("SwitchInterval", o.SwitchInterval, "0 for the default, or a duration")
 	case o.PauseBudget < 0 || o.PauseBudget > 1 || o.PauseBudget != o.PauseBudget:

@@ -52,6 +52,9 @@ const (
 	maxSpaceGranules   = 1 << 32 // 64 GiB: every handle
 )
 
+// MaxReserve is the size in bytes of the largest space.
+const MaxReserve int64 = maxSpaceGranules * GranuleSize
+
 // ErrLimit says that the space has reached its limit of bytes.
 var ErrLimit = fault.New("memory limit reached")
 
@@ -109,8 +112,8 @@ func New(cfg Config) (*Space, error) {
 	if cfg.Reserve == 0 {
 		want = defaultReserve(b)
 	}
-	if cfg.Reserve < 0 || want > maxSpaceGranules {
-		return nil, fmt.Errorf("reserve of %d bytes: want at most %d", cfg.Reserve, int64(maxSpaceGranules)*GranuleSize)
+	if cfg.Reserve < 0 || cfg.Reserve > MaxReserve {
+		return nil, fmt.Errorf("reserve of %d bytes: want at most %d", cfg.Reserve, MaxReserve)
 	}
 	granules := uint64(1) << bits.Len64(max(want, minSpaceGranules)-1)
 	if granules > smallSpaceGranules {

@@ -199,7 +199,7 @@ func (sp *Span) putRemote(s uint32) {
 
 // freedTwice panics: slot s is free already.
 func (sp *Span) freedTwice(s uint32) {
-	fault.Throw(fault.Misuse{What: "memory freed twice", On: fmt.Sprintf("block %#08x", sp.start+s*sp.size), Want: "each block freed once"})
+	fault.Throw(fault.Misuse{What: "memory freed twice", On: fmt.Sprintf("memory at %#08x", sp.start+s*sp.size), Want: "each reference given up once, and each block freed once"})
 }
 
 // collectRemote moves the remote bits into free. It reports whether announced frees are
