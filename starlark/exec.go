@@ -459,7 +459,7 @@ func (th *Thread) run() (result Value, err error) {
 				goto fail
 			}
 			if !fresh && op == opDictNew {
-				err = fmt.Errorf("duplicate key: %s", th.Repr(regs[b]))
+				err = fmt.Errorf("duplicate key: %s", th.short(regs[b]))
 				goto fail
 			}
 		case opUnpack:

@@ -51,9 +51,10 @@ type Options struct {
 //	state — condition — transition (by)
 //	open — threads attach, modules are run — closed (Close)
 type Machine struct {
-	rt    *rt.Runtime
-	opts  Options
-	limit int64
+	rt      *rt.Runtime
+	opts    Options
+	limit   int64
+	account account
 
 	empty      Value
 	emptyTuple Value

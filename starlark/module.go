@@ -31,6 +31,24 @@ type pendingFunc struct {
 	fn    *code
 }
 
+// treeBytes is what parsing, resolving and compiling takes for a byte of a program: measured for a
+// list of undefined names of one letter, the worst that we know.
+const treeBytes = 200
+
+// countCode counts the memory of code, which stays until the machine is closed.
+func (th *Thread) countCode(codes []*code) error {
+	n := 0
+	for _, k := range codes {
+		n += 512 + 4*cap(k.ins) + 8*cap(k.consts) + 256*cap(k.names) + 64*cap(k.sites) +
+			16*(cap(k.localNames)+cap(k.freeNames)+cap(k.spillNames)) + 12*cap(k.lines)
+	}
+	if err := th.fits(int64(n)); err != nil {
+		return err
+	}
+	th.m.account.code.Add(int64(n))
+	return nil
+}
+
 // Compile parses, resolves and compiles a program. predeclared, whose values must be immortal,
 // is added to the names that the machine predeclares. src is a string or bytes, or nil to read
 // the file. The error is a syntax.Error or a resolve.ErrorList, or rt.ErrMemoryLimit.
@@ -43,6 +61,11 @@ func (th *Thread) CompileOptions(opts *syntax.FileOptions, file string, src any,
 	text, err := readSource(file, src)
 	if err != nil {
 		return nil, err
+	}
+	held := th.held
+	defer func() { th.release(held) }()
+	if err := th.reserve(treeBytes * len(text)); err != nil {
+		return nil, th.limitError(err)
 	}
 	f, err := opts.Parse(file, text, 0)
 	if err != nil {
@@ -87,6 +110,9 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 		}()
 		c := &compiler{th: th, mod: mod, opts: opts, consts: map[any]Value{}}
 		mod.top = c.file(f, pos)
+		if err := th.countCode(c.codes); err != nil {
+			return err
+		}
 		th.m.addCodes(c.codes)
 		for _, p := range mod.pending {
 			p.in.consts[p.index] = c.check(th.newFunction(p.fn.number, nil))
