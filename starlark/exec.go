@@ -88,7 +88,12 @@ func (th *Thread) run() (result Value, err error) {
 				}
 			}
 			if r.IsNil() {
-				err = fmt.Errorf("global variable %s referenced before assignment", k.module.names[w>>16])
+				if r, err = th.global(k.module, int(w>>16)); err != nil {
+					goto fail
+				}
+			}
+			if r.IsNil() {
+				err = fmt.Errorf("global variable %s referenced before assignment", k.module.nameAt(th, int(w>>16)))
 				goto fail
 			}
 			set(th, &regs[a], th.load(r))

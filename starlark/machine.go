@@ -90,11 +90,8 @@ func New(opts Options) (*Machine, error) {
 	m.builtins.Store(new([]*builtin))
 	m.codes.Store(new([]*code))
 	err = m.Do(context.Background(), func(th *Thread) error {
-		return th.t.Immortally(func() error { return m.start(th) })
+		return th.immortally(func() error { return errors.Join(m.start(th), m.library(th)) })
 	})
-	if err == nil {
-		err = m.Do(context.Background(), m.library)
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start of a machine: %w", err), r.Close())
 	}
@@ -211,11 +208,22 @@ func (m *Machine) Builtin(name string, fn Func) error {
 // NewBuiltin returns a function, which is immortal.
 func (th *Thread) NewBuiltin(name string, fn Func) (v Value, err error) {
 	b := th.m.addBuiltin(name, fn)
-	err = th.t.Immortally(func() error {
+	err = th.immortally(func() error {
 		v, err = th.newBuiltinValue(b.number)
 		return err
 	})
 	return v, err
+}
+
+// immortally runs fn in a region of immortal objects: that of the call that is in progress, if
+// there is one, since a region takes at least 64 KiB.
+func (th *Thread) immortally(fn func() error) error {
+	if th.inRegion {
+		return fn()
+	}
+	th.inRegion = true
+	defer func() { th.inRegion = false }()
+	return th.t.Immortally(fn)
 }
 
 // Predeclare makes v the value of a name in all modules that are compiled later. It is made

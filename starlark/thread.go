@@ -41,6 +41,7 @@ type Thread struct {
 	calls     []*Call   // of the builtins in progress, and for reuse
 	ncalls    int
 	scratch   []byte // for writers
+	inRegion  bool   // objects are born immortal
 }
 
 // A frame is a call in progress.
