@@ -20,7 +20,8 @@ type Options struct {
 	Mode     rt.Mode
 	Counting rt.Counting
 
-	// Memory bounds the bytes of all values of the machine, in steps of 64 KiB. 0 is no limit.
+	// Memory bounds the bytes of all values of the machine, in steps of 64 KiB, and of the Go
+	// memory that goes with them: see account. 0 is no limit.
 	Memory int64
 
 	// Steps bounds the calls and iterations of each thread. 0 is no limit.
