@@ -108,7 +108,7 @@ func TestImage(t *testing.T) {
 			outs := make([]strings.Builder, 4)
 			opts.Load = func(th *Thread, name string) (*Module, error) { return lib, nil }
 			opts.Print = func(th *Thread, text string) {
-				outs[th.sampledIndex()].WriteString(text + "\n")
+				outs[th.testIndex()].WriteString(text + "\n")
 			}
 			m := open(t, opts)
 			do(t, m, func(th *Thread) (err error) {
@@ -135,8 +135,8 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// sampledIndex is the number that TestImage has given to the thread.
-func (th *Thread) sampledIndex() int { return int(th.rounds >> 32) }
+// testIndex is the number that TestImage has given to the thread.
+func (th *Thread) testIndex() int { return int(th.rounds >> 32) }
 
 // An error in code from an image has the traceback of the original.
 func TestImageTraceback(t *testing.T) {
@@ -302,7 +302,7 @@ func TestImageLimit(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		fill, b, err := th.newText(stringType, 6<<20)
+		fill, b, err := th.newText(stringType, 7<<20)
 		if err != nil {
 			return err
 		}
