@@ -31,14 +31,15 @@ var library string
 
 // server runs programs. Any goroutine.
 type server struct {
-	image  string        // the library's file
-	turns  chan struct{} // one for each program that may run at the same time
-	limits starlark.Options
+	image   string        // the library's file
+	turns   chan struct{} // one for each program that may run at the same time
+	timeout time.Duration // of a program
+	limits  starlark.Options
 }
 
 // newServer compiles the library, and writes its image into dir.
-func newServer(dir string, programs int) (*server, error) {
-	s := &server{image: filepath.Join(dir, "library.img"), turns: make(chan struct{}, programs)}
+func newServer(dir string, programs int, timeout time.Duration) (*server, error) {
+	s := &server{image: filepath.Join(dir, "library.img"), turns: make(chan struct{}, programs), timeout: timeout}
 	s.limits = starlark.Options{
 		Memory: 8 << 20, Steps: 5_000_000, Depth: 1000,
 		File: syntax.FileOptions{Set: true, TopLevelControl: true, While: true, Recursion: true, GlobalReassign: true},
@@ -67,7 +68,7 @@ func (s *server) run(ctx context.Context, program []byte) (output []byte, err er
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var out limited
 	opts := s.limits
@@ -126,13 +127,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func main() {
 	listen := flag.String("listen", "localhost:8080", "the address to listen on")
 	programs := flag.Int("programs", 8, "programs that run at the same time")
+	timeout := flag.Duration("timeout", 2*time.Second, "how long a program may run")
 	load := flag.Duration("load", 0, "do not serve: measure latencies with and without hostile programs, for this long each")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "server")
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err := newServer(dir, *programs)
+	s, err := newServer(dir, *programs, *timeout)
 	if err == nil && *load > 0 {
 		err = measure(os.Stdout, s, *load)
 	} else if err == nil {

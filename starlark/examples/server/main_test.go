@@ -6,12 +6,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Hostile programs end with an error that names a limit, or says what is frozen. Friendly ones
 // that run at the same time get their answers.
 func TestServer(t *testing.T) {
-	s, err := newServer(t.TempDir(), 4)
+	s, err := newServer(t.TempDir(), 4, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
