@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,8 +98,13 @@ func neutralChunk(t *testing.T, m *Machine, part string) (problem string) {
 		case err != nil && len(want) == 0:
 			problem = fmt.Sprintf("unexpected error: %v", err)
 		}
+		output := fmt.Sprint(err)
+		var e *EvalError
+		if errors.As(err, &e) {
+			output = e.Backtrace() // as the commands print it
+		}
 		for _, w := range want {
-			text, w := strings.ToLower(fmt.Sprint(err)), strings.ToLower(w)
+			text, w := strings.ToLower(output), strings.ToLower(w)
 			if rx, e := regexp.Compile(w); strings.Contains(text, w) || e == nil && rx.MatchString(text) {
 				continue
 			}
