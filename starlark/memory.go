@@ -26,8 +26,8 @@ type account struct {
 }
 
 // collectorBytes is what a collection of cycles needs for a container: a word in a table for
-// each 32 bytes, and a place on a stack that grows by copying. TestAttacks shows that it is
-// enough: a collection of small tuples takes between 9 and 14 bytes for each.
+// each 32 bytes, and a place on a stack that grows by copying. The value is a guess;
+// TestAttacks shows that it is enough for small tuples, the worst that we know.
 const collectorBytes = 16
 
 // admitEvery is how much Go memory a thread uses before it tells the machine.
