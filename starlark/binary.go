@@ -126,7 +126,9 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 			return 0, fmt.Errorf("integer too large: %d bits, the limit is %d", n, maxBits)
 		}
 	}
-	if err := th.room((th.bigBits(x) + th.bigBits(y)) / 2); err != nil {
+	held := th.held
+	defer func() { th.release(held) }()
+	if err := th.reserve((th.bigBits(x) + th.bigBits(y)) / 2); err != nil {
 		return 0, err
 	}
 	a, b := th.big(x), th.big(y)

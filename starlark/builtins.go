@@ -7,8 +7,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
+
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // universe has the functions that every program can call.
@@ -75,7 +76,7 @@ func bytesOf(th *Thread, c *Call) (Value, error) {
 	case kBytes:
 		return th.dup(x), nil
 	case kString:
-		return th.newBytes(transcode(th.text(x)))
+		return th.transcode(bytesType, th.text(x))
 	}
 	if !th.iterable(x) {
 		return 0, fmt.Errorf("bytes: got %s, want string, bytes, or iterable of ints", th.typeName(x))
@@ -99,16 +100,17 @@ func bytesOf(th *Thread, c *Call) (Value, error) {
 	return w.doneAs(bytesType)
 }
 
-// transcode replaces invalid UTF-8.
-func transcode(s string) string {
+// transcode returns the string s as an object of the type y, without invalid UTF-8.
+func (th *Thread) transcode(y *rt.Type, s string) (Value, error) {
+	w := writer{th: th}
 	if utf8.ValidString(s) {
-		return s
+		w.str(s)
+		return w.doneAs(y)
 	}
-	var b strings.Builder
 	for _, r := range s {
-		b.WriteRune(r)
+		w.rune(r)
 	}
-	return b.String()
+	return w.doneAs(y)
 }
 
 func dictOf(th *Thread, c *Call) (Value, error) {
@@ -231,6 +233,11 @@ func fail(th *Thread, c *Call) (Value, error) {
 	if err := w.join(c, sep); err != nil {
 		return 0, err
 	}
+	if len(w.pieces) > 0 {
+		s := brief(th.text(w.pieces[0]))
+		w.abandon()
+		return 0, errors.New(s)
+	}
 	return 0, errors.New(w.goString())
 }
 
@@ -265,6 +272,9 @@ func printArgs(th *Thread, c *Call) (Value, error) {
 	if err := w.join(c, sep); err != nil {
 		return 0, err
 	}
+	if err := w.reserveString(2); err != nil {
+		return 0, err
+	}
 	text := w.goString()
 	if th.m.opts.Print != nil {
 		th.m.opts.Print(th, text)
@@ -295,7 +305,7 @@ func getattr(th *Thread, c *Call) (Value, error) {
 	case err != nil:
 		return 0, c.error(err)
 	}
-	return 0, fmt.Errorf("getattr: %s has no .%s field or method", th.typeName(c.Args[0]), name)
+	return 0, fmt.Errorf("getattr: %s has no .%s field or method", th.typeName(c.Args[0]), brief(name))
 }
 
 func hasattr(th *Thread, c *Call) (Value, error) {
@@ -393,7 +403,7 @@ func strOf(th *Thread, c *Call) (Value, error) {
 	case kString:
 		return th.dup(x), nil
 	case kBytes:
-		return th.newString(transcode(th.text(x)))
+		return th.transcode(stringType, th.text(x))
 	}
 	w := writer{th: th}
 	w.value(x, nil)

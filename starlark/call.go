@@ -23,19 +23,44 @@ func (th *Thread) enter(fn Value, k *code, base int, dest uint8) error {
 		return &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls", th.m.opts.Depth)}
 	}
 	if need := base + 2*window; need > len(th.stack) {
-		if err := th.room(16 * need); err != nil {
+		if err := th.growStack(need); err != nil {
 			return err
 		}
-		th.growStack(need)
+	}
+	if n := len(th.frames); n == cap(th.frames) && n > 64 {
+		if err := th.keep(frameBytes * n); err != nil {
+			return err
+		}
 	}
 	th.frames = append(th.frames, frame{code: k, fn: fn, base: int32(base), its: int32(len(th.its)), dest: dest})
 	return nil
 }
 
-func (th *Thread) growStack(need int) {
-	stack := make([]Value, max(need, 2*len(th.stack)))
+// frameBytes is the size of a frame, twice: a slice that grows has the old items too.
+const frameBytes = 2 * 56
+
+func (th *Thread) growStack(need int) error {
+	n := max(need, 2*len(th.stack))
+	if err := th.keep(8 * n); err != nil {
+		return err
+	}
+	stack := make([]Value, n)
 	copy(stack, th.stack)
 	th.stack = stack
+	return nil
+}
+
+// keep reserves n bytes for as long as the thread is in use.
+func (th *Thread) keep(n int) error {
+	if th.m.limit == 0 {
+		return nil
+	}
+	if err := th.fits(int64(n)); err != nil {
+		return err
+	}
+	th.m.account.held.Add(int64(n))
+	th.kept += int64(n)
+	return nil
 }
 
 // unwind pops the frames down to one that Go has called, and gives up what they hold.
@@ -190,8 +215,12 @@ func (th *Thread) callBuiltin(b *builtin, recv Value, args []Value, kw []Kwarg, 
 		return 0, err
 	}
 	th.frames = append(th.frames, frame{b: b, base: int32(base + len(args)), its: int32(len(th.its)), root: true})
-	c := Call{Name: b.name, Recv: recv, Args: args, Kwargs: kw}
-	v, err := b.fn(th, &c)
+	held := th.held
+	c := th.newCall()
+	*c = Call{b.name, recv, args, kw}
+	v, err := b.fn(th, c)
+	th.ncalls--
+	th.release(held)
 	if err != nil {
 		th.drop(v)
 		err = th.evalError(err)
@@ -203,6 +232,15 @@ func (th *Thread) callBuiltin(b *builtin, recv Value, args []Value, kw []Kwarg, 
 	}
 	th.frames = th.frames[:len(th.frames)-1]
 	return v, err
+}
+
+// newCall returns a Call for a builtin. The thread reuses it when the builtin has returned.
+func (th *Thread) newCall() *Call {
+	if th.ncalls == len(th.calls) {
+		th.calls = append(th.calls, new(Call))
+	}
+	th.ncalls++
+	return th.calls[th.ncalls-1]
 }
 
 // callOther calls something that is no function. The arguments lie on the stack from at on.
@@ -224,6 +262,10 @@ func (th *Thread) callOther(fn Value, at, n int, kw []Kwarg) (Value, error) {
 	return 0, fmt.Errorf("invalid call of non-function (%s)", th.typeName(fn))
 }
 
+// goCallBytes is what a call of a function by a builtin takes of the goroutine's stack, twice:
+// a stack that grows is copied.
+const goCallBytes = 16 << 10
+
 // callFunction runs a function whose first n arguments lie on the stack from at on.
 func (th *Thread) callFunction(fn Value, at, n int, extra []Value, kw []Kwarg) (Value, error) {
 	if err := th.step(); err != nil {
@@ -232,8 +274,15 @@ func (th *Thread) callFunction(fn Value, at, n int, extra []Value, kw []Kwarg) (
 	if th.goCalls >= maxGoCalls {
 		return 0, &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls by builtins", maxGoCalls)}
 	}
+	held := th.held
+	if err := th.reserve(goCallBytes); err != nil {
+		return 0, err
+	}
 	th.goCalls++
-	defer func() { th.goCalls-- }()
+	defer func() {
+		th.goCalls--
+		th.release(held)
+	}()
 	k := th.code(fn)
 	depth := len(th.frames)
 	err := th.enter(fn, k, at, 0)
@@ -272,12 +321,19 @@ func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, e
 	vs := slices.Clone(th.stack[at+1 : at+1+site.operands])
 	i := npos
 	var extra []Value // owned
-	defer func() { th.dropAll(extra) }()
+	held := th.held
+	defer func() {
+		th.dropAll(extra)
+		th.release(held)
+	}()
 	n := npos
 	gather := func(v Value) error {
 		return th.each(v, func(x Value) error {
 			if len(extra) >= maxArgs {
 				return fmt.Errorf("too many arguments: the limit is %d", maxArgs)
+			}
+			if err := th.reserve(48); err != nil { // the slice's growth, and the arguments on the stack
+				return err
 			}
 			extra = append(extra, th.dup(x))
 			return nil
@@ -327,7 +383,9 @@ func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, e
 	// The arguments move behind the operands, which stay in place as their owners.
 	to := at + 1 + site.operands
 	if need := to + n + len(extra) + 2*window; need > len(th.stack) {
-		th.growStack(need)
+		if err := th.growStack(need); err != nil {
+			return 0, false, err
+		}
 	}
 	if th.kind(fn) == kFunction {
 		for j := range n {
@@ -386,6 +444,9 @@ func (th *Thread) kwargsOf(kw []Kwarg, v Value) ([]Kwarg, error) {
 		if !ok {
 			return kw, fmt.Errorf("keywords must be strings, not %s", th.typeName(k))
 		}
+		if err := th.reserve(len(name) + 64); err != nil {
+			return kw, err
+		}
 		kw = append(kw, Kwarg{strings.Clone(name), th.dup(x)})
 	}
 }
@@ -404,7 +465,9 @@ func (th *Thread) Call(fn Value, args []Value, kw ...Kwarg) (Value, error) {
 		return 0, fmt.Errorf("too many arguments")
 	}
 	if need := at + 1 + len(args) + 2*window; need > len(th.stack) {
-		th.growStack(need)
+		if err := th.growStack(need); err != nil {
+			return 0, err
+		}
 	}
 	set(th, &th.stack[at], fn.borrowed())
 	for i, v := range args {

@@ -44,7 +44,7 @@ type Kwarg struct {
 // a value with a count of its own: one that was made for the call, or the result of Thread.Keep.
 type Func func(th *Thread, c *Call) (Value, error)
 
-// Call is what a builtin function is called with.
+// Call is what a builtin function is called with. It is good until the function returns.
 type Call struct {
 	Name   string
 	Recv   Value // of a method

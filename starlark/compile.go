@@ -308,13 +308,18 @@ func (f *fcomp) name(s string) int {
 	if f.names == nil {
 		f.names = map[string]int{}
 	}
+	f.names[s] = len(f.code.names)
+	f.code.names = append(f.code.names, f.c.th.m.attrName(s))
+	return len(f.code.names) - 1
+}
+
+// attrName returns a name behind a dot.
+func (m *Machine) attrName(s string) attrName {
 	a := attrName{name: s}
-	for k, fns := range f.c.th.m.methods {
+	for k, fns := range m.methods {
 		a.methods[k] = fns[s]
 	}
-	f.names[s] = len(f.code.names)
-	f.code.names = append(f.code.names, a)
-	return len(f.code.names) - 1
+	return a
 }
 
 func unparen(e syntax.Expr) syntax.Expr {

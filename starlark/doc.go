@@ -57,9 +57,15 @@
 // change while it is being iterated holds for each thread by itself: a thread cannot change what
 // it iterates, but others can.
 //
+// # Images
+//
+// WriteImage writes a module that has run to a file, and OpenImage opens it: see image.go. The
+// values of global variables are made from the file when they are first used.
+//
 // # Limits
 //
-// Options.Memory bounds the bytes of all values of a machine. Options.Steps bounds the calls and
+// Options.Memory bounds the bytes of all values of a machine, of its code, and of the Go memory
+// that builtins use for a while: see memory.go. Options.Steps bounds the calls and
 // the iterations of each thread, Options.Depth its nested calls; a context ends it from outside.
 // Each ends the program with an error that names the limit. A function has at most 160 local
 // variables in registers; the others are in cells. Expressions are nested at most about 90

@@ -88,7 +88,12 @@ func (th *Thread) run() (result Value, err error) {
 				}
 			}
 			if r.IsNil() {
-				err = fmt.Errorf("global variable %s referenced before assignment", k.module.names[w>>16])
+				if r, err = th.global(k.module, int(w>>16)); err != nil {
+					goto fail
+				}
+			}
+			if r.IsNil() {
+				err = fmt.Errorf("global variable %s referenced before assignment", k.module.nameAt(th, int(w>>16)))
 				goto fail
 			}
 			set(th, &regs[a], th.load(r))
@@ -459,7 +464,7 @@ func (th *Thread) run() (result Value, err error) {
 				goto fail
 			}
 			if !fresh && op == opDictNew {
-				err = fmt.Errorf("duplicate key: %s", th.Repr(regs[b]))
+				err = fmt.Errorf("duplicate key: %s", th.short(regs[b]))
 				goto fail
 			}
 		case opUnpack:

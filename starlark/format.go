@@ -2,7 +2,6 @@ package starlark
 
 import (
 	"fmt"
-	"math/big"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +11,8 @@ import (
 func (th *Thread) interpolate(format string, x Value) (Value, error) {
 	w := writer{th: th}
 	defer w.abandon()
+	held := th.held
+	defer func() { th.release(held) }()
 	k := th.kind(x)
 	nargs, index := 1, 0
 	if k == kTuple {
@@ -46,7 +47,7 @@ func (th *Thread) interpolate(format string, x Value) (Value, error) {
 			arg, _ = th.tableGet(x, name)
 			th.drop(name)
 			if arg == 0 {
-				return 0, fmt.Errorf("key not found: %s", key)
+				return 0, fmt.Errorf("key not found: %s", brief(key))
 			}
 			format = rest
 		} else {
@@ -93,12 +94,11 @@ func (w *writer) convert(c byte, arg Value) error {
 		}
 		switch c {
 		case 'd', 'i':
-			if b, ok := n.(*big.Int); ok {
-				w.str(b.String())
-			} else {
-				w.str(fmt.Sprint(n))
-			}
+			w.int(v)
 		default:
+			if err := th.reserve(2 * th.bigBits(v)); err != nil {
+				return err
+			}
 			w.str(fmt.Sprintf("%"+string(c), n))
 		}
 	case 'e', 'f', 'g', 'E', 'F', 'G':

@@ -67,7 +67,9 @@ func (th *Thread) listGrow(r rt.Ref, o rt.Body, n int) error {
 		return th.limitError(&rt.SizeError{Of: "list", Size: int64(n), Unit: "items", Most: maxItems})
 	}
 	bytes := th.t.BlockBytes(r, 4*(blockSlots+n))
-	th.chargeBytes(bytes)
+	if err := th.large(bytes); err != nil {
+		return err
+	}
 	nr, nb, err := th.t.NewBlock(r, bytes)
 	if err != nil {
 		return err

@@ -20,7 +20,8 @@ type Options struct {
 	Mode     rt.Mode
 	Counting rt.Counting
 
-	// Memory bounds the bytes of all values of the machine, in steps of 64 KiB. 0 is no limit.
+	// Memory bounds the bytes of all values of the machine, in steps of 64 KiB, and of the Go
+	// memory that goes with them: see account. 0 is no limit.
 	Memory int64
 
 	// Steps bounds the calls and iterations of each thread. 0 is no limit.
@@ -51,9 +52,10 @@ type Options struct {
 //	state — condition — transition (by)
 //	open — threads attach, modules are run — closed (Close)
 type Machine struct {
-	rt    *rt.Runtime
-	opts  Options
-	limit int64
+	rt      *rt.Runtime
+	opts    Options
+	limit   int64
+	account account
 
 	empty      Value
 	emptyTuple Value
@@ -89,11 +91,8 @@ func New(opts Options) (*Machine, error) {
 	m.builtins.Store(new([]*builtin))
 	m.codes.Store(new([]*code))
 	err = m.Do(context.Background(), func(th *Thread) error {
-		return th.t.Immortally(func() error { return m.start(th) })
+		return th.immortally(func() error { return errors.Join(m.start(th), m.library(th)) })
 	})
-	if err == nil {
-		err = m.Do(context.Background(), m.library)
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start of a machine: %w", err), r.Close())
 	}
@@ -210,11 +209,22 @@ func (m *Machine) Builtin(name string, fn Func) error {
 // NewBuiltin returns a function, which is immortal.
 func (th *Thread) NewBuiltin(name string, fn Func) (v Value, err error) {
 	b := th.m.addBuiltin(name, fn)
-	err = th.t.Immortally(func() error {
+	err = th.immortally(func() error {
 		v, err = th.newBuiltinValue(b.number)
 		return err
 	})
 	return v, err
+}
+
+// immortally runs fn in a region of immortal objects: that of the call that is in progress, if
+// there is one, since a region takes at least 64 KiB.
+func (th *Thread) immortally(fn func() error) error {
+	if th.inRegion {
+		return fn()
+	}
+	th.inRegion = true
+	defer func() { th.inRegion = false }()
+	return th.t.Immortally(fn)
 }
 
 // Predeclare makes v the value of a name in all modules that are compiled later. It is made

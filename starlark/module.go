@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 	"go.starlark.net/resolve"
 	"go.starlark.net/syntax"
@@ -22,6 +23,11 @@ type Module struct {
 	top         *code
 	topFn       Value
 	pending     []pendingFunc
+
+	image  *moduleImage // nil, or where names and values come from
+	index  objects.Dict // from names to numbers of global variables
+	texts  objects.Tuple
+	asleep objects.Tuple // the values
 }
 
 // pendingFunc is a constant that is a function.
@@ -29,6 +35,24 @@ type pendingFunc struct {
 	in    *code
 	index int
 	fn    *code
+}
+
+// treeBytes is what parsing, resolving and compiling takes for a byte of a program: measured for a
+// list of undefined names of one letter, the worst that we know.
+const treeBytes = 200
+
+// countCode counts the memory of code, which stays until the machine is closed.
+func (th *Thread) countCode(codes []*code) error {
+	n := 0
+	for _, k := range codes {
+		n += 512 + 4*cap(k.ins) + 8*cap(k.consts) + 256*cap(k.names) + 64*cap(k.sites) +
+			16*(cap(k.localNames)+cap(k.freeNames)+cap(k.spillNames)) + 12*cap(k.lines)
+	}
+	if err := th.fits(int64(n)); err != nil {
+		return err
+	}
+	th.m.account.code.Add(int64(n))
+	return nil
 }
 
 // Compile parses, resolves and compiles a program. predeclared, whose values must be immortal,
@@ -43,6 +67,11 @@ func (th *Thread) CompileOptions(opts *syntax.FileOptions, file string, src any,
 	text, err := readSource(file, src)
 	if err != nil {
 		return nil, err
+	}
+	held := th.held
+	defer func() { th.release(held) }()
+	if err := th.reserve(treeBytes * len(text)); err != nil {
+		return nil, th.limitError(err)
 	}
 	f, err := opts.Parse(file, text, 0)
 	if err != nil {
@@ -75,7 +104,7 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 	if len(f.Stmts) > 0 {
 		pos = syntax.Start(f.Stmts[0])
 	}
-	err = th.t.Immortally(func() (err error) {
+	err = th.immortally(func() (err error) {
 		defer func() {
 			if x := recover(); x != nil {
 				e, ok := x.(compileError)
@@ -87,6 +116,9 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 		}()
 		c := &compiler{th: th, mod: mod, opts: opts, consts: map[any]Value{}}
 		mod.top = c.file(f, pos)
+		if err := th.countCode(c.codes); err != nil {
+			return err
+		}
 		th.m.addCodes(c.codes)
 		for _, p := range mod.pending {
 			p.in.consts[p.index] = c.check(th.newFunction(p.fn.number, nil))
@@ -104,6 +136,9 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 
 // Run executes the module, once. An error of the program is an *EvalError.
 func (th *Thread) Run(mod *Module) error {
+	if mod.image != nil {
+		return nil // it has run
+	}
 	v, err := th.Call(mod.topFn, nil)
 	th.drop(v)
 	return err
@@ -122,18 +157,37 @@ func (th *Thread) Exec(file string, src any) (*Module, error) {
 func (mod *Module) Name() string { return mod.file }
 
 // Names returns the names of the global variables.
-func (mod *Module) Names() []string { return mod.names }
-
-// Global returns the value of a global variable with a count of its own, or 0.
-func (th *Thread) Global(mod *Module, name string) Value {
-	for i, n := range mod.names {
-		if n == name {
-			if r := th.t.Body(mod.globals.ref()).LoadRef(globalsSlots + i); !r.IsNil() {
-				return th.load(r)
-			}
-		}
+func (th *Thread) Names(mod *Module) []string {
+	if mod.image == nil {
+		return mod.names
 	}
-	return 0
+	names := make([]string, mod.texts.Len(th.t))
+	for i := range names {
+		names[i] = mod.nameAt(th, i)
+	}
+	return names
+}
+
+// Global returns the value of a global variable with a count of its own, or 0. An error of an
+// image is that of Lookup.
+func (th *Thread) Global(mod *Module, name string) Value {
+	v, _ := th.Lookup(mod, name)
+	return v
+}
+
+// Lookup returns the value of a global variable with a count of its own, or 0 if there is none. The
+// error is that of a value of an image that cannot be made: rt.ErrMemoryLimit, or an
+// *ImageError.
+func (th *Thread) Lookup(mod *Module, name string) (Value, error) {
+	i := mod.slotOf(th, name)
+	if i < 0 {
+		return 0, nil
+	}
+	r, err := th.global(mod, i)
+	if err != nil || r.IsNil() {
+		return 0, th.limitError(err)
+	}
+	return th.load(r), nil
 }
 
 // Clear gives up the values of all global variables. The code of the module stays until the
@@ -176,10 +230,13 @@ func (th *Thread) loadNames(site *loadSite, to int) error {
 		return &wrappedError{fmt.Sprintf("cannot load %s: %v", site.module, err), err}
 	}
 	for i, name := range site.names {
-		v := th.Global(mod, name)
+		v, err := th.Lookup(mod, name)
+		if err != nil {
+			return err
+		}
 		if v == 0 {
 			msg := fmt.Sprintf("load: name %s not found in module %s", name, site.module)
-			if n := nearest(name, mod.names); n != "" {
+			if n := nearest(name, th.Names(mod)); n != "" {
 				msg += fmt.Sprintf(" (did you mean %s?)", n)
 			}
 			return errors.New(msg)

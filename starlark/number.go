@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"strconv"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -117,7 +118,7 @@ func (th *Thread) intSign(v Value) int {
 
 func (th *Thread) intString(v Value) string {
 	if v.isInt() {
-		return fmt.Sprint(v.int())
+		return strconv.FormatInt(v.int(), 10)
 	}
 	return th.big(v).String()
 }

@@ -72,7 +72,7 @@ func floatOf(th *Thread, c *Call) (Value, error) {
 		return x, nil
 	case kString:
 		s := th.text(x)
-		switch strings.ToLower(s) {
+		switch strings.ToLower(s[:min(len(s), 10)]) {
 		case "":
 			return 0, fmt.Errorf("float: empty string")
 		case "inf", "+inf", "infinity", "+infinity":
@@ -87,7 +87,7 @@ func floatOf(th *Thread, c *Call) (Value, error) {
 			return 0, fmt.Errorf("floating-point number too large")
 		}
 		if err != nil {
-			return 0, fmt.Errorf("invalid float literal: %s", s)
+			return 0, fmt.Errorf("invalid float literal: %s", brief(s))
 		}
 		return mkFloat(f), nil
 	}
@@ -143,10 +143,13 @@ func intOf(th *Thread, c *Call) (Value, error) {
 		if len(s) > maxBits/4 {
 			return 0, fmt.Errorf("int: literal too large: %d digits", len(s))
 		}
+		if err := th.reserve(2 * len(s)); err != nil {
+			return 0, err
+		}
 		if n := parseInt(s, b); n != nil {
 			return th.newBig(n)
 		}
-		return 0, fmt.Errorf("int: invalid literal with base %d: %s", b, s)
+		return 0, fmt.Errorf("int: invalid literal with base %d: %s", b, brief(s))
 	}
 	if base != 0 {
 		return 0, fmt.Errorf("int: can't convert non-string with explicit base")

@@ -84,7 +84,7 @@ func (th *Thread) index(x, y Value) (Value, error) {
 			return 0, err
 		}
 		if v == 0 {
-			return 0, fmt.Errorf("key %s not in dict", th.Repr(y))
+			return 0, fmt.Errorf("key %s not in dict", th.short(y))
 		}
 		return th.dup(v), nil
 	}

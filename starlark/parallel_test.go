@@ -16,7 +16,7 @@ func TestParallelMap(t *testing.T) {
 		{"parallel.map(str, 1)", "map: for parameter items: got int, want iterable"},
 		{"def f(x):\n    while True:\n        pass\nparallel.map(f, [1, 2])", "too many steps"},
 		{"def f(x):\n    l = []\n    while True:\n        l.append('x' * 1000)\nparallel.map(f, [1, 2])", "memory limit exceeded"},
-		{"def f(x):\n    return parallel.map(f, [x, x])\nf(1)", "overflow"},
+		{"def f(x):\n    return parallel.map(f, [x, x])\nf(1)", "limit"},
 	} {
 		forModes(t, func(t *testing.T, opts Options) {
 			var out strings.Builder

@@ -24,10 +24,21 @@ const pieceSize = 64 << 10
 
 // room makes room for n bytes in the buffer, n being at most pieceSize.
 func (w *writer) room(n int) bool {
+	if w.buf == nil {
+		w.buf, w.th.scratch = w.th.scratch, nil
+	}
 	if w.err == nil && len(w.buf)+n > pieceSize {
 		w.flush()
 	}
 	return w.err == nil
+}
+
+// giveBack makes the buffer the one of the thread's next writer.
+func (w *writer) giveBack() {
+	if w.buf != nil {
+		w.th.scratch = w.buf[:0]
+	}
+	w.buf = nil
 }
 
 func (w *writer) flush() {
@@ -75,17 +86,36 @@ func (w *writer) rune(r rune) {
 	}
 }
 
-// quoted writes what quote makes of the runes of s, between quotation marks.
-func (w *writer) quoted(s string, quote func(string) string) {
+// quoted writes s as a literal.
+func (w *writer) quoted(s string) {
+	const hex = "0123456789abcdef"
 	w.char('"')
 	for s != "" {
-		n := min(len(s), 4096)
-		for n < len(s) && !utf8.RuneStart(s[n]) {
+		n := 0
+		for n < len(s) && s[n] >= ' ' && s[n] < 0x7f && s[n] != '"' && s[n] != '\\' {
 			n++
 		}
-		q := quote(s[:n])
-		w.str(q[1 : len(q)-1])
-		s = s[n:]
+		w.str(s[:n])
+		if s = s[n:]; s == "" {
+			break
+		}
+		c := s[0]
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			w.str(`\x`)
+			w.char(hex[c>>4])
+			w.char(hex[c&15])
+		case c == '"' || c == '\\':
+			w.char('\\')
+			w.char(c)
+		case strconv.IsPrint(r):
+			w.rune(r)
+		default:
+			q := syntaxQuote(s[:size])
+			w.str(q[1 : len(q)-1])
+		}
+		s = s[size:]
 	}
 	w.char('"')
 }
@@ -98,11 +128,15 @@ func (w *writer) doneAs(y *rt.Type) (Value, error) {
 		return 0, w.err
 	}
 	if len(w.pieces) == 0 {
-		if y == stringType {
+		defer w.giveBack()
+		if y == stringType && len(w.buf) <= 1 {
 			return w.th.newString(string(w.buf))
 		}
-		return w.th.newBytes(string(w.buf))
+		v, b, err := w.th.newText(y, len(w.buf))
+		copy(b, w.buf)
+		return v, err
 	}
+	defer w.giveBack()
 	n := len(w.buf)
 	for _, p := range w.pieces {
 		n += len(w.th.text(p))
@@ -123,20 +157,80 @@ func (w *writer) doneAs(y *rt.Type) (Value, error) {
 
 // abandon gives up the pieces that are left after an error.
 func (w *writer) abandon() {
+	w.giveBack()
 	w.th.dropAll(w.pieces)
 	w.pieces = nil
 }
 
 // goString returns the text, for an error or for output, and gives up the pieces.
 func (w *writer) goString() string {
+	n := len(w.buf)
+	for _, p := range w.pieces {
+		n += len(w.th.text(p))
+	}
 	var b strings.Builder
+	b.Grow(n)
 	for _, p := range w.pieces {
 		b.WriteString(w.th.text(p))
 	}
 	w.th.dropAll(w.pieces)
 	w.pieces = nil
 	b.Write(w.buf)
+	w.giveBack()
 	return b.String()
+}
+
+// maxErrorText bounds what an error says of a value.
+const maxErrorText = 4 << 10
+
+// short returns the text of v for an error.
+func (th *Thread) short(v Value) string {
+	w := writer{th: th}
+	w.value(v, nil)
+	if len(w.pieces) == 0 && len(w.buf) <= maxErrorText {
+		return w.goString()
+	}
+	defer w.abandon()
+	if len(w.pieces) > 0 {
+		return brief(th.text(w.pieces[0]))
+	}
+	return brief(string(w.buf))
+}
+
+// brief shortens a text for an error.
+func brief(s string) string {
+	if len(s) <= maxErrorText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxErrorText], "") + "..."
+}
+
+// int writes an integer.
+func (w *writer) int(v Value) {
+	switch {
+	case v.isInt():
+		if w.room(20) {
+			w.buf = strconv.AppendInt(w.buf, v.int(), 10)
+		}
+	case w.err == nil:
+		held := w.th.held
+		if err := w.th.reserve(w.th.bigBits(v)); err != nil {
+			w.fail(err)
+			return
+		}
+		w.str(w.th.big(v).String())
+		w.th.release(held)
+	}
+}
+
+// reserveString reserves memory for n copies of what goString is about to return.
+func (w *writer) reserveString(n int) error {
+	size := len(w.buf) + pieceSize*len(w.pieces)
+	if err := w.th.reserve(n * size); err != nil {
+		w.fail(err)
+		return err
+	}
+	return nil
 }
 
 // Repr returns the text of v as repr(v) does.
@@ -177,14 +271,14 @@ func (w *writer) value(v Value, path []Value) {
 			w.str("False")
 		}
 	case kInt:
-		w.str(th.intString(v))
+		w.int(v)
 	case kFloat:
 		w.str(formatFloat(v.float(), 'g'))
 	case kString:
-		w.quoted(th.text(v), syntaxQuote)
+		w.quoted(th.text(v))
 	case kBytes:
 		w.char('b')
-		w.quoted(th.text(v), syntaxQuote)
+		w.quoted(th.text(v))
 	case kList, kTuple:
 		w.items(k, v, path)
 	case kDict:

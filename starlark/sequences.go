@@ -140,7 +140,7 @@ func sorted(th *Thread, c *Call) (Value, error) {
 	type item struct{ v, key Value }
 	var items []item
 	if n := th.length(x); n > 0 {
-		if err := th.room(16 * n); err != nil {
+		if err := th.reserve(16 * n); err != nil {
 			return 0, err
 		}
 		items = make([]item, 0, n)
@@ -153,7 +153,7 @@ func sorted(th *Thread, c *Call) (Value, error) {
 	}
 	err := th.each(x, func(x Value) error {
 		if len(items) == cap(items) {
-			if err := th.room(32 * cap(items)); err != nil {
+			if err := th.reserve(32 * cap(items)); err != nil {
 				return err
 			}
 		}

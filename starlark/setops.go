@@ -83,7 +83,7 @@ func (th *Thread) isSubset(s, other Value) (bool, error) {
 		return false, nil
 	}
 	entries := int(th.t.Block(br).Word(entryCap))
-	if err := th.room(entries / 8); err != nil {
+	if err := th.reserve(entries / 8); err != nil {
 		return false, err
 	}
 	seen := make([]uint64, (entries+63)/64)

@@ -29,8 +29,8 @@ func init() {
 		"isalpha":        stringIs(unicode.IsLetter),
 		"isdigit":        stringIs(unicode.IsDigit),
 		"isspace":        stringIs(unicode.IsSpace),
-		"islower":        stringTest(func(s string) bool { return cased(s) && s == strings.ToLower(s) }),
-		"isupper":        stringTest(func(s string) bool { return cased(s) && s == strings.ToUpper(s) }),
+		"islower":        stringTest(func(s string) bool { return cased(s) && unchanged(s, unicode.ToLower) }),
+		"isupper":        stringTest(func(s string) bool { return cased(s) && unchanged(s, unicode.ToUpper) }),
 		"istitle":        stringTest(isTitle),
 	}
 	methods[kString] = stringMethods
@@ -79,6 +79,16 @@ func casedRune(r rune) bool {
 }
 
 func cased(s string) bool { return strings.IndexFunc(s, casedRune) >= 0 }
+
+// unchanged reports whether f leaves all runes of s as they are. Invalid UTF-8 does not stay.
+func unchanged(s string, f func(rune) rune) bool {
+	for i, r := range s {
+		if f(r) != r || r == utf8.RuneError && s[i] != 0xEF {
+			return false
+		}
+	}
+	return true
+}
 
 func isTitle(s string) bool {
 	var any, prev bool
@@ -403,7 +413,7 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 	case most < 0:
 		return th.stringSeq(strings.SplitSeq(s, sep))
 	default:
-		if err := th.room(16 * min(most, strings.Count(s, sep))); err != nil {
+		if err := th.reserve(48 * min(most, strings.Count(s, sep))); err != nil {
 			return 0, err
 		}
 		if c.Name == "split" {

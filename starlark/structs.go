@@ -40,7 +40,7 @@ func (th *Thread) NewModule(name string, fns map[string]Func, members ...Kwarg) 
 		}
 		members = append(members, Kwarg{n[strings.LastIndexByte(n, '.')+1:], f})
 	}
-	err = th.t.Immortally(func() error {
+	err = th.immortally(func() error {
 		s, err := th.newString(name)
 		if err == nil {
 			v, err = th.newStruct(moduleType, s, members)

@@ -63,7 +63,9 @@ func (th *Thread) tableGrow(r rt.Ref, o rt.Body, n int) error {
 		}
 		n = index * 3 / 4
 	}
-	th.chargeBytes(4 * (entrySlots + 3*n + index))
+	if err := th.large(4 * (entrySlots + 3*n + index)); err != nil {
+		return err
+	}
 	nr, nb, err := th.t.NewBlock(r, 4*(entrySlots+3*n+index))
 	if err != nil {
 		return err

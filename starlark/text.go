@@ -31,7 +31,9 @@ func (th *Thread) newText(y *rt.Type, n int) (Value, []byte, error) {
 	if n > maxText {
 		return 0, nil, th.limitError(&rt.SizeError{Of: "string", Size: int64(n), Unit: "bytes", Most: maxText})
 	}
-	th.chargeBytes(n)
+	if err := th.large(n); err != nil {
+		return 0, nil, err
+	}
 	r, o, err := th.t.New(y, 4*textData+n)
 	if err != nil {
 		return 0, nil, err

@@ -35,6 +35,13 @@ type Thread struct {
 	rounds    uint      // checkpoints
 	allocated int64     // bytes of large objects since the last look at the memory in use
 	collected int64     // bytes in use after the last collection by collectSoon
+	held      int64     // Go memory that counts, see account
+	told      int64     // of it, what the machine knows
+	kept      int64     // Go memory that counts until the thread ends
+	calls     []*Call   // of the builtins in progress, and for reuse
+	ncalls    int
+	scratch   []byte // for writers
+	inRegion  bool   // objects are born immortal
 }
 
 // A frame is a call in progress.
@@ -84,6 +91,8 @@ func (m *Machine) newThread(ctx context.Context, t *rt.Thread) *Thread {
 func (th *Thread) close() {
 	th.dropAll(th.stack)
 	th.endIterators(0)
+	th.release(0)
+	th.m.account.held.Add(-th.kept)
 }
 
 // Runtime returns the thread of the runtime. It must not be detached.
@@ -117,12 +126,6 @@ func (th *Thread) step() error {
 // charge counts n units of work as steps, when the next step is counted.
 func (th *Thread) charge(n int) { th.fuel -= n }
 
-// chargeBytes counts an allocation as steps.
-func (th *Thread) chargeBytes(n int) {
-	th.fuel -= n >> 8
-	th.allocated += int64(n)
-}
-
 // work counts a step of a builtin that cannot reach a safe point.
 func (th *Thread) work() error {
 	if th.fuel--; th.fuel < 0 {
@@ -139,25 +142,13 @@ func (th *Thread) checkpoint() error {
 	if th.profiler != nil {
 		th.profiler.take(th)
 	}
-	if th.rounds++; th.m.limit > 0 && (th.rounds&15 == 0 || th.allocated > th.m.limit/32) {
-		th.collectSoon()
+	if th.rounds++; th.m.limit > 0 && (th.rounds&7 == 0 || th.allocated > th.m.limit/32) {
+		if err := th.collectSoon(); err != nil {
+			return err
+		}
 	}
 	th.t.Checkpoint()
 	return nil
-}
-
-// collectSoon collects cycles if memory gets short and has been used since it did so before.
-func (th *Thread) collectSoon() {
-	th.allocated = 0
-	m := th.m.rt.Memory()
-	used := m.ObjectBytes + m.BlockBytes + m.RegionBytes
-	if used < th.m.limit*3/4 {
-		th.collected = 0
-	} else if used-th.collected > th.m.limit/16 {
-		th.t.Collect()
-		m = th.m.rt.Memory()
-		th.collected = m.ObjectBytes + m.BlockBytes + m.RegionBytes
-	}
 }
 
 // account looks at the limits.
@@ -176,22 +167,11 @@ func (th *Thread) account() error {
 	return nil
 }
 
-// room returns an error if n more bytes of Go memory, for a while, would exceed the limit.
-func (th *Thread) room(n int) error {
-	if th.m.limit == 0 || n < 1<<14 {
-		return nil
-	}
-	if m := th.m.rt.Memory(); m.ObjectBytes+m.BlockBytes+m.RegionBytes+int64(n) > th.m.limit {
-		return rt.ErrMemoryLimit
-	}
-	return nil
-}
-
 // limitError names the limit that an error of the runtime is about.
 func (th *Thread) limitError(err error) error {
 	var size *rt.SizeError
 	switch {
-	case errors.Is(err, rt.ErrMemoryLimit):
+	case isMemoryLimit(err):
 		what := "memory limit exceeded"
 		if th.m.limit > 0 {
 			what += fmt.Sprintf(": %d bytes", th.m.limit)
@@ -203,8 +183,4 @@ func (th *Thread) limitError(err error) error {
 	return err
 }
 
-// freed collects cycles if err says that there is no memory, and reports whether there is some
-// now.
-func (th *Thread) freed(err error) bool {
-	return errors.Is(err, rt.ErrMemoryLimit) && th.t.Collect().Freed > 0
-}
+func isMemoryLimit(err error) bool { return errors.Is(err, rt.ErrMemoryLimit) }

@@ -212,3 +212,46 @@ y = x * x // 3 - x
 		})
 	})
 }
+
+// A builtin that reads a text while other threads drop the string that has it sees one text, not
+// memory that is something else by now. In checked mode, memory that was freed is overwritten.
+func TestTextsThatOthersDrop(t *testing.T) {
+	src := `
+def word(k):
+    return "abcdefghij"[k % 10] * (100 + k % 57)
+l = [word(k) for k in range(16)]
+d = {"k": word(1), "l": l, "s": struct(a = word(2))}
+def one(s):
+    if s.strip("\"") != s.strip("\"")[0] * len(s.strip("\"")):
+        fail("a mixture: " + s)
+def main(i):
+    for k in range(300):
+        if i % 2:
+            l[k % 16] = word(k + i)
+            d["k"] = word(k)
+            d["s"] = struct(a = word(k))
+            continue
+        one(l[k % 16] + "")
+        one(l[k % 16].upper())
+        one("%s" % l[k % 16])
+        one("%(k)s" % d)
+        one("{}".format(d["k"]))
+        one(repr(d["k"]))
+        one(json.encode(d["s"]).split(":")[1].strip("}"))
+        for s in "-".join(l).split("-"):
+            one(s)
+        for s in json.decode(json.encode(d))["l"]:
+            one(s)
+        for s in sorted(l):
+            one(s)
+        one(max(l))
+        one(getattr(d["s"], "a"))
+        one(l[k % 16].replace("a", "b"))
+done = [True]
+`
+	forModes(t, func(t *testing.T, opts Options) {
+		shared(t, opts, 4, src, "done")
+		opts.Runtime.Checked = true
+		shared(t, opts, 4, src, "done")
+	})
+}

@@ -91,7 +91,7 @@ func (th *Thread) TimeModule(now func() (time.Time, error)) (Value, error) {
 		"second": time.Second, "minute": time.Minute, "hour": time.Hour,
 	} {
 		var v Value
-		err := th.t.Immortally(func() (err error) {
+		err := th.immortally(func() (err error) {
 			v, err = th.NewHost(duration(d), nil)
 			return err
 		})

@@ -18,7 +18,9 @@ func (th *Thread) newTuple(n int) (Value, rt.Body, error) {
 	if n > maxItems {
 		return 0, rt.Body{}, th.limitError(&rt.SizeError{Of: "tuple", Size: int64(n), Unit: "items", Most: maxItems})
 	}
-	th.chargeBytes(4 * n)
+	if err := th.large(4 * n); err != nil {
+		return 0, rt.Body{}, err
+	}
 	r, o, err := th.t.New(tupleType, 4*(tupleSlots+n))
 	if err != nil {
 		return 0, o, err

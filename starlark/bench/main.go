@@ -1,6 +1,7 @@
 // Command bench compares this implementation of Starlark with starlark-go: starlark-go's own
 // benchmarks, and the programs in the folder programs, each under the GIL, with atomic and with
-// biased counts, on one thread and on several.
+// biased counts, on one thread and on several; ways to get a module; and the memory of a JSON
+// document.
 //
 // The time is that of the processor, with that of Go's collector, so that other programs disturb
 // little. The engines take turns, and the best of several rounds counts. A ratio above 1 says that this
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -47,15 +49,32 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds per engine")
 	each := flag.Duration("time", 50*time.Millisecond, "time of a round")
 	only := flag.String("run", "", "only programs whose names contain this")
-	threads := flag.Int("threads", 2, "most threads")
+	threads := flag.Int("threads", max(2, runtime.GOMAXPROCS(0)), "most threads")
+	part := flag.String("part", "", "only this part: programs, threads, images or memory")
+	defs := flag.Int("definitions", 10_000, "definitions in the module of the part images")
+	size := flag.Int("json", 10, "megabytes of the document of the part memory")
 	flag.Parse()
-	if err := bench(*rounds, *each, *only, *threads); err != nil {
+	var err error
+	for _, p := range []struct {
+		name string
+		run  func() error
+	}{
+		{"programs", func() error { return bench(*rounds, *each, *only) }},
+		{"threads", func() error { return scaling(*only, *each, *threads) }},
+		{"images", func() error { return images(*rounds, *defs) }},
+		{"memory", func() error { return memory(*size*1_000_000, *each) }},
+	} {
+		if err == nil && (*part == "" || *part == p.name) {
+			err = p.run()
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rounds int, each time.Duration, only string, threads int) error {
+func bench(rounds int, each time.Duration, only string) error {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "go.starlark.net").Output()
 	if err != nil {
 		return err
@@ -83,8 +102,7 @@ func bench(rounds int, each time.Duration, only string, threads int) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	_ = w.Flush()
-	return scaling(only, each, threads)
+	return w.Flush()
 }
 
 // suite measures all functions of a program whose names begin with prefix.
