@@ -44,11 +44,12 @@ var current *Execution
 
 // Engine keeps what one execution leaves to the next, so that a schedule costs little memory.
 type Engine struct {
-	limit   int
-	clocks  *clocks
-	objects table
-	idle    []*worker
-	search  *dfs
+	limit     int
+	clocks    *clocks
+	objects   table
+	idle      []*worker
+	search    *dfs
+	reduction *reduction // nil: nobody wants to know who has waked whom
 }
 
 func newEngine() *Engine { return &Engine{limit: defaultSteps, clocks: newClocks()} }
@@ -78,6 +79,7 @@ type Execution struct {
 	fine     bool // an unlock is a point as well
 	sequence uint64
 	deciding bool // conditions are being asked, whose points do nothing
+	outside  bool // a timer, or code outside of the exploration, acts
 	idle     int  // how often time has moved since the last step
 	handover handover
 }
@@ -170,7 +172,7 @@ func (e *Execution) decide() *Thread {
 			case e.live == 0:
 				e.over = true
 				return nil
-			case e.idle < idleTicks && e.advance():
+			case e.idle < idleTicks && e.elapse():
 				if e.idle++; len(e.fresh) > 0 {
 					return nil
 				}
