@@ -45,7 +45,7 @@ func (x *trials[M]) threads(t *rapid.T) {
 		y.hammer(object, s)
 		return op, false
 	})
-	property.Report(t, err)
+	x.report(t, err)
 }
 
 // hammer runs a step on a shared object without comparing its result.
@@ -91,9 +91,9 @@ func (x *trials[M]) histories(t *rapid.T) {
 		progs[i] = draw.Slice(t, "calls", aCall, historyOps)
 	}
 	history, err := x.record(o, progs)
-	property.Report(t, err)
+	x.report(t, err)
 	if x.verdicts.Illegal(x.porcupine(), history) {
-		property.Report(t, told(property.Linear.Broken("no order of these calls explains them"), o, x.describe(history)))
+		x.report(t, told(property.Linear.Broken("no order of these calls explains them"), o, x.describe(history)))
 	}
 }
 
