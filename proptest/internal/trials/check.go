@@ -3,6 +3,7 @@
 // # Files in reading order
 //
 //	check.go      what is drawn and checked
+//	validate.go   subjects that are wrong themselves
 //	trial.go      programs of one thread
 //	disturbed.go  the same, with the heap shared in the middle, or with a call that fails
 //	forged.go     images that were changed
@@ -56,6 +57,8 @@ type trials[M any] struct {
 	Subject[M]
 	config Config
 
+	t *testing.T // of the check
+
 	failing *rt.Options // the mode in which a program has failed, and in which alone it is shrunk
 
 	first, last error // the first failure of a check, and that of its last run
@@ -99,7 +102,7 @@ func (x *trials[M]) check(t *testing.T, trial func(t *rapid.T)) {
 	x.runs.Store(0)
 	x.steps.Store(0)
 	x.hits.Store(0)
-	x.first = nil
+	x.t, x.first = t, nil
 	defer func() {
 		if x.first != nil && x.last == nil { // rapid has run the program again, and calls it flaky
 			t.Logf("the first failure, which did not happen again:\n%v", x.first)

@@ -50,6 +50,7 @@ type Engine struct {
 	idle      []*worker
 	search    *dfs
 	reduction *reduction // nil: nobody wants to know who has waked whom
+	spare     *Execution // its memory serves the next one
 }
 
 func newEngine() *Engine { return &Engine{limit: defaultSteps, clocks: newClocks()} }
@@ -93,6 +94,10 @@ func (g *Engine) execute(p Program, fine bool, tr *trace, choose pick) (e *Execu
 	turn.Lock()
 	defer turn.Unlock()
 	e = &Execution{engine: g, program: p, choose: choose, search: g.search, last: -1, trace: tr, fine: fine, now: time.Second}
+	if s := g.spare; s != nil {
+		clear(s.threads)
+		e.schedule, e.options, e.threads, g.spare = s.schedule[:0], s.options[:0], s.threads[:0], nil
+	}
 	g.objects.begin()
 	if !p.Unmarked && !Racy {
 		e.clocks = g.clocks

@@ -83,6 +83,7 @@ func reduced(build func() Program, budget Budget) (res Result) {
 			return res
 		}
 		d.look(e)
+		g.spare = e
 		if !d.advance() {
 			return res
 		}

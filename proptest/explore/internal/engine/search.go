@@ -116,6 +116,7 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 			res.Failure = explain(build, e)
 			return res
 		}
+		g.spare = e
 		if !d.advance() {
 			return res
 		}
