@@ -57,10 +57,11 @@ type edge struct {
 type reduction struct {
 	stack   []option
 	depth   int
-	fresh   int // steps before this one have been looked at
+	fresh   int // steps before this one are those of the schedule before, and their clocks as well
 	edges   []edge
 	threads [][]int32 // the clock of each thread
 	joined  []int32
+	steps   []int
 }
 
 // reduced runs one schedule of each class of equivalent ones.
@@ -199,9 +200,11 @@ func (d *reduction) look(e *Execution) {
 	for k, s := range e.schedule {
 		edges = d.follow(edges, k)
 		op, own := d.stack[k].ops[s.Thread], d.threads[s.Thread]
-		if k >= d.fresh {
-			d.races(e, k, s.Thread, op)
+		if k < d.fresh { // nothing has changed
+			copy(own, d.stack[k].clock)
+			continue
 		}
+		d.races(e, k, s.Thread, op)
 		for j := k - 1; j >= 0; j-- {
 			q := e.schedule[j].Thread
 			if own[q] <= int32(j) && !independent(d.stack[j].ops[q], op) {
@@ -260,7 +263,7 @@ func (d *reduction) races(e *Execution, k int, p uint16, op point.Op) {
 func (d *reduction) want(e *Execution, j, k int, p uint16, op point.Op) {
 	n, q := &d.stack[j], e.schedule[j].Thread
 	var seen, initial threadSet
-	var steps []int
+	steps := d.steps[:0]
 	for i := j + 1; i < k; i++ {
 		t, clock := e.schedule[i].Thread, d.stack[i].clock
 		if clock[q] > int32(j) {
@@ -278,7 +281,7 @@ func (d *reduction) want(e *Execution, j, k int, p uint16, op point.Op) {
 	}) {
 		initial.add(p)
 	}
-	if initial&n.wanted != 0 {
+	if d.steps = steps; initial&n.wanted != 0 {
 		return
 	}
 	for _, x := range n.options {
@@ -292,10 +295,11 @@ func (d *reduction) want(e *Execution, j, k int, p uint16, op point.Op) {
 	}
 }
 
-// join makes each part of a clock at least that of another one.
+// join makes each part of a clock at least that of another one. A clock of an earlier schedule may have parts
+// for other threads, which do not matter.
 func join(to, from []int32) {
-	for i, v := range from {
-		to[i] = max(to[i], v)
+	for i := range min(len(to), len(from)) {
+		to[i] = max(to[i], from[i])
 	}
 }
 
