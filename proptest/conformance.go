@@ -58,15 +58,22 @@ type Op[M any] struct {
 
 // Conformance draws random programs with rapid, runs them on objects of the subject and
 // on their models, and fails t if they differ, or if one of the properties in the package
-// comment does not hold for the type. The log has the shrunk program.
+// comment does not hold for the type. The log has the shrunk program. First it calls each operation once, and
+// says what is wrong with the subject itself.
 //
 //   - programs: one thread, in every mode. Objects become immortal, and are frozen if the
-//     type allows it. Checks audits, headers, frozen bytes, and what is left at Close.
+//     type allows it. Checks audits, headers, frozen bytes, what is left at Close, and that
+//     Freezing.Version differs after each call that changes the model.
 //   - moved: the same, with the heap shared in the middle; both runtimes continue. Linux only.
 //   - faults: the same, while one allocation or one system call fails. An operation that
 //     returns the error must have changed nothing.
-//   - threads: several threads on the same object, with an audit at the end.
-//   - histories: several threads make calls that are Linearizable.
+//   - images: a frozen object is written as an image, which is cut, or has a bit flipped. It
+//     is refused; or, if its checksums are made right again, what Freezing.Check passes is an
+//     object on which no operation panics. For subjects that Freeze.
+//   - threads: several threads on the same object, with an audit at the end. In checked mode,
+//     they yield when they allocate.
+//   - histories: the same with calls that are Linearizable. If no order of the calls explains
+//     them, a picture of the history is in t.ArtifactDir.
 //   - explored: Explore, in builds with the tag explore.
 //
 // Conformance sets Mode, Counting, Checked, Backing and CollectAfter of the Config's Options
@@ -77,6 +84,9 @@ func Conformance[M any](t *testing.T, c Config, s Subject[M]) {
 		t.Fatal(err)
 	}
 	c.fill()
+	if err := trials.Validate(s.trials(), c.Options); err != nil {
+		t.Fatal(err)
+	}
 	trials.Check(t, s.trials(), trials.Config{Options: c.Options, Threads: c.Threads, Ops: c.Ops, Injected: ErrInjected})
 	if explore.On {
 		t.Run("explored", func(t *testing.T) { Explore(t, s) })
@@ -91,7 +101,12 @@ func (s Subject[M]) wrong() error {
 	case len(s.Ops) == 0:
 		return errors.New("proptest: the subject has no Ops")
 	}
+	names := map[string]bool{}
 	for i, op := range s.Ops {
+		if names[op.Name] {
+			return fmt.Errorf("proptest: two operations of the subject are named %s", op.Name)
+		}
+		names[op.Name] = op.Name != ""
 		switch {
 		case op.Name == "":
 			return fmt.Errorf("proptest: operation %d of the subject has no Name", i)
@@ -123,6 +138,9 @@ func (s Subject[M]) trials() trials.Subject[M] {
 func Explore[M any](t *testing.T, s Subject[M]) {
 	t.Helper()
 	if err := s.wrong(); err != nil {
+		t.Fatal(err)
+	}
+	if err := trials.Validate(s.trials(), rt.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	trials.Explore(t, s.trials())

@@ -25,10 +25,13 @@ func TestSubjects(t *testing.T) {
 		{Subject[int]{}, "proptest: the subject has no New"},
 		{Subject[int]{New: makes}, "proptest: the subject has no Ops"},
 		{changed(func(o *Op[int]) { o.Name = "" }), "proptest: operation 1 of the subject has no Name"},
-		{changed(func(o *Op[int]) { o.Do = nil }), "proptest: operation x has neither Do nor Derive"},
-		{changed(func(o *Op[int]) { o.Derive = func(*rt.Thread, rt.Ref, int) (rt.Ref, error) { return rt.Nil, nil } }), "proptest: operation x has both Do and Derive"},
-		{changed(func(o *Op[int]) { o.Model = nil }), "proptest: operation x has no Model"},
-		{changed(func(o *Op[int]) {}), "<nil>"},
+		{changed(func(o *Op[int]) { o.Name, o.Do = "y", nil }), "proptest: operation y has neither Do nor Derive"},
+		{changed(func(o *Op[int]) {
+			o.Name, o.Derive = "y", func(*rt.Thread, rt.Ref, int) (rt.Ref, error) { return rt.Nil, nil }
+		}), "proptest: operation y has both Do and Derive"},
+		{changed(func(o *Op[int]) { o.Name, o.Model = "y", nil }), "proptest: operation y has no Model"},
+		{changed(func(o *Op[int]) {}), "proptest: two operations of the subject are named x"},
+		{changed(func(o *Op[int]) { o.Name = "y" }), "<nil>"},
 	} {
 		if got := fmt.Sprint(x.s.wrong()); got != x.says {
 			t.Errorf("found %q, want %q", got, x.says)

@@ -17,7 +17,7 @@ const (
 	// search is complete, the rest of it goes to schedules at random.
 	SearchBounded Search = "bounded"
 	// SearchAll runs all schedules, except those that differ from others only in the order of independent
-	// steps. It is for small programs.
+	// steps. It is for small programs, of at most 64 goroutines.
 	SearchAll Search = "all"
 	// SearchPCT runs schedules in which goroutines have random priorities, with Config.Bound changes.
 	SearchPCT Search = "pct"

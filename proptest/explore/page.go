@@ -24,13 +24,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 :root { color-scheme: light dark; --line: #d0d7de; --soft: #57606a; --mark: #fff8c5; --bad: #cf222e }
 @media (prefers-color-scheme: dark) { :root { --line: #30363d; --soft: #8b949e; --mark: #3b2e00; --bad: #ff7b72 } }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1rem auto; max-width: 90rem; padding: 0 1rem }
-h1 { font-size: 1.2rem } pre, code, td { font: 13px/1.4 ui-monospace, monospace }
+h1 { font-size: 1.2rem; overflow-wrap: anywhere } pre, code, td { font: 13px/1.4 ui-monospace, monospace }
 pre { white-space: pre-wrap; overflow-wrap: anywhere } .error { color: var(--bad) }
-.wide { overflow-x: auto } table { border-collapse: collapse; min-width: 100% }
+.wide { overflow: auto; max-height: 90vh } table { border-collapse: collapse; min-width: 100% }
 th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: left; vertical-align: top }
-th { position: sticky; top: 0; background: Canvas } td.step, td.why { color: var(--soft) } td.on { background: var(--mark) }
-details pre { margin: .2rem 0; color: var(--soft) } summary { cursor: pointer }
-@media (max-width: 40rem) { th, td { padding: .15rem .3rem } td, code, pre { font-size: 11px } }
+th { position: sticky; top: 0; background: Canvas; font-size: 13px } td.step, td.why { color: var(--soft) }
+td.on { background: var(--mark); white-space: nowrap } td:last-child { min-width: 14rem }
+details pre { margin: .2rem 0; color: var(--soft); white-space: pre; tab-size: 4 } summary { cursor: pointer }
+@media (max-width: 40rem) { th, td { padding: .15rem .3rem } th, td, code, pre { font-size: 11px } h1 { font-size: 1rem } }
 </style>
 <h1>{{.Test}}: a failing schedule</h1>
 <pre class="error">{{.Error}}</pre>

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"hash/maphash"
 	old "math/rand"
 	"math/rand/v2"
 )
@@ -55,3 +56,14 @@ func Rand32() uint32 { return uint32(source{}.Uint64()) }
 
 // Rand64 is Rand32 for 64 bits.
 func Rand64() uint64 { return source{}.Uint64() }
+
+// seed is that of all hashes in explorations.
+var seed = maphash.MakeSeed()
+
+// MakeSeed is maphash.MakeSeed. In an exploration it returns the same seed each time.
+func MakeSeed() maphash.Seed {
+	if explored() {
+		return seed
+	}
+	return maphash.MakeSeed()
+}

@@ -3,8 +3,10 @@
 // # Files in reading order
 //
 //	check.go      what is drawn and checked
+//	validate.go   subjects that are wrong themselves
 //	trial.go      programs of one thread
 //	disturbed.go  the same, with the heap shared in the middle, or with a call that fails
+//	forged.go     images that were changed
 //	threads.go    programs of several threads, and histories
 //	explored.go   short programs of several threads, under all schedules
 package trials
@@ -18,6 +20,7 @@ import (
 	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/proptest/internal/counts"
 	"github.com/ichor-go/ichor/proptest/internal/linear"
+	"github.com/ichor-go/ichor/proptest/internal/property"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -54,7 +57,11 @@ type trials[M any] struct {
 	Subject[M]
 	config Config
 
+	t *testing.T // of the check
+
 	failing *rt.Options // the mode in which a program has failed, and in which alone it is shrunk
+
+	first, last error // the first failure of a check, and that of its last run
 
 	runs, steps, hits aligned.Int64
 	verdicts          linear.Verdicts
@@ -78,6 +85,9 @@ func Check[M any](t *testing.T, s Subject[M], c Config) {
 		t.Run("moved", func(t *testing.T) { x.check(t, x.moved) })
 	}
 	t.Run("faults", func(t *testing.T) { x.check(t, x.faults) })
+	if s.Freezes {
+		t.Run("images", func(t *testing.T) { x.check(t, x.forged) })
+	}
 	t.Run("threads", func(t *testing.T) { x.check(t, x.threads) })
 	t.Run("histories", func(t *testing.T) {
 		if len(x.linearizable()) == 0 {
@@ -92,11 +102,28 @@ func (x *trials[M]) check(t *testing.T, trial func(t *rapid.T)) {
 	x.runs.Store(0)
 	x.steps.Store(0)
 	x.hits.Store(0)
-	rapid.Check(t, trial)
+	x.t, x.first = t, nil
+	defer func() {
+		if x.first != nil && x.last == nil { // rapid has run the program again, and calls it flaky
+			t.Logf("the first failure, which did not happen again:\n%v", x.first)
+		}
+	}()
+	rapid.Check(t, func(t *rapid.T) {
+		x.last = nil
+		trial(t)
+	})
 	t.Logf("%d runs, %d operations, %d errors injected", x.runs.Load(), x.steps.Load(), x.hits.Load())
 	counts.Add("Conformance's runs", int(x.runs.Load()))
 	counts.Add("Conformance's operations", int(x.steps.Load()))
 	if err := x.verdicts.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// report fails a run, and remembers why.
+func (x *trials[M]) report(t *rapid.T, err error) {
+	if x.last = err; x.first == nil {
+		x.first = err
+	}
+	property.Report(t, err)
 }

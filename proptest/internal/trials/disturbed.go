@@ -21,7 +21,7 @@ import (
 func (x *trials[M]) moved(t *rapid.T) {
 	before, after := x.draw(t, "before", x.config.Ops/2), x.draw(t, "after", x.config.Ops/2)
 	o := rapid.SampledFrom(modes.All(x.config.Options)).Draw(t, "mode")
-	property.Report(t, x.move(o, before, after))
+	x.report(t, x.move(o, before, after))
 }
 
 // move runs a program whose second part starts when the heap is shared.
@@ -107,7 +107,7 @@ func (x *trials[M]) faults(t *rapid.T) {
 	if hit != "" {
 		x.hits.Inc()
 	}
-	property.Report(t, err)
+	x.report(t, err)
 }
 
 // withFault runs a program with the n-th call failing, and returns that call.

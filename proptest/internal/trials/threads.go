@@ -3,7 +3,9 @@ package trials
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
+	goruntime "runtime"
 	"slices"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"go.uber.org/atomic"
 	"pgregory.net/rapid"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/proptest/internal/draw"
 	"github.com/ichor-go/ichor/proptest/internal/headers"
 	"github.com/ichor-go/ichor/proptest/internal/modes"
@@ -45,7 +48,7 @@ func (x *trials[M]) threads(t *rapid.T) {
 		y.hammer(object, s)
 		return op, false
 	})
-	property.Report(t, err)
+	x.report(t, err)
 }
 
 // hammer runs a step on a shared object without comparing its result.
@@ -91,9 +94,37 @@ func (x *trials[M]) histories(t *rapid.T) {
 		progs[i] = draw.Slice(t, "calls", aCall, historyOps)
 	}
 	history, err := x.record(o, progs)
-	property.Report(t, err)
+	x.report(t, err)
 	if x.verdicts.Illegal(x.porcupine(), history) {
-		property.Report(t, told(property.Linear.Broken("no order of these calls explains them"), o, x.describe(history)))
+		x.picture(history)
+		x.report(t, told(property.Linear.Broken("no order of these calls explains them"), o, x.describe(history)))
+	}
+}
+
+// picture draws a history into the test's folder of artifacts. The last one is of the shrunk program.
+func (x *trials[M]) picture(history []porcupine.Operation) {
+	if x.t == nil {
+		return
+	}
+	m := x.porcupine()
+	_, info := porcupine.CheckOperationsVerbose(m, history, time.Second)
+	file := filepath.Join(x.t.ArtifactDir(), "history.html")
+	if err := porcupine.VisualizePath(m, info, file); err != nil {
+		x.t.Log(err)
+		return
+	}
+	x.t.Logf("a picture of the history is in %s", file)
+}
+
+// yields returns a function for Options.Inject that lets other goroutines run at some of the places where
+// memory may run out, and never has it run out. Only the checked mode asks there.
+func yields() func(rt.Injection) error {
+	var n aligned.Int64
+	return func(rt.Injection) error {
+		if n.Inc()%3 == 0 {
+			goruntime.Gosched()
+		}
+		return nil
 	}
 }
 
@@ -112,6 +143,10 @@ func (x *trials[M]) record(o rt.Options, progs []plan) ([]porcupine.Operation, e
 // porcupine returns the subject's model in the form that package porcupine wants.
 func (x *trials[M]) porcupine() porcupine.Model {
 	return porcupine.Model{
+		DescribeOperation: func(in, out any) string {
+			s := in.(step)
+			return fmt.Sprintf("%s(%d) = %v", x.Ops[s.what].Name, s.n, out)
+		},
 		Init:  func() any { return x.Model },
 		Equal: reflect.DeepEqual,
 		Step: func(state, in, out any) (bool, any) {
@@ -139,6 +174,9 @@ func (x *trials[M]) parallel(o rt.Options, progs []plan, do func(y *trial[M], ob
 	var late atomic.Error
 	o.OnError = func(err error) { late.Store(property.Alive.Broken("%v", err)) }
 	o.SwitchInterval = 10 * time.Microsecond
+	if o.Checked {
+		o.Inject = yields()
+	}
 	r, err := rt.New(o)
 	if err != nil {
 		return nil, err

@@ -198,6 +198,7 @@ func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
 		return
 	}
 	y.note("%s.%s(%d)", letter(reg), op.Name, n)
+	before, versioned := y.version(v.ref)
 	seen, err := op.Do(y.t, v.ref, n)
 	if v.frozen && op.Writes {
 		if !errors.Is(err, rt.ErrFrozen) && !errors.Is(err, y.x.config.Injected) {
@@ -214,7 +215,22 @@ func (y *trial[M]) call(reg int, v *thing[M], op *Op[M], n int) {
 	if !reflect.DeepEqual(seen, want) {
 		panic(property.Model.Broken("got %v, want %v", seen, want))
 	}
+	if now, _ := y.version(v.ref); versioned && now == before && !reflect.DeepEqual(v.m, after) {
+		panic(property.Frozen.Broken("%s has changed the object, and its Freezing.Version is %d as before: a copy of it may be torn", op.Name, now))
+	}
 	v.m = after
+}
+
+// version returns what Freezing.Version does, if the subject freezes and its type has it.
+func (y *trial[M]) version(r rt.Ref) (n uint64, ok bool) {
+	if !y.x.Freezes {
+		return 0, false
+	}
+	kind := y.t.TypeOf(r)
+	if kind == nil || kind.Freezing == nil || kind.Freezing.Version == nil {
+		return 0, false
+	}
+	return kind.Freezing.Version(y.t.Heap, y.t.Body(r)), true
 }
 
 // freeze replaces a register's object with a frozen copy.
@@ -323,7 +339,7 @@ func (x *trials[M]) programs(t *rapid.T) {
 		if err != nil {
 			x.failing = &o
 		}
-		property.Report(t, err)
+		x.report(t, err)
 	}
 }
 

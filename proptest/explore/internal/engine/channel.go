@@ -124,7 +124,9 @@ func (e *Execution) pollOutside() (found bool) {
 				waits = true
 				if e.probe(e.engine.objects.object(uintptr(x.Channel()), x), &t.choice, x) {
 					t.choice.chosen, t.choice.byClose = i, t.choice.outside == nil
+					e.outside = true
 					t.Wake()
+					e.outside = false
 					found = true
 				}
 			}

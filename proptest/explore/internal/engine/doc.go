@@ -25,9 +25,9 @@
 //
 //	bounded     all schedules with at most so many preemptions (Musuvathi and Qadeer,
 //	            PLDI 2007). Each bug that they found took at most two
-//	unbounded   all schedules, except those that differ from others only in the order of
-//	            independent steps: sleep sets (Godefroid, 1996). Sleep sets with a bound
-//	            would miss schedules that matter, so the two are not combined
+//	unbounded   one of each class of schedules that differ only in the order of independent steps:
+//	            source sets with sleep sets (reduction.go). With a bound they would miss
+//	            schedules that matter, so the two are not combined
 //	random      random priorities with change points (PCT: Burckhardt and others,
 //	            ASPLOS 2010), or random priorities of steps that are drawn again after each
 //	            step that conflicts (POS: Yuan, Yang and Gu, CAV 2018)

@@ -44,11 +44,13 @@ var current *Execution
 
 // Engine keeps what one execution leaves to the next, so that a schedule costs little memory.
 type Engine struct {
-	limit   int
-	clocks  *clocks
-	objects table
-	idle    []*worker
-	search  *dfs
+	limit     int
+	clocks    *clocks
+	objects   table
+	idle      []*worker
+	search    *dfs
+	reduction *reduction // nil: nobody wants to know who has waked whom
+	spare     *Execution // its memory serves the next one
 }
 
 func newEngine() *Engine { return &Engine{limit: defaultSteps, clocks: newClocks()} }
@@ -78,6 +80,7 @@ type Execution struct {
 	fine     bool // an unlock is a point as well
 	sequence uint64
 	deciding bool // conditions are being asked, whose points do nothing
+	outside  bool // a timer, or code outside of the exploration, acts
 	idle     int  // how often time has moved since the last step
 	handover handover
 }
@@ -91,6 +94,10 @@ func (g *Engine) execute(p Program, fine bool, tr *trace, choose pick) (e *Execu
 	turn.Lock()
 	defer turn.Unlock()
 	e = &Execution{engine: g, program: p, choose: choose, search: g.search, last: -1, trace: tr, fine: fine, now: time.Second}
+	if s := g.spare; s != nil {
+		clear(s.threads)
+		e.schedule, e.options, e.threads, g.spare = s.schedule[:0], s.options[:0], s.threads[:0], nil
+	}
 	g.objects.begin()
 	if !p.Unmarked && !Racy {
 		e.clocks = g.clocks
@@ -170,7 +177,7 @@ func (e *Execution) decide() *Thread {
 			case e.live == 0:
 				e.over = true
 				return nil
-			case e.idle < idleTicks && e.advance():
+			case e.idle < idleTicks && e.elapse():
 				if e.idle++; len(e.fresh) > 0 {
 					return nil
 				}

@@ -169,6 +169,7 @@ func (t *Thread) TryLock(p unsafe.Pointer, m Resetter) bool {
 //go:norace
 func (t *Thread) Unlock(p unsafe.Pointer, m Resetter) bool {
 	o := t.object(p, m)
+	t.releases(point.Release, p, "Unlock")
 	if o.owner == nil {
 		if !t.abandoned {
 			t.misuse("unlock of unlocked mutex")
@@ -180,19 +181,23 @@ func (t *Thread) Unlock(p unsafe.Pointer, m Resetter) bool {
 	return true
 }
 
-// released notes the release of a lock.
+// releases is a point before the release of a lock, if that is one.
+//
+//go:norace
+func (t *Thread) releases(k point.Kind, p unsafe.Pointer, what string) {
+	if t.e.fine && !t.abandoned {
+		t.At(k, p, 1, what)
+	}
+}
+
+// released notes the release of a lock, if that was no point.
 //
 //go:norace
 func (t *Thread) released(p unsafe.Pointer, what string) {
-	if t.abandoned {
+	if t.abandoned || t.e.fine {
 		return
 	}
 	op := point.Op{Kind: point.Release, Addr: uintptr(p), Size: 1}
-	if t.e.fine {
-		t.what = what
-		t.at(op)
-		return
-	}
 	t.e.changes++
 	t.e.learn(t, op)
 	if t.e.trace != nil {
@@ -280,6 +285,7 @@ func (t *Thread) CanWriteUnlock(p unsafe.Pointer, m Resetter) bool {
 //go:norace
 func (t *Thread) WriteUnlock(p unsafe.Pointer, m Resetter) {
 	o := t.object(p, m)
+	t.releases(point.Release, p, "Unlock")
 	o.owner = nil
 	o.readers = len(o.waiting)
 	o.wakeAll()
@@ -330,6 +336,7 @@ func (t *Thread) ReadUnlock(p unsafe.Pointer, m Resetter) bool {
 		}
 		return false
 	}
+	t.releases(point.AtomicUpdate, p, "RUnlock") // a writer may ask for the lock before it, and then waits
 	if o.readers--; o.readers == 0 && o.owner != nil && o.owner.parked {
 		o.owner.Wake()
 	}

@@ -47,6 +47,7 @@ func sample(build func() Program, b Budget, draw func() pick, ran func(*Executio
 			res.Failure = explain(build, e)
 			return res
 		}
+		g.spare = e
 		if res.Ended = b.spent(&res); res.Ended != "" {
 			return res
 		}

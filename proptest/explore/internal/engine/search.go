@@ -16,6 +16,7 @@ type Result struct {
 	Schedules int64 // schedules that ran to their end
 	Steps     int64 // steps in all schedules
 	Longest   int   // steps of the longest
+	Cut       int64 // schedules that were given up: others that differ in the order of independent steps had run
 	Failure   *Failure
 	Ended     string // why the search ended before it was complete; empty if it was complete
 }
@@ -75,10 +76,14 @@ func BoundedWithin(build func() Program, bound int, b Budget) Result {
 
 // Unbounded runs all schedules, except those that differ from others only in the order
 // of independent steps. It is for small programs.
-func Unbounded(build func() Program) Result { return search(build, 1<<30, true, Budget{}) }
+func Unbounded(build func() Program) Result { return reduced(build, Budget{}) }
 
 // UnboundedWithin is Unbounded with a budget.
-func UnboundedWithin(build func() Program, b Budget) Result { return search(build, 1<<30, true, b) }
+func UnboundedWithin(build func() Program, b Budget) Result { return reduced(build, b) }
+
+// slept is Unbounded with sleep sets alone. It runs the same number of schedules to their ends, and
+// gives up more: tests compare the two.
+func slept(build func() Program) Result { return search(build, 1<<30, true, Budget{}) }
 
 // All runs all schedules. It is for very small programs.
 func All(build func() Program) Result { return search(build, 1<<30, false, Budget{}) }
@@ -104,11 +109,14 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 		e, whole := g.execute(build(), sleeping, nil, choose)
 		if whole {
 			res.count(e)
+		} else {
+			res.Cut++
 		}
 		if e.err != nil {
 			res.Failure = explain(build, e)
 			return res
 		}
+		g.spare = e
 		if !d.advance() {
 			return res
 		}

@@ -137,6 +137,9 @@ func (e *Execution) start(by *Thread, name string, fn func()) *Thread {
 		return t
 	}
 	e.fresh = append(e.fresh, t)
+	if d := e.engine.reduction; d != nil {
+		d.woke(e, t.id)
+	}
 	t.launch()
 	return t
 }
@@ -206,6 +209,9 @@ func (t *Thread) Wake() {
 	if t.parked {
 		t.parked = false
 		t.op = point.Op{Kind: point.Resumption}
+		if d := t.e.engine.reduction; d != nil {
+			d.woke(t.e, t.id)
+		}
 	}
 }
 

@@ -45,6 +45,16 @@ func (e *Execution) advance() bool {
 	return true
 }
 
+// elapse is advance for the search.
+//
+//go:norace
+func (e *Execution) elapse() bool {
+	e.outside = true
+	moved := e.advance()
+	e.outside = false
+	return moved
+}
+
 // arm has a timer fire after d.
 //
 //go:norace

@@ -65,6 +65,8 @@ func (f *file) use(name *types.PkgName, e ast.Expr, selected string) {
 	switch {
 	case path == "runtime" && selected == "Gosched":
 		f.replace(e.Pos(), e.End(), text(f.shim("Gosched")))
+	case path == "hash/maphash" && selected == "MakeSeed":
+		f.replace(e.Pos(), e.End(), text(f.shim("MakeSeed")))
 	case path == "math/rand" && randFunctions[selected]:
 		f.replace(e.Pos(), e.End(), text(f.shim("Rand"), ".", selected))
 	case path == "math/rand/v2" && randFunctions[selected]:
@@ -104,7 +106,12 @@ func (f *file) padding(a *ast.ArrayType) {
 	if a.Len == nil || value == nil || !f.subtractsSize(a.Len) {
 		return
 	}
-	ast.Inspect(a.Len, func(n ast.Node) bool {
+	f.constant(a.Len, value.ExactString())
+}
+
+// constant replaces an expression by a constant.
+func (f *file) constant(e ast.Expr, value string) {
+	ast.Inspect(e, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {
 			if name, ok := f.p.info.Uses[id].(*types.PkgName); ok {
 				f.usesOf(name).gone++
@@ -112,7 +119,56 @@ func (f *file) padding(a *ast.ArrayType) {
 		}
 		return true
 	})
-	f.replace(a.Len.Pos(), a.Len.End(), text(value.ExactString()))
+	f.replace(e.Pos(), e.End(), text(value))
+}
+
+// size replaces a size that a test compares or stores by its value in the original. What depends on the size
+// in memory has it as a part of a larger expression.
+func (f *file) size(e ast.Expr) {
+	call, ok := ast.Unparen(e).(*ast.CallExpr)
+	if !ok || !f.isTest() || f.p.info.Types[e].Value == nil {
+		return
+	}
+	fun, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return
+	}
+	if builtin, ok := f.p.info.Uses[fun.Sel].(*types.Builtin); ok && builtin.Name() == "Sizeof" && f.hasTwin(f.typeOf(call.Args[0]), nil) {
+		f.constant(call, "uintptr("+f.p.info.Types[e].Value.ExactString()+")")
+	}
+}
+
+// sizes does that in the operands of a comparison.
+func (f *file) sizes(b *ast.BinaryExpr) {
+	switch b.Op {
+	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
+		f.size(b.X)
+		f.size(b.Y)
+	}
+}
+
+// hasTwin reports whether values of a type contain one of a type that has a twin.
+func (f *file) hasTwin(t types.Type, seen []types.Type) bool {
+	if named, ok := types.Unalias(t).(*types.Named); ok {
+		if slices.Contains(seen, t) {
+			return false
+		}
+		seen = append(seen, t)
+		if pkg := named.Obj().Pkg(); pkg != nil && twinPaths[pkg.Path()] != "" && !f.targets[pkg.Path()] {
+			return true
+		}
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Array:
+		return f.hasTwin(u.Elem(), seen)
+	case *types.Struct:
+		for field := range u.Fields() {
+			if f.hasTwin(field.Type(), seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // subtractsSize reports whether an expression subtracts something that depends on the size of

@@ -157,6 +157,12 @@ func (l *loader) findExports(all []*listed) error {
 	}
 	packages, err := l.config.goList(append([]string{"-export", "--"}, slices.Sorted(maps.Keys(need))...)...)
 	if err != nil {
+		// The go command takes no package by name that only the tests of another module need. It builds
+		// them as what the patterns depend on, at the price of building the patterns' packages as well.
+		explorer := slices.DeleteFunc(slices.Sorted(maps.Keys(need)), func(path string) bool { return !strings.HasPrefix(path, Explorer+"/") })
+		packages, err = l.config.goList(slices.Concat([]string{"-export", "-deps", "-test", "--"}, l.config.Patterns, explorer)...)
+	}
+	if err != nil {
 		return err
 	}
 	for _, p := range packages {

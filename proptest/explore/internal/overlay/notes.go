@@ -120,8 +120,10 @@ func (f *file) noteCall(id *ast.Ident, function *types.Func) {
 		f.note(id.Pos(), "%s uses a channel that the explorer does not see", full)
 	case full == "runtime.SetFinalizer", full == "runtime.AddCleanup", full == "iter.Pull", full == "iter.Pull2":
 		f.note(id.Pos(), "%s runs its function on a goroutine that the explorer does not control", full)
-	case path == "crypto/rand", full == "hash/maphash.MakeSeed":
+	case path == "crypto/rand":
 		f.note(id.Pos(), "%s differs from run to run: a schedule may not run again", full)
+	case full == "hash/maphash.MakeSeed":
+		f.note(id.Pos(), "%s: its hashes differ from process to process: a schedule may not run again in another one", full)
 	case !f.isTest() && talks(path, receiver, name):
 		f.note(id.Pos(), "%s talks to the world: the explorer cannot wait for it, and it is not undone between schedules", full)
 	}

@@ -65,7 +65,7 @@ func other(m map[key]int) {
 	next()
 	_ = *(*int32)(unsafe.Pointer(&wg)) // note: an unsafe.Pointer to sync.WaitGroup
 	_ = *(*int32)(unsafe.Pointer(&m))
-	_ = maphash.MakeSeed() // note: hash/maphash.MakeSeed differs
+	_ = maphash.MakeSeed() // note: hash/maphash.MakeSeed: its hashes differ
 	outside.Wait(&wg) // note: outside.Wait has to do with sync.WaitGroup
 	outside.Fine(nil)
 	_ = outside.Group // note: outside.Group has to do with sync.WaitGroup

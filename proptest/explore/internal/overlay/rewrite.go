@@ -86,10 +86,18 @@ func (f *file) rewrite() {
 			if len(n.Lhs) == 2 && len(n.Rhs) == 1 {
 				f.pair(n.Rhs[0], n.Lhs[1])
 			}
+			for _, e := range n.Rhs {
+				f.size(e)
+			}
 		case *ast.ValueSpec:
 			if len(n.Names) == 2 && len(n.Values) == 1 {
 				f.pair(n.Values[0], n.Names[1])
 			}
+			for _, e := range n.Values {
+				f.size(e)
+			}
+		case *ast.BinaryExpr:
+			f.sizes(n)
 		case *ast.UnaryExpr:
 			if n.Op == token.ARROW {
 				f.receive(n)

@@ -174,6 +174,8 @@ func TestImports(t *testing.T) {
 			"import _ \"unsafe\"\n\nvar _ [8]byte"},
 		"a random function": {"import _ \"unsafe\"\n\n//go:noescape\n//go:linkname rnd runtime.fastrand\nfunc rnd() uint32\n\nfunc f() uint32",
 			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"unsafe\"\n\n//\n//\nfunc rnd() uint32 { return explore_shim.Rand32() }\n\nfunc f() uint32"},
+		"a seed of hashes": {"import \"hash/maphash\"\n\nvar _ = maphash.MakeSeed()",
+			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"hash/maphash\"\n\nvar _ = explore_shim.MakeSeed()"},
 		"only yields": {"import r \"runtime\"\n\nvar _ = r.Gosched",
 			"import explore_shim \"" + twins + "/shim\"\n\nimport _ \"runtime\"\n\nvar _ = explore_shim.Gosched"},
 	} {
@@ -190,6 +192,44 @@ func TestImports(t *testing.T) {
 		got = strings.Replace(got, "package p; import", "package p\n\nimport", 1)
 		if got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// TestSizes has tests that look at sizes: what they compare and store is the original's. What may lead to
+// memory stays that of the twin.
+func TestSizes(t *testing.T) {
+	dir := newModule(t, "sizes", map[string]string{"p.go": "package p\n", "p_test.go": `package p
+
+import (
+	"sync"
+	"testing"
+	"unsafe"
+)
+
+type padded struct {
+	next *padded
+	locks [2]sync.Mutex
+}
+
+type plain struct{ n int }
+
+func TestSize(t *testing.T) {
+	size := unsafe.Sizeof(padded{})
+	var again = unsafe.Sizeof(padded{})
+	if size != 24 || unsafe.Sizeof(sync.Mutex{}) == 9 || 8 < (unsafe.Sizeof(plain{})) {
+		t.Fatal(size, again, 2*unsafe.Sizeof(padded{}))
+	}
+}
+`})
+	r, err := Rewrite(Config{Dir: dir, Tags: []string{"explore"}})
+	if err != nil || len(r.Broken) > 0 {
+		t.Fatal(err, r.Broken)
+	}
+	got := plain(r.Files[filepath.Join(dir, "p_test.go")])
+	for _, want := range []string{"size := uintptr(24)\n", "again = uintptr(24)\n", "|| uintptr(8) == 9 ||", "8 < (unsafe.Sizeof(plain{}))", "2*unsafe.Sizeof(padded{})"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
 }
