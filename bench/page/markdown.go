@@ -61,6 +61,9 @@ func (p *Page) Markdown() []byte {
 				block("![%s](%s)", markdown(alt), c.File(plot))
 			}
 			list(c.Says)
+			for _, line := range c.Warnings {
+				block("**Warning:** %s", markdown(line))
+			}
 			for _, t := range c.Tables {
 				block("%s", markdownTable(t.Table))
 				paragraphs(t.Notes...)

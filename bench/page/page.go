@@ -47,6 +47,7 @@ type Chapter struct {
 	Says     []string // what follows from the tables
 	Command  string   // the command that repeats the measurement
 	Trouble  string   // why the chapter is incomplete, or ""
+	Warnings []string // what makes the chapter doubtful
 }
 
 // A Plot is a picture with a caption.
@@ -74,6 +75,7 @@ func Of(res *experiment.Result) Chapter {
 	if res.Partial {
 		c.Trouble = "Not all of its samples were taken."
 	}
+	c.Warnings = res.Warnings()
 	c.Says = summary.Conclusions(res)
 	return c
 }

@@ -82,7 +82,7 @@ func Code(ctx context.Context, name string, err error, stderr io.Writer) int {
 	}
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	fmt.Fprintf(stderr, "%s: %s\n", name, line)
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.As(err, new(*experiment.SelectionError)) {
 		return ExitUsage
 	}
 	return ExitFailed
