@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ichor-go/ichor/bench/commits"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/image"
@@ -34,6 +35,7 @@ type cli struct {
 	List    struct{}      `cmd:"" help:"List the scenarios and their questions."`
 	Report  report.Flags  `cmd:"" help:"Run everything and write a page with plots, which takes a quarter of an hour."`
 	Tax     tax.Flags     `cmd:"" name:"immortality-tax" help:"Build with and without the test for immortality, and compare what counting mortals costs."`
+	Commits commits.Flags `cmd:"" name:"compare-commits" help:"Build two commits, run both in turns, and say which rows differ."`
 	Image   image.Flags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
 	Prefork prefork.Flags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel how much of it they copy (Linux)."`
 	Worker  struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/ichor-go/ichor/bench/commits"
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
@@ -57,6 +58,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
 	case "prefork":
 		return prefork.Run(ctx, name, &c.Prefork, a.stdout, a.stderr)
+	case "compare-commits <A> <B>":
+		return commits.Run(ctx, name, &c.Commits, a.stdout, a.stderr)
 	case "immortality-tax":
 		return tax.Run(ctx, name, &c.Tax, a.stdout, a.stderr)
 
