@@ -130,6 +130,10 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 		})
 	}
 	ready.Wait()
+	counts, err := startCounters(ctx)
+	if err != nil {
+		stopped.Store(true) // the bodies leave at once
+	}
 	machine, stop := watchMachine(), WatchCPU(threads)
 	start := time.Now()
 	for i := range lanes {
@@ -138,6 +142,13 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 	close(begin)
 	left.Wait()
 	s.Threads = stop()
+	if err != nil {
+		return nil, s, err
+	}
+	events, err := counts()
+	if err != nil {
+		return nil, s, err
+	}
 	m := machine()
 	s.Load = Load{All: m.All, Own: m.Own, Others: m.Others, Stolen: m.Stolen}
 
@@ -159,6 +170,7 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 	if s.Extra, err = notesOf(lanes, crews, s.Load.Elapsed); err != nil {
 		return nil, s, err
 	}
+	countsOf(&s, events)
 	return lanes, s, nil
 }
 

@@ -49,7 +49,7 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(withCounters(ctx, &o))
 	defer cancel()
 
 	w := &worker{opts: &o, events: make(chan event), gone: make(chan struct{})}

@@ -85,6 +85,7 @@ type Env struct {
 	Count     int                              // samples of each row; the least number if Until is set
 	Until     float64                          // take more samples until no median's interval extends further, as a share of it; 0 is never
 	Limit     time.Duration                    // take no more after so long in one scenario because of Until; 0 is a minute
+	Counters  bool                             // count cycles and the like around samples of lanes; Logf says why, if the system does not
 	Only      Selection                        // which variants to measure; nil is all
 	Size      int64                            // how many bytes to build, for scenarios that have a size; 0 is their default
 	Logf      func(format string, args ...any) // logs a line; any goroutine, not during a sample; nil logs nothing

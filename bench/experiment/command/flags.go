@@ -19,6 +19,7 @@ type Flags struct {
 	Until      Percent              `placeholder:"PERCENT" help:"Take more samples until the interval of each median extends no further: 5%."`
 	Within     time.Duration        `placeholder:"TIME" help:"How long -until may take for a scenario (default: 1m)."`
 	Only       experiment.Selection `placeholder:"KEY=VALUE,..." help:"Variants to measure, by their settings: mode=atomic,threads=2."`
+	Counters   bool                 `help:"Count cycles, instructions, cache misses and hits in remote memory, where the system allows it."`
 	Format     string               `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
 	Plots      string               `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
 	CPUProfile string               `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
@@ -29,7 +30,7 @@ type Flags struct {
 // Env returns what the flags ask for. The budget of a sample and the number of samples are
 // defaults, for flags that were not given.
 func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
-	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count), Until: float64(f.Until), Limit: f.Within, Only: f.Only}
+	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count), Until: float64(f.Until), Limit: f.Within, Only: f.Only, Counters: f.Counters}
 	if e.Budget == (experiment.Budget{}) {
 		e.Budget.Duration = budget
 	}
