@@ -52,8 +52,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 		env.Size = int64(c.Run.Size)
 		needDocs := slices.ContainsFunc(picked, func(s experiment.Scenario) bool { return s.Documents })
 		return a.measure(ctx, env, &c.Run.measureFlags, picked, needDocs)
-	case "list":
-		return command.List(a.stdout, a.scenarios)
+	case "list", "list <scenario>":
+		return command.List(a.stdout, a.scenarios, c.List.Scenario...)
 	case "report":
 		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
 	case "prefork":
