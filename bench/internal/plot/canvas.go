@@ -26,12 +26,16 @@ const (
 	right
 )
 
-func (c *canvas) width(text string) int { return c.MeasureText(text, 0, c.font).Width() }
+// width is the room that a text needs. The reader's font may be wider than the one that is measured:
+// that of many Linux systems is, by a sixth.
+func (c *canvas) width(text string) int { return 6 * c.measured(text) / 5 }
+
+func (c *canvas) measured(text string) int { return c.MeasureText(text, 0, c.font).Width() }
 
 func (c *canvas) text(text string, x, y, align int) {
 	switch align {
 	case middle:
-		x -= c.width(text) / 2
+		x -= c.measured(text) / 2
 	case right:
 		x -= c.width(text)
 	}

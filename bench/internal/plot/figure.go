@@ -150,6 +150,15 @@ func (p *draft) scale() (s scale) {
 			most = max(most, stat.High)
 		}
 	}
+	for _, f := range p.panels {
+		for _, l := range f.lines {
+			if l.law != nil {
+				for n := 1; n <= l.law.Ahead(); n++ {
+					most = max(most, l.law.At(float64(n))*p.Scale)
+				}
+			}
+		}
+	}
 	s.top, s.steps = niceTop(most)
 	return s
 }

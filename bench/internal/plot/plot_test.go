@@ -73,6 +73,10 @@ func TestPlotPrediction(t *testing.T) {
 	if count(texts, "8") != 1 || count(texts, "dashed: what the scaling law predicts") != 1 {
 		t.Errorf("the axis does not go to 8, or the legend does not explain the dashes: %q", texts)
 	}
+	noOverlap(t, svg)
+	if count(texts, "4 M") != 1 {
+		t.Errorf("the axis does not reach the prediction of 3.6 M: %q", texts)
+	}
 	for _, class := range []string{"k1-0-0", "k1-0-1", "k1-0-2", "k1-1-2"} { // points, law, prediction
 		if !strings.Contains(svg, `class="`+class) {
 			t.Errorf("nothing is painted with %s", class)
