@@ -117,6 +117,7 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 	}
 	r.env.Documents, r.env.Logf = docs, r.bar.Logf
 	r.page.Title, r.page.Lead, r.page.Facts, r.page.Terms = reportTitle, reportLead, r.facts(), reportTerms
+	r.page.Summary = reportSummary
 	for _, g := range groups {
 		r.page.Groups = append(r.page.Groups, page.Group{Title: g.title})
 		r.total += len(g.chapters)
