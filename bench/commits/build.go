@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ichor-go/ichor/bench/internal/process"
 )
@@ -75,6 +76,8 @@ func (b *builder) build(ctx context.Context, rev string, layouts int) (programs 
 		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath",
 			"-ldflags", fmt.Sprintf("-s -w -funcalign=64 -randlayout=%d", layout+1), "-o", file, "./bench")
 		cmd.Dir = tree
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that go ends its compilers
+		cmd.WaitDelay = 10 * time.Second
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s: go build ./bench: %w: %s", rev, err, strings.TrimSpace(string(out)))
 		}

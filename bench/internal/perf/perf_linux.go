@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,7 +66,7 @@ func openCounter(e event, thread int) (file int, err error) {
 		Bits:        unix.PerfBitInherit | unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv,
 		Read_format: unix.PERF_FORMAT_TOTAL_TIME_ENABLED | unix.PERF_FORMAT_TOTAL_TIME_RUNNING,
 	}
-	attr.Size = uint32(unsafe.Sizeof(attr))
+	attr.Size = unix.PERF_ATTR_SIZE_VER5 // what follows is not used
 	file, err = unix.PerfEventOpen(&attr, thread, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
