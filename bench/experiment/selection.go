@@ -8,7 +8,8 @@ import (
 )
 
 // A Selection chooses variants: those that have one of the values of each key, written as
-// reports write them. UnmarshalText reads mode=atomic,threads=1,threads=2.
+// reports write them. UnmarshalText reads mode=atomic,threads=1,threads=2. Selections are plain
+// values: UnmarshalText, one goroutine at a time; any goroutine may call the other methods.
 type Selection map[string][]string
 
 // A SelectionError means that no variant of a scenario is in a [Selection].

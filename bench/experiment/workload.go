@@ -48,8 +48,9 @@ type Workload struct {
 type Role struct {
 	Name    string // one word: "readers"
 	Threads int    // always so many; 0 is as many as the setting threads says
-	Work    func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
-	Unit    int
+	// Work borrows shared, and gives up the references that it makes.
+	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
+	Unit int
 }
 
 // threadsKey is the setting that says how many threads a variant has.
