@@ -7,6 +7,7 @@
 //	go run ./bench report                           # everything, as a page with plots: a quarter of an hour
 //	go run ./bench report -quick                    # the same in two minutes
 //	go run ./bench immortality-tax                  # what the test for immortality costs mortals, see docs/benchmarks.md
+//	go run ./bench compare-commits main .           # a commit and the working tree, with benchstat's statistics
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
 //
@@ -15,12 +16,13 @@
 //	scenarios    what run, compare and report measure, one scenario in each file
 //	report       the page about all measurements, with plots
 //	tax          immortality-tax: compares two builds of the command
+//	commits      compare-commits: builds two commits and runs them in turns
 //	prefork      HTTP workers that share a heap
 //	image        frozen graphs as files
 //	documents    the JSON that scenarios work on
 //	page         results as HTML and as Markdown
 //	experiment   the harness, which programs of your own can use
-//	internal     what the harness and the commands share: tables, formats, plots
+//	internal     what the harness and the commands share: tables, formats, plots, counters
 //	peers        measurements of other libraries, a module of its own
 //
 // The command imports its parts, and the parts import experiment. No import points back.

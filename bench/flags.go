@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ichor-go/ichor/bench/commits"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/image"
@@ -31,10 +32,14 @@ type cli struct {
 		Scenario []string      `placeholder:"NAME" help:"Scenarios to run (default: all)."`
 		Size     command.Bytes `placeholder:"BYTES" help:"Size of the graphs of image (default: 256MiB) and gcshare (default: 1GiB)."`
 	} `cmd:"" help:"Run scenarios."`
-	List    struct{}      `cmd:"" help:"List the scenarios and their questions."`
+	List struct {
+		Scenario []string `arg:"" optional:"" help:"Scenarios to explain (default: one sentence about each)."`
+	} `cmd:"" help:"List the scenarios and their questions."`
 	Report  report.Flags  `cmd:"" help:"Run everything and write a page with plots, which takes a quarter of an hour."`
 	Tax     tax.Flags     `cmd:"" name:"immortality-tax" help:"Build with and without the test for immortality, and compare what counting mortals costs."`
+	Commits commits.Flags `cmd:"" name:"compare-commits" help:"Build two commits, run both in turns, and say which rows differ."`
 	Image   image.Flags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
+	command.Builtin
 	Prefork prefork.Flags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel how much of it they copy (Linux)."`
 	Worker  struct {
 		Mode string `arg:""`

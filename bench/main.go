@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/ichor-go/ichor/bench/commits"
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
@@ -51,12 +52,14 @@ func (a *app) run(ctx context.Context, args []string) error {
 		env.Size = int64(c.Run.Size)
 		needDocs := slices.ContainsFunc(picked, func(s experiment.Scenario) bool { return s.Documents })
 		return a.measure(ctx, env, &c.Run.measureFlags, picked, needDocs)
-	case "list":
-		return command.List(a.stdout, a.scenarios)
+	case "list", "list <scenario>":
+		return command.List(a.stdout, a.scenarios, c.List.Scenario...)
 	case "report":
 		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
 	case "prefork":
 		return prefork.Run(ctx, name, &c.Prefork, a.stdout, a.stderr)
+	case "compare-commits <A> <B>":
+		return commits.Run(ctx, name, &c.Commits, a.stdout, a.stderr)
 	case "immortality-tax":
 		return tax.Run(ctx, name, &c.Tax, a.stdout, a.stderr)
 

@@ -44,16 +44,55 @@ func got(threads []CPUTime) float64 {
 	return float64(got) / float64(asked)
 }
 
-// Got is the share of the CPU time asked for that the row's threads got: the median over its
-// samples, or NaN if the system does not say.
+// A Load is what a sample knows of its surroundings. The zero value knows nothing.
+type Load struct {
+	Elapsed time.Duration // the time of the longest lane
+
+	// Late is the share of the lanes' time that had passed when they began to run, of as
+	// many lanes as Go has cores for. Go's scheduler starts one thread after the other, and a
+	// lane that has none yet asks the kernel for nothing.
+	Late float64
+
+	// All is the time of all cores. Own is that of this process, Others that of other
+	// programs, and Stolen what a hypervisor took from cores that had work. All is 0 if the
+	// system does not say. The kernel counts in ticks of about 10 ms.
+	All, Own, Others, Stolen time.Duration
+}
+
+func (l Load) machine() cpu.Machine {
+	return cpu.Machine{All: l.All, Own: l.Own, Others: l.Others, Stolen: l.Stolen}
+}
+
+// watchMachine is a variable so that tests can replace it.
+var watchMachine = cpu.WatchMachine
+
+// machine is what the cores did during the row's samples.
+func (r *Row) machine() (m cpu.Machine) {
+	for _, s := range r.Samples {
+		m = m.Plus(s.Load.machine())
+	}
+	return m
+}
+
+// Busy is the share of the cores' time that other programs had during the row's samples. It is
+// 0 if the system does not say, or if the samples are too short for its clock.
+func (r *Row) Busy() float64 { return r.machine().Busy() }
+
+// Stolen is the share of the time for which programs had work that a hypervisor took. It is 0
+// if the system does not say, or if the samples are too short for its clock.
+func (r *Row) Stolen() float64 { return r.machine().Taken() }
+
+// Got is the share of the CPU time asked for that the row's threads got, or NaN if the system
+// does not say. It is the median over the samples, of what the kernel gave the threads and of
+// the time at which the lanes began, less what a hypervisor took.
 func (r *Row) Got() float64 {
 	var shares []float64
 	for _, s := range r.Samples {
 		if got := got(s.Threads); !math.IsNaN(got) {
-			shares = append(shares, got)
+			shares = append(shares, got*(1-s.Load.Late))
 		}
 	}
-	return median.Of(shares)
+	return median.Of(shares) * (1 - r.Stolen())
 }
 
 // Starved reports whether the row's threads are known to have got less than 90 % of the CPU

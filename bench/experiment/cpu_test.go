@@ -50,6 +50,44 @@ func TestGot(t *testing.T) {
 	}
 }
 
+// A lane that began late asked for nothing, and what a hypervisor took was asked for.
+func TestLateAndStolen(t *testing.T) {
+	sample := func(late float64, stolen time.Duration) Sample {
+		return Sample{Threads: []CPUTime{{10 * ms, 0}}, Load: Load{Late: late, All: time.Second, Own: 800*ms - stolen, Stolen: stolen}}
+	}
+	for _, c := range []struct {
+		sample  Sample
+		got     float64
+		starved bool
+	}{{sample(0, 0), 1, false}, {sample(0.05, 0), 0.95, false}, {sample(0.4, 0), 0.6, true}, {sample(0, 160*ms), 0.8, true}} {
+		row := &Row{Samples: []Sample{c.sample}}
+		if math.Abs(row.Got()-c.got) > 1e-9 || row.Starved() != c.starved {
+			t.Errorf("%+v: got %v, starved %t", c.sample.Load, row.Got(), row.Starved())
+		}
+	}
+	lanes := []Lane{{end: 100 * ms}, {end: 100 * ms, began: 60*ms + wakeUp}, {end: 100 * ms, began: 90 * ms}}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	if got := late(lanes); got != 0.3 {
+		t.Errorf("two lanes on two cores, one of which began after 60 of 100 ms, were late by %v", got)
+	}
+}
+
+// Samples know what the cores did.
+func TestSamplesKnowTheMachine(t *testing.T) {
+	real := watchMachine
+	defer func() { watchMachine = real }()
+	want := cpu.Machine{All: 4 * ms, Own: 1 * ms, Others: 2 * ms, Stolen: 1 * ms}
+	watchMachine = func() func() cpu.Machine { return func() cpu.Machine { return want } }
+	s, err := OpsPerSecond(t.Context(), Budget{Ops: 1}, 1, 1, func(l *Lane) error {
+		for l.Next() {
+		}
+		return nil
+	})
+	if err != nil || s.Load.machine() != want || s.Load.Elapsed <= 0 {
+		t.Errorf("%+v, %v", s.Load, err)
+	}
+}
+
 // Samples of lanes have the times that their threads asked for.
 func TestLanesAreWatched(t *testing.T) {
 	body := func(l *Lane) error {

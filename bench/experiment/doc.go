@@ -48,13 +48,35 @@
 // samples or more. The interval assumes nothing about the distribution of samples. With
 // fewer samples, reports draw no conclusions.
 //
+// [Claim], [Item] and [Say] write what an interval supports. If the interval of a ratio includes
+// 1, the sentence says that no difference was shown, and how many samples would show one if the
+// median stayed where it is.
+//
+// With Env.Until, rounds go on until the intervals of all medians are narrow enough, or until a
+// time limit. Looking at the intervals to decide when to stop makes them a little too narrow, so
+// choose Count for a figure that matters.
+//
 // # Starved rows
 //
 // Other programs take cores from the threads of a sample. Linux says how long a thread that
-// could run waited for a core. A row is starved if its threads got less than 90 % of the CPU
-// time that they asked for, in the median of its samples. Waiting for a lock or for another
-// thread is no such wait. What a hypervisor takes is not seen. Reports mark a starved row,
-// compute no ratio and fit no law with it, and draw no conclusion from it.
+// could run waited for a core, and what a hypervisor took. Lanes say how long Go let them wait
+// before they began. A row is starved if its threads got less than 90 % of the CPU time that
+// they asked for. Waiting for a lock or for another thread is no such wait. Reports mark a
+// starved row, compute no ratio and fit no law with it, and draw no conclusion from it. Other
+// systems do not say what threads asked for, so no row is marked there.
+//
+// # Warnings
+//
+// [Result.Warnings] says what makes a result doubtful: samples of less than two turns of Go's
+// scheduler, more threads than cores, other programs, a hypervisor that takes time, and a machine
+// whose speed changes. A loop of arithmetic measures the speed at the start of each round.
+//
+// # Roles, latencies and other metrics
+//
+// A Workload may have [Role]s, such as readers and writers, each with lanes and a rate of its
+// own. [Lane.Took] notes latencies, which become percentiles beside the rate, and [Lane.Add] other
+// metrics. Env.Counters adds cycles, instructions, cache misses and hits in the memory of other
+// processors, where the system lets a program read the counters of the processor.
 //
 // # Profiles
 //

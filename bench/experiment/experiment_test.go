@@ -38,13 +38,13 @@ func options(count int) Options {
 func TestRatioPairsRounds(t *testing.T) {
 	a := &Row{Metric: NsOp, Samples: []Sample{{Value: 2}, {Value: 40}, {Value: 6}}, rounds: []int{0, 1, 2}}
 	b := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}, {Value: 20}, {Value: 0}, {Value: 9}}, rounds: []int{0, 1, 2, 3}}
-	if got := Ratio(a, b); got != 2 {
+	if got := Ratio(a, b).Median; got != 2 {
 		t.Errorf("the ratio is %v, want 2: the median of those of rounds 0 and 1", got)
 	}
 	late := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}}, rounds: []int{7}}
 	other := &Row{Metric: OpsS, Samples: a.Samples, rounds: a.rounds}
 	for _, r := range []*Row{nil, late, other} {
-		if got := Ratio(a, r); !math.IsNaN(got) {
+		if got := Ratio(a, r); !got.Missing() {
 			t.Errorf("the ratio to %v is %v, want none", r, got)
 		}
 	}
@@ -65,15 +65,15 @@ func TestMeanRatio(t *testing.T) {
 	s.Baseline = func(Config) Config { return base.Config }
 	res := &Result{Scenario: &s, Rows: []*Row{base, a, b}}
 	// Round 0 has the mean of 2 and 8, round 1 that of 2 and 2. Round 2 has no sample of b.
-	got := res.MeanRatioStat(a, b)
+	got := res.MeanRatio(a, b)
 	if got.N != 2 || math.Abs(got.Min-2) > 1e-9 || math.Abs(got.Max-4) > 1e-9 || math.Abs(got.Median-3) > 1e-9 {
 		t.Errorf("%+v, want 4 and 2", got)
 	}
-	if got := res.MeanRatioStat(a, b, row("c", []float64{1}, 9)); got.N != 0 || !math.IsNaN(got.Median) {
+	if got := res.MeanRatio(a, b, row("c", []float64{1}, 9)); got.N != 0 || !math.IsNaN(got.Median) {
 		t.Errorf("%+v, want nothing: no round has all three", got)
 	}
 	s.Baseline = nil
-	if got := res.MeanRatioStat(a); got.N != 0 {
+	if got := res.MeanRatio(a); got.N != 0 {
 		t.Errorf("%+v without a baseline", got)
 	}
 }
@@ -189,14 +189,17 @@ func TestFailures(t *testing.T) {
 		want     string
 		done     int
 	}{
-		"sample":  {scenario(good, failing(3)), "pair/v=bad: boom", 5},
-		"warm up": {scenario(good, failing(0)), "pair/v=bad: boom", 0},
-		"setup":   {scenario(setUp), "pair/v=good: set-up: boom", 0},
-		"close":   {scenario(closing), "pair/v=good: close: boom", 4},
-		"plan":    {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
-		"nan":     {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
-		"twice":   {scenario(good, good), "pair: v=good is there twice", 0},
-		"unset":   {scenario(unset), "pair: v=good has no Sample or no Metric", 0},
+		"sample":   {scenario(good, failing(3)), "pair/v=bad: boom", 5},
+		"warm up":  {scenario(good, failing(0)), "pair/v=bad: boom", 0},
+		"setup":    {scenario(setUp), "pair/v=good: set-up: boom", 0},
+		"close":    {scenario(closing), "pair/v=good: close: boom", 4},
+		"plan":     {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
+		"nan":      {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
+		"twice":    {scenario(good, good), "pair: v=good is there twice", 0},
+		"two keys": {scenario(Variant{Config: Cfg("v", 1, "v", 2), Metric: NsOp, Sample: good.Sample}), `pair: v=1/v=2 has the setting "v" twice`, 0},
+		"no key":   {scenario(Variant{Config: Cfg("", 1), Metric: NsOp, Sample: good.Sample}), `pair: "=1" has a setting named "", not one word`, 0},
+		"no name":  {Scenario{Plan: scenario(good).Plan}, `experiment: the name of scenario 1 is "", not one word`, 0},
+		"unset":    {scenario(unset), "pair: v=good has no Sample or no Metric", 0},
 	} {
 		r, err := Run(t.Context(), []Scenario{c.scenario}, options(4))
 		if err == nil || err.Error() != c.want || r.Done != c.done {
@@ -205,7 +208,7 @@ func TestFailures(t *testing.T) {
 	}
 	o := options(2)
 	o.Finished = func(*Result) error { return boom }
-	if _, err := Run(t.Context(), []Scenario{scenario(good), scenario(good)}, o); err != boom {
+	if _, err := Run(t.Context(), []Scenario{scenario(good)}, o); err != boom {
 		t.Errorf("an error of Finished gives %v", err)
 	}
 }

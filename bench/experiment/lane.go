@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/trace"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +24,8 @@ const maxBatch = 1 << 30
 // and does exactly N operations after each call. Only the lane's own goroutine uses it: one
 // goroutine at a time.
 type Lane struct {
-	Index int // 0 to threads-1
+	Index int    // 0 to threads-1, among the lanes of its role
+	Role  string // as in Workload.Roles, or ""
 
 	n       int64 // size of the batch under way
 	unit    int64
@@ -34,6 +37,8 @@ type Lane struct {
 	budget  Budget
 	start   time.Time // the same for all lanes of a sample
 	stopped *atomic.Bool
+	began   time.Duration // when its goroutine ran first
+	notes   notes
 
 	_ [64]byte // lanes are written by different threads
 }
@@ -75,61 +80,17 @@ func (l *Lane) N() int { return int(l.n) }
 // errLeftEarly means that the body has broken its contract. The figure would be wrong.
 var errLeftEarly = errors.New("the body returned before Next returned false")
 
-// OpsPerSecond runs body on so many goroutines at once, and adds up their rates. Batches are
-// multiples of unit; use 1 if in doubt.
-//
-// Time starts at the same moment for all lanes, and ends for each lane when its Next returns
-// false. So the time that lanes wait for each other counts, such as for a global lock, but
-// the last batch of a slow lane does not slow down the others. The time before the first
-// Next counts too: a body may attach to a runtime there, but should not build one.
-//
-// The first error of a body stops the other lanes, and OpsPerSecond returns it. If ctx ends
-// first, OpsPerSecond returns the error of ctx: a sample cut short is no sample.
-func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
-	lanes, used, err := runLanes(ctx, b, threads, unit, body)
-	if err != nil {
-		return Sample{}, err
-	}
-	s := Sample{Threads: used}
-	for i := range lanes {
-		s.Ops += lanes[i].ops
-		s.Value += float64(lanes[i].ops) / lanes[i].end.Seconds()
-	}
-	return s, nil
-}
-
-// NsPerOp runs body on one goroutine and measures the nanoseconds of an operation. The rest is
-// as in OpsPerSecond.
-func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) (Sample, error) {
-	lanes, used, err := runLanes(ctx, b, 1, unit, body)
-	if err != nil {
-		return Sample{}, err
-	}
-	l := &lanes[0]
-	return Sample{Value: float64(l.end.Nanoseconds()) / float64(l.ops), Ops: l.ops, Threads: used}, nil
-}
-
-// NsPerOpEach is NsPerOp on so many goroutines at once. The value is the mean over the lanes.
-func NsPerOpEach(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
-	lanes, used, err := runLanes(ctx, b, threads, unit, body)
-	if err != nil {
-		return Sample{}, err
-	}
-	s := Sample{Threads: used}
-	for i := range lanes {
-		l := &lanes[i]
-		s.Ops += l.ops
-		s.Value += float64(l.end.Nanoseconds()) / float64(l.ops) / float64(threads)
-	}
-	return s, nil
-}
-
-func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) ([]Lane, []CPUTime, error) {
-	if threads < 1 || unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
-		return nil, nil, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", threads, unit, b)
+// runLanes runs the lanes of all crews at once. The sample that it returns has no Value yet.
+func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Sample, err error) {
+	threads := 0
+	for _, c := range crews {
+		if c.Threads < 1 || c.Unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
+			return nil, s, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", c.Threads, c.Unit, b)
+		}
+		threads += c.Threads
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, s, err
 	}
 	var stopped atomic.Bool
 	defer context.AfterFunc(ctx, func() { stopped.Store(true) })()
@@ -138,17 +99,24 @@ func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lan
 	if b.Ops <= 0 {
 		target = min(target, max(b.Duration/16, time.Microsecond))
 	}
-	lanes := make([]Lane, threads)
+	lanes = make([]Lane, threads)
+	bodies := make([]func(l *Lane) error, 0, threads)
+	for _, c := range crews {
+		for i := range c.Threads {
+			lanes[len(bodies)] = Lane{Index: i, Role: c.Role, unit: int64(c.Unit), target: target, budget: b, stopped: &stopped}
+			bodies = append(bodies, c.Body)
+		}
+	}
 	errs := make([]error, threads)
 	begin := make(chan struct{})
 	var ready, left sync.WaitGroup
 	ready.Add(threads)
 	for i := range lanes {
-		l := &lanes[i]
-		*l = Lane{Index: i, unit: int64(unit), target: target, budget: b, stopped: &stopped}
+		l, body := &lanes[i], bodies[i]
 		left.Go(func() {
 			ready.Done()
 			<-begin
+			l.began = time.Since(l.start)
 			region := trace.StartRegion(ctx, "lane")
 			err := body(l)
 			region.End()
@@ -162,25 +130,78 @@ func runLanes(ctx context.Context, b Budget, threads, unit int, body func(l *Lan
 		})
 	}
 	ready.Wait()
-	stop := WatchCPU(threads)
+	counts, err := startCounters(ctx)
+	if err != nil {
+		stopped.Store(true) // the bodies leave at once
+	}
+	machine, stop := watchMachine(), WatchCPU(threads)
 	start := time.Now()
 	for i := range lanes {
 		lanes[i].start = start
 	}
 	close(begin)
 	left.Wait()
-	used := stop()
+	s.Threads = stop()
+	if err != nil {
+		return nil, s, err
+	}
+	events, err := counts()
+	if err != nil {
+		return nil, s, err
+	}
+	m := machine()
+	s.Load = Load{All: m.All, Own: m.Own, Others: m.Others, Stolen: m.Stolen}
 
 	for _, err := range errs {
 		if err != nil {
-			return nil, nil, err
+			return nil, s, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, s, err
 	}
 	for i := range lanes {
-		lanes[i].end = max(lanes[i].end, 1) // a coarse clock may show no time at all
+		l := &lanes[i]
+		l.end = max(l.end, 1) // a coarse clock may show no time at all
+		s.Ops += l.ops
+		s.Load.Elapsed = max(s.Load.Elapsed, l.end)
 	}
-	return lanes, used, nil
+	s.Load.Late = late(lanes)
+	if s.Extra, err = notesOf(lanes, crews, s.Load.Elapsed); err != nil {
+		return nil, s, err
+	}
+	countsOf(&s, events)
+	return lanes, s, nil
+}
+
+// wakeUp is the part of the time before a lane began that is not late: an idle core takes time to
+// wake up. A guess: in a virtual machine that takes tens of microseconds.
+const wakeUp = 100 * time.Microsecond
+
+// late is Load.Late. Of more lanes than cores it takes those that began first: the others have to
+// wait.
+func late(lanes []Lane) float64 {
+	var began []time.Duration
+	var all time.Duration
+	for i := range lanes {
+		began = append(began, max(lanes[i].began-wakeUp, 0))
+	}
+	slices.Sort(began)
+	began = began[:min(len(began), runtime.GOMAXPROCS(0))]
+	var late time.Duration
+	for i, at := range began {
+		late += at
+		all += max(lanes[i].end, 1)
+	}
+	return min(float64(late)/float64(all), 1)
+}
+
+// rate is the sum of the rates of the lanes with the role.
+func rate(lanes []Lane, role string) (sum float64) {
+	for i := range lanes {
+		if l := &lanes[i]; l.Role == role {
+			sum += float64(l.ops) / l.end.Seconds()
+		}
+	}
+	return sum
 }

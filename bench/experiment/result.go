@@ -5,8 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"github.com/ichor-go/ichor/bench/internal/median"
+	"time"
 )
 
 // A Report is everything that Run measured.
@@ -15,6 +14,7 @@ type Report struct {
 	Done    int       // samples taken
 	Total   int       // samples planned
 	Partial bool      // the run ended before all samples were taken
+	Failed  bool      // it ended with an error of a scenario or a callback, and was not interrupted
 }
 
 // A Result is the table of one scenario.
@@ -22,6 +22,16 @@ type Result struct {
 	Scenario *Scenario
 	Rows     []*Row // in the order of the plan
 	Partial  bool   // samples of this scenario are missing
+
+	Rounds []Round // how fast the machine was at the start of each round
+	Until  float64 // as in Env
+	Wide   bool    // Until was not reached within the limit
+}
+
+// A Round is how fast the machine was, measured by a loop of arithmetic that always does the same.
+type Round struct {
+	Step time.Duration // the time of the fastest part of the loop
+	Got  float64       // the share of the loop's time for which its thread had a core
 }
 
 // A Row has the samples of one variant. One goroutine at a time, that of Run, adds samples;
@@ -31,15 +41,7 @@ type Row struct {
 	Metric  string
 	Samples []Sample
 	rounds  []int // rounds[i] is the round that took Samples[i], ascending
-}
-
-// A Stat sums up the samples of one metric. Low and High are the ends of the median's 95 %
-// confidence interval, or NaN for fewer than six samples.
-type Stat struct {
-	Metric           string
-	Median, Min, Max float64
-	Low, High        float64
-	N                int
+	exact   bool  // as in Scenario
 }
 
 // row returns the row with this config, or nil if there is none.
@@ -62,16 +64,13 @@ func (r *Result) Find(want Config) *Row {
 	return nil
 }
 
-// Ratio is the ratio of row to its baseline, or NaN if row has none.
-func (r *Result) Ratio(row *Row) float64 { return r.RatioStat(row).Median }
+// Ratio is the ratio of row to its baseline. It is [Stat.Missing] if row has none.
+func (r *Result) Ratio(row *Row) Stat { return Ratio(row, r.baseline(row)) }
 
-// RatioStat is Ratio with its interval.
-func (r *Result) RatioStat(row *Row) Stat { return ratioStat(row, r.baseline(row)) }
-
-// MeanRatioStat sums up the ratios of several rows to their baselines. Its samples are
+// MeanRatio sums up the ratios of several rows to their baselines. Its samples are
 // geometric means, one of each round that took a sample of all the rows. A disturbed sample
 // weighs less in a mean, so the interval is narrower than those of the rows.
-func (r *Result) MeanRatioStat(rows ...*Row) Stat {
+func (r *Result) MeanRatio(rows ...*Row) Stat {
 	logs := map[int]float64{} // by round
 	took := map[int]int{}
 	for _, row := range rows {
@@ -86,7 +85,7 @@ func (r *Result) MeanRatioStat(rows ...*Row) Stat {
 			means = append(means, math.Exp(logs[round]/float64(len(rows))))
 		}
 	}
-	return newStat(ratioUnit, means)
+	return newStat(ratioUnit, means, false)
 }
 
 // baseline is the row that row is compared with, or nil if there is none.
@@ -101,20 +100,15 @@ func (r *Result) baseline(row *Row) *Row {
 	return r.row(c)
 }
 
-// Ratio divides a's values by b's, round by round, and returns the median. It is NaN if the
-// rows have no round in common, have different metrics, or if one of them was starved.
-func Ratio(a, b *Row) float64 { return ratioStat(a, b).Median }
-
-// ratioUnit is the metric of ratios.
-const ratioUnit = "ratio"
-
-// ratioStat is Ratio with its interval.
-func ratioStat(a, b *Row) Stat {
+// Ratio divides a's values by b's, round by round, and sums up the quotients. It is
+// [Stat.Missing] if the rows have no round in common, have different metrics, or if one of
+// them was starved.
+func Ratio(a, b *Row) Stat {
 	var values []float64
 	for _, ratio := range ratios(a, b) {
 		values = append(values, ratio)
 	}
-	return newStat(ratioUnit, values)
+	return newStat(ratioUnit, values, len(values) > 0 && a.exact && b.exact)
 }
 
 // ratios yields the rounds that took a sample of both rows, with a's value divided by b's. It
@@ -146,7 +140,7 @@ func (r *Row) Stat() Stat {
 	for i, s := range r.Samples {
 		values[i] = s.Value
 	}
-	return newStat(r.Metric, values)
+	return newStat(r.Metric, values, r.exact)
 }
 
 // Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit.
@@ -159,21 +153,7 @@ func (r *Row) Stats() []Stat {
 	}
 	stats := []Stat{r.Stat()}
 	for _, unit := range slices.Sorted(maps.Keys(extra)) {
-		stats = append(stats, newStat(unit, extra[unit]))
+		stats = append(stats, newStat(unit, extra[unit], r.exact))
 	}
 	return stats
-}
-
-func newStat(metric string, values []float64) Stat {
-	low, high := median.Interval(values)
-	if len(values) == 0 {
-		return Stat{Metric: metric, Median: math.NaN(), Min: math.NaN(), Max: math.NaN(), Low: low, High: high}
-	}
-	return Stat{
-		Metric: metric, Low: low, High: high,
-		Median: median.Of(values),
-		Min:    slices.Min(values),
-		Max:    slices.Max(values),
-		N:      len(values),
-	}
 }

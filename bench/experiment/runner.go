@@ -10,6 +10,8 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 	"time"
+
+	"github.com/ichor-go/ichor/bench/internal/cpu"
 )
 
 // Options of a Run. Budget and Count must be set.
@@ -41,10 +43,13 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	if len(o.Threads) == 0 {
 		o.Threads = defaultThreads()
 	}
+	if o.Limit == 0 {
+		o.Limit = time.Minute
+	}
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(withCounters(ctx, &o))
 	defer cancel()
 
 	w := &worker{opts: &o, events: make(chan event), gone: make(chan struct{})}
@@ -59,16 +64,16 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 		select {
 		case e := <-w.events:
 			if err := c.apply(e); err != nil {
-				return c.finish(err)
+				return c.finish(ctx, err)
 			}
 			close(e.applied)
 		case err := <-ended:
-			return c.finish(err)
+			return c.finish(ctx, err)
 		case <-interrupted:
 			interrupted = nil
 			late = time.After(o.Grace)
 		case <-late:
-			return c.finish(ctx.Err())
+			return c.finish(ctx, ctx.Err())
 		}
 	}
 }
@@ -111,8 +116,9 @@ func (c *collector) close() error {
 	return nil
 }
 
-func (c *collector) finish(err error) (*Report, error) {
+func (c *collector) finish(ctx context.Context, err error) (*Report, error) {
 	r := c.report
+	r.Failed = err != nil && ctx.Err() == nil
 	r.Partial = r.Done < r.Total || r.Total == 0
 	if c.open != nil && !c.open.empty() {
 		err = errors.Join(err, c.close())
@@ -162,10 +168,25 @@ func (w *worker) tell(apply func(c *collector) error) error {
 func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 	plans := make([]*Plan, len(scenarios))
 	total := 0
+	names := map[string]bool{}
 	for i := range scenarios {
+		name := scenarios[i].Name
+		if !isWord(name) {
+			return fmt.Errorf("experiment: the name of scenario %d is %q, not one word", i+1, name)
+		}
+		if names[name] {
+			return fmt.Errorf("experiment: the scenario %q is there twice", name)
+		}
+		names[name] = true
 		plan, err := scenarios[i].Plan(&w.opts.Env)
 		if err == nil {
 			err = plan.check()
+		}
+		if err == nil {
+			err = plan.only(w.opts.Only, scenarios[i].Name)
+		}
+		if errors.As(err, new(*SelectionError)) {
+			return err // it names the scenario
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", scenarios[i].Name, err)
@@ -187,6 +208,16 @@ func (p *Plan) check() error {
 	for i := range p.Variants {
 		v := &p.Variants[i]
 		name := v.Config.String()
+		keys := map[string]bool{}
+		for _, kv := range v.Config {
+			if !isWord(kv.Key) {
+				return fmt.Errorf("%q has a setting named %q, not one word", name, kv.Key)
+			}
+			if keys[kv.Key] {
+				return fmt.Errorf("%s has the setting %q twice", name, kv.Key)
+			}
+			keys[kv.Key] = true
+		}
 		if v.Sample == nil || v.Metric == "" {
 			return fmt.Errorf("%s has no Sample or no Metric", name)
 		}
@@ -203,7 +234,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	err = w.tell(func(c *collector) error {
 		c.open = &Result{Scenario: s}
 		for i := range p.Variants {
-			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric})
+			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric, exact: s.Exact})
 		}
 		c.report.Results = append(c.report.Results, c.open)
 		c.progress(s.Name)
@@ -247,7 +278,18 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 			return fmt.Errorf("%s: %w", name(&p.Variants[i]), err)
 		}
 	}
-	for round := range w.opts.Count {
+	began := time.Now()
+	for round := 0; ; round++ {
+		more, err := w.more(len(p.Variants), round, time.Since(began))
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if err := w.calibrate(); err != nil {
+			return err
+		}
 		for _, i := range order(len(p.Variants), round) {
 			v := &p.Variants[i]
 			got, err := w.sample(ctx, s.Name, "sample", v, w.opts.Budget)
@@ -269,6 +311,49 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	}
 	return w.tell((*collector).close)
 }
+
+// maxRounds bounds memory.
+const maxRounds = 100_000
+
+// more reports whether there is another round: up to Count, and then as long as Until asks for it.
+func (w *worker) more(variants, round int, took time.Duration) (more bool, err error) {
+	if o := w.opts; round < o.Count || o.Until == 0 {
+		return round < o.Count, nil
+	}
+	err = w.tell(func(c *collector) error {
+		c.open.Until = w.opts.Until
+		wide := !c.open.within(w.opts.Until)
+		more = wide && took < w.opts.Limit && round < maxRounds
+		if c.open.Wide = wide && !more; more {
+			c.report.Total += variants
+		}
+		return nil
+	})
+	return more, err
+}
+
+// within reports whether the intervals of all rows are narrow enough. Starved rows do not count:
+// nothing is concluded from them.
+func (r *Result) within(share float64) bool {
+	for _, row := range r.Rows {
+		if s := row.Stat(); !row.Starved() && !(s.Within() <= share) && s.Low != s.High {
+			return false
+		}
+	}
+	return true
+}
+
+// calibrate measures how fast the machine is.
+func (w *worker) calibrate() error {
+	speed := calibrate()
+	return w.tell(func(c *collector) error {
+		c.open.Rounds = append(c.open.Rounds, Round(speed))
+		return nil
+	})
+}
+
+// calibrate is a variable so that tests can replace it.
+var calibrate = cpu.Calibrate
 
 // sample collects garbage, so that no variant pays for the garbage of another, and measures. Its
 // goroutines have labels for CPU profiles, and are a task in execution traces.

@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"runtime"
+	"time"
 )
 
 // Metrics for which reports know which way is better.
@@ -67,6 +68,7 @@ type Sample struct {
 	Extra map[string]float64 // other metrics by unit, such as "B/op"; may be nil
 
 	Threads []CPUTime // CPU time of the threads that did the work, see WatchCPU; nil if unknown
+	Load    Load      // what else the machine did
 }
 
 // A Document is a JSON text that is valid.
@@ -80,7 +82,11 @@ type Env struct {
 	Documents []Document
 	Threads   []int                            // thread counts to measure, each once; nil is 1 and GOMAXPROCS
 	Budget    Budget                           // the length of one sample
-	Count     int                              // samples of each row
+	Count     int                              // samples of each row; the least number if Until is set
+	Until     float64                          // take more samples until no median's interval extends further, as a share of it; 0 is never
+	Limit     time.Duration                    // take no more after so long in one scenario because of Until; 0 is a minute
+	Counters  bool                             // count cycles and the like around samples of lanes; Logf says why, if the system does not
+	Only      Selection                        // which variants to measure; nil is all
 	Size      int64                            // how many bytes to build, for scenarios that have a size; 0 is their default
 	Logf      func(format string, args ...any) // logs a line; any goroutine, not during a sample; nil logs nothing
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -30,12 +31,26 @@ type Workload struct {
 	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
 	Unit int // 0 is 1
 
+	// Roles are in place of Work and Unit if threads do different things at the same time,
+	// such as readers and writers. The row shows the rate of the first role, and those of the
+	// others, as "writers-ops/s", beside it.
+	Roles []Role
+
 	// Baseline, BaselineName and Conclude are as in Scenario. If there is no Baseline, rows
 	// are compared with the row that has the first value of the first axis, and the same
 	// other settings.
 	Baseline     func(c Config) Config
 	BaselineName string
 	Conclude     func(res *Result) []string
+}
+
+// A Role is what some of the threads of a Workload do. Work and Unit are as in Workload.
+type Role struct {
+	Name    string // one word: "readers"
+	Threads int    // always so many; 0 is as many as the setting threads says
+	// Work borrows shared, and gives up the references that it makes.
+	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
+	Unit int
 }
 
 // threadsKey is the setting that says how many threads a variant has.
@@ -56,24 +71,72 @@ func (w Workload) Scenario() Scenario {
 	return s
 }
 
+// roles are the roles of the workload: one without a name if all threads do the same.
+func (w *Workload) roles() []Role {
+	if len(w.Roles) == 0 {
+		return []Role{{Work: w.Work, Unit: w.Unit}}
+	}
+	return w.Roles
+}
+
 // check returns an error if a part is missing or wrong.
 func (w *Workload) check() error {
-	if w.Work == nil {
-		return errors.New("the workload has no Work")
+	if len(w.Roles) > 0 && w.Work != nil {
+		return errors.New("the workload has both Work and Roles")
 	}
-	for _, a := range w.Axes {
-		if len(a.Values) == 0 {
+	names := map[string]bool{}
+	for i, r := range w.roles() {
+		switch {
+		case r.Work == nil && r.Name == "":
+			return errors.New("the workload has no Work")
+		case r.Work == nil:
+			return fmt.Errorf("the role %q has no Work", r.Name)
+		case len(w.Roles) == 0:
+		case !isWord(r.Name):
+			return fmt.Errorf("the name of role %d is %q, not one word", i+1, r.Name)
+		case names[r.Name]:
+			return fmt.Errorf("the role %q is there twice", r.Name)
+		case r.Threads < 0:
+			return fmt.Errorf("the role %q has %d threads", r.Name, r.Threads)
+		}
+		names[r.Name] = true
+	}
+	keys := map[string]bool{}
+	for i, a := range w.Axes {
+		switch {
+		case !isWord(a.Key):
+			return fmt.Errorf("the name of axis %d is %q, not one word", i+1, a.Key)
+		case a.Key == threadsKey:
+			return fmt.Errorf("the axis %q is there by itself: -threads has its values", threadsKey)
+		case keys[a.Key]:
+			return fmt.Errorf("the axis %q is there twice", a.Key)
+		case len(a.Values) == 0:
 			return fmt.Errorf("the axis %q has no values", a.Key)
 		}
+		keys[a.Key] = true
+		seen := map[any]bool{}
 		for _, v := range a.Values {
 			switch v.(type) {
 			case string, int, bool:
 			default:
 				return fmt.Errorf("the axis %q has a %T among its values, not a string, int or bool", a.Key, v)
 			}
+			if seen[v] {
+				return fmt.Errorf("the value %v of the axis %q is there twice", v, a.Key)
+			}
+			if v == "" {
+				return fmt.Errorf("the axis %q has an empty value", a.Key)
+			}
+			seen[v] = true
 		}
 	}
 	return nil
+}
+
+// isWord reports whether a name can be that of a setting: it is not empty, and has nothing in it
+// that separates names.
+func isWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("=/,", r) })
 }
 
 func (w *Workload) plan(env *Env) (*Plan, error) {
@@ -171,7 +234,15 @@ func (s *stage) close() (err error) {
 }
 
 func (s *stage) sample(ctx context.Context, b Budget, threads int) (Sample, error) {
-	return OpsPerSecond(ctx, b, threads, max(s.workload.Unit, 1), func(l *Lane) error {
-		return s.runtime.Do(func(t *rt.Thread) error { return s.workload.Work(l, t, s.config, s.shared) })
-	})
+	var crews []Crew
+	for _, r := range s.workload.roles() {
+		n := threads
+		if r.Threads > 0 {
+			n = r.Threads
+		}
+		crews = append(crews, Crew{r.Name, n, max(r.Unit, 1), func(l *Lane) error {
+			return s.runtime.Do(func(t *rt.Thread) error { return r.Work(l, t, s.config, s.shared) })
+		}})
+	}
+	return CrewRates(ctx, b, crews...)
 }

@@ -55,7 +55,7 @@ func TestWorkload(t *testing.T) {
 		if ops := row.Samples[0].Ops; ops != 1000*int64(row.Config.Get("threads").(int)) {
 			t.Errorf("%s: %d operations", row.Config, ops)
 		}
-		if ratio := res.RatioStat(row); ratio.N != 2 {
+		if ratio := res.Ratio(row); ratio.N != 2 {
 			t.Errorf("%s: %d ratios", row.Config, ratio.N)
 		}
 	}
@@ -71,13 +71,23 @@ func TestWorkloadErrors(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, change := range map[string]func(w *Workload){
-		"broken":         func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
-		"unknown mode":   func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
-		"unknown kind":   func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
-		"no Work":        func(w *Workload) { w.Work = nil },
-		"has no values":  func(w *Workload) { w.Axes[0].Values = nil },
-		"a float64":      func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1.5}}) },
-		"is there twice": func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1, 1}}) },
+		"broken":        func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
+		"unknown mode":  func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
+		"unknown kind":  func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
+		"no Work":       func(w *Workload) { w.Work = nil },
+		"has no values": func(w *Workload) { w.Axes[0].Values = nil },
+		"a float64":     func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1.5}}) },
+		`the value 1 of the axis "x" is there twice`: func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1, 1}}) },
+		`the axis "x" is there twice`:                func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1}}, Axis{"x", []any{2}}) },
+		`the name of axis 3 is "", not one word`:     func(w *Workload) { w.Axes = append(w.Axes, Axis{"", []any{1}}) },
+		`the axis "threads" is there by itself`:      func(w *Workload) { w.Axes = append(w.Axes, Axis{"threads", []any{1}}) },
+		`the axis "x" has an empty value`:            func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{""}}) },
+		`the name of scenario 1 is ""`:               func(w *Workload) { w.Name = "" },
+		`the workload has both Work and Roles`:       func(w *Workload) { w.Roles = []Role{{Name: "a", Work: w.Work}} },
+		`the role "a" has no Work`:                   func(w *Workload) { w.Work, w.Roles = nil, []Role{{Name: "a"}} },
+		`the role "a" is there twice`:                func(w *Workload) { r := Role{Name: "a", Work: w.Work}; w.Work, w.Roles = nil, []Role{r, r} },
+		`the name of role 1 is "a b", not one word`:  func(w *Workload) { w.Roles = []Role{{Name: "a b", Work: w.Work}}; w.Work = nil },
+		`the role "a" has -1 threads`:                func(w *Workload) { w.Roles = []Role{{Name: "a", Threads: -1, Work: w.Work}}; w.Work = nil },
 	} {
 		w := counting(false)
 		change(&w)

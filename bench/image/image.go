@@ -25,7 +25,7 @@ import (
 // Flags are the commands of `bench image`, and their flags.
 type Flags struct {
 	Build struct {
-		O          string   `name:"o" placeholder:"FILE" help:"The image (default: the first document's name with .img, in this folder)."`
+		O          string   `name:"o" required:"" placeholder:"FILE" help:"Where the image goes; never over one of the documents."`
 		ShareEqual bool     `name:"share-equal" help:"Make equal ints, floats, numbers and bytes one object; equal strings always are."`
 		Files      []string `arg:"" name:"files" help:"JSON documents, plain, .gz or .zst, 1 GiB of JSON at most. The root of the image is the document, or a dict of the documents by name if there are several."`
 	} `cmd:"" help:"Freeze JSON documents and write the image, as a whole or not at all."`
@@ -61,9 +61,6 @@ func build(ctx context.Context, out string, shareEqual bool, files []string, std
 	docs, err := documents.Load(ctx, files)
 	if err != nil {
 		return err
-	}
-	if out == "" {
-		out = docs[0].Name + ".img"
 	}
 	if in := sameFile(out, files); in != "" {
 		return command.UsageError{Err: fmt.Errorf("the image %s would replace the document %s", out, in)}

@@ -174,11 +174,17 @@ func gzipped(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
-// Without -o the image is named after the first document, in the current folder.
+// Nothing is written into the current folder unasked.
 func TestImageBuildNames(t *testing.T) {
 	doc := benchtest.Write(t, "first.json.gz", gzipped(t, "[1]"))
 	t.Chdir(t.TempDir())
-	if code, stdout, stderr := call(t, "image", "build", doc); code != command.ExitOK || !strings.HasPrefix(stdout, "first.img: ") {
+	if code, stdout, stderr := call(t, "image", "build", doc); code != command.ExitUsage || stdout != "" || stderr != "bench: missing flags: -o=FILE\n" {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+	if code, stdout, stderr := call(t, "image", "build", doc, "-o", "first.img"); code != command.ExitOK || !strings.HasPrefix(stdout, "first.img: ") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if code, stdout, _ := call(t, "image", "cat", "first.img", "[0]"); code != command.ExitOK || stdout != "1\n" {
@@ -194,7 +200,7 @@ func TestImageUsage(t *testing.T) {
 		want string
 	}{
 		{nil, command.ExitUsage, `expected one of "build", "info", "verify", "cat"`},
-		{[]string{"build"}, command.ExitUsage, `expected "<files> ..."`},
+		{[]string{"build", "-o", image}, command.ExitUsage, `expected "<files> ..."`},
 		{[]string{"build", "-o"}, command.ExitUsage, "flag -o needs a value"},
 		{[]string{"verify"}, command.ExitUsage, `expected "<image>"`},
 		{[]string{"info", image, "x"}, command.ExitUsage, "unexpected argument x"},
@@ -202,7 +208,7 @@ func TestImageUsage(t *testing.T) {
 		{[]string{"build", "-o", filepath.Join(image, "x"), benchtest.Write(t, "x", []byte("1"))}, command.ExitFailed, "write image"},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte("[1"))}, command.ExitUsage, "byte 2: expected ',' or ']'"},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte(`{"a":1,"a":2}`))}, command.ExitUsage, "byte"},
-		{[]string{"build", filepath.Join(t.TempDir(), "none")}, command.ExitUsage, "expected a file, found none"},
+		{[]string{"build", "-o", image, filepath.Join(t.TempDir(), "none")}, command.ExitUsage, "expected a file, found none"},
 		{[]string{"verify", filepath.Join(t.TempDir(), "none")}, command.ExitFailed, "none: "},
 		{[]string{"info", t.TempDir()}, command.ExitFailed, "not a regular file"},
 	} {

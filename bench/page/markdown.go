@@ -31,6 +31,13 @@ func (p *Page) Markdown() []byte {
 		block("**%s**", markdown(p.Partial))
 	}
 	paragraphs(p.Lead...)
+	if list := p.Highlights(); len(list) > 0 {
+		block("## Summary")
+		for _, h := range list {
+			fmt.Fprintf(&b, "* **%s** (%s): %s\n", markdown(h.Chapter.Title), markdown(h.Group), markdown(h.Says))
+		}
+		b.WriteByte('\n')
+	}
 	for _, facts := range [][]Fact{p.Facts, p.Terms} {
 		t := &summary.Table{Header: []string{"", ""}, Right: []bool{false, false}}
 		for _, f := range facts {
@@ -61,6 +68,9 @@ func (p *Page) Markdown() []byte {
 				block("![%s](%s)", markdown(alt), c.File(plot))
 			}
 			list(c.Says)
+			for _, line := range c.Warnings {
+				block("**Warning:** %s", markdown(line))
+			}
 			for _, t := range c.Tables {
 				block("%s", markdownTable(t.Table))
 				paragraphs(t.Notes...)

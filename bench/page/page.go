@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -23,7 +24,39 @@ type Page struct {
 	Partial string   // why the page is incomplete, or ""
 	Facts   []Fact   // about the machine and the run
 	Terms   []Fact   // words that the page uses
+	Summary []string // names of chapters, see Highlights
 	Groups  []Group  // the page leaves out groups without chapters
+}
+
+// A Highlight is a chapter in the summary, which begins the page: its first picture, small, and the
+// first sentence that follows from it.
+type Highlight struct {
+	Chapter *Chapter
+	Group   string // the title of its group
+	Says    string
+}
+
+// highlights is the greatest number of highlights.
+const highlights = 5
+
+// Highlights are up to five chapters with pictures and sentences: first those of Summary, and then
+// others in their order.
+func (p *Page) Highlights() (list []Highlight) {
+	add := func(want func(name string) bool) {
+		for _, g := range p.Groups {
+			for i := range g.Chapters {
+				c := &g.Chapters[i]
+				if len(list) < highlights && want(c.Name) && len(c.Plots) > 0 && len(c.Says) > 0 {
+					list = append(list, Highlight{c, g.Title, c.Says[0]})
+				}
+			}
+		}
+	}
+	for _, name := range p.Summary {
+		add(func(have string) bool { return have == name })
+	}
+	add(func(name string) bool { return !slices.Contains(p.Summary, name) })
+	return list
 }
 
 // A Fact is a line about the machine or the run, or the meaning of a term.
@@ -47,6 +80,7 @@ type Chapter struct {
 	Says     []string // what follows from the tables
 	Command  string   // the command that repeats the measurement
 	Trouble  string   // why the chapter is incomplete, or ""
+	Warnings []string // what makes the chapter doubtful
 }
 
 // A Plot is a picture with a caption.
@@ -74,6 +108,7 @@ func Of(res *experiment.Result) Chapter {
 	if res.Partial {
 		c.Trouble = "Not all of its samples were taken."
 	}
+	c.Warnings = res.Warnings()
 	c.Says = summary.Conclusions(res)
 	return c
 }

@@ -111,6 +111,37 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// The summary has five chapters at most: those that are asked for first. A chapter without a
+// picture or a sentence is none.
+func TestHighlights(t *testing.T) {
+	chapter := func(name string, says ...string) Chapter {
+		return Chapter{Name: name, Title: strings.ToUpper(name), Says: says, Plots: []Plot{{}}}
+	}
+	p := &Page{Summary: []string{"g", "silent", "b"}, Groups: []Group{
+		{Title: "One", Chapters: []Chapter{chapter("a", "1"), chapter("b", "2", "3"), chapter("silent"), {Name: "blind", Says: []string{"4"}}}},
+		{Title: "Two", Chapters: []Chapter{chapter("c", "5"), chapter("d", "6"), chapter("e", "7"), chapter("g", "8")}},
+	}}
+	var got []string
+	for _, h := range p.Highlights() {
+		got = append(got, h.Chapter.Name+" "+h.Group+" "+h.Says)
+	}
+	if want := []string{"g Two 8", "b One 2", "a One 1", "c Two 5", "d Two 6"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	html, err := testPage(t).HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(html)
+	if thumb, first := strings.Index(text, `<a class="thumb" href="#nothing"><svg `), strings.Index(text, `<section id="nothing">`); thumb < 0 || thumb > first {
+		t.Error("the page does not begin with a summary")
+	}
+	html, err = (&Page{Title: "Empty"}).HTML()
+	if err != nil || strings.Contains(string(html), "Summary") {
+		t.Errorf("a summary of nothing: %v", err)
+	}
+}
+
 func TestFetched(t *testing.T) {
 	for html, want := range map[string]string{
 		`<a href="#here">`:                      "",
@@ -130,7 +161,7 @@ func TestFetched(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	text := string(testPage(t).Markdown())
 	for _, want := range []string{
-		"# Measured\n", "**Partial.**", "## One\n", "### Nothing\n", "How long does nothing take?", "* It takes 3 ns.\n",
+		"# Measured\n", "**Partial.**", "## Summary\n", "* **Nothing** (One): It takes 3 ns.\n", "## One\n", "### Nothing\n", "How long does nothing take?", "* It takes 3 ns.\n",
 		"![Nothing](nothing.svg)", "](nothing-again.svg)", "```sh\ngo run ./nothing\n```", "| processor | ", `&lt;script src="http://x">\*a\*\_b\_\[c\](d)\| |`,
 	} {
 		if !strings.Contains(text, want) {

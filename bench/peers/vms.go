@@ -47,7 +47,7 @@ func vmsScenario(vms int) experiment.Scenario {
 			for _, engine := range []string{"goja", "gopher-lua"} {
 				shared := res.Find(experiment.Cfg(peerKey, engine+hosted, "vms", vms))
 				copies := res.Find(experiment.Cfg(peerKey, engine, "vms", vms))
-				lines = experiment.Say(lines, "%d %s engines that share one frozen graph take %.2f of the resident memory of as many with copies; 1/%d is %.2f.",
+				lines = experiment.Say(lines, "%d %s engines that share one frozen graph take %v of the resident memory of as many with copies; 1/%d is %.2f.",
 					vms, engine, experiment.Ratio(shared, copies), vms, 1/float64(vms))
 			}
 			return append(lines, concludeNotes(res)...)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment/command"
@@ -31,7 +32,7 @@ type Flags struct {
 	Requests command.Count `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
 	Mode     string        `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
 	Format   string        `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
-	Plot     string        `empty:"" default:"prefork.svg" placeholder:"FILE" help:"Where the plot goes, .svg or .png; none or an empty name for no plot (default: prefork.svg)."`
+	Plot     string        `empty:"" placeholder:"FILE" help:"Draw the plot into this file, .svg or .png (default: no plot)."`
 	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
@@ -49,6 +50,11 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 	}
 	if f.Plot != "" && plotFormat(f.Plot) == "" {
 		return command.UsageError{Err: fmt.Errorf("-plot: %q ends neither in .svg nor in .png", f.Plot)}
+	}
+	if f.Plot != "" { // found now, and not after the measurement
+		if err := command.CheckFolder(filepath.Dir(f.Plot)); err != nil {
+			return command.UsageError{Err: fmt.Errorf("-plot: %w", err)}
+		}
 	}
 	docs, err := documents.Load(ctx, f.Input)
 	if err != nil {

@@ -24,6 +24,9 @@ var reportLead = []string{
 	"The rows are sampled in turns, round after round. The tables show the median of each row and, with enough samples, how far its 95 % interval extends. Ratios are taken within rounds.",
 }
 
+// reportSummary are the chapters whose figures matter most. The last is one in which we lose.
+var reportSummary = []string{"ladder", "requests", "prefork", "walk", "handoff"}
+
 var reportTerms = []page.Fact{
 	{Name: "mode=gil", Value: "one thread at a time, with plain counts, as in CPython"},
 	{Name: "mode=atomic", Value: "no global lock, and atomic counts"},

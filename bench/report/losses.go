@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ func losses(results map[string]*experiment.Result) []string {
 		}
 	}
 	var starved []string // scenarios with cases that are left out
-	ratio := func(scenario string, ours, other experiment.Config, format string) {
+	ratio := func(scenario string, ours, other experiment.Config, subject, format string) {
 		res := results[scenario]
 		if res == nil {
 			return
@@ -31,48 +30,48 @@ func losses(results map[string]*experiment.Result) []string {
 		if a == nil || b == nil {
 			return
 		}
-		if r := experiment.Ratio(a, b); math.IsNaN(r) {
+		r := experiment.Ratio(a, b)
+		if r.Missing() {
 			starved = append(starved, scenario)
-		} else {
-			texts = append(texts, fmt.Sprintf(format, r))
 		}
+		texts = experiment.Claim(texts, subject, r, format)
 	}
 	all := scenarios.HandoffShares[len(scenarios.HandoffShares)-1]
 	ratio("handoff", experiment.Cfg("mode", experiment.ModeBiased, "foreign", all), experiment.Cfg("mode", experiment.ModeAtomic, "foreign", all),
-		"Biased counting, if a thread other than the maker counts every object: %.2f times the speed of atomic counting.")
+		"Biased counting, if a thread other than the maker counts every object", "%v times the speed of atomic counting.")
 	ratio("requests", experiment.Cfg("mode", experiment.ModeAtomic, "immortal", experiment.ImmortalNone, "threads", 1), experiment.Cfg("mode", experiment.ModeGIL, "immortal", experiment.ImmortalNone, "threads", 1),
-		"Atomic counting with one thread and nothing immortal: %.2f times the requests that the GIL answers with plain counts.")
+		"Atomic counting with one thread and nothing immortal", "%v times the requests that the GIL answers with plain counts.")
 	ratio("pair", experiment.Cfg("state", "shared", "mode", experiment.ModeAtomic, "temp", "hot"), experiment.Cfg("state", "owned", "mode", experiment.ModeGIL, "temp", "hot"),
-		"With one thread and objects that fit into the L1 cache, an atomic increment and decrement take %.1f times as long as plain ones.")
+		"Atomic counting with one thread, of objects that fit into the L1 cache", "an increment and a decrement take %v times as long as plain ones.")
 	if res := results["neighbours"]; res != nil {
 		most := scenarios.MostThreads(res)
 		ratio("neighbours", experiment.Cfg("gap", 1, "threads", most), experiment.Cfg("gap", 64, "threads", most),
-			fmt.Sprintf("%d threads that each count an object of their own, where these share a cache line: %%.2f times the speed of objects that do not.", most))
+			fmt.Sprintf("%d threads that each count an object of their own, where these share a cache line", most), "%v times the speed of objects that do not.")
 	}
 	ratio("small", experiment.Cfg("heap", scenarios.HeapIchor, "mode", experiment.ModeAtomic, "threads", 1), experiment.Cfg("heap", scenarios.HeapGo, "threads", 1),
-		"Small, short-lived graphs, made and dropped by one thread: %.2f times the speed of Go's heap, whose collector has almost nothing to do.")
+		"Small, short-lived graphs, made and dropped by one thread", "%v times the speed of Go's heap, whose collector has almost nothing to do.")
 	if res := results["walk"]; res != nil {
 		var slower []string
 		for _, row := range res.Rows {
 			switch r := res.Ratio(row); {
 			case row.Config.Get("heap") != scenarios.HeapFrozen:
-			case math.IsNaN(r):
+			case r.Missing():
 				starved = append(starved, "walk")
-			case r > 1:
-				slower = append(slower, fmt.Sprintf("%s (%.2f times the speed)", row.Config.Get("document"), 1/r))
+			case r.Low > 1:
+				slower = append(slower, fmt.Sprintf("%s (%v times the speed)", row.Config.Get("document"), r.Over()))
 			}
 		}
 		if len(slower) > 0 {
-			texts = append(texts, "Documents that are read more slowly frozen than as Go's maps: "+strings.Join(slower, ", ")+".")
+			texts = append(texts, "Documents that are read more slowly frozen than as Go's maps: "+strings.Join(slower, "; ")+".")
 		}
 	}
 	if res := results["dict"]; res != nil {
 		most := scenarios.MostThreads(res)
 		ratio("dict", experiment.Cfg("map", scenarios.DictCounted, "reads", 100, "threads", most), experiment.Cfg("map", "sync.Map", "reads", 100, "threads", most),
-			fmt.Sprintf("Reads of a shared dict by %d threads that count the mortal values: %%.2f times the speed of sync.Map.", most))
+			fmt.Sprintf("Reads of a shared dict by %d threads that count the mortal values", most), "%v times the speed of sync.Map.")
 	}
 	ratio("threads", experiment.Cfg("mode", experiment.ModeAtomic, "goroutine", "same"), experiment.Cfg("mode", experiment.ModeGIL, "goroutine", "same"),
-		"Attaching a goroutine, making a string, and detaching the goroutine: %.2f times as long as under the GIL.")
+		"Attaching a goroutine, making a string, and detaching the goroutine", "%v times as long as under the GIL.")
 	if len(starved) > 0 {
 		texts = append(texts, "Left out, because threads did not get the CPU time that they asked for: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
 	}

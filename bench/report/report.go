@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -23,7 +24,7 @@ import (
 // Flags are those of `bench report`.
 type Flags struct {
 	Input     []string          `sep:"none" placeholder:"FILE..." help:"JSON documents, plain, .gz or .zst, instead of the corpus that comes with Go."`
-	O         string            `name:"o" default:"report" placeholder:"FOLDER" help:"Where index.html, report.md and the plots go (default: report)."`
+	O         string            `name:"o" placeholder:"FOLDER" help:"Where index.html, report.md and the plots go (default: a new temporary folder, whose name is printed)."`
 	Quick     bool              `help:"Take fewer and shorter samples and smaller graphs, which takes two minutes."`
 	Scenario  []string          `placeholder:"NAME" help:"What to measure: scenarios, and prefork (default: all)."`
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 100ms; with -quick, 20ms)."`
@@ -105,12 +106,18 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 	if err != nil {
 		return err
 	}
+	if f.O == "" {
+		if f.O, err = os.MkdirTemp("", "ichor-report-"); err != nil {
+			return err
+		}
+	}
 	r := &reportRun{
 		name: name, stdout: stdout, stderr: stderr, f: f, args: args, env: f.env(),
 		bar: progress.New(stderr, name, f.Progress), results: map[string]*experiment.Result{},
 	}
 	r.env.Documents, r.env.Logf = docs, r.bar.Logf
 	r.page.Title, r.page.Lead, r.page.Facts, r.page.Terms = reportTitle, reportLead, r.facts(), reportTerms
+	r.page.Summary = reportSummary
 	for _, g := range groups {
 		r.page.Groups = append(r.page.Groups, page.Group{Title: g.title})
 		r.total += len(g.chapters)

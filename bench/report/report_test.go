@@ -64,8 +64,8 @@ func TestReport(t *testing.T) {
 	for _, text := range []string{html, markdown} {
 		rest := text
 		for _, want := range []string{
-			reportTitle, "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading compared with",
-			"Where we lose", "the speed of atomic counting", "that the GIL answers", "the speed of Go", "one thread makes and another counts",
+			reportTitle, "Summary", "The more threads share", "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading compared with",
+			"Where we lose", "Biased counting, if a thread other", "Atomic counting with one thread and nothing immortal: ", "Small, short-lived graphs, made", "one thread makes and another counts",
 			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 6", "Small, short-lived graphs", "The rest", "Attaching",
 		} {
 			_, after, found := strings.Cut(rest, want)

@@ -159,7 +159,7 @@ func concludeBirth(res *experiment.Result) (lines []string) {
 		if gos == nil || row == nil {
 			continue
 		}
-		lines = experiment.Say(lines, "%s, %s: %.2f times as fast as in Go's heap (%s).", k.name, ModeWords(modeAtomic), gos.Stat().Median/row.Stat().Median, k.what)
+		lines = experiment.Claim(lines, k.name+", "+ModeWords(modeAtomic), experiment.Ratio(gos, row), "%v times as fast as in Go's heap (%s).", k.what)
 	}
 	return lines
 }

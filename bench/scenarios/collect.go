@@ -80,8 +80,8 @@ func concludeCollect(res *experiment.Result) (lines []string) {
 			return res.Find(experiment.Cfg("mortals", mortals, "immortals", immortals, "kind", immortalAddress, "order", OrderAllocation, "cores", 1))
 		}
 		most := collectImmortals[len(collectImmortals)-1]
-		lines = experiment.Say(lines, "%d live mortals: %v ms without immortals, %.2f times that with %d.",
-			mortals, experiment.Figure(row(0).Stat().Median/1e6), experiment.Ratio(row(most), row(0)), most)
+		lines = experiment.Claim(lines, fmt.Sprintf("%d live mortals, %v ms without immortals", mortals, row(0).Stat().Times(1e-6)),
+			experiment.Ratio(row(most), row(0)), "%v times that with %d.", most)
 	}
 	return lines
 }

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -55,7 +56,7 @@ func concludeContend(res *experiment.Result) []string {
 	var each []string
 	for _, row := range res.Rows {
 		if row.Config.Get("threads") == most {
-			each = experiment.Say(each, "%s %.2f", row.Config.Get("state"), res.Ratio(row))
+			each = experiment.Item(each, fmt.Sprint(row.Config.Get("state")), res.Ratio(row))
 		}
 	}
 	return experiment.Say(nil, "The work of %d threads, relative to one: %s.", most, each)

@@ -70,7 +70,7 @@ func concludeDict(res *experiment.Result) (lines []string) {
 		var each []string
 		for _, row := range res.Rows {
 			if c := row.Config; c.Get("reads") == reads && c.Get("threads") == most {
-				each = experiment.Say(each, "%s %.2f", c.Get("map"), res.Ratio(row))
+				each = experiment.Item(each, fmt.Sprint(c.Get("map")), res.Ratio(row))
 			}
 		}
 		lines = experiment.Say(lines, "%d %% reads, threads: %d. Relative to sync.Map: %s.", reads, most, each)

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ichor-go/ichor/bench/documents"
@@ -122,7 +123,7 @@ func concludeFreeze(res *experiment.Result) []string {
 		}
 		for _, s := range row.Stats() {
 			if s.Metric == frozenShare {
-				lines = experiment.Say(lines, "%s: freezing is %.2f times as fast as building, and the copy takes %.2f of the bytes.", row.Config.Get("document"), res.Ratio(row), s.Median)
+				lines = experiment.Claim(lines, fmt.Sprintf("%s, frozen in %v of the bytes", row.Config.Get("document"), s), res.Ratio(row), "freezing is %v times as fast as building.")
 			}
 		}
 	}

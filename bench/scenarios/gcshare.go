@@ -105,9 +105,7 @@ func (c *gcshareChild) sample(_ context.Context, b experiment.Budget) (experimen
 }
 
 func concludeGCShare(res *experiment.Result) []string {
-	share := func(heap string) float64 {
-		return res.Find(experiment.Cfg("heap", heap)).Stat().Median
-	}
-	return experiment.Say(nil, "Go's collector takes %.2g %% of the CPU time with the documents in maps, %.2g %% with the same documents frozen, and %.2g %% with none.",
+	share := func(heap string) experiment.Stat { return res.Find(experiment.Cfg("heap", heap)).Stat() }
+	return experiment.Say(nil, "Go's collector takes %v %% of the CPU time with the documents in maps, %v %% with the same documents frozen, and %v %% with none.",
 		share(HeapGo), share(HeapFrozen), share(heapEmpty))
 }

@@ -158,14 +158,14 @@ func useUp(t *rt.Thread, refs []rt.Ref) {
 
 // concludeHandoff says at which share of foreign objects biased counting begins to lose.
 func concludeHandoff(res *experiment.Result) []string {
-	ratios := make([]float64, len(HandoffShares))
+	ratios := make([]experiment.Stat, len(HandoffShares))
 	for i, share := range HandoffShares {
 		row := func(mode string) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "foreign", share)) }
 		ratios[i] = experiment.Ratio(row(modeBiased), row(modeAtomic))
 	}
 	var each []string
 	for i, share := range HandoffShares {
-		each = experiment.Say(each, "%d %%: %.2f", share, ratios[i])
+		each = experiment.Item(each, fmt.Sprintf("%d %%", share), ratios[i])
 	}
 	lines := experiment.Say(nil, "Biased counts relative to atomic ones, by the percentage of foreign objects: %s.", each)
 	if len(each) < len(ratios) {
@@ -174,19 +174,17 @@ func concludeHandoff(res *experiment.Result) []string {
 	return append(lines, whereLost(HandoffShares, ratios))
 }
 
-// whereLost finds the share at which the ratio first falls below 1. It interpolates between
-// the measured shares.
-func whereLost(shares []int, ratios []float64) string {
+// whereLost says from which share on biased counting is shown to be slower, and up to which it is
+// shown to be faster.
+func whereLost(shares []int, ratios []experiment.Stat) string {
+	faster := ""
 	for i, ratio := range ratios {
 		switch {
-		case ratio >= 1:
-		case i == 0:
-			return fmt.Sprintf("In this run, biased counting is slower already at %d %% foreign objects.", shares[0])
-		default:
-			before, step := ratios[i-1], float64(shares[i]-shares[i-1])
-			at := float64(shares[i-1]) + step*(before-1)/(before-ratio)
-			return fmt.Sprintf("In this run, biased counting becomes slower at about %.0f %% foreign objects.", at)
+		case ratio.High < 1:
+			return fmt.Sprintf("Biased counting is slower from %d %% foreign objects on%s.", shares[i], faster)
+		case ratio.Low > 1:
+			faster = fmt.Sprintf(", and faster up to %d %%", shares[i])
 		}
 	}
-	return fmt.Sprintf("In this run, biased counting is never slower, up to %d %% foreign objects.", shares[len(shares)-1])
+	return fmt.Sprintf("Biased counting is nowhere shown to be slower, up to %d %% foreign objects.", shares[len(shares)-1])
 }

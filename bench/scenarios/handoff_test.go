@@ -40,14 +40,14 @@ func TestHandoffInterrupted(t *testing.T) {
 
 func TestWhereLost(t *testing.T) {
 	shares := []int{0, 10, 50}
+	faster, slower, unclear := experiment.Stat{Low: 1.1, High: 1.3}, experiment.Stat{Low: 0.7, High: 0.9}, experiment.Stat{Low: 0.9, High: 1.1}
 	for _, c := range []struct {
-		ratios []float64
+		ratios []experiment.Stat
 		want   string
 	}{
-		{[]float64{1.5, 1.2, 1}, "In this run, biased counting is never slower, up to 50 % foreign objects."},
-		{[]float64{1.5, 1.2, 0.8}, "In this run, biased counting becomes slower at about 30 % foreign objects."},
-		{[]float64{1.5, 1, 0.5}, "In this run, biased counting becomes slower at about 10 % foreign objects."},
-		{[]float64{0.9, 1.2, 0.8}, "In this run, biased counting is slower already at 0 % foreign objects."},
+		{[]experiment.Stat{faster, faster, unclear}, "Biased counting is nowhere shown to be slower, up to 50 % foreign objects."},
+		{[]experiment.Stat{faster, unclear, slower}, "Biased counting is slower from 50 % foreign objects on, and faster up to 0 %."},
+		{[]experiment.Stat{slower, faster, slower}, "Biased counting is slower from 0 % foreign objects on."},
 	} {
 		if got := whereLost(shares, c.ratios); got != c.want {
 			t.Errorf("%v: %q, want %q", c.ratios, got, c.want)

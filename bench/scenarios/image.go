@@ -222,17 +222,17 @@ func (r *repeated) Read(b []byte) (int, error) {
 }
 
 func concludeImage(res *experiment.Result) []string {
-	look := func(what string) (row *experiment.Row, ms, size, text float64) {
-		ms, size, text = math.NaN(), math.NaN(), math.NaN()
+	look := func(what string) (row *experiment.Row, ms, size, text experiment.Stat) {
+		ms, size, text = experiment.Stat{Median: math.NaN()}, experiment.Stat{Median: math.NaN()}, experiment.Stat{Median: math.NaN()}
 		row = res.Find(experiment.Cfg("what", what))
 		for _, s := range row.Stats() {
 			switch s.Metric {
 			case "ms":
-				ms = s.Median
+				ms = s
 			case "image-bytes":
-				size = s.Median
+				size = s
 			case "json-bytes":
-				text = s.Median
+				text = s
 			}
 		}
 		return row, ms, size, text
@@ -240,7 +240,7 @@ func concludeImage(res *experiment.Result) []string {
 	trusted, quick, size, _ := look(imageTrusted)
 	verified, checked, _, _ := look(imageVerified)
 	_, parsed, _, text := look(imageParsed)
-	lines := experiment.Say(nil, "Opening a trusted image of %.1f MiB takes %.3g ms, which is %.0f times as fast as parsing its %.1f MiB of JSON, in %.4g ms.",
-		size/(1<<20), quick, res.Ratio(trusted), text/(1<<20), parsed)
-	return experiment.Say(lines, "With every check it takes %.4g ms: %.2f GiB/s, %.1f times as fast as parsing.", checked, verified.Stat().Median/(1<<30), res.Ratio(verified))
+	lines := experiment.Say(nil, "Opening a trusted image of %.1f MiB takes %v ms, which is %v times as fast as parsing its %.1f MiB of JSON, in %v ms.",
+		size.Median/(1<<20), quick, res.Ratio(trusted), text.Median/(1<<20), parsed)
+	return experiment.Say(lines, "With every check it takes %v ms: %v GiB/s, %v times as fast as parsing.", checked, verified.Stat().Times(1.0/(1<<30)), res.Ratio(verified))
 }

@@ -134,7 +134,7 @@ func concludeJSON(res *experiment.Result) (lines []string) {
 		if row.Config.Get("direction") == directionOut {
 			verb = "written"
 		}
-		lines = experiment.Say(lines, "%s is %s %.2f times as fast as by json/v2.", row.Config.Get("document"), verb, res.Ratio(row))
+		lines = experiment.Claim(lines, fmt.Sprintf("%s, %s", row.Config.Get("document"), verb), res.Ratio(row), "%v times as fast as by json/v2.")
 	}
 	return lines
 }

@@ -141,7 +141,7 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", most)),
 				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", 1))))
 		}
-		lines = experiment.Say(lines, "mode=%s: %d threads do %.2f times the work of one with nothing shared, %.2f with a shared mortal object, %.2f with a shared mortal dict, %.2f with the same dict immortal.",
+		lines = experiment.Say(lines, "mode=%s: %d threads do %v times the work of one with nothing shared, %v with a shared mortal object, %v with a shared mortal dict, %v with the same dict immortal.",
 			append([]any{mode, most}, speed...)...)
 	}
 	return lines

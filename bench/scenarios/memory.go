@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 
 	"github.com/ichor-go/ichor/bench/documents"
@@ -135,7 +136,7 @@ func concludeMemory(res *experiment.Result) []string {
 	var each []string
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == HeapIchor {
-			each = experiment.Say(each, "%s %.2f", row.Config.Get("document"), res.Ratio(row))
+			each = experiment.Item(each, fmt.Sprint(row.Config.Get("document")), res.Ratio(row))
 		}
 	}
 	return experiment.Say(nil, "Ichor's bytes relative to Go's: %s.", each)

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -70,7 +71,7 @@ func concludeNeighbours(res *experiment.Result) []string {
 	}
 	var each []string
 	for _, gap := range neighbourGaps {
-		each = experiment.Say(each, "%.2f with gap %d", res.Ratio(res.Find(experiment.Cfg("gap", gap, "threads", most))), gap)
+		each = experiment.Item(each, fmt.Sprintf("gap %d", gap), res.Ratio(res.Find(experiment.Cfg("gap", gap, "threads", most))))
 	}
 	return experiment.Say(nil, "The work of %d threads, relative to one: %s.", most, each)
 }

@@ -61,7 +61,7 @@ func concludePair(res *experiment.Result) (lines []string) {
 		var each []string
 		for _, s := range countStates {
 			if row := res.Find(experiment.Cfg("state", s.name, "mode", s.mode, "temp", temp)); row != nil {
-				each = experiment.Say(each, "%s (%s) %v", s.name, s.mode, experiment.Figure(row.Stat().Median))
+				each = experiment.Say(each, "%s (%s) %v", s.name, s.mode, row.Stat())
 			}
 		}
 		lines = experiment.Say(lines, "Nanoseconds for a pair, counted as slices, %s: %s.", temp, each)

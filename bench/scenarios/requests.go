@@ -197,17 +197,15 @@ func concludeRequests(res *experiment.Result) []string {
 		return experiment.Cfg("mode", mode, "immortal", immortal, "threads", threads)
 	}
 	var lines []string
-	say := func(format string, a, b experiment.Config) {
-		if ra, rb := res.Find(a), res.Find(b); ra != nil && rb != nil {
-			lines = experiment.Say(lines, format, experiment.Ratio(ra, rb))
-		}
+	say := func(subject, format string, a, b experiment.Config) {
+		lines = experiment.Claim(lines, subject, experiment.Ratio(res.Find(a), res.Find(b)), format)
 	}
-	say("With one thread and nothing immortal: %.2f times the GIL's speed. Counting is atomic instead of plain.",
+	say("With one thread and nothing immortal", "%v times the GIL's speed. Counting is atomic instead of plain.",
 		row(modeAtomic, immortalNone, 1), row(modeGIL, immortalNone, 1))
 	if n, ok := threads.(int); ok && n > 1 {
-		say(fmt.Sprintf("With %d threads and nothing immortal: %%.2f times. No thread waits for a lock, but all write the counts of the shared document.", n),
+		say(fmt.Sprintf("With %d threads and nothing immortal", n), "%v times the GIL's speed. No thread waits for a lock, but all write the counts of the shared document.",
 			row(modeAtomic, immortalNone, n), row(modeGIL, immortalNone, n))
-		say(fmt.Sprintf("With %d threads and the document born immortal: %%.2f times. No thread waits for a lock, and none writes or even reads a shared header.", n),
+		say(fmt.Sprintf("With %d threads and the document born immortal", n), "%v times the GIL's speed. No thread waits for a lock, and none writes or even reads a shared header.",
 			row(modeAtomic, immortalAddress, n), row(modeGIL, immortalNone, n))
 	}
 	return lines

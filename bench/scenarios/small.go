@@ -66,7 +66,7 @@ func plantGo(depth int) *goNode {
 func concludeSmall(res *experiment.Result) (lines []string) {
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == HeapIchor {
-			lines = experiment.Say(lines, "%s, threads: %v: %.2f times as fast as Go's heap.", ModeWords(row.Config.Get("mode")), row.Config.Get("threads"), res.Ratio(row))
+			lines = experiment.Claim(lines, fmt.Sprintf("%s, threads: %v", ModeWords(row.Config.Get("mode")), row.Config.Get("threads")), res.Ratio(row), "%v times as fast as Go's heap.")
 		}
 	}
 	return lines

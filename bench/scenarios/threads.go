@@ -38,8 +38,8 @@ func Threads() experiment.Scenario {
 
 // concludeThreads gives the times of atomic counting.
 func concludeThreads(res *experiment.Result) []string {
-	ns := func(who string) experiment.Figure {
-		return experiment.Figure(res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat().Median)
+	ns := func(who string) experiment.Stat {
+		return res.Find(experiment.Cfg("mode", modeAtomic, "goroutine", who)).Stat()
 	}
 	return experiment.Say(nil, "Without a global lock, attaching, working and detaching take %v ns, or %v ns with a new goroutine for each request.", ns("same"), ns("fresh"))
 }

@@ -1,7 +1,7 @@
 package scenarios
 
 import (
-	"math"
+	"fmt"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/objects"
@@ -31,14 +31,14 @@ func concludeTree(res *experiment.Result) (lines []string) {
 	most := MostThreads(res)
 	for _, mode := range modes {
 		row := func(threads int) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "threads", threads)) }
-		rate, speed := experiment.Figure(row(most).Stat().Median), experiment.Ratio(row(most), row(1))
+		rate, speed := row(most).Stat(), experiment.Ratio(row(most), row(1))
 		switch {
 		case most == 1:
 			lines = experiment.Say(lines, "%s: %v tuples a second.", ModeWords(mode), rate)
-		case math.IsNaN(speed):
+		case speed.Missing():
 			lines = experiment.Say(lines, "%s: %v tuples a second with %d threads.", ModeWords(mode), rate, most)
 		default:
-			lines = experiment.Say(lines, "%s: %v tuples a second with %d threads, %.2f times as many as with one.", ModeWords(mode), rate, most, speed)
+			lines = experiment.Claim(lines, fmt.Sprintf("%s, %v tuples a second with %d threads", ModeWords(mode), rate, most), speed, "%v times as many as with one.")
 		}
 	}
 	return lines

@@ -44,16 +44,16 @@ func Walk() experiment.Scenario {
 		Baseline:     func(c experiment.Config) experiment.Config { return c.With("heap", HeapGo) },
 		BaselineName: "heap=go, same document",
 		Conclude: func(res *experiment.Result) []string {
-			return experiment.Say(nil, "The speed of walking the frozen graph, relative to Go's maps: %s.", perDocument(res, HeapFrozen, func(row *experiment.Row) float64 { return 1 / res.Ratio(row) }))
+			return experiment.Say(nil, "The speed of walking the frozen graph, relative to Go's maps: %s.", perDocument(res, HeapFrozen, func(row *experiment.Row) experiment.Stat { return res.Ratio(row).Over() }))
 		},
 	}
 }
 
 // perDocument lists a figure for each row of one heap.
-func perDocument(res *experiment.Result, heap string, of func(row *experiment.Row) float64) (each []string) {
+func perDocument(res *experiment.Result, heap string, of func(row *experiment.Row) experiment.Stat) (each []string) {
 	for _, row := range res.Rows {
 		if row.Config.Get("heap") == heap {
-			each = experiment.Say(each, "%s %.2f ×", row.Config.Get("document"), of(row))
+			each = experiment.Item(each, fmt.Sprint(row.Config.Get("document")), of(row))
 		}
 	}
 	return each

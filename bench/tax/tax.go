@@ -284,16 +284,30 @@ func concludeTax(res *experiment.Result) (lines []string) {
 				words = append(words, fmt.Sprintf("%s=%v", kv.Key, kv.Value))
 			}
 		}
-		lines = sayTax(lines, strings.Join(words, " "), res.RatioStat(row))
+		lines = sayTax(lines, strings.Join(words, " "), res.Ratio(row))
 	}
 	for _, scenario := range slices.Sorted(maps.Keys(counting)) {
 		lines = sayTax(lines, fmt.Sprintf("In all, %s (the mean of %d rows in each round)", scenario, len(counting[scenario])),
-			res.MeanRatioStat(counting[scenario]...))
+			res.MeanRatio(counting[scenario]...))
 	}
 	return lines
 }
 
-// sayTax puts a ratio of tested to untested into words.
+// sayTax puts a ratio of tested to untested into words. It says which differences were shown.
 func sayTax(lines []string, what string, r experiment.Stat) []string {
-	return experiment.Say(lines, "%s: the test costs %+.2f %% (95 %%: %+.2f to %+.2f).", what, 100*(r.Median-1), 100*(r.Low-1), 100*(r.High-1))
+	switch {
+	case r.Missing():
+		return lines
+	case !r.Known():
+		return append(lines, fmt.Sprintf("%s: too few samples to tell (%d).", what, r.N))
+	}
+	cost := func(v float64) float64 { return 100 * (v - 1) }
+	if r.Shown() {
+		return append(lines, fmt.Sprintf("%s: the test costs %+.2f %% [%+.2f, %+.2f].", what, cost(r.Median), cost(r.Low), cost(r.High)))
+	}
+	line := fmt.Sprintf("%s: no difference shown (%+.2f %%, [%+.2f, %+.2f])", what, cost(r.Median), cost(r.Low), cost(r.High))
+	if n := r.Needed(); n > 0 {
+		line += fmt.Sprintf("; -count %d would tell", n)
+	}
+	return append(lines, line+".")
 }

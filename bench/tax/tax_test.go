@@ -100,10 +100,10 @@ func TestConcludeTax(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := s.Conclude(report.Results[0])
-	if want := "tree mode=gil threads=1: the test costs +2.50 % (95 %: +2.50 to +2.50)."; len(lines) != 4 || lines[0] != want {
+	if want := "tree mode=gil threads=1: the test costs +2.50 % [+2.50, +2.50]."; len(lines) != 4 || lines[0] != want {
 		t.Errorf("%q, want %q first", lines, want)
 	}
-	if want := "In all, tree (the mean of 3 rows in each round): the test costs +2.50 % (95 %: +2.50 to +2.50)."; lines[len(lines)-1] != want {
+	if want := "In all, tree (the mean of 3 rows in each round): the test costs +2.50 % [+2.50, +2.50]."; lines[len(lines)-1] != want {
 		t.Errorf("%q, want %q last", lines, want)
 	}
 }

@@ -36,10 +36,10 @@ var layers = []string{
 	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",
 	"proptest/internal/machine", "proptest/internal/model", "proptest/internal/heap", "proptest/internal/runs", "proptest/internal/traffic",
 	"proptest/internal/linear", "proptest/internal/faults", "proptest/internal/trials", "proptest",
-	"bench/internal/cpu", "bench/internal/median", "bench/experiment",
+	"bench/internal/cpu", "bench/internal/median", "bench/internal/perf", "bench/experiment",
 	"bench/internal/summary", "bench/internal/format", "bench/internal/plot", "bench/internal/progress", "bench/experiment/command",
 	"bench/internal/gccost", "bench/internal/interruptible", "bench/internal/process", "bench/page",
-	"bench/documents", "bench/image", "bench/prefork", "bench/scenarios", "bench/tax", "bench/report", "bench",
+	"bench/documents", "bench/image", "bench/prefork", "bench/scenarios", "bench/tax", "bench/commits", "bench/report", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

@@ -4,8 +4,9 @@
 //		command.Main("mine", "Measures my idea.", scenario)
 //	}
 //
-// The program has the flags -scenario, -threads, -benchtime, -count, -format, -plots, -cpuprofile,
-// -trace and -progress. It lists its scenarios, prints what it has when it is interrupted, and
+// The program has the flags -scenario, -only, -threads, -benchtime, -count, -until, -within,
+// -counters, -format, -plots, -cpuprofile, -trace and -progress, and the commands list, help and
+// version. It lists its scenarios, prints what it has when it is interrupted, and
 // says in one line what is wrong with its flags.
 //
 // A program with commands of its own embeds [Flags] in the flags of its commands, and puts the
@@ -14,7 +15,7 @@
 // # Exit codes
 //
 //	0    all samples were taken, or the reader of the output left
-//	1    a scenario failed
+//	1    a scenario failed, as its set-up may
 //	2    the command line is wrong; one line says what is
 //	130  interrupted; what was measured is printed, and marked as partial
 //

@@ -13,20 +13,24 @@ import (
 // Flags say how to measure scenarios, and how to report the results. Embed them in a struct for
 // [Parse].
 type Flags struct {
-	Benchtime  experiment.Budget `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
-	Count      Count             `placeholder:"N" help:"Samples for each row."`
-	Threads    Threads           `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
-	Format     string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
-	Plots      string            `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
-	CPUProfile string            `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
-	Trace      string            `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
-	Progress   string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
+	Benchtime  experiment.Budget    `placeholder:"TIME" help:"Length of one sample: 100ms, or 1000x for that many operations a thread."`
+	Count      Count                `placeholder:"N" help:"Samples for each row."`
+	Threads    Threads              `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
+	Until      Percent              `placeholder:"PERCENT" help:"Take more samples until the interval of each median extends no further: 5%."`
+	Within     time.Duration        `placeholder:"TIME" help:"How long -until may take for a scenario (default: 1m)."`
+	Only       experiment.Selection `placeholder:"KEY=VALUE,..." help:"Variants to measure, by their settings: mode=atomic,threads=2."`
+	Counters   bool                 `help:"Count cycles, instructions, cache misses and hits in remote memory, where the system allows it."`
+	Format     string               `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
+	Plots      string               `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
+	CPUProfile string               `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
+	Trace      string               `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
+	Progress   string               `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
 // Env returns what the flags ask for. The budget of a sample and the number of samples are
 // defaults, for flags that were not given.
 func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
-	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count)}
+	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count), Until: float64(f.Until), Limit: f.Within, Only: f.Only, Counters: f.Counters}
 	if e.Budget == (experiment.Budget{}) {
 		e.Budget.Duration = budget
 	}
@@ -70,6 +74,19 @@ func (l *Threads) UnmarshalText(text []byte) error {
 			*l = append(*l, n)
 		}
 	}
+	return nil
+}
+
+// Percent is a share from above 0 to 1, such as 5%.
+type Percent float64
+
+// UnmarshalText reads a number above 0 and up to 100, with or without a per cent sign.
+func (p *Percent) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "%"), 64)
+	if err != nil || !(v > 0 && v <= 100) {
+		return fmt.Errorf("%q is not a percentage above 0, such as 5%%", text)
+	}
+	*p = Percent(v / 100)
 	return nil
 }
 

@@ -44,14 +44,17 @@ func Run(ctx context.Context, name, about string, args []string, stdout, stderr 
 			Flags
 			Scenario []string `placeholder:"NAME" help:"Scenarios to run (default: all)."`
 		} `cmd:"" default:"withargs" help:"Run scenarios (the default)."`
-		List struct{} `cmd:"" help:"List the scenarios and their questions."`
+		List struct {
+			Scenario []string `arg:"" optional:"" help:"Scenarios to explain (default: one sentence about each)."`
+		} `cmd:"" help:"List the scenarios and their questions."`
+		Builtin
 	}
 	called, err := Parse(&c, name, about, args, stdout)
 	if err != nil {
 		return err
 	}
-	if called == "list" {
-		return List(stdout, scenarios)
+	if strings.HasPrefix(called, "list") {
+		return List(stdout, scenarios, c.List.Scenario...)
 	}
 	picked, err := Chosen(scenarios, c.Run.Scenario)
 	if err != nil {
@@ -82,7 +85,7 @@ func Code(ctx context.Context, name string, err error, stderr io.Writer) int {
 	}
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	fmt.Fprintf(stderr, "%s: %s\n", name, line)
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.As(err, new(*experiment.SelectionError)) {
 		return ExitUsage
 	}
 	return ExitFailed
@@ -90,18 +93,4 @@ func Code(ctx context.Context, name string, err error, stderr io.Writer) int {
 
 func isBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
-}
-
-// List writes the names and questions of the scenarios, one on each line.
-func List(w io.Writer, scenarios []experiment.Scenario) error {
-	var b strings.Builder
-	width := 0
-	for _, s := range scenarios {
-		width = max(width, len(s.Name))
-	}
-	for _, s := range scenarios {
-		fmt.Fprintf(&b, "%-*s  %s\n", width, s.Name, s.Question)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

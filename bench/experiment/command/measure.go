@@ -26,6 +26,11 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if err != nil {
 		return UsageError{err}
 	}
+	if f.Plots != "" {
+		if err := CheckFolder(f.Plots); err != nil {
+			return UsageError{fmt.Errorf("-plots: %w", err)}
+		}
+	}
 	flushed := func(err error) error { return errors.Join(err, out.Flush()) }
 
 	stop, err := f.record()
@@ -61,9 +66,6 @@ func drawInto(folder string, res *experiment.Result) error {
 	p, err := plot.Draw(res, plot.Options{})
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
-	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return err
 	}
 	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// ErrHelp means that the command line asked for help, and that it was printed.
+// ErrHelp means that the command line asked for help or for the version, and that it was printed.
 var ErrHelp = errors.New("help was printed")
 
 // helpDashes writes flags in the style of the go tool, and keeps the columns.
@@ -19,7 +19,8 @@ var helpDashes = strings.NewReplacer("> --help", "> -help", "--", " -")
 // github.com/alecthomas/kong, and returns the name of the command that it calls. Flags are in the
 // style of the go tool: -name value. A flag with the tag sep:"none" takes all values up to the
 // next flag. Only a flag with the tag empty:"" may have an empty value. If the command line asks
-// for help, Parse writes it to stdout and returns ErrHelp. Other errors are UsageErrors.
+// for help or for the version, as "help", "-h" or "version" do, Parse writes it to stdout and
+// returns ErrHelp. Other errors are UsageErrors.
 func Parse(cli any, name, about string, args []string, stdout io.Writer) (called string, err error) {
 	var help bytes.Buffer
 	type exit struct{}
@@ -31,6 +32,9 @@ func Parse(cli any, name, about string, args []string, stdout io.Writer) (called
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
+		return "", err
+	}
+	if args, err = runBuiltin(name, args, stdout); err != nil {
 		return "", err
 	}
 	args, err = goFlags(args, valueFlags(parser.Model))

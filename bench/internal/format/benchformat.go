@@ -18,7 +18,7 @@ import (
 //	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
 //
 // Starved rows have the setting "starved: true", so that benchstat puts them into a table of their
-// own. It writes everything at the end. See golang.org/design/14313-benchmark-format.
+// own. Warnings are comments. It writes everything at the end. See golang.org/design/14313-benchmark-format.
 type benchReporter struct{ w io.Writer }
 
 func (r *benchReporter) Begin(*experiment.Env) error     { return nil }
@@ -47,6 +47,11 @@ func (r *benchReporter) End(report *experiment.Report) error {
 			if row.Starved() {
 				b.WriteString("starved:\n") // no longer
 			}
+		}
+	}
+	for _, res := range report.Results {
+		for _, line := range res.Warnings() {
+			fmt.Fprintf(&b, "# warning: %s: %s\n", res.Scenario.Name, line)
 		}
 	}
 	if report.Partial {

@@ -37,9 +37,13 @@ func New(name string, w io.Writer) (Reporter, error) {
 	return nil, fmt.Errorf("unknown format %q; known: %s", name, strings.Join(Names, ", "))
 }
 
-// partialLine says how many samples an interrupted run has taken.
+// partialLine says how many samples a run has taken that was interrupted or failed.
 func partialLine(r *experiment.Report) string {
-	return fmt.Sprintf("partial: interrupted after %d of %d samples", r.Done, r.Total)
+	why := "interrupted"
+	if r.Failed {
+		why = "failed"
+	}
+	return fmt.Sprintf("partial: %s after %d of %d samples", why, r.Done, r.Total)
 }
 
 // significant rounds to six digits: more digits would be noise.

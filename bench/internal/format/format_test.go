@@ -97,7 +97,7 @@ func TestTextTable(t *testing.T) {
 	s := resulttest.TwoRows()
 	s.Exact = true // three samples are enough
 	s.Conclude = func(res *experiment.Result) []string {
-		return []string{fmt.Sprintf("conclusion: %.4f", res.Ratio(res.Find(experiment.Cfg("state", "address"))))}
+		return []string{fmt.Sprintf("conclusion: %.4f", res.Ratio(res.Find(experiment.Cfg("state", "address"))).Median)}
 	}
 	r := resulttest.Run(t, s, 3)
 	got := render(t, "text", r)

@@ -17,12 +17,17 @@ import (
 //
 // low and high are the ends of the median's 95 % interval; they need six samples. The ratio is
 // that to the row's baseline. "cpu" is the share of the CPU time asked for that the row's threads
-// got, if it is known. A starved row has "starved":true and no ratio. After the rows of a
-// scenario come its laws, if it has any. There is no peak if more threads always do more:
+// got, if it is known. "busy" is the share of the cores' time that other programs had, and "stolen"
+// what a hypervisor took, if it is not 0. A starved row has "starved":true and no ratio. After the
+// rows of a scenario come its warnings and its laws, if it has any:
+//
+//	{"scenario":"tree","warnings":["4 threads have 2 cores: ..."]}
+//
+// There is no peak if more threads always do more:
 //
 //	{"scenario":"tree","config":{"mode":"atomic"},"law":{"rate":21.5e6,"contention":0.02,"coherence":0.001,"deviation":0.004,"peak":31,"threads":[1,2,4],"cores":4,"crowded":false}}
 //
-// It writes everything at the end. If the run was interrupted, every line has "partial":true.
+// It writes everything at the end. If the run was interrupted or failed, every line has "partial":true.
 type jsonReporter struct{ w io.Writer }
 
 func (j *jsonReporter) Begin(*experiment.Env) error     { return nil }
@@ -33,8 +38,11 @@ func (j *jsonReporter) End(report *experiment.Report) error {
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
 			if len(row.Samples) > 0 {
-				b = appendRow(b, res.Scenario.Name, row, res.RatioStat(row), report.Partial)
+				b = appendRow(b, res.Scenario.Name, row, res.Ratio(row), report.Partial)
 			}
+		}
+		if lines := res.Warnings(); len(lines) > 0 {
+			b = appendWarnings(b, res.Scenario.Name, lines, report.Partial)
 		}
 		for _, law := range summary.Laws(res) {
 			b = appendLaw(b, res.Scenario.Name, &law, report.Partial)
@@ -101,10 +109,25 @@ func appendRow(b []byte, scenario string, row *experiment.Row, ratio experiment.
 	if got := row.Got(); !math.IsNaN(got) {
 		b = append(b, `,"cpu":`+significant(got)...)
 	}
+	if busy, stolen := row.Busy(), row.Stolen(); busy > 0 || stolen > 0 {
+		b = append(b, `,"busy":`+significant(busy)+`,"stolen":`+significant(stolen)...)
+	}
 	if row.Starved() {
 		b = append(b, `,"starved":true`...)
 	}
 	return appendEnd(b, partial)
+}
+
+func appendWarnings(b []byte, scenario string, lines []string, partial bool) []byte {
+	b = append(b, `{"scenario":`...)
+	b = append(appendString(b, scenario), `,"warnings":[`...)
+	for i, line := range lines {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, line)
+	}
+	return appendEnd(append(b, ']'), partial)
 }
 
 func appendLaw(b []byte, scenario string, l *summary.Law, partial bool) []byte {

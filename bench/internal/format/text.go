@@ -19,8 +19,14 @@ func (t *textReporter) Begin(env *experiment.Env) error {
 	if name := cpu.Name(); name != "" {
 		machine += ", " + name
 	}
-	_, err := fmt.Fprintf(t.w, "%s, %s, GOMAXPROCS %d\n%d samples of %s a row, rows interleaved\n",
-		runtime.Version(), machine, runtime.GOMAXPROCS(0), env.Count, env.Budget)
+	samples := fmt.Sprintf("%d samples of %s a row", env.Count, env.Budget)
+	if env.Until > 0 {
+		samples = fmt.Sprintf("%d samples of %s a row or more, until no median's interval extends beyond ±%s%%", env.Count, env.Budget, significant(100*env.Until))
+	}
+	_, err := fmt.Fprintf(t.w, "%s, %s, GOMAXPROCS %d\n%s, rows interleaved\n", runtime.Version(), machine, runtime.GOMAXPROCS(0), samples)
+	if err == nil && cpu.Measure() == "" {
+		_, err = fmt.Fprintln(t.w, "This system does not say what CPU time threads ask for, so no row is marked as starved.")
+	}
 	return err
 }
 
@@ -40,6 +46,9 @@ func (t *textReporter) Result(res *experiment.Result) error {
 	}
 	for _, line := range summary.Conclusions(res) {
 		b.WriteString(line + "\n")
+	}
+	for _, line := range res.Warnings() {
+		b.WriteString("warning: " + line + "\n")
 	}
 	_, err := io.WriteString(t.w, b.String())
 	return err

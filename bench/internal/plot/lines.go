@@ -3,113 +3,157 @@ package plot
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/go-analyze/charts"
+
+	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// gridSteps is the least number of steps of the x-axis when laws are drawn.
-const gridSteps = 160
+// lawSteps is the number of straight pieces of a law's curve.
+const lawSteps = 60
 
-// lineChart draws p.lines. Without laws it joins the points, over the values of the setting. With
-// laws it draws points and the lines of the laws, over an axis of numbers.
-func (p *draft) lineChart() drawing {
-	var d drawing
-	for i, l := range p.lines {
-		d.legend = append(d.legend, legendEntry{l.name, paint(paintSeries, i, strokeSolid)})
+// drawLines draws the lines of a panel over the values of a setting. Without laws these have equal
+// distances. With laws the axis is one of numbers, from 0 to where the predictions end.
+func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
+	plot := box{at.left + p.axisWidth(c, s), at.top + titleHeight, at.right - 14, at.bottom - 38}
+	if f.title != "" {
+		plot.top += titleHeight
+		c.text(c.fit(f.title, at.right-at.left-gap), at.left+gap, at.top+14, left)
 	}
-	d.height = plotHeight
-	ahead := 0 // where the lines of laws end
-	for _, l := range p.lines {
-		if l.law != nil {
-			ahead = max(ahead, l.law.Ahead(), p.at[len(p.at)-1])
-		}
-	}
-	if ahead > 0 {
-		d.legend = append(d.legend, legendEntry{"dashed: what the scaling law predicts", paint(paintText, 0, strokeDashed)})
-	}
-	var series charts.LineSeriesList
-	var colors []charts.Color
-	add := func(values []float64, color charts.Color, shape charts.Symbol) {
-		series = append(series, charts.LineSeries{Values: values, Symbol: shape})
-		colors = append(colors, color)
-	}
-	point := charts.Symbol{Shape: charts.SymbolDot, Size: 4}
-	var labels []string
-	count := 0
-	if ahead == 0 {
-		for i, l := range p.lines {
-			values := slices.Repeat([]float64{charts.GetNullValue()}, len(p.at))
-			for k, row := range l.rows {
-				if row != nil {
-					values[k] = p.value(row)
-				}
-			}
-			add(values, paint(paintSeries, i, strokeSolid), point)
-		}
-		for _, x := range p.at {
-			labels = append(labels, axisCount(x))
-		}
-		if count = len(labels); count > 8 {
-			count = evenly(count-1) + 1
-		}
-	} else {
-		fine := gridSteps/ahead + 2
-		grid := func() []float64 { return slices.Repeat([]float64{charts.GetNullValue()}, ahead*fine+1) }
-		for k := range ahead*fine + 1 {
-			labels = append(labels, fmt.Sprintf("%.3g", float64(k)/float64(fine)))
-		}
-		count = evenly(ahead) + 1
-		for i, l := range p.lines {
+	c.text(p.Unit, plot.left, plot.top-6, left)
+	p.valueAxis(c, plot, s, at.left == 0)
+	ahead := 0 // where the predictions end
+	for _, g := range p.panels {
+		for _, l := range g.lines {
 			if l.law != nil {
-				law, prediction := grid(), grid()
-				known := l.law.Threads[len(l.law.Threads)-1] * fine
-				for k := fine; k < len(law); k++ {
-					y := l.law.At(float64(k)/float64(fine)) * p.Scale
-					if k <= known {
-						law[k] = y
-					}
-					if k >= known {
-						prediction[k] = y
-					}
-				}
-				none := charts.Symbol{Shape: charts.SymbolNone}
-				add(law, paint(paintSeries, i, strokeThin), none)
-				add(prediction, paint(paintSeries, i, strokeDashed), none)
+				ahead = max(ahead, l.law.Ahead(), p.at[len(p.at)-1])
 			}
-			values := grid()
-			for k, row := range l.rows {
-				if row != nil {
-					values[p.at[k]*fine] = p.value(row)
-				}
-			}
-			add(values, paint(paintSeries, i, strokeSolid), point)
 		}
 	}
-	o := charts.NewLineChartOptionWithSeries(series)
-	o.Theme = p.theme(colors...)
-	o.Legend.Show = charts.Ptr(false)
-	o.Padding = charts.Box{Left: 10, Right: 18, Bottom: 6, IsSet: true}
-	font := charts.FontStyle{FontSize: textSize}
-	o.XAxis = charts.XAxisOption{Labels: labels, LabelCount: count, Title: p.Over, TitleFontStyle: font, LabelFontStyle: font, BoundaryGap: charts.Ptr(false)}
-	top, steps := niceTop(highest(series))
-	o.YAxis = []charts.YAxisOption{{Title: p.Unit, TitleFontStyle: font, LabelFontStyle: font, Min: charts.Ptr(0.0), Max: charts.Ptr(top), LabelCount: steps + 1, ValueFormatter: axisNumber}}
-	o.LineStrokeWidth = 2
-	d.render = func(c *charts.Painter) error { return c.LineChart(o) }
-	return d
+	x := func(v float64) int { return plot.left + int(float64(plot.right-plot.left)*v/float64(ahead)) }
+	place := func(k int) int { return x(float64(p.at[k])) }
+	if ahead == 0 {
+		place = func(k int) int { return plot.left + (plot.right-plot.left)*(2*k+1)/(2*len(p.at)) }
+	}
+	y := func(v float64) int { return plot.bottom - int(float64(plot.bottom-plot.top)*min(max(v/s.top, 0), 1)) }
+	p.settingAxis(c, plot, ahead, place)
+	p.drawIdeal(c, f, plot, s, place, y)
+	for i := range f.lines {
+		l := &f.lines[i]
+		shift := 0 // so that intervals do not hide each other
+		if ahead == 0 {
+			shift = 4*i - 2*(len(f.lines)-1)
+			limit := (plot.right - plot.left) / (3 * len(p.at))
+			shift = min(max(shift, -limit), limit)
+		}
+		solid := paint(paintSeries, l.color, strokeSolid)
+		if l.law != nil {
+			known := float64(l.law.Threads[len(l.law.Threads)-1])
+			curve := func(from, to float64) (points []charts.Point) {
+				for k := range lawSteps + 1 {
+					n := from + (to-from)*float64(k)/lawSteps
+					points = append(points, charts.Point{X: x(n), Y: y(l.law.At(n) * p.Scale)})
+				}
+				return points
+			}
+			c.line(paint(paintSeries, l.color, strokeThin), 1, curve(1, known)...)
+			c.line(paint(paintSeries, l.color, strokeDashed), 1.5, curve(known, float64(ahead))...)
+		}
+		var path []charts.Point
+		for k, row := range l.rows {
+			if row != nil {
+				path = append(path, charts.Point{X: place(k) + shift, Y: y(p.stat(row).Median)})
+			}
+		}
+		if l.law == nil {
+			c.line(solid, 1.5, path...)
+		}
+		n := 0
+		for _, row := range l.rows {
+			if row == nil {
+				continue
+			}
+			if stat := p.stat(row); stat.Known() {
+				c.line(solid, 1, charts.Point{X: path[n].X, Y: y(stat.Low)}, charts.Point{X: path[n].X, Y: y(stat.High)})
+			}
+			c.mark(l.shape, path[n].X, path[n].Y, solid, row.Starved())
+			n++
+		}
+	}
 }
 
-// highest is the greatest value of all lines.
-func highest(series charts.LineSeriesList) (most float64) {
-	for _, s := range series {
-		for _, v := range s.Values {
-			if v != charts.GetNullValue() {
-				most = max(most, v)
-			}
+// drawIdeal draws what n threads would do if each did as much as the best single one of the panel.
+func (p *draft) drawIdeal(c *canvas, f *panel, plot box, s scale, place func(k int) int, y func(v float64) int) {
+	if p.Over != threads || p.Metric != experiment.OpsS || len(p.at) < 2 || p.at[0] != 1 {
+		return
+	}
+	best := 0.0
+	for _, l := range f.lines {
+		if len(l.rows) > 0 && l.rows[0] != nil && !l.rows[0].Starved() {
+			best = max(best, p.stat(l.rows[0]).Median)
 		}
 	}
-	return most
+	var path []charts.Point
+	for k, n := range p.at {
+		if v := best * float64(n); v <= s.top {
+			path = append(path, charts.Point{X: place(k), Y: y(v)})
+			continue
+		}
+		// The line leaves the panel on the way from the last point.
+		before := best * float64(p.at[k-1])
+		part := (s.top - before) / (best*float64(n) - before)
+		path = append(path, charts.Point{X: place(k-1) + int(part*float64(place(k)-place(k-1))), Y: plot.top})
+		break
+	}
+	c.line(paint(paintAxis, 0, 0), 1, path...)
+}
+
+// axisWidth is the room that the numbers of the axis of values need.
+func (p *draft) axisWidth(c *canvas, s scale) (wide int) {
+	for i := range s.steps + 1 {
+		wide = max(wide, c.width(axisNumber(s.top*float64(i)/float64(s.steps))))
+	}
+	return wide + 14
+}
+
+// valueAxis draws the grid, with numbers if the panel is the first of its row: its neighbours have
+// the same axis.
+func (p *draft) valueAxis(c *canvas, plot box, s scale, numbers bool) {
+	for i := range s.steps + 1 {
+		y := plot.bottom - (plot.bottom-plot.top)*i/s.steps
+		color := paint(paintGrid, 0, 0)
+		if i == 0 {
+			color = paint(paintAxis, 0, 0)
+		}
+		c.line(color, 1, charts.Point{X: plot.left, Y: y}, charts.Point{X: plot.right, Y: y})
+		if numbers {
+			c.text(axisNumber(s.top*float64(i)/float64(s.steps)), plot.left-6, y+4, right)
+		}
+	}
+}
+
+// settingAxis writes the values of the setting below the axis. It leaves out those that would
+// touch the one before.
+func (p *draft) settingAxis(c *canvas, plot box, ahead int, place func(k int) int) {
+	free := math.MinInt // where the last label ends
+	label := func(text string, x int) {
+		if half := c.width(text) / 2; x-half > free {
+			c.text(text, x, plot.bottom+16, middle)
+			free = x + half + 6
+		}
+	}
+	if ahead == 0 {
+		for k, v := range p.at {
+			label(axisCount(v), place(k))
+		}
+	} else {
+		steps := evenly(ahead)
+		for k := range steps + 1 {
+			label(fmt.Sprint(ahead*k/steps), plot.left+(plot.right-plot.left)*k/steps)
+		}
+	}
+	c.text(p.Over, (plot.left+plot.right)/2, plot.bottom+32, middle)
 }
 
 // niceTop returns where an axis from 0 ends that has the value on it, and the number of its steps,
@@ -128,6 +172,19 @@ func niceTop(value float64) (top float64, steps int) {
 		}
 		unit *= 10
 	}
+}
+
+// axisNumber writes up to three digits.
+func axisNumber(v float64) string {
+	for _, u := range []struct {
+		size float64
+		name string
+	}{{1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
+		if math.Abs(v) >= u.size {
+			return fmt.Sprintf("%.3g%s", v/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%.3g", v)
 }
 
 // axisCount writes round thousands with a k.

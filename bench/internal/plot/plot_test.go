@@ -3,8 +3,11 @@ package plot
 import (
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -70,6 +73,10 @@ func TestPlotPrediction(t *testing.T) {
 	if count(texts, "8") != 1 || count(texts, "dashed: what the scaling law predicts") != 1 {
 		t.Errorf("the axis does not go to 8, or the legend does not explain the dashes: %q", texts)
 	}
+	noOverlap(t, svg)
+	if count(texts, "4 M") != 1 {
+		t.Errorf("the axis does not reach the prediction of 3.6 M: %q", texts)
+	}
 	for _, class := range []string{"k1-0-0", "k1-0-1", "k1-0-2", "k1-1-2"} { // points, law, prediction
 		if !strings.Contains(svg, `class="`+class) {
 			t.Errorf("nothing is painted with %s", class)
@@ -85,8 +92,8 @@ func TestPlotBars(t *testing.T) {
 	}
 	texts := wellFormed(t, p.Inline())
 	for _, want := range []string{"address", "loads", "930", "800", "ps"} {
-		if count(texts, want) != 1 {
-			t.Errorf("%q is there %d times among %q", want, count(texts, want), texts)
+		if count(texts, want) == 0 {
+			t.Errorf("%q is not among %q", want, texts)
 		}
 	}
 	p, err = Draw(r.Results[0], Options{Keep: func(c experiment.Config) bool { return c.Get("state") == "loads" }, Name: func(experiment.Config) string { return "<two> & more" }})
@@ -98,20 +105,161 @@ func TestPlotBars(t *testing.T) {
 	}
 }
 
-// A plot with more lines than colours is drawn as bars.
-func TestPlotMany(t *testing.T) {
+// rowsOf makes rows for all combinations of axes, each with samples of an interval.
+func rowsOf(metric string, axes ...experiment.Axis) *experiment.Result {
 	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "many"}}
-	for i := range maxSeries + 1 {
-		for n := range 2 {
-			res.Rows = append(res.Rows, &experiment.Row{Config: experiment.Cfg("what", strings.Repeat("x", i+1), "threads", n+1), Metric: experiment.OpsS, Samples: []experiment.Sample{{Value: 1}}})
+	var add func(c experiment.Config, rest []experiment.Axis)
+	add = func(c experiment.Config, rest []experiment.Axis) {
+		if len(rest) > 0 {
+			for _, v := range rest[0].Values {
+				add(append(c[:len(c):len(c)], experiment.KV{Key: rest[0].Key, Value: v}), rest[1:])
+			}
+			return
 		}
+		row := &experiment.Row{Config: c, Metric: metric}
+		for i := range 7 {
+			row.Samples = append(row.Samples, experiment.Sample{Value: 1e6 * float64(len(res.Rows)+10+i)})
+		}
+		res.Rows = append(res.Rows, row)
 	}
+	add(nil, axes)
+	return res
+}
+
+// An experiment with an axis of its own beside modes, immortality and threads has 48 rows. They
+// become two panels with the same axes, in which colours are modes and shapes kinds of immortality.
+func TestPlotThreeAxes(t *testing.T) {
+	res := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "size", Values: []any{10, 1000}}, experiment.Axis{Key: "threads", Values: []any{1, 2}})
 	p, err := Draw(res, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if texts := wellFormed(t, p.Inline()); count(texts, "x, threads 1") != 1 {
-		t.Errorf("no bars: %q", texts)
+	svg := p.Inline()
+	texts := wellFormed(t, svg)
+	for want, n := range map[string]int{"gil": 1, "atomic": 1, "biased": 1, "none": 1, "inplace": 1, "address": 1, "frozen": 1, "size 10": 1, "size 1000": 1, "threads": 2, "1": 2, "2": 2, "0": 1, "ideal": 1} {
+		if count(texts, want) != n {
+			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
+		}
+	}
+	if circles := strings.Count(svg, "<circle"); circles < 3*2*2 {
+		t.Errorf("%d circles", circles)
+	}
+	noOverlap(t, svg)
+	if _, err := Draw(res, Options{Over: "size"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a setting for the x-axis, bars are in bands and panels, coloured by mode.
+func TestPlotManyBars(t *testing.T) {
+	res := rowsOf(experiment.NsOp, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "heap", Values: []any{"new", "old"}}, experiment.Axis{Key: "threads", Values: []any{1}})
+	p, err := Draw(res, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := wellFormed(t, p.Inline())
+	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 2, "none": 2, "new": 1, "old": 1, "threads": 0} {
+		if count(texts, want) != n {
+			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
+		}
+	}
+	noOverlap(t, p.Inline())
+}
+
+// A setting with more values than colours is no colour.
+func TestPlotManyValues(t *testing.T) {
+	var values []any
+	for i := range maxSeries + 1 {
+		values = append(values, strings.Repeat("x", i+1))
+	}
+	p, err := Draw(rowsOf(experiment.OpsS, experiment.Axis{Key: "what", Values: values}, experiment.Axis{Key: "threads", Values: []any{1, 2}}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts := wellFormed(t, p.Inline()); count(texts, "xxxxxxxxx") != 1 || count(texts, "threads") != maxSeries+1 {
+		t.Errorf("no panels: %q", texts)
+	}
+	noOverlap(t, p.Inline())
+}
+
+// Starved rows are hollow, and the legend says so. Intervals are drawn.
+func TestPlotMarks(t *testing.T) {
+	res := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
+	before, err := Draw(res, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range res.Rows[1].Samples {
+		res.Rows[1].Samples[i].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
+	}
+	after, err := Draw(res, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hollow := func(p Picture) int { return strings.Count(p.Inline(), `f5-0-0`) }
+	if hollow(after) <= hollow(before) || !strings.Contains(after.Inline(), "starved: not to be compared") || strings.Contains(before.Inline(), "starved") {
+		t.Errorf("%d and %d things in the colour of the paper", hollow(before), hollow(after))
+	}
+	few := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
+	for _, row := range few.Rows {
+		row.Samples = row.Samples[:3] // too few for an interval
+	}
+	without, err := Draw(few, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := func(p Picture) int { return strings.Count(p.Inline(), `class="k1-`) }
+	if got := paths(before) - paths(without); got != 6 {
+		t.Errorf("%d intervals of 6 rows", got)
+	}
+}
+
+// Long names neither leave the figure nor touch.
+func TestPlotLongNames(t *testing.T) {
+	long := strings.Repeat("a long name ", 12)
+	for _, axes := range [][]experiment.Axis{
+		{{Key: "what", Values: []any{long + "1", long + "2"}}},
+		{{Key: "what", Values: []any{long + "1", long + "2"}}, {Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}}},
+		{{Key: "what", Values: []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}}, {Key: long, Values: []any{1}}, {Key: "n", Values: []any{100_000, 200_000, 300_000, 400_001, 500_001, 600_001, 700_001}}},
+	} {
+		p, err := Draw(rowsOf(experiment.NsOp, axes...), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		noOverlap(t, p.Inline())
+	}
+}
+
+// textAt finds the texts of a figure and where they begin.
+var textAt = regexp.MustCompile(`<text x="(-?\d+)" y="(-?\d+)"[^>]*>([^<]*)</text>`)
+
+// noOverlap fails if texts of the figure overlap, or leave it.
+func noOverlap(t *testing.T, svg string) {
+	t.Helper()
+	c := newCanvas(plotWidth, 100)
+	type spot struct {
+		text string
+		box
+	}
+	var spots []spot
+	for _, m := range textAt.FindAllStringSubmatch(svg, -1) {
+		x, _ := strconv.Atoi(m[1])
+		y, _ := strconv.Atoi(m[2])
+		text := html.UnescapeString(m[3])
+		spots = append(spots, spot{text, box{x, y - 9, x + c.width(text), y + 2}})
+	}
+	if len(spots) < 4 {
+		t.Fatalf("%d texts in %.300s", len(spots), svg)
+	}
+	for i, a := range spots {
+		if a.left < 0 || a.right > plotWidth {
+			t.Errorf("%q leaves the figure: %v", a.text, a.box)
+		}
+		for _, b := range spots[:i] {
+			if a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom {
+				t.Errorf("%q at %v and %q at %v overlap", a.text, a.box, b.text, b.box)
+			}
+		}
 	}
 }
 

@@ -43,10 +43,7 @@ func Start(ctx context.Context, args ...string) (*Child, error) {
 // StartProgram is Start for another program, such as another build of this one.
 func StartProgram(ctx context.Context, program string, args ...string) (c *Child, err error) {
 	c = &Child{cmd: exec.CommandContext(ctx, program, args...)}
-	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="} // so that the environment does not change the rows
-	c.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
-	})
+	c.cmd.Env = Env()
 	c.cmd.Stderr = os.Stderr
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -60,6 +57,15 @@ func StartProgram(ctx context.Context, program string, args ...string) (c *Child
 	}
 	c.to, c.from = gob.NewEncoder(c.in), gob.NewDecoder(out)
 	return c, nil
+}
+
+// Env is the environment of children: without the settings of Go's collector, which would change
+// the rows.
+func Env() []string {
+	own := []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG="}
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return slices.ContainsFunc(own, func(name string) bool { return strings.HasPrefix(v, name) })
+	})
 }
 
 // reply is an answer or an error.

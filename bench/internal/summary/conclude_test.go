@@ -10,8 +10,8 @@ import (
 
 func TestConclusionsOfStarved(t *testing.T) {
 	for share, want := range map[float64]string{
-		0.95: "loads takes 1.00 ns.|address takes 2.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, address 2.0, shared 3.0.",
-		0.85: "loads takes 1.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.0, shared 3.0.|" +
+		0.95: "loads takes 1.00 ns.|address takes 2.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.00; address 2.00; shared 3.00.",
+		0.85: "loads takes 1.00 ns.|shared takes 3.00 ns.|Against loads: loads 1.00; shared 3.00.|" +
 			"1 of 3 rows are left out because their threads got less than 90% of the CPU time that they asked for.",
 	} {
 		res := resulttest.WithShares(t, median.MinSamples, share).Results[0]

@@ -136,7 +136,7 @@ func ResultTable(res *experiment.Result) *Table {
 		}
 		line = append(line, fmt.Sprint(stats[0].N))
 		if hasRatio {
-			ratio := res.RatioStat(row)
+			ratio := res.Ratio(row)
 			line = append(line, ratioCell(ratio.Median))
 			if intervals {
 				line = append(line, within(ratio))

@@ -1,0 +1,96 @@
+package experiment
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/internal/median"
+)
+
+// Thresholds of warnings. The first is a fact; the others are guesses at what still leaves a
+// comparison sound.
+const (
+	goTurn       = 10 * time.Millisecond // Go's scheduler takes the core from a goroutine after so long
+	fewTurns     = 2                     // samples should be this many turns long
+	muchChange   = 1.10                  // the slowest round's calibration, relative to the fastest's
+	muchBusy     = 0.10                  // of the cores' time, by other programs
+	muchStolen   = 0.01                  // by a hypervisor
+	littleGotten = 0.90                  // of the calibration's time
+)
+
+// Warnings are sentences about what makes a result doubtful: samples that are too short, more
+// threads than cores, a machine that changed its speed or was busy with something else. They
+// are empty if nothing is known to be wrong. On systems other than Linux most of it is unknown.
+func (r *Result) Warnings() []string { return r.warnings(runtime.GOMAXPROCS(0)) }
+
+func (r *Result) warnings(cores int) (lines []string) {
+	warn := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if shortest := r.shortest(); shortest > 0 && shortest < fewTurns*goTurn && !r.Scenario.Exact {
+		warn("Samples are as short as %v. Go's scheduler gives a thread turns of %v, so one lost turn is a large part of a sample: use -benchtime 100ms.",
+			rounded(shortest), goTurn)
+	}
+	most := 0
+	for _, row := range r.Rows {
+		if n, ok := row.Config.Get(threadsKey).(int); ok {
+			most = max(most, n)
+		}
+	}
+	if most > cores {
+		warn("%d threads have %d cores: rows with more threads than cores show how the threads take turns, not how they scale.", most, cores)
+	}
+	var steps, shares []float64
+	for _, round := range r.Rounds {
+		steps, shares = append(steps, float64(round.Step)), append(shares, round.Got)
+	}
+	if len(steps) > 0 {
+		if low, high := slices.Min(steps), slices.Max(steps); high > muchChange*low {
+			warn("The machine's speed changed between rounds: a loop that always does the same took from %v to %v. Ratios are taken within rounds; medians mix the speeds.",
+				rounded(time.Duration(low)), rounded(time.Duration(high)))
+		}
+		if got := median.Of(shares); got < littleGotten {
+			warn("Between samples, a thread that only computes had a core for %.0f %% of its time.", 100*got)
+		}
+	}
+	var m Row
+	for _, row := range r.Rows {
+		m.Samples = append(m.Samples, row.Samples...)
+	}
+	if busy := m.Busy(); busy > muchBusy {
+		warn("Other programs had %.0f %% of the cores' time during the samples.", 100*busy)
+	}
+	if stolen := m.Stolen(); stolen > muchStolen {
+		warn("The hypervisor took %.0f %% of the time for which there was work.", 100*stolen)
+	}
+	if r.Wide {
+		warn("The intervals did not become as narrow as ±%s %% within the time limit.", digits(100*r.Until))
+	}
+	return lines
+}
+
+// shortest is the least median length of a row's samples, or 0 if none is known.
+func (r *Result) shortest() (shortest time.Duration) {
+	for _, row := range r.Rows {
+		var lengths []float64
+		for _, s := range row.Samples {
+			if s.Load.Elapsed > 0 {
+				lengths = append(lengths, float64(s.Load.Elapsed))
+			}
+		}
+		if d := time.Duration(median.Of(lengths)); len(lengths) > 0 && (shortest == 0 || d < shortest) {
+			shortest = d
+		}
+	}
+	return shortest
+}
+
+// rounded leaves three digits or so.
+func rounded(d time.Duration) time.Duration {
+	for unit := time.Second; unit > 1; unit /= 10 {
+		if d >= unit {
+			return d.Round(unit / 100)
+		}
+	}
+	return d
+}

@@ -1,0 +1,75 @@
+package experiment
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ichor-go/ichor/bench/internal/cpu"
+)
+
+// Each warning has its cause, and a sound result has none.
+func TestWarnings(t *testing.T) {
+	second := time.Second
+	sound := func() *Result {
+		row := &Row{Config: Cfg("threads", 2), Metric: OpsS}
+		for range 3 {
+			row.Samples = append(row.Samples, Sample{Value: 1, Load: Load{Elapsed: 100 * ms, All: second, Own: 900 * ms, Others: 50 * ms}})
+		}
+		return &Result{Scenario: &Scenario{Name: "s"}, Rows: []*Row{row}, Rounds: []Round{{100 * time.Microsecond, 1}, {105 * time.Microsecond, 0.99}, {100 * time.Microsecond, 1}}}
+	}
+	if got := sound().warnings(2); got != nil {
+		t.Errorf("of a sound result: %q", got)
+	}
+	for want, spoil := range map[string]func(r *Result){
+		"Samples are as short as 5ms. Go's scheduler gives a thread turns of 10ms, so one lost turn is a large part of a sample: use -benchtime 100ms.": func(r *Result) {
+			for i := range r.Rows[0].Samples {
+				r.Rows[0].Samples[i].Load.Elapsed = 5 * ms
+			}
+		},
+		"3 threads have 2 cores:":                    func(r *Result) { r.Rows[0].Config = Cfg("threads", 3) },
+		"took from 100µs to 150µs.":                  func(r *Result) { r.Rounds[1].Step = 150 * time.Microsecond },
+		"had a core for 50 % of its time.":           func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.5, 0.4 },
+		"Other programs had 20 % of the cores'":      func(r *Result) { r.Rows[0].Samples[0].Load.Others = 500 * ms },
+		"The hypervisor took 10 % of the time":       func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 317 * ms },
+		"did not become as narrow as ±5.00 % within": func(r *Result) { r.Until, r.Wide = 0.05, true },
+	} {
+		r := sound()
+		spoil(r)
+		if got := r.warnings(2); len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	exact := sound()
+	exact.Scenario.Exact = true
+	exact.Rows[0].Samples[0].Load.Elapsed, exact.Rows[0].Samples[1].Load.Elapsed = 1, 1
+	if got := exact.warnings(2); got != nil {
+		t.Errorf("of short samples that count: %q", got)
+	}
+}
+
+// Each round begins with the calibration loop.
+func TestCalibratedRounds(t *testing.T) {
+	real := calibrate
+	defer func() { calibrate = real }()
+	if s := real(); s.Step <= 0 || s.Got <= 0 || s.Got > 1 {
+		t.Errorf("the machine's speed is %+v", s)
+	}
+	n := 0
+	calibrate = func() cpu.Speed {
+		n++
+		return cpu.Speed{Step: time.Duration(n), Got: 0.5}
+	}
+	r, err := Run(t.Context(), []Scenario{scenario(fixed(Cfg("v", 1), NsOp, 1))}, options(3))
+	if err != nil || len(r.Results[0].Rounds) != 3 || r.Results[0].Rounds[2] != (Round{3, 0.5}) {
+		t.Errorf("%v, %v", r.Results[0].Rounds, err)
+	}
+}
+
+func TestRounded(t *testing.T) {
+	for d, want := range map[time.Duration]string{123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms"} {
+		if got := rounded(d).String(); got != want {
+			t.Errorf("%d is %s, want %s", d, got, want)
+		}
+	}
+}
