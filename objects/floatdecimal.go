@@ -12,8 +12,12 @@ import (
 // computed with all its 128 bits, or with a remainder, and then rounded once. Package
 // strconv, which does the same for all numbers, is their reference in the tests.
 
-// maxPlaces is the largest p: a number of as many digits after a 0 or 1 fits 64 bits.
-const maxPlaces = 18
+const (
+	maxPlaces = 19 // the largest p: 10^p fits 64 bits
+
+	// maxDecimal is the largest m. Its sum with 10^maxPlaces fits 64 bits.
+	maxDecimal = 8e18
+)
 
 // powers10 are the powers of ten from 10^0 to 10^maxPlaces.
 var powers10 = func() (table [maxPlaces + 1]uint64) {
@@ -50,7 +54,7 @@ func decimalFloat(m uint64, p int) float64 {
 }
 
 // floatDecimal returns the integer that is nearest to |v|·10^p, the even one of two. It
-// returns false if the integer has more than 19 digits, and for some numbers that are far from 1.
+// returns false if the integer is larger than maxDecimal, and for some numbers that are far from 1.
 //
 //	|v|·10^p = m·10^p / 2^k     the product has 128 bits, and 1 <= k <= 128
 func floatDecimal(v float64, p int) (uint64, bool) {
@@ -71,7 +75,7 @@ func floatDecimal(v float64, p int) (uint64, bool) {
 	}
 	// A shift by 64 or more gives 0, so of two shifts in opposite directions one does.
 	q := lo>>k | hi<<(64-k) | hi>>(k-64)
-	if q >= 1e19 {
+	if q >= maxDecimal {
 		return 0, false
 	}
 	rest, more := hi<<(128-k)|lo>>(k-64)|lo<<(64-k), lo<<(128-k) // what q leaves, from the top bit on

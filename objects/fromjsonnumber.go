@@ -11,7 +11,7 @@ import (
 type jsonNumber struct {
 	len      int // of the number; 0 if it is none. It may end later if the text ends there
 	negative bool
-	digits   int    // before and after the point, but not of the exponent
+	digits   int    // before and after the point, without zeros at the beginning
 	value    uint64 // of the digits, modulo 2^64
 	places   int    // digits after the point
 	exponent bool
@@ -30,26 +30,32 @@ func scanNumber(text []byte) (x jsonNumber, seen int) {
 		i++
 	}
 	first := i
-	for ; i < len(text) && isDigit(text[i]); i++ {
-		x.value = 10*x.value + uint64(text[i]-'0')
-		if text[first] == '0' {
-			i++
-			break
-		}
-	}
-	x.digits = i - first
-	if x.digits == 0 {
-		return x, i
-	}
-	if i < len(text) && text[i] == '.' {
+	if i < len(text) && text[i] == '0' {
 		i++
-		point := i
+		first = i
+	} else {
 		for ; i < len(text) && isDigit(text[i]); i++ {
 			x.value = 10*x.value + uint64(text[i]-'0')
 		}
-		x.places = i - point
-		x.digits += x.places
-		if x.places == 0 {
+		if i == first {
+			return x, i
+		}
+	}
+	x.digits = i - first
+	if i < len(text) && text[i] == '.' {
+		i++
+		point := i
+		if x.digits == 0 {
+			for i < len(text) && text[i] == '0' {
+				i++
+			}
+		}
+		first = i
+		for ; i < len(text) && isDigit(text[i]); i++ {
+			x.value = 10*x.value + uint64(text[i]-'0')
+		}
+		x.digits += i - first
+		if x.places = i - point; x.places == 0 {
 			return x, i
 		}
 	}
@@ -87,6 +93,7 @@ func (b *jsonBuilder) number() (rt.Ref, error) {
 	b.pos += x.len
 	if x.digits <= exactDigits && !x.exponent {
 		switch {
+		case x.places > maxPlaces:
 		case x.places > 0:
 			v := decimalFloat(x.value, x.places)
 			if m, ok := floatDecimal(v, x.places); ok && m == x.value {

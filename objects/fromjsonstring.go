@@ -133,5 +133,8 @@ func (b *jsonBuilder) stringValue() (rt.Ref, error) {
 	if err != nil {
 		return rt.Nil, err
 	}
-	return newString(b.t, text)
+	if b.region || len(text) == 0 {
+		return newString(b.t, text)
+	}
+	return newText(b.t, stringType, text, 0)
 }

@@ -145,7 +145,7 @@ func (b *jsonBuilder) next() (done bool, err error) {
 func (b *jsonBuilder) leave(in jsonOpen) (err error) {
 	var r rt.Ref
 	if in.kind == '{' {
-		r, err = newDictSteal(b.t, b.values[in.start:])
+		r, err = newSmallDict(b.t, b.values[in.start:])
 	} else {
 		r, err = NewListSteal(b.t, b.values[in.start:]...)
 	}
