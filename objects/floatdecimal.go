@@ -1,9 +1,9 @@
 package objects
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
-	"strconv"
 )
 
 // Most numbers with a point have few digits: they are m / 10^p for an integer m that fits
@@ -12,12 +12,8 @@ import (
 // computed with all its 128 bits, or with a remainder, and then rounded once. Package
 // strconv, which does the same for all numbers, is their reference in the tests.
 
-const (
-	maxPlaces = 19 // the largest p: 10^p fits 64 bits
-
-	// maxDecimal is the largest m. Its sum with 10^maxPlaces fits 64 bits.
-	maxDecimal = 8e18
-)
+// maxPlaces is the largest p: 10^p fits 64 bits.
+const maxPlaces = 19
 
 // powers10 are the powers of ten from 10^0 to 10^maxPlaces.
 var powers10 = func() (table [maxPlaces + 1]uint64) {
@@ -54,7 +50,7 @@ func decimalFloat(m uint64, p int) float64 {
 }
 
 // floatDecimal returns the integer that is nearest to |v|·10^p, the even one of two. It
-// returns false if the integer is larger than maxDecimal, and for some numbers that are far from 1.
+// returns false if the integer has more than 19 digits, and for some numbers that are far from 1.
 //
 //	|v|·10^p = m·10^p / 2^k     the product has 128 bits, and 1 <= k <= 128
 func floatDecimal(v float64, p int) (uint64, bool) {
@@ -75,7 +71,7 @@ func floatDecimal(v float64, p int) (uint64, bool) {
 	}
 	// A shift by 64 or more gives 0, so of two shifts in opposite directions one does.
 	q := lo>>k | hi<<(64-k) | hi>>(k-64)
-	if q >= maxDecimal {
+	if q >= 1e19 {
 		return 0, false
 	}
 	rest, more := hi<<(128-k)|lo>>(k-64)|lo<<(64-k), lo<<(128-k) // what q leaves, from the top bit on
@@ -87,21 +83,35 @@ func floatDecimal(v float64, p int) (uint64, bool) {
 
 // appendDecimal appends m / 10^p, with p digits after the point.
 func appendDecimal(dst []byte, negative bool, m uint64, p int) []byte {
+	const group = 1e8
+	var d [24]byte
+	binary.LittleEndian.PutUint64(d[0:], eightDigits(m/group/group))
+	binary.LittleEndian.PutUint64(d[8:], eightDigits(m/group%group))
+	binary.LittleEndian.PutUint64(d[16:], eightDigits(m%group))
+	point := len(d) - p
+	first := 0
+	for first < point-1 && d[first] == '0' {
+		first++
+	}
 	if negative {
 		dst = append(dst, '-')
 	}
-	n := len(dst)
-	if least := powers10[p]; m < least {
-		dst = strconv.AppendUint(dst, m+least, 10) // a 1 in front, and p digits with zeros in front
-		dst[n] = '0'
-	} else {
-		dst = strconv.AppendUint(dst, m, 10)
-	}
+	dst = append(dst, d[first:point]...)
 	if p > 0 {
-		dst = append(dst, 0)
-		point := len(dst) - 1 - p
-		copy(dst[point+1:], dst[point:])
-		dst[point] = '.'
+		dst = append(dst, '.')
+		dst = append(dst, d[point:]...)
 	}
 	return dst
+}
+
+// eightDigits returns the eight digits of v, which is below 10^8, the first one in the lowest
+// byte. Each step splits all parts of v at once: two of four digits, four of two, eight of
+// one. A quotient by 100 or 10 is a product and a shift, which is exact for such small parts.
+func eightDigits(v uint64) uint64 {
+	v = v/10000 | v%10000<<32
+	q := v * 10486 >> 20 & 0x7f_0000007f
+	v = q | (v-q*100)<<16
+	q = v * 103 >> 10 & 0xf_000f_000f_000f
+	v = q | (v-q*10)<<8
+	return v | 0x3030303030303030
 }

@@ -10,21 +10,32 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
+// Words whose bytes are all 1, or have only their highest bit set.
+const (
+	eachByte = 0x0101010101010101
+	topBits  = 0x8080808080808080
+)
+
 // plainEnd returns the index of the first byte from i on that a string in JSON cannot have as
 // it is: a quote, a backslash or a control character. It returns len(text) if there is none.
-// Bytes that are not ASCII count as plain.
-func plainEnd(text []byte, i int) int {
+// Bytes that are not ASCII count as plain. If there are such bytes before the end, seen has
+// bits of topBits. (It may also have some without that.)
+func plainEnd(text []byte, i int) (end int, seen uint64) {
 	for ; i+8 <= len(text); i += 8 {
-		if s := special(binary.LittleEndian.Uint64(text[i:])); s != 0 {
-			return i + bits.TrailingZeros64(s)/8
+		w := binary.LittleEndian.Uint64(text[i:])
+		seen |= w
+		if s := special(w); s != 0 {
+			return i + bits.TrailingZeros64(s)/8, seen
 		}
 	}
 	for ; i < len(text); i++ {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+		c := text[i]
+		if c < ' ' || c == '"' || c == '\\' {
 			break
 		}
+		seen |= uint64(c)
 	}
-	return i
+	return i, seen
 }
 
 // special looks at eight bytes at once. It returns a word whose lowest set bit is the highest
@@ -34,18 +45,23 @@ func plainEnd(text []byte, i int) int {
 // not set before. A byte that is too small also borrows from the one above it, so only what
 // the lowest bit says is true. The exclusive or turns the byte that is sought into 0.
 func special(w uint64) uint64 {
-	const each, top = 0x0101010101010101, 0x8080808080808080
-	return ((w - ' '*each) | ((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each)) &^ w & top
+	control := w - ' '*eachByte
+	quote := (w ^ '"'*eachByte) - eachByte
+	backslash := (w ^ '\\'*eachByte) - eachByte
+	return (control | quote | backslash) &^ w & topBits
 }
 
 // str reads the string at pos. The result is good until the window changes, or the next
 // string is read.
 func (b *jsonBuilder) str() (text []byte, err error) {
 	i, escapes := 1, false // i is relative to pos, as the window may move
+	seen := uint64(0)
 	for {
 		at := b.buf[b.pos:]
 		from := i
-		i = plainEnd(at, i)
+		var bytes uint64
+		i, bytes = plainEnd(at, i)
+		seen |= bytes
 		if escapes {
 			b.text = append(b.text, at[from:i]...)
 		}
@@ -58,7 +74,7 @@ func (b *jsonBuilder) str() (text []byte, err error) {
 			if text = at[1:i]; escapes {
 				text = b.text
 			}
-			if !utf8.Valid(text) {
+			if seen&topBits != 0 && !utf8.Valid(text) {
 				return nil, b.fault()
 			}
 			b.pos += i + 1

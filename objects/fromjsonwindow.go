@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/ichor-go/ichor/internal/jsonpos"
 )
@@ -56,30 +57,32 @@ func (w *jsonWindow) need(i, n int) bool {
 	return true
 }
 
-const eightSpaces = 0x2020202020202020
-
 // space skips white space. It returns the byte behind it, or false if there is none.
 func (w *jsonWindow) space() (byte, bool) {
 	for {
-		buf, i := w.buf, w.pos
-		for i+8 <= len(buf) && binary.LittleEndian.Uint64(buf[i:]) == eightSpaces {
-			i += 8
-		}
-		for ; i < len(buf); i++ {
-			if c := buf[i]; c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-				w.pos = i
+		for w.pos < len(w.buf) {
+			c := w.buf[w.pos]
+			if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 				return c, true
 			}
+			w.pos = spacesEnd(w.buf, w.pos+1)
 		}
-		w.pos = i
 		if !w.more() {
 			return 0, false
 		}
 	}
 }
 
-// token says that the token that ends before pos is complete.
-func (w *jsonWindow) token() { w.last = w.pos }
+// spacesEnd returns the index behind the spaces that begin at index i, or one within them,
+// near the end of text. Indented texts have long runs of spaces.
+func spacesEnd(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if x := binary.LittleEndian.Uint64(text[i:]) ^ ' '*eachByte; x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+	}
+	return i
+}
 
 // offset returns the offset of pos in the text.
 func (w *jsonWindow) offset() int64 { return w.base + int64(w.pos) }
