@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"strconv"
 )
 
 // Most numbers with a point have few digits: they are m / 10^p for an integer m that fits
@@ -81,27 +82,25 @@ func floatDecimal(v float64, p int) (uint64, bool) {
 	return q, true
 }
 
-// appendDecimal appends m / 10^p, with p digits after the point.
+// appendDecimal appends m / 10^p, with p digits after the point. It writes maxPlaces digits,
+// in groups of three, eight and eight, and then drops those that are too many.
 func appendDecimal(dst []byte, negative bool, m uint64, p int) []byte {
 	const group = 1e8
-	var d [24]byte
-	binary.LittleEndian.PutUint64(d[0:], eightDigits(m/group/group))
-	binary.LittleEndian.PutUint64(d[8:], eightDigits(m/group%group))
-	binary.LittleEndian.PutUint64(d[16:], eightDigits(m%group))
-	point := len(d) - p
-	first := 0
-	for first < point-1 && d[first] == '0' {
-		first++
-	}
 	if negative {
 		dst = append(dst, '-')
 	}
-	dst = append(dst, d[first:point]...)
-	if p > 0 {
-		dst = append(dst, '.')
-		dst = append(dst, d[point:]...)
+	whole := m / powers10[p]
+	dst = strconv.AppendUint(dst, whole, 10)
+	if p == 0 {
+		return dst
 	}
-	return dst
+	rest := (m - whole*powers10[p]) * powers10[maxPlaces-p]
+	dst = append(dst, ".0000000000000000000"...)
+	digits := dst[len(dst)-maxPlaces:]
+	binary.LittleEndian.PutUint64(digits[0:], eightDigits(rest/group/group)>>(5*8))
+	binary.LittleEndian.PutUint64(digits[3:], eightDigits(rest/group%group))
+	binary.LittleEndian.PutUint64(digits[11:], eightDigits(rest%group))
+	return dst[:len(dst)-maxPlaces+p]
 }
 
 // eightDigits returns the eight digits of v, which is below 10^8, the first one in the lowest

@@ -99,7 +99,7 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 		w.dst = strconv.AppendInt(w.dst, int64(o.Uint64(0)), 10)
 	case rt.TypeFloat:
 		v, f, _ := w.t.Float(r)
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !(math.Abs(v) <= math.MaxFloat64) {
 			return &NotJSONError{fmt.Sprintf("the float %g", v)}
 		}
 		w.dst = appendFloat(w.dst, v, floatFormatting(f))
@@ -123,9 +123,25 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 	return nil
 }
 
+// list writes the list l. As long as no other thread changes the list's block, it reads the
+// items there, as At would.
 func (w *jsonWriter) list(l List, depth int) error {
 	w.dst = append(w.dst, '[')
-	for i := 0; ; i++ {
+	i := 0
+	if ref := w.t.Body(l).LoadRef(boxBlock); !l.IsFrozen() && !ref.IsNil() {
+		b := w.t.Block(ref)
+		state := b.LoadUint64(listState)
+		for ; i < lengthOf(state); i++ {
+			r := b.LoadRef(listSlots + int(uint32(state)) + i)
+			if r.IsNil() || b.LoadUint64(listState) != state {
+				break
+			}
+			if err := w.item(i > 0, r, depth); err != nil {
+				return err
+			}
+		}
+	}
+	for ; ; i++ {
 		r, ok := l.At(w.t, i)
 		if !ok {
 			break
