@@ -7,7 +7,7 @@ import rt "github.com/ichor-go/ichor/runtime"
 // publishes all entries at once, before another thread can see the dict.
 func newSmallDict(t *rt.Thread, pairs []rt.Ref) (Dict, error) {
 	n := len(pairs) / 2
-	if n == 0 || n > linearMax || alwaysKeyed {
+	if n == 0 || n > min(linearMax, maxEntries) || alwaysKeyed {
 		return newDictSteal(t, pairs)
 	}
 	d, o, err := t.New(dictType, boxBytes)

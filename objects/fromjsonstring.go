@@ -117,7 +117,7 @@ func (b *jsonBuilder) escape(i int) int {
 		r, ok := b.unit(i)
 		n := 6
 		if ok && utf16.IsSurrogate(r) {
-			low, _ := b.unit(i + n)
+			low, _ := b.unit(i + n) // with 0 it is no pair
 			r, n = utf16.DecodeRune(r, low), 2*n
 			ok = r != utf8.RuneError
 		}
@@ -133,14 +133,18 @@ func (b *jsonBuilder) escape(i int) int {
 	return 2
 }
 
-// unit returns the UTF-16 code unit that \uXXXX at index i, relative to pos, stands for.
+// unit returns the UTF-16 code unit that \uXXXX at index i, relative to pos, stands for; 0 and
+// false if there is something else.
 func (b *jsonBuilder) unit(i int) (rune, bool) {
 	if !b.need(i, 6) {
 		return 0, false
 	}
 	at := b.buf[b.pos+i:]
 	v, err := strconv.ParseUint(string(at[2:6]), 16, 16)
-	return rune(v), at[0] == '\\' && at[1] == 'u' && err == nil
+	if err != nil || at[0] != '\\' || at[1] != 'u' {
+		return 0, false
+	}
+	return rune(v), true
 }
 
 // stringValue returns a new reference to the string at pos.
