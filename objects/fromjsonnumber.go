@@ -91,22 +91,20 @@ func (b *jsonBuilder) number() (rt.Ref, error) {
 	}
 	raw := b.buf[b.pos : b.pos+x.len]
 	b.pos += x.len
-	if x.digits <= exactDigits && !x.exponent {
-		switch {
-		case x.places > maxPlaces:
-		case x.places > 0:
-			v := decimalFloat(x.value, x.places)
-			if m, ok := floatDecimal(v, x.places); ok && m == x.value {
-				if x.negative {
-					v = -v
-				}
-				return newFloat(b.t, v, decimalFormatting(x.places))
+	switch {
+	case x.exponent || x.digits > exactDigits || x.places > maxPlaces:
+	case x.places > 0:
+		v := decimalFloat(x.value, x.places)
+		if m, ok := floatDecimal(v, x.places); ok && m == x.value { // it will be written as it was read
+			if x.negative {
+				v = -v
 			}
-		case x.value < 1<<63 && !x.negative:
-			return NewInt(b.t, int64(x.value))
-		case x.value < 1<<63 && x.value > 0:
-			return NewInt(b.t, -int64(x.value))
+			return newFloat(b.t, v, decimalFormatting(x.places))
 		}
+	case x.value < 1<<63 && !x.negative:
+		return NewInt(b.t, int64(x.value))
+	case x.value < 1<<63 && x.value > 0:
+		return NewInt(b.t, -int64(x.value))
 	}
 	return newFromLiteral(b.t, raw)
 }
