@@ -19,6 +19,10 @@ type floatFormatting uint32
 
 const shortest floatFormatting = 0
 
+// decimalFormatting is the formatting of a decimal without exponent, with so many digits
+// after the point.
+func decimalFormatting(places int) floatFormatting { return floatFormatting(places<<8 | 'f') }
+
 // maxDigits bounds the number of digits after the point in a formatting.
 const maxDigits = 60
 
@@ -68,6 +72,9 @@ func appendFloat(dst []byte, v float64, f floatFormatting) []byte {
 	digits := int(f >> 8 & 0xff)
 	switch style := byte(f); style {
 	case 'f':
+		if m, ok := floatDecimal(v, digits); ok {
+			return appendDecimal(dst, math.Signbit(v), m, digits)
+		}
 		return strconv.AppendFloat(dst, v, 'f', digits, 64)
 	case 'e', 'E':
 		return appendExponent(dst, v, style, digits, f>>16&0xff != 0, int(f>>24))

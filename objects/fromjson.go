@@ -3,14 +3,9 @@ package objects
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/jsonpos"
@@ -119,9 +114,9 @@ func fromJSON(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) (rt
 // jsonBuilders are idle builders. Their buffers would be most of the cost of a small
 // document. None of them refers to a thread or to a user's reader.
 var jsonBuilders = sync.Pool{New: func() any {
-	b := new(jsonBuilder)
+	b := &jsonBuilder{names: newJSONNames()}
 	b.in.buf = bufio.NewReaderSize(nil, readSize)
-	b.dec = jsontext.NewDecoder(strings.NewReader(""))
+	b.buf = make([]byte, 0, readSize)
 	return b
 }}
 
@@ -130,152 +125,20 @@ var jsonBuilders = sync.Pool{New: func() any {
 const keptBytes = 1 << 20
 
 func (b *jsonBuilder) begin(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) {
-	b.t, b.maxDepth = t, o.MaxDepth
+	b.t, b.maxDepth, b.region = t, o.MaxDepth, core.EqualStrings(t) != nil
 	b.in.begin(ctx, t, r, o.MaxBytes)
-	b.dec.Reset(&b.in)
 }
 
 // end returns b to the pool. The references that it held have been given up, or passed on.
 func (b *jsonBuilder) end() {
-	size := b.dec.InputOffset()
+	size := b.base + int64(len(b.buf))
 	values := b.values
 	b.t, b.values, b.open, b.text = nil, nil, b.open[:0], b.text[:0]
-	b.in.begin(context.Background(), nil, nil, 0) // the decoder keeps reading from b.in
+	b.buf, b.base, b.last, b.pos = b.buf[:0], 0, 0, 0
+	b.names.forget()
+	b.in.begin(context.Background(), nil, nil, 0)
 	if size <= keptBytes {
 		b.values = values[:0]
 		jsonBuilders.Put(b)
 	}
-}
-
-// jsonBuilder makes objects from tokens. It holds a count of each reference in values: the
-// future contents of containers that are still open.
-type jsonBuilder struct {
-	t        *rt.Thread
-	in       outsideReader
-	dec      *jsontext.Decoder
-	maxDepth int
-	values   []rt.Ref
-	open     []int // for each open container, the index where its values begin
-	text     []byte
-}
-
-func (b *jsonBuilder) document() (rt.Ref, error) {
-	for {
-		done, err := b.token()
-		if err != nil {
-			return rt.Nil, err
-		}
-		if done {
-			break
-		}
-	}
-	if b.dec.PeekKind() != jsontext.KindInvalid {
-		return rt.Nil, b.fault(nil)
-	}
-	if _, err := b.dec.ReadToken(); err != io.EOF {
-		return rt.Nil, b.fault(err)
-	}
-	return b.values[0], nil
-}
-
-// token consumes the next token and reports whether the document's value is complete.
-func (b *jsonBuilder) token() (done bool, err error) {
-	var r rt.Ref
-	switch b.dec.PeekKind() {
-	case '{', '[':
-		if _, err := b.dec.ReadToken(); err != nil {
-			return false, b.fault(err)
-		}
-		if len(b.open) >= b.maxDepth {
-			return false, &JSONError{
-				Byte:     b.dec.InputOffset() - 1,
-				Expected: fmt.Sprintf("at most %d levels of nesting", b.maxDepth),
-				Found:    "one more",
-			}
-		}
-		b.open = append(b.open, len(b.values))
-		return false, nil
-	case '}':
-		r, err = closeContainer(b, newDictSteal)
-	case ']':
-		r, err = closeContainer(b, func(t *rt.Thread, items []rt.Ref) (List, error) { return NewListSteal(t, items...) })
-	default:
-		r, err = b.scalar()
-	}
-	if err != nil {
-		return false, err
-	}
-	b.values = append(b.values, r)
-	return len(b.open) == 0, nil
-}
-
-func closeContainer[R List | Dict](b *jsonBuilder, build func(*rt.Thread, []rt.Ref) (R, error)) (rt.Ref, error) {
-	if _, err := b.dec.ReadToken(); err != nil {
-		return rt.Nil, b.fault(err)
-	}
-	start := b.open[len(b.open)-1]
-	r, err := build(b.t, b.values[start:])
-	if err != nil {
-		return rt.Nil, err
-	}
-	b.open = b.open[:len(b.open)-1]
-	b.values = b.values[:start]
-	return r, nil
-}
-
-func (b *jsonBuilder) scalar() (rt.Ref, error) {
-	depth := b.dec.StackDepth()
-	kind, n := b.dec.StackIndex(depth)
-	raw, err := b.dec.ReadValue()
-	if err != nil {
-		return rt.Nil, b.fault(err)
-	}
-	switch raw.Kind() {
-	case 'n':
-		return rt.None, nil
-	case 't':
-		return rt.True, nil
-	case 'f':
-		return rt.False, nil
-	case '"':
-		if b.text, err = jsontext.AppendUnquote(b.text[:0], raw); err != nil {
-			return rt.Nil, b.fault(err)
-		}
-		if kind == '{' && n%2 == 0 {
-			return intern(b.t, b.text)
-		}
-		return newString(b.t, b.text)
-	}
-	return newFromLiteral(b.t, raw)
-}
-
-// newFromLiteral returns a new reference to the number with the given JSON literal.
-func newFromLiteral(t *rt.Thread, raw []byte) (rt.Ref, error) {
-	text := string(raw)
-	if v, err := strconv.ParseInt(text, 10, 64); err == nil && text != "-0" {
-		return NewInt(t, v)
-	}
-	if v, err := strconv.ParseFloat(text, 64); err == nil {
-		if f, ok := formattingOf(raw, v); ok {
-			return newFloat(t, v, f)
-		}
-	}
-	return newNumber(t, raw)
-}
-
-// fault turns the decoder's error into one that says what was expected.
-func (b *jsonBuilder) fault(err error) error {
-	if errors.Is(err, errTooLarge) {
-		return &JSONError{Byte: b.dec.InputOffset(), Expected: "a text of fewer bytes, see JSONOptions.MaxBytes", Found: "more", Err: err}
-	}
-	if b.in.err != nil && errors.Is(err, b.in.err) {
-		err = b.in.err // without the text that the decoder adds
-	}
-	f := jsonpos.Describe(b.dec, err)
-	e := &JSONError{Byte: f.Offset, Expected: f.Expected, Found: f.Found}
-	var syntax *jsontext.SyntacticError
-	if err != nil && !errors.As(err, &syntax) {
-		e.Err = err
-	}
-	return e
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -86,15 +84,13 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 		w.dst = strconv.AppendInt(w.dst, r.Int(), 10)
 		return nil
 	}
-	y := w.t.TypeOf(r)
-	if y == nil {
-		return &NotJSONError{"nil reference"}
-	}
-	if depth >= jsonpos.MaxDepth && y.Traverse != nil {
-		return &NotJSONError{fmt.Sprintf("more than %d levels, or a cycle", jsonpos.MaxDepth)}
+	if depth >= jsonpos.MaxDepth {
+		if y := w.t.TypeOf(r); y != nil && y.Traverse != nil {
+			return &NotJSONError{fmt.Sprintf("more than %d levels, or a cycle", jsonpos.MaxDepth)}
+		}
 	}
 	o := w.t.Body(r)
-	switch y.ID() {
+	switch w.t.Kind(r) {
 	case rt.TypeNone:
 		w.dst = append(w.dst, "null"...)
 	case rt.TypeBool:
@@ -103,51 +99,78 @@ func (w *jsonWriter) value(r rt.Ref, depth int) error {
 		w.dst = strconv.AppendInt(w.dst, int64(o.Uint64(0)), 10)
 	case rt.TypeFloat:
 		v, f, _ := w.t.Float(r)
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !(math.Abs(v) <= math.MaxFloat64) {
 			return &NotJSONError{fmt.Sprintf("the float %g", v)}
 		}
 		w.dst = appendFloat(w.dst, v, floatFormatting(f))
 	case rt.TypeNumber:
 		w.dst = append(w.dst, textOf(o)...)
 	case rt.TypeString:
-		return w.text(textOf(o))
+		w.dst = appendQuoted(w.dst, bytesOf(o))
 	case rt.TypeBytes:
 		w.dst = append(w.dst, '"')
-		w.dst = base64.StdEncoding.AppendEncode(w.dst, o.Bytes(textBytes, int(o.Word(textLen))))
+		w.dst = base64.StdEncoding.AppendEncode(w.dst, bytesOf(o))
 		w.dst = append(w.dst, '"')
 	case rt.TypeTuple:
-		return w.items(Tuple(r).Len(w.t), depth, func(i int) (rt.Ref, bool) { return Tuple(r).At(w.t, i) })
+		return w.tuple(Tuple(r), depth)
 	case rt.TypeList:
-		return w.items(math.MaxInt, depth, func(i int) (rt.Ref, bool) { return List(r).At(w.t, i) })
+		return w.list(List(r), depth)
 	case rt.TypeDict:
 		return w.dict(Dict(r), depth)
 	default:
-		return w.other(r, y, depth)
+		return w.other(r, depth)
 	}
 	return nil
 }
 
-func (w *jsonWriter) text(s string) (err error) {
-	w.dst, err = jsontext.AppendQuote(w.dst, s)
-	return err
-}
-
-func (w *jsonWriter) items(n, depth int, at func(int) (rt.Ref, bool)) error {
+// list writes the list l. As long as no other thread changes the list's block, it reads the
+// items there, as At would.
+func (w *jsonWriter) list(l List, depth int) error {
 	w.dst = append(w.dst, '[')
-	for i := range n {
-		r, ok := at(i)
+	i := 0
+	if ref := w.t.Body(l).LoadRef(boxBlock); !l.IsFrozen() && !ref.IsNil() {
+		b := w.t.Block(ref)
+		state := b.LoadUint64(listState)
+		for ; i < lengthOf(state); i++ {
+			r := b.LoadRef(listSlots + int(uint32(state)) + i)
+			if r.IsNil() || b.LoadUint64(listState) != state {
+				break
+			}
+			if err := w.item(i > 0, r, depth); err != nil {
+				return err
+			}
+		}
+	}
+	for ; ; i++ {
+		r, ok := l.At(w.t, i)
 		if !ok {
 			break
 		}
-		if i > 0 {
-			w.dst = append(w.dst, ',')
-		}
-		if err := w.value(r, depth+1); err != nil {
+		if err := w.item(i > 0, r, depth); err != nil {
 			return err
 		}
 	}
 	w.dst = append(w.dst, ']')
 	return nil
+}
+
+func (w *jsonWriter) tuple(s Tuple, depth int) error {
+	w.dst = append(w.dst, '[')
+	for i := range s.Len(w.t) {
+		r, _ := s.At(w.t, i)
+		if err := w.item(i > 0, r, depth); err != nil {
+			return err
+		}
+	}
+	w.dst = append(w.dst, ']')
+	return nil
+}
+
+func (w *jsonWriter) item(comma bool, r rt.Ref, depth int) error {
+	if comma {
+		w.dst = append(w.dst, ',')
+	}
+	return w.value(r, depth+1)
 }
 
 func (w *jsonWriter) dict(d Dict, depth int) error {
@@ -157,11 +180,10 @@ func (w *jsonWriter) dict(d Dict, depth int) error {
 	w.dst = append(w.dst, '{')
 	for i := n; i < m; i += 2 {
 		k, v := w.scratch[i], w.scratch[i+1]
-		name, ok := String(k).View(w.t)
-		if !ok {
+		if w.t.Kind(k) != rt.TypeString {
 			return &NotJSONError{"a key that is not a string: " + Format(w.t, k)}
 		}
-		if err := w.member(i > n, name, v, depth); err != nil {
+		if err := w.member(i > n, bytesOf(w.t.Body(k)), v, depth); err != nil {
 			return err
 		}
 	}
@@ -170,18 +192,20 @@ func (w *jsonWriter) dict(d Dict, depth int) error {
 	return nil
 }
 
-func (w *jsonWriter) member(comma bool, name string, v rt.Ref, depth int) error {
+func (w *jsonWriter) member(comma bool, name []byte, v rt.Ref, depth int) error {
 	if comma {
 		w.dst = append(w.dst, ',')
 	}
-	if err := w.text(name); err != nil {
-		return err
-	}
+	w.dst = appendQuoted(w.dst, name)
 	w.dst = append(w.dst, ':')
 	return w.value(v, depth+1)
 }
 
-func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
+func (w *jsonWriter) other(r rt.Ref, depth int) error {
+	y := w.t.TypeOf(r)
+	if y == nil {
+		return &NotJSONError{"nil reference"}
+	}
 	rec := recordTypeOf(y)
 	if rec == nil {
 		return &NotJSONError{"an object of type " + y.String()}
@@ -189,7 +213,7 @@ func (w *jsonWriter) other(r rt.Ref, y *rt.Type, depth int) error {
 	w.dst = append(w.dst, '{')
 	for i, f := range rec.fields {
 		v, _ := Record(r).At(w.t, i)
-		if err := w.member(i > 0, f, v, depth); err != nil {
+		if err := w.member(i > 0, []byte(f), v, depth); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func Describe(dec *jsontext.Decoder, err error) Fault {
 	}
 	kind, length := dec.StackIndex(dec.StackDepth())
 	c := &cursor{text: dec.UnreadBuffer(), base: dec.InputOffset()}
-	f, known := c.value(kind, length)
+	f, known := c.value(byte(kind), length)
 	atEnd := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case known && (c.pos < len(c.text) || atEnd || err == nil):
@@ -53,6 +53,17 @@ func Describe(dec *jsontext.Decoder, err error) Fault {
 		return Fault{c.base, "end of file", "more text"}
 	}
 	return Fault{c.base + int64(len(c.text)), "more text", Shorten(err.Error())}
+}
+
+// Next finds the first fault in the text that follows a token, and reports whether the fault
+// is before the end of the text. kind, length and base say where in a document the text is:
+// after length tokens in a container of the kind '{' or '[', or of neither at the top level,
+// and base bytes from the start. A fault at the end of the text says what would have to
+// follow. The text holds no fault behind the beginning of a container.
+func Next(text []byte, base int64, kind byte, length int64) (f Fault, inside bool) {
+	c := &cursor{text: text, base: base}
+	f, _ = c.value(kind, length)
+	return f, c.pos < len(text)
 }
 
 // MaxDepth is the nesting depth at which jsontext gives up.
@@ -91,7 +102,7 @@ func (c *cursor) eat(b byte) bool {
 // given kind ('{', '[', or neither at the top level). It walks over whole scalars. It
 // returns false when it comes to a container, because it does not look inside for a
 // fault.
-func (c *cursor) value(kind jsontext.Kind, length int64) (Fault, bool) {
+func (c *cursor) value(kind byte, length int64) (Fault, bool) {
 	for ; ; length++ {
 		expected := ""
 		switch {
