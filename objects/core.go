@@ -11,7 +11,7 @@ import (
 // documented there, at the type builtin.
 var core = kinds.Taken[interface {
 	Define(id rt.TypeID, y rt.Type, singleton func(o rt.Body), settle func(t *rt.Thread, r rt.Ref)) *rt.Type
-	NewFloat(t *rt.Thread, v float64, note uint32) (rt.Ref, error)
+	Floats() func(t *rt.Thread, v float64, note uint32) (rt.Ref, error)
 	LinkWeak(t *rt.Thread, w, target rt.Ref, fns ...func(*rt.Thread))
 	UnlinkWeak(t *rt.Thread, w rt.Ref)
 	FollowWeak(t *rt.Thread, w rt.Ref) rt.Ref

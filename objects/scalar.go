@@ -51,8 +51,12 @@ func NewFloat(t *rt.Thread, v float64) (Float, error) {
 	return newFloat(t, v, shortest)
 }
 
+// bareFloat makes a Float with a note. It is the runtime's own function, since a method of an
+// interface would take another call.
+var bareFloat = core.Floats()
+
 func newFloat(t *rt.Thread, v float64, f floatFormatting) (Float, error) {
-	return core.NewFloat(t, v, uint32(f))
+	return bareFloat(t, v, uint32(f))
 }
 
 // Value returns the number, and whether f is a Float. Attached thread.

@@ -178,11 +178,7 @@ func (r *Runtime) eachObject(f func(Ref)) {
 func (r *Runtime) attachedThreads() []*Thread {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ts := make([]*Thread, 0, len(r.mu.threads))
-	for t := range r.mu.threads {
-		ts = append(ts, t)
-	}
-	return ts
+	return slices.Clone(r.mu.threads)
 }
 
 // Immortals calls f with every object that is immortal in place or by address, and with a copy

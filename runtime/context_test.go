@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,7 +69,7 @@ func TestAttachContext(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		bubble(t, o, func(t *testing.T, r *Runtime) {
 			first := must(r.Attach()).ID()
-			for th := range r.mu.threads {
+			for _, th := range slices.Clone(r.mu.threads) {
 				th.Detach()
 			}
 			attach := map[string]func(ctx context.Context) error{

@@ -232,7 +232,6 @@ func (t *Thread) SetWeak(r Ref) {
 	}
 }
 
-//go:noinline
 func (t *Thread) inc(r Ref) {
 	h := header.At(t.base, uint32(r.Handle))
 	if t.blind && !r.IsNil() {
@@ -255,7 +254,6 @@ func (t *Thread) inc(r Ref) {
 	}
 }
 
-//go:noinline
 func (t *Thread) dec(r Ref) {
 	h := header.At(t.base, uint32(r.Handle))
 	if r.Handle == t.hot && t.blind {

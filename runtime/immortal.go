@@ -95,7 +95,7 @@ func (r *Runtime) openEyes() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.blind = false
-	for t := range r.mu.threads {
+	for _, t := range r.mu.threads {
 		t.blind = false
 	}
 	for _, t := range r.mu.idle {

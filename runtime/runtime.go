@@ -265,11 +265,11 @@ type Runtime struct {
 	mu struct {
 		point.Mutex
 		closing bool
-		threads map[*Thread]string // attached, and their names
-		gone    chan struct{}      // CloseContext waits for it: closed when no thread is left
-		idle    []*Thread          // pooled states, in descending order of id
-		states  int32              // how many were made
-		tallies []*tally           // of all states
+		threads []*Thread     // attached ones: see Thread.place
+		gone    chan struct{} // CloseContext waits for it: closed when no thread is left
+		idle    []*Thread     // pooled states, in descending order of id
+		states  int32         // how many were made
+		tallies []*tally      // of all states
 		regions []*region
 		opening int // images that are being opened
 	}
@@ -324,7 +324,6 @@ func makeRuntime(space *arena.Space, opts Options) *Runtime {
 		r.grace = sched.NewGrace()
 		r.orphans.list = sched.NewDeferred[retired](r.grace, opts.DeferredBytes)
 	}
-	r.mu.threads = make(map[*Thread]string)
 	r.queues.Store(new([]*mergeQueue))
 	r.frozen.Store(new([]*Frozen))
 	r.makeSingletons()

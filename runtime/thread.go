@@ -75,9 +75,13 @@ type Thread struct {
 	leases     []lease    // calls of Use in progress
 	locked     [2]*uint32 // see Lock
 	refills    uint32     // of cache, at the last look
+	trimmed    uint32     // the same, at the last trim
 
 	attached bool
 	stopped  bool // this thread has stopped the world
+
+	place int    // in Runtime.mu.threads, counted from 1; 0 for none. Under Runtime.mu
+	title string // see SetName. Under Runtime.mu
 
 	_ [64]byte // padding: threads never share a cache line
 }
@@ -103,7 +107,7 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 		return nil, ErrClosed
 	}
 	t := r.takeIdle()
-	r.mu.threads[t] = ""
+	r.add(t)
 	r.mu.Unlock()
 	if err := t.enterAtAttach(ctx); err != nil {
 		return nil, err
@@ -164,7 +168,7 @@ func (t *Thread) Detach() {
 	}
 	defer t.putAway()
 	t.Checkpoint()
-	if t.rt.gil == nil {
+	if t.rt.gil == nil && (t.waits() || t.rt.orphans.some.Load()) {
 		t.handOver() // finalizers that become due by it still run here
 		t.reader.Online()
 		t.runPending()
@@ -188,7 +192,7 @@ func (t *Thread) pool() {
 	t.leavePending()
 	if r.gil == nil {
 		t.abandonRetired()
-		t.cache.Trim()
+		t.trim()
 	}
 	t.attached = false
 	t.leave()
@@ -204,6 +208,16 @@ func (t *Thread) pool() {
 		t = &fresh
 	}
 	r.putIdle(t)
+}
+
+// trim gives back the empty spans of the thread's cache, if it has looked for spans since the last
+// trim. Else the cache has no more empty spans than the first one of each list, and its magazines
+// stay filled for the next goroutine that gets it.
+func (t *Thread) trim() {
+	if n := t.cache.Refills(); n != t.trimmed {
+		t.trimmed = n
+		t.cache.Trim()
+	}
 }
 
 // putIdle returns a state to the pool, which is in descending order of ids. r.mu is held.
@@ -272,8 +286,8 @@ func (t *Thread) SetName(name string) {
 	r := t.rt
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, attached := r.mu.threads[t]; attached {
-		r.mu.threads[t] = name
+	if t.place != 0 {
+		t.title = name
 	}
 }
 
@@ -289,8 +303,8 @@ func (t *Thread) name() string {
 
 // nameLocked is name for callers that hold Runtime.mu.
 func (t *Thread) nameLocked() string {
-	if name := t.rt.mu.threads[t]; name != "" {
-		return fmt.Sprintf("thread %d %q", t.number, name)
+	if t.title != "" {
+		return fmt.Sprintf("thread %d %q", t.number, t.title)
 	}
 	return fmt.Sprintf("thread %d", t.number)
 }
@@ -301,7 +315,7 @@ func (t *Thread) String() string { return t.name() + " of " + t.rt.name() }
 // attachedNames describes the attached threads. r.mu is held.
 func (r *Runtime) attachedNames() []string {
 	names := make([]string, 0, len(r.mu.threads))
-	for t := range r.mu.threads {
+	for _, t := range r.mu.threads {
 		names = append(names, t.nameLocked())
 	}
 	slices.Sort(names)

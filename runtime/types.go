@@ -344,8 +344,10 @@ func (builtin) Define(id TypeID, y Type, singleton func(o Body), settle func(t *
 	return defineBuiltin(id, y, singleton)
 }
 
-// NewFloat creates a Float: see Thread.newFloat.
-func (builtin) NewFloat(t *Thread, v float64, note uint32) (Ref, error) { return t.newFloat(v, note) }
+// Floats returns the function that creates a Float: see Thread.newFloat.
+func (builtin) Floats() func(t *Thread, v float64, note uint32) (Ref, error) {
+	return (*Thread).newFloat
+}
 
 // LinkWeak, UnlinkWeak and FollowWeak serve a Weak at its birth, at its death and in Get: see
 // the methods of Thread.

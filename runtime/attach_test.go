@@ -1,0 +1,83 @@
+package runtime
+
+import "testing"
+
+// TestThreadsLeaveInAnyOrder: whichever thread leaves, the others stay in the list, each at its
+// place and with its name.
+func TestThreadsLeaveInAnyOrder(t *testing.T) {
+	r := newRuntime(t, Options{})
+	for first := range 3 {
+		var ts []*Thread
+		for _, name := range []string{"a", "b", "c"} {
+			th := must(r.Attach())
+			th.SetName(name)
+			ts = append(ts, th)
+		}
+		for i := range 3 {
+			gone := (first + i) % 3
+			ts[gone].Detach()
+			if ts[gone].place != 0 || ts[gone].title != "" {
+				t.Errorf("a detached thread has place %d and the name %q", ts[gone].place, ts[gone].title)
+			}
+			if len(r.mu.threads) != 2-i || cap(r.mu.threads) > 0 && r.mu.threads[:3][2-i] != nil {
+				t.Errorf("%d threads, or a reference to one that has left", len(r.mu.threads))
+			}
+			for at, th := range r.mu.threads {
+				if th.place != at+1 || th.title == "" {
+					t.Errorf("the thread at place %d has place %d and the name %q", at+1, th.place, th.title)
+				}
+			}
+		}
+	}
+	must0(t, r.Close())
+}
+
+// TestDetachTrims: a thread that has looked for spans gives back its empty ones when it is
+// detached. One that has not keeps what is in its magazines for the next goroutine.
+func TestDetachTrims(t *testing.T) {
+	r := newRuntime(t, Options{})
+	keep := make([]Ref, 100) // so that the thread has a span
+	must0(t, r.Do(func(th *Thread) error {
+		for i := range keep {
+			keep[i] = newLeaf(th)
+		}
+		return nil
+	}))
+	rest := r.space.Usage().Committed
+	must0(t, r.Do(func(th *Thread) error {
+		refs := make([]Ref, 100_000)
+		for i := range refs {
+			refs[i] = newLeaf(th)
+		}
+		th.DecRefs(refs)
+		return nil
+	}))
+	const warm = 1 << 20 // stays committed for reuse
+	if n := r.space.Usage().Committed; n > rest+warm {
+		t.Errorf("%d bytes are committed after a burst, %d before", n, rest)
+	}
+	var last Ref
+	request := func() {
+		must0(t, r.Do(func(th *Thread) error {
+			before := th.cache.Refills()
+			last = newLeaf(th)
+			th.DecRef(last)
+			if th.cache.Refills() != before {
+				t.Error("a request has looked for a span")
+			}
+			return nil
+		}))
+	}
+	request()
+	first := last
+	for range 10 {
+		if request(); last != first {
+			t.Errorf("a request got %v, the one before %v: the magazine was emptied between them", last, first)
+		}
+	}
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRefs(keep)
+		return nil
+	}))
+	must0(t, r.Close())
+}
