@@ -173,6 +173,17 @@ func TestFixedSpansAreZero(t *testing.T) {
 	}
 }
 
+// TestMostWarm: a large space keeps a share of its spans warm, a small one a number of them.
+func TestMostWarm(t *testing.T) {
+	for spans, want := range map[uint32]uint32{100: warmSpans, warmSpans * warmShare: warmSpans, 100 * warmShare: 100} {
+		var c central
+		c.mu.counted = half{first: 7, end: 7 + spans}
+		if got := c.mostWarm(); got != want {
+			t.Errorf("%d of %d spans stay warm, want %d", got, spans, want)
+		}
+	}
+}
+
 // TestWarm: warmSpans empty spans stay committed, and are reused first. Spans returned
 // to the system are zero if the backing zeroes.
 func TestWarm(t *testing.T) {
