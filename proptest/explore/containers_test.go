@@ -5,6 +5,7 @@ package explore
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -104,6 +105,22 @@ var containerScenarios = []scenario{
 				panic("an item was removed, and the list is as long as before")
 			}
 			read(t, l, 0)
+			t.Checkpoint()
+		})
+	}},
+	{"list pop and append against JSON", "ab", func(s *stage) {
+		s.enter(2)
+		l := s.listOf(2)
+		s.run(0, func(t *rt.Thread) {
+			look(t, must(l.Pop(t)))
+			ok(l.Append(t, rt.True))
+			t.Checkpoint()
+		})
+		s.run(1, func(t *rt.Thread) {
+			text := string(must(objects.AppendJSON(t, nil, l)))
+			if strings.Count(text, ",") > 1 || strings.Contains(text, "[,") || strings.Contains(text, ",]") {
+				panic("the list was written as " + text)
+			}
 			t.Checkpoint()
 		})
 	}},
