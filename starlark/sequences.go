@@ -234,12 +234,13 @@ func zip(th *Thread, c *Call) (Value, error) {
 	if err != nil || len(c.Args) == 0 {
 		return v, err
 	}
+	row := make([]Value, 0, len(c.Args))
 	for {
 		if err := th.step(); err != nil {
 			th.drop(v)
 			return 0, err
 		}
-		row := make([]Value, 0, 8)
+		row = row[:0]
 		var err error
 		for i := range c.Args {
 			var x Value
