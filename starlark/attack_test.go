@@ -16,7 +16,8 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// attacks are programs that try to use up memory, time or the stack.
+// attacks are programs that try to use up memory, time or the stack. A text between two @ stands
+// for a million of it.
 var attacks = []struct{ name, src string }{
 	{"string repeat", `"x" * (1 << 40)`},
 	{"string repeat within the bound", `"x" * (1 << 29)`},
@@ -95,9 +96,9 @@ var attacks = []struct{ name, src string }{
 	{"set operations", "s = set()\nfor i in range(1 << 40):\n    s = s | set([i, (i, i)])"},
 	{"structs", "s = struct()\nwhile True:\n    s = struct(a = s, b = [1] * 100)"},
 	{"durations", "l = []\nwhile True:\n    l.append(time.now())"},
-	{"brackets", strings.Repeat("(", 1000000)},
-	{"signs", "x = " + strings.Repeat("-", 1000000) + "1"},
-	{"a long sum", "x = 1" + strings.Repeat("+1", 1000000)},
+	{"brackets", "@(@"},
+	{"signs", "x = @-@1"},
+	{"a long sum", "x = 1@+1@"},
 	{"nested lists", "x = " + strings.Repeat("[", 150) + strings.Repeat("]", 150)},
 }
 
@@ -125,25 +126,46 @@ var everything = syntax.FileOptions{Set: true, While: true, TopLevelControl: tru
 // alone, and when most of the memory is in use, so that little is left for everything else.
 //
 // Go's collector lets garbage grow to the size of what is live, and at least to 4 MiB, unless
-// it is told not to.
+// it is told not to. Even then it falls behind when other processes keep it from running, and
+// garbage does not count: see account. So an attack that exceeds the limit by more is repeated,
+// and fails if it does so each time: memory that should count and does not is there each time.
 func TestAttacks(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	opts := Options{Memory: 16 << 20, Steps: 3_000_000, File: everything}
 	for i, a := range attacks {
+		src := a.src
+		if parts := strings.Split(src, "@"); len(parts) == 3 {
+			src = parts[0] + strings.Repeat(parts[1], 1e6) + parts[2]
+		}
 		if testing.Short() && i%4 != 0 {
 			continue
 		}
 		opts.Mode, opts.Counting = modes[i%3].opts.Mode, modes[i%3].opts.Counting
 		t.Run(strings.ReplaceAll(a.name, " ", "_"), func(t *testing.T) {
-			attack(t, opts, a.src)
+			attack(t, opts, src)
 		})
 		t.Run(strings.ReplaceAll(a.name, " ", "_")+"/full", func(t *testing.T) {
-			attack(t, opts, "most = 'x' * 11500000\n"+a.src)
+			attack(t, opts, "most = 'x' * 11500000\n"+src)
 		})
 	}
 }
 
 func attack(t *testing.T, opts Options, src string) {
+	const tries = 4
+	most := 1<<20 + opts.Memory/50
+	for i := range tries {
+		over := attackOnce(t, opts, src)
+		if over <= most || t.Failed() {
+			return
+		}
+		if i == tries-1 {
+			t.Errorf("%d KiB more memory than the limit were resident, want at most %d", over>>10, most>>10)
+		}
+	}
+}
+
+// attackOnce returns by how much the resident memory exceeded the limit.
+func attackOnce(t *testing.T, opts Options, src string) int64 {
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 	before := resident(t, "VmRSS")
@@ -167,8 +189,8 @@ func attack(t *testing.T, opts Options, src string) {
 	used := resident(t, "VmHWM") - before
 	over := used - opts.Memory
 	t.Logf("%s, %d KiB (%d over the limit), %.200v", time.Since(start).Round(time.Millisecond), used>>10, over>>10, err)
-	if most := 1<<20 + opts.Memory/50; over > most && m.rt.Memory().Backing != rt.GoBacking {
-		t.Errorf("%d KiB more memory than the limit were resident, want at most %d", over>>10, most>>10)
+	if m.rt.Memory().Backing == rt.GoBacking {
+		over = 0 // Go's collector frees it
 	}
 	if n := m.account.held.Load(); n != 0 {
 		t.Errorf("%d bytes of Go memory count after the attack", n)
@@ -183,6 +205,7 @@ func attack(t *testing.T, opts Options, src string) {
 	if err := m.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
+	return over
 }
 
 // Garbage that consists of cycles does not count for ever.

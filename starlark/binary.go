@@ -452,8 +452,8 @@ func (th *Thread) contains(kx, ky kind, x, y Value) (in, known bool, err error) 
 		}
 		return false, true, nil
 	case kDict:
-		v, _ := th.tableGet(y, x)
-		return v != 0, true, nil
+		v, err := th.tableGet(y, x)
+		return v != 0, true, limitOnly(err) // what cannot be hashed is no key
 	case kSet:
 		v, err := th.tableGet(y, x)
 		return v != 0, true, err

@@ -213,7 +213,7 @@ func (th *Thread) stringSeq(ss iter.Seq[string]) (Value, error) {
 	for s := range ss {
 		x, err := th.newString(s)
 		if err == nil {
-			err = th.listAppend(v, x)
+			err = th.listAdd(v, x)
 		}
 		if err != nil {
 			th.drop(v)

@@ -318,7 +318,8 @@ const maxArgs = 1 << 18
 // frame and binds the arguments; then entered is true and there is no result yet.
 func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, entered bool, err error) {
 	fn := th.stack[at]
-	vs := slices.Clone(th.stack[at+1 : at+1+site.operands])
+	var few [8]Value
+	vs := append(few[:0], th.stack[at+1:at+1+site.operands]...)
 	i := npos
 	var extra []Value // owned
 	held := th.held
@@ -345,10 +346,14 @@ func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, e
 			return 0, false, err
 		}
 	}
-	var kw []Kwarg
+	kw := th.kwargs // reused, unless a call that surrounds this one has it
+	th.kwargs = nil
 	defer func() {
 		for _, a := range kw[min(len(site.names), len(kw)):] {
 			th.drop(a.Value)
+		}
+		if clear(kw); cap(kw) <= maxKeptKwargs {
+			th.kwargs = kw[:0]
 		}
 	}()
 	for _, name := range site.names {
@@ -404,29 +409,33 @@ func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, e
 		}
 		return 0, len(th.frames) > depth, err
 	}
-	args := make([]Value, 0, n+len(extra))
+	args := th.stack[to : to+n+len(extra) : to+n+len(extra)]
 	for j := range n {
-		args = append(args, vs[j].borrowed())
+		set(th, &args[j], vs[j].borrowed())
 	}
-	for _, x := range extra {
-		args = append(args, x.borrowed())
+	for j, x := range extra {
+		set(th, &args[n+j], x.borrowed())
 	}
 	switch th.kind(fn) {
 	case kBuiltin:
-		v, err = th.callBuiltin(th.builtin(fn), 0, args, kw, to-len(args))
+		v, err = th.callBuiltin(th.builtin(fn), 0, args, kw, to)
 		return v, false, err
 	case kMethod:
 		recv, b := th.methodParts(fn)
-		v, err = th.callBuiltin(b, recv, args, kw, to-len(args))
+		v, err = th.callBuiltin(b, recv, args, kw, to)
 		return v, false, err
 	case kHost:
 		if h, ok := th.host(fn).(HostCall); ok {
-			v, err = th.callBuiltin(&builtin{name: h.Name(), fn: h.Call}, 0, args, kw, to-len(args))
+			v, err = th.callBuiltin(&builtin{name: h.Name(), fn: h.Call}, 0, args, kw, to)
 			return v, false, err
 		}
 	}
 	return 0, false, fmt.Errorf("invalid call of non-function (%s)", th.typeName(fn))
 }
+
+// maxKeptKwargs is the capacity of the largest slice of keyword arguments that a thread keeps for
+// its next call.
+const maxKeptKwargs = 1 << 10
 
 // kwargsOf appends the entries of a dict to kw, with counts of their own, which callSite gives
 // up.

@@ -2,7 +2,9 @@ package starlark
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -144,8 +146,9 @@ const (
 // newStruct returns a struct or module with the fields, whose values are borrowed. Of two
 // fields with one name the later counts.
 func (th *Thread) newStruct(y *rt.Type, head Value, fields []Kwarg) (Value, error) {
-	fields = append([]Kwarg(nil), fields...)
-	sort.SliceStable(fields, func(i, j int) bool { return fields[i].Name < fields[j].Name })
+	var few [8]Kwarg
+	fields = append(few[:0], fields...)
+	slices.SortStableFunc(fields, func(a, b Kwarg) int { return strings.Compare(a.Name, b.Name) })
 	n := 0
 	for i, f := range fields {
 		if i+1 < len(fields) && fields[i+1].Name == f.Name {

@@ -271,14 +271,17 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 				return true, nil
 			}
 			i = next
-			if y, _ := th.tableGetHash(b, key, h); y == 0 {
-				return false, nil
+			if y, err := th.tableGetHash(b, key, h); y == 0 {
+				return false, limitOnly(err)
 			} else if eq, err := th.equalDepth(x, y, depth-1); !eq || err != nil {
 				return false, err
 			}
 		}
 	case kSet:
-		return th.tableLen(a) == th.tableLen(b) && th.subset(a, b), nil
+		if th.tableLen(a) != th.tableLen(b) {
+			return false, nil
+		}
+		return th.subset(a, b)
 	case kRange:
 		x, y := th.rangeOf(a), th.rangeOf(b)
 		return x.len == y.len && (x.len == 0 || x.start == y.start && (x.len == 1 || x.step == y.step)), nil
@@ -289,30 +292,37 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 }
 
 // subset reports whether all keys of a are in b.
-func (th *Thread) subset(a, b Value) bool {
+func (th *Thread) subset(a, b Value) (bool, error) {
 	for i := 0; ; {
 		key, _, h, next := th.tableEntry(a, i)
 		if key == 0 {
-			return true
+			return true, nil
 		}
 		i = next
-		if x, _ := th.tableGetHash(b, key, h); x == 0 {
-			return false
+		if x, err := th.tableGetHash(b, key, h); x == 0 {
+			return false, limitOnly(err)
 		}
 	}
 }
 
+// limitOnly returns err if it says that the program has reached a limit, which nothing hides.
+func limitOnly(err error) error {
+	var limit *LimitError
+	if errors.As(err, &limit) {
+		return err
+	}
+	return nil
+}
+
 func (th *Thread) compareSets(op syntax.Token, a, b Value) (bool, error) {
 	la, lb := th.tableLen(a), th.tableLen(b)
-	switch op {
-	case syntax.GE:
-		return la >= lb && th.subset(b, a), nil
-	case syntax.LE:
-		return la <= lb && th.subset(a, b), nil
-	case syntax.GT:
-		return la > lb && th.subset(b, a), nil
+	switch {
+	case op == syntax.GE && la >= lb, op == syntax.GT && la > lb:
+		return th.subset(b, a)
+	case op == syntax.LE && la <= lb, op == syntax.LT && la < lb:
+		return th.subset(a, b)
 	}
-	return la < lb && th.subset(a, b), nil
+	return false, nil
 }
 
 // compareItems compares two lists or two tuples.

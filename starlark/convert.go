@@ -38,9 +38,7 @@ func (th *Thread) FromGo(v any) (Value, error) {
 		for i, x := range v {
 			e, err := th.FromGo(x)
 			if err == nil {
-				if err = th.listAppend(list, e); err != nil {
-					th.drop(e)
-				}
+				err = th.listAdd(list, e)
 			}
 			if err != nil {
 				th.drop(list)

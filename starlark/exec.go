@@ -1,3 +1,7 @@
+// The machine's loop. run is longer than a function should be: its state (frame, code,
+// instruction, window) stays in registers of the processor, and an instruction in a function of
+// its own would have to pass it to and fro. What is not needed for each instruction is elsewhere.
+
 package starlark
 
 import (

@@ -44,8 +44,11 @@ func (th *Thread) interpolate(format string, x Value) (Value, error) {
 			if err != nil {
 				return 0, err
 			}
-			arg, _ = th.tableGet(x, name)
+			arg, err = th.tableGet(x, name)
 			th.drop(name)
+			if err != nil {
+				return 0, err
+			}
 			if arg == 0 {
 				return 0, fmt.Errorf("key not found: %s", brief(key))
 			}

@@ -161,9 +161,7 @@ func (r *jsonReader) key(top *jsonLevel, x Value) error {
 func (r *jsonReader) add(top *jsonLevel, x Value) error {
 	th := r.th
 	if top.end == ']' {
-		err := th.listAppend(top.v, x)
-		if err != nil {
-			th.drop(x)
+		if err := th.listAdd(top.v, x); err != nil {
 			return err
 		}
 		return th.step()

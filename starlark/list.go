@@ -165,6 +165,15 @@ func (th *Thread) listAppend(v, x Value) error {
 	return nil
 }
 
+// listAdd appends x, which it steals in any case.
+func (th *Thread) listAdd(v, x Value) error {
+	err := th.listAppend(v, x)
+	if err != nil {
+		th.drop(x)
+	}
+	return err
+}
+
 // unbox1 undoes box(x), which has returned r.
 func (th *Thread) unbox1(x Value, r rt.Ref) {
 	if x>>48 != 1 {
@@ -284,13 +293,13 @@ func (th *Thread) listExtend(v, x Value) error {
 			if e == 0 {
 				break
 			}
-			if err := th.listAppend(v, th.dup(e)); err != nil {
+			if err := th.listAppend(v, e.borrowed()); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return th.each(x, func(e Value) error { return th.listAppend(v, th.dup(e)) })
+	return th.each(x, func(e Value) error { return th.listAppend(v, e.borrowed()) })
 }
 
 // itemAt returns item i of a list or tuple as a borrowed value, or 0.

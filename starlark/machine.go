@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -155,7 +154,7 @@ func (m *Machine) addBuiltin(name string, fn Func) *builtin {
 	defer m.mu.Unlock()
 	list := *m.builtins.Load()
 	b := &builtin{name, fn, len(list)}
-	list = append(slices.Clip(list), b)
+	list = append(list, b) // readers of the old list do not see the new item
 	m.builtins.Store(&list)
 	return b
 }

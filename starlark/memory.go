@@ -28,7 +28,7 @@ type account struct {
 // collectorBytes is what a collection of cycles needs for a container: a word in a table for
 // each 32 bytes, and a place on a stack that grows by copying. The value is a guess;
 // TestAttacks shows that it is enough for small tuples, the worst that we know.
-const collectorBytes = 16
+const collectorBytes = 24
 
 // admitEvery is how much Go memory a thread uses before it tells the machine.
 const admitEvery = 16 << 10

@@ -76,9 +76,7 @@ func (th *Thread) entries(c *Call, f func(k, v Value) (Value, error)) (Value, er
 		i = next
 		x, err := f(k, v)
 		if err == nil {
-			if err = th.listAppend(list, x); err != nil {
-				th.drop(x)
-			}
+			err = th.listAdd(list, x)
 		}
 		if err != nil {
 			th.drop(list)

@@ -287,6 +287,8 @@ func (th *Thread) execChunk(f *syntax.File, g *Globals) (*Module, error) {
 		if v := g.vars[name]; v != 0 {
 			w := th.dup(v)
 			if err := th.setSlot(mod.globals, globalsSlots+i, &w); err != nil {
+				th.drop(w)
+				th.Clear(mod)
 				return nil, err
 			}
 		}

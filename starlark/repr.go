@@ -12,6 +12,8 @@ import (
 )
 
 // A writer builds a text. Only a piece of it is in Go memory; full pieces are strings.
+// It owns pieces only as long as it has no error: only fail sets err. Who ends without done or
+// goString calls abandon.
 type writer struct {
 	th     *Thread
 	buf    []byte
@@ -187,6 +189,10 @@ const maxErrorText = 4 << 10
 func (th *Thread) short(v Value) string {
 	w := writer{th: th}
 	w.value(v, nil)
+	if w.err != nil {
+		w.abandon()
+		return "..." // the program has reached a limit, too
+	}
 	if len(w.pieces) == 0 && len(w.buf) <= maxErrorText {
 		return w.goString()
 	}
@@ -251,14 +257,15 @@ func (w *writer) display(v Value) {
 
 func (w *writer) value(v Value, path []Value) {
 	th := w.th
-	if w.err == nil {
-		w.err = th.work()
-	}
 	if w.err != nil {
 		return
 	}
+	if err := th.work(); err != nil {
+		w.fail(err)
+		return
+	}
 	if len(path) > maxNesting {
-		w.err = errNesting
+		w.fail(errNesting)
 		return
 	}
 	switch k := th.kind(v); k {

@@ -51,10 +51,7 @@ func (th *Thread) collect(x Value, f func(x Value) (Value, error)) (Value, error
 		if err != nil {
 			return err
 		}
-		if err = th.listAppend(v, y); err != nil {
-			th.drop(y)
-		}
-		return err
+		return th.listAdd(v, y)
 	})
 	return th.orDrop(v, err)
 }
@@ -237,12 +234,13 @@ func zip(th *Thread, c *Call) (Value, error) {
 	if err != nil || len(c.Args) == 0 {
 		return v, err
 	}
+	row := make([]Value, 0, len(c.Args))
 	for {
 		if err := th.step(); err != nil {
 			th.drop(v)
 			return 0, err
 		}
-		row := make([]Value, 0, 8)
+		row = row[:0]
 		var err error
 		for i := range c.Args {
 			var x Value
@@ -259,8 +257,8 @@ func zip(th *Thread, c *Call) (Value, error) {
 		t, err := th.makeTuple(row...)
 		if err != nil {
 			th.dropAll(row)
-		} else if err = th.listAppend(v, t); err != nil {
-			th.drop(t)
+		} else {
+			err = th.listAdd(v, t)
 		}
 		if err != nil {
 			th.drop(v)

@@ -40,8 +40,9 @@ type Thread struct {
 	kept      int64     // Go memory that counts until the thread ends
 	calls     []*Call   // of the builtins in progress, and for reuse
 	ncalls    int
-	scratch   []byte // for writers
-	inRegion  bool   // objects are born immortal
+	kwargs    []Kwarg // for reuse
+	scratch   []byte  // for writers
+	inRegion  bool    // objects are born immortal
 }
 
 // A frame is a call in progress.

@@ -117,7 +117,7 @@ func (th *Thread) newTime(t time.Time, err error) (Value, error) {
 	if err != nil {
 		return 0, err
 	}
-	return th.NewHost(timePoint(t), nil)
+	return th.newPoint(timePoint(t))
 }
 
 func parseDuration(th *Thread, c *Call) (Value, error) {
