@@ -57,7 +57,7 @@ func (x *trials[M]) forge(o rt.Options, p plan, d damage) error {
 			}
 			property.Check(t.Unload(f))
 		}
-		if image.Len() > 0 {
+		if image.Len() > imagefile.Data { // an image without objects has nothing to damage
 			x.openForged(t, r, image.Bytes(), d)
 		}
 		y.finish()
