@@ -25,9 +25,10 @@ var nodeType = func() *rt.Type {
 		Name:  "persistent map node",
 		Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, nodeLeft, nodeWords - nodeLeft },
 		Freezing: &rt.Freezing{
-			Layout: "key, left, right, value",
-			Copy:   rt.CopySlots,
-			Check:  rt.CheckSlots(nodeWords),
+			Layout:    "key, left, right, value",
+			Copy:      rt.CopySlots,
+			Check:     rt.CheckSlots(nodeWords),
+			CheckDeep: checkChildren,
 		},
 	})
 	if err != nil {
@@ -35,6 +36,27 @@ var nodeType = func() *rt.Type {
 	}
 	return y
 }()
+
+// checkChildren refuses an image in which a child is not a node, or has a higher priority than the
+// node above it. So the nodes of an image that is opened lead in no circle.
+func checkChildren(k *rt.Check) error {
+	t := k.Reader()
+	node := t.TypeOf(k.Object()).ID()
+	for _, i := range []int{nodeLeft, nodeRight} {
+		child := k.Ref(i)
+		if child == rt.None {
+			continue
+		}
+		o, ok := t.Object(child, node)
+		if !ok {
+			return fmt.Errorf("word %d does not lead to a node", i)
+		}
+		if !above(k.Body().Word(nodeKey), o.Word(nodeKey)) {
+			return fmt.Errorf("word %d leads to a node of higher priority", i)
+		}
+	}
+	return nil
+}
 
 // Map is an immutable map from keys to references. Set and Delete return a new map,
 // which shares all nodes with the old one except those on the path to the key. Any

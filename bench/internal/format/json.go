@@ -21,7 +21,7 @@ import (
 // what a hypervisor took, if it is not 0. A starved row has "starved":true and no ratio. After the
 // rows of a scenario come its warnings and its laws, if it has any:
 //
-//	{"scenario":"tree","warnings":["4 threads have 2 cores: ..."]}
+//	{"scenario":"tree","config":{},"metrics":{},"warnings":["4 threads have 2 cores: ..."]}
 //
 // There is no peak if more threads always do more:
 //
@@ -120,7 +120,7 @@ func appendRow(b []byte, scenario string, row *experiment.Row, ratio experiment.
 
 func appendWarnings(b []byte, scenario string, lines []string, partial bool) []byte {
 	b = append(b, `{"scenario":`...)
-	b = append(appendString(b, scenario), `,"warnings":[`...)
+	b = append(appendString(b, scenario), `,"config":{},"metrics":{},"warnings":[`...)
 	for i, line := range lines {
 		if i > 0 {
 			b = append(b, ',')
