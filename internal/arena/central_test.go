@@ -175,6 +175,18 @@ func TestFixedSpansAreZero(t *testing.T) {
 
 // TestMostWarm: a large space keeps a share of its spans warm, a small one a number of them.
 func TestMostWarm(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	s.central.mu.counted.end = s.central.mu.counted.first + 20*warmShare // as in a larger space
+	c := s.NewCache()
+	var hs []uint32
+	for range 22 {
+		hs = append(hs, mustAlloc(t, c, Blocks, SpanGranules))
+	}
+	for _, h := range hs {
+		c.Free(h)
+	}
+	s.wantCommitted(t, "all is freed", 20)
 	for spans, want := range map[uint32]uint32{100: warmSpans, warmSpans * warmShare: warmSpans, 100 * warmShare: 100} {
 		var c central
 		c.mu.counted = half{first: 7, end: 7 + spans}
