@@ -161,7 +161,7 @@ func TestDictLabel(t *testing.T) {
 			t.Error(got)
 		}
 		ok(d.Set(th, smallInt(7), rt.None))
-		for i, want := range map[int]string{0: ".key[7]", 1: "[7]", 2: "[?]", 2*999 + 1: "[?]"} {
+		for i, want := range map[int]string{0: "[key 7]", 1: "[7]", 2: "[?]", 2*999 + 1: "[?]"} {
 			if got := dictLabel(th, d, i); got != want {
 				t.Errorf("reference %d is called %s, want %s", i, got, want)
 			}

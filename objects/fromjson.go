@@ -125,7 +125,7 @@ var jsonBuilders = sync.Pool{New: func() any {
 const keptBytes = 1 << 20
 
 func (b *jsonBuilder) begin(ctx context.Context, t *rt.Thread, r io.Reader, o JSONOptions) {
-	b.t, b.maxDepth, b.region = t, o.MaxDepth, core.EqualStrings(t) != nil
+	b.t, b.maxDepth, b.region = t, o.MaxDepth, t.BirthsImmortal()
 	b.in.begin(ctx, t, r, o.MaxBytes)
 }
 

@@ -65,8 +65,8 @@ var bad = map[string]string{
 	`["a", tru]`:                  "byte 9: expected 'e' of true, found ']'",
 	`[1.]`:                        "byte 3: expected a digit after '.', found ']'",
 	"\xef\xbb\xbf[]":              "byte 0: expected a JSON value, found a UTF-8 byte order mark",
-	"[[[[[[[[[[[":                 "byte 10: expected at most 10 levels of nesting, found one more",
-	`{"a":[[[[[[[[["x",[]]]]]]]]`: "byte 18: expected at most 10 levels of nesting, found one more",
+	"[[[[[[[[[[[":                 "byte 10: expected a nesting depth of at most 10, found one more",
+	`{"a":[[[[[[[[["x",[]]]]]]]]`: "byte 18: expected a nesting depth of at most 10, found one more",
 }
 
 func TestFromJSONErrors(t *testing.T) {
@@ -173,7 +173,7 @@ func TestJSONDepth(t *testing.T) {
 				wantError[*NotJSONError](t, err)
 				th.DecRef(deeper)
 				_, err = FromJSON(th, strings.NewReader("["+text+"]"), JSONOptions{MaxDepth: jsonpos.MaxDepth})
-				if err == nil || !strings.HasSuffix(err.Error(), "expected at most 10000 levels of nesting, found one more") {
+				if err == nil || !strings.HasSuffix(err.Error(), "expected a nesting depth of at most 10000, found one more") {
 					t.Errorf("got %v", err)
 				}
 			}

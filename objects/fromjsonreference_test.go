@@ -37,7 +37,7 @@ func referenceJSON(text []byte, maxDepth int) *JSONError {
 				return fault(err)
 			}
 			if dec.StackDepth() > maxDepth {
-				return &JSONError{Byte: dec.InputOffset() - 1, Expected: fmt.Sprintf("at most %d levels of nesting", maxDepth), Found: "one more"}
+				return &JSONError{Byte: dec.InputOffset() - 1, Expected: fmt.Sprintf("a nesting depth of at most %d", maxDepth), Found: "one more"}
 			}
 			continue
 		}

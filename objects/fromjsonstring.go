@@ -154,7 +154,7 @@ func (b *jsonBuilder) stringValue() (rt.Ref, error) {
 		return rt.Nil, err
 	}
 	if b.region || len(text) == 0 {
-		return newString(b.t, text)
+		return NewStringBytes(b.t, text)
 	}
 	return newText(b.t, stringType, text, 0)
 }

@@ -111,5 +111,5 @@ func (w *jsonWindow) faultIn(kind byte, length int) error {
 // tooDeep returns the error for a container at pos in which the levels of nesting exceed
 // most.
 func (w *jsonWindow) tooDeep(most int) error {
-	return &JSONError{Byte: w.offset(), Expected: fmt.Sprintf("at most %d levels of nesting", most), Found: "one more"}
+	return &JSONError{Byte: w.offset(), Expected: fmt.Sprintf("a nesting depth of at most %d", most), Found: "one more"}
 }

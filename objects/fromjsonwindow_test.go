@@ -49,7 +49,7 @@ func TestFromJSONFaultBehindWindow(t *testing.T) {
 		for more, want := range map[string]string{
 			"]":                "expected an array element after ',', found ']'",
 			`{"a":1,"a"`:       "expected a member name that is new in its object, found \"a\" again",
-			"[[[[[[[[[[":       "expected at most 10 levels of nesting, found one more",
+			"[[[[[[[[[[":       "expected a nesting depth of at most 10, found one more",
 			"\"\\x":            `expected one of "\/bfnrtu after a backslash, found 'x'`,
 			"":                 "expected an array element after ',', found end of file",
 			"1" + "x":          "expected ',' or ']' after an array element, found 'x'",

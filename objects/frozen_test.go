@@ -197,7 +197,7 @@ func TestFreezeRefuses(t *testing.T) {
 				m := th.Runtime().Memory()
 				_, err := th.Freeze(d)
 				var e *rt.FreezeError
-				if !errors.As(err, &e) || !errors.Is(err, rt.ErrNotFreezable) || e.Path != `root["a"][3].x` || !strings.EqualFold(e.Type, kind) {
+				if !errors.As(err, &e) || !errors.Is(err, rt.ErrNotFreezable) || e.Path != `root.a[3].x` || !strings.EqualFold(e.Type, kind) {
 					t.Errorf("%s: %v", kind, err)
 				}
 				if got := th.Runtime().Memory(); got != m {

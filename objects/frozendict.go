@@ -32,6 +32,9 @@ const (
 
 	frozenKeyed = 1 << 8
 	seedWords   = 4
+
+	// maxBytePlace is the most entries that places of a byte can lead to.
+	maxBytePlace = 1<<8 - 1
 )
 
 // runMax bounds how many places a search looks at. In a half-full index, a run of 256
@@ -61,7 +64,7 @@ func frozenTableFor(n int, keyed bool) frozenTable {
 	f.first = f.index
 	switch {
 	case n <= linearMax:
-	case n < 1<<8:
+	case n <= maxBytePlace:
 		f.log = bits.Len(uint(n + n/2))
 		f.first += 1 << f.log / 4
 	default:
@@ -116,19 +119,28 @@ func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
 
 // lookupFrozen is Dict.Lookup for a frozen dict.
 func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
-	o, hash, err := d.open(t, key)
-	if err != nil {
-		return rt.Nil, false
+	var o rt.Body
+	var hash uint32
+	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
+		o, hash = t.Body(d), t.Body(key).Load(textHash) // open, inlined by hand
+	}
+	if hash == 0 {
+		var err error
+		if o, hash, err = d.openSlow(t, key); err != nil {
+			return rt.Nil, false
+		}
 	}
 	home := t.Home(d)
-	n := int(o.Word(frozenLength))
-	if n <= linearMax {
+	switch n := o.Word(frozenLength); {
+	case n <= linearMax:
 		for e := frozenIndex; n > 0; e, n = e+entryWords, n-1 {
-			if o.Word(e+entryHash) == hash && sameKey(t, home.Ref(o.Ref(e+entryKey)), key) {
+			if equalFrozenKey(t, o, home, e, key, hash) {
 				return home.Ref(o.Ref(e + entryValue)), true
 			}
 		}
 		return rt.Nil, false
+	case n > maxBytePlace && o.Word(frozenLog)&frozenKeyed == 0:
+		return findFrozen(t, o, home, key, hash)
 	}
 	f := frozenTableIn(o)
 	if f.keyed {
@@ -140,14 +152,38 @@ func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		if n == 0 {
 			return rt.Nil, false
 		}
-		if rest != 0 {
-			continue
-		}
-		e := f.entry(int(n - 1))
-		if o.Word(e+entryHash) == hash && sameKey(t, home.Ref(o.Ref(e+entryKey)), key) {
+		if e := f.entry(int(n - 1)); rest == 0 && equalFrozenKey(t, o, home, e, key, hash) {
 			return home.Ref(o.Ref(e + entryValue)), true
 		}
 	}
+}
+
+// findFrozen is lookupFrozen for a table with an index of words that is not KEYED. Lookups in
+// large tables spend their time here.
+func findFrozen(t *rt.Thread, o rt.Body, home rt.Home, key rt.Ref, hash uint32) (rt.Ref, bool) {
+	size := uint32(1) << (o.Word(frozenLog) & 31)
+	mask, first := size-1, frozenIndex+int(size)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		p := o.Word(frozenIndex + int(i))
+		n := p & mask
+		if n == 0 {
+			return rt.Nil, false
+		}
+		if (p^hash)&^mask != 0 {
+			continue
+		}
+		e := first + int(n-1)*entryWords
+		if home.Ref(o.Ref(e+entryKey)) == key || equalFrozenKey(t, o, home, e, key, hash) {
+			return home.Ref(o.Ref(e + entryValue)), true
+		}
+	}
+}
+
+// equalFrozenKey reports whether the entry at e has an equal key. Most keys come from the same
+// graph, or have another hash.
+func equalFrozenKey(t *rt.Thread, o rt.Body, home rt.Home, e int, key rt.Ref, hash uint32) bool {
+	k := home.Ref(o.Ref(e + entryKey))
+	return k == key || o.Word(e+entryHash) == hash && sameKey(t, k, key)
 }
 
 // frozenEntries returns the entries of a frozen Dict; none if r is of another kind.
@@ -282,13 +318,11 @@ func dictLabel(t *rt.Thread, r rt.Ref, i int) string {
 	}
 	key := b.Ref(shapeOf(b).entries + i/2*entryWords + entryKey)
 	name, ok := String(key).View(t)
-	if ok && len(name) <= formatted {
-		name = fmt.Sprintf("[%q]", name)
-	} else {
-		name = "[" + Format(t, key) + "]"
+	switch {
+	case i%2 == 0:
+		return "[key " + Format(t, key) + "]"
+	case ok && len(name) <= formatted:
+		return label(name)
 	}
-	if i%2 == 0 {
-		return ".key" + name
-	}
-	return name
+	return "[" + Format(t, key) + "]"
 }

@@ -39,16 +39,16 @@ var (
 func textOf(o rt.Body) string { return o.String(textBytes, int(o.Word(textLen))) }
 
 // newText makes a text. hash is 0 if nobody has computed it.
-func newText(t *rt.Thread, y *rt.Type, b []byte, hash uint32) (rt.Ref, error) {
-	if len(b) > maxText {
-		return rt.Nil, &rt.SizeError{Of: y.Name, Size: int64(len(b)), Unit: "bytes", Most: int64(maxText)}
+func newText[T string | []byte](t *rt.Thread, y *rt.Type, text T, hash uint32) (rt.Ref, error) {
+	if len(text) > maxText {
+		return rt.Nil, &rt.SizeError{Of: y.Name, Size: int64(len(text)), Unit: "bytes", Most: int64(maxText)}
 	}
-	r, o, err := t.New(y, 4*textBytes+len(b))
+	r, o, err := t.New(y, 4*textBytes+len(text))
 	if err != nil {
 		return rt.Nil, err
 	}
-	o.SetWord(textLen, uint32(len(b)))
-	copy(o.Bytes(textBytes, len(b)), b)
+	o.SetWord(textLen, uint32(len(text)))
+	copy(o.Bytes(textBytes, len(text)), text)
 	if hash == 0 && r.Handle >= rt.Limit {
 		hash = hashOfText(y.ID(), o)
 	}
@@ -75,19 +75,43 @@ type String rt.Ref
 // NewString returns a new reference to a string with the text s. Inside
 // rt.Thread.Immortally, equal strings are one object. The error is ErrNotUTF8, a
 // *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
-func NewString(t *rt.Thread, s string) (String, error) { return newString(t, []byte(s)) }
+func NewString(t *rt.Thread, s string) (String, error) { return newString(t, s, utf8.ValidString) }
 
-func newString(t *rt.Thread, b []byte) (rt.Ref, error) {
-	if len(b) == 0 {
+// NewStringBytes is NewString for text in a slice, which it copies. It returns a new
+// reference. Attached thread.
+func NewStringBytes(t *rt.Thread, b []byte) (String, error) { return newString(t, b, utf8.Valid) }
+
+func newString[T string | []byte](t *rt.Thread, text T, valid func(T) bool) (rt.Ref, error) {
+	if len(text) == 0 {
 		return rt.EmptyString, nil
 	}
-	if !utf8.Valid(b) {
-		return rt.Nil, notUTF8("new string", string(b))
+	if !isShortASCII(text) && !valid(text) {
+		return rt.Nil, notUTF8("new string", string(text))
 	}
-	if equal := core.EqualStrings(t); equal != nil {
-		return equalInRegion(t, equal, b, hashText(b))
+	if t.BirthsImmortal() {
+		b := []byte(text)
+		return equalInRegion(t, core.EqualStrings(t), b, hashText(b))
 	}
-	return newText(t, stringType, b, 0)
+	return newText(t, stringType, text, 0)
+}
+
+// isShortASCII reports whether text has 4 to 16 bytes, and all of them are ASCII. Most
+// strings are like that, and for them it takes less time than the call of a function.
+func isShortASCII[T string | []byte](text T) bool {
+	n := len(text)
+	if n < 4 || n > 16 {
+		return false
+	}
+	all := word32(text, 0) | word32(text, n-4)
+	if n > 8 {
+		all |= word32(text, 4) | word32(text, n-8)
+	}
+	return all&0x80808080 == 0
+}
+
+// word32 returns the four bytes of text from i on. The compiler makes one load of it.
+func word32[T string | []byte](text T, i int) uint32 {
+	return uint32(text[i]) | uint32(text[i+1])<<8 | uint32(text[i+2])<<16 | uint32(text[i+3])<<24
 }
 
 // equalInRegion returns the region's string with the text b, and makes it if there is none
@@ -111,8 +135,8 @@ func equalInRegion(t *rt.Thread, equal map[uint64]rt.Ref, b []byte, h uint64) (r
 func Intern(t *rt.Thread, s string) (String, error) { return intern(t, []byte(s)) }
 
 func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
-	if len(b) == 0 || core.EqualStrings(t) != nil {
-		return newString(t, b)
+	if len(b) == 0 || t.BirthsImmortal() {
+		return NewStringBytes(t, b)
 	}
 	h := hashText(b)
 	table := core.Interned(t.Runtime())
@@ -127,10 +151,10 @@ func intern(t *rt.Thread, b []byte) (rt.Ref, error) {
 			return r, nil
 		}
 		if !same {
-			return newString(t, b)
+			return NewStringBytes(t, b)
 		}
 	}
-	fresh, err := newString(t, b)
+	fresh, err := NewStringBytes(t, b)
 	if err != nil {
 		return rt.Nil, err
 	}

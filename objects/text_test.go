@@ -55,6 +55,39 @@ func TestText(t *testing.T) {
 	})
 }
 
+// TestShortText checks texts of up to 20 bytes, each with a byte that is not UTF-8 at each
+// place, and with a letter of two bytes.
+func TestShortText(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		for n := range 21 {
+			for i := range n {
+				b := []byte("abcdefghijklmnopqrst")[:n]
+				b[i] = 0xff
+				want := fmt.Sprintf("ichor: new string: not valid UTF-8 at byte %d", i)
+				if r, err := NewString(th, string(b)); err == nil || err.Error() != want {
+					t.Errorf("%q is %v, error %v, want %s", b, r, err, want)
+				}
+				if r, err := NewStringBytes(th, b); err == nil || err.Error() != want {
+					t.Errorf("%q, bytes, is %v, error %v, want %s", b, r, err, want)
+				}
+				if i+1 == n {
+					continue
+				}
+				copy(b[i:], "é")
+				r, x := must(NewString(th, string(b))), must(NewStringBytes(th, b))
+				if v, _ := r.View(th); v != string(b) {
+					t.Errorf("%q is %q", b, v)
+				}
+				if v, _ := x.View(th); v != string(b) {
+					t.Errorf("%q, bytes, is %q", b, v)
+				}
+				th.DecRef(r)
+				th.DecRef(x)
+			}
+		}
+	})
+}
+
 func TestTextWrongKind(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

@@ -48,7 +48,7 @@ func (t *Thread) Checkpoint() {
 		t.mend()
 	}
 	if len(t.sticky) > 0 {
-		t.immortaliseSticky()
+		t.immortalizeSticky()
 	}
 	if t.rt.collector.due.Load() {
 		t.collectDue()

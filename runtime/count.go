@@ -268,21 +268,28 @@ func (t *Thread) dec(r Ref) {
 		h.DecLocal()
 		return
 	}
+	var v header.Verdict
 	switch {
 	case o == t.merged:
-		if v := h.DecForeign(); v != header.Alive {
-			t.afterDec(r, v)
+		if v = h.DecForeign(); v == header.Alive {
+			t.hot = r.Handle
 			return
 		}
-		t.hot = r.Handle
 	case header.Tested && o < 0: // immortal in place
+		return
 	case plainFloat(o, t.merged):
-		if v := h.DecForeign(); v != header.Alive {
-			t.afterDec(r, v)
+		if v = h.DecForeign(); v == header.Alive {
+			return
 		}
 	default:
 		t.decSlow(r, h)
+		return
 	}
+	if v == header.Dead {
+		t.dead(r) // without a call of afterDec in between
+		return
+	}
+	t.afterDec(r, v)
 }
 
 // incSlow is IncRef outside the plain cases: the object is not the thread's own, its count is

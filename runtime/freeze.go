@@ -57,7 +57,7 @@ func (t *Thread) FrozenError(r Ref) error { return &FrozenError{t.TypeOf(r).Stri
 
 // FreezeError names the object that could not be frozen.
 type FreezeError struct {
-	Path string // from the root: root["a"][3].x
+	Path string // from the root: root.a[3].x
 	Type string
 	Err  error // ErrNotFreezable, ErrChanged, ErrMemoryLimit, or the error of the type's Copy
 }

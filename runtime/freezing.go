@@ -175,7 +175,7 @@ func (c *Copy) copyWords(n, all int) error {
 	return nil
 }
 
-// pathTo returns a shortest path from root to the object r, as in root["a"][3].x, for an error.
+// pathTo returns a shortest path from root to the object r, as in root.a[3].x, for an error.
 // If other threads write meanwhile, the path is what the graph looks like now. It reaches no
 // safe point.
 func (t *Thread) pathTo(root, r Ref) string {

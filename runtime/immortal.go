@@ -33,7 +33,7 @@ func (t *Thread) Immortalize(refs ...Ref) error {
 	if !header.Tested {
 		return errUntested
 	}
-	t.StopTheWorld(func() { t.immortalise(refs) })
+	t.StopTheWorld(func() { t.immortalize(refs) })
 	return nil
 }
 
@@ -50,9 +50,9 @@ func (r *Runtime) Immortalize(refs ...Ref) error {
 	return r.Do(func(t *Thread) error { return t.Immortalize(refs...) })
 }
 
-// immortalise walks the graph with an explicit stack, so deep nesting is no problem. It scans
+// immortalize walks the graph with an explicit stack, so deep nesting is no problem. It scans
 // refs and the objects that it makes immortal, each of them once. World stopped.
-func (t *Thread) immortalise(refs []Ref) {
+func (t *Thread) immortalize(refs []Ref) {
 	t.rt.openEyes()
 	var work []Ref
 	enter := func(r Ref, named bool) {
@@ -66,12 +66,12 @@ func (t *Thread) immortalise(refs []Ref) {
 		if y := typeOf(h.Meta()); y.settle != nil && h.Owner() >= 0 && !(mutant.On && mutant.Is(mutant.ImmortalUnsettled)) {
 			y.settle(t, r)
 		}
-		became := h.Immortalise()
+		became := h.Immortalize()
 		if became {
 			t.rt.inPlace.Inc()
 			t.rt.space.Hide(uint32(r.Handle))
 		}
-		if (became || named) && h.Meta()&metaRefs != 0 && !(mutant.On && mutant.Is(mutant.ImmortaliseShallow)) {
+		if (became || named) && h.Meta()&metaRefs != 0 && !(mutant.On && mutant.Is(mutant.ImmortalizeShallow)) {
 			work = append(work, r)
 		}
 	}
@@ -103,15 +103,15 @@ func (r *Runtime) openEyes() {
 	}
 }
 
-// immortaliseSticky makes the objects with sticky counts immortal, and everything that they
+// immortalizeSticky makes the objects with sticky counts immortal, and everything that they
 // lead to.
-func (t *Thread) immortaliseSticky() {
+func (t *Thread) immortalizeSticky() {
 	refs := t.sticky
 	t.sticky = nil
 	if !header.Tested {
 		return // their counts stay sticky
 	}
-	t.StopTheWorld(func() { t.immortalise(refs) })
+	t.StopTheWorld(func() { t.immortalize(refs) })
 }
 
 // IsImmortal reports whether r is counted by nobody: a small integer, immortal by address, or
@@ -129,6 +129,10 @@ type region struct {
 	by    *Thread        // the thread in Immortally; nil if another process has built the region
 	built atomic.Bool    // complete: no more births
 }
+
+// BirthsImmortal reports whether the objects that the thread creates now are born immortal,
+// because it is in Immortally. It is inlined. Attached thread.
+func (t *Thread) BirthsImmortal() bool { return t.region != nil }
 
 // Immortally runs fn. Every object that fn creates is born immortal, by address, in a region of
 // its own. These objects are not counted, and counting does not touch their memory. Close frees

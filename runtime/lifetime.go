@@ -216,6 +216,10 @@ func (t *Thread) dead(r Ref) {
 	h := t.header(r)
 	if h.Meta()&metaBare == 0 && !h.IsWeak() {
 		h.Bury()
+		if quickFree && t.check == nil {
+			t.cache.Free(uint32(r.Handle))
+			return
+		}
 		t.freeMemory(r)
 		return
 	}
@@ -235,10 +239,12 @@ func (t *Thread) dead(r Ref) {
 // Objects that die while another one is being freed join the list. If a misuse or a function of
 // the type panics meanwhile, both fields stay as they are: see mend.
 func (t *Thread) free(r Ref) {
-	t.push(r)
-	if t.dying.IsNil() {
-		t.freeDead()
+	if !t.dying.IsNil() {
+		t.push(r)
+		return
 	}
+	t.freeOne(r, t.header(r).Meta())
+	t.freeDead()
 }
 
 // freeDead frees all objects in the list.
@@ -350,13 +356,19 @@ func (t *Thread) freeOne(r Ref, meta uint32) {
 		y.Traverse(t.Heap, t.Body(r), t.visit)
 	}
 	block := Nil
-	if y.Block != nil {
+	if meta&metaBlock != 0 {
 		block = y.Block(t.Body(r))
 	}
 	t.dying = None
-	t.FreeBlock(block)
+	if !block.IsNil() {
+		t.FreeBlock(block)
+	}
 	if weak {
 		t.freeAfterGrace(r)
+		return
+	}
+	if quickFree && t.check == nil {
+		t.cache.Free(uint32(r.Handle))
 		return
 	}
 	t.freeMemory(r)
@@ -390,6 +402,10 @@ func (t *Thread) freeAfterGrace(r Ref) {
 	}
 	t.retire(r, aMemory)
 }
+
+// quickFree says that freeMemory only calls Cache.Free, except in checked mode. The hot paths
+// call that themselves.
+const quickFree = !mutant.On && !point.On
 
 // freeMemory frees the memory of a dead object.
 func (t *Thread) freeMemory(r Ref) {

@@ -106,7 +106,7 @@ func TestImmortalizeQueued(t *testing.T) {
 	y := newLeaf(owner)
 	owner.IncRef(y)
 	other.DecRef(y)
-	other.immortalise([]Ref{x, y}) // no other thread runs: one goroutine drives both
+	other.immortalize([]Ref{x, y}) // no other thread runs: one goroutine drives both
 	before := [2][4]uint32{other.header(x).Bytes(), other.header(y).Bytes()}
 	unchanged := func() {
 		t.Helper()

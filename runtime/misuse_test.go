@@ -87,9 +87,9 @@ func misuseOf(f func() error) (err error) {
 	return f()
 }
 
-// TestFinalizerThatImmortalises checks that garbage that a finalizer has made immortal is
+// TestFinalizerThatImmortalizes checks that garbage that a finalizer has made immortal is
 // neither finalized afterwards nor freed.
-func TestFinalizerThatImmortalises(t *testing.T) {
+func TestFinalizerThatImmortalizes(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		r := newRuntime(t, o)
 		must0(t, r.Do(func(th *Thread) error {

@@ -370,11 +370,6 @@ func (builtin) Foreign(r *Runtime) *xsync.MapOf[Ref, any] { return r.foreign }
 func (builtin) HashSeed(r *Runtime) (k0, k1 uint64) { return r.seed[0], r.seed[1] }
 
 // EqualStrings returns the table of equal strings of the region in which the thread's objects
-// are born now, by the 64-bit hash of their text. It is nil if births are mortal. The
-// references are borrowed, and counted by nobody.
-func (builtin) EqualStrings(t *Thread) map[uint64]Ref {
-	if t.region == nil {
-		return nil
-	}
-	return t.region.equal
-}
+// are born now, by the 64-bit hash of their text. The references are borrowed, and counted by
+// nobody. It requires t.BirthsImmortal().
+func (builtin) EqualStrings(t *Thread) map[uint64]Ref { return t.region.equal }

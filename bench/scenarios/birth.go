@@ -45,7 +45,7 @@ var birthKinds = []birthKind{
 	}, goRing(func(int) map[string]any { return map[string]any{} })},
 	{"string11", "a string of 11 bytes; string(b)", func(t *rt.Thread, i int) (rt.Ref, error) {
 		var b [11]byte
-		return objects.NewString(t, string(digits(&b, i)))
+		return objects.NewStringBytes(t, digits(&b, i))
 	}, goRing(func(i int) string {
 		var b [11]byte
 		return string(digits(&b, i))

@@ -25,11 +25,16 @@ func Dict() experiment.Scenario {
 		Name: "dict",
 		Question: fmt.Sprintf("How fast do threads read and overwrite a shared map of %d strings, compared with Go's maps? "+
 			"(Keys are built beforehand; values are small integers; reads of Ichor's dict return borrowed references. "+
-			"Rows with map=%s have mortal values, which all threads count: a read takes a reference and gives it up.)", dictKeys, DictCounted),
+			"Rows with map=%s have mortal values, which all threads count: a read takes a reference and gives it up. "+
+			"Rows with map=%s read a frozen dict, and their keys are frozen with it.)", dictKeys, DictCounted, DictFrozen),
 		Plan: func(env *experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, reads := range DictReads {
-				for _, m := range []dictMap{&ichorDict{}, &ichorDict{counted: true}, &syncDict{}, &xsyncDict{}, &mutexDict{}} {
+				maps := []dictMap{&ichorDict{}, &ichorDict{counted: true}, &syncDict{}, &xsyncDict{}, &mutexDict{}}
+				if reads == 100 {
+					maps = append(maps, &ichorDict{frozen: true})
+				}
+				for _, m := range maps {
 					var rows tenants
 					for _, n := range env.Threads {
 						p.Variants = append(p.Variants, experiment.Variant{
@@ -109,9 +114,13 @@ func (d *dictDraw) next() (key int, read bool) {
 // DictCounted is the name of the rows of our dict with values that are counted.
 const DictCounted = "ichor-counted"
 
+// DictFrozen is the name of the rows of our dict when it is frozen.
+const DictFrozen = "ichor-frozen"
+
 // ichorDict is the dict of package objects.
 type ichorDict struct {
 	counted bool // values are mortal objects, and reads are counted
+	frozen  bool // dict and keys are frozen
 	r       *rt.Runtime
 	dict    rt.Ref
 	keys    []rt.Ref
@@ -119,8 +128,11 @@ type ichorDict struct {
 }
 
 func (m *ichorDict) name() string {
-	if m.counted {
+	switch {
+	case m.counted:
 		return DictCounted
+	case m.frozen:
+		return DictFrozen
 	}
 	return "ichor"
 }
@@ -150,8 +162,35 @@ func (m *ichorDict) open() (err error) {
 				return err
 			}
 		}
+		if m.frozen {
+			return m.freeze(t)
+		}
 		return nil
 	})
+}
+
+// freeze replaces the dict and the keys by frozen ones.
+func (m *ichorDict) freeze(t *rt.Thread) error {
+	keys, err := objects.NewTupleSteal(t, m.keys...)
+	if err != nil {
+		return err
+	}
+	m.keys = nil
+	both, err := objects.NewTupleSteal(t, m.dict, keys)
+	if err != nil {
+		return err
+	}
+	defer t.DecRef(both)
+	f, err := t.Freeze(both)
+	if err != nil {
+		return err
+	}
+	m.dict, _ = objects.Tuple(f.Root()).At(t, 0)
+	keys, _ = objects.Tuple(f.Root()).At(t, 1)
+	for _, key := range objects.Tuple(keys).All(t) {
+		m.keys = append(m.keys, key)
+	}
+	return nil
 }
 
 func (m *ichorDict) close() error {

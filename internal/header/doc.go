@@ -7,7 +7,7 @@
 // # Layout
 //
 //	word    written by                                 meaning
-//	owner   birth, merge, immortalisation              <0 immortal, 0 nobody, >0 a thread id; bit 30: a float
+//	owner   birth, merge, immortalization              <0 immortal, 0 nobody, >0 a thread id; bit 30: a float
 //	local   the owner only, plainly                    the owner's count
 //	shared  all other threads, atomically              signed count << 3 | weak << 2 | state
 //	meta    birth                                      type id, layout flags
@@ -21,7 +21,7 @@
 // A float is a header and nothing else. No thread owns a float, so counting needs
 // neither local nor meta, and these two words hold the number.
 //
-//	owner   birth, immortalisation                     IMMORTAL, FLOAT, a note: how the number is written
+//	owner   birth, immortalization                     IMMORTAL, FLOAT, a note: how the number is written
 //	local   birth                                      the number's lower 32 bits
 //	shared  all threads, atomically                    as above, born merged
 //	meta    birth                                      the number's upper 32 bits

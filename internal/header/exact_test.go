@@ -37,7 +37,7 @@ func TestExactWords(t *testing.T) {
 		{"birth of a frozen float", func(h *Header) { h.BirthFrozenFloat(2<<32|3, 9) }, [4]uint32{u(Immortal | Float | 9), 3, 1, 2}},
 		{"poison", func(h *Header) { h.Poison(1 << 31) }, [4]uint32{0, 0, Merged, 1 << 31}},
 		{"revival", func(h *Header) { owned(3, 4, Weak)(h); h.Revive() }, [4]uint32{0, 0, One | Weak | Merged, 5}},
-		{"immortalisation", func(h *Header) { owned(3, 4, 0)(h); h.Immortalise() }, [4]uint32{u(Immortal), 3, 4 << countShift, 5}},
+		{"immortalization", func(h *Header) { owned(3, 4, 0)(h); h.Immortalize() }, [4]uint32{u(Immortal), 3, 4 << countShift, 5}},
 
 		// A death without an atomic operation does not change the shared word.
 		{"death of an object that was never shared", func(h *Header) { owned(1, 0, 0)(h); is(t, h.Dec(me), Dead) }, [4]uint32{me, 0, 0, 5}},

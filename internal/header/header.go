@@ -403,9 +403,9 @@ func (h *Header) counted() uint32 {
 	return h.Local()
 }
 
-// Immortalise makes the object immortal for good, and reports whether it was mortal
+// Immortalize makes the object immortal for good, and reports whether it was mortal
 // before. A float remains a float, and keeps its note. World stopped.
-func (h *Header) Immortalise() bool {
+func (h *Header) Immortalize() bool {
 	o := h.Owner()
 	if o < 0 {
 		return false

@@ -111,12 +111,12 @@ func TestModel(t *testing.T) {
 					h.SetCounts(0, 0)
 				}
 			},
-			"immortalise": func(t *rapid.T) {
+			"immortalize": func(t *rapid.T) {
 				if n == 0 {
 					t.SkipNow()
 				}
-				if h.Immortalise() == immortal {
-					t.Fatalf("immortalise reports the wrong state before")
+				if h.Immortalize() == immortal {
+					t.Fatalf("immortalize reports the wrong state before")
 				}
 				if !immortal {
 					immortal, frozen = true, h.Bytes()
@@ -178,7 +178,7 @@ func TestFloat(t *testing.T) {
 			was := h.Bytes()
 			h.SetWeak()
 			_, counted := h.Count()
-			if h.Owner() >= 0 || counted || h.Inc(3) != Alive || h.Dec(3) != Alive || h.Drain() != Alive || !h.TryInc(3) || h.Immortalise() || h.Bytes() != was {
+			if h.Owner() >= 0 || counted || h.Inc(3) != Alive || h.Dec(3) != Alive || h.Drain() != Alive || !h.TryInc(3) || h.Immortalize() || h.Bytes() != was {
 				t.Fatalf("an immortal float is counted")
 			}
 		}
@@ -190,7 +190,7 @@ func TestFloat(t *testing.T) {
 		if o := h.Owner(); o < Float || o == Nobody || !IsMerged(h.Shared()) {
 			t.Fatalf("the owner of a float is a possible thread id, or the float is not merged")
 		}
-		if !h.Immortalise() {
+		if !h.Immortalize() {
 			t.Fatalf("a mortal float is reported as immortal")
 		}
 		uncounted(h, "a float that became immortal has another type, number or note")

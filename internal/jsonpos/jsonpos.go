@@ -46,7 +46,7 @@ func Describe(dec *jsontext.Decoder, err error) Fault {
 		return f
 	case isSyntax:
 		if dec.StackDepth() >= MaxDepth {
-			return Fault{syntax.ByteOffset, fmt.Sprintf("at most %d levels of nesting", MaxDepth), "one more"}
+			return Fault{syntax.ByteOffset, fmt.Sprintf("a nesting depth of at most %d", MaxDepth), "one more"}
 		}
 		return Fault{syntax.ByteOffset, "valid JSON", Shorten(syntax.Err.Error())}
 	case err == nil:

@@ -59,7 +59,7 @@ func TestDescribe(t *testing.T) {
 		`[],`:                    `byte 2: expected end of file, found ','`,
 		`[]]`:                    `byte 2: expected end of file, found ']'`,
 		"1\x00":                  `byte 1: expected end of file, found 0x00`,
-		strings.Repeat("[", 2e4): `byte 10000: expected at most 10000 levels of nesting, found one more`,
+		strings.Repeat("[", 2e4): `byte 10000: expected a nesting depth of at most 10000, found one more`,
 	} {
 		f := Check(t.Context(), []byte(text))
 		if f == nil || f.String() != want {

@@ -36,7 +36,7 @@ const (
 	FinalizerLost         ID = "finalizer-lost"
 	EdgeMissed            ID = "edge-missed"
 	RootMissed            ID = "root-missed"
-	ImmortaliseShallow    ID = "immortalise-shallow"
+	ImmortalizeShallow    ID = "immortalize-shallow"
 	RemoteLost            ID = "remote-lost"
 	LentCollected         ID = "lent-collected"
 	LentByOwner           ID = "lent-by-owner"
@@ -137,7 +137,7 @@ var Changes = map[ID]string{
 	FinalizerLost:         "an object that waits for its finalizer is forgotten",
 	EdgeMissed:            "the collector counts no references",
 	RootMissed:            "the collector treats an object with one outside reference as garbage",
-	ImmortaliseShallow:    "Immortalize does not follow references",
+	ImmortalizeShallow:    "Immortalize does not follow references",
 	RemoteLost:            "a slot freed by another thread is lost",
 	LentCollected:         "the former owner of a lent span collects its remote frees",
 	LentByOwner:           "spans of a cache are lent while its owner allocates",

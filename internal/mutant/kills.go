@@ -81,7 +81,7 @@ var Kills = []Kill{
 	{FinalizerLost, "proptest", underGIL, []string{"property (b)", "property (d)"}, false},
 	{EdgeMissed, "proptest", underGIL, []string{"property (d)", "property (f)"}, false},
 	{RootMissed, runs, held, []string{"property (b)", "property (c)"}, false},
-	{ImmortaliseShallow, "proptest", underGIL, []string{"property (d)"}, false},
+	{ImmortalizeShallow, "proptest", underGIL, []string{"property (d)"}, false},
 	{RemoteLost, "proptest", inTurns, []string{"property (b)", "property (c)"}, false},
 	{FreedTwice, "proptest", inTurns, []string{"property (c)"}, false},
 	{ScopeForgets, "proptest", underGIL, []string{"property (b)", "property (c)"}, false},

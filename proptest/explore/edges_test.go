@@ -139,7 +139,7 @@ func unchanged(h *header.Header, o outcome) error {
 		return fmt.Errorf("%d of %d gets found it alive", o.found, o.met)
 	case counted || h.IsSticky() || h.IsWeak():
 		return errors.New("it has a count, or weak references")
-	case h.Immortalise() || h.Bytes() != o.born:
+	case h.Immortalize() || h.Bytes() != o.born:
 		return errors.New("it was mortal")
 	}
 	return nil
@@ -231,7 +231,7 @@ func edges() []edge {
 		{name: "immortal float", threads: anything, check: both(isFloat, unchanged),
 			born: func(h *header.Header) { h.BirthFloat(bits, note, true) }},
 		{name: "float made immortal", threads: anything, check: both(isFloat, unchanged),
-			born: func(h *header.Header) { h.BirthFloat(bits, note, false); h.Immortalise() }},
+			born: func(h *header.Header) { h.BirthFloat(bits, note, false); h.Immortalize() }},
 		{name: "frozen", threads: anything,
 			born: func(h *header.Header) { h.BirthFrozen(9, 5, 3) },
 			check: both(func(h *header.Header) error {

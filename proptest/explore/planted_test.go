@@ -27,7 +27,7 @@ var planted = []struct {
 	{mutant.PopHandsOver, "^TestScenarios$/^list_pop_against_get$", "race: plain write"},
 	{mutant.DictPopHandsOver, "^TestScenarios$/^dict_pop_against_get$", "race: plain write"},
 	{mutant.WeakFromZero, "^TestScenarios$/^weak_get_against_the_last_reference$", "more references released than there were"},
-	{mutant.MergeForgets, "^TestScenarios$/^immortalise_against_queue$", "it is not immortal"},
+	{mutant.MergeForgets, "^TestScenarios$/^immortalize_against_queue$", "it is not immortal"},
 	{mutant.CASLies, "^TestScenarios$/^cell_compare_and_swap_against_itself$", "2 have won"},
 	{mutant.RootMissed, "^TestScenarios$/^collect_against_dec$", "memory that was given back"},
 	{mutant.StoreKeeps, "^TestScenarios$/^cell_store_against_load$", "ichor: audit"},

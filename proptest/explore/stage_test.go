@@ -167,7 +167,7 @@ func bound() int {
 
 // wide has the scenarios in which three threads and a stop have so many schedules that the limit
 // is one preemption lower.
-var wide = map[string]bool{"immortalise against queue": true, "a stop against a container's lock": true}
+var wide = map[string]bool{"immortalize against queue": true, "a stop against a container's lock": true}
 
 // deep has the scenarios whose possible bugs need one preemption more.
 var deep = map[string]bool{"dict deletions against length": true, "list pop and append against get and length": true}

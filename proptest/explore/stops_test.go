@@ -50,7 +50,7 @@ func makeImmortal(t *rt.Thread, r rt.Ref, at *[4]uint32) {
 
 // Scenarios of immortalizing, collecting and other stops, against all concurrent operations.
 var stopScenarios = []scenario{
-	{"immortalise against inc", "abg", func(s *stage) {
+	{"immortalize against inc", "abg", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(1), new([4]uint32)
@@ -59,7 +59,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.IncRef(x); t.Checkpoint(); t.DecRef(x); t.Checkpoint() })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against dec", "ab", func(s *stage) {
+	{"immortalize against dec", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)
@@ -68,7 +68,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.DecRef(x); t.Checkpoint() })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against queue", "b", func(s *stage) {
+	{"immortalize against queue", "b", func(s *stage) {
 		s.enter(3)
 		s.stops = true
 		x, h := s.leaf(3), new([4]uint32)
@@ -78,7 +78,7 @@ var stopScenarios = []scenario{
 		s.run(2, func(t *rt.Thread) { makeImmortal(t, x, h) })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against merge", "b", func(s *stage) {
+	{"immortalize against merge", "b", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)
@@ -87,7 +87,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.DecRef(x); makeImmortal(t, x, h) })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against weak get", "ab", func(s *stage) {
+	{"immortalize against weak get", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(1), new([4]uint32)
@@ -97,7 +97,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { got(t, w); t.Checkpoint() })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against the death of a container", "ab", func(s *stage) {
+	{"immortalize against the death of a container", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)
@@ -107,7 +107,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.DecRef(l); t.Checkpoint() })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against immortalise", "ab", func(s *stage) {
+	{"immortalize against immortalize", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(1), new([4]uint32)
@@ -116,7 +116,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { ok(t.Immortalize(x)) })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against the owner's end", "b", func(s *stage) {
+	{"immortalize against the owner's end", "b", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)
@@ -125,7 +125,7 @@ var stopScenarios = []scenario{
 		s.run(1, func(t *rt.Thread) { t.DecRef(x); makeImmortal(t, x, h) })
 		s.stillImmortal(x, h)
 	}},
-	{"immortalise against retire", "ab", func(s *stage) {
+	{"immortalize against retire", "ab", func(s *stage) {
 		s.enter(2)
 		s.stops = true
 		x, h := s.leaf(2), new([4]uint32)

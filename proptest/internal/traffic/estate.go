@@ -99,14 +99,14 @@ func newEstate(t *rt.Thread, o oracle) *estate {
 }
 
 // furnish makes rows of each sort, and makes them immortal.
-func (e *estate) furnish(t *rt.Thread, sorts []func(i int) (rt.Ref, error), immortalise func([]rt.Ref)) {
+func (e *estate) furnish(t *rt.Thread, sorts []func(i int) (rt.Ref, error), immortalize func([]rt.Ref)) {
 	for kind, make := range sorts {
 		enough, mayChange := 1, kind == len(sorts)-1
 		if mayChange {
 			enough = 4 // every third page ends with a header
 		}
 		row, pages := rowOf(t, enough, make)
-		immortalise(row)
+		immortalize(row)
 		e.settle(t, row, pages, mayChange)
 		if kind == 0 {
 			e.text = append(e.text, row...)

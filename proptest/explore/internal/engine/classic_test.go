@@ -171,8 +171,8 @@ func biasedMerge(correct bool) func() Program {
 	}
 }
 
-// immortalise tests and then counts, while another thread makes the object immortal.
-func immortalise(correct bool) func() Program {
+// immortalize tests and then counts, while another thread makes the object immortal.
+func immortalize(correct bool) func() Program {
 	const immortal = -1 << 31
 	return func() Program {
 		w := &word{1}
@@ -270,7 +270,7 @@ func TestClassicBugs(t *testing.T) {
 		{"check-then-add upgrade", upgrade(false), upgrade(true), "freed object has"},
 		{"ABA", freeList(false), freeList(true), "taken and free"},
 		{"flag-then-read merge", biasedMerge(false), biasedMerge(true), "more than once"},
-		{"immortalise against a store", immortalise(false), immortalise(true), "has changed"},
+		{"immortalize against a store", immortalize(false), immortalize(true), "has changed"},
 		{"publication", published(false), published(true), "race"},
 		{"overlapping writes", overlap(false), overlap(true), "race"},
 		{"use after free", afterFree(false), afterFree(true), "given back"},
