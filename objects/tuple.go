@@ -4,14 +4,15 @@ import (
 	"iter"
 
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/kinds"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // Words of a Tuple's body. For the hash see latehash.go.
 const (
-	tupleLen   = 0
-	tupleHash  = 1
-	tupleSlots = 2
+	tupleLen   = kinds.TupleLen
+	tupleHash  = kinds.TupleHash
+	tupleSlots = kinds.TupleSlots
 )
 
 // maxTuple is the most items that a tuple can have. They must fit an object, which is less

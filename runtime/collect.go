@@ -209,6 +209,9 @@ func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
 		if err != nil || !traced {
 			return c.Collected, fault.GivenUp(ctx, "collect")
 		}
+		for n := 0; waits && n < waitCalls && len(t.pending) > 0 && ctx.Err() == nil; n++ {
+			t.runPending()
+		}
 	}
 	if !final {
 		c.finalize()
@@ -240,8 +243,11 @@ type collection struct {
 	held    []Ref // objects to which the collection has given an extra reference
 }
 
-// waitRounds bounds how often a collection waits for finalizers. The value is a guess.
-const waitRounds = 10
+// waitRounds bounds how often a collection stops to wait for finalizers, and waitCalls how often
+// it runs those that are due after such a stop. A list in which each object has a finalizer and
+// drops the next one takes one call for each object. Finalizers that make others due without
+// end are left to the safe points that follow. The values are guesses.
+const waitRounds, waitCalls = 10, 1000
 
 // waits reports whether to run pending code before the trace. The stop may have made finalizers
 // due, since it was a grace period. Until such a finalizer has run, its object holds everything

@@ -372,6 +372,40 @@ func TestCollectRetired(t *testing.T) {
 	})
 }
 
+// TestCollectAfterFinalizers checks that a collection finds a cycle that hangs behind a list of
+// objects, each of which drops the next one when its finalizer has been called. A collection
+// ends although each finalizer makes another one due.
+func TestCollectAfterFinalizers(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			calls := 0
+			finalized = func(*Thread, Ref) { calls++ }
+			head := newNode(th, Nil)
+			setSlot(th, head, 0, head)
+			for range waitCalls / 2 {
+				head = newFinal(th, head)
+			}
+			th.DecRef(head)
+			wantCollected(t, th.Collect(), Collected{Candidates: 1, Garbage: 1, Freed: 1})
+			if calls != waitCalls/2 {
+				t.Errorf("%d finalizers were called", calls)
+			}
+
+			finalized = func(th *Thread, _ Ref) {
+				if calls++; calls < 1_000_000 {
+					th.DecRef(newFinal(th, Nil))
+				}
+			}
+			th.DecRef(newFinal(th, Nil))
+			if th.Collect(); calls > 100*waitCalls {
+				t.Errorf("%d finalizers were called before a collection ended", calls)
+			}
+			calls = 1_000_000
+			th.Checkpoint()
+		})
+	})
+}
+
 // TestCloseImmortals checks that cycles that only immortals hold are no leak, and are not
 // finalized.
 func TestCloseImmortals(t *testing.T) {

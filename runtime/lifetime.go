@@ -5,6 +5,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/kinds"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/internal/stat"
@@ -309,6 +310,15 @@ func (t *Thread) push(r Ref) {
 	t.deadTop = r
 }
 
+// visitSlots calls visitDead for n slots of b, from first on.
+func (t *Thread) visitSlots(b Body, first, n int) {
+	for i := range n {
+		if r := b.LoadRef(first + i); mutant.On || stat.On || r.Handle-1 < Limit-1 {
+			t.visitDead(r)
+		}
+	}
+}
+
 // visitDead gives up a reference that a dying object has held.
 func (t *Thread) visitDead(r Ref) {
 	if r.IsNil() || r.Handle >= Limit || mutant.On && mutant.Is(mutant.ChildKept) {
@@ -336,28 +346,27 @@ func (t *Thread) deadChild(r Ref) {
 // freeOne frees an object. It frees the block and the memory last, after all calls of the
 // type's functions.
 func (t *Thread) freeOne(r Ref, meta uint32) {
-	y := typeOf(meta)
 	weak := t.header(r).IsWeak()
 	if meta&metaBare == 0 && !weak {
 		t.freeMemory(r)
 		return
 	}
 	t.dying = r
-	if (weak || meta&metaDeath != 0) && t.leaveTables(r, y, meta, weak) {
+	if (weak || meta&metaDeath != 0) && t.leaveTables(r, typeOf(meta), meta, weak) {
 		return
 	}
 	switch {
+	case meta&metaTypeMax == uint32(TypeTuple):
+		o := t.Body(r)
+		t.visitSlots(o, kinds.TupleSlots, int(o.Word(kinds.TupleLen)))
 	case meta&metaSlots != 0:
-		b, first, n := y.Slots(t.Heap, t.Body(r))
-		for i := range n {
-			t.visitDead(b.LoadRef(first + i))
-		}
+		t.visitSlots(typeOf(meta).Slots(t.Heap, t.Body(r)))
 	case meta&metaRefs != 0:
-		y.Traverse(t.Heap, t.Body(r), t.visit)
+		typeOf(meta).Traverse(t.Heap, t.Body(r), t.visit)
 	}
 	block := Nil
 	if meta&metaBlock != 0 {
-		block = y.Block(t.Body(r))
+		block = typeOf(meta).Block(t.Body(r))
 	}
 	t.dying = None
 	if !block.IsNil() {

@@ -4,6 +4,14 @@
 // around package runtime. Package kinds does not know the types of package runtime.
 package kinds
 
+// Words of the body of a Tuple. Package runtime knows them, so that the death of a tuple takes no
+// call of its type.
+const (
+	TupleLen   = 0 // number of slots
+	TupleHash  = 1
+	TupleSlots = 2 // the first slot
+)
+
 var offered any
 
 // Offer stores the methods. Package runtime calls it once, during initialization.

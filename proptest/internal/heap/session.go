@@ -140,6 +140,7 @@ func (h *Heap) Finish(machines ...*machine.Machine[Handle]) {
 		}
 	}
 	h.Audit()
+	h.settle() // a finalizer that is due holds its object, and what that refers to
 	h.Thread.Collect()
 	if c := h.Thread.Collect(); c.Garbage > 0 {
 		panic(property.Garbage.Broken("a second collection finds more: %+v", c))
