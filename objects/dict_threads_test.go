@@ -18,7 +18,7 @@ func TestDictChaos(t *testing.T) {
 		name  string
 		key   keyMaker
 		steps int
-	}{{"anyKey", anyKey, 100_000}, {"sameHash", sameHashKey, 12_000}} { // whose probes are long
+	}{{"anyKey", anyKey, 50_000}, {"sameHash", sameHashKey, 6_000}} { // whose probes are long
 		t.Run(c.name, func(t *testing.T) {
 			forModes(t, func(t *testing.T, o rt.Options) {
 				withRuntime(t, o, func(r *rt.Runtime) { chaosDicts(t, r, c.key, scaled(c.steps)) })

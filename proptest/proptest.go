@@ -41,7 +41,7 @@ func Run(t *testing.T, c Config) {
 		t.Run("interleaved", func(t *testing.T) { runs.CheckInterleaved(t, c.Options, c.Threads, 2*c.Ops) })
 	}
 	t.Run("concurrent", func(t *testing.T) { runs.CheckConcurrent(t, c.Options, c.Threads, c.Ops) })
-	t.Run("stores", func(t *testing.T) { traffic.Check(t, c.Options, c.Threads, 5_000) })
+	t.Run("stores", func(t *testing.T) { traffic.Check(t, c.Options, c.Threads, 2_000) })
 	if goruntime.GOOS == "linux" {
 		t.Run("moved", func(t *testing.T) { runs.CheckMoved(t, c.Options, c.Ops) })
 	}

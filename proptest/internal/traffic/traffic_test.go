@@ -16,7 +16,7 @@ import (
 
 // TestStores performs 26 million operations on immortals in every mode, and looks for stores.
 func TestStores(t *testing.T) {
-	ops := int64(260_000)
+	ops := int64(100_000)
 	if suite.Race {
 		ops /= 50
 	}
