@@ -106,7 +106,8 @@ func Recv[T any](t *Thread, ch <-chan T) (v T, ok bool) {
 
 // Send sends v to ch outside the world, and reports whether it did. It does not if the context
 // that Run gave to the thread's function has ended; then the caller still owns the references in v.
-// It is a safe point. Attached thread.
+// It is a safe point. If v is a Ref or a []Ref, it disowns the objects first: see Thread.Disown.
+// Attached thread.
 func Send[T any](t *Thread, ch chan<- T, v T) bool {
 	return SendContext(t.runContext(), t, ch, v) == nil
 }
@@ -145,12 +146,14 @@ func RecvContext[T any](ctx context.Context, t *Thread, ch <-chan T) (v T, ok bo
 
 // SendContext sends v to ch outside the world. It waits until ctx ends. If it returns an error,
 // nothing was sent, and the caller still owns the references in v. It is a safe point before it
-// sends. Attached thread.
+// sends. If v is a Ref or a []Ref, it disowns the objects first: see Thread.Disown. Attached
+// thread.
 func SendContext[T any](ctx context.Context, t *Thread, ch chan<- T, v T) (err error) {
 	t.Checkpoint()
 	if ctx.Err() != nil {
 		return fault.GivenUp(ctx, "send")
 	}
+	disownSent(t, v)
 	select {
 	case ch <- v:
 		return nil

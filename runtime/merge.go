@@ -121,6 +121,41 @@ func (t *Thread) merge(q *mergeQueue, refs []Ref) {
 	}
 }
 
+// Disown gives up the thread's ownership of the objects in rs, which it borrows. From then on
+// every thread, this one too, counts them by atomic operations, and the last reference frees
+// them wherever it is given up. Without it, references that other threads give up wait for the
+// owner's next safe point. So disown what goes to another thread for good. Send does that for
+// the references that it sends. Only biased counts have owners: elsewhere Disown does nothing.
+// Attached thread.
+func (t *Thread) Disown(rs ...Ref) {
+	if !t.owns() {
+		return
+	}
+	for _, r := range rs {
+		t.MustUse(r)
+		if r.Handle-1 < Limit-1 {
+			t.afterDec(r, t.header(r).Disown(t.owner))
+		}
+	}
+}
+
+// owns reports whether counts are biased: the thread owns the objects that it makes, and no
+// other thread does.
+func (t *Thread) owns() bool { return t.queue != nil && t.stamp != header.Nobody }
+
+// disownSent disowns what a thread is about to send.
+func disownSent[T any](t *Thread, v T) {
+	if !t.owns() {
+		return
+	}
+	switch v := any(v).(type) {
+	case Ref:
+		t.Disown(v)
+	case []Ref:
+		t.Disown(v...)
+	}
+}
+
 // drainFor merges on behalf of a thread that is away. If that thread comes back, or another one
 // has claimed the state, they attend to the queue.
 func (t *Thread) drainFor(q *mergeQueue) {

@@ -42,6 +42,7 @@ type Cache struct {
 	// the first span of a list. All others have free slots as well as slots in use.
 	current [cached][Classes]*Span
 
+	out     outbox
 	account Account // what this cache has allocated, less what it has freed; counts slots in magazines
 	refills uint32  // how often a span was searched for
 	spans   uint32  // number of spans that belong to the cache
@@ -75,12 +76,15 @@ func (s *Space) NewCache() *Cache {
 }
 
 func (s *Space) newCache() *Cache {
-	return &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines}
+	return &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines, out: outbox{limit: s.outboxLimit()}}
 }
 
 // Leave makes the spans that the cache does not need available to others until Return.
 // The owner either comes back or passes the cache on. Owner only.
 func (c *Cache) Leave() {
+	if c.out.n > 0 {
+		c.send(false)
+	}
 	c.Publish()
 	c.left = c.space.central.handed.Load()
 	c.state.Store(away)
@@ -226,7 +230,7 @@ func (c *Cache) freeSlow(sp *Span, h uint32) {
 		sp.put(sp.slot(h))
 		c.settle(sp, false)
 	case sp.state == spanSmall:
-		sp.putRemote(sp.slot(h))
+		c.freeRemote(sp, h)
 	case sp.state == spanLarge:
 		c.space.central.releaseRun(sp, sp.spans, false)
 	default:

@@ -275,7 +275,7 @@ func TestAnnouncedBeforeTheBit(t *testing.T) {
 	sp := s.central.span(h)
 	sp.pending.Inc() // the first half of a putRemote
 	c.pushRemote(sp)
-	sp.putRemote(sp.slot(x)) // another, complete one in between
+	sp.putRemote(sp.slot(x)>>6, 1<<(sp.slot(x)&63)) // another, complete one in between
 	c.collectRemote(false)
 	if sp.nfree != 1 || sp.pending.Load() != 1 || c.remote.Load() != sp {
 		t.Errorf("%d slots are free, %d are announced, and the span is in the list: %t", sp.nfree, sp.pending.Load(), c.remote.Load() == sp)
@@ -417,6 +417,7 @@ func TestFreedTwice(t *testing.T) {
 	mustAlloc(t, c, Leaves, 2)
 	c.Free(h)
 	other.Free(h)
+	other.send(false)
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -515,6 +516,7 @@ func TestContainersOfASpan(t *testing.T) {
 				defer c.Free(h)
 			}
 		}
+		other.send(false)
 		sp := s.central.span(want[0])
 		var both []uint32
 		for i := range sp.slots {

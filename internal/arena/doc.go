@@ -18,6 +18,8 @@
 //     operations.
 //   - magazine: a few free slots of one purpose and class in a cache, in front of the
 //     bitmaps.
+//   - outbox: slots in spans of other caches, which a cache has freed and not yet sent
+//     there.
 //   - common cache: the cache from which every other cache takes its first slots.
 //   - to lend: to move a span with free slots from a cache whose owner is away to
 //     another cache, for good.
@@ -45,7 +47,7 @@
 //
 // The identity of a span of slots, checked by [Span.check]:
 //
-//	slots = live + |free| + |remote| + those in magazines
+//	slots = live + |free| + |remote| + those in magazines and outboxes
 //
 // # Backings
 //

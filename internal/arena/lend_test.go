@@ -103,7 +103,8 @@ func TestLending(t *testing.T) {
 	a.Leave()
 	x = mustAlloc(t, b, Leaves, 2)
 	owner("its owner has just left", a)
-	other.Free(dropped) // announced to a
+	other.Free(dropped)
+	other.send(false) // announced to a
 	b.Free(x)
 	b.Trim()
 	mustAlloc(t, other, Containers, 2) // a span is handed out
@@ -118,6 +119,7 @@ func TestLending(t *testing.T) {
 	a.Return()
 	mustPanic(t, "return of a thread that is not away", a.Return)
 	a.Free(kept) // a remote free by now
+	a.send(false)
 	if sp.nfree != sp.slots-2 {
 		t.Error("the former owner has freed a slot as if the span was its own")
 	}

@@ -11,7 +11,7 @@ import (
 // bitmap. The slot that was freed last is used first, and is probably in the processor's cache.
 // No link is stored in the slots themselves, so a free writes nothing to the page of the slot.
 //
-//	for each small span: slots = live + |free| + |remote| + (its slots in magazines)
+//	for each small span: slots = live + |free| + |remote| + (its slots in magazines and outboxes)
 //
 // In the bitmap of its span, a slot in a magazine looks like one in use. It lies in a span that
 // belongs to the magazine's cache. So before a span is lent to another cache, and before a walk
@@ -125,8 +125,9 @@ func (c *Cache) unload(m *magazine, n uint32, locked bool) {
 	}
 }
 
-// flush moves all slots in magazines back to the bitmaps.
+// flush moves all slots in magazines and in the outbox back to the bitmaps.
 func (c *Cache) flush(locked bool) {
+	c.send(locked)
 	if c.mags == &noMagazines {
 		return
 	}
@@ -137,7 +138,8 @@ func (c *Cache) flush(locked bool) {
 	}
 }
 
-// flush moves the slots in the magazines of all caches back to the bitmaps. World stopped.
+// flush moves the slots in the magazines and outboxes of all caches back to the bitmaps. World
+// stopped.
 func (s *Space) flush() {
 	m := &s.central.mu
 	m.Lock()

@@ -46,7 +46,8 @@ const (
 //	        invariant: no slot is live
 //	        to any other state by acquire (central, under its lock)
 //	small   condition: slots of one class, in a cache
-//	        invariant: slots = live + |free| + |remote| + those in magazines
+//	        invariant: slots = live + |free| + |remote| + those in magazines and
+//	        outboxes
 //	        to free when live is 0 (owner)
 //	large   condition: the first span of a block in use
 //	        invariant: spans−1 tails follow
@@ -175,25 +176,26 @@ func (sp *Span) put(s uint32) {
 	}
 }
 
-// putRemote frees slot s for a thread that does not own the span.
+// putRemote frees the slots of mask in word i of the bitmap for a thread that does not own
+// the span.
 //
-// Setting the bit is its last access to the span: from then on the owner may find the
+// Setting the bits is its last access to the span: from then on the owner may find the
 // span empty and give it away. So putRemote announces the span first. An owner that
-// collects before the bit is set finds fewer bits than pending says, and collects
+// collects before the bits are set finds fewer bits than pending says, and collects
 // again.
-func (sp *Span) putRemote(s uint32) {
+func (sp *Span) putRemote(i uint32, mask uint64) {
 	if mutant.On && mutant.Is(mutant.RemoteLost) {
 		return
 	}
-	if sp.pending.Inc() == 1 {
+	n := uint32(bits.OnesCount64(mask))
+	if sp.pending.Add(n) == n {
 		sp.owner().pushRemote(sp)
 	}
-	bit := uint64(1) << (s & 63)
 	if point.On {
-		point.Update(&sp.remote[s>>6])
+		point.Update(&sp.remote[i])
 	}
-	if sp.remote[s>>6].Or(bit)&bit != 0 {
-		sp.freedTwice(s)
+	if twice := sp.remote[i].Or(mask) & mask; twice != 0 {
+		sp.freedTwice(i<<6 + uint32(bits.TrailingZeros64(twice)))
 	}
 }
 

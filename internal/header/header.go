@@ -295,6 +295,15 @@ func (h *Header) merge(extra int64) Verdict {
 	}
 }
 
+// Disown ends the ownership of the thread with the given id, which holds a reference. It does
+// nothing if that thread is not the owner, or the count is sticky.
+func (h *Header) Disown(id int32) Verdict {
+	if h.Owner() != id || h.Local()-1 >= StickyLocal-1 {
+		return Alive
+	}
+	return h.merge(0)
+}
+
 // mergeLate is a planted bug: merge with its stores in the wrong order, and a delay
 // between them.
 func (h *Header) mergeLate(local int64) Verdict {

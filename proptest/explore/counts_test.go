@@ -239,6 +239,18 @@ var countScenarios = []scenario{
 			given.add(2)
 		})
 	}},
+	{"disowning against counts by another", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.run(0, func(t *rt.Thread) { t.Disown(x); t.IncRef(x); t.DecRef(x); t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.IncRef(x); t.DecRef(x); t.DecRef(x) })
+	}},
+	{"disowning against the queue", "b", func(s *stage) {
+		s.enter(2)
+		x := s.leaf(2)
+		s.run(0, func(t *rt.Thread) { t.Disown(x); t.Checkpoint(); t.DecRef(x) })
+		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
+	}},
 	{"merge for an owner that is away", "b", func(s *stage) {
 		s.enter(3)
 		x := s.leaf(2)
