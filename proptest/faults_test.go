@@ -11,6 +11,7 @@ import (
 	"github.com/ichor-go/ichor/objects"
 	"github.com/ichor-go/ichor/proptest/internal/modes"
 	"github.com/ichor-go/ichor/proptest/internal/property"
+	"github.com/ichor-go/ichor/proptest/internal/suite"
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
@@ -151,6 +152,9 @@ func setFaultNode(th *rt.Thread, n, v rt.Ref) { th.Retire(th.Body(n).SwapRef(1, 
 // TestFaults makes each allocation and each system call of each program fail once, in every
 // mode.
 func TestFaults(t *testing.T) {
+	if suite.Race && testing.Short() {
+		t.Skip("one goroutine: the race detector can find nothing")
+	}
 	for _, o := range modes.All(rt.Options{})[:3] {
 		t.Run(modes.Name(o), func(t *testing.T) {
 			for name, program := range faultPrograms {

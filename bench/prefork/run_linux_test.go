@@ -69,6 +69,9 @@ func smallDocument(t *testing.T) string {
 func TestPrefork(t *testing.T) {
 	for _, mode := range []string{experiment.ModeGIL, experiment.ModeAtomic, experiment.ModeBiased} {
 		t.Run(mode, func(t *testing.T) {
+			if testing.Short() && mode != experiment.ModeAtomic {
+				t.Skip("only one mode is tested in short mode")
+			}
 			plot := filepath.Join(t.TempDir(), "plot.svg")
 			cmd := child(t, "prefork", "-input", smallDocument(t), "-size", "512KiB", "-workers", "2", "-requests", "200",
 				"-mode", mode, "-format", "json", "-plot", plot)

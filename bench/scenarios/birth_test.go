@@ -51,6 +51,7 @@ func TestBirthKinds(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
+	noRaces(t)
 	res := shortRun(t, JSON(), nil, experiment.Document{Name: "large", Data: benchtest.Large})
 	if len(res.Rows) != 4 {
 		t.Errorf("%d rows, want two parsers in two directions", len(res.Rows))

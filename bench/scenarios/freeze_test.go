@@ -8,6 +8,7 @@ import (
 )
 
 func TestFreeze(t *testing.T) {
+	noRaces(t)
 	res := shortRun(t, Freeze(), nil, experiment.Document{Name: "large", Data: benchtest.Large}, experiment.Document{Name: "small", Data: []byte(everyKind)})
 	if len(res.Rows) != 6 || len(res.Scenario.Conclude(res)) != 3 {
 		t.Errorf("%d rows, %d conclusions, want two steps for two documents and their total", len(res.Rows), len(res.Scenario.Conclude(res)))

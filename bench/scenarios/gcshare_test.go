@@ -12,6 +12,7 @@ import (
 
 // Each row is a process, which keeps its documents, and ends with the scenario.
 func TestGCShare(t *testing.T) {
+	noRaces(t)
 	t.Setenv(benchtest.Child, "1")
 	t.Setenv("GOGC", "off") // does not reach the children, which would otherwise have no cycles
 	res := shortRun(t, GCShare(), nil, experiment.Document{Name: "small", Data: []byte(everyKind)}, experiment.Document{Name: "large", Data: benchtest.Large})

@@ -9,6 +9,7 @@ import (
 
 // Bytes, unlike times, do not vary: samples agree, and all documents together take about the sum.
 func TestMemory(t *testing.T) {
+	noRaces(t)
 	const small = `[1, 2.5, "text", {"name": null, "other": [true, 12345678901]}]`
 	res := shortRun(t, Memory(), nil, experiment.Document{Name: "large", Data: benchtest.Large}, experiment.Document{Name: inTotal, Data: []byte(small)})
 	for _, heap := range []string{HeapIchor, HeapGo} {

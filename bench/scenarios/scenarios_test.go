@@ -23,6 +23,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// noRaces skips a test of one goroutine if the tests run for the race detector only: with it, and
+// with -short. They are ten times as slow then, and the detector can find nothing in them.
+func noRaces(t *testing.T) {
+	if raceEnabled && testing.Short() {
+		t.Skip("one goroutine")
+	}
+}
+
 // shortRun runs a scenario with samples of few operations, which ends with Close:
 // so a leak is an error. keep chooses the rows; nil is all.
 func shortRun(t *testing.T, s experiment.Scenario, keep func(c experiment.Config) bool, docs ...experiment.Document) *experiment.Result {

@@ -136,6 +136,9 @@ const plant = "RING_WITH_A_BUG"
 // TestBugIsFound checks that Conformance finds the bug, and reports the shortest
 // program that has it: four pushes into a ring of three.
 func TestBugIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the tests twice")
+	}
 	t.Parallel() // the child takes as long as the other tests
 	cmd := exec.Command(os.Args[0], "-test.run=^TestRing$/^programs$", "-rapid.nofailfile", "-rapid.seed=1")
 	cmd.Env = append(os.Environ(), plant+"=1")

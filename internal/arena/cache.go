@@ -82,9 +82,7 @@ func (s *Space) newCache() *Cache {
 // Leave makes the spans that the cache does not need available to others until Return.
 // The owner either comes back or passes the cache on. Owner only.
 func (c *Cache) Leave() {
-	if c.out.n > 0 {
-		c.send(false)
-	}
+	c.send(false)
 	c.Publish()
 	c.left = c.space.central.handed.Load()
 	c.state.Store(away)

@@ -64,6 +64,9 @@ func (c *Cache) freeRemote(sp *Span, h uint32) {
 // Owner of the cache, a goroutine that has claimed it, or stopped world.
 func (c *Cache) send(locked bool) {
 	o := &c.out
+	if o.n == 0 {
+		return // without a write: a new thread may be about to leave its cache for the first time
+	}
 	if point.On {
 		point.Write(&o.n)
 	}
