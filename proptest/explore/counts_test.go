@@ -248,7 +248,7 @@ var countScenarios = []scenario{
 	{"disowning against the queue", "b", func(s *stage) {
 		s.enter(2)
 		x := s.leaf(2)
-		s.run(0, func(t *rt.Thread) { t.Disown(x); t.Checkpoint(); t.DecRef(x) })
+		s.run(0, func(t *rt.Thread) { t.Disown(x); t.Checkpoint(); t.Disown(x); t.DecRef(x) })
 		s.run(1, func(t *rt.Thread) { t.DecRef(x) })
 	}},
 	{"merge for an owner that is away", "b", func(s *stage) {
