@@ -378,6 +378,7 @@ func TestDictModel(t *testing.T) {
 
 // TestKeyed runs tests of dicts with tables that are KEYED from the first entry on.
 func TestKeyed(t *testing.T) {
+	oneGoroutine(t)
 	withKeyed(t)
 	for name, test := range map[string]func(*testing.T){
 		"model": func(t *testing.T) {

@@ -111,6 +111,7 @@ func TestLargeTuplesOfOneHash(t *testing.T) {
 // TestUpdateCountsKeys: an update takes counts of keys and values, also of colliding keys,
 // and leaves out dead entries.
 func TestUpdateCountsKeys(t *testing.T) {
+	oneGoroutine(t)
 	for _, keyed := range []bool{false, true} {
 		if keyed {
 			withKeyed(t)

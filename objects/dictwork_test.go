@@ -264,6 +264,7 @@ func TestOneKeyHasOnePlace(t *testing.T) {
 // TestHostileKeys: colliding keys turn a table into a KEYED one, in which nothing collides,
 // by whatever calls they come in.
 func TestHostileKeys(t *testing.T) {
+	oneGoroutine(t)
 	n := 4000
 	if raceEnabled {
 		n = 1000

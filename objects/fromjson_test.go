@@ -156,6 +156,7 @@ func (f forever) Read(p []byte) (int, error) { return copy(p, f), nil }
 // TestJSONDepth: the library reads and writes as many levels as jsontext does, and not one
 // more.
 func TestJSONDepth(t *testing.T) {
+	oneGoroutine(t)
 	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {
 			for _, c := range []struct{ open, inner, end string }{{"[", "", "]"}, {"[", "1", "]"}, {`{"a":`, "1", "}"}, {`{"a":`, "{}", "}"}} {
@@ -276,6 +277,7 @@ func TestFromJSONCallsOutside(t *testing.T) {
 // TestFromJSONMemoryLimit reads under limits that are too low, and one that is not.
 // ErrMemoryLimit leaves nothing behind, and the runtime goes on.
 func TestFromJSONMemoryLimit(t *testing.T) {
+	oneGoroutine(t)
 	var doc strings.Builder
 	doc.WriteString("[")
 	for i := range 4000 {

@@ -13,6 +13,7 @@ import (
 // TestFromJSONLongTokens reads tokens and white space that are longer than the window, in
 // pieces of any size.
 func TestFromJSONLongTokens(t *testing.T) {
+	oneGoroutine(t)
 	const long = 3 * readSize / 2
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		texts := map[string]string{

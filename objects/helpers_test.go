@@ -35,6 +35,13 @@ func scaled(n int) int {
 // detector can find nothing in them.
 func racesOnly() bool { return raceEnabled && testing.Short() }
 
+// oneGoroutine skips a long test of one goroutine if racesOnly.
+func oneGoroutine(t *testing.T) {
+	if racesOnly() {
+		t.Skip("one goroutine")
+	}
+}
+
 // levels is the depth of nesting in tests with littleStack.
 const levels = 6000
 

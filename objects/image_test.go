@@ -257,6 +257,7 @@ func TestImageRoundTrip(t *testing.T) {
 
 // TestImageDamaged: a file that is cut or has a flipped bit anywhere is refused.
 func TestImageDamaged(t *testing.T) {
+	oneGoroutine(t)
 	image := imageOf(t, newKinds)
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	for n := range len(image) {
@@ -289,6 +290,7 @@ func TestImageDamaged(t *testing.T) {
 // TestImageForged: a file that was changed on purpose, checksums included, is refused, or
 // is as sound as any other.
 func TestImageForged(t *testing.T) {
+	oneGoroutine(t)
 	r := must(rt.New(rt.Options{AddressSpace: smallSpace}))
 	for name, build := range someGraphs {
 		image := imageOf(t, build)

@@ -209,6 +209,7 @@ func TestImageCutWhileChecked(t *testing.T) {
 
 // TestImageEnd: the end of an image is checked like its beginning.
 func TestImageEnd(t *testing.T) {
+	oneGoroutine(t)
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		made := func() *forgery {
 			m := empty()

@@ -80,6 +80,7 @@ func TestImageCrowdedFloats(t *testing.T) {
 // TestImageLongKeys: a long text is examined once, although it is a key in many dicts
 // beside another key with the same hash.
 func TestImageLongKeys(t *testing.T) {
+	oneGoroutine(t)
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		a, b := collidingTexts(strings.Repeat("x", 1<<20))
 		c := "y" + b[1:]

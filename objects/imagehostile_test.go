@@ -97,6 +97,7 @@ func TestImageTuplesInThemselves(t *testing.T) {
 // TestImageTupleHashes: the hash of a tuple is computed from its items, at any depth and in
 // any order of objects.
 func TestImageTupleHashes(t *testing.T) {
+	oneGoroutine(t)
 	const depth = 20_000 // no check recurses
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, change := range []int{-1, 0, 1, depth / 2, depth} {

@@ -140,6 +140,7 @@ func TestListShrinks(t *testing.T) {
 
 // TestTakingAwayNeedsNoMemory: at the memory limit every item can still be removed.
 func TestTakingAwayNeedsNoMemory(t *testing.T) {
+	oneGoroutine(t)
 	point := must(DefineRecord("record at the limit", "x"))
 	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		o.MemoryLimit = 4 << 20

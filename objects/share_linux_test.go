@@ -469,6 +469,7 @@ func TestShareOfNothing(t *testing.T) {
 // TestShareFails makes each mapping that Share requests fail once. The runtime goes on, and
 // its view of its memory is correct.
 func TestShareFails(t *testing.T) {
+	oneGoroutine(t)
 	aloneInModes(t, func(t *testing.T, o rt.Options) {
 		failed := errors.New("no mapping")
 		for n, done := 1, false; !done; n++ {
