@@ -76,5 +76,18 @@ func TestDetachTrims(t *testing.T) {
 		th.DecRefs(keep)
 		return nil
 	}))
+	var first, now uint32
+	for i := range 50 { // nothing stays, so a trim would leave no span
+		must0(t, r.Do(func(th *Thread) error {
+			th.DecRef(newNode(th, newLeaf(th)))
+			if now = th.cache.Refills(); i == 0 {
+				first = now
+			}
+			return nil
+		}))
+	}
+	if now-first >= trimAfter {
+		t.Errorf("50 requests have looked for %d spans", now-first)
+	}
 	must0(t, r.Close())
 }

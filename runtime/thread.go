@@ -210,11 +210,16 @@ func (t *Thread) pool() {
 	r.putIdle(t)
 }
 
-// trim gives back the empty spans of the thread's cache, if it has looked for spans since the last
-// trim. Else the cache has no more empty spans than the first one of each list, and its magazines
-// stay filled for the next goroutine that gets it.
+// trimAfter is how many spans a thread may look for before its next detach gives back the empty
+// ones. A guess.
+const trimAfter = 4
+
+// trim gives back the empty spans of the thread's cache, if it has looked for several since the
+// last trim. Else it has few, which others can borrow as long as it is away, and its magazines
+// stay filled for the next goroutine that gets it. So a goroutine that attaches for a short while
+// takes no span, and gives none back.
 func (t *Thread) trim() {
-	if n := t.cache.Refills(); n != t.trimmed {
+	if n := t.cache.Refills(); n-t.trimmed >= trimAfter {
 		t.trimmed = n
 		t.cache.Trim()
 	}

@@ -90,6 +90,9 @@ func (r *Result) MeanRatio(rows ...*Row) Stat {
 
 // baseline is the row that row is compared with, or nil if there is none.
 func (r *Result) baseline(row *Row) *Row {
+	if row == nil {
+		return nil
+	}
 	if r.Scenario.Baseline == nil {
 		return nil
 	}
@@ -134,8 +137,12 @@ func ratios(a, b *Row) iter.Seq2[int, float64] {
 	}
 }
 
-// Stat sums up the samples in the row's metric.
+// Stat sums up the samples in the row's metric. Of no row, as Find returns it, the result is
+// Missing.
 func (r *Row) Stat() Stat {
+	if r == nil {
+		return newStat("", nil, false)
+	}
 	values := make([]float64, len(r.Samples))
 	for i, s := range r.Samples {
 		values[i] = s.Value
@@ -145,6 +152,9 @@ func (r *Row) Stat() Stat {
 
 // Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit.
 func (r *Row) Stats() []Stat {
+	if r == nil {
+		return nil
+	}
 	extra := map[string][]float64{}
 	for _, s := range r.Samples {
 		for unit, v := range s.Extra {

@@ -67,6 +67,44 @@ const everyKind = `{"": "", "a b": [null, true, false, 0, -1, 12345678901, 12345
 	"nine": {"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}, "text": "\u00e4\u0000"}`
 
 // The conclusions of each scenario agree with its table.
+// TestConclusionsFromParts concludes from a single row, and from all rows but one, of each
+// scenario, as -only leaves them.
+func TestConclusionsFromParts(t *testing.T) {
+	env := &experiment.Env{Threads: []int{1, 2}, Size: 1 << 20, Documents: []experiment.Document{{Name: "small", Data: []byte(everyKind)}}}
+	for _, s := range All() {
+		p, err := s.Plan(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []*experiment.Row
+		for _, v := range p.Variants {
+			rows = append(rows, &experiment.Row{Config: v.Config, Metric: v.Metric, Samples: make([]experiment.Sample, 6)})
+		}
+		conclude := func(rows []*experiment.Row) {
+			res := &experiment.Result{Scenario: &s, Rows: rows}
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("%s, %d rows, the first is %s: %v", s.Name, len(rows), rows[0].Config, p)
+				}
+			}()
+			for i := range rows {
+				for k := range rows[i].Samples {
+					rows[i].Samples[k] = experiment.Sample{Value: float64(10 + i + k), Ops: 1}
+				}
+			}
+			if text := strings.Join(s.Conclude(res), "\n"); strings.Contains(text, "NaN") {
+				t.Errorf("%s, %d rows: %s", s.Name, len(rows), text)
+			}
+		}
+		for i := range rows {
+			conclude(rows[i : i+1])
+			if len(rows) > 1 {
+				conclude(slices.Concat(rows[:i], rows[i+1:]))
+			}
+		}
+	}
+}
+
 func TestConclusions(t *testing.T) {
 	for _, c := range []struct {
 		scenario experiment.Scenario
