@@ -75,18 +75,27 @@ type String rt.Ref
 // NewString returns a new reference to a string with the text s. Inside
 // rt.Thread.Immortally, equal strings are one object. The error is ErrNotUTF8, a
 // *rt.SizeError or rt.ErrMemoryLimit. Attached thread.
-func NewString(t *rt.Thread, s string) (String, error) { return newString(t, s, utf8.ValidString) }
+func NewString(t *rt.Thread, s string) (String, error) {
+	if isShortASCII(s) || utf8.ValidString(s) {
+		return newString(t, s)
+	}
+	return rt.Nil, notUTF8("new string", s)
+}
 
 // NewStringBytes is NewString for text in a slice, which it copies. It returns a new
 // reference. Attached thread.
-func NewStringBytes(t *rt.Thread, b []byte) (String, error) { return newString(t, b, utf8.Valid) }
+func NewStringBytes(t *rt.Thread, b []byte) (String, error) {
+	if isShortASCII(b) || utf8.Valid(b) {
+		return newString(t, b)
+	}
+	return rt.Nil, notUTF8("new string", string(b))
+}
 
-func newString[T string | []byte](t *rt.Thread, text T, valid func(T) bool) (rt.Ref, error) {
+// newString makes a string of UTF-8. It has no exported caller that is inlined: the compiler takes
+// a slice that another package passes to an instance of a generic function for kept.
+func newString[T string | []byte](t *rt.Thread, text T) (rt.Ref, error) {
 	if len(text) == 0 {
 		return rt.EmptyString, nil
-	}
-	if !isShortASCII(text) && !valid(text) {
-		return rt.Nil, notUTF8("new string", string(text))
 	}
 	if t.BirthsImmortal() {
 		b := []byte(text)
