@@ -29,8 +29,8 @@ type magazine struct {
 const (
 	// magazineSize is the most slots in a magazine, and magazineBatch how many move at once
 	// between it and the bitmaps. Guesses: jemalloc's are of this order.
-	magazineSize  = 32
-	magazineBatch = 16
+	magazineSize  = 64
+	magazineBatch = 32
 
 	// MagazineGranules is the size of the largest slots that have magazines. The classes up to
 	// there are 1, 2, … granules.
@@ -116,12 +116,16 @@ func (c *Cache) unload(m *magazine, n uint32, locked bool) {
 	var out [magazineSize]uint32
 	copy(out[:], m.slots[:n])
 	m.n = uint32(copy(m.slots[:], m.slots[n:m.n])) // before put, which may panic
-	for _, h := range out[:n] {
-		sp := c.space.central.span(h)
-		c.account.Count[sp.purpose]--
-		c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
-		sp.put(sp.slot(h))
+	for hs := out[:n]; len(hs) > 0; {
+		sp := c.space.central.span(hs[0])
+		k := 0
+		for ; k < len(hs) && hs[k]-sp.start < SpanGranules; k++ {
+			sp.put(sp.slot(hs[k]))
+		}
+		c.account.Count[sp.purpose] -= int64(k)
+		c.account.Bytes[sp.purpose] -= int64(k) * int64(sp.size) << GranuleShift
 		c.settle(sp, locked)
+		hs = hs[k:]
 	}
 }
 
