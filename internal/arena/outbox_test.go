@@ -109,12 +109,18 @@ func TestOutboxOfABorrower(t *testing.T) {
 	if sp.cache.Load() != b || b.out.n != 2 {
 		t.Fatalf("the span was not lent, or the outbox has %d slots", b.out.n)
 	}
-	b.flush(false)
-	if sp.nfree != sp.slots-2 || sp.pending.Load() != 0 {
-		t.Errorf("%d of %d slots are free, and %d announced", sp.nfree, sp.slots, sp.pending.Load())
+	all := []uint32{kept, z}
+	for s.central.span(z) == sp { // until another span is in use
+		z = mustAlloc(t, b, Leaves, 2)
+		all = append(all, z)
 	}
-	b.Free(z)
-	b.Free(kept)
+	b.flush(false)
+	if sp.nfree != 2 || sp.pending.Load() != 0 || !sp.listed {
+		t.Errorf("%d slots are free, %d announced, and the span is in a list: %t", sp.nfree, sp.pending.Load(), sp.listed)
+	}
+	for _, h := range all {
+		b.Free(h)
+	}
 	b.Trim()
 	if sp.state != spanFree {
 		t.Error("the span was not given back")
