@@ -63,7 +63,7 @@ func reportGroups(requests int) []chapterGroup {
 		}},
 		{title: "Where we lose", text: losses, chapters: []chapter{
 			{name: "handoff", title: "Objects that one thread makes and another counts", plots: []plotSpec{{
-				caption: "By the percentage of objects that the consumer counts.", Options: plot.Options{Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
+				caption: "By the percentage of objects that the consumer counts, four times up and down each.", Options: plot.Options{Keep: func(c experiment.Config) bool { return c.Get("uses") != 0 }, Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
 			{name: "pair", title: "What counting costs on one thread", plots: []plotSpec{{
 				caption: "1,024 objects, which fit into the L1 cache.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},

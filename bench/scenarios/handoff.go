@@ -13,6 +13,7 @@ import (
 const (
 	// handoffUses is how often an object is counted up and down before it is dropped: a
 	// guess at what programs do. With fewer, the cost of allocation hides that of counting.
+	// Rows without uses show what it costs to free another thread's memory.
 	handoffUses = 4
 	// handoffBatch is how many objects go through the channel together, and how many are
 	// made between two checkpoints.
@@ -30,19 +31,24 @@ func Handoff() experiment.Scenario {
 	return experiment.Scenario{
 		Name: "handoff",
 		Question: fmt.Sprintf("What does it cost if a thread other than the maker counts an object? "+
-			"(An op is one boxed integer: made by the producer, counted up and down %d times, and dropped. "+
-			"The consumer receives foreign percent of them through a channel, %d at a time, and counts them; the producer counts the rest.)",
-			handoffUses, handoffBatch),
+			"(An op is one boxed integer: made by the producer, counted up and down as often as uses says, and dropped. "+
+			"The consumer receives foreign percent of them through a channel, %d at a time, and counts and drops them; the producer does so with the rest.)",
+			handoffBatch),
 		Plan: func(*experiment.Env) (*experiment.Plan, error) {
 			p := &experiment.Plan{}
 			for _, mode := range modes {
 				run := &handoffRun{modeRun{mode: mode}}
-				for _, share := range HandoffShares {
+				row := func(share, uses int) {
 					p.Variants = append(p.Variants, experiment.Variant{
-						Config: experiment.Cfg("mode", mode, "foreign", share, "threads", 2), Metric: experiment.OpsS,
-						Setup: run.setup, Close: run.close, Sample: run.sampler(share),
+						Config: experiment.Cfg("mode", mode, "foreign", share, "uses", uses, "threads", 2), Metric: experiment.OpsS,
+						Setup: run.setup, Close: run.close, Sample: run.sampler(share, uses),
 					})
 				}
+				for _, share := range HandoffShares {
+					row(share, handoffUses)
+				}
+				row(0, 0)
+				row(100, 0)
 			}
 			return p, nil
 		},
@@ -57,7 +63,7 @@ type handoffRun struct{ modeRun }
 
 // sampler measures the producer, which is the only lane of the sample. The consumer is at most
 // handoffBatches behind, and catches up after the clock has stopped.
-func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
+func (c *handoffRun) sampler(share, uses int) func(context.Context, experiment.Budget) (experiment.Sample, error) {
 	return func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 		full := make(chan []rt.Ref, handoffBatches)
 		empty := make(chan []rt.Ref, handoffBatches)
@@ -67,7 +73,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 		consumed := make(chan error, 1)
 		go func() {
 			err := c.r.Do(func(t *rt.Thread) error {
-				consume(t, full, empty)
+				consume(t, uses, full, empty)
 				return nil
 			})
 			for batch := range full { // there was no thread; the producer must not wait forever
@@ -77,7 +83,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 		}()
 		s, err := experiment.NsPerOp(ctx, b, handoffBatch, func(l *experiment.Lane) error {
 			return c.r.Do(func(t *rt.Thread) error {
-				return produce(ctx, t, l, share, full, empty)
+				return produce(ctx, t, l, share, uses, full, empty)
 			})
 		})
 		close(full)
@@ -89,7 +95,7 @@ func (c *handoffRun) sampler(share int) func(context.Context, experiment.Budget)
 }
 
 // produce makes objects, counts its share of them, and sends the others to the consumer.
-func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
+func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share, uses int, full chan<- []rt.Ref, empty <-chan []rt.Ref) error {
 	var own [handoffBatch]rt.Ref
 	away, _, err := rt.RecvContext(ctx, t, empty)
 	if err != nil {
@@ -124,7 +130,7 @@ func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, f
 					}
 				}
 			}
-			useUp(t, own[:n])
+			useUp(t, uses, own[:n])
 			t.Checkpoint()
 		}
 	}
@@ -136,20 +142,20 @@ func produce(ctx context.Context, t *rt.Thread, l *experiment.Lane, share int, f
 }
 
 // consume counts what it receives, until the channel is closed, which it is in any case.
-func consume(t *rt.Thread, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
+func consume(t *rt.Thread, uses int, full <-chan []rt.Ref, empty chan<- []rt.Ref) {
 	for {
 		batch, ok, _ := rt.RecvContext(context.Background(), t, full)
 		if !ok {
 			return
 		}
-		useUp(t, batch)
+		useUp(t, uses, batch)
 		_ = rt.SendContext(context.Background(), t, empty, batch[:0]) // there is room
 	}
 }
 
 // useUp counts objects up and down, and drops them. Both sides do so.
-func useUp(t *rt.Thread, refs []rt.Ref) {
-	for range handoffUses {
+func useUp(t *rt.Thread, uses int, refs []rt.Ref) {
+	for range uses {
 		t.IncRefs(refs)
 		t.DecRefs(refs)
 	}
@@ -160,14 +166,20 @@ func useUp(t *rt.Thread, refs []rt.Ref) {
 func concludeHandoff(res *experiment.Result) []string {
 	ratios := make([]experiment.Stat, len(HandoffShares))
 	for i, share := range HandoffShares {
-		row := func(mode string) *experiment.Row { return res.Find(experiment.Cfg("mode", mode, "foreign", share)) }
+		row := func(mode string) *experiment.Row {
+			return res.Find(experiment.Cfg("mode", mode, "foreign", share, "uses", handoffUses))
+		}
 		ratios[i] = experiment.Ratio(row(modeBiased), row(modeAtomic))
 	}
 	var each []string
 	for i, share := range HandoffShares {
 		each = experiment.Item(each, fmt.Sprintf("%d %%", share), ratios[i])
 	}
-	lines := experiment.Say(nil, "Biased counts relative to atomic ones, by the percentage of foreign objects: %s.", each)
+	dropped := func(share int) *experiment.Row {
+		return res.Find(experiment.Cfg("mode", modeAtomic, "foreign", share, "uses", 0))
+	}
+	lines := experiment.Claim(nil, "Objects that one thread makes and another one only drops, "+ModeWords(modeAtomic), experiment.Ratio(dropped(100), dropped(0)), "%v times as many in the same time as if the maker drops them.")
+	lines = experiment.Say(lines, "Biased counts relative to atomic ones, by the percentage of foreign objects: %s.", each)
 	if len(each) < len(ratios) {
 		return lines // it may begin to lose at a share whose figure is missing
 	}

@@ -26,7 +26,7 @@ func TestHandoffInterrupted(t *testing.T) {
 		for _, after := range []time.Duration{0, 5 * time.Millisecond} {
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			begin := time.Now()
-			_, err := run.sampler(50)(ctx, experiment.Budget{Duration: time.Hour})
+			_, err := run.sampler(50, handoffUses)(ctx, experiment.Budget{Duration: time.Hour})
 			if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > time.Minute {
 				t.Errorf("%s: %v after %v", mode, err, time.Since(begin))
 			}

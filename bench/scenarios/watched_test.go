@@ -34,7 +34,7 @@ func TestSamplesAreWatched(t *testing.T) {
 			}
 		}()
 	}
-	samplers["collect"], samplers["handoff"] = collect.sample, handoff.sampler(50)
+	samplers["collect"], samplers["handoff"] = collect.sample, handoff.sampler(50, handoffUses)
 	for name, sample := range samplers {
 		if s, err := sample(t.Context(), experiment.Budget{Ops: 100}); err != nil || len(s.Threads) == 0 {
 			t.Errorf("%s: %+v, %v", name, s, err)
