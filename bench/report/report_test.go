@@ -65,7 +65,7 @@ func TestReport(t *testing.T) {
 		rest := text
 		for _, want := range []string{
 			reportTitle, "Summary", "The more threads share", "processor", "commit", "mode=biased", "The more threads share", "Requests from one shared graph", "Reading compared with",
-			"Where we lose", "Biased counting, if a thread other", "Atomic counting with one thread and nothing immortal: ", "Small, short-lived graphs, made", "one thread makes and another counts",
+			"Where we lose", "Objects that a thread other than the maker drops", "Atomic counting with one thread and nothing immortal: ", "Small, short-lived graphs, made", "one thread makes and another counts",
 			"go run ./bench run -scenario handoff -threads 1,2 -benchtime 2000x -count 6", "Small, short-lived graphs", "The rest", "Attaching",
 		} {
 			_, after, found := strings.Cut(rest, want)

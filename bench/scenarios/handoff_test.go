@@ -11,7 +11,7 @@ import (
 
 func TestHandoff(t *testing.T) {
 	res := shortRun(t, Handoff(), nil)
-	if n := len(modes) * len(HandoffShares); len(res.Rows) != n {
+	if n := len(modes) * (len(HandoffShares) + 2); len(res.Rows) != n {
 		t.Errorf("%d rows, want %d", len(res.Rows), n)
 	}
 }
