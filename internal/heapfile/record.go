@@ -36,7 +36,8 @@ const (
 )
 
 const (
-	chunkBytes = 256 << 10
+	// BufferBytes is the size of a new buffer.
+	BufferBytes = 256 << 10
 	// chunkRoom is the space that is left at least when an object is added, so that most need
 	// no longer buffer.
 	chunkRoom = 1 << 10
@@ -58,7 +59,7 @@ type Recorder struct {
 // Object begins the record of an object. If refs is true, its slots follow, and then End. count
 // is ignored for immortals.
 func (w *Recorder) Object(handle, kind uint32, flags uint8, granules uint32, count int64, refs bool) {
-	if cap(w.b)-len(w.b) < chunkRoom || handle <= w.last {
+	if w.b == nil || len(w.b) > BufferBytes-chunkRoom || handle <= w.last {
 		w.cut()
 	}
 	b := binary.AppendUvarint(w.b, uint64(handle-w.last))
@@ -104,7 +105,7 @@ func (w *Recorder) cut() {
 	if w.Buffers != nil {
 		w.b = w.Buffers()
 	} else {
-		w.b = make([]byte, 0, chunkBytes)
+		w.b = make([]byte, 0, BufferBytes)
 	}
 }
 

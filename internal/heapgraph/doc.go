@@ -20,7 +20,7 @@
 //
 //	roots and excess         of all nodes
 //	loaded frozen graphs     all of them
-//	immortals                those without edges to them, then the first ones of cycles
+//	immortals                those that are not reached from others, and one of each cycle of such
 //	the rest, as garbage     likewise: cycles that no collection has found yet
 //
 // A Graph is not changed by questions. The tables behind the answers are made when first needed.

@@ -21,7 +21,7 @@ func (g *Graph) EntriesOf(n Node) []Entry {
 }
 
 func (g *Graph) findEntries() (list []Entry) {
-	sources := g.reversed().first
+	sources := g.reversed().first // edges to node n: sources[n] to sources[n+1]
 	roots := slices.Clone(g.Roots)
 	slices.SortStableFunc(roots, func(a, b Root) int { return cmp.Compare(a.Node, b.Node) })
 	for n := range Node(g.Len()) {
@@ -45,20 +45,45 @@ func (g *Graph) findEntries() (list []Entry) {
 	for _, e := range list {
 		reached.from(e.Node)
 	}
-	for _, rest := range []struct {
-		flag   uint8
-		cycles bool
-		holder Holder
-	}{{Immortal, false, undying}, {Immortal, true, undying}, {0, false, garbage}, {0, true, garbage}} {
-		for n := range Node(g.Len()) {
-			if !reached.has(n) && g.Flags[n]&Immortal == rest.flag && (rest.cycles || sources[n] == sources[n+1]) {
-				list = append(list, Entry{n, 0, rest.holder})
+	for _, rest := range []Entry{{Holder: undying}, {Holder: garbage}} {
+		for _, n := range slices.Backward(g.finishing(reached)) {
+			if rest.Holder == undying && g.Flags[n]&Immortal == 0 {
+				continue
+			}
+			if rest.Node = n; !reached.has(n) {
+				list = append(list, rest)
 				reached.from(n)
 			}
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Entry) int { return cmp.Compare(a.Node, b.Node) })
 	return list
+}
+
+// finishing returns the nodes that are not reached, in the order in which a depth-first search
+// among them leaves them. So the last node that is not reached is never reached from others
+// that are not, except in a cycle with them (Kosaraju; Sharir, 1981).
+func (g *Graph) finishing(reached *reach) (order []Node) {
+	seen := newReach(g)
+	copy(seen.bits, reached.bits)
+	var edges []uint32 // of each node on the way: the next one to follow
+	for start := range Node(g.Len()) {
+		for seen.add(start); len(seen.stack) > 0; {
+			if len(edges) < len(seen.stack) {
+				edges = append(edges, g.First[seen.stack[len(edges)]])
+			}
+			top := len(edges) - 1
+			n := seen.stack[top]
+			if edges[top] == g.First[n+1] {
+				order = append(order, n)
+				seen.stack, edges = seen.stack[:top], edges[:top]
+				continue
+			}
+			edges[top]++
+			seen.add(g.To[edges[top]-1])
+		}
+	}
+	return order
 }
 
 // addRoot adds a root to the entries of the last node in the list. Roots of one holder make one

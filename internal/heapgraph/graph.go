@@ -61,6 +61,15 @@ const (
 // Kinds is the number of kinds.
 const Kinds = int(kinds)
 
+var kindNames = [Kinds]string{"scope", "call", "finalizer", "retired", "queued", "code", "loaded", "immortal", "garbage"}
+
+func (k Kind) String() string {
+	if k < kinds {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
 // Holder owns counts, or is another reason why a node is alive.
 type Holder struct {
 	Kind Kind

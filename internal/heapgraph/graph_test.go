@@ -223,8 +223,11 @@ func TestEntries(t *testing.T) {
 						t.Fatalf("node %d is not frozen", n)
 					}
 				case Garbage:
-					if in == 0 && g.Flags[n]&Sticky == 0 && g.Counts[n] > 0 || g.Flags[n]&(Immortal|Sticky) != 0 {
+					if in == 0 && g.Counts[n] > 0 || g.Flags[n] != 0 {
 						t.Fatalf("node %d is no garbage", n)
+					}
+					if other := reachedElse(g, n); other != None {
+						t.Fatalf("garbage node %d is reached from %d", n, other)
 					}
 				}
 			}
@@ -245,13 +248,24 @@ func TestEntries(t *testing.T) {
 	})
 }
 
+// reachedElse returns the node of another entry that leads to n, or None.
+func reachedElse(g *Graph, n Node) Node {
+	for _, e := range g.Entries() {
+		r := newReach(g)
+		if r.from(e.Node); e.Node != n && r.has(n) {
+			return e.Node
+		}
+	}
+	return None
+}
+
 // A count that is too small is an error in the heap. It hides no other entry.
 func TestCountTooSmall(t *testing.T) {
 	g := &Graph{
 		Names: []string{"a"}, Handles: []uint32{2, 4}, Kinds: []uint16{0, 0}, Sizes: []uint32{1, 1}, Flags: []uint8{0, 0},
 		Counts: []uint32{2, 0}, First: []uint32{0, 2, 2}, To: []Node{1, 1},
 	}
-	if got := fmt.Sprint(g.Entries()); got != "[{0 2 {5 Go code}}]" {
+	if got := fmt.Sprint(g.Entries()); got != "[{0 2 {code Go code}}]" {
 		t.Errorf("entries %s", got)
 	}
 }
