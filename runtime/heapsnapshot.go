@@ -213,11 +213,11 @@ func (s *HeapSnapshot) Paths(r Ref, most int) []HeapPath {
 		if p.Entry.Holder.Kind == heapgraph.Code {
 			x.History = s.note(p.Entry.Node)
 		}
+		slots := s.raw.Slots(s.g, p.Nodes)
 		for i, n := range p.Nodes {
 			step := HeapStep{Ref: s.ref(n), Type: s.g.Name(n), Bytes: s.g.Bytes(n)}
 			if i > 0 {
-				slot, _ := s.raw.SlotTo(s.g.Handles[p.Nodes[i-1]], func(h uint32) bool { return s.g.Find(h) == n })
-				step.Slot = fmt.Sprintf("<%d>", slot)
+				step.Slot = fmt.Sprintf("<%d>", slots[i-1])
 			}
 			x.Steps = append(x.Steps, step)
 		}

@@ -204,23 +204,37 @@ func (x *index) node(h uint32) heapgraph.Node {
 	return x.g.Find(h)
 }
 
-// SlotTo returns the number of the first slot with which one object refers to another one, as
-// Traverse counts them, and whether there is one. leads reports whether a handle is the other
-// object's.
-func (s *Snapshot) SlotTo(handle uint32, leads func(target uint32) bool) (slot uint64, found bool) {
+// Slots returns, for each node on a path but the first, the number of the first slot with which
+// the node before refers to it. Slots are counted as Traverse visits them.
+func (s *Snapshot) Slots(g *heapgraph.Graph, path []heapgraph.Node) []uint64 {
+	var slots []uint64
+	for i := 1; i < len(path); i++ {
+		slot, _ := s.slotTo(g.Handles[path[i-1]], func(h uint32) bool { return g.Find(h) == path[i] })
+		slots = append(slots, slot)
+	}
+	return slots
+}
+
+// slotTo returns the number of the first slot of an object that leads to another one, and whether
+// there is one.
+func (s *Snapshot) slotTo(handle uint32, leads func(target uint32) bool) (slot uint64, found bool) {
+	var r record
+	var in decoder // the chunk with the object
+	first := uint32(0)
 	for _, c := range s.Chunks {
-		var r record
-		d := decoder{b: c}
-		for d.next(&r) && r.handle <= handle {
-			slot = 0
-			for ok := r.refs; ok; slot++ {
-				var target uint32
-				var before uint64
-				target, before, ok = d.slot()
-				slot += before
-				if ok && r.handle == handle && leads(target) {
-					return slot, true
-				}
+		if d := (decoder{b: c}); d.next(&r) && r.handle <= handle && r.handle > first {
+			in, first = decoder{b: c}, r.handle
+		}
+	}
+	for in.next(&r) && r.handle <= handle {
+		slot = 0
+		for ok := r.refs; ok; slot++ {
+			var target uint32
+			var before uint64
+			target, before, ok = in.slot()
+			slot += before
+			if ok && r.handle == handle && leads(target) {
+				return slot, true
 			}
 		}
 	}

@@ -115,13 +115,19 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for i, x := range objects {
 			n := heapgraph.Node(i)
+			if path := g.Edges(n); len(path) > 0 {
+				slots := got.Slots(g, []heapgraph.Node{n, path[0]})
+				if len(slots) != 1 || node[x.slots[slots[0]]] != path[0] {
+					t.Fatalf("object %#x refers to node %d in slot %v", x.handle, path[0], slots)
+				}
+			}
 			var edges []heapgraph.Node
 			for at, to := range x.slots {
 				if to == 0 {
 					continue
 				}
 				edges = append(edges, node[to])
-				if slot, ok := got.SlotTo(x.handle, func(h uint32) bool { return h == to }); !ok || x.slots[slot] != to || slot > uint64(at) {
+				if slot, ok := got.slotTo(x.handle, func(h uint32) bool { return h == to }); !ok || x.slots[slot] != to || slot > uint64(at) {
 					t.Fatalf("object %#x refers to %#x in slot %d, %t", x.handle, to, slot, ok)
 				}
 			}
@@ -129,7 +135,7 @@ func TestRoundTrip(t *testing.T) {
 				g.Name(n) != s.Kinds[x.kind/1000].Name || !slices.Equal(g.Edges(n), edges) {
 				t.Fatalf("node %d is not %+v", n, x)
 			}
-			if _, ok := got.SlotTo(x.handle, func(h uint32) bool { return h == maxHandle }); ok {
+			if _, ok := got.slotTo(x.handle, func(h uint32) bool { return h == maxHandle }); ok {
 				t.Fatal("a slot to nothing was found")
 			}
 		}
@@ -302,7 +308,7 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("a graph without answers: %+v", g)
 			}
 			for _, to := range g.Edges(0) {
-				if _, ok := s.SlotTo(g.Handles[0], func(h uint32) bool { return g.Find(h) == to }); !ok {
+				if _, ok := s.slotTo(g.Handles[0], func(h uint32) bool { return g.Find(h) == to }); !ok {
 					t.Errorf("no slot leads to node %d", to)
 				}
 			}
