@@ -34,6 +34,7 @@ import (
 // memory of a dead object that waits for a grace period is no object.
 type heapCopy struct {
 	t       *Thread
+	objects int64 // about how many there are
 	buffers [][]byte
 	taken   atomic.Int32      // buffers that are in use
 	dead    map[Ref]struct{}  // memory that waits for a grace period
@@ -48,8 +49,9 @@ type copyTask struct {
 	region *region
 }
 
-// copySpans is how many spans make a task: 4 MiB. The value is a guess.
-const copySpans = 64
+// copySpans is how many spans make a task: 1 MiB, which takes about a millisecond. The value is a
+// guess.
+const copySpans = 16
 
 // copyRecordBytes is about what a record takes, without and with references. It decides how many
 // buffers are ready before the stop. The values are guesses.
@@ -83,7 +85,8 @@ func (t *Thread) copyHeap() *heapfile.Snapshot {
 // makeBuffers makes about as many buffers as the objects need.
 func (c *heapCopy) makeBuffers() {
 	m := c.t.rt.Memory()
-	bytes := (m.Objects+m.Immortals)*copyRecordBytes + (m.Containers+m.Immortals)*copySlotsBytes
+	c.objects = m.Objects + m.Immortals
+	bytes := c.objects*copyRecordBytes + (m.Containers+m.Immortals)*copySlotsBytes
 	c.buffers = make([][]byte, bytes/heapfile.BufferBytes)
 	for i := range c.buffers {
 		b := make([]byte, heapfile.BufferBytes)
@@ -119,7 +122,7 @@ func (c *heapCopy) run() {
 	c.tasks = append(c.tasks, copyTask{}) // Frozens
 	c.parts = make([][][]byte, len(c.tasks))
 	workers := 1
-	if int64(len(spans)) > parallelFrom/copySpans {
+	if c.objects >= parallelFrom {
 		workers = min(cmp.Or(t.rt.opts.CollectWorkers, goruntime.GOMAXPROCS(0)), len(c.tasks))
 	}
 	_ = sched.ForEach(context.Background(), workers, len(c.tasks), // no task returns an error
@@ -288,8 +291,12 @@ func (w *copier) object(r Ref, granules uint32) {
 	w.rec.Object(uint32(r.Handle), uint32(y.id), flags, granules, n, meta&metaRefs != 0)
 	switch {
 	case y.Slots != nil:
-		for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 {
-			w.slot(b.LoadRef(i))
+		for b, i, n := y.Slots(w.heap, w.heap.Body(r)); n > 0; i, n = i+1, n-1 { // slot, inlined by hand
+			if r := b.LoadRef(i); r.IsNil() || r.Handle >= selfBase {
+				w.rec.Other()
+			} else {
+				w.rec.Slot(uint32(r.Handle))
+			}
 		}
 	case meta&metaRefs != 0:
 		y.Traverse(w.heap, w.heap.Body(r), w.visit)

@@ -99,7 +99,7 @@ func TestSnapshotInParallel(t *testing.T) {
 	defer func() { parallelFrom = was }()
 	clean(t, Options{Mode: LockFree, Counting: Biased, CollectWorkers: 3, CollectAfter: -1}, func(t *testing.T, th *Thread) {
 		list := Nil
-		for i := range 40_000 { // more than one task of 4 MiB
+		for i := range 40_000 { // more than one task
 			list = newNode(th, append(make([]Ref, i%50), newLeaf(th), list)...)
 		}
 		var texts []string

@@ -62,12 +62,17 @@ func (w *Recorder) Object(handle, kind uint32, flags uint8, granules uint32, cou
 	if w.b == nil || len(w.b) > BufferBytes-chunkRoom || handle <= w.last {
 		w.cut()
 	}
-	b := binary.AppendUvarint(w.b, uint64(handle-w.last))
+	step := handle - w.last
 	w.last = handle
 	head := uint64(kind)<<kindShift | uint64(flags)
 	if refs {
 		head |= flagRefs
 	}
+	if uint64(step)|head|uint64(granules)|uint64(count) < 0x80 && flags&heapgraph.Immortal == 0 { // as most are
+		w.b = append(w.b, byte(step), byte(head), byte(granules), byte(count))
+		return
+	}
+	b := binary.AppendUvarint(w.b, uint64(step))
 	b = binary.AppendUvarint(b, head)
 	b = binary.AppendUvarint(b, uint64(granules))
 	if flags&heapgraph.Immortal == 0 {
