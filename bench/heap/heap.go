@@ -25,7 +25,7 @@ type Flags struct {
 	Top    bool          `help:"Print the types in descending order of bytes, and what Go code holds, and serve nothing."`
 	Paths  string        `placeholder:"REF" help:"Print what keeps the object with this reference alive, such as 0x00001000, and serve nothing."`
 	Lines  command.Count `name:"n" default:"20" placeholder:"N" help:"Lines in each table that is printed (default: 20)."`
-	Export string        `placeholder:"FILE" help:"Write the snapshot as FILE.heapsnapshot for the memory tab of Chrome's developer tools, and serve nothing."`
+	Export string        `placeholder:"FILE" help:"Write the snapshot to FILE, which ends in .heapsnapshot, for the memory tab of Chrome's developer tools, and serve nothing."`
 }
 
 // Run runs the command.
