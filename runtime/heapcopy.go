@@ -37,6 +37,7 @@ type heapCopy struct {
 	objects int64 // about how many there are
 	buffers [][]byte
 	taken   atomic.Int32      // buffers that are in use
+	spans   []*arena.Span     // with objects
 	dead    map[Ref]struct{}  // memory that waits for a grace period
 	holders []heapfile.Holder // of roots
 	parts   [][][]byte        // chunks by task
@@ -108,9 +109,8 @@ func (c *heapCopy) buffer() []byte {
 // run records everything. World stopped.
 func (c *heapCopy) run() {
 	t := c.t
-	c.findRoots()
-	spans := t.rt.space.ObjectSpans(nil)
-	for some := range slices.Chunk(spans, copySpans) {
+	c.survey()
+	for some := range slices.Chunk(c.spans, copySpans) {
 		c.tasks = append(c.tasks, copyTask{spans: some})
 	}
 	t.rt.mu.Lock()
@@ -134,14 +134,22 @@ func (c *heapCopy) run() {
 		})
 }
 
-// findRoots notes all counts that are neither in objects nor in Go variables, and the memory of
-// dead objects. It frees what a panic has left half freed, as a safe point does. World stopped.
-func (c *heapCopy) findRoots() {
-	t := c.t
-	lists := t.rt.threadsAnd(t)
+// survey finds what is alive: it notes the spans with objects, the memory of dead objects in
+// them, and the roots. It frees what a panic has left half freed, as a safe point does. After it
+// the space knows each live slot. World stopped.
+func (c *heapCopy) survey() {
+	lists := c.t.rt.threadsAnd(c.t)
 	for _, x := range lists {
-		t.mendFor(x)
+		c.t.mendFor(x)
 	}
+	c.findRoots(lists)
+	c.spans = c.t.rt.space.ObjectSpans(nil)
+}
+
+// findRoots notes all counts that are neither in objects nor in Go variables, and the memory of
+// dead objects.
+func (c *heapCopy) findRoots(lists []*Thread) {
+	t := c.t
 	c.dead = map[Ref]struct{}{}
 	add := func(kind heapgraph.Kind, name string, each func(add func(Ref))) {
 		h := heapfile.Holder{Kind: kind, Name: name}

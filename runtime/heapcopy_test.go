@@ -164,3 +164,115 @@ func TestRootsOfOtherThreads(t *testing.T) {
 	owner.Detach()
 	must0(t, r.Close())
 }
+
+// Regions that grow in turns lie among each other in memory.
+func TestSnapshotOfTwinRegions(t *testing.T) {
+	clean(t, Options{Mode: LockFree}, func(t *testing.T, one *Thread) {
+		two := must(one.rt.Attach())
+		var a, b Ref
+		must0(t, one.Immortally(func() error {
+			return two.Immortally(func() error {
+				for range 9000 { // two spans and more of each
+					a, b = newNode(one, a), newNode(two, b)
+				}
+				return nil
+			})
+		}))
+		two.Detach()
+		s := must(one.HeapSnapshot())
+		sound(t, s)
+		if got, all := s.Retained(a)+s.Retained(b), one.rt.Memory().RegionBytes; s.Objects() != 18_000 || got < all {
+			t.Errorf("%d objects retain %d bytes of %d", s.Objects(), got, all)
+		}
+	})
+}
+
+// What a panic has left half freed on another thread is freed before the copy.
+func TestSnapshotAfterPanic(t *testing.T) {
+	needsThreads(t)
+	y := must(DefineType(Type{Name: "panics", Drop: func(*Thread, Ref, Body) { panic("drop") }}))
+	r := newRuntime(t, Options{Mode: LockFree})
+	th := must(r.Attach())
+	x, _, err := th.New(y, 8)
+	must0(t, err)
+	if msg := panics(t, func() { th.DecRef(x) }); msg != "drop" {
+		t.Fatal(msg)
+	}
+	taken := make(chan *HeapSnapshot)
+	go func() { taken <- must(r.HeapSnapshot()) }()
+	for !th.member.Stopping() {
+		goruntime.Gosched()
+	}
+	th.Checkpoint()
+	if s := <-taken; s.Objects() != 0 {
+		t.Errorf("%d objects: %v", s.Objects(), s.Types())
+	}
+	th.Detach()
+	must0(t, r.Close())
+}
+
+// A slot gets a name only if it is still there: the object may have died since, and another one
+// may have taken its place.
+func TestNameSlot(t *testing.T) {
+	y := must(DefineType(Type{
+		Name: "named", Slots: func(_ Heap, o Body) (Body, int, int) { return o, 0, 2 },
+		Freezing: &Freezing{Copy: CopySlots, Label: func(_ *Thread, _ Ref, i int) string { return fmt.Sprint("slot ", i) }},
+	}))
+	clean(t, Options{Mode: LockFree}, func(t *testing.T, th *Thread) {
+		newNamed := func(a, b Ref) Ref {
+			r, o, err := th.New(y, 8)
+			must0(t, err)
+			o.SetRef(0, a)
+			o.SetRef(1, b)
+			return r
+		}
+		leaf, other := newLeaf(th), newLeaf(th)
+		live := newNamed(other, leaf)
+		var born Ref
+		must0(t, th.Immortally(func() error {
+			born = newNamed(None, None)
+			return nil
+		}))
+		plain := newNamed(None, None)
+		frozen := must(th.Freeze(plain))
+		inner := must(th.Freeze(plain))
+		into := newNamed(None, inner.Root())
+		gone := newNamed(Nil, Nil)
+		th.DecRef(gone)
+		node := newNode(th, Nil)
+		for i, c := range []struct {
+			from, to Ref
+			typ      string
+			want     string
+		}{
+			{live, leaf, "named", "slot 1"},
+			{live, other, "named", "slot 0"},
+			{into, Ref{inner.start}, "named", "slot 1"},
+			{into, Ref{frozen.start}, "named", ""},
+			{live, live, "named", ""},
+			{live, leaf, "other", ""},
+			{born, None, "named", "slot 0"},
+			{Ref{born.Handle + 1}, None, "named", ""},
+			{gone, Nil, "named", ""},
+			{Nil, Nil, "named", ""}, // stands for one whose memory waits for a grace period
+			{leaf, Nil, "leaf", ""},
+			{node, Nil, "node", ""},
+			{frozen.Root(), None, "named", ""},
+		} {
+			if c.from == Nil {
+				c.from = newNamed(Nil, Nil)
+				th.SetWeak(c.from)
+				th.DecRef(c.from)
+			}
+			th.StopTheWorld(func() {
+				copied := heapCopy{t: th}
+				copied.survey()
+				to := HeapStep{Ref: c.to}
+				if copied.nameSlot(&HeapStep{Ref: c.from, Type: c.typ}, &to); to.Slot != c.want {
+					t.Errorf("case %d: %q, want %q", i, to.Slot, c.want)
+				}
+			})
+		}
+		th.DecRefs([]Ref{live, into, node, plain})
+	})
+}

@@ -245,7 +245,7 @@ func (t *Thread) Paths(r Ref) ([]HeapPath, error) {
 	t.Blocking(func() { list = s.Paths(r, maxPaths) })
 	t.StopTheWorld(func() {
 		c := heapCopy{t: t}
-		c.findRoots()
+		c.survey()
 		for _, p := range list {
 			for i := 1; i < len(p.Steps); i++ {
 				c.nameSlot(&p.Steps[i-1], &p.Steps[i])

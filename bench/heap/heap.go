@@ -156,7 +156,7 @@ func printPaths(w io.Writer, v *view, ref string, most int) error {
 	}
 	v.prepare()
 	o := v.object(n)
-	if _, err := fmt.Fprintf(w, "%s %s: %d bytes, retains %d, %d references\n", o.Type, o.Ref, o.Bytes, o.Retained, o.Count); err != nil {
+	if _, err := fmt.Fprintf(w, "%s %s: %d bytes, retains %d, count %d\n", o.Type, o.Ref, o.Bytes, o.Retained, o.Count); err != nil {
 		return err
 	}
 	for _, p := range v.paths(n, most) {

@@ -105,7 +105,7 @@ func TestTop(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
 	code, stdout, stderr = call(t.Context(), "-paths", item, after)
-	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "tuple "+item+": 32 bytes, retains 32, 1 references\n") ||
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "tuple "+item+": 32 bytes, retains 32, count 1\n") ||
 		!strings.Contains(stdout, "\nGo code → dict "+leaked+" <1> → list 0x") || !strings.HasSuffix(stdout, " <999> → tuple "+item+"\n") {
 		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
 	}
