@@ -126,8 +126,7 @@ func (c *heapCopy) run() {
 		workers = min(cmp.Or(t.rt.opts.CollectWorkers, goruntime.GOMAXPROCS(0)), len(c.tasks))
 	}
 	_ = sched.ForEach(context.Background(), workers, len(c.tasks), // no task returns an error
-		func(context.Context, int) (*copier, error) { return newCopier(c), nil },
-		func(*copier) {},
+		func(context.Context, int) (*copier, error) { return newCopier(c), nil }, nil,
 		func(_ context.Context, w *copier, i int) error {
 			c.parts[i] = w.task(c.tasks[i])
 			return nil

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ichor-go/ichor/internal/heapfile"
 	"github.com/ichor-go/ichor/internal/heapgraph"
 )
 
@@ -184,6 +185,33 @@ func TestSnapshotOfTwinRegions(t *testing.T) {
 		if got, all := s.Retained(a)+s.Retained(b), one.rt.Memory().RegionBytes; s.Objects() != 18_000 || got < all {
 			t.Errorf("%d objects retain %d bytes of %d", s.Objects(), got, all)
 		}
+	})
+}
+
+// Buffers are ready before the stop, for about as many bytes as the objects need, and there are
+// more if these are not enough.
+func TestSnapshotBuffers(t *testing.T) {
+	clean(t, Options{Mode: LockFree}, func(t *testing.T, th *Thread) {
+		const n = 100_000
+		nodes := make([]Ref, n)
+		for i := range nodes {
+			nodes[i] = newNode(th, Nil)
+		}
+		th.Checkpoint()
+		th.StopTheWorld(func() {
+			c := heapCopy{t: th}
+			c.makeBuffers()
+			ready := len(c.buffers)
+			if want := n * (copyRecordBytes + copySlotsBytes) / heapfile.BufferBytes; ready != want || c.objects != n {
+				t.Errorf("%d buffers for %d objects, want %d for %d", ready, c.objects, want, n)
+			}
+			for i := range ready + 1 {
+				if b := c.buffer(); len(b) != 0 || cap(b) != heapfile.BufferBytes || i < ready && &b[:1][0] != &c.buffers[i][:1][0] {
+					t.Errorf("buffer %d has %d of %d bytes", i, len(b), cap(b))
+				}
+			}
+		})
+		th.DecRefs(nodes)
 	})
 }
 

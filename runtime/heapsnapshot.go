@@ -41,7 +41,8 @@ func (t *Thread) HeapSnapshot() (s *HeapSnapshot, err error) {
 	return s, err
 }
 
-// HeapSnapshot is Thread.HeapSnapshot for goroutines that are not attached.
+// HeapSnapshot is Thread.HeapSnapshot for goroutines that are not attached. The error may also be
+// ErrClosed.
 func (r *Runtime) HeapSnapshot() (*HeapSnapshot, error) {
 	r.mustNotWait(nil)
 	raw, err := r.copyHeap()
@@ -256,7 +257,7 @@ func (t *Thread) Paths(r Ref) ([]HeapPath, error) {
 }
 
 // Paths is Thread.Paths for goroutines that are not attached. A counted reference to r, which is
-// borrowed, must exist throughout the call.
+// borrowed, must exist throughout the call. The error may also be ErrClosed.
 func (r *Runtime) Paths(of Ref) (list []HeapPath, err error) {
 	r.mustNotWait(nil)
 	return DoValue(r, func(t *Thread) ([]HeapPath, error) { return t.Paths(of) })

@@ -2,6 +2,7 @@ package heapfile
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -9,9 +10,8 @@ import (
 	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ichor-go/ichor/internal/heapgraph"
+	"github.com/ichor-go/ichor/sched"
 )
 
 // Making a graph takes four steps. The first, the second and the last one look at all chunks in
@@ -80,12 +80,8 @@ func (s *Snapshot) Graph() (*heapgraph.Graph, error) {
 
 // inParallel calls f for 0 to n-1, on as many goroutines as there are cores.
 func inParallel(n int, f func(i int) error) error {
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		group.Go(func() error { return f(i) })
-	}
-	return group.Wait()
+	return sched.ForEach(context.Background(), runtime.GOMAXPROCS(0), n, nil, nil,
+		func(_ context.Context, _ struct{}, i int) error { return f(i) })
 }
 
 // kinds sets the names of types, and returns their indexes by the numbers in records.
