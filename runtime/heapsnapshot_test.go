@@ -2,12 +2,14 @@ package runtime
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ichor-go/ichor/internal/header"
+	"github.com/ichor-go/ichor/internal/heapfile"
 	"github.com/ichor-go/ichor/internal/heapgraph"
 )
 
@@ -91,6 +93,9 @@ func TestRoots(t *testing.T) {
 				th.IncRef(held)
 				wantLines(t, texts(must(th.Paths(owned)), names), `a scope of `+th.name()+` → leaf O`)
 				wantLines(t, texts(must(th.Paths(held)), names), `a call in progress on `+th.name()+` (2 counts) → leaf H`, "Go code → leaf H")
+				if p := must(th.Paths(held)); p[0].History != "" || (p[1].History != "") != o.Checked {
+					t.Errorf("histories %q and %q", p[0].History, p[1].History)
+				}
 			}))
 			th.Unhold(&frozenList)
 			th.DecRefs([]Ref{held, held, held})
@@ -212,6 +217,26 @@ func TestSnapshotFile(t *testing.T) {
 		if _, err := ReadHeapSnapshot(strings.NewReader("{}")); err == nil || err.Error() != "ichor: heap snapshot: not a heap snapshot: it does not begin with ICHORHEAP" {
 			t.Error(err)
 		}
+		var bad bytes.Buffer
+		must((&heapfile.Snapshot{Chunks: [][]byte{{0x80}}}).WriteTo(&bad))
+		if _, err := ReadHeapSnapshot(&bad); err == nil || err.Error() != "ichor: heap snapshot: chunk 0: byte 0: a record is cut short" {
+			t.Error(err)
+		}
+		if err := th.WriteHeapSnapshot(full{}); err != errFull {
+			t.Error(err)
+		}
 		th.DecRef(node)
+		th.Blocking(func() {
+			if err := th.rt.WriteHeapSnapshot(full{}); err != errFull {
+				t.Error(err)
+			}
+		})
 	})
 }
+
+// full is a writer that has no room.
+type full struct{}
+
+var errFull = errors.New("full")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
