@@ -86,8 +86,8 @@ func (s *Snapshot) WriteTo(to io.Writer) (n int64, err error) {
 	return n, err
 }
 
-// step is the number of bytes to read before more memory is allocated.
-const step = 1 << 20
+// step is the size of the buffer for reading.
+const step = 64 << 10
 
 // Read reads a file to its end.
 func Read(from io.Reader) (*Snapshot, error) {
