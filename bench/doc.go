@@ -10,6 +10,7 @@
 //	go run ./bench compare-commits main .           # a commit and the working tree, with benchstat's statistics
 //	go run ./bench prefork                          # HTTP workers that share a heap, see docs/prefork.md
 //	go run ./bench image build -o a.img a.json      # a frozen graph as a file, see docs/images.md
+//	go run ./bench heap a.heap                      # what is in a heap snapshot, as a page, see docs/heap.md
 //
 // This package is only the command line. The parts of the command are folders:
 //
@@ -19,6 +20,7 @@
 //	commits      compare-commits: builds two commits and runs them in turns
 //	prefork      HTTP workers that share a heap
 //	image        frozen graphs as files
+//	heap         heap snapshots
 //	documents    the JSON that scenarios work on
 //	page         results as HTML and as Markdown
 //	experiment   the harness, which programs of your own can use

@@ -7,6 +7,7 @@ import (
 	"github.com/ichor-go/ichor/bench/commits"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/heap"
 	"github.com/ichor-go/ichor/bench/image"
 	"github.com/ichor-go/ichor/bench/internal/median"
 	"github.com/ichor-go/ichor/bench/prefork"
@@ -39,6 +40,7 @@ type cli struct {
 	Tax     tax.Flags     `cmd:"" name:"immortality-tax" help:"Build with and without the test for immortality, and compare what counting mortals costs."`
 	Commits commits.Flags `cmd:"" name:"compare-commits" help:"Build two commits, run both in turns, and say which rows differ."`
 	Image   image.Flags   `cmd:"" help:"Build and look at images: frozen graphs as files."`
+	Heap    heap.Flags    `cmd:"" help:"Show what is in a heap snapshot, and why: types, what keeps what alive, the difference of two."`
 	command.Builtin
 	Prefork prefork.Flags `cmd:"" help:"Start HTTP workers that share a heap, and ask the kernel how much of it they copy (Linux)."`
 	Worker  struct {

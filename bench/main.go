@@ -10,6 +10,7 @@ import (
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
+	"github.com/ichor-go/ichor/bench/heap"
 	"github.com/ichor-go/ichor/bench/image"
 	"github.com/ichor-go/ichor/bench/prefork"
 	"github.com/ichor-go/ichor/bench/report"
@@ -58,6 +59,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
 	case "prefork":
 		return prefork.Run(ctx, name, &c.Prefork, a.stdout, a.stderr)
+	case "heap <files>":
+		return heap.Run(ctx, &c.Heap, a.stdout)
 	case "compare-commits <A> <B>":
 		return commits.Run(ctx, name, &c.Commits, a.stdout, a.stderr)
 	case "immortality-tax":

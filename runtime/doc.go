@@ -97,4 +97,6 @@
 //	stats.go       statistics
 //	audit.go       comparing all counts with all references
 //	checked.go     checked mode
+//	heapsnapshot.go  why an object is alive, and what it keeps alive
+//	heapcopy.go    copying the heap's graph in a stop
 package runtime

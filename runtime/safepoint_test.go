@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func TestSafePoints(t *testing.T) {
 				{"Collect", func() { th.Collect() }},
 				{"Audit", func() { must0(t, th.Audit(x)) }},
 				{"Immortals", func() { th.Immortals(func(Ref, [4]uint32) {}) }},
+				{"HeapSnapshot", func() { must(th.HeapSnapshot()) }},
+				{"WriteHeapSnapshot", func() { must0(t, th.WriteHeapSnapshot(io.Discard)) }},
+				{"Paths", func() { must(th.Paths(x)) }},
 				{"Immortalize", func() { must0(t, th.Immortalize(None)) }},
 				{"Freeze", func() { must0(t, th.Unload(must(th.Freeze(x)))) }},
 				{"Unload", func() { must0(t, th.Unload(f)) }},

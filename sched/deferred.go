@@ -144,6 +144,15 @@ func (d *Deferred[T]) Drain(fn func(T)) {
 	}
 }
 
+// Each calls fn for all waiting items, in order, and leaves them where they are. fn must not
+// use the queue. Owner, or the thread that has stopped the world.
+func (d *Deferred[T]) Each(fn func(T)) {
+	items := &d.parcel.items
+	for i := range items.n {
+		fn(items.at(i).x)
+	}
+}
+
 // Bytes returns how many bytes the waiting items keep in use. Owner only.
 func (d *Deferred[T]) Bytes() int64 { return d.bytes }
 

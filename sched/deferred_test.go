@@ -408,3 +408,30 @@ func BenchmarkDeferred(b *testing.B) {
 		}
 	}
 }
+
+// TestDeferredEach: Each sees all items in order, those of closed batches and of the open one,
+// and leaves them.
+func TestDeferredEach(t *testing.T) {
+	g := NewGrace()
+	r := g.Register()
+	r.Online()
+	d := NewDeferred[int](g, 1<<20)
+	var got, want []int
+	for i := range 300 {
+		d.Defer(i, 1)
+		if i%3 == 0 {
+			d.pop() // so that the ring goes round
+		}
+	}
+	for i := 100; i < 300; i++ {
+		want = append(want, i)
+	}
+	for range 2 {
+		got = nil
+		d.Each(func(x int) { got = append(got, x) })
+		if !slices.Equal(got, want) || d.Len() != 200 {
+			t.Fatalf("each of %v, %d are left", got, d.Len())
+		}
+	}
+	r.Offline()
+}

@@ -40,6 +40,9 @@ func (r *ring[E]) pop() E {
 // front returns the front item in place. The ring must not be empty.
 func (r *ring[E]) front() *E { return &r.buf[r.head] }
 
+// at returns item i in place, counted from the front. There must be one.
+func (r *ring[E]) at(i int) *E { return &r.buf[(r.head+i)&(len(r.buf)-1)] }
+
 func (r *ring[E]) grow() {
 	buf := make([]E, max(ringMin, 2*len(r.buf)))
 	k := copy(buf, r.buf[r.head:])

@@ -94,6 +94,36 @@ func (r *Region) Walk(f func(h uint32) bool) {
 	}
 }
 
+// WalkSizes is Walk with the number of granules from each object to the next one, or to
+// the end of what the region has used without a gap. This is the object with its blocks,
+// as these are allocated after it. A block behind a gap belongs to no object here.
+func (r *Region) WalkSizes(f func(h, granules uint32)) {
+	last := uint32(0)
+	for i := range r.starts {
+		m := &r.starts[i]
+		if i > 0 && last != 0 && m.first != r.starts[i-1].first+SpanGranules {
+			f(last, r.starts[i-1].first+SpanGranules-last)
+			last = 0
+		}
+		for w, b := range m.bits {
+			for ; b != 0; b &= b - 1 {
+				h := m.first + uint32(w*64+bits.TrailingZeros64(b))
+				if last != 0 {
+					f(last, h-last)
+				}
+				last = h
+			}
+		}
+	}
+	if last != 0 {
+		end := r.next
+		if end <= last { // another process has made the region
+			end = r.starts[len(r.starts)-1].first + SpanGranules
+		}
+		f(last, end-last)
+	}
+}
+
 // Objects and Bytes return how much the region holds.
 func (r *Region) Objects() int64 { return r.count }
 func (r *Region) Bytes() int64   { return r.bytes }

@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"maps"
 	"testing"
 )
 
@@ -124,4 +125,38 @@ func TestRegionAccounts(t *testing.T) {
 	}
 	s.Check()
 	s.wantSound(t)
+}
+
+// TestRegionSizes: an object takes what lies between it and the next one, or up to a gap, or up
+// to the end of what is in use.
+func TestRegionSizes(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	a, b := s.NewRegion(), s.NewRegion()
+	alloc := func(r *Region, n uint32, object bool) uint32 {
+		h, err := r.Alloc(n, object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	a.WalkSizes(func(h, _ uint32) { t.Errorf("an object at %#x in an empty region", h) })
+	first := alloc(a, 3, true)
+	alloc(a, 2, false) // its block
+	second := alloc(a, 4, true)
+	alloc(b, 1, false) // the next span, which makes a gap in a
+	alloc(b, 1, true)
+	third := alloc(a, SpanGranules, true)
+	alloc(a, 7, false)
+	got := map[uint32]uint32{}
+	a.WalkSizes(func(h, n uint32) { got[h] = n })
+	want := map[uint32]uint32{first: 5, second: SpanGranules - 5, third: SpanGranules + 7}
+	if !maps.Equal(got, want) {
+		t.Errorf("sizes %v, want %v", got, want)
+	}
+	a.next, a.left = 0, 0 // as in a region that another process has made
+	a.WalkSizes(func(h, n uint32) { got[h] = n })
+	if want[third] = 2 * SpanGranules; !maps.Equal(got, want) {
+		t.Errorf("sizes in a worker %v, want %v", got, want)
+	}
 }

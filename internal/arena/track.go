@@ -71,14 +71,22 @@ func (sp *Span) Slots() (first, size, n uint32) {
 
 // Containers appends the handles of the span's live containers that are not hidden,
 // lowest first. World stopped.
-func (sp *Span) Containers(dst []uint32) []uint32 {
+func (sp *Span) Containers(dst []uint32) []uint32 { return sp.handles(dst, sp.hidden) }
+
+// Objects appends the handles of everything live in the span, lowest first. World
+// stopped.
+func (sp *Span) Objects(dst []uint32) []uint32 { return sp.handles(dst, nil) }
+
+// handles appends the handles of the live slots, or of the large block, without those
+// that are marked in but.
+func (sp *Span) handles(dst []uint32, but *[bitmapWords]uint64) []uint32 {
 	if sp.state == spanLarge {
 		return append(dst, sp.start)
 	}
 	for i := range sp.words {
 		w := ^(sp.free[i] | sp.remote[i].Load())
-		if sp.hidden != nil {
-			w &^= sp.hidden[i]
+		if but != nil {
+			w &^= but[i]
 		}
 		if i == sp.words-1 && sp.slots%64 != 0 {
 			w &= 1<<(sp.slots%64) - 1

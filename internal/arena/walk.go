@@ -18,6 +18,19 @@ func (s *Space) WalkObjects(f func(h uint32) bool) {
 	s.eachSpan(func(sp *Span) bool { return sp.purpose > Containers || sp.walk(f) })
 }
 
+// ObjectSpans appends the spans with objects of the counted half, lowest first. World
+// stopped.
+func (s *Space) ObjectSpans(dst []*Span) []*Span {
+	s.flush()
+	s.eachSpan(func(sp *Span) bool {
+		if sp.purpose <= Containers && (sp.state == spanSmall || sp.state == spanLarge) {
+			dst = append(dst, sp)
+		}
+		return true
+	})
+	return dst
+}
+
 func (s *Space) eachSpan(f func(sp *Span) bool) {
 	for i := range s.central.chunks {
 		ch := s.central.chunks[i].Load()

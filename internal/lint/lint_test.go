@@ -30,7 +30,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up. A package does not import one further
 // down this list.
 var layers = []string{
-	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "locks", "sched", "runtime", "objects",
+	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "internal/heapgraph", "locks", "sched", "internal/heapfile", "runtime", "objects",
 	"proptest/explore/internal/engine", "proptest/explore/shim", "proptest/explore/atomic", "proptest/explore/uatomic", "proptest/explore/sync",
 	"proptest/explore/time", "proptest/explore/context", "proptest/explore/errgroup", "proptest/explore/semaphore", "proptest/explore",
 	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",
@@ -39,7 +39,7 @@ var layers = []string{
 	"bench/internal/cpu", "bench/internal/median", "bench/internal/perf", "bench/experiment",
 	"bench/internal/summary", "bench/internal/format", "bench/internal/plot", "bench/internal/progress", "bench/experiment/command",
 	"bench/internal/gccost", "bench/internal/interruptible", "bench/internal/process", "bench/page",
-	"bench/documents", "bench/image", "bench/prefork", "bench/scenarios", "bench/tax", "bench/commits", "bench/report", "bench",
+	"bench/documents", "bench/heap", "bench/image", "bench/prefork", "bench/scenarios", "bench/tax", "bench/commits", "bench/report", "bench",
 }
 
 const module = "github.com/ichor-go/ichor/"

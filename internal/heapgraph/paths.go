@@ -1,0 +1,49 @@
+package heapgraph
+
+// Path is a chain of edges that keeps a node alive.
+type Path struct {
+	Entry Entry  // why the first node is alive
+	Nodes []Node // from the first one to the node that was asked for
+}
+
+// Paths returns shortest chains to a node, shortest first, and at most that many: one for each
+// entry of the nearest nodes that have any. A chain does not go on beyond a node that is alive
+// for a reason of its own, except beyond the node that was asked for.
+func (g *Graph) Paths(to Node, most int) (paths []Path) {
+	seen := newReach(g) // its stack is the queue of the search
+	seen.add(to)
+	next := []int{-1} // by index in the queue: the index of the following node on the way
+	for i := 0; i < len(seen.stack) && len(paths) < most; i++ {
+		n := seen.stack[i]
+		reasons := g.reasons(n)
+		if len(reasons) > 0 {
+			var nodes []Node
+			for at := i; at >= 0; at = next[at] {
+				nodes = append(nodes, seen.stack[at])
+			}
+			for _, e := range reasons[:min(most-len(paths), len(reasons))] {
+				paths = append(paths, Path{e, nodes})
+			}
+		}
+		if len(reasons) > 0 && n != to {
+			continue
+		}
+		for _, s := range g.Sources(n) {
+			if !seen.has(s) {
+				seen.add(s)
+				next = append(next, i)
+			}
+		}
+	}
+	return paths
+}
+
+// reasons returns the entries of a node. Every immortal is a reason by itself, even if another
+// one reaches it.
+func (g *Graph) reasons(n Node) []Entry {
+	list := g.EntriesOf(n)
+	if g.Flags[n]&(Immortal|Frozen) == Immortal && (len(list) == 0 || list[len(list)-1].Holder != undying) {
+		list = append(list[:len(list):len(list)], Entry{n, 0, undying})
+	}
+	return list
+}
