@@ -4,16 +4,25 @@ import (
 	"sync/atomic"
 
 	"github.com/ichor-go/ichor/internal/point"
+	"github.com/ichor-go/ichor/internal/race"
 )
 
 // The loads and stores of header words after birth. Each is a single memory access,
 // preceded by a point of the explorer. Accesses to owner and shared are atomic, those
 // to local and meta are plain.
+//
+// The race detector sees the plain ones, and none of the atomic ones. It learns their order from
+// race.Released, before a reference is given up or a merge is published, and from race.Acquired,
+// where an object is found dead. Counting also shows it a read of meta, so it reports a thread that
+// counts an object which it was not given, or which is freed.
 
 // Owner returns the owner word: negative for an immortal.
 func (h *Header) Owner() int32 {
 	if point.On {
 		point.Load(&h.owner)
+	}
+	if race.On {
+		defer race.Hidden()()
 	}
 	return atomic.LoadInt32(&h.owner)
 }
@@ -21,6 +30,9 @@ func (h *Header) Owner() int32 {
 func (h *Header) setOwner(v int32) {
 	if point.On {
 		point.Store(&h.owner)
+	}
+	if race.On {
+		defer race.Hidden()()
 	}
 	atomic.StoreInt32(&h.owner, v)
 }
@@ -45,12 +57,18 @@ func (h *Header) Shared() int32 {
 	if point.On {
 		point.Load(&h.shared)
 	}
+	if race.On {
+		defer race.Hidden()()
+	}
 	return atomic.LoadInt32(&h.shared)
 }
 
 func (h *Header) setShared(v int32) {
 	if point.On {
 		point.Store(&h.shared)
+	}
+	if race.On {
+		defer race.Hidden()()
 	}
 	atomic.StoreInt32(&h.shared, v)
 }
@@ -59,6 +77,9 @@ func (h *Header) addShared(d int32) int32 {
 	if point.On {
 		point.Update(&h.shared)
 	}
+	if race.On {
+		defer race.Hidden()()
+	}
 	return atomic.AddInt32(&h.shared, d)
 }
 
@@ -66,12 +87,18 @@ func (h *Header) casShared(old, v int32) bool {
 	if point.On {
 		point.Update(&h.shared)
 	}
+	if race.On {
+		defer race.Hidden()()
+	}
 	return atomic.CompareAndSwapInt32(&h.shared, old, v)
 }
 
 func (h *Header) orShared(bits int32) {
 	if point.On {
 		point.Update(&h.shared)
+	}
+	if race.On {
+		defer race.Hidden()()
 	}
 	atomic.OrInt32(&h.shared, bits)
 }
