@@ -1,6 +1,8 @@
 package trials
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +56,46 @@ func TestExploreFinds(t *testing.T) {
 				t.Errorf("%s, %s: want %q, found: %v", b.name, modes.Name(o), b.says, err)
 			}
 		}
+	}
+}
+
+// deques are subjects, and what Explore must say about each; nothing, if that is empty.
+var deques = map[string]struct {
+	explore func(t *testing.T)
+	says    string
+}{
+	"a deque":                       {func(t *testing.T) { Explore(t, deque{locks: true}.subject(false)) }, ""},
+	"a deque without locks":         {func(t *testing.T) { Explore(t, deque{}.subject(false)) }, "race: plain "},
+	"a deque that reads twice":      {func(t *testing.T) { Explore(t, deque{locks: true}.subject(true)) }, "no order of these calls explains what they return:"},
+	"a matrix":                      {func(t *testing.T) { Explore(t, matrix((*rt.Thread).Retire)) }, ""},
+	"a matrix that does not retire": {func(t *testing.T) { Explore(t, matrix((*rt.Thread).DecRef)) }, "race: plain "},
+}
+
+// dequeVariable names the subject that a child process of TestExploreDeques explores.
+const dequeVariable = "ICHOR_EXPLORE_DEQUE"
+
+// TestExploreDeques explores subjects such as users have, with the limits that users get. The test of
+// a subject with a bug fails, so each runs in a process of its own.
+func TestExploreDeques(t *testing.T) {
+	if name := os.Getenv(dequeVariable); name != "" {
+		deques[name].explore(t)
+		return
+	}
+	if !explore.On {
+		t.Skip("SKIPPED: nothing is explored without -tags explore")
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range deques {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(binary, "-test.run=^TestExploreDeques$", "-rapid.nofailfile")
+			cmd.Env = append(os.Environ(), dequeVariable+"="+name)
+			out, err := cmd.CombinedOutput()
+			if (err == nil) != (x.says == "") || !strings.Contains(string(out), x.says) {
+				t.Errorf("want %q, found: %v\n%s", x.says, err, out)
+			}
+		})
 	}
 }
