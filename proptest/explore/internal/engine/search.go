@@ -100,9 +100,7 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 	g := newEngine()
 	defer g.close()
 	d := &dfs{bound: bound, sleeping: sleeping}
-	if !sleeping {
-		g.search = d
-	}
+	g.direct = !sleeping
 	choose := pick(d.choose)
 	for {
 		d.depth = 0
