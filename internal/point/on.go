@@ -179,9 +179,12 @@ func access[T any](k Kind, p *T) {
 	if op.Size > 8 {
 		op.Size = 1 // a table is represented by its address
 	}
-	if k <= PlainWrite {
+	switch {
+	case k <= PlainWrite:
 		x.Note(op)
-	} else {
+	case x.whole == 0:
+		x.Point(op, nil) // not by way of at: each call in the way of a switch costs
+	default:
 		x.at(op, nil)
 	}
 }
