@@ -11,18 +11,16 @@ import (
 // preceded by a point of the explorer. Accesses to owner and shared are atomic, those
 // to local and meta are plain.
 //
-// The race detector sees the plain ones, and none of the atomic ones. It learns their order from
-// race.Released, before a reference is given up or a merge is published, and from race.Acquired,
-// where an object is found dead. Counting also shows it a read of meta, so it reports a thread that
-// counts an object which it was not given, or which is freed.
+// Counting is hidden from the race detector, because it orders less than other atomic operations
+// do. The detector learns the order from race.Released, before a reference is given up or a merge is
+// published, and from race.Acquired, where an object is found dead. A thread that counts an object
+// which it was not given, or which is freed, is reported because it also loads the owner, or,
+// where it does not, by race.Read.
 
 // Owner returns the owner word: negative for an immortal.
 func (h *Header) Owner() int32 {
 	if point.On {
 		point.Load(&h.owner)
-	}
-	if race.On {
-		defer race.Hidden()()
 	}
 	return atomic.LoadInt32(&h.owner)
 }
@@ -67,9 +65,6 @@ func (h *Header) setShared(v int32) {
 	if point.On {
 		point.Store(&h.shared)
 	}
-	if race.On {
-		defer race.Hidden()()
-	}
 	atomic.StoreInt32(&h.shared, v)
 }
 
@@ -96,9 +91,6 @@ func (h *Header) casShared(old, v int32) bool {
 func (h *Header) orShared(bits int32) {
 	if point.On {
 		point.Update(&h.shared)
-	}
-	if race.On {
-		defer race.Hidden()()
 	}
 	atomic.OrInt32(&h.shared, bits)
 }

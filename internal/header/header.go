@@ -152,7 +152,6 @@ func (h *Header) IncForeign() Verdict {
 		point.Load(&h.shared)
 	}
 	if race.On {
-		race.Read(&h.meta)
 		defer race.Hidden()()
 	}
 	v := incForeign(atomic.LoadInt32(&h.shared))
@@ -173,7 +172,6 @@ func (h *Header) IncForeign() Verdict {
 // counted, or from a weak reference, whose bit would be set.
 func (h *Header) DecForeign() Verdict {
 	if race.On {
-		race.Read(&h.meta)
 		race.Released(&h.shared)
 	}
 	s := h.Shared()
