@@ -30,20 +30,44 @@ type canary struct {
 	// threads returns the functions of two threads that share an object of one word and one
 	// slot, to which each holds a reference. Both threads meet before and after them.
 	threads func(shared rt.Ref, raced bool) [2]func(t *rt.Thread)
+	// apart says that the threads do not meet: only Run may bring them together.
+	apart bool
 }
 
 var canaries = []canary{
 	{"two writes of a word", rt.Options{}, func(shared rt.Ref, raced bool) [2]func(t *rt.Thread) {
-		write := func(t *rt.Thread) {
-			o := t.Body(shared)
-			if !raced {
-				locks.Lock(o.Lock(1))
-				defer locks.Unlock(o.Lock(1))
-			}
-			o.SetWord(0, 7)
-		}
+		write := func(t *rt.Thread) { writeWord(t, shared, raced) }
 		return [2]func(t *rt.Thread){write, write}
-	}},
+	}, false},
+	{"writes of a word, each between two counts", rt.Options{}, countedWrites, false},
+	{"writes of a word, each between two biased counts", rt.Options{Counting: rt.Biased}, countedWrites, false},
+	{"writes of a word by short workers", rt.Options{}, countedWrites, true},
+	{"a reference that is passed on without an order, and counted", rt.Options{}, func(_ rt.Ref, raced bool) [2]func(t *rt.Thread) {
+		var passed atomic.Uint32
+		var plain uint32
+		return [2]func(t *rt.Thread){
+			func(t *rt.Thread) {
+				item := newCanary(t)
+				defer t.DecRef(item)
+				if t.IncRef(item); raced {
+					passPlainly(&plain, uint32(item.Handle))
+				} else {
+					passed.Store(uint32(item.Handle))
+				}
+			},
+			func(t *rt.Thread) {
+				var item rt.Ref
+				for item.IsNil() {
+					if runtime.Gosched(); raced {
+						item.Handle = rt.Handle(takePlainly(&plain))
+					} else {
+						item.Handle = rt.Handle(passed.Load())
+					}
+				}
+				t.DecRef(item)
+			},
+		}
+	}, false},
 	{"a slot that is published by a plain store", rt.Options{}, func(shared rt.Ref, raced bool) [2]func(t *rt.Thread) {
 		return [2]func(t *rt.Thread){
 			func(t *rt.Thread) {
@@ -55,7 +79,7 @@ var canaries = []canary{
 			},
 			func(t *rt.Thread) { _ = t.Body(shared).LoadRef(2) },
 		}
-	}},
+	}, false},
 	{"a borrowed reference to what is released without a grace period", rt.Options{}, func(shared rt.Ref, raced bool) [2]func(t *rt.Thread) {
 		var stored, borrowed atomic.Int32
 		return [2]func(t *rt.Thread){
@@ -81,7 +105,7 @@ var canaries = []canary{
 				_ = t.Body(item).Word(0)
 			},
 		}
-	}},
+	}, false},
 	{"a thread that two goroutines use", rt.Options{}, func(_ rt.Ref, raced bool) [2]func(t *rt.Thread) {
 		var first atomic.Pointer[rt.Thread]
 		allocate := func(t *rt.Thread) { t.DecRef(newCanary(t)) }
@@ -97,8 +121,37 @@ var canaries = []canary{
 				allocate(t)
 			},
 		}
-	}},
+	}, false},
 }
+
+// countedWrites are ten writes of a word in each thread, every one between two counts.
+func countedWrites(shared rt.Ref, raced bool) [2]func(t *rt.Thread) {
+	write := func(t *rt.Thread) {
+		for range 10 {
+			t.IncRef(shared)
+			writeWord(t, shared, raced)
+			t.DecRef(shared)
+		}
+	}
+	return [2]func(t *rt.Thread){write, write}
+}
+
+func writeWord(t *rt.Thread, shared rt.Ref, raced bool) {
+	o := t.Body(shared)
+	if !raced {
+		locks.Lock(o.Lock(1))
+		defer locks.Unlock(o.Lock(1))
+	}
+	o.SetWord(0, 7)
+}
+
+// passPlainly and takePlainly are invisible to the race detector.
+//
+//go:norace
+func passPlainly(to *uint32, v uint32) { *to = v }
+
+//go:norace
+func takePlainly(from *uint32) uint32 { return *from }
 
 // TestRaceIsReported runs canaries in child processes with the race detector: it must report
 // the race of each, and be silent on its twin. The detector cannot see system memory, so
@@ -189,6 +242,10 @@ func beCanary(what string) {
 	// wait attached, on purpose: a safe point might order them.
 	var before, after atomic.Int32
 	property.Check(r.Run(context.Background(), 2, func(_ context.Context, t *rt.Thread, worker int) error {
+		if c.apart {
+			threads[worker](t)
+			return nil
+		}
 		meet(&before)
 		threads[worker](t)
 		meet(&after)

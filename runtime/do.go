@@ -4,7 +4,10 @@ import (
 	"context"
 	goruntime "runtime"
 
+	"go.uber.org/atomic"
+
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/race"
 	"github.com/ichor-go/ichor/sched"
 )
 
@@ -64,16 +67,40 @@ func (t *Thread) work(ctx context.Context, worker int, fn func(context.Context, 
 // The first error, or the end of ctx, cancels the context that fn gets. Recv and Send end with it;
 // pass it to everything else that waits. A goroutine that is not yet attached by then ends
 // without running fn. A panic in fn is carried to the caller, as a *sched.Panic with the
-// worker's stack. The rules of Do apply. Any goroutine.
+// worker's stack. In builds with -race the workers of a lock-free runtime begin together, once all
+// are attached. The rules of Do apply. Any goroutine.
 func (r *Runtime) Run(ctx context.Context, n int, fn func(ctx context.Context, t *Thread, worker int) error) error {
 	r.mustNotWait(nil)
 	if r.check != nil {
 		r.check.mustBeAlone()
 	}
-	return sched.Run(ctx, n,
-		func(ctx context.Context, _ int) (*Thread, error) { return r.attachAlone(ctx) },
-		(*Thread).end,
-		func(ctx context.Context, t *Thread, worker int) error { return t.work(ctx, worker, fn) })
+	open := func(ctx context.Context, _ int) (*Thread, error) { return r.attachAlone(ctx) }
+	work := func(ctx context.Context, t *Thread, worker int) error { return t.work(ctx, worker, fn) }
+	if race.On && r.gil == nil {
+		open, work = together(n, open, work)
+	}
+	return sched.Run(ctx, n, open, (*Thread).end, work)
+}
+
+// together makes the workers of a Run begin once all of them have attached, or failed to. Attach and
+// Detach order threads: without it, the race detector would take a worker that has ended before
+// another one is attached for one that comes before it on purpose. Under the GIL all threads are
+// in an order anyway.
+func together(n int, open func(context.Context, int) (*Thread, error), work func(context.Context, *Thread, int) error) (
+	func(context.Context, int) (*Thread, error), func(context.Context, *Thread, int) error,
+) {
+	var missing atomic.Int32
+	missing.Store(int32(n))
+	return func(ctx context.Context, worker int) (*Thread, error) {
+			defer missing.Dec()
+			return open(ctx, worker)
+		}, func(ctx context.Context, t *Thread, worker int) error {
+			for missing.Load() > 0 && ctx.Err() == nil {
+				t.Checkpoint() // the missing ones may wait for a stop to begin and to end
+				goruntime.Gosched()
+			}
+			return work(ctx, t, worker)
+		}
 }
 
 func (r *Runtime) attachAlone(ctx context.Context) (*Thread, error) {

@@ -11,7 +11,7 @@ import (
 
 const sample = `package sample
 
-var mutant struct{ On bool }
+var mutant, race struct{ On bool }
 
 func If(a, b bool) (n int) {
 	if a {
@@ -39,6 +39,9 @@ func Switch(n int) string {
 func Bugs(n int) int {
 	if mutant.On && n > 0 {
 		return mutated(n)
+	}
+	if race.On {
+		n++
 	}
 	return n
 }

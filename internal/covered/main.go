@@ -8,7 +8,8 @@
 // Covered derives the ways of a branch from the counts on both of its sides. These are
 // exact if one goroutine runs at a time, as in the explorer. Planted bugs do not count:
 // neither the code behind "mutant.On &&", nor functions that only such code calls,
-// whose comment says "planted bug". Code behind stat.On does not count either.
+// whose comment says "planted bug". Code behind stat.On or race.On does not
+// count either.
 package main
 
 import (

@@ -136,7 +136,9 @@ func (w *walk) miss(pos token.Pos, what string) {
 }
 
 // never reports whether a condition is true only in builds that are not measured.
-func never(cond ast.Expr) bool { return needs(cond, "mutant") || needs(cond, "stat") }
+func never(cond ast.Expr) bool {
+	return needs(cond, "mutant") || needs(cond, "stat") || needs(cond, "race")
+}
 
 // neverTaken is never for a case.
 func neverTaken(c *ast.CaseClause) bool { return len(c.List) == 1 && never(c.List[0]) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
+	"github.com/ichor-go/ichor/internal/race"
 )
 
 // Size is the size of a header in bytes: one granule of the arena.
@@ -150,6 +151,9 @@ func (h *Header) IncForeign() Verdict {
 	if point.On {
 		point.Load(&h.shared)
 	}
+	if race.On {
+		defer race.Hidden()()
+	}
 	v := incForeign(atomic.LoadInt32(&h.shared))
 	if v == Alive {
 		if point.On {
@@ -167,20 +171,31 @@ func (h *Header) IncForeign() Verdict {
 // has one to copy. Nor can another thread get one from a slot, whose reference would be
 // counted, or from a weak reference, whose bit would be set.
 func (h *Header) DecForeign() Verdict {
+	if race.On {
+		race.Released(&h.shared)
+	}
 	s := h.Shared()
 	if s == One|Merged {
-		return Dead
+		return h.found(Dead)
 	}
 	if IsMerged(s) && uint32(SharedCount(s)-1) < stickyShared-1 {
-		return afterDec(h.addShared(-One)) // merged is terminal
+		return h.found(afterDec(h.addShared(-One))) // merged is terminal
 	}
 	for {
 		next, v := decForeign(s)
 		if next == s || h.casShared(s, next) {
-			return v
+			return h.found(v)
 		}
 		s = h.Shared()
 	}
+}
+
+// found returns the verdict on a word that this thread has found or left.
+func (h *Header) found(v Verdict) Verdict {
+	if race.On && v == Dead {
+		race.Acquired(&h.shared)
+	}
+	return v
 }
 
 // IncMerged is IncForeign for an object that nobody owns and that is mortal: it adds first, and
@@ -188,6 +203,9 @@ func (h *Header) DecForeign() Verdict {
 // fetch its cache line once, and the add would fetch it again. If the count was at an edge,
 // IncMerged takes the increment back and returns false: then call Inc.
 func (h *Header) IncMerged() bool {
+	if race.On {
+		race.Read(&h.meta)
+	}
 	if uint32(SharedCount(h.addShared(One))-2) < stickyShared-2 {
 		return true
 	}
@@ -198,8 +216,12 @@ func (h *Header) IncMerged() bool {
 // DecMerged is DecForeign in the manner of IncMerged. It gives up the last reference by an
 // atomic operation, so it is for objects that probably have others.
 func (h *Header) DecMerged() Verdict {
+	if race.On {
+		race.Read(&h.meta)
+		race.Released(&h.shared)
+	}
 	if s := h.addShared(-One); uint32(SharedCount(s)) < stickyShared-1 {
-		return afterDec(s)
+		return h.found(afterDec(s))
 	}
 	h.addShared(One)
 	return h.DecForeign()
@@ -265,7 +287,7 @@ func (h *Header) decLastLocal() Verdict {
 		return Broken
 	case h.Shared() == 0, mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued:
 		h.setLocal(0)
-		return Dead
+		return h.found(Dead)
 	}
 	return h.merge(-1)
 }
@@ -286,11 +308,14 @@ func (h *Header) merge(extra int64) Verdict {
 	}
 	h.setLocal(0)
 	h.setOwner(Nobody)
+	if race.On {
+		race.Released(&h.shared)
+	}
 	for {
 		s := h.Shared()
 		next, v := merge(s, local)
 		if h.casShared(s, next) {
-			return v
+			return h.found(v)
 		}
 	}
 }

@@ -19,6 +19,7 @@ var unsafeFiles = []string{
 	"internal/arena/",
 	"internal/header/",
 	"internal/point/on.go", // converts addresses to numbers
+	"internal/race/on.go",  // names places by addresses
 	"locks/mutex.go", "locks/parking.go",
 	"runtime/heap.go",  // payload accessors
 	"runtime/count.go", // IncRef has the load of the owner inline
@@ -30,7 +31,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up. A package does not import one further
 // down this list.
 var layers = []string{
-	"internal/point", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "internal/heapgraph", "locks", "sched", "internal/heapfile", "runtime", "objects",
+	"internal/point", "internal/race", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "internal/heapgraph", "locks", "sched", "internal/heapfile", "runtime", "objects",
 	"proptest/explore/internal/engine", "proptest/explore/shim", "proptest/explore/atomic", "proptest/explore/uatomic", "proptest/explore/sync",
 	"proptest/explore/time", "proptest/explore/context", "proptest/explore/errgroup", "proptest/explore/semaphore", "proptest/explore",
 	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",

@@ -11,7 +11,7 @@ import (
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-var scenarios = slices.Concat(countScenarios, stopScenarios, containerScenarios, dictCallScenarios, leaseScenarios)
+var scenarios = slices.Concat(countScenarios, stopScenarios, listScenarios, dictScenarios, dictCallScenarios, cellScenarios, freezeScenarios, leaseScenarios)
 
 // leafType is the type of objects without references.
 var leafType = must(rt.DefineType(rt.Type{Name: "explored leaf"}))

@@ -24,6 +24,7 @@ type E struct {
 type session struct {
 	t         testing.TB
 	fn        func(*E)
+	call      int // which call of Test it is in its test
 	sometimes []sometimes
 }
 

@@ -206,13 +206,38 @@ func TestExchanges(t *testing.T) {
 	}
 }
 
+// TestLongRace explores, in random orders, a program that races in every schedule. It is run by TestRaces.
+func TestLongRace(t *testing.T) {
+	if os.Getenv("EXPLORE_PLANTED") == "" {
+		t.Skip("run by TestRaces")
+	}
+	for _, search := range []explore.Search{explore.SearchAll, explore.SearchPOS} { // the second call has the race
+		explore.TestWith(t, explore.Config{Search: search}, func(e *explore.E) {
+			var n atomic.Int32
+			data := 0
+			work := func() {
+				for range 10 {
+					n.Add(1)
+				}
+				if search == explore.SearchPOS {
+					data++
+				}
+			}
+			if e.Go("a", work); search == explore.SearchPOS {
+				e.Go("b", work)
+				e.Go("c", work)
+			}
+		})
+	}
+}
+
 // TestRaces builds the tests with the race detector, and demands that it reports exactly the
 // programs that race, each with the schedule that did.
 func TestRaces(t *testing.T) {
 	if testing.Short() || engine.Racy {
 		t.Skip("SKIPPED: no planted race is run, so nothing shows that races are found")
 	}
-	cmd := exec.Command("go", "test", "-race", "-tags=explore", "-v", "-run=^TestExchanges$", ".")
+	cmd := exec.Command("go", "test", "-race", "-tags=explore", "-v", "-run=^Test(Exchanges|LongRace)$", ".")
 	cmd.Env = append(os.Environ(), "EXPLORE_PLANTED=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
@@ -227,5 +252,12 @@ func TestRaces(t *testing.T) {
 		if found != x.races || rest == "" {
 			t.Errorf("%s: a race was found: %t, want %t\n%s", x.name, found, x.races, own)
 		}
+	}
+	// At random, goroutines take dozens of turns. One after the other, they take one each.
+	_, long, _ := strings.Cut(text, "=== RUN   TestLongRace\n")
+	_, line, _ := strings.Cut(long, "EXPLORE_REPLAY='")
+	line, _, _ = strings.Cut(line, "'")
+	if n := len(strings.Fields(line)); n == 0 || n > 6 {
+		t.Errorf("the schedule was not shortened: %s\n%s", line, long)
 	}
 }

@@ -24,6 +24,7 @@ func (r *recorder) write(failed bool, text string) {
 }
 
 func (r *recorder) Helper()                      {}
+func (r *recorder) Cleanup(func())               {}
 func (r *recorder) Name() string                 { return "TestRecorded" }
 func (r *recorder) Logf(f string, args ...any)   { r.write(false, fmt.Sprintf(f, args...)) }
 func (r *recorder) Log(args ...any)              { r.write(false, fmt.Sprint(args...)) }

@@ -21,7 +21,11 @@ func TestWith(t testing.TB, c Config, fn func(e *E)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, fn: fn}
+	s := &session{t: t, fn: fn, call: callOf(t)}
+	if text := os.Getenv(turnsVariable); text != "" {
+		s.race(text)
+		return
+	}
 	if text := os.Getenv(Variable); text != "" {
 		s.replay(text)
 		return
@@ -162,8 +166,7 @@ func interruption() (interrupted func() string, stop func()) {
 // fail reports a failure.
 func (s *session) fail(f *engine.Failure, how string) {
 	s.t.Helper()
-	shorter := engine.Shorten(s.build, f)
-	r := newReport(s.t.Name(), shorter, how)
+	r := newReport(s.t.Name(), s.shorten(f), how)
 	s.t.Error(r.Text())
 	if err := r.Write(s.t); err != nil {
 		s.t.Error(err)

@@ -22,18 +22,23 @@ import (
 // or three threads of one or two calls each, on one object. In builds with the tag explore, all
 // schedules with at most one or two preemptions are run, in a mode that is drawn with the program.
 
-// The limits of Explore: of all programs, and of one.
+// The limits of Explore: of all programs, and of one. On a machine that does other things as well, it
+// goes on until there were enough programs.
 const (
 	exploreTime      = 6 * time.Second
+	explorePrograms  = 150
 	exploreSchedules = 20_000
 	exploreEach      = time.Second
 	shrinkTime       = time.Second
 )
 
-// deeper says how many programs there are for each one that is explored with two preemptions. The
-// others are explored with one: that is enough for most bugs of two calls, and leaves time for more
-// programs.
-const deeper = 8
+// shallow says how many programs are explored with one preemption before any is with two, and deeper
+// how many there are for each one from then on. One preemption is enough for most bugs of two calls,
+// and leaves time for more programs.
+const (
+	shallow = 64
+	deeper  = 8
+)
 
 // turns is a program: what comes first, and the calls of each thread.
 type turns struct {
@@ -63,11 +68,11 @@ func Explore[M any](t *testing.T, s Subject[M]) {
 		text := fmt.Sprintf("mode %s\n%s", modes.Name(o), x.turnsText(p))
 		err, known := results[text]
 		if !known {
-			if time.Now().After(end) {
+			if time.Now().After(end) && (failed || programs >= explorePrograms) {
 				return
 			}
 			c := explore.Config{Bound: 1, Time: exploreEach, Schedules: exploreSchedules}
-			if programs++; programs%deeper == 0 {
+			if programs++; programs > shallow && programs%deeper == 0 {
 				c.Bound = 2
 			}
 			var n int64
@@ -81,7 +86,7 @@ func Explore[M any](t *testing.T, s Subject[M]) {
 			property.Report(t, property.Turns.Broken("%s\n%v", text, err))
 		}
 	}
-	for before := -1; programs > before && time.Now().Before(end); {
+	for before := -1; programs > before && (programs < explorePrograms || time.Now().Before(end)); {
 		before = programs
 		rapid.Check(t, check)
 		if !explore.On {
@@ -100,15 +105,28 @@ var exploredModes = []rt.Options{
 // drawnModes has the lock-free modes more often: under the GIL there is less to find.
 var drawnModes = append(slices.Clone(exploredModes), exploredModes[:2]...)
 
-// drawTurns draws a program.
+// drawTurns draws a program. Threads find something only where they meet, so most programs have few
+// operands, and thread 0 begins with a call that writes, if it is known which ones do.
 func (x *trials[M]) drawTurns(t *rapid.T) turns {
-	operand := rapid.OneOf(rapid.IntRange(0, 2), rapid.IntRange(0, 2), rapid.IntRange(0, 15)) // mostly, threads meet
-	aCall := rapid.Custom(func(t *rapid.T) step {
-		return step{what: uint8(rapid.IntRange(0, len(x.Ops)-1).Draw(t, "what")), n: uint8(operand.Draw(t, "n"))}
-	})
-	p := turns{first: rapid.SliceOfN(aCall, 0, 5).Draw(t, "first")}
+	least, operands := rapid.IntRange(0, 2).Draw(t, "least"), rapid.SampledFrom([]int{1, 1, 2, 3, 14}).Draw(t, "operands")
+	var all, writers []int
+	for i, op := range x.Ops {
+		if all = append(all, i); op.Writes {
+			writers = append(writers, i)
+		}
+	}
+	oneOf := func(ops []int) *rapid.Generator[step] {
+		return rapid.Custom(func(t *rapid.T) step {
+			return step{what: uint8(rapid.SampledFrom(ops).Draw(t, "what")), n: uint8(least + rapid.IntRange(0, operands-1).Draw(t, "n"))}
+		})
+	}
+	calls := oneOf(all)
+	p := turns{first: rapid.SliceOfN(calls, 0, 5).Draw(t, "first")}
 	for range rapid.SampledFrom([]int{2, 2, 2, 3}).Draw(t, "threads") {
-		p.threads = append(p.threads, rapid.SliceOfN(aCall, 1, 2).Draw(t, "calls"))
+		p.threads = append(p.threads, rapid.SliceOfN(calls, 1, 2).Draw(t, "calls"))
+	}
+	if len(writers) > 0 {
+		p.threads[0][0] = oneOf(writers).Draw(t, "writes")
 	}
 	return p
 }

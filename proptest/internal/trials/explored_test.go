@@ -1,6 +1,9 @@
 package trials
 
 import (
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +57,47 @@ func TestExploreFinds(t *testing.T) {
 				t.Errorf("%s, %s: want %q, found: %v", b.name, modes.Name(o), b.says, err)
 			}
 		}
+	}
+}
+
+// deques are subjects, and what Explore says about each, one of these; nothing, if there is none.
+var deques = map[string]struct {
+	explore func(t *testing.T)
+	says    []string
+}{
+	"a deque":                       {func(t *testing.T) { Explore(t, deque{locks: true}.subject(false)) }, nil},
+	"a deque without locks":         {func(t *testing.T) { Explore(t, deque{}.subject(false)) }, []string{"race: plain "}},
+	"a deque that reads twice":      {func(t *testing.T) { Explore(t, deque{locks: true}.subject(true)) }, []string{"no order of these calls explains what they return:"}},
+	"a matrix":                      {func(t *testing.T) { Explore(t, matrix((*rt.Thread).Retire)) }, nil},
+	"a matrix that does not retire": {func(t *testing.T) { Explore(t, matrix((*rt.Thread).DecRef)) }, []string{"race: plain ", "memory that was given back"}},
+}
+
+// dequeVariable names the subject that a child process of TestExploreDeques explores.
+const dequeVariable = "ICHOR_EXPLORE_DEQUE"
+
+// TestExploreDeques explores subjects such as users have, with the limits that users get. The test of
+// a subject with a bug fails, so each runs in a process of its own.
+func TestExploreDeques(t *testing.T) {
+	if name := os.Getenv(dequeVariable); name != "" {
+		deques[name].explore(t)
+		return
+	}
+	if !explore.On {
+		t.Skip("SKIPPED: nothing is explored without -tags explore")
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range deques {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(binary, "-test.run=^TestExploreDeques$", "-rapid.nofailfile")
+			cmd.Env = append(os.Environ(), dequeVariable+"="+name)
+			out, err := cmd.CombinedOutput()
+			says := func(what string) bool { return strings.Contains(string(out), what) }
+			if (err == nil) != (x.says == nil) || err != nil && !slices.ContainsFunc(x.says, says) {
+				t.Errorf("want %q, found: %v\n%s", x.says, err, out)
+			}
+		})
 	}
 }

@@ -75,13 +75,20 @@ func (e *Execution) pass(t *Thread) {
 				e.next = nil
 				return
 			}
-			if n.w.active {
+			w := n.w
+			if w.active {
 				break // it goes on when this one gives the turn back
 			}
-			e.next = nil
-			e.switchTo(n)
-			if n.done && e.next == nil && len(e.fresh) == 0 {
-				e.next = e.decide()
+			// As in switchTo, but one call less: the processor predicts no return behind a switch.
+			e.next, e.cur = nil, n
+			w.active = true
+			w.resume()
+			w.active = false
+			if n.done {
+				w.left()
+				if e.next == nil && len(e.fresh) == 0 {
+					e.next = e.decide()
+				}
 			}
 		}
 	}
@@ -101,7 +108,14 @@ func (e *Execution) switchTo(t *Thread) {
 	w.active = true
 	w.resume()
 	w.active = false
-	if t.done && w.gone {
+	if t.done {
+		w.left()
+	}
+}
+
+// left ends the coroutine of a thread that has called Goexit.
+func (w *worker) left() {
+	if w.gone {
 		go w.stop() // ends its caller as well
 	}
 }

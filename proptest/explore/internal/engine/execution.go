@@ -48,7 +48,7 @@ type Engine struct {
 	clocks    *clocks
 	objects   table
 	idle      []*worker
-	search    *dfs
+	direct    bool       // threads may make the choices themselves: they look at nothing that the race detector sees written
 	reduction *reduction // nil: nobody wants to know who has waked whom
 	spare     *Execution // its memory serves the next one
 }
@@ -60,7 +60,7 @@ type Execution struct {
 	engine   *Engine
 	program  Program
 	choose   pick
-	search   *dfs // nil: it is not a search in depth that any goroutine may continue
+	direct   bool // see Engine
 	threads  []*Thread
 	fresh    []*Thread // started, and not yet at their first points
 	cur      *Thread   // the thread that runs
@@ -93,7 +93,7 @@ type pick func(e *Execution, options Schedule) int
 func (g *Engine) execute(p Program, fine bool, tr *trace, choose pick) (e *Execution, whole bool) {
 	turn.Lock()
 	defer turn.Unlock()
-	e = &Execution{engine: g, program: p, choose: choose, search: g.search, last: -1, trace: tr, fine: fine, now: time.Second}
+	e = &Execution{engine: g, program: p, choose: choose, direct: g.direct, last: -1, trace: tr, fine: fine, now: time.Second}
 	if s := g.spare; s != nil {
 		clear(s.threads)
 		e.schedule, e.options, e.threads, g.spare = s.schedule[:0], s.options[:0], s.threads[:0], nil

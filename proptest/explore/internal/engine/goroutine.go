@@ -12,8 +12,7 @@ import (
 // In builds with -race, a thread is a goroutine, and the race detector judges each schedule. It must
 // not take a switch for synchronization: so a switch is a channel operation that it does not see, in a
 // function that it does not look into. The only order that it knows is then that which the program
-// makes itself. Everything that a thread runs in this package is such a function (go:norace), and
-// decisions are made by the goroutine that runs the search.
+// makes itself. Everything that a thread runs in this package is such a function (go:norace).
 
 // Racy reports whether the race detector judges schedules.
 const Racy = true
@@ -66,11 +65,16 @@ func (t *Thread) end() {
 //
 //go:norace
 func (e *Execution) pass(t *Thread) {
-	if e.goesOn(t) {
+	n := e.follower(t)
+	if n == t {
 		return
 	}
 	runtime.RaceDisable()
-	e.handover.back <- struct{}{}
+	if n != nil {
+		n.w.wake <- struct{}{}
+	} else {
+		e.handover.back <- struct{}{}
+	}
 	<-t.w.wake
 	for t.w.asked {
 		runtime.RaceEnable()
@@ -83,49 +87,31 @@ func (e *Execution) pass(t *Thread) {
 	runtime.RaceEnable()
 }
 
-// goesOn reports whether the running thread takes the next step as well. In a search in depth, it
-// finds that out by itself, which saves two switches.
+// follower returns the thread that takes the next step after one of t, or nil if the search has to
+// say so. Where threads may choose by themselves, they need one switch, not two by way of the
+// search.
 //
 //go:norace
-func (e *Execution) goesOn(t *Thread) bool {
-	if e.search == nil || e.trace != nil || e.err != nil || e.givenUp || t.starting || t.parked || e.last != t.id || len(e.fresh) > 0 || len(e.schedule) >= e.engine.limit {
-		return false
+func (e *Execution) follower(t *Thread) *Thread {
+	if !e.direct || e.trace != nil || e.err != nil || e.givenUp || t.starting || len(e.fresh) > 0 || len(e.schedule) >= e.engine.limit {
+		return nil
 	}
 	for _, x := range e.threads {
 		if x.ready != nil { // only the thread itself may look
-			return false
+			return nil
 		}
 	}
 	e.deciding = true
 	e.options, _ = e.enabled(e.options[:0])
 	e.deciding = false
-	if !e.search.goesOn(e, e.options) {
-		return false
+	if len(e.options) == 0 {
+		return nil
 	}
-	e.take(e.options[e.options.of(t.id)])
-	return true
-}
-
-// goesOn makes the choice if it is that the running thread goes on, and reports whether it is.
-// Otherwise it leaves everything as it was.
-//
-//go:norace
-func (d *dfs) goesOn(e *Execution, options Schedule) bool {
-	at := options.of(e.last)
-	if at < 0 {
-		return false
+	i := e.choose(e, e.options)
+	if e.err != nil {
+		return nil
 	}
-	if d.depth == len(d.stack) {
-		d.push(e, options) // its first option is that the running thread goes on
-		d.depth++
-		return true
-	}
-	n := &d.stack[d.depth]
-	if len(n.options) != len(options) || n.next >= len(n.options) || n.options[n.next] != options[at] {
-		return false
-	}
-	d.depth++
-	return true
+	return e.take(e.options[i])
 }
 
 // ask reports whether the condition of a thread holds. The thread itself looks, so that the race

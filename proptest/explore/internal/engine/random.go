@@ -44,7 +44,7 @@ func sample(build func() Program, b Budget, draw func() pick, ran func(*Executio
 		ran(e)
 		res.count(e)
 		if e.err != nil {
-			res.Failure = explain(build, e)
+			res.Failure = explain(build, e.schedule, e.err, e.fine)
 			return res
 		}
 		g.spare = e

@@ -80,7 +80,7 @@ func reduced(build func() Program, budget Budget) (res Result) {
 			res.Cut++
 		}
 		if e.err != nil {
-			res.Failure = explain(build, e)
+			res.Failure = explain(build, e.schedule, e.err, e.fine)
 			return res
 		}
 		d.look(e)

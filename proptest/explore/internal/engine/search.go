@@ -48,7 +48,6 @@ type Failure struct {
 	Trace    []string // its steps: thread, access, place
 	Rows     []Row    // the same for a table
 	Threads  []string // their names
-	Shorter  int      // schedules that were run to shorten it
 }
 
 func (f *Failure) Error() string {
@@ -100,9 +99,7 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 	g := newEngine()
 	defer g.close()
 	d := &dfs{bound: bound, sleeping: sleeping}
-	if !sleeping {
-		g.search = d
-	}
+	g.direct = !sleeping
 	choose := pick(d.choose)
 	for {
 		d.depth = 0
@@ -113,7 +110,7 @@ func search(build func() Program, bound int, sleeping bool, budget Budget) (res 
 			res.Cut++
 		}
 		if e.err != nil {
-			res.Failure = explain(build, e)
+			res.Failure = explain(build, e.schedule, e.err, e.fine)
 			return res
 		}
 		g.spare = e
@@ -268,18 +265,18 @@ func reads(k point.Kind) bool {
 }
 
 // explain runs the schedule of a failure again and records its steps.
-func explain(build func() Program, e *Execution) *Failure {
+func explain(build func() Program, sch Schedule, err error, fine bool) *Failure {
 	g := newEngine()
 	defer g.close()
 	tr := newTrace()
-	again, _ := g.execute(build(), e.fine, tr, follow(e.schedule))
-	f := &Failure{Err: e.err, Schedule: e.schedule, Trace: tr.lines(), Rows: tr.finish()}
+	again, _ := g.execute(build(), fine, tr, follow(sch))
+	f := &Failure{Err: err, Schedule: sch, Trace: tr.lines(), Rows: tr.finish()}
 	f.Threads = again.names()
 	switch {
 	case again.err != nil:
 		f.Err = again.err
-	case e.err != errRace: // a race is reported once
-		f.Err = fmt.Errorf("%w (but not when it was run again)", e.err)
+	case err != errRace: // a race is reported once
+		f.Err = fmt.Errorf("%w (but not when it was run again)", err)
 	}
 	return f
 }
@@ -348,7 +345,7 @@ func single(build func() Program, e *Execution) Result {
 	var r Result
 	r.count(e)
 	if e.err != nil {
-		r.Failure = explain(build, e)
+		r.Failure = explain(build, e.schedule, e.err, e.fine)
 	}
 	return r
 }
