@@ -289,7 +289,7 @@ func call(m *starlark.Machine, mod *starlark.Module, fn string, n int) (d time.D
 // scaling runs each program on one thread and on several that share its module.
 func (r *report) scaling(only string, each time.Duration, most int) error {
 	for n := 2; n <= most; n++ {
-		t := &table{name: fmt.Sprintf("threads-%d", n), title: fmt.Sprintf("%d threads / 1 thread: calls a second (and processor time of a call)", n),
+		t := &table{name: fmt.Sprintf("threads-%d", n), title: fmt.Sprintf("%d threads / 1 thread: calls a second", n), note: " (and processor time of a call)",
 			columns: columnNames(), unit: "calls a second, as many times as with one thread", mean: "geometric mean"}
 		for _, p := range ours(only) {
 			x := row{name: p.name}

@@ -31,7 +31,7 @@ func document(n int) string {
 func (r *report) memory(size int, each time.Duration) error {
 	t := &table{name: "bytes", title: "bytes of a value", columns: []string{"starlark-go", "ichor"}, unit: "bytes", format: "%.0f"}
 	for _, k := range kinds {
-		a, b, err := bytesOf("def make(n, text):\n    return ["+k.expr+" for i in range(n)]\n", "", true)
+		a, b, err := bytesOf("def make(n, text):\n    return tuple(["+k.expr+" for i in range(n)])\n", "", true)
 		if err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
@@ -64,7 +64,7 @@ var kinds = []struct{ name, expr string }{
 }
 
 // bytesOf returns the live bytes of what make of a program returns: with starlark-go in Go's heap, and
-// here in objects and their blocks. If each is set, they are those of one of many values in a list,
+// here in objects and their blocks. If each is set, they are those of one of many values in a tuple,
 // without its place there.
 func bytesOf(src, text string, each bool) (theirs, ours float64, err error) {
 	const many = 20_000
@@ -78,8 +78,8 @@ func bytesOf(src, text string, each bool) (theirs, ours float64, err error) {
 		return 0, 0, err
 	}
 	theirs = float64(heap()) - float64(before)
-	if l, ok := v.(*peer.List); ok && each {
-		theirs = (theirs - 16*float64(l.Len())) / many // the list's array is larger than what it holds
+	if l, ok := v.(peer.Tuple); ok && each {
+		theirs = (theirs - 16*float64(l.Len())) / many
 	}
 	runtime.KeepAlive(v)
 	m, mod, err := load(modes[1], src)

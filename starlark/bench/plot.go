@@ -9,7 +9,7 @@ import (
 // Sizes in pixels.
 const (
 	plotWidth  = 640
-	barHeight  = 10
+	barHeight  = 13
 	rowGap     = 8
 	lineHeight = 18
 	margin     = 12
@@ -136,7 +136,7 @@ func (t *table) plot() ([]byte, error) {
 		for i, v := range r.values {
 			from, to := place(a.base), place(v)
 			p.FilledRect(min(from, to), y+1, max(from, to, min(from, to)+1), y+barHeight-1, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
-			p.Text(t.text(v), max(from, to)+4, y+barHeight-1, 0, font)
+			p.Text(t.text(v), max(from, to)+4, y+barHeight-2, 0, font)
 			y += barHeight
 		}
 		y += rowGap

@@ -13,6 +13,7 @@ import (
 type table struct {
 	name    string // of the file with the plot
 	title   string
+	note    string // behind the title, in the text only
 	first   string
 	columns []string
 	unit    string // of the plot's axis
@@ -47,7 +48,7 @@ func (r *report) add(t *table) error {
 		t.rows = append(t.rows, row{name: t.mean, values: means(t.rows)})
 	}
 	w := tabwriter.NewWriter(r.w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, t.title, "\t")
+	fmt.Fprint(w, t.title, t.note, "\t")
 	if t.first != "" {
 		fmt.Fprint(w, t.first, "\t")
 	}
