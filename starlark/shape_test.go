@@ -1,6 +1,10 @@
 package starlark
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 // values runs a program, and compares global variables with the texts that they should have.
 func values(t *testing.T, m *Machine, src string, want map[string]string) {
@@ -38,6 +42,7 @@ same = [one == struct(x = 1, y = [2]), one == struct(**{"y": [2], "x": 1}), one 
 found = {point(1, 2): "found"}[struct(**{"y": 2, "x": 1})]
 sum = one + struct(z = 7)
 nothing = [struct(), struct(**{})]
+dropped = [s.x for i in range(50) for d in [{"x": 1}, {"a": 0, "x": 1}] for s in [struct(**d)]]
 method = struct(f = lambda x: x + 1).f(2)
 `
 	want := map[string]string{
@@ -47,6 +52,7 @@ method = struct(f = lambda x: x + 1).f(2)
 		"found":   `"found"`,
 		"sum":     `struct(x = 1, y = [2], z = 7)`,
 		"nothing": `[struct(), struct()]`,
+		"dropped": "[" + strings.Repeat("1, ", 99) + "1]",
 		"method":  `3`,
 	}
 	forModes(t, func(t *testing.T, opts Options) {
@@ -70,6 +76,15 @@ func TestManyFields(t *testing.T) {
 		}
 	}
 	values(t, open(t, Options{File: everything}), makes+src+"    return t\ntotal = all()\n", map[string]string{"total": "384"})
+
+	// Of 40 fields of a struct, some have the same place.
+	fields, reads := "", ""
+	for i := range 40 {
+		fields += fmt.Sprintf("f%d = %d, ", i, i)
+		reads += fmt.Sprintf("s.f%d, ", i)
+	}
+	src = "def all(s):\n    return [" + reads + "]\nsame = all(struct(" + fields + ")) == list(range(40))\n"
+	values(t, open(t, Options{File: everything}), src, map[string]string{"same": "True"})
 }
 
 // A struct of a call with names is one object: all that the call makes share the names.

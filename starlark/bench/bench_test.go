@@ -20,7 +20,7 @@ func TestParts(t *testing.T) {
 	err := errors.Join(
 		r.programs(1, time.Millisecond, "range_construction"),
 		r.programs(1, time.Millisecond, "calls"),
-		r.scaling("calls", time.Millisecond, 3),
+		r.scaling("calls", 2, time.Millisecond, 3),
 		r.images(1, 20),
 		r.memory(50_000, time.Millisecond),
 	)

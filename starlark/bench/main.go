@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func main() {
 		run  func() error
 	}{
 		{"programs", func() error { return r.programs(*rounds, *each, *only) }},
-		{"threads", func() error { return r.scaling(*only, *each, *threads) }},
+		{"threads", func() error { return r.scaling(*only, *rounds, *each, *threads) }},
 		{"images", func() error { return r.images(*rounds, *defs) }},
 		{"memory", func() error { return r.memory(*size*1_000_000, *each) }},
 	} {
@@ -287,14 +288,14 @@ func call(m *starlark.Machine, mod *starlark.Module, fn string, n int) (d time.D
 }
 
 // scaling runs each program on one thread and on several that share its module.
-func (r *report) scaling(only string, each time.Duration, most int) error {
+func (r *report) scaling(only string, rounds int, each time.Duration, most int) error {
 	for n := 2; n <= most; n++ {
 		t := &table{name: fmt.Sprintf("threads-%d", n), title: fmt.Sprintf("%d threads / 1 thread: calls a second", n), note: " (and processor time of a call)",
 			columns: columnNames(), unit: "calls a second, as many times as with one thread", mean: "geometric mean"}
 		for _, p := range ours(only) {
 			x := row{name: p.name}
 			for _, md := range modes {
-				speed, cost, err := scale(md, p.src, n, each)
+				speed, cost, err := scale(md, p.src, n, rounds, each)
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
@@ -309,21 +310,28 @@ func (r *report) scaling(only string, each time.Duration, most int) error {
 	return nil
 }
 
-// scale compares n threads with one: the calls a second, and the processor time of each.
-func scale(md mode, src string, n int, each time.Duration) (speed, cost float64, err error) {
+// scale compares n threads with one: the calls a second, and the processor time of each. Both are
+// the medians of the ratios within a round.
+func scale(md mode, src string, n, rounds int, each time.Duration) (speed, cost float64, err error) {
 	m, mod, err := load(md, src)
 	if err != nil {
 		return 0, 0, err
 	}
-	one, cost1, err := throughput(m, mod, 1, each)
-	if err != nil {
-		return 0, 0, err
+	var speeds, costs []float64
+	for range rounds {
+		one, cost1, err := throughput(m, mod, 1, each)
+		if err != nil {
+			return 0, 0, err
+		}
+		many, cost, err := throughput(m, mod, n, each)
+		if err != nil {
+			return 0, 0, err
+		}
+		speeds, costs = append(speeds, many/one), append(costs, cost/cost1)
 	}
-	many, cost, err := throughput(m, mod, n, each)
-	if err != nil {
-		return 0, 0, err
-	}
-	return many / one, cost / cost1, m.Close()
+	slices.Sort(speeds)
+	slices.Sort(costs)
+	return speeds[rounds/2], costs[rounds/2], m.Close()
 }
 
 // throughput returns how many calls of run a second the threads make together, and the processor

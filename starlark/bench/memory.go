@@ -67,7 +67,7 @@ var kinds = []struct{ name, expr string }{
 // here in objects and their blocks. If each is set, they are those of one of many values in a tuple,
 // without its place there.
 func bytesOf(src, text string, each bool) (theirs, ours float64, err error) {
-	const many = 20_000
+	const many = 32_500 // their tuple almost fills two spans
 	globals, err := peer.ExecFileOptions(&options, &peer.Thread{}, "bytes.star", src, predeclared)
 	if err != nil {
 		return 0, 0, err
