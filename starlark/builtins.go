@@ -351,7 +351,7 @@ func repr(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	w := writer{th: th}
-	w.value(c.Args[0], nil)
+	w.value(c.Args[0])
 	return w.done()
 }
 
@@ -406,7 +406,7 @@ func strOf(th *Thread, c *Call) (Value, error) {
 		return th.transcode(stringType, th.text(x))
 	}
 	w := writer{th: th}
-	w.value(x, nil)
+	w.value(x)
 	return w.done()
 }
 

@@ -317,6 +317,10 @@ const maxArgs = 1 << 18
 // callSite calls the value at stack[at] as the site says. If that is a function, it pushes its
 // frame and binds the arguments; then entered is true and there is no result yet.
 func (th *Thread) callSite(site *callSite, at, npos int, dest uint8) (v Value, entered bool, err error) {
+	if site.shape.names != 0 {
+		v, err = th.shapedStruct(site.shape, th.stack[at+1:at+1+site.operands])
+		return v, false, err
+	}
 	fn := th.stack[at]
 	var few [8]Value
 	vs := append(few[:0], th.stack[at+1:at+1+site.operands]...)

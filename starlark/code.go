@@ -75,9 +75,10 @@ const (
 	opJGeI
 
 	opIndex     // a = b[c]
+	opIndexI    // a = b[the signed number c]
 	opIndex2    // a = b[c][w]; the position of the inner one is that of the word
-	opSetIndex  // a[b] = c
-	opSetIndexT // and c is empty afterwards
+	opSetIndex  // a[b] = c; c is empty afterwards if it is temporary
+	opSetIndexI // a[the signed number b] = c; c as before
 	opAttr      // a = b.w
 	opSetField  // a.w = b
 	opSlice     // a = b[b+1 : b+2 : b+3]
@@ -87,8 +88,8 @@ const (
 	opAppend    // append b to the list a
 	opAppendT
 	opDict     // a = a new dict with room for k
-	opDictSet  // a[b] = c
-	opDictNew  // a[b] = c, an error if b is there
+	opDictSet  // a[b] = c; c is empty afterwards if it is temporary
+	opDictNew  // the same, and an error if b is there
 	opUnpack   // the c registers from a on = the items of b
 	opIter     // begin an iteration over a
 	opRange    // begin an iteration over range() of the b arguments from a on, or of a[-1] if it is no range
@@ -123,7 +124,7 @@ type code struct {
 	lines  []line
 
 	regs       int // of the window
-	locals     int // of them
+	locals     int // of them; the others are temporary
 	localNames []string
 	freeNames  []string
 	spillNames []string
@@ -135,9 +136,11 @@ type code struct {
 	recursion  bool // allowed
 }
 
-// attrName is a name behind a dot, with the methods of that name by kind.
+// attrName is a name behind a dot, with the methods of that name by kind. hash chooses its places
+// in Thread.fields.
 type attrName struct {
 	name    string
+	hash    uint32
 	methods [kinds]*builtin
 }
 
@@ -149,6 +152,7 @@ type callSite struct {
 	varargs  bool     // then *args
 	kwargs   bool     // then **kwargs
 	operands int
+	shape    shape // if the call is struct(names)
 }
 
 type loadSite struct {

@@ -31,6 +31,11 @@ func (th *Thread) hash(v Value) (uint32, error) {
 	if v.isInt() {
 		return mix(uint64(v.int())), nil
 	}
+	if r := v.ref(); v < floatBase && th.t.QuickKind(r) == stringType.ID() {
+		if h := th.t.Body(r).Load(textHash); h != 0 {
+			return h, nil
+		}
+	}
 	return th.hashDepth(v, maxNesting)
 }
 
@@ -266,14 +271,19 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 			return false, nil
 		}
 		for i := 0; ; {
-			key, x, h, next := th.tableEntry(a, i)
-			if key == 0 {
+			kr, xr, h, next := th.tableSlots(a, i)
+			if kr.IsNil() {
 				return true, nil
 			}
 			i = next
-			if y, err := th.tableGetHash(b, key, h); y == 0 {
+			yr, err := th.tableSlot(b, 0, kr, h)
+			if yr.IsNil() {
 				return false, limitOnly(err)
-			} else if eq, err := th.equalDepth(x, y, depth-1); !eq || err != nil {
+			}
+			if xr == yr && xr.IsInt() && depth > 1 {
+				continue
+			}
+			if eq, err := th.equalDepth(th.peek(xr), th.peek(yr), depth-1); !eq || err != nil {
 				return false, err
 			}
 		}
@@ -294,12 +304,12 @@ func (th *Thread) equalSame(k kind, a, b Value, depth int) (bool, error) {
 // subset reports whether all keys of a are in b.
 func (th *Thread) subset(a, b Value) (bool, error) {
 	for i := 0; ; {
-		key, _, h, next := th.tableEntry(a, i)
-		if key == 0 {
+		kr, _, h, next := th.tableSlots(a, i)
+		if kr.IsNil() {
 			return true, nil
 		}
 		i = next
-		if x, err := th.tableGetHash(b, key, h); x == 0 {
+		if x, err := th.tableSlot(b, 0, kr, h); x.IsNil() {
 			return false, limitOnly(err)
 		}
 	}

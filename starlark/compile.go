@@ -21,6 +21,7 @@ type compiler struct {
 	opts   *syntax.FileOptions
 	codes  []*code
 	consts map[any]Value
+	shapes map[string]shape // by the names
 }
 
 // compileError is a panic of the compiler.
@@ -30,11 +31,18 @@ func (c *compiler) fail(pos syntax.Position, format string, args ...any) {
 	panic(compileError{fmt.Errorf("%s: %s", pos, fmt.Sprintf(format, args...))})
 }
 
+// check returns v, which the code owns from now on if it is mortal.
 func (c *compiler) check(v Value, err error) Value {
 	if err != nil {
 		panic(compileError{err})
 	}
-	return v
+	if v.isOwned() {
+		m := c.th.m
+		m.mu.Lock()
+		m.mortal = append(m.mortal, v)
+		m.mu.Unlock()
+	}
+	return v.borrowed()
 }
 
 // constant returns the immortal value of a literal.
@@ -315,7 +323,7 @@ func (f *fcomp) name(s string) int {
 
 // attrName returns a name behind a dot.
 func (m *Machine) attrName(s string) attrName {
-	a := attrName{name: s}
+	a := attrName{name: s, hash: hashText(s)}
 	for k, fns := range m.methods {
 		a.methods[k] = fns[s]
 	}

@@ -118,16 +118,25 @@ func (f *fcomp) call(e *syntax.CallExpr, dest int) {
 		f.argTo(kwargs, f.temp())
 	}
 	site.operands = f.top - base - 1
+	if site.operands == len(site.names) && f.isStruct(e.Fn) {
+		site.shape = f.c.shape(site.names)
+	}
 	f.code.sites = append(f.code.sites, site)
 	f.setPos(e.Lparen)
 	f.emit(opCallX, base, npos, dest)
 	f.word(len(f.code.sites) - 1)
 }
 
+// isStruct reports whether fn is the function struct that the machine predeclares.
+func (f *fcomp) isStruct(fn syntax.Expr) bool {
+	id, ok := unparen(fn).(*syntax.Ident)
+	return ok && id.Binding.(*resolve.Binding).Scope == resolve.Predeclared && f.c.mod.predeclared[id.Name] == f.c.th.m.structFn
+}
+
 // plainCall compiles a call with few arguments, which are all positional.
 func (f *fcomp) plainCall(e *syntax.CallExpr, args []syntax.Expr, dest int) {
 	base := f.temp()
-	if dot, ok := unparen(e.Fn).(*syntax.DotExpr); ok {
+	if dot, ok := unparen(e.Fn).(*syntax.DotExpr); ok && f.member(dot) == 0 {
 		recv := f.temp()
 		x, local := f.localReg(dot.X)
 		if local {

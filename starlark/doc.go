@@ -19,6 +19,10 @@
 // has 32 bits: integers of 29 bits fit it, larger ones and floats are boxed when they are
 // stored, and unboxed when they are loaded. Integers beyond 48 bits are objects everywhere.
 //
+// A struct has its values, and refers to a tuple with the names of its fields. All structs that one
+// call of the function struct makes share an immortal tuple, so a thread can remember at which
+// place of it a field is.
+//
 // # Registers
 //
 // The machine has registers, not a stack of operands. A frame is a window of up to 256 values

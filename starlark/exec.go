@@ -245,7 +245,24 @@ func (th *Thread) run() (result Value, err error) {
 				continue
 			}
 			goto arith
-		case opShl, opShr, opIn, opNotIn:
+		case opShl:
+			x, y := regs[b], regs[c]
+			if x&y >= intBase && uint64(y.int()) < 48 {
+				n := x.int()
+				if s := n << y.int(); s>>y.int() == n && s == s<<16>>16 {
+					set(th, &regs[a], mkInt(int64(s)))
+					continue
+				}
+			}
+			goto arith
+		case opShr:
+			x, y := regs[b], regs[c]
+			if x&y >= intBase && uint64(y.int()) < 64 {
+				set(th, &regs[a], mkInt(int64(x.int()>>y.int())))
+				continue
+			}
+			goto arith
+		case opIn, opNotIn:
 			goto arith
 		case opAddI, opSubI:
 			x, n := regs[b], int64(int8(c))
@@ -370,10 +387,22 @@ func (th *Thread) run() (result Value, err error) {
 				pc = int(ins[pc-1])
 			}
 
-		case opIndex:
+		case opIndex, opIndexI:
+			var y Value
+			if op == opIndexI {
+				y = mkInt(int64(int8(c)))
+			} else {
+				y = regs[c]
+			}
+			if y >= intBase {
+				if v := th.quickIndex(regs[b], y.int()); v != 0 {
+					set(th, &regs[a], v)
+					continue
+				}
+			}
 			fr.pc = int32(pc)
 			var v Value
-			if v, err = th.index(regs[b], regs[c]); err != nil {
+			if v, err = th.index(regs[b], y); err != nil {
 				goto fail
 			}
 			regs = th.window(base)
@@ -391,15 +420,19 @@ func (th *Thread) run() (result Value, err error) {
 			pc++
 			regs = th.window(base)
 			set(th, &regs[a], v)
-		case opSetIndex, opSetIndexT:
+		case opSetIndex, opSetIndexI:
+			y := mkInt(int64(int8(b)))
+			if op == opSetIndex {
+				y = regs[b]
+			}
 			v := regs[c]
-			if op == opSetIndexT {
+			if int(c) >= k.locals {
 				regs[c] = 0
 			} else {
 				v = v.borrowed()
 			}
 			fr.pc = int32(pc)
-			if err = th.setIndex(regs[a], regs[b], v); err != nil {
+			if err = th.setIndex(regs[a], y, v); err != nil {
 				th.drop(v)
 				goto fail
 			}
@@ -463,8 +496,15 @@ func (th *Thread) run() (result Value, err error) {
 			}
 			set(th, &regs[a], v)
 		case opDictSet, opDictNew:
+			v := regs[c]
+			if int(c) >= k.locals {
+				regs[c] = 0
+			} else {
+				v = v.borrowed()
+			}
 			var fresh bool
-			if fresh, err = th.tableSet(regs[a], regs[b], regs[c]); err != nil {
+			if fresh, err = th.tableStore(regs[a], regs[b].borrowed(), v); err != nil {
+				th.drop(v)
 				goto fail
 			}
 			if !fresh && op == opDictNew {

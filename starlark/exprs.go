@@ -79,9 +79,9 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 			return
 		}
 		x := f.expr(e.X)
-		y := f.expr(e.Y)
+		y, number := f.subscript(e.Y)
 		f.setPos(e.Lbrack)
-		f.emit(opIndex, dest, x, y)
+		f.emit(opIndex+number, dest, x, y)
 	case *syntax.SliceExpr:
 		base := f.top
 		f.mark(e.Lbrack)
@@ -111,6 +111,13 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 	case *syntax.BinaryExpr:
 		f.binary(e, dest)
 	case *syntax.DotExpr:
+		if v := f.member(e); v != 0 {
+			f.mark(syntax.Start(unparen(e.X)))
+			f.leaf()
+			f.mark(e.Dot)
+			f.loadConst(v, dest)
+			return
+		}
 		x := f.expr(e.X)
 		f.setPos(e.Dot)
 		f.emit(opAttr, dest, x, 0)
@@ -122,6 +129,29 @@ func (f *fcomp) exprTo(e syntax.Expr, dest int) {
 	default:
 		f.c.fail(syntax.Start(e), "unexpected expression %T", e)
 	}
+}
+
+// subscript compiles the y of x[y]: to a register, or to a small number, and then number is 1.
+func (f *fcomp) subscript(y syntax.Expr) (operand int, number opcode) {
+	if n, ok := smallLiteral(y); ok {
+		f.leaf()
+		return n, 1
+	}
+	return f.expr(y), 0
+}
+
+// member returns the member of a predeclared module that e names, or 0. Modules never change, so
+// it is a constant.
+func (f *fcomp) member(e *syntax.DotExpr) Value {
+	id, ok := unparen(e.X).(*syntax.Ident)
+	if !ok || id.Binding.(*resolve.Binding).Scope != resolve.Predeclared {
+		return 0
+	}
+	v := f.c.mod.predeclared[id.Name]
+	if !v.isRef() || f.c.th.kind(v) != kModule {
+		return 0
+	}
+	return f.c.th.structGet(v, e.Name.Name)
 }
 
 // plain reports whether an expression is a constant or a local variable that has a value, so that

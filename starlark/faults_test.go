@@ -43,6 +43,11 @@ for i in range(3):
     r.append(parallel.map(str, [1]))
     r.append(getattr("x", "upper"))
     r.append(hasattr(d, "get"))
+    q = struct(m = i * 0.5, n = d, o = [i])
+    r.append({q.m: q.m + 1.5, 2.5 + i: q.o})
+    d[0.25] = i * 0.125
+    d[0.25] = [q]
+    r.append(json.decode('{"k": [1.5, "word", {"k": "word", "l": "other"}], "m": {"a": 2.5, "a": 3.5}}'))
 x = 1 << 100
 y = (x * x // 3 - x) % 1000 + int("9" * 30)
 `

@@ -84,7 +84,7 @@ func (w *writer) convert(c byte, arg Value) error {
 	case 's':
 		w.display(arg)
 	case 'r':
-		w.value(arg, nil)
+		w.value(arg)
 	case 'd', 'i', 'o', 'x', 'X':
 		v, err := th.toInt(arg)
 		if err != nil {
@@ -230,7 +230,7 @@ func stringFormat(th *Thread, c *Call) (Value, error) {
 		case "s":
 			w.display(arg)
 		case "r":
-			w.value(arg, nil)
+			w.value(arg)
 		default:
 			return 0, fmt.Errorf("format: unknown conversion %q", conv)
 		}

@@ -28,7 +28,9 @@ type (
 	HostBinary interface {
 		Binary(th *Thread, op syntax.Token, y Value, right bool) (Value, error)
 	}
-	// HostCompare is a Host that is compared with other Hosts.
+	// HostCompare is a Host that is compared with other Hosts. Compare and Hash are called in the
+	// middle of operations on dicts and sets, so they must not reach a safe point: they call no
+	// function of the language.
 	HostCompare interface {
 		Compare(th *Thread, op syntax.Token, y Host, depth int) (bool, error)
 	}

@@ -49,7 +49,7 @@ type moduleImage struct {
 }
 
 // imageVersion changes when the encoding or the meaning of instructions does.
-var imageVersion = fmt.Sprintf("starlark module, encoding 1, %d instructions, %d kinds", opLoad+1, kinds)
+var imageVersion = fmt.Sprintf("starlark module, encoding 2, %d instructions, %d kinds", opLoad+1, kinds)
 
 // ImageError says why a module is not written to an image, or not opened.
 type ImageError struct {

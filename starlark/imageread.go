@@ -123,7 +123,7 @@ func (x *moduleImage) fill(th *Thread, w *waking) error {
 		for i := 0; i < len(tab.entries); i += 2 {
 			h, err := th.hash(tab.entries[i])
 			if err == nil {
-				_, err = th.tableInsert(tab.v, tab.entries[i], tab.entries[i+1], h)
+				_, err = th.tableInsert(tab.v, tab.entries[i].borrowed(), tab.entries[i+1].borrowed(), h)
 			}
 			if err != nil {
 				return err
@@ -413,6 +413,12 @@ func (r *imageReader) code(k *code) error {
 			*p = r.bool()
 		}
 		s.operands = r.int()
+		if r.bool() {
+			var err error
+			if s.shape, err = r.th.newShape(s.names); err != nil {
+				return err
+			}
+		}
 	}
 	k.funcs = make([]*code, r.count())
 	for i := range k.funcs {

@@ -418,6 +418,7 @@ func (w *imageWriter) code(k *code) {
 			w.bool(b)
 		}
 		w.int(s.operands)
+		w.bool(s.shape.names != 0)
 	}
 	w.int(len(k.funcs))
 	for _, f := range k.funcs {

@@ -13,7 +13,8 @@ import (
 const maxJSON = 10_000
 
 // A jsonReader decodes a text. It does not recurse: open has the lists and dicts that are not
-// complete yet, from the outside to the inside.
+// complete yet, from the outside to the inside. Their values wait on a stack, so that a container
+// gets a block of the size that it needs.
 //
 //	state — condition — transition (by)
 //	a value begins — - — the value is complete (text, number, null), a value begins ('[' and '{')
@@ -21,18 +22,29 @@ const maxJSON = 10_000
 //	    begins (',' in a dict), the container is complete (its bracket)
 //	the value is complete — open is empty — the end
 type jsonReader struct {
-	th   *Thread
-	s    string
-	i    int
-	open []jsonLevel
+	th     *Thread
+	s      string
+	i      int
+	open   []jsonLevel
+	values []Value // of the open containers, as far as they are not in them
+	words  *jsonWords
 }
 
-// jsonLevel is a list or dict that is not complete. key is 0 in a list, and in a dict whose next
-// value is a key.
+// jsonLevel is a list or dict that is not complete. Its values begin at values[first]; those of a
+// dict are keys and values in turn.
 type jsonLevel struct {
-	v, key Value
-	end    byte
+	v     Value
+	first int
+	end   byte
 }
+
+// needsKey reports whether the next value of the innermost container is a key.
+func (r *jsonReader) needsKey(top *jsonLevel) bool {
+	return top.end == '}' && (len(r.values)-top.first)&1 == 0
+}
+
+// jsonWaiting is how many values of a container wait at most.
+const jsonWaiting = 256
 
 // jsonFailure says what is wrong with a text, and is not an error of the machine.
 type jsonFailure string
@@ -53,7 +65,8 @@ func jsonDecode(th *Thread, c *Call) (Value, error) {
 	if len(c.Args) < 1 {
 		return 0, c.errorf("unexpected keyword argument x")
 	}
-	r := jsonReader{th: th, s: s}
+	r := jsonReader{th: th, s: s, words: th.takeWords()}
+	r.values = r.words.values
 	v, err := r.value()
 	if err == nil && r.skip() {
 		th.drop(v)
@@ -92,9 +105,9 @@ func (r *jsonReader) value() (v Value, err error) {
 	defer func() {
 		for _, l := range r.open {
 			r.th.drop(l.v)
-			r.th.drop(l.key)
 		}
-		r.open = nil
+		r.th.dropAll(r.values)
+		r.th.giveBackWords(r.words, r.values)
 	}()
 	for {
 		x, opened, err := r.begin()
@@ -104,7 +117,7 @@ func (r *jsonReader) value() (v Value, err error) {
 				return x, nil
 			}
 			top := &r.open[n-1]
-			if top.end == '}' && top.key == 0 {
+			if r.needsKey(top) {
 				err = r.key(top, x)
 				break
 			}
@@ -117,6 +130,9 @@ func (r *jsonReader) value() (v Value, err error) {
 			}
 			if b == top.end {
 				r.i++
+				if err = r.move(top); err != nil {
+					break
+				}
 				x = top.v
 				r.open = r.open[:n-1]
 				continue
@@ -138,6 +154,18 @@ func (r *jsonReader) value() (v Value, err error) {
 	}
 }
 
+// push puts x, which it steals, on the stack of values.
+func (r *jsonReader) push(x Value) error {
+	if n := len(r.values); n == cap(r.values) {
+		if err := r.th.reserve(24*n + 512); err != nil { // the old stack and the new one
+			r.th.drop(x)
+			return err
+		}
+	}
+	r.values = append(r.values, x)
+	return nil
+}
+
 // key makes x, which it steals, the key of the next value of a dict.
 func (r *jsonReader) key(top *jsonLevel, x Value) error {
 	if r.th.kind(x) != kString {
@@ -145,7 +173,9 @@ func (r *jsonReader) key(top *jsonLevel, x Value) error {
 		r.th.drop(x)
 		return err
 	}
-	top.key = x
+	if err := r.push(x); err != nil {
+		return err
+	}
 	b, err := r.next()
 	if err != nil {
 		return err
@@ -157,23 +187,32 @@ func (r *jsonReader) key(top *jsonLevel, x Value) error {
 	return nil
 }
 
-// add adds x, which it steals, to a container.
+// add adds x, which it steals, to the values of a container.
 func (r *jsonReader) add(top *jsonLevel, x Value) error {
-	th := r.th
-	if top.end == ']' {
-		if err := th.listAdd(top.v, x); err != nil {
-			return err
-		}
-		return th.step()
-	}
-	_, err := th.tableSet(top.v, top.key, x)
-	th.drop(x)
-	th.drop(top.key)
-	top.key = 0
-	if err != nil {
+	if err := r.push(x); err != nil {
 		return err
 	}
-	return th.step()
+	if len(r.values)-top.first >= jsonWaiting {
+		if err := r.move(top); err != nil {
+			return err
+		}
+	}
+	return r.th.step()
+}
+
+// move moves the values of a container from the stack into it. Each value is in one place, so an
+// error leaves nothing that is given up twice.
+func (r *jsonReader) move(top *jsonLevel) (err error) {
+	vs := r.values[top.first:]
+	if top.end == ']' {
+		err = r.th.listFill(top.v, vs)
+	} else {
+		err = r.th.tableFill(top.v, vs)
+	}
+	if err == nil {
+		r.values = r.values[:top.first]
+	}
+	return err
 }
 
 // begin reads a value without parts, or opens a container with parts.
@@ -195,7 +234,7 @@ func (r *jsonReader) begin() (v Value, opened bool, err error) {
 			return 0, false, err
 		}
 		r.i++
-		l := jsonLevel{end: ']'}
+		l := jsonLevel{end: ']', first: len(r.values)}
 		if b == '[' {
 			l.v, err = r.th.newList(0)
 		} else {
@@ -251,7 +290,11 @@ func (r *jsonReader) string() (Value, error) {
 	s := r.s[r.i : j+1]
 	r.i = j + 1
 	if safe {
-		return r.th.newString(s[1 : len(s)-1])
+		s = s[1 : len(s)-1]
+		if n := len(r.open); n > 0 && r.needsKey(&r.open[n-1]) {
+			return r.th.word(&r.words.keys, s)
+		}
+		return r.th.word(&r.words.others, s)
 	}
 	if err := r.th.reserve(4 * len(s)); err != nil {
 		return 0, err

@@ -14,7 +14,7 @@ func jsonEncode(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	w := writer{th: th}
-	if err := w.json(c.Args[0], nil); err != nil {
+	if err := w.json(c.Args[0]); err != nil {
 		w.fail(err)
 		return 0, c.error(err)
 	}
@@ -76,28 +76,21 @@ func ascii(s string) bool {
 	return true
 }
 
-// json writes the JSON of v. path has the containers around it.
-func (w *writer) json(v Value, path []Value) error {
-	th := w.th
+// json writes the JSON of v.
+func (w *writer) json(v Value) error {
 	if w.err != nil {
 		return w.err
 	}
-	k := th.kind(v)
-	switch k {
-	case kList, kTuple, kDict, kSet, kStruct, kModule, kHost:
-		if len(path) > maxNesting {
-			return errNesting
-		}
-		if (k != kTuple || th.tupleLen(v) > 0) && slices.Contains(path, v.borrowed()) {
-			return fmt.Errorf("cycle in JSON structure")
-		}
-		path = append(path, v.borrowed())
-	}
-	switch k {
+	th := w.th
+	switch k := th.kind(v); k {
 	case kNone:
 		w.str("null")
 	case kBool:
-		w.str(map[bool]string{false: "false", true: "true"}[v == True])
+		if v == True {
+			w.str("true")
+		} else {
+			w.str("false")
+		}
 	case kInt:
 		w.int(v)
 	case kFloat:
@@ -105,74 +98,147 @@ func (w *writer) json(v Value, path []Value) error {
 		if math.IsInf(f, 0) || f != f {
 			return fmt.Errorf("cannot encode non-finite float %s", formatFloat(f, 'g'))
 		}
-		w.str(formatFloat(f, 'g'))
+		w.float(f)
 	case kString:
 		w.jsonString(th.text(v))
-	case kDict:
-		return w.jsonDict(v, path)
-	default:
-		if th.iterable(v) {
-			w.char('[')
-			i := 0
-			err := th.each(v, func(x Value) error {
-				if i > 0 {
-					w.char(',')
-				}
-				if err := w.json(x, path); err == errNesting {
-					return err
-				} else if err != nil {
-					return fmt.Errorf("at %s index %d: %w", th.typeName(v), i, err)
-				}
-				i++
-				return nil
-			})
-			w.char(']')
+	case kList, kTuple, kDict, kSet, kStruct, kModule, kHost:
+		if len(w.path) > maxNesting {
+			return errNesting
+		}
+		if (k != kTuple || th.tupleLen(v) > 0) && w.inside(v) {
+			return fmt.Errorf("cycle in JSON structure")
+		}
+		w.enter(v)
+		err := w.jsonContainer(k, v)
+		w.leave()
+		if err != nil {
 			return err
 		}
-		if k != kStruct && k != kModule && k != kHost && k != kBytes {
-			return fmt.Errorf("cannot encode %s as JSON", th.typeName(v))
+	default:
+		if th.iterable(v) {
+			return w.jsonItems(v)
 		}
-		if k == kHost {
-			if _, ok := th.host(v).(HostAttrs); !ok {
-				return fmt.Errorf("cannot encode %s as JSON", th.typeName(v))
-			}
-		}
-		names := th.attrNames(v)
-		slices.Sort(names)
-		w.char('{')
-		for i, name := range names {
-			if i > 0 {
-				w.char(',')
-			}
+		if k == kBytes { // it has attributes, which are methods
+			name := th.attrNames(v)[0]
 			x, err := th.getAttr(v, name)
 			if err != nil {
-				return fmt.Errorf("cannot access attribute %s.%s: %w", th.typeName(v), name, err)
+				return err
 			}
-			w.jsonString(name)
-			w.char(':')
-			err = w.json(x, path)
-			th.drop(x)
-			if err != nil {
-				return fmt.Errorf("in field .%s: %w", name, err)
-			}
+			return w.jsonField(0, name, x)
 		}
-		w.char('}')
+		return fmt.Errorf("cannot encode %s as JSON", th.typeName(v))
 	}
 	return w.err
 }
 
-func (w *writer) jsonDict(v Value, path []Value) error {
+// jsonContainer writes a value with parts.
+func (w *writer) jsonContainer(k kind, v Value) error {
 	th := w.th
-	type entry struct {
-		name string
-		k, v Value
+	switch {
+	case k == kDict:
+		return w.jsonDict(v)
+	case k == kStruct || k == kModule:
+		w.char('{')
+		for i := range th.structLen(v) {
+			if err := w.jsonField(i, th.structName(v, i), th.dup(th.structAt(v, i))); err != nil {
+				return err
+			}
+		}
+		w.char('}')
+		return nil
+	case th.iterable(v):
+		return w.jsonItems(v)
 	}
-	var entries []entry
-	held := th.held
+	h, ok := th.host(v).(HostAttrs)
+	if !ok {
+		return fmt.Errorf("cannot encode %s as JSON", th.typeName(v))
+	}
+	names := h.AttrNames()
+	slices.Sort(names)
+	w.char('{')
+	for i, name := range names {
+		x, err := h.Attr(th, name)
+		if err != nil {
+			return fmt.Errorf("cannot access attribute %s.%s: %w", th.typeName(v), name, err)
+		}
+		if err := w.jsonField(i, name, x); err != nil {
+			return err
+		}
+	}
+	w.char('}')
+	return nil
+}
+
+// jsonField writes field i of an object. It steals x.
+func (w *writer) jsonField(i int, name string, x Value) error {
+	if i > 0 {
+		w.char(',')
+	}
+	w.jsonString(name)
+	w.char(':')
+	err := w.json(x)
+	w.th.drop(x)
+	if err != nil {
+		return fmt.Errorf("in field .%s: %w", name, err)
+	}
+	return nil
+}
+
+// jsonItems writes an iterable.
+func (w *writer) jsonItems(v Value) error {
+	th := w.th
+	n := len(th.its)
+	th.iterate(v)
+	defer th.endIterators(n)
+	w.char('[')
+	for i := 0; ; i++ {
+		if err := th.step(); err != nil {
+			return err
+		}
+		x, err := th.next(n)
+		if err != nil {
+			return err
+		}
+		if x == 0 {
+			break
+		}
+		if i > 0 {
+			w.char(',')
+		}
+		err = w.json(x)
+		th.drop(x)
+		if err == errNesting {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("at %s index %d: %w", th.typeName(v), i, err)
+		}
+	}
+	w.char(']')
+	return nil
+}
+
+// A jsonEntry is an entry of a dict. It owns k and v; name is the text of k.
+type jsonEntry struct {
+	name string
+	k, v Value
+}
+
+// keptEntries is how many entries a writer keeps room for when it needs less.
+const keptEntries = 1 << 10
+
+// jsonDict writes a dict, in the order of its keys.
+func (w *writer) jsonDict(v Value) error {
+	th := w.th
+	held, base := th.held, len(w.entries)
 	defer func() {
-		for _, e := range entries {
+		for _, e := range w.entries[base:] {
 			th.drop(e.k)
 			th.drop(e.v)
+		}
+		clear(w.entries[base:])
+		if w.entries = w.entries[:base]; cap(w.entries) > max(keptEntries, 4*base) {
+			w.entries = slices.Clone(w.entries)
 		}
 		th.release(held)
 	}()
@@ -189,20 +255,22 @@ func (w *writer) jsonDict(v Value, path []Value) error {
 		if !ok {
 			return fmt.Errorf("%s has %s key, want string", th.typeName(v), th.typeName(k))
 		}
-		entries = append(entries, entry{name, th.dup(k), th.dup(x)})
+		w.entries = append(w.entries, jsonEntry{name, th.dup(k), th.dup(x)})
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	end := len(w.entries)
+	slices.SortFunc(w.entries[base:], func(a, b jsonEntry) int { return strings.Compare(a.name, b.name) })
 	w.char('{')
-	for i, e := range entries {
-		if i > 0 {
+	for i := base; i < end; i++ {
+		if i > base {
 			w.char(',')
 		}
+		e := w.entries[i]
 		w.jsonString(e.name)
 		w.char(':')
-		if err := w.json(e.v, path); err != nil {
+		if err := w.json(e.v); err != nil {
 			return fmt.Errorf("in %s key %s: %w", th.typeName(v), syntaxQuote(e.name), err)
 		}
 	}
 	w.char('}')
-	return w.err
+	return nil
 }

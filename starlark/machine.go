@@ -41,6 +41,10 @@ type Options struct {
 	// Output is os.Stderr if nil.
 	Output io.Writer
 
+	// MortalCode lets threads count the constants and functions of programs, which are immortal
+	// otherwise. It is slower, and shows by how much.
+	MortalCode bool
+
 	// Runtime has further options of the runtime, of which Mode, Counting and MemoryLimit are
 	// ignored.
 	Runtime rt.Options
@@ -59,6 +63,8 @@ type Machine struct {
 	empty      Value
 	emptyTuple Value
 	oneNone    Value // the list [None]
+	structName Value // the string struct
+	structFn   Value // the function struct
 	chars      [256]Value
 
 	universe map[string]Value
@@ -69,6 +75,7 @@ type Machine struct {
 	codes    atomic.Pointer[[]*code]
 	outMu    sync.Mutex
 	predecl  map[string]Value
+	mortal   []Value // of MortalCode: what code owns
 	profiler atomic.Pointer[Profiler]
 }
 
@@ -101,7 +108,7 @@ func New(opts Options) (*Machine, error) {
 // library predeclares json, math, parallel, time and struct.
 func (m *Machine) library(th *Thread) error {
 	v, err := th.NewBuiltin("struct", MakeStruct)
-	m.predecl["struct"] = v
+	m.predecl["struct"], m.structFn = v, v
 	for name, mod := range map[string]func() (Value, error){
 		"json": th.JSONModule, "math": th.MathModule, "parallel": th.ParallelModule,
 		"time": func() (Value, error) { return th.TimeModule(nil) },
@@ -131,6 +138,9 @@ func (m *Machine) start(th *Thread) error {
 	}
 	m.emptyTuple = counted(r)
 	if m.oneNone, err = th.makeList(None); err != nil {
+		return err
+	}
+	if m.structName, err = th.immortalString(stringType, "struct"); err != nil {
 		return err
 	}
 	m.universe = map[string]Value{"None": None, "True": True, "False": False}
@@ -178,7 +188,19 @@ func (m *Machine) addCodes(codes []*code) {
 func (m *Machine) Runtime() *rt.Runtime { return m.rt }
 
 // Close frees all values. The error says what leaked. Any goroutine without a thread.
-func (m *Machine) Close() error { return m.rt.Close() }
+func (m *Machine) Close() error {
+	if m.mortal != nil {
+		err := m.Do(context.Background(), func(th *Thread) error {
+			th.dropAll(m.mortal)
+			m.mortal = nil
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return m.rt.Close()
+}
 
 // Predeclare makes v, which must be immortal, the value of a name in all modules that are
 // compiled later.

@@ -45,7 +45,7 @@ const treeBytes = 200
 func (th *Thread) countCode(codes []*code) error {
 	n := 0
 	for _, k := range codes {
-		n += 512 + 4*cap(k.ins) + 8*cap(k.consts) + 256*cap(k.names) + 64*cap(k.sites) +
+		n += 512 + 4*cap(k.ins) + 8*cap(k.consts) + 256*cap(k.names) + 128*cap(k.sites) +
 			16*(cap(k.localNames)+cap(k.freeNames)+cap(k.spillNames)) + 12*cap(k.lines)
 	}
 	if err := th.fits(int64(n)); err != nil {
@@ -104,7 +104,7 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 	if len(f.Stmts) > 0 {
 		pos = syntax.Start(f.Stmts[0])
 	}
-	err = th.immortally(func() (err error) {
+	err = th.codeBorn(func() (err error) {
 		defer func() {
 			if x := recover(); x != nil {
 				e, ok := x.(compileError)
@@ -132,6 +132,14 @@ func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predecla
 		return nil, th.limitError(err)
 	}
 	return mod, nil
+}
+
+// codeBorn runs fn, which makes the values of code, inside immortally or as MortalCode says.
+func (th *Thread) codeBorn(fn func() error) error {
+	if th.m.opts.MortalCode {
+		return fn()
+	}
+	return th.immortally(fn)
 }
 
 // Run executes the module, once. An error of the program is an *EvalError.

@@ -64,142 +64,6 @@ func (th *Thread) inplaceOr(x, y Value) (Value, error) {
 	return th.binary(syntax.PIPE, x, y)
 }
 
-// index returns x[y] with a count of its own.
-func (th *Thread) index(x, y Value) (Value, error) {
-	k := th.kind(x)
-	if at, ok := y.index(); ok && k == kList {
-		n := th.listLen(x)
-		if at < 0 {
-			at += n
-		}
-		if uint(at) < uint(n) {
-			if r := th.listSlot(x, at); !r.IsNil() {
-				return th.load(r), nil
-			}
-		}
-	}
-	if k == kDict {
-		v, err := th.tableGet(x, y)
-		if err != nil {
-			return 0, err
-		}
-		if v == 0 {
-			return 0, fmt.Errorf("key %s not in dict", th.short(y))
-		}
-		return th.dup(v), nil
-	}
-	n := th.length(x)
-	if n < 0 || k == kSet {
-		return 0, fmt.Errorf("unhandled index operation %s[%s]", th.typeName(x), th.typeName(y))
-	}
-	i, err := th.asInt(y)
-	if err != nil {
-		return 0, fmt.Errorf("%s index: %s", th.typeName(x), err)
-	}
-	at := i
-	if at < 0 {
-		at += n
-	}
-	if at < 0 || at >= n {
-		return 0, th.outOfRange(x, i, n)
-	}
-	switch k {
-	case kList:
-		if r := th.listSlot(x, at); !r.IsNil() {
-			return th.load(r), nil
-		}
-		return 0, th.outOfRange(x, i, th.listLen(x))
-	case kTuple:
-		return th.load(th.t.Body(x.ref()).Ref(tupleSlots + at)), nil
-	case kString:
-		return th.m.chars[th.text(x)[at]], nil
-	case kBytes:
-		return th.newBytes(th.text(x)[at : at+1])
-	case kRange:
-		r := th.rangeOf(x)
-		return th.newInt(int64(r.start + at*r.step))
-	case kElems:
-		text, mode := th.elemsOf(x)
-		c := th.text(text)[at]
-		if mode == elemOrds {
-			return mkInt(int64(c)), nil
-		}
-		return th.m.chars[c], nil
-	case kHost:
-		if h, ok := th.host(x).(HostIndex); ok {
-			return h.Index(th, at)
-		}
-	}
-	return 0, fmt.Errorf("unhandled index operation %s[%s]", th.typeName(x), th.typeName(y))
-}
-
-// index2 returns x[y][z] with a count of its own, without counting x[y]. inner says that x[y] has
-// failed.
-func (th *Thread) index2(x, y, z Value) (v Value, inner bool, err error) {
-	var w Value
-	switch th.kind(x) {
-	case kList:
-		if i, ok := y.index(); ok {
-			if i < 0 {
-				i += th.listLen(x)
-			}
-			w = th.listAt(x, i)
-		}
-	case kTuple:
-		if i, ok := y.index(); ok {
-			n := th.tupleLen(x)
-			if i < 0 {
-				i += n
-			}
-			if uint(i) < uint(n) {
-				w = th.tupleAt(x, i)
-			}
-		}
-	case kDict:
-		w, _ = th.tableGet(x, y)
-	}
-	if w != 0 && th.kind(w) != kHost {
-		v, err = th.index(w, z)
-		return v, false, err
-	}
-	if w, err = th.index(x, y); err != nil {
-		return 0, true, err
-	}
-	v, err = th.index(w, z)
-	th.drop(w)
-	return v, false, err
-}
-
-// setIndex executes x[y] = z, and steals z unless it fails.
-func (th *Thread) setIndex(x, y, z Value) error {
-	switch th.kind(x) {
-	case kDict:
-		if _, err := th.tableSet(x, y, z); err != nil {
-			return err
-		}
-		th.drop(z)
-		return nil
-	case kList:
-		n := th.listLen(x)
-		i, err := th.asInt(y)
-		if err != nil {
-			return err
-		}
-		at := i
-		if at < 0 {
-			at += n
-		}
-		if at < 0 || at >= n {
-			return th.outOfRange(x, i, n)
-		}
-		if err := th.listMutable(x, "assign to element of"); err != nil {
-			return err
-		}
-		return th.listSet(x, at, z)
-	}
-	return fmt.Errorf("%s value does not support item assignment", th.typeName(x))
-}
-
 // noAttr says that an attribute does not exist.
 type noAttr string
 
@@ -211,8 +75,14 @@ func NoAttr(text string) error { return noAttr(text) }
 
 // attr returns x.name with a count of its own.
 func (th *Thread) attr(x Value, name *attrName) (Value, error) {
-	if b := name.methods[th.kind(x)]; b != nil {
+	k := th.kind(x)
+	if b := name.methods[k]; b != nil {
 		return th.newMethod(b, x)
+	}
+	if k == kStruct {
+		if v := th.field(x, name); v != 0 {
+			return th.dup(v), nil
+		}
 	}
 	v, err := th.getAttr(x, name.name)
 	if v != 0 && err == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	peer "go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 	"pgregory.net/rapid"
 )
@@ -59,7 +60,7 @@ func (d *drawer) expr(depth int) string {
 		return d.atom()
 	}
 	e := func() string { return d.expr(depth - 1) }
-	switch d.n(22) {
+	switch d.n(25) {
 	case 0, 1, 2:
 		return d.atom()
 	case 3, 4, 5:
@@ -98,6 +99,12 @@ func (d *drawer) expr(depth int) string {
 		return d.pick(`"{}-{}"`, `"{0}{1!r}"`, `"{a}{b}"`, `"{a} {}"`, `"{"`) + ".format(" + d.pick(e()+", "+e(), "a = "+e()+", b = "+e(), e()+", a = "+e(), "*"+e(), "**"+e()) + ")"
 	case 22:
 		return d.pick("sorted", "min", "max") + "(" + e() + ", key = lambda x: " + e() + d.pick("", ", reverse = True", ", reverse = "+e()) + ")"
+	case 23:
+		return d.pick("struct(a = "+e()+", b = "+e()+")", "struct(b = "+e()+")", "struct(**"+e()+")", e()+".a", e()+".b", e()+".c")
+	case 24:
+		return e() + "[" + d.pick("0", "-1", "1", "127", "-128", "128") + "]"
+	case 25:
+		return "json.decode(json.encode(" + e() + "))"
 	case 18:
 		if d.funcs > 0 {
 			return fmt.Sprintf("f%d(%s)", d.n(d.funcs-1), d.pick(e(), e()+", "+e(), "y = "+e(), "*"+e(), "**"+e(), ""))
@@ -113,7 +120,7 @@ func (d *drawer) assign() {
 }
 
 func (d *drawer) stmt() {
-	switch d.n(14) {
+	switch d.n(15) {
 	case 0, 1, 2:
 		d.assign()
 	case 3:
@@ -165,7 +172,9 @@ func (d *drawer) stmt() {
 	case 11:
 		d.line("(a, [b, c]) = %s", d.pick("1, (2, 3)", d.expr(2), "["+d.expr(1)+", "+d.expr(1)+"]"))
 	case 12:
-		d.line("%s[%s] %s %s", d.variable(), d.expr(1), d.pick("+=", "-=", "|="), d.expr(1))
+		d.line("%s[%s] %s %s", d.variable(), d.pick("0", "-1", d.expr(1)), d.pick("+=", "-=", "|="), d.expr(1))
+	case 13:
+		d.line("%s[%s] = %s", d.variable(), d.pick("0", "-1", "1"), d.expr(2))
 	default:
 		d.line("print(%s)", d.expr(3))
 	}
@@ -214,7 +223,9 @@ func runPeer(src string) (out string, ok bool) {
 	var b strings.Builder
 	th := &peer.Thread{Print: func(_ *peer.Thread, s string) { b.WriteString(s + "\n") }}
 	th.SetMaxExecutionSteps(randomSteps)
-	_, err := peer.ExecFileOptions(&randomOptions, th, "r.star", src, peer.StringDict{"json": peerJSON})
+	_, err := peer.ExecFileOptions(&randomOptions, th, "r.star", src, peer.StringDict{
+		"json": peerJSON, "struct": peer.NewBuiltin("struct", starlarkstruct.Make),
+	})
 	var e *peer.EvalError
 	switch {
 	case errors.As(err, &e):

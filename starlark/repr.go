@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -12,13 +13,16 @@ import (
 )
 
 // A writer builds a text. Only a piece of it is in Go memory; full pieces are strings.
-// It owns pieces only as long as it has no error: only fail sets err. Who ends without done or
-// goString calls abandon.
+// It owns pieces only as long as it has no error: only fail sets err. A function that ends without
+// done or goString calls abandon.
 type writer struct {
-	th     *Thread
-	buf    []byte
-	pieces []Value
-	err    error
+	th      *Thread
+	buf     []byte
+	pieces  []Value
+	err     error
+	taken   bool
+	path    []Value     // the containers around the value that is being written
+	entries []jsonEntry // of the dicts among them, as JSON
 }
 
 // pieceSize is the size of the pieces of a writer.
@@ -26,22 +30,40 @@ const pieceSize = 64 << 10
 
 // room makes room for n bytes in the buffer, n being at most pieceSize.
 func (w *writer) room(n int) bool {
-	if w.buf == nil {
-		w.buf, w.th.scratch = w.th.scratch, nil
-	}
+	w.take()
 	if w.err == nil && len(w.buf)+n > pieceSize {
 		w.flush()
 	}
 	return w.err == nil
 }
 
-// giveBack makes the buffer the one of the thread's next writer.
-func (w *writer) giveBack() {
-	if w.buf != nil {
-		w.th.scratch = w.buf[:0]
+// take gives the writer the memory that the thread's last one had.
+func (w *writer) take() {
+	if !w.taken {
+		w.buf, w.path, w.entries = w.th.scratch, w.th.path, w.th.jsonEntries
+		w.th.scratch, w.th.path, w.th.jsonEntries = nil, nil, nil
+		w.taken = true
 	}
-	w.buf = nil
 }
+
+// giveBack makes the memory that of the thread's next writer.
+func (w *writer) giveBack() {
+	if w.taken {
+		w.th.scratch, w.th.path, w.th.jsonEntries = w.buf[:0], w.path[:0], w.entries[:0]
+	}
+	w.buf, w.path, w.entries, w.taken = nil, nil, nil, false
+}
+
+// enter makes the container v part of the path, until leave is called.
+func (w *writer) enter(v Value) {
+	w.take()
+	w.path = append(w.path, v.borrowed())
+}
+
+func (w *writer) leave() { w.path = w.path[:len(w.path)-1] }
+
+// inside reports whether the container v is part of the path.
+func (w *writer) inside(v Value) bool { return slices.Contains(w.path, v.borrowed()) }
 
 func (w *writer) flush() {
 	v, b, err := w.th.newText(stringType, len(w.buf))
@@ -188,7 +210,7 @@ const maxErrorText = 4 << 10
 // short returns the text of v for an error.
 func (th *Thread) short(v Value) string {
 	w := writer{th: th}
-	w.value(v, nil)
+	w.value(v)
 	if w.err != nil {
 		w.abandon()
 		return "..." // the program has reached a limit, too
@@ -242,7 +264,7 @@ func (w *writer) reserveString(n int) error {
 // Repr returns the text of v as repr(v) does.
 func (th *Thread) Repr(v Value) string {
 	w := writer{th: th}
-	w.value(v, nil)
+	w.value(v)
 	return w.goString()
 }
 
@@ -252,10 +274,14 @@ func (w *writer) display(v Value) {
 		w.str(s)
 		return
 	}
-	w.value(v, nil)
+	w.take()
+	path := w.path // of what surrounds v
+	w.path = path[len(path):]
+	w.value(v)
+	w.path = path
 }
 
-func (w *writer) value(v Value, path []Value) {
+func (w *writer) value(v Value) {
 	th := w.th
 	if w.err != nil {
 		return
@@ -264,7 +290,7 @@ func (w *writer) value(v Value, path []Value) {
 		w.fail(err)
 		return
 	}
-	if len(path) > maxNesting {
+	if len(w.path) > maxNesting {
 		w.fail(errNesting)
 		return
 	}
@@ -280,20 +306,20 @@ func (w *writer) value(v Value, path []Value) {
 	case kInt:
 		w.int(v)
 	case kFloat:
-		w.str(formatFloat(v.float(), 'g'))
+		w.float(v.float())
 	case kString:
 		w.quoted(th.text(v))
 	case kBytes:
 		w.char('b')
 		w.quoted(th.text(v))
 	case kList, kTuple:
-		w.items(k, v, path)
+		w.items(k, v)
 	case kDict:
 		w.char('{')
-		if slices.Contains(path, v.borrowed()) {
+		if w.inside(v) {
 			w.str("...")
 		} else {
-			path = append(path, v.borrowed())
+			w.enter(v)
 			for i, sep := 0, ""; w.err == nil; sep = ", " {
 				key, x, next := th.tableNext(v, i)
 				if key == 0 {
@@ -301,14 +327,16 @@ func (w *writer) value(v Value, path []Value) {
 				}
 				i = next
 				w.str(sep)
-				w.value(key, path)
+				w.value(key)
 				w.str(": ")
-				w.value(x, path)
+				w.value(x)
 			}
+			w.leave()
 		}
 		w.char('}')
 	case kSet:
 		w.str("set([")
+		w.enter(v)
 		for i, sep := 0, ""; w.err == nil; sep = ", " {
 			key, _, next := th.tableNext(v, i)
 			if key == 0 {
@@ -316,8 +344,9 @@ func (w *writer) value(v Value, path []Value) {
 			}
 			i = next
 			w.str(sep)
-			w.value(key, append(path, v.borrowed()))
+			w.value(key)
 		}
+		w.leave()
 		w.str("])")
 	case kRange:
 		w.str(th.rangeOf(v).String())
@@ -330,10 +359,12 @@ func (w *writer) value(v Value, path []Value) {
 		w.str("<built-in method " + b.name + " of " + th.typeName(recv) + " value>")
 	case kElems:
 		text, mode := th.elemsOf(v)
-		w.value(text, path)
+		w.value(text)
 		w.str([...]string{".elems()", ".elem_ords()", ".codepoints()", ".codepoint_ords()", ".elems()"}[mode])
 	case kStruct:
-		w.structure(v, append(path, v.borrowed()))
+		w.enter(v)
+		w.structure(v)
+		w.leave()
 	case kModule:
 		w.str(fmt.Sprintf("<module %q>", th.text(th.structHead(v))))
 	case kHost:
@@ -343,16 +374,16 @@ func (w *writer) value(v Value, path []Value) {
 	}
 }
 
-func (w *writer) items(k kind, v Value, path []Value) {
+func (w *writer) items(k kind, v Value) {
 	open, end := byte('['), byte(']')
 	if k == kTuple {
 		open, end = '(', ')'
 	}
 	w.char(open)
-	if k == kList && slices.Contains(path, v.borrowed()) {
+	if k == kList && w.inside(v) {
 		w.str("...")
 	} else {
-		path = append(path, v.borrowed())
+		w.enter(v)
 		n := w.th.length(v)
 		for i := 0; i < n && w.err == nil; i++ {
 			x := w.th.itemAt(v, i)
@@ -362,8 +393,9 @@ func (w *writer) items(k kind, v Value, path []Value) {
 			if i > 0 {
 				w.str(", ")
 			}
-			w.value(x, path)
+			w.value(x)
 		}
+		w.leave()
 		if k == kTuple && n == 1 {
 			w.char(',')
 		}
@@ -371,21 +403,32 @@ func (w *writer) items(k kind, v Value, path []Value) {
 	w.char(end)
 }
 
+// float writes f as %g does.
+func (w *writer) float(f float64) {
+	if w.room(32) {
+		w.buf = appendFloat(w.buf, f, 'g')
+	}
+}
+
 // formatFloat formats f as %e, %f or %g does.
-func formatFloat(f float64, conv byte) string {
+func formatFloat(f float64, conv byte) string { return string(appendFloat(nil, f, conv)) }
+
+// appendFloat appends the text of formatFloat.
+func appendFloat(b []byte, f float64, conv byte) []byte {
 	switch {
 	case math.IsInf(f, 1):
-		return "+inf"
+		return append(b, "+inf"...)
 	case math.IsInf(f, -1):
-		return "-inf"
+		return append(b, "-inf"...)
 	case f != f:
-		return "nan"
+		return append(b, "nan"...)
 	case conv == 'g' || conv == 'G':
-		s := strconv.FormatFloat(f, conv, -1, 64)
-		if strings.IndexByte(s, conv-'g'+'e') < 0 && strings.IndexByte(s, '.') < 0 {
-			s += ".0"
+		n := len(b)
+		b = strconv.AppendFloat(b, f, conv, -1, 64)
+		if s := b[n:]; bytes.IndexByte(s, conv-'g'+'e') < 0 && bytes.IndexByte(s, '.') < 0 {
+			b = append(b, ".0"...)
 		}
-		return s
+		return b
 	}
-	return strconv.FormatFloat(f, conv, 6, 64)
+	return strconv.AppendFloat(b, f, conv, 6, 64)
 }

@@ -96,7 +96,7 @@ func (th *Thread) isSubset(s, other Value) (bool, error) {
 		if br.IsNil() {
 			return errStop
 		}
-		i, _, err := th.find(th.t.Block(br), k, h)
+		i, _, err := th.find(th.t.Block(br), k, slotOf(k), h)
 		if err != nil || i < 0 || i >= entries || seen[i>>6]>>(i&63)&1 != 0 {
 			return err
 		}

@@ -267,9 +267,9 @@ func (f *fcomp) assign(pos syntax.Position, lhs syntax.Expr, r int) {
 		f.assignSequence(pos, lhs.List, r)
 	case *syntax.IndexExpr:
 		x := f.expr(lhs.X)
-		y := f.expr(lhs.Y)
+		y, number := f.subscript(lhs.Y)
 		f.setPos(lhs.Lbrack)
-		f.setIndex(x, y, r)
+		f.emit(opSetIndex+number, x, y, r)
 	case *syntax.DotExpr:
 		x := f.expr(lhs.X)
 		f.setPos(lhs.Dot)
@@ -277,14 +277,6 @@ func (f *fcomp) assign(pos syntax.Position, lhs syntax.Expr, r int) {
 		f.word(f.name(lhs.Name.Name))
 	default:
 		f.c.fail(pos, "cannot assign to %T", lhs)
-	}
-}
-
-func (f *fcomp) setIndex(x, y, r int) {
-	if f.isTemp(r) {
-		f.emit(opSetIndexT, x, y, r)
-	} else {
-		f.emit(opSetIndex, x, y, r)
 	}
 }
 
@@ -373,14 +365,14 @@ func (f *fcomp) augmented(s *syntax.AssignStmt) {
 		f.set(lhs, x)
 	case *syntax.IndexExpr:
 		x := f.expr(lhs.X)
-		i := f.expr(lhs.Y)
+		i, number := f.subscript(lhs.Y)
 		t := f.temp()
 		f.setPos(lhs.Lbrack)
-		f.emit(opIndex, t, x, i)
+		f.emit(opIndex+number, t, x, i)
 		y := f.operand(s)
 		f.inplace(s, t, t, y)
 		f.setPos(lhs.Lbrack)
-		f.setIndex(x, i, t)
+		f.emit(opSetIndex+number, x, i, t)
 	case *syntax.DotExpr:
 		x := f.expr(lhs.X)
 		t := f.temp()

@@ -19,8 +19,8 @@ func init() {
 		"startswith": stringStartswith, "endswith": stringStartswith, "title": stringTitle,
 		"strip": stringStrip, "lstrip": stringStrip, "rstrip": stringStrip,
 		"removeprefix": stringRemovefix, "removesuffix": stringRemovefix,
-		"lower":          stringMap(unicode.ToLower),
-		"upper":          stringMap(unicode.ToUpper),
+		"lower":          stringMap(unicode.ToLower, 'A'),
+		"upper":          stringMap(unicode.ToUpper, 'a'),
 		"elems":          stringElems(elemStrings),
 		"elem_ords":      stringElems(elemOrds),
 		"codepoints":     stringElems(pointStrings),
@@ -34,19 +34,6 @@ func init() {
 		"istitle":        stringTest(isTitle),
 	}
 	methods[kString] = stringMethods
-}
-
-func stringMap(f func(rune) rune) Func {
-	return func(th *Thread, c *Call) (Value, error) {
-		if err := c.positional(0, 0); err != nil {
-			return 0, err
-		}
-		w := writer{th: th}
-		for _, r := range th.text(c.Recv) {
-			w.rune(f(r))
-		}
-		return w.done()
-	}
 }
 
 func stringElems(mode uint32) Func {
@@ -72,45 +59,6 @@ func stringIs(f func(rune) bool) Func {
 	return stringTest(func(s string) bool {
 		return s != "" && strings.IndexFunc(s, func(r rune) bool { return !f(r) }) < 0
 	})
-}
-
-func casedRune(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || unicode.SimpleFold(r) != r
-}
-
-func cased(s string) bool { return strings.IndexFunc(s, casedRune) >= 0 }
-
-// unchanged reports whether f leaves all runes of s as they are. Invalid UTF-8 does not stay.
-func unchanged(s string, f func(rune) rune) bool {
-	for i, r := range s {
-		if f(r) != r || r == utf8.RuneError && s[i] != 0xEF {
-			return false
-		}
-	}
-	return true
-}
-
-func isTitle(s string) bool {
-	var any, prev bool
-	for _, r := range s {
-		switch {
-		case 'A' <= r && r <= 'Z' || unicode.IsTitle(r):
-			if prev {
-				return false
-			}
-			prev, any = true, true
-		case unicode.IsLower(r):
-			if !prev {
-				return false
-			}
-			any = true
-		case unicode.IsUpper(r):
-			return false
-		default:
-			prev = false
-		}
-	}
-	return any
 }
 
 func stringCapitalize(th *Thread, c *Call) (Value, error) {

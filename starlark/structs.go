@@ -10,12 +10,7 @@ func MakeStruct(th *Thread, c *Call) (Value, error) {
 	if len(c.Args) > 0 {
 		return 0, fmt.Errorf("struct: unexpected positional arguments")
 	}
-	head, err := th.newString("struct")
-	if err != nil {
-		return 0, err
-	}
-	defer th.drop(head)
-	return th.newStruct(structType, head, c.Kwargs)
+	return th.newStruct(structType, th.m.structName, c.Kwargs)
 }
 
 // MakeModule is the function module(name, **kwargs).

@@ -113,15 +113,27 @@ func indexAdd(b rt.Body, n, i int, h uint32) {
 	}
 }
 
+// slotOf returns the reference that a slot with the value v holds, or Nil if v is boxed there.
+func slotOf(v Value) rt.Ref {
+	if v < floatBase {
+		return v.ref()
+	}
+	if v < intBase {
+		return rt.Nil
+	}
+	r, _ := rt.Int(v.int())
+	return r
+}
+
 // find returns the number of the entry with the key k of hash h, or -1, and its place in the
-// index.
-func (th *Thread) find(b rt.Body, k Value, h uint32) (i, place int, err error) {
+// index. kr is slotOf(k). k may be 0 if kr is not Nil.
+func (th *Thread) find(b rt.Body, k Value, kr rt.Ref, h uint32) (i, place int, err error) {
 	n := int(b.Word(entryCap))
 	mask := b.Word(indexMask)
 	if mask == 0 {
 		for i := range int(b.Load(entryUsed)) {
 			if b.Load(entrySlots+2*n+i) == h {
-				if ok, err := th.keyAt(b, i, k); ok || err != nil {
+				if ok, err := th.isKey(b.LoadRef(entrySlots+2*i), k, kr); ok || err != nil {
 					return i, 0, err
 				}
 			}
@@ -138,21 +150,27 @@ func (th *Thread) find(b rt.Body, k Value, h uint32) (i, place int, err error) {
 			continue
 		}
 		if i := int(x - 1); b.Load(entrySlots+2*n+i) == h {
-			if ok, err := th.keyAt(b, i, k); ok || err != nil {
+			if ok, err := th.isKey(b.LoadRef(entrySlots+2*i), k, kr); ok || err != nil {
 				return i, base + int(j), err
 			}
 		}
 	}
 }
 
-// keyAt reports whether entry i has the key k.
-func (th *Thread) keyAt(b rt.Body, i int, k Value) (bool, error) {
-	r := b.LoadRef(entrySlots + 2*i)
-	if r.IsNil() {
+// isKey reports whether the slot r holds the key k. kr is slotOf(k), and k may be 0, as in find.
+func (th *Thread) isKey(r rt.Ref, k Value, kr rt.Ref) (bool, error) {
+	switch {
+	case r.IsNil():
 		return false, nil
-	}
-	if k < floatBase && r == k.ref() {
+	case r == kr:
 		return true, nil
+	case r.IsInt() && (kr.IsInt() || k >= intBase):
+		return false, nil
+	case kr.IsNil():
+	case th.t.QuickKind(r) == stringType.ID() && th.t.QuickKind(kr) == stringType.ID():
+		return th.quickText(r) == th.quickText(kr), nil
+	case k == 0:
+		k = th.peek(kr)
 	}
 	return th.equal(th.peek(r), k)
 }
@@ -168,25 +186,36 @@ func (th *Thread) tableGet(v, k Value) (Value, error) {
 	return th.tableGetHash(v, k, h)
 }
 
+// tableGetHash is tableGet for a key with a known hash.
 func (th *Thread) tableGetHash(v, k Value, h uint32) (Value, error) {
-	br := th.t.Body(v.ref()).LoadRef(tableBlock)
-	if br.IsNil() {
-		return 0, nil
-	}
-	b := th.t.Block(br)
-	i, _, err := th.find(b, k, h)
-	if i < 0 || err != nil {
-		return 0, err
-	}
-	r := b.LoadRef(entrySlots + 2*i + 1)
+	r, err := th.tableSlot(v, k, slotOf(k), h)
 	if r.IsNil() {
-		return 0, nil // deleted since
+		return 0, err
 	}
 	return th.peek(r), nil
 }
 
+// tableSlot returns the borrowed slot with the value of a key, or Nil. The key is as in find.
+func (th *Thread) tableSlot(v, k Value, kr rt.Ref, h uint32) (rt.Ref, error) {
+	br := th.t.Body(v.ref()).LoadRef(tableBlock)
+	if br.IsNil() {
+		return rt.Nil, nil
+	}
+	b := th.t.Block(br)
+	i, _, err := th.find(b, k, kr, h)
+	if i < 0 || err != nil {
+		return rt.Nil, err
+	}
+	return b.LoadRef(entrySlots + 2*i + 1), nil // Nil if it was deleted since
+}
+
 // tableSet makes x the value of k. It borrows both. It reports whether the key is new.
 func (th *Thread) tableSet(v, k, x Value) (bool, error) {
+	return th.tableStore(v, k.borrowed(), x.borrowed())
+}
+
+// tableStore is tableSet that steals k and x, unless it fails.
+func (th *Thread) tableStore(v, k, x Value) (bool, error) {
 	h, err := th.hash(k)
 	if err != nil {
 		return false, err
@@ -198,8 +227,9 @@ func (th *Thread) tableSet(v, k, x Value) (bool, error) {
 	return th.tableInsert(v, k, x, h)
 }
 
+// tableInsert is tableStore for a key with a known hash and a table that may be changed.
 func (th *Thread) tableInsert(v, k, x Value, h uint32) (bool, error) {
-	xr, err := th.box(x.borrowed())
+	xr, err := th.box(x)
 	if err != nil {
 		return false, err
 	}
@@ -209,19 +239,20 @@ func (th *Thread) tableInsert(v, k, x Value, h uint32) (bool, error) {
 	br := o.LoadRef(tableBlock)
 	if !br.IsNil() {
 		b := th.t.Block(br)
-		i, _, err := th.find(b, k, h)
+		i, _, err := th.find(b, k, slotOf(k), h)
 		if err != nil {
-			th.t.DecRef(xr)
+			th.unbox1(x, xr)
 			return false, err
 		}
 		if i >= 0 {
 			th.retire(b.SwapRef(entrySlots+2*i+1, xr))
+			th.drop(k)
 			return false, nil
 		}
 	}
-	kr, err := th.box(k.borrowed())
+	kr, err := th.box(k)
 	if err != nil {
-		th.t.DecRef(xr)
+		th.unbox1(x, xr)
 		return false, err
 	}
 	live := int(o.Load(tableLen))
@@ -234,8 +265,8 @@ func (th *Thread) tableInsert(v, k, x Value, h uint32) (bool, error) {
 			}
 		}
 		if err := th.tableGrow(v.ref(), o, n); err != nil {
-			th.t.DecRef(xr)
-			th.t.DecRef(kr)
+			th.unbox1(x, xr)
+			th.unbox1(k, kr)
 			return false, err
 		}
 		br = o.LoadRef(tableBlock)
@@ -268,7 +299,7 @@ func (th *Thread) tableDelete(v, k Value) (Value, error) {
 		return 0, nil
 	}
 	b := th.t.Block(br)
-	i, place, err := th.find(b, k, h)
+	i, place, err := th.find(b, k, slotOf(k), h)
 	if i < 0 || err != nil {
 		return 0, err
 	}
@@ -318,9 +349,18 @@ func (th *Thread) tableNext(v Value, i int) (k, x Value, next int) {
 
 // tableEntry is tableNext with the hash of the key.
 func (th *Thread) tableEntry(v Value, i int) (k, x Value, hash uint32, next int) {
+	kr, xr, hash, next := th.tableSlots(v, i)
+	if kr.IsNil() {
+		return 0, 0, 0, next
+	}
+	return th.peek(kr), th.peek(xr), hash, next
+}
+
+// tableSlots is tableEntry that returns the entry's slots, which are borrowed, or Nil.
+func (th *Thread) tableSlots(v Value, i int) (k, x rt.Ref, hash uint32, next int) {
 	br := th.t.Body(v.ref()).LoadRef(tableBlock)
 	if br.IsNil() {
-		return 0, 0, 0, i
+		return rt.Nil, rt.Nil, 0, i
 	}
 	b := th.t.Block(br)
 	if i == 0 {
@@ -329,10 +369,10 @@ func (th *Thread) tableEntry(v Value, i int) (k, x Value, hash uint32, next int)
 	for used := int(b.Load(entryUsed)); i < used; i++ {
 		kr, xr := b.LoadRef(entrySlots+2*i), b.LoadRef(entrySlots+2*i+1)
 		if !kr.IsNil() && !xr.IsNil() {
-			return th.peek(kr), th.peek(xr), b.Load(entrySlots + 2*int(b.Word(entryCap)) + i), i + 1
+			return kr, xr, b.Load(entrySlots + 2*int(b.Word(entryCap)) + i), i + 1
 		}
 	}
-	return 0, 0, 0, i
+	return rt.Nil, rt.Nil, 0, i
 }
 
 // addAll sets all entries of y in x.

@@ -75,12 +75,16 @@ func (th *Thread) text(v Value) string {
 	r := v.ref()
 	switch th.t.QuickKind(r) {
 	case stringType.ID(), bytesType.ID():
-		o := th.t.Body(r)
-		return o.String(textData, int(o.Word(textLen)))
+		return th.quickText(r)
 	}
 	if s, ok := objects.String(r).View(th.t); ok {
 		return s
 	}
+	return th.quickText(r)
+}
+
+// quickText is text for an object whose QuickKind is the string type.
+func (th *Thread) quickText(r rt.Ref) string {
 	o := th.t.Body(r)
 	return o.String(textData, int(o.Word(textLen)))
 }
@@ -103,7 +107,7 @@ func (th *Thread) textHashOf(v Value) uint32 {
 	o := th.t.Body(r)
 	h := o.Load(textHash)
 	if h == 0 {
-		h = hashText(o.String(textData, int(o.Word(textLen))))
+		h = hashText(th.quickText(r))
 		if r.Handle < rt.Limit {
 			o.Store(textHash, h)
 		}

@@ -28,21 +28,25 @@ type Thread struct {
 	ctx  context.Context
 	done <-chan struct{}
 
-	profiler  *Profiler
-	sampled   time.Time // when the last sample was taken
-	worker    bool      // of parallel.map
-	goCalls   int       // calls of Starlark functions by Go code that are in progress
-	rounds    uint      // checkpoints
-	allocated int64     // bytes of large objects since the last look at the memory in use
-	collected int64     // bytes in use after the last collection by collectSoon
-	held      int64     // Go memory that counts, see account
-	told      int64     // of it, what the machine knows
-	kept      int64     // Go memory that counts until the thread ends
-	calls     []*Call   // of the builtins in progress, and for reuse
-	ncalls    int
-	kwargs    []Kwarg // for reuse
-	scratch   []byte  // for writers
-	inRegion  bool    // objects are born immortal
+	profiler    *Profiler
+	sampled     time.Time // when the last sample was taken
+	worker      bool      // of parallel.map
+	goCalls     int       // calls of Starlark functions by Go code that are in progress
+	rounds      uint      // checkpoints
+	allocated   int64     // bytes of large objects since the last look at the memory in use
+	collected   int64     // bytes in use after the last collection by collectSoon
+	held        int64     // Go memory that counts, see account
+	told        int64     // of it, what the machine knows
+	kept        int64     // Go memory that counts until the thread ends
+	calls       []*Call   // of the builtins in progress, and for reuse
+	ncalls      int
+	kwargs      []Kwarg // for reuse
+	scratch     []byte  // for writers, and so the next two
+	path        []Value
+	jsonEntries []jsonEntry
+	fields      [64]fieldPlace
+	words       *jsonWords // for reuse
+	inRegion    bool       // objects are born immortal
 }
 
 // A frame is a call in progress.

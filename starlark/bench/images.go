@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -26,7 +25,7 @@ func definitions(n int) string {
 }
 
 // images compares ways to get a module with n definitions.
-func images(rounds, n int) error {
+func (r *report) images(rounds, n int) error {
 	src := definitions(n)
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -39,9 +38,10 @@ func images(rounds, n int) error {
 		return err
 	}
 	defer func() { _ = m.Close() }()
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
+	t := &table{name: "images", title: fmt.Sprintf("a module of %d definitions", n), first: "time", columns: []string{"times as fast"},
+		unit: "times as fast as to compile and run it", ratio: true, format: "%.1f"}
 	var whole time.Duration
-	row := func(name string, times int, fn func() error) error {
+	measure := func(name string, times int, fn func() error) error {
 		best := time.Duration(0)
 		for range rounds {
 			begin := cpuTime()
@@ -54,11 +54,12 @@ func images(rounds, n int) error {
 				best = d
 			}
 		}
+		best = max(best, 1)
 		if whole == 0 {
 			whole = best
 		}
-		_, err := fmt.Fprintf(w, "%s\t%s\t%.1f\t\n", name, best.Round(time.Microsecond/10), float64(whole)/float64(best))
-		return err
+		t.rows = append(t.rows, row{name: name, first: best.Round(time.Microsecond / 10).String(), values: []float64{float64(whole) / float64(best)}})
+		return nil
 	}
 	err = m.Do(context.Background(), func(th *starlark.Thread) error {
 		open := func(trust bool, use func(mod *starlark.Module) error) func() error {
@@ -90,20 +91,19 @@ func images(rounds, n int) error {
 			}
 			return nil
 		}
-		fmt.Fprintf(w, "a module of %d definitions\ttime\ttimes as fast\t\n", n)
 		return errors.Join(
-			row("parse, resolve, compile, run", 1, func() error {
+			measure("parse, resolve, compile, run", 1, func() error {
 				mod, err := th.Exec("module.star", src)
 				if err == nil {
 					th.Clear(mod)
 				}
 				return err
 			}),
-			row("starlark-go: the same", 1, func() error {
+			measure("starlark-go: the same", 1, func() error {
 				_, err := peer.ExecFileOptions(&options, &peer.Thread{}, "module.star", src, nil)
 				return err
 			}),
-			row("write an image", 1, func() error {
+			measure("write an image", 1, func() error {
 				mod, err := th.Exec("module.star", src)
 				if err != nil {
 					return err
@@ -111,11 +111,14 @@ func images(rounds, n int) error {
 				defer th.Clear(mod)
 				return th.WriteImage(context.Background(), mod, path)
 			}),
-			row("open the image, with all checks", 5, open(false, nothing)),
-			row("open it, trusting it", 50, open(true, nothing)),
-			row("open it, trusting it, and call a function", 50, open(true, call)),
-			row("open it, and use all definitions", 1, open(true, all)),
+			measure("open the image, with all checks", 5, open(false, nothing)),
+			measure("open it, trusting it", 50, open(true, nothing)),
+			measure("open it, trusting it, and call a function", 50, open(true, call)),
+			measure("open it, and use all definitions", 1, open(true, all)),
 		)
 	})
-	return errors.Join(err, w.Flush())
+	if err != nil {
+		return err
+	}
+	return r.add(t)
 }

@@ -6,6 +6,9 @@
 // The time is that of the processor, with that of Go's collector, so that other programs disturb
 // little. The engines take turns, and the best of several rounds counts. A ratio above 1 says that this
 // implementation is faster than starlark-go.
+//
+// A module's constants, functions and other values are immortal. With a mortal module they are
+// not, so threads count them: the difference is what immortality saves.
 package main
 
 import (
@@ -13,14 +16,13 @@ import (
 	"embed"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -38,6 +40,11 @@ var programs embed.FS
 
 var options = syntax.FileOptions{Set: true}
 
+// predeclared is for starlark-go what our machines predeclare themselves.
+var predeclared = peer.StringDict{
+	"json": json.Module, "math": starmath.Module, "struct": peer.NewBuiltin("struct", starlarkstruct.Make),
+}
+
 // An engine runs functions of a program n times.
 type engine struct {
 	name string
@@ -53,16 +60,18 @@ func main() {
 	part := flag.String("part", "", "only this part: programs, threads, images or memory")
 	defs := flag.Int("definitions", 10_000, "definitions in the module of the part images")
 	size := flag.Int("json", 10, "megabytes of the document of the part memory")
+	plots := flag.String("plots", "", "the folder for a plot of each table; none are drawn if empty")
 	flag.Parse()
+	r := &report{os.Stdout, *plots}
 	var err error
 	for _, p := range []struct {
 		name string
 		run  func() error
 	}{
-		{"programs", func() error { return bench(*rounds, *each, *only) }},
-		{"threads", func() error { return scaling(*only, *each, *threads) }},
-		{"images", func() error { return images(*rounds, *defs) }},
-		{"memory", func() error { return memory(*size*1_000_000, *each) }},
+		{"programs", func() error { return r.programs(*rounds, *each, *only) }},
+		{"threads", func() error { return r.scaling(*only, *rounds, *each, *threads) }},
+		{"images", func() error { return r.images(*rounds, *defs) }},
+		{"memory", func() error { return r.memory(*size*1_000_000, *each) }},
 	} {
 		if err == nil && (*part == "" || *part == p.name) {
 			err = p.run()
@@ -74,39 +83,76 @@ func main() {
 	}
 }
 
-func bench(rounds int, each time.Duration, only string) error {
+// theirs returns starlark-go's own benchmarks.
+func theirs() (string, error) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "go.starlark.net").Output()
 	if err != nil {
-		return err
+		return "", fmt.Errorf("go list: %w", err)
 	}
-	file := filepath.Join(strings.TrimSpace(string(out)), "starlark", "testdata", "benchmark.star")
-	src, err := os.ReadFile(file)
+	src, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "starlark", "testdata", "benchmark.star"))
+	return string(src), err
+}
+
+// A program is the text of one of the folder programs.
+type program struct{ name, src string }
+
+// ours returns the programs whose names contain only.
+func ours(only string) (list []program) {
+	files, _ := programs.ReadDir("programs")
+	for _, f := range files {
+		if name := strings.TrimSuffix(f.Name(), ".star"); strings.Contains(name, only) {
+			src, _ := programs.ReadFile("programs/" + f.Name())
+			list = append(list, program{name, string(src)})
+		}
+	}
+	return list
+}
+
+// benchmark returns the program with a function that runs it n times, as starlark-go's do.
+func (p program) benchmark() string {
+	return p.src + "\ndef bench_" + p.name + "(b):\n    for _ in range(b.n):\n        run()\n"
+}
+
+// programs compares the speed of starlark-go's benchmarks and of the programs.
+func (r *report) programs(rounds int, each time.Duration, only string) error {
+	src, err := theirs()
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "starlark-go's benchmarks\tstarlark-go\tgil\tatomic\tbiased\t")
-	if err := suite(w, string(src), "bench_", rounds, each, only); err != nil {
-		return err
-	}
-	fmt.Fprintln(w, "programs\tstarlark-go\tgil\tatomic\tbiased\t")
-	files, _ := programs.ReadDir("programs")
-	for _, f := range files {
-		if !strings.Contains(f.Name(), only) {
-			continue
+	names := []string{"suite", "programs"}
+	for i, title := range []string{"starlark-go's benchmarks", "programs"} {
+		t := &table{name: names[i], title: title + ": times as fast as starlark-go", first: "starlark-go", columns: columnNames(),
+			unit: "times as fast as starlark-go", ratio: true, mean: "geometric mean"}
+		if i == 0 {
+			err = t.suite(src, rounds, each, only)
+		} else {
+			for _, p := range ours(only) {
+				if err = t.suite(p.benchmark(), rounds, each, ""); err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+			}
 		}
-		src, _ := programs.ReadFile("programs/" + f.Name())
-		name := strings.TrimSuffix(f.Name(), ".star")
-		text := string(src) + "\ndef bench_" + name + "(b):\n    for _ in range(b.n):\n        run()\n"
-		if err := suite(w, text, "bench_", rounds, each, ""); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err != nil {
+			return err
+		}
+		if len(t.rows) > 0 {
+			if err := r.add(t); err != nil {
+				return err
+			}
 		}
 	}
-	return w.Flush()
+	return nil
 }
 
-// suite measures all functions of a program whose names begin with prefix.
-func suite(w *tabwriter.Writer, src, prefix string, rounds int, each time.Duration, only string) error {
+func columnNames() (names []string) {
+	for _, md := range modes {
+		names = append(names, md.name)
+	}
+	return names
+}
+
+// suite measures all functions of a program whose names begin with bench_.
+func (t *table) suite(src string, rounds int, each time.Duration, only string) error {
 	engines, names, err := start(src)
 	if err != nil {
 		return err
@@ -116,10 +162,8 @@ func suite(w *tabwriter.Writer, src, prefix string, rounds int, each time.Durati
 			e.stop()
 		}
 	}()
-	logs := make([]float64, len(engines))
-	count := 0
 	for _, fn := range names {
-		if !strings.HasPrefix(fn, prefix) || !strings.Contains(fn, only) {
+		if !strings.HasPrefix(fn, "bench_") || !strings.Contains(fn, only) {
 			continue
 		}
 		n := 1
@@ -145,21 +189,11 @@ func suite(w *tabwriter.Writer, src, prefix string, rounds int, each time.Durati
 				}
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t", strings.TrimPrefix(fn, prefix), best[0]/time.Duration(n))
-		for i := range engines[1:] {
-			ratio := float64(best[0]) / float64(best[i+1])
-			logs[i+1] += math.Log(ratio)
-			fmt.Fprintf(w, "%.2f\t", ratio)
+		x := row{name: strings.TrimPrefix(fn, "bench_"), first: (best[0] / time.Duration(n)).String()}
+		for _, d := range best[1:] {
+			x.values = append(x.values, float64(best[0])/float64(max(d, 1)))
 		}
-		fmt.Fprintln(w)
-		count++
-	}
-	if count > 1 {
-		fmt.Fprint(w, "geometric mean\t\t")
-		for _, l := range logs[1:] {
-			fmt.Fprintf(w, "%.2f\t", math.Exp(l/float64(count)))
-		}
-		fmt.Fprintln(w, "\n\t\t\t\t\t")
+		t.rows = append(t.rows, x)
 	}
 	return nil
 }
@@ -167,9 +201,7 @@ func suite(w *tabwriter.Writer, src, prefix string, rounds int, each time.Durati
 // start loads a program into all engines.
 func start(src string) (engines []engine, names []string, err error) {
 	thread := &peer.Thread{}
-	globals, err := peer.ExecFileOptions(&options, thread, "bench.star", src, peer.StringDict{
-		"json": json.Module, "math": starmath.Module, "struct": peer.NewBuiltin("struct", starlarkstruct.Make),
-	})
+	globals, err := peer.ExecFileOptions(&options, thread, "bench.star", src, predeclared)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +216,7 @@ func start(src string) (engines []engine, names []string, err error) {
 		return cpuTime() - begin, err
 	}, func() {}})
 	for _, mode := range modes {
-		m, mod, err := load(mode, src, true)
+		m, mod, err := load(mode, src)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -202,6 +234,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// A mode is a way to run programs.
 type mode struct {
 	name string
 	opts starlark.Options
@@ -211,10 +244,11 @@ var modes = []mode{
 	{"gil", starlark.Options{Mode: rt.GIL}},
 	{"atomic", starlark.Options{Counting: rt.Atomic}},
 	{"biased", starlark.Options{Counting: rt.Biased}},
+	{"atomic, mortal module", starlark.Options{Counting: rt.Atomic, MortalCode: true}},
 }
 
 // load compiles and runs a program in a machine of its own.
-func load(md mode, src string, immortal bool) (*starlark.Machine, *starlark.Module, error) {
+func load(md mode, src string) (*starlark.Machine, *starlark.Module, error) {
 	opts := md.opts
 	opts.File = options
 	m, err := starlark.New(opts)
@@ -227,7 +261,7 @@ func load(md mode, src string, immortal bool) (*starlark.Machine, *starlark.Modu
 			return err
 		}
 		th.FreezeModule(mod)
-		if immortal {
+		if !opts.MortalCode {
 			return th.Immortalize(mod)
 		}
 		return nil
@@ -253,38 +287,51 @@ func call(m *starlark.Machine, mod *starlark.Module, fn string, n int) (d time.D
 	return d, err
 }
 
-// scaling runs each program on several threads that share its module.
-func scaling(only string, each time.Duration, threads int) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\n%d threads / 1 thread: calls a second (and processor time a call)\tgil\tatomic\tbiased\tatomic, mortal module\t\n", threads)
-	files, _ := programs.ReadDir("programs")
-	for _, f := range files {
-		if !strings.Contains(f.Name(), only) {
-			continue
+// scaling runs each program on one thread and on several that share its module.
+func (r *report) scaling(only string, rounds int, each time.Duration, most int) error {
+	for n := 2; n <= most; n++ {
+		t := &table{name: fmt.Sprintf("threads-%d", n), title: fmt.Sprintf("%d threads / 1 thread: calls a second", n), note: " (and processor time of a call)",
+			columns: columnNames(), unit: "calls a second, as many times as with one thread", mean: "geometric mean"}
+		for _, p := range ours(only) {
+			x := row{name: p.name}
+			for _, md := range modes {
+				speed, cost, err := scale(md, p.src, n, rounds, each)
+				if err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+				x.values, x.notes = append(x.values, speed), append(x.notes, fmt.Sprintf("(%.2f)", cost))
+			}
+			t.rows = append(t.rows, x)
 		}
-		src, _ := programs.ReadFile("programs/" + f.Name())
-		fmt.Fprintf(w, "%s\t", strings.TrimSuffix(f.Name(), ".star"))
-		for i, md := range append(modes, modes[1]) {
-			m, mod, err := load(md, string(src), i < len(modes))
-			if err != nil {
-				return err
-			}
-			one, cost1, err := throughput(m, mod, 1, each)
-			if err != nil {
-				return err
-			}
-			many, cost, err := throughput(m, mod, threads, each)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(w, "%.2f (%.2f)\t", many/one, cost/cost1)
-			if err := m.Close(); err != nil {
-				return err
-			}
+		if err := r.add(t); err != nil {
+			return err
 		}
-		fmt.Fprintln(w)
 	}
-	return w.Flush()
+	return nil
+}
+
+// scale compares n threads with one: the calls a second, and the processor time of each. Both are
+// the medians of the ratios within a round.
+func scale(md mode, src string, n, rounds int, each time.Duration) (speed, cost float64, err error) {
+	m, mod, err := load(md, src)
+	if err != nil {
+		return 0, 0, err
+	}
+	var speeds, costs []float64
+	for range rounds {
+		one, cost1, err := throughput(m, mod, 1, each)
+		if err != nil {
+			return 0, 0, err
+		}
+		many, cost, err := throughput(m, mod, n, each)
+		if err != nil {
+			return 0, 0, err
+		}
+		speeds, costs = append(speeds, many/one), append(costs, cost/cost1)
+	}
+	slices.Sort(speeds)
+	slices.Sort(costs)
+	return speeds[rounds/2], costs[rounds/2], m.Close()
 }
 
 // throughput returns how many calls of run a second the threads make together, and the processor

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"math"
+
+	"github.com/go-analyze/charts"
+)
+
+// Sizes in pixels.
+const (
+	plotWidth  = 640
+	barHeight  = 13
+	rowGap     = 8
+	lineHeight = 18
+	margin     = 12
+)
+
+var (
+	colorPaper  = charts.ParseColor("#ffffff")
+	colorText   = charts.ParseColor("#22272e")
+	colorGrid   = charts.ParseColor("#e3e6ea")
+	colorAxis   = charts.ParseColor("#8b949e")
+	colorsOfBar = []charts.Color{
+		charts.ParseColor("#1f5fc4"), charts.ParseColor("#c8500a"), charts.ParseColor("#157a4a"), charts.ParseColor("#8e3db0"),
+	}
+)
+
+// means returns the geometric means of the columns.
+func means(rows []row) []float64 {
+	logs := make([]float64, len(rows[0].values))
+	for _, r := range rows {
+		for i, v := range r.values {
+			logs[i] += math.Log(v)
+		}
+	}
+	for i := range logs {
+		logs[i] = math.Exp(logs[i] / float64(len(rows)))
+	}
+	return logs
+}
+
+// An axis maps figures to a part of the width. It has a line at each of marks; bars begin at base.
+type axis struct {
+	low, high, base float64
+	marks           []float64
+	log             bool
+}
+
+// newAxis returns an axis for figures from low to high.
+func newAxis(low, high float64, ratio bool) axis {
+	a := axis{log: ratio, base: 0}
+	if ratio {
+		a.base = 1
+		a.low, a.high = 1, 2
+		for a.low > low && a.low > 1.0/1024 {
+			a.low /= 2
+		}
+		for a.high < high && a.high < 1024 {
+			a.high *= 2
+		}
+		for m := a.low; m <= a.high; m *= 2 {
+			a.marks = append(a.marks, m)
+		}
+		return a
+	}
+	step := math.Pow(10, math.Floor(math.Log10(max(high, 1e-6))))
+	for _, by := range []float64{5, 2, 2.5, 2} { // a fifth, a tenth, …: as long as there are few lines
+		if high/step >= 4 {
+			break
+		}
+		step /= by
+	}
+	for m := 0.0; ; m += step {
+		a.marks = append(a.marks, m)
+		if m >= high {
+			a.high = m
+			return a
+		}
+	}
+}
+
+// at returns where v is, from 0 to 1.
+func (a axis) at(v float64) float64 {
+	if a.log {
+		return math.Log(min(max(v, a.low), a.high)/a.low) / math.Log(a.high/a.low)
+	}
+	return min(max(v, 0), a.high) / a.high
+}
+
+// plot draws a table as groups of horizontal bars.
+func (t *table) plot() ([]byte, error) {
+	low, high := 1.0, 0.0
+	for _, r := range t.rows {
+		for _, v := range r.values {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	a := newAxis(low, high, t.ratio)
+	group := len(t.columns)*barHeight + rowGap
+	top := margin + 2*lineHeight
+	bottom := top + len(t.rows)*group
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: plotWidth, Height: bottom + 2*lineHeight + margin})
+	font := charts.FontStyle{FontSize: 11, FontColor: colorText, Font: charts.GetDefaultFont()}
+	width := func(s string) int { return p.MeasureText(s, 0, font).Width() * 6 / 5 } // other fonts are wider
+	p.FilledRect(0, 0, plotWidth, p.Height(), colorPaper, colorPaper, 0)
+	p.Text(t.title, margin, margin+lineHeight/2, 0, font)
+	x := margin
+	for i, c := range t.columns {
+		p.FilledRect(x, margin+lineHeight, x+14, margin+lineHeight+barHeight, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
+		p.Text(c, x+20, margin+lineHeight+barHeight, 0, font)
+		x += 36 + width(c)
+	}
+	left, right := 0, 0
+	for _, r := range t.rows {
+		left = max(left, width(r.name))
+		for _, v := range r.values {
+			right = max(right, width(t.text(v)))
+		}
+	}
+	left += margin + 8
+	right = plotWidth - margin - right - 6
+	place := func(v float64) int { return left + int(a.at(v)*float64(right-left)+0.5) }
+	for _, m := range a.marks {
+		color := colorGrid
+		if m == a.base {
+			color = colorAxis
+		}
+		p.LineStroke([]charts.Point{{X: place(m), Y: top}, {X: place(m), Y: bottom}}, color, 1)
+		s := charts.FormatValueHumanizeShort(m, 3, false)
+		p.Text(s, place(m)-width(s)/2, bottom+lineHeight-4, 0, font)
+	}
+	p.Text(t.unit, (left+right-width(t.unit))/2, bottom+2*lineHeight-2, 0, font)
+	y := top
+	for _, r := range t.rows {
+		p.Text(r.name, left-8-width(r.name)*5/6, y+(len(t.columns)*barHeight)/2+4, 0, font)
+		for i, v := range r.values {
+			from, to := place(a.base), place(v)
+			p.FilledRect(min(from, to), y+1, max(from, to, min(from, to)+1), y+barHeight-1, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
+			p.Text(t.text(v), max(from, to)+4, y+barHeight-2, 0, font)
+			y += barHeight
+		}
+		y += rowGap
+	}
+	return p.Bytes()
+}
