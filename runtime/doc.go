@@ -95,6 +95,8 @@
 //
 //	close.go       closing a runtime
 //	stats.go       statistics
+//	profile.go     what the profiles have in common: places
+//	heapprofile.go  the heap profile
 //	audit.go       comparing all counts with all references
 //	checked.go     checked mode
 package runtime

@@ -50,6 +50,7 @@ type Thread struct {
 	rt      *Runtime
 
 	run     context.Context // of the Run that it works for; nil in Do
+	labels  context.Context // which has the labels for profiles; nil if there are none
 	region  *region         // where objects are born; nil for the counted heap
 	deadTop Ref             // dead objects still to be freed, linked through their headers
 	dying   Ref             // the object that is being freed: see free
@@ -116,6 +117,7 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 		t.attachQueue()
 	}
 	t.attached = true
+	t.SetLabels(ctx)
 	return t, nil
 }
 
@@ -194,7 +196,7 @@ func (t *Thread) pool() {
 		t.abandonRetired()
 		t.trim()
 	}
-	t.attached = false
+	t.attached, t.labels = false, nil
 	t.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()

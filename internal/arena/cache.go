@@ -36,7 +36,10 @@ type Account struct {
 type Cache struct {
 	space  *Space
 	chunks []uatomic.Pointer[chunk] // the central's, for Free
-	mags   *magazines               // see magazine
+	mags   *magazines               // see magazine: Alloc pops from these
+	frees  *magazines               // Free pushes to these, which are the same unless blocks are sampled
+
+	sampler *sampler // nil unless blocks are sampled
 
 	// current holds lists of spans, linked by next and prev. The cache allocates from
 	// the first span of a list. All others have free slots as well as slots in use.
@@ -75,7 +78,11 @@ func (s *Space) NewCache() *Cache {
 }
 
 func (s *Space) newCache() *Cache {
-	return &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines}
+	c := &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines, frees: &noMagazines}
+	if s.sampleEvery > 0 {
+		c.sampler = newSampler(s.sampleEvery)
+	}
+	return c
 }
 
 // Leave makes the spans that the cache does not need available to others until Return.
@@ -126,6 +133,15 @@ func (c *Cache) Pop(index int) uint32 {
 
 // AllocSlow is Alloc where the magazine is empty, or there is none for the size.
 func (c *Cache) AllocSlow(p Purpose, n uint32) (uint32, error) {
+	if c.sampler != nil {
+		if h := c.allocSampled(p, n); h != 0 {
+			return h, nil
+		}
+	}
+	return c.allocSlow(p, n)
+}
+
+func (c *Cache) allocSlow(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
 		return c.allocLarge(p, n)
 	}
@@ -196,7 +212,7 @@ func (c *Cache) Free(h uint32) {
 	n := h / SpanGranules
 	sp := &c.chunks[n/chunkSpans].Load()[n%chunkSpans]
 	if sp.cache.Load() == c { // and it stays equal, since the cache is owned
-		m := &c.mags[sp.mag]
+		m := &c.frees[sp.mag]
 		if m.n < m.limit {
 			if point.On {
 				point.Write(&m.n)
@@ -212,7 +228,7 @@ func (c *Cache) Free(h uint32) {
 // freeSlow is Free where the magazine is full or missing, or the span is not the cache's own.
 func (c *Cache) freeSlow(sp *Span, h uint32) {
 	if sp.cache.Load() == c {
-		if m := &c.mags[sp.mag]; m.n > 0 {
+		if m := &c.frees[sp.mag]; m.n > 0 {
 			c.unload(m, magazineBatch, false)
 			m.slots[m.n] = h
 			m.n++
@@ -221,6 +237,9 @@ func (c *Cache) freeSlow(sp *Span, h uint32) {
 	}
 	c.account.Count[sp.purpose]--
 	c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
+	if sp.apart && c.space.freed != nil {
+		c.space.freed(h)
+	}
 	switch {
 	case sp.cache.Load() == c:
 		sp.put(sp.slot(h))
@@ -319,11 +338,11 @@ func (c *Cache) collectRemote(locked bool) {
 	}
 }
 
-// Trim takes over remote frees, and gives back every empty span, of the common cache as
+// Trim takes over remote frees, and gives back every empty span, of the common caches as
 // well. Owner only.
 func (c *Cache) Trim() {
 	c.trim(false)
-	if s := &c.space.central; s.common.remote.Load() != nil {
+	if s := &c.space.central; s.common.remote.Load() != nil || s.apart.remote.Load() != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.trimCommon()

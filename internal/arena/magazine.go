@@ -65,10 +65,19 @@ func (c *Cache) arm() {
 	if c.mags != &noMagazines || c.space.direct {
 		return
 	}
-	c.mags = new(magazines)
-	for i := range noMagazine {
-		c.mags[i].limit = magazineSize
+	c.mags = newMagazines()
+	c.frees = c.mags
+	if c.sampler != nil {
+		c.frees = newMagazines()
 	}
+}
+
+func newMagazines() *magazines {
+	m := new(magazines)
+	for i := range noMagazine {
+		m[i].limit = magazineSize
+	}
+	return m
 }
 
 // fill moves free slots of sp into its magazine, which is empty, and returns one more for the
@@ -76,7 +85,11 @@ func (c *Cache) arm() {
 func (c *Cache) fill(sp *Span) uint32 {
 	h := sp.take()
 	m := &c.mags[sp.mag]
-	if n := min(m.limit, magazineBatch, sp.nfree); n > 0 {
+	n := min(m.limit, magazineBatch, sp.nfree)
+	if c.sampler != nil {
+		n = c.sampler.unsampled(sp.mag, n)
+	}
+	if n > 0 {
 		sp.takeMany(m.slots[:n])
 		m.n = n
 		c.account.Count[sp.purpose] += int64(n)
@@ -130,6 +143,9 @@ func (c *Cache) flush(locked bool) {
 	if c.mags == &noMagazines {
 		return
 	}
+	if c.sampler != nil {
+		c.flushSampled(locked)
+	}
 	for i := range c.mags {
 		if m := &c.mags[i]; m.n > 0 {
 			c.unload(m, m.n, locked)
@@ -154,6 +170,9 @@ func (c *Cache) inMagazines(p Purpose) (n, bytes int64) {
 	}
 	for i := range MagazineGranules {
 		k := int64(c.mags[int(p)*MagazineGranules+i].n)
+		if c.sampler != nil {
+			k += int64(c.frees[int(p)*MagazineGranules+i].n)
+		}
 		n += k
 		bytes += k * int64(i+1) << GranuleShift
 	}
