@@ -173,15 +173,16 @@ func TestHeapProfileOff(t *testing.T) {
 	}
 }
 
+func withLabel(labels ...string) context.Context {
+	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
+}
+
 // TestHeapProfileLabels checks that a sample has the labels of the context that the thread was
 // attached with, or was told last.
 func TestHeapProfileLabels(t *testing.T) {
 	forModes(t, func(t *testing.T, o Options) {
 		o.HeapProfileRate = 1
 		r := newRuntime(t, o)
-		labelled := func(labels ...string) context.Context {
-			return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
-		}
 		count := func(want string) (n int64) {
 			for _, x := range r.HeapProfile() {
 				if fmt.Sprint(x.Labels) == want {
@@ -190,9 +191,9 @@ func TestHeapProfileLabels(t *testing.T) {
 			}
 			return n
 		}
-		must0(t, r.DoContext(labelled("b", "2", "a", "1"), func(th *Thread) error {
+		must0(t, r.DoContext(withLabel("b", "2", "a", "1"), func(th *Thread) error {
 			makeDropped(th, 1)
-			th.SetLabels(labelled("a", "3"))
+			th.SetLabels(withLabel("a", "3"))
 			makeDropped(th, 2)
 			return nil
 		}))
@@ -200,7 +201,7 @@ func TestHeapProfileLabels(t *testing.T) {
 			makeDropped(th, 3)
 			return nil
 		}))
-		must0(t, r.Run(labelled("a", "5"), 2, func(_ context.Context, th *Thread, _ int) error {
+		must0(t, r.Run(withLabel("a", "5"), 2, func(_ context.Context, th *Thread, _ int) error {
 			makeDropped(th, 2)
 			return nil
 		}))

@@ -78,4 +78,4 @@ func (t *Thread) SetLabels(ctx context.Context) {
 }
 
 // profiled reports whether the runtime keeps a profile.
-func (r *Runtime) profiled() bool { return r.heap != nil }
+func (r *Runtime) profiled() bool { return r.heap != nil || r.contention != nil }

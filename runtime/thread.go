@@ -110,6 +110,7 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	t := r.takeIdle()
 	r.add(t)
 	r.mu.Unlock()
+	t.SetLabels(ctx)
 	if err := t.enterAtAttach(ctx); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,6 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 		t.attachQueue()
 	}
 	t.attached = true
-	t.SetLabels(ctx)
 	return t, nil
 }
 
@@ -249,11 +249,23 @@ func (t *Thread) enter() {
 }
 
 // enterContext is enter that waits only until ctx ends.
-func (t *Thread) enterContext(ctx context.Context) error {
-	if t.rt.gil != nil {
-		return t.rt.gil.AcquireContext(ctx, t)
+func (t *Thread) enterContext(ctx context.Context) (err error) {
+	if g := t.rt.gil; g != nil {
+		if !t.rt.watched() {
+			return g.AcquireContext(ctx, t)
+		}
+		if ctx.Err() != nil || g.TryAcquireFor(t) {
+			return context.Cause(ctx)
+		}
+		t.wait(WaitGIL, func() { err = g.AcquireContext(ctx, t) })
+		return err
 	}
-	if err := t.member.EnterContext(ctx); err != nil {
+	if t.member.Stopping() {
+		t.wait(WaitWorld, func() { err = t.member.EnterContext(ctx) })
+	} else {
+		err = t.member.EnterContext(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	t.reader.Online()

@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"runtime/trace"
 	"slices"
 
 	"github.com/ichor-go/ichor/internal/fault"
@@ -38,6 +39,8 @@ type Grace struct {
 	// removing a reader makes a new list.
 	readers point.Pointer[[]*Reader] // replaced under mu
 	mu      point.Mutex
+
+	tasks tasks // of execution traces
 }
 
 // Reader is one goroutine's entry in a Grace. One goroutine at a time uses it: its
@@ -184,7 +187,13 @@ func (r *Reader) catchUp() {
 
 // Advance starts a new period and returns its number, which is the goal of everything
 // that was unlinked before the call. Any goroutine.
-func (g *Grace) Advance() uint64 { return g.period.Inc() }
+func (g *Grace) Advance() uint64 {
+	goal := g.period.Inc()
+	if trace.IsEnabled() {
+		g.tasks.begin(goal)
+	}
+	return goal
+}
 
 // Passed reports whether each online reader has been quiescent, or has come online,
 // since Advance returned the goal. Repeated calls cost two or three loads, whatever the
@@ -244,6 +253,9 @@ func (g *Grace) poll(low uint64) uint64 {
 			return old
 		}
 		if g.passed.CompareAndSwap(old, low) {
+			if g.tasks.some.Load() {
+				g.tasks.end(low)
+			}
 			return low
 		}
 	}

@@ -9,6 +9,7 @@
 //	curl -d 'too hot' 'localhost:8080/note?key=tea'
 //	curl -X POST localhost:8080/reload          # after the image was replaced
 //	curl localhost:8080/debug/vars              # statistics
+//	curl localhost:8080/debug/ichor/            # the state, as a page
 //	go tool pprof localhost:8080/debug/pprof/ichor_heap
 package main
 
@@ -46,7 +47,7 @@ func main() {
 }
 
 func run(ctx context.Context, image, addr string, limit int64) error {
-	s, err := open(image, rt.Options{MemoryLimit: limit, HeapProfileRate: rt.DefaultHeapProfileRate})
+	s, err := open(image, rt.Options{MemoryLimit: limit, HeapProfileRate: rt.DefaultHeapProfileRate, ContentionProfileRate: time.Microsecond})
 	if err != nil {
 		return err
 	}

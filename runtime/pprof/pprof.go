@@ -41,6 +41,24 @@ func WriteHeap(r *rt.Runtime, w io.Writer) error {
 	return b.Write(w)
 }
 
+// WriteContention writes the contention profile of r, compressed: how often and how long
+// threads have waited for others, by the stack that waited. Each sample has the label "for",
+// which is what it waited for, and those of the thread's context. The numbers are estimates:
+// see rt.ContentionRecord. The error is ErrOff, or one of w. Any goroutine, attached or not,
+// even after Close.
+func WriteContention(r *rt.Runtime, w io.Writer) error {
+	if r.ContentionProfileRate() == 0 {
+		return ErrOff
+	}
+	b := newBuilder("contentions", "nanoseconds", int64(r.ContentionProfileRate()))
+	b.values("contentions", "count", "delay", "nanoseconds")
+	b.DefaultSampleType = "delay"
+	for _, x := range r.ContentionProfile() {
+		b.sample(x.Place, x.Waits, int64(x.Waited)).Label["for"] = []string{x.For.String()}
+	}
+	return b.Write(w)
+}
+
 // builder builds a profile.
 type builder struct {
 	*profile.Profile

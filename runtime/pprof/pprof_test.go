@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -124,8 +125,38 @@ func TestTool(t *testing.T) {
 func TestOff(t *testing.T) {
 	r, err := rt.New(rt.Options{})
 	ok(t, err)
-	if err := WriteHeap(r, &bytes.Buffer{}); !errors.Is(err, ErrOff) {
-		t.Error(err)
+	for _, write := range []func(*rt.Runtime, io.Writer) error{WriteHeap, WriteContention} {
+		if err := write(r, &bytes.Buffer{}); !errors.Is(err, ErrOff) {
+			t.Error(err)
+		}
 	}
 	ok(t, r.Close())
+}
+
+// TestWriteContention checks the contents of a contention profile.
+func TestWriteContention(t *testing.T) {
+	r, err := rt.New(rt.Options{Mode: rt.GIL, ContentionProfileRate: 1})
+	ok(t, err)
+	for waits := int64(0); waits == 0; waits = int64(r.GILStats().Switches) {
+		ok(t, r.Run(context.Background(), 2, func(_ context.Context, th *rt.Thread, _ int) error {
+			for range 100 {
+				th.Checkpoint()
+				th.Blocking(func() {})
+			}
+			return nil
+		}))
+	}
+	var b bytes.Buffer
+	ok(t, WriteContention(r, &b))
+	ok(t, r.Close())
+	p, err := profile.Parse(&b)
+	ok(t, err)
+	if p.DefaultSampleType != "delay" || p.SampleType[0].Type != "contentions" || p.SampleType[1].Unit != "nanoseconds" || p.Period != 1 || len(p.Sample) == 0 {
+		t.Errorf("%v, %s by default, period %d, %d samples", p.SampleType, p.DefaultSampleType, p.Period, len(p.Sample))
+	}
+	for _, s := range p.Sample {
+		if s.Value[0] < 1 || s.Value[1] < 1 || s.Label["for"][0] != "GIL" {
+			t.Errorf("%v %v", s.Value, s.Label)
+		}
+	}
 }
