@@ -1,5 +1,6 @@
 // Package ichordebug shows the state of a runtime over HTTP, for people and for machines, and
-// serves its profiles. docs/seeing.md explains what it shows.
+// serves its profiles. docs/seeing.md explains what it shows. Purposes, histograms and buckets are
+// plain values.
 package ichordebug
 
 import (

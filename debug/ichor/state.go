@@ -13,7 +13,7 @@ import (
 	ichormetrics "github.com/ichor-go/ichor/runtime/metrics"
 )
 
-// State is what a Handler shows of a runtime, and the form of its JSON. A plain value.
+// State is what a Handler shows of a runtime, and the form of its JSON. Immutable.
 type State struct {
 	Runtime string
 	Mode    string
@@ -61,7 +61,7 @@ func read(ctx context.Context, r *rt.Runtime, walk, stacks bool) *State {
 	return s
 }
 
-// Purpose is what memory is used for. A plain value.
+// Purpose is what memory is used for.
 type Purpose struct {
 	Name  string
 	Count int64
@@ -90,14 +90,14 @@ func (s *State) Walked() bool { return s.shown.walk }
 // Stacks reports whether the stacks of threads were asked for. Any goroutine.
 func (s *State) Stacks() bool { return s.shown.stacks }
 
-// Histogram is a histogram of times. A plain value.
+// Histogram is a histogram of times.
 type Histogram struct {
 	Title   string
 	Events  uint64
 	Buckets []Bucket // from the first one that is not empty to the last
 }
 
-// Bucket is a bucket of a histogram. A plain value.
+// Bucket is a bucket of a histogram.
 type Bucket struct {
 	UpTo  string
 	Count uint64

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	_ "net/http/pprof" // Go's own profiles, and execution traces
 	"os"
 	"os/signal"
 	"sync"
@@ -58,7 +59,7 @@ func run(ctx context.Context, image, addr string, limit int64) error {
 	}
 	expvar.Publish("ichor", metrics.Expvar(s.r))
 	ichordebug.Handle(http.DefaultServeMux, s.r)
-	http.Handle("/", s.routes()) // beside /debug/vars
+	http.Handle("/", s.routes()) // beside /debug/vars and /debug/pprof/
 	server := &http.Server{Addr: addr}
 	ended := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
