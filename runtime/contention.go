@@ -71,11 +71,10 @@ func newContention(rate time.Duration) *contention {
 //
 //go:noinline
 func (c *contention) add(t *Thread, what Wait, waited time.Duration) {
-	waited = max(waited, 1)
-	stands := max(float64(c.rate)/float64(waited), 1)
-	if stands > 1 && rand.Float64()*stands > 1 {
+	if rand.Float64()*float64(c.rate) >= float64(waited) {
 		return
 	}
+	stands := max(float64(c.rate)/float64(waited), 1)
 	at := here(t)
 	c.mu.Lock()
 	defer c.mu.Unlock()

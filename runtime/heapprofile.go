@@ -33,11 +33,6 @@ type Amount struct {
 	Bytes   int64
 }
 
-func (a *Amount) add(n Amount) {
-	a.Objects += n.Objects
-	a.Bytes += n.Bytes
-}
-
 // heapProfile counts sampled allocations by place, type and size.
 //
 //	for each record: allocated - freed = its entries in live, or the frozen graphs that have it
@@ -46,15 +41,28 @@ type heapProfile struct {
 
 	mu      sync.Mutex
 	records map[string]*heapRecord
-	live    map[Handle]*heapRecord // sampled objects and blocks
+	live    map[Handle]heapSample // sampled objects and blocks
 }
 
 type heapRecord struct {
 	at               placed
 	what             string
 	size             int64 // 0: not sampled, all are recorded
-	allocated, freed Amount
+	allocated, freed weight
 	samples          int64
+}
+
+// weight is how many objects and bytes samples stand for.
+type weight struct{ objects, bytes float64 }
+
+func (w *weight) add(x weight) {
+	w.objects += x.objects
+	w.bytes += x.bytes
+}
+
+type heapSample struct {
+	record *heapRecord
+	weight weight
 }
 
 // newHeapProfile returns a profile for a space with the configuration cfg, to which it adds
@@ -63,7 +71,7 @@ func newHeapProfile(every int64, cfg *arena.Config) *heapProfile {
 	if every == 0 {
 		return nil
 	}
-	p := &heapProfile{every: every, records: map[string]*heapRecord{}, live: map[Handle]*heapRecord{}}
+	p := &heapProfile{every: every, records: map[string]*heapRecord{}, live: map[Handle]heapSample{}}
 	cfg.SampleEvery, cfg.Freed = every, p.free
 	return p
 }
@@ -71,7 +79,7 @@ func newHeapProfile(every int64, cfg *arena.Config) *heapProfile {
 // add records an allocation. t may be nil.
 //
 //go:noinline
-func (p *heapProfile) add(t *Thread, what string, size int64, n Amount) *heapRecord {
+func (p *heapProfile) add(t *Thread, what string, size int64, w weight) *heapRecord {
 	at := here(t)
 	key := fmt.Appendf(slices.Clip(at.key), "\x00%s\x00%d", what, size)
 	p.mu.Lock()
@@ -82,29 +90,31 @@ func (p *heapProfile) add(t *Thread, what string, size int64, n Amount) *heapRec
 		p.records[string(key)] = x
 	}
 	x.samples++
-	x.allocated.add(n)
+	x.allocated.add(w)
 	return x
 }
 
-// born records that memory was allocated at h, for one object or block of the given size.
-func (p *heapProfile) born(t *Thread, h uint32, y *Type, size int64) {
+// born records that memory was allocated at h, for one object or block of the given size. It
+// stands for others like it, as in Go's heap profile: for the inverse of the chance that it had.
+func (p *heapProfile) born(t *Thread, h uint32, y *Type, size int64, chance float64) {
 	what := "block"
 	if y != nil {
 		what = y.String()
 	}
-	x := p.add(t, what, size, Amount{1, size})
+	w := weight{1 / chance, float64(size) / chance}
+	x := p.add(t, what, size, w)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.live[Handle(h)] = x
+	p.live[Handle(h)] = heapSample{x, w}
 }
 
 // free records that the memory at h is about to be freed, if its allocation was recorded.
 func (p *heapProfile) free(h uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if x := p.live[Handle(h)]; x != nil {
+	if s, ok := p.live[Handle(h)]; ok {
 		delete(p.live, Handle(h))
-		x.freed.add(Amount{1, x.size})
+		s.record.freed.add(s.weight)
 	}
 }
 
@@ -115,14 +125,16 @@ func (p *heapProfile) loaded(t *Thread, f *Frozen) {
 	if f.mapped {
 		what = "mapped image"
 	}
-	f.profiled = p.add(t, what, 0, Amount{f.Objects(), f.Bytes()})
+	f.profiled = p.add(t, what, 0, f.weight())
 }
 
 func (p *heapProfile) unloaded(f *Frozen) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.profiled.freed.add(Amount{f.Objects(), f.Bytes()})
+	f.profiled.freed.add(f.weight())
 }
+
+func (f *Frozen) weight() weight { return weight{float64(f.Objects()), float64(f.Bytes())} }
 
 // HeapProfile returns the heap profile, in no order, or nil if the runtime keeps none: see
 // Options.HeapProfileRate. Package runtime/pprof writes it as a file. Any goroutine, attached
@@ -138,21 +150,19 @@ func (r *Runtime) HeapProfile() []HeapRecord {
 	for _, x := range p.records {
 		all = append(all, HeapRecord{
 			Place: x.at.place(), Type: x.what, Size: x.size, Samples: x.samples,
-			Allocated: x.scaled(p.every, x.allocated),
-			InUse:     x.scaled(p.every, Amount{x.allocated.Objects - x.freed.Objects, x.allocated.Bytes - x.freed.Bytes}),
+			Allocated: x.amount(x.allocated),
+			InUse:     x.amount(weight{x.allocated.objects - x.freed.objects, x.allocated.bytes - x.freed.bytes}),
 		})
 	}
 	return all
 }
 
-// scaled estimates how much the samples stand for, as Go's heap profile does: an object of the
-// record's size is sampled with the probability by which it divides.
-func (x *heapRecord) scaled(every int64, n Amount) Amount {
-	if x.size == 0 {
-		return n
+func (x *heapRecord) amount(w weight) Amount {
+	n := Amount{int64(math.Round(w.objects)), int64(math.Round(w.bytes))}
+	if x.size > 0 {
+		n.Bytes = n.Objects * x.size
 	}
-	objects := int64(math.Round(float64(n.Objects) / -math.Expm1(-float64(x.size)/float64(every))))
-	return Amount{objects, objects * x.size}
+	return n
 }
 
 // HeapProfileRate returns Options.HeapProfileRate. Any goroutine.
@@ -167,7 +177,8 @@ func (t *Thread) alloc(y *Type, p arena.Purpose, n uint32) (uint32, error) {
 	}
 	h, err := t.cache.AllocSlow(p, n)
 	if heap := t.rt.heap; heap != nil && t.cache.Sampled() {
-		heap.born(t, h, y, int64(t.rt.space.Granules(h))<<arena.GranuleShift)
+		size := int64(t.rt.space.Granules(h)) << arena.GranuleShift
+		heap.born(t, h, y, size, arena.Chance(size, heap.every))
 	}
 	return h, err
 }
@@ -177,7 +188,8 @@ func (t *Thread) allocRegion(y *Type, n uint32) (uint32, error) {
 	h, err := t.region.mem.Alloc(n, y != nil)
 	if heap := t.rt.heap; heap != nil && err == nil && t.region.mem.Sampled(h) {
 		t.region.sampled = append(t.region.sampled, h)
-		heap.born(t, h, y, int64(n)<<arena.GranuleShift)
+		size := int64(n) << arena.GranuleShift
+		heap.born(t, h, y, size, arena.RegionChance(size, heap.every))
 	}
 	return h, err
 }

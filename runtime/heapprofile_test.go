@@ -21,8 +21,8 @@ func recordOf(r *Runtime, what, function string) (sum HeapRecord) {
 		}
 		sum.Place, sum.Type, sum.Size = x.Place, x.Type, x.Size
 		sum.Samples += x.Samples
-		sum.Allocated.add(x.Allocated)
-		sum.InUse.add(x.InUse)
+		sum.Allocated = Amount{sum.Allocated.Objects + x.Allocated.Objects, sum.Allocated.Bytes + x.Allocated.Bytes}
+		sum.InUse = Amount{sum.InUse.Objects + x.InUse.Objects, sum.InUse.Bytes + x.InUse.Bytes}
 	}
 	return sum
 }
@@ -201,6 +201,16 @@ func TestHeapProfileLabels(t *testing.T) {
 			makeDropped(th, 3)
 			return nil
 		}))
+		ended, end := context.WithCancel(withLabel("a", "4"))
+		end()
+		if r.DoContext(ended, func(*Thread) error { return nil }) == nil {
+			t.Error("attached after the end of the context")
+		}
+		for _, idle := range r.mu.idle {
+			if idle.labels != nil {
+				t.Error("a detached thread keeps a context")
+			}
+		}
 		must0(t, r.Run(withLabel("a", "5"), 2, func(_ context.Context, th *Thread, _ int) error {
 			makeDropped(th, 2)
 			return nil

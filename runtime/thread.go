@@ -276,6 +276,9 @@ func (t *Thread) enterContext(ctx context.Context) (err error) {
 func (t *Thread) leave() {
 	if t.rt.gil != nil {
 		t.cache.Publish()
+		if t.rt.heap != nil {
+			t.cache.NextWindow()
+		}
 		t.rt.gil.Release()
 		return
 	}

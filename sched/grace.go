@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"runtime/trace"
 	"slices"
 
 	"github.com/ichor-go/ichor/internal/fault"
@@ -187,13 +186,7 @@ func (r *Reader) catchUp() {
 
 // Advance starts a new period and returns its number, which is the goal of everything
 // that was unlinked before the call. Any goroutine.
-func (g *Grace) Advance() uint64 {
-	goal := g.period.Inc()
-	if trace.IsEnabled() {
-		g.tasks.begin(goal)
-	}
-	return goal
-}
+func (g *Grace) Advance() uint64 { return g.period.Inc() }
 
 // Passed reports whether each online reader has been quiescent, or has come online,
 // since Advance returned the goal. Repeated calls cost two or three loads, whatever the

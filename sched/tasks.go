@@ -8,8 +8,8 @@ import (
 	"go.uber.org/atomic"
 )
 
-// tasks are the grace periods in an execution trace: each is a task, which begins with Advance
-// and ends when a poll finds that it is over. Tasks that began before the trace, or end after
+// tasks are the grace periods in an execution trace, as far as a Deferred has begun them: each is
+// a task, which ends when a poll finds that it is over. Tasks that began before the trace, or end after
 // it, are not in it.
 type tasks struct {
 	some atomic.Bool // there are tasks; read without the lock

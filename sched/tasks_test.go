@@ -12,7 +12,13 @@ func TestTasks(t *testing.T) {
 	g := NewGrace()
 	r := g.Register()
 	r.Online()
-	g.Advance()
+	d := NewDeferred[int](g, 1000)
+	begin := func() uint64 {
+		d.Defer(1, 1)
+		d.closeBatch()
+		return g.period.Load()
+	}
+	begin()
 	if g.tasks.some.Load() || len(g.tasks.open) > 0 {
 		t.Error("there are tasks without a trace")
 	}
@@ -20,7 +26,7 @@ func TestTasks(t *testing.T) {
 	if err := trace.Start(&b); err != nil {
 		t.Skip("SKIPPED: there is a trace already: ", err)
 	}
-	first, second := g.Advance(), g.Advance()
+	first, second := begin(), begin()
 	if g.Passed(second) || len(g.tasks.open) != 2 {
 		t.Errorf("%d tasks, want 2", len(g.tasks.open))
 	}

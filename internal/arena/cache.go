@@ -37,7 +37,7 @@ type Cache struct {
 	space  *Space
 	chunks []uatomic.Pointer[chunk] // the central's, for Free
 	mags   *magazines               // see magazine: Alloc pops from these
-	frees  *magazines               // Free pushes to these, which are the same unless blocks are sampled
+	frees  *magazines               // Free pushes to these, which are the same except while a sampler counts
 
 	sampler *sampler // nil unless blocks are sampled
 
@@ -95,9 +95,16 @@ func (c *Cache) Leave() {
 
 // Return makes the caller the owner of a cache after Leave.
 func (c *Cache) Return() {
-	if c.state.CompareAndSwap(away, owned) {
-		return
+	if !c.state.CompareAndSwap(away, owned) {
+		c.returnSlow()
 	}
+	if c.sampler != nil {
+		c.NextWindow()
+	}
+}
+
+// returnSlow is Return where another goroutine has claimed the cache.
+func (c *Cache) returnSlow() {
 	m := &c.space.central.mu
 	m.Lock() // a goroutine that claims the cache holds this lock throughout
 	defer m.Unlock()
@@ -134,9 +141,7 @@ func (c *Cache) Pop(index int) uint32 {
 // AllocSlow is Alloc where the magazine is empty, or there is none for the size.
 func (c *Cache) AllocSlow(p Purpose, n uint32) (uint32, error) {
 	if c.sampler != nil {
-		if h := c.allocSampled(p, n); h != 0 {
-			return h, nil
-		}
+		return c.allocSampled(p, n)
 	}
 	return c.allocSlow(p, n)
 }

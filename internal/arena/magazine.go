@@ -65,10 +65,11 @@ func (c *Cache) arm() {
 	if c.mags != &noMagazines || c.space.direct {
 		return
 	}
-	c.mags = newMagazines()
-	c.frees = c.mags
+	c.frees = newMagazines()
+	c.mags = c.frees
 	if c.sampler != nil {
-		c.frees = newMagazines()
+		c.sampler.counted = newMagazines()
+		c.aim()
 	}
 }
 
@@ -84,12 +85,8 @@ func newMagazines() *magazines {
 // caller. sp belongs to the cache, and has at least one free slot.
 func (c *Cache) fill(sp *Span) uint32 {
 	h := sp.take()
-	m := &c.mags[sp.mag]
-	n := min(m.limit, magazineBatch, sp.nfree)
-	if c.sampler != nil {
-		n = c.sampler.unsampled(sp.mag, n)
-	}
-	if n > 0 {
+	m := &c.frees[sp.mag]
+	if n := min(m.limit, magazineBatch, sp.nfree); n > 0 {
 		sp.takeMany(m.slots[:n])
 		m.n = n
 		c.account.Count[sp.purpose] += int64(n)
@@ -144,10 +141,10 @@ func (c *Cache) flush(locked bool) {
 		return
 	}
 	if c.sampler != nil {
-		c.flushSampled(locked)
+		c.uncount(locked)
 	}
-	for i := range c.mags {
-		if m := &c.mags[i]; m.n > 0 {
+	for i := range c.frees {
+		if m := &c.frees[i]; m.n > 0 {
 			c.unload(m, m.n, locked)
 		}
 	}
@@ -169,9 +166,9 @@ func (c *Cache) inMagazines(p Purpose) (n, bytes int64) {
 		return 0, 0
 	}
 	for i := range MagazineGranules {
-		k := int64(c.mags[int(p)*MagazineGranules+i].n)
+		k := int64(c.frees[int(p)*MagazineGranules+i].n)
 		if c.sampler != nil {
-			k += int64(c.frees[int(p)*MagazineGranules+i].n)
+			k += int64(c.sampler.counted[int(p)*MagazineGranules+i].n)
 		}
 		n += k
 		bytes += k * int64(i+1) << GranuleShift

@@ -84,6 +84,13 @@ func TestSampleModel(t *testing.T) {
 				delete(live, h)
 			case rnd.IntN(2) == 0:
 				s.Check()
+				n := 0
+				count := func(uint32) bool { n++; return true }
+				s.WalkObjects(count)
+				s.Walk(Blocks, count)
+				if n != len(live) {
+					t.Fatalf("seed %d: a walk finds %d blocks, want %d", seed, n, len(live))
+				}
 			default:
 				c.Trim()
 				c.Leave()
@@ -145,6 +152,58 @@ func TestSampleRate(t *testing.T) {
 	}
 }
 
+// TestSampleWindows checks that samples stand for what was allocated if only some windows of a
+// thread's work are counted: whether blocks are freed at once, in groups, or kept. The seed is
+// fixed; with another seed, one in 10,000 is beyond the bounds.
+func TestSampleWindows(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	wasExponential, wasWindow := exponential, window
+	exponential, window = rnd.ExpFloat64, func(of uint32) bool { return rnd.Uint32N(of) == 0 }
+	t.Cleanup(func() { exponential, window = wasExponential, wasWindow })
+	const every, allocs, n = 128 << 10, 250_000, 8
+	if w := windows(every); w != 8 {
+		t.Fatalf("one window in %d is counted", w)
+	}
+	for _, group := range []int{1, 7, 40, 500, 100_000} { // that many are alive before they are freed
+		s := newSpace(t, Config{Reserve: 128 << 20, SampleEvery: every})
+		c := s.NewCache()
+		var live []uint32
+		got, counted := 0.0, 0
+		for i := range allocs {
+			h, sampled := allocAny(t, c, Leaves, n)
+			if sampled {
+				got++
+			}
+			if c.sampler.counts {
+				counted++
+			}
+			if live = append(live, h); len(live) == group {
+				for _, h := range live {
+					c.Free(h)
+				}
+				live = live[:0]
+			}
+			if i%50 == 0 {
+				c.Leave()
+				c.Return()
+			}
+		}
+		if share := float64(counted) / allocs; share < 0.1 || share > 0.15 {
+			t.Errorf("groups of %d: %.3f of the blocks are in counted windows, want 1/8", group, share)
+		}
+		want := allocs * Chance(n*GranuleSize, every)
+		if math.Abs(got-want) > 4*math.Sqrt(want) {
+			t.Errorf("groups of %d: %.0f are sampled, want %.0f", group, got, want)
+		}
+		for _, h := range live {
+			c.Free(h)
+		}
+		c.Trim()
+		s.Check()
+		s.Close()
+	}
+}
+
 // TestSampleApart checks that sampled blocks have spans of their own, and that these serve
 // other blocks only when there is no other memory. A block for which no such span can be had is
 // not sampled.
@@ -184,6 +243,17 @@ func TestSampleApart(t *testing.T) {
 	for _, h := range []uint32{first, other, fresh} {
 		c.Free(h)
 	}
+	exponential = func() float64 { return 0 }
+	c.sampler.bytes = 0
+	for range 1000 { // freed slots are used again
+		h, sampled := allocAny(t, c, Leaves, 256)
+		if !sampled || s.central.apart.spans > 1 {
+			t.Fatalf("sampled: %t, in %d spans", sampled, s.central.apart.spans)
+		}
+		c.Free(h)
+	}
+	exponential = func() float64 { return 1 }
+	c.sampler.bytes = 1 << 20
 	c.Trim()
 	if h := mustAlloc(t, c, Leaves, SpanGranules); s.central.span(h).apart {
 		t.Error("a span stays marked")
@@ -231,6 +301,36 @@ func TestSampleRegion(t *testing.T) {
 	for range 3 {
 		if h, err := r.Alloc(SpanGranules, true); err != nil || !r.Sampled(h) {
 			t.Errorf("a block with marks at each granule is not sampled: %v", err)
+		}
+	}
+}
+
+// TestSampleRegionMarks follows the marks in a region, with distances that differ.
+func TestSampleRegionMarks(t *testing.T) {
+	distances := []float64{1, 0.1, 0.05, 1}
+	was := exponential
+	exponential = func() float64 { d := distances[0]; distances = distances[1:]; return d }
+	t.Cleanup(func() { exponential = was })
+	const granules = 100
+	s := newSpace(t, Config{Reserve: 64 << 20})
+	defer s.Close()
+	s.sampleEvery = granules * GranuleSize // only now, so that no cache has taken a distance
+	r := s.NewRegion()
+	for i, c := range []struct {
+		n       uint32
+		sampled bool
+	}{
+		{60, false},  // of the first 100
+		{41, true},   // reaches beyond
+		{9, false},   // of the next 10
+		{2, true},    // reaches beyond
+		{5, false},   // of the next 5
+		{1, true},    // reaches beyond
+		{100, false}, // of the next 100
+	} {
+		h, err := r.Alloc(c.n, true)
+		if err != nil || r.Sampled(h) != c.sampled {
+			t.Errorf("%d: sampled: %t, %v", i, !c.sampled, err)
 		}
 	}
 }
