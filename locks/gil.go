@@ -55,6 +55,7 @@ type GIL struct {
 	head, tail *gilWaiter    // tail is valid only if head is not nil
 	timer      *time.Timer   // created by the first wait
 	stats      GILStats
+	times      gilTimes
 
 	stallAfter time.Duration
 	stall      func(waited time.Duration)
@@ -297,10 +298,12 @@ func (g *GIL) withdraw() {
 func (g *GIL) handOver(t time.Duration) *gilWaiter {
 	w := g.head
 	g.unlink(w)
+	g.times.holds.Add(t - g.since)
 	g.since, g.holder = t, w.who
 	g.stats.Acquires++
 	g.stats.Switches++
 	waited := t - w.since
+	g.times.waits.Add(waited)
 	g.stats.Waited += waited
 	g.stats.MaxWait = max(g.stats.MaxWait, waited)
 	g.withdraw()

@@ -53,6 +53,10 @@ func (m *Member) Name() string { return m.name }
 // String returns the member's name and its state as text. Any goroutine.
 func (m *Member) String() string { return m.describe() + ", " + stateNames[m.state.Load()] }
 
+// State returns the member's state as text: outside, inside, paused, asking or parted. Any
+// goroutine.
+func (m *Member) State() string { return stateNames[m.state.Load()] }
+
 // Enter takes the member inside. It waits while the world is stopped or being stopped. It
 // panics if the member is not outside. Owner only.
 func (m *Member) Enter() {

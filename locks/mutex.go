@@ -86,6 +86,19 @@ func Lock2(a, b *uint32) {
 	}
 }
 
+// TryLock2 is Lock2 if both words are free, and reports whether it locked them. It never
+// waits. Any goroutine.
+func TryLock2(a, b *uint32) bool {
+	if !TryLock(a) {
+		return false
+	}
+	if a == b || TryLock(b) {
+		return true
+	}
+	Unlock(a)
+	return false
+}
+
 // Unlock2 unlocks both words after Lock2. Any goroutine.
 func Unlock2(a, b *uint32) {
 	Unlock(a)

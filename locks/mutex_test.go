@@ -51,6 +51,26 @@ func TestMutexExcludes(t *testing.T) {
 	}
 }
 
+// TestTryLock2 checks that both words are locked, or none.
+func TestTryLock2(t *testing.T) {
+	var a, b uint32
+	if !TryLock2(&a, &b) || TryLock(&a) || TryLock(&b) {
+		t.Error("both are free, and are not locked")
+	}
+	Unlock(&a)
+	if TryLock2(&a, &b) || TryLock2(&b, &a) || a != 0 || b == 0 {
+		t.Errorf("one is locked: %d, %d afterwards", a, b)
+	}
+	Unlock(&b)
+	if !TryLock2(&a, &a) || a == 0 {
+		t.Error("one word twice")
+	}
+	Unlock2(&a, &a)
+	if a != 0 || b != 0 {
+		t.Errorf("left: %d, %d", a, b)
+	}
+}
+
 // TestNoLostWakeUp ends each round with only parked goroutines left, so a lost wake-up
 // makes the round hang.
 func TestNoLostWakeUp(t *testing.T) {

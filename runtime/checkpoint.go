@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"runtime/trace"
 	"time"
 
 	"github.com/ichor-go/ichor/internal/fault"
@@ -23,14 +24,14 @@ func (t *Thread) Checkpoint() {
 	if g := t.rt.gil; g != nil {
 		if g.DropRequested() {
 			t.cache.Publish()
-			g.Yield()
+			t.wait(WaitGIL, g.Yield)
 		}
 	} else {
 		if t.member.Stopping() {
 			t.rt.mustNotWait(t)
 			t.cache.Publish()
 			t.reader.Offline()
-			t.member.Pause()
+			t.wait(WaitWorld, t.member.Pause)
 			t.reader.Online()
 		}
 		t.reader.Quiescent()
@@ -116,11 +117,12 @@ func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 	r := t.rt
 	var began time.Time
 	if r.gil == nil {
-		if !(point.On && point.Explored()) && r.world.Waits(t.member) {
+		waits := !(point.On && point.Explored()) && r.world.Waits(t.member)
+		if waits {
 			r.mustNotWait(t)
 		}
 		t.reader.Offline() // a thread that waits for its turn counts as stopped
-		waited, err := r.world.StopContext(ctx, t.member)
+		waited, err := t.stopOthers(ctx, waits)
 		if err != nil {
 			t.reader.Online()
 			return fault.GivenUp(ctx, "stop of the world")
@@ -139,8 +141,18 @@ func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 			r.pauses.Add(time.Since(began))
 		}
 	}()
+	defer trace.StartRegion(ctx, "ichor stopped world").End()
 	fn()
 	return nil
+}
+
+// stopOthers stops the world. waits says whether it has to wait for other threads.
+func (t *Thread) stopOthers(ctx context.Context, waits bool) (waited time.Duration, err error) {
+	if !waits {
+		return t.rt.world.StopContext(ctx, t.member)
+	}
+	t.wait(WaitStop, func() { waited, err = t.rt.world.StopContext(ctx, t.member) })
+	return waited, err
 }
 
 // stallLimit bounds the wait of a checkpoint for a grace period when the thread exceeds its

@@ -95,6 +95,10 @@
 //
 //	close.go       closing a runtime
 //	stats.go       statistics
+//	threads.go     what threads are doing, and who reads frozen graphs
+//	profile.go     what the profiles have in common: places
+//	contention.go   waits of threads for others: their profile, and their regions in traces
+//	heapprofile.go  the heap profile
 //	audit.go       comparing all counts with all references
 //	checked.go     checked mode
 //	heapsnapshot.go  why an object is alive, and what it keeps alive

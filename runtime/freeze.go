@@ -138,7 +138,7 @@ func (t *Thread) FreezeContext(ctx context.Context, root Ref, opts ...FreezeOpti
 		return nil, err
 	}
 	done = true
-	t.rt.addFrozen(f)
+	t.rt.addFrozen(t, f)
 	return f, nil
 }
 

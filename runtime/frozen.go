@@ -36,6 +36,7 @@ type Frozen struct {
 	types    []*Type // user-defined types, by their index in headers
 	sealed   bool
 	mapped   bool
+	profiled *heapRecord // nil if there is no heap profile
 
 	using     atomic.Int32             // readers without a thread; -1 after the memory was freed
 	departure point.Pointer[departure] // nil while it is loaded: see lease.go
@@ -166,9 +167,12 @@ func (r *Runtime) localType(x Ref, meta uint32) *Type {
 }
 
 // addFrozen and dropFrozen change the list of loaded Frozens, which is in the order of
-// addresses, and replaced as a whole.
-func (r *Runtime) addFrozen(f *Frozen) {
+// addresses, and replaced as a whole. t is the thread that loads f, or nil.
+func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
+	if r.heap != nil {
+		r.heap.loaded(t, f)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := *r.frozen.Load()
@@ -178,6 +182,9 @@ func (r *Runtime) addFrozen(f *Frozen) {
 }
 
 func (r *Runtime) dropFrozen(f *Frozen) {
+	if r.heap != nil {
+		r.heap.unloaded(f)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(*r.frozen.Load()), func(x *Frozen) bool { return x == f })

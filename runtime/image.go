@@ -223,7 +223,7 @@ func (r *Runtime) openImage(name string, at io.ReaderAt, size int64, file *os.Fi
 	if f, err = o.open(); err != nil {
 		return nil, &ImageError{name, err}
 	}
-	r.addFrozen(f)
+	r.addFrozen(nil, f)
 	return f, nil
 }
 

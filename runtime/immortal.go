@@ -124,10 +124,11 @@ func (t *Thread) IsImmortal(r Ref) bool {
 // region holds objects that were born immortal together. One goroutine at a time uses it: the
 // one that runs Immortally.
 type region struct {
-	mem   *arena.Region
-	equal map[uint64]Ref // equal strings, by the hash of their text; nil once the region is complete
-	by    *Thread        // the thread in Immortally; nil if another process has built the region
-	built atomic.Bool    // complete: no more births
+	mem     *arena.Region
+	sampled []uint32       // for the heap profile
+	equal   map[uint64]Ref // equal strings, by the hash of their text; nil once the region is complete
+	by      *Thread        // the thread in Immortally; nil if another process has built the region
+	built   atomic.Bool    // complete: no more births
 }
 
 // BirthsImmortal reports whether the objects that the thread creates now are born immortal,
@@ -151,6 +152,7 @@ func (t *Thread) Immortally(fn func() error) (err error) {
 		t.region = nil
 		if !kept {
 			defer g.mem.Free() // even if emptying finds misuse
+			defer g.forget(t.rt.heap)
 			defer t.rt.dropRegion(g)
 			if !(mutant.On && mutant.Is(mutant.BornKept)) {
 				t.emptyRegion(g)
@@ -180,7 +182,7 @@ func (r *Runtime) dropRegion(g *region) {
 }
 
 func (t *Thread) bornImmortal(y *Type, n uint32) (Ref, Body, error) {
-	h, err := t.region.mem.Alloc(n, true)
+	h, err := t.allocRegion(y, n)
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}

@@ -50,7 +50,7 @@ func (t *Thread) newSlow(y *Type, bytes int) (Ref, Body, error) {
 	if t.region != nil {
 		return t.bornImmortal(y, n)
 	}
-	h, err := t.cache.Alloc(y.purpose, n)
+	h, err := t.alloc(y, y.purpose, n)
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}
@@ -100,14 +100,14 @@ func (t *Thread) newFloatSlow(v float64, note uint32) (Ref, error) {
 		}
 	}
 	if t.region != nil {
-		h, err := t.region.mem.Alloc(1, true)
+		h, err := t.allocRegion(floatType(), 1)
 		if err != nil {
 			return Nil, allocError(err)
 		}
 		t.header(refAt(h)).BirthFloat(math.Float64bits(v), note, true)
 		return refAt(h), nil
 	}
-	h, err := t.cache.Alloc(arena.Leaves, 1)
+	h, err := t.alloc(floatType(), arena.Leaves, 1)
 	if err != nil {
 		return Nil, allocError(err)
 	}
@@ -118,10 +118,12 @@ func (t *Thread) newFloatSlow(v float64, note uint32) (Ref, error) {
 		t.refilled()
 	}
 	if t.check != nil {
-		t.check.born(r, types.table[TypeFloat].Load())
+		t.check.born(r, floatType())
 	}
 	return r, nil
 }
+
+func floatType() *Type { return types.table[TypeFloat].Load() }
 
 // Float returns the number and the note of r, and whether r is a Float. r is borrowed. Attached
 // thread.
@@ -165,13 +167,13 @@ func (t *Thread) NewBlock(container Ref, bytes int) (Ref, Body, error) {
 	}
 	n := max(arena.Granules(uintptr(bytes)), 1)
 	if t.inRegion(container) {
-		h, err := t.region.mem.Alloc(n, false)
+		h, err := t.allocRegion(nil, n)
 		return refAt(h), t.Block(refAt(h)), allocError(err)
 	}
 	if t.memory != nil && t.memory.Over() {
 		t.releaseMemory()
 	}
-	h, err := t.cache.Alloc(arena.Blocks, n)
+	h, err := t.alloc(nil, arena.Blocks, n)
 	if err != nil {
 		return Nil, Body{}, allocError(err)
 	}

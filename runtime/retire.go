@@ -167,7 +167,7 @@ func (t *Thread) releaseMemory() {
 
 // stall waits outside the world until the thread is within its budget again, or for stallLimit.
 func (t *Thread) stall() {
-	t.stallUntil(func() bool {
+	t.stallUntil(WaitGrace, func() bool {
 		t.releaseOwn()
 		t.releaseOrphans()
 		return !t.over()
@@ -179,17 +179,17 @@ func (t *Thread) stall() {
 func (t *Thread) waitForOwner() {
 	q := t.behind
 	t.behind = nil
-	t.stallUntil(func() bool { return q.bytes.Load() <= t.rt.opts.DeferredBytes })
+	t.stallUntil(WaitOwner, func() bool { return q.bytes.Load() <= t.rt.opts.DeferredBytes })
 	if q.bytes.Load() > t.rt.opts.DeferredBytes {
 		t.rt.warnOfOwner(q)
 	}
 }
 
 // stallUntil waits outside the world until done returns true, or for stallLimit.
-func (t *Thread) stallUntil(done func() bool) {
+func (t *Thread) stallUntil(what Wait, done func() bool) {
 	for wait := 10 * time.Microsecond; wait < stallLimit && !done(); wait *= 2 {
 		t.leave()
-		point.Sleep(wait)
+		t.wait(what, func() { point.Sleep(wait) })
 		t.enter()
 	}
 }

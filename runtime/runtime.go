@@ -133,6 +133,16 @@ type Options struct {
 	// goroutine, so does the call that is the safe point. Nil is an error to Logger.
 	OnError func(error)
 
+	// HeapProfileRate is how many bytes are allocated from one object or block that the heap
+	// profile records to the next, on average: see HeapProfile. DefaultHeapProfileRate is a
+	// good value. 0 is no heap profile, at no cost.
+	HeapProfileRate int64
+
+	// ContentionProfileRate has the contention profile record each wait of a thread for others
+	// that lasts as long, and of shorter ones a share: see ContentionProfile. A microsecond is a
+	// good value. 0 is no contention profile, at no cost.
+	ContentionProfileRate time.Duration
+
 	// Checked turns on checked mode: every access is validated, freed objects are poisoned and
 	// kept for a while, and misuse panics with the object's history. It is about fifty times
 	// slower.
@@ -194,6 +204,10 @@ func (o *Options) validate() error {
 		return wrong("CollectWorkers", o.CollectWorkers, "0 for GOMAXPROCS, or a number of goroutines")
 	case o.Inject != nil && !o.Checked:
 		return wrong("Inject", "set", "Checked with it")
+	case o.HeapProfileRate < 0:
+		return wrong("HeapProfileRate", o.HeapProfileRate, "0 for no profile, or a number of bytes")
+	case o.ContentionProfileRate < 0:
+		return wrong("ContentionProfileRate", o.ContentionProfileRate, "0 for no profile, or a duration")
 	case o.DeferredBytes < 0:
 		return wrong("DeferredBytes", o.DeferredBytes, "0 for the default, or a number of bytes")
 	}
@@ -251,7 +265,9 @@ type Runtime struct {
 	left    leftovers
 	ending  bool // Close is giving up what immortals hold: nothing is finalized any more
 
-	collector collector
+	collector  collector
+	heap       *heapProfile // nil if Options.HeapProfileRate is 0
+	contention *contention  // nil if Options.ContentionProfileRate is 0
 
 	// stopping and pauses have an entry for each stop: until the world stood still, and while
 	// it did. collectorPauses has an entry for each collection: the sum of its pauses.
@@ -285,11 +301,13 @@ func New(opts Options) (*Runtime, error) {
 	if opts.Checked {
 		cfg.Start, cfg.Readable, cfg.Direct = nextCheckedStart(opts), true, true
 	}
+	heap := newHeapProfile(opts.HeapProfileRate, &cfg)
 	space, err := arena.New(cfg)
 	if err != nil {
 		return nil, fault.Errorf("new runtime: %w", err)
 	}
 	r := makeRuntime(space, opts)
+	r.heap = heap
 	r.blind = opts.Mode == LockFree && opts.Counting != Biased && !opts.Checked
 	r.plan(0)
 	return r, nil
@@ -298,13 +316,14 @@ func New(opts Options) (*Runtime, error) {
 // makeRuntime makes a runtime on a space. The options are valid.
 func makeRuntime(space *arena.Space, opts Options) *Runtime {
 	r := &Runtime{
-		Heap:    Heap{space.Base(), space.Mask()},
-		opts:    opts,
-		space:   space,
-		intern:  xsync.NewMapOfWithHasher[uint64, Ref](internHash),
-		weak:    xsync.NewMapOf[Ref, weakRefs](),
-		foreign: xsync.NewMapOf[Ref, any](),
-		seed:    [2]uint64{rand.Uint64(), rand.Uint64()},
+		Heap:       Heap{space.Base(), space.Mask()},
+		opts:       opts,
+		space:      space,
+		intern:     xsync.NewMapOfWithHasher[uint64, Ref](internHash),
+		weak:       xsync.NewMapOf[Ref, weakRefs](),
+		foreign:    xsync.NewMapOf[Ref, any](),
+		seed:       [2]uint64{rand.Uint64(), rand.Uint64()},
+		contention: newContention(opts.ContentionProfileRate),
 	}
 	if r.label = opts.Name; r.label == "" {
 		r.label = fmt.Sprint(runtimes.Inc())

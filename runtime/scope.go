@@ -190,9 +190,15 @@ func (t *Thread) Lock(o Body, i int) {
 		if t.locked[0] != nil {
 			t.unlockLeft()
 		}
-		locks.Lock(o.word(i))
+		if !locks.TryLock(o.word(i)) {
+			t.waitForLock(o.word(i))
+		}
 		t.locked[0] = o.word(i)
 	}
+}
+
+func (t *Thread) waitForLock(w *uint32) {
+	t.wait(WaitLock, func() { locks.Lock(w) })
 }
 
 // Unlock undoes Lock. Attached thread.
@@ -209,9 +215,15 @@ func (t *Thread) Lock2(a, b Body, i int) {
 		if t.locked[0] != nil {
 			t.unlockLeft()
 		}
-		locks.Lock2(a.word(i), b.word(i))
+		if !locks.TryLock2(a.word(i), b.word(i)) {
+			t.waitForLocks(a.word(i), b.word(i))
+		}
 		t.locked = [2]*uint32{a.word(i), b.word(i)}
 	}
+}
+
+func (t *Thread) waitForLocks(a, b *uint32) {
+	t.wait(WaitLock, func() { locks.Lock2(a, b) })
 }
 
 // Unlock2 undoes Lock2. Attached thread.

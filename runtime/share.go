@@ -271,11 +271,14 @@ func openHeap(file *os.File, message []byte, opts Options) (*Runtime, []Ref, err
 	if err := h.fits(opts); err != nil {
 		return nil, nil, err
 	}
-	space, regions, extents, err := arena.Adopt(file, h.Space, arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked, Direct: opts.Checked, Inject: opts.Inject})
+	cfg := arena.Config{Limit: opts.MemoryLimit, Readable: opts.Checked, Direct: opts.Checked, Inject: opts.Inject}
+	heap := newHeapProfile(opts.HeapProfileRate, &cfg)
+	space, regions, extents, err := arena.Adopt(file, h.Space, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
 	r := makeRuntime(space, opts)
+	r.heap = heap
 	if err := r.adopt(&h, regions, extents); err != nil {
 		return nil, nil, errors.Join(err, space.Close())
 	}
@@ -385,7 +388,7 @@ func (r *Runtime) adoptFrozen(h *sharedHeap, extents []*arena.Extent) error {
 			}
 			f.types = append(f.types, y)
 		}
-		r.addFrozen(f)
+		r.addFrozen(nil, f)
 	}
 	return nil
 }

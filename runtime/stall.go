@@ -279,6 +279,7 @@ func (t *Thread) enterAtAttach(ctx context.Context) error {
 	r, done := t.rt, false
 	defer func() {
 		if !done {
+			t.labels = nil
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.remove(t)

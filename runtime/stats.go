@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/ichor-go/ichor/internal/durations"
 	"github.com/ichor-go/ichor/internal/stat"
 	"github.com/ichor-go/ichor/locks"
 )
@@ -30,6 +31,8 @@ type Stats struct {
 	Stopping        *metrics.Float64Histogram // from a request to stop the world until it stood still; empty under the GIL
 	Pauses          *metrics.Float64Histogram // from then until it ran again; under the GIL, the holder's part of that
 	CollectorPauses *metrics.Float64Histogram // for each collection, the sum of its pauses
+	GILWaits        *metrics.Float64Histogram // for each time that the GIL was handed over, how long its next holder had waited
+	GILHolds        *metrics.Float64Histogram // the same, how long the last holder had held it
 
 	World     locks.WorldStats // zero under the GIL
 	GIL       locks.GILStats   // zero in lock-free mode
@@ -116,6 +119,11 @@ func (r *Runtime) QuickStats() Stats {
 		Interned:        r.intern.Size(),
 		Weak:            r.weak.Size(),
 		Foreign:         r.foreign.Size(),
+	}
+	if r.gil != nil {
+		s.GILWaits, s.GILHolds = r.gil.Times()
+	} else {
+		s.GILWaits, s.GILHolds = new(durations.Histogram).Read(), new(durations.Histogram).Read()
 	}
 	r.readTallies(&s)
 	for _, q := range *r.queues.Load() {

@@ -50,6 +50,7 @@ type Thread struct {
 	rt      *Runtime
 
 	run     context.Context // of the Run that it works for; nil in Do
+	labels  context.Context // which has the labels for profiles; nil if there are none
 	region  *region         // where objects are born; nil for the counted heap
 	deadTop Ref             // dead objects still to be freed, linked through their headers
 	dying   Ref             // the object that is being freed: see free
@@ -109,6 +110,7 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	t := r.takeIdle()
 	r.add(t)
 	r.mu.Unlock()
+	t.SetLabels(ctx)
 	if err := t.enterAtAttach(ctx); err != nil {
 		return nil, err
 	}
@@ -194,7 +196,7 @@ func (t *Thread) pool() {
 		t.abandonRetired()
 		t.trim()
 	}
-	t.attached = false
+	t.attached, t.labels = false, nil
 	t.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -252,11 +254,23 @@ func (t *Thread) enter() {
 }
 
 // enterContext is enter that waits only until ctx ends.
-func (t *Thread) enterContext(ctx context.Context) error {
-	if t.rt.gil != nil {
-		return t.rt.gil.AcquireContext(ctx, t)
+func (t *Thread) enterContext(ctx context.Context) (err error) {
+	if g := t.rt.gil; g != nil {
+		if !t.rt.watched() {
+			return g.AcquireContext(ctx, t)
+		}
+		if ctx.Err() != nil || g.TryAcquireFor(t) {
+			return context.Cause(ctx)
+		}
+		t.wait(WaitGIL, func() { err = g.AcquireContext(ctx, t) })
+		return err
 	}
-	if err := t.member.EnterContext(ctx); err != nil {
+	if t.member.Stopping() {
+		t.wait(WaitWorld, func() { err = t.member.EnterContext(ctx) })
+	} else {
+		err = t.member.EnterContext(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	t.reader.Online()
@@ -267,6 +281,9 @@ func (t *Thread) enterContext(ctx context.Context) error {
 func (t *Thread) leave() {
 	if t.rt.gil != nil {
 		t.cache.Publish()
+		if t.rt.heap != nil {
+			t.cache.NextWindow()
+		}
 		t.rt.gil.Release()
 		return
 	}

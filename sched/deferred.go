@@ -2,6 +2,7 @@ package sched
 
 import (
 	"fmt"
+	"runtime/trace"
 
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
@@ -204,6 +205,9 @@ func (d *Deferred[T]) closeBatch() {
 		return
 	}
 	goal := d.g.Advance()
+	if trace.IsEnabled() {
+		d.g.tasks.begin(goal)
+	}
 	if mutant.On && mutant.Is(mutant.GoalEarly) {
 		goal--
 	}

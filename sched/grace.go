@@ -38,6 +38,8 @@ type Grace struct {
 	// removing a reader makes a new list.
 	readers point.Pointer[[]*Reader] // replaced under mu
 	mu      point.Mutex
+
+	tasks tasks // of execution traces
 }
 
 // Reader is one goroutine's entry in a Grace. One goroutine at a time uses it: its
@@ -244,6 +246,9 @@ func (g *Grace) poll(low uint64) uint64 {
 			return old
 		}
 		if g.passed.CompareAndSwap(old, low) {
+			if g.tasks.some.Load() {
+				g.tasks.end(low)
+			}
 			return low
 		}
 	}

@@ -1,6 +1,7 @@
 // Command service shows how to serve many requests from much data: an HTTP server that
 // answers from an image, which is mapped and not parsed, and keeps notes in a dict that all
-// requests write to. docs/services.md explains it.
+// requests write to. docs/services.md explains it. Without an image it makes a catalog of its
+// own.
 //
 //	go run ./bench image build -o catalog.img catalog.json
 //	go run ./examples/service -image catalog.img
@@ -8,6 +9,8 @@
 //	curl -d 'too hot' 'localhost:8080/note?key=tea'
 //	curl -X POST localhost:8080/reload          # after the image was replaced
 //	curl localhost:8080/debug/vars              # statistics
+//	curl localhost:8080/debug/ichor/            # the state, as a page
+//	go tool pprof localhost:8080/debug/pprof/ichor_heap
 package main
 
 import (
@@ -18,19 +21,21 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	_ "net/http/pprof" // Go's own profiles, and execution traces
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 	"time"
 
+	ichordebug "github.com/ichor-go/ichor/debug/ichor"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 	"github.com/ichor-go/ichor/runtime/metrics"
 )
 
 func main() {
-	image := flag.String("image", "", "the image of a JSON object")
+	image := flag.String("image", "", "the image of a JSON object; if empty, the service makes a catalog of its own")
 	addr := flag.String("addr", "localhost:8080", "where to listen")
 	limit := flag.Int64("memory", 64<<20, "bytes that notes and answers may take, not counting the image")
 	flag.Parse()
@@ -43,12 +48,18 @@ func main() {
 }
 
 func run(ctx context.Context, image, addr string, limit int64) error {
-	s, err := open(image, rt.Options{MemoryLimit: limit})
+	s, err := open(image, rt.Options{MemoryLimit: limit, HeapProfileRate: rt.DefaultHeapProfileRate, ContentionProfileRate: time.Microsecond})
 	if err != nil {
 		return err
 	}
+	if image == "" {
+		if err := s.addNotes(); err != nil {
+			return errors.Join(err, s.close(ctx))
+		}
+	}
 	expvar.Publish("ichor", metrics.Expvar(s.r))
-	http.Handle("/", s.routes()) // beside /debug/vars
+	ichordebug.Handle(http.DefaultServeMux, s.r)
+	http.Handle("/", s.routes()) // beside /debug/vars and /debug/pprof/
 	server := &http.Server{Addr: addr}
 	ended := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
@@ -78,8 +89,7 @@ type service struct {
 	reloading sync.Mutex // held by reload: the image that was opened last stays
 }
 
-// open maps the image. Apart from the checks, this takes as long for a gigabyte as for a
-// page.
+// open makes a service with the catalog in the image.
 func open(image string, o rt.Options) (s *service, err error) {
 	r, err := rt.New(o)
 	if err != nil {
@@ -90,7 +100,7 @@ func open(image string, o rt.Options) (s *service, err error) {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	frozen, err := r.OpenImage(image)
+	frozen, err := load(r, image)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +113,14 @@ func open(image string, o rt.Options) (s *service, err error) {
 		return nil, err
 	}
 	return &service{r: r, image: image, catalog: catalog, notes: notes}, nil
+}
+
+// load maps the image. Apart from the checks, this takes as long for a gigabyte as for a page.
+func load(r *rt.Runtime, image string) (*rt.Frozen, error) {
+	if image == "" {
+		return makeCatalog(r)
+	}
+	return r.OpenImage(image)
 }
 
 // close waits until no request is in progress, and reports leaks. Later requests are
@@ -188,7 +206,7 @@ func (s *service) note(t *rt.Thread, _ objects.Dict, key, body string) ([]byte, 
 func (s *service) reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	next, err := s.r.OpenImage(s.image)
+	next, err := load(s.r, s.image)
 	if err != nil {
 		return err // the service goes on with the old image
 	}

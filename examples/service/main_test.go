@@ -47,6 +47,12 @@ func newService(t *testing.T, json string, o rt.Options) (s *service, send func(
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "catalog.img")
 	writeImage(t, image, json)
+	return serve(t, image, o)
+}
+
+// serve is newService with an image that exists, or none.
+func serve(t *testing.T, image string, o rt.Options) (s *service, send func(method, target, body string) string) {
+	t.Helper()
 	s, err := open(image, o)
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,10 @@ type Account struct {
 type Cache struct {
 	space  *Space
 	chunks []uatomic.Pointer[chunk] // the central's, for Free
-	mags   *magazines               // see magazine
+	mags   *magazines               // see magazine: Alloc pops from these
+	frees  *magazines               // Free pushes to these, which are the same except while a sampler counts
+
+	sampler *sampler // nil unless blocks are sampled
 
 	// current holds lists of spans, linked by next and prev. The cache allocates from
 	// the first span of a list. All others have free slots as well as slots in use.
@@ -76,7 +79,11 @@ func (s *Space) NewCache() *Cache {
 }
 
 func (s *Space) newCache() *Cache {
-	return &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines, out: outbox{limit: s.outboxLimit()}}
+	c := &Cache{space: s, chunks: s.central.chunks, mags: &noMagazines, frees: &noMagazines, out: outbox{limit: s.outboxLimit()}}
+	if s.sampleEvery > 0 {
+		c.sampler = newSampler(s.sampleEvery)
+	}
+	return c
 }
 
 // Leave makes the spans that the cache does not need available to others until Return.
@@ -90,9 +97,16 @@ func (c *Cache) Leave() {
 
 // Return makes the caller the owner of a cache after Leave.
 func (c *Cache) Return() {
-	if c.state.CompareAndSwap(away, owned) {
-		return
+	if !c.state.CompareAndSwap(away, owned) {
+		c.returnSlow()
 	}
+	if c.sampler != nil {
+		c.NextWindow()
+	}
+}
+
+// returnSlow is Return where another goroutine has claimed the cache.
+func (c *Cache) returnSlow() {
 	m := &c.space.central.mu
 	m.Lock() // a goroutine that claims the cache holds this lock throughout
 	defer m.Unlock()
@@ -128,6 +142,13 @@ func (c *Cache) Pop(index int) uint32 {
 
 // AllocSlow is Alloc where the magazine is empty, or there is none for the size.
 func (c *Cache) AllocSlow(p Purpose, n uint32) (uint32, error) {
+	if c.sampler != nil {
+		return c.allocSampled(p, n)
+	}
+	return c.allocSlow(p, n)
+}
+
+func (c *Cache) allocSlow(p Purpose, n uint32) (uint32, error) {
 	if n > MaxSmall {
 		return c.allocLarge(p, n)
 	}
@@ -198,7 +219,7 @@ func (c *Cache) Free(h uint32) {
 	n := h / SpanGranules
 	sp := &c.chunks[n/chunkSpans].Load()[n%chunkSpans]
 	if sp.cache.Load() == c { // and it stays equal, since the cache is owned
-		m := &c.mags[sp.mag]
+		m := &c.frees[sp.mag]
 		if m.n < m.limit {
 			if point.On {
 				point.Write(&m.n)
@@ -214,7 +235,7 @@ func (c *Cache) Free(h uint32) {
 // freeSlow is Free where the magazine is full or missing, or the span is not the cache's own.
 func (c *Cache) freeSlow(sp *Span, h uint32) {
 	if sp.cache.Load() == c {
-		if m := &c.mags[sp.mag]; m.n > 0 {
+		if m := &c.frees[sp.mag]; m.n > 0 {
 			c.unload(m, magazineBatch, false)
 			m.slots[m.n] = h
 			m.n++
@@ -223,6 +244,9 @@ func (c *Cache) freeSlow(sp *Span, h uint32) {
 	}
 	c.account.Count[sp.purpose]--
 	c.account.Bytes[sp.purpose] -= int64(sp.size) << GranuleShift
+	if sp.apart && c.space.freed != nil {
+		c.space.freed(h)
+	}
 	switch {
 	case sp.cache.Load() == c:
 		sp.put(sp.slot(h))
@@ -321,11 +345,11 @@ func (c *Cache) collectRemote(locked bool) {
 	}
 }
 
-// Trim takes over remote frees, and gives back every empty span, of the common cache as
+// Trim takes over remote frees, and gives back every empty span, of the common caches as
 // well. Owner only.
 func (c *Cache) Trim() {
 	c.trim(false)
-	if s := &c.space.central; s.common.remote.Load() != nil {
+	if s := &c.space.central; s.common.remote.Load() != nil || s.apart.remote.Load() != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.trimCommon()

@@ -44,6 +44,9 @@ type central struct {
 	// common is a cache shared by all others, used under mu only. See provide.
 	common *Cache
 
+	// apart is such a cache for the blocks that are sampled. See sample.go.
+	apart *Cache
+
 	mu struct {
 		point.Mutex
 		counted  half
@@ -90,7 +93,7 @@ func (c *central) init(s *Space, granules uint64, cfg Config) error {
 	if cfg.Limit > 0 {
 		c.mu.limit = cfg.Limit >> SpanShift
 	}
-	c.common = s.newCache()
+	c.common, c.apart = s.newCache(), s.newCache()
 	for _, n := range [...]uint32{0, c.nspans - 1} {
 		if err := c.space.mem.commit(uintptr(n)<<SpanShift, SpanSize); err != nil {
 			return fmt.Errorf("commit: %w", err)
@@ -204,7 +207,7 @@ func (c *central) release(sp *Span, n uint32, immortal bool) {
 	}
 	for i := range n {
 		d := c.descriptor(first + i)
-		d.state, d.region, d.dirty, d.pos = spanFree, nil, true, 0
+		d.state, d.region, d.dirty, d.pos, d.apart = spanFree, nil, true, 0, false
 		d.cache.Store(nil)
 	}
 	if sp.shared && !(mutant.On && mutant.Is(mutant.SharedReused)) {

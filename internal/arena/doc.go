@@ -23,6 +23,7 @@
 //   - common cache: the cache from which every other cache takes its first slots.
 //   - to lend: to move a span with free slots from a cache whose owner is away to
 //     another cache, for good.
+//   - sampled block: one that a profile records. Spans apart hold these.
 //   - region: memory of the immortal half that is allocated by bumping an index and
 //     freed as a whole.
 //   - extent: memory of the frozen quarter, a part of the immortal half. It is filled

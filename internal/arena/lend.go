@@ -78,8 +78,10 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 // span is available, and lends a span of any cache that was left to the common one if
 // necessary. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
-	if sp := c.common.withRoom(p, class); sp != nil {
-		return sp
+	for _, cache := range [...]*Cache{c.common, c.apart} {
+		if sp := cache.withRoom(p, class); sp != nil {
+			return sp
+		}
 	}
 	return c.lend(c.common, p, class, c.mu.small[p][class].n, true)
 }
@@ -208,10 +210,13 @@ func (c *central) trimAway() {
 	}
 }
 
-// trimCommon gives back the empty spans of the common cache. Frees of its slots are
-// always remote, so without remote frees it has nothing to give back. mu held.
+// trimCommon gives back the empty spans of the common cache, and of the one for sampled
+// blocks. Frees of their slots are always remote, so without remote frees they have nothing
+// to give back. mu held.
 func (c *central) trimCommon() {
-	if c.common.remote.Load() != nil {
-		c.common.trim(true)
+	for _, cache := range [...]*Cache{c.common, c.apart} {
+		if cache.remote.Load() != nil {
+			cache.trim(true)
+		}
 	}
 }

@@ -65,17 +65,27 @@ func (c *Cache) arm() {
 	if c.mags != &noMagazines || c.space.direct {
 		return
 	}
-	c.mags = new(magazines)
-	for i := range noMagazine {
-		c.mags[i].limit = magazineSize
+	c.frees = newMagazines()
+	c.mags = c.frees
+	if c.sampler != nil {
+		c.sampler.counted = newMagazines()
+		c.aim()
 	}
+}
+
+func newMagazines() *magazines {
+	m := new(magazines)
+	for i := range noMagazine {
+		m[i].limit = magazineSize
+	}
+	return m
 }
 
 // fill moves free slots of sp into its magazine, which is empty, and returns one more for the
 // caller. sp belongs to the cache, and has at least one free slot.
 func (c *Cache) fill(sp *Span) uint32 {
 	h := sp.take()
-	m := &c.mags[sp.mag]
+	m := &c.frees[sp.mag]
 	if n := min(m.limit, magazineBatch, sp.nfree); n > 0 {
 		sp.takeMany(m.slots[:n])
 		m.n = n
@@ -135,8 +145,11 @@ func (c *Cache) flush(locked bool) {
 	if c.mags == &noMagazines {
 		return
 	}
-	for i := range c.mags {
-		if m := &c.mags[i]; m.n > 0 {
+	if c.sampler != nil {
+		c.uncount(locked)
+	}
+	for i := range c.frees {
+		if m := &c.frees[i]; m.n > 0 {
 			c.unload(m, m.n, locked)
 		}
 	}
@@ -159,7 +172,10 @@ func (c *Cache) inMagazines(p Purpose) (n, bytes int64) {
 		return 0, 0
 	}
 	for i := range MagazineGranules {
-		k := int64(c.mags[int(p)*MagazineGranules+i].n)
+		k := int64(c.frees[int(p)*MagazineGranules+i].n)
+		if c.sampler != nil {
+			k += int64(c.sampler.counted[int(p)*MagazineGranules+i].n)
+		}
 		n += k
 		bytes += k * int64(i+1) << GranuleShift
 	}

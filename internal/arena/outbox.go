@@ -42,11 +42,11 @@ func (s *Space) outboxLimit() uint32 {
 }
 
 // freeRemote frees a slot of another cache's span, or keeps it for later. Large slots do not
-// wait, nor do those of the common cache: each thread has a few of them, and everybody may need
-// them. Owner of the cache only.
+// wait, nor do sampled ones and those of the common cache: these belong to no thread, which would
+// take over what waits. Owner of the cache only.
 func (c *Cache) freeRemote(sp *Span, h uint32) {
 	o := &c.out
-	if o.limit == 0 || sp.mag == noMagazine || sp.owner() == c.space.central.common {
+	if o.limit == 0 || sp.mag == noMagazine || sp.apart || sp.owner() == c.space.central.common {
 		s := sp.slot(h)
 		sp.putRemote(s>>6, 1<<(s&63))
 		return

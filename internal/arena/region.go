@@ -9,6 +9,8 @@ type Region struct {
 	runs   []*Span
 	next   uint32 // handle of the next free granule
 	left   uint32 // granules left in the current run
+	hidden uint32 // the part of the run behind these: see sample.go
+	picked uint32 // handle of the last sampled object or block
 	starts []startMap
 	count  int64
 	bytes  int64
@@ -29,7 +31,7 @@ func (s *Space) NewRegion() *Region { return &Region{space: s} }
 // begin with a header, so that Walk finds them.
 func (r *Region) Alloc(n uint32, object bool) (uint32, error) {
 	if n > r.left {
-		if err := r.extend(n); err != nil {
+		if err := r.more(n); err != nil {
 			return 0, err
 		}
 	}

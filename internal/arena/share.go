@@ -94,7 +94,7 @@ func (s *Space) Layout(regions []*Region, extents []*Extent) (*Layout, error) {
 		return nil, ErrNoMemfd
 	}
 	l := &Layout{Granules: uint64(s.mask) + 1}
-	for _, cache := range append(slices.Clip(c.mu.caches), c.common) {
+	for _, cache := range append(slices.Clip(c.mu.caches), c.common, c.apart) {
 		cache.trim(true)
 		for p := range Purposes {
 			l.Account.Count[p] += cache.account.Count[p]
@@ -259,7 +259,7 @@ func (s *Space) mapCopies(file *os.File, runs []run) error {
 
 // share turns everything in use in these ranges into shared memory. mu held.
 func (c *central) share(ranges []run, account Account) {
-	for _, cache := range append(slices.Clip(c.mu.caches), c.common) {
+	for _, cache := range append(slices.Clip(c.mu.caches), c.common, c.apart) {
 		clear(cache.current[:])
 		cache.spans = 0
 	}

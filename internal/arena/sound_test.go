@@ -79,7 +79,7 @@ func (s *Space) sound() error {
 	if err != nil {
 		return err
 	}
-	caches := append([]*Cache{c.common}, c.mu.caches...)
+	caches := append([]*Cache{c.common, c.apart}, c.mu.caches...)
 	for i, cache := range caches {
 		if cache.spans != spans[cache] {
 			return fmt.Errorf("cache %d has %d spans, and counts %d", i, spans[cache], cache.spans)

@@ -77,6 +77,12 @@ type Config struct {
 	// twice is found at once.
 	Direct bool
 
+	// SampleEvery is how many bytes are allocated from one sampled block to the next, on
+	// average; 0 for no samples. Freed, if not nil, is called with the handle of each sampled
+	// block before it is freed, and with those of some other blocks. See sample.go.
+	SampleEvery int64
+	Freed       func(h uint32)
+
 	// Inject, if not nil, is called before each system call. If it returns an error,
 	// the system call fails with it.
 	Inject func(Call) error
@@ -94,6 +100,9 @@ type Space struct {
 	mem     memory
 	direct  bool // Config.Direct
 	central central
+
+	sampleEvery int64          // Config.SampleEvery
+	freed       func(h uint32) // Config.Freed
 
 	immortal struct{ count, bytes aligned.Int64 } // totals of all regions
 
@@ -137,7 +146,7 @@ func makeSpace(b Backing, granules uint64, cfg Config) (*Space, error) {
 	if cfg.Inject != nil {
 		mem = mem.injected(cfg.Inject)
 	}
-	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem, direct: cfg.Direct}
+	s := &Space{base: mem.base, mask: uint32(granules - 1), backing: b, mem: mem, direct: cfg.Direct, sampleEvery: cfg.SampleEvery, freed: cfg.Freed}
 	if err := s.central.init(s, granules, cfg); err != nil {
 		_ = mem.release(nil)
 		return nil, err

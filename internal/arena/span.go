@@ -83,6 +83,7 @@ type Span struct {
 	dirty   bool   // was used since it was last known to be zero
 	shared  bool   // lies in memory that processes share: see share.go
 	listed  bool   // in a list of its cache: see Cache.current
+	apart   bool   // has blocks that were sampled: see sample.go
 	start   uint32 // first granule
 	magic   uint64 // see slotMagic
 	size    uint32 // granules of a slot; or of the whole block, if large

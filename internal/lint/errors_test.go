@@ -16,7 +16,7 @@ import (
 // code does. docs/errors.md has each text, so that a user who searches for it finds it.
 
 // errorPackages are the packages whose errors and panics users see.
-var errorPackages = []string{"runtime", "objects", "locks", "sched", "runtime/metrics", "internal/arena", "internal/imagefile", "internal/newfile"}
+var errorPackages = []string{"runtime", "objects", "locks", "sched", "runtime/metrics", "runtime/pprof", "internal/arena", "internal/imagefile", "internal/newfile"}
 
 // errorText is a text in the source that becomes an error message, or a part of one.
 type errorText struct {

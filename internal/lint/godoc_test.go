@@ -27,7 +27,7 @@ import (
 //    unexported parts.
 
 // publicPackages are the packages that users import, from the ground up.
-var publicPackages = []string{"locks", "sched", "runtime", "runtime/metrics", "objects", "proptest", "bench/experiment", "bench/experiment/command"}
+var publicPackages = []string{"locks", "sched", "runtime", "runtime/metrics", "runtime/pprof", "debug/ichor", "objects", "proptest", "bench/experiment", "bench/experiment/command"}
 
 // The phrases that count.
 var (
@@ -263,17 +263,22 @@ func isPlain(e ast.Expr) bool {
 
 func TestGodoc(t *testing.T) {
 	refs := references{}
+	all := 0
 	for _, dir := range publicPackages {
 		seen, wrong, err := checkGodoc(refs, dir, sources(t, dir))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seen < 10 {
-			t.Errorf("%s: only %d names were found", dir, seen)
+		if seen == 0 {
+			t.Errorf("%s: no names were found", dir)
 		}
+		all += seen
 		for _, w := range wrong {
 			t.Error(w)
 		}
+	}
+	if all < 400 {
+		t.Errorf("only %d names were found", all)
 	}
 	if !refs["objects.List"] || len(refs) < 10 {
 		t.Errorf("only these types are references: %v", slices.Sorted(maps.Keys(refs)))

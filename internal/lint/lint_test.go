@@ -31,7 +31,7 @@ var unsafeFiles = []string{
 // layers are the packages from the ground up. A package does not import one further
 // down this list.
 var layers = []string{
-	"internal/point", "internal/race", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "internal/heapgraph", "locks", "sched", "internal/heapfile", "runtime", "objects",
+	"internal/point", "internal/race", "internal/mutant", "internal/stat", "internal/jsonpos", "internal/arena", "internal/header", "internal/heapgraph", "locks", "sched", "internal/heapfile", "runtime", "runtime/metrics", "runtime/pprof", "debug/ichor", "objects",
 	"proptest/explore/internal/engine", "proptest/explore/shim", "proptest/explore/atomic", "proptest/explore/uatomic", "proptest/explore/sync",
 	"proptest/explore/time", "proptest/explore/context", "proptest/explore/errgroup", "proptest/explore/semaphore", "proptest/explore",
 	"proptest/internal/property", "proptest/internal/counts", "proptest/internal/modes", "proptest/internal/draw", "proptest/internal/headers", "proptest/internal/suite",

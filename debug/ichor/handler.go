@@ -1,0 +1,78 @@
+// Package ichordebug shows the state of a runtime over HTTP, for people and for machines, and
+// serves its profiles. docs/seeing.md explains what it shows. Purposes, histograms and buckets are
+// plain values.
+package ichordebug
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"io"
+	"net/http"
+
+	rt "github.com/ichor-go/ichor/runtime"
+	"github.com/ichor-go/ichor/runtime/pprof"
+)
+
+// The paths that a Handler serves. The first one takes the parameters walk=1, which stops the
+// world and walks the heap for the types of objects and the leases of frozen graphs; stacks=1,
+// which adds the stacks of threads; and format=json.
+const (
+	Path           = "/debug/ichor/"                 // the state, as a page or as JSON
+	HeapPath       = "/debug/pprof/ichor_heap"       // the heap profile, for go tool pprof
+	ContentionPath = "/debug/pprof/ichor_contention" // the contention profile
+)
+
+// Handler returns a handler that serves the state and the profiles of r at the paths above.
+// Without parameters, the state does not stop the world. Whoever can reach the handler sees
+// names and stacks of the program and can stop its threads for a while, so do not offer it to
+// strangers. Any goroutine, even after Close.
+func Handler(r *rt.Runtime) http.Handler {
+	mux := http.NewServeMux()
+	Handle(mux, r)
+	return mux
+}
+
+// Handle adds what Handler returns to mux. Any goroutine.
+func Handle(mux *http.ServeMux, r *rt.Runtime) {
+	mux.HandleFunc("GET "+Path+"{$}", func(w http.ResponseWriter, q *http.Request) { serveState(w, q, r) })
+	mux.HandleFunc("GET "+HeapPath, serve(r, pprof.WriteHeap))
+	mux.HandleFunc("GET "+ContentionPath, serve(r, pprof.WriteContention))
+}
+
+// serve serves what write writes.
+func serve(r *rt.Runtime, write func(*rt.Runtime, io.Writer) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if err := write(r, w); errors.Is(err, pprof.ErrOff) {
+			http.Error(w, err.Error(), http.StatusNotFound)
+		}
+	}
+}
+
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Funcs(functions).Parse(pageText))
+
+// serveState serves the state as a page or as JSON.
+func serveState(w http.ResponseWriter, q *http.Request, r *rt.Runtime) {
+	s := read(q.Context(), r, q.FormValue("walk") == "1", q.FormValue("stacks") == "1")
+	var b bytes.Buffer
+	kind, err := "text/html; charset=utf-8", error(nil)
+	if q.FormValue("format") == "json" {
+		kind = "application/json"
+		err = json.NewEncoder(&b).Encode(s)
+	} else {
+		err = page.Execute(&b, s)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(b.Bytes()) // the client has gone if it fails
+}

@@ -1,0 +1,107 @@
+package ichorprometheus
+
+import (
+	"math"
+	"runtime/metrics"
+	"slices"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+
+	rt "github.com/ichor-go/ichor/runtime"
+	ichormetrics "github.com/ichor-go/ichor/runtime/metrics"
+)
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// families returns what a registry gathers, by name.
+func families(t *testing.T, from prometheus.Gatherer) map[string]*dto.MetricFamily {
+	t.Helper()
+	all, err := from.Gather()
+	ok(t, err)
+	byName := map[string]*dto.MetricFamily{}
+	for _, f := range all {
+		byName[f.GetName()] = f
+	}
+	return byName
+}
+
+// TestCollector gathers the metrics of two runtimes, while they live and after Close.
+func TestCollector(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	var all []*rt.Runtime
+	for _, o := range []rt.Options{{Name: "a", Mode: rt.GIL}, {Name: "b"}} {
+		r, err := rt.New(o)
+		ok(t, err)
+		ok(t, registry.Register(NewCollector(r)))
+		ok(t, r.Do(func(th *rt.Thread) error {
+			th.StopTheWorld(func() {})
+			return nil
+		}))
+		all = append(all, r)
+	}
+	for _, least := range []uint64{1, 2} { // Close takes the GIL and stops the world, too
+		got := families(t, registry)
+		for _, d := range ichormetrics.All() {
+			f, counted := got[nameOf(d)], !slices.Contains([]string{"owned", "shared", "skipped"}, operation(d.Name))
+			if (f != nil) != counted {
+				t.Errorf("%s is there: %t", nameOf(d), f != nil)
+			}
+			if f == nil {
+				continue
+			}
+			want := dto.MetricType_GAUGE
+			if d.Cumulative {
+				want = dto.MetricType_COUNTER
+			}
+			if d.Kind == metrics.KindFloat64Histogram {
+				want = dto.MetricType_HISTOGRAM
+			}
+			if f.GetType() != want || f.GetHelp() != d.Description || len(f.Metric) != 2 || f.Metric[1].Label[0].GetValue() != "b" {
+				t.Errorf("%s: %v", nameOf(d), f)
+			}
+		}
+		if f := got["ichor_world_pauses_seconds"]; f.Metric[0].Histogram.GetSampleCount() < least || least == 1 && f.Metric[0].Histogram.GetSampleCount() != 1 {
+			t.Errorf("pauses: %v", f)
+		}
+		if f := got["ichor_gil_acquires_total"]; f.Metric[0].Counter.GetValue() != float64(least) || f.Metric[1].Counter.GetValue() != 0 {
+			t.Errorf("acquires: %v", f)
+		}
+		for _, r := range all {
+			if err := r.Close(); err != nil && err != rt.ErrClosed {
+				t.Error(err)
+			}
+		}
+		all = nil // the second round reads closed runtimes, whose numbers stay
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+}
+
+func operation(name string) string {
+	for _, op := range []string{"owned", "shared", "skipped"} {
+		if name == "/ichor/operations/"+op+":operations" {
+			return op
+		}
+	}
+	return ""
+}
+
+// TestHistogram converts a histogram whose last bucket has no end.
+func TestHistogram(t *testing.T) {
+	desc := prometheus.NewDesc("x", "", nil, nil)
+	var m dto.Metric
+	ok(t, histogram(desc, &metrics.Float64Histogram{Counts: []uint64{1, 0, 2, 4}, Buckets: []float64{0, 1, 2, 4, math.Inf(1)}}).Write(&m))
+	h := m.Histogram
+	if h.GetSampleCount() != 7 || h.GetSampleSum() != 1+2*4+4*4 || len(h.Bucket) != 3 || h.Bucket[1].GetCumulativeCount() != 1 || h.Bucket[2].GetCumulativeCount() != 3 || h.Bucket[2].GetUpperBound() != 4 {
+		t.Errorf("%v", h)
+	}
+}

@@ -1,0 +1,231 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"math"
+	goruntime "runtime"
+	"runtime/trace"
+	"strings"
+	"testing"
+	"time"
+)
+
+// waitsAt returns the sum of the records of waits for what, in a function of that name.
+func waitsAt(r *Runtime, what Wait, function string) (sum ContentionRecord) {
+	for _, x := range r.ContentionProfile() {
+		if x.For == what && strings.Contains(framesOf(x.Place), function) {
+			sum.Place, sum.For = x.Place, x.For
+			sum.Waits += x.Waits
+			sum.Waited += x.Waited
+			sum.Samples += x.Samples
+		}
+	}
+	return sum
+}
+
+// until calls step until done returns true.
+func until(done func() bool, step func()) {
+	for !done() {
+		step()
+	}
+}
+
+//go:noinline
+func attachWaiting(r *Runtime, ctx context.Context, fn func(*Thread)) error {
+	return r.DoContext(ctx, func(t *Thread) error {
+		fn(t)
+		return nil
+	})
+}
+
+// contend has threads wait for the GIL, or for each other's stops and locks.
+func contend(t *testing.T, r *Runtime, ctx context.Context) {
+	t.Helper()
+	must0(t, r.Do(func(th *Thread) error {
+		came, left := make(chan bool), make(chan error)
+		if r.gil != nil {
+			go func() { left <- attachWaiting(r, ctx, func(*Thread) {}) }()
+			before := r.gil.Stats().Switches
+			until(func() bool { return r.gil.Waiter() != nil }, goruntime.Gosched)
+			until(func() bool { return r.gil.Stats().Switches > before }, th.Checkpoint)
+			th.Blocking(func() { must0(t, <-left) })
+			return nil
+		}
+		node, _, err := th.New(leafType, 8) // word 0 is a lock
+		must0(t, err)
+		defer th.DecRef(node)
+		other, _, err := th.New(leafType, 8)
+		must0(t, err)
+		defer th.DecRef(other)
+		for _, both := range []bool{false, true} { // a container lock, and a pair of them
+			th.Lock(th.Body(node), 0)
+			go func() {
+				left <- attachWaiting(r, ctx, func(x *Thread) {
+					came <- true
+					if both {
+						x.Lock2(x.Body(other), x.Body(node), 0)
+						x.Unlock2(x.Body(other), x.Body(node), 0)
+						return
+					}
+					x.Lock(x.Body(node), 0)
+					x.Unlock(x.Body(node), 0)
+				})
+			}()
+			<-came
+			time.Sleep(5 * time.Millisecond) // long enough for the other thread to find it locked, as a rule
+			th.Unlock(th.Body(node), 0)
+			th.Blocking(func() { must0(t, <-left) })
+		}
+		// A stop waits for this thread, and this thread waits in it.
+		go func() {
+			left <- attachWaiting(r, ctx, func(x *Thread) { x.StopTheWorld(func() {}) })
+		}()
+		until(th.member.Stopping, goruntime.Gosched)
+		th.Checkpoint()
+		// A thread that attaches in a stop waits for its end.
+		th.Blocking(func() { must0(t, <-left) })
+		th.StopTheWorld(func() {
+			go func() { left <- attachWaiting(r, ctx, func(*Thread) {}) }()
+			for waiting := false; !waiting; {
+				for _, x := range r.attachedThreads() {
+					waiting = waiting || x != th && strings.Contains(x.member.String(), "paused")
+				}
+			}
+		})
+		th.Blocking(func() { must0(t, <-left) })
+		return nil
+	}))
+}
+
+// TestContentionProfile checks that waits are recorded, with what they were for, where they
+// were, and the labels.
+func TestContentionProfile(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
+		o.ContentionProfileRate = 1
+		r := newRuntime(t, o)
+		ctx := withLabel("who", "waits")
+		kinds := []Wait{WaitGIL}
+		if o.Mode == LockFree {
+			kinds = []Wait{WaitLock, WaitStop, WaitWorld}
+		}
+		for tries := 0; ; tries++ { // whether a thread finds a lock locked is up to the scheduler
+			contend(t, r, ctx)
+			missing := ""
+			for _, what := range kinds {
+				x := waitsAt(r, what, "attachWaiting")
+				if x.Samples == 0 || x.Waits != x.Samples || x.Waited <= 0 || x.Labels["who"] != "waits" {
+					missing += what.String() + ", "
+				}
+			}
+			if missing == "" {
+				break
+			}
+			if tries == 20 {
+				t.Fatalf("%s: %sof %+v", o, missing, r.ContentionProfile())
+			}
+		}
+		if o.Mode == GIL {
+			if x := waitsAt(r, WaitGIL, "Checkpoint"); x.Samples == 0 {
+				t.Error("the thread that gave up the GIL did not wait for it")
+			}
+		}
+		must0(t, r.Close())
+		if len(r.ContentionProfile()) == 0 {
+			t.Error("no profile after Close")
+		}
+	}
+}
+
+// TestContentionBudget checks that the stalls of a thread that holds back too much memory are
+// recorded.
+func TestContentionBudget(t *testing.T) {
+	was := stallLimit
+	stallLimit = time.Millisecond
+	defer func() { stallLimit = was }()
+	r := newRuntime(t, Options{ContentionProfileRate: 1, DeferredBytes: 1})
+	hold := must(r.Attach())
+	must0(t, r.Do(func(th *Thread) error {
+		th.Retire(newLeaf(th))
+		th.Checkpoint()
+		return nil
+	}))
+	hold.Detach()
+	if x := waitsAt(r, WaitGrace, "TestContentionBudget"); x.Samples == 0 {
+		t.Errorf("no wait for a grace period: %+v", r.ContentionProfile())
+	}
+	must0(t, r.Close())
+}
+
+// TestContentionSampling checks that short waits are recorded by chance, in proportion to
+// their length, and count for as many more. The bound is five standard deviations.
+func TestContentionSampling(t *testing.T) {
+	r := newRuntime(t, Options{ContentionProfileRate: time.Millisecond})
+	must0(t, r.Do(func(th *Thread) error {
+		const n = 100_000
+		for range n {
+			r.contention.add(th, WaitLock, 10*time.Microsecond)
+		}
+		x := waitsAt(r, WaitLock, "TestContentionSampling")
+		if math.Abs(float64(x.Samples)-n/100) > 5*math.Sqrt(n/100) || x.Waits != 100*x.Samples || x.Waited != time.Duration(x.Samples)*time.Millisecond {
+			t.Errorf("%d short waits: %+v", n, x)
+		}
+		r.contention.add(th, WaitStop, time.Hour)
+		r.contention.add(th, WaitOwner, 0)
+		if x := waitsAt(r, WaitStop, "TestContentionSampling"); x.Waits != 1 || x.Waited != time.Hour {
+			t.Errorf("a long wait: %+v", x)
+		}
+		return nil
+	}))
+	must0(t, r.Close())
+}
+
+// TestContentionOff checks that a runtime keeps no profile unless it is told to.
+func TestContentionOff(t *testing.T) {
+	r := newRuntime(t, Options{Mode: GIL})
+	contend(t, r, context.Background())
+	if r.ContentionProfile() != nil || r.ContentionProfileRate() != 0 {
+		t.Error("there is a profile")
+	}
+	must0(t, r.Close())
+	if _, err := New(Options{ContentionProfileRate: -1}); err == nil {
+		t.Error("a negative rate is accepted")
+	}
+}
+
+// TestTraceOfWaits checks that an execution trace shows what threads wait for, and for whom.
+func TestTraceOfWaits(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
+		r := newRuntime(t, o)
+		want := []string{"ichor wait for the GIL", "hands the GIL over to thread", "waits for the GIL of thread"}
+		if o.Mode == LockFree {
+			want = []string{
+				"ichor stopped world", "ichor wait to stop the world", "waits for safe points of thread",
+				"ichor wait in a stopped world", "waits for the end of a stop: world of", "ichor wait for a container lock",
+			}
+		}
+		for tries := 0; ; tries++ {
+			var b bytes.Buffer
+			if err := trace.Start(&b); err != nil {
+				t.Skip("SKIPPED: there is a trace already: ", err)
+			}
+			contend(t, r, context.Background())
+			trace.Stop()
+			missing := ""
+			for _, text := range want {
+				if !bytes.Contains(b.Bytes(), []byte(text)) {
+					missing += text + "; "
+				}
+			}
+			if missing == "" {
+				break
+			}
+			if tries == 20 {
+				t.Fatalf("%s: the trace lacks %s", o, missing)
+			}
+		}
+		must0(t, r.Close())
+	}
+}
