@@ -273,23 +273,20 @@ func (t *Thread) dec(r Ref) {
 	case o == t.merged:
 		if v = h.DecForeign(); v == header.Alive {
 			t.hot = r.Handle
-			return
 		}
 	case header.Tested && o < 0: // immortal in place
-		return
 	case plainFloat(o, t.merged):
-		if v = h.DecForeign(); v == header.Alive {
-			return
-		}
+		v = h.DecForeign()
 	default:
 		t.decSlow(r, h)
-		return
 	}
-	if v == header.Dead {
+	switch v {
+	case header.Alive:
+	case header.Dead:
 		t.dead(r) // without a call of afterDec in between
-		return
+	default:
+		t.afterDec(r, v)
 	}
-	t.afterDec(r, v)
 }
 
 // incSlow is IncRef outside the plain cases: the object is not the thread's own, its count is
