@@ -63,12 +63,23 @@ var anyGoroutine = map[string]func(c *commons){
 		c.check(err)
 		c.check(r.Close())
 	},
-	"runtime.Int":                func(*commons) { _, _ = rt.Int(7) },
-	"runtime.Bool":               func(*commons) { _ = rt.Bool(true) },
-	"runtime.CheckBody":          func(*commons) { rt.CheckBody(8) },
-	"runtime.CopyBody":           func(*commons) { rt.CopyBody(8) },
-	"runtime.CheckSlots":         func(*commons) { rt.CheckSlots(2) },
-	"runtime.Runtime.QuickStats": func(c *commons) { c.r.QuickStats() },
+	"runtime.Int":                           func(*commons) { _, _ = rt.Int(7) },
+	"runtime.Bool":                          func(*commons) { _ = rt.Bool(true) },
+	"runtime.CheckBody":                     func(*commons) { rt.CheckBody(8) },
+	"runtime.CopyBody":                      func(*commons) { rt.CopyBody(8) },
+	"runtime.CheckSlots":                    func(*commons) { rt.CheckSlots(2) },
+	"runtime.Runtime.QuickStats":            func(c *commons) { c.r.QuickStats() },
+	"runtime.Runtime.HeapProfile":           func(c *commons) { c.r.HeapProfile() },
+	"runtime.Runtime.HeapProfileRate":       func(c *commons) { c.r.HeapProfileRate() },
+	"runtime.Runtime.ContentionProfile":     func(c *commons) { c.r.ContentionProfile() },
+	"runtime.Runtime.ContentionProfileRate": func(c *commons) { c.r.ContentionProfileRate() },
+	"runtime.Runtime.Threads":               func(c *commons) { _ = c.r.Threads(false) },
+	"runtime.Wait.String":                   func(*commons) { _ = rt.WaitGIL.String() },
+	"runtime.ReadHeapSnapshot": func(c *commons) {
+		if _, err := rt.ReadHeapSnapshot(strings.NewReader("no snapshot")); err == nil {
+			c.t.Error("a text is a snapshot")
+		}
+	},
 	"runtime.DefineType": func(c *commons) { // an error: a type that was defined would stay
 		if _, err := rt.DefineType(rt.Type{Name: ""}); err == nil {
 			c.t.Error("a type without a name")
@@ -285,7 +296,9 @@ func TestAnyGoroutine(t *testing.T) {
 		for _, backing := range backings {
 			for range rounds {
 				o.AddressSpace, o.Backing, o.CollectAfter = smallSpace, backing, 50
-				c := &commons{t: t, r: must(rt.New(o)), o: o, image: filepath.Join(t.TempDir(), "image")}
+				profiled := o
+				profiled.HeapProfileRate, profiled.ContentionProfileRate = 1<<10, 1
+				c := &commons{t: t, r: must(rt.New(profiled)), o: o, image: filepath.Join(t.TempDir(), "image")}
 				must0(t, c.r.Do(func(th *rt.Thread) error {
 					d, x, big := must(NewDict(th)), must(NewFloat(th, 0.5)), newBig(th, 1)
 					must0(t, d.Set(th, smallInt(1), smallInt(2)))

@@ -54,7 +54,7 @@ func Example_heap() {
 	old, err := rt.ReadHeapSnapshot(&file) // in any process
 	fmt.Println(old.Objects(), err)
 	// Output:
-	// Go code → dict 0x00001000 ["alice"] → tuple 0x00001002
+	// Go code → dict 0x00001000 .alice → tuple 0x00001002
 	// dict 1 true
 	// dict 1
 	// string 1
