@@ -26,11 +26,12 @@ import (
 //	for each magazine:
 //	    allocations before the sampled one = left + slots in the counted magazine
 //
-// That the slot which was freed last is not used first costs a few percent. So only one window
-// of a thread's work in many is counted, by chance, with as many times more marks. In the other
-// windows magazines work as without sampling, and none of their blocks is sampled. A window ends
-// when the thread comes back from being away, and when a magazine is filled from a bitmap, which
-// depends on how many more blocks are allocated than freed, and hardly on the kind of window.
+// Counting takes the slow path more often, and the slot that was freed last is not used first,
+// which is slower. So only one window of a thread's work in many is counted, by chance, with as
+// many times more marks. In the other windows magazines work as without sampling, and none of
+// their blocks is sampled. A window ends when the thread comes back from being away, and when a
+// magazine is filled from a bitmap, which depends on how many more blocks are allocated than
+// freed, and hardly on the kind of window.
 //
 // A sampled block lies in a span of its own kind, marked apart, which belongs to a cache
 // that no thread owns. So its free takes the slow path, and all other frees need not look
@@ -60,8 +61,7 @@ func RegionChance(bytes, every int64) float64 {
 }
 
 // countedEvery is the least distance between marks in counted windows, on average, unless all
-// are counted. maxWindows bounds the number of windows of which one is counted. Guesses: a
-// counted window costs 5 to 10 % of the time of what mostly allocates and frees.
+// are counted. maxWindows bounds the number of windows of which one is counted. Guesses.
 const (
 	countedEvery = 16 << 10
 	maxWindows   = 32
