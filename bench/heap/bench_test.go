@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,15 +94,11 @@ func grow(t *rt.Thread, n int, mixed bool) (rt.Ref, error) {
 	return root, nil
 }
 
-// measure takes the least time of all samples: whatever else the machine does makes a sample
-// longer, and none shorter. cpu is the time that all goroutines of the process took together.
+// measure reports the medians of all samples. cpu is the time that all goroutines of the process
+// took together.
 func measure(b *testing.B, r *rt.Runtime) {
-	least := map[string]float64{}
-	note := func(unit string, seconds float64) {
-		if was, ok := least[unit]; !ok || seconds < was {
-			least[unit] = seconds
-		}
-	}
+	samples := map[string][]float64{}
+	note := func(unit string, value float64) { samples[unit] = append(samples[unit], value) }
 	timed := func(unit string, f func()) {
 		stop, begin := cpu.WatchMachine(), time.Now()
 		f()
@@ -110,7 +107,8 @@ func measure(b *testing.B, r *rt.Runtime) {
 	}
 	var file bytes.Buffer
 	for b.Loop() {
-		note("s/collection", must(r.Collect()).Stopped.Seconds())
+		collection := must(r.Collect()).Stopped.Seconds()
+		note("s/collection", collection)
 		file.Reset()
 		if err := r.WriteHeapSnapshot(&file); err != nil {
 			b.Fatal(err)
@@ -119,6 +117,7 @@ func measure(b *testing.B, r *rt.Runtime) {
 		timed("s/open", func() {
 			raw := must(heapfile.Read(bytes.NewReader(file.Bytes())))
 			note("s/stop", raw.Stopped.Seconds())
+			note("stop/collection", raw.Stopped.Seconds()/collection)
 			v = &view{raw: raw, g: must(raw.Graph())}
 		})
 		timed("s/search", func() {
@@ -129,8 +128,8 @@ func measure(b *testing.B, r *rt.Runtime) {
 		timed("s/retained", v.prepare)
 		b.ReportMetric(float64(file.Len())/float64(v.g.Len()), "file-B/object")
 	}
-	for unit, seconds := range least {
-		b.ReportMetric(seconds, unit)
+	for unit, list := range samples {
+		slices.Sort(list)
+		b.ReportMetric(list[len(list)/2], unit)
 	}
-	b.ReportMetric(least["s/stop"]/least["s/collection"], "stop/collection")
 }
