@@ -70,7 +70,7 @@ func TestImageCrowdedFloats(t *testing.T) {
 		image, before := m.image(), goAllocated()
 		accept(t, r, "floats", image, func(*rt.Thread, rt.Ref) {
 			took := goAllocated() - before
-			if took > 6*uint64(len(image))+1<<18 {
+			if took > 6*uint64(len(image))+1<<19 {
 				t.Errorf("%d bytes of memory for an image of %d", took, len(image))
 			}
 		})
