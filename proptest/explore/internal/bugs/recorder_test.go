@@ -15,6 +15,7 @@ type recorder struct {
 }
 
 func (r *recorder) Helper()                      {}
+func (r *recorder) Cleanup(func())               {}
 func (r *recorder) Name() string                 { return "Recorded" }
 func (r *recorder) Failed() bool                 { return r.failed }
 func (r *recorder) Error(args ...any)            { r.failed = true; fmt.Fprintln(&r.text, args...) }
