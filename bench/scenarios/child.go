@@ -12,8 +12,8 @@ import (
 // first two of Serve.
 const ChildCommand = "scenario-child"
 
-// Serve is a child process of a scenario, for the row with the given heap. It answers its parent
-// until stdin ends.
+// Serve is a child process of a scenario, for the row with the given heap. It answers the
+// questions of its parent.
 func Serve(scenario, heap string, stdin io.Reader, stdout io.Writer) error {
 	parent := process.NewParent(stdin, stdout)
 	var err error
