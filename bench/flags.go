@@ -46,10 +46,11 @@ type cli struct {
 	Worker  struct {
 		Mode string `arg:""`
 	} `cmd:"" name:"prefork-worker" hidden:""`
-	TaxChild struct{} `cmd:"" name:"tax-child" hidden:""`
-	GCChild  struct {
-		Heap string `arg:""`
-	} `cmd:"" name:"gcshare-child" hidden:""`
+	TaxChild      struct{} `cmd:"" name:"tax-child" hidden:""`
+	ScenarioChild struct {
+		Scenario string `arg:""`
+		Heap     string `arg:""`
+	} `cmd:"" name:"scenario-child" hidden:""`
 }
 
 // parse reads the command line.

@@ -69,8 +69,8 @@ func (a *app) run(ctx context.Context, args []string) error {
 	// Processes that commands start.
 	case "prefork-worker <mode>":
 		return prefork.Serve(ctx, c.Worker.Mode, os.Stdin, a.stdout)
-	case "gcshare-child <heap>":
-		return scenarios.ServeGCShare(c.GCChild.Heap, os.Stdin, a.stdout)
+	case scenarios.ChildCommand + " <scenario> <heap>":
+		return scenarios.Serve(c.ScenarioChild.Scenario, c.ScenarioChild.Heap, os.Stdin, a.stdout)
 	case "tax-child":
 		return tax.Serve(ctx, os.Stdin, a.stdout)
 	}

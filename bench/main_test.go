@@ -16,6 +16,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
+	"github.com/ichor-go/ichor/bench/scenarios"
 )
 
 func testApp(stdout, stderr io.Writer) *app {
@@ -235,5 +236,12 @@ func TestRecords(t *testing.T) {
 	}
 	if code, _, stderr := call(t, "-benchtime", "2ms", "-count", "1", "-cpuprofile", profile); code != 0 { // the child that failed before is not running any more
 		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// The command of the processes that scenarios start passes its arguments on.
+func TestScenarioChild(t *testing.T) {
+	if code, _, stderr := call(t, scenarios.ChildCommand, "demo", "go"); code != command.ExitFailed || !strings.Contains(stderr, `"demo" has no child`) {
+		t.Errorf("exit %d, %q", code, stderr)
 	}
 }

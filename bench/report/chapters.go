@@ -81,6 +81,9 @@ func reportGroups(requests int) []chapterGroup {
 			{name: "tree", title: "Making and dropping objects", plots: []plotSpec{{
 				Options: plot.Options{Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
 			}}},
+			{name: "first", title: "The first objects of a process", plots: []plotSpec{{
+				caption: "Making the first 10,000 objects, with their page faults.", Options: plot.Options{Bars: true},
+			}}},
 			{name: "dict", title: "A shared map compared with Go's", plots: dictPlots()},
 			{name: "threads", title: "Attaching a goroutine"},
 			{name: "json", title: "Reading and writing JSON", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "MB of text a second"}}}},

@@ -23,6 +23,9 @@ type birthKind struct {
 
 var none3 = []rt.Ref{rt.None, rt.None, rt.None}
 
+// leafBytes is the payload of a leaf, which takes 32 bytes with its header.
+const leafBytes = 16
+
 var leafType = sync.OnceValues(func() (*rt.Type, error) { return rt.DefineType(rt.Type{Name: "leaf"}) })
 
 var birthKinds = []birthKind{
@@ -31,7 +34,7 @@ var birthKinds = []birthKind{
 		if err != nil {
 			return rt.Nil, err
 		}
-		r, _, err := t.New(y, 16)
+		r, _, err := t.New(y, leafBytes)
 		return r, err
 	}, goRing(func(int) *[32]byte { return new([32]byte) })},
 	{"float", "a float; a float64 in an any", func(t *rt.Thread, i int) (rt.Ref, error) {

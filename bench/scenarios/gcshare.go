@@ -77,7 +77,7 @@ type gcshareChild struct {
 }
 
 func (c *gcshareChild) start(ctx context.Context) (err error) {
-	if c.child, err = process.Start(ctx, "gcshare-child", c.heap); err != nil {
+	if c.child, err = process.Start(ctx, ChildCommand, "gcshare", c.heap); err != nil {
 		return err
 	}
 	job := gcshareJob{Copies: c.run.copies, Docs: c.run.docs}

@@ -1,9 +1,7 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strconv"
 	"sync"
@@ -40,11 +38,10 @@ type gcshareResult struct {
 	Took     time.Duration // of Requests
 }
 
-// ServeGCShare is a child process of the scenario gcshare. It keeps a graph in the given heap,
-// and answers its parent until stdin ends: see gcshareChild.
-func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
+// serveGCShare is a child process of the scenario. It keeps a graph in the given heap: see
+// gcshareChild.
+func serveGCShare(heap string, parent *process.Parent) error {
 	var graph any
-	parent := process.NewParent(stdin, stdout)
 	err := process.Answer(parent, func(job gcshareJob) (ready gcshareReady, err error) {
 		if heap == HeapFrozen {
 			graph, ready.Frozen, err = job.freeze()
@@ -59,9 +56,6 @@ func ServeGCShare(heap string, stdin io.Reader, stdout io.Writer) error {
 		err = process.Answer(parent, gcshareLoad)
 	}
 	runtime.KeepAlive(graph)
-	if errors.Is(err, io.EOF) {
-		return nil // the process ends, and the runtime with it
-	}
 	return err
 }
 

@@ -17,12 +17,8 @@ func TestGCShare(t *testing.T) {
 	t.Setenv("GOGC", "off") // does not reach the children, which would otherwise have no cycles
 	res := shortRun(t, GCShare(), nil, experiment.Document{Name: "small", Data: []byte(everyKind)}, experiment.Document{Name: "large", Data: benchtest.Large})
 	extra := func(heap, metric string) float64 {
-		for _, s := range res.Find(experiment.Cfg("heap", heap)).Stats() {
-			if s.Metric == metric {
-				return s.Min
-			}
-		}
-		return 0
+		s := extraOf(res.Find(experiment.Cfg("heap", heap)), metric)
+		return s.Min
 	}
 	for _, row := range res.Rows {
 		if s := row.Stat(); s.Max > 100 {

@@ -9,7 +9,7 @@ import "github.com/ichor-go/ichor/bench/experiment"
 // All returns the scenarios in the order in which the command lists them.
 func All() []experiment.Scenario {
 	return []experiment.Scenario{
-		Ladder(), Pair(), Contend(), Requests(), Tree(), Small(), Birth(), Handoff(), Neighbours(), Dict(),
+		Ladder(), Pair(), Contend(), Requests(), Tree(), Small(), Birth(), First(), Handoff(), Neighbours(), Dict(),
 		Threads(), Collect(), Memory(), JSON(), Walk(), Freeze(), Image(), GCShare(),
 	}
 }

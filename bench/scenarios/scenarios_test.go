@@ -11,10 +11,10 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
 )
 
-// TestMain runs the children of the scenario gcshare.
+// TestMain runs the children of scenarios.
 func TestMain(m *testing.M) {
 	if os.Getenv(benchtest.Child) != "" {
-		if err := ServeGCShare(os.Args[2], os.Stdin, os.Stdout); err != nil {
+		if err := Serve(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

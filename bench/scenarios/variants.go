@@ -64,6 +64,18 @@ func MostThreads(res *experiment.Result) (most int) {
 	return most
 }
 
+// extraOf sums up the samples of a row in an extra metric. The result is Missing if the row is nil
+// or has none.
+func extraOf(row *experiment.Row, unit string) experiment.Stat {
+	for _, s := range row.Stats() {
+		if s.Metric == unit {
+			return s
+		}
+	}
+	var none *experiment.Row
+	return none.Stat()
+}
+
 // tenants counts the rows that share something. The first row sets it up, and the last row
 // closes it.
 type tenants int
