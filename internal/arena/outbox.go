@@ -7,9 +7,9 @@ import (
 )
 
 // An outbox keeps slots that a thread has freed in spans of other caches, and sends them there
-// together. A remote free takes two atomic operations on words that the owner of the span uses,
-// too. Objects that were made one after the other are mostly dropped so, and their slots lie in
-// one word of a bitmap. So the outbox needs two such operations for up to 32 frees.
+// together. A remote free takes two atomic operations on words that the owner of the span also
+// uses. Objects that were made one after another are mostly dropped in that order, and their slots
+// lie in one word of a bitmap. So two such operations serve up to 32 frees.
 //
 //	for each small span: slots = live + |free| + |remote| + (its slots in magazines and outboxes)
 //
@@ -25,8 +25,7 @@ type outbox struct {
 	slots [outboxSize]uint32
 }
 
-// outboxSize is the most slots in an outbox. Measured with one thread that makes leaves and
-// another one that drops them: see docs/rationale.md.
+// outboxSize is the most slots in an outbox: half a word of a bitmap. A guess.
 const outboxSize = 32
 
 // outboxLimit returns the limit for the caches of a space. The explorer's programs are short, so
