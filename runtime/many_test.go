@@ -5,39 +5,48 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
-// TestManyThatWait has ten thousand attached goroutines wait, with a few objects each. They fit
-// into 64 MiB, take little of that, are all woken, and leave nothing. The race detector has
-// room for 8128 goroutines.
+// TestManyThatWait has ten thousand attached goroutines wait, with a few objects each. Besides
+// the objects they take at most twice the spans that are not lent yet, and those of 100 threads
+// that do not wait yet: 40 MB, where a span for each would be 655. They are all woken, and
+// leave nothing. The race detector has room for 8128 goroutines.
 func TestManyThatWait(t *testing.T) {
 	threads := 10_000
 	if raceEnabled {
 		threads = 2000
 	}
+	const starts = 100
+	most := int64(2*arena.LendAfter+starts) * arena.SpanSize
 	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}, {Mode: LockFree, Counting: Biased}} {
 		o.MemoryLimit = 64 << 20
 		for _, each := range []int{1, 30} { // the first slots only, or more
 			t.Run(fmt.Sprintf("%s/%s/objects=%d", o.Mode, o.Counting, each), func(t *testing.T) {
 				r := newRuntime(t, o)
-				wake := make(chan bool)
+				wake, starting := make(chan bool), make(chan bool, starts)
 				errs := make([]error, threads)
 				var up, done sync.WaitGroup
 				up.Add(threads)
 				for i := range threads {
+					starting <- true
 					done.Go(func() {
 						errs[i] = r.Do(func(x *Thread) error {
 							refs := make([]Ref, each)
 							err := makeSome(x, refs)
-							up.Done()
-							_, _, _ = RecvContext(t.Context(), x, wake)
+							x.Blocking(func() {
+								<-starting
+								up.Done()
+								<-wake
+							})
 							x.DecRefs(refs)
 							return err
 						})
 					})
 				}
 				up.Wait()
-				if m, slots := r.Memory(), int64(threads*each*32); m.Committed > slots+40<<20 {
+				if m, slots := r.Memory(), int64(threads*each*32); m.Committed > slots+most {
 					t.Errorf("%d bytes are committed for %d", m.Committed, slots)
 				}
 				close(wake)
