@@ -13,7 +13,7 @@ import (
 // which -rapid.checks on the command line overrides. Verbose tests end with how much they have
 // checked.
 func Main(m *testing.M) {
-	checks := "100"
+	checks := "50"
 	if Race {
 		checks = "30"
 	}
