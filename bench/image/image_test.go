@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"math"
 	"os"
 	"path/filepath"
@@ -303,8 +304,8 @@ func TestImageHostile(t *testing.T) {
 			t.Errorf("%d prefixes of %d bytes are sound", size, len(good))
 		}
 	}
-	for at := range good {
-		if at >= 80 && at < imageObjects && at%97 != 0 {
+	for at := rand.IntN(3); at < len(good); at += 3 {
+		if at >= 80 && at < imageObjects && at%97 > 2 {
 			continue // zeros, which are checked together
 		}
 		b := bytes.Clone(good)
@@ -313,8 +314,9 @@ func TestImageHostile(t *testing.T) {
 			t.Errorf("it is sound with a flipped bit in byte %d", at)
 		}
 	}
-	refused := 0
-	for at := range n {
+	refused, tried := 0, 0
+	for at := rand.IntN(3); at < n; at += 3 { // a third of them, another one each time
+		tried++
 		b := bytes.Clone(good)
 		b[imageObjects+at] ^= 0x80 >> (at % 8)
 		if bad(fmt.Sprintf("objects byte %d", at), resealed(b, n)) {
@@ -327,8 +329,8 @@ func TestImageHostile(t *testing.T) {
 		}
 	}
 	// A hash reveals a changed text. A float may have any value.
-	if refused < n*9/10 {
-		t.Errorf("%d of %d bytes of objects can be changed unnoticed", n-refused, n)
+	if refused < tried*9/10 {
+		t.Errorf("%d of %d bytes of objects can be changed unnoticed", tried-refused, tried)
 	}
 }
 
