@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -147,5 +150,22 @@ func TestChecks(t *testing.T) {
 	}
 	if _, err := loadCache(s, 100, cacheCycles, experiment.Budget{Ops: 1}); err == nil {
 		t.Error("a wrong entry was accepted")
+	}
+}
+
+// TestHandoff builds the program for malloc, and has it pass a few blocks.
+func TestHandoff(t *testing.T) {
+	gcc, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Skip("there is no gcc")
+	}
+	program := filepath.Join(t.TempDir(), "handoff")
+	if out, err := exec.Command(gcc, "-O2", "-Wall", "-Werror", "-fno-builtin", "-pthread", "-o", program, "malloc/handoff.c").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(program, "20").CombinedOutput()
+	var own, foreign, ratio float64
+	if n, _ := fmt.Sscanf(string(out), "maker %f, another thread %f, ratio %f\n", &own, &foreign, &ratio); err != nil || n != 3 || own <= 0 || foreign <= 0 || ratio <= 0 {
+		t.Errorf("%v: %q", err, out)
 	}
 }
