@@ -2,35 +2,9 @@ package runtime
 
 import (
 	"math/rand/v2"
-	"runtime/trace"
-	"strings"
 	"sync"
 	"time"
 )
-
-// Wait names what a thread waits for.
-type Wait uint8
-
-const (
-	WaitGIL   Wait = iota // until the holder of the GIL gives it up
-	WaitLock              // until another thread unlocks a container
-	WaitWorld             // until a stop of the world ends
-	WaitStop              // to stop the world: until all others have reached a safe point
-	WaitGrace             // for a grace period, because the thread holds back too much memory
-	WaitOwner             // until another thread merges its queue, which is full
-	waits
-)
-
-var waitNames = [waits]string{"GIL", "container lock", "stopped world", "stop of the world", "grace period", "merge queue"}
-
-// String returns what is waited for. Any goroutine.
-func (w Wait) String() string { return waitNames[w] }
-
-// regions are the names in an execution trace.
-var regions = [waits]string{
-	"ichor wait for the GIL", "ichor wait for a container lock", "ichor wait in a stopped world",
-	"ichor wait to stop the world", "ichor wait for a grace period", "ichor wait for a merge queue",
-}
 
 // ContentionRecord says how long threads have waited at one place. A plain value.
 type ContentionRecord struct {
@@ -108,46 +82,3 @@ func (r *Runtime) ContentionProfile() []ContentionRecord {
 
 // ContentionProfileRate returns Options.ContentionProfileRate. Any goroutine.
 func (r *Runtime) ContentionProfileRate() time.Duration { return r.opts.ContentionProfileRate }
-
-// watched reports whether somebody wants to know of waits.
-func (r *Runtime) watched() bool { return r.contention != nil || trace.IsEnabled() }
-
-// wait calls fn, which waits for others, and tells the contention profile and the execution
-// trace of it.
-func (t *Thread) wait(what Wait, fn func()) {
-	if !t.rt.watched() {
-		fn()
-		return
-	}
-	began := time.Now()
-	defer func() {
-		if c := t.rt.contention; c != nil {
-			c.add(t, what, time.Since(began))
-		}
-	}()
-	if trace.IsEnabled() {
-		ctx := t.runContext()
-		defer trace.StartRegion(ctx, regions[what]).End()
-		trace.Logf(ctx, "ichor", "%s %s", t.name(), t.awaits(what))
-	}
-	fn()
-}
-
-// awaits says what the thread waits for, and names those who keep it waiting, as far as they
-// are known.
-func (t *Thread) awaits(what Wait) string {
-	r := t.rt
-	switch what {
-	case WaitGIL:
-		holder, _ := r.gil.Holder().(*Thread)
-		if next, _ := r.gil.Waiter().(*Thread); holder == t && next != nil {
-			return "hands the GIL over to " + next.name()
-		}
-		return "waits for the GIL of " + holder.nameIfAny("a thread that has just released it")
-	case WaitStop:
-		return "waits for safe points of " + strings.Join(r.world.Members(), ", ")
-	case WaitWorld:
-		return "waits for the end of a stop: " + r.world.String()
-	}
-	return "waits: " + what.String()
-}

@@ -55,8 +55,9 @@
 // Runtimes and threads:
 //
 //	runtime.go     the Runtime: a heap with its threads, and its options
-//	thread.go      attaching, blocking, and what a leaving thread hands over
+//	thread.go      attaching and detaching, and the list of attached threads
 //	do.go          running functions on a thread: Do, Run, Recv, Send
+//	waiting.go     what threads wait for, what they are doing, and which ones keep others waiting
 //	scope.go       what a thread holds for a while: scopes, holds, container locks
 //
 // Counting and death:
@@ -70,8 +71,7 @@
 // Between threads:
 //
 //	checkpoint.go  safe points
-//	retire.go      retiring references and blocks until a grace period is over
-//	stall.go       reports of threads that keep others waiting, or themselves
+//	retire.go      retiring references and blocks until a grace period is over, and leaving them behind
 //
 // Cycles:
 //
@@ -85,7 +85,7 @@
 //	freeze.go      copying a graph
 //	snapshot.go    copying one moment of a graph that others write to
 //	equal.go       storing equal objects once
-//	frozen.go      the Frozen: a frozen graph
+//	frozen.go      the Frozen: a frozen graph, and who reads it
 //	lease.go       keeping a frozen graph loaded, and replacing it under its readers
 //	image.go       writing and opening images
 //	checking.go    checking an image before it is used
@@ -95,9 +95,8 @@
 //
 //	close.go       closing a runtime
 //	stats.go       statistics
-//	threads.go     what threads are doing, and who reads frozen graphs
 //	profile.go     what the profiles have in common: places
-//	contention.go   waits of threads for others: their profile, and their regions in traces
+//	contention.go   the profile of waits
 //	heapprofile.go  the heap profile
 //	audit.go       comparing all counts with all references
 //	checked.go     checked mode

@@ -194,6 +194,32 @@ func (r *Runtime) dropFrozen(f *Frozen) {
 // Frozen returns the loaded Frozens, in the order of addresses. Any goroutine.
 func (r *Runtime) Frozen() []*Frozen { return slices.Clone(*r.frozen.Load()) }
 
+// FrozenState describes a frozen graph and its readers. A plain value.
+type FrozenState struct {
+	Objects int64
+	Bytes   int64
+	Mapped  bool
+	Leases  int  // calls of Use in progress
+	Readers int  // calls of WriteTo, WriteFile and Types in progress
+	Current bool // it belongs to a Current
+	Leaving bool // UnloadContext waits for its readers
+}
+
+// ReadFrozen returns the loaded frozen graphs, in the order of their addresses. It stops the
+// world to count the leases. A safe point. Attached thread.
+func (t *Thread) ReadFrozen() (all []FrozenState) {
+	t.StopTheWorld(func() {
+		for _, f := range *t.rt.frozen.Load() {
+			all = append(all, FrozenState{
+				Objects: f.Objects(), Bytes: f.Bytes(), Mapped: f.Mapped(),
+				Leases: len(t.leasesOn(f)), Readers: int(max(f.using.Load(), 0)),
+				Current: f.kept.Load(), Leaving: f.departure.Load() != nil,
+			})
+		}
+	})
+	return all
+}
+
 // ErrSealed says that a Frozen stays loaded until the process ends.
 var ErrSealed = arena.ErrLocked
 
