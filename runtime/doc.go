@@ -95,9 +95,7 @@
 //
 //	close.go       closing a runtime
 //	stats.go       statistics
-//	profile.go     what the profiles have in common: places
-//	contention.go   the profile of waits
-//	heapprofile.go  the heap profile
+//	profile.go     the heap profile, and the profile of waits
 //	audit.go       comparing all counts with all references
 //	checked.go     checked mode
 //	heapsnapshot.go  why an object is alive, and what it keeps alive

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
+	"github.com/ichor-go/ichor/internal/profile"
 )
 
 // Frozen is a frozen graph with its memory: the result of Freeze, or an opened image. Use keeps
@@ -36,7 +38,7 @@ type Frozen struct {
 	types    []*Type // user-defined types, by their index in headers
 	sealed   bool
 	mapped   bool
-	profiled *heapRecord // nil if there is no heap profile
+	profiled *profile.HeapRecord // nil if there is no heap profile
 
 	using     atomic.Int32             // readers without a thread; -1 after the memory was freed
 	departure point.Pointer[departure] // nil while it is loaded: see lease.go
@@ -171,7 +173,11 @@ func (r *Runtime) localType(x Ref, meta uint32) *Type {
 func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
 	if r.heap != nil {
-		r.heap.loaded(t, f)
+		var ctx context.Context
+		if t != nil {
+			ctx = t.labels
+		}
+		f.loaded(ctx, r.heap)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,7 +189,7 @@ func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 
 func (r *Runtime) dropFrozen(f *Frozen) {
 	if r.heap != nil {
-		r.heap.unloaded(f)
+		f.unloaded(r.heap)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -51,7 +51,7 @@ func (t *Thread) wait(what Wait, fn func()) {
 	began := time.Now()
 	defer func() {
 		if c := t.rt.contention; c != nil {
-			c.add(t, what, time.Since(began))
+			c.Add(t.labels, uint8(what), time.Since(began))
 		}
 	}()
 	if trace.IsEnabled() {
