@@ -49,7 +49,7 @@
 // References and memory:
 //
 //	heap.go        references, and the memory that they lead to: Heap, Body
-//	types.go       type descriptors
+//	types.go       type descriptors, and how a type freezes its objects
 //	errors.go      errors that many calls share, and panics over broken contracts
 //
 // Runtimes and threads:
@@ -81,10 +81,8 @@
 // Immortal and frozen objects, images, shared heaps:
 //
 //	immortal.go    immortality in place and by address
-//	freezing.go    how a type freezes its objects
-//	freeze.go      copying a graph
-//	snapshot.go    copying one moment of a graph that others write to
-//	equal.go       storing equal objects once
+//	freeze.go      freezing one moment of a graph that others write to
+//	copy.go        copying one object, and storing equal ones once
 //	frozen.go      the Frozen: a frozen graph, and who reads it
 //	lease.go       keeping a frozen graph loaded, and replacing it under its readers
 //	image.go       writing and opening images
