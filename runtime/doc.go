@@ -65,8 +65,7 @@
 //	lifetime.go    births of objects and blocks, and the cascade at a death
 //	count.go       IncRef and DecRef
 //	merge.go       merging the two counts of an object, and the merge queues
-//	weak.go        weak references
-//	pending.go     finalizers, callbacks and releases that wait for a safe point
+//	finalize.go    weak references, finalizers, callbacks, releases: what a death makes due
 //
 // Between threads:
 //
