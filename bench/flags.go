@@ -30,7 +30,7 @@ type cli struct {
 	} `cmd:"" default:"withargs" help:"Run the same requests in every mode and compare (the default)."`
 	Run struct {
 		measureFlags
-		Scenario []string      `placeholder:"NAME" help:"Scenarios to run (default: all)."`
+		Scenario []string      `placeholder:"NAME" help:"Scenarios to run (default: all but profiled)."`
 		Size     command.Bytes `placeholder:"BYTES" help:"Size of the graphs of image (default: 256MiB) and gcshare (default: 1GiB)."`
 	} `cmd:"" help:"Run scenarios."`
 	List struct {

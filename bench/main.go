@@ -20,7 +20,7 @@ import (
 
 func main() {
 	ctx := command.Interruptible()
-	a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: scenarios.All(), compared: scenarios.Compared()}
+	a := app{stdout: os.Stdout, stderr: os.Stderr, scenarios: scenarios.All(), extra: scenarios.Extra(), compared: scenarios.Compared()}
 	os.Exit(a.main(ctx, os.Args[1:]))
 }
 
@@ -28,6 +28,7 @@ func main() {
 type app struct {
 	stdout, stderr io.Writer
 	scenarios      []experiment.Scenario
+	extra          []experiment.Scenario // run only if they are named
 	compared       []experiment.Scenario // what compare runs over the documents
 }
 
@@ -45,7 +46,11 @@ func (a *app) run(ctx context.Context, args []string) error {
 	case "compare":
 		return a.measure(ctx, c.Compare.env(called), &c.Compare.measureFlags, a.compared, true)
 	case "run":
-		picked, err := command.Chosen(a.scenarios, c.Run.Scenario)
+		all := a.scenarios
+		if len(c.Run.Scenario) > 0 {
+			all = slices.Concat(all, a.extra)
+		}
+		picked, err := command.Chosen(all, c.Run.Scenario)
 		if err != nil {
 			return err
 		}
@@ -54,7 +59,7 @@ func (a *app) run(ctx context.Context, args []string) error {
 		needDocs := slices.ContainsFunc(picked, func(s experiment.Scenario) bool { return s.Documents })
 		return a.measure(ctx, env, &c.Run.measureFlags, picked, needDocs)
 	case "list", "list <scenario>":
-		return command.List(a.stdout, a.scenarios, c.List.Scenario...)
+		return command.List(a.stdout, slices.Concat(a.scenarios, a.extra), c.List.Scenario...)
 	case "report":
 		return report.Run(ctx, name, &c.Report, args, a.scenarios, a.stdout, a.stderr)
 	case "prefork":

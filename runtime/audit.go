@@ -6,6 +6,9 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/heapfile"
+	"github.com/ichor-go/ichor/internal/heapgraph"
+	"github.com/ichor-go/ichor/sched"
 )
 
 // AuditError lists what an audit has found wrong.
@@ -82,17 +85,10 @@ func (a *audit) run(held []Ref) {
 		}
 		return true
 	})
-	for _, x := range t.rt.threadsAnd(t) {
-		for _, r := range x.owned {
-			a.add(r, said("a scope"))
+	for _, h := range t.findRoots().holders {
+		for _, handle := range h.Handles {
+			a.add(refAt(handle), said(h.Name))
 		}
-		a.add(x.finalizing, said("a finalizer that is running"))
-		for _, h := range x.holds {
-			h.held(func(r Ref) { a.add(r, said("a call under way")) })
-		}
-	}
-	for _, x := range a.waiting() {
-		a.add(x.ref, said("a waiting finalizer"))
 	}
 	for _, r := range held {
 		a.add(r, said("the caller"))
@@ -103,18 +99,6 @@ func (a *audit) run(held []Ref) {
 			a.find("%s %s counts %d references, found %d", typeOf(h.Meta()), r, n, sum)
 		}
 	}
-}
-
-// waiting returns the user code that is due.
-func (a *audit) waiting() (all []pending) {
-	l := &a.t.rt.left
-	l.mu.Lock()
-	all = slices.Clone(l.list)
-	l.mu.Unlock()
-	for _, x := range a.t.rt.threadsAnd(a.t) {
-		all = append(all, x.pending...)
-	}
-	return all
 }
 
 // add notes a reference to r. from says where it is, and is called for a finding only.
@@ -155,55 +139,79 @@ func (a *audit) find(format string, args ...any) {
 	a.findings = append(a.findings, fmt.Sprintf(format, args...))
 }
 
-// eachObject calls f with every object: those on the counted heap, and those born immortal.
-// World stopped.
-func (r *Runtime) eachObject(f func(Ref)) {
-	r.space.WalkObjects(func(h uint32) bool {
-		if r.header(refAt(h)).Meta()&metaPoison == 0 {
-			f(refAt(h))
-		}
-		return true
-	})
-	r.mu.Lock()
-	regions := slices.Clone(r.mu.regions)
-	r.mu.Unlock()
-	for _, g := range regions {
-		g.mem.Walk(func(h uint32) bool {
-			f(refAt(h))
-			return true
-		})
-	}
+// roots are the counts that neither objects nor Go variables hold.
+type roots struct {
+	holders []heapfile.Holder
+	dead    map[Ref]struct{} // memory that waits for a grace period
 }
 
-func (r *Runtime) attachedThreads() []*Thread {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.mu.threads)
-}
-
-// Immortals calls f with every object that is immortal in place or by address, and with a copy
-// of its header. The world is stopped. r is borrowed; f must not use the runtime. It is for
-// tests that compare headers. A safe point. Attached thread.
-func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
-	t.StopTheWorld(func() {
-		t.rt.eachObject(func(r Ref) {
-			if h := t.header(r); h.Owner() < 0 {
-				f(r, h.Bytes())
+// findRoots returns all roots, of attached threads and of what absent ones have left. World
+// stopped.
+func (t *Thread) findRoots() roots {
+	all := roots{dead: map[Ref]struct{}{}}
+	add := func(kind heapgraph.Kind, name string, each func(add func(Ref))) {
+		h := heapfile.Holder{Kind: kind, Name: name}
+		each(func(r Ref) {
+			if !r.IsNil() && r.Handle < selfBase {
+				h.Handles = append(h.Handles, uint32(r.Handle))
 			}
 		})
-		for h := none; h < endSingletons; h += 2 {
-			f(Ref{h}, t.header(Ref{h}).Bytes())
+		if len(h.Handles) > 0 {
+			all.holders = append(all.holders, h)
 		}
+	}
+	waiting := func(name string, lists ...*sched.Deferred[retired]) {
+		add(heapgraph.Retired, name, func(add func(Ref)) {
+			for _, l := range lists {
+				l.Each(func(x retired) {
+					switch x.kind {
+					case aCount:
+						add(x.ref)
+					case aMemory:
+						all.dead[x.ref] = struct{}{}
+					}
+				})
+			}
+		})
+	}
+	due := func(list []pending) func(add func(Ref)) {
+		return func(add func(Ref)) {
+			for _, p := range list {
+				add(p.ref)
+			}
+		}
+	}
+	for _, x := range t.rt.threadsAnd(t) {
+		name := x.name()
+		add(heapgraph.Scope, "a scope of "+name, func(add func(Ref)) {
+			for _, r := range x.owned {
+				add(r)
+			}
+		})
+		add(heapgraph.Call, "a call in progress on "+name, func(add func(Ref)) {
+			for _, h := range x.holds {
+				h.held(add)
+			}
+		})
+		add(heapgraph.Finalizer, "a running finalizer of "+name, func(add func(Ref)) { add(x.finalizing) })
+		add(heapgraph.Finalizer, "a finalizer that is due on "+name, due(x.pending))
+		if t.rt.gil == nil {
+			waiting("the grace period of what "+name+" has retired", x.retired, x.memory)
+		}
+	}
+	l := &t.rt.left
+	l.mu.Lock()
+	add(heapgraph.Finalizer, "a finalizer that is due on any thread", due(l.list))
+	l.mu.Unlock()
+	if t.rt.gil != nil {
+		return all
+	}
+	t.rt.orphans.change(func(list *sched.Deferred[retired]) {
+		waiting("the grace period of what absent threads have retired", list)
 	})
-}
-
-// threadsAnd returns t and the attached threads, t first. t may be one of them, or Close's.
-func (r *Runtime) threadsAnd(t *Thread) []*Thread {
-	all := []*Thread{t}
-	for _, x := range r.attachedThreads() {
-		if x != t {
-			all = append(all, x)
-		}
+	for i, q := range *t.rt.queues.Load() {
+		name := fmt.Sprintf("the merge queue of thread %d", firstID+int32(i))
+		add(heapgraph.Queued, name, func(add func(Ref)) { q.each(add) })
 	}
 	return all
 }

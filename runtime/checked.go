@@ -1,10 +1,7 @@
 package runtime
 
 import (
-	"bytes"
 	"fmt"
-	goruntime "runtime"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -12,6 +9,7 @@ import (
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/fault"
+	"github.com/ichor-go/ichor/internal/traces"
 )
 
 const (
@@ -204,22 +202,13 @@ func (c *checker) misuse(r Ref, what string) {
 // no user code, which could pass the thread on, and does not nest.
 func (c *checker) twoGoroutines(t *Thread) {
 	other := "    and another one, whose call has ended by now"
-	for trace := range bytes.SplitSeq(allStacks(), []byte("\n\n")) {
-		if showsAccess(trace, t) && !bytes.Contains(trace, []byte("(*checker).twoGoroutines(")) {
-			other = "    and " + fault.Trim(string(trace))
-		}
+	if trace, found := traces.InCall(traces.All(), "(*checker).access", t.address(), "(*checker).twoGoroutines"); found {
+		other = "    and " + fault.Trim(trace)
 	}
 	fault.Throw(Misuse{
 		What: "two goroutines use one thread at the same time", On: t.name(), Want: "one goroutine at a time on a thread",
-		History: fmt.Sprintf("    goroutine %d is at%s\n%s", goroutineID(), fault.Here(), other),
+		History: fmt.Sprintf("    goroutine %d is at%s\n%s", traces.GoroutineID(), fault.Here(), other),
 	})
-}
-
-// showsAccess reports whether a goroutine's trace has a frame of access with thread t.
-func showsAccess(trace []byte, t *Thread) bool {
-	_, frame, found := bytes.Cut(trace, []byte("(*checker).access("))
-	args, _, _ := bytes.Cut(frame, []byte("\n"))
-	return found && bytes.Contains(args, fmt.Appendf(nil, " %p", t))
 }
 
 // birth returns where r was made, in one line, and its history.
@@ -255,20 +244,10 @@ func (c *checker) history(rec *record) string {
 	return b.String()
 }
 
-// goroutineID parses the goroutine's id from a stack trace, since Go offers no other way. It
-// takes a microsecond, and only checked mode calls it.
-func goroutineID() uint64 {
-	var buf [64]byte
-	s := buf[:goruntime.Stack(buf[:], false)]
-	s = bytes.TrimPrefix(s, []byte("goroutine "))
-	n, _ := strconv.ParseUint(string(s[:max(bytes.IndexByte(s, ' '), 0)]), 10, 64)
-	return n
-}
-
 // mustBeAlone panics if the calling goroutine is inside Do or Run, and not in Blocking there.
 func (c *checker) mustBeAlone() {
 	c.mu.Lock()
-	t := c.inside[goroutineID()]
+	t := c.inside[traces.GoroutineID()]
 	c.mu.Unlock()
 	if t != nil && t.attached {
 		fault.Throw(Misuse{
@@ -283,7 +262,7 @@ func (c *checker) mustBeAlone() {
 func (c *checker) enter(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := goroutineID()
+	id := traces.GoroutineID()
 	t.outer = c.inside[id]
 	c.inside[id] = t
 }
@@ -291,7 +270,7 @@ func (c *checker) enter(t *Thread) {
 func (c *checker) exit(t *Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id := goroutineID(); t.outer != nil {
+	if id := traces.GoroutineID(); t.outer != nil {
 		c.inside[id] = t.outer
 	} else {
 		delete(c.inside, id)

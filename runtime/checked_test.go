@@ -7,6 +7,8 @@ import (
 	goruntime "runtime"
 	"strings"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/traces"
 )
 
 // checkedThread returns an attached thread of a checked runtime, which the test may leave in
@@ -270,7 +272,7 @@ func TestTwoGoroutinesOnAThread(t *testing.T) {
 		r.check.mu.Unlock()
 		<-done
 		wantIn(t, misuse.Error(), "ichor: two goroutines use one thread at the same time: Thread.TypeOf of thread ", `"shared"; want one goroutine at a time`)
-		wantIn(t, misuse.History, fmt.Sprintf("goroutine %d is at", goroutineID()), "TestTwoGoroutinesOnAThread", "usesToo")
+		wantIn(t, misuse.History, fmt.Sprintf("goroutine %d is at", traces.GoroutineID()), "TestTwoGoroutinesOnAThread", "usesToo")
 		// Calls that do not overlap are allowed.
 		done = make(chan bool)
 		go func() { defer close(done); usesToo(th, x) }()

@@ -257,25 +257,6 @@ func (r *Runtime) beginCloseContext(ctx context.Context) (*Thread, error) {
 	return r.beginCloseLocked()
 }
 
-// add adds a thread to the attached ones. r.mu is held.
-func (r *Runtime) add(t *Thread) {
-	r.mu.threads = append(r.mu.threads, t)
-	t.place = len(r.mu.threads)
-}
-
-// remove undoes add. r.mu is held.
-func (r *Runtime) remove(t *Thread) {
-	last := len(r.mu.threads) - 1
-	moved := r.mu.threads[last]
-	r.mu.threads[t.place-1], moved.place = moved, t.place
-	r.mu.threads[last] = nil
-	r.mu.threads = r.mu.threads[:last]
-	t.place, t.title = 0, ""
-	if len(r.mu.threads) == 0 && r.mu.gone != nil {
-		close(r.mu.gone) // CloseContext takes it away before any thread attaches
-	}
-}
-
 // beginClose bars new threads and returns one for Close itself, which no other goroutine can
 // see.
 func (r *Runtime) beginClose() (*Thread, error) {

@@ -3,7 +3,6 @@ package runtime
 import (
 	"bytes"
 	"context"
-	"math"
 	goruntime "runtime"
 	"runtime/trace"
 	"strings"
@@ -155,29 +154,6 @@ func TestContentionBudget(t *testing.T) {
 	if x := waitsAt(r, WaitGrace, "TestContentionBudget"); x.Samples == 0 {
 		t.Errorf("no wait for a grace period: %+v", r.ContentionProfile())
 	}
-	must0(t, r.Close())
-}
-
-// TestContentionSampling checks that short waits are recorded by chance, in proportion to
-// their length, and count for as many more. The bound is five standard deviations.
-func TestContentionSampling(t *testing.T) {
-	r := newRuntime(t, Options{ContentionProfileRate: time.Millisecond})
-	must0(t, r.Do(func(th *Thread) error {
-		const n = 100_000
-		for range n {
-			r.contention.add(th, WaitLock, 10*time.Microsecond)
-		}
-		x := waitsAt(r, WaitLock, "TestContentionSampling")
-		if math.Abs(float64(x.Samples)-n/100) > 5*math.Sqrt(n/100) || x.Waits != 100*x.Samples || x.Waited != time.Duration(x.Samples)*time.Millisecond {
-			t.Errorf("%d short waits: %+v", n, x)
-		}
-		r.contention.add(th, WaitStop, time.Hour)
-		r.contention.add(th, WaitOwner, 0)
-		if x := waitsAt(r, WaitStop, "TestContentionSampling"); x.Waits != 1 || x.Waited != time.Hour {
-			t.Errorf("a long wait: %+v", x)
-		}
-		return nil
-	}))
 	must0(t, r.Close())
 }
 

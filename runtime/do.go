@@ -43,7 +43,7 @@ func DoValue[T any](r *Runtime, fn func(t *Thread) (T, error)) (v T, err error) 
 	return v, err
 }
 
-// do calls fn in a frame that names the thread: see stackOf.
+// do calls fn in a frame that names the thread, so that traces show it: see stackOf.
 //
 //go:noinline
 func (t *Thread) do(fn func(*Thread) error) error {

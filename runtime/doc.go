@@ -48,59 +48,53 @@
 //
 // References and memory:
 //
-//	heap.go        references, and the memory that they lead to: Heap, Body
-//	types.go       type descriptors
-//	errors.go      errors that many calls share, and panics over broken contracts
+//	heap.go          references, and the memory that they lead to: Heap, Body
+//	types.go         type descriptors, and how a type freezes its objects
+//	errors.go        errors that many calls share, and panics over broken contracts
 //
 // Runtimes and threads:
 //
-//	runtime.go     the Runtime: a heap with its threads, and its options
-//	thread.go      attaching, blocking, and what a leaving thread hands over
-//	do.go          running functions on a thread: Do, Run, Recv, Send
-//	scope.go       what a thread holds for a while: scopes, holds, container locks
+//	runtime.go       the Runtime: a heap with its threads, and its options
+//	thread.go        attaching and detaching, and the list of attached threads
+//	do.go            running functions on a thread: Do, Run, Recv, Send
+//	waiting.go       what threads wait for, what they are doing, and which ones keep others waiting
+//	scope.go         what a thread holds for a while: scopes, holds, container locks
 //
 // Counting and death:
 //
-//	lifetime.go    births of objects and blocks, and the cascade at a death
-//	count.go       IncRef and DecRef
-//	merge.go       merging the two counts of an object, and the merge queues
-//	weak.go        weak references
-//	pending.go     finalizers, callbacks and releases that wait for a safe point
+//	lifetime.go      births of objects and blocks, and the cascade at a death
+//	count.go         IncRef and DecRef
+//	merge.go         merging the two counts of an object, and the merge queues
+//	finalize.go      weak references, finalizers, callbacks, releases: what a death makes due
 //
 // Between threads:
 //
-//	checkpoint.go  safe points
-//	retire.go      retiring references and blocks until a grace period is over
-//	stall.go       reports of threads that keep others waiting, or themselves
+//	checkpoint.go    safe points
+//	retire.go        retiring references and blocks until a grace period is over, and leaving them behind
 //
 // Cycles:
 //
-//	collect.go     a collection, step by step
-//	trial.go       trial deletion, which finds the garbage
+//	collect.go       a collection, step by step
+//	trial.go         trial deletion, which finds the garbage
 //
 // Immortal and frozen objects, images, shared heaps:
 //
-//	immortal.go    immortality in place and by address
-//	freezing.go    how a type freezes its objects
-//	freeze.go      copying a graph
-//	snapshot.go    copying one moment of a graph that others write to
-//	equal.go       storing equal objects once
-//	frozen.go      the Frozen: a frozen graph
-//	lease.go       keeping a frozen graph loaded, and replacing it under its readers
-//	image.go       writing and opening images
-//	checking.go    checking an image before it is used
-//	share.go       heaps that processes share
+//	immortal.go      immortality in place and by address
+//	freeze.go        freezing one moment of a graph that others write to
+//	copy.go          copying one object, and storing equal ones once
+//	frozen.go        the Frozen: a frozen graph, and who reads it
+//	lease.go         keeping a frozen graph loaded, and replacing it under its readers
+//	image.go         writing and opening images
+//	checking.go      checking an image before it is used
+//	share.go         heaps that processes share
 //
 // Closing, statistics and debugging:
 //
-//	close.go       closing a runtime
-//	stats.go       statistics
-//	threads.go     what threads are doing, and who reads frozen graphs
-//	profile.go     what the profiles have in common: places
-//	contention.go   waits of threads for others: their profile, and their regions in traces
-//	heapprofile.go  the heap profile
-//	audit.go       comparing all counts with all references
-//	checked.go     checked mode
+//	close.go         closing a runtime
+//	stats.go         statistics
+//	profile.go       the heap profile, and the profile of waits
+//	audit.go         comparing all counts with all references; who holds counts besides objects
+//	checked.go       checked mode
+//	heapcopy.go      copying the heap's graph in a stop
 //	heapsnapshot.go  why an object is alive, and what it keeps alive
-//	heapcopy.go    copying the heap's graph in a stop
 package runtime

@@ -1,13 +1,16 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/copymap"
 	"github.com/ichor-go/ichor/internal/fault"
-	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/mutant"
 )
 
@@ -187,7 +190,7 @@ type copying struct {
 	objects int64
 	types   []*Type // user-defined types, by their index in headers
 	local   map[*Type]uint32
-	equal   equalTable
+	equal   copymap.Equal
 	byHash  map[uint32][]uint32 // copies by Freezing.Hash, for ShareEqual
 	unlike  map[pair]bool       // pairs that were compared and differ
 
@@ -243,184 +246,140 @@ func (z *freezer) newExtent() error {
 	return nil
 }
 
-// copyAll copies everything that the root leads to.
-func (z *freezer) copyAll() error {
-	z.want(z.root, rootWord)
-	for n := 1; len(z.stack) > 0; n++ {
-		if n%restEvery == 0 {
-			if z.ctx.Err() != nil {
-				return z.givenUp()
+// A copy has to be the graph at one moment. So Freeze tries in two ways:
+//
+//	beside others   copy, then validate. A change in the meantime shows in a version, and
+//	                the copy is discarded
+//	alone           copy with the world stopped: no thread is in the middle of a change, no
+//	                lock is held, and nothing changes. So this try succeeds
+//
+// In a stopped world every object's lock is free, since writers reach no safe point while they
+// hold it.
+
+// freezeTries is the default of FreezeOptions.Tries. The value is a guess.
+const freezeTries = 3
+
+// snapshot copies the graph until a try sees no change; the last try has the world stopped.
+func (z *freezer) snapshot() error {
+	tries := cmp.Or(z.opts.Tries, freezeTries)
+	if z.opts.NoStop {
+		tries = max(tries, 1)
+	}
+	for z.ctx.Err() == nil {
+		changed, err := z.try(tries > 0)
+		switch {
+		case err != nil && !z.elsewhere(err):
+			return err
+		case err != nil: // this does not count as a try
+		case changed.IsNil():
+			return nil
+		case tries == 1 && z.opts.NoStop:
+			return z.fail(changed, ErrChanged)
+		default:
+			tries--
+		}
+		z.reset()
+		z.t.Checkpoint()
+	}
+	return z.givenUp()
+}
+
+// try copies the graph, beside others or alone. changed is an object that has changed
+// meanwhile, or Nil.
+func (z *freezer) try(beside bool) (changed Ref, err error) {
+	if beside {
+		if err = z.copyAll(); err == nil {
+			changed, err = z.validate()
+		}
+		return changed, err
+	}
+	if z.t.StopTheWorldContext(z.ctx, func() {
+		z.stopped = true
+		err = z.copyAll()
+	}) != nil {
+		err = z.givenUp()
+	}
+	return Nil, err
+}
+
+// elsewhere reports whether to copy again at other addresses: if there are none left behind the
+// ones that were taken, but may be some elsewhere. It says so once.
+func (z *freezer) elsewhere(err error) bool {
+	if z.again || !errors.Is(err, arena.ErrAddressSpace) || z.ext.Free() != nil {
+		return false
+	}
+	z.again = true
+	z.ext, z.next = nil, 0
+	return z.newExtent() == nil
+}
+
+// reset starts a new try in the same memory.
+func (z *freezer) reset() {
+	z.letGo()
+	z.t.rt.space.Zero(uint32(z.start), z.next)
+	z.copying = newCopying(z.t.Heap)
+}
+
+// restEvery is how many objects are copied between two safe points, which takes about a
+// millisecond. The value is a guess; tests change it.
+var restEvery = 16384
+
+// rest is a safe point. It counts the borrowed references first.
+func (z *freezer) rest() {
+	for ; z.counted < len(z.stack); z.counted++ {
+		z.t.IncRef(z.stack[z.counted].r)
+	}
+	z.t.DecRefs(z.done) // the references that were borrowed through them are counted now
+	z.done = z.done[:0]
+	z.t.Checkpoint()
+}
+
+// held calls visit for each count that the call holds, and for the references into Frozens that
+// it holds without a count.
+func (z *freezer) held(visit func(Ref)) {
+	for _, w := range z.stack[:z.counted] {
+		visit(w.r)
+	}
+	for _, r := range z.done {
+		visit(r)
+	}
+	if z.root.IsFrozen() {
+		visit(z.root)
+	}
+}
+
+// letGo gives up all counts. The try cannot go on afterwards: see reset.
+func (z *freezer) letGo() {
+	for _, w := range z.stack[:z.counted] {
+		z.t.DecRef(w.r)
+	}
+	z.t.DecRefs(z.done)
+}
+
+// validate returns an object that has changed since it was copied, or Nil. The call holds none
+// of these objects any more. But the path to each from the root, which the caller holds, leads
+// through objects that are before it in the list. If those have not changed, it is alive.
+//
+// Where writers take no lock, one may be in the middle of a change that began before the copy
+// and shows in no version yet. In a stopped world there is no such writer.
+func (z *freezer) validate() (changed Ref, err error) {
+	if mutant.On && mutant.Is(mutant.FreezeUnvalidated) {
+		return Nil, nil
+	}
+	look := func() {
+		for _, w := range z.watched {
+			if typeOf(z.t.header(w.r).Meta()).Freezing.Version(z.t.Heap, z.t.Body(w.r)) != w.version {
+				changed = w.r
+				return
 			}
-			if !z.stopped {
-				z.rest()
-			}
-		}
-		w := z.pop()
-		at, ok := z.copies.Get(uint32(w.r.Handle))
-		if !ok || mutant.On && mutant.Is(mutant.CopiedTwice) {
-			var err error
-			if at, err = z.copy(w.r); err != nil {
-				return z.fail(w.r, err)
-			}
-			z.copies.Set(uint32(w.r.Handle), at)
-		}
-		z.store(w.word, Ref{selfBase + Handle(at)})
-	}
-	return nil
-}
-
-// want makes a word lead to the copy of r, now or when the copy exists.
-func (z *freezer) want(r Ref, word uint32) {
-	switch {
-	case r.IsNil():
-		fault.Throw(Misuse{
-			What: "frozen slot with a nil reference", On: z.t.rt.typeAt(z.c.r).String() + " " + z.c.r.String(),
-			Want: "a reference in each slot that Freezing.Copy copies",
-		})
-	case r.Handle >= selfBase:
-		z.store(word, r) // the same in every runtime
-	default:
-		if at, ok := z.copies.Get(uint32(r.Handle)); ok && !(mutant.On && mutant.Is(mutant.CopiedTwice)) {
-			z.store(word, Ref{selfBase + Handle(at)})
-			return
-		}
-		// It will be copied soon, and cache misses overlap if they begin now.
-		z.touched += z.t.header(r).Meta()
-		z.stack = append(z.stack, wanted{r, word})
-	}
-}
-
-func (z *freezer) store(word uint32, v Ref) {
-	if word == rootWord {
-		z.stored = v
-		return
-	}
-	z.t.Block(Ref{z.start}).SetRef(int(word), v)
-}
-
-func (z *freezer) pop() wanted {
-	n := len(z.stack) - 1
-	w := z.stack[n]
-	z.stack = z.stack[:n]
-	if n < z.counted {
-		z.counted = n
-		if w.r.Handle < Limit {
-			z.done = append(z.done, w.r)
 		}
 	}
-	return w
-}
-
-func (z *freezer) header(at uint32) *header.Header { return z.t.header(Ref{z.start + Handle(at)}) }
-func (z *freezer) body(at uint32) Body             { return z.t.Body(Ref{z.start + Handle(at)}) }
-
-// alloc returns the offset of n granules. Everything copied so far may have moved afterwards.
-func (z *freezer) alloc(n uint32) (uint32, error) {
-	if z.t.check != nil {
-		if err := z.t.check.inject(); err != nil {
-			return 0, err
-		}
+	if !z.lockless {
+		look()
+	} else if z.t.StopTheWorldContext(z.ctx, look) != nil {
+		err = z.givenUp()
 	}
-	if n > z.room-z.next {
-		if n > uint32(selfCount)-z.next {
-			return 0, fault.Partf("more than %d bytes in one frozen graph: %w", int64(selfCount)<<arena.GranuleShift, arena.ErrAddressSpace)
-		}
-		if err := z.ext.Grow(uintptr(z.next+n) << arena.GranuleShift); err != nil {
-			return 0, limitError(err)
-		}
-		z.start, z.room = Handle(z.ext.Start()), uint32(z.ext.Room()>>arena.GranuleShift)
-	}
-	at := z.next
-	z.next += n
-	return at, nil
-}
-
-// copy copies one object, and returns the offset of the copy.
-func (z *freezer) copy(r Ref) (uint32, error) {
-	t := z.t
-	if t.check != nil {
-		t.check.access(t, r)
-	}
-	if bits, note, ok := t.header(r).Number(); ok {
-		at, err := z.alloc(1)
-		if err != nil {
-			return 0, err
-		}
-		z.header(at).BirthFrozenFloat(bits, note)
-		return z.keep(at, z.opts.ShareEqual), nil
-	}
-	y := t.rt.typeAt(r)
-	if y == nil || y.Freezing == nil {
-		return 0, ErrNotFreezable
-	}
-	o := t.Body(r)
-	if y.settle != nil {
-		y.settle(t, r)
-	}
-	hash := uint32(0)
-	if z.opts.ShareEqual && y.Freezing.Hash != nil {
-		hash = y.Freezing.Hash(o)
-		if at, ok := z.findEqual(r, y, hash); ok {
-			return at, nil
-		}
-	}
-	if y.Mutable && !r.IsFrozen() {
-		z.watched = append(z.watched, watched{r, y.Freezing.Version(t.Heap, o)})
-		z.lockless = z.lockless || y.Freezing.Lockless
-	}
-	z.c = Copy{z: z, r: r, o: o, words: -1}
-	n := len(z.stack)
-	if err := y.Freezing.Copy(&z.c); err != nil {
-		return 0, err
-	}
-	at := z.c.at
-	if z.c.words < 0 {
-		return 0, fmt.Errorf("the type's Copy allocated nothing")
-	}
-	meta, err := z.meta(y)
-	if err != nil {
-		return 0, err
-	}
-	z.header(at).BirthFrozen(meta, at, z.next-at)
-	for i, j := n, len(z.stack)-1; i < j; i, j = i+1, j-1 {
-		z.stack[i], z.stack[j] = z.stack[j], z.stack[i] // the first one is copied next
-	}
-	if hash != 0 {
-		z.byHash[hash] = append(z.byHash[hash], at)
-	}
-	leaf := y.Traverse == nil && !y.Mutable
-	return z.keep(at, leaf && (y.id == TypeString || z.opts.ShareEqual)), nil
-}
-
-// keep adds the object at offset at, which was the last to be copied, to the number of objects.
-// If it may be shared and there is an equal one, keep frees its memory and returns the offset
-// of the equal one.
-func (z *freezer) keep(at uint32, share bool) uint32 {
-	if share {
-		if other := z.equal.find(z, at); other != at {
-			z.t.rt.space.Zero(uint32(z.start)+at, z.next-at)
-			z.next = at
-			return other
-		}
-	}
-	z.objects++
-	return at
-}
-
-// meta returns the meta word of frozen objects of type y.
-func (z *freezer) meta(y *Type) (uint32, error) {
-	if y.id < firstUserType {
-		return uint32(y.id), nil
-	}
-	i, ok := z.local[y]
-	if !ok {
-		if i = uint32(len(z.types)); i == maxLocal {
-			return 0, fmt.Errorf("more than %d user-defined types in one frozen graph", maxLocal)
-		}
-		z.local[y] = i
-		z.types = append(z.types, y)
-	}
-	return i<<localShift | uint32(typeLocal), nil
+	return changed, err
 }
 
 // givenUp returns the error of a Freeze whose context has ended.
@@ -433,4 +392,47 @@ func (z *freezer) fail(r Ref, err error) error {
 		name = y.String()
 	}
 	return &FreezeError{Path: z.t.pathTo(z.root, r), Type: name, Err: err}
+}
+
+// pathTo returns a shortest path from root to the object r, as in root.a[3].x, for an error.
+// If other threads write meanwhile, the path is what the graph looks like now. It reaches no
+// safe point.
+func (t *Thread) pathTo(root, r Ref) string {
+	type step struct {
+		from Ref
+		i    int // index of the reference in from
+	}
+	came := map[Ref]step{root: {}}
+	for queue := []Ref{root}; len(queue) > 0 && came[r] == (step{}) && r != root; queue = queue[1:] {
+		from := queue[0]
+		y := t.rt.typeAt(from)
+		if from.IsFrozen() || y == nil || y.Traverse == nil {
+			continue
+		}
+		i := 0
+		y.Traverse(t.Heap, t.Body(from), func(c Ref) {
+			if _, seen := came[c]; !seen && !c.IsNil() && c.Handle < selfBase {
+				came[c] = step{from, i}
+				queue = append(queue, c)
+			}
+			i++
+		})
+	}
+	if r != root && came[r] == (step{}) {
+		return fmt.Sprintf("root...%s", r) // r has left the graph
+	}
+	var labels []string
+	for at := r; at != root; at = came[at].from {
+		s := came[at]
+		labels = append(labels, t.label(s.from, s.i))
+	}
+	slices.Reverse(labels)
+	return "root" + strings.Join(labels, "")
+}
+
+func (t *Thread) label(r Ref, i int) string {
+	if z := t.rt.typeAt(r).Freezing; z != nil && z.Label != nil {
+		return z.Label(t, r, i)
+	}
+	return fmt.Sprintf("<%d>", i)
 }

@@ -431,3 +431,40 @@ func TestShareEqualSingles(t *testing.T) {
 		}
 	})
 }
+
+// TestReadFrozen checks what is told of frozen graphs and their readers.
+func TestReadFrozen(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			pair := newTwin(th, 1, None, None)
+			f := must(th.Freeze(pair))
+			th.DecRef(pair)
+			want := FrozenState{Objects: 1, Bytes: f.Bytes()}
+			check := func(when string) {
+				t.Helper()
+				if all := th.ReadFrozen(); len(all) != 1 || all[0] != want {
+					t.Errorf("%s: %+v, want %+v", when, all, want)
+				}
+			}
+			check("frozen")
+			must0(t, f.Use(th, func(Ref) error {
+				want.Leases = 1
+				check("in use")
+				return nil
+			}))
+			want.Leases = 0
+			f.use()
+			want.Readers = 1
+			check("being read")
+			f.unuse()
+			want.Readers = 0
+			c := must(NewCurrent(f))
+			want.Current = true
+			check("current")
+			th.Blocking(func() { must0(t, c.Close(context.Background())) })
+			if all := th.ReadFrozen(); len(all) != 0 {
+				t.Errorf("unloaded: %+v", all)
+			}
+		})
+	})
+}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
+	"github.com/ichor-go/ichor/internal/profile"
 )
 
 // Frozen is a frozen graph with its memory: the result of Freeze, or an opened image. Use keeps
@@ -36,7 +38,7 @@ type Frozen struct {
 	types    []*Type // user-defined types, by their index in headers
 	sealed   bool
 	mapped   bool
-	profiled *heapRecord // nil if there is no heap profile
+	profiled *profile.HeapRecord // nil if there is no heap profile
 
 	using     atomic.Int32             // readers without a thread; -1 after the memory was freed
 	departure point.Pointer[departure] // nil while it is loaded: see lease.go
@@ -171,7 +173,11 @@ func (r *Runtime) localType(x Ref, meta uint32) *Type {
 func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 	f.sealed, f.mapped = f.ext.Sealed(), f.ext.Mapped()
 	if r.heap != nil {
-		r.heap.loaded(t, f)
+		var ctx context.Context
+		if t != nil {
+			ctx = t.labels
+		}
+		f.loaded(ctx, r.heap)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -183,7 +189,7 @@ func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 
 func (r *Runtime) dropFrozen(f *Frozen) {
 	if r.heap != nil {
-		r.heap.unloaded(f)
+		f.unloaded(r.heap)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,6 +199,32 @@ func (r *Runtime) dropFrozen(f *Frozen) {
 
 // Frozen returns the loaded Frozens, in the order of addresses. Any goroutine.
 func (r *Runtime) Frozen() []*Frozen { return slices.Clone(*r.frozen.Load()) }
+
+// FrozenState describes a frozen graph and its readers. A plain value.
+type FrozenState struct {
+	Objects int64
+	Bytes   int64
+	Mapped  bool
+	Leases  int  // calls of Use in progress
+	Readers int  // calls of WriteTo, WriteFile and Types in progress
+	Current bool // it belongs to a Current
+	Leaving bool // UnloadContext waits for its readers
+}
+
+// ReadFrozen returns the loaded frozen graphs, in the order of their addresses. It stops the
+// world to count the leases. A safe point. Attached thread.
+func (t *Thread) ReadFrozen() (all []FrozenState) {
+	t.StopTheWorld(func() {
+		for _, f := range *t.rt.frozen.Load() {
+			all = append(all, FrozenState{
+				Objects: f.Objects(), Bytes: f.Bytes(), Mapped: f.Mapped(),
+				Leases: len(t.leasesOn(f)), Readers: int(max(f.using.Load(), 0)),
+				Current: f.kept.Load(), Leaving: f.departure.Load() != nil,
+			})
+		}
+	})
+	return all
+}
 
 // ErrSealed says that a Frozen stays loaded until the process ends.
 var ErrSealed = arena.ErrLocked

@@ -3,7 +3,6 @@ package runtime
 import (
 	"cmp"
 	"context"
-	"fmt"
 	goruntime "runtime"
 	"slices"
 	"time"
@@ -36,11 +35,10 @@ type heapCopy struct {
 	t       *Thread
 	objects int64 // about how many there are
 	buffers [][]byte
-	taken   atomic.Int32      // buffers that are in use
-	spans   []*arena.Span     // with objects
-	dead    map[Ref]struct{}  // memory that waits for a grace period
-	holders []heapfile.Holder // of roots
-	parts   [][][]byte        // chunks by task
+	taken   atomic.Int32  // buffers that are in use
+	spans   []*arena.Span // with objects
+	roots   roots
+	parts   [][][]byte // chunks by task
 	tasks   []copyTask
 }
 
@@ -73,7 +71,7 @@ func (t *Thread) copyHeap() *heapfile.Snapshot {
 		began := time.Now()
 		c.run()
 		s.Taken, s.Stopped = began, time.Since(began)
-		s.Holders, s.Chunks = c.holders, slices.Concat(c.parts...)
+		s.Holders, s.Chunks = c.roots.holders, slices.Concat(c.parts...)
 		if t.check != nil {
 			s.Kinds = typeNames()
 			s.Notes = t.excessNotes(s)
@@ -137,92 +135,11 @@ func (c *heapCopy) run() {
 // them, and the roots. It frees what a panic has left half freed, as a safe point does. After it
 // the space knows each live slot. World stopped.
 func (c *heapCopy) survey() {
-	lists := c.t.rt.threadsAnd(c.t)
-	for _, x := range lists {
+	for _, x := range c.t.rt.threadsAnd(c.t) {
 		c.t.mendFor(x)
 	}
-	c.findRoots(lists)
+	c.roots = c.t.findRoots()
 	c.spans = c.t.rt.space.ObjectSpans(nil)
-}
-
-// findRoots notes all counts that are neither in objects nor in Go variables, and the memory of
-// dead objects.
-func (c *heapCopy) findRoots(lists []*Thread) {
-	t := c.t
-	c.dead = map[Ref]struct{}{}
-	add := func(kind heapgraph.Kind, name string, each func(add func(Ref))) {
-		h := heapfile.Holder{Kind: kind, Name: name}
-		each(func(r Ref) {
-			if !r.IsNil() && r.Handle < selfBase {
-				h.Handles = append(h.Handles, uint32(r.Handle))
-			}
-		})
-		if len(h.Handles) > 0 {
-			c.holders = append(c.holders, h)
-		}
-	}
-	waiting := func(name string, lists ...*sched.Deferred[retired]) {
-		add(heapgraph.Retired, name, func(add func(Ref)) {
-			for _, l := range lists {
-				l.Each(func(x retired) {
-					switch x.kind {
-					case aCount:
-						add(x.ref)
-					case aMemory:
-						c.dead[x.ref] = struct{}{}
-					}
-				})
-			}
-		})
-	}
-	due := func(list []pending) func(add func(Ref)) {
-		return func(add func(Ref)) {
-			for _, p := range list {
-				add(p.ref)
-			}
-		}
-	}
-	for _, x := range lists {
-		name := x.name()
-		add(heapgraph.Scope, "a scope of "+name, func(add func(Ref)) { each(x.owned, add) })
-		add(heapgraph.Call, "a call in progress on "+name, func(add func(Ref)) {
-			for _, h := range x.holds {
-				h.held(add)
-			}
-		})
-		add(heapgraph.Finalizer, "a running finalizer of "+name, func(add func(Ref)) { add(x.finalizing) })
-		add(heapgraph.Finalizer, "a finalizer that is due on "+name, due(x.pending))
-		if t.rt.gil == nil {
-			waiting("the grace period of what "+name+" has retired", x.retired, x.memory)
-		}
-	}
-	l := &t.rt.left
-	l.mu.Lock()
-	add(heapgraph.Finalizer, "a finalizer that is due on any thread", due(l.list))
-	l.mu.Unlock()
-	if t.rt.gil != nil {
-		return
-	}
-	t.rt.orphans.change(func(list *sched.Deferred[retired]) {
-		waiting("the grace period of what absent threads have retired", list)
-	})
-	for i, q := range *t.rt.queues.Load() {
-		name := fmt.Sprintf("the merge queue of thread %d", firstID+int32(i))
-		add(heapgraph.Queued, name, func(add func(Ref)) { q.each(add) })
-	}
-}
-
-func each(list []Ref, f func(Ref)) {
-	for _, r := range list {
-		f(r)
-	}
-}
-
-// each calls f with the objects in the queue.
-func (q *mergeQueue) each(f func(Ref)) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	each(q.refs, f)
 }
 
 // copier records objects on one goroutine.
@@ -278,7 +195,7 @@ func (w *copier) object(r Ref, granules uint32) {
 		return
 	}
 	if h.IsWeak() {
-		if _, dead := w.c.dead[r]; dead {
+		if _, dead := w.c.roots.dead[r]; dead {
 			return
 		}
 	}

@@ -288,7 +288,7 @@ func (c *heapCopy) liveType(r Ref) (y *Type) {
 	t := c.t
 	if r.Handle < Limit {
 		p, _, ok := t.rt.space.Block(uint32(r.Handle))
-		if _, dead := c.dead[r]; dead || !ok || p > arena.Containers {
+		if _, dead := c.roots.dead[r]; dead || !ok || p > arena.Containers {
 			return nil
 		}
 		return typeOf(t.header(r).Meta())

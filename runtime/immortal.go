@@ -220,3 +220,39 @@ func (t *Thread) emptyImmortal(r Ref) {
 		y.Drop(t, r, t.Body(r))
 	}
 }
+
+// eachObject calls f with every object: those on the counted heap, and those born immortal.
+// World stopped.
+func (r *Runtime) eachObject(f func(Ref)) {
+	r.space.WalkObjects(func(h uint32) bool {
+		if r.header(refAt(h)).Meta()&metaPoison == 0 {
+			f(refAt(h))
+		}
+		return true
+	})
+	r.mu.Lock()
+	regions := slices.Clone(r.mu.regions)
+	r.mu.Unlock()
+	for _, g := range regions {
+		g.mem.Walk(func(h uint32) bool {
+			f(refAt(h))
+			return true
+		})
+	}
+}
+
+// Immortals calls f with every object that is immortal in place or by address, and with a copy
+// of its header. The world is stopped. r is borrowed; f must not use the runtime. It is for
+// tests that compare headers. A safe point. Attached thread.
+func (t *Thread) Immortals(f func(r Ref, header [4]uint32)) {
+	t.StopTheWorld(func() {
+		t.rt.eachObject(func(r Ref) {
+			if h := t.header(r); h.Owner() < 0 {
+				f(r, h.Bytes())
+			}
+		})
+		for h := none; h < endSingletons; h += 2 {
+			f(Ref{h}, t.header(Ref{h}).Bytes())
+		}
+	})
+}

@@ -81,6 +81,15 @@ func (q *mergeQueue) len() int {
 	return len(q.refs)
 }
 
+// each calls f with the objects in the queue.
+func (q *mergeQueue) each(f func(Ref)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range q.refs {
+		f(r)
+	}
+}
+
 // take empties the queue.
 func (q *mergeQueue) take() []Ref {
 	q.mu.Lock()

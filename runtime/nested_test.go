@@ -7,6 +7,8 @@ import (
 	goruntime "runtime"
 	"strings"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/traces"
 )
 
 // misuseIn returns the Misuse that f panics with, and fails if there is none.
@@ -114,7 +116,7 @@ func TestDeepCallWaitsForItself(t *testing.T) {
 			func() { _ = r.Do(func(*Thread) error { return nil }) },
 			func() { _ = r.Run(t.Context(), 1, func(context.Context, *Thread, int) error { return nil }) },
 		} {
-			m := misuseIn(t, func() { deep(maxFrames, call) })
+			m := misuseIn(t, func() { deep(traces.MaxFrames, call) })
 			wantIn(t, m.Error(), attachedAlready)
 		}
 		return nil
@@ -202,25 +204,21 @@ func TestFrameOfDo(t *testing.T) {
 		module + "objects.List.Append(0x1, " + at + ", 0x1)": false,
 		"main.knows(" + at + ", 0x1)":                        false,
 	} {
-		if got := hasFrameOfDo([]byte(trace), th); got != want {
+		if got := th.doneIn([]byte(trace)); got != want {
 			t.Errorf("%s: %t", trace, got)
 		}
 	}
-	if n := countFramesOfDo(); n != 0 {
+	if n := traces.Count(framesOfDo[:]...); n != 0 {
 		t.Errorf("%d frames of Do", n)
 	}
-	const large = 1 << 30 // as an argument it takes many bytes of a trace
-	var deep func(n int, args [8]int) string
-	deep = func(n int, args [8]int) string {
-		if n == 0 {
-			return string(ownTrace())
+	r := newRuntime(t, Options{})
+	must0(t, r.Do(func(*Thread) error {
+		if n := traces.Count(framesOfDo[:]...); n != 1 {
+			t.Errorf("%d frames of Do", n)
 		}
-		return deep(n-1, args)
-	}
-	trace := deep(200, [8]int{large, large, large, large, large, large, large, large})
-	if len(trace) <= 16<<10 || !strings.Contains(trace, "created by testing.") {
-		t.Errorf("a trace of %d bytes is not complete: %s", len(trace), trace)
-	}
+		return nil
+	}))
+	must0(t, r.Close())
 }
 
 const module = "github.com/ichor-go/ichor/"

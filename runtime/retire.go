@@ -3,6 +3,7 @@ package runtime
 import (
 	"time"
 
+	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
@@ -217,4 +218,49 @@ func (t *Thread) settle() {
 	})
 	t.releaseAll(left)
 	t.drainQueues()
+}
+
+// orphans are the retired objects and blocks that absent threads have left.
+type orphans struct {
+	mu    point.Mutex
+	list  *sched.Deferred[retired]
+	some  point.Bool    // list is not empty; read without the lock
+	bytes aligned.Int64 // of list; a hint
+}
+
+// change calls fn with the list locked.
+func (o *orphans) change(fn func(*sched.Deferred[retired])) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	fn(o.list)
+	o.some.Store(o.list.Len() > 0)
+	o.bytes.Store(o.list.Bytes())
+}
+
+// handOver leaves the thread's retired objects and blocks to the others. The thread is offline
+// afterwards. It counts, so the thread must still own its merge queue.
+func (t *Thread) handOver() {
+	t.reader.Offline()
+	for again := true; again; {
+		t.releaseOwn()
+		t.abandonRetired()
+		t.releaseOrphans()
+		again = t.waits() // true if more was retired meanwhile
+	}
+}
+
+// abandonRetired moves the thread's retired objects and blocks to the orphans. It counts
+// nothing.
+func (t *Thread) abandonRetired() {
+	if t.waits() {
+		t.rt.orphans.change(func(list *sched.Deferred[retired]) {
+			counts, memory := t.retired.Take(), t.memory.Take()
+			if mutant.On && mutant.Is(mutant.DetachLoses) {
+				return
+			}
+			list.Adopt(counts)
+			list.Adopt(memory)
+		})
+	}
+	t.tellDeferred()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/point"
+	"github.com/ichor-go/ichor/internal/profile"
 	"github.com/ichor-go/ichor/locks"
 	"github.com/ichor-go/ichor/sched"
 )
@@ -266,8 +267,8 @@ type Runtime struct {
 	ending  bool // Close is giving up what immortals hold: nothing is finalized any more
 
 	collector  collector
-	heap       *heapProfile // nil if Options.HeapProfileRate is 0
-	contention *contention  // nil if Options.ContentionProfileRate is 0
+	heap       *profile.Heap  // nil if Options.HeapProfileRate is 0
+	contention *profile.Waits // nil if Options.ContentionProfileRate is 0
 
 	// stopping and pauses have an entry for each stop: until the world stood still, and while
 	// it did. collectorPauses has an entry for each collection: the sum of its pauses.
@@ -323,7 +324,7 @@ func makeRuntime(space *arena.Space, opts Options) *Runtime {
 		weak:       xsync.NewMapOf[Ref, weakRefs](),
 		foreign:    xsync.NewMapOf[Ref, any](),
 		seed:       [2]uint64{rand.Uint64(), rand.Uint64()},
-		contention: newContention(opts.ContentionProfileRate),
+		contention: newContentionProfile(opts.ContentionProfileRate),
 	}
 	if r.label = opts.Name; r.label == "" {
 		r.label = fmt.Sprint(runtimes.Inc())

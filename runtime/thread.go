@@ -8,10 +8,9 @@ import (
 
 	"go.uber.org/atomic"
 
-	"github.com/ichor-go/ichor/internal/aligned"
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/fault"
 	"github.com/ichor-go/ichor/internal/header"
-	"github.com/ichor-go/ichor/internal/mutant"
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/locks"
 	"github.com/ichor-go/ichor/sched"
@@ -119,6 +118,35 @@ func (r *Runtime) AttachContext(ctx context.Context) (*Thread, error) {
 	}
 	t.attached = true
 	return t, nil
+}
+
+// enterAtAttach is enterContext for Attach. A thread that has to wait checks whether it would
+// wait for itself. If it does not enter the world, it returns to the pool.
+func (t *Thread) enterAtAttach(ctx context.Context) error {
+	r, done := t.rt, false
+	defer func() {
+		if !done {
+			t.labels = nil
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.remove(t)
+			r.putIdle(t)
+		}
+	}()
+	switch {
+	case point.On && point.Explored(): // no goroutine of the explorer attaches twice
+	case r.gil == nil && !t.member.Stopping():
+	case r.gil != nil && ctx.Err() == nil && r.gil.TryAcquireFor(t):
+		done = true
+		return nil
+	default:
+		r.mustNotWait(nil)
+	}
+	if t.enterContext(ctx) != nil {
+		return fault.GivenUp(ctx, "attach")
+	}
+	done = true
+	return nil
 }
 
 // takeIdle returns the pooled state with the lowest id, or a new one. It prefers the lowest id
@@ -323,6 +351,14 @@ func (t *Thread) name() string {
 	return t.nameLocked()
 }
 
+// nameIfAny returns t's name, or other if t is nil.
+func (t *Thread) nameIfAny(other string) string {
+	if t == nil {
+		return other
+	}
+	return t.name()
+}
+
 // nameLocked is name for callers that hold Runtime.mu.
 func (t *Thread) nameLocked() string {
 	if t.title != "" {
@@ -333,6 +369,53 @@ func (t *Thread) nameLocked() string {
 
 // String returns the names of the thread and of its runtime. Any goroutine.
 func (t *Thread) String() string { return t.name() + " of " + t.rt.name() }
+
+// add adds a thread to the attached ones. r.mu is held.
+func (r *Runtime) add(t *Thread) {
+	r.mu.threads = append(r.mu.threads, t)
+	t.place = len(r.mu.threads)
+}
+
+// remove undoes add. r.mu is held.
+func (r *Runtime) remove(t *Thread) {
+	last := len(r.mu.threads) - 1
+	moved := r.mu.threads[last]
+	r.mu.threads[t.place-1], moved.place = moved, t.place
+	r.mu.threads[last] = nil
+	r.mu.threads = r.mu.threads[:last]
+	t.place, t.title = 0, ""
+	if len(r.mu.threads) == 0 && r.mu.gone != nil {
+		close(r.mu.gone) // CloseContext takes it away before any thread attaches
+	}
+}
+
+// attachedThreads returns the attached threads, in no order.
+func (r *Runtime) attachedThreads() []*Thread {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.mu.threads)
+}
+
+// threadsAnd returns t and the attached threads, t first. t may be one of them, or Close's.
+func (r *Runtime) threadsAnd(t *Thread) []*Thread {
+	all := []*Thread{t}
+	for _, x := range r.attachedThreads() {
+		if x != t {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// threadOf returns the attached thread that m belongs to, or nil.
+func (r *Runtime) threadOf(m *locks.Member) *Thread {
+	for _, t := range r.attachedThreads() {
+		if t.member == m {
+			return t
+		}
+	}
+	return nil
+}
 
 // attachedNames describes the attached threads. r.mu is held.
 func (r *Runtime) attachedNames() []string {
@@ -370,51 +453,6 @@ func (r *Runtime) attachedNames() []string {
 // If two threads leave at the same time, each may find that the other is still online, so that
 // what it has retired is not due. So a leaving thread first goes offline, then adds to the
 // orphans, and then looks at the orphans: the last one to look finds all threads offline.
-
-// orphans are the retired objects and blocks that absent threads have left.
-type orphans struct {
-	mu    point.Mutex
-	list  *sched.Deferred[retired]
-	some  point.Bool    // list is not empty; read without the lock
-	bytes aligned.Int64 // of list; a hint
-}
-
-// change calls fn with the list locked.
-func (o *orphans) change(fn func(*sched.Deferred[retired])) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	fn(o.list)
-	o.some.Store(o.list.Len() > 0)
-	o.bytes.Store(o.list.Bytes())
-}
-
-// handOver leaves the thread's retired objects and blocks to the others. The thread is offline
-// afterwards. It counts, so the thread must still own its merge queue.
-func (t *Thread) handOver() {
-	t.reader.Offline()
-	for again := true; again; {
-		t.releaseOwn()
-		t.abandonRetired()
-		t.releaseOrphans()
-		again = t.waits() // true if more was retired meanwhile
-	}
-}
-
-// abandonRetired moves the thread's retired objects and blocks to the orphans. It counts
-// nothing.
-func (t *Thread) abandonRetired() {
-	if t.waits() {
-		t.rt.orphans.change(func(list *sched.Deferred[retired]) {
-			counts, memory := t.retired.Take(), t.memory.Take()
-			if mutant.On && mutant.Is(mutant.DetachLoses) {
-				return
-			}
-			list.Adopt(counts)
-			list.Adopt(memory)
-		})
-	}
-	t.tellDeferred()
-}
 
 // leaveBehind is the rest of leaving: it hands over what has died since handOver, and the
 // user code that is due. It counts nothing.

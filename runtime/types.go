@@ -133,6 +133,77 @@ type Type struct {
 	magazine int     // index of the magazine for objects of one granule
 }
 
+// Freezing says how objects of a type are frozen. Its functions are called by a thread that may
+// hold borrowed references and may have stopped the world. They must not reach a safe point,
+// call user code, or take a lock other than the object's own, which its writers never hold at
+// a safe point.
+//
+// A frozen object has a body and no block. The body may have another layout than that of a
+// mortal object: it needs no lock, no version, and no room to grow. The type's methods call
+// Handle.IsFrozen to tell the two apart. In a frozen object they read slots with Heap.Slot and
+// everything else with Word. Methods that write, even to a lock, return Thread.FrozenError
+// instead.
+type Freezing struct {
+	// Layout names the layout of a frozen object's body. An image records the type's name and
+	// this string. A program can open the image if it has a type with both. Change it whenever
+	// the layout changes. Empty for types that cannot be in images.
+	Layout string
+
+	// Copy copies an object: see the type Copy. CopyBody and CopySlots serve types whose frozen
+	// objects have the same layout as the others. If objects of the type can change, Copy holds
+	// their lock while it reads; it may call Alloc and Slot with the lock held.
+	Copy func(c *Copy) error
+
+	// Version returns a number that differs after each change of the object, for types that are
+	// Mutable. A writer increments it before the change, with the lock held that Copy takes as
+	// well. An operation that leaves the contents as they were, such as moving them to a larger
+	// block, need not increment it. Version takes no lock, so it reads the number with one
+	// atomic load. Writers that take no lock increment it before and after the change, and the
+	// type sets Lockless.
+	Version  func(h Heap, o Body) uint64
+	Lockless bool
+
+	// Check checks an object of an image as if an attacker had written it: see the type Check.
+	// It checks each object by itself, and follows no reference except to a Check.Leaf.
+	// CheckBody and CheckSlots go with CopyBody and CopySlots. Nil for types without a Layout.
+	Check func(k *Check) error
+
+	// CheckDeep is called after Check has passed all objects of the image, and may follow
+	// references. It is not called for objects that Check has declared Settled. An object whose
+	// type has a Hash comes after the objects with a Hash that it refers to, and these come
+	// before all others. User-defined types come after the built-in ones. Nil if there is
+	// nothing more to check.
+	CheckDeep func(k *Check) error
+
+	// Hash returns a number that is the same for equal objects. It returns 0 for an object that
+	// equals no other. It is for types that are not Mutable, whose contents are entirely in
+	// Slots, and whose objects do not lead back to themselves. FreezeOptions.ShareEqual uses
+	// it. Nil if no two objects are equal.
+	Hash func(o Body) uint32
+
+	// Label names the i-th reference that Traverse visits or Slots returns, counted from 0 and
+	// including Nil, in the path of an error: "[3]", ".x". Nil for "<3>".
+	Label func(t *Thread, r Ref, i int) string
+}
+
+func (z *Freezing) validate(y *Type) error {
+	switch {
+	case z == nil:
+		return nil
+	case z.Copy == nil:
+		return fmt.Errorf("its Freezing has no Copy")
+	case y.Mutable && z.Version == nil:
+		return fmt.Errorf("it is Mutable, and its Freezing has no Version")
+	case z.Hash != nil && y.Slots == nil:
+		return fmt.Errorf("its Freezing has a Hash, but the type has no Slots")
+	case z.Layout != "" && z.Check == nil:
+		return fmt.Errorf("its Freezing has a Layout but no Check")
+	case y.Finalize != nil || y.Drop != nil:
+		return fmt.Errorf("it has Freezing and Finalize or Drop: frozen objects do not die")
+	}
+	return nil
+}
+
 // ID returns the type's number.
 func (y *Type) ID() TypeID { return y.id }
 

@@ -52,14 +52,18 @@ func ModeOptions(mode string) (o rt.Options, err error) {
 	return o, nil
 }
 
-// NewRuntime makes a runtime for a mode, one of the values of [Modes]. The caller closes it.
-func NewRuntime(mode string) (*rt.Runtime, error) {
+// NewRuntime makes a runtime for a mode, one of the values of [Modes], with options that the given
+// functions may change. The caller closes it.
+func NewRuntime(mode string, change ...func(o *rt.Options)) (*rt.Runtime, error) {
 	o, err := ModeOptions(mode)
 	if err != nil {
 		return nil, err
 	}
 	if strconv.IntSize == 32 {
 		o.AddressSpace = 64 << 20 // the runtimes of all variants have to fit
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	return rt.New(o)
 }

@@ -48,6 +48,7 @@ func Requests() experiment.Scenario {
 // immortality share it.
 type requestsRun struct {
 	mode, immortal string
+	profile        int64 // rt.Options.HeapProfileRate
 	docs           []experiment.Document
 	logf           func(format string, args ...any)
 	rows           tenants
@@ -61,13 +62,13 @@ func (c *requestsRun) setup(ctx context.Context) (err error) {
 	if !c.rows.first() {
 		return nil
 	}
-	if c.r, err = experiment.NewRuntime(c.mode); err != nil {
+	if c.r, err = newRuntime(c.mode, c.profile); err != nil {
 		return err
 	}
 	if err := c.load(ctx); err != nil {
 		return err
 	}
-	if c.mode == modeGIL && c.immortal == immortalNone {
+	if c.mode == modeGIL && c.immortal == immortalNone && c.profile == 0 {
 		c.describe()
 	}
 	return nil

@@ -14,5 +14,8 @@ func All() []experiment.Scenario {
 	}
 }
 
+// Extra returns scenarios that the command runs only if they are named.
+func Extra() []experiment.Scenario { return []experiment.Scenario{Profiled()} }
+
 // Compared returns the scenarios that the command compares by default.
 func Compared() []experiment.Scenario { return []experiment.Scenario{Requests()} }

@@ -83,16 +83,22 @@ type tenants int
 func (n *tenants) first() bool { *n++; return *n == 1 }
 func (n *tenants) last() bool  { *n--; return *n == 0 }
 
+// newRuntime makes a runtime for a mode, with a heap profile at the given rate.
+func newRuntime(mode string, profile int64) (*rt.Runtime, error) {
+	return experiment.NewRuntime(mode, func(o *rt.Options) { o.HeapProfileRate = profile })
+}
+
 // modeRun is an empty runtime. The rows with its mode share it.
 type modeRun struct {
-	mode string
-	rows tenants
-	r    *rt.Runtime
+	mode    string
+	profile int64 // rt.Options.HeapProfileRate
+	rows    tenants
+	r       *rt.Runtime
 }
 
 func (c *modeRun) setup(context.Context) (err error) {
 	if c.rows.first() {
-		c.r, err = experiment.NewRuntime(c.mode)
+		c.r, err = newRuntime(c.mode, c.profile)
 	}
 	return err
 }

@@ -1,4 +1,5 @@
-// Package copymap maps objects to their copies.
+// Package copymap finds the copies of objects, for freezing: by the object that was copied, and by
+// the contents of the copy.
 package copymap
 
 import "github.com/ichor-go/ichor/internal/arena"

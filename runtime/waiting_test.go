@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/ichor-go/ichor/internal/traces"
 )
 
 // spinInDo, spinInRun and spinAttached keep the world waiting. They are functions of their own
@@ -146,29 +148,11 @@ func (f writerFunc) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestStackOf distinguishes traces that show a thread for certain, perhaps, and not at all.
+// TestStackOf checks what is said of a thread whose goroutine is not found.
 func TestStackOf(t *testing.T) {
 	th := &Thread{}
-	a := fmt.Sprintf("%p", th)
-	const none = "goroutine 1 [running]:\nmain.f(0x1, 0xc00000000042)"
-	perhaps := "goroutine 2 [running]:\nmain.g(" + a + "?, 0x2)"
-	surely := "goroutine 3 [running]:\nmain.h({0x1, " + a + "})"
-	longer := "goroutine 4 [running]:\nmain.i(" + a + "0, 0x2)"
-	cut := "goroutine 5 [running]:\nmain.j(0x2, " + a // cut off at the end of the buffer
-	for _, c := range []struct {
-		stacks []string
-		want   string
-	}{
-		{[]string{none, perhaps, longer, surely}, surely},
-		{[]string{none, perhaps, longer}, perhaps},
-		{[]string{longer, cut, perhaps}, perhaps},
-		{[]string{none, cut}, "not found: no goroutine's stack shows the thread at " + a},
-		{[]string{none, longer}, "not found: no goroutine's stack shows the thread at " + a},
-		{nil, "not found: no goroutine's stack shows the thread at " + a},
-	} {
-		if got := stackOf(th, []byte(strings.Join(c.stacks, "\n\n"))); got != c.want {
-			t.Errorf("of %q: %q, want %q", c.stacks, got, c.want)
-		}
+	if got := stackOf(th, []byte("goroutine 1 [running]:\nmain.f(0x1)")); got != fmt.Sprintf("not found: no goroutine's stack shows the thread at %p", th) {
+		t.Errorf("of a thread that no goroutine has: %q", got)
 	}
 	if got := stackOf(nil, nil); got != "the thread has gone on in the meantime" {
 		t.Errorf("of a thread that went on: %q", got)
@@ -324,19 +308,18 @@ func TestNoStallReport(t *testing.T) {
 func TestFramesShowTheThread(t *testing.T) {
 	r := newRuntime(t, Options{})
 	look := func(th *Thread, frame string) {
-		address := fmt.Appendf(nil, "%p", th)
-		for line := range bytes.Lines(allStacks()) {
+		for line := range bytes.Lines(traces.All()) {
 			if bytes.Contains(line, []byte(frame)) {
-				if sure, _ := showsAddress(line, address); !sure {
-					t.Errorf("%s: the thread is at %s", line, address)
+				if !traces.HasCall(line, frame, th.address()) || !th.doneIn(line) {
+					t.Errorf("%s: the thread is at %s", line, th.address())
 				}
 				return
 			}
 		}
 		t.Errorf("there is no frame of %s", frame)
 	}
-	must0(t, r.Do(func(th *Thread) error { look(th, ").do("); return nil }))
-	must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { look(th, ").work("); return nil }))
+	must0(t, r.Do(func(th *Thread) error { look(th, ").do"); return nil }))
+	must0(t, r.Run(context.Background(), 1, func(_ context.Context, th *Thread, _ int) error { look(th, ").work"); return nil }))
 	must0(t, r.Close())
 }
 
@@ -385,27 +368,56 @@ func TestOwnerWarningsAreRare(t *testing.T) {
 	closePair(t, r, owner, other)
 }
 
-// TestStacksAreBounded checks that goroutines are left out of a trace if there is no room for
-// all.
-func TestStacksAreBounded(t *testing.T) {
-	defer func(n int) { maxStacks = n }(maxStacks)
-	stop, begun := make(chan bool), make(chan bool)
-	const n = 1000
-	for range n {
-		go func() { begun <- true; <-stop }()
-	}
-	for range n {
-		<-begun
-	}
-	for _, most := range []int{64 << 10, 256 << 10} {
-		maxStacks = most
-		if got := len(allStacks()); got > most || got < most-4<<10 && got < n*100 {
-			t.Errorf("%d bytes of stacks, want at most %d", got, most)
+// TestThreads checks the states of threads that work, wait for the GIL or for the end of a
+// stop, and are outside, with the stacks that lead to the user's functions.
+func TestThreads(t *testing.T) {
+	needsThreads(t)
+	for _, o := range []Options{{Mode: GIL}, {Mode: LockFree}} {
+		r := newRuntime(t, o)
+		if all := r.Threads(true); len(all) != 0 {
+			t.Errorf("%v without a thread", all)
 		}
+		states := func(stacks bool) string {
+			text := ""
+			for _, s := range r.Threads(stacks) {
+				text += fmt.Sprintf("%s: %s;", s.Name, s.State)
+				if (s.Waited > 0) != (s.State == stateWaits) {
+					t.Errorf("waits for %s: %+v", s.Waited, s)
+				}
+				if strings.Contains(s.Stack, "TestThreads") != stacks {
+					t.Errorf("stack of %s:\n%s", s.Name, s.Stack)
+				}
+			}
+			return text
+		}
+		must0(t, r.Do(func(th *Thread) error {
+			th.SetName("first")
+			name := fmt.Sprintf("thread %d %q: ", th.number, "first")
+			if got := states(true); got != name+stateRunning+";" {
+				t.Errorf("running: %s", got)
+			}
+			th.Blocking(func() {
+				if got := states(false); got != name+stateOutside+";" {
+					t.Errorf("in Blocking: %s", got)
+				}
+			})
+			ended := make(chan error)
+			wait := func(state, first string) {
+				go func() { ended <- r.Do(func(*Thread) error { return nil }) }()
+				for got := ""; !strings.Contains(got, state); {
+					if got = states(false); got != "" && !strings.HasPrefix(got, name+first) {
+						t.Fatalf("while another thread attaches: %s", got)
+					}
+				}
+			}
+			if r.gil != nil {
+				wait(stateWaits, stateRunning)
+			} else {
+				th.StopTheWorld(func() { wait(statePaused, stateStops) })
+			}
+			th.Blocking(func() { must0(t, <-ended) })
+			return nil
+		}))
+		must0(t, r.Close())
 	}
-	maxStacks = 16 << 20
-	if got := bytes.Count(allStacks(), []byte("TestStacksAreBounded.func")); got < n {
-		t.Errorf("the stacks of %d goroutines, want %d", got, n)
-	}
-	close(stop)
 }
