@@ -3,6 +3,9 @@ package runtime
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/ichor-go/ichor/internal/arena"
 )
 
 // TestCollectLargeCount has the collector trace a container whose count is too large for a
@@ -63,6 +66,7 @@ func TestCollectParallel(t *testing.T) {
 // TestDonate has a tracer with a long stack meet an idle one: it donates the older half, and
 // together they reach everything.
 func TestDonate(t *testing.T) {
+	needsThreads(t)
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
 		children := make([]Ref, 4*donateFrom)
 		for i := range children {
@@ -73,25 +77,32 @@ func TestDonate(t *testing.T) {
 			x := trial{heap: th.Heap, spans: th.rt.space.Tracked(nil)}
 			x.makeTables()
 			team := newTeam(t.Context(), &x, 2)
-			busy, idle := team.all[0], team.all[1]
 			for _, sp := range x.spans {
-				busy.countSpan(sp)
+				team.all[0].countSpan(sp)
 			}
-			team.hungry.Store(1) // idle is about to wait
-			busy.reach(hub)
-			busy.drain()
-			if len(team.gifts) == 0 {
-				t.Fatal("nothing was given away")
+			gifts := func() int {
+				team.mu.Lock()
+				defer team.mu.Unlock()
+				return len(team.gifts)
 			}
-			team.hungry.Store(0)
-			for n := len(team.gifts); n > 0; n-- {
-				if !team.receive(idle) {
-					t.Fatal("a gift is lost")
+			team.spans = x.spans[:1]
+			team.run(func(w *tracer, _ *arena.Span) {
+				for team.hungry.Load() == 0 { // the other one is about to wait
+					time.Sleep(time.Microsecond)
 				}
-				idle.drain()
+				w.reach(hub)
+				w.drain()
+				for gifts() > 0 {
+					time.Sleep(time.Microsecond)
+				}
+			})
+			for _, w := range team.all {
+				if w.marked == 0 {
+					t.Error("one tracer has reached nothing")
+				}
 			}
-			if n := busy.marked + idle.marked; n != busy.candidates || n != 1+2*len(children) || idle.marked == 0 {
-				t.Errorf("%d and %d of %d reached", busy.marked, idle.marked, busy.candidates)
+			if n, all := team.all[0].marked+team.all[1].marked, team.all[0].candidates; n != all || n != 1+2*len(children) {
+				t.Errorf("%d of %d reached", n, all)
 			}
 		})
 		th.DecRef(hub)
