@@ -352,8 +352,8 @@ func (t *Thread) ended(p any) {
 	t.e.fail(fmt.Errorf("%s: panic: %v\n%s", t.name, p, panicStack(string(debug.Stack()))))
 }
 
-// panicStack returns the part of a stack that is the program's: below the panic, and above the
-// machinery that calls it.
+// panicStack returns the part of a stack that is the program's: below the panic, above the machinery
+// that calls it, and without that in between.
 func panicStack(stack string) string {
 	if _, below, ok := strings.Cut(stack, "\npanic("); ok {
 		_, below, _ = strings.Cut(below, "\n\t") // where the panic is raised
@@ -362,7 +362,14 @@ func panicStack(stack string) string {
 	for _, end := range []string{"github.com/ichor-go/ichor/proptest/explore.(*session)", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*worker).run", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*Thread).main"} {
 		stack, _, _ = strings.Cut(stack, end)
 	}
-	return strings.TrimSuffix(stack, "\n")
+	lines := strings.SplitAfter(strings.TrimSuffix(stack, "\n"), "\n")
+	var kept strings.Builder
+	for i := 0; i+1 < len(lines); i += 2 { // a function with its arguments, and its place
+		if file, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), ":"); !Machinery(lines[i], file) {
+			kept.WriteString(lines[i] + lines[i+1])
+		}
+	}
+	return strings.TrimSuffix(kept.String(), "\n")
 }
 
 func itoa(n int) string { return fmt.Sprint(n) }
