@@ -10,6 +10,8 @@ import (
 	"github.com/ichor-go/ichor/proptest/explore"
 	"github.com/ichor-go/ichor/proptest/explore/atomic"
 	"github.com/ichor-go/ichor/proptest/explore/shim"
+	"github.com/ichor-go/ichor/proptest/explore/sync"
+	"github.com/ichor-go/ichor/proptest/explore/time"
 )
 
 // outcomes explores a function that returns how a schedule has ended, and returns all that it has
@@ -134,6 +136,35 @@ func TestChannels(t *testing.T) {
 			e.Wait()
 			return fmt.Sprint(i, j, got.Load())
 		}, []string{"0 -1 1", "0 0 2"}},
+		{"who has received waits for something else", func(e *explore.E) string {
+			ch := make(chan int, 1)
+			var g sync.WaitGroup
+			done := false
+			g.Add(1)
+			e.Go("sends", func() { shim.Send(ch, 1); time.Sleep(1); shim.Send(ch, 2); done = true; g.Done() })
+			a := shim.Recv(ch)
+			g.Wait()
+			return fmt.Sprint(a, done, shim.Recv(ch))
+		}, []string{"1 true 2"}},
+		{"who has received waits for what outsiders do", func(e *explore.E) string {
+			ch, outside := make(chan int, 2), make(chan int)
+			var g sync.WaitGroup
+			done := false
+			g.Add(1)
+			e.Go("sends", func() { shim.Send(ch, 1); shim.Send(ch, 2) })
+			e.Go("waits", func() { go close(outside); shim.Recv(outside); done = true; g.Done() })
+			a := shim.Recv(ch)
+			g.Wait()
+			return fmt.Sprint(a, done, shim.Recv(ch))
+		}, []string{"1 true 2"}},
+		{"who has received sleeps", func(e *explore.E) string {
+			tick := time.NewTicker(time.Second)
+			defer tick.Stop()
+			shim.Recv(tick.C)
+			began := time.Now()
+			time.Sleep(3 * time.Second)
+			return fmt.Sprint(time.Since(began))
+		}, []string{"3s"}},
 		{"len and cap", func(e *explore.E) string {
 			ch := make(chan int, 3)
 			e.Go("sends", func() { shim.Send(ch, 1) })

@@ -5,6 +5,7 @@ package explore_test
 //lint:file-ignore SA2001 programs that only lock and unlock are what is tested
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ var programs = []struct {
 	{"unlock of unlocked", func(e *explore.E) { var m sync.Mutex; m.Unlock() }, "sync: unlock of unlocked mutex, at explore_test.init.func"},
 	{"RUnlock of unlocked", func(e *explore.E) { var m sync.RWMutex; m.RUnlock() }, "sync: RUnlock of unlocked RWMutex"},
 	{"Unlock of what is read", func(e *explore.E) { var m sync.RWMutex; m.RLock(); m.Unlock() }, "sync: Unlock of unlocked RWMutex"},
-	{"a negative WaitGroup", func(e *explore.E) { var g sync.WaitGroup; g.Done() }, "sync: negative WaitGroup counter"},
+	{"a negative WaitGroup", func(e *explore.E) { var g sync.WaitGroup; g.Done() }, "sync: negative WaitGroup counter, at explore_test.init.func"},
 	{"a copied lock", func(e *explore.E) {
 		type guarded struct{ mu sync.Mutex }
 		a := new(guarded)
@@ -126,7 +127,12 @@ var programs = []struct {
 		ch := make(chan int, 1)
 		e.Go("sends", func() { shim.Send(ch, 1) })
 		e.Go("closes", func() { shim.Close(ch) })
-	}, "sends: panic: send on closed channel"},
+	}, "sends: panic: send on closed channel\ngithub.com/ichor-go/ichor/proptest/explore_test.init.func"},
+	{"close while a goroutine sends", func(e *explore.E) {
+		ch := make(chan int)
+		e.Go("sends", func() { shim.Send(ch, 1) })
+		shim.Close(ch)
+	}, "sends: panic: send on closed channel\ngithub.com/ichor-go/ichor/proptest/explore_test.init.func"},
 	{"close of closed", func(e *explore.E) { ch := make(chan int); shim.Close(ch); shim.Close(ch) }, "panic: close of closed channel"},
 	{"close of nil", func(e *explore.E) { shim.Close[int](nil) }, "panic: close of nil channel"},
 	{"receive from nil", func(e *explore.E) { shim.Recv[int](nil) }, "deadlock: main, which waits in receive"},
@@ -137,12 +143,34 @@ var programs = []struct {
 		x[0] = 1
 		p.Get()
 	}, "an item of a Pool was written to after it was put"},
+	{"bytes of a pool's slice that is used after Put", func(e *explore.E) {
+		var p sync.Pool
+		b := []byte("ab")
+		p.Put(&b)
+		b[1] = 'c'
+		p.Get()
+	}, "an item of a Pool was written to after it was put"},
+	{"bytes of a pool's buffer that is used after Put", func(e *explore.E) {
+		var p sync.Pool
+		b := bytes.NewBufferString("ab")
+		p.Put(b)
+		b.Bytes()[0] = 'c'
+		p.Get()
+	}, "an item of a Pool was written to after it was put"},
+	{"a pool's slice that is reused", func(e *explore.E) {
+		p := sync.Pool{New: func() any { return new([]byte) }}
+		for range 2 {
+			b := p.Get().(*[]byte)
+			*b = append((*b)[:0], "ab"...)
+			p.Put(b)
+		}
+	}, ""},
 	{"a pool's item that is put twice", func(e *explore.E) {
 		var p sync.Pool
 		x := &[2]int{}
 		p.Put(x)
 		p.Put(x)
-	}, "an item was put into a Pool twice"},
+	}, "main: sync: an item was put into a Pool twice, at explore_test.init.func"},
 	{"Goexit in a goroutine", func(e *explore.E) {
 		done := false
 		e.Go("a", func() { defer func() { done = true }(); runtime.Goexit() })
@@ -281,9 +309,7 @@ var programs = []struct {
 
 // copyLock copies a lock, which vet would not let the test do.
 func copyLock(to, from *sync.Mutex) {
-	type bytes = [64]byte
 	*(*sync.Mutex)(to) = *(*sync.Mutex)(from) //nolint:govet
-	_ = bytes{}
 }
 
 // TestFound explores each program, and compares what it says.

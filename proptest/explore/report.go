@@ -187,8 +187,7 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", width-n)
 }
 
-// Write writes the report as JSON and as a page, into the folder that EXPLORE_OUT names or the test's
-// folder of artifacts, if there is one.
+// Write writes the report as JSON and as a page, into the folder that EXPLORE_OUT names, if it names one.
 func (r *report) Write(t testing.TB) error {
 	dir := os.Getenv("EXPLORE_OUT")
 	if dir == "" {

@@ -16,7 +16,10 @@ import (
 
 //go:norace
 func AddInt32(addr *int32, delta int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	}
 	r0 := original.AddInt32(addr, delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -26,7 +29,10 @@ func AddInt32(addr *int32, delta int32) int32 {
 
 //go:norace
 func AddInt64(addr *int64, delta int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	}
 	r0 := original.AddInt64(addr, delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -36,7 +42,10 @@ func AddInt64(addr *int64, delta int64) int64 {
 
 //go:norace
 func AddUint32(addr *uint32, delta uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	}
 	r0 := original.AddUint32(addr, delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -46,7 +55,10 @@ func AddUint32(addr *uint32, delta uint32) uint32 {
 
 //go:norace
 func AddUint64(addr *uint64, delta uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	}
 	r0 := original.AddUint64(addr, delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -56,7 +68,10 @@ func AddUint64(addr *uint64, delta uint64) uint64 {
 
 //go:norace
 func AddUintptr(addr *uintptr, delta uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Add")
+	}
 	r0 := original.AddUintptr(addr, delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -66,7 +81,10 @@ func AddUintptr(addr *uintptr, delta uintptr) uintptr {
 
 //go:norace
 func AndInt32(addr *int32, mask int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	}
 	r0 := original.AndInt32(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -76,7 +94,10 @@ func AndInt32(addr *int32, mask int32) int32 {
 
 //go:norace
 func AndInt64(addr *int64, mask int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	}
 	r0 := original.AndInt64(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -86,7 +107,10 @@ func AndInt64(addr *int64, mask int64) int64 {
 
 //go:norace
 func AndUint32(addr *uint32, mask uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	}
 	r0 := original.AndUint32(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -96,7 +120,10 @@ func AndUint32(addr *uint32, mask uint32) uint32 {
 
 //go:norace
 func AndUint64(addr *uint64, mask uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	}
 	r0 := original.AndUint64(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -106,7 +133,10 @@ func AndUint64(addr *uint64, mask uint64) uint64 {
 
 //go:norace
 func AndUintptr(addr *uintptr, mask uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "And")
+	}
 	r0 := original.AndUintptr(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -119,7 +149,10 @@ type Bool struct{ v original.Bool }
 
 //go:norace
 func (x *Bool) CompareAndSwap(old bool, new bool) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -132,7 +165,10 @@ func (x *Bool) CompareAndSwap(old bool, new bool) bool {
 
 //go:norace
 func (x *Bool) Load() bool {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -142,7 +178,10 @@ func (x *Bool) Load() bool {
 
 //go:norace
 func (x *Bool) Store(val bool) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -151,7 +190,10 @@ func (x *Bool) Store(val bool) {
 
 //go:norace
 func (x *Bool) Swap(new bool) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -161,7 +203,10 @@ func (x *Bool) Swap(new bool) bool {
 
 //go:norace
 func CompareAndSwapInt32(addr *int32, old int32, new int32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapInt32(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -174,7 +219,10 @@ func CompareAndSwapInt32(addr *int32, old int32, new int32) bool {
 
 //go:norace
 func CompareAndSwapInt64(addr *int64, old int64, new int64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapInt64(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -187,7 +235,10 @@ func CompareAndSwapInt64(addr *int64, old int64, new int64) bool {
 
 //go:norace
 func CompareAndSwapPointer(addr *unsafe.Pointer, old unsafe.Pointer, new unsafe.Pointer) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapPointer(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -200,7 +251,10 @@ func CompareAndSwapPointer(addr *unsafe.Pointer, old unsafe.Pointer, new unsafe.
 
 //go:norace
 func CompareAndSwapUint32(addr *uint32, old uint32, new uint32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapUint32(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -213,7 +267,10 @@ func CompareAndSwapUint32(addr *uint32, old uint32, new uint32) bool {
 
 //go:norace
 func CompareAndSwapUint64(addr *uint64, old uint64, new uint64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapUint64(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -226,7 +283,10 @@ func CompareAndSwapUint64(addr *uint64, old uint64, new uint64) bool {
 
 //go:norace
 func CompareAndSwapUintptr(addr *uintptr, old uintptr, new uintptr) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "CompareAndSwap")
+	}
 	r0 := original.CompareAndSwapUintptr(addr, old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -242,7 +302,10 @@ type Int32 struct{ v original.Int32 }
 
 //go:norace
 func (x *Int32) Add(delta int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -252,7 +315,10 @@ func (x *Int32) Add(delta int32) int32 {
 
 //go:norace
 func (x *Int32) And(mask int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	}
 	r0 := x.v.And(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -262,7 +328,10 @@ func (x *Int32) And(mask int32) int32 {
 
 //go:norace
 func (x *Int32) CompareAndSwap(old int32, new int32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -275,7 +344,10 @@ func (x *Int32) CompareAndSwap(old int32, new int32) bool {
 
 //go:norace
 func (x *Int32) Load() int32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -285,7 +357,10 @@ func (x *Int32) Load() int32 {
 
 //go:norace
 func (x *Int32) Or(mask int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	}
 	r0 := x.v.Or(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -295,7 +370,10 @@ func (x *Int32) Or(mask int32) int32 {
 
 //go:norace
 func (x *Int32) Store(val int32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -304,7 +382,10 @@ func (x *Int32) Store(val int32) {
 
 //go:norace
 func (x *Int32) Swap(new int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -317,7 +398,10 @@ type Int64 struct{ v original.Int64 }
 
 //go:norace
 func (x *Int64) Add(delta int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -327,7 +411,10 @@ func (x *Int64) Add(delta int64) int64 {
 
 //go:norace
 func (x *Int64) And(mask int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	}
 	r0 := x.v.And(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -337,7 +424,10 @@ func (x *Int64) And(mask int64) int64 {
 
 //go:norace
 func (x *Int64) CompareAndSwap(old int64, new int64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -350,7 +440,10 @@ func (x *Int64) CompareAndSwap(old int64, new int64) bool {
 
 //go:norace
 func (x *Int64) Load() int64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -360,7 +453,10 @@ func (x *Int64) Load() int64 {
 
 //go:norace
 func (x *Int64) Or(mask int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	}
 	r0 := x.v.Or(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -370,7 +466,10 @@ func (x *Int64) Or(mask int64) int64 {
 
 //go:norace
 func (x *Int64) Store(val int64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -379,7 +478,10 @@ func (x *Int64) Store(val int64) {
 
 //go:norace
 func (x *Int64) Swap(new int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -389,7 +491,10 @@ func (x *Int64) Swap(new int64) int64 {
 
 //go:norace
 func LoadInt32(addr *int32) int32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadInt32(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -399,7 +504,10 @@ func LoadInt32(addr *int32) int32 {
 
 //go:norace
 func LoadInt64(addr *int64) int64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadInt64(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -409,7 +517,10 @@ func LoadInt64(addr *int64) int64 {
 
 //go:norace
 func LoadPointer(addr *unsafe.Pointer) unsafe.Pointer {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadPointer(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -419,7 +530,10 @@ func LoadPointer(addr *unsafe.Pointer) unsafe.Pointer {
 
 //go:norace
 func LoadUint32(addr *uint32) uint32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadUint32(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -429,7 +543,10 @@ func LoadUint32(addr *uint32) uint32 {
 
 //go:norace
 func LoadUint64(addr *uint64) uint64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadUint64(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -439,7 +556,10 @@ func LoadUint64(addr *uint64) uint64 {
 
 //go:norace
 func LoadUintptr(addr *uintptr) uintptr {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Load")
+	}
 	r0 := original.LoadUintptr(addr)
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -449,7 +569,10 @@ func LoadUintptr(addr *uintptr) uintptr {
 
 //go:norace
 func OrInt32(addr *int32, mask int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	}
 	r0 := original.OrInt32(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -459,7 +582,10 @@ func OrInt32(addr *int32, mask int32) int32 {
 
 //go:norace
 func OrInt64(addr *int64, mask int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	}
 	r0 := original.OrInt64(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -469,7 +595,10 @@ func OrInt64(addr *int64, mask int64) int64 {
 
 //go:norace
 func OrUint32(addr *uint32, mask uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	}
 	r0 := original.OrUint32(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -479,7 +608,10 @@ func OrUint32(addr *uint32, mask uint32) uint32 {
 
 //go:norace
 func OrUint64(addr *uint64, mask uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	}
 	r0 := original.OrUint64(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -489,7 +621,10 @@ func OrUint64(addr *uint64, mask uint64) uint64 {
 
 //go:norace
 func OrUintptr(addr *uintptr, mask uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Or")
+	}
 	r0 := original.OrUintptr(addr, mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -502,7 +637,10 @@ type Pointer[T any] struct{ v original.Pointer[T] }
 
 //go:norace
 func (x *Pointer[T]) CompareAndSwap(old *T, new *T) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -515,7 +653,10 @@ func (x *Pointer[T]) CompareAndSwap(old *T, new *T) bool {
 
 //go:norace
 func (x *Pointer[T]) Load() *T {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -525,7 +666,10 @@ func (x *Pointer[T]) Load() *T {
 
 //go:norace
 func (x *Pointer[T]) Store(val *T) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -534,7 +678,10 @@ func (x *Pointer[T]) Store(val *T) {
 
 //go:norace
 func (x *Pointer[T]) Swap(new *T) *T {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -544,7 +691,10 @@ func (x *Pointer[T]) Swap(new *T) *T {
 
 //go:norace
 func StoreInt32(addr *int32, val int32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StoreInt32(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -553,7 +703,10 @@ func StoreInt32(addr *int32, val int32) {
 
 //go:norace
 func StoreInt64(addr *int64, val int64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StoreInt64(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -562,7 +715,10 @@ func StoreInt64(addr *int64, val int64) {
 
 //go:norace
 func StorePointer(addr *unsafe.Pointer, val unsafe.Pointer) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StorePointer(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -571,7 +727,10 @@ func StorePointer(addr *unsafe.Pointer, val unsafe.Pointer) {
 
 //go:norace
 func StoreUint32(addr *uint32, val uint32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StoreUint32(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -580,7 +739,10 @@ func StoreUint32(addr *uint32, val uint32) {
 
 //go:norace
 func StoreUint64(addr *uint64, val uint64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StoreUint64(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -589,7 +751,10 @@ func StoreUint64(addr *uint64, val uint64) {
 
 //go:norace
 func StoreUintptr(addr *uintptr, val uintptr) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Store")
+	}
 	original.StoreUintptr(addr, val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -598,7 +763,10 @@ func StoreUintptr(addr *uintptr, val uintptr) {
 
 //go:norace
 func SwapInt32(addr *int32, new int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapInt32(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -608,7 +776,10 @@ func SwapInt32(addr *int32, new int32) int32 {
 
 //go:norace
 func SwapInt64(addr *int64, new int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapInt64(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -618,7 +789,10 @@ func SwapInt64(addr *int64, new int64) int64 {
 
 //go:norace
 func SwapPointer(addr *unsafe.Pointer, new unsafe.Pointer) unsafe.Pointer {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapPointer(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -628,7 +802,10 @@ func SwapPointer(addr *unsafe.Pointer, new unsafe.Pointer) unsafe.Pointer {
 
 //go:norace
 func SwapUint32(addr *uint32, new uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapUint32(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -638,7 +815,10 @@ func SwapUint32(addr *uint32, new uint32) uint32 {
 
 //go:norace
 func SwapUint64(addr *uint64, new uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapUint64(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -648,7 +828,10 @@ func SwapUint64(addr *uint64, new uint64) uint64 {
 
 //go:norace
 func SwapUintptr(addr *uintptr, new uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(addr), unsafe.Sizeof(*addr), "Swap")
+	}
 	r0 := original.SwapUintptr(addr, new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -661,7 +844,10 @@ type Uint32 struct{ v original.Uint32 }
 
 //go:norace
 func (x *Uint32) Add(delta uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -671,7 +857,10 @@ func (x *Uint32) Add(delta uint32) uint32 {
 
 //go:norace
 func (x *Uint32) And(mask uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	}
 	r0 := x.v.And(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -681,7 +870,10 @@ func (x *Uint32) And(mask uint32) uint32 {
 
 //go:norace
 func (x *Uint32) CompareAndSwap(old uint32, new uint32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -694,7 +886,10 @@ func (x *Uint32) CompareAndSwap(old uint32, new uint32) bool {
 
 //go:norace
 func (x *Uint32) Load() uint32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -704,7 +899,10 @@ func (x *Uint32) Load() uint32 {
 
 //go:norace
 func (x *Uint32) Or(mask uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	}
 	r0 := x.v.Or(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -714,7 +912,10 @@ func (x *Uint32) Or(mask uint32) uint32 {
 
 //go:norace
 func (x *Uint32) Store(val uint32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -723,7 +924,10 @@ func (x *Uint32) Store(val uint32) {
 
 //go:norace
 func (x *Uint32) Swap(new uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -736,7 +940,10 @@ type Uint64 struct{ v original.Uint64 }
 
 //go:norace
 func (x *Uint64) Add(delta uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -746,7 +953,10 @@ func (x *Uint64) Add(delta uint64) uint64 {
 
 //go:norace
 func (x *Uint64) And(mask uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	}
 	r0 := x.v.And(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -756,7 +966,10 @@ func (x *Uint64) And(mask uint64) uint64 {
 
 //go:norace
 func (x *Uint64) CompareAndSwap(old uint64, new uint64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -769,7 +982,10 @@ func (x *Uint64) CompareAndSwap(old uint64, new uint64) bool {
 
 //go:norace
 func (x *Uint64) Load() uint64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -779,7 +995,10 @@ func (x *Uint64) Load() uint64 {
 
 //go:norace
 func (x *Uint64) Or(mask uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	}
 	r0 := x.v.Or(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -789,7 +1008,10 @@ func (x *Uint64) Or(mask uint64) uint64 {
 
 //go:norace
 func (x *Uint64) Store(val uint64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -798,7 +1020,10 @@ func (x *Uint64) Store(val uint64) {
 
 //go:norace
 func (x *Uint64) Swap(new uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -811,7 +1036,10 @@ type Uintptr struct{ v original.Uintptr }
 
 //go:norace
 func (x *Uintptr) Add(delta uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -821,7 +1049,10 @@ func (x *Uintptr) Add(delta uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) And(mask uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "And")
+	}
 	r0 := x.v.And(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -831,7 +1062,10 @@ func (x *Uintptr) And(mask uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) CompareAndSwap(old uintptr, new uintptr) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -844,7 +1078,10 @@ func (x *Uintptr) CompareAndSwap(old uintptr, new uintptr) bool {
 
 //go:norace
 func (x *Uintptr) Load() uintptr {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -854,7 +1091,10 @@ func (x *Uintptr) Load() uintptr {
 
 //go:norace
 func (x *Uintptr) Or(mask uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Or")
+	}
 	r0 := x.v.Or(mask)
 	if t != nil && t.Traced() {
 		t.Values([]any{mask}, []any{r0})
@@ -864,7 +1104,10 @@ func (x *Uintptr) Or(mask uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) Store(val uintptr) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -873,7 +1116,10 @@ func (x *Uintptr) Store(val uintptr) {
 
 //go:norace
 func (x *Uintptr) Swap(new uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})
@@ -886,7 +1132,10 @@ type Value struct{ v original.Value }
 
 //go:norace
 func (x *Value) CompareAndSwap(old any, new any) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -899,7 +1148,10 @@ func (x *Value) CompareAndSwap(old any, new any) bool {
 
 //go:norace
 func (x *Value) Load() any {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -909,7 +1161,10 @@ func (x *Value) Load() any {
 
 //go:norace
 func (x *Value) Store(val any) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -918,7 +1173,10 @@ func (x *Value) Store(val any) {
 
 //go:norace
 func (x *Value) Swap(new any) any {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})

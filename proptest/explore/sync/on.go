@@ -28,7 +28,7 @@ func (c *noCopy) check(t *engine.Thread) {
 	case 0:
 		c.self = here
 	default:
-		t.Copied()
+		t.Misuse("a lock was copied after its first use")
 	}
 }
 
@@ -195,7 +195,7 @@ func (g *WaitGroup) Add(delta int) {
 		g.copy.check(t)
 		t.Add(unsafe.Pointer(g), g, delta)
 		if t.Count(unsafe.Pointer(g), g) < 0 {
-			t.Stop(errNegative)
+			t.Misuse("negative WaitGroup counter")
 		}
 	}
 	g.wg.Add(delta)

@@ -3,15 +3,12 @@
 package sync
 
 import (
-	"errors"
 	"unsafe"
 
 	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/proptest/explore/atomic"
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 )
-
-var errNegative = errors.New("sync: negative WaitGroup counter")
 
 // Once is [original.Once] under the control of an exploration.
 type Once struct {

@@ -3,7 +3,7 @@
 package sync
 
 import (
-	"fmt"
+	"bytes"
 	"reflect"
 	original "sync"
 	"unsafe"
@@ -40,7 +40,7 @@ func (p *Pool) Put(x any) {
 		return
 	}
 	if t.Pooled(unsafe.Pointer(p), p, func(y any) bool { return same(x, y.(*pooled).item) }) {
-		t.Stop(fmt.Errorf("sync: an item was put into a Pool twice"))
+		t.Misuse("an item was put into a Pool twice")
 	}
 	if a := memory(x); a != nil {
 		engine.Release(a)
@@ -63,7 +63,7 @@ func (p *Pool) Get() any {
 			engine.Acquire(a)
 		}
 		if content(x.item) != x.was {
-			t.Stop(fmt.Errorf("sync: an item of a Pool was written to after it was put"))
+			t.Misuse("an item of a Pool was written to after it was put, and is got")
 		}
 		return x.item
 	}
@@ -87,7 +87,11 @@ func memory(x any) unsafe.Pointer {
 	return v.UnsafePointer()
 }
 
-// content returns the bytes that an item points to.
+// mostContent bounds the bytes of a buffer that are compared.
+const mostContent = 4096
+
+// content returns the bytes that an item points to, and those of a buffer. What else is behind pointers
+// may be somebody else's.
 //
 // Same as: reading each field. Safety: the item is a pointer to a value of that size.
 //
@@ -97,5 +101,12 @@ func content(x any) string {
 	if a == nil || engine.Racy { // the race detector judges
 		return ""
 	}
-	return string(unsafe.Slice((*byte)(a), reflect.TypeOf(x).Elem().Size()))
+	s := string(unsafe.Slice((*byte)(a), reflect.TypeOf(x).Elem().Size()))
+	switch b := x.(type) {
+	case *[]byte:
+		s += string((*b)[:min(len(*b), mostContent)])
+	case *bytes.Buffer:
+		s += string(b.Bytes()[:min(b.Len(), mostContent)])
+	}
+	return s
 }

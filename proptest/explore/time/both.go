@@ -113,9 +113,30 @@ func UnixMilli(msec int64) original.Time { return original.UnixMilli(msec) }
 // The compiler exports the body of a method of an alias only if the method has been inlined here. So
 // each is called once, in functions that are never called.
 
+var _ = inlinedDuration
+
+func inlinedDuration(x *original.Duration, a0 original.Duration, a1 original.Duration) {
+	x.Abs()
+	x.Hours()
+	x.Microseconds()
+	x.Milliseconds()
+	x.Minutes()
+	x.Nanoseconds()
+	x.Round(a0)
+	x.Seconds()
+	_ = x.String()
+	x.Truncate(a1)
+}
+
 var _ = inlinedLocation
 
 func inlinedLocation(x *original.Location) {
+	_ = x.String()
+}
+
+var _ = inlinedMonth
+
+func inlinedMonth(x *original.Month) {
 	_ = x.String()
 }
 
@@ -175,4 +196,10 @@ func inlinedTime(x *original.Time, a0 original.Duration, a1 int, a2 int, a3 int,
 	x.YearDay()
 	x.Zone()
 	x.ZoneBounds()
+}
+
+var _ = inlinedWeekday
+
+func inlinedWeekday(x *original.Weekday) {
+	_ = x.String()
 }

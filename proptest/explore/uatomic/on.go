@@ -21,7 +21,10 @@ type Bool struct{ v original.Bool }
 
 //go:norace
 func (x *Bool) CAS(old bool, new bool) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -34,7 +37,10 @@ func (x *Bool) CAS(old bool, new bool) bool {
 
 //go:norace
 func (x *Bool) CompareAndSwap(old bool, new bool) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -47,7 +53,10 @@ func (x *Bool) CompareAndSwap(old bool, new bool) bool {
 
 //go:norace
 func (x *Bool) Load() bool {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -57,7 +66,10 @@ func (x *Bool) Load() bool {
 
 //go:norace
 func (x *Bool) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -67,7 +79,10 @@ func (x *Bool) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Bool) Store(val bool) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -76,7 +91,10 @@ func (x *Bool) Store(val bool) {
 
 //go:norace
 func (x *Bool) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -86,7 +104,10 @@ func (x *Bool) String() string {
 
 //go:norace
 func (x *Bool) Swap(val bool) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -96,7 +117,10 @@ func (x *Bool) Swap(val bool) bool {
 
 //go:norace
 func (x *Bool) Toggle() bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Toggle")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Toggle")
+	}
 	r0 := x.v.Toggle()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -106,7 +130,10 @@ func (x *Bool) Toggle() bool {
 
 //go:norace
 func (x *Bool) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -119,7 +146,10 @@ type Duration struct{ v original.Duration }
 
 //go:norace
 func (x *Duration) Add(delta time.Duration) time.Duration {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -129,7 +159,10 @@ func (x *Duration) Add(delta time.Duration) time.Duration {
 
 //go:norace
 func (x *Duration) CAS(old time.Duration, new time.Duration) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -142,7 +175,10 @@ func (x *Duration) CAS(old time.Duration, new time.Duration) bool {
 
 //go:norace
 func (x *Duration) CompareAndSwap(old time.Duration, new time.Duration) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -155,7 +191,10 @@ func (x *Duration) CompareAndSwap(old time.Duration, new time.Duration) bool {
 
 //go:norace
 func (x *Duration) Load() time.Duration {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -165,7 +204,10 @@ func (x *Duration) Load() time.Duration {
 
 //go:norace
 func (x *Duration) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -175,7 +217,10 @@ func (x *Duration) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Duration) Store(val time.Duration) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -184,7 +229,10 @@ func (x *Duration) Store(val time.Duration) {
 
 //go:norace
 func (x *Duration) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -194,7 +242,10 @@ func (x *Duration) String() string {
 
 //go:norace
 func (x *Duration) Sub(delta time.Duration) time.Duration {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -204,7 +255,10 @@ func (x *Duration) Sub(delta time.Duration) time.Duration {
 
 //go:norace
 func (x *Duration) Swap(val time.Duration) time.Duration {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -214,7 +268,10 @@ func (x *Duration) Swap(val time.Duration) time.Duration {
 
 //go:norace
 func (x *Duration) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -227,7 +284,10 @@ type Error struct{ v original.Error }
 
 //go:norace
 func (x *Error) CompareAndSwap(old error, new error) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -240,7 +300,10 @@ func (x *Error) CompareAndSwap(old error, new error) bool {
 
 //go:norace
 func (x *Error) Load() error {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -250,7 +313,10 @@ func (x *Error) Load() error {
 
 //go:norace
 func (x *Error) Store(val error) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -259,7 +325,10 @@ func (x *Error) Store(val error) {
 
 //go:norace
 func (x *Error) Swap(val error) error {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -272,7 +341,10 @@ type Float32 struct{ v original.Float32 }
 
 //go:norace
 func (x *Float32) Add(delta float32) float32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -282,7 +354,10 @@ func (x *Float32) Add(delta float32) float32 {
 
 //go:norace
 func (x *Float32) CAS(old float32, new float32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -295,7 +370,10 @@ func (x *Float32) CAS(old float32, new float32) bool {
 
 //go:norace
 func (x *Float32) CompareAndSwap(old float32, new float32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -308,7 +386,10 @@ func (x *Float32) CompareAndSwap(old float32, new float32) bool {
 
 //go:norace
 func (x *Float32) Load() float32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -318,7 +399,10 @@ func (x *Float32) Load() float32 {
 
 //go:norace
 func (x *Float32) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -328,7 +412,10 @@ func (x *Float32) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Float32) Store(val float32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -337,7 +424,10 @@ func (x *Float32) Store(val float32) {
 
 //go:norace
 func (x *Float32) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -347,7 +437,10 @@ func (x *Float32) String() string {
 
 //go:norace
 func (x *Float32) Sub(delta float32) float32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -357,7 +450,10 @@ func (x *Float32) Sub(delta float32) float32 {
 
 //go:norace
 func (x *Float32) Swap(val float32) float32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -367,7 +463,10 @@ func (x *Float32) Swap(val float32) float32 {
 
 //go:norace
 func (x *Float32) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -380,7 +479,10 @@ type Float64 struct{ v original.Float64 }
 
 //go:norace
 func (x *Float64) Add(delta float64) float64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -390,7 +492,10 @@ func (x *Float64) Add(delta float64) float64 {
 
 //go:norace
 func (x *Float64) CAS(old float64, new float64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -403,7 +508,10 @@ func (x *Float64) CAS(old float64, new float64) bool {
 
 //go:norace
 func (x *Float64) CompareAndSwap(old float64, new float64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -416,7 +524,10 @@ func (x *Float64) CompareAndSwap(old float64, new float64) bool {
 
 //go:norace
 func (x *Float64) Load() float64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -426,7 +537,10 @@ func (x *Float64) Load() float64 {
 
 //go:norace
 func (x *Float64) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -436,7 +550,10 @@ func (x *Float64) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Float64) Store(val float64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -445,7 +562,10 @@ func (x *Float64) Store(val float64) {
 
 //go:norace
 func (x *Float64) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -455,7 +575,10 @@ func (x *Float64) String() string {
 
 //go:norace
 func (x *Float64) Sub(delta float64) float64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -465,7 +588,10 @@ func (x *Float64) Sub(delta float64) float64 {
 
 //go:norace
 func (x *Float64) Swap(val float64) float64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -475,7 +601,10 @@ func (x *Float64) Swap(val float64) float64 {
 
 //go:norace
 func (x *Float64) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -488,7 +617,10 @@ type Int32 struct{ v original.Int32 }
 
 //go:norace
 func (x *Int32) Add(delta int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -498,7 +630,10 @@ func (x *Int32) Add(delta int32) int32 {
 
 //go:norace
 func (x *Int32) CAS(old int32, new int32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -511,7 +646,10 @@ func (x *Int32) CAS(old int32, new int32) bool {
 
 //go:norace
 func (x *Int32) CompareAndSwap(old int32, new int32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -524,7 +662,10 @@ func (x *Int32) CompareAndSwap(old int32, new int32) bool {
 
 //go:norace
 func (x *Int32) Dec() int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	}
 	r0 := x.v.Dec()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -534,7 +675,10 @@ func (x *Int32) Dec() int32 {
 
 //go:norace
 func (x *Int32) Inc() int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	}
 	r0 := x.v.Inc()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -544,7 +688,10 @@ func (x *Int32) Inc() int32 {
 
 //go:norace
 func (x *Int32) Load() int32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -554,7 +701,10 @@ func (x *Int32) Load() int32 {
 
 //go:norace
 func (x *Int32) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -564,7 +714,10 @@ func (x *Int32) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Int32) Store(val int32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -573,7 +726,10 @@ func (x *Int32) Store(val int32) {
 
 //go:norace
 func (x *Int32) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -583,7 +739,10 @@ func (x *Int32) String() string {
 
 //go:norace
 func (x *Int32) Sub(delta int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -593,7 +752,10 @@ func (x *Int32) Sub(delta int32) int32 {
 
 //go:norace
 func (x *Int32) Swap(val int32) int32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -603,7 +765,10 @@ func (x *Int32) Swap(val int32) int32 {
 
 //go:norace
 func (x *Int32) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -616,7 +781,10 @@ type Int64 struct{ v original.Int64 }
 
 //go:norace
 func (x *Int64) Add(delta int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -626,7 +794,10 @@ func (x *Int64) Add(delta int64) int64 {
 
 //go:norace
 func (x *Int64) CAS(old int64, new int64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -639,7 +810,10 @@ func (x *Int64) CAS(old int64, new int64) bool {
 
 //go:norace
 func (x *Int64) CompareAndSwap(old int64, new int64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -652,7 +826,10 @@ func (x *Int64) CompareAndSwap(old int64, new int64) bool {
 
 //go:norace
 func (x *Int64) Dec() int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	}
 	r0 := x.v.Dec()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -662,7 +839,10 @@ func (x *Int64) Dec() int64 {
 
 //go:norace
 func (x *Int64) Inc() int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	}
 	r0 := x.v.Inc()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -672,7 +852,10 @@ func (x *Int64) Inc() int64 {
 
 //go:norace
 func (x *Int64) Load() int64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -682,7 +865,10 @@ func (x *Int64) Load() int64 {
 
 //go:norace
 func (x *Int64) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -692,7 +878,10 @@ func (x *Int64) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Int64) Store(val int64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -701,7 +890,10 @@ func (x *Int64) Store(val int64) {
 
 //go:norace
 func (x *Int64) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -711,7 +903,10 @@ func (x *Int64) String() string {
 
 //go:norace
 func (x *Int64) Sub(delta int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -721,7 +916,10 @@ func (x *Int64) Sub(delta int64) int64 {
 
 //go:norace
 func (x *Int64) Swap(val int64) int64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -731,7 +929,10 @@ func (x *Int64) Swap(val int64) int64 {
 
 //go:norace
 func (x *Int64) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -842,7 +1043,10 @@ type Pointer[T any] struct{ v original.Pointer[T] }
 
 //go:norace
 func (x *Pointer[T]) CompareAndSwap(old *T, new *T) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -855,7 +1059,10 @@ func (x *Pointer[T]) CompareAndSwap(old *T, new *T) bool {
 
 //go:norace
 func (x *Pointer[T]) Load() *T {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -865,7 +1072,10 @@ func (x *Pointer[T]) Load() *T {
 
 //go:norace
 func (x *Pointer[T]) Store(val *T) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -874,7 +1084,10 @@ func (x *Pointer[T]) Store(val *T) {
 
 //go:norace
 func (x *Pointer[T]) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -884,7 +1097,10 @@ func (x *Pointer[T]) String() string {
 
 //go:norace
 func (x *Pointer[T]) Swap(val *T) *T {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -897,7 +1113,10 @@ type String struct{ v original.String }
 
 //go:norace
 func (x *String) CompareAndSwap(old string, new string) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -910,7 +1129,10 @@ func (x *String) CompareAndSwap(old string, new string) bool {
 
 //go:norace
 func (x *String) Load() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -920,7 +1142,10 @@ func (x *String) Load() string {
 
 //go:norace
 func (x *String) MarshalText() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalText")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalText")
+	}
 	r0, r1 := x.v.MarshalText()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -930,7 +1155,10 @@ func (x *String) MarshalText() ([]byte, error) {
 
 //go:norace
 func (x *String) Store(val string) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -939,7 +1167,10 @@ func (x *String) Store(val string) {
 
 //go:norace
 func (x *String) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -949,7 +1180,10 @@ func (x *String) String() string {
 
 //go:norace
 func (x *String) Swap(val string) string {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -959,7 +1193,10 @@ func (x *String) Swap(val string) string {
 
 //go:norace
 func (x *String) UnmarshalText(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalText")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalText")
+	}
 	r0 := x.v.UnmarshalText(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -972,7 +1209,10 @@ type Time struct{ v original.Time }
 
 //go:norace
 func (x *Time) Load() time.Time {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -982,7 +1222,10 @@ func (x *Time) Load() time.Time {
 
 //go:norace
 func (x *Time) Store(val time.Time) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -994,7 +1237,10 @@ type Uint32 struct{ v original.Uint32 }
 
 //go:norace
 func (x *Uint32) Add(delta uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1004,7 +1250,10 @@ func (x *Uint32) Add(delta uint32) uint32 {
 
 //go:norace
 func (x *Uint32) CAS(old uint32, new uint32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1017,7 +1266,10 @@ func (x *Uint32) CAS(old uint32, new uint32) bool {
 
 //go:norace
 func (x *Uint32) CompareAndSwap(old uint32, new uint32) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1030,7 +1282,10 @@ func (x *Uint32) CompareAndSwap(old uint32, new uint32) bool {
 
 //go:norace
 func (x *Uint32) Dec() uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	}
 	r0 := x.v.Dec()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1040,7 +1295,10 @@ func (x *Uint32) Dec() uint32 {
 
 //go:norace
 func (x *Uint32) Inc() uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	}
 	r0 := x.v.Inc()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1050,7 +1308,10 @@ func (x *Uint32) Inc() uint32 {
 
 //go:norace
 func (x *Uint32) Load() uint32 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1060,7 +1321,10 @@ func (x *Uint32) Load() uint32 {
 
 //go:norace
 func (x *Uint32) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -1070,7 +1334,10 @@ func (x *Uint32) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Uint32) Store(val uint32) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -1079,7 +1346,10 @@ func (x *Uint32) Store(val uint32) {
 
 //go:norace
 func (x *Uint32) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1089,7 +1359,10 @@ func (x *Uint32) String() string {
 
 //go:norace
 func (x *Uint32) Sub(delta uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1099,7 +1372,10 @@ func (x *Uint32) Sub(delta uint32) uint32 {
 
 //go:norace
 func (x *Uint32) Swap(val uint32) uint32 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -1109,7 +1385,10 @@ func (x *Uint32) Swap(val uint32) uint32 {
 
 //go:norace
 func (x *Uint32) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -1122,7 +1401,10 @@ type Uint64 struct{ v original.Uint64 }
 
 //go:norace
 func (x *Uint64) Add(delta uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1132,7 +1414,10 @@ func (x *Uint64) Add(delta uint64) uint64 {
 
 //go:norace
 func (x *Uint64) CAS(old uint64, new uint64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1145,7 +1430,10 @@ func (x *Uint64) CAS(old uint64, new uint64) bool {
 
 //go:norace
 func (x *Uint64) CompareAndSwap(old uint64, new uint64) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1158,7 +1446,10 @@ func (x *Uint64) CompareAndSwap(old uint64, new uint64) bool {
 
 //go:norace
 func (x *Uint64) Dec() uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	}
 	r0 := x.v.Dec()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1168,7 +1459,10 @@ func (x *Uint64) Dec() uint64 {
 
 //go:norace
 func (x *Uint64) Inc() uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	}
 	r0 := x.v.Inc()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1178,7 +1472,10 @@ func (x *Uint64) Inc() uint64 {
 
 //go:norace
 func (x *Uint64) Load() uint64 {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1188,7 +1485,10 @@ func (x *Uint64) Load() uint64 {
 
 //go:norace
 func (x *Uint64) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -1198,7 +1498,10 @@ func (x *Uint64) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Uint64) Store(val uint64) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -1207,7 +1510,10 @@ func (x *Uint64) Store(val uint64) {
 
 //go:norace
 func (x *Uint64) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1217,7 +1523,10 @@ func (x *Uint64) String() string {
 
 //go:norace
 func (x *Uint64) Sub(delta uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1227,7 +1536,10 @@ func (x *Uint64) Sub(delta uint64) uint64 {
 
 //go:norace
 func (x *Uint64) Swap(val uint64) uint64 {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -1237,7 +1549,10 @@ func (x *Uint64) Swap(val uint64) uint64 {
 
 //go:norace
 func (x *Uint64) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -1250,7 +1565,10 @@ type Uintptr struct{ v original.Uintptr }
 
 //go:norace
 func (x *Uintptr) Add(delta uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Add")
+	}
 	r0 := x.v.Add(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1260,7 +1578,10 @@ func (x *Uintptr) Add(delta uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) CAS(old uintptr, new uintptr) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1273,7 +1594,10 @@ func (x *Uintptr) CAS(old uintptr, new uintptr) bool {
 
 //go:norace
 func (x *Uintptr) CompareAndSwap(old uintptr, new uintptr) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1286,7 +1610,10 @@ func (x *Uintptr) CompareAndSwap(old uintptr, new uintptr) bool {
 
 //go:norace
 func (x *Uintptr) Dec() uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Dec")
+	}
 	r0 := x.v.Dec()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1296,7 +1623,10 @@ func (x *Uintptr) Dec() uintptr {
 
 //go:norace
 func (x *Uintptr) Inc() uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Inc")
+	}
 	r0 := x.v.Inc()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1306,7 +1636,10 @@ func (x *Uintptr) Inc() uintptr {
 
 //go:norace
 func (x *Uintptr) Load() uintptr {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1316,7 +1649,10 @@ func (x *Uintptr) Load() uintptr {
 
 //go:norace
 func (x *Uintptr) MarshalJSON() ([]byte, error) {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "MarshalJSON")
+	}
 	r0, r1 := x.v.MarshalJSON()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0, r1})
@@ -1326,7 +1662,10 @@ func (x *Uintptr) MarshalJSON() ([]byte, error) {
 
 //go:norace
 func (x *Uintptr) Store(val uintptr) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -1335,7 +1674,10 @@ func (x *Uintptr) Store(val uintptr) {
 
 //go:norace
 func (x *Uintptr) String() string {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "String")
+	}
 	r0 := x.v.String()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1345,7 +1687,10 @@ func (x *Uintptr) String() string {
 
 //go:norace
 func (x *Uintptr) Sub(delta uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Sub")
+	}
 	r0 := x.v.Sub(delta)
 	if t != nil && t.Traced() {
 		t.Values([]any{delta}, []any{r0})
@@ -1355,7 +1700,10 @@ func (x *Uintptr) Sub(delta uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) Swap(val uintptr) uintptr {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -1365,7 +1713,10 @@ func (x *Uintptr) Swap(val uintptr) uintptr {
 
 //go:norace
 func (x *Uintptr) UnmarshalJSON(b []byte) error {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "UnmarshalJSON")
+	}
 	r0 := x.v.UnmarshalJSON(b)
 	if t != nil && t.Traced() {
 		t.Values([]any{b}, []any{r0})
@@ -1378,7 +1729,10 @@ type UnsafePointer struct{ v original.UnsafePointer }
 
 //go:norace
 func (x *UnsafePointer) CAS(old unsafe.Pointer, new unsafe.Pointer) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CAS")
+	}
 	r0 := x.v.CAS(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1391,7 +1745,10 @@ func (x *UnsafePointer) CAS(old unsafe.Pointer, new unsafe.Pointer) bool {
 
 //go:norace
 func (x *UnsafePointer) CompareAndSwap(old unsafe.Pointer, new unsafe.Pointer) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1404,7 +1761,10 @@ func (x *UnsafePointer) CompareAndSwap(old unsafe.Pointer, new unsafe.Pointer) b
 
 //go:norace
 func (x *UnsafePointer) Load() unsafe.Pointer {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1414,7 +1774,10 @@ func (x *UnsafePointer) Load() unsafe.Pointer {
 
 //go:norace
 func (x *UnsafePointer) Store(val unsafe.Pointer) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -1423,7 +1786,10 @@ func (x *UnsafePointer) Store(val unsafe.Pointer) {
 
 //go:norace
 func (x *UnsafePointer) Swap(val unsafe.Pointer) unsafe.Pointer {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, []any{r0})
@@ -1436,7 +1802,10 @@ type Value struct{ v original.Value }
 
 //go:norace
 func (x *Value) CompareAndSwap(old any, new any) bool {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "CompareAndSwap")
+	}
 	r0 := x.v.CompareAndSwap(old, new)
 	if t != nil && !r0 {
 		t.Unchanged()
@@ -1449,7 +1818,10 @@ func (x *Value) CompareAndSwap(old any, new any) bool {
 
 //go:norace
 func (x *Value) Load() any {
-	t := engine.Before(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicLoad, unsafe.Pointer(x), unsafe.Sizeof(*x), "Load")
+	}
 	r0 := x.v.Load()
 	if t != nil && t.Traced() {
 		t.Values(nil, []any{r0})
@@ -1459,7 +1831,10 @@ func (x *Value) Load() any {
 
 //go:norace
 func (x *Value) Store(val any) {
-	t := engine.Before(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicStore, unsafe.Pointer(x), unsafe.Sizeof(*x), "Store")
+	}
 	x.v.Store(val)
 	if t != nil && t.Traced() {
 		t.Values([]any{val}, nil)
@@ -1468,7 +1843,10 @@ func (x *Value) Store(val any) {
 
 //go:norace
 func (x *Value) Swap(new any) any {
-	t := engine.Before(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	t := engine.Me()
+	if t != nil {
+		t.At(point.AtomicUpdate, unsafe.Pointer(x), unsafe.Sizeof(*x), "Swap")
+	}
 	r0 := x.v.Swap(new)
 	if t != nil && t.Traced() {
 		t.Values([]any{new}, []any{r0})

@@ -161,6 +161,7 @@ func (t *Thread) Select(hasDefault bool, cases []Case, what string) int {
 	t.at(op)
 	if t.alt < len(c.ready) {
 		i := c.ready[t.alt]
+		c.cases = nil // it waits for none of them: see pollOutside
 		if c.outside == nil {
 			t.e.perform(t, cases[i])
 		}
@@ -168,6 +169,7 @@ func (t *Thread) Select(hasDefault bool, cases []Case, what string) int {
 		return i
 	}
 	if hasDefault {
+		c.cases = nil
 		t.Unchanged()
 		return -1
 	}
@@ -185,6 +187,8 @@ func (t *Thread) Select(hasDefault bool, cases []Case, what string) int {
 	Release(unsafe.Pointer(t))
 	t.what = what
 	t.park()
+	c.ticket++ // what is left in the lines is void, if it parks for something else
+	c.cases = nil
 	Acquire(unsafe.Pointer(t))
 	if c.byClose {
 		cases[c.chosen].Do() // receives nothing, or panics

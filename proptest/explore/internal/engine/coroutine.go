@@ -63,39 +63,86 @@ func (w *worker) run() {
 
 func (t *Thread) launch() {}
 
-// pass gives the turn away, and returns when the thread has it again. A thread that may continue
-// itself does so without a switch. One that may not runs the next one from where it is, unless that
-// one is among those that wait for it to return: so that most turns take one switch, not two by way
-// of the search.
-func (e *Execution) pass(t *Thread) {
-	if !t.starting && len(e.fresh) == 0 {
-		for e.next = e.decide(); e.next != nil && len(e.fresh) == 0; {
-			n := e.next
-			if n == t {
-				e.next = nil
-				return
-			}
-			w := n.w
-			if w.active {
-				break // it goes on when this one gives the turn back
-			}
-			// As in switchTo, but one call less: the processor predicts no return behind a switch.
-			e.next, e.cur = nil, n
-			w.active = true
+// at takes the thread to a point, and returns when it is to continue. A thread that may continue itself
+// does so without a switch. One that may not runs the next one from where it is, unless that one is
+// among those that wait for it to return: so that most turns take one switch, not two by way of the
+// search. The processor predicts no return behind a switch, so this function switches by itself, and
+// what calls it in the way of a switch is as little as can be.
+func (t *Thread) at(op point.Op) {
+	if t.abandoned {
+		t.idles()
+		return
+	}
+	t.arrives(op)
+	e := t.e
+	for w := e.leave(t); w != nil; w = e.back(t, w) {
+		if w == t.w {
+			w.yield(struct{}{})
+		} else {
 			w.resume()
-			w.active = false
-			if n.done {
-				w.left()
-				if e.next == nil && len(e.fresh) == 0 {
-					e.next = e.decide()
-				}
-			}
 		}
 	}
-	t.w.yield(struct{}{})
-	if t.abandoned {
-		t.quit()
+	t.proceeds(op)
+}
+
+// pass gives the turn away, and returns when the thread has it again.
+func (e *Execution) pass(t *Thread) {
+	for w := e.leave(t); w != nil; w = e.back(t, w) {
+		if w == t.w {
+			w.yield(struct{}{})
+		} else {
+			w.resume()
+		}
 	}
+}
+
+// leave returns the coroutine to switch to from a thread that has come to a point: that of the next
+// thread, or its own, which gives the turn back to who runs it. It returns nil if the thread goes on.
+func (e *Execution) leave(t *Thread) *worker {
+	if t.starting || len(e.fresh) > 0 {
+		return t.w
+	}
+	n := e.decide()
+	if n == t {
+		return nil
+	}
+	e.next = n
+	return e.to(t)
+}
+
+// to is leave once the next thread is known.
+func (e *Execution) to(t *Thread) *worker {
+	n := e.next
+	switch {
+	case n == nil, len(e.fresh) > 0:
+		return t.w
+	case n == t:
+		e.next = nil
+		return nil
+	case n.w.active: // it goes on when this one gives the turn back
+		return t.w
+	}
+	e.next, e.cur = nil, n
+	n.w.active = true
+	return n.w
+}
+
+// back is leave after a switch to w, which has given the turn back to t.
+func (e *Execution) back(t *Thread, w *worker) *worker {
+	if w == t.w {
+		if t.abandoned {
+			t.quit()
+		}
+		return nil
+	}
+	w.active = false
+	if w.thread.done {
+		w.left()
+		if e.next == nil && len(e.fresh) == 0 {
+			e.next = e.decide()
+		}
+	}
+	return e.to(t)
 }
 
 // ask reports whether the condition of a thread holds.

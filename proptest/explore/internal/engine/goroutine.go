@@ -60,6 +60,19 @@ func (t *Thread) end() {
 	runtime.RaceEnable()
 }
 
+// at takes the thread to a point, and returns when it is to continue.
+//
+//go:norace
+func (t *Thread) at(op point.Op) {
+	if t.abandoned {
+		t.idles()
+		return
+	}
+	t.arrives(op)
+	t.e.pass(t)
+	t.proceeds(op)
+}
+
 // pass gives the turn away, and returns when the thread has it again. A thread that is abandoned
 // stays here: what it would do on its way out is no part of the program.
 //

@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -171,9 +170,7 @@ func (t *Thread) Unlock(p unsafe.Pointer, m Resetter) bool {
 	o := t.object(p, m)
 	t.releases(point.Release, p, "Unlock")
 	if o.owner == nil {
-		if !t.abandoned {
-			t.misuse("unlock of unlocked mutex")
-		}
+		t.Misuse("unlock of unlocked mutex")
 		return false
 	}
 	o.owner = nil
@@ -206,11 +203,14 @@ func (t *Thread) released(p unsafe.Pointer, what string) {
 	}
 }
 
-// misuse ends the schedule with an error for which Go's own types would end the program.
+// Misuse ends the schedule with an error that names the place. It does nothing if the schedule has
+// ended already.
 //
 //go:norace
-func (t *Thread) misuse(text string) {
-	t.Stop(fmt.Errorf("%s: sync: %s, at %s", t.name, text, here()))
+func (t *Thread) Misuse(text string) {
+	if !t.abandoned {
+		t.Stop(fmt.Errorf("%s: sync: %s, at %s", t.name, text, here()))
+	}
 }
 
 // here returns the place of the caller of the machinery.
@@ -219,18 +219,6 @@ func (t *Thread) misuse(text string) {
 func here() string {
 	var pcs [24]uintptr
 	return place(pcs[:runtime.Callers(3, pcs[:])])
-}
-
-// errCopied is the error of a lock that was copied after its first use.
-var errCopied = errors.New("sync: a lock was copied after its first use")
-
-// Copied ends the schedule because a lock was copied.
-//
-//go:norace
-func (t *Thread) Copied() {
-	if !t.abandoned {
-		t.Stop(fmt.Errorf("%s: %w, at %s", t.name, errCopied, here()))
-	}
 }
 
 // wakeAll wakes the threads that wait.
@@ -274,9 +262,7 @@ func (t *Thread) CanWriteUnlock(p unsafe.Pointer, m Resetter) bool {
 	if o.owner != nil && o.readers == 0 {
 		return true
 	}
-	if !t.abandoned {
-		t.misuse("Unlock of unlocked RWMutex")
-	}
+	t.Misuse("Unlock of unlocked RWMutex")
 	return false
 }
 
@@ -331,9 +317,7 @@ func (t *Thread) TryReadLock(p unsafe.Pointer, m Resetter) bool {
 func (t *Thread) ReadUnlock(p unsafe.Pointer, m Resetter) bool {
 	o := t.object(p, m)
 	if o.readers == 0 {
-		if !t.abandoned {
-			t.misuse("RUnlock of unlocked RWMutex")
-		}
+		t.Misuse("RUnlock of unlocked RWMutex")
 		return false
 	}
 	t.releases(point.AtomicUpdate, p, "RUnlock") // a writer may ask for the lock before it, and then waits

@@ -38,6 +38,8 @@ type Thread struct {
 	where  []uintptr   // callers of the point, for a trace
 	begun  []uintptr   // callers of the statement that started it
 	seen   [4]glance
+	looks  bool    // something is in seen
+	spin   *glance // what op has found several times, or nil
 	choice choice
 
 	parked, starting, done, abandoned bool
@@ -68,16 +70,18 @@ const fairSpin = 3
 // since the last change of anything.
 //
 //go:norace
-func (t *Thread) spins(e *Execution) bool {
-	if !e.program.Main {
-		return false
-	}
+func (t *Thread) spins(e *Execution) bool { return t.spin != nil && t.spin.changes == e.changes }
+
+// spun returns what a step has found if it has changed nothing several times, and nil otherwise.
+//
+//go:norace
+func (t *Thread) spun(op point.Op) *glance {
 	for i := range t.seen {
-		if g := &t.seen[i]; g.addr == t.op.Addr && g.kind == t.op.Kind && g.times >= fairSpin {
-			return g.changes == e.changes
+		if g := &t.seen[i]; g.addr == op.Addr && g.kind == op.Kind && g.times >= fairSpin {
+			return g
 		}
 	}
-	return false
+	return nil
 }
 
 // looked records a step that has changed nothing.
@@ -85,6 +89,7 @@ func (t *Thread) spins(e *Execution) bool {
 //go:norace
 func (t *Thread) looked(k point.Kind, addr uintptr) {
 	e := t.e
+	t.looks = e.program.Main
 	oldest := &t.seen[0]
 	for i := range t.seen {
 		g := &t.seen[i]
@@ -158,27 +163,52 @@ func (t *Thread) Go(name string, fn func()) *Thread {
 	return n
 }
 
-// at takes the thread to a point, and returns when it is to continue.
+// arrives records what the thread does next.
 //
 //go:norace
-func (t *Thread) at(op point.Op) {
-	if t.abandoned {
-		if t.idle++; t.idle > 10_000 {
-			t.quit() // it waits for what never happens
-		}
-		return
+func (t *Thread) arrives(op point.Op) {
+	if t.op, t.spin = op, nil; t.looks || t.e.trace != nil {
+		t.arrived()
 	}
-	e := t.e
-	t.op = op
-	if e.trace != nil {
+}
+
+// arrived is the rest of arrives, where somebody wants to know more.
+//
+//go:norace
+func (t *Thread) arrived() {
+	t.spin = t.spun(t.op)
+	if t.e.trace != nil {
 		t.callers()
 	}
-	e.pass(t)
-	t.ready, t.wait = nil, nil
+}
+
+// proceeds records that the thread continues behind a point.
+//
+//go:norace
+func (t *Thread) proceeds(op point.Op) {
+	if t.ready, t.wait = nil, nil; op.Kind == point.AtomicLoad || t.e.clocks != nil {
+		t.notes(op)
+	}
+}
+
+// notes records an access when it happens.
+//
+//go:norace
+func (t *Thread) notes(op point.Op) {
 	if op.Kind == point.AtomicLoad {
 		t.looked(op.Kind, op.Addr)
 	}
-	e.learn(t, op)
+	t.e.learn(t, op)
+}
+
+// idles counts the points of an abandoned thread, which has none any more. One that waits for what
+// never happens is unwound.
+//
+//go:norace
+func (t *Thread) idles() {
+	if t.idle++; t.idle > 10_000 {
+		t.quit()
+	}
 }
 
 // At is a point before an access to what addr is the address of.
@@ -207,7 +237,7 @@ func (t *Thread) park() {
 func (t *Thread) Wake() {
 	t.inLine = false
 	if t.parked {
-		t.parked = false
+		t.parked, t.spin = false, nil
 		t.op = point.Op{Kind: point.Resumption}
 		if d := t.e.engine.reduction; d != nil {
 			d.woke(t.e, t.id)
@@ -322,8 +352,8 @@ func (t *Thread) ended(p any) {
 	t.e.fail(fmt.Errorf("%s: panic: %v\n%s", t.name, p, panicStack(string(debug.Stack()))))
 }
 
-// panicStack returns the part of a stack that is the program's: below the panic, and above the
-// machinery that calls it.
+// panicStack returns the part of a stack that is the program's: below the panic, above the machinery
+// that calls it, and without that in between.
 func panicStack(stack string) string {
 	if _, below, ok := strings.Cut(stack, "\npanic("); ok {
 		_, below, _ = strings.Cut(below, "\n\t") // where the panic is raised
@@ -332,7 +362,14 @@ func panicStack(stack string) string {
 	for _, end := range []string{"github.com/ichor-go/ichor/proptest/explore.(*session)", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*worker).run", "github.com/ichor-go/ichor/proptest/explore/internal/engine.(*Thread).main"} {
 		stack, _, _ = strings.Cut(stack, end)
 	}
-	return strings.TrimSuffix(stack, "\n")
+	lines := strings.SplitAfter(strings.TrimSuffix(stack, "\n"), "\n")
+	var kept strings.Builder
+	for i := 0; i+1 < len(lines); i += 2 { // a function with its arguments, and its place
+		if file, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), ":"); !Machinery(lines[i], file) {
+			kept.WriteString(lines[i] + lines[i+1])
+		}
+	}
+	return strings.TrimSuffix(kept.String(), "\n")
 }
 
 func itoa(n int) string { return fmt.Sprint(n) }

@@ -124,7 +124,7 @@ func operation(b *bytes.Buffer, name, head string, s *types.Signature, addr, siz
 	} else {
 		b.WriteString(strings.Join(results, ""))
 	}
-	fmt.Fprintf(b, " {\nt := engine.Before(point.%s, %s, %s, %q)\n", kind, addr, size, what)
+	fmt.Fprintf(b, " {\nt := engine.Me()\nif t != nil {\nt.At(point.%s, %s, %s, %q)\n}\n", kind, addr, size, what)
 	whole := call + "(" + strings.Join(args, ", ") + ")"
 	if len(got) > 0 {
 		fmt.Fprintf(b, "%s := %s\n", strings.Join(got, ", "), whole)

@@ -203,7 +203,7 @@ func (t Twin) file(p *types.Package, top string, wanted func(string) bool) ([]by
 
 // inlined writes a function that calls each method of a type.
 func inlined(b *bytes.Buffer, n *types.Named, qualify types.Qualifier) {
-	if _, ok := n.Underlying().(*types.Struct); !ok {
+	if types.IsInterface(n) {
 		return
 	}
 	name, args := n.Obj().Name(), ""

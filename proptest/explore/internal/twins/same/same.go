@@ -1,6 +1,5 @@
 // Package same uses packages that have twins. A test compiles it with the originals and with the
-// twins, and demands the same machine code. OnceValue and OnceValues are not here: the generic functions
-// of the twin are one more call when the function is made.
+// twins, together with files of its own that call everything else, and demands the same machine code.
 package same
 
 import (
