@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -194,7 +195,9 @@ func (c *config) execute(m *starlark.Machine, l *loader, file string, in io.Read
 	if err != nil || c.threads == 0 {
 		return err
 	}
-	return m.Run(ctx, c.threads, func(th *starlark.Thread, i int) error {
+	var mu sync.Mutex
+	var first error // with its calls, even if it is that ctx has ended
+	err = m.Run(ctx, c.threads, func(th *starlark.Thread, i int) error {
 		fn := th.Global(mod, "main")
 		defer th.Drop(fn)
 		if fn == 0 {
@@ -202,6 +205,15 @@ func (c *config) execute(m *starlark.Machine, l *loader, file string, in io.Read
 		}
 		v, err := th.Call(fn, []starlark.Value{starlark.Int(i)})
 		th.Drop(v)
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil {
+			first = err
+		}
 		return err
 	})
+	if first != nil {
+		return first
+	}
+	return err
 }

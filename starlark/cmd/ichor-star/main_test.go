@@ -53,6 +53,7 @@ func TestCommand(t *testing.T) {
 		{"", []string{"-threads", "2", sum}, 1, "42\n", []string{"no function main"}},
 		{"", []string{"-memory", "16MiB", "-c", "x = 'x' * (1 << 28)"}, 1, "", []string{"memory limit exceeded: 16777216"}},
 		{"", []string{"-steps", "1000", "-c", "while True:\n    pass"}, 1, "", []string{"too many steps: the limit is 1000"}},
+		{"", []string{"-timeout", "50ms", "-threads", "2", "-c", "def main(i):\n    while True:\n        pass"}, 1, "", []string{"time limit exceeded", "<command>:2:5: in main", "        while True:"}},
 		{"", []string{"-timeout", "50ms", "-c", "while True:\n    pass"}, 1, "", []string{"time limit exceeded"}},
 		{"", []string{"-strict", "-c", "while True:\n    pass"}, 1, "", []string{"while"}},
 		{"", []string{"-stats", "-c", "x = [1]"}, 0, "", []string{"starlark.list", "committed"}},
