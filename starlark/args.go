@@ -95,7 +95,7 @@ next:
 				continue
 			}
 			if given[i] {
-				return fmt.Errorf("%s: got multiple values for keyword argument %s", c.Name, syntaxQuote(a.Name))
+				return fmt.Errorf("%s: got multiple values for keyword argument %s", c.Name, quoteName(a.Name))
 			}
 			given[i] = true
 			if !strings.HasSuffix(n, "??") || a.Value != None {
@@ -103,7 +103,7 @@ next:
 			}
 			continue next
 		}
-		err := fmt.Errorf("%s: unexpected keyword argument %s", c.Name, syntaxQuote(a.Name))
+		err := fmt.Errorf("%s: unexpected keyword argument %s", c.Name, quoteName(a.Name))
 		var plain []string
 		for _, n := range names {
 			plain = append(plain, strings.TrimRight(n, "?"))
@@ -129,7 +129,7 @@ next:
 func (c *Call) parameter(th *Thread, name string, v Value, what string) error {
 	for _, a := range c.Kwargs {
 		if a.Name == name {
-			name = syntaxQuote(name)
+			name = quoteName(name)
 			break
 		}
 	}

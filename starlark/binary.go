@@ -132,6 +132,9 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 		return 0, err
 	}
 	a, b := th.big(x), th.big(y)
+	if op == syntax.STAR || op == syntax.SLASHSLASH || op == syntax.PERCENT {
+		th.chargeBig(th.bigBits(x), th.bigBits(y))
+	}
 	switch op {
 	case syntax.PLUS:
 		z.Add(a, b)
@@ -166,6 +169,10 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 	}
 	return th.newBig(&z)
 }
+
+// chargeBig counts a multiplication or division of integers with so many bits as steps. The number
+// is about the time that it takes, for integers of up to maxBits.
+func (th *Thread) chargeBig(m, n int) { th.charge(int(int64(m/64) * int64(n/64) >> 11)) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b
@@ -424,8 +431,10 @@ func (th *Thread) contains(kx, ky kind, x, y Value) (in, known bool, err error) 
 		if kx != kString {
 			return false, true, fmt.Errorf("'in <string>' requires string as left operand, not %s", th.typeName(x))
 		}
+		th.scan(len(th.text(y)))
 		return strings.Contains(th.text(y), th.text(x)), true, nil
 	case kBytes:
+		th.scan(len(th.text(y)))
 		switch kx {
 		case kBytes:
 			return strings.Contains(th.text(y), th.text(x)), true, nil

@@ -128,6 +128,9 @@ func dictOf(th *Thread, c *Call) (Value, error) {
 	return d, nil
 }
 
+// kwargBytes is what a table of names takes for each, when it is full by half.
+const kwargBytes = 64
+
 // updateDict sets what the arguments of dict or dict.update say.
 func updateDict(th *Thread, d Value, c *Call) error {
 	if len(c.Args) == 1 {
@@ -173,10 +176,13 @@ func updateDict(th *Thread, d Value, c *Call) error {
 			}
 		}
 	}
-	seen := map[string]bool{}
+	if err := th.reserve(kwargBytes * len(c.Kwargs)); err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(c.Kwargs))
 	for _, a := range c.Kwargs {
 		if seen[a.Name] {
-			return fmt.Errorf("duplicate keyword arg: %s", syntaxQuote(a.Name))
+			return fmt.Errorf("duplicate keyword arg: %s", quoteName(a.Name))
 		}
 		seen[a.Name] = true
 		k, err := th.newString(a.Name)
@@ -196,7 +202,10 @@ func dir(th *Thread, c *Call) (Value, error) {
 	if err := exactly1(c, ""); err != nil {
 		return 0, err
 	}
-	names := th.attrNames(c.Args[0])
+	names, err := th.attrNames(c.Args[0])
+	if err != nil {
+		return 0, err
+	}
 	slices.Sort(names)
 	return th.stringList(names)
 }
@@ -211,6 +220,7 @@ func (th *Thread) stringSeq(ss iter.Seq[string]) (Value, error) {
 		return 0, err
 	}
 	for s := range ss {
+		th.charge(1)
 		x, err := th.newString(s)
 		if err == nil {
 			err = th.listAdd(v, x)
@@ -318,7 +328,11 @@ func hasattr(th *Thread, c *Call) (Value, error) {
 	}
 	v, err := th.getAttr(c.Args[0], name)
 	th.drop(v)
-	return mkBool(v != 0 || err != nil && slices.Contains(th.attrNames(c.Args[0]), name)), nil
+	if v != 0 || err == nil || th.kind(c.Args[0]) != kHost {
+		return mkBool(v != 0), nil
+	}
+	names, err := th.attrNames(c.Args[0]) // of a Host, whose attribute is there, but failed
+	return mkBool(slices.Contains(names, name)), err
 }
 
 func lenOf(th *Thread, c *Call) (Value, error) {

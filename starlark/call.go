@@ -32,6 +32,12 @@ func (th *Thread) enter(fn Value, k *code, base int, dest uint8) error {
 			return err
 		}
 	}
+	if n := cap(th.its) - max(th.keptIts, keptIterators); n > 0 {
+		if err := th.keep(2 * iteratorSize * n); err != nil {
+			return err
+		}
+		th.keptIts = cap(th.its)
+	}
 	th.frames = append(th.frames, frame{code: k, fn: fn, base: int32(base), its: int32(len(th.its)), dest: dest})
 	return nil
 }
@@ -155,13 +161,13 @@ func (th *Thread) bind(fn Value, k *code, base, n int, extra []Value, kw []Kwarg
 	for _, a := range kw {
 		if i := slices.Index(k.localNames[:params], a.Name); i >= 0 {
 			if regs[i] != 0 {
-				return fmt.Errorf("function %s got multiple values for parameter %s", k.name, syntaxQuote(a.Name))
+				return fmt.Errorf("function %s got multiple values for parameter %s", k.name, quoteName(a.Name))
 			}
 			regs[i] = th.dup(a.Value)
 			continue
 		}
 		if dict == 0 {
-			return fmt.Errorf("function %s got an unexpected keyword argument %s", k.name, syntaxQuote(a.Name))
+			return fmt.Errorf("function %s got an unexpected keyword argument %s", k.name, quoteName(a.Name))
 		}
 		name, err := th.newString(a.Name)
 		if err != nil {
@@ -173,7 +179,7 @@ func (th *Thread) bind(fn Value, k *code, base, n int, extra []Value, kw []Kwarg
 			return err
 		}
 		if !fresh {
-			return fmt.Errorf("function %s got multiple values for parameter %s", k.name, syntaxQuote(a.Name))
+			return fmt.Errorf("function %s got multiple values for parameter %s", k.name, quoteName(a.Name))
 		}
 	}
 	if total < params || k.kwonly > 0 {
@@ -271,6 +277,7 @@ func (th *Thread) callFunction(fn Value, at, n int, extra []Value, kw []Kwarg) (
 	if err := th.step(); err != nil {
 		return 0, err
 	}
+	th.tidy()
 	if th.goCalls >= maxGoCalls {
 		return 0, &LimitError{What: fmt.Sprintf("Starlark stack overflow: the limit is %d nested calls by builtins", maxGoCalls)}
 	}
@@ -460,6 +467,7 @@ func (th *Thread) kwargsOf(kw []Kwarg, v Value) ([]Kwarg, error) {
 		if err := th.reserve(len(name) + 64); err != nil {
 			return kw, err
 		}
+		th.charge(1)
 		kw = append(kw, Kwarg{strings.Clone(name), th.dup(x)})
 	}
 }

@@ -68,7 +68,7 @@ func (th *Thread) hashDepth(v Value, depth int) (uint32, error) {
 		}
 		return 2, nil
 	case kInt:
-		return th.hashFloat(th.intFloat(v)), nil
+		return th.hashBig(v), nil
 	case kTuple:
 		h := uint32(0x345678)
 		for i := range th.tupleLen(v) {
@@ -112,6 +112,20 @@ func (th *Thread) hashFloat(f float64) uint32 {
 	return mix(math.Float64bits(f))
 }
 
+// hashBig returns the hash of an integer of more than 48 bits: that of the float that is equal, if there
+// is one, else that of its bytes.
+func (th *Thread) hashBig(v Value) uint32 {
+	if f, exact := th.nearestFloat(v); exact {
+		return th.hashFloat(f)
+	}
+	if n, ok := th.int64(v); ok {
+		return mix(uint64(n))
+	}
+	s := th.bigBytes(v)
+	th.scan(len(s))
+	return hashText(s)
+}
+
 func (th *Thread) equal(a, b Value) (bool, error) {
 	return th.equalDepth(a, b, compareDepth)
 }
@@ -123,6 +137,9 @@ func (th *Thread) equalDepth(a, b Value, depth int) (bool, error) {
 func (th *Thread) compare(op syntax.Token, a, b Value) (bool, error) {
 	return th.compareDepth(op, a, b, compareDepth)
 }
+
+// longText is from how many bytes on a comparison of texts counts as work.
+const longText = 4 << 10
 
 // orderOf returns the number of a comparison in comparisons.
 func orderOf(op syntax.Token) opcode {
@@ -182,6 +199,8 @@ func (th *Thread) intFloatCompare(x Value, y float64) int {
 		return 1
 	case x.isInt():
 		return floatCompare(float64(x.int()), y) // 48 bits are exact
+	case th.bigBits(x) > floatBits:
+		return th.intSign(x)
 	}
 	return new(big.Float).SetInt(th.big(x)).Cmp(big.NewFloat(y))
 }
@@ -197,21 +216,17 @@ func (th *Thread) compareDepth(op syntax.Token, a, b Value, depth int) (bool, er
 	if ka == kb {
 		switch ka {
 		case kInt:
-			if a.isInt() && b.isInt() {
-				x, y := a.int(), b.int()
-				switch {
-				case x < y:
-					return threeway(op, -1), nil
-				case x > y:
-					return threeway(op, 1), nil
-				}
-				return threeway(op, 0), nil
-			}
-			return threeway(op, th.big(a).Cmp(th.big(b))), nil
+			return threeway(op, th.compareInts(a, b)), nil
 		case kFloat:
 			return threeway(op, floatCompare(a.float(), b.float())), nil
 		case kString, kBytes:
 			x, y := th.text(a), th.text(b)
+			if n := min(len(x), len(y)); n >= longText {
+				th.scan(n)
+				if err := th.work(); err != nil {
+					return false, err
+				}
+			}
 			if op == syntax.EQL {
 				return x == y, nil
 			}

@@ -36,12 +36,15 @@ func TestConformance(t *testing.T) {
 
 // In checked mode the runtime validates each access to an object.
 func TestConformanceChecked(t *testing.T) {
-	opts := Options{Runtime: rt.Options{Checked: true}}
-	for _, c := range conformance {
-		if !testing.Short() || c.file == "dict" {
-			conform(t, opts, c.file, c.passes, 1)
+	forModes(t, func(t *testing.T, opts Options) {
+		opts.Runtime = rt.Options{Checked: true}
+		for _, c := range conformance {
+			if !testing.Short() || c.file == "dict" {
+				conform(t, opts, c.file, c.passes, 1)
+				conform(t, opts, c.file, c.passes, 4)
+			}
 		}
-	}
+	})
 }
 
 // conform runs a file of the suite on some threads of one machine at the same time.

@@ -8,7 +8,8 @@ import (
 
 // FromGo returns the value of v with a count of its own: nil, a bool, an int, an int64, a
 // *big.Int, a float64, a string, a []byte, a []any, a map[string]any, in the order of its keys,
-// a Host, a Value, of which it takes a count, or a Func, whose name is the word function.
+// a Host, a Value, of which it takes a count, or a Func, whose name is the word function. See
+// Method for a function with a name of its own.
 // Attached thread.
 func (th *Thread) FromGo(v any) (Value, error) {
 	switch v := v.(type) {
@@ -59,7 +60,7 @@ func (th *Thread) FromGo(v any) (Value, error) {
 		}
 		return dict, nil
 	case Func:
-		return th.NewBuiltin("function", v)
+		return th.NewHost(Method("function", v), nil)
 	case Host:
 		return th.NewHost(v, nil)
 	}
@@ -79,6 +80,34 @@ func (th *Thread) setGo(dict Value, name string, v any) error {
 	defer th.drop(k)
 	_, err = th.tableSet(dict, k, x)
 	return err
+}
+
+// CallGo calls a function of a module that has run, with arguments as for FromGo, and returns its result as
+// ToGo does. Attached thread.
+func (th *Thread) CallGo(mod *Module, name string, args ...any) (any, error) {
+	fn, err := th.Lookup(mod, name)
+	if err != nil {
+		return nil, err
+	}
+	if fn == 0 {
+		return nil, fmt.Errorf("%s has no global variable %s", mod.file, name)
+	}
+	defer th.Drop(fn)
+	vs := make([]Value, 0, len(args))
+	defer func() { th.dropAll(vs) }()
+	for i, a := range args {
+		v, err := th.FromGo(a)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		vs = append(vs, v)
+	}
+	v, err := th.Call(fn, vs)
+	if err != nil {
+		return nil, err
+	}
+	defer th.Drop(v)
+	return th.ToGo(v)
 }
 
 // ToGo returns a Go value with the contents of v, which is borrowed: nil, a bool, an int64 or a

@@ -47,3 +47,44 @@ func TestConvert(t *testing.T) {
 		return nil
 	})
 }
+
+// CallGo calls a function with Go values, and says what is wrong.
+func TestCallGo(t *testing.T) {
+	m := open(t, Options{})
+	do(t, m, func(th *Thread) error {
+		mod, err := th.Exec("c.star", "def f(*a):\n    return {'a': a}\ndef g(x):\n    return x()\nh = 1\n")
+		if err != nil {
+			return err
+		}
+		defer th.Clear(mod)
+		got, err := th.CallGo(mod, "f", 1, "b", []any{nil})
+		if want := (map[string]any{"a": []any{int64(1), "b", []any{nil}}}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("f: %v, %v, want %v", got, err, want)
+		}
+		seven := Func(func(th *Thread, c *Call) (Value, error) { return Int(7), nil })
+		before := m.Runtime().Memory()
+		for range 1000 {
+			if got, err := th.CallGo(mod, "g", seven); got != int64(7) || err != nil {
+				t.Errorf("g: %v, %v", got, err)
+			}
+		}
+		if after := m.Runtime().Memory(); after.Immortals != before.Immortals || len(m.builtinList()) > 200 {
+			t.Errorf("%d immortal objects, before %d; %d builtins", after.Immortals, before.Immortals, len(m.builtinList()))
+		}
+		for _, c := range []struct {
+			name string
+			arg  any
+			want string
+		}{
+			{"nosuch", 1, "c.star has no global variable nosuch"},
+			{"f", struct{}{}, "argument 1: a struct {} is no Starlark value"},
+			{"g", 1, "invalid call of non-function (int)"},
+			{"h", 1, "invalid call of non-function (int)"},
+		} {
+			if got, err := th.CallGo(mod, c.name, c.arg); err == nil || err.Error() != c.want {
+				t.Errorf("%s(%v): %v, %v, want %s", c.name, c.arg, got, err, c.want)
+			}
+		}
+		return nil
+	})
+}

@@ -65,6 +65,9 @@ func (th *Thread) interpolate(format string, x Value) (Value, error) {
 		if format == "" {
 			return 0, fmt.Errorf("incomplete format")
 		}
+		if err := th.work(); err != nil {
+			return 0, err
+		}
 		if err := w.convert(format[0], arg); err != nil {
 			return 0, err
 		}
@@ -177,6 +180,9 @@ func stringFormat(th *Thread, c *Call) (Value, error) {
 			return 0, fmt.Errorf("format: unmatched '{' in format")
 		}
 		format = rest
+		if err := th.work(); err != nil {
+			return 0, err
+		}
 		conv, spec := "s", ""
 		name, after, bang := strings.Cut(field, "!")
 		if bang {
@@ -205,6 +211,7 @@ func stringFormat(th *Thread, c *Call) (Value, error) {
 			}
 			arg = c.Args[n]
 		} else {
+			th.charge(len(c.Kwargs) >> 4)
 			for _, a := range c.Kwargs {
 				if a.Name == name {
 					arg = a.Value
@@ -214,17 +221,17 @@ func stringFormat(th *Thread, c *Call) (Value, error) {
 			if arg == 0 {
 				switch {
 				case strings.Contains(name, "."):
-					return 0, fmt.Errorf("format: attribute syntax x.y is not supported in replacement fields: %s", name)
+					return 0, fmt.Errorf("format: attribute syntax x.y is not supported in replacement fields: %s", brief(name))
 				case strings.Contains(name, "["):
-					return 0, fmt.Errorf("format: element syntax a[i] is not supported in replacement fields: %s", name)
+					return 0, fmt.Errorf("format: element syntax a[i] is not supported in replacement fields: %s", brief(name))
 				case strings.Contains(name, "{"):
 					return 0, fmt.Errorf("format: nested replacement fields not supported")
 				}
-				return 0, fmt.Errorf("format: keyword %s not found", name)
+				return 0, fmt.Errorf("format: keyword %s not found", brief(name))
 			}
 		}
 		if spec != "" {
-			return 0, fmt.Errorf("format spec features not supported in replacement fields: %s", spec)
+			return 0, fmt.Errorf("format spec features not supported in replacement fields: %s", brief(spec))
 		}
 		switch conv {
 		case "s":
@@ -232,7 +239,7 @@ func stringFormat(th *Thread, c *Call) (Value, error) {
 		case "r":
 			w.value(arg)
 		default:
-			return 0, fmt.Errorf("format: unknown conversion %q", conv)
+			return 0, fmt.Errorf("format: unknown conversion %q", brief(conv))
 		}
 	}
 }

@@ -61,6 +61,21 @@ type (
 	HostFreeze interface{ Freeze(th *Thread) }
 )
 
+// method is a function as a Host.
+type method struct {
+	name string
+	fn   Func
+}
+
+// Method returns a Host that is a function, such as Attr returns for a method. It is freed when nobody
+// uses it any more; a function of NewBuiltin is immortal.
+func Method(name string, fn Func) Host { return method{name, fn} }
+
+func (m method) Type() string                            { return kindNames[kMethod] }
+func (m method) String() string                          { return "<built-in function " + m.name + ">" }
+func (m method) Name() string                            { return m.name }
+func (m method) Call(th *Thread, c *Call) (Value, error) { return m.fn(th, c) }
+
 // NewHost returns a value that holds h. If h owns references, release gives them up.
 func (th *Thread) NewHost(h Host, release func(t *rt.Thread)) (Value, error) {
 	var r rt.Ref

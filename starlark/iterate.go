@@ -19,6 +19,12 @@ type iterator struct {
 	host HostIterator
 }
 
+// iteratorSize is the size of an iterator, at least.
+const iteratorSize = 88
+
+// keptIterators is how many iterators a thread keeps room for without counting it.
+const keptIterators = 1 << 10
+
 // errStop ends Thread.each without an error.
 var errStop = errors.New("stop")
 

@@ -306,6 +306,9 @@ func (r *jsonReader) string() (Value, error) {
 	return r.th.newString(text)
 }
 
+// shortNumber is the length up to which the memory that a number takes does not count.
+const shortNumber = 64
+
 func (r *jsonReader) number() (Value, error) {
 	float := false
 	j := r.i + 1
@@ -319,14 +322,19 @@ func (r *jsonReader) number() (Value, error) {
 	}
 	num := r.s[r.i:j]
 	r.i = j
+	if len(num) > shortNumber {
+		if err := r.th.reserve(2 * len(num)); err != nil { // an error of strconv has a copy
+			return 0, err
+		}
+	}
 	digits := strings.TrimPrefix(num, "-")
 	if digits == "" || digits[0] == '0' && len(digits) > 1 && digits[1] >= '0' && digits[1] <= '9' {
-		return 0, jsonFail("invalid number: %s", num)
+		return 0, jsonFail("invalid number: %s", brief(num))
 	}
 	if float {
 		f, err := strconv.ParseFloat(num, 64)
 		if err != nil {
-			return 0, jsonFail("invalid number: %s", num)
+			return 0, jsonFail("invalid number: %s", brief(num))
 		}
 		return mkFloat(f), nil
 	}
@@ -336,12 +344,9 @@ func (r *jsonReader) number() (Value, error) {
 	if len(num) > maxBits/4 {
 		return 0, jsonFail("number too large: %d digits", len(num))
 	}
-	if err := r.th.reserve(2 * len(num)); err != nil {
-		return 0, err
-	}
 	n, ok := new(big.Int).SetString(num, 10)
 	if !ok {
-		return 0, jsonFail("invalid number: %s", num)
+		return 0, jsonFail("invalid number: %s", brief(num))
 	}
 	return r.th.newBig(n)
 }

@@ -119,7 +119,7 @@ func (w *writer) json(v Value) error {
 			return w.jsonItems(v)
 		}
 		if k == kBytes { // it has attributes, which are methods
-			name := th.attrNames(v)[0]
+			const name = "elems"
 			x, err := th.getAttr(v, name)
 			if err != nil {
 				return err
@@ -179,9 +179,17 @@ func (w *writer) jsonField(i int, name string, x Value) error {
 	err := w.json(x)
 	w.th.drop(x)
 	if err != nil {
-		return fmt.Errorf("in field .%s: %w", name, err)
+		return jsonWithin(err, "in field .%s", brief(name))
 	}
 	return nil
+}
+
+// jsonWithin says where err is about, unless err is about the depth or says enough about where.
+func jsonWithin(err error, format string, args ...any) error {
+	if err == errNesting || len(err.Error()) > maxErrorText {
+		return err
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
 // jsonItems writes an iterable.
@@ -207,11 +215,8 @@ func (w *writer) jsonItems(v Value) error {
 		}
 		err = w.json(x)
 		th.drop(x)
-		if err == errNesting {
-			return err
-		}
 		if err != nil {
-			return fmt.Errorf("at %s index %d: %w", th.typeName(v), i, err)
+			return jsonWithin(err, "at %s index %d", th.typeName(v), i)
 		}
 	}
 	w.char(']')
@@ -268,7 +273,7 @@ func (w *writer) jsonDict(v Value) error {
 		w.jsonString(e.name)
 		w.char(':')
 		if err := w.json(e.v); err != nil {
-			return fmt.Errorf("in %s key %s: %w", th.typeName(v), syntaxQuote(e.name), err)
+			return jsonWithin(err, "in %s key %s", th.typeName(v), quoteName(e.name))
 		}
 	}
 	w.char('}')

@@ -3,6 +3,8 @@ package starlark
 import (
 	"bytes"
 	"encoding/json"
+
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // JSONModule returns the module json of starlark-go.
@@ -64,24 +66,40 @@ func jsonIndent(th *Thread, c *Call) (Value, error) {
 	return th.indented(c, c.Args[0], prefix, indent)
 }
 
-func (th *Thread) indented(c *Call, text Value, prefix, indent string) (Value, error) {
-	s := th.text(text)
-	// Each byte can begin a line as deep as the nesting.
-	depth, deepest, breaks := 0, 0, 0
-	for i := range len(s) {
+// indentedBound returns a bound on the length of s with indentation, or more than maxText. Every
+// bracket and comma outside strings may begin a line, which is as deep as they are nested.
+func indentedBound(s, prefix, indent string) int {
+	depth, size := 0, len(s)
+	for i := 0; i < len(s) && size <= maxText; i++ {
 		switch s[i] {
+		case '"':
+			for i++; i < len(s) && s[i] != '"'; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+			continue
 		case '[', '{':
 			depth++
-			breaks++
-			deepest = max(deepest, depth)
 		case ']', '}':
-			depth--
-			breaks++
+			depth = max(depth-1, 0)
 		case ',':
-			breaks++
+		default:
+			continue
 		}
+		size += 1 + len(prefix) + depth*len(indent)
 	}
-	if err := th.reserve(2*len(s) + 3*(len(s)+breaks*(len(prefix)+deepest*len(indent)+1))); err != nil {
+	return size
+}
+
+func (th *Thread) indented(c *Call, text Value, prefix, indent string) (Value, error) {
+	s := th.text(text)
+	th.scan(len(s))
+	size := indentedBound(s, prefix, indent)
+	if size > maxText {
+		return 0, th.limitError(&rt.SizeError{Of: "string", Size: int64(size), Unit: "bytes", Most: maxText})
+	}
+	if err := th.reserve(2*len(s) + 3*size); err != nil {
 		return 0, err
 	}
 	var b bytes.Buffer

@@ -250,6 +250,36 @@ func (th *Thread) listPop(v Value, i int) (Value, error) {
 		th.unlock(o)
 		return 0, th.outOfRange(v, at, n)
 	}
+	r := th.closeGap(o, i, n)
+	th.unlock(o)
+	x := th.load(r)
+	th.retire(r)
+	return x, nil
+}
+
+// listDelete removes the first item that is equal to x, and reports whether there is one. It holds the
+// lock meanwhile, so that no item moves past it.
+func (th *Thread) listDelete(v, x Value) (found bool, err error) {
+	o := th.t.Body(v.ref())
+	th.lock(o)
+	defer th.unlock(o)
+	n := int(o.Load(listLen))
+	for i := range n {
+		if err := th.work(); err != nil {
+			return false, err
+		}
+		if eq, err := th.equal(th.listAt(v, i), x); err != nil {
+			return false, err
+		} else if eq {
+			th.retire(th.closeGap(o, i, n))
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// closeGap takes item i out of a locked list of n items, and returns its slot.
+func (th *Thread) closeGap(o rt.Body, i, n int) rt.Ref {
 	b := th.t.Block(o.LoadRef(listBlock))
 	r := b.LoadRef(blockSlots + i)
 	th.charge((n - i) >> 5)
@@ -258,10 +288,7 @@ func (th *Thread) listPop(v Value, i int) (Value, error) {
 	}
 	o.Store(listLen, uint32(n-1))
 	b.StoreRef(blockSlots+n-1, rt.Nil)
-	th.unlock(o)
-	x := th.load(r)
-	th.retire(r)
-	return x, nil
+	return r
 }
 
 func (th *Thread) listClear(v Value) {

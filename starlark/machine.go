@@ -227,7 +227,8 @@ func (m *Machine) Builtin(name string, fn Func) error {
 	})
 }
 
-// NewBuiltin returns a function, which is immortal.
+// NewBuiltin returns a function, which is immortal: make it once, not for each use. Method is for functions
+// that come and go.
 func (th *Thread) NewBuiltin(name string, fn Func) (v Value, err error) {
 	b := th.m.addBuiltin(name, fn)
 	err = th.immortally(func() error {

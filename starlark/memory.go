@@ -127,6 +127,18 @@ func (th *Thread) collectSoon() error {
 	return th.fits(0)
 }
 
+// tidy collects the cycles that earlier programs have left, if they may be the reason that memory is
+// nearly used up. It is called where Go begins to compile or to call something.
+func (th *Thread) tidy() {
+	if !th.untidy || len(th.frames) > 0 {
+		return
+	}
+	th.untidy = false
+	if _, sum := th.m.outside(); sum > th.m.limit/8*7 {
+		th.t.Collect()
+	}
+}
+
 // freed collects cycles if err says that there is no memory, and reports whether there is some
 // now.
 func (th *Thread) freed(err error) bool {

@@ -168,10 +168,11 @@ func dictSetdefault(th *Thread, c *Call) (Value, error) {
 	if len(c.Args) == 2 {
 		v = c.Args[1]
 	}
-	if _, err := th.tableSet(c.Recv, c.Args[0], v); err != nil {
+	if v, err = th.tableDefault(c.Recv, c.Args[0], v); err != nil {
+		th.drop(v)
 		return 0, c.error(err)
 	}
-	return th.dup(v), nil
+	return v, nil
 }
 
 func dictUpdate(th *Thread, c *Call) (Value, error) {
@@ -268,23 +269,14 @@ func listRemove(th *Thread, c *Call) (Value, error) {
 	if err := th.listMutable(c.Recv, "remove from"); err != nil {
 		return 0, c.error(err)
 	}
-	for i := range th.listLen(c.Recv) {
-		x := th.listAt(c.Recv, i)
-		if x == 0 {
-			break
-		}
-		if err := th.work(); err != nil {
-			return 0, err
-		}
-		if eq, err := th.equal(x, c.Args[0]); err != nil {
-			return 0, c.error(err)
-		} else if eq {
-			v, err := th.listPop(c.Recv, i)
-			th.drop(v)
-			return None, err
-		}
+	found, err := th.listDelete(c.Recv, c.Args[0])
+	switch {
+	case err != nil:
+		return 0, c.error(err)
+	case !found:
+		return 0, errors.New("remove: element not found")
 	}
-	return 0, errors.New("remove: element not found")
+	return None, nil
 }
 
 func listPop(th *Thread, c *Call) (Value, error) {

@@ -68,6 +68,7 @@ func (th *Thread) CompileOptions(opts *syntax.FileOptions, file string, src any,
 	if err != nil {
 		return nil, err
 	}
+	th.tidy()
 	held := th.held
 	defer func() { th.release(held) }()
 	if err := th.reserve(treeBytes * len(text)); err != nil {
@@ -81,6 +82,7 @@ func (th *Thread) CompileOptions(opts *syntax.FileOptions, file string, src any,
 }
 
 func (th *Thread) compileFile(opts *syntax.FileOptions, f *syntax.File, predeclared map[string]Value, globals *Globals) (_ *Module, err error) {
+	th.tidy()
 	mod := &Module{m: th.m, file: f.Path, predeclared: map[string]Value{}}
 	th.m.mu.Lock()
 	for name, v := range th.m.predecl {

@@ -1,11 +1,13 @@
 package starlark
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
 	"math/bits"
 	"strconv"
+	"strings"
 
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -66,6 +68,9 @@ func (th *Thread) newBig(b *big.Int) (Value, error) {
 		return 0, fmt.Errorf("integer too large: %d bits, the limit is %d", b.BitLen(), maxBits)
 	}
 	n := (b.BitLen() + 7) / 8
+	if err := th.large(n); err != nil {
+		return 0, err
+	}
 	r, o, err := th.t.New(bigType, 4*bigData+n)
 	if err != nil {
 		return 0, err
@@ -99,6 +104,9 @@ func (th *Thread) int64(v Value) (int64, bool) {
 	if v.isInt() {
 		return v.int(), true
 	}
+	if th.bigBits(v) > 64 {
+		return 0, false
+	}
 	b := th.big(v)
 	return b.Int64(), b.IsInt64()
 }
@@ -113,12 +121,49 @@ func (th *Thread) intSign(v Value) int {
 		}
 		return 0
 	}
-	return th.big(v).Sign()
+	if n, ok := objects.Int(v.ref()).Value(th.t); ok {
+		return cmp.Compare(n, 0)
+	}
+	if th.t.Body(v.ref()).Word(bigSign) != 0 {
+		return -1
+	}
+	return 1
 }
 
+// compareInts compares two integers, without copies of large ones.
+func (th *Thread) compareInts(a, b Value) int {
+	if x, ok := th.int64(a); ok {
+		if y, ok := th.int64(b); ok {
+			return cmp.Compare(x, y)
+		}
+		return -th.intSign(b)
+	}
+	sign := th.intSign(a)
+	if th.bigBits(b) <= 64 || sign != th.intSign(b) {
+		return sign
+	}
+	x, y := th.bigBytes(a), th.bigBytes(b)
+	th.scan(min(len(x), len(y)))
+	if len(x) != len(y) {
+		return sign * cmp.Compare(len(x), len(y))
+	}
+	return sign * strings.Compare(x, y)
+}
+
+// bigBytes returns the bytes of an integer of more than 64 bits, without the sign. They are good as
+// long as the object.
+func (th *Thread) bigBytes(v Value) string {
+	o := th.t.Body(v.ref())
+	return o.String(bigData, int(o.Word(bigLen)))
+}
+
+// intString returns the text of the integer v for an error.
 func (th *Thread) intString(v Value) string {
 	if v.isInt() {
 		return strconv.FormatInt(v.int(), 10)
+	}
+	if n := th.bigBits(v); n > maxErrorText {
+		return fmt.Sprintf("an integer of %d bits", n)
 	}
 	return th.big(v).String()
 }
@@ -170,9 +215,21 @@ func (th *Thread) intFloat(v Value) float64 {
 	if v.isInt() {
 		return float64(v.int())
 	}
-	f, _ := new(big.Float).SetInt(th.big(v)).Float64()
+	f, _ := th.nearestFloat(v)
 	return f
 }
+
+// nearestFloat returns the float that is nearest to an integer of more than 48 bits, and whether it is equal.
+func (th *Thread) nearestFloat(v Value) (float64, bool) {
+	if th.bigBits(v) > floatBits {
+		return math.Inf(th.intSign(v)), false
+	}
+	f, accuracy := new(big.Float).SetInt(th.big(v)).Float64()
+	return f, accuracy == big.Exact
+}
+
+// floatBits is more than the bits of the integers that a float can be near to.
+const floatBits = 1100
 
 // toInt returns the int or float v as an integer, with a count of its own.
 func (th *Thread) toInt(v Value) (Value, error) {

@@ -72,6 +72,11 @@ func floatOf(th *Thread, c *Call) (Value, error) {
 		return x, nil
 	case kString:
 		s := th.text(x)
+		if len(s) > shortNumber {
+			if err := th.reserve(2 * len(s)); err != nil { // an error of strconv has a copy
+				return 0, err
+			}
+		}
 		switch strings.ToLower(s[:min(len(s), 10)]) {
 		case "":
 			return 0, fmt.Errorf("float: empty string")
@@ -101,8 +106,10 @@ func hashOf(th *Thread, c *Call) (Value, error) {
 	x := c.Args[0]
 	switch th.kind(x) {
 	case kString:
+		th.scan(len(th.text(x)))
 		return mkInt(int64(javaHash(th.text(x)))), nil
 	case kBytes:
+		th.scan(len(th.text(x)))
 		h := uint32(2166136261)
 		for _, b := range []byte(th.text(x)) {
 			h = (h ^ uint32(b)) * 16777619
@@ -146,6 +153,7 @@ func intOf(th *Thread, c *Call) (Value, error) {
 		if err := th.reserve(2 * len(s)); err != nil {
 			return 0, err
 		}
+		th.chargeBig(4*len(s), 4*len(s))
 		if n := parseInt(s, b); n != nil {
 			return th.newBig(n)
 		}

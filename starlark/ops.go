@@ -10,6 +10,9 @@ import (
 
 func syntaxQuote(s string) string { return syntax.Quote(s, false) }
 
+// quoteName quotes a name for an error.
+func quoteName(s string) string { return syntaxQuote(brief(s)) }
+
 // setSlot stores the register p in a slot that other threads may read, and empties it.
 func (th *Thread) setSlot(v Value, word int, p *Value) error {
 	r, err := th.box(*p)
@@ -89,14 +92,24 @@ func (th *Thread) attr(x Value, name *attrName) (Value, error) {
 		return v, nil
 	}
 	if err == nil {
-		err = noAttr(fmt.Sprintf("%s has no .%s field or method", th.typeName(x), name.name))
+		err = noAttr(fmt.Sprintf("%s has no .%s field or method", th.typeName(x), brief(name.name)))
 	}
-	if _, ok := err.(noAttr); ok {
-		if n := nearest(name.name, th.attrNames(x)); n != "" {
-			err = fmt.Errorf("%s (did you mean .%s?)", err, n)
-		}
+	return 0, th.meant(err, x, name.name)
+}
+
+// meant adds the attribute of x with the nearest name to err, if err says that there is no attribute
+// with this name.
+func (th *Thread) meant(err error, x Value, name string) error {
+	if _, ok := err.(noAttr); !ok {
+		return err
 	}
-	return 0, err
+	held := th.held
+	defer th.release(held)
+	names, err2 := th.attrNames(x)
+	if n := nearest(name, names); n != "" && err2 == nil {
+		return fmt.Errorf("%s (did you mean .%s?)", err, n)
+	}
+	return err
 }
 
 // getAttr returns an attribute with a count of its own, or 0.
@@ -114,7 +127,7 @@ func (th *Thread) getAttr(x Value, name string) (Value, error) {
 		if s, ok := th.str(th.structHead(x)); !ok || s != "struct" {
 			ctor = th.Repr(th.structHead(x)) + " "
 		}
-		return 0, noAttr(fmt.Sprintf("%sstruct has no .%s attribute", ctor, name))
+		return 0, noAttr(fmt.Sprintf("%sstruct has no .%s attribute", brief(ctor), brief(name)))
 	case kModule:
 		return th.dup(th.structGet(x, name)), nil
 	case kHost:
@@ -125,34 +138,37 @@ func (th *Thread) getAttr(x Value, name string) (Value, error) {
 	return 0, nil
 }
 
-func (th *Thread) attrNames(x Value) []string {
+// attrNames returns the names of the attributes of x. It reserves the memory that they take.
+func (th *Thread) attrNames(x Value) ([]string, error) {
 	k := th.kind(x)
 	switch k {
 	case kStruct, kModule:
-		var names []string
+		size := 0
 		for i := range th.structLen(x) {
-			names = append(names, strings.Clone(th.structName(x, i)))
+			size += 32 + len(th.structName(x, i))
 		}
-		return names
+		th.scan(size)
+		if err := th.reserve(size); err != nil {
+			return nil, err
+		}
+		names := make([]string, th.structLen(x))
+		for i := range names {
+			names[i] = strings.Clone(th.structName(x, i))
+		}
+		return names, nil
 	case kHost:
 		if h, ok := th.host(x).(HostAttrs); ok {
-			return h.AttrNames()
+			return h.AttrNames(), nil
 		}
-		return nil
+		return nil, nil
 	}
-	return sortedKeys(th.m.methods[k])
+	return sortedKeys(th.m.methods[k]), nil
 }
 
 func (th *Thread) setField(x Value, name string, v Value) error {
 	if th.kind(x) == kHost {
 		if h, ok := th.host(x).(HostSetAttr); ok {
-			err := h.SetAttr(th, name, v)
-			if _, ok := err.(noAttr); ok {
-				if n := nearest(name, th.attrNames(x)); n != "" {
-					err = fmt.Errorf("%s (did you mean .%s?)", err, n)
-				}
-			}
-			return err
+			return th.meant(h.SetAttr(th, name, v), x, name)
 		}
 	}
 	return fmt.Errorf("can't assign to .%s field of %s", name, th.typeName(x))

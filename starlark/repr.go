@@ -22,6 +22,7 @@ type writer struct {
 	err     error
 	taken   bool
 	path    []Value     // the containers around the value that is being written
+	deepest int         // length that path has had
 	entries []jsonEntry // of the dicts among them, as JSON
 }
 
@@ -58,7 +59,17 @@ func (w *writer) giveBack() {
 func (w *writer) enter(v Value) {
 	w.take()
 	w.path = append(w.path, v.borrowed())
+	if len(w.path) > w.deepest && w.err == nil {
+		w.deepest = len(w.path)
+		if err := w.th.reserve(levelBytes); err != nil {
+			w.fail(err)
+		}
+	}
 }
+
+// levelBytes is what a level of nested values takes of the goroutine's stack, twice: a stack that grows
+// is copied.
+const levelBytes = 3 << 10
 
 func (w *writer) leave() { w.path = w.path[:len(w.path)-1] }
 
@@ -242,14 +253,20 @@ func (w *writer) int(v Value) {
 		}
 	case w.err == nil:
 		held := w.th.held
-		if err := w.th.reserve(w.th.bigBits(v)); err != nil {
+		n := w.th.bigBits(v)
+		if err := w.th.reserve(n / 8 * decimalBytes); err != nil {
 			w.fail(err)
 			return
 		}
+		w.th.chargeBig(n, n)
 		w.str(w.th.big(v).String())
 		w.th.release(held)
 	}
 }
+
+// decimalBytes is what a text takes for each byte of an integer, with what math/big needs meanwhile. The
+// value is a guess; TestAttacks shows that it is enough.
+const decimalBytes = 24
 
 // reserveString reserves memory for n copies of what goString is about to return.
 func (w *writer) reserveString(n int) error {
@@ -263,6 +280,8 @@ func (w *writer) reserveString(n int) error {
 
 // Repr returns the text of v as repr(v) does.
 func (th *Thread) Repr(v Value) string {
+	held := th.held
+	defer func() { th.release(held) }()
 	w := writer{th: th}
 	w.value(v)
 	return w.goString()

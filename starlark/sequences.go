@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -136,7 +137,7 @@ func sorted(th *Thread, c *Call) (Value, error) {
 	}
 	type item struct{ v, key Value }
 	var items []item
-	if n := th.length(x); n > 0 {
+	if n := min(th.length(x), 1<<20); n > 0 {
 		if err := th.reserve(16 * n); err != nil {
 			return 0, err
 		}
@@ -170,6 +171,9 @@ func sorted(th *Thread, c *Call) (Value, error) {
 	}
 	var sortErr error
 	slices.SortStableFunc(items, func(a, b item) int {
+		if sortErr != nil {
+			return 0
+		}
 		if reverse == True {
 			a, b = b, a
 		}
@@ -204,7 +208,7 @@ func sorted(th *Thread, c *Call) (Value, error) {
 // order compares two values for sorting.
 func (th *Thread) order(a, b Value) (int, error) {
 	if a&b >= intBase {
-		return int(a.int() - b.int()), nil
+		return cmp.Compare(a.int(), b.int()), nil
 	}
 	less, err := th.compare(syntax.LT, a, b)
 	if err != nil {
@@ -224,7 +228,14 @@ func zip(th *Thread, c *Call) (Value, error) {
 		return 0, fmt.Errorf("zip does not accept keyword arguments")
 	}
 	first := len(th.its)
-	defer func() { th.endIterators(first) }()
+	if err := th.reserve((2*iteratorSize + 8) * len(c.Args)); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if th.endIterators(first); cap(th.its) > keptIterators {
+			th.its = append(make([]iterator, 0, keptIterators), th.its...)
+		}
+	}()
 	for i, x := range c.Args {
 		if !th.iterate(x) {
 			return 0, fmt.Errorf("zip: argument #%d is not iterable: %s", i+1, th.typeName(x))

@@ -2,8 +2,17 @@ package starlark
 
 import "strings"
 
-// nearest returns the name that is most like x, if one is.
+const (
+	maxSpelled   = 100
+	maxSpellings = 1000
+)
+
+// nearest returns the name that is most like x, if one is. It looks at so few and so short names that it
+// takes no time that would have to count.
 func nearest(x string, names []string) string {
+	if len(x) > maxSpelled || len(names) > maxSpellings {
+		return ""
+	}
 	best, dist := "", (len(x)+1)/2
 	fold := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "_", "")) }
 	x = fold(x)

@@ -29,6 +29,7 @@ func (f *fcomp) stmt(s syntax.Stmt) {
 		case syntax.BREAK:
 			f.jump(opJump, l.end)
 		case syntax.CONTINUE:
+			f.setPos(s.TokenPos)
 			f.jump(opLoop, l.next)
 		}
 	case *syntax.IfStmt:
@@ -191,6 +192,7 @@ func (f *fcomp) whileStmt(s *syntax.WhileStmt) {
 	f.stmts(s.Body)
 	f.inLoop--
 	f.loops = f.loops[:len(f.loops)-1]
+	f.setPos(s.While)
 	f.jump(opLoop, next)
 	f.here(end)
 	f.bound = before

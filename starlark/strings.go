@@ -50,7 +50,9 @@ func stringTest(f func(string) bool) Func {
 		if err := c.positional(0, 0); err != nil {
 			return 0, err
 		}
-		return mkBool(f(th.text(c.Recv))), nil
+		s := th.text(c.Recv)
+		th.scan(len(s))
+		return mkBool(f(s)), nil
 	}
 }
 
@@ -101,6 +103,7 @@ func (c *Call) part(th *Thread) (string, int, error) {
 	if err != nil {
 		return "", 0, c.error(err)
 	}
+	th.scan(max(end-start, 0))
 	return s[start:max(start, end)], start, nil
 }
 
@@ -250,6 +253,7 @@ func stringReplace(th *Thread, c *Call) (Value, error) {
 	} else {
 		n = min(n, strings.Count(s, old))
 	}
+	th.scan(len(s))
 	if n == 0 {
 		return th.dup(c.Recv), nil
 	}
@@ -305,6 +309,9 @@ func stringStartswith(th *Thread, c *Call) (Value, error) {
 	return 0, c.errorf("got %s, want string or tuple of string", th.typeName(x))
 }
 
+// manyChars is from how many bytes on strip counts the search in its argument as work.
+const manyChars = 64
+
 func stringStrip(th *Thread, c *Call) (Value, error) {
 	if err := c.positional(0, 1); err != nil {
 		return 0, err
@@ -318,14 +325,28 @@ func stringStrip(th *Thread, c *Call) (Value, error) {
 	}
 	s := th.text(c.Recv)
 	space := func(r rune) bool { return unicode.IsSpace(r) }
-	if chars != "" {
+	var err error
+	switch {
+	case len(chars) > manyChars:
+		space = func(r rune) bool {
+			th.scan(len(chars))
+			if err = th.work(); err != nil {
+				return false
+			}
+			return strings.ContainsRune(chars, r)
+		}
+	case chars != "":
 		space = func(r rune) bool { return strings.ContainsRune(chars, r) }
 	}
+	th.scan(len(s))
 	if c.Name != "rstrip" {
 		s = strings.TrimLeftFunc(s, space)
 	}
-	if c.Name != "lstrip" {
+	if c.Name != "lstrip" && err == nil {
 		s = strings.TrimRightFunc(s, space)
+	}
+	if err != nil {
+		return 0, err
 	}
 	return th.newString(s)
 }
@@ -339,15 +360,23 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	s := th.text(c.Recv)
+	th.scan(len(s))
 	var parts []string
 	sepValue := c.arg(0)
 	if sepValue == 0 || sepValue == None {
-		switch {
-		case most < 0:
+		if most < 0 {
 			return th.stringSeq(strings.FieldsSeq(s))
-		case c.Name == "split":
+		}
+		n := 0
+		for range strings.FieldsSeq(s) {
+			n++
+		}
+		if err := th.reserveParts(min(most, n)); err != nil {
+			return 0, err
+		}
+		if c.Name == "split" {
 			parts = splitSpace(s, most)
-		default:
+		} else {
 			parts = rsplitSpace(s, most)
 		}
 		return th.stringList(parts)
@@ -361,7 +390,7 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 	case most < 0:
 		return th.stringSeq(strings.SplitSeq(s, sep))
 	default:
-		if err := th.reserve(48 * min(most, strings.Count(s, sep))); err != nil {
+		if err := th.reserveParts(min(most, strings.Count(s, sep))); err != nil {
 			return 0, err
 		}
 		if c.Name == "split" {
@@ -381,6 +410,9 @@ func stringSplit(th *Thread, c *Call) (Value, error) {
 	}
 	return th.stringList(parts)
 }
+
+// reserveParts reserves memory for a slice of n strings that grows.
+func (th *Thread) reserveParts(n int) error { return th.reserve(48 * n) }
 
 // splitSpace splits s at spaces, at most n times from the left.
 func splitSpace(s string, n int) (parts []string) {

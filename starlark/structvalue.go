@@ -113,10 +113,21 @@ func (th *Thread) field(v Value, name *attrName) Value {
 	return th.peek(o.Ref(structSlots + 2 + p.at))
 }
 
+// kwargSize is the size of a Kwarg.
+const kwargSize = 24
+
 // newStruct returns a struct or module with the fields, whose values are borrowed. Of two
 // fields with one name the later counts.
 func (th *Thread) newStruct(y *rt.Type, head Value, fields []Kwarg) (Value, error) {
 	var few [8]Kwarg
+	if len(fields) > len(few) {
+		held := th.held
+		defer func() { th.release(held) }()
+		if err := th.reserve(kwargSize * len(fields)); err != nil {
+			return 0, err
+		}
+		th.charge(len(fields))
+	}
 	fields = append(few[:0], fields...)
 	slices.SortStableFunc(fields, func(a, b Kwarg) int { return strings.Compare(a.Name, b.Name) })
 	n := 0
@@ -217,7 +228,8 @@ func (w *writer) structure(v Value) {
 		if i > 0 {
 			w.str(", ")
 		}
-		w.str(th.structName(v, i) + " = ")
+		w.str(th.structName(v, i))
+		w.str(" = ")
 		w.value(th.structAt(v, i))
 	}
 	w.char(')')
@@ -232,7 +244,13 @@ func (th *Thread) addStructs(a, b Value) (Value, error) {
 		}
 		return 0, fmt.Errorf("cannot add structs of different constructors: %s + %s", x, y)
 	}
-	var fields []Kwarg
+	n := th.structLen(a) + th.structLen(b)
+	held := th.held
+	defer func() { th.release(held) }()
+	if err := th.reserve(kwargSize * n); err != nil {
+		return 0, err
+	}
+	fields := make([]Kwarg, 0, n)
 	for _, v := range []Value{a, b} {
 		for i := range th.structLen(v) {
 			fields = append(fields, Kwarg{th.structName(v, i), th.structAt(v, i)})

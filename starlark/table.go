@@ -236,6 +236,40 @@ func (th *Thread) tableInsert(v, k, x Value, h uint32) (bool, error) {
 	o := th.t.Body(v.ref())
 	th.lock(o)
 	defer th.unlock(o)
+	return th.insertLocked(v, o, k, x, xr, h)
+}
+
+// tableDefault makes x the value of k if it has none, and returns the value with a count of its own. It
+// borrows k and x. What it finds and what it does belong to one moment.
+func (th *Thread) tableDefault(v, k, x Value) (Value, error) {
+	h, err := th.hash(k)
+	if err != nil {
+		return 0, err
+	}
+	o := th.t.Body(v.ref())
+	if err := th.mutable(v.ref(), o, "insert into", "hash table"); err != nil {
+		return 0, err
+	}
+	xr, err := th.box(x.borrowed())
+	if err != nil {
+		return 0, err
+	}
+	th.lock(o)
+	defer th.unlock(o)
+	r, err := th.tableSlot(v, k, slotOf(k), h)
+	if err == nil && r.IsNil() {
+		_, err = th.insertLocked(v, o, k.borrowed(), x.borrowed(), xr, h)
+		return th.dup(x), err
+	}
+	th.unbox1(x.borrowed(), xr)
+	if err != nil {
+		return 0, err
+	}
+	return th.load(r), nil
+}
+
+// insertLocked is tableInsert for a table that is locked, and a value in its box xr.
+func (th *Thread) insertLocked(v Value, o rt.Body, k, x Value, xr rt.Ref, h uint32) (bool, error) {
 	br := o.LoadRef(tableBlock)
 	if !br.IsNil() {
 		b := th.t.Block(br)
@@ -310,7 +344,9 @@ func (th *Thread) tableDelete(v, k Value) (Value, error) {
 	kr := b.SwapRef(entrySlots+2*i, rt.Nil)
 	o.Store(tableLen, o.Load(tableLen)-1)
 	if i == int(b.Load(entryFirst)) {
-		b.Store(entryFirst, uint32(i+1))
+		for used := int(b.Load(entryUsed)); i < used && b.LoadRef(entrySlots+2*i).IsNil(); i++ {
+		}
+		b.Store(entryFirst, uint32(i))
 	}
 	x := th.load(xr)
 	th.retire(xr)

@@ -35,9 +35,11 @@ type Thread struct {
 	rounds      uint      // checkpoints
 	allocated   int64     // bytes of large objects since the last look at the memory in use
 	collected   int64     // bytes in use after the last collection by collectSoon
+	untidy      bool      // earlier programs may have left cycles, see tidy
 	held        int64     // Go memory that counts, see account
 	told        int64     // of it, what the machine knows
 	kept        int64     // Go memory that counts until the thread ends
+	keptIts     int       // room for iterators that it includes
 	calls       []*Call   // of the builtins in progress, and for reuse
 	ncalls      int
 	kwargs      []Kwarg // for reuse
@@ -67,6 +69,9 @@ type LimitError struct {
 	Err  error
 }
 
+// ErrSteps is the cause of the LimitError that a program has used up its steps.
+var ErrSteps = errors.New("too many steps")
+
 // Error names the limit.
 func (e *LimitError) Error() string { return e.What }
 
@@ -85,6 +90,7 @@ func (m *Machine) newThread(ctx context.Context, t *rt.Thread) *Thread {
 	if th.limit == 0 {
 		th.limit = math.MaxUint64
 	}
+	th.untidy = m.limit > 0
 	th.stack = make([]Value, firstStack)
 	if th.profiler = m.profiler.Load(); th.profiler != nil {
 		th.sampled = time.Now()
@@ -131,6 +137,9 @@ func (th *Thread) step() error {
 // charge counts n units of work as steps, when the next step is counted.
 func (th *Thread) charge(n int) { th.fuel -= n }
 
+// scan counts what it takes to read n bytes of a text as steps, as charge does.
+func (th *Thread) scan(n int) { th.fuel -= n >> 8 }
+
 // work counts a step of a builtin that cannot reach a safe point.
 func (th *Thread) work() error {
 	if th.fuel--; th.fuel < 0 {
@@ -161,7 +170,7 @@ func (th *Thread) account() error {
 	th.steps += uint64(th.given - th.fuel)
 	if th.steps > th.limit {
 		th.given, th.fuel = 0, 0
-		return &LimitError{What: fmt.Sprintf("too many steps: the limit is %d", th.limit)}
+		return &LimitError{What: fmt.Sprintf("too many steps: the limit is %d", th.limit), Err: ErrSteps}
 	}
 	th.refuel()
 	select {
@@ -177,6 +186,7 @@ func (th *Thread) limitError(err error) error {
 	var size *rt.SizeError
 	switch {
 	case isMemoryLimit(err):
+		th.untidy, th.collected = th.m.limit > 0, 0
 		what := "memory limit exceeded"
 		if th.m.limit > 0 {
 			what += fmt.Sprintf(": %d bytes", th.m.limit)

@@ -67,6 +67,47 @@ func TestSharedOperations(t *testing.T) {
 	}
 }
 
+// What a thread finds and what it changes belong to one moment: no value of setdefault is replaced, and
+// remove removes what it has found.
+func TestSharedFindings(t *testing.T) {
+	const together = "here = []\ndef main(i):\n    here.append(i)\n    while len(here) < 4:\n        pass\n"
+	for _, c := range []struct{ name, src string }{
+		{"setdefault", "d = {}\n" + together + "    for k in range(20000):\n        d.setdefault(k, []).append(i)\n" +
+			"def check():\n    return [k for k in range(20000) if len(d[k]) != 4]\n"},
+		{"remove", "l = [str(k) for k in range(1000)]\n" + together + "    for k in range(i, 1000, 4):\n        l.remove(str(k))\n" +
+			"def check():\n    return l\n"},
+		{"discard", "s = set(range(2000))\n" + together + "    for k in range(i, 2000, 4):\n        s.discard(k)\n        s.add(-k)\n        s.remove(-k)\n" +
+			"def check():\n    return list(s)\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			forModes(t, func(t *testing.T, opts Options) {
+				m := open(t, opts)
+				m.opts.File = everything
+				var mod *Module
+				do(t, m, func(th *Thread) (err error) {
+					mod, err = th.Exec("found.star", c.src)
+					return err
+				})
+				err := m.Run(context.Background(), 4, func(th *Thread, i int) error {
+					_, err := th.CallGo(mod, "main", i)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				do(t, m, func(th *Thread) error {
+					wrong, err := th.CallGo(mod, "check")
+					if items, ok := wrong.([]any); !ok || len(items) > 0 || err != nil {
+						t.Errorf("%v, %v", wrong, err)
+					}
+					th.Clear(mod)
+					return nil
+				})
+			})
+		})
+	}
+}
+
 // topItems counts the items of a list, dict or set by its text.
 func topItems(s string) int {
 	depth, n := 0, 1

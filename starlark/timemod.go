@@ -1,11 +1,9 @@
 package starlark
 
 import (
+	"errors"
 	"fmt"
-	"strings"
-	"sync"
 	"time"
-	_ "time/tzdata" // zones on machines without them
 
 	"go.starlark.net/syntax"
 )
@@ -15,36 +13,8 @@ type (
 	timePoint time.Time
 )
 
-// Words of a duration, and of a time: the seconds since 1970, the nanoseconds, and the number of
-// the location. Immutable.
-const (
-	durationNanos = 0
-	timeSeconds   = 0
-	timeNanos     = 2
-	timeLocation  = 3
-)
-
-// The locations that times have.
-var (
-	locationsMu sync.Mutex
-	locations   []*time.Location
-)
-
-// loadLocation returns the location with the given name. A location keeps its name, so it gets a
-// copy: name may lie in a string of the heap.
-func loadLocation(name string) (*time.Location, error) { return time.LoadLocation(strings.Clone(name)) }
-
-func locationNumber(l *time.Location) int {
-	locationsMu.Lock()
-	defer locationsMu.Unlock()
-	for i, m := range locations {
-		if l == m || l.String() == m.String() && l.String() != "" {
-			return i
-		}
-	}
-	locations = append(locations, l)
-	return len(locations) - 1
-}
+// The word of a duration. Immutable.
+const durationNanos = 0
 
 func (th *Thread) newDuration(d duration) (Value, error) {
 	r, o, err := th.t.New(durationType, 8)
@@ -57,26 +27,6 @@ func (th *Thread) newDuration(d duration) (Value, error) {
 
 func (th *Thread) durationOf(v Value) duration {
 	return duration(th.t.Body(v.ref()).Uint64(durationNanos))
-}
-
-func (th *Thread) newPoint(p timePoint) (Value, error) {
-	r, o, err := th.t.New(timeType, 16)
-	if err != nil {
-		return 0, err
-	}
-	t := time.Time(p)
-	o.SetUint64(timeSeconds, uint64(t.Unix()))
-	o.SetWord(timeNanos, uint32(t.Nanosecond()))
-	o.SetWord(timeLocation, uint32(locationNumber(t.Location())))
-	return counted(r), nil
-}
-
-func (th *Thread) pointOf(v Value) timePoint {
-	o := th.t.Body(v.ref())
-	locationsMu.Lock()
-	l := locations[o.Word(timeLocation)]
-	locationsMu.Unlock()
-	return timePoint(time.Unix(int64(o.Uint64(timeSeconds)), int64(o.Word(timeNanos))).In(l))
 }
 
 // TimeModule returns the module time of starlark-go. now is what time.now calls; nil is
@@ -120,6 +70,10 @@ func (th *Thread) newTime(t time.Time, err error) (Value, error) {
 	return th.newPoint(timePoint(t))
 }
 
+// timeErrorBytes is what an error of the package time takes for each byte of a text: the text, quoted
+// twice, while it is put together.
+const timeErrorBytes = 24
+
 func parseDuration(th *Thread, c *Call) (Value, error) {
 	if err := c.positional(1, 1); err != nil {
 		return 0, err
@@ -134,9 +88,12 @@ func parseDuration(th *Thread, c *Call) (Value, error) {
 	if !ok {
 		return 0, c.want(th, 0, "a duration, string, or int")
 	}
+	if err := th.reserve(timeErrorBytes * len(s)); err != nil {
+		return 0, err
+	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("%s: for parameter 1: %s", c.Name, err)
+		return 0, fmt.Errorf("%s: for parameter 1: %s", c.Name, brief(err.Error()))
 	}
 	return th.NewHost(duration(d), nil)
 }
@@ -169,14 +126,24 @@ func parseTime(th *Thread, c *Call) (Value, error) {
 		}
 		text[i] = s
 	}
-	if text[2] == "UTC" {
-		return th.newTime(time.Parse(text[1], text[0]))
-	}
-	loc, err := loadLocation(text[2])
-	if err != nil {
+	if err := th.reserve(timeErrorBytes * (len(text[0]) + len(text[1]))); err != nil {
 		return 0, err
 	}
-	return th.newTime(time.ParseInLocation(text[1], text[0], loc))
+	var t time.Time
+	var err error
+	if text[2] == "UTC" {
+		t, err = time.Parse(text[1], text[0])
+	} else {
+		var loc *time.Location
+		if loc, err = loadLocation(text[2]); err != nil {
+			return 0, err
+		}
+		t, err = time.ParseInLocation(text[1], text[0], loc)
+	}
+	if err != nil {
+		return 0, errors.New(brief(err.Error()))
+	}
+	return th.newPoint(timePoint(t))
 }
 
 func fromTimestamp(th *Thread, c *Call) (Value, error) {
@@ -227,7 +194,7 @@ func (d duration) Type() string   { return "time.duration" }
 func (d duration) String() string { return time.Duration(d).String() }
 func (d duration) Truth() bool    { return d != 0 }
 func (d duration) Hash() (uint32, error) {
-	return uint32(d) ^ uint32(int64(d)>>32), nil
+	return mix(uint64(d)), nil
 }
 func (d duration) AttrNames() []string {
 	return []string{"hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
@@ -330,8 +297,7 @@ func (p timePoint) String() string {
 }
 func (p timePoint) Truth() bool { return !time.Time(p).IsZero() }
 func (p timePoint) Hash() (uint32, error) {
-	n := time.Time(p).UnixNano()
-	return uint32(n) ^ uint32(n>>32), nil
+	return mix(uint64(time.Time(p).UnixNano())), nil
 }
 func (p timePoint) AttrNames() []string {
 	return []string{"format", "in_location", "year", "month", "day", "hour", "minute", "second", "nanosecond", "unix", "unix_nano"}
@@ -392,6 +358,10 @@ func (p timePoint) Binary(th *Thread, op syntax.Token, y Value, right bool) (Val
 	return 0, nil
 }
 
+// timeFormatBytes is what a formatted time takes for each byte of the format, while it grows: a digit
+// can stand for two, and four for a year of twelve.
+const timeFormatBytes = 10
+
 // timeMethod is a method of a time.
 type timeMethod struct {
 	p    timePoint
@@ -411,6 +381,9 @@ func (m timeMethod) Call(th *Thread, c *Call) (Value, error) {
 		return 0, err
 	}
 	if m.name == "format" {
+		if err := th.reserve(timeFormatBytes * len(s)); err != nil {
+			return 0, err
+		}
 		return th.newString(time.Time(m.p).Format(s))
 	}
 	loc, err := loadLocation(s)

@@ -18,7 +18,7 @@ var (
 	elemsType    = define(kElems, rt.Type{Name: "starlark.elems", Slots: slotsAt(elemsText, 1)})
 	cellType     = define(kCell, rt.Type{Name: "starlark.cell", Slots: slotsAt(cellSlot, 1), Mutable: true})
 	durationType = define(kHost, rt.Type{Name: "starlark.duration"})
-	timeType     = define(kHost, rt.Type{Name: "starlark.time"})
+	timeType     = define(kHost, rt.Type{Name: "starlark.time", Slots: timeSlots})
 	listType     = define(kList, rt.Type{Name: "starlark.list", Mutable: true,
 		Block: func(o rt.Body) rt.Ref { return o.LoadRef(listBlock) },
 		Slots: func(h rt.Heap, o rt.Body) (rt.Body, int, int) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/ichor-go/ichor/starlark"
 	"go.starlark.net/resolve"
@@ -29,6 +30,10 @@ type entry struct {
 	err error
 }
 
+func newLoader() *loader {
+	return &loader{modules: map[string]*entry{}, sources: map[string][]byte{}}
+}
+
 func (l *loader) load(th *starlark.Thread, name string) (*starlark.Module, error) {
 	file := filepath.Join(l.dir, name)
 	l.mu.Lock()
@@ -45,15 +50,20 @@ func (l *loader) load(th *starlark.Thread, name string) (*starlark.Module, error
 	var mod *starlark.Module
 	src, err := os.ReadFile(file)
 	if err == nil {
-		l.mu.Lock()
-		l.sources[file] = src
-		l.mu.Unlock()
+		l.keep(file, src)
 		mod, err = th.Exec(file, src)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.modules[file] = &entry{mod, err}
 	return mod, err
+}
+
+// keep makes src the text of a file that errors show lines of.
+func (l *loader) keep(file string, src []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sources[file] = src
 }
 
 // show writes an error with the calls, the line of the program, and a caret.
@@ -97,6 +107,11 @@ func (l *loader) caret(w io.Writer, pos syntax.Position) bool {
 	line := []rune(strings.TrimRight(string(lines[pos.Line-1]), "\r"))
 	if len(line) > 200 {
 		return true
+	}
+	for i, r := range line {
+		if r != '\t' && !unicode.IsPrint(r) { // a terminal might obey it
+			line[i] = unicode.ReplacementChar
+		}
 	}
 	fmt.Fprintf(w, "    %s\n", string(line))
 	if col := int(pos.Col) - 1; col >= 0 && col <= len(line) {

@@ -10,16 +10,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -68,41 +67,31 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "ichor-star:", err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("time limit exceeded: %s", c.timeout))
-		defer cancel()
+	if f.NArg() > 1 || f.NArg() == 1 && c.program != "" {
+		fmt.Fprintln(errs, "ichor-star: want one program")
+		return 2
 	}
-	l := &loader{modules: map[string]*entry{}, sources: map[string][]byte{}}
+	l := newLoader()
 	opts.Load = l.load
 	m, err := starlark.New(opts)
 	if err != nil {
 		fmt.Fprintln(errs, "ichor-star:", err)
 		return 2
 	}
-	status := 0
-	if c.profile != "" {
-		p := m.StartProfile()
-		defer func() {
-			if err := writeProfile(p, c.profile); err != nil {
-				fmt.Fprintln(errs, "ichor-star:", err)
-			}
-		}()
-	}
+	profile, err := c.startProfile(m)
 	switch {
-	case f.NArg() > 1:
-		fmt.Fprintln(errs, "ichor-star: want one file")
-		status = 2
+	case err != nil:
 	case f.NArg() == 0 && c.program == "":
-		err = m.Do(ctx, func(th *starlark.Thread) error { return repl(th, in, out, errs) })
+		err = c.repl(m, l, lineReader(in, out), out, errs)
 	default:
-		err = c.execute(ctx, m, l, f.Arg(0), in)
+		err = c.execute(m, l, f.Arg(0), in)
 	}
-	if err != nil {
-		l.show(errs, err)
-		status = 1
+	status := 0
+	for _, err := range []error{err, profile()} {
+		if err != nil {
+			l.show(errs, err)
+			status = 1
+		}
 	}
 	if c.stats {
 		showStats(errs, m.Runtime())
@@ -126,6 +115,14 @@ func (c *config) options(out io.Writer) (starlark.Options, error) {
 	default:
 		return opts, fmt.Errorf("-mode %s: want gil, atomic or biased", c.mode)
 	}
+	switch {
+	case c.threads < 0 || c.threads > maxThreads:
+		return opts, fmt.Errorf("-threads %d: want at most %d", c.threads, maxThreads)
+	case c.depth < 0:
+		return opts, fmt.Errorf("-depth %d: want a positive number", c.depth)
+	case c.timeout < 0:
+		return opts, fmt.Errorf("-timeout %s: want a positive duration", c.timeout)
+	}
 	if !c.strict {
 		opts.File = syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true}
 	}
@@ -139,12 +136,20 @@ func (c *config) options(out io.Writer) (starlark.Options, error) {
 	return opts, nil
 }
 
-func writeProfile(p *starlark.Profiler, name string) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
+// maxThreads is what -threads can be. Each thread is a goroutine with a stack.
+const maxThreads = 10_000
+
+// startProfile begins the profile that -profile asks for. The function that it returns writes it.
+func (c *config) startProfile(m *starlark.Machine) (write func() error, err error) {
+	if c.profile == "" {
+		return func() error { return nil }, nil
 	}
-	return errors.Join(p.Write(file), file.Close())
+	file, err := os.Create(c.profile)
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	p := m.StartProfile()
+	return func() error { return errors.Join(p.Write(file), file.Close()) }, nil
 }
 
 // parseBytes reads a size such as 64MiB.
@@ -163,7 +168,9 @@ func parseBytes(s string) (int64, error) {
 }
 
 // execute runs a program, and main on each thread.
-func (c *config) execute(ctx context.Context, m *starlark.Machine, l *loader, file string, in io.Reader) error {
+func (c *config) execute(m *starlark.Machine, l *loader, file string, in io.Reader) error {
+	ctx, stop := c.context()
+	defer stop()
 	var src []byte
 	var err error
 	switch {
@@ -178,7 +185,7 @@ func (c *config) execute(ctx context.Context, m *starlark.Machine, l *loader, fi
 	if err != nil {
 		return err
 	}
-	l.sources[file] = src
+	l.keep(file, src)
 	l.dir = filepath.Dir(file)
 	var mod *starlark.Module
 	err = m.Do(ctx, func(th *starlark.Thread) (err error) {
@@ -188,7 +195,9 @@ func (c *config) execute(ctx context.Context, m *starlark.Machine, l *loader, fi
 	if err != nil || c.threads == 0 {
 		return err
 	}
-	return m.Run(ctx, c.threads, func(th *starlark.Thread, i int) error {
+	var mu sync.Mutex
+	var first error // with its calls, even if it is that ctx has ended
+	err = m.Run(ctx, c.threads, func(th *starlark.Thread, i int) error {
 		fn := th.Global(mod, "main")
 		defer th.Drop(fn)
 		if fn == 0 {
@@ -196,6 +205,15 @@ func (c *config) execute(ctx context.Context, m *starlark.Machine, l *loader, fi
 		}
 		v, err := th.Call(fn, []starlark.Value{starlark.Int(i)})
 		th.Drop(v)
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil {
+			first = err
+		}
 		return err
 	})
+	if first != nil {
+		return first
+	}
+	return err
 }

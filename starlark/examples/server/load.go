@@ -46,22 +46,56 @@ func post(url, program string) (status int, text string, err error) {
 	return r.StatusCode, string(b), err
 }
 
-// measure prints how long friendly programs take, alone and beside hostile ones.
+// rounds is how often measure takes turns.
+const rounds = 5
+
+// measure prints how long friendly programs take, alone and beside hostile ones. It takes turns, and prints
+// the best of each, so that other programs of the computer disturb both alike and little.
 func measure(w io.Writer, s *server, d time.Duration) error {
 	web := httptest.NewServer(s)
 	defer web.Close()
-	fmt.Fprintln(w, "friendly programs of 2 clients\tp50\tp99\ta second\tresident")
-	for _, clients := range []int{0, 2} {
-		times, ended, err := drive(web.URL, d, clients)
-		if err != nil {
-			return err
+	clients := []int{0, 2}
+	best := make([]quantiles, len(clients))
+	for range rounds {
+		for i, n := range clients {
+			times, ended, err := drive(web.URL, d/rounds, n)
+			if err != nil {
+				return err
+			}
+			best[i].add(times, ended)
 		}
-		slices.Sort(times)
-		at := func(p int) time.Duration { return times[len(times)*p/100].Round(10 * time.Microsecond) }
-		fmt.Fprintf(w, "beside %d hostile clients (%d programs ended)\t%s\t%s\t%.0f\t%d MiB\n", clients, ended, at(50), at(99),
-			float64(len(times))/d.Seconds(), resident()>>20)
 	}
+	fmt.Fprintln(w, "friendly programs of 2 clients\tp50\tp99\ta second")
+	for i, n := range clients {
+		b := best[i]
+		fmt.Fprintf(w, "beside %d hostile clients (%d programs ended)\t%s\t%s\t%.0f\n", n, b.ended, b.p50, b.p99,
+			float64(b.most)/(d/rounds).Seconds())
+	}
+	fmt.Fprintf(w, "at most resident: %d MiB\n", resident()>>20)
 	return nil
+}
+
+// quantiles are the best of several rounds.
+type quantiles struct {
+	p50, p99 time.Duration
+	most     int // programs in a round
+	ended    int64
+}
+
+func (q *quantiles) add(times []time.Duration, ended int64) {
+	q.ended += ended
+	if len(times) == 0 {
+		return
+	}
+	slices.Sort(times)
+	at := func(p int) time.Duration { return times[len(times)*p/100].Round(10 * time.Microsecond) }
+	if q.most == 0 || at(50) < q.p50 {
+		q.p50 = at(50)
+	}
+	if q.most == 0 || at(99) < q.p99 {
+		q.p99 = at(99)
+	}
+	q.most = max(q.most, len(times))
 }
 
 // drive has two clients send friendly programs, and others hostile ones. It returns the times of

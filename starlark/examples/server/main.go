@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -30,18 +31,31 @@ import (
 var library string
 
 // server runs programs. Any goroutine.
+//
+// A program of which nobody knows how long it takes gets a few steps first, which are enough for most. If it
+// needs more, it begins again, in the lane of the slow programs, which leave at least one processor to the
+// others if there are two. It can begin again because nobody has seen anything of it.
 type server struct {
 	image   string        // the library's file
-	turns   chan struct{} // one for each program that may run at the same time
 	timeout time.Duration // of a program
 	limits  starlark.Options
+	quick   lane
+	slow    lane
+}
+
+// A lane runs programs with a bound on their steps, some at the same time.
+type lane struct {
+	turns chan struct{} // one for each program
+	steps uint64
 }
 
 // newServer compiles the library, and writes its image into dir.
 func newServer(dir string, programs int, timeout time.Duration) (*server, error) {
-	s := &server{image: filepath.Join(dir, "library.img"), turns: make(chan struct{}, programs), timeout: timeout}
+	s := &server{image: filepath.Join(dir, "library.img"), timeout: timeout}
+	s.quick = lane{make(chan struct{}, programs), 50_000}
+	s.slow = lane{make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)), 5_000_000}
 	s.limits = starlark.Options{
-		Memory: 8 << 20, Steps: 5_000_000, Depth: 1000,
+		Memory: 8 << 20, Depth: 1000,
 		File: syntax.FileOptions{Set: true, TopLevelControl: true, While: true, Recursion: true, GlobalReassign: true},
 	}
 	m, err := starlark.New(starlark.Options{})
@@ -62,9 +76,17 @@ func newServer(dir string, programs int, timeout time.Duration) (*server, error)
 // run runs a program, and returns what it prints. An error of the program is a
 // *starlark.EvalError, or one of its syntax.
 func (s *server) run(ctx context.Context, program []byte) (output []byte, err error) {
+	output, err = s.runIn(ctx, &s.quick, program)
+	if errors.Is(err, starlark.ErrSteps) {
+		output, err = s.runIn(ctx, &s.slow, program)
+	}
+	return output, err
+}
+
+func (s *server) runIn(ctx context.Context, l *lane, program []byte) (output []byte, err error) {
 	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
+	case l.turns <- struct{}{}:
+		defer func() { <-l.turns }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -72,7 +94,7 @@ func (s *server) run(ctx context.Context, program []byte) (output []byte, err er
 	defer cancel()
 	var out limited
 	opts := s.limits
-	opts.Output = &out
+	opts.Steps, opts.Output = l.steps, &out
 	opts.Load = func(th *starlark.Thread, name string) (*starlark.Module, error) {
 		if name != "library.star" {
 			return nil, fmt.Errorf("there is only library.star")
