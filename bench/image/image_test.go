@@ -228,6 +228,20 @@ func TestImageUsage(t *testing.T) {
 	}
 }
 
+// A place where no image can be is found before the documents are read.
+func TestImageBuildFindsPlace(t *testing.T) {
+	folder := t.TempDir()
+	for out, want := range map[string]string{filepath.Join(folder, "none", "a.img"): "none", folder: "is a folder"} {
+		code, stdout, stderr := call(t, "image", "build", "-o", out, filepath.Join(folder, "missing.json"))
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-o: ") || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", out, code, stdout, stderr)
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 // An image never replaces a document that it is built from, under any name.
 func TestImageBuildKeepsDocuments(t *testing.T) {
 	folder := t.TempDir()

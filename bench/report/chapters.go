@@ -16,6 +16,7 @@ import (
 // A chapter shows a scenario, or the experiment prefork.
 type chapter struct {
 	name, title string
+	headline    string // words of the sentence for the summary; "" is the first sentence
 	plots       []plotSpec
 	scenario    experiment.Scenario
 }
@@ -39,7 +40,7 @@ func reportGroups(requests int) []chapterGroup {
 	return []chapterGroup{
 		{title: "What it is for", chapters: []chapter{
 			{name: "ladder", title: "The more threads share, the slower they get", plots: ladderPlots()},
-			{name: "requests", title: "Requests from one shared graph, by threads", plots: []plotSpec{{
+			{name: "requests", title: "Requests from one shared graph, by threads", headline: "born immortal", plots: []plotSpec{{
 				caption: "The documents are mortal, or immortal in one of three ways.", Options: plot.Options{Keep: keepRequests},
 			}}},
 			{name: prefork.Name, title: "How much workers copy of the heap that they share", plots: []plotSpec{{

@@ -63,7 +63,8 @@ func TestLook(t *testing.T) {
 		found = slices.Delete(found, i, i+1)
 	}
 	for _, p := range found {
-		if !strings.Contains(p, "above one") && !strings.Contains(p, "below one") { // the one covers the other, too
+		// What follows from the problems above: one text covers another, and one lies on other paper.
+		if !strings.Contains(p, "above one") && !strings.Contains(p, "below one") && !strings.HasPrefix(p, `"out of the figure" has a contrast`) {
 			t.Errorf("found in vain: %s", p)
 		}
 	}

@@ -97,7 +97,7 @@ func (p *draft) assignBars(keys []string) {
 		return
 	case !slices.Contains(color, experiment.Mode):
 		for _, key := range rest { // a few colours and many bands are easier than the reverse
-			if p.count(key) < p.count(color[0]) {
+			if p.count(key) <= p.count(color[0]) {
 				color, rest = []string{key}, without(keys, key)
 			}
 		}

@@ -13,12 +13,13 @@ type sizes struct {
 	line   int     // the distance of lines of text
 	bands  int     // the greatest number of bands of bars
 	panels int     // the greatest number of panels
+	small  bool    // it is a thumbnail
 }
 
 // full are the sizes of a figure, and thumb those of the small one in a summary.
 var (
 	full  = sizes{wide: 480, alone: 250, many: 180, text: 10, line: 17, bands: 1000, panels: 1000}
-	thumb = sizes{wide: 260, alone: 160, many: 140, text: 8.25, line: 14, bands: 4, panels: 1}
+	thumb = sizes{wide: 260, alone: 160, many: 140, text: 8.25, line: 14, bands: 4, panels: 1, small: true}
 )
 
 const gap = 10

@@ -65,6 +65,9 @@ func (p *draft) legend(labels *endLabels) (entries legend) {
 	if starved {
 		add("starved: not to be compared", func(c *canvas, x, y int) { c.mark(0, x+sampleWidth/2, y-4, paint(paintText, 0, 0), true) })
 	}
+	if p.small { // the picture beside it explains the lines
+		return entries
+	}
 	if laws {
 		add("dashed: what the scaling law predicts", stroke(paint(paintText, 0, strokeDashed), 2))
 	}
