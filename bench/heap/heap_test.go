@@ -146,7 +146,7 @@ func TestBadCommandLines(t *testing.T) {
 		"a b c":                                "3 heap snapshots, want one, or two to compare",
 		"-top -paths 0x10 a":                   "only one of -top, -paths and -export at a time",
 		"-paths 0x10 a b":                      "-paths and -export take one heap snapshot",
-		"-export /none/x.heapsnapshot " + good: "-export: open /none",
+		"-export /none/x.heapsnapshot " + good: "-export: write to /none: ",
 		"-export x a":                          `-export: "x" does not end in .heapsnapshot, which Chrome wants`,
 		"-export " + link + " " + good:         "-export would replace the heap snapshot",
 		"-paths x " + good:                     `"x" is not a reference such as 0x00001000`,

@@ -205,7 +205,7 @@ func TestImageUsage(t *testing.T) {
 		{[]string{"verify"}, command.ExitUsage, `expected "<image>"`},
 		{[]string{"info", image, "x"}, command.ExitUsage, "unexpected argument x"},
 		{[]string{"cat", image, "-count", "3"}, command.ExitUsage, "unknown flag -count"},
-		{[]string{"build", "-o", filepath.Join(image, "x"), benchtest.Write(t, "x", []byte("1"))}, command.ExitFailed, "write image"},
+		{[]string{"build", "-o", filepath.Join(image, "x"), benchtest.Write(t, "x", []byte("1"))}, command.ExitUsage, "-o: write to " + image},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte("[1"))}, command.ExitUsage, "byte 2: expected ',' or ']'"},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte(`{"a":1,"a":2}`))}, command.ExitUsage, "byte"},
 		{[]string{"build", "-o", image, filepath.Join(t.TempDir(), "none")}, command.ExitUsage, "expected a file, found none"},

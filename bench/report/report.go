@@ -128,7 +128,7 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 	}
 	r.page.Partial = "The measurement is in progress, or was killed: chapters are missing."
 	if err := r.write(); err != nil { // before a quarter of an hour, not after
-		return command.UsageError{Err: err}
+		return command.UsageError{Err: fmt.Errorf("-o: %w", err)}
 	}
 	for i, g := range groups {
 		for _, c := range g.chapters {

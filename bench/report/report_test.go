@@ -211,7 +211,7 @@ func TestReportUsage(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"-scenario nope": `unknown scenario "nope"; known: demo, prefork`,
-		"-o " + file:     "file",
+		"-o " + file:     "-o: mkdir " + file,
 		"-count 0":       `-count: "0" is not a number from 1 to 100000`,
 		"x":              "unexpected argument x",
 	} {

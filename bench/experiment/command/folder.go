@@ -28,6 +28,10 @@ func CheckFile(file string) error {
 func probe(folder string) error {
 	f, err := os.CreateTemp(folder, ".writable-")
 	if err != nil {
+		var cause *os.PathError
+		if errors.As(err, &cause) {
+			err = &os.PathError{Op: "write to", Path: folder, Err: cause.Err} // the name of the file would say nothing
+		}
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))

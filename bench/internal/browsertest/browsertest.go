@@ -108,9 +108,12 @@ var errNoStart = errors.New("the browser does not start")
 
 // Times to wait for the browser. Guesses: it needs a second or two, and more on a busy machine.
 const (
-	startTime = 2 * time.Minute
-	lookTime  = 8 * time.Minute
+	startTime = time.Minute
+	lookTime  = 4 * time.Minute
 )
+
+// patience is how long a page may take to get where a step leads. The test of this package has less.
+var patience = time.Minute
 
 // see looks at all pages with one colour scheme. The browser keeps its files in folder.
 func see(ctx context.Context, browser, folder, scheme string, pages []Page) ([]look, error) {
@@ -192,7 +195,7 @@ func handler(pages []Page, started chan<- struct{}, result chan<- []byte) http.H
 		for _, p := range pages {
 			list = append(list, page{p.Name, p.Steps, p.Figures})
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"pages": list, "widths": widths}) // the browser may have left
+		_ = json.NewEncoder(w).Encode(map[string]any{"pages": list, "widths": widths, "patience": patience.Milliseconds()}) // the browser may have left
 	})
 	mux.HandleFunc("POST /result", func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)

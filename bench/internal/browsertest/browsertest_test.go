@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // bad is a page with one of each problem, and things that only look like problems.
@@ -35,6 +36,8 @@ const bad = `<!doctype html>
 
 // Each problem of a bad page is found, and nothing else.
 func TestLook(t *testing.T) {
+	defer func(was time.Duration) { patience = was }(patience)
+	patience = 100 * time.Millisecond
 	looks, err := see(t.Context(), Find(t), t.TempDir(), "dark", []Page{{Name: "bad", Handler: HTML([]byte(bad)), Figures: 2,
 		Steps: []Step{{Name: "waits in vain", Wait: "body > section"}}}})
 	if errors.Is(err, errNoStart) {

@@ -50,8 +50,10 @@ function clip(box, element, view, text, problems) {
       const how = style[overflow];
       if (how === "visible") continue;
       const over = full[start] < b[start] - slack || full[end] > b[end] + slack;
-      if (over && (how === "hidden" || how === "clip") && !(overflow === "overflowX" && style.textOverflow === "ellipsis"))
-        problems.push(`${short(text)} is cut off`);
+      if (over && overflow === "overflowX" && style.textOverflow === "ellipsis") { // the reader sees that it goes on
+        full[start] = Math.max(full[start], b[start]);
+        full[end] = Math.min(full[end], b[end]);
+      } else if (over && (how === "hidden" || how === "clip")) problems.push(`${short(text)} is cut off`);
       box[start] = Math.max(box[start], b[start]);
       box[end] = Math.min(box[end], b[end]);
     }
@@ -136,7 +138,7 @@ function measure(doc, width, least) {
 
 // open loads a page into a frame and calls see for each of its states, at its full height. What is above
 // from is out of sight.
-async function open(page, width, from, see) {
+async function open(page, width, from, patience, see) {
   const frame = document.createElement("iframe");
   frame.style.width = width + "px";
   frame.style.height = "800px";
@@ -148,10 +150,8 @@ async function open(page, width, from, see) {
   for (const step of [{Name: "", Do: "", Wait: "body"}, ...(page.Steps || [])]) {
     new Function("doc", step.Do)(frame.contentDocument);
     let missing = false;
-    for (let i = 0; !frame.contentDocument.querySelector(step.Wait); i++) {
-      await turn();
-      if (i > 1500 && (missing = true)) break;
-    }
+    for (const begin = Date.now(); !frame.contentDocument.querySelector(step.Wait); await turn())
+      if (Date.now() - begin > patience && (missing = true)) break;
     const doc = frame.contentDocument;
     for (const d of doc.querySelectorAll("details")) d.open = true;
     await doc.fonts.ready;
@@ -164,15 +164,15 @@ async function open(page, width, from, see) {
 }
 
 async function main() {
-  const {pages, widths} = await (await fetch("pages.json")).json();
+  const {pages, widths, patience} = await (await fetch("pages.json")).json();
   const show = new URLSearchParams(location.hash.slice(1));
   if (show.has("show"))
-    return open(pages.find(p => p.Name === show.get("show")), show.get("width"), show.get("from"), (_, step) => step.Name === show.get("step"));
+    return open(pages.find(p => p.Name === show.get("show")), show.get("width"), show.get("from"), patience, (_, step) => step.Name === show.get("step"));
   const looks = [];
   for (const page of pages) {
     for (const width of widths) {
       try {
-        await open(page, width, 0, (doc, step, missing) => {
+        await open(page, width, 0, patience, (doc, step, missing) => {
           const look = measure(doc, width, page.Figures);
           if (missing) look.problems.push(`${step.Wait} is missing`);
           looks.push({page: page.Name, step: step.Name && ": " + step.Name, width, height: doc.documentElement.scrollHeight, ...look});
