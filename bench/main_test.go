@@ -132,7 +132,7 @@ func TestParts(t *testing.T) {
 	}{
 		"image":                           {command.ExitUsage, "expected one of"},
 		"image verify /none":              {command.ExitFailed, "/none"},
-		"prefork -plot a.gif":             {command.ExitUsage, "ends neither in .svg nor in .png"},
+		"prefork -plot a.gif":             {command.ExitUsage, "does not end in .svg"},
 		"report -scenario nope":           {command.ExitUsage, `unknown scenario "nope"; known: demo, prefork`},
 		"immortality-tax -scenario nope":  {command.ExitUsage, `unknown scenario "nope"; known: requests, tree, pair`},
 		"compare -input /none":            {command.ExitUsage, "/none: byte 0: expected a file"},

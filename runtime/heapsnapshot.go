@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ichor-go/ichor/internal/arena"
@@ -185,18 +184,9 @@ type HeapStep struct {
 
 // String returns the path in one line, without the history.
 func (p HeapPath) String() string {
-	var b strings.Builder
-	b.WriteString(p.Holder)
-	if p.Count > 1 {
-		fmt.Fprintf(&b, " (%d counts)", p.Count)
-	}
-	for i, s := range p.Steps {
-		if i > 0 {
-			b.WriteString(" " + s.Slot)
-		}
-		fmt.Fprintf(&b, " → %s %s", s.Type, s.Ref)
-	}
-	return b.String()
+	return heapgraph.PathText(p.Holder, p.Count, len(p.Steps), func(i int) (slot, name, ref string) {
+		return p.Steps[i].Slot, p.Steps[i].Type, p.Steps[i].Ref.String()
+	})
 }
 
 // Paths returns shortest chains of references that keep the object r alive, shortest first, and

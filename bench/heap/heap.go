@@ -79,6 +79,11 @@ func (f *Flags) check() error {
 	case f.Export != "" && !strings.HasSuffix(f.Export, exportSuffix):
 		return fmt.Errorf("-export: %q does not end in %s, which Chrome wants", f.Export, exportSuffix)
 	}
+	if f.Export != "" {
+		if err := command.CheckFile(f.Export); err != nil { // found now, and not after a long look at the heap
+			return fmt.Errorf("-export: %w", err)
+		}
+	}
 	for _, name := range f.Files {
 		if in, err := os.Stat(name); err == nil && f.Export != "" {
 			if out, err := os.Stat(f.Export); err == nil && os.SameFile(in, out) {

@@ -137,21 +137,22 @@ func TestBadCommandLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
-		"/none":                        "/none: no such file or directory",
-		"-top /none":                   "/none: ",
-		"-top " + cut:                  "cut.heap: cut short: it ends in section 2",
-		"-top " + bad:                  "bad.heap: section 1: it does not match its checksum",
-		"-top heap_test.go":            "heap_test.go: not a heap snapshot: it does not begin with ICHORHEAP",
-		"-top .":                       "is a directory",
-		"a b c":                        "3 heap snapshots, want one, or two to compare",
-		"-top -paths 0x10 a":           "only one of -top, -paths and -export at a time",
-		"-paths 0x10 a b":              "-paths and -export take one heap snapshot",
-		"-export x a":                  `-export: "x" does not end in .heapsnapshot, which Chrome wants`,
-		"-export " + link + " " + good: "-export would replace the heap snapshot",
-		"-paths x " + good:             `"x" is not a reference such as 0x00001000`,
-		"-paths 0x10 " + good:          "no object has the reference 0x10",
-		"-http :x " + good:             "unknown port",
-		"":                             "expected \"<files> ...\"",
+		"/none":                                "/none: no such file or directory",
+		"-top /none":                           "/none: ",
+		"-top " + cut:                          "cut.heap: cut short: it ends in section 2",
+		"-top " + bad:                          "bad.heap: section 1: it does not match its checksum",
+		"-top heap_test.go":                    "heap_test.go: not a heap snapshot: it does not begin with ICHORHEAP",
+		"-top .":                               "is a directory",
+		"a b c":                                "3 heap snapshots, want one, or two to compare",
+		"-top -paths 0x10 a":                   "only one of -top, -paths and -export at a time",
+		"-paths 0x10 a b":                      "-paths and -export take one heap snapshot",
+		"-export /none/x.heapsnapshot " + good: "-export: write to /none: ",
+		"-export x a":                          `-export: "x" does not end in .heapsnapshot, which Chrome wants`,
+		"-export " + link + " " + good:         "-export would replace the heap snapshot",
+		"-paths x " + good:                     `"x" is not a reference such as 0x00001000`,
+		"-paths 0x10 " + good:                  "no object has the reference 0x10",
+		"-http :x " + good:                     "unknown port",
+		"":                                     "expected \"<files> ...\"",
 	} {
 		code, stdout, stderr := call(t.Context(), strings.Fields(args)...)
 		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {

@@ -240,18 +240,9 @@ type step struct {
 
 // String is the path in one line.
 func (p path) String() string {
-	var b strings.Builder
-	b.WriteString(p.Holder)
-	if p.Count > 1 {
-		fmt.Fprintf(&b, " (%d counts)", p.Count)
-	}
-	for i, s := range p.Steps {
-		if i > 0 {
-			b.WriteString(" " + s.Slot)
-		}
-		b.WriteString(" → " + s.Type + " " + s.Ref)
-	}
-	return b.String()
+	return heapgraph.PathText(p.Holder, p.Count, len(p.Steps), func(i int) (slot, name, ref string) {
+		return p.Steps[i].Slot, p.Steps[i].Type, p.Steps[i].Ref
+	})
 }
 
 func (v *view) paths(n heapgraph.Node, most int) (list []path) {

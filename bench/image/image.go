@@ -58,12 +58,15 @@ func Run(ctx context.Context, called string, f *Flags, stdout io.Writer) error {
 
 // build freezes the documents in files, and writes the image to out.
 func build(ctx context.Context, out string, shareEqual bool, files []string, stdout io.Writer) error {
+	if in := sameFile(out, files); in != "" {
+		return command.UsageError{Err: fmt.Errorf("the image %s would replace the document %s", out, in)}
+	}
+	if err := command.CheckFile(out); err != nil { // found now, and not after all is frozen
+		return command.UsageError{Err: fmt.Errorf("-o: %w", err)}
+	}
 	docs, err := documents.Load(ctx, files)
 	if err != nil {
 		return err
-	}
-	if in := sameFile(out, files); in != "" {
-		return command.UsageError{Err: fmt.Errorf("the image %s would replace the document %s", out, in)}
 	}
 	r, err := experiment.NewRuntime(experiment.ModeGIL)
 	if err != nil {

@@ -206,7 +206,7 @@ func TestImageUsage(t *testing.T) {
 		{[]string{"verify"}, command.ExitUsage, `expected "<image>"`},
 		{[]string{"info", image, "x"}, command.ExitUsage, "unexpected argument x"},
 		{[]string{"cat", image, "-count", "3"}, command.ExitUsage, "unknown flag -count"},
-		{[]string{"build", "-o", filepath.Join(image, "x"), benchtest.Write(t, "x", []byte("1"))}, command.ExitFailed, "write image"},
+		{[]string{"build", "-o", filepath.Join(image, "x"), benchtest.Write(t, "x", []byte("1"))}, command.ExitUsage, "-o: write to " + image},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte("[1"))}, command.ExitUsage, "byte 2: expected ',' or ']'"},
 		{[]string{"build", "-o", image, benchtest.Write(t, "x", []byte(`{"a":1,"a":2}`))}, command.ExitUsage, "byte"},
 		{[]string{"build", "-o", image, filepath.Join(t.TempDir(), "none")}, command.ExitUsage, "expected a file, found none"},
@@ -226,6 +226,20 @@ func TestImageUsage(t *testing.T) {
 	// Failed commands have left the existing image unchanged.
 	if code, _, stderr := call(t, "image", "verify", image); code != command.ExitOK {
 		t.Errorf("the image was changed: %s", stderr)
+	}
+}
+
+// A place where no image can be is found before the documents are read.
+func TestImageBuildFindsPlace(t *testing.T) {
+	folder := t.TempDir()
+	for out, want := range map[string]string{filepath.Join(folder, "none", "a.img"): "none", folder: "is a folder"} {
+		code, stdout, stderr := call(t, "image", "build", "-o", out, filepath.Join(folder, "missing.json"))
+		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "-o: ") || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", out, code, stdout, stderr)
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }
 

@@ -19,6 +19,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	// This program makes the style and the pictures, and escapes the texts in them.
 	"style":   func() template.CSS { return template.CSS(plot.Style) },
 	"picture": func(p Plot) template.HTML { return template.HTML(p.Inline()) },
+	"thumb":   func(p Plot) template.HTML { return template.HTML(p.Thumb()) },
 	"open":    func(t Table) bool { return len(t.Rows) <= openRows },
 	"right":   func(t Table, column int) bool { return t.Right[column] },
 }).Parse(source))

@@ -6,6 +6,7 @@
 package page
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ type Page struct {
 }
 
 // A Highlight is a chapter in the summary, which begins the page: its first picture, small, and the
-// first sentence that follows from it.
+// sentence that matters most.
 type Highlight struct {
 	Chapter *Chapter
 	Group   string // the title of its group
@@ -47,7 +48,7 @@ func (p *Page) Highlights() (list []Highlight) {
 			for i := range g.Chapters {
 				c := &g.Chapters[i]
 				if len(list) < highlights && want(c.Name) && len(c.Plots) > 0 && len(c.Says) > 0 {
-					list = append(list, Highlight{c, g.Title, c.Says[0]})
+					list = append(list, Highlight{c, g.Title, cmp.Or(c.Headline, c.Says[0])})
 				}
 			}
 		}
@@ -78,6 +79,7 @@ type Chapter struct {
 	Plots    []Plot
 	Tables   []Table
 	Says     []string // what follows from the tables
+	Headline string   // the sentence for the summary; "" is the first of Says
 	Command  string   // the command that repeats the measurement
 	Trouble  string   // why the chapter is incomplete, or ""
 	Warnings []string // what makes the chapter doubtful

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/ichor-go/ichor/bench/documents"
 	"github.com/ichor-go/ichor/bench/experiment/command"
@@ -32,7 +33,7 @@ type Flags struct {
 	Requests command.Count `default:"100000" placeholder:"N" help:"How many requests each worker answers (default: 100000)."`
 	Mode     string        `enum:"gil,atomic,biased" default:"atomic" placeholder:"gil|atomic|biased" help:"The runtimes' mode (default: atomic)."`
 	Format   string        `enum:"text,json" default:"text" placeholder:"text|json" help:"A table, or one object a line (default: text)."`
-	Plot     string        `empty:"" placeholder:"FILE" help:"Draw the plot into this file, .svg or .png (default: no plot)."`
+	Plot     string        `empty:"" placeholder:"FILE" help:"Draw the plot into this file, which ends in .svg (default: no plot)."`
 	Progress string        `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
 }
 
@@ -48,8 +49,8 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 	if f.Plot == "none" {
 		f.Plot = ""
 	}
-	if f.Plot != "" && plotFormat(f.Plot) == "" {
-		return command.UsageError{Err: fmt.Errorf("-plot: %q ends neither in .svg nor in .png", f.Plot)}
+	if f.Plot != "" && !strings.EqualFold(filepath.Ext(f.Plot), ".svg") {
+		return command.UsageError{Err: fmt.Errorf("-plot: %q does not end in .svg", f.Plot)}
 	}
 	if f.Plot != "" { // found now, and not after the measurement
 		if err := command.CheckFolder(filepath.Dir(f.Plot)); err != nil {

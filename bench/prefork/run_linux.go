@@ -17,6 +17,7 @@ import (
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/format"
 	"github.com/ichor-go/ichor/bench/internal/interruptible"
+	"github.com/ichor-go/ichor/bench/internal/plot"
 	"github.com/ichor-go/ichor/bench/internal/progress"
 	"github.com/ichor-go/ichor/internal/jsonpos"
 	"github.com/ichor-go/ichor/objects"
@@ -338,23 +339,27 @@ func (p *run) conclude(*experiment.Result) (lines []string) {
 	return lines
 }
 
-// plot writes the plot.
+// plot draws how much of the parent's heap the worker that copied most has copied, over the number of
+// requests that it has answered.
 func (p *run) plot() error {
-	var requests []int
-	for i := range PlotSteps + 1 {
-		requests = append(requests, int(p.f.Requests)*i/PlotSteps)
-	}
-	var lines []line
+	res := &experiment.Result{Scenario: p.result.Scenario}
+	names := map[any]string{}
 	for _, v := range variants {
-		var l line
-		for _, n := range requests {
-			l.values = append(l.values, p.worst(v.immortal, n)/(1<<20))
+		names[v.immortal] = v.line
+		for i := range PlotSteps + 1 {
+			n := int(p.f.Requests) * i / PlotSteps
+			res.Rows = append(res.Rows, &experiment.Row{Config: experiment.Cfg("immortal", v.immortal, "requests", n), Metric: p.result.Rows[0].Metric,
+				Samples: []experiment.Sample{{Value: p.worst(v.immortal, n)}}})
 		}
-		l.name = fmt.Sprintf("%s: %.3g MiB in the end", v.line, l.values[PlotSteps])
-		lines = append(lines, l)
 	}
-	title := fmt.Sprintf("%d HTTP workers share a heap of %d MiB of JSON", p.f.Workers, p.f.Size>>20)
-	return plotPrivate(p.f.Plot, title, requests, lines)
+	picture, err := plot.Draw(res, plot.Options{
+		Over: "requests", Unit: fmt.Sprintf("MiB of %d that a worker has copied", p.f.Size>>20), Scale: 1.0 / (1 << 20),
+		Name: func(c experiment.Config) string { return names[c.Get("immortal")] },
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(p.f.Plot, picture.File(), 0o666)
 }
 
 // workerTimeout bounds the time for one answer. A guess, far above what it takes.

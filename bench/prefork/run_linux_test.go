@@ -215,7 +215,7 @@ func TestPreforkUsage(t *testing.T) {
 		"-workers 65":         `-workers: 65 is more than 64`,
 		"-requests x":         `-requests: "x" is not a number from 1 to 100000`,
 		"-mode none":          `-mode must be one of "gil","atomic","biased" but got "none"`,
-		"-plot a.gif":         `-plot: "a.gif" ends neither in .svg nor in .png`,
+		"-plot a.gif":         `-plot: "a.gif" does not end in .svg`,
 		"-input " + doc + "x": "",
 	} {
 		var stdout, stderr bytes.Buffer

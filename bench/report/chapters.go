@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 // A chapter shows a scenario, or the experiment prefork.
 type chapter struct {
 	name, title string
+	headline    string // words of the sentence for the summary; "" is the first sentence
 	plots       []plotSpec
 	scenario    experiment.Scenario
 }
@@ -40,8 +40,8 @@ func reportGroups(requests int) []chapterGroup {
 	return []chapterGroup{
 		{title: "What it is for", chapters: []chapter{
 			{name: "ladder", title: "The more threads share, the slower they get", plots: ladderPlots()},
-			{name: "requests", title: "Requests from one shared graph, by threads", plots: []plotSpec{{
-				caption: "Mortal and immortal documents.", Options: plot.Options{Keep: keepRequests, Name: nameRequests},
+			{name: "requests", title: "Requests from one shared graph, by threads", headline: "born immortal", plots: []plotSpec{{
+				caption: "The documents are mortal, or immortal in one of three ways.", Options: plot.Options{Keep: keepRequests},
 			}}},
 			{name: prefork.Name, title: "How much workers copy of the heap that they share", plots: []plotSpec{{
 				caption: "How much a worker has copied by reading, by the number of requests that it has answered.",
@@ -52,10 +52,7 @@ func reportGroups(requests int) []chapterGroup {
 			}}},
 			{name: "collect", title: "Pauses of the cycle collector", plots: []plotSpec{{
 				caption: "How long the world is stopped, by the number of immortals, for each number of live mortals.",
-				Options: plot.Options{
-					Keep: keepCollect, Over: "immortals", Unit: "ms", Scale: 1e-6,
-					Name: func(c experiment.Config) string { return fmt.Sprintf("%v mortals", c.Get("mortals")) },
-				},
+				Options: plot.Options{Keep: keepCollect, Over: "immortals", Unit: "ms", Scale: 1e-6},
 			}}},
 			{name: "memory", title: "Memory compared with Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Metric: scenarios.BytesAValue, Unit: "bytes for each JSON value"}}}},
 			{name: "walk", title: "Reading compared with Go's heap", plots: []plotSpec{{Options: plot.Options{Bars: true, Unit: "ns for each value"}}}},
@@ -63,7 +60,7 @@ func reportGroups(requests int) []chapterGroup {
 		}},
 		{title: "Where we lose", text: losses, chapters: []chapter{
 			{name: "handoff", title: "Objects that one thread makes and another counts", plots: []plotSpec{{
-				caption: "By the percentage of objects that the consumer counts, four times up and down each.", Options: plot.Options{Keep: func(c experiment.Config) bool { return c.Get("uses") != 0 }, Over: "foreign", Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
+				caption: "By the percentage of objects that the consumer counts, four times up and down each.", Options: plot.Options{Keep: func(c experiment.Config) bool { return c.Get("uses") != 0 }, Over: "foreign"},
 			}}},
 			{name: "pair", title: "What counting costs on one thread", plots: []plotSpec{{
 				caption: "1,024 objects, which fit into the L1 cache.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("temp") == "hot" }},
@@ -74,13 +71,11 @@ func reportGroups(requests int) []chapterGroup {
 			{name: "birth", title: "Small objects that come and go", plots: []plotSpec{{
 				caption: "Making one object and dropping the oldest of 1,024.", Options: plot.Options{Bars: true, Keep: func(c experiment.Config) bool { return c.Get("threads") == 1 }},
 			}}},
-			{name: "small", title: "Small, short-lived graphs", plots: []plotSpec{{caption: "Nodes a second, made and dropped.", Options: plot.Options{Name: nameSmall}}}},
+			{name: "small", title: "Small, short-lived graphs", plots: []plotSpec{{caption: "Nodes a second, made and dropped."}}},
 		}},
 		{title: "The rest", chapters: []chapter{
 			{name: "contend", title: "One object that all threads count", plots: []plotSpec{{Options: plot.Options{Name: nameContend}}}},
-			{name: "tree", title: "Making and dropping objects", plots: []plotSpec{{
-				Options: plot.Options{Name: func(c experiment.Config) string { return scenarios.ModeWords(c.Get("mode")) }},
-			}}},
+			{name: "tree", title: "Making and dropping objects"},
 			{name: "first", title: "The first objects of a process", plots: []plotSpec{{
 				caption: "Making the first 10,000 objects, with their page faults.", Options: plot.Options{Bars: true},
 			}}},
@@ -137,13 +132,17 @@ func plotsOf(res *experiment.Result, specs []plotSpec) (plots []page.Plot, err e
 	if len(specs) == 0 {
 		specs = []plotSpec{{}}
 	}
+	var options []plot.Options
 	for _, s := range specs {
-		picture, err := plot.Draw(res, s.Options)
-		switch {
-		case err == nil:
-			plots = append(plots, page.Plot{Name: s.name, Caption: s.caption, Picture: picture})
-		case !errors.Is(err, plot.ErrNothing):
-			return plots, fmt.Errorf("plot: %w", err)
+		options = append(options, s.Options)
+	}
+	pictures, err := plot.DrawAll(res, options...)
+	if err != nil {
+		return nil, fmt.Errorf("plot: %w", err)
+	}
+	for i, s := range specs {
+		if pictures[i] != (plot.Picture{}) {
+			plots = append(plots, page.Plot{Name: s.name, Caption: s.caption, Picture: pictures[i]})
 		}
 	}
 	return plots, nil
@@ -152,11 +151,11 @@ func plotsOf(res *experiment.Result, specs []plotSpec) (plots []page.Plot, err e
 // ladderPlots are one plot for each mode, atomic counting first.
 func ladderPlots() (plots []plotSpec) {
 	rungs := map[any]string{
-		scenarios.LadderNothing: "nothing shared", scenarios.LadderObject: "one shared value, mortal", scenarios.LadderDict: "one value in a shared dict, mortal", scenarios.LadderImmortal: "the same, immortal",
+		scenarios.LadderNothing: "nothing shared", scenarios.LadderObject: "a mortal value", scenarios.LadderDict: "a mortal dict", scenarios.LadderImmortal: "an immortal dict",
 	}
 	for _, mode := range []string{experiment.ModeAtomic, experiment.ModeBiased, experiment.ModeGIL} {
 		words := scenarios.ModeWords(mode)
-		plots = append(plots, plotSpec{name: mode, caption: strings.ToUpper(words[:1]) + words[1:] + ".", Options: plot.Options{
+		plots = append(plots, plotSpec{name: mode, caption: strings.ToUpper(words[:1]) + words[1:] + ". What the threads share is at the end of its line.", Options: plot.Options{
 			Keep: func(c experiment.Config) bool { return c.Get("mode") == mode },
 			Name: func(c experiment.Config) string { return rungs[c.Get("shared")] },
 		}})
@@ -178,10 +177,6 @@ func dictPlots() (plots []plotSpec) {
 // keepRequests keeps the lines that matter most: all of them would be too many.
 func keepRequests(c experiment.Config) bool {
 	return c.Get("mode") == experiment.ModeAtomic || c.Get("immortal") == experiment.ImmortalNone || c.Get("mode") == experiment.ModeGIL && c.Get("immortal") == experiment.ImmortalAddress
-}
-
-func nameRequests(c experiment.Config) string {
-	return scenarios.ModeWords(c.Get("mode")) + ": " + immortalWords(c.Get("immortal"))
 }
 
 func immortalWords(immortal any) string {
@@ -212,13 +207,6 @@ func keepPrefork(requests int) func(c experiment.Config) bool {
 // keepCollect keeps one core, and objects in the order in which they were made.
 func keepCollect(c experiment.Config) bool {
 	return c.Get("kind") == experiment.ImmortalAddress && c.Get("order") == scenarios.OrderAllocation && c.Get("cores") == 1
-}
-
-func nameSmall(c experiment.Config) string {
-	if c.Get("heap") == scenarios.HeapGo {
-		return "Go's heap"
-	}
-	return "Ichor, " + scenarios.ModeWords(c.Get("mode"))
 }
 
 func nameContend(c experiment.Config) string {

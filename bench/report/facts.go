@@ -51,7 +51,7 @@ func (r *reportRun) facts() []page.Fact {
 		{Name: "commit", Value: commit()},
 		{Name: "date", Value: time.Now().UTC().Format("2006-01-02 15:04 MST")},
 		{Name: "command", Value: "go run ./bench " + strings.Join(r.args, " ")},
-		{Name: "samples", Value: fmt.Sprintf("%d of %s a row", r.env.Count, r.env.Budget)},
+		{Name: "samples", Value: r.samples()},
 		{Name: "documents", Value: r.documents()},
 	}
 	measure := cpu.Measure()
@@ -63,6 +63,14 @@ func (r *reportRun) facts() []page.Fact {
 		facts = append(facts, page.Fact{Name: "load before", Value: load})
 	}
 	return facts
+}
+
+func (r *reportRun) samples() string {
+	text := fmt.Sprintf("%d of %s a row", r.env.Count, r.env.Budget)
+	if r.env.Until > 0 {
+		text += fmt.Sprintf(" or more, until no median's interval extends beyond ±%s", r.f.Until)
+	}
+	return text
 }
 
 // loadBefore is the load average of the last minute, where the system tells it. Other threads take
@@ -144,6 +152,12 @@ func (r *reportRun) command(c chapter) string {
 			counts = append(counts, fmt.Sprint(n))
 		}
 		words = append(words, fmt.Sprintf("run -scenario %s -threads %s -benchtime %s -count %d", c.name, strings.Join(counts, ","), r.env.Budget, r.env.Count))
+		if r.f.Until > 0 {
+			words = append(words, "-until "+r.f.Until.String())
+		}
+		if r.f.Within > 0 {
+			words = append(words, "-within "+r.f.Within.String())
+		}
 		if r.env.Size > 0 && slices.Contains([]string{"image", "gcshare"}, c.name) {
 			words = append(words, "-size "+command.Bytes(r.env.Size).String())
 		}

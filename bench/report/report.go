@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ichor-go/ichor/bench/documents"
@@ -29,6 +31,8 @@ type Flags struct {
 	Scenario  []string          `placeholder:"NAME" help:"What to measure: scenarios, and prefork (default: all)."`
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 100ms; with -quick, 20ms)."`
 	Count     command.Count     `placeholder:"N" help:"Samples for each row (default: 10; with -quick, 6)."`
+	Until     command.Percent   `placeholder:"PERCENT" help:"Take more samples until the interval of each median extends no further: 5%. prefork, which counts pages, takes no more."`
+	Within    time.Duration     `placeholder:"TIME" help:"How long -until may take for a scenario (default: 1m)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: the powers of two up to GOMAXPROCS, and GOMAXPROCS)."`
 	Size      command.Bytes     `placeholder:"BYTES" help:"Size of the graphs of image, gcshare and prefork (default: what each has when run alone; with -quick, 32MiB)."`
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
@@ -45,7 +49,7 @@ const (
 
 // env fills in the defaults.
 func (f *Flags) env() experiment.Env {
-	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Threads: f.Threads}
+	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Until: f.Until, Within: f.Within, Threads: f.Threads}
 	if len(f.Threads) == 0 {
 		flags.Threads = powersUpTo(runtime.GOMAXPROCS(0))
 	}
@@ -124,7 +128,7 @@ func Run(ctx context.Context, name string, f *Flags, args []string, all []experi
 	}
 	r.page.Partial = "The measurement is in progress, or was killed: chapters are missing."
 	if err := r.write(); err != nil { // before a quarter of an hour, not after
-		return command.UsageError{Err: err}
+		return command.UsageError{Err: fmt.Errorf("-o: %w", err)}
 	}
 	for i, g := range groups {
 		for _, c := range g.chapters {
@@ -180,6 +184,9 @@ func (r *reportRun) chapter(ctx context.Context, g *page.Group, c chapter) {
 		}
 	}
 	made.Title, made.Command = c.title, r.command(c)
+	if i := slices.IndexFunc(made.Says, func(line string) bool { return strings.Contains(line, c.headline) }); i >= 0 {
+		made.Headline = made.Says[i]
+	}
 	switch {
 	case err == nil:
 		r.results[c.name] = all

@@ -180,6 +180,30 @@ func TestReportInterrupted(t *testing.T) {
 	}
 }
 
+// With -until, a scenario takes as many samples as its intervals need, and the page says so.
+func TestReportUntil(t *testing.T) {
+	dir := t.TempDir()
+	samples := 0
+	s := benchtest.Demo()
+	s.Plan = func(*experiment.Env) (*experiment.Plan, error) {
+		return &experiment.Plan{Variants: []experiment.Variant{{Config: experiment.Cfg("threads", 1), Metric: experiment.NsOp,
+			Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+				samples++
+				return experiment.Sample{Value: float64(2 + samples%2*max(0, 10-samples)), Ops: 1}, nil
+			}}}}, nil
+	}
+	code, _, stderr := call(t.Context(), []experiment.Scenario{s}, "-o", dir, "-scenario", "demo", "-count", "6", "-until", "2.5%", "-within", "1h", "-benchtime", "10x")
+	if code != 0 || samples < 10 {
+		t.Fatalf("exit code %d, %d samples: %s", code, samples, stderr)
+	}
+	html, _ := readReport(t, dir)
+	for _, want := range []string{"6 of 10x a row or more, until no median&#39;s interval extends beyond ±2.5%", "-count 6 -until 2.5% -within 1h0m0s"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
 func TestReportUsage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
@@ -187,7 +211,7 @@ func TestReportUsage(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"-scenario nope": `unknown scenario "nope"; known: demo, prefork`,
-		"-o " + file:     "file",
+		"-o " + file:     "-o: mkdir " + file,
 		"-count 0":       `-count: "0" is not a number from 1 to 100000`,
 		"x":              "unexpected argument x",
 	} {

@@ -134,7 +134,7 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 	if most < 2 {
 		return []string{"With one thread, nothing is shared."}
 	}
-	for _, mode := range modes {
+	for _, mode := range []string{modeAtomic, modeBiased, modeGIL} { // the first line is in a report's summary
 		var speed []any
 		for _, shared := range ladderRungs {
 			speed = append(speed, experiment.Ratio(

@@ -31,6 +31,8 @@ type Flags struct {
 	Scenario  []string          `placeholder:"NAME" help:"What to measure: requests, tree, pair (default: all three)."`
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 50ms)."`
 	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 128)."`
+	Until     command.Percent   `placeholder:"PERCENT" help:"Take more rounds until the interval of each median extends no further: 5%."`
+	Within    time.Duration     `placeholder:"TIME" help:"How long -until may take (default: 1m)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: 1)."`
 	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"A table, one object a line, or lines for benchstat (default: text)."`
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`
@@ -100,16 +102,13 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 			return err
 		}
 	}
-	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Threads: f.Threads, Format: f.Format, Progress: f.Progress}
-	if len(flags.Threads) == 0 {
-		flags.Threads = []int{1}
-	}
+	flags := f.measured()
 	folder, err := os.MkdirTemp("", "ichor-tax")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder) // if that fails, the system clears it
-	env := flags.Env(50*time.Millisecond, 8*taxLayouts)
+	env := flags.Env(taxTime, taxCount)
 	t := &taxRun{input: f.Input, programs: map[string][]string{}}
 	for _, build := range []string{buildTested, buildUntested} {
 		for layout := range min(taxLayouts, env.Count) {
@@ -121,6 +120,21 @@ func Run(ctx context.Context, name string, f *Flags, stdout, stderr io.Writer) e
 		}
 	}
 	return flags.Measure(ctx, name, env, []experiment.Scenario{t.scenario(picked)}, stdout, stderr)
+}
+
+// The settings of a run without flags.
+const (
+	taxTime  = 50 * time.Millisecond
+	taxCount = 8 * taxLayouts
+)
+
+// measured are the flags for the one scenario that is measured.
+func (f *Flags) measured() command.Flags {
+	flags := command.Flags{Benchtime: f.Benchtime, Count: f.Count, Until: f.Until, Within: f.Within, Threads: f.Threads, Format: f.Format, Progress: f.Progress}
+	if len(flags.Threads) == 0 {
+		flags.Threads = []int{1}
+	}
+	return flags
 }
 
 // findInput checks the documents for requests. The default ones are small. The cache misses of

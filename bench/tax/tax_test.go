@@ -108,6 +108,20 @@ func TestConcludeTax(t *testing.T) {
 	}
 }
 
+// The flags reach the measurement.
+func TestTaxFlags(t *testing.T) {
+	f := &Flags{}
+	flags := f.measured()
+	if env := flags.Env(taxTime, taxCount); env.Count != taxCount || env.Until != 0 || len(env.Threads) != 1 {
+		t.Errorf("without flags: %+v", env)
+	}
+	f.Count, f.Until, f.Within = 20, 0.05, time.Hour
+	flags = f.measured()
+	if env := flags.Env(taxTime, taxCount); env.Count != 20 || env.Until != 0.05 || env.Limit != time.Hour {
+		t.Errorf("with flags: %+v", env)
+	}
+}
+
 func TestTaxUsage(t *testing.T) {
 	for args, want := range map[string]string{
 		"-scenario dict":       `unknown scenario "dict"; known: requests, tree, pair`,

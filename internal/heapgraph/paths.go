@@ -1,5 +1,10 @@
 package heapgraph
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Path is a chain of edges that keeps a node alive.
 type Path struct {
 	Entry Entry  // why the first node is alive
@@ -46,4 +51,23 @@ func (g *Graph) reasons(n Node) []Entry {
 		list = append(list[:len(list):len(list)], Entry{n, 0, undying})
 	}
 	return list
+}
+
+// PathText writes a path in one line: its holder, with the number of counts if there are several, and
+// each step. The function step returns what the text says of step i, of so many; the slot of the first
+// is the holder's.
+func PathText(holder string, count int64, steps int, step func(i int) (slot, name, ref string)) string {
+	var b strings.Builder
+	b.WriteString(holder)
+	if count > 1 {
+		fmt.Fprintf(&b, " (%d counts)", count)
+	}
+	for i := range steps {
+		slot, name, ref := step(i)
+		if i > 0 {
+			b.WriteString(" " + slot)
+		}
+		fmt.Fprintf(&b, " → %s %s", name, ref)
+	}
+	return b.String()
 }

@@ -44,6 +44,25 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// A folder that cannot be written is found before anything is measured, and nothing is left in one that can.
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&report{plots: file}).check(); err == nil {
+		t.Error("a file is no folder")
+	}
+	made := filepath.Join(dir, "a", "b")
+	if err := (&report{plots: made}).check(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(made); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 func checkXML(t *testing.T, file string) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -81,8 +100,8 @@ func TestAxis(t *testing.T) {
 	}{
 		{1, 3, true, []float64{1, 2, 4}, map[float64]float64{1: 0, 2: 0.5, 4: 1, 9: 1}},
 		{0.6, 1, true, []float64{0.5, 1, 2}, map[float64]float64{0.1: 0, 1: 0.5}},
-		{1, 1.9, false, []float64{0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8, 2}, map[float64]float64{0: 0, 1: 0.5}},
-		{1, 8700, false, []float64{0, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000}, map[float64]float64{4500: 0.5}},
+		{1, 1.9, false, []float64{0, 0.5, 1, 1.5, 2}, map[float64]float64{0: 0, 1: 0.5}},
+		{1, 8700, false, []float64{0, 2000, 4000, 6000, 8000, 10000}, map[float64]float64{5000: 0.5}},
 	} {
 		a := newAxis(c.low, c.high, c.ratio)
 		ok := len(a.marks) == len(c.marks)

@@ -63,7 +63,7 @@ func main() {
 	plots := flag.String("plots", "", "the folder for a plot of each table; none are drawn if empty")
 	flag.Parse()
 	r := &report{os.Stdout, *plots}
-	var err error
+	err := r.check()
 	for _, p := range []struct {
 		name string
 		run  func() error
@@ -342,7 +342,7 @@ func throughput(m *starlark.Machine, mod *starlark.Module, threads int, each tim
 	err = m.Run(context.Background(), threads, func(th *starlark.Thread, i int) error {
 		f := th.Global(mod, "run")
 		defer th.Drop(f)
-		for time.Since(begin) < 4*each {
+		for counts[i] == 0 || time.Since(begin) < 4*each { // once at least, or there is no ratio
 			v, err := th.Call(f, nil)
 			th.Drop(v)
 			if err != nil {
@@ -356,5 +356,5 @@ func throughput(m *starlark.Machine, mod *starlark.Module, threads int, each tim
 	for _, n := range counts {
 		total += n
 	}
-	return float64(total) / time.Since(begin).Seconds(), (cpuTime() - cpu).Seconds() / float64(total), err
+	return float64(total) / time.Since(begin).Seconds(), max(cpuTime()-cpu, 1).Seconds() / float64(total), err
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"math"
+	"strings"
 
 	"github.com/go-analyze/charts"
 )
@@ -24,6 +27,15 @@ var (
 		charts.ParseColor("#1f5fc4"), charts.ParseColor("#c8500a"), charts.ParseColor("#157a4a"), charts.ParseColor("#8e3db0"),
 	}
 )
+
+// colors are all colours on light paper, and those that take their place on dark paper.
+var colors = []struct {
+	light charts.Color
+	dark  string
+}{
+	{colorPaper, "#16191d"}, {colorText, "#d5dae0"}, {colorGrid, "#343b44"}, {colorAxis, "#768390"},
+	{colorsOfBar[0], "#6ea8ff"}, {colorsOfBar[1], "#ff9a52"}, {colorsOfBar[2], "#4fd08f"}, {colorsOfBar[3], "#d28cf0"},
+}
 
 // means returns the geometric means of the columns.
 func means(rows []row) []float64 {
@@ -63,19 +75,20 @@ func newAxis(low, high float64, ratio bool) axis {
 		}
 		return a
 	}
-	step := math.Pow(10, math.Floor(math.Log10(max(high, 1e-6))))
-	for _, by := range []float64{5, 2, 2.5, 2} { // a fifth, a tenth, …: as long as there are few lines
-		if high/step >= 4 {
-			break
+	// Round steps, as few as make more than three.
+	unit := math.Pow(10, math.Floor(math.Log10(max(high, 1e-6)))-1)
+	for {
+		for _, digit := range []float64{1, 2, 2.5, 5} {
+			step := digit * unit
+			if n := math.Ceil(high/step - 1e-9); n <= 6 {
+				for i := range int(max(n, 1)) + 1 {
+					a.marks = append(a.marks, float64(i)*step)
+				}
+				a.high = a.marks[len(a.marks)-1]
+				return a
+			}
 		}
-		step /= by
-	}
-	for m := 0.0; ; m += step {
-		a.marks = append(a.marks, m)
-		if m >= high {
-			a.high = m
-			return a
-		}
+		unit *= 10
 	}
 }
 
@@ -106,6 +119,9 @@ func (t *table) plot() ([]byte, error) {
 	p.Text(t.title, margin, margin+lineHeight/2, 0, font)
 	x := margin
 	for i, c := range t.columns {
+		if len(t.columns) == 1 {
+			break // the title and the axis say what it is
+		}
 		p.FilledRect(x, margin+lineHeight, x+14, margin+lineHeight+barHeight, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
 		p.Text(c, x+20, margin+lineHeight+barHeight, 0, font)
 		x += 36 + width(c)
@@ -120,6 +136,7 @@ func (t *table) plot() ([]byte, error) {
 	left += margin + 8
 	right = plotWidth - margin - right - 6
 	place := func(v float64) int { return left + int(a.at(v)*float64(right-left)+0.5) }
+	free := 0
 	for _, m := range a.marks {
 		color := colorGrid
 		if m == a.base {
@@ -127,7 +144,10 @@ func (t *table) plot() ([]byte, error) {
 		}
 		p.LineStroke([]charts.Point{{X: place(m), Y: top}, {X: place(m), Y: bottom}}, color, 1)
 		s := charts.FormatValueHumanizeShort(m, 3, false)
-		p.Text(s, place(m)-width(s)/2, bottom+lineHeight-4, 0, font)
+		if at := place(m) - width(s)/2; at > free { // or it touches the one before
+			p.Text(s, at, bottom+lineHeight-4, 0, font)
+			free = at + width(s) + 4
+		}
 	}
 	p.Text(t.unit, (left+right-width(t.unit))/2, bottom+2*lineHeight-2, 0, font)
 	y := top
@@ -141,5 +161,23 @@ func (t *table) plot() ([]byte, error) {
 		}
 		y += rowGap
 	}
-	return p.Bytes()
+	svg, err := p.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Replace(svg, []byte(">"), []byte("><style>"+darkStyle()+"</style>"), 1), nil
+}
+
+// darkStyle is the style sheet that changes the colours of a plot for readers who prefer dark ones. The
+// colours are attributes of each part, as the plotting library writes them.
+func darkStyle() string {
+	var b strings.Builder
+	b.WriteString("@media (prefers-color-scheme:dark){")
+	for _, c := range colors {
+		for _, what := range []string{"fill", "stroke"} {
+			fmt.Fprintf(&b, `[style*="%s:%s"]{%s:%s !important}`, what, c.light, what, c.dark)
+		}
+	}
+	b.WriteString("}")
+	return b.String()
 }

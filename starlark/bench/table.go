@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,22 @@ type row struct {
 type report struct {
 	w     io.Writer
 	plots string
+}
+
+// check makes the folder for the plots, and finds out before all measurements whether files can be written
+// there.
+func (r *report) check() error {
+	if r.plots == "" {
+		return nil
+	}
+	if err := os.MkdirAll(r.plots, 0o777); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(r.plots, ".writable-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (t *table) text(v float64) string {
@@ -76,9 +93,6 @@ func (r *report) add(t *table) error {
 	}
 	svg, err := t.plot()
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(r.plots, 0o777); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.plots, t.name+".svg"), svg, 0o666)

@@ -90,6 +90,9 @@ func (p *Percent) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String writes what UnmarshalText reads.
+func (p Percent) String() string { return strconv.FormatFloat(100*float64(p), 'g', 6, 64) + "%" }
+
 // Bytes is a number of bytes up to 16GiB, such as 64MiB.
 type Bytes int64
 

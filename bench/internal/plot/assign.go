@@ -14,7 +14,7 @@ func (p *draft) assign() {
 	p.findX()
 	if p.Name != nil { // one panel, with a line or a bar for each name
 		if p.Over == "" {
-			p.sort("", "", nil, p.allKeys())
+			p.sort(nil, nil, nil, p.allKeys())
 		} else {
 			p.sortNamed()
 		}
@@ -25,58 +25,94 @@ func (p *draft) assign() {
 		p.assignBars(keys)
 		return
 	}
-	color, shape := "", ""
-	take := func(key string) string {
-		if !slices.Contains(keys, key) {
-			return ""
-		}
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == key })
-		return key
+	var color, shape []string
+	if slices.Contains(keys, experiment.Immortal) && p.count(experiment.Immortal) <= len(shapes) {
+		shape, keys = []string{experiment.Immortal}, without(keys, experiment.Immortal)
 	}
-	if shape = take(experiment.Immortal); shape != "" && p.count(shape) > len(shapes) {
-		keys, shape = append(keys, shape), ""
-	}
-	if color = take(experiment.Mode); color == "" {
-		for _, key := range keys { // the first with few enough values, as its order was chosen by somebody
-			if n := p.count(key); n <= maxSeries {
-				color = take(key)
-				break
-			}
-		}
-	}
-	if color == "" { // shapes alone are harder to tell apart
-		color, shape = shape, ""
+	color, keys = p.takeColor(keys)
+	if color == nil { // shapes alone are harder to tell apart
+		color, shape = shape, nil
 	}
 	p.sort(color, shape, keys, nil)
 }
 
-// assignBars gives each row a bar: colours for the mode, a band for each value of one other
-// setting, and panels for the rest. A few rows with one setting need no colours.
-func (p *draft) assignBars(keys []string) {
-	if len(keys) < 2 || len(p.rows) <= fewBars {
-		p.sort("", "", nil, keys)
-		return
-	}
-	color := keys[0]
+// takeColor returns the settings that are the colour, and the others: the mode, or the first setting
+// that has few enough values, as its order was chosen by somebody. Settings that follow from it are
+// a part of it: if only rows of Go's heap have no mode, the colours are those of "ichor, gil" and "go".
+func (p *draft) takeColor(keys []string) (color, rest []string) {
+	key := ""
 	if slices.Contains(keys, experiment.Mode) {
-		color = experiment.Mode
+		key = experiment.Mode
+	} else if i := slices.IndexFunc(keys, func(k string) bool { return p.count(k) <= maxSeries }); i >= 0 {
+		key = keys[i]
+	} else {
+		return nil, keys
 	}
-	if p.count(color) > maxSeries {
-		p.sort("", "", keys[:len(keys)-1], keys[len(keys)-1:])
-		return
-	}
-	keys = slices.DeleteFunc(keys, func(k string) bool { return k == color })
-	band := 0
-	for i, key := range keys {
-		if p.count(key) > p.count(keys[band]) {
-			band = i
+	for _, k := range keys {
+		if k == key || p.follows(k, key) {
+			color = append(color, k)
+		} else {
+			rest = append(rest, k)
 		}
 	}
-	p.sort(color, "", slices.Delete(slices.Clone(keys), band, band+1), keys[band:band+1])
+	return color, rest
+}
+
+// follows reports whether a setting has one value for each value of another.
+func (p *draft) follows(key, other string) bool {
+	seen := map[any]any{}
+	for _, row := range p.rows {
+		v := row.Config.Get(key)
+		if before, ok := seen[row.Config.Get(other)]; ok && before != v {
+			return false
+		}
+		seen[row.Config.Get(other)] = v
+	}
+	return true
+}
+
+func without(keys []string, key string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == key })
+}
+
+// assignBars gives each row a bar: colours for the mode, a band for each value of one other
+// setting, and panels for the rest. It needs no colours if there is only one setting, or if most
+// combinations of settings do not occur: then each row has a band, with all its settings.
+func (p *draft) assignBars(keys []string) {
+	combinations := 1
+	for _, key := range keys {
+		combinations *= p.count(key)
+	}
+	if len(keys) < 2 {
+		p.sort(nil, nil, nil, keys)
+		return
+	}
+	color, rest := p.takeColor(keys)
+	switch {
+	case len(rest) == 0 || len(p.rows) <= fewBars && 2*len(p.rows) <= combinations:
+		p.sort(nil, nil, nil, keys)
+		return
+	case color == nil:
+		p.sort(nil, nil, keys[:len(keys)-1], keys[len(keys)-1:])
+		return
+	case !slices.Contains(color, experiment.Mode):
+		for _, key := range rest { // a few colours and many bands are easier than the reverse
+			if p.count(key) <= p.count(color[0]) {
+				color, rest = []string{key}, without(keys, key)
+			}
+		}
+	}
+	band := rest[0]
+	for _, key := range rest {
+		if p.count(key) > p.count(band) {
+			band = key
+		}
+	}
+	p.sort(color, nil, without(rest, band), []string{band})
 }
 
 // fewBars is the greatest number of bars that are understood without colours and panels. A guess.
-const fewBars = 12
+const fewBars = 24
 
 // findX finds the values on the x-axis. Rows without the setting are left out.
 func (p *draft) findX() {
@@ -122,10 +158,15 @@ func (p *draft) count(key string) int {
 }
 
 // sort puts the rows into panels, lines and places.
-func (p *draft) sort(color, shape string, panelKeys, bandKeys []string) {
+func (p *draft) sort(color, shape, panelKeys, bandKeys []string) {
+	p.colorKey, p.shapeKey = strings.Join(color, ", "), strings.Join(shape, ", ")
+	taken := 0
 	for _, row := range p.rows {
-		c, s := index(&p.colors, p.valueName(row, color)), index(&p.shapes, p.valueName(row, shape))
-		title := p.words(row, panelKeys)
+		name, s := index(&p.colors, p.words(row, color, p.valueName)), index(&p.shapes, p.words(row, shape, p.valueName))
+		if name == len(p.series) {
+			p.series = append(p.series, p.modeSeries(row, &taken))
+		}
+		title := p.words(row, panelKeys, p.titleName)
 		at := slices.IndexFunc(p.panels, func(f panel) bool { return f.title == title })
 		if at < 0 {
 			at = len(p.panels)
@@ -134,17 +175,33 @@ func (p *draft) sort(color, shape string, panelKeys, bandKeys []string) {
 		f := &p.panels[at]
 		place := 0
 		if p.Over == "" {
-			name := p.words(row, bandKeys)
+			band := p.words(row, bandKeys, p.valueName)
 			if p.Name != nil {
-				name = p.Name(row.Config)
+				band = p.Name(row.Config)
 			}
-			place = index(&f.names, name)
+			place = index(&f.names, band)
 		} else {
 			place = slices.Index(p.at, row.Config.Get(p.Over).(int))
 		}
-		f.line(c, s).put(place, row)
+		f.line(name, p.series[name], s).put(place, row)
 	}
 	p.findLaws()
+}
+
+// modeSeries chooses the series of a row of a new colour. A mode has the same colour in all
+// figures, and others get the rest in turn; taken is how many they have.
+func (p *draft) modeSeries(row *experiment.Row, taken *int) int {
+	modes := experiment.Modes().Values
+	mode := func(row *experiment.Row) int { return slices.Index(modes, row.Config.Get(experiment.Mode)) }
+	first := 0
+	if strings.Contains(p.colorKey, experiment.Mode) && slices.ContainsFunc(p.rows, func(row *experiment.Row) bool { return mode(row) >= 0 }) {
+		if i := mode(row); i >= 0 {
+			return i
+		}
+		first = len(modes)
+	}
+	*taken++
+	return (first + *taken - 1) % maxSeries
 }
 
 // sortNamed puts the rows into lines with the names that the caller gives.
@@ -152,7 +209,10 @@ func (p *draft) sortNamed() {
 	p.panels, p.shapes = []panel{{}}, []string{""}
 	for _, row := range p.rows {
 		c := index(&p.colors, p.Name(row.Config.Without(p.Over)))
-		p.panels[0].line(c%maxSeries, c/maxSeries%len(shapes)).put(slices.Index(p.at, row.Config.Get(p.Over).(int)), row)
+		if c == len(p.series) {
+			p.series = append(p.series, c%maxSeries)
+		}
+		p.panels[0].line(c, p.series[c], c/maxSeries%len(shapes)).put(slices.Index(p.at, row.Config.Get(p.Over).(int)), row)
 	}
 	p.findLaws()
 }
@@ -184,14 +244,14 @@ func index(list *[]string, name string) int {
 	return i
 }
 
-// line returns the line of a colour and a shape.
-func (f *panel) line(color, shape int) *plotLine {
+// line returns the line of a name and a shape.
+func (f *panel) line(name, color, shape int) *plotLine {
 	for i := range f.lines {
-		if f.lines[i].color == color && f.lines[i].shape == shape {
+		if f.lines[i].name == name && f.lines[i].shape == shape {
 			return &f.lines[i]
 		}
 	}
-	f.lines = append(f.lines, plotLine{color: color, shape: shape})
+	f.lines = append(f.lines, plotLine{name: name, color: color, shape: shape})
 	return &f.lines[len(f.lines)-1]
 }
 
@@ -212,30 +272,35 @@ func (l *plotLine) first() *experiment.Row {
 }
 
 // valueName writes a value of a setting: text as it is, and other values with the key.
-func (p *draft) valueName(row *experiment.Row, key string) string {
-	if key == "" {
-		return ""
-	}
-	switch v := row.Config.Get(key).(type) {
-	case nil:
-		return "no " + key
+func (p *draft) valueName(key string, value any) string {
+	switch v := value.(type) {
 	case string:
 		return v
+	case int:
+		return key + " " + axisCount(v)
 	default:
 		return fmt.Sprintf("%s %v", key, v)
 	}
 }
 
-// words writes the settings of a row.
-func (p *draft) words(row *experiment.Row, keys []string) string {
+// titleName writes a setting for the title of a panel.
+func (p *draft) titleName(key string, value any) string {
+	if v, ok := value.(int); ok {
+		value = axisCount(v)
+	}
+	return fmt.Sprintf("%s: %v", key, value)
+}
+
+// words writes the settings of a row that it has.
+func (p *draft) words(row *experiment.Row, keys []string, name func(key string, value any) string) string {
 	var words []string
 	for _, key := range keys {
-		if row.Config.Get(key) != nil {
-			words = append(words, p.valueName(row, key))
+		if v := row.Config.Get(key); v != nil {
+			words = append(words, name(key, v))
 		}
 	}
-	if len(words) == 0 && len(keys) == 0 && p.Over == "" {
-		return p.Metric
+	if len(words) == 0 && len(keys) > 0 {
+		return "no " + strings.Join(keys, ", ")
 	}
 	return strings.Join(words, ", ")
 }

@@ -1,68 +1,131 @@
 package plot
 
 import (
-	"github.com/go-analyze/charts"
+	"fmt"
+	"math"
 
 	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
-// Sizes of bars. A band has a bar of each colour.
+// Sizes of bars. A band has a bar of each colour that it has a row of.
 const (
-	barHeight  = 12
-	barGap     = 3
-	bandGap    = 8
-	barsBottom = 40
+	barHeight = 12
+	barGap    = 3
+	bandGap   = 8
 )
 
 // barsHeight is the height of a panel of bars. The name of a band is a line above its bars, so that
 // it may be as long as it likes.
 func (p *draft) barsHeight(f *panel) int {
-	h := titleHeight + barsBottom
+	h := p.line/2 + p.barsBottom()
 	if f.title != "" {
-		h += titleHeight
+		h += p.line
 	}
-	return h + len(f.names)*(legendLine+len(f.lines)*(barHeight+barGap)+bandGap)
+	bands := p.bandsOf(f)
+	for _, k := range bands {
+		h += p.line + f.bars(k)*(barHeight+barGap) + bandGap
+	}
+	if len(bands) < len(f.names) {
+		h += p.line
+	}
+	return h
+}
+
+// barsBottom is the room for the axis and its unit.
+func (p *draft) barsBottom() int { return 2*p.line + 8 }
+
+// bandsOf are the bands of a panel that are shown: all, or the first ones and the last, which may
+// be the sum.
+func (p *draft) bandsOf(f *panel) (bands []int) {
+	for k := range f.names {
+		if len(f.names) <= p.bands || k < p.bands-1 || k == len(f.names)-1 {
+			bands = append(bands, k)
+		}
+	}
+	return bands
+}
+
+// bars is the number of bars in a band.
+func (f *panel) bars(band int) (n int) {
+	for _, l := range f.lines {
+		if band < len(l.rows) && l.rows[band] != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // drawBars draws horizontal bars from zero, with their values behind them.
-func (p *draft) drawBars(c *canvas, f *panel, at box, s scale) {
+func (p *draft) drawBars(c *canvas, f *panel, at box) {
 	value := 0 // the room for the values
 	for _, row := range p.rows {
 		value = max(value, c.width(summary.Human(p.stat(row).Median)))
 	}
-	y := at.top + titleHeight/2
+	y := at.top + p.line/2
 	if f.title != "" {
 		c.text(c.fit(f.title, at.right-at.left-gap), at.left+gap, y+8, left)
-		y += titleHeight
+		y += p.line
 	}
-	plot := box{at.left + gap, y, at.right - gap - value - 10, at.top + p.barsHeight(f) - barsBottom}
+	s := p.scale
+	plot := box{at.left + gap, y, at.right - gap - value - 10, at.top + p.barsHeight(f) - p.barsBottom()}
 	x := func(v float64) int { return plot.left + int(float64(plot.right-plot.left)*min(max(v/s.top, 0), 1)) }
-	free := -1
 	for i := range s.steps + 1 {
-		v := s.top * float64(i) / float64(s.steps)
+		at := x(s.top * float64(i) / float64(s.steps))
 		color := paint(paintGrid, 0, 0)
 		if i == 0 {
 			color = paint(paintAxis, 0, 0)
 		}
-		c.line(color, 1, charts.Point{X: x(v), Y: plot.top}, charts.Point{X: x(v), Y: plot.bottom})
-		text := axisNumber(v)
-		half := c.width(text) / 2
-		if spot := max(x(v), at.left+gap/2+half); spot-half > free {
-			c.text(text, spot, plot.bottom+16, middle)
-			free = spot + half + 6
-		}
+		c.line(color, 1, point(at, plot.top), point(at, plot.bottom))
 	}
-	c.text(p.Unit, (plot.left+plot.right)/2, plot.bottom+32, middle)
-	for k, name := range f.names {
-		c.text(c.fit(name, at.right-at.left-2*gap), plot.left, y+13, left)
-		y += legendLine
+	for _, l := range c.axisLabels(s, func(v float64, half int) int { return max(x(v), at.left+gap/2+half) }) {
+		c.text(l.text, l.at, plot.bottom+p.line-2, middle)
+	}
+	c.text(c.fit(p.Unit, at.right-at.left-gap), (at.left+at.right)/2, plot.bottom+2*p.line, middle)
+	bands := p.bandsOf(f)
+	for i, k := range bands {
+		if i == len(bands)-1 && len(bands) < len(f.names) {
+			c.text(fmt.Sprintf("… %d more …", len(f.names)-len(bands)), plot.left, y+p.line-6, left)
+			y += p.line
+		}
+		c.text(c.fit(f.names[k], at.right-at.left-2*gap), plot.left, y+p.line-5, left)
+		y += p.line
 		for _, l := range f.lines {
 			if k < len(l.rows) && l.rows[k] != nil {
 				p.drawBar(c, &l, k, plot.left, y, x)
+				y += barHeight + barGap
 			}
-			y += barHeight + barGap
 		}
 		y += bandGap
+	}
+}
+
+// An axisLabel is a number below a horizontal axis.
+type axisLabel struct {
+	text string
+	at   int
+}
+
+// axisLabels are labels of a scale in equal steps, as many as do not touch. The function place
+// returns where the middle of a label is that has so much to either side.
+func (c *canvas) axisLabels(s scale, place func(v float64, half int) int) (labels []axisLabel) {
+	for stride := 1; ; stride++ {
+		labels = nil
+		free := math.MinInt
+		for i := 0; i <= s.steps; i += stride {
+			v := s.top * float64(i) / float64(s.steps)
+			text := axisNumber(v)
+			half := c.width(text) / 2
+			at := place(v, half)
+			if at-half <= free {
+				labels = nil
+				break
+			}
+			free = at + half + 6
+			labels = append(labels, axisLabel{text, at})
+		}
+		if labels != nil {
+			return labels
+		}
 	}
 }
 
@@ -81,9 +144,9 @@ func (p *draft) drawBar(c *canvas, l *plotLine, k, from, y int, x func(v float64
 	if stat.Known() && stat.Low != stat.High {
 		low, high := x(stat.Low), x(stat.High)
 		text := paint(paintText, 0, 0)
-		c.line(text, 1, charts.Point{X: low, Y: middleY}, charts.Point{X: high, Y: middleY})
+		c.line(text, 1, point(low, middleY), point(high, middleY))
 		for _, tip := range []int{low, high} {
-			c.line(text, 1, charts.Point{X: tip, Y: middleY - 3}, charts.Point{X: tip, Y: middleY + 3})
+			c.line(text, 1, point(tip, middleY-3), point(tip, middleY+3))
 		}
 		end = max(end, high)
 	}

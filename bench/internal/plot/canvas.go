@@ -12,7 +12,7 @@ type canvas struct {
 	font charts.FontStyle
 }
 
-func newCanvas(width, height int) *canvas {
+func newCanvas(width, height int, textSize float64) *canvas {
 	return &canvas{
 		charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height}),
 		charts.FontStyle{FontSize: textSize, FontColor: paint(paintText, 0, 0), Font: charts.GetDefaultFont()},

@@ -6,22 +6,28 @@ import (
 	"strconv"
 
 	"github.com/go-analyze/charts"
-
-	"github.com/ichor-go/ichor/bench/experiment"
 )
+
+// edgeRoom is the distance of the first and the last value of a setting from the edges.
+const edgeRoom = 24
 
 // lawSteps is the number of straight pieces of a law's curve.
 const lawSteps = 60
 
 // drawLines draws the lines of a panel over the values of a setting. Without laws these have equal
-// distances. With laws the axis is one of numbers, from 0 to where the predictions end.
-func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
-	plot := box{at.left + p.axisWidth(c, s), at.top + titleHeight, at.right - 14, at.bottom - 38}
-	if f.title != "" {
-		plot.top += titleHeight
-		c.text(c.fit(f.title, at.right-at.left-gap), at.left+gap, at.top+14, left)
+// distances. With laws the axis is one of numbers, from 0 to where the predictions end. The labels
+// may be nil.
+func (p *draft) drawLines(c *canvas, f *panel, at box, labels *endLabels) {
+	s := p.scale
+	plot := box{at.left + p.axisWidth(c, s), at.top + p.line, at.right - 14, at.bottom - 2*p.line - 4}
+	if labels != nil {
+		plot.right = at.right - labels.room
 	}
-	c.text(p.Unit, plot.left, plot.top-6, left)
+	if f.title != "" {
+		plot.top += p.line
+		c.text(c.fit(f.title, at.right-at.left-gap), at.left+gap, at.top+p.line-4, left)
+	}
+	c.text(c.fit(p.Unit, at.right-plot.left), plot.left, plot.top-6, left)
 	p.valueAxis(c, plot, s, at.left == 0)
 	ahead := 0 // where the predictions end
 	for _, g := range p.panels {
@@ -34,11 +40,18 @@ func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
 	x := func(v float64) int { return plot.left + int(float64(plot.right-plot.left)*v/float64(ahead)) }
 	place := func(k int) int { return x(float64(p.at[k])) }
 	if ahead == 0 {
-		place = func(k int) int { return plot.left + (plot.right-plot.left)*(2*k+1)/(2*len(p.at)) }
+		edge := min((plot.right-plot.left)/(2*len(p.at)), edgeRoom)
+		place = func(k int) int {
+			if len(p.at) == 1 {
+				return (plot.left + plot.right) / 2
+			}
+			return plot.left + edge + (plot.right-plot.left-2*edge)*k/(len(p.at)-1)
+		}
 	}
 	y := func(v float64) int { return plot.bottom - int(float64(plot.bottom-plot.top)*min(max(v/s.top, 0), 1)) }
 	p.settingAxis(c, plot, ahead, place)
 	p.drawIdeal(c, f, plot, s, place, y)
+	ends := make([]charts.Point, len(f.lines))
 	for i := range f.lines {
 		l := &f.lines[i]
 		shift := 0 // so that intervals do not hide each other
@@ -53,7 +66,7 @@ func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
 			curve := func(from, to float64) (points []charts.Point) {
 				for k := range lawSteps + 1 {
 					n := from + (to-from)*float64(k)/lawSteps
-					points = append(points, charts.Point{X: x(n), Y: y(l.law.At(n) * p.Scale)})
+					points = append(points, point(x(n), y(l.law.At(n)*p.Scale)))
 				}
 				return points
 			}
@@ -63,11 +76,15 @@ func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
 		var path []charts.Point
 		for k, row := range l.rows {
 			if row != nil {
-				path = append(path, charts.Point{X: place(k) + shift, Y: y(p.stat(row).Median)})
+				path = append(path, point(place(k)+shift, y(p.stat(row).Median)))
 			}
 		}
 		if l.law == nil {
 			c.line(solid, 1.5, path...)
+		}
+		ends[i] = path[len(path)-1]
+		if l.law != nil {
+			ends[i] = point(plot.right, y(l.law.At(float64(ahead))*p.Scale))
 		}
 		n := 0
 		for _, row := range l.rows {
@@ -75,17 +92,20 @@ func (p *draft) drawLines(c *canvas, f *panel, at box, s scale) {
 				continue
 			}
 			if stat := p.stat(row); stat.Known() {
-				c.line(solid, 1, charts.Point{X: path[n].X, Y: y(stat.Low)}, charts.Point{X: path[n].X, Y: y(stat.High)})
+				c.line(solid, 1, point(path[n].X, y(stat.Low)), point(path[n].X, y(stat.High)))
 			}
 			c.mark(l.shape, path[n].X, path[n].Y, solid, row.Starved())
 			n++
 		}
 	}
+	if labels != nil {
+		labels.draw(c, f, ends, plot, p.line)
+	}
 }
 
 // drawIdeal draws what n threads would do if each did as much as the best single one of the panel.
 func (p *draft) drawIdeal(c *canvas, f *panel, plot box, s scale, place func(k int) int, y func(v float64) int) {
-	if p.Over != threads || p.Metric != experiment.OpsS || len(p.at) < 2 || p.at[0] != 1 {
+	if !p.idealShown() {
 		return
 	}
 	best := 0.0
@@ -97,13 +117,13 @@ func (p *draft) drawIdeal(c *canvas, f *panel, plot box, s scale, place func(k i
 	var path []charts.Point
 	for k, n := range p.at {
 		if v := best * float64(n); v <= s.top {
-			path = append(path, charts.Point{X: place(k), Y: y(v)})
+			path = append(path, point(place(k), y(v)))
 			continue
 		}
 		// The line leaves the panel on the way from the last point.
 		before := best * float64(p.at[k-1])
 		part := (s.top - before) / (best*float64(n) - before)
-		path = append(path, charts.Point{X: place(k-1) + int(part*float64(place(k)-place(k-1))), Y: plot.top})
+		path = append(path, point(place(k-1)+int(part*float64(place(k)-place(k-1))), plot.top))
 		break
 	}
 	c.line(paint(paintAxis, 0, 0), 1, path...)
@@ -126,7 +146,7 @@ func (p *draft) valueAxis(c *canvas, plot box, s scale, numbers bool) {
 		if i == 0 {
 			color = paint(paintAxis, 0, 0)
 		}
-		c.line(color, 1, charts.Point{X: plot.left, Y: y}, charts.Point{X: plot.right, Y: y})
+		c.line(color, 1, point(plot.left, y), point(plot.right, y))
 		if numbers {
 			c.text(axisNumber(s.top*float64(i)/float64(s.steps)), plot.left-6, y+4, right)
 		}
@@ -139,7 +159,7 @@ func (p *draft) settingAxis(c *canvas, plot box, ahead int, place func(k int) in
 	free := math.MinInt // where the last label ends
 	label := func(text string, x int) {
 		if half := c.width(text) / 2; x-half > free {
-			c.text(text, x, plot.bottom+16, middle)
+			c.text(text, x, plot.bottom+p.line-1, middle)
 			free = x + half + 6
 		}
 	}
@@ -153,7 +173,7 @@ func (p *draft) settingAxis(c *canvas, plot box, ahead int, place func(k int) in
 			label(fmt.Sprint(ahead*k/steps), plot.left+(plot.right-plot.left)*k/steps)
 		}
 	}
-	c.text(p.Over, (plot.left+plot.right)/2, plot.bottom+32, middle)
+	c.text(c.fit(p.Over, plot.right-plot.left), (plot.left+plot.right)/2, plot.bottom+2*p.line-2, middle)
 }
 
 // niceTop returns where an axis from 0 ends that has the value on it, and the number of its steps,

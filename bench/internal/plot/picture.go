@@ -9,7 +9,7 @@ import (
 )
 
 // A Picture is a drawing in light or dark colours, as the reader prefers. Immutable.
-type Picture struct{ svg string }
+type Picture struct{ svg, small string }
 
 // File is the picture as a file of its own.
 func (p Picture) File() []byte {
@@ -20,6 +20,10 @@ func (p Picture) File() []byte {
 func (p Picture) Inline() string {
 	return strings.Replace(p.svg, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)
 }
+
+// Thumb is a small version of the picture, as an element of such a page. It leaves out what there is no
+// room for.
+func (p Picture) Thumb() string { return Picture{svg: p.small}.Inline() }
 
 // Style is the style sheet of pictures.
 var Style = style()
@@ -87,7 +91,7 @@ var (
 
 // newPicture replaces the colors of a drawing of the plotting library by classes of Style. Screen
 // readers read the label.
-func newPicture(drawn []byte, label string) Picture {
+func newPicture(drawn []byte, label string) string {
 	svg := styleAttribute.ReplaceAllStringFunc(string(drawn), func(attribute string) string {
 		var classes, rest []string
 		for d := range strings.SplitSeq(styleAttribute.FindStringSubmatch(attribute)[1], ";") {
@@ -100,7 +104,7 @@ func newPicture(drawn []byte, label string) Picture {
 		return fmt.Sprintf(`class="%s" style="%s"`, strings.Join(classes, " "), strings.Join(rest, ";"))
 	})
 	svg = strings.TrimSpace(strings.Replace(svg, ` xmlns:xlink="http://www.w3.org/1999/xlink"`, "", 1))
-	return Picture{strings.Replace(svg, " viewBox", fmt.Sprintf(" role=\"img\" aria-label=%q viewBox", xmlText(label)), 1)}
+	return strings.Replace(svg, " viewBox", fmt.Sprintf(" role=\"img\" aria-label=%q viewBox", xmlText(label)), 1)
 }
 
 func xmlText(s string) string {

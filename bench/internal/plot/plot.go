@@ -27,15 +27,54 @@ var ErrNothing = errors.New("there is nothing to plot")
 // Draw draws the medians of a result, with their intervals. All figures have one look:
 //
 //	x-axis   a setting that is a number: threads, or another one; without one, bars
-//	colour   the mode, or another setting
+//	colour   the mode, which has the same colour in all figures, or another setting
 //	shape    the kind of immortality; with bars, it is a panel
 //	panels   one for each combination of the other settings, all with the same axes
 //
 // The axis of values begins at zero. Marks of starved rows are hollow. Over threads it draws the
 // laws too: thin lines as far as there are points, and dashed lines for the prediction beyond;
-// and the ideal, n threads with n times the best of one.
+// and the ideal, n threads with n times the best of one. The names of lines are at their ends if
+// there is room, and otherwise in a legend.
 func Draw(res *experiment.Result, o Options) (Picture, error) {
-	p := draft{Options: o, res: res}
+	pictures, err := DrawAll(res, o)
+	if err == nil && pictures[0].svg == "" {
+		err = ErrNothing
+	}
+	if err != nil {
+		return Picture{}, err
+	}
+	return pictures[0], nil
+}
+
+// DrawAll draws figures that will be neighbours: those with the same unit have the same axis of
+// values. A figure without rows is the zero Picture.
+func DrawAll(res *experiment.Result, options ...Options) ([]Picture, error) {
+	drafts := make([]*draft, len(options))
+	top := map[string]float64{} // by unit
+	for i, o := range options {
+		p, err := newDraft(res, o)
+		if errors.Is(err, ErrNothing) {
+			continue
+		}
+		drafts[i], top[p.Unit] = p, max(top[p.Unit], p.most())
+	}
+	pictures := make([]Picture, len(options))
+	for i, p := range drafts {
+		if p == nil {
+			continue
+		}
+		p.scale.top, p.scale.steps = niceTop(top[p.Unit])
+		var err error
+		if pictures[i], err = p.draw(); err != nil {
+			return nil, err
+		}
+	}
+	return pictures, nil
+}
+
+// newDraft finds the rows, and what their settings become.
+func newDraft(res *experiment.Result, o Options) (*draft, error) {
+	p := &draft{Options: o, res: res}
 	if p.Scale == 0 {
 		p.Scale = 1
 	}
@@ -45,14 +84,14 @@ func Draw(res *experiment.Result, o Options) (Picture, error) {
 		}
 	}
 	if len(p.rows) == 0 {
-		return Picture{}, ErrNothing
+		return nil, ErrNothing
 	}
 	if p.Metric == "" {
 		p.Metric = p.rows[0].Metric
 	}
 	p.rows = slices.DeleteFunc(p.rows, func(row *experiment.Row) bool { return p.stat(row).Missing() })
 	if len(p.rows) == 0 {
-		return Picture{}, ErrNothing
+		return nil, ErrNothing
 	}
 	if p.Unit == "" {
 		p.Unit = p.Metric
@@ -63,7 +102,7 @@ func Draw(res *experiment.Result, o Options) (Picture, error) {
 		p.Over = p.number()
 	}
 	p.assign()
-	return p.draw()
+	return p, nil
 }
 
 // draft is a plot under way.
@@ -72,10 +111,16 @@ type draft struct {
 	res  *experiment.Result
 	rows []*experiment.Row
 
-	at     []int    // the values on the x-axis, ascending; nil for bars
-	colors []string // names of the colours, in order
-	shapes []string // names of the shapes, in order
-	panels []panel
+	at       []int    // the values on the x-axis, ascending; nil for bars
+	colorKey string   // the setting that is the colour, or ""
+	shapeKey string   // the setting that is the shape, or ""
+	colors   []string // names of the colours, in order
+	series   []int    // which series of the palette each colour is
+	shapes   []string // names of the shapes, in order
+	panels   []panel
+
+	scale scale
+	sizes // of the drawing under way
 }
 
 // A panel has the marks of some rows.
@@ -88,6 +133,7 @@ type panel struct {
 // plotLine is a line, or the bars of one colour. Its rows are in the order of at or of the panel's
 // names, and some may be missing.
 type plotLine struct {
+	name         int // which of the names of colours it has
 	color, shape int
 	rows         []*experiment.Row
 	law          *summary.Law

@@ -105,38 +105,17 @@ func TestPlotBars(t *testing.T) {
 	}
 }
 
-// rowsOf makes rows for all combinations of axes, each with samples of an interval.
-func rowsOf(metric string, axes ...experiment.Axis) *experiment.Result {
-	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "many"}}
-	var add func(c experiment.Config, rest []experiment.Axis)
-	add = func(c experiment.Config, rest []experiment.Axis) {
-		if len(rest) > 0 {
-			for _, v := range rest[0].Values {
-				add(append(c[:len(c):len(c)], experiment.KV{Key: rest[0].Key, Value: v}), rest[1:])
-			}
-			return
-		}
-		row := &experiment.Row{Config: c, Metric: metric}
-		for i := range 7 {
-			row.Samples = append(row.Samples, experiment.Sample{Value: 1e6 * float64(len(res.Rows)+10+i)})
-		}
-		res.Rows = append(res.Rows, row)
-	}
-	add(nil, axes)
-	return res
-}
-
 // An experiment with an axis of its own beside modes, immortality and threads has 48 rows. They
 // become two panels with the same axes, in which colours are modes and shapes kinds of immortality.
 func TestPlotThreeAxes(t *testing.T) {
-	res := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "size", Values: []any{10, 1000}}, experiment.Axis{Key: "threads", Values: []any{1, 2}})
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "size", Values: []any{10, 1000}}, experiment.Axis{Key: "threads", Values: []any{1, 2}})
 	p, err := Draw(res, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	svg := p.Inline()
 	texts := wellFormed(t, svg)
-	for want, n := range map[string]int{"gil": 1, "atomic": 1, "biased": 1, "none": 1, "inplace": 1, "address": 1, "frozen": 1, "size 10": 1, "size 1000": 1, "threads": 2, "1": 2, "2": 2, "0": 1, "ideal": 1} {
+	for want, n := range map[string]int{"gil": 1, "atomic": 1, "biased": 1, "none": 1, "inplace": 1, "address": 1, "frozen": 1, "size: 10": 1, "size: 1000": 1, "threads": 2, "1": 2, "2": 2, "0": 1, "ideal": 1} {
 		if count(texts, want) != n {
 			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
 		}
@@ -152,13 +131,13 @@ func TestPlotThreeAxes(t *testing.T) {
 
 // Without a setting for the x-axis, bars are in bands and panels, coloured by mode.
 func TestPlotManyBars(t *testing.T) {
-	res := rowsOf(experiment.NsOp, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "heap", Values: []any{"new", "old"}}, experiment.Axis{Key: "threads", Values: []any{1}})
+	res := resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "heap", Values: []any{"new", "old"}}, experiment.Axis{Key: "threads", Values: []any{1}})
 	p, err := Draw(res, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	texts := wellFormed(t, p.Inline())
-	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 2, "none": 2, "new": 1, "old": 1, "threads": 0} {
+	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 2, "none": 2, "heap: new": 1, "heap: old": 1, "threads": 0} {
 		if count(texts, want) != n {
 			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
 		}
@@ -172,11 +151,11 @@ func TestPlotManyValues(t *testing.T) {
 	for i := range maxSeries + 1 {
 		values = append(values, strings.Repeat("x", i+1))
 	}
-	p, err := Draw(rowsOf(experiment.OpsS, experiment.Axis{Key: "what", Values: values}, experiment.Axis{Key: "threads", Values: []any{1, 2}}), Options{})
+	p, err := Draw(resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "what", Values: values}, experiment.Axis{Key: "threads", Values: []any{1, 2}}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if texts := wellFormed(t, p.Inline()); count(texts, "xxxxxxxxx") != 1 || count(texts, "threads") != maxSeries+1 {
+	if texts := wellFormed(t, p.Inline()); count(texts, "what: xxxxxxxxx") != 1 || count(texts, "threads") != maxSeries+1 {
 		t.Errorf("no panels: %q", texts)
 	}
 	noOverlap(t, p.Inline())
@@ -184,7 +163,7 @@ func TestPlotManyValues(t *testing.T) {
 
 // Starved rows are hollow, and the legend says so. Intervals are drawn.
 func TestPlotMarks(t *testing.T) {
-	res := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
 	before, err := Draw(res, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +179,7 @@ func TestPlotMarks(t *testing.T) {
 	if hollow(after) <= hollow(before) || !strings.Contains(after.Inline(), "starved: not to be compared") || strings.Contains(before.Inline(), "starved") {
 		t.Errorf("%d and %d things in the colour of the paper", hollow(before), hollow(after))
 	}
-	few := rowsOf(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
+	few := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
 	for _, row := range few.Rows {
 		row.Samples = row.Samples[:3] // too few for an interval
 	}
@@ -222,7 +201,7 @@ func TestPlotLongNames(t *testing.T) {
 		{{Key: "what", Values: []any{long + "1", long + "2"}}, {Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}}},
 		{{Key: "what", Values: []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}}, {Key: long, Values: []any{1}}, {Key: "n", Values: []any{100_000, 200_000, 300_000, 400_001, 500_001, 600_001, 700_001}}},
 	} {
-		p, err := Draw(rowsOf(experiment.NsOp, axes...), Options{})
+		p, err := Draw(resulttest.Grid(experiment.NsOp, axes...), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +215,7 @@ var textAt = regexp.MustCompile(`<text x="(-?\d+)" y="(-?\d+)"[^>]*>([^<]*)</tex
 // noOverlap fails if texts of the figure overlap, or leave it.
 func noOverlap(t *testing.T, svg string) {
 	t.Helper()
-	c := newCanvas(plotWidth, 100)
+	c := newCanvas(full.wide, 100, full.text)
 	type spot struct {
 		text string
 		box
@@ -252,7 +231,7 @@ func noOverlap(t *testing.T, svg string) {
 		t.Fatalf("%d texts in %.300s", len(spots), svg)
 	}
 	for i, a := range spots {
-		if a.left < 0 || a.right > plotWidth {
+		if a.left < 0 || a.right > full.wide {
 			t.Errorf("%q leaves the figure: %v", a.text, a.box)
 		}
 		for _, b := range spots[:i] {

@@ -94,3 +94,24 @@ func Lawful(law usl.Law, counts ...int) *experiment.Result {
 	}
 	return res
 }
+
+// Grid has a row for each combination of values of axes, with samples enough for an interval.
+func Grid(metric string, axes ...experiment.Axis) *experiment.Result {
+	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "many"}}
+	var add func(c experiment.Config, rest []experiment.Axis)
+	add = func(c experiment.Config, rest []experiment.Axis) {
+		if len(rest) > 0 {
+			for _, v := range rest[0].Values {
+				add(append(c[:len(c):len(c)], experiment.KV{Key: rest[0].Key, Value: v}), rest[1:])
+			}
+			return
+		}
+		row := &experiment.Row{Config: c, Metric: metric}
+		for i := range 7 {
+			row.Samples = append(row.Samples, experiment.Sample{Value: 1e6 * float64(len(res.Rows)+10+i)})
+		}
+		res.Rows = append(res.Rows, row)
+	}
+	add(nil, axes)
+	return res
+}
