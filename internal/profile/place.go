@@ -4,13 +4,11 @@ package profile
 
 import (
 	"context"
-	"math/bits"
+	"hash/maphash"
 	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // maxStack bounds the frames of a place, as in Go's own profiles of the heap.
@@ -42,12 +40,16 @@ func (p *place) take(ctx context.Context) {
 
 func (p *place) stack() []uintptr { return p.pcs[:p.frames] }
 
+var seed = maphash.MakeSeed()
+
 func (p *place) hash() uint64 {
-	h := xxhash.Sum64String(p.labels)
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(p.labels) // it returns no error
 	for _, pc := range p.stack() {
-		h = bits.RotateLeft64(h^uint64(pc), 29) * 0x9e37_79b9_7f4a_7c15
+		maphash.WriteComparable(&h, pc)
 	}
-	return h
+	return h.Sum64()
 }
 
 // Record has the sum of the samples of one kind that were taken at one place.
