@@ -2,6 +2,7 @@ package arena
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/ichor-go/ichor/internal/point"
@@ -40,7 +41,9 @@ type sampler struct {
 	every   float64
 	windows uint32                // one window in so many is counted
 	counts  bool                  // this one is
+	gap     uint32                // so many windows come before the next one that is
 	counted *magazines            // nil until the cache has magazines
+	used    uint32                // a bit for each of these that has got slots
 	left    [magazineCount]uint32 // see above, by magazine
 	bytes   float64               // the same for sizes without magazines: bytes before the mark
 	picked  bool                  // the last AllocSlow returned a sampled block
@@ -69,21 +72,38 @@ const (
 
 func windows(every int64) uint32 { return uint32(min(max(every/countedEvery, 1), maxWindows)) }
 
-// exponential returns a random number of mean 1, and window whether a window is counted. Variables
-// for tests.
+const _ = uint(32 - magazineCount) // the bits of sampler.used
+
+// exponential returns a random number of mean 1. drawGap returns how many windows come before the
+// next counted one, at random, if one in so many is counted. Variables for tests.
 var (
 	exponential = rand.ExpFloat64
-	window      = func(of uint32) bool { return of == 1 || rand.Uint32N(of) == 0 }
+	drawGap     = func(of uint32) uint32 {
+		if of == 1 {
+			return 0
+		}
+		return uint32(rand.ExpFloat64() / -math.Log1p(-1/float64(of))) // a geometric distribution
+	}
 )
 
 func newSampler(every int64) *sampler {
 	s := &sampler{every: float64(every), windows: windows(every)}
-	s.counts = window(s.windows)
+	s.gap = drawGap(s.windows)
+	s.next()
 	for i := range s.left {
 		s.left[i] = s.draw(uint32(i%MagazineGranules + 1))
 	}
 	s.bytes = exponential() * s.every
 	return s
+}
+
+// next begins a new window.
+func (s *sampler) next() {
+	if s.counts = s.gap == 0; s.counts {
+		s.gap = drawGap(s.windows)
+	} else {
+		s.gap--
+	}
 }
 
 // draw returns how many counted blocks of n granules come before the next one with a mark.
@@ -164,19 +184,27 @@ func (c *Cache) count(mag int) {
 		point.Write(&f.n)
 	}
 	c.sampler.left[mag] -= n
+	c.sampler.used |= 1 << mag
 	f.n -= n
 	m.n = uint32(copy(m.slots[:], f.slots[f.n:f.n+n]))
 }
 
-// NextWindow begins a new window. Owner only.
+// NextWindow begins a new window. It is inlined. Owner only.
 func (c *Cache) NextWindow() {
+	if s := c.sampler; !s.counts && s.gap > 0 {
+		s.gap--
+		return
+	}
+	c.nextWindow()
+}
+
+// nextWindow is NextWindow if either of the two windows is counted.
+func (c *Cache) nextWindow() {
 	s := c.sampler
-	if counts := window(s.windows); counts != s.counts {
-		s.counts = counts
-		if s.counted != nil {
-			c.uncount(false)
-			c.aim()
-		}
+	was := s.counts
+	if s.next(); s.counts != was && s.counted != nil {
+		c.uncount(false)
+		c.aim()
 	}
 }
 
@@ -190,12 +218,14 @@ func (c *Cache) aim() {
 
 // uncount moves the slots in counted magazines back to where Free leaves them.
 func (c *Cache) uncount(locked bool) {
-	for i := range c.sampler.left {
-		m, f := &c.sampler.counted[i], &c.frees[i]
+	s := c.sampler
+	for ; s.used != 0; s.used &= s.used - 1 {
+		i := bits.TrailingZeros32(s.used)
+		m, f := &s.counted[i], &c.frees[i]
 		if m.n == 0 {
 			continue
 		}
-		c.sampler.left[i] += m.n
+		s.left[i] += m.n
 		if over := m.n + f.n; over > magazineSize {
 			c.unload(m, over-magazineSize, locked)
 		}

@@ -157,9 +157,15 @@ func TestSampleRate(t *testing.T) {
 // fixed; with another seed, one in 10,000 is beyond the bounds.
 func TestSampleWindows(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	wasExponential, wasWindow := exponential, window
-	exponential, window = rnd.ExpFloat64, func(of uint32) bool { return rnd.Uint32N(of) == 0 }
-	t.Cleanup(func() { exponential, window = wasExponential, wasWindow })
+	wasExponential, wasGap := exponential, drawGap
+	exponential = rnd.ExpFloat64
+	drawGap = func(of uint32) (gap uint32) {
+		for rnd.Uint32N(of) > 0 {
+			gap++
+		}
+		return gap
+	}
+	t.Cleanup(func() { exponential, drawGap = wasExponential, wasGap })
 	const every, allocs, n = 128 << 10, 250_000, 8
 	if w := windows(every); w != 8 {
 		t.Fatalf("one window in %d is counted", w)
