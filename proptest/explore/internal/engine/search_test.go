@@ -249,6 +249,50 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestTraced demands that the trace of a failure takes the steps of its schedule, for threads that look
+// at a word again and again.
+func TestTraced(t *testing.T) {
+	for _, main := range []bool{false, true} {
+		res := Bounded(func() Program {
+			var w word
+			looks := func() {
+				for i := 0; i < 2*fairSpin && !main; i++ { // a thread of a test would wait for a change
+					w.load()
+				}
+				v := w.load()
+				w.store(v + 1)
+			}
+			p := Program{Threads: []func(){looks, looks}, Main: main, Check: func() error {
+				if w.v != 2 {
+					return fmt.Errorf("the sum is %d", w.v)
+				}
+				return nil
+			}}
+			if main {
+				p.Threads = []func(){func() {
+					for range 2 {
+						Me().Go("", looks).Joinable()
+					}
+					Me().Join()
+				}}
+			}
+			return p
+		}, 1)
+		if res.Failure == nil {
+			t.Fatalf("main %t: nothing was found", main)
+		}
+		var steps Schedule
+		for _, r := range res.Failure.Rows {
+			if r.Step > 0 {
+				steps = append(steps, Step{Thread: uint16(r.Thread)})
+			}
+		}
+		if !slices.Equal(steps, res.Failure.Schedule) {
+			t.Errorf("main %t: the trace takes %v, the schedule is %v", main, steps, res.Failure.Schedule)
+		}
+	}
+}
+
 // TestDrawn has rapid draw schedules until one fails, and checks that rapid shrinks it to one
 // preemption.
 func TestDrawn(t *testing.T) {

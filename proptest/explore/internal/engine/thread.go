@@ -89,7 +89,10 @@ func (t *Thread) spun(op point.Op) *glance {
 //go:norace
 func (t *Thread) looked(k point.Kind, addr uintptr) {
 	e := t.e
-	t.looks = e.program.Main
+	if !e.program.Main {
+		return // fair handling of loops is for programs that start their threads
+	}
+	t.looks = true
 	oldest := &t.seen[0]
 	for i := range t.seen {
 		g := &t.seen[i]
@@ -176,7 +179,9 @@ func (t *Thread) arrives(op point.Op) {
 //
 //go:norace
 func (t *Thread) arrived() {
-	t.spin = t.spun(t.op)
+	if t.looks {
+		t.spin = t.spun(t.op)
+	}
 	if t.e.trace != nil {
 		t.callers()
 	}
