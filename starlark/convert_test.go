@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"math"
 	"math/big"
 	"reflect"
 	"testing"
@@ -10,7 +11,8 @@ import (
 func TestConvert(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 100)
 	for _, v := range []any{
-		nil, true, int64(1), int64(-1 << 62), huge, 1.5, "text", []byte("bytes"), []any{int64(1), "a", []any{}},
+		nil, true, int64(1), int64(-1 << 62), int64(math.MinInt64), int64(math.MaxInt64), int64(1 << 48), int64(-1<<47 - 1), huge,
+		new(big.Int).Lsh(big.NewInt(1), 63), new(big.Int).Neg(huge), 1.5, "text", []byte("bytes"), []any{int64(1), "a", []any{}},
 		map[string]any{"a": int64(1), "b": map[string]any{"c": nil}}, duration(5),
 	} {
 		m := open(t, Options{})
