@@ -171,7 +171,7 @@ func (th *Thread) compareInts(a, b Value) int {
 		return -th.intSign(b)
 	}
 	sign := th.intSign(a)
-	if th.bigBits(b) <= 64 || sign != th.intSign(b) {
+	if _, ok := th.int64(b); ok || sign != th.intSign(b) {
 		return sign
 	}
 	x, y := th.bigBytes(a), th.bigBytes(b)
