@@ -119,6 +119,10 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 			return th.newBig(z.Rsh(th.big(x), uint(n)))
 		case n >= 512:
 			return 0, fmt.Errorf("shift count too large: %d", n)
+		case x.isInt() && n < 63:
+			if a := x.int(); a<<n>>n == a {
+				return th.newInt(a << n)
+			}
 		}
 		return th.newBig(z.Lsh(th.big(x), uint(n)))
 	case syntax.STAR:
@@ -169,10 +173,6 @@ func (th *Thread) intBinary(op syntax.Token, x, y Value) (Value, error) {
 	}
 	return th.newBig(&z)
 }
-
-// chargeBig counts a multiplication or division of integers with so many bits as steps. The number
-// is about the time that it takes, for integers of up to maxBits.
-func (th *Thread) chargeBig(m, n int) { th.charge(int(int64(m/64) * int64(n/64) >> 11)) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b

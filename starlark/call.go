@@ -32,11 +32,10 @@ func (th *Thread) enter(fn Value, k *code, base int, dest uint8) error {
 			return err
 		}
 	}
-	if n := cap(th.its) - max(th.keptIts, keptIterators); n > 0 {
-		if err := th.keep(2 * iteratorSize * n); err != nil {
+	if cap(th.its) > th.keptIts {
+		if err := th.keepIterators(); err != nil {
 			return err
 		}
-		th.keptIts = cap(th.its)
 	}
 	th.frames = append(th.frames, frame{code: k, fn: fn, base: int32(base), its: int32(len(th.its)), dest: dest})
 	return nil
@@ -53,6 +52,17 @@ func (th *Thread) growStack(need int) error {
 	stack := make([]Value, n)
 	copy(stack, th.stack)
 	th.stack = stack
+	return nil
+}
+
+// keepIterators reserves the memory of the iterators that calls in progress have open.
+//
+//go:noinline
+func (th *Thread) keepIterators() error {
+	if err := th.keep(2 * iteratorSize * (cap(th.its) - th.keptIts)); err != nil {
+		return err
+	}
+	th.keptIts = cap(th.its)
 	return nil
 }
 

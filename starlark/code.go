@@ -179,3 +179,29 @@ func (c *code) position(pc int) syntax.Position {
 	}
 	return syntax.MakePosition(&name, c.lines[i].line, c.lines[i].col)
 }
+
+// tokens are the operators of opAdd to opNotIn.
+var tokens = [...]syntax.Token{
+	syntax.PLUS, syntax.MINUS, syntax.STAR, syntax.SLASH, syntax.SLASHSLASH, syntax.PERCENT, syntax.AMP,
+	syntax.PIPE, syntax.CIRCUMFLEX, syntax.LTLT, syntax.GTGT, syntax.IN, syntax.NOT_IN,
+}
+
+// comparisons are the operators of opEq to opGe, and of the jumps.
+var comparisons = [...]syntax.Token{syntax.EQL, syntax.NEQ, syntax.LT, syntax.LE, syntax.GT, syntax.GE}
+
+// intOrder compares two numbers as a comparison operator does.
+func intOrder(op opcode, x, y int64) bool {
+	switch op {
+	case 0:
+		return x == y
+	case 1:
+		return x != y
+	case 2:
+		return x < y
+	case 3:
+		return x <= y
+	case 4:
+		return x > y
+	}
+	return x >= y
+}

@@ -1,6 +1,7 @@
 package starlark
 
 import (
+	"math"
 	"math/big"
 	"reflect"
 	"testing"
@@ -10,7 +11,8 @@ import (
 func TestConvert(t *testing.T) {
 	huge := new(big.Int).Lsh(big.NewInt(1), 100)
 	for _, v := range []any{
-		nil, true, int64(1), int64(-1 << 62), huge, 1.5, "text", []byte("bytes"), []any{int64(1), "a", []any{}},
+		nil, true, int64(1), int64(-1 << 62), int64(math.MinInt64), int64(math.MaxInt64), int64(1 << 48), int64(-1<<47 - 1), huge,
+		new(big.Int).Lsh(big.NewInt(1), 63), new(big.Int).Neg(huge), 1.5, "text", []byte("bytes"), []any{int64(1), "a", []any{}},
 		map[string]any{"a": int64(1), "b": map[string]any{"c": nil}}, duration(5),
 	} {
 		m := open(t, Options{})
@@ -83,6 +85,51 @@ func TestCallGo(t *testing.T) {
 		} {
 			if got, err := th.CallGo(mod, c.name, c.arg); err == nil || err.Error() != c.want {
 				t.Errorf("%s(%v): %v, %v, want %s", c.name, c.arg, got, err, c.want)
+			}
+		}
+		return nil
+	})
+}
+
+// Integers of all sizes are ordered.
+func TestIntegerOrder(t *testing.T) {
+	var sorted []*big.Int
+	for bits := uint(46); bits < 70; bits++ {
+		for d := int64(-1); d <= 1; d++ {
+			n := new(big.Int).Lsh(big.NewInt(1), bits)
+			n.Add(n, big.NewInt(d))
+			sorted = append(sorted, n, new(big.Int).Neg(n))
+		}
+	}
+	sorted = append(sorted, big.NewInt(0))
+	m := open(t, Options{})
+	do(t, m, func(th *Thread) error {
+		values := make([]Value, len(sorted))
+		for i, n := range sorted {
+			v, err := th.FromGo(n)
+			if err != nil {
+				return err
+			}
+			defer th.Drop(v)
+			values[i] = v
+		}
+		for i, a := range sorted {
+			for j, b := range sorted {
+				if got := th.compareInts(values[i], values[j]); got != a.Cmp(b) {
+					t.Errorf("%d compared with %d is %d, want %d", a, b, got, a.Cmp(b))
+				}
+				x, err := th.hash(values[i])
+				y, err2 := th.hash(values[j])
+				if err != nil || err2 != nil || a.Cmp(b) == 0 && x != y {
+					t.Errorf("%d has the hashes %d and %d, %v, %v", a, x, y, err, err2)
+				}
+			}
+			f, _ := new(big.Float).SetInt(a).Float64()
+			if exact, accuracy := big.NewFloat(f).Int(nil); accuracy == big.Exact && exact.Cmp(a) == 0 {
+				x, _ := th.hash(values[i])
+				if y, _ := th.hash(mkFloat(f)); x != y {
+					t.Errorf("%d has another hash than the float %g", a, f)
+				}
 			}
 		}
 		return nil

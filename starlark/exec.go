@@ -11,46 +11,6 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// tokens are the operators of opAdd to opNotIn.
-var tokens = [...]syntax.Token{
-	syntax.PLUS, syntax.MINUS, syntax.STAR, syntax.SLASH, syntax.SLASHSLASH, syntax.PERCENT, syntax.AMP,
-	syntax.PIPE, syntax.CIRCUMFLEX, syntax.LTLT, syntax.GTGT, syntax.IN, syntax.NOT_IN,
-}
-
-// comparisons are the operators of opEq to opGe, and of the jumps.
-var comparisons = [...]syntax.Token{syntax.EQL, syntax.NEQ, syntax.LT, syntax.LE, syntax.GT, syntax.GE}
-
-// set replaces the value of a register.
-func set(th *Thread, p *Value, v Value) {
-	old := *p
-	*p = v
-	if old>>48 == 1 {
-		th.dropSlow(old)
-	}
-}
-
-//go:noinline
-func (th *Thread) dropSlow(v Value) { th.t.DecRef(v.ref()) }
-
-func (th *Thread) window(base int) *[window]Value { return (*[window]Value)(th.stack[base:]) }
-
-// intOrder compares two numbers as a comparison operator does.
-func intOrder(op opcode, x, y int64) bool {
-	switch op {
-	case 0:
-		return x == y
-	case 1:
-		return x != y
-	case 2:
-		return x < y
-	case 3:
-		return x <= y
-	case 4:
-		return x > y
-	}
-	return x >= y
-}
-
 // run executes the innermost frame until it returns, and the frames that it calls.
 func (th *Thread) run() (result Value, err error) {
 	var (

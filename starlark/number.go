@@ -54,7 +54,33 @@ func (th *Thread) newInt(n int64) (Value, error) {
 	if n >= minSmall && n <= maxSmall {
 		return mkInt(int64(n)), nil
 	}
-	return th.newBig(big.NewInt(n))
+	abs := uint64(n)
+	if n < 0 {
+		abs = -abs
+	}
+	size := (bits.Len64(abs) + 7) / 8
+	o, v, err := th.newBytesOfInt(size, n < 0)
+	if err != nil {
+		return 0, err
+	}
+	b := o.Bytes(bigData, size)
+	for i := range b {
+		b[i] = byte(abs >> (8 * (size - 1 - i)))
+	}
+	return v, nil
+}
+
+// newBytesOfInt returns a new object for an integer of n bytes, to be filled before it is published.
+func (th *Thread) newBytesOfInt(n int, negative bool) (rt.Body, Value, error) {
+	r, o, err := th.t.New(bigType, 4*bigData+n)
+	if err != nil {
+		return o, 0, err
+	}
+	o.SetWord(bigLen, uint32(n))
+	if negative {
+		o.SetWord(bigSign, 1)
+	}
+	return o, counted(r), nil
 }
 
 // newBig returns the integer b.
@@ -71,16 +97,12 @@ func (th *Thread) newBig(b *big.Int) (Value, error) {
 	if err := th.large(n); err != nil {
 		return 0, err
 	}
-	r, o, err := th.t.New(bigType, 4*bigData+n)
+	o, v, err := th.newBytesOfInt(n, b.Sign() < 0)
 	if err != nil {
 		return 0, err
 	}
-	o.SetWord(bigLen, uint32(n))
-	if b.Sign() < 0 {
-		o.SetWord(bigSign, 1)
-	}
 	b.FillBytes(o.Bytes(bigData, n))
-	return counted(r), nil
+	return v, nil
 }
 
 // big returns the integer v.
@@ -104,11 +126,21 @@ func (th *Thread) int64(v Value) (int64, bool) {
 	if v.isInt() {
 		return v.int(), true
 	}
-	if th.bigBits(v) > 64 {
+	if n, ok := objects.Int(v.ref()).Value(th.t); ok {
+		return n, true
+	}
+	s := th.bigBytes(v)
+	if len(s) > 8 {
 		return 0, false
 	}
-	b := th.big(v)
-	return b.Int64(), b.IsInt64()
+	abs := uint64(0)
+	for i := range len(s) {
+		abs = abs<<8 | uint64(s[i])
+	}
+	if th.t.Body(v.ref()).Word(bigSign) != 0 {
+		return int64(-abs), abs <= 1<<63
+	}
+	return int64(abs), abs < 1<<63
 }
 
 func (th *Thread) intSign(v Value) int {
@@ -139,7 +171,7 @@ func (th *Thread) compareInts(a, b Value) int {
 		return -th.intSign(b)
 	}
 	sign := th.intSign(a)
-	if th.bigBits(b) <= 64 || sign != th.intSign(b) {
+	if _, ok := th.int64(b); ok || sign != th.intSign(b) {
 		return sign
 	}
 	x, y := th.bigBytes(a), th.bigBytes(b)
@@ -150,8 +182,8 @@ func (th *Thread) compareInts(a, b Value) int {
 	return sign * strings.Compare(x, y)
 }
 
-// bigBytes returns the bytes of an integer of more than 64 bits, without the sign. They are good as
-// long as the object.
+// bigBytes returns the bytes of an integer that is an object of bigType, without the sign. They are good
+// as long as the object.
 func (th *Thread) bigBytes(v Value) string {
 	o := th.t.Body(v.ref())
 	return o.String(bigData, int(o.Word(bigLen)))
@@ -257,3 +289,7 @@ func (th *Thread) floatInt(f float64) (Value, error) {
 	b, _ := big.NewFloat(f).Int(nil)
 	return th.newBig(b)
 }
+
+// chargeBig counts a multiplication or division of integers with so many bits as steps. The number
+// is about the time that it takes, for integers of up to maxBits.
+func (th *Thread) chargeBig(m, n int) { th.charge(int(int64(m/64) * int64(n/64) >> 11)) }

@@ -22,7 +22,7 @@ type writer struct {
 	err     error
 	taken   bool
 	path    []Value     // the containers around the value that is being written
-	deepest int         // length that path has had
+	deepest int         // length of path that is accounted for, beyond the first freeLevels
 	entries []jsonEntry // of the dicts among them, as JSON
 }
 
@@ -59,17 +59,18 @@ func (w *writer) giveBack() {
 func (w *writer) enter(v Value) {
 	w.take()
 	w.path = append(w.path, v.borrowed())
-	if len(w.path) > w.deepest && w.err == nil {
-		w.deepest = len(w.path)
-		if err := w.th.reserve(levelBytes); err != nil {
+	if len(w.path) > w.deepest+freeLevels && w.err == nil {
+		w.deepest += freeLevels
+		if err := w.th.reserve(freeLevels * levelBytes); err != nil {
 			w.fail(err)
 		}
 	}
 }
 
-// levelBytes is what a level of nested values takes of the goroutine's stack, twice: a stack that grows
-// is copied.
-const levelBytes = 3 << 10
+const (
+	levelBytes = 3 << 10 // of the goroutine's stack for nested values, twice: a stack that grows is copied
+	freeLevels = 32      // for which the memory does not count
+)
 
 func (w *writer) leave() { w.path = w.path[:len(w.path)-1] }
 

@@ -169,9 +169,10 @@ func sorted(th *Thread, c *Call) (Value, error) {
 		drop()
 		return 0, err
 	}
-	var sortErr error
+	var sortErr error // the last one, as in starlark-go, unless it is a limit
+	over := false
 	slices.SortStableFunc(items, func(a, b item) int {
-		if sortErr != nil {
+		if over {
 			return 0
 		}
 		if reverse == True {
@@ -179,7 +180,7 @@ func sorted(th *Thread, c *Call) (Value, error) {
 		}
 		n, err := th.order(a.key, b.key)
 		if err != nil {
-			sortErr = err
+			sortErr, over = err, limitOnly(err) != nil
 		}
 		return n
 	})

@@ -39,7 +39,7 @@ type Thread struct {
 	held        int64     // Go memory that counts, see account
 	told        int64     // of it, what the machine knows
 	kept        int64     // Go memory that counts until the thread ends
-	keptIts     int       // room for iterators that it includes
+	keptIts     int       // room for iterators that need not be added to it
 	calls       []*Call   // of the builtins in progress, and for reuse
 	ncalls      int
 	kwargs      []Kwarg // for reuse
@@ -90,7 +90,7 @@ func (m *Machine) newThread(ctx context.Context, t *rt.Thread) *Thread {
 	if th.limit == 0 {
 		th.limit = math.MaxUint64
 	}
-	th.untidy = m.limit > 0
+	th.untidy, th.keptIts = m.limit > 0, keptIterators
 	th.stack = make([]Value, firstStack)
 	if th.profiler = m.profiler.Load(); th.profiler != nil {
 		th.sampled = time.Now()
@@ -199,3 +199,20 @@ func (th *Thread) limitError(err error) error {
 }
 
 func isMemoryLimit(err error) bool { return errors.Is(err, rt.ErrMemoryLimit) }
+
+// set replaces the value of a register.
+func set(th *Thread, p *Value, v Value) {
+	old := *p
+	*p = v
+	if old>>48 == 1 {
+		th.dropSlow(old)
+	}
+}
+
+// dropSlow is not inlined, so that set is.
+//
+//go:noinline
+func (th *Thread) dropSlow(v Value) { th.t.DecRef(v.ref()) }
+
+// window returns the registers of a frame that begins at base.
+func (th *Thread) window(base int) *[window]Value { return (*[window]Value)(th.stack[base:]) }
