@@ -110,18 +110,21 @@ func experimentPage(t *testing.T) Page {
 	long := experiment.Axis{Key: "what", Values: []any{strings.Repeat("a long name ", 8) + "1", strings.Repeat("a long name ", 8) + "2"}}
 	p := &page.Page{Title: "Experiments", Groups: []page.Group{{Title: "Somebody's own"}}}
 	g := &p.Groups[0]
-	for name, res := range map[string]*experiment.Result{
-		"three": resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), size, threads),
-		"bars":  resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), size),
-		"one":   resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"channel", "ring", "list"}}),
-		"modes": resulttest.Grid(experiment.OpsS, experiment.Modes(), threads),
-		"many":  resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}}),
-		"long":  resulttest.Grid(experiment.OpsS, long, threads),
-		"law":   resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.05, Coherence: 0.01}, 1, 2, 4, 8),
+	for _, x := range []struct {
+		name string
+		res  *experiment.Result
+	}{
+		{"three", resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), size, threads)},
+		{"bars", resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), size)},
+		{"one", resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"channel", "ring", "list"}})},
+		{"modes", resulttest.Grid(experiment.OpsS, experiment.Modes(), threads)},
+		{"many", resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}})},
+		{"long", resulttest.Grid(experiment.OpsS, long, threads)},
+		{"law", resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.05, Coherence: 0.01}, 1, 2, 4, 8)},
 	} {
-		c := page.Of(res)
-		c.Name, c.Title = name, name
-		c.Plots = []page.Plot{{Picture: must(plot.Draw(res, plot.Options{}))}}
+		c := page.Of(x.res)
+		c.Name, c.Title = x.name, x.name
+		c.Plots = []page.Plot{{Picture: must(plot.Draw(x.res, plot.Options{}))}}
 		c.Says = []string{"Says what follows from it."}
 		g.Chapters = append(g.Chapters, c)
 	}

@@ -84,10 +84,10 @@ func (p *draft) drawBars(c *canvas, f *panel, at box) {
 	bands := p.bandsOf(f)
 	for i, k := range bands {
 		if i == len(bands)-1 && len(bands) < len(f.names) {
-			c.text(fmt.Sprintf("… %d more …", len(f.names)-len(bands)), plot.left, y+p.line-6, left)
+			c.text(fmt.Sprintf("… %d more …", len(f.names)-len(bands)), plot.left+3, y+p.line-6, left)
 			y += p.line
 		}
-		c.text(c.fit(f.names[k], at.right-at.left-2*gap), plot.left, y+p.line-5, left)
+		c.text(c.fit(f.names[k], at.right-at.left-2*gap-3), plot.left+3, y+p.line-5, left)
 		y += p.line
 		for _, l := range f.lines {
 			if k < len(l.rows) && l.rows[k] != nil {
@@ -145,8 +145,10 @@ func (p *draft) drawBar(c *canvas, l *plotLine, k, from, y int, x func(v float64
 		low, high := x(stat.Low), x(stat.High)
 		text := paint(paintText, 0, 0)
 		c.line(text, 1, point(low, middleY), point(high, middleY))
-		for _, tip := range []int{low, high} {
-			c.line(text, 1, point(tip, middleY-3), point(tip, middleY+3))
+		for _, tip := range []float64{stat.Low, stat.High} {
+			if tip <= p.scale.top { // or the interval goes on beyond the axis
+				c.line(text, 1, point(x(tip), middleY-3), point(x(tip), middleY+3))
+			}
 		}
 		end = max(end, high)
 	}
