@@ -77,7 +77,7 @@ func (p *draft) drawBars(c *canvas, f *panel, at box) {
 		}
 		c.line(color, 1, point(at, plot.top), point(at, plot.bottom))
 	}
-	for _, l := range c.axisLabels(s, func(v float64, half int) int { return max(x(v), at.left+gap/2+half) }) {
+	for _, l := range c.axisLabels(s, axisNumber, func(v float64, half int) int { return max(x(v), at.left+gap/2+half) }) {
 		c.text(l.text, l.at, plot.bottom+p.line-2, middle)
 	}
 	c.text(c.fit(p.Unit, at.right-at.left-gap), (at.left+at.right)/2, plot.bottom+2*p.line, middle)
@@ -107,13 +107,13 @@ type axisLabel struct {
 
 // axisLabels are labels of a scale in equal steps, as many as do not touch. The function place
 // returns where the middle of a label is that has so much to either side.
-func (c *canvas) axisLabels(s scale, place func(v float64, half int) int) (labels []axisLabel) {
+func (c *canvas) axisLabels(s scale, write func(v float64) string, place func(v float64, half int) int) (labels []axisLabel) {
 	for stride := 1; ; stride++ {
 		labels = nil
 		free := math.MinInt
 		for i := 0; i <= s.steps; i += stride {
 			v := s.top * float64(i) / float64(s.steps)
-			text := axisNumber(v)
+			text := write(v)
 			half := c.width(text) / 2
 			at := place(v, half)
 			if at-half <= free {

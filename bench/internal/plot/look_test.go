@@ -143,13 +143,24 @@ func TestThumb(t *testing.T) {
 	}
 }
 
+// A law's axis has numbers of threads in equal steps, too.
+func TestLawAxis(t *testing.T) {
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2, 4, 1024}})
+	texts := wellFormed(t, drawn(t, res, Options{}).Thumb())
+	for want, n := range map[string]int{"0": 2, "512": 0, "1024": 1, "1536": 0, "2048": 1} {
+		if count(texts, want) != n {
+			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
+		}
+	}
+}
+
 // Numbers below an axis are in equal steps, as many as there is room for.
 func TestAxisLabels(t *testing.T) {
 	c := newCanvas(100, 100, full.text)
 	s := scale{top: 30e6, steps: 3}
 	for wide, want := range map[int]string{400: "0, 10 M, 20 M, 30 M", 100: "0, 20 M", 20: "0"} {
 		var texts []string
-		for _, l := range c.axisLabels(s, func(v float64, _ int) int { return int(float64(wide) * v / s.top) }) {
+		for _, l := range c.axisLabels(s, axisNumber, func(v float64, _ int) int { return int(float64(wide) * v / s.top) }) {
 			texts = append(texts, l.text)
 		}
 		if got := strings.Join(texts, ", "); got != want {
