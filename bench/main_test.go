@@ -82,6 +82,26 @@ func TestHelpAndList(t *testing.T) {
 	}
 }
 
+// The help of every command and the list of the real scenarios fit into 80 columns.
+func TestHelpWidth(t *testing.T) {
+	for _, args := range []string{
+		"help", "help compare", "help run", "help list", "help report", "help immortality-tax", "help compare-commits", "help heap", "help prefork",
+		"help image", "help image build", "help image info", "help image verify", "help image cat", "help version", "list", "list ladder walk", "version",
+	} {
+		var out, errs bytes.Buffer
+		a := testApp(&out, &errs)
+		a.scenarios = scenarios.All()
+		if code := a.main(t.Context(), strings.Fields(args)); code != 0 || errs.Len() > 0 || out.Len() == 0 {
+			t.Errorf("%s: exit %d, stderr %q", args, code, errs.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 {
+				t.Errorf("%s: %d columns: %s", args, n, line)
+			}
+		}
+	}
+}
+
 func TestRunAndCompare(t *testing.T) {
 	doc := filepath.Join(t.TempDir(), "doc.json")
 	if err := os.WriteFile(doc, []byte(`{"a":1}`), 0o600); err != nil {

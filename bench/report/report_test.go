@@ -204,6 +204,23 @@ func TestReportUntil(t *testing.T) {
 	}
 }
 
+// Without -o, the report goes into a new temporary folder that the output names, and nothing into the
+// current one.
+func TestReportFolder(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp)
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := call(t.Context(), []experiment.Scenario{benchtest.Demo()}, "-scenario", "demo", "-count", "1", "-benchtime", "10x")
+	made, _ := filepath.Glob(filepath.Join(temp, "ichor-report-*", page.HTMLFile))
+	if code != 0 || len(made) != 1 || !strings.Contains(stdout, made[0]) {
+		t.Errorf("exit code %d, %q, stdout %q, stderr %q", code, made, stdout, stderr)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("in the current folder: %v, %v", left, err)
+	}
+}
+
 func TestReportUsage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {

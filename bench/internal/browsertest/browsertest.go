@@ -225,8 +225,10 @@ func photograph(ctx context.Context, browser, folder, shots, scheme string, page
 		step := strings.TrimPrefix(l.Step, ": ")
 		for from := 0; from < l.Height; from += piece {
 			name := fmt.Sprintf("%s-%s-%s-%d-%d.png", l.Page, step, scheme, l.Width, from/piece)
+			ctx, cancel := context.WithTimeout(ctx, startTime)
+			defer cancel()
 			cmd := command(ctx, browser, folder, scheme,
-				fmt.Sprintf("--window-size=%d,%d", max(l.Width, 500), min(l.Height-from, piece)), "--virtual-time-budget=20000",
+				fmt.Sprintf("--window-size=%d,%d", max(l.Width, leastWindow), max(min(l.Height-from, piece), leastWindow)), "--virtual-time-budget=20000",
 				"--screenshot="+filepath.Join(shots, name),
 				fmt.Sprintf("%s/#show=%s&step=%s&width=%d&from=%d", server.URL, l.Page, step, l.Width, from))
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -237,8 +239,11 @@ func photograph(ctx context.Context, browser, folder, shots, scheme string, page
 	return nil
 }
 
-// piece is the height of a picture of a part of a page, in pixels.
-const piece = 2600
+// Sizes of pictures, in pixels.
+const (
+	piece       = 2600 // the height of a part of a page
+	leastWindow = 500  // a smaller window hangs, or becomes larger by itself
+)
 
 // HTML is a handler of one page.
 func HTML(page []byte) http.Handler {

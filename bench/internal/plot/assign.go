@@ -79,15 +79,19 @@ func without(keys []string, key string) []string {
 // setting, and panels for the rest. It needs no colours if there is only one setting, or if most
 // combinations of settings do not occur: then each row has a band, with all its settings.
 func (p *draft) assignBars(keys []string) {
-	combinations := 1
-	for _, key := range keys {
-		combinations *= p.count(key)
-	}
 	if len(keys) < 2 {
 		p.sort(nil, nil, nil, keys)
 		return
 	}
 	color, rest := p.takeColor(keys)
+	var names []string
+	for _, row := range p.rows {
+		index(&names, p.words(row, color, p.valueName))
+	}
+	combinations := len(names)
+	for _, key := range rest {
+		combinations *= p.count(key)
+	}
 	switch {
 	case len(rest) == 0 || len(p.rows) <= fewBars && 2*len(p.rows) <= combinations:
 		p.sort(nil, nil, nil, keys)

@@ -77,17 +77,17 @@ func (p *draft) drawBars(c *canvas, f *panel, at box) {
 		}
 		c.line(color, 1, point(at, plot.top), point(at, plot.bottom))
 	}
-	for _, l := range c.axisLabels(s, func(v float64, half int) int { return max(x(v), at.left+gap/2+half) }) {
+	for _, l := range c.axisLabels(s, axisNumber, func(v float64, half int) int { return max(x(v), at.left+gap/2+half) }) {
 		c.text(l.text, l.at, plot.bottom+p.line-2, middle)
 	}
 	c.text(c.fit(p.Unit, at.right-at.left-gap), (at.left+at.right)/2, plot.bottom+2*p.line, middle)
 	bands := p.bandsOf(f)
 	for i, k := range bands {
 		if i == len(bands)-1 && len(bands) < len(f.names) {
-			c.text(fmt.Sprintf("… %d more …", len(f.names)-len(bands)), plot.left, y+p.line-6, left)
+			c.text(fmt.Sprintf("… %d more …", len(f.names)-len(bands)), plot.left+3, y+p.line-6, left)
 			y += p.line
 		}
-		c.text(c.fit(f.names[k], at.right-at.left-2*gap), plot.left, y+p.line-5, left)
+		c.text(c.fit(f.names[k], at.right-at.left-2*gap-3), plot.left+3, y+p.line-5, left)
 		y += p.line
 		for _, l := range f.lines {
 			if k < len(l.rows) && l.rows[k] != nil {
@@ -107,13 +107,13 @@ type axisLabel struct {
 
 // axisLabels are labels of a scale in equal steps, as many as do not touch. The function place
 // returns where the middle of a label is that has so much to either side.
-func (c *canvas) axisLabels(s scale, place func(v float64, half int) int) (labels []axisLabel) {
+func (c *canvas) axisLabels(s scale, write func(v float64) string, place func(v float64, half int) int) (labels []axisLabel) {
 	for stride := 1; ; stride++ {
 		labels = nil
 		free := math.MinInt
 		for i := 0; i <= s.steps; i += stride {
 			v := s.top * float64(i) / float64(s.steps)
-			text := axisNumber(v)
+			text := write(v)
 			half := c.width(text) / 2
 			at := place(v, half)
 			if at-half <= free {
@@ -145,8 +145,10 @@ func (p *draft) drawBar(c *canvas, l *plotLine, k, from, y int, x func(v float64
 		low, high := x(stat.Low), x(stat.High)
 		text := paint(paintText, 0, 0)
 		c.line(text, 1, point(low, middleY), point(high, middleY))
-		for _, tip := range []int{low, high} {
-			c.line(text, 1, point(tip, middleY-3), point(tip, middleY+3))
+		for _, tip := range []float64{stat.Low, stat.High} {
+			if tip <= p.scale.top { // or the interval goes on beyond the axis
+				c.line(text, 1, point(x(tip), middleY-3), point(x(tip), middleY+3))
+			}
 		}
 		end = max(end, high)
 	}

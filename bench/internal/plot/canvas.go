@@ -1,10 +1,6 @@
 package plot
 
-import (
-	"unicode/utf8"
-
-	"github.com/go-analyze/charts"
-)
+import "github.com/go-analyze/charts"
 
 // A canvas draws text, lines and marks.
 type canvas struct {
@@ -42,16 +38,15 @@ func (c *canvas) text(text string, x, y, align int) {
 	c.Text(text, x, y, 0, c.font)
 }
 
-// fit shortens a text that is too wide.
+// fit shortens a text that is too wide. It leaves out a part in the middle: names that are long often
+// differ at their ends.
 func (c *canvas) fit(text string, width int) string {
-	if c.width(text) <= width {
-		return text
+	letters := []rune(text)
+	for n := len(letters); n > 0 && c.width(text) > width; n-- {
+		end := n / 3
+		text = string(letters[:n-end-1]) + "…" + string(letters[len(letters)-end:])
 	}
-	for text != "" && c.width(text+"…") > width {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text + "…"
+	return text
 }
 
 func (c *canvas) rect(left, top, right, bottom int, color charts.Color) {

@@ -7,8 +7,8 @@ import (
 // sizes are in pixels, except that of text, which is in points of four thirds of a pixel.
 type sizes struct {
 	wide   int     // of the figure: one fits on a phone, scaled down by a quarter
-	alone  int     // the height of a panel of lines that is alone
-	many   int     // that of one of several
+	alone  int     // the height of the panels of lines, if there is one row of them
+	many   int     // that of each row of several
 	text   float64 // of texts
 	line   int     // the distance of lines of text
 	bands  int     // the greatest number of bands of bars
@@ -75,7 +75,7 @@ func (p *draft) layOut() ([]byte, error) {
 func (p *draft) heights(panels []panel, columns int) (heights []int) {
 	for i := 0; i < len(panels); i += columns {
 		h := p.many
-		if len(panels) == 1 {
+		if len(panels) <= columns {
 			h = p.alone
 		}
 		if p.Over == "" {

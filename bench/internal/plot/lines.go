@@ -168,9 +168,11 @@ func (p *draft) settingAxis(c *canvas, plot box, ahead int, place func(k int) in
 			label(axisCount(v), place(k))
 		}
 	} else {
-		steps := evenly(ahead)
-		for k := range steps + 1 {
-			label(fmt.Sprint(ahead*k/steps), plot.left+(plot.right-plot.left)*k/steps)
+		s := scale{float64(ahead), evenly(ahead)}
+		for _, l := range c.axisLabels(s, func(v float64) string { return axisCount(int(v + 0.5)) }, func(v float64, _ int) int {
+			return plot.left + int(float64(plot.right-plot.left)*v/s.top)
+		}) {
+			c.text(l.text, l.at, plot.bottom+p.line-1, middle)
 		}
 	}
 	c.text(c.fit(p.Over, plot.right-plot.left), (plot.left+plot.right)/2, plot.bottom+2*p.line-2, middle)

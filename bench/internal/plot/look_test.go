@@ -1,0 +1,170 @@
+package plot
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/resulttest"
+)
+
+var oneAndTwo = experiment.Axis{Key: "threads", Values: []any{1, 2}}
+
+func drawn(t *testing.T, res *experiment.Result, o Options) Picture {
+	t.Helper()
+	p, err := Draw(res, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A few lines have their names at their ends, right of the axis. If there are too many lines, or if
+// their names are too long, there is a legend above.
+func TestPlotEndLabels(t *testing.T) {
+	long := experiment.Axis{Key: "what", Values: []any{strings.Repeat("long ", 9) + "1", strings.Repeat("long ", 9) + "2"}}
+	for name, c := range map[string]struct {
+		res   *experiment.Result
+		ends  bool
+		names []string
+	}{
+		"modes": {resulttest.Grid(experiment.OpsS, experiment.Modes(), oneAndTwo), true, []string{"gil", "atomic", "biased"}},
+		"both":  {resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "mode", Values: []any{"gil", "atomic"}}, experiment.Axis{Key: "immortal", Values: []any{"none", "address"}}, oneAndTwo), true, []string{"gil, none", "atomic, address"}},
+		"many":  {resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), oneAndTwo), false, []string{"gil", "frozen", "mode:", "immortal:"}},
+		"long":  {resulttest.Grid(experiment.OpsS, long, oneAndTwo), false, []string{long.Values[0].(string), "what:"}},
+	} {
+		svg := drawn(t, c.res, Options{}).Inline()
+		noOverlap(t, svg)
+		texts := textAt.FindAllStringSubmatch(svg, -1)
+		for _, want := range c.names {
+			if i := slices.IndexFunc(texts, func(m []string) bool { return m[3] == want }); i < 0 || c.ends && (len(texts[i][1]) < 3 || texts[i][1] < "300") {
+				t.Errorf("%s: %q is missing, or not at the end of a line", name, want)
+			}
+		}
+		if head := slices.ContainsFunc(texts, func(m []string) bool { return strings.HasSuffix(m[3], ":") }); head == c.ends {
+			t.Errorf("%s: a legend, too: %t", name, head)
+		}
+	}
+}
+
+// Labels move as little as they must, and keep their order.
+func TestApart(t *testing.T) {
+	for _, c := range []struct{ at, want []int }{
+		{[]int{50, 10, 90}, []int{50, 10, 90}},
+		{[]int{50, 52}, []int{46, 56}},
+		{[]int{50, 50, 50, 90}, []int{40, 50, 60, 90}},
+		{[]int{99, 100, 97}, []int{90, 100, 80}},
+		{[]int{2, 1}, []int{10, 0}},
+		{nil, []int{}},
+	} {
+		if got := apart(c.at, 10, 0, 100); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.at, got, c.want)
+		}
+	}
+}
+
+// A mode has the same colour in all figures, whichever others are there.
+func TestModeColors(t *testing.T) {
+	for _, modes := range [][]any{{"atomic"}, {"biased", "atomic"}, {"gil", "atomic", "biased"}} {
+		axes := []experiment.Axis{{Key: "mode", Values: modes}, {Key: "a", Values: []any{"x", "y"}}, oneAndTwo}
+		svg := drawn(t, resulttest.Grid(experiment.OpsS, axes...), Options{Keep: func(c experiment.Config) bool { return c.Get("mode") == "atomic" || len(modes) > 1 }}).Inline()
+		if len(modes) > 1 && !strings.Contains(svg, "k1-1-0") {
+			t.Errorf("%v: atomic has not the second colour", modes)
+		}
+		if len(modes) == 2 && strings.Contains(svg, "k1-0-0") {
+			t.Errorf("%v: something has the colour of the GIL", modes)
+		}
+	}
+}
+
+// Neighbours in the same unit have the same axis of values, and others have not.
+func TestDrawAll(t *testing.T) {
+	res := resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "a", Values: []any{"low", "high", "none"}}, experiment.Modes(), oneAndTwo)
+	for _, row := range res.Rows {
+		if row.Config.Get("a") == "high" {
+			for i := range row.Samples {
+				row.Samples[i].Value *= 100
+			}
+		}
+	}
+	only := func(a string) Options {
+		return Options{Keep: func(c experiment.Config) bool { return c.Get("a") == a }}
+	}
+	other := only("low")
+	other.Unit = "something else"
+	pictures, err := DrawAll(res, only("low"), only("high"), other, only("missing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := func(p Picture) string {
+		for _, text := range slices.Backward(wellFormed(t, p.Inline())) {
+			if strings.HasSuffix(text, " M") || strings.HasSuffix(text, " G") {
+				return text
+			}
+		}
+		return ""
+	}
+	if low, high, apart := top(pictures[0]), top(pictures[1]), top(pictures[2]); low != high || apart == low || low == "" || pictures[3] != (Picture{}) {
+		t.Errorf("the axes end at %q, %q and %q", low, high, apart)
+	}
+}
+
+// Settings that follow from the mode are a part of its name, and need no panels.
+func TestPlotFollows(t *testing.T) {
+	res := resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "kind", Values: []any{"leaf", "list", "dict"}}, experiment.Axis{Key: "heap", Values: []any{"ichor"}}, experiment.Modes())
+	for _, kind := range []any{"leaf", "list", "dict"} {
+		res.Rows = append(res.Rows, &experiment.Row{Config: experiment.Cfg("kind", kind, "heap", "go"), Metric: experiment.NsOp, Samples: []experiment.Sample{{Value: 1e6}}})
+	}
+	texts := wellFormed(t, drawn(t, res, Options{}).Inline())
+	for want, n := range map[string]int{"ichor, gil": 1, "ichor, biased": 1, "go": 1, "leaf": 1, "dict": 1, "ns/op": 1} {
+		if count(texts, want) != n {
+			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
+		}
+	}
+}
+
+// A thumbnail is a smaller figure: it has one panel, and a few bars with the last of them.
+func TestThumb(t *testing.T) {
+	var values []any
+	for _, v := range strings.Split("abcdefgh", "") {
+		values = append(values, v)
+	}
+	thumb := drawn(t, resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "what", Values: values}), Options{}).Thumb()
+	if texts := wellFormed(t, thumb); count(texts, "a") != 1 || count(texts, "d") != 0 || count(texts, "h") != 1 || count(texts, "… 4 more …") != 1 {
+		t.Errorf("bars: %q", texts)
+	}
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "size", Values: []any{1, 2}}, oneAndTwo)
+	if texts := wellFormed(t, drawn(t, res, Options{}).Thumb()); count(texts, "threads") != 1 || count(texts, "gil") != 1 || count(texts, "ideal") != 0 {
+		t.Errorf("lines: %q", texts)
+	}
+	if !strings.Contains(thumb, `width="260"`) && !strings.Contains(thumb, "0 0 260 ") {
+		t.Errorf("its size is another one: %.200s", thumb)
+	}
+}
+
+// A law's axis has numbers of threads in equal steps, too.
+func TestLawAxis(t *testing.T) {
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2, 4, 1024}})
+	texts := wellFormed(t, drawn(t, res, Options{}).Thumb())
+	for want, n := range map[string]int{"0": 2, "512": 0, "1024": 1, "1536": 0, "2048": 1} {
+		if count(texts, want) != n {
+			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
+		}
+	}
+}
+
+// Numbers below an axis are in equal steps, as many as there is room for.
+func TestAxisLabels(t *testing.T) {
+	c := newCanvas(100, 100, full.text)
+	s := scale{top: 30e6, steps: 3}
+	for wide, want := range map[int]string{400: "0, 10 M, 20 M, 30 M", 100: "0, 20 M", 20: "0"} {
+		var texts []string
+		for _, l := range c.axisLabels(s, axisNumber, func(v float64, _ int) int { return int(float64(wide) * v / s.top) }) {
+			texts = append(texts, l.text)
+		}
+		if got := strings.Join(texts, ", "); got != want {
+			t.Errorf("%d px: %s, want %s", wide, got, want)
+		}
+	}
+}
