@@ -154,7 +154,7 @@ func (t *Thread) alloc(y *Type, p arena.Purpose, n uint32) (uint32, error) {
 	h, err := t.cache.AllocSlow(p, n)
 	if t.rt.heap != nil && t.cache.Sampled() {
 		size := int64(t.rt.space.Granules(h)) << arena.GranuleShift
-		t.sampled(h, y, size, arena.Chance(size, t.rt.opts.HeapProfileRate))
+		t.sampled(h, y, size, t.cache.Chance(size))
 	}
 	return h, err
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"time"
 
 	"github.com/ichor-go/ichor/internal/point"
 )
@@ -34,6 +35,11 @@ import (
 // magazine is filled from a bitmap, which depends on how many more blocks are allocated than
 // freed, and hardly on the kind of window.
 //
+// A sample costs some microseconds, most of them for the stack. Where a thread allocates so much
+// that this would show, marks are 2, 4, 8 and so on times as far apart: see pace. How far apart
+// depends on earlier samples alone, and a block's chance takes account of it, so estimates stay
+// right on average.
+//
 // A sampled block lies in a span of its own kind, marked apart, which belongs to a cache
 // that no thread owns. So its free takes the slow path, and all other frees need not look
 // for it. At the limit, such a span may also serve blocks that are not sampled.
@@ -46,19 +52,27 @@ type sampler struct {
 	used    uint32                // a bit for each of these that has got slots
 	left    [magazineCount]uint32 // see above, by magazine
 	bytes   float64               // the same for sizes without magazines: bytes before the mark
-	picked  bool                  // the last AllocSlow returned a sampled block
+
+	thin     uint8                    // marks are 1<<thin times as far apart
+	drawn    [magazineCount + 1]uint8 // thin when left, or bytes, was drawn
+	last     time.Duration            // when the last block was sampled
+	interval time.Duration            // between samples, on average
+
+	picked bool    // the last AllocSlow returned a sampled block
+	chance float64 // per byte and window, of that block
 }
 
-// Chance returns the probability with which a block that a cache allocates is sampled.
-func Chance(bytes, every int64) float64 {
+// Chance returns the probability with which a block of that size was sampled, if the last call of
+// AllocSlow returned it and it is sampled. Owner only.
+func (c *Cache) Chance(bytes int64) float64 {
 	if bytes > MagazineGranules<<GranuleShift {
-		return RegionChance(bytes, every)
+		return -math.Expm1(-float64(bytes) * c.sampler.chance)
 	}
-	w := float64(windows(every))
-	return -math.Expm1(-float64(bytes)*w/float64(every)) / w
+	w := float64(c.sampler.windows)
+	return -math.Expm1(-float64(bytes)*w*c.sampler.chance) / w
 }
 
-// RegionChance is Chance for a block of a region.
+// RegionChance returns the probability with which a block of a region is sampled.
 func RegionChance(bytes, every int64) float64 {
 	return -math.Expm1(-float64(bytes) / float64(every))
 }
@@ -74,10 +88,39 @@ func windows(every int64) uint32 { return uint32(min(max(every/countedEvery, 1),
 
 const _ = uint(32 - magazineCount) // the bits of sampler.used
 
+// samplePause is how much time passes between two samples of a thread, on average, unless all
+// windows are counted. A guess: so samples take a thread less than half a percent of its time.
+// maxThin bounds sampler.thin.
+const (
+	samplePause = 4 * time.Millisecond
+	maxThin     = 10
+)
+
+// pace is called for each sample. It makes samples rarer if they come too often, and more frequent
+// again, up to the rate that was asked for.
+func (s *sampler) pace() {
+	if s.windows == 1 {
+		return
+	}
+	now := clock()
+	s.interval += (min(now-s.last, 16*samplePause) - s.interval) / 8
+	s.last = now
+	switch {
+	case s.interval < samplePause && s.thin < maxThin:
+		s.thin++
+		s.interval *= 2
+	case s.interval > 4*samplePause && s.thin > 0:
+		s.thin--
+		s.interval /= 2
+	}
+}
+
 // exponential returns a random number of mean 1. drawGap returns how many windows come before the
-// next counted one, at random, if one in so many is counted. Variables for tests.
+// next counted one, at random, if one in so many is counted. clock returns the time. Variables for
+// tests.
 var (
 	exponential = rand.ExpFloat64
+	clock       = func() time.Duration { return time.Since(began) }
 	drawGap     = func(of uint32) uint32 {
 		if of == 1 {
 			return 0
@@ -86,14 +129,16 @@ var (
 	}
 )
 
+var began = time.Now()
+
 func newSampler(every int64) *sampler {
-	s := &sampler{every: float64(every), windows: windows(every)}
+	s := &sampler{every: float64(every), windows: windows(every), interval: samplePause, last: clock()}
 	s.gap = drawGap(s.windows)
 	s.next()
 	for i := range s.left {
-		s.left[i] = s.draw(uint32(i%MagazineGranules + 1))
+		s.draw(i)
 	}
-	s.bytes = exponential() * s.every
+	s.drawBytes()
 	return s
 }
 
@@ -106,9 +151,26 @@ func (s *sampler) next() {
 	}
 }
 
-// draw returns how many counted blocks of n granules come before the next one with a mark.
-func (s *sampler) draw(n uint32) uint32 {
-	return uint32(min(exponential()*s.every/float64(s.windows)/float64(n<<GranuleShift), math.MaxInt32))
+// draw draws how many counted blocks of a magazine come before the next one with a mark.
+func (s *sampler) draw(mag int) {
+	size := float64((mag%MagazineGranules + 1) << GranuleShift)
+	s.left[mag] = uint32(min(exponential()*s.distance()/float64(s.windows)/size, math.MaxInt32))
+	s.drawn[mag] = s.thin
+}
+
+// drawBytes is draw for the blocks without magazines.
+func (s *sampler) drawBytes() {
+	s.bytes = exponential() * s.distance()
+	s.drawn[magazineCount] = s.thin
+}
+
+// distance returns how many bytes lie between two marks, on average.
+func (s *sampler) distance() float64 { return s.every * float64(uint32(1)<<s.thin) }
+
+// hit notes that a block is about to be sampled, whose mark was drawn at the given thinness.
+func (s *sampler) hit(thin uint8) {
+	s.chance = 1 / (s.every * float64(uint32(1)<<thin))
+	s.pace()
 }
 
 // mark reports whether the block of n granules that is about to be allocated has a mark.
@@ -117,12 +179,13 @@ func (s *sampler) mark(p Purpose, n uint32) bool {
 		if !s.counts {
 			return false
 		}
-		left := &s.left[Magazine(p, n)]
-		if *left > 0 {
-			*left--
+		mag := Magazine(p, n)
+		if s.left[mag] > 0 {
+			s.left[mag]--
 			return false
 		}
-		*left = s.draw(n)
+		s.hit(s.drawn[mag])
+		s.draw(mag)
 		return true
 	}
 	bytes := float64(uint64(Rounded(n)) << GranuleShift)
@@ -130,7 +193,8 @@ func (s *sampler) mark(p Purpose, n uint32) bool {
 		s.bytes -= bytes
 		return false
 	}
-	s.bytes = exponential() * s.every
+	s.hit(s.drawn[magazineCount])
+	s.drawBytes()
 	return true
 }
 

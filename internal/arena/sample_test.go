@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // withDistances makes every random distance between two marks the same, for a test.
@@ -157,6 +158,7 @@ func TestSampleRate(t *testing.T) {
 // fixed; with another seed, one in 10,000 is beyond the bounds.
 func TestSampleWindows(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
+	withClock(t, time.Hour)
 	wasExponential, wasGap := exponential, drawGap
 	exponential = rnd.ExpFloat64
 	drawGap = func(of uint32) (gap uint32) {
@@ -174,11 +176,15 @@ func TestSampleWindows(t *testing.T) {
 		s := newSpace(t, Config{Reserve: 128 << 20, SampleEvery: every})
 		c := s.NewCache()
 		var live []uint32
-		got, counted := 0.0, 0
+		got, counted, chance := 0.0, 0, 0.0
 		for i := range allocs {
 			h, sampled := allocAny(t, c, Leaves, n)
 			if sampled {
 				got++
+				if was := chance; c.Chance(n*GranuleSize) != was && was != 0 {
+					t.Fatalf("the chance is %g, and was %g", c.Chance(n*GranuleSize), was)
+				}
+				chance = c.Chance(n * GranuleSize)
 			}
 			if c.sampler.counts {
 				counted++
@@ -197,7 +203,7 @@ func TestSampleWindows(t *testing.T) {
 		if share := float64(counted) / allocs; share < 0.1 || share > 0.15 {
 			t.Errorf("groups of %d: %.3f of the blocks are in counted windows, want 1/8", group, share)
 		}
-		want := allocs * Chance(n*GranuleSize, every)
+		want := allocs * chance
 		if math.Abs(got-want) > 4*math.Sqrt(want) {
 			t.Errorf("groups of %d: %.0f are sampled, want %.0f", group, got, want)
 		}
@@ -207,6 +213,79 @@ func TestSampleWindows(t *testing.T) {
 		c.Trim()
 		s.Check()
 		s.Close()
+	}
+}
+
+// withClock has so much time pass between two samples.
+func withClock(t *testing.T, step time.Duration) {
+	was, now := clock, time.Duration(0)
+	clock = func() time.Duration { now += step; return now }
+	t.Cleanup(func() { clock = was })
+}
+
+// TestSampleThin checks that samples become rarer if they come too often, that they stand for more
+// then, and that they become frequent again. The seed is fixed; with another seed, one in 10,000 is
+// beyond the bounds.
+func TestSampleThin(t *testing.T) {
+	const every, allocs = 128 << 10, 1_000_000
+	rnd := rand.New(rand.NewPCG(7, 8))
+	was := exponential
+	exponential = rnd.ExpFloat64
+	t.Cleanup(func() { exponential = was })
+	for _, n := range []uint32{8, 9} { // with magazines and without
+		for _, step := range []time.Duration{time.Microsecond, 2 * samplePause, 8 * samplePause} {
+			withClock(t, step)
+			s := newSpace(t, Config{Reserve: 128 << 20, SampleEvery: every})
+			c := s.NewCache()
+			samples, sum, squares := 0, 0.0, 0.0
+			for i := range allocs {
+				h, sampled := allocAny(t, c, Leaves, n)
+				if sampled {
+					w := 1 / c.Chance(int64(s.Granules(h))*GranuleSize)
+					samples, sum, squares = samples+1, sum+w, squares+w*w
+				}
+				c.Free(h)
+				if i%50 == 0 {
+					c.Leave()
+					c.Return()
+				}
+			}
+			if math.Abs(sum-allocs) > 4*math.Sqrt(squares) {
+				t.Errorf("%d granules, %s apart: %d samples stand for %.0f blocks, want %d ± %.0f", n, step, samples, sum, allocs, math.Sqrt(squares))
+			}
+			thin := c.sampler.thin
+			if (step < samplePause) != (thin > 0) || thin > maxThin {
+				t.Errorf("%d granules, %s apart: thin %d", n, step, thin)
+			}
+			// A mark of another magazine that was drawn before stands for less.
+			other := 0.0
+			for i := 0; n == 8 && other == 0; i++ {
+				if h, sampled := allocAny(t, c, Leaves, 4); sampled {
+					other = c.Chance(4 * GranuleSize)
+				} else {
+					c.Free(h)
+				}
+				if i%50 == 0 {
+					c.Leave()
+					c.Return()
+				}
+			}
+			if want := -math.Expm1(-4*GranuleSize*8/float64(every)) / 8; n == 8 && math.Abs(other/want-1) > 1e-9 {
+				t.Errorf("%s apart: the chance is %g, want %g", step, other, want)
+			}
+			clock = func() time.Duration { return c.sampler.last + time.Hour }
+			for c.sampler.thin > 0 {
+				c.sampler.pace()
+			}
+			s.Close()
+		}
+	}
+	s := newSampler(1)
+	for range 100 {
+		s.pace()
+	}
+	if s.thin != 0 {
+		t.Error("at a rate of which all windows are counted, blocks are left out")
 	}
 }
 
