@@ -173,6 +173,36 @@ var exchanges = []struct {
 		shim.Recv(ctx.Done())
 		read()
 	}},
+	{"a deadline", false, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithTimeout(context.Background(), time.Second)
+		e.Go("cancels", func() { time.Sleep(time.Second); write(); cancel() })
+		shim.Recv(ctx.Done())
+		if ctx.Err() == context.Canceled {
+			read()
+		}
+	}},
+	{"a deadline below a context that is cancelled", false, func(e *explore.E, write, read func()) {
+		parent, cancel := econtext.WithCancel(context.Background())
+		e.Go("cancels", cancel)
+		ctx, stop := econtext.WithTimeout(parent, time.Second)
+		defer stop()
+		shim.Recv(ctx.Done())
+	}},
+	{"a context's function", false, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithCancel(context.Background())
+		stop := econtext.AfterFunc(ctx, read)
+		e.Go("cancels", cancel)
+		if stop() {
+			write()
+		}
+	}},
+	{"a context's function that is not stopped", true, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithCancel(context.Background())
+		stop := econtext.AfterFunc(ctx, read)
+		e.Go("cancels", cancel)
+		stop()
+		write()
+	}},
 	{"a group of errors", false, func(e *explore.E, write, read func()) {
 		var g errgroup.Group
 		g.Go(func() error { write(); return nil })
