@@ -158,6 +158,13 @@ var exchanges = []struct {
 		m.Load("x")
 		read()
 	}},
+	{"a buffer that is filled again", false, func(e *explore.E, write, read func()) {
+		ch := make(chan int, 1)
+		e.Go("sends", func() { shim.Send(ch, 1); write(); shim.Send(ch, 2) })
+		shim.Recv(ch)
+		shim.Recv(ch)
+		read()
+	}},
 	{"a timer's function", false, func(e *explore.E, write, read func()) {
 		write()
 		time.AfterFunc(time.Second, read)
