@@ -3,12 +3,15 @@
 package explore_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	gotime "time"
 
 	"github.com/ichor-go/ichor/proptest/explore"
 	"github.com/ichor-go/ichor/proptest/explore/atomic"
+	econtext "github.com/ichor-go/ichor/proptest/explore/context"
 	"github.com/ichor-go/ichor/proptest/explore/shim"
 	"github.com/ichor-go/ichor/proptest/explore/sync"
 	"github.com/ichor-go/ichor/proptest/explore/time"
@@ -165,6 +168,50 @@ func TestChannels(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return fmt.Sprint(time.Since(began))
 		}, []string{"3s"}},
+		{"two goroutines stop a timer", func(e *explore.E) string {
+			x := time.NewTimer(time.Second)
+			by := ""
+			for _, name := range []string{"a", "b"} {
+				e.Go(name, func() {
+					if x.Stop() {
+						by += name
+					}
+				})
+			}
+			e.Wait()
+			return by
+		}, []string{"a", "b"}},
+		{"a timer is set again when it has fired", func(e *explore.E) string {
+			x := time.NewTimer(time.Second)
+			e.Go("receives", func() { time.Sleep(time.Second); shim.Recv(x.C) })
+			time.Sleep(time.Second)
+			armed := x.Reset(time.Minute)
+			e.Wait()
+			return fmt.Sprint(armed, time.Since(gotime.Date(2000, 1, 1, 0, 0, 0, 0, gotime.UTC)).Round(time.Minute))
+		}, []string{"false 0s", "true 1m0s"}},
+		{"a look at a context that is cancelled", func(e *explore.E) string {
+			parent, cancel := econtext.WithCancel(context.Background())
+			child, stop := econtext.WithCancel(parent)
+			defer stop()
+			e.Go("cancels", cancel)
+			return fmt.Sprint(parent.Err() != nil, child.Err() != nil)
+		}, []string{"false false", "false true", "true false", "true true"}},
+		{"a context that is made below one that is cancelled", func(e *explore.E) string {
+			parent, cancel := econtext.WithCancel(context.Background())
+			e.Go("cancels", cancel)
+			child, stop := econtext.WithCancel(parent)
+			defer stop()
+			return fmt.Sprint(child.Err() != nil)
+		}, []string{"false", "true"}},
+		{"a context's function that is stopped", func(e *explore.E) string {
+			ctx, cancel := econtext.WithCancel(context.Background())
+			var ran atomic.Bool
+			stop := econtext.AfterFunc(ctx, func() { ran.Store(true) })
+			e.Go("cancels", cancel)
+			stopped := stop()
+			time.Sleep(time.Second)
+			return fmt.Sprint(stopped, ran.Load())
+		}, []string{"false true", "true false"}},
 		{"len and cap", func(e *explore.E) string {
 			ch := make(chan int, 3)
 			e.Go("sends", func() { shim.Send(ch, 1) })

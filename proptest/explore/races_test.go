@@ -158,6 +158,13 @@ var exchanges = []struct {
 		m.Load("x")
 		read()
 	}},
+	{"a buffer that is filled again", false, func(e *explore.E, write, read func()) {
+		ch := make(chan int, 1)
+		e.Go("sends", func() { shim.Send(ch, 1); write(); shim.Send(ch, 2) })
+		shim.Recv(ch)
+		shim.Recv(ch)
+		read()
+	}},
 	{"a timer's function", false, func(e *explore.E, write, read func()) {
 		write()
 		time.AfterFunc(time.Second, read)
@@ -172,6 +179,36 @@ var exchanges = []struct {
 		e.Go("writes", func() { write(); cancel() })
 		shim.Recv(ctx.Done())
 		read()
+	}},
+	{"a deadline", false, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithTimeout(context.Background(), time.Second)
+		e.Go("cancels", func() { time.Sleep(time.Second); write(); cancel() })
+		shim.Recv(ctx.Done())
+		if ctx.Err() == context.Canceled {
+			read()
+		}
+	}},
+	{"a deadline below a context that is cancelled", false, func(e *explore.E, write, read func()) {
+		parent, cancel := econtext.WithCancel(context.Background())
+		e.Go("cancels", cancel)
+		ctx, stop := econtext.WithTimeout(parent, time.Second)
+		defer stop()
+		shim.Recv(ctx.Done())
+	}},
+	{"a context's function", false, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithCancel(context.Background())
+		stop := econtext.AfterFunc(ctx, read)
+		e.Go("cancels", cancel)
+		if stop() {
+			write()
+		}
+	}},
+	{"a context's function that is not stopped", true, func(e *explore.E, write, read func()) {
+		ctx, cancel := econtext.WithCancel(context.Background())
+		stop := econtext.AfterFunc(ctx, read)
+		e.Go("cancels", cancel)
+		stop()
+		write()
 	}},
 	{"a group of errors", false, func(e *explore.E, write, read func()) {
 		var g errgroup.Group

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 	"github.com/ichor-go/ichor/proptest/explore/shim"
 	twin "github.com/ichor-go/ichor/proptest/explore/time"
@@ -45,10 +44,17 @@ func (n *node) Done() <-chan struct{} { return n.done }
 
 // Err is a point: a program may ask again and again.
 func (n *node) Err() error {
-	engine.Before(point.AtomicLoad, engine.Address(n), 1, "Err")
+	n.sees("Err")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.err
+}
+
+// sees is a point before a look at what cancel changes.
+func (n *node) sees(what string) {
+	if n.done != nil {
+		shim.Sees(n.done, what)
+	}
 }
 
 func (n *node) Deadline() (time.Time, bool) {
@@ -89,6 +95,7 @@ func newNode(parent original.Context) *node {
 		if up.without {
 			return n
 		}
+		up.sees("With")
 		up.mu.Lock()
 		err, cause := up.err, up.cause
 		if err == nil {
@@ -133,7 +140,13 @@ func (n *node) cancel(err, cause error) {
 			return false
 		}
 		n.err, n.cause = err, cause
-		children, calls, timer = n.children, n.calls, n.timer
+		for _, c := range n.calls {
+			if !c.gone {
+				c.gone = true
+				calls = append(calls, c)
+			}
+		}
+		children, timer = n.children, n.timer
 		n.children, n.calls = nil, nil
 		return true
 	})
@@ -141,10 +154,7 @@ func (n *node) cancel(err, cause error) {
 		c.cancel(err, cause)
 	}
 	for _, c := range calls {
-		if !c.gone {
-			c.gone = true
-			shim.Go(c.f)
-		}
+		shim.Go(c.f)
 	}
 	if timer != nil {
 		timer.Stop()
@@ -157,7 +167,7 @@ func Cause(c original.Context) error {
 	if !ok {
 		return original.Cause(c)
 	}
-	engine.Before(point.AtomicLoad, engine.Address(n), 1, "Cause")
+	n.sees("Cause")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.cause
@@ -196,11 +206,20 @@ func WithDeadlineCause(parent original.Context, d time.Time, cause error) (origi
 		n.deadline = d
 		if left := twin.Until(d); left <= 0 {
 			n.cancel(original.DeadlineExceeded, cause)
-		} else if n.err == nil {
-			n.timer = twin.AfterFunc(left, func() { n.cancel(original.DeadlineExceeded, cause) })
+		} else {
+			n.expire(left, cause)
 		}
 	}
 	return n, func() { n.cancel(original.Canceled, nil) }
+}
+
+// expire has the context cancelled after some time, if it is not yet.
+func (n *node) expire(left time.Duration, cause error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.err == nil {
+		n.timer = twin.AfterFunc(left, func() { n.cancel(original.DeadlineExceeded, cause) })
+	}
 }
 
 // WithTimeout is [original.WithTimeout].
@@ -249,6 +268,7 @@ func AfterFunc(ctx original.Context, f func()) (stop func() bool) {
 		shim.Go(f)
 	}
 	return func() bool {
+		shim.Changes(n.done, "stop")
 		n.mu.Lock()
 		stopped := !c.gone && n.err == nil
 		c.gone = true

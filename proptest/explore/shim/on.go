@@ -99,6 +99,24 @@ func CloseIf[T any](ch chan<- T, f func() bool) {
 	}
 }
 
+// Sees is a point before a load of what else changes when a channel does, as by CloseIf.
+//
+//go:norace
+func Sees[T any](ch <-chan T, what string) {
+	if t := engine.Me(); t != nil {
+		t.At(point.AtomicLoad, identity(&ch), 1, what)
+	}
+}
+
+// Changes is a point before a change of what belongs to a channel.
+//
+//go:norace
+func Changes[T any](ch <-chan T, what string) {
+	if t := engine.Me(); t != nil {
+		t.At(point.AtomicUpdate, identity(&ch), 1, what)
+	}
+}
+
 // Len is the built-in function len of a channel.
 //
 //go:norace

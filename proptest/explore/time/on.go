@@ -5,6 +5,7 @@ package time
 import (
 	original "time"
 
+	"github.com/ichor-go/ichor/internal/point"
 	"github.com/ichor-go/ichor/proptest/explore/internal/engine"
 	"github.com/ichor-go/ichor/proptest/explore/shim"
 )
@@ -100,8 +101,19 @@ func (x *Timer) Stop() bool {
 	if t == nil {
 		return false
 	}
-	t.Look(engine.Address(x), "Stop")
+	x.changes(t, "Stop")
 	return x.stop(t)
+}
+
+// changes is a point before a change of the timer, and of what is in its channel.
+//
+//go:norace
+func (x *Timer) changes(t *engine.Thread, what string) {
+	if x.send != nil {
+		shim.Changes(x.send, what)
+		return
+	}
+	t.At(point.AtomicUpdate, engine.Address(x), 1, what)
 }
 
 // stop disarms the timer. What it has sent and nobody has received is gone, as since Go 1.23.
@@ -128,7 +140,7 @@ func (x *Timer) Reset(d original.Duration) bool {
 	if t == nil {
 		return false
 	}
-	t.Look(engine.Address(x), "Reset")
+	x.changes(t, "Reset")
 	armed := x.stop(t)
 	t.Execution().Rearm(x.timer, d)
 	return armed
