@@ -49,7 +49,7 @@ func TestReadmeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := regexp.MustCompile("(?s)```go\n(package main\n.*?)```").FindSubmatch(text)
+	program := regexp.MustCompile("(?s)```go [^\n]*\n(package main\n.*?)```").FindSubmatch(text)
 	prints := regexp.MustCompile("It prints `(.*?)`").FindSubmatch(text)
 	if program == nil || prints == nil {
 		t.Fatal("the README has no program")
