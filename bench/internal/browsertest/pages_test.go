@@ -44,6 +44,9 @@ func must[T any](v T, err error) T {
 // Nobody who looks at the pages has anything to complain about, on a screen or on a phone, in light
 // or in dark colours.
 func TestPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: with -short, nobody looks at the pages")
+	}
 	Find(t) // before the pages are made
 	r := must(rt.New(rt.Options{Mode: rt.LockFree, Name: "looked at", ContentionProfileRate: 1}))
 	defer func() {
