@@ -36,9 +36,10 @@ import (
 // freed, and hardly on the kind of window.
 //
 // A sample costs some microseconds, most of them for the stack. Where a thread allocates so much
-// that this would show, marks are 2, 4, 8 and so on times as far apart: see pace. How far apart
-// depends on earlier samples alone, and a block's chance takes account of it, so estimates stay
-// right on average.
+// that this would show, only one in 2, 4, 8 and so on of the windows is counted that would be, and
+// the marks of blocks without magazines are as many times as far apart: see pace. How many depends
+// on earlier samples alone, and a block's chance takes account of it, so estimates stay right on
+// average.
 //
 // A sampled block lies in a span of its own kind, marked apart, which belongs to a cache
 // that no thread owns. So its free takes the slow path, and all other frees need not look
@@ -53,23 +54,27 @@ type sampler struct {
 	left    [magazineCount]uint32 // see above, by magazine
 	bytes   float64               // the same for sizes without magazines: bytes before the mark
 
-	thin     uint8                    // marks are 1<<thin times as far apart
-	drawn    [magazineCount + 1]uint8 // thin when left, or bytes, was drawn
-	last     time.Duration            // when the last block was sampled
-	interval time.Duration            // between samples, on average
+	thin     uint8         // one in 1<<thin of the samples that were asked for is taken
+	gapThin  uint8         // thin when gap was drawn
+	thinNow  uint8         // the same for the current window, if it is counted
+	farThin  uint8         // thin when bytes was drawn
+	last     time.Duration // when the last block was sampled
+	interval time.Duration // between samples, on average
 
-	picked bool    // the last AllocSlow returned a sampled block
-	chance float64 // per byte and window, of that block
+	picked bool  // the last AllocSlow returned a sampled block
+	was    uint8 // thinNow or farThin when that block was sampled
 }
 
 // Chance returns the probability with which a block of that size was sampled, if the last call of
 // AllocSlow returned it and it is sampled. Owner only.
 func (c *Cache) Chance(bytes int64) float64 {
+	s := c.sampler
+	thin := float64(uint32(1) << s.was)
 	if bytes > MagazineGranules<<GranuleShift {
-		return -math.Expm1(-float64(bytes) * c.sampler.chance)
+		return -math.Expm1(-float64(bytes) / (s.every * thin))
 	}
-	w := float64(c.sampler.windows)
-	return -math.Expm1(-float64(bytes)*w*c.sampler.chance) / w
+	w := float64(s.windows)
+	return -math.Expm1(-float64(bytes)*w/s.every) / (w * thin)
 }
 
 // RegionChance returns the probability with which a block of a region is sampled.
@@ -133,7 +138,7 @@ var began = time.Now()
 
 func newSampler(every int64) *sampler {
 	s := &sampler{every: float64(every), windows: windows(every), interval: samplePause, last: clock()}
-	s.gap = drawGap(s.windows)
+	s.drawGap()
 	s.next()
 	for i := range s.left {
 		s.draw(i)
@@ -145,31 +150,34 @@ func newSampler(every int64) *sampler {
 // next begins a new window.
 func (s *sampler) next() {
 	if s.counts = s.gap == 0; s.counts {
-		s.gap = drawGap(s.windows)
+		s.thinNow = s.gapThin
+		s.drawGap()
 	} else {
 		s.gap--
 	}
 }
 
+// drawGap draws how many windows come before the next counted one.
+func (s *sampler) drawGap() {
+	s.gap = drawGap(s.windows << s.thin)
+	s.gapThin = s.thin
+}
+
 // draw draws how many counted blocks of a magazine come before the next one with a mark.
 func (s *sampler) draw(mag int) {
 	size := float64((mag%MagazineGranules + 1) << GranuleShift)
-	s.left[mag] = uint32(min(exponential()*s.distance()/float64(s.windows)/size, math.MaxInt32))
-	s.drawn[mag] = s.thin
+	s.left[mag] = uint32(min(exponential()*s.every/float64(s.windows)/size, math.MaxInt32))
 }
 
 // drawBytes is draw for the blocks without magazines.
 func (s *sampler) drawBytes() {
-	s.bytes = exponential() * s.distance()
-	s.drawn[magazineCount] = s.thin
+	s.bytes = exponential() * s.every * float64(uint32(1)<<s.thin)
+	s.farThin = s.thin
 }
 
-// distance returns how many bytes lie between two marks, on average.
-func (s *sampler) distance() float64 { return s.every * float64(uint32(1)<<s.thin) }
-
-// hit notes that a block is about to be sampled, whose mark was drawn at the given thinness.
+// hit notes that a block is about to be sampled.
 func (s *sampler) hit(thin uint8) {
-	s.chance = 1 / (s.every * float64(uint32(1)<<thin))
+	s.was = thin
 	s.pace()
 }
 
@@ -184,7 +192,7 @@ func (s *sampler) mark(p Purpose, n uint32) bool {
 			s.left[mag]--
 			return false
 		}
-		s.hit(s.drawn[mag])
+		s.hit(s.thinNow)
 		s.draw(mag)
 		return true
 	}
@@ -193,7 +201,7 @@ func (s *sampler) mark(p Purpose, n uint32) bool {
 		s.bytes -= bytes
 		return false
 	}
-	s.hit(s.drawn[magazineCount])
+	s.hit(s.farThin)
 	s.drawBytes()
 	return true
 }

@@ -158,16 +158,12 @@ func TestSampleRate(t *testing.T) {
 // fixed; with another seed, one in 10,000 is beyond the bounds.
 func TestSampleWindows(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	withClock(t, time.Hour)
-	wasExponential, wasGap := exponential, drawGap
+	now := time.Duration(0)
+	withClock(t, func() time.Duration { now += time.Hour; return now })
+	was := exponential
 	exponential = rnd.ExpFloat64
-	drawGap = func(of uint32) (gap uint32) {
-		for rnd.Uint32N(of) > 0 {
-			gap++
-		}
-		return gap
-	}
-	t.Cleanup(func() { exponential, drawGap = wasExponential, wasGap })
+	t.Cleanup(func() { exponential = was })
+	withGaps(t, rnd)
 	const every, allocs, n = 128 << 10, 250_000, 8
 	if w := windows(every); w != 8 {
 		t.Fatalf("one window in %d is counted", w)
@@ -216,29 +212,43 @@ func TestSampleWindows(t *testing.T) {
 	}
 }
 
-// withClock has so much time pass between two samples.
-func withClock(t *testing.T, step time.Duration) {
-	was, now := clock, time.Duration(0)
-	clock = func() time.Duration { now += step; return now }
+// withClock makes fn the clock of samplers, for a test.
+func withClock(t *testing.T, fn func() time.Duration) {
+	was := clock
+	clock = fn
 	t.Cleanup(func() { clock = was })
 }
 
-// TestSampleThin checks that samples become rarer if they come too often, that they stand for more
-// then, and that they become frequent again. The seed is fixed; with another seed, one in 10,000 is
-// beyond the bounds.
+// withGaps makes rnd decide which windows are counted, for a test.
+func withGaps(t *testing.T, rnd *rand.Rand) {
+	was := drawGap
+	drawGap = func(of uint32) (gap uint32) {
+		for rnd.Uint32N(of) > 0 {
+			gap++
+		}
+		return gap
+	}
+	t.Cleanup(func() { drawGap = was })
+}
+
+// TestSampleThin checks that samples are rarer where they would come too often, and that they stand
+// for more then. The seed is fixed; with another seed, one in 1,000 is beyond the bounds.
 func TestSampleThin(t *testing.T) {
 	const every, allocs = 128 << 10, 1_000_000
 	rnd := rand.New(rand.NewPCG(7, 8))
 	was := exponential
 	exponential = rnd.ExpFloat64
 	t.Cleanup(func() { exponential = was })
+	withGaps(t, rnd)
+	now := time.Duration(0)
+	withClock(t, func() time.Duration { return now })
 	for _, n := range []uint32{8, 9} { // with magazines and without
-		for _, step := range []time.Duration{time.Microsecond, 2 * samplePause, 8 * samplePause} {
-			withClock(t, step)
+		for _, step := range []time.Duration{time.Microsecond, 100 * time.Microsecond} { // of an allocation
 			s := newSpace(t, Config{Reserve: 128 << 20, SampleEvery: every})
 			c := s.NewCache()
 			samples, sum, squares := 0, 0.0, 0.0
 			for i := range allocs {
+				now += step
 				h, sampled := allocAny(t, c, Leaves, n)
 				if sampled {
 					w := 1 / c.Chance(int64(s.Granules(h))*GranuleSize)
@@ -253,39 +263,40 @@ func TestSampleThin(t *testing.T) {
 			if math.Abs(sum-allocs) > 4*math.Sqrt(squares) {
 				t.Errorf("%d granules, %s apart: %d samples stand for %.0f blocks, want %d ± %.0f", n, step, samples, sum, allocs, math.Sqrt(squares))
 			}
-			thin := c.sampler.thin
-			if (step < samplePause) != (thin > 0) || thin > maxThin {
-				t.Errorf("%d granules, %s apart: thin %d", n, step, thin)
-			}
-			// A mark of another magazine that was drawn before stands for less.
-			other := 0.0
-			for i := 0; n == 8 && other == 0; i++ {
-				if h, sampled := allocAny(t, c, Leaves, 4); sampled {
-					other = c.Chance(4 * GranuleSize)
-				} else {
-					c.Free(h)
-				}
-				if i%50 == 0 {
-					c.Leave()
-					c.Return()
-				}
-			}
-			if want := -math.Expm1(-4*GranuleSize*8/float64(every)) / 8; n == 8 && math.Abs(other/want-1) > 1e-9 {
-				t.Errorf("%s apart: the chance is %g, want %g", step, other, want)
-			}
-			clock = func() time.Duration { return c.sampler.last + time.Hour }
-			for c.sampler.thin > 0 {
-				c.sampler.pace()
+			most := int(step * allocs / samplePause * 2)
+			if asked := allocs * int(n) * GranuleSize / every; samples > most || (samples < asked*3/4) != (step == time.Microsecond) {
+				t.Errorf("%d granules, %s apart: %d samples, want %d, but no more than %d", n, step, samples, asked, most)
 			}
 			s.Close()
 		}
 	}
-	s := newSampler(1)
-	for range 100 {
-		s.pace()
-	}
-	if s.thin != 0 {
-		t.Error("at a rate of which all windows are counted, blocks are left out")
+}
+
+// TestSamplePace checks how the share of samples that are taken follows the time between them, and
+// that a window stands for the share at the time when it was drawn.
+func TestSamplePace(t *testing.T) {
+	now := time.Duration(0)
+	withClock(t, func() time.Duration { return now })
+	for every, want := range map[int64]uint8{countedEvery: 0, 1 << 20: maxThin} {
+		s := newSampler(every)
+		for range 100 {
+			s.pace()
+		}
+		if s.thin != want {
+			t.Errorf("each %d bytes: thin %d after samples at once, want %d", every, s.thin, want)
+		}
+		s.drawGap()
+		for range 100 {
+			now += time.Hour
+			s.pace()
+		}
+		if s.thin != 0 {
+			t.Errorf("each %d bytes: thin %d after rare samples", every, s.thin)
+		}
+		s.gap = 0
+		if s.next(); s.thinNow != want || s.gapThin != 0 {
+			t.Errorf("each %d bytes: a window that was drawn at %d counts as %d, and the next one as %d", every, want, s.thinNow, s.gapThin)
+		}
 	}
 }
 
