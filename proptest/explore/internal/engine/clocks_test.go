@@ -39,7 +39,7 @@ func TestClocks(t *testing.T) {
 			func(s *shared) { s.mu.Lock(); s.write(); s.mu.Unlock() },
 		}, ""},
 		{"a write behind the lock", []func(*shared){
-			func(s *shared) { s.mu.Lock(); s.mu.Unlock(); s.write() },
+			func(s *shared) { s.mu.Lock(); s.flag.load(); s.mu.Unlock(); s.write() },
 			func(s *shared) { s.mu.Lock(); s.write(); s.mu.Unlock() },
 		}, "race: plain write"},
 		{"a flag", []func(*shared){
