@@ -265,3 +265,19 @@ func TestScenarioChild(t *testing.T) {
 		t.Errorf("exit %d, %q", code, stderr)
 	}
 }
+
+// TestExtra checks that an extra scenario is listed, and runs if and only if it is named.
+func TestExtra(t *testing.T) {
+	for args, want := range map[string]bool{
+		"list": true, "run -count 2 -benchtime 10x": false, "run -count 2 -benchtime 10x -scenario extra": true,
+	} {
+		var out, errs bytes.Buffer
+		a := testApp(&out, &errs)
+		extra := a.scenarios[0]
+		extra.Name = "extra"
+		a.extra = []experiment.Scenario{extra}
+		if code := a.main(t.Context(), strings.Fields(args)); code != 0 || strings.Contains(out.String(), "extra") != want {
+			t.Errorf("%s: exit %d\n%s%s", args, code, out.String(), errs.String())
+		}
+	}
+}

@@ -71,7 +71,7 @@ const everyKind = `{"": "", "a b": [null, true, false, 0, -1, 12345678901, 12345
 // scenario, as -only leaves them.
 func TestConclusionsFromParts(t *testing.T) {
 	env := &experiment.Env{Threads: []int{1, 2}, Size: 1 << 20, Documents: []experiment.Document{{Name: "small", Data: []byte(everyKind)}}}
-	for _, s := range All() {
+	for _, s := range slices.Concat(All(), Extra()) {
 		p, err := s.Plan(env)
 		if err != nil {
 			t.Fatal(err)

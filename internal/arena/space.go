@@ -78,7 +78,7 @@ type Config struct {
 	Direct bool
 
 	// SampleEvery is how many bytes are allocated from one sampled block to the next, on
-	// average; 0 for no samples. Freed, if not nil, is called with the handle of each sampled
+	// average, unless that is too often; 0 for no samples. Freed, if not nil, is called with the handle of each sampled
 	// block before it is freed, and with those of some other blocks. See sample.go.
 	SampleEvery int64
 	Freed       func(h uint32)
