@@ -24,7 +24,7 @@ func line(e *explore.E, c *sync.Cond, then func()) {
 	time.Sleep(1)
 }
 
-// TestWaits compares what programs with conditions, wait groups and locks can end in with what package
+// TestWaits compares what programs with conditions, wait groups, locks and sleeps can end in with what package
 // sync says.
 func TestWaits(t *testing.T) {
 	for _, x := range []struct {
@@ -77,6 +77,17 @@ func TestWaits(t *testing.T) {
 			e.Wait()
 			return fmt.Sprint(slept)
 		}, []string{"1m0s"}},
+		{"the shorter sleep ends first", func(e *explore.E) string {
+			var first atomic.Int32
+			for n := range int32(2) {
+				e.Go("sleeps", func() {
+					time.Sleep(time.Duration(1 + n))
+					first.CompareAndSwap(0, 1+n)
+				})
+			}
+			e.Wait()
+			return fmt.Sprint(first.Load())
+		}, []string{"1"}},
 		{"a wait group wakes all who wait", func(e *explore.E) string {
 			var g sync.WaitGroup
 			var n atomic.Int32
