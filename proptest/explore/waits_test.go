@@ -24,7 +24,7 @@ func line(e *explore.E, c *sync.Cond, then func()) {
 	time.Sleep(1)
 }
 
-// TestWaits compares what programs with conditions, wait groups and locks can end in with what package
+// TestWaits compares what programs with conditions, wait groups, locks and sleeps can end in with what package
 // sync says.
 func TestWaits(t *testing.T) {
 	for _, x := range []struct {
@@ -33,24 +33,26 @@ func TestWaits(t *testing.T) {
 		want []string
 	}{
 		{"a signal wakes the first in line", func(e *explore.E) string {
-			c, text := sync.NewCond(&sync.Mutex{}), ""
-			line(e, c, func() { text += "a" })
-			line(e, c, func() { text += "b" })
+			c := sync.NewCond(&sync.Mutex{})
+			var n atomic.Int32
+			line(e, c, func() { n.Add(1) })
+			line(e, c, func() { n.Add(10) })
 			c.Signal()
 			time.Sleep(1)
-			one := text
+			one := n.Load()
 			c.Signal()
 			e.Wait()
-			return one + " " + text
-		}, []string{"a ab"}},
+			return fmt.Sprint(one, n.Load())
+		}, []string{"1 11"}},
 		{"a signal that nobody waits for", func(e *explore.E) string {
-			c, waked := sync.NewCond(&sync.Mutex{}), false
+			c := sync.NewCond(&sync.Mutex{})
+			var waked atomic.Bool
 			c.Signal()
-			line(e, c, func() { waked = true })
-			early := waked
+			line(e, c, func() { waked.Store(true) })
+			early := waked.Load()
 			c.Signal()
 			e.Wait()
-			return fmt.Sprint(early, waked)
+			return fmt.Sprint(early, waked.Load())
 		}, []string{"false true"}},
 		{"a broadcast", func(e *explore.E) string {
 			c := sync.NewCond(&sync.Mutex{})
@@ -75,6 +77,17 @@ func TestWaits(t *testing.T) {
 			e.Wait()
 			return fmt.Sprint(slept)
 		}, []string{"1m0s"}},
+		{"the shorter sleep ends first", func(e *explore.E) string {
+			var first atomic.Int32
+			for n := range int32(2) {
+				e.Go("sleeps", func() {
+					time.Sleep(time.Duration(1 + n))
+					first.CompareAndSwap(0, 1+n)
+				})
+			}
+			e.Wait()
+			return fmt.Sprint(first.Load())
+		}, []string{"1"}},
 		{"a wait group wakes all who wait", func(e *explore.E) string {
 			var g sync.WaitGroup
 			var n atomic.Int32
