@@ -11,13 +11,13 @@ import (
 //
 //	fact                                                      established by
 //	sizes fit, and slots lead to objects                      checkDict
-//	keys are hashable, and entries have their hashes          checkKeys, after the keys' own checks
-//	the index leads to each entry once, and nowhere else      checkIndex, in one pass
-//	a search for a key's hash reaches its entry's place       checkIndex, in that pass
-//	before it reaches an empty one
-//	the index has an empty place, so each search ends         checkIndex, before that pass
-//	a search looks at runMax places at most                   checkIndex, in that pass
-//	no two keys are equal                                     checkApart
+//	each place and each twin has one entry, or is empty       checkPlaces
+//	keys are hashable, and few entries have their hashes      checkKeys, after the keys' own checks
+//	an entry is at the place of its hash, or a twin           checkHash
+//	twins have their hashes, and are sorted by them           checkHash, checkTwins
+//	a twin's hash is that of the entry at the hash's place,   checkTwins
+//	and at most runMax entries have it
+//	no two keys are equal                                     checkTwins: equal keys have equal hashes
 //
 // Each check takes time in proportion to the size of the dict, even if an attacker has
 // chosen the keys.
@@ -25,23 +25,33 @@ import (
 // checkDict is the Freezing.Check of dicts. If all keys are leaves, as they nearly always
 // are, it checks everything.
 func checkDict(k *rt.Check) error {
-	n, err := checkedLength(k, frozenIndex)
+	n, err := checkedLength(k, frozenFew)
 	if err != nil {
 		return err
 	}
-	o, f := k.Body(), frozenTableIn(k.Body())
+	if n > k.Bytes()/(4*entryWords) {
+		return fmt.Errorf("%d entries in a body of %d bytes", n, k.Bytes())
+	}
+	o := k.Body()
+	f, err := checkedTable(o, n)
+	if err != nil {
+		return err
+	}
 	if err := k.Exactly(4 * f.size()); err != nil {
 		return err
 	}
-	if o.Word(frozenLog) != f.form() || f.keyed && !f.words {
-		return fmt.Errorf("an index of form %#x, which does not fit %d entries", o.Word(frozenLog), n)
-	}
-	leaves := true
-	for e := f.first; e < f.size(); e += entryWords {
-		if err := k.Slots(e+entryKey, 2); err != nil {
+	if f.form != 0 {
+		if err := f.checkPlaces(o); err != nil {
 			return err
 		}
-		leaves = leaves && k.Leaf(e+entryKey)
+	}
+	leaves := true
+	for i := range n {
+		w := f.key(o, i)
+		if err := k.Slots(w, 2); err != nil {
+			return err
+		}
+		leaves = leaves && k.Leaf(w)
 	}
 	if !leaves {
 		return nil // tuples among the keys are not checked yet: see checkDictKeys
@@ -50,145 +60,184 @@ func checkDict(k *rt.Check) error {
 	return f.checkKeys(k)
 }
 
+// checkedTable returns the layout of the table of n entries with the body o, of which it reads
+// as many words as n entries take.
+func checkedTable(o rt.Body, n int) (frozenTable, error) {
+	form := o.Word(frozenForm)
+	for grow := range growMost + 1 {
+		f := frozenTableFor(n, grow, form&frozenKeyed != 0, int(form>>twinShift))
+		if f.form == form && f.twins() <= n && (form == 0 || f == frozenTableIn(o)) {
+			return f, nil
+		}
+	}
+	return frozenTable{}, fmt.Errorf("an index of form %#x, which does not fit %d entries", form, n)
+}
+
 // checkDictKeys is the Freezing.CheckDeep of dicts.
 func checkDictKeys(k *rt.Check) error { return frozenTableIn(k.Body()).checkKeys(k) }
+
+// checkPlaces checks that the order leads to each entry once, and that all other places are
+// empty.
+func (f frozenTable) checkPlaces(o rt.Body) error {
+	all := f.places + uint32(f.twins())
+	var few [5]uint64 // usually enough
+	seen := few[:]
+	if all >= uint32(64*len(few)) {
+		seen = make([]uint64, all/64+1)
+	}
+	for i := range f.n {
+		p := narrow(o, f.order, uint32(i), f.wide())
+		if p >= all {
+			return fmt.Errorf("entry %d is at place %d of %d", i, p, all)
+		}
+		if seen[p/64]>>(p%64)&1 != 0 {
+			return fmt.Errorf("entry %d is at place %d, as another one", i, p)
+		}
+		seen[p/64] |= 1 << (p % 64)
+	}
+	for p := range all {
+		if w := f.at(p); seen[p/64]>>(p%64)&1 == 0 && (p >= f.places || o.Word(w)|o.Word(w+1) != 0) {
+			return fmt.Errorf("place %d is not empty, and no entry is there", p)
+		}
+	}
+	return nil
+}
 
 // checkKeys makes the checks that depend on the keys.
 func (f frozenTable) checkKeys(k *rt.Check) error {
 	o := k.Body()
+	if f.keyed() {
+		return f.checkKeyed(k)
+	}
 	for i := range f.n {
-		e := f.entry(i)
-		hash, ok := hashOfKey(k, k.Ref(e+entryKey))
+		hash, ok := hashOfKey(k, k.Ref(f.key(o, i)))
 		if !ok {
 			return fmt.Errorf("entry %d has an invalid key", i)
 		}
-		if hash != o.Word(e+entryHash) && !f.keyed {
-			return fmt.Errorf("entry %d does not have the hash of its key", i)
-		}
-	}
-	if f.keyed {
-		if err := f.checkKeyed(k); err != nil {
+		if err := f.checkHash(o, i, hash); err != nil {
 			return err
 		}
 	}
-	if f.log > 0 {
-		return f.checkIndex(k)
+	if f.form != 0 {
+		return f.checkTwins(k, func(key rt.Ref) uint32 { hash, _ := hashOfKey(k, key); return hash })
 	}
 	for i := range f.n {
 		for j := range i {
-			if err := f.checkApart(k, j, i); err != nil {
-				return err
+			if o.Word(f.few(i)+entryHash) == o.Word(f.few(j)+entryHash) {
+				if err := f.checkApart(k, f.key(o, j), f.key(o, i)); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// checkKeyed checks the seed and the hashes of a table that is KEYED. Its keys are
-// hashable. It visits each tuple once, however many keys lead to it.
+// checkHash checks that entry i is where a search for its hash in the table finds it.
+func (f frozenTable) checkHash(o rt.Body, i int, hash uint32) error {
+	w := f.key(o, i)
+	switch {
+	case f.form == 0 || w >= f.twin(0):
+		if o.Word(w-entryKey+entryHash) != hash {
+			return fmt.Errorf("entry %d does not have the hash of its key", i)
+		}
+	case w != f.at(f.placeOf(o, hash)):
+		return fmt.Errorf("entry %d is not at the place of its hash", i)
+	}
+	return nil
+}
+
+// checkKeyed is checkKeys for a table that is KEYED. It visits each tuple once, however many
+// keys lead to it.
 func (f frozenTable) checkKeyed(k *rt.Check) error {
 	o, seed := k.Body(), newFrozenSeed(k.Reader(), f.n)
 	for i := range f.n {
-		seed.add(k.Ref(f.entry(i) + entryKey))
+		key := k.Ref(f.key(o, i))
+		if _, ok := hashOfKey(k, key); !ok {
+			return fmt.Errorf("entry %d has an invalid key", i)
+		}
+		seed.add(key)
 	}
 	has, want := seedOf(k.Reader(), o), seed.sum()
 	if has.k0 != want.k0 || has.k1 != want.k1 {
 		return errors.New("its seed does not follow from its keys")
 	}
 	has = has.remembering()
+	hashOf := func(key rt.Ref) uint32 { return fold(has.hash(key)) }
 	for i := range f.n {
-		if e := f.entry(i); fold(has.hash(k.Ref(e+entryKey))) != o.Word(e+entryHash) {
-			return fmt.Errorf("entry %d does not have the hash of its key", i)
+		if err := f.checkHash(o, i, hashOf(k.Ref(f.key(o, i)))); err != nil {
+			return err
 		}
+	}
+	return f.checkTwins(k, hashOf)
+}
+
+// checkApart fails if the keys in words a and b are equal.
+func (f frozenTable) checkApart(k *rt.Check, a, b int) error {
+	if known := identitiesOf(k); known.of(k, k.Ref(a)) == known.of(k, k.Ref(b)) {
+		i, j := f.entryWith(k.Body(), a), f.entryWith(k.Body(), b)
+		return fmt.Errorf("entries %d and %d have the same key", min(i, j), max(i, j))
 	}
 	return nil
 }
 
-// checkApart fails if entries j and i have equal keys.
-func (f frozenTable) checkApart(k *rt.Check, j, i int) error {
-	o, a, b := k.Body(), f.entry(j), f.entry(i)
-	if o.Word(a+entryHash) == o.Word(b+entryHash) {
-		known := identitiesOf(k)
-		if known.of(k, k.Ref(a+entryKey)) == known.of(k, k.Ref(b+entryKey)) {
-			return fmt.Errorf("entries %d and %d have the same key", j, i)
+// entryWith returns the number of the entry whose key is in word w, for an error.
+func (f frozenTable) entryWith(o rt.Body, w int) int {
+	for i := range f.n {
+		if f.key(o, i) == w {
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
-// checkIndex makes one pass over the index, which begins after an empty place. So it meets
-// the place where a search begins before the place where the search ends.
-func (f frozenTable) checkIndex(k *rt.Check) error {
-	o, mask := k.Body(), f.mask()
-	begin := uint32(0)
-	for ; f.entryAt(o, begin) != 0; begin++ {
-		if begin == mask {
-			return errors.New("no place of the index is empty")
+// checkTwins checks the twins, whose hashes are those of their keys. It computes the hash of
+// each key at a place once, since a key can be long and have many twins.
+func (f frozenTable) checkTwins(k *rt.Check, hashOf func(key rt.Ref) uint32) error {
+	o := k.Body()
+	begin, compared := 0, 0 // begin: of the twins with this hash
+	for i := range f.twins() {
+		hash := o.Word(f.twin(i) + entryHash)
+		first := f.at(f.placeOf(o, hash))
+		switch {
+		case i > 0 && o.Word(f.twin(i-1)+entryHash) > hash:
+			return fmt.Errorf("twin %d is not in order", i)
+		case i == 0 || o.Word(f.twin(i-1)+entryHash) != hash:
+			begin = i
+			if o.Word(first) == 0 || hashOf(k.Ref(first)) != hash {
+				return fmt.Errorf("no entry has the place of twin %d", i)
+			}
 		}
-	}
-	var few [4]uint64 // an index of bytes leads to fewer than 256 entries
-	seen := few[:]
-	if f.words {
-		seen = make([]uint64, f.n/64+1)
-	}
-	filled, row, compared := 0, uint32(0), 0 // row: filled places in a row up to this one
-	for step := range mask {
-		p := (begin + 1 + step) & mask
-		n := f.entryAt(o, p)
-		if n == 0 {
-			row = 0
-			continue
-		}
-		if n > uint32(f.n) {
-			return fmt.Errorf("place %d of the index leads to entry %d of %d", p, n, f.n)
-		}
-		if seen[n/64]>>(n%64)&1 != 0 {
-			return fmt.Errorf("two places of the index lead to entry %d", n)
-		}
-		seen[n/64] |= 1 << (n % 64)
-		hash := o.Word(f.entry(int(n-1)) + entryHash)
-		if _, rest := f.place(o, p, hash); rest != 0 {
-			return errors.New("the index has bits of the wrong hash")
-		}
-		before := (p - hash) & mask // places that a search looks at before this one
-		if before > row {
-			return errors.New("a key is not at the place that its hash leads to")
-		}
-		if row++; f.words && row > uint32(runMax) {
+		if i-begin+2 > runMax {
 			return errCollide
 		}
-		filled++
-		if compared > crowded*f.n {
+		if compared += i - begin + 1; compared > crowded*f.n {
 			continue
 		}
-		compared += int(before)
-		for q := hash & mask; q != p; q = (q + 1) & mask {
-			if m, rest := f.place(o, q, hash); rest == 0 {
-				if err := f.checkApart(k, int(m-1), int(n-1)); err != nil {
-					return err
-				}
+		if err := f.checkApart(k, first, f.twin(i)+entryKey); err != nil {
+			return err
+		}
+		for j := begin; j < i; j++ {
+			if err := f.checkApart(k, f.twin(j)+entryKey, f.twin(i)+entryKey); err != nil {
+				return err
 			}
 		}
 	}
-	switch {
-	case filled != f.n:
-		return fmt.Errorf("%d places of the index lead to entries, want %d", filled, f.n)
-	case compared > crowded*f.n:
+	if compared > crowded*f.n {
 		return f.checkAllApart(k)
 	}
 	return nil
 }
 
-// crowded bounds how many places of an index checkIndex compares per entry, on average,
-// before it leaves the comparison of keys to checkAllApart. Keys that nobody has chosen
-// take one.
+// crowded bounds how many keys checkTwins compares per entry, on average, before it leaves
+// the comparison to checkAllApart. Keys that nobody has chosen take less than one.
 const crowded = 8
 
 // checkAllApart is checkApart for all pairs of entries, by a set of keys.
 func (f frozenTable) checkAllApart(k *rt.Check) error {
 	known, seen := identitiesOf(k), make(map[rt.Ref]uint32, f.n)
 	for i := range f.n {
-		key := known.of(k, k.Ref(f.entry(i)+entryKey))
+		key := known.of(k, k.Ref(f.key(k.Body(), i)))
 		if j, ok := seen[key]; ok {
 			return fmt.Errorf("entries %d and %d have the same key", j, i)
 		}

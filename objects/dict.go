@@ -127,9 +127,6 @@ func (d Dict) Len(t *rt.Thread) int {
 // Lookup returns a borrowed reference to the value of key, and whether key is present. key
 // is borrowed. Wait-free. Attached thread.
 func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
-	if d.IsFrozen() {
-		return d.lookupFrozen(t, key)
-	}
 	var o rt.Body
 	var hash uint32
 	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
@@ -140,6 +137,24 @@ func (d Dict) Lookup(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
 		if o, hash, err = d.openSlow(t, key); err != nil {
 			return rt.Nil, false
 		}
+	}
+	if d.IsFrozen() {
+		form := o.Word(frozenForm)
+		if form&(1<<twinShift-1)-1 > 2 { // few entries, or KEYED
+			return findFrozen(t, d, o, key, hash)
+		}
+		// findFrozen without its other cases. It has no loop and, if the key is present, no
+		// branch that a processor cannot foresee.
+		home, b := t.Home(d), scaledTo(hash, o.Word(frozenBuckets))
+		pilot := o.Word(frozenPilots+int(b>>2)) >> (b & 3 * 8) & 0xff
+		w := int(o.Word(frozenFirst)) + placeWords*int(scaledTo(mixed(hash, pilot), o.Word(frozenPlaces)))
+		if k := home.Ref(o.Ref(w)); k != key && !equalFrozenKey(t, k, key, hash) {
+			if form>>twinShift != 0 {
+				return findFrozen(t, d, o, key, hash)
+			}
+			return rt.Nil, false
+		}
+		return home.Ref(o.Ref(w + 1)), true
 	}
 	r := o.LoadRef(boxBlock)
 	if r.IsNil() {

@@ -72,30 +72,21 @@ func findText(t *rt.Thread, b rt.Body, text string, hash uint32) (rt.Ref, bool) 
 // lookupText is lookupFrozen for the string with the given text, in the table with the body
 // o.
 func (f frozenTable) lookupText(t *rt.Thread, o rt.Body, home rt.Home, text string, hash uint32) (rt.Ref, bool) {
-	if f.keyed {
+	if f.keyed() {
 		hash = fold(seedOf(t, o).text(text))
 	}
-	same := func(e int) bool {
-		return o.Word(e+entryHash) == hash && isString(t, home.Ref(o.Ref(e+entryKey)), text)
-	}
-	if f.log == 0 {
+	if f.form == 0 {
 		for i := range f.n {
-			if e := f.entry(i); same(e) {
+			e := f.few(i)
+			if o.Word(e+entryHash) == hash && isString(t, home.Ref(o.Ref(e+entryKey)), text) {
 				return home.Ref(o.Ref(e + entryValue)), true
 			}
 		}
 		return rt.Nil, false
 	}
-	for i := hash & f.mask(); ; i = (i + 1) & f.mask() {
-		n, rest := f.place(o, i, hash)
-		if n == 0 {
-			return rt.Nil, false
-		}
-		if rest != 0 {
-			continue
-		}
-		if e := f.entry(int(n - 1)); same(e) {
-			return home.Ref(o.Ref(e + entryValue)), true
-		}
+	w := f.at(f.placeOf(o, hash))
+	if k := home.Ref(o.Ref(w)); !k.IsNil() && isString(t, k, text) {
+		return home.Ref(o.Ref(w + 1)), true
 	}
+	return f.findTwin(o, home, hash, func(key rt.Ref) bool { return isString(t, key, text) })
 }

@@ -135,7 +135,7 @@ func TestLookupStringInKeyedFrozen(t *testing.T) {
 		k := must(NewString(th, text))
 		ok(d.Set(th, k, rt.True))
 		f := must(th.Freeze(d))
-		if !frozenTableIn(th.Body(f.Root())).keyed {
+		if !frozenTableIn(th.Body(f.Root())).keyed() {
 			t.Fatal("the frozen table is not keyed")
 		}
 		if v, found := Dict(f.Root()).LookupString(th, text); !found || v != rt.True {

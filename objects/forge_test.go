@@ -102,51 +102,119 @@ func (m *forgery) list(items ...uint32) uint32 {
 	return m.add(uint32(rt.TypeList), append([]uint32{uint32(len(items))}, items...)...)
 }
 
-// dict adds a dict with the given keys, each its own value, and a correct index.
+// dict adds a dict with the given keys, each its own value, and places for them.
 func (m *forgery) dict(keys ...uint32) uint32 {
-	f := frozenTableFor(len(keys), false)
-	body := make([]uint32, f.size())
-	body[frozenLength], body[frozenLog] = uint32(len(keys)), uint32(f.log)
+	pairs := make([][2]uint32, len(keys))
 	for i, key := range keys {
-		h, _ := m.hash(key)
-		copy(body[f.entry(i):], []uint32{h, key, key})
+		pairs[i] = [2]uint32{key, key}
 	}
-	d := m.add(uint32(rt.TypeDict), body...)
-	m.index(int(d - forgedSelf))
-	return d
+	body, ok := m.tableOf(pairs)
+	if !ok {
+		panic("these keys fit no table")
+	}
+	return m.add(uint32(rt.TypeDict), body...)
 }
 
-// index rebuilds the index of the dict at a granule, if there is room.
-func (m *forgery) index(at int) {
+// tableOf returns the body of a dict, and whether there is one. It may have any number of keys
+// with one hash.
+func (m *forgery) tableOf(pairs [][2]uint32) ([]uint32, bool) {
+	w := &placing{frozenTable: frozenTableFor(len(pairs), 0, false, 0)}
+	for _, x := range pairs {
+		h, _ := m.hash(x[0])
+		w.hashes = append(w.hashes, h)
+	}
+	if w.form != 0 {
+		defer func(n int) { runMax = n }(runMax)
+		runMax = math.MaxInt
+		if !w.arrange(false) {
+			return nil, false
+		}
+	}
+	body := make([]uint32, w.size())
+	w.write(body)
+	for i, x := range pairs {
+		at := w.few(i) + entryKey
+		if w.form != 0 {
+			at = w.at(w.placed[i])
+		}
+		if w.form == 0 || w.placed[i] >= w.places {
+			body[at-1] = w.hashes[i]
+		}
+		body[at], body[at+1] = x[0], x[1]
+	}
+	return body, true
+}
+
+// write writes the layout, the pilots and the order to the body of a table.
+func (w *placing) write(body []uint32) {
+	f := w.frozenTable
+	body[frozenLength] = uint32(f.n)
+	if f.form == 0 {
+		return
+	}
+	copy(body[frozenForm:], []uint32{f.form, f.places, f.buckets, uint32(f.order), uint32(f.first)})
+	clear(body[f.pilots:])
+	for b, pilot := range w.pilots {
+		setNarrowIn(body, f.pilots, b, 0, uint32(pilot))
+	}
+	for i, p := range w.placed {
+		setNarrowIn(body, f.order, i, f.wide(), p)
+	}
+}
+
+// narrowIn and setNarrowIn are narrow and setNarrow for a body in a slice. setNarrowIn changes an
+// item that need not be 0.
+func narrowIn(body []uint32, first, i int, wide uint32) uint32 {
+	return body[first+i<<wide/4] >> (i << wide % 4 * 8) & (^uint32(0) >> (32 - 8<<wide))
+}
+
+func setNarrowIn(body []uint32, first, i int, wide, v uint32) {
+	mask := ^uint32(0) >> (32 - 8<<wide)
+	at, shift := first+i<<wide/4, i<<wide%4*8
+	body[at] = body[at]&^(mask<<shift) | v<<shift
+}
+
+// layoutOf returns the layout that the body of a table says it has, and whether it has it.
+func layoutOf(b []uint32) (frozenTable, bool) {
+	n, form := int(b[frozenLength]), b[frozenForm]
+	if n > len(b) || int(form>>twinShift) > n {
+		return frozenTable{}, false
+	}
+	for grow := range growMost + 1 {
+		f := frozenTableFor(n, grow, form&frozenKeyed != 0, int(form>>twinShift))
+		if f.size() <= len(b) && f.form == form && (form == 0 || f.places == b[frozenPlaces] && f.first == int(b[frozenFirst])) {
+			return f, true
+		}
+	}
+	return frozenTable{}, false
+}
+
+// keyIn is key for a body in a slice.
+func (f frozenTable) keyIn(b []uint32, i int) int {
+	if f.form == 0 {
+		return f.few(i) + entryKey
+	}
+	return f.at(narrowIn(b, f.order, i, f.wide()))
+}
+
+// replace makes the dict at a granule a correct one of the same keys and values, if that has the
+// same size, and it is not KEYED.
+func (m *forgery) replace(at int) {
 	b := m.words[4*at+forgedHeader : 4*(at+int(m.words[4*at+2]))]
-	f := frozenTableFor(int(b[frozenLength]), b[frozenLog]&frozenKeyed != 0)
-	if len(b) < f.size() || f.log == 0 {
+	f, ok := layoutOf(b)
+	if !ok || f.keyed() {
 		return
 	}
-	index := make([]uint32, 1<<f.log)
-	free := map[uint32]uint32{} // by the place where a search begins: no place before it is empty
+	var pairs [][2]uint32
 	for i := range f.n {
-		h := b[f.entry(i)]
-		begin := h & f.mask()
-		p := max(begin, free[begin])
-		for index[p&f.mask()] != 0 {
-			p++
+		w := f.keyIn(b, i)
+		if w < 0 || w+1 >= len(b) {
+			return
 		}
-		free[begin] = p + 1
-		index[p&f.mask()] = uint32(i+1) | h&^f.mask()
-		if !f.words {
-			index[p&f.mask()] = uint32(i + 1)
-		}
+		pairs = append(pairs, [2]uint32{b[w], b[w+1]})
 	}
-	if f.words {
-		copy(b[f.index:], index)
-		return
-	}
-	for i := range index {
-		if i%4 == 0 {
-			b[f.index+i/4] = 0
-		}
-		b[f.index+i/4] |= index[i] << (i % 4 * 8)
+	if body, ok := m.tableOf(pairs); ok && (len(body)+3)/4 == (len(b)+3)/4 {
+		clear(b[copy(b, body):])
 	}
 }
 

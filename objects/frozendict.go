@@ -2,188 +2,244 @@ package objects
 
 import (
 	"fmt"
-	"math/bits"
+	"sort"
 
 	rt "github.com/ichor-go/ichor/runtime"
 )
 
-// The body of a frozen Dict is its table: entries in insertion order, and an index from
-// hashes to entries unless there are only a few.
+// The body of a frozen Dict is its table. Of a few entries it has just these, in insertion
+// order:
 //
-//	0  length
-//	1  log2 of the index's size, 0 for none; KEYED << 8
-//	   if KEYED: the seed, 128 bits
-//	2  index
+//	0  length, at most linearMax
+//	1  form: 0
 //	   entries: hash, key, value
 //
-// A place of the index is 0, or leads to an entry. Up to 255 entries a place is a byte, the
-// entry's number + 1. Beyond that it is a word with bits of the hash above the number, as
-// in the table of other dicts. The index is at most half full, or two thirds full if its
-// places are bytes, so a search for an absent key ends soon.
+// Otherwise a hash leads to the one place where its entry can be (compress, hash and displace:
+// Belazzougui, Botelho and Dietzfelbinger, ESA 2009):
 //
-// The hash of an entry is Hash of its key, unless that would fill more than runMax places
-// in a row of an index of words, as chosen keys do. Then the table is KEYED, and the hash
-// is SipHash with a seed that depends on all the keys (see frozenSeed). So nobody can
-// choose keys for the seed, and the bytes of a frozen graph still depend on the graph
-// alone. An index with a longer run of filled places is neither made nor opened.
+//	0  length
+//	1  form: log2 of the bytes of a place's number + 1; KEYED << 8; twins << 9
+//	2  places
+//	3  buckets
+//	4  first word of the order
+//	5  first word of the places, an even number
+//	   if KEYED: the seed, 128 bits
+//	   pilots, a byte for each bucket
+//	   order: for each entry, in insertion order, the number of its place
+//	   places: key, value; two zeros if no hash leads there
+//	   twins: hash, key, value
+//
+//	bucket = hash · buckets / 2^32
+//	place  = mixed(hash, the bucket's pilot) · places / 2^32
+//
+// Of several entries with one hash, the first has the place. The others are twins, sorted by
+// hash. Their numbers follow those of the places. A lookup looks at the place, which does not
+// straddle a cache line. If the key there is another object, it looks at that too. If that has
+// the same hash and is another key, it looks for twins.
+//
+// The hash is Hash of the key, unless there are no pilots for these hashes, as with chosen
+// keys. Then the table is KEYED, and the hash is SipHash with a seed that depends on all the
+// keys (see frozenSeed). So nobody can choose keys for the seed, and the bytes of a frozen
+// graph still depend on the graph alone. A table with more than runMax equal hashes is neither
+// made nor opened.
 const (
-	frozenLog   = 1
-	frozenIndex = 2
+	frozenForm    = 1
+	frozenFew     = 2 // first word of the entries, if they are few
+	frozenPlaces  = 2
+	frozenBuckets = 3
+	frozenOrder   = 4
+	frozenFirst   = 5
+	frozenPilots  = 6 // first word of the pilots, unless the table is KEYED
+	frozenSeedAt  = 6
 
 	frozenKeyed = 1 << 8
+	twinShift   = 9
 	seedWords   = 4
-
-	// maxBytePlace is the most entries that places of a byte can lead to.
-	maxBytePlace = 1<<8 - 1
+	placeWords  = 2
 )
 
-// runMax bounds how many places a search looks at. In a half-full index, a run of 256
-// filled places begins at a given place with a probability of 4e-22. The probability of
-// such a run anywhere in the largest index is 5e-14: see chainMax. Tests lower it.
+// runMax bounds how many entries with one hash a search looks at. Among the largest number of
+// keys, chance makes five equal hashes. Tests lower it.
 var runMax = 256
 
 // frozenTable is the layout of a frozen table for n entries.
 type frozenTable struct {
-	n, log int
-	words  bool // places are words
-	keyed  bool
-	index  int // first word of the index
-	first  int // first word of the entries
+	n               int
+	form            uint32
+	places, buckets uint32 // 0 if the entries are few
+	pilots          int    // first word of the pilots
+	order           int    // first word of the order
+	first           int    // first word of the places, or of the few entries
 }
 
 // frozenTableIn returns the layout of the frozen table with the body o.
 func frozenTableIn(o rt.Body) frozenTable {
-	return frozenTableFor(int(o.Word(frozenLength)), o.Word(frozenLog)&frozenKeyed != 0)
-}
-
-func frozenTableFor(n int, keyed bool) frozenTable {
-	f := frozenTable{n: n, keyed: keyed, index: frozenIndex}
-	if keyed {
-		f.index += seedWords
+	n, form := int(o.Word(frozenLength)), o.Word(frozenForm)
+	if form == 0 {
+		return frozenTable{n: n, first: frozenFew}
 	}
-	f.first = f.index
-	switch {
-	case n <= linearMax:
-	case n <= maxBytePlace:
-		f.log = bits.Len(uint(n + n/2))
-		f.first += 1 << f.log / 4
-	default:
-		f.log, f.words = bits.Len(uint(2*n-1)), true
-		f.first += 1 << f.log
+	f := frozenTable{
+		n: n, form: form, places: o.Word(frozenPlaces), buckets: o.Word(frozenBuckets),
+		pilots: frozenPilots, order: int(o.Word(frozenOrder)), first: int(o.Word(frozenFirst)),
+	}
+	if f.keyed() {
+		f.pilots += seedWords
 	}
 	return f
 }
 
-// form returns word 1 of the table.
-func (f frozenTable) form() uint32 {
-	if f.keyed {
-		return uint32(f.log) | frozenKeyed
+// frozenTableFor returns the layout for n entries. The number of places was doubled grow times.
+func frozenTableFor(n, grow int, keyed bool, twins int) frozenTable {
+	if n <= linearMax {
+		return frozenTable{n: n, first: frozenFew}
 	}
-	return uint32(f.log)
+	x := uint32(n)
+	f := frozenTable{n: n, pilots: frozenPilots, places: (x + x>>2 + x>>4 + 1) << grow}
+	f.buckets = f.places>>2 + f.places>>4 + 1
+	f.form = wideFor(f.places+uint32(twins)) + 1 | uint32(twins)<<twinShift
+	if keyed {
+		f.form |= frozenKeyed
+		f.pilots += seedWords
+	}
+	f.order = f.pilots + int(f.buckets+3)/4
+	f.first = (f.order + (n<<f.wide()+3)/4 + 1) &^ 1
+	return f
 }
 
-func (f frozenTable) mask() uint32 { return 1<<f.log - 1 }
-
-func (f frozenTable) size() int { return f.first + entryWords*f.n }
-
-// entry returns the first word of entry i.
-func (f frozenTable) entry(i int) int { return f.first + i*entryWords }
-
-// place returns the number, counted from 1, of the entry that place i of the index leads
-// to, or 0 if the place is empty. rest is 0 if the bits of the hash that the place holds
-// match hash.
-func (f frozenTable) place(o rt.Body, i, hash uint32) (n, rest uint32) {
-	if !f.words {
-		return o.Word(f.index+int(i>>2)) >> (i & 3 * 8) & 0xff, 0
+// setLayout writes all that frozenTableIn reads.
+func (f frozenTable) setLayout(o rt.Body) {
+	o.SetWord(frozenLength, uint32(f.n))
+	if f.form != 0 {
+		o.SetWord(frozenForm, f.form)
+		o.SetWord(frozenPlaces, f.places)
+		o.SetWord(frozenBuckets, f.buckets)
+		o.SetWord(frozenOrder, uint32(f.order))
+		o.SetWord(frozenFirst, uint32(f.first))
 	}
-	p := o.Word(f.index + int(i))
-	return p & f.mask(), (p ^ hash) &^ f.mask()
 }
 
-// entryAt returns the number, counted from 1, of the entry that place i of the index leads
-// to; 0 if none.
-func (f frozenTable) entryAt(o rt.Body, i uint32) uint32 {
-	n, _ := f.place(o, i, 0)
-	return n
+// wide returns log2 of the bytes of a place's number.
+func (f frozenTable) wide() uint32 { return f.form&3 - 1 }
+
+func (f frozenTable) keyed() bool { return f.form&frozenKeyed != 0 }
+func (f frozenTable) twins() int  { return int(f.form >> twinShift) }
+
+// size returns the words of the table.
+func (f frozenTable) size() int {
+	if f.form == 0 {
+		return f.first + entryWords*f.n
+	}
+	return f.twin(f.twins())
 }
 
-// put makes place i lead to entry n.
-func (f frozenTable) put(o rt.Body, i, n, hash uint32) {
-	if f.words {
-		o.SetWord(f.index+int(i), n|hash&^f.mask())
-		return
+// few returns the first word of entry i of a few.
+func (f frozenTable) few(i int) int { return f.first + i*entryWords }
+
+// twin returns the first word of twin i.
+func (f frozenTable) twin(i int) int { return f.first + placeWords*int(f.places) + entryWords*i }
+
+// at returns the word of the key at place p, or of a twin. The value is in the next word.
+func (f frozenTable) at(p uint32) int {
+	if p < f.places {
+		return f.first + placeWords*int(p)
 	}
-	w := f.index + int(i>>2)
-	o.SetWord(w, o.Word(w)|n<<(i&3*8))
+	return f.twin(int(p-f.places)) + entryKey
 }
 
-// lookupFrozen is Dict.Lookup for a frozen dict.
-func (d Dict) lookupFrozen(t *rt.Thread, key rt.Ref) (rt.Ref, bool) {
-	var o rt.Body
-	var hash uint32
-	if t.QuickKind(d) == rt.TypeDict && t.QuickKind(key) == rt.TypeString {
-		o, hash = t.Body(d), t.Body(key).Load(textHash) // open, inlined by hand
+// key returns the word of the key of entry i, which comes before the value.
+func (f frozenTable) key(o rt.Body, i int) int {
+	if f.form == 0 {
+		return f.few(i) + entryKey
 	}
-	if hash == 0 {
-		var err error
-		if o, hash, err = d.openSlow(t, key); err != nil {
-			return rt.Nil, false
-		}
+	return f.at(narrow(o, f.order, uint32(i), f.wide()))
+}
+
+// wideFor returns log2 of the bytes that hold the number of one of n places.
+func wideFor(n uint32) uint32 {
+	switch {
+	case n <= 1<<8:
+		return 0
+	case n <= 1<<16:
+		return 1
 	}
-	home := t.Home(d)
-	switch n := o.Word(frozenLength); {
-	case n <= linearMax:
-		for e := frozenIndex; n > 0; e, n = e+entryWords, n-1 {
-			if equalFrozenKey(t, o, home, e, key, hash) {
+	return 2
+}
+
+// scaledTo maps x to a number below n, in proportion.
+func scaledTo(x, n uint32) uint32 { return uint32(uint64(x) * uint64(n) >> 32) }
+
+// mixed returns different bits for each pilot. The multiplier is that of MurmurHash3.
+func mixed(hash, pilot uint32) uint32 {
+	return uint32(uint64(hash^pilot*0x9e3779b9) * 0xff51afd7ed558ccd >> 32)
+}
+
+func (f frozenTable) bucket(hash uint32) uint32       { return scaledTo(hash, f.buckets) }
+func (f frozenTable) place(hash, pilot uint32) uint32 { return scaledTo(mixed(hash, pilot), f.places) }
+
+// placeOf returns the place of a hash.
+func (f frozenTable) placeOf(o rt.Body, hash uint32) uint32 {
+	return f.place(hash, narrow(o, f.pilots, f.bucket(hash), 0))
+}
+
+// narrow returns item i of those that begin with the first word and take 1<<wide bytes each.
+func narrow(o rt.Body, first int, i, wide uint32) uint32 {
+	at := uint64(i) << wide
+	return o.Word(first+int(at>>2)) >> (at & 3 * 8) & (^uint32(0) >> (32 - 8<<wide))
+}
+
+// setNarrow sets an item that is 0.
+func setNarrow(o rt.Body, first int, i, wide, v uint32) {
+	at := uint64(i) << wide
+	w := first + int(at>>2)
+	o.SetWord(w, o.Word(w)|v<<(at&3*8))
+}
+
+// findFrozen is find for the frozen dict d with the body o. hash is Hash of the key.
+func findFrozen(t *rt.Thread, d Dict, o rt.Body, key rt.Ref, hash uint32) (rt.Ref, bool) {
+	home, f := t.Home(d), frozenTableIn(o)
+	if f.form == 0 {
+		for e, n := frozenFew, f.n; n > 0; e, n = e+entryWords, n-1 {
+			k := home.Ref(o.Ref(e + entryKey))
+			if k == key || o.Word(e+entryHash) == hash && sameKey(t, k, key) {
 				return home.Ref(o.Ref(e + entryValue)), true
 			}
 		}
 		return rt.Nil, false
-	case n > maxBytePlace && o.Word(frozenLog)&frozenKeyed == 0:
-		return findFrozen(t, o, home, key, hash)
 	}
-	f := frozenTableIn(o)
-	if f.keyed {
-		hash = f.hash(t, o, key)
+	own := hash
+	if f.keyed() {
+		hash = fold(seedOf(t, o).hash(key))
 	}
-	mask := f.mask()
-	for i := hash & mask; ; i = (i + 1) & mask {
-		n, rest := f.place(o, i, hash)
-		if n == 0 {
-			return rt.Nil, false
-		}
-		if e := f.entry(int(n - 1)); rest == 0 && equalFrozenKey(t, o, home, e, key, hash) {
+	w := f.at(f.placeOf(o, hash))
+	k := home.Ref(o.Ref(w))
+	if k == key || equalFrozenKey(t, k, key, own) {
+		return home.Ref(o.Ref(w + 1)), true
+	}
+	return f.findTwin(o, home, hash, func(k rt.Ref) bool { return k == key || equalFrozenKey(t, k, key, own) })
+}
+
+// equalFrozenKey reports whether the key k of a frozen dict, which is Nil at an empty place,
+// equals key. hash is Hash of key.
+func equalFrozenKey(t *rt.Thread, k, key rt.Ref, hash uint32) bool {
+	if t.QuickKind(k) == rt.TypeString {
+		return t.Body(k).Word(textHash) == hash && sameKey(t, k, key)
+	}
+	if k.IsNil() {
+		return false
+	}
+	h, _ := Hash(t, k) // no error: it is a key
+	return h == hash && sameKey(t, k, key)
+}
+
+// findTwin returns the value of the twin with the given hash for whose key same returns true.
+func (f frozenTable) findTwin(o rt.Body, home rt.Home, hash uint32, same func(key rt.Ref) bool) (rt.Ref, bool) {
+	i := sort.Search(f.twins(), func(i int) bool { return o.Word(f.twin(i)+entryHash) >= hash })
+	for ; i < f.twins() && o.Word(f.twin(i)+entryHash) == hash; i++ {
+		if e := f.twin(i); same(home.Ref(o.Ref(e + entryKey))) {
 			return home.Ref(o.Ref(e + entryValue)), true
 		}
 	}
-}
-
-// findFrozen is lookupFrozen for a table with an index of words that is not KEYED. Lookups in
-// large tables spend their time here.
-func findFrozen(t *rt.Thread, o rt.Body, home rt.Home, key rt.Ref, hash uint32) (rt.Ref, bool) {
-	size := uint32(1) << (o.Word(frozenLog) & 31)
-	mask, first := size-1, frozenIndex+int(size)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		p := o.Word(frozenIndex + int(i))
-		n := p & mask
-		if n == 0 {
-			return rt.Nil, false
-		}
-		if (p^hash)&^mask != 0 {
-			continue
-		}
-		e := first + int(n-1)*entryWords
-		if home.Ref(o.Ref(e+entryKey)) == key || equalFrozenKey(t, o, home, e, key, hash) {
-			return home.Ref(o.Ref(e + entryValue)), true
-		}
-	}
-}
-
-// equalFrozenKey reports whether the entry at e has an equal key. Most keys come from the same
-// graph, or have another hash.
-func equalFrozenKey(t *rt.Thread, o rt.Body, home rt.Home, e int, key rt.Ref, hash uint32) bool {
-	k := home.Ref(o.Ref(e + entryKey))
-	return k == key || o.Word(e+entryHash) == hash && sameKey(t, k, key)
+	return rt.Nil, false
 }
 
 // frozenEntries returns the entries of a frozen Dict; none if r is of another kind.
@@ -195,17 +251,15 @@ func frozenEntries(t *rt.Thread, r rt.Ref) []entry {
 	home, f := t.Home(r), frozenTableIn(o)
 	list := make([]entry, f.n)
 	for i := range list {
-		e := f.entry(i)
-		list[i] = entry{home.Ref(o.Ref(e + entryKey)), home.Ref(o.Ref(e + entryValue)), o.Word(e + entryHash)}
-		if f.keyed {
-			list[i].hash, _ = Hash(t, list[i].key) // no error: it is a key
-		}
+		w := f.key(o, i)
+		list[i] = entry{key: home.Ref(o.Ref(w)), value: home.Ref(o.Ref(w + 1))}
+		list[i].hash, _ = Hash(t, list[i].key) // no error: it is a key
 	}
 	return list
 }
 
 var dictFreezing = rt.Freezing{
-	Layout:    "length, log2 of index, index, entries: hash, key, value",
+	Layout:    "length, form, entries: hash, key, value; or length, form, places, buckets, where the rest is, pilots, order, places: key, value, twins",
 	Copy:      copyDict,
 	Version:   dictVersion,
 	Check:     checkDict,
@@ -239,29 +293,41 @@ func copyDict(c *rt.Copy) error {
 // fillTable makes the frozen table of n entries. The function each calls its argument once
 // for each of them.
 func fillTable(c *rt.Copy, n int, each func(f func(x entry))) error {
-	w := tableCopy{frozenTable: frozenTableFor(n, false), c: c}
-	if w.words && !w.fits(each) {
-		seed := newFrozenSeed(c.Thread(), n)
-		each(func(x entry) { seed.add(x.key) })
-		w.frozenTable, w.seeded = frozenTableFor(n, true), seed.sum().remembering()
-		if !w.fits(each) {
-			return errCollide
+	w := tableCopy{frozenTable: frozenTableFor(n, 0, false, 0), c: c}
+	var at *placing
+	if n > linearMax {
+		at = placings.Get().(*placing)
+		defer placings.Put(at)
+		if !w.fits(at, each) {
+			seed := newFrozenSeed(c.Thread(), n)
+			each(func(x entry) { seed.add(x.key) })
+			w.frozenTable, w.seeded = frozenTableFor(n, 0, true, 0), seed.sum().remembering()
+			if !w.fits(at, each) {
+				return errCollide
+			}
 		}
+		w.frozenTable = at.frozenTable
 	}
 	var err error
 	if w.to, err = c.Alloc(4 * w.size()); err != nil {
 		return err
 	}
-	w.to.SetWord(frozenLength, uint32(n))
-	w.to.SetWord(frozenLog, w.form())
-	if w.keyed {
+	w.setLayout(w.to)
+	if w.keyed() {
 		setSeed(w.to, w.seeded)
 	}
-	each(w.add)
+	if n <= linearMax {
+		each(w.add)
+		return nil
+	}
+	for b, pilot := range at.pilots {
+		setNarrow(w.to, w.pilots, uint32(b), 0, uint32(pilot))
+	}
+	each(func(x entry) { w.put(at.placed[w.i], x) })
 	return nil
 }
 
-var errCollide = fmt.Errorf("keys collide: more than %d places of an index are filled in a row", runMax)
+var errCollide = fmt.Errorf("keys collide: no table with at most %d entries of one hash", runMax)
 
 // tableCopy is a frozen table that is being filled.
 type tableCopy struct {
@@ -272,37 +338,40 @@ type tableCopy struct {
 	i      int // entries so far
 }
 
-// fits reports whether no run of filled places would be longer than runMax.
-func (w *tableCopy) fits(each func(f func(x entry))) bool {
-	run, fits := newRuns(w.frozenTable), true
-	each(func(x entry) { fits = fits && run.fill(w.hashOf(x)) })
-	return fits && run.longest() <= runMax
+// fits reports whether there is a table for the entries, which at then holds.
+func (w *tableCopy) fits(at *placing, each func(f func(x entry))) bool {
+	at.hashes = at.hashes[:0]
+	each(func(x entry) { at.hashes = append(at.hashes, w.hashOf(x)) })
+	return at.arrange(w.keyed())
 }
 
 // hashOf returns the hash of an entry in the table.
 func (w *tableCopy) hashOf(x entry) uint32 {
-	if w.keyed {
+	if w.keyed() {
 		return fold(w.seeded.hash(x.key))
 	}
 	return x.hash
 }
 
-// add adds an entry. No other entry has an equal key.
+// add adds one of a few entries. No other entry has an equal key.
 func (w *tableCopy) add(x entry) {
-	hash := w.hashOf(x)
-	e := w.entry(w.i)
+	e := w.few(w.i)
 	w.i++
-	w.to.SetWord(e+entryHash, hash)
+	w.to.SetWord(e+entryHash, x.hash)
 	w.c.Slot(e+entryKey, x.key)
 	w.c.Slot(e+entryValue, x.value)
-	if w.log == 0 {
-		return
+}
+
+// put adds an entry at place p.
+func (w *tableCopy) put(p uint32, x entry) {
+	setNarrow(w.to, w.order, uint32(w.i), w.wide(), p)
+	w.i++
+	at := w.at(p)
+	if p >= w.places {
+		w.to.SetWord(at-entryKey+entryHash, w.hashOf(x))
 	}
-	p := hash & w.mask()
-	for w.entryAt(w.to, p) != 0 {
-		p = (p + 1) & w.mask()
-	}
-	w.put(w.to, p, uint32(w.i), hash)
+	w.c.Slot(at, x.key)
+	w.c.Slot(at+1, x.value)
 }
 
 // dictLabel names a value by its key, and a key by itself. Traverse visits a key before its

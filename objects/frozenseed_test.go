@@ -35,7 +35,7 @@ func TestFrozenHostileKeys(t *testing.T) {
 	if racesOnly() {
 		many = 300
 	}
-	for _, n := range []int{runMax, runMax + 1, many} {
+	for _, n := range []int{100, runMax + 1, many} {
 		var images [][]byte
 		for _, o := range []rt.Options{{Mode: rt.GIL}, {Mode: rt.LockFree}} {
 			withRuntime(t, o, func(r *rt.Runtime) {
@@ -44,8 +44,8 @@ func TestFrozenHostileKeys(t *testing.T) {
 					f := must(th.Freeze(d))
 					th.DecRef(d)
 					form := frozenTableIn(th.Body(f.Root()))
-					if form.keyed != (n >= runMax) {
-						t.Errorf("%d keys that collide: keyed %v", n, form.keyed)
+					if !form.keyed() {
+						t.Errorf("%d keys that collide: not keyed", n)
 					}
 					again := must(th.Freeze(f.Root())) // a copy of the frozen one
 					var image, second bytes.Buffer
@@ -87,12 +87,12 @@ func TestFrozenHostileKeys(t *testing.T) {
 	}
 }
 
-// TestFreezeGivesUp: if the keys collide under a seed too, there is no table for them.
+// TestFreezeGivesUp: if there is no table with a seed either, freezing fails.
 func TestFreezeGivesUp(t *testing.T) {
-	defer func(n int) { runMax = n }(runMax)
+	defer func(n int) { bucketMost = n }(bucketMost)
 	clean(t, rt.Options{}, func(th *rt.Thread) {
 		d := hostileDict(th, 0, 1000)
-		runMax = 1
+		bucketMost = 1
 		if _, err := th.Freeze(d); !errors.Is(err, errCollide) {
 			t.Errorf("frozen with the error %v", err)
 		}
@@ -120,18 +120,10 @@ func TestFrozenHostileImages(t *testing.T) {
 				{otherSeed, func(x keyedTable, _, _ uint64) { x.reseed(th, 12345, 0) }},
 				{otherSeed, func(x keyedTable, _, k1 uint64) { x.reseed(th, 12345, k1) }},
 				{otherSeed, func(x keyedTable, k0, _ uint64) { x.reseed(th, k0, 12345) }},
-				{"an index of form", func(x keyedTable, _, _ uint64) { x.b[6] = 1 }},
-				{"entry 0 does not have the hash of its key", func(x keyedTable, _, _ uint64) {
-					x.setWord(frozenTableFor(400, true).first+entryHash, 7)
-				}},
-				{"of the index lead to entries", func(x keyedTable, _, _ uint64) {
-					f := frozenTableFor(400, true)
-					for i := range f.mask() + 1 { // the last place of a run is not filled
-						p, next := f.index+int(i), f.index+int((i+1)&f.mask())
-						if x.word(p) != 0 && x.word(next) == 0 {
-							x.setWord(p, 0)
-							break
-						}
+				{"an index of form", func(x keyedTable, _, _ uint64) { x.b[4] |= 4 }},
+				{"is not at the place of its hash", func(x keyedTable, _, _ uint64) {
+					for i := x.table().pilots; i < x.table().order; i++ {
+						x.setWord(i, ^x.word(i))
 					}
 				}},
 			} {
@@ -158,48 +150,42 @@ func (x keyedTable) word(i int) uint32       { return binary.LittleEndian.Uint32
 func (x keyedTable) setWord(i int, v uint32) { binary.LittleEndian.PutUint32(x.b[4*i:], v) }
 
 func (x keyedTable) seed(i int) uint64 {
-	return uint64(x.word(frozenIndex+i)) | uint64(x.word(frozenIndex+i+1))<<32
+	return uint64(x.word(frozenSeedAt+i)) | uint64(x.word(frozenSeedAt+i+1))<<32
 }
 
 // reseed makes the table what it would be with another seed.
 func (x keyedTable) reseed(th *rt.Thread, k0, k1 uint64) {
-	n := int(x.word(frozenLength))
-	f := frozenTableFor(n, true)
-	for i, k := range []uint64{k0, k1} {
-		x.setWord(frozenIndex+2*i, uint32(k))
-		x.setWord(frozenIndex+2*i+1, uint32(k>>32))
-	}
-	for i := range f.mask() + 1 {
-		x.setWord(f.index+int(i), 0)
-	}
-	for i := range n {
+	w := &placing{frozenTable: x.table()}
+	var pairs [][2]uint32
+	for i := range w.n {
 		k, _ := nearHashKey(th, i)
-		h := fold(seeded{t: th, k0: k0, k1: k1}.hash(k))
+		w.hashes = append(w.hashes, fold(seeded{t: th, k0: k0, k1: k1}.hash(k)))
 		th.DecRef(k)
-		x.setWord(f.first+i*entryWords+entryHash, h)
-		p := h & f.mask()
-		for x.word(f.index+int(p)) != 0 {
-			p = (p + 1) & f.mask()
-		}
-		x.setWord(f.index+int(p), uint32(i+1)|h&^f.mask())
+		at := w.at(x.narrow(w.order, i, w.wide()))
+		pairs = append(pairs, [2]uint32{x.word(at), x.word(at + 1)})
+	}
+	was := w.size()
+	if !w.arrange(true) || w.size() != was || len(w.twins) != 0 {
+		panic("another seed, another size")
+	}
+	body := make([]uint32, was)
+	w.write(body)
+	for i, k := range []uint64{k0, k1} {
+		body[frozenSeedAt+2*i], body[frozenSeedAt+2*i+1] = uint32(k), uint32(k>>32)
+	}
+	for i, pair := range pairs {
+		copy(body[w.at(w.placed[i]):], pair[:])
+	}
+	for i, v := range body {
+		x.setWord(i, v)
 	}
 }
 
-func TestRuns(t *testing.T) {
-	r := newRuns(frozenTableFor(1000, false))
-	size := r.mask + 1
-	for i, h := range []uint32{size - 1, size - 1, 5, size - 2, 1} { // wraps around the end
-		if !r.fill(h) {
-			t.Errorf("hash %d, the %d-th: no place", h, i)
-		}
-	}
-	if n := r.longest(); n != 4 {
-		t.Errorf("%d places in a row are filled, want 4", n)
-	}
-	for range runMax {
-		r.fill(100)
-	}
-	if r.fill(100) || r.longest() != runMax {
-		t.Errorf("%d places in a row are filled, and one more is taken", r.longest())
-	}
+// table returns the layout of a table that has not grown and has no twins.
+func (x keyedTable) table() frozenTable {
+	return frozenTableFor(int(x.word(frozenLength)), 0, true, 0)
+}
+
+func (x keyedTable) narrow(first, i int, wide uint32) uint32 {
+	return x.word(first+i<<wide/4) >> (i << wide % 4 * 8) & (^uint32(0) >> (32 - 8<<wide))
 }

@@ -57,8 +57,9 @@ func (x FrozenItems) All() iter.Seq2[int, rt.Ref] {
 // FrozenEntries are the entries of a frozen Dict, in insertion order. The zero value has
 // none. Any goroutine, while the Frozen is loaded.
 type FrozenEntries struct {
-	home  rt.Home
-	words []rt.Ref // entries of hash, key and value
+	home rt.Home
+	few  []rt.Ref // entries of hash, key and value, if they are few
+	o    rt.Body  // of the dict, if they are not
 }
 
 // FrozenEntries returns the entries of d, and whether d is a frozen Dict. Attached thread.
@@ -67,25 +68,57 @@ func (d Dict) FrozenEntries(t *rt.Thread) (FrozenEntries, bool) {
 		return FrozenEntries{}, false
 	}
 	o := t.Body(d)
-	f := frozenTableIn(o)
-	return FrozenEntries{t.Home(d), o.Refs(f.first, entryWords*f.n)}, true
+	if o.Word(frozenForm) == 0 {
+		return FrozenEntries{home: t.Home(d), few: o.Refs(frozenFew, entryWords*int(o.Word(frozenLength)))}, true
+	}
+	return FrozenEntries{home: t.Home(d), o: o}, true
 }
 
 // Len returns the number of entries. Any goroutine.
-func (x FrozenEntries) Len() int { return len(x.words) / entryWords }
+func (x FrozenEntries) Len() int {
+	if x.o.IsNil() {
+		return len(x.few) / entryWords
+	}
+	return int(x.o.Word(frozenLength))
+}
 
 // At returns borrowed references to the key and the value of entry i. It panics if there is
 // none. Any goroutine.
 func (x FrozenEntries) At(i int) (key, value rt.Ref) {
-	e := x.words[i*entryWords:][:entryWords]
-	return x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])
+	if x.o.IsNil() {
+		e := x.few[i*entryWords:][:entryWords]
+		return x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])
+	}
+	f := frozenTableIn(x.o)
+	_ = x.o.Refs(0, f.n)[i] // panics if there is no entry i
+	return x.at(f.key(x.o, i))
+}
+
+// at returns the key in word w, and the value behind it.
+func (x FrozenEntries) at(w int) (key, value rt.Ref) {
+	return x.home.Ref(x.o.Ref(w)), x.home.Ref(x.o.Ref(w + 1))
 }
 
 // All ranges over the entries, each borrowed. Any goroutine.
 func (x FrozenEntries) All() iter.Seq2[rt.Ref, rt.Ref] {
 	return func(yield func(k, v rt.Ref) bool) {
-		for i := range x.Len() {
-			if !yield(x.At(i)) {
+		for e := x.few; len(e) >= entryWords; e = e[entryWords:] {
+			if !yield(x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])) {
+				return
+			}
+		}
+		if x.o.IsNil() {
+			return
+		}
+		f := frozenTableIn(x.o)
+		wide := f.wide()
+		for i := range uint32(f.n) {
+			p := narrow(x.o, f.order, i, wide)
+			w := f.first + placeWords*int(p) // frozenTable.key, inlined by hand
+			if p >= f.places {
+				w = f.at(p)
+			}
+			if !yield(x.at(w)) {
 				return
 			}
 		}

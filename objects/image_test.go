@@ -348,7 +348,7 @@ func TestImageErrors(t *testing.T) {
 		"empty":               {nil, "not an image"},
 		"text":                {[]byte("hello, this is a text"), "not an image"},
 		"magic":               {change(0, 'X'), "not an image"},
-		"version":             {change(8, 99), "format version 99, this program knows version 1"},
+		"version":             {change(8, 99), "format version 99, this program knows version 2"},
 		"byte order":          {change(12, image[15], image[14], image[13], image[12]), "the other byte order"},
 		"layout":              {change(16, 1, 2, 3), "the layouts of this program"},
 		"length":              {change(24, 1), "want a multiple of 16"},

@@ -107,7 +107,7 @@ func TestImageCheckDeep(t *testing.T) {
 		bad := forge(image)
 		for at := 0; at < len(bad.words); at += len(bad.at(forgedSelf + uint32(at/4))) {
 			if o := bad.at(forgedSelf + uint32(at/4)); o[3] == uint32(rt.TypeDict) {
-				o[forgedHeader+frozenIndex+entryHash]++
+				o[forgedHeader+frozenFew+entryHash]++
 			}
 		}
 		refuse(t, r, "a dict with another hash", bytes.NewReader(bad.image()), "does not have the hash of its key")

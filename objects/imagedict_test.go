@@ -86,7 +86,7 @@ func TestImageDictForged(t *testing.T) {
 				must(f.WriteTo(&image))
 				must0(t, soundDicts(th, f.Root()))
 				x, _ := List(f.Root()).FrozenItems(th)
-				at, size = int(x.At(1).Handle-f.Root().Handle)*16, 16+4*frozenTableFor(n, false).size()
+				at, size = int(x.At(1).Handle-f.Root().Handle)*16, 16+(4*frozenTableFor(n, 0, false, 0).size()+15)&^15
 				return th.Unload(f)
 			}))
 			refused, opened := 0, 0
@@ -130,8 +130,12 @@ func TestImageDictForged(t *testing.T) {
 					open(fmt.Sprintf("word %d is word %d", v/4, w/4), func(b []byte) { binary.NativeEndian.PutUint32(b[v:], word(b, w)) })
 				}
 			}
-			entry := func(b []byte, i int) []byte {
-				return b[16+4*(frozenTableFor(n, false).first+i*entryWords):][:4*entryWords]
+			f := frozenTableFor(n, 0, false, 0)
+			entry := func(b []byte, i int) []byte { // with its hash, or the place of a key and its value
+				if f.form == 0 {
+					return b[16+4*f.few(i):][:4*entryWords]
+				}
+				return b[16+4*f.at(uint32(b[16+4*f.order+i])):][:4*placeWords]
 			}
 			for i := range n {
 				for j := range n {

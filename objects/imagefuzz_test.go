@@ -147,13 +147,7 @@ func (m *forgery) mend() {
 			}
 			b[tupleHash] = h
 		case o[3] == uint32(rt.TypeDict) && b[frozenLength] < 1<<10:
-			f := frozenTableFor(int(b[frozenLength]), b[frozenLog]&frozenKeyed != 0)
-			for i := 0; i < f.n && f.entry(i)+1 < len(b); i++ {
-				if h, ok := m.hash(b[f.entry(i)+entryKey]); ok {
-					b[f.entry(i)+entryHash] = h
-				}
-			}
-			m.index(at / 4)
+			m.replace(at / 4)
 		}
 		at += len(o)
 	}

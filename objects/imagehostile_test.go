@@ -231,93 +231,98 @@ func TestImageSharedTuples(t *testing.T) {
 	})
 }
 
-// TestImageIndexes: the index of a dict leads to each entry once, at a place that its hash
-// leads to.
-func TestImageIndexes(t *testing.T) {
+// TestImagePlaces: each key of a dict is at the place that its hash leads to, and nothing else
+// is. Other keys with the same hash are twins, in order.
+func TestImagePlaces(t *testing.T) {
 	hostile(t, func(r *rt.Runtime, empty func() *forgery) {
 		for _, n := range []int{linearMax + 1, 40, 300} {
-			f := frozenTableFor(n, false)
-			made := func() (*forgery, []uint32) { // and the index, as words
+			same, late := colliding(3), withHash(2, 0x9234_5678) // entry 2, with the twins 4 and 6; entry 1, with the twin 3
+			made := func() (*forgery, frozenTable, []uint32) {
 				m := empty()
 				var keys []uint32
 				for i := range n {
-					keys = append(keys, uint32(smallInt(i).Handle))
+					key := uint32(smallInt(i).Handle)
+					switch i {
+					case 2, 4, 6:
+						key = m.int(same[i/2-1])
+					case 1, 3:
+						key = m.int(late[i/2])
+					}
+					keys = append(keys, key)
 				}
 				m.root = m.dict(keys...)
-				return m, m.words[forgedHeader+frozenIndex:][:f.first-frozenIndex]
-			}
-			get := func(b []uint32, i int) uint32 {
-				if f.words {
-					return b[i]
+				b := m.at(m.root)[forgedHeader:]
+				f, ok := layoutOf(b)
+				if !ok || f.twins() != 3 || f.keyIn(b, 4) != f.twin(0)+entryKey || f.keyIn(b, 6) != f.twin(1)+entryKey || f.keyIn(b, 3) != f.twin(2)+entryKey {
+					t.Fatalf("%d keys: %d twins, want the entries 4, 6 and 3", n, f.twins())
 				}
-				return b[i/4] >> (i % 4 * 8) & 0xff
+				return m, f, b
 			}
-			set := func(b []uint32, i int, v uint32) {
-				if f.words {
-					b[i] = v
-					return
-				}
-				b[i/4] = b[i/4]&^(0xff<<(i%4*8)) | v<<(i%4*8)
-			}
-			find := func(b []uint32, empty bool, from int) int {
-				for i := from; ; i++ {
-					if (get(b, i%(1<<f.log)) == 0) == empty {
-						return i % (1 << f.log)
+			free := func(b []uint32, f frozenTable) uint32 { // an empty place
+				for p := range f.places {
+					if b[f.at(p)] == 0 {
+						return p
 					}
 				}
+				return 0
+			}
+			order := func(b []uint32, f frozenTable, i int) uint32 { return narrowIn(b, f.order, i, f.wide()) }
+			set := func(b []uint32, f frozenTable, i int, p uint32) { setNarrowIn(b, f.order, i, f.wide(), p) }
+			swap := func(b []uint32, f frozenTable, i, j int) { // their keys and values
+				x, y := f.keyIn(b, i), f.keyIn(b, j)
+				b[x], b[y], b[x+1], b[y+1] = b[y], b[x], b[y+1], b[x+1]
 			}
 			for what, c := range map[string]struct {
 				want   string
-				change func(b []uint32)
+				change func(b []uint32, f frozenTable)
 			}{
-				"too far": {"leads to entry", func(b []uint32) { set(b, find(b, false, 0), uint32(n+1)) }},
-				"once less": {fmt.Sprintf("%d places of the index", n-1), func(b []uint32) {
-					// one with an empty place after it
-					for i := 0; ; i++ {
-						if p := find(b, false, i); get(b, (p+1)%(1<<f.log)) == 0 {
-							set(b, p, 0)
-							return
-						}
+				"too far": {"entry 5 is at place", func(b []uint32, f frozenTable) { set(b, f, 5, f.places+3) }},
+				"shared":  {"as another one", func(b []uint32, f frozenTable) { set(b, f, 5, order(b, f, 7)) }},
+				"left behind": {"is not empty, and no entry is there", func(b []uint32, f frozenTable) {
+					p := free(b, f)
+					copy(b[f.at(p):][:2], b[f.keyIn(b, 5):][:2])
+					set(b, f, 5, p)
+				}},
+				"elsewhere": {"entry 5 is not at the place of its hash", func(b []uint32, f frozenTable) {
+					w, p := f.keyIn(b, 5), free(b, f)
+					copy(b[f.at(p):][:2], b[w:][:2])
+					clear(b[w:][:2])
+					set(b, f, 5, p)
+				}},
+				"exchanged": {"is not at the place of its hash", func(b []uint32, f frozenTable) { swap(b, f, 5, 7) }},
+				"other pilots": {"is not at the place of its hash", func(b []uint32, f frozenTable) {
+					for i := f.pilots; i < f.order; i++ {
+						b[i] = ^b[i]
 					}
 				}},
-				"twice": {"two places of the index", func(b []uint32) {
-					p := find(b, false, 0)
-					for get(b, (p+1)%(1<<f.log)) == 0 {
-						p = find(b, false, p+1)
-					}
-					set(b, (p+1)%(1<<f.log), get(b, p))
+				"not empty": {"is not empty, and no entry is there", func(b []uint32, f frozenTable) { b[f.at(free(b, f))+1] = uint32(rt.None.Handle) }},
+				"grown":     {"an index of form", func(b []uint32, f frozenTable) { b[frozenPlaces] *= 2 }},
+				"moved":     {"an index of form", func(b []uint32, f frozenTable) { b[frozenFirst] += 2 }},
+				"buckets":   {"an index of form", func(b []uint32, f frozenTable) { b[frozenBuckets]++ }},
+				"order":     {"an index of form", func(b []uint32, f frozenTable) { b[frozenOrder]-- }},
+				"bits":      {"an index of form", func(b []uint32, f frozenTable) { b[frozenForm] |= 4 }},
+				"no form":   {"an index of form 0x0", func(b []uint32, f frozenTable) { b[frozenForm] = 0 }},
+				"many twins": {"an index of form", func(b []uint32, f frozenTable) {
+					b[frozenForm] += uint32(n) << twinShift
 				}},
-				"full": {"no place of the index is empty", func(b []uint32) {
-					for i := range 1 << f.log {
-						if get(b, i) == 0 {
-							set(b, i, 1)
-						}
-					}
+				"a twin's hash": {"entry 6 does not have the hash of its key", func(b []uint32, f frozenTable) { b[f.twin(1)]++ }},
+				"twins in disorder": {"twin 1 is not in order", func(b []uint32, f frozenTable) {
+					x, y := [3]uint32(b[f.twin(0):]), [3]uint32(b[f.twin(2):])
+					copy(b[f.twin(0):], y[:])
+					copy(b[f.twin(2):], x[:])
+					set(b, f, 3, f.places)
+					set(b, f, 4, f.places+2)
 				}},
-				"elsewhere": {"a key is not at the place that its hash leads to", func(b []uint32) {
-					p := find(b, false, 0)
-					for get(b, (p+1)%(1<<f.log)) != 0 {
-						p = find(b, false, p+1)
-					}
-					q := find(b, true, p+2) // with an empty place before it
-					for get(b, (q-1+1<<f.log)%(1<<f.log)) != 0 {
-						q = find(b, true, q+1)
-					}
-					set(b, q, get(b, p))
-					set(b, p, 0)
-				}},
+				"equal twins":           {"entries 4 and 6 have the same key", func(b []uint32, f frozenTable) { b[f.keyIn(b, 6)] = b[f.keyIn(b, 4)] }},
+				"a twin equal to first": {"entries 2 and 4 have the same key", func(b []uint32, f frozenTable) { b[f.keyIn(b, 4)] = b[f.keyIn(b, 2)] }},
 			} {
-				m, index := made()
-				c.change(index)
+				m, f, b := made()
+				c.change(b, f)
 				refuse(t, r, fmt.Sprintf("%d keys, %s", n, what), bytes.NewReader(m.image()), c.want)
 			}
-			m, index := made()
-			if f.words {
-				index[find(index, false, 0)] ^= 1 << 31
-				refuse(t, r, "bits of the hash", bytes.NewReader(m.image()), "bits of the wrong hash")
-			} else {
-				accept(t, r, "a dict", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
-			}
+			m, f, b := made()
+			swap(b, f, 4, 6) // which twin comes first does not matter
+			accept(t, r, "a dict", m.image(), func(th *rt.Thread, root rt.Ref) { wander(th, root, map[rt.Ref]bool{}) })
 		}
 	})
 }

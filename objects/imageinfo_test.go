@@ -27,13 +27,13 @@ func TestImageInfo(t *testing.T) {
 				t.Fatal(err)
 			}
 			st := must(os.Stat(file))
-			if info.Version != 1 || info.FileBytes != st.Size() || info.Objects != f.Objects() || info.Bytes != f.Bytes() {
+			if info.Version != 2 || info.FileBytes != st.Size() || info.Objects != f.Objects() || info.Bytes != f.Bytes() {
 				t.Errorf("%+v of %d objects in %d bytes", info, f.Objects(), f.Bytes())
 			}
-			// The hash of the layouts of version 1. With any other, images written before
+			// The hash of the layouts of version 2. With any other, images written before
 			// could not be opened, so the version has to change as well.
-			if version1 := uint64(0x1cb4bad474167811); info.Layout != version1 {
-				t.Errorf("the layouts have the hash %#x, want %#x", info.Layout, version1)
+			if version2 := uint64(0x759a8a4f4e351232); info.Layout != version2 {
+				t.Errorf("the layouts have the hash %#x, want %#x", info.Layout, version2)
 			}
 			if len(info.Types) != 1 || info.Types[0] != (rt.ImageType{Name: "image info point", Layout: `record: version, "x", "y"`}) {
 				t.Errorf("types %q", info.Types)

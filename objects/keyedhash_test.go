@@ -136,7 +136,7 @@ func TestKeyedSharedParts(t *testing.T) {
 			if took := goAllocated() - before; took > 1<<20 {
 				t.Errorf("%d bytes of memory to freeze it", took)
 			}
-			if !frozenTableIn(th.Body(f.Root())).keyed {
+			if !frozenTableIn(th.Body(f.Root())).keyed() {
 				t.Error("it is not keyed")
 			}
 			must(f.WriteTo(&image))

@@ -118,7 +118,7 @@ func TestImageInfoAndVerify(t *testing.T) {
 	if code != command.ExitOK || stderr != "" {
 		t.Errorf("info: exit %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"format   version 1, ", "root     dict of 2 entries", "mapped: ", "bytes each", "  number "} {
+	for _, want := range []string{"format   version 2, ", "root     dict of 2 entries", "mapped: ", "bytes each", "  number "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("info has no %q in\n%s", want, stdout)
 		}

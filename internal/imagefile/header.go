@@ -26,7 +26,7 @@ import (
 // so opening an image only has to map it.
 const (
 	magic       = "ICHORIMG"
-	Version     = 1
+	Version     = 2
 	Data        = 16 << 10 // a multiple of the page size of most systems; others read the file instead of mapping it
 	order       = 0x01020304
 	HeaderBytes = 80

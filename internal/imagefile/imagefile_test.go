@@ -84,7 +84,7 @@ func TestBadHeader(t *testing.T) {
 	for want, change := range map[string]func(b []byte) []byte{
 		"not an image":            func(b []byte) []byte { b[0]++; return b },
 		"cut short: 79 bytes":     func(b []byte) []byte { return b[:79] },
-		"format version 2":        func(b []byte) []byte { b[8]++; return b },
+		"format version 3":        func(b []byte) []byte { b[8]++; return b },
 		"not match its checksum":  func(b []byte) []byte { b[20]++; return b },
 		"the other byte order":    func(b []byte) []byte { b[12], b[15] = b[15], b[12]; return resealed(b) },
 		"does not begin with ICH": func([]byte) []byte { return nil },

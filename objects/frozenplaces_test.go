@@ -1,0 +1,103 @@
+package objects
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// placed returns the placing of entries with the given hashes, and checks that a search for each
+// hash leads to its first entry, and that the others are twins, sorted by hash.
+func placed(t *testing.T, keyed bool, hashes ...uint32) *placing {
+	t.Helper()
+	w := &placing{hashes: hashes}
+	if !w.arrange(keyed) {
+		return nil
+	}
+	if w.keyed() != keyed || w.frozenTable.twins() != len(w.twins) {
+		t.Fatalf("%d hashes: form %#x", len(hashes), w.form)
+	}
+	first, seen := map[uint32]bool{}, map[uint32]bool{}
+	var twins []uint32
+	for i, h := range hashes {
+		p := w.placed[i]
+		if seen[p] {
+			t.Fatalf("%d hashes: two entries at place %d", len(hashes), p)
+		}
+		seen[p] = true
+		if first[h] {
+			twins = append(twins, h)
+			if j := int(p - w.places); j < 0 || j >= len(w.twins) || w.twins[j] != uint32(i) {
+				t.Fatalf("%d hashes: entry %d is not a twin", len(hashes), i)
+			}
+			continue
+		}
+		first[h] = true
+		if want := w.place(h, uint32(w.pilots[w.bucket(h)])); p != want || p >= w.places {
+			t.Fatalf("%d hashes: entry %d is at place %d, want %d of %d", len(hashes), i, p, want, w.places)
+		}
+	}
+	slices.Sort(twins)
+	for j, i := range w.twins {
+		if hashes[i] != twins[j] {
+			t.Fatalf("%d hashes: twin %d is out of order", len(hashes), j)
+		}
+	}
+	return w
+}
+
+// TestPlacing: random hashes get a table, whatever their number, and equal ones are twins.
+func TestPlacing(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	draw := rand.New(rand.NewPCG(seed, 0))
+	for range scaled(1000) {
+		hashes := make([]uint32, linearMax+1+draw.IntN(400))
+		for i := range hashes {
+			if hashes[i] = draw.Uint32(); i > 0 && draw.IntN(20) == 0 {
+				hashes[i] = hashes[draw.IntN(i)]
+			}
+		}
+		if placed(t, draw.IntN(2) == 0, hashes...) == nil {
+			t.Errorf("no table for %d random hashes", len(hashes)) // one of 10^15 sets, since the table can grow
+		}
+	}
+	many := make([]uint32, 100_000) // with places of a word
+	for i := range many {
+		many[i] = draw.Uint32()
+	}
+	if w := placed(t, false, many...); w == nil || w.wide() != 2 {
+		t.Error("no table for 100,000 random hashes")
+	}
+}
+
+// TestPlacingGrows: if a bucket has no pilot, the table grows. Hashes of one bucket have no
+// table, nor have too many equal ones.
+func TestPlacingGrows(t *testing.T) {
+	draw, grown := rand.New(rand.NewPCG(1, 2)), false // the 1,344th set makes it grow
+	for range 20_000 {
+		hashes := make([]uint32, 10) // 9 of them in one bucket
+		for i := range hashes {
+			hashes[i] = draw.Uint32() >> 3
+		}
+		hashes[0] = ^uint32(0)
+		if w := placed(t, false, hashes...); w == nil {
+			t.Fatal("no table for ten hashes")
+		} else if grown = w.places > frozenTableFor(10, 0, false, 0).places; grown {
+			break
+		}
+	}
+	if !grown {
+		t.Error("no table has grown")
+	}
+	var near, equal []uint32
+	for i := range 300 {
+		near, equal = append(near, uint32(i)), append(equal, 7)
+	}
+	if placed(t, false, near...) != nil {
+		t.Error("300 hashes of one bucket have a table")
+	}
+	if placed(t, false, equal...) != nil || placed(t, false, equal[:runMax]...) == nil {
+		t.Errorf("300 equal hashes have a table, or %d have none", runMax)
+	}
+}
