@@ -10,6 +10,7 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/gccost"
+	"github.com/ichor-go/ichor/internal/arena"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -56,7 +57,7 @@ func allocateScenario() experiment.Scenario {
 			for _, row := range []struct {
 				peer string
 				work func(l *experiment.Lane) error
-			}{{"go", allocateGo}, {"sync.Pool", allocatePool}, {"modernc", allocateModernc}} {
+			}{{"go", allocateGo}, {"sync.Pool", allocatePool}, {"modernc", allocateModernc}, {"ichor-arena", allocateArena}} {
 				for _, threads := range env.Threads {
 					p.Variants = append(p.Variants, chargeGC(experiment.Variant{
 						Config: experiment.Cfg(peerKey, row.peer, "threads", threads), Metric: experiment.OpsS,
@@ -132,6 +133,32 @@ func allocatePool(l *experiment.Lane) error {
 					pool.Put(kept[i])
 				}
 				kept[i] = p
+			}
+		}
+	}
+	return nil
+}
+
+// allocateArena has the allocator below Ichor's objects alone.
+func allocateArena(l *experiment.Lane) (err error) {
+	space, err := arena.New(arena.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, space.Close()) }()
+	c := space.NewCache()
+	var kept [allocateKept]uint32
+	for l.Next() {
+		for range l.N() / allocateKept {
+			for i := range kept {
+				h, err := c.Alloc(arena.Blocks, allocatedBytes>>arena.GranuleShift)
+				if err != nil {
+					return err
+				}
+				if kept[i] != 0 {
+					c.Free(kept[i])
+				}
+				kept[i] = h
 			}
 		}
 	}

@@ -26,6 +26,7 @@ var notes = map[string]string{
 	"rwmutex":          "Go's map with sync.RWMutex. Less: fixed types, and readers write to the lock.",
 	"starlark-frozen":  "starlark-go's frozen dict: no lock, and read-only, as ours. More: it hashes the key each time. Less: in Go's heap.",
 	"sync.Pool":        "sync.Pool, Get and Put. Less: Get returns memory that is not cleared, and any collection may empty the pool.",
+	"ichor-arena":      "Ichor's allocator alone, a space for each goroutine. Less: slots without headers, counts or types. More: other threads may free them.",
 	"modernc":          "modernc.org/memory, UintptrMalloc and UintptrFree, an allocator for each goroutine. Less: bytes, not objects; no counts, and only its own goroutine may free.",
 	"freecache":        "freecache, entries as JSON: a read copies and decodes. More: it evicts. Less: no graph.",
 	"fastcache":        "fastcache, entries as JSON: a read copies and decodes. More: it evicts. Less: no graph.",

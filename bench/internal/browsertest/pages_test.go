@@ -30,6 +30,7 @@ import (
 )
 
 var (
+	pages = flag.Bool("pages", false, "look at the pages")
 	shots = flag.String("shots", "", "a folder for pictures of the pages")
 	all   = flag.Bool("all", false, "look at a report of all scenarios")
 )
@@ -44,8 +45,8 @@ func must[T any](v T, err error) T {
 // Nobody who looks at the pages has anything to complain about, on a screen or on a phone, in light
 // or in dark colours.
 func TestPages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: with -short, nobody looks at the pages")
+	if !*pages {
+		t.Skip("SKIPPED: nobody looks at the pages without the flag -pages, which the gate sets: it takes half a minute")
 	}
 	Find(t) // before the pages are made
 	r := must(rt.New(rt.Options{Mode: rt.LockFree, Name: "looked at", ContentionProfileRate: 1}))
@@ -55,7 +56,7 @@ func TestPages(t *testing.T) {
 		}
 	}()
 	fill(t, r)
-	pages := []Page{
+	list := []Page{
 		reportPage(t),
 		experimentPage(t),
 		heapPage(t, r),
@@ -64,9 +65,9 @@ func TestPages(t *testing.T) {
 		failurePage(t),
 	}
 	if p, ok := starlarkPage(t); ok {
-		pages = append(pages, p)
+		list = append(list, p)
 	}
-	Look(t, *shots, pages...)
+	Look(t, *shots, list...)
 }
 
 // at asks a handler for what is below a path.
