@@ -264,9 +264,15 @@ func (t *Thread) dec(r Ref) {
 		return
 	}
 	o := h.Owner()
-	if o == t.id && h.CanDecLocal() {
-		h.DecLocal()
-		return
+	if o == t.id {
+		if h.CanDecLocal() {
+			h.DecLocal()
+			return
+		}
+		if h.DecLastLocal() {
+			t.dead(r)
+			return
+		}
 	}
 	var v header.Verdict
 	switch {
@@ -338,6 +344,8 @@ func (t *Thread) decDead(r Ref) bool {
 	case o == t.id && h.CanDecLocal():
 		h.DecLocal()
 		return false
+	case o == t.id && h.DecLastLocal():
+		return true
 	case o == t.merged:
 		v := h.DecForeign()
 		if v != header.Alive && v != header.Dead {

@@ -275,21 +275,30 @@ func (h *Header) Dec(id int32) Verdict {
 }
 
 // decLastLocal gives up the owner's last reference, or meets a sticky count.
-//
-// If the whole word shared is 0, no other thread can reach the object: the reference in
-// a slot would be counted, and a weak reference or a queue would have set its bit. So
-// the object is dead, without an atomic operation.
 func (h *Header) decLastLocal() Verdict {
 	switch {
 	case h.Local() >= StickyLocal:
 		return Sticky
 	case h.Local() == 0:
 		return Broken
-	case h.Shared() == 0, mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued:
-		h.setLocal(0)
-		return h.found(Dead)
+	case h.DecLastLocal():
+		return Dead
 	}
 	return h.merge(-1)
+}
+
+// DecLastLocal gives up the owner's reference if it is the last one of all, and reports whether
+// it was: then the object belongs to the caller alone. Owner only.
+//
+// If the whole word shared is 0, no other thread can reach the object: the reference in
+// a slot would be counted, and a weak reference or a queue would have set its bit. So
+// the object is dead, without an atomic operation.
+func (h *Header) DecLastLocal() bool {
+	if h.Local() != 1 || h.Shared() != 0 && !(mutant.On && mutant.Is(mutant.OwnerFreesQueued) && h.Shared()&stateMask == Queued) {
+		return false
+	}
+	h.setLocal(0)
+	return h.found(Dead) == Dead
 }
 
 // merge ends the object's ownership: it adds local and extra to shared. The caller is
