@@ -89,10 +89,20 @@ func (x FrozenEntries) At(i int) (key, value rt.Ref) {
 		e := x.few[i*entryWords:][:entryWords]
 		return x.home.Ref(e[entryKey]), x.home.Ref(e[entryValue])
 	}
-	f := frozenTableIn(x.o)
-	_ = x.o.Refs(0, f.n)[i] // panics if there is no entry i
-	return x.at(f.key(x.o, i))
+	o := x.o // frozenTable.key, inlined by hand, with no more of the layout than it needs
+	if uint(i) >= uint(o.Word(frozenLength)) {
+		x.outside(i)
+	}
+	p := narrow(o, int(o.Word(frozenOrder)), uint32(i), o.Word(frozenForm)&3-1)
+	w := int(o.Word(frozenFirst)) + placeWords*int(p)
+	if p >= o.Word(frozenPlaces) {
+		w = frozenTableIn(o).at(p)
+	}
+	return x.home.Ref(o.Ref(w)), x.home.Ref(o.Ref(w + 1))
 }
+
+// outside panics, since there is no entry i.
+func (x FrozenEntries) outside(i int) { _ = x.o.Refs(0, x.Len())[i] }
 
 // at returns the key in word w, and the value behind it.
 func (x FrozenEntries) at(w int) (key, value rt.Ref) {

@@ -77,7 +77,7 @@ type inventory struct {
 var goFlags = map[string]bool{
 	"-race": false, "-v": false, "-short": false, "-benchmem": false,
 	"-run": true, "-bench": true, "-fuzz": true, "-fuzztime": true, "-tags": true, "-count": true,
-	"-benchtime": true, "-timeout": true, "-cpu": true, "-o": true, "-gcflags": true, "-rapid.checks": true, "-rapid.seed": true,
+	"-benchtime": true, "-timeout": true, "-cpu": true, "-o": true, "-gcflags": true, "-pages": false, "-rapid.checks": true, "-rapid.seed": true,
 }
 
 // checkCommand returns what is wrong with a go command that is run in dir, a folder of the
