@@ -63,6 +63,39 @@ func TestFrozenEntries(t *testing.T) {
 	})
 }
 
+// TestFrozenEntriesOfTwins has entries whose keys have one hash, so that all but the first have no
+// place of their own.
+func TestFrozenEntriesOfTwins(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			numbers := colliding(4)
+			for i := range 20 {
+				numbers = append(numbers, int64(i))
+			}
+			d := must(NewDict(th))
+			for i, n := range numbers {
+				key := must(NewInt(th, n))
+				value, _ := rt.Int(int64(i))
+				must0(t, d.Set(th, key, value))
+				th.DecRef(key)
+			}
+			d = freeze(t, th, d)
+			if f := frozenTableIn(th.Body(d)); f.twins() != 3 || f.keyed() {
+				t.Fatalf("%d twins, keyed %v; want 3, and no seed of its own", f.twins(), f.keyed())
+			}
+			x, _ := d.FrozenEntries(th)
+			i := 0
+			for key, value := range x.All() {
+				k, v := x.At(i)
+				if n, ok := Int(key).Value(th); k != key || v != value || !ok || n != numbers[i] || v.Int() != int64(i) {
+					t.Errorf("entry %d is %v, %v by All, and %v, %v by At", i, key, value, k, v)
+				}
+				i++
+			}
+		})
+	})
+}
+
 func TestFrozenItems(t *testing.T) {
 	forAllModes(t, func(t *testing.T, o rt.Options) {
 		clean(t, o, func(th *rt.Thread) {

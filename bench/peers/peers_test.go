@@ -157,7 +157,7 @@ func TestChecks(t *testing.T) {
 func TestHandoff(t *testing.T) {
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
-		t.Skip("there is no gcc")
+		t.Skip("SKIPPED: there is no gcc, so the program for malloc is not built")
 	}
 	program := filepath.Join(t.TempDir(), "handoff")
 	if out, err := exec.Command(gcc, "-O2", "-Wall", "-Werror", "-fno-builtin", "-pthread", "-o", program, "malloc/handoff.c").CombinedOutput(); err != nil {
