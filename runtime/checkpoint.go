@@ -51,6 +51,9 @@ func (t *Thread) Checkpoint() {
 	if len(t.sticky) > 0 {
 		t.immortalizeSticky()
 	}
+	if t.rt.heap != nil {
+		t.cache.NextWindow()
+	}
 	if t.rt.collector.due.Load() {
 		t.collectDue()
 	}

@@ -159,6 +159,28 @@ func TestHeapProfileOfAll(t *testing.T) {
 	must0(t, r.Close())
 }
 
+// TestHeapProfileOfLoop checks that objects are recorded that live and die in the same slot, if
+// there are checkpoints between them: a window that is not counted ends there.
+func TestHeapProfileOfLoop(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o Options) {
+		if o.Checked { // it uses no slot again soon
+			return
+		}
+		o.HeapProfileRate = 128 << 10
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			for range 500_000 {
+				makeDropped(th, 1)
+				th.Checkpoint()
+			}
+			return nil
+		}))
+		if x := recordOf(r, "leaf", "makeDropped"); x.Samples < 3 {
+			t.Errorf("%d of 500,000 objects are recorded", x.Samples)
+		}
+	})
+}
+
 // TestHeapProfileOff checks that a runtime keeps no profile unless it is told to.
 func TestHeapProfileOff(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {

@@ -142,8 +142,12 @@ func (c *Cache) Pop(index int) uint32 {
 
 // AllocSlow is Alloc where the magazine is empty, or there is none for the size.
 func (c *Cache) AllocSlow(p Purpose, n uint32) (uint32, error) {
-	if c.sampler != nil {
-		return c.allocSampled(p, n)
+	if s := c.sampler; s != nil {
+		if s.counts || s.gap == 0 || n > MagazineGranules {
+			return c.allocSampled(p, n)
+		}
+		s.gap-- // neither this window nor the next one is counted
+		s.picked = false
 	}
 	return c.allocSlow(p, n)
 }

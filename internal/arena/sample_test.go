@@ -164,7 +164,7 @@ func TestSampleWindows(t *testing.T) {
 	exponential = rnd.ExpFloat64
 	t.Cleanup(func() { exponential = was })
 	withGaps(t, rnd)
-	const every, allocs, n = 128 << 10, 250_000, 8
+	const every, allocs, n = 8 * countedEvery, 250_000, 8
 	if w := windows(every); w != 8 {
 		t.Fatalf("one window in %d is counted", w)
 	}
