@@ -23,8 +23,12 @@
 // A machine is faster in one minute than in the next. So Run takes round after round, and
 // the ratio of two rows is the median of the ratios within a round: it compares samples that
 // were taken within moments of each other. The order of the variants rotates and reverses
-// from round to round, so that no variant always follows the same one. Before the first
-// round, each variant takes a shorter sample that is thrown away. Before each sample the Go
+// from round to round, so that each comes first, last and after each other one as often.
+//
+// Which memory a variant gets when it is set up is luck, and the first one tends to be lucky. So
+// each round makes the plan anew and sets its variants up, in the order of its samples, unless that
+// takes longer than half of the samples do: then a warning says that they were set up once. After
+// a set-up, each variant takes a shorter sample that is thrown away. Before each sample the Go
 // collector runs, outside the timing.
 //
 // # Samples

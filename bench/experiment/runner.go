@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
+	"slices"
 	"time"
 
 	"github.com/ichor-go/ichor/bench/internal/cpu"
@@ -178,18 +179,9 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 			return fmt.Errorf("experiment: the scenario %q is there twice", name)
 		}
 		names[name] = true
-		plan, err := scenarios[i].Plan(&w.opts.Env)
-		if err == nil {
-			err = plan.check()
-		}
-		if err == nil {
-			err = plan.only(w.opts.Only, scenarios[i].Name)
-		}
-		if errors.As(err, new(*SelectionError)) {
-			return err // it names the scenario
-		}
+		plan, err := w.plan(&scenarios[i], &w.opts.Env)
 		if err != nil {
-			return fmt.Errorf("%s: %w", scenarios[i].Name, err)
+			return err
 		}
 		plans[i] = plan
 		total += len(plan.Variants) * w.opts.Count
@@ -201,6 +193,24 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 		}
 	}
 	return err
+}
+
+// plan makes a scenario's plan, with the variants that are asked for.
+func (w *worker) plan(s *Scenario, env *Env) (*Plan, error) {
+	plan, err := s.Plan(env)
+	if err == nil {
+		err = plan.check()
+	}
+	if err == nil {
+		err = plan.only(env.Only, s.Name)
+	}
+	if errors.As(err, new(*SelectionError)) {
+		return nil, err // it names the scenario
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	return plan, nil
 }
 
 func (p *Plan) check() error {
@@ -230,7 +240,6 @@ func (p *Plan) check() error {
 }
 
 func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error) {
-	name := func(v *Variant) string { return s.Name + "/" + v.Config.String() }
 	err = w.tell(func(c *collector) error {
 		c.open = &Result{Scenario: s}
 		for i := range p.Variants {
@@ -243,41 +252,13 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	if err != nil {
 		return err
 	}
-	closeAfter := func(what string, f func() error) {
-		if f == nil {
-			return
+	g := &rig{scenario: s.Name, plan: p}
+	defer func() {
+		if cerr := g.down(); err == nil {
+			err = cerr
 		}
-		if cerr := f(); cerr != nil && err == nil {
-			err = fmt.Errorf("%s: close: %w", what, cerr)
-		}
-	}
-	setUp := func(what string, f func(context.Context) error) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if f != nil {
-			if err := f(ctx); err != nil {
-				return fmt.Errorf("%s: set-up: %w", what, err)
-			}
-		}
-		return ctx.Err()
-	}
-	defer closeAfter(s.Name, p.Close)
-	if err := setUp(s.Name, p.Setup); err != nil {
-		return err
-	}
-	for i := range p.Variants {
-		v := &p.Variants[i]
-		defer closeAfter(name(v), v.Close)
-		if err := setUp(name(v), v.Setup); err != nil {
-			return err
-		}
-	}
-	for i := range p.Variants {
-		if _, err := w.sample(ctx, s.Name, "warm-up", &p.Variants[i], w.opts.Budget.WarmUp()); err != nil {
-			return fmt.Errorf("%s: %w", name(&p.Variants[i]), err)
-		}
-	}
+	}()
+	var ups setUps
 	began := time.Now()
 	for round := 0; ; round++ {
 		more, err := w.more(len(p.Variants), round, time.Since(began))
@@ -287,14 +268,32 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 		if !more {
 			break
 		}
+		turns := order(len(p.Variants), round)
+		switch {
+		case round == 0:
+			if ups, err = w.setUp(ctx, g, turns); err != nil {
+				return err
+			}
+			began = time.Now()
+		case ups.anew:
+			if err := g.down(); err != nil {
+				return err
+			}
+			if g.plan, err = w.anew(s, p); err != nil {
+				return err
+			}
+			if _, err := w.setUp(ctx, g, turns); err != nil {
+				return err
+			}
+		}
 		if err := w.calibrate(); err != nil {
 			return err
 		}
-		for _, i := range order(len(p.Variants), round) {
-			v := &p.Variants[i]
+		for _, i := range turns {
+			v := &g.plan.Variants[i]
 			got, err := w.sample(ctx, s.Name, "sample", v, w.opts.Budget)
 			if err != nil {
-				return fmt.Errorf("%s: %w", name(v), err)
+				return fmt.Errorf("%s: %w", g.name(v), err)
 			}
 			err = w.tell(func(c *collector) error {
 				row := c.open.Rows[i]
@@ -385,16 +384,15 @@ func (w *worker) sample(ctx context.Context, scenario, phase string, v *Variant,
 	return s, nil
 }
 
-// order is the order of n variants in a round. Each round begins one variant further on, and every
-// second round is reversed.
+// order is the order of n variants in a round. Each second round goes backwards, and each pair of
+// rounds begins one variant further on. So in 2n rounds each variant has each place twice.
 func order(n, round int) []int {
 	seq := make([]int, n)
 	for i := range seq {
-		k := (i + round) % n
-		if round%2 == 1 {
-			k = n - 1 - k
-		}
-		seq[i] = k
+		seq[i] = (i + round/2) % n
+	}
+	if round%2 == 1 {
+		slices.Reverse(seq)
 	}
 	return seq
 }

@@ -20,8 +20,9 @@ type Scenario struct {
 	// Documents says that Plan reads Env.Documents. If it is false, there may be none.
 	Documents bool
 
-	// Plan lists the variants. It is called before anything is measured and must be cheap:
-	// what takes time or memory belongs in Plan.Setup or Variant.Setup.
+	// Plan lists the variants. It is called before anything is measured, and again for each
+	// round that sets the variants up anew. It lists the same variants each time, and must be
+	// cheap: what takes time or memory belongs in Plan.Setup or Variant.Setup.
 	Plan func(env *Env) (*Plan, error)
 
 	// Baseline maps the config of a row to that of the row that it is compared with. There
@@ -45,11 +46,11 @@ type Scenario struct {
 type Plan struct {
 	Variants []Variant
 	Setup    func(ctx context.Context) error // builds what the variants share; may be nil
-	Close    func() error                    // runs at the end, even if Setup failed or did not run; may be nil
+	Close    func() error                    // runs after all Variant.Close, even if Setup failed or did not run; may be nil
 }
 
-// A Variant is one row. All variants of a scenario are set up before the first sample, since
-// their samples interleave.
+// A Variant is one row. All variants of a scenario are set up before the first sample of a round,
+// since their samples interleave.
 type Variant struct {
 	Config Config
 	Metric string                          // NsOp, OpsS, or another unit

@@ -27,9 +27,13 @@ func (r *Result) Warnings() []string { return r.warnings(runtime.GOMAXPROCS(0)) 
 
 func (r *Result) warnings(cores int) (lines []string) {
 	warn := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if shortest := r.shortest(); shortest > 0 && shortest < fewTurns*goTurn && !r.Scenario.Exact {
+	shortest := r.shortest()
+	if short := shortest > 0 && shortest < fewTurns*goTurn; short && !r.Scenario.Exact {
 		warn("Samples are as short as %v. Go's scheduler gives a thread turns of %v, so one lost turn is a large part of a sample: use -benchtime 100ms.",
 			rounded(shortest), goTurn)
+	} else if u := r.setUps; !u.anew && !u.worthwhile() && len(r.Rounds) > 1 && !r.Scenario.Exact {
+		warn("The rows were set up once, which took %v, and not for each round. Which memory they got is luck that all rounds share, and may differ by some percent between rows.",
+			rounded(u.took))
 	}
 	most := 0
 	for _, row := range r.Rows {

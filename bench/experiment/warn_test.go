@@ -27,11 +27,14 @@ func TestWarnings(t *testing.T) {
 				r.Rows[0].Samples[i].Load.Elapsed = 5 * ms
 			}
 		},
-		"3 threads have 2 cores:":                    func(r *Result) { r.Rows[0].Config = Cfg("threads", 3) },
-		"took from 100µs to 150µs.":                  func(r *Result) { r.Rounds[1].Step = 150 * time.Microsecond },
-		"had a core for 50 % of its time.":           func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.5, 0.4 },
-		"Other programs had 20 % of the cores'":      func(r *Result) { r.Rows[0].Samples[0].Load.Others = 500 * ms },
-		"The hypervisor took 10 % of the time":       func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 317 * ms },
+		"3 threads have 2 cores:":               func(r *Result) { r.Rows[0].Config = Cfg("threads", 3) },
+		"took from 100µs to 150µs.":             func(r *Result) { r.Rounds[1].Step = 150 * time.Microsecond },
+		"had a core for 50 % of its time.":      func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.5, 0.4 },
+		"Other programs had 20 % of the cores'": func(r *Result) { r.Rows[0].Samples[0].Load.Others = 500 * ms },
+		"The hypervisor took 10 % of the time":  func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 317 * ms },
+		"The rows were set up once, which took 2.1s, and not for each round.": func(r *Result) {
+			r.setUps = setUps{took: 2100 * ms, warm: second}
+		},
 		"did not become as narrow as ±5.00 % within": func(r *Result) { r.Until, r.Wide = 0.05, true },
 	} {
 		r := sound()
@@ -42,9 +45,15 @@ func TestWarnings(t *testing.T) {
 	}
 	exact := sound()
 	exact.Scenario.Exact = true
+	exact.setUps = setUps{took: second}
 	exact.Rows[0].Samples[0].Load.Elapsed, exact.Rows[0].Samples[1].Load.Elapsed = 1, 1
 	if got := exact.warnings(2); got != nil {
 		t.Errorf("of short samples that count: %q", got)
+	}
+	once := sound()
+	once.setUps, once.Rounds = setUps{took: second}, once.Rounds[:1]
+	if got := once.warnings(2); got != nil {
+		t.Errorf("of one round: %q", got)
 	}
 }
 
