@@ -190,7 +190,7 @@ func TestFailures(t *testing.T) {
 		want     string
 		done     int
 	}{
-		"sample":   {scenario(good, failing(3)), "pair/v=bad: boom", 5},
+		"sample":   {scenario(good, failing(3)), "pair/v=bad: boom", 4},
 		"warm up":  {scenario(good, failing(0)), "pair/v=bad: boom", 0},
 		"setup":    {scenario(setUp), "pair/v=good: set-up: boom", 0},
 		"close":    {scenario(closing), "pair/v=good: close: boom", 4},

@@ -48,8 +48,8 @@ func logged(log *[]string, fail *string) Scenario {
 // if that is worthwhile; else all rounds have the same.
 func TestSetUpAnew(t *testing.T) {
 	for anew, want := range map[bool]string{
-		false: "plan1 +1 +a1 +b1 a1 b1 a1 b1 a1 b1 a1 b1 -b1 -a1 -1",
-		true:  "plan1 +1 +a1 +b1 a1 b1 a1 b1 -b1 -a1 -1 plan2 +2 +a2 +b2 a2 b2 a2 b2 -b2 -a2 -2 plan3 +3 +a3 +b3 a3 b3 a3 b3 -b3 -a3 -3",
+		false: "plan1 +1 +a1 +b1 a1 b1 a1 b1 b1 a1 b1 a1 -b1 -a1 -1",
+		true:  "plan1 +1 +a1 +b1 a1 b1 a1 b1 -b1 -a1 -1 plan2 +2 +b2 +a2 b2 a2 b2 a2 -a2 -b2 -2 plan3 +3 +b3 +a3 b3 a3 b3 a3 -a3 -b3 -3",
 	} {
 		withWorthwhile(t, anew)
 		var log, said []string
@@ -106,8 +106,8 @@ func TestSetUpInterrupted(t *testing.T) {
 	s.Plan = func(env *Env) (*Plan, error) {
 		p, err := plan(env)
 		if strings.HasSuffix(log[len(log)-1], "2") {
-			up := p.Variants[0].Setup
-			p.Variants[0].Setup = func(ctx context.Context) error { cancel(); return up(ctx) }
+			up := p.Variants[1].Setup
+			p.Variants[1].Setup = func(ctx context.Context) error { cancel(); return up(ctx) }
 		}
 		return p, err
 	}
@@ -115,7 +115,7 @@ func TestSetUpInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !r.Partial || r.Done != 2 {
 		t.Errorf("%v, %+v", err, r)
 	}
-	if got, want := strings.Join(log[len(log)-5:], " "), "plan2 +2 +a2 -a2 -2"; got != want {
+	if got, want := strings.Join(log[len(log)-5:], " "), "plan2 +2 +b2 -b2 -2"; got != want {
 		t.Errorf("at the end: %s, want %s", got, want)
 	}
 }

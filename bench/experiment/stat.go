@@ -122,15 +122,17 @@ func (s Stat) interval(text func(float64) string) string {
 }
 
 // text returns how to write the stat's numbers. A ratio has two digits after the point, or as
-// many more, up to four, as an end of the interval that is not 1 needs to look different from 1.
+// many more, up to four, as an end of the interval needs to look different from the other, and from
+// 1 if it is not 1.
 func (s Stat) text() func(float64) string {
 	if s.Metric != ratioUnit {
 		return human
 	}
 	places := 2
-	for places < 4 && slices.ContainsFunc([]float64{s.Low, s.High}, func(v float64) bool {
-		return v != 1 && strconv.FormatFloat(v, 'f', places, 64) == strconv.FormatFloat(1, 'f', places, 64)
-	}) {
+	same := func(a, b float64) bool {
+		return a != b && strconv.FormatFloat(a, 'f', places, 64) == strconv.FormatFloat(b, 'f', places, 64)
+	}
+	for s.Known() && places < 4 && (same(s.Low, 1) || same(s.High, 1) || same(s.Low, s.High)) {
 		places++
 	}
 	return func(v float64) string {
