@@ -26,7 +26,7 @@ type Result struct {
 	Rounds []Round // how fast the machine was at the start of each round
 	Until  float64 // as in Env
 	Wide   bool    // Until was not reached within the limit
-	setUps setUps
+	SetUps SetUps  // how often the variants were set up
 }
 
 // A Round is how fast the machine was, measured by a loop of arithmetic that always does the same.

@@ -258,7 +258,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 			err = cerr
 		}
 	}()
-	var ups setUps
+	var ups SetUps
 	began := time.Now()
 	for round := 0; ; round++ {
 		more, err := w.more(len(p.Variants), round, time.Since(began))
@@ -275,7 +275,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 				return err
 			}
 			began = time.Now()
-		case ups.anew:
+		case ups.Anew:
 			if err := g.down(); err != nil {
 				return err
 			}

@@ -96,12 +96,12 @@ func (w *worker) anew(s *Scenario, was *Plan) (*Plan, error) {
 }
 
 // setUp sets the variants up, and warms them up.
-func (w *worker) setUp(ctx context.Context, g *rig, turns []int) (u setUps, err error) {
+func (w *worker) setUp(ctx context.Context, g *rig, turns []int) (u SetUps, err error) {
 	began := time.Now()
 	if err := g.up(ctx, turns); err != nil {
 		return u, err
 	}
-	u.took = time.Since(began)
+	u.Took = time.Since(began)
 	began = time.Now()
 	for _, i := range turns {
 		v := &g.plan.Variants[i]
@@ -109,27 +109,27 @@ func (w *worker) setUp(ctx context.Context, g *rig, turns []int) (u setUps, err 
 			return u, fmt.Errorf("%s: %w", g.name(v), err)
 		}
 	}
-	u.warm = time.Since(began)
-	u.anew = !g.plan.empty() && worthwhile(u)
+	u.Warm = time.Since(began)
+	u.Anew = !g.plan.empty() && worthwhile(u)
 	return u, w.tell(func(c *collector) error {
 		if len(c.open.Rounds) == 0 {
-			c.open.setUps = u
+			c.open.SetUps = u
 		}
 		return nil
 	})
 }
 
-// setUps says how the variants of a result were set up.
-type setUps struct {
-	anew bool          // once for each round
-	took time.Duration // the first time
-	warm time.Duration // how long the samples took then that warm up
+// SetUps says how the variants of a result were set up. A plain value.
+type SetUps struct {
+	Anew bool          // once for each round
+	Took time.Duration // the first time
+	Warm time.Duration // how long the samples took then that warm up
 }
 
 // round is about how long a round's samples take: see Budget.WarmUp.
-func (u setUps) round() time.Duration { return 4 * u.warm }
+func (u SetUps) round() time.Duration { return 4 * u.Warm }
 
-func (u setUps) worthwhile() bool { return u.took <= u.round()/2 }
+func (u SetUps) worthwhile() bool { return u.Took <= u.round()/2 }
 
 // worthwhile is a variable so that tests can replace it.
-var worthwhile = setUps.worthwhile
+var worthwhile = SetUps.worthwhile

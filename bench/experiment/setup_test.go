@@ -13,7 +13,7 @@ import (
 // withWorthwhile decides whether rows are set up anew, for a test.
 func withWorthwhile(t *testing.T, yes bool) {
 	was := worthwhile
-	worthwhile = func(setUps) bool { return yes }
+	worthwhile = func(SetUps) bool { return yes }
 	t.Cleanup(func() { worthwhile = was })
 }
 
@@ -56,7 +56,7 @@ func TestSetUpAnew(t *testing.T) {
 		o := options(3)
 		o.Logf = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
 		r, err := Run(t.Context(), []Scenario{logged(&log, new(string))}, o)
-		if err != nil || r.Results[0].setUps.anew != anew || len(r.Results[0].Rows[1].Samples) != 3 {
+		if err != nil || r.Results[0].SetUps.Anew != anew || len(r.Results[0].Rows[1].Samples) != 3 {
 			t.Fatalf("%v, %+v", err, r)
 		}
 		if got := strings.Join(log, " "); got != want {
@@ -178,7 +178,7 @@ func TestSetUpWorthwhile(t *testing.T) {
 		took, warm time.Duration
 		want       bool
 	}{{2 * time.Second, time.Second, true}, {2*time.Second + 1, time.Second, false}, {0, 0, true}} {
-		if got := (setUps{took: c.took, warm: c.warm}).worthwhile(); got != c.want {
+		if got := (SetUps{Took: c.took, Warm: c.warm}).worthwhile(); got != c.want {
 			t.Errorf("%v and %v: %t", c.took, c.warm, got)
 		}
 	}
@@ -191,7 +191,7 @@ func TestSetUpWorthwhile(t *testing.T) {
 		p.Setup, p.Variants[0].Setup, p.Variants[1].Setup = nil, nil, nil
 		return p, err
 	}
-	if r, err := Run(t.Context(), []Scenario{s}, options(3)); err != nil || r.Results[0].setUps.anew || slices.Contains(log, "plan2") {
+	if r, err := Run(t.Context(), []Scenario{s}, options(3)); err != nil || r.Results[0].SetUps.Anew || slices.Contains(log, "plan2") {
 		t.Errorf("%v, %v", err, log)
 	}
 	slow := Variant{Config: Cfg("v", 1), Metric: NsOp,
@@ -201,7 +201,7 @@ func TestSetUpWorthwhile(t *testing.T) {
 			return Sample{Value: 1}, nil
 		}}
 	r, err := Run(t.Context(), []Scenario{scenario(slow)}, options(2))
-	if u := r.Results[0].setUps; err != nil || u.took < 20*time.Millisecond || u.warm < 40*time.Millisecond {
+	if u := r.Results[0].SetUps; err != nil || u.Took < 20*time.Millisecond || u.Warm < 40*time.Millisecond {
 		t.Errorf("%v, %+v", err, u)
 	}
 }

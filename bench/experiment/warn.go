@@ -31,9 +31,9 @@ func (r *Result) warnings(cores int) (lines []string) {
 	if short := shortest > 0 && shortest < fewTurns*goTurn; short && !r.Scenario.Exact {
 		warn("Samples are as short as %v. Go's scheduler gives a thread turns of %v, so one lost turn is a large part of a sample: use -benchtime 100ms.",
 			rounded(shortest), goTurn)
-	} else if u := r.setUps; !u.anew && !u.worthwhile() && len(r.Rounds) > 1 && !r.Scenario.Exact {
+	} else if u := r.SetUps; !u.Anew && !u.worthwhile() && len(r.Rounds) > 1 && !r.Scenario.Exact {
 		warn("The rows were set up once, which took %v, and not for each round. Which memory they got is luck that all rounds share, and may differ by some percent between rows.",
-			rounded(u.took))
+			rounded(u.Took))
 	}
 	most := 0
 	for _, row := range r.Rows {

@@ -33,7 +33,7 @@ func TestWarnings(t *testing.T) {
 		"Other programs had 20 % of the cores'": func(r *Result) { r.Rows[0].Samples[0].Load.Others = 500 * ms },
 		"The hypervisor took 10 % of the time":  func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 317 * ms },
 		"The rows were set up once, which took 2.1s, and not for each round.": func(r *Result) {
-			r.setUps = setUps{took: 2100 * ms, warm: second}
+			r.SetUps = SetUps{Took: 2100 * ms, Warm: second}
 		},
 		"did not become as narrow as ±5.00 % within": func(r *Result) { r.Until, r.Wide = 0.05, true },
 	} {
@@ -45,13 +45,13 @@ func TestWarnings(t *testing.T) {
 	}
 	exact := sound()
 	exact.Scenario.Exact = true
-	exact.setUps = setUps{took: second}
+	exact.SetUps = SetUps{Took: second}
 	exact.Rows[0].Samples[0].Load.Elapsed, exact.Rows[0].Samples[1].Load.Elapsed = 1, 1
 	if got := exact.warnings(2); got != nil {
 		t.Errorf("of short samples that count: %q", got)
 	}
 	once := sound()
-	once.setUps, once.Rounds = setUps{took: second}, once.Rounds[:1]
+	once.SetUps, once.Rounds = SetUps{Took: second}, once.Rounds[:1]
 	if got := once.warnings(2); got != nil {
 		t.Errorf("of one round: %q", got)
 	}
