@@ -1,8 +1,10 @@
 package plot
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -10,8 +12,8 @@ import (
 )
 
 // assign decides what the settings of the rows become, and sorts the rows into panels and lines.
-func (p *draft) assign() {
-	p.findX()
+// A figure whose x-axis was asked for has it in any case.
+func (p *draft) assign(asked bool) {
 	if p.Name != nil { // one panel, with a line or a bar for each name
 		if p.Over == "" {
 			p.sort(nil, nil, nil, p.allKeys())
@@ -26,10 +28,15 @@ func (p *draft) assign() {
 		return
 	}
 	var color, shape []string
-	if slices.Contains(keys, experiment.Immortal) && p.count(experiment.Immortal) <= len(shapes) {
+	if slices.Contains(keys, experiment.Immortal) && p.count(experiment.Immortal) <= len(marks) {
 		shape, keys = []string{experiment.Immortal}, without(keys, experiment.Immortal)
 	}
 	color, keys = p.takeColor(keys)
+	if color == nil && shape == nil && len(keys) > 0 && len(p.at) <= maxSeries && !asked {
+		p.Over, p.at = "", nil // a panel for each line would hide which one is higher
+		p.assignBars(p.differing())
+		return
+	}
 	if color == nil { // shapes alone are harder to tell apart
 		color, shape = shape, nil
 	}
@@ -79,16 +86,15 @@ func without(keys []string, key string) []string {
 // setting, and panels for the rest. It needs no colours if there is only one setting, or if most
 // combinations of settings do not occur: then each row has a band, with all its settings.
 func (p *draft) assignBars(keys []string) {
+	if len(keys) == 0 {
+		keys = p.allKeys() // of the only row
+	}
 	if len(keys) < 2 {
 		p.sort(nil, nil, nil, keys)
 		return
 	}
 	color, rest := p.takeColor(keys)
-	var names []string
-	for _, row := range p.rows {
-		index(&names, p.words(row, color, p.valueName))
-	}
-	combinations := len(names)
+	combinations := len(p.named(func(row *experiment.Row) string { return p.words(row, color, p.valueName) }))
 	for _, key := range rest {
 		combinations *= p.count(key)
 	}
@@ -123,14 +129,17 @@ func (p *draft) findX() {
 	if p.Over == "" {
 		return
 	}
-	p.rows = slices.DeleteFunc(p.rows, func(row *experiment.Row) bool {
-		x, ok := row.Config.Get(p.Over).(int)
-		if ok && !slices.Contains(p.at, x) {
+	for _, row := range p.rows {
+		if x, ok := row.Config.Get(p.Over).(int); ok && !slices.Contains(p.at, x) {
 			p.at = append(p.at, x)
 		}
-		return !ok
-	})
+	}
 	slices.Sort(p.at)
+	missing := func(row *experiment.Row) bool {
+		_, ok := row.Config.Get(p.Over).(int)
+		return !ok
+	}
+	p.rows, p.listed = slices.DeleteFunc(p.rows, missing), slices.DeleteFunc(p.listed, missing)
 }
 
 // allKeys are the settings of the rows.
@@ -164,61 +173,88 @@ func (p *draft) count(key string) int {
 // sort puts the rows into panels, lines and places.
 func (p *draft) sort(color, shape, panelKeys, bandKeys []string) {
 	p.colorKey, p.shapeKey = strings.Join(color, ", "), strings.Join(shape, ", ")
-	taken := 0
+	by := func(keys []string, name func(key string, value any) string) func(row *experiment.Row) string {
+		return func(row *experiment.Row) string { return p.words(row, keys, name) }
+	}
+	band := by(bandKeys, p.valueName)
+	if p.Name != nil {
+		band = func(row *experiment.Row) string { return p.Name(row.Config) }
+	}
+	p.place(by(color, p.valueName), by(shape, p.valueName), by(panelKeys, p.titleName), band)
+}
+
+// sortNamed puts the rows into lines with the names that the caller gives.
+func (p *draft) sortNamed() {
+	none := func(*experiment.Row) string { return "" }
+	p.place(func(row *experiment.Row) string { return p.Name(row.Config.Without(p.Over)) }, none, none, none)
+}
+
+// place puts the rows into the panels, lines and places that they have by name.
+func (p *draft) place(color, shape, title, band func(row *experiment.Row) string) {
+	p.colors, p.shapes = p.named(color), p.named(shape)
+	p.inks = make([]ink, len(p.colors))
+	places := len(p.at)
+	if p.Over == "" {
+		p.bands = p.named(band)
+		places = len(p.bands)
+	}
+	titles := p.named(title)
+	for _, t := range titles {
+		p.panels = append(p.panels, panel{title: t})
+	}
+	next := 0 // of the series that are no mode's
+	for i, name := range p.colors {
+		row := p.rows[slices.IndexFunc(p.rows, func(row *experiment.Row) bool { return color(row) == name })]
+		p.inks[i] = p.inkOf(row, &next)
+	}
 	for _, row := range p.rows {
-		name, s := index(&p.colors, p.words(row, color, p.valueName)), index(&p.shapes, p.words(row, shape, p.valueName))
-		if name == len(p.series) {
-			p.series = append(p.series, p.modeSeries(row, &taken))
+		c, s := slices.Index(p.colors, color(row)), slices.Index(p.shapes, shape(row))
+		if p.Name != nil && p.Over != "" {
+			s = c / maxSeries
 		}
-		title := p.words(row, panelKeys, p.titleName)
-		at := slices.IndexFunc(p.panels, func(f panel) bool { return f.title == title })
-		if at < 0 {
-			at = len(p.panels)
-			p.panels = append(p.panels, panel{title: title})
-		}
-		f := &p.panels[at]
-		place := 0
+		at := 0
 		if p.Over == "" {
-			band := p.words(row, bandKeys, p.valueName)
-			if p.Name != nil {
-				band = p.Name(row.Config)
-			}
-			place = index(&f.names, band)
+			at = slices.Index(p.bands, band(row))
 		} else {
-			place = slices.Index(p.at, row.Config.Get(p.Over).(int))
+			at = slices.Index(p.at, row.Config.Get(p.Over).(int))
 		}
-		f.line(name, p.series[name], s).put(place, row)
+		p.panels[slices.Index(titles, title(row))].line(c, s, p.inks[c], places).rows[at] = row
+	}
+	for i := range p.panels {
+		slices.SortStableFunc(p.panels[i].lines, func(a, b plotLine) int { return cmp.Or(a.color-b.color, a.shape-b.shape) })
 	}
 	p.findLaws()
 }
 
-// modeSeries chooses the series of a row of a new colour. A mode has the same colour in all
-// figures, and others get the rest in turn; taken is how many they have.
-func (p *draft) modeSeries(row *experiment.Row, taken *int) int {
+// named are the names of the rows, each once, in the order of all rows, also of those without a mark: so the
+// order does not depend on which are missing.
+func (p *draft) named(name func(row *experiment.Row) string) (names []string) {
+	used := map[string]bool{}
+	for _, row := range p.rows {
+		used[name(row)] = true
+	}
+	for _, row := range p.listed {
+		if n := name(row); used[n] {
+			names, used[n] = append(names, n), false
+		}
+	}
+	return names
+}
+
+// inkOf chooses the ink of a row of a new colour. A mode has the same colour in all figures, and others get
+// the rest in turn; next is how many they have.
+func (p *draft) inkOf(row *experiment.Row, next *int) ink {
 	modes := experiment.Modes().Values
 	mode := func(row *experiment.Row) int { return slices.Index(modes, row.Config.Get(experiment.Mode)) }
 	first := 0
 	if strings.Contains(p.colorKey, experiment.Mode) && slices.ContainsFunc(p.rows, func(row *experiment.Row) bool { return mode(row) >= 0 }) {
 		if i := mode(row); i >= 0 {
-			return i
+			return ink(i)
 		}
 		first = len(modes)
 	}
-	*taken++
-	return (first + *taken - 1) % maxSeries
-}
-
-// sortNamed puts the rows into lines with the names that the caller gives.
-func (p *draft) sortNamed() {
-	p.panels, p.shapes = []panel{{}}, []string{""}
-	for _, row := range p.rows {
-		c := index(&p.colors, p.Name(row.Config.Without(p.Over)))
-		if c == len(p.series) {
-			p.series = append(p.series, c%maxSeries)
-		}
-		p.panels[0].line(c, p.series[c], c/maxSeries%len(shapes)).put(slices.Index(p.at, row.Config.Get(p.Over).(int)), row)
-	}
-	p.findLaws()
+	*next++
+	return ink((first + *next - 1) % maxSeries)
 }
 
 // findLaws gives the lines over threads their laws.
@@ -238,32 +274,15 @@ func (p *draft) findLaws() {
 	}
 }
 
-// index returns where the name is in the list, and appends it if it is new.
-func index(list *[]string, name string) int {
-	i := slices.Index(*list, name)
-	if i < 0 {
-		i = len(*list)
-		*list = append(*list, name)
-	}
-	return i
-}
-
-// line returns the line of a name and a shape.
-func (f *panel) line(name, color, shape int) *plotLine {
+// line returns the line of a colour and a shape, with room for as many rows as there are places.
+func (f *panel) line(color, shape int, ink ink, places int) *plotLine {
 	for i := range f.lines {
-		if f.lines[i].name == name && f.lines[i].shape == shape {
+		if f.lines[i].color == color && f.lines[i].shape == shape {
 			return &f.lines[i]
 		}
 	}
-	f.lines = append(f.lines, plotLine{name: name, color: color, shape: shape})
+	f.lines = append(f.lines, plotLine{color: color, shape: shape, ink: ink, rows: make([]*experiment.Row, places)})
 	return &f.lines[len(f.lines)-1]
-}
-
-func (l *plotLine) put(place int, row *experiment.Row) {
-	for len(l.rows) <= place {
-		l.rows = append(l.rows, nil)
-	}
-	l.rows[place] = row
 }
 
 func (l *plotLine) first() *experiment.Row {
@@ -279,6 +298,9 @@ func (l *plotLine) first() *experiment.Row {
 func (p *draft) valueName(key string, value any) string {
 	switch v := value.(type) {
 	case string:
+		if strings.TrimSpace(v) == "" {
+			return strconv.Quote(v)
+		}
 		return v
 	case int:
 		return key + " " + axisCount(v)

@@ -1,83 +1,194 @@
 package plot
 
-import "github.com/go-analyze/charts"
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 
-// A canvas draws text, lines and marks.
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/text/width"
+)
+
+// A canvas writes the elements of an SVG document. Coordinates are in pixels, from the top left corner.
 type canvas struct {
-	*charts.Painter
-	font charts.FontStyle
+	bytes.Buffer
+	letter float64 // the size of letters
+	face   font.Face
 }
 
-func newCanvas(width, height int, textSize float64) *canvas {
-	return &canvas{
-		charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height}),
-		charts.FontStyle{FontSize: textSize, FontColor: paint(paintText, 0, 0), Font: charts.GetDefaultFont()},
+type point struct{ x, y float64 }
+
+// A box is a part of the figure: from a corner to the opposite one.
+type box struct{ left, top, right, bottom float64 }
+
+// measureFont measures texts. It is not the reader's, which no program knows.
+var measureFont = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(goregular.TTF) })
+
+func newCanvas(letter float64) (*canvas, error) {
+	f, err := measureFont()
+	if err != nil {
+		return nil, err
 	}
+	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: letter, DPI: 72})
+	return &canvas{letter: letter, face: face}, err
 }
+
+// An ink is what something is drawn with: the number of a series, or a part of the figure. The style
+// sheet has its colours.
+type ink int
+
+const (
+	inkText ink = -1 - iota
+	inkGrid
+	inkAxis
+	inkPaper
+)
+
+var inkNames = map[ink]string{inkText: "text", inkGrid: "grid", inkAxis: "axis", inkPaper: "paper"}
+
+func (i ink) String() string {
+	if i < 0 {
+		return inkNames[i]
+	}
+	return strconv.Itoa(int(i))
+}
+
+// stroke and fill are the classes of lines and of areas.
+func (i ink) stroke() string { return "k-" + i.String() }
+func (i ink) fill() string   { return "f-" + i.String() }
 
 // Where a text is, as seen from the point that it is given.
 const (
-	left = iota // it begins there
-	middle
-	right
+	left   = "start" // it begins there
+	middle = "middle"
+	right  = "end"
 )
 
 // width is the room that a text needs. The reader's font may be wider than the one that is measured:
 // that of many Linux systems is, by a sixth.
-func (c *canvas) width(text string) int { return 6 * c.measured(text) / 5 }
-
-func (c *canvas) measured(text string) int { return c.MeasureText(text, 0, c.font).Width() }
-
-func (c *canvas) text(text string, x, y, align int) {
-	switch align {
-	case middle:
-		x -= c.measured(text) / 2
-	case right:
-		x -= c.width(text)
+func (c *canvas) width(text string) (w float64) {
+	for _, r := range text {
+		if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+			w += c.letter
+			continue
+		}
+		a, _ := c.face.GlyphAdvance(r)
+		w += float64(a) / 64
 	}
-	c.Text(text, x, y, 0, c.font)
+	return w * 7 / 6
+}
+
+func (c *canvas) text(text string, x, y float64, align string) {
+	anchor := ""
+	if align != left {
+		anchor = ` text-anchor="` + align + `"`
+	}
+	fmt.Fprintf(c, `<text x="%s" y="%s"%s>%s</text>`, px(x), px(y), anchor, xmlText(text))
 }
 
 // fit shortens a text that is too wide. It leaves out a part in the middle: names that are long often
 // differ at their ends.
-func (c *canvas) fit(text string, width int) string {
+func (c *canvas) fit(text string, room float64) string {
 	letters := []rune(text)
-	for n := len(letters); n > 0 && c.width(text) > width; n-- {
+	for n := len(letters); n > 0 && c.width(text) > room; n-- {
 		end := n / 3
 		text = string(letters[:n-end-1]) + "…" + string(letters[len(letters)-end:])
 	}
 	return text
 }
 
-func (c *canvas) rect(left, top, right, bottom int, color charts.Color) {
-	c.FilledRect(left, top, right, bottom, color, charts.ColorTransparent, 0)
+func (c *canvas) rect(b box, fill ink) {
+	fmt.Fprintf(c, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, fill.fill(), px(b.left), px(b.top), px(b.right-b.left), px(b.bottom-b.top))
 }
 
-func (c *canvas) line(color charts.Color, width float64, points ...charts.Point) {
+// frame draws the outline of a box, and paper inside.
+func (c *canvas) frame(b box, stroke ink) {
+	fmt.Fprintf(c, `<rect class="%s %s" x="%s" y="%s" width="%s" height="%s"/>`, inkPaper.fill(), stroke.stroke(),
+		px(b.left+0.5), px(b.top+0.5), px(b.right-b.left-1), px(b.bottom-b.top-1))
+}
+
+// line draws a line through points.
+func (c *canvas) line(stroke ink, thick float64, points ...point) { c.path(stroke, thick, "", points) }
+
+// dashes draws a line of dashes.
+func (c *canvas) dashes(stroke ink, thick float64, points ...point) {
+	c.path(stroke, thick, ` stroke-dasharray="5 4"`, points)
+}
+
+// dots draws a dotted line.
+func (c *canvas) dots(stroke ink, thick float64, points ...point) {
+	c.path(stroke, thick, ` stroke-dasharray="1 3"`, points)
+}
+
+func (c *canvas) path(stroke ink, thick float64, more string, points []point) {
 	if len(points) > 1 {
-		c.LineStroke(points, color, width)
+		fmt.Fprintf(c, `<path class="%s" stroke-width="%s"%s fill="none" d="%s"/>`, stroke.stroke(), px(thick), more, pathData(points))
 	}
 }
 
-// shapes are the marks, which differ also in size to the eye.
-var shapes = []func(c *canvas, x, y int, fill, stroke charts.Color){
-	func(c *canvas, x, y int, fill, stroke charts.Color) { c.Circle(3.5, x, y, fill, stroke, 1.5) },
-	func(c *canvas, x, y int, fill, stroke charts.Color) {
-		c.FilledRect(x-3, y-3, x+3, y+3, fill, stroke, 1.5)
-	},
-	func(c *canvas, x, y int, fill, stroke charts.Color) { c.FilledDiamond(x, y, 10, 10, fill, stroke, 1.5) },
-	func(c *canvas, x, y int, fill, stroke charts.Color) {
-		corners := []charts.Point{{X: x - 4, Y: y + 4}, {X: x + 4, Y: y + 4}, {X: x, Y: y - 4}, {X: x - 4, Y: y + 4}}
-		c.FillArea(corners, fill)
-		c.LineStroke(corners, stroke, 1.5)
-	},
+// arrow draws the head of an arrow at the tip, along the x-axis or along the y-axis, in the direction
+// in which the axis of values grows.
+func (c *canvas) arrow(stroke ink, thick float64, tip point, vertical bool) {
+	wings := []point{{tip.x - 4, tip.y - 3}, tip, {tip.x - 4, tip.y + 3}}
+	if vertical {
+		wings = []point{{tip.x - 3, tip.y + 4}, tip, {tip.x + 3, tip.y + 4}}
+	}
+	c.line(stroke, thick, wings...)
+}
+
+// marks are the shapes of points, which differ also in size to the eye. Their centre is at 0, 0.
+var marks = [][]point{
+	nil, // a circle
+	{{-3, -3}, {3, -3}, {3, 3}, {-3, 3}},
+	{{-5, 0}, {0, -5}, {5, 0}, {0, 5}},
+	{{-4, 4}, {0, -4}, {4, 4}},
 }
 
 // mark draws a point. Hollow ones do not count.
-func (c *canvas) mark(shape, x, y int, color charts.Color, hollow bool) {
+func (c *canvas) mark(shape int, at point, color ink, hollow bool) {
 	fill := color
 	if hollow {
-		fill = paint(paintPaper, 0, 0)
+		fill = inkPaper
 	}
-	shapes[shape%len(shapes)](c, x, y, fill, color)
+	classes := fill.fill() + " " + color.stroke()
+	corners := moved(marks[shape%len(marks)], at)
+	if corners == nil {
+		fmt.Fprintf(c, `<circle class="%s" cx="%s" cy="%s" r="3.5"/>`, classes, px(at.x), px(at.y))
+		return
+	}
+	fmt.Fprintf(c, `<path class="%s" d="%sZ"/>`, classes, pathData(corners))
+}
+
+// moved returns the points, moved.
+func moved(points []point, by point) (list []point) {
+	for _, p := range points {
+		list = append(list, point{p.x + by.x, p.y + by.y})
+	}
+	return list
+}
+
+func pathData(points []point) string {
+	var b strings.Builder
+	for i, p := range points {
+		b.WriteByte("ML"[min(i, 1)])
+		b.WriteString(px(p.x) + " " + px(p.y))
+	}
+	return b.String()
+}
+
+// px writes a coordinate, to a tenth of a pixel.
+func px(v float64) string {
+	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
+}
+
+// xmlText escapes a text, and replaces what XML cannot have.
+func xmlText(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // a buffer has no errors
+	return b.String()
 }

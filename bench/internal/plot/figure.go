@@ -1,16 +1,18 @@
 package plot
 
 import (
-	"github.com/go-analyze/charts"
+	"fmt"
+	"math"
+	"strings"
 )
 
-// sizes are in pixels, except that of text, which is in points of four thirds of a pixel.
+// sizes are in pixels.
 type sizes struct {
-	wide   int     // of the figure: one fits on a phone, scaled down by a quarter
-	alone  int     // the height of the panels of lines, if there is one row of them
-	many   int     // that of each row of several
-	text   float64 // of texts
-	line   int     // the distance of lines of text
+	wide   float64 // of the figure: one fits on a phone, scaled down by a quarter
+	alone  float64 // the height of the panels of lines, if there is one row of them
+	many   float64 // that of each row of several
+	letter float64 // of texts
+	line   float64 // the distance of lines of text
 	bands  int     // the greatest number of bands of bars
 	panels int     // the greatest number of panels
 	small  bool    // it is a thumbnail
@@ -18,107 +20,135 @@ type sizes struct {
 
 // full are the sizes of a figure, and thumb those of the small one in a summary.
 var (
-	full  = sizes{wide: 480, alone: 250, many: 180, text: 10, line: 17, bands: 1000, panels: 1000}
-	thumb = sizes{wide: 260, alone: 160, many: 140, text: 8.25, line: 14, bands: 4, panels: 1, small: true}
+	full  = sizes{wide: 480, alone: 220, many: 150, letter: 13.3, line: 17, bands: 1000, panels: 1000}
+	thumb = sizes{wide: 260, alone: 130, many: 110, letter: 11, line: 14, bands: 4, panels: 1, small: true}
 )
 
+// gap is the distance of things from the edges of the figure, and from each other.
 const gap = 10
 
 // draw draws the figure and its thumbnail.
 func (p *draft) draw() (Picture, error) {
-	label := p.res.Scenario.Name + ": " + p.Unit
 	var drawn [2]string
 	for i, s := range []sizes{full, thumb} {
 		p.sizes = s
-		svg, err := p.layOut()
+		c, err := newCanvas(s.letter)
 		if err != nil {
 			return Picture{}, err
 		}
-		drawn[i] = newPicture(svg, label)
+		high := p.layOut(c)
+		drawn[i] = newElement(c, s.wide, high, p.title(), p.description())
 	}
 	return Picture{drawn[0], drawn[1]}, nil
 }
 
-// layOut draws the legend, and below it the panels, two in a row.
-func (p *draft) layOut() ([]byte, error) {
+// layOut draws the legend, and below it the panels, two in a row. It returns the height.
+func (p *draft) layOut(c *canvas) (high float64) {
 	shown := p.panels[:min(len(p.panels), p.sizes.panels)]
-	columns := min(len(shown), 2)
-	labels := p.endLabels(newCanvas(p.wide, 100, p.text))
+	labels := p.endLabels(c)
 	legend := p.legend(labels)
-	rows := legend.layOut(newCanvas(p.wide, 100, p.text), p.wide, p.line)
-	heights := p.heights(shown, columns)
-	total := 6 + p.line*rows
-	for _, h := range heights {
-		total += h
-	}
-	c := newCanvas(p.wide, total, p.text)
-	c.rect(0, 0, p.wide, total, paint(paintPaper, 0, 0))
+	y := 6 + p.line*float64(legend.layOut(c, p.wide, p.line))
 	legend.draw(c)
-	y := 6 + p.line*rows
-	for i := range shown {
-		row, column := i/columns, i%columns
-		if i > 0 && column == 0 {
-			y += heights[row-1]
-		}
-		wide := p.wide / columns
-		at := box{wide * column, y, wide * (column + 1), y + heights[row]}
-		if p.Over == "" {
-			p.drawBars(c, &shown[i], at)
-		} else {
-			p.drawLines(c, &shown[i], at, labels)
-		}
+	if p.Over == "" {
+		return p.drawBars(c, shown, y)
 	}
-	return c.Bytes()
+	return p.drawLines(c, shown, y, labels)
 }
 
-// heights are those of the rows of panels.
-func (p *draft) heights(panels []panel, columns int) (heights []int) {
-	for i := 0; i < len(panels); i += columns {
-		h := p.many
-		if len(panels) <= columns {
-			h = p.alone
-		}
-		if p.Over == "" {
-			h = 0
-			for k := i; k < min(i+columns, len(panels)); k++ {
-				h = max(h, p.barsHeight(&panels[k]))
-			}
-		}
-		heights = append(heights, h)
-	}
-	return heights
+// A grid has the places of panels, in rows of two. All panels have the same width.
+type grid struct {
+	panels, columns    int
+	start, wide, apart float64
 }
 
-// most is the greatest value that the axis of values has to reach: the greatest end of an interval,
-// of a law's prediction, or a median.
-func (p *draft) most() (most float64) {
+// newGrid divides what is between two edges.
+func newGrid(panels int, start, end, apart float64) grid {
+	columns := min(panels, 2)
+	return grid{panels, columns, start, (end - start - apart*float64(columns-1)) / float64(columns), apart}
+}
+
+// rows calls draw for each panel with its edges, and with whether it is the first in its row and the last in
+// its column. Its panels begin at y, and draw returns where the next row can begin, as rows does.
+func (g grid) rows(y float64, draw func(panel int, start, end, y float64, first, last bool) float64) float64 {
+	below := y
+	for i := range g.panels {
+		column := i % g.columns
+		if column == 0 {
+			y = below
+		}
+		start := g.start + float64(column)*(g.wide+g.apart)
+		below = max(below, draw(i, start, start+g.wide, y, column == 0, i+g.columns >= g.panels))
+	}
+	return below
+}
+
+// reach is the range of values that the axis has to have on it: the medians, the ends of intervals, and the
+// predictions of laws.
+func (p *draft) reach() (low, high float64) {
+	add := func(v float64) { low, high = min(low, v), max(high, v) }
 	for _, row := range p.rows {
 		stat := p.stat(row)
-		most = max(most, stat.Median)
-		if stat.Known() && stat.High < 3*stat.Median { // a wilder interval is cut off at the axis
-			most = max(most, stat.High)
+		add(stat.Median)
+		for _, end := range []float64{stat.Low, stat.High} {
+			if d := math.Abs(end - stat.Median); d < 2*math.Abs(stat.Median) { // a wilder interval is cut off at the axis
+				add(end)
+			}
 		}
 	}
 	for _, f := range p.panels {
 		for _, l := range f.lines {
 			if l.law != nil {
 				for n := 1; n <= l.law.Ahead(); n++ {
-					most = max(most, l.law.At(float64(n))*p.Scale)
+					add(l.law.At(float64(n)) * p.Scale)
 				}
 			}
 		}
 	}
-	return most
+	return low, high
 }
 
-// A scale is an axis from 0 to top.
-type scale struct {
-	top   float64
-	steps int
+// title says what the figure shows.
+func (p *draft) title() string {
+	var keys []string
+	for _, key := range []string{p.Over, p.colorKey, p.shapeKey} {
+		if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	title := p.res.Scenario.Name + ": " + p.Unit
+	if len(keys) > 0 {
+		title += " by " + strings.Join(keys, ", ")
+	}
+	return title
 }
 
-// A box is a part of the figure: from a corner to the opposite one.
-type box struct{ left, top, right, bottom int }
+// describedRows is the greatest number of rows whose medians are in the description. A guess of how many
+// one listens to.
+const describedRows = 60
 
-// point is short for a point of the plotting library.
-func point(x, y int) charts.Point { return charts.Point{X: x, Y: y} }
+// description has the medians, for readers who do not see them.
+func (p *draft) description() string {
+	keys := p.differing()
+	if len(keys) == 0 {
+		keys = p.allKeys()
+	}
+	var each []string
+	for _, row := range p.rows[:min(len(p.rows), describedRows)] {
+		name := p.words(row, keys, p.valueName)
+		if p.Name != nil {
+			name = p.Name(row.Config)
+			if p.Over != "" {
+				name = fmt.Sprintf("%s, %s", p.Name(row.Config.Without(p.Over)), p.valueName(p.Over, row.Config.Get(p.Over)))
+			}
+		}
+		text := name + ": " + valueNumber(p.stat(row).Median)
+		if row.Starved() {
+			text += " (starved)"
+		}
+		each = append(each, text)
+	}
+	if n := len(p.rows) - len(each); n > 0 {
+		each = append(each, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(each, "; ") + "."
+}

@@ -1,10 +1,6 @@
 package plot
 
-import (
-	"github.com/go-analyze/charts"
-
-	"github.com/ichor-go/ichor/bench/experiment"
-)
+import "strings"
 
 // A legend explains what there is more than one of.
 type legend []legendEntry
@@ -13,9 +9,9 @@ type legend []legendEntry
 // the entries after it are values of.
 type legendEntry struct {
 	name  string
-	mark  func(c *canvas, x, y int) // draws the sample; nil for the name of a setting
+	mark  func(c *canvas, at point) // draws the sample; nil for the name of a setting
 	begin bool                      // begins a line
-	x, y  int
+	at    point
 }
 
 // Widths in a legend.
@@ -41,65 +37,77 @@ func (p *draft) legend(labels *endLabels) (entries legend) {
 			entries, begin = append(entries, legendEntry{name: key + ":", begin: true}), false
 		}
 	}
-	add := func(name string, mark func(c *canvas, x, y int)) {
+	add := func(name string, mark func(c *canvas, at point)) {
 		entries, begin = append(entries, legendEntry{name: name, mark: mark, begin: begin}), false
 	}
 	if labels == nil {
 		if len(p.colors) > 1 {
 			head(p.colorKey)
 			for i, name := range p.colors {
-				add(name, p.colorSample(i))
+				add(strings.TrimPrefix(name, p.colorKey+" "), p.colorSample(i))
 			}
 		}
 		if len(p.shapes) > 1 {
 			head(p.shapeKey)
 			for i, name := range p.shapes {
-				add(name, func(c *canvas, x, y int) { c.mark(i, x+sampleWidth/2, y-4, paint(paintText, 0, 0), false) })
+				add(name, func(c *canvas, at point) { c.mark(i, at.middle(), inkText, false) })
 			}
 		}
 	}
 	begin = true
-	stroke := func(color charts.Color, width float64) func(c *canvas, x, y int) {
-		return func(c *canvas, x, y int) { c.line(color, width, point(x, y-4), point(x+sampleWidth, y-4)) }
-	}
 	if starved {
-		add("starved: not to be compared", func(c *canvas, x, y int) { c.mark(0, x+sampleWidth/2, y-4, paint(paintText, 0, 0), true) })
+		add("starved: not to be compared", func(c *canvas, at point) {
+			if p.Over == "" {
+				c.frame(barSample(at), inkText)
+			} else {
+				c.mark(0, at.middle(), inkText, true)
+			}
+		})
 	}
 	if p.small { // the picture beside it explains the lines
 		return entries
 	}
 	if laws {
-		add("dashed: what the scaling law predicts", stroke(paint(paintText, 0, strokeDashed), 2))
+		add("dashed: what the scaling law predicts", func(c *canvas, at point) { c.dashes(inkText, 2, at.sample()...) })
 	}
-	if p.idealShown() {
-		add("ideal", stroke(paint(paintAxis, 0, 0), 1))
+	if p.Over != "" && p.idealShown() {
+		add("ideal", func(c *canvas, at point) { c.line(inkAxis, 1, at.sample()...) })
 	}
 	return entries
 }
 
+// A sample begins at a point on the line of the text: sample returns the ends of a piece of a line, and
+// middle where a mark is.
+func (at point) sample() []point {
+	return []point{{at.x, at.y - 4.5}, {at.x + sampleWidth, at.y - 4.5}}
+}
+
+func (at point) middle() point { return point{at.x + sampleWidth/2, at.y - 4.5} }
+
+func barSample(at point) box { return box{at.x + 6, at.y - 10, at.x + sampleWidth, at.y + 1} }
+
 // colorSample draws a piece of a line, with the mark of the line if it has one of its own, or of a
 // bar.
-func (p *draft) colorSample(i int) func(c *canvas, x, y int) {
-	return func(c *canvas, x, y int) {
-		color := paint(paintSeries, p.series[i], strokeSolid)
+func (p *draft) colorSample(i int) func(c *canvas, at point) {
+	return func(c *canvas, at point) {
 		switch {
 		case p.Over == "":
-			c.rect(x+6, y-9, x+sampleWidth, y+1, color)
+			c.rect(barSample(at), p.inks[i])
 		case len(p.shapes) > 1:
-			c.line(color, 2.5, point(x, y-4), point(x+sampleWidth, y-4))
+			c.line(p.inks[i], 2.5, at.sample()...)
 		default:
-			c.line(color, 1.5, point(x, y-4), point(x+sampleWidth, y-4))
-			c.mark(i/maxSeries, x+sampleWidth/2, y-4, color, false)
+			c.line(p.inks[i], 1.5, at.sample()...)
+			c.mark(i/maxSeries, at.middle(), p.inks[i], false)
 		}
 	}
 }
 
 // layOut finds the places of the entries, and returns the number of lines.
-func (l legend) layOut(c *canvas, wide, line int) (rows int) {
+func (l legend) layOut(c *canvas, wide, line float64) (rows int) {
 	x := wide
 	for i := range l {
 		e := &l[i]
-		room := 0
+		room := 0.0
 		if e.mark != nil {
 			room = sampleWidth + 6
 		}
@@ -108,7 +116,7 @@ func (l legend) layOut(c *canvas, wide, line int) (rows int) {
 		if e.begin || x+need > wide-gap/2 {
 			x, rows = gap, rows+1
 		}
-		e.x, e.y = x, line*rows
+		e.at = point{x, line * float64(rows)}
 		x += need + entryGap
 		if e.mark == nil {
 			x -= entryGap / 2
@@ -119,16 +127,11 @@ func (l legend) layOut(c *canvas, wide, line int) (rows int) {
 
 func (l legend) draw(c *canvas) {
 	for _, e := range l {
-		x := e.x
+		x := e.at.x
 		if e.mark != nil {
-			e.mark(c, x, e.y)
+			e.mark(c, e.at)
 			x += sampleWidth + 6
 		}
-		c.text(e.name, x, e.y, left)
+		c.text(e.name, x, e.at.y, left)
 	}
-}
-
-// idealShown reports whether the figure has the line of the ideal.
-func (p *draft) idealShown() bool {
-	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1
 }

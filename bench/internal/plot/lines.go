@@ -1,220 +1,256 @@
 package plot
 
 import (
-	"fmt"
-	"math"
-	"strconv"
-
-	"github.com/go-analyze/charts"
+	"github.com/ichor-go/ichor/bench/experiment"
 )
 
-// edgeRoom is the distance of the first and the last value of a setting from the edges.
-const edgeRoom = 24
+const (
+	edgeRoom = 24 // the greatest distance of the first and the last value of a setting from the edges
+	mostAway = 10 // the greatest distance of a mark from its value, so that intervals do not hide each other
+	lawSteps = 60 // straight pieces of a law's curve
+)
 
-// lawSteps is the number of straight pieces of a law's curve.
-const lawSteps = 60
-
-// drawLines draws the lines of a panel over the values of a setting. Without laws these have equal
-// distances. With laws the axis is one of numbers, from 0 to where the predictions end. The labels
-// may be nil.
-func (p *draft) drawLines(c *canvas, f *panel, at box, labels *endLabels) {
-	s := p.scale
-	plot := box{at.left + p.axisWidth(c, s), at.top + p.line, at.right - 14, at.bottom - 2*p.line - 4}
+// drawLines draws panels of lines over the values of a setting. With laws its axis goes from 0 to where the
+// predictions end. The labels may be nil. It returns where the figure ends.
+func (p *draft) drawLines(c *canvas, shown []panel, y float64, labels *endLabels) float64 {
+	y += p.line
+	c.text(c.fit(p.Unit, p.wide-2*gap), gap, y-4, left)
+	numbers := 0.0 // the room for the numbers of the axis of values
+	for _, v := range p.scale.values() {
+		numbers = max(numbers, c.width(axisNumber(v)))
+	}
+	end := p.wide - max(14, c.width(axisCount(p.lastX()))/2+2)
 	if labels != nil {
-		plot.right = at.right - labels.room
+		end = p.wide - labels.room
 	}
-	if f.title != "" {
-		plot.top += p.line
-		c.text(c.fit(f.title, at.right-at.left-gap), at.left+gap, at.top+p.line-4, left)
+	high := p.alone
+	if len(shown) > 2 {
+		high = p.many
 	}
-	c.text(c.fit(p.Unit, at.right-plot.left), plot.left, plot.top-6, left)
-	p.valueAxis(c, plot, s, at.left == 0)
-	ahead := 0 // where the predictions end
-	for _, g := range p.panels {
-		for _, l := range g.lines {
+	g := newGrid(len(shown), numbers+gap+6, end, 3*gap)
+	return gap/2 + g.rows(y, func(i int, start, end, y float64, first, last bool) float64 {
+		f := &shown[i]
+		if f.title != "" {
+			y += p.line
+			c.text(c.fit(f.title, end-start+gap), start, y-4, left)
+		}
+		y += 6
+		l := lines{p, c, box{start, y, end, y + high}, p.ahead()}
+		l.valueAxis(first)
+		l.settingAxis(last)
+		l.ideal(f)
+		ends := l.draw(f)
+		if labels != nil {
+			labels.draw(c, f, ends, l.plot, p.line)
+		}
+		if last {
+			return l.plot.bottom + 2*p.line
+		}
+		return l.plot.bottom + p.line + gap
+	})
+}
+
+// ahead is where the predictions of laws end, or 0 if there are none.
+func (p *draft) ahead() (ahead int) {
+	for _, f := range p.panels {
+		for _, l := range f.lines {
 			if l.law != nil {
 				ahead = max(ahead, l.law.Ahead(), p.at[len(p.at)-1])
 			}
 		}
 	}
-	x := func(v float64) int { return plot.left + int(float64(plot.right-plot.left)*v/float64(ahead)) }
-	place := func(k int) int { return x(float64(p.at[k])) }
-	if ahead == 0 {
-		edge := min((plot.right-plot.left)/(2*len(p.at)), edgeRoom)
-		place = func(k int) int {
-			if len(p.at) == 1 {
-				return (plot.left + plot.right) / 2
-			}
-			return plot.left + edge + (plot.right-plot.left-2*edge)*k/(len(p.at)-1)
+	return ahead
+}
+
+// lastX is the greatest value on the x-axis.
+func (p *draft) lastX() int { return max(p.ahead(), p.at[len(p.at)-1]) }
+
+// lines is a panel of lines under way.
+type lines struct {
+	*draft
+	c     *canvas
+	plot  box
+	ahead int // see draft.ahead
+}
+
+// x is where a value of the setting is. It needs laws.
+func (l *lines) x(v float64) float64 {
+	return l.plot.left + (l.plot.right-l.plot.left)*v/float64(l.ahead)
+}
+
+func (l *lines) y(v float64) float64 {
+	return l.plot.bottom - (l.plot.bottom-l.plot.top)*l.scale.at(v)
+}
+
+// places are where the values of the setting are, and reports whether they are in proportion to their logarithms.
+func (l *lines) places() (places []float64, logarithmic bool) {
+	if l.ahead > 0 {
+		for _, v := range l.at {
+			places = append(places, l.x(float64(v)))
 		}
+		return places, false
 	}
-	y := func(v float64) int { return plot.bottom - int(float64(plot.bottom-plot.top)*min(max(v/s.top, 0), 1)) }
-	p.settingAxis(c, plot, ahead, place)
-	p.drawIdeal(c, f, plot, s, place, y)
-	ends := make([]charts.Point, len(f.lines))
-	for i := range f.lines {
-		l := &f.lines[i]
-		shift := 0 // so that intervals do not hide each other
-		if ahead == 0 {
-			shift = 4*i - 2*(len(f.lines)-1)
-			limit := (plot.right - plot.left) / (3 * len(p.at))
-			shift = min(max(shift, -limit), limit)
-		}
-		solid := paint(paintSeries, l.color, strokeSolid)
-		if l.law != nil {
-			known := float64(l.law.Threads[len(l.law.Threads)-1])
-			curve := func(from, to float64) (points []charts.Point) {
-				for k := range lawSteps + 1 {
-					n := from + (to-from)*float64(k)/lawSteps
-					points = append(points, point(x(n), y(l.law.At(n)*p.Scale)))
-				}
-				return points
-			}
-			c.line(paint(paintSeries, l.color, strokeThin), 1, curve(1, known)...)
-			c.line(paint(paintSeries, l.color, strokeDashed), 1.5, curve(known, float64(ahead))...)
-		}
-		var path []charts.Point
-		for k, row := range l.rows {
-			if row != nil {
-				path = append(path, point(place(k)+shift, y(p.stat(row).Median)))
-			}
-		}
-		if l.law == nil {
-			c.line(solid, 1.5, path...)
-		}
-		ends[i] = path[len(path)-1]
-		if l.law != nil {
-			ends[i] = point(plot.right, y(l.law.At(float64(ahead))*p.Scale))
-		}
-		n := 0
-		for _, row := range l.rows {
-			if row == nil {
-				continue
-			}
-			if stat := p.stat(row); stat.Known() {
-				c.line(solid, 1, point(path[n].X, y(stat.Low)), point(path[n].X, y(stat.High)))
-			}
-			c.mark(l.shape, path[n].X, path[n].Y, solid, row.Starved())
-			n++
-		}
+	wide := l.plot.right - l.plot.left
+	edge := min(wide/(2*float64(len(l.at))), edgeRoom)
+	shares, logarithmic := spread(l.at)
+	for _, s := range shares {
+		places = append(places, l.plot.left+edge+(wide-2*edge)*s)
 	}
-	if labels != nil {
-		labels.draw(c, f, ends, plot, p.line)
+	return places, logarithmic
+}
+
+// valueAxis draws the grid, with numbers if the panel is the first of its row: its neighbours have the
+// same axis.
+func (l *lines) valueAxis(numbers bool) {
+	for _, v := range l.scale.values() {
+		ink := inkGrid
+		if v == 0 {
+			ink = inkAxis
+		}
+		l.c.line(ink, 1, point{l.plot.left, l.y(v)}, point{l.plot.right, l.y(v)})
+		if numbers {
+			l.c.text(axisNumber(v), l.plot.left-6, l.y(v)+0.35*l.letter, right)
+		}
 	}
 }
 
-// drawIdeal draws what n threads would do if each did as much as the best single one of the panel.
-func (p *draft) drawIdeal(c *canvas, f *panel, plot box, s scale, place func(k int) int, y func(v float64) int) {
-	if !p.idealShown() {
+// settingAxis writes the values of the setting below the axis, and its name if the panel is the last of its
+// column.
+func (l *lines) settingAxis(last bool) {
+	places, logarithmic := l.places()
+	var labels []label
+	if l.ahead > 0 {
+		steps := evenly(l.ahead)
+		for i := range steps + 1 {
+			v := float64(l.ahead) * float64(i) / float64(steps)
+			labels = append(labels, label{axisCount(int(v + 0.5)), l.x(v)})
+		}
+	} else {
+		for k, v := range l.at {
+			labels = append(labels, label{axisCount(v), places[k]})
+		}
+	}
+	for _, t := range l.c.clear(labels) {
+		l.c.text(t.text, t.at, l.plot.bottom+l.line+1, middle)
+	}
+	if last {
+		name := l.Over
+		if logarithmic {
+			name += " (logarithmic)"
+		}
+		l.c.text(l.c.fit(name, l.plot.right-l.plot.left), (l.plot.left+l.plot.right)/2, l.plot.bottom+2*l.line, middle)
+	}
+}
+
+// draw draws the lines of a panel, and returns their ends.
+func (l *lines) draw(f *panel) (ends []point) {
+	places, _ := l.places()
+	for i := range f.lines {
+		away := l.away(places, i, len(f.lines))
+		at := func(k int) point { return point{places[k] + away, l.y(l.stat(f.lines[i].rows[k]).Median)} }
+		ends = append(ends, l.drawLine(&f.lines[i], at))
+	}
+	return ends
+}
+
+// away is how far the marks of a line are from their values.
+func (l *lines) away(places []float64, line, lines int) float64 {
+	if l.ahead > 0 || lines < 2 {
+		return 0
+	}
+	most := min(mostAway, 2*float64(lines-1), (l.plot.right-l.plot.left)*narrowest(l.shares(places))/3)
+	return most * (2*float64(line)/float64(lines-1) - 1)
+}
+
+// shares are places as shares of the width.
+func (l *lines) shares(places []float64) (shares []float64) {
+	for _, p := range places {
+		shares = append(shares, p/(l.plot.right-l.plot.left))
+	}
+	return shares
+}
+
+// drawLine draws a line with its marks, and returns its end. Where a row is missing the line has a gap.
+func (l *lines) drawLine(line *plotLine, at func(k int) point) (end point) {
+	l.drawLaw(line)
+	var path []point
+	for k, row := range line.rows {
+		if row != nil {
+			path = append(path, at(k))
+			end = at(k)
+		}
+		if row == nil || k == len(line.rows)-1 {
+			if line.law == nil {
+				l.c.line(line.ink, 1.5, path...)
+			}
+			path = nil
+		}
+	}
+	for k, row := range line.rows {
+		if row != nil {
+			l.interval(line.ink, l.stat(row), at(k).x)
+			l.c.mark(line.shape, at(k), line.ink, row.Starved())
+		}
+	}
+	if line.law != nil {
+		end = point{l.plot.right, l.y(line.law.At(float64(l.ahead)) * l.Scale)}
+	}
+	return end
+}
+
+// drawLaw draws what the law of a line says, thin as far as there are points, and dashed beyond.
+func (l *lines) drawLaw(line *plotLine) {
+	if line.law == nil {
+		return
+	}
+	known := float64(line.law.Threads[len(line.law.Threads)-1])
+	curve := func(from, to float64) (points []point) {
+		for k := range lawSteps + 1 {
+			n := from + (to-from)*float64(k)/lawSteps
+			points = append(points, point{l.x(n), l.y(line.law.At(n) * l.Scale)})
+		}
+		return points
+	}
+	l.c.line(line.ink, 1, curve(1, known)...)
+	l.c.dashes(line.ink, 1.5, curve(known, float64(l.ahead))...)
+}
+
+func (l *lines) interval(ink ink, stat experiment.Stat, x float64) {
+	if !stat.Known() {
+		return
+	}
+	l.c.line(ink, 1, point{x, l.y(stat.Low)}, point{x, l.y(stat.High)})
+	if l.scale.beyond(stat.High) {
+		l.c.arrow(ink, 1, point{x, l.plot.top}, true)
+	}
+}
+
+// ideal draws what n threads would do if each did as much as the best single one of the panel.
+func (l *lines) ideal(f *panel) {
+	if !l.idealShown() {
 		return
 	}
 	best := 0.0
-	for _, l := range f.lines {
-		if len(l.rows) > 0 && l.rows[0] != nil && !l.rows[0].Starved() {
-			best = max(best, p.stat(l.rows[0]).Median)
+	for _, line := range f.lines {
+		if row := line.rows[0]; row != nil && !row.Starved() {
+			best = max(best, l.stat(row).Median)
 		}
 	}
-	var path []charts.Point
-	for k, n := range p.at {
-		if v := best * float64(n); v <= s.top {
-			path = append(path, point(place(k), y(v)))
+	places, _ := l.places()
+	var path []point
+	for k, n := range l.at {
+		v := best * float64(n)
+		if !l.scale.beyond(v) {
+			path = append(path, point{places[k], l.y(v)})
 			continue
 		}
 		// The line leaves the panel on the way from the last point.
-		before := best * float64(p.at[k-1])
-		part := (s.top - before) / (best*float64(n) - before)
-		path = append(path, point(place(k-1)+int(part*float64(place(k)-place(k-1))), plot.top))
+		before := best * float64(l.at[k-1])
+		part := (float64(l.scale.to)*l.scale.step - before) / (v - before)
+		path = append(path, point{places[k-1] + part*(places[k]-places[k-1]), l.plot.top})
 		break
 	}
-	c.line(paint(paintAxis, 0, 0), 1, path...)
-}
-
-// axisWidth is the room that the numbers of the axis of values need.
-func (p *draft) axisWidth(c *canvas, s scale) (wide int) {
-	for i := range s.steps + 1 {
-		wide = max(wide, c.width(axisNumber(s.top*float64(i)/float64(s.steps))))
-	}
-	return wide + 14
-}
-
-// valueAxis draws the grid, with numbers if the panel is the first of its row: its neighbours have
-// the same axis.
-func (p *draft) valueAxis(c *canvas, plot box, s scale, numbers bool) {
-	for i := range s.steps + 1 {
-		y := plot.bottom - (plot.bottom-plot.top)*i/s.steps
-		color := paint(paintGrid, 0, 0)
-		if i == 0 {
-			color = paint(paintAxis, 0, 0)
-		}
-		c.line(color, 1, point(plot.left, y), point(plot.right, y))
-		if numbers {
-			c.text(axisNumber(s.top*float64(i)/float64(s.steps)), plot.left-6, y+4, right)
-		}
-	}
-}
-
-// settingAxis writes the values of the setting below the axis. It leaves out those that would
-// touch the one before.
-func (p *draft) settingAxis(c *canvas, plot box, ahead int, place func(k int) int) {
-	free := math.MinInt // where the last label ends
-	label := func(text string, x int) {
-		if half := c.width(text) / 2; x-half > free {
-			c.text(text, x, plot.bottom+p.line-1, middle)
-			free = x + half + 6
-		}
-	}
-	if ahead == 0 {
-		for k, v := range p.at {
-			label(axisCount(v), place(k))
-		}
-	} else {
-		s := scale{float64(ahead), evenly(ahead)}
-		for _, l := range c.axisLabels(s, func(v float64) string { return axisCount(int(v + 0.5)) }, func(v float64, _ int) int {
-			return plot.left + int(float64(plot.right-plot.left)*v/s.top)
-		}) {
-			c.text(l.text, l.at, plot.bottom+p.line-1, middle)
-		}
-	}
-	c.text(c.fit(p.Over, plot.right-plot.left), (plot.left+plot.right)/2, plot.bottom+2*p.line-2, middle)
-}
-
-// niceTop returns where an axis from 0 ends that has the value on it, and the number of its steps,
-// which are round numbers.
-func niceTop(value float64) (top float64, steps int) {
-	if value <= 0 {
-		return 1, 4
-	}
-	unit := math.Pow(10, math.Floor(math.Log10(value))-1)
-	for {
-		for _, digit := range []float64{1, 2, 2.5, 5} {
-			step := digit * unit
-			if n := math.Ceil(value/step - 1e-9); n <= 6 {
-				return n * step, int(n)
-			}
-		}
-		unit *= 10
-	}
-}
-
-// axisNumber writes up to three digits.
-func axisNumber(v float64) string {
-	for _, u := range []struct {
-		size float64
-		name string
-	}{{1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
-		if math.Abs(v) >= u.size {
-			return fmt.Sprintf("%.3g%s", v/u.size, u.name)
-		}
-	}
-	return fmt.Sprintf("%.3g", v)
-}
-
-// axisCount writes round thousands with a k.
-func axisCount(n int) string {
-	if n >= 10_000 && n%1000 == 0 {
-		return axisNumber(float64(n))
-	}
-	return strconv.Itoa(n)
+	l.c.line(inkAxis, 1, path...)
 }
 
 // evenly returns a small number of equal whole steps that make n.
@@ -225,4 +261,9 @@ func evenly(n int) int {
 		}
 	}
 	return min(n, 2)
+}
+
+// idealShown reports whether the figure has the line of the ideal.
+func (p *draft) idealShown() bool {
+	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1
 }

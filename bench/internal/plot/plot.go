@@ -31,13 +31,15 @@ var ErrNothing = errors.New("there is nothing to plot")
 //	shape    the kind of immortality; with bars, it is a panel
 //	panels   one for each combination of the other settings, all with the same axes
 //
-// The axis of values begins at zero. Marks of starved rows are hollow. Over threads it draws the
-// laws too: thin lines as far as there are points, and dashed lines for the prediction beyond;
+// If there are more lines than colours, of few points each, they become bars. The axis of values begins at
+// zero, or below it if a value is. The x-axis is logarithmic if that keeps its values much further apart. Marks
+// of starved rows are hollow, and an interval that is cut off has an arrow. Rows that have no value in the
+// metric, or an infinite one, have no mark. Over threads it draws the laws too: thin lines as far as there are points, and dashed lines for the prediction beyond;
 // and the ideal, n threads with n times the best of one. The names of lines are at their ends if
 // there is room, and otherwise in a legend.
 func Draw(res *experiment.Result, o Options) (Picture, error) {
 	pictures, err := DrawAll(res, o)
-	if err == nil && pictures[0].svg == "" {
+	if err == nil && pictures[0] == (Picture{}) {
 		err = ErrNothing
 	}
 	if err != nil {
@@ -50,20 +52,23 @@ func Draw(res *experiment.Result, o Options) (Picture, error) {
 // values. A figure without rows is the zero Picture.
 func DrawAll(res *experiment.Result, options ...Options) ([]Picture, error) {
 	drafts := make([]*draft, len(options))
-	top := map[string]float64{} // by unit
+	type reach struct{ low, high float64 }
+	reaches := map[string]reach{} // by unit
 	for i, o := range options {
 		p, err := newDraft(res, o)
 		if errors.Is(err, ErrNothing) {
 			continue
 		}
-		drafts[i], top[p.Unit] = p, max(top[p.Unit], p.most())
+		low, high := p.reach()
+		all := reaches[p.Unit]
+		drafts[i], reaches[p.Unit] = p, reach{min(all.low, low), max(all.high, high)}
 	}
 	pictures := make([]Picture, len(options))
 	for i, p := range drafts {
 		if p == nil {
 			continue
 		}
-		p.scale.top, p.scale.steps = niceTop(top[p.Unit])
+		p.scale = newScale(reaches[p.Unit].low, reaches[p.Unit].high)
 		var err error
 		if pictures[i], err = p.draw(); err != nil {
 			return nil, err
@@ -79,44 +84,49 @@ func newDraft(res *experiment.Result, o Options) (*draft, error) {
 		p.Scale = 1
 	}
 	for _, row := range res.Rows {
-		if len(row.Samples) > 0 && (o.Keep == nil || o.Keep(row.Config)) {
+		if o.Keep == nil || o.Keep(row.Config) {
+			p.listed = append(p.listed, row)
+			if p.Metric == "" && len(row.Samples) > 0 {
+				p.Metric = row.Metric
+			}
+		}
+	}
+	for _, row := range p.listed {
+		if len(row.Samples) > 0 && finite(p.stat(row).Median) {
 			p.rows = append(p.rows, row)
 		}
 	}
 	if len(p.rows) == 0 {
 		return nil, ErrNothing
 	}
-	if p.Metric == "" {
-		p.Metric = p.rows[0].Metric
-	}
-	p.rows = slices.DeleteFunc(p.rows, func(row *experiment.Row) bool { return p.stat(row).Missing() })
-	if len(p.rows) == 0 {
-		return nil, ErrNothing
-	}
 	if p.Unit == "" {
 		p.Unit = p.Metric
 	}
+	asked := p.Over != ""
 	if p.Bars {
 		p.Over = ""
-	} else if p.Over == "" {
+	} else if !asked {
 		p.Over = p.number()
 	}
-	p.assign()
+	p.findX()
+	p.assign(asked)
 	return p, nil
 }
 
 // draft is a plot under way.
 type draft struct {
 	Options
-	res  *experiment.Result
-	rows []*experiment.Row
+	res    *experiment.Result
+	listed []*experiment.Row // of which the figure could have marks; they have the order of names
+	rows   []*experiment.Row // of which it has marks
 
 	at       []int    // the values on the x-axis, ascending; nil for bars
 	colorKey string   // the setting that is the colour, or ""
 	shapeKey string   // the setting that is the shape, or ""
 	colors   []string // names of the colours, in order
-	series   []int    // which series of the palette each colour is
+	inks     []ink    // of the colours
 	shapes   []string // names of the shapes, in order
+	bands    []string // with bars: the names of the bands, in order
 	panels   []panel
 
 	scale scale
@@ -126,15 +136,14 @@ type draft struct {
 // A panel has the marks of some rows.
 type panel struct {
 	title string
-	lines []plotLine // without Over, one for each colour and shape that has bars
-	names []string   // with bars: the names of the bands
+	lines []plotLine // without Over, one for each colour that has bars
 }
 
-// plotLine is a line, or the bars of one colour. Its rows are in the order of at or of the panel's
-// names, and some may be missing.
+// plotLine is a line, or the bars of one colour. Its rows are in the order of at or of bands, and some are
+// nil.
 type plotLine struct {
-	name         int // which of the names of colours it has
-	color, shape int
+	color, shape int // which of the names it has
+	ink          ink
 	rows         []*experiment.Row
 	law          *summary.Law
 }

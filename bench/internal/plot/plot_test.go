@@ -5,7 +5,6 @@ import (
 	"errors"
 	"html"
 	"io"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,10 +54,11 @@ func TestPlotLines(t *testing.T) {
 			t.Errorf("%q is missing among %q", want, texts)
 		}
 	}
-	if strings.Contains(svg, "rgb(") || strings.Contains(svg, `class="k1-0-2`) || !strings.Contains(svg, "prefers-color-scheme:dark") {
+	if strings.Contains(svg, "dasharray") || !strings.Contains(svg, "prefers-color-scheme:dark") {
 		t.Errorf("colours that do not follow the reader, or a prediction of two points:\n%s", svg)
 	}
-	if inline := p.Inline(); strings.Contains(inline, "http") || strings.Contains(inline, "<style>") || !strings.HasPrefix(inline, `<svg role="img" aria-label="grow: ops/s"`) {
+	if inline := p.Inline(); strings.Contains(inline, "http") || strings.Contains(inline, "<style>") ||
+		!strings.Contains(inline, `role="img"><title>grow: ops/s by threads, mode</title><desc>one, threads 2: 1.82 M; one, threads 1: 1.00 M; `) {
 		t.Errorf("inline: %.200s", inline)
 	}
 }
@@ -77,9 +77,9 @@ func TestPlotPrediction(t *testing.T) {
 	if count(texts, "4 M") != 1 {
 		t.Errorf("the axis does not reach the prediction of 3.6 M: %q", texts)
 	}
-	for _, class := range []string{"k1-0-0", "k1-0-1", "k1-0-2", "k1-1-2"} { // points, law, prediction
-		if !strings.Contains(svg, `class="`+class) {
-			t.Errorf("nothing is painted with %s", class)
+	for _, part := range []string{`class="f-0 k-0"`, `class="k-0" stroke-width="1" fill`, `class="k-0" stroke-width="1.5" stroke-dasharray`, `class="k-1" stroke-width="1.5" stroke-dasharray`} {
+		if !strings.Contains(svg, part) { // points, law, predictions
+			t.Errorf("nothing is painted with %s", part)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func TestPlotManyBars(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := wellFormed(t, p.Inline())
-	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 2, "none": 2, "heap: new": 1, "heap: old": 1, "threads": 0} {
+	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 1, "none": 1, "heap: new": 1, "heap: old": 1, "threads": 0} {
 		if count(texts, want) != n {
 			t.Errorf("%q is there %d times, want %d, among %q", want, count(texts, want), n, texts)
 		}
@@ -145,20 +145,35 @@ func TestPlotManyBars(t *testing.T) {
 	noOverlap(t, p.Inline())
 }
 
-// A setting with more values than colours is no colour.
+// A setting with more values than colours is no colour: its lines become bars, next to each other, or panels if
+// they have many points or the x-axis was asked for.
 func TestPlotManyValues(t *testing.T) {
 	var values []any
 	for i := range maxSeries + 1 {
 		values = append(values, strings.Repeat("x", i+1))
 	}
-	p, err := Draw(resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "what", Values: values}, experiment.Axis{Key: "threads", Values: []any{1, 2}}), Options{})
-	if err != nil {
-		t.Fatal(err)
+	few := experiment.Axis{Key: "threads", Values: []any{1, 2}}
+	many := experiment.Axis{Key: "threads"}
+	for i := range maxSeries + 1 {
+		many.Values = append(many.Values, i+1)
 	}
-	if texts := wellFormed(t, p.Inline()); count(texts, "what: xxxxxxxxx") != 1 || count(texts, "threads") != maxSeries+1 {
-		t.Errorf("no panels: %q", texts)
+	for _, c := range []struct {
+		threads experiment.Axis
+		options Options
+		want    map[string]int
+	}{
+		{few, Options{}, map[string]int{"threads:": 1, "1": 1, "2": 1, "xxxxxxxxx": 1, "ideal": 0}},
+		{few, Options{Over: "threads"}, map[string]int{"threads": 2, "what: xxxxxxxxx": 1}},
+		{many, Options{}, map[string]int{"threads": 2, "what: xxxxxxxxx": 1}},
+	} {
+		svg := drawn(t, resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "what", Values: values}, c.threads), c.options).Inline()
+		for want, n := range c.want {
+			if texts := wellFormed(t, svg); count(texts, want) != n {
+				t.Errorf("%d threads, %+v: %q is there %d times, want %d, among %q", len(c.threads.Values), c.options, want, count(texts, want), n, texts)
+			}
+		}
+		noOverlap(t, svg)
 	}
-	noOverlap(t, p.Inline())
 }
 
 // Starved rows are hollow, and the legend says so. Intervals are drawn.
@@ -175,7 +190,7 @@ func TestPlotMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hollow := func(p Picture) int { return strings.Count(p.Inline(), `f5-0-0`) }
+	hollow := func(p Picture) int { return strings.Count(p.Inline(), `f-paper`) }
 	if hollow(after) <= hollow(before) || !strings.Contains(after.Inline(), "starved: not to be compared") || strings.Contains(before.Inline(), "starved") {
 		t.Errorf("%d and %d things in the colour of the paper", hollow(before), hollow(after))
 	}
@@ -187,7 +202,7 @@ func TestPlotMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths := func(p Picture) int { return strings.Count(p.Inline(), `class="k1-`) }
+	paths := func(p Picture) int { return len(regexp.MustCompile(`<path class="k-\d`).FindAllString(p.Inline(), -1)) }
 	if got := paths(before) - paths(without); got != 6 {
 		t.Errorf("%d intervals of 6 rows", got)
 	}
@@ -209,29 +224,33 @@ func TestPlotLongNames(t *testing.T) {
 	}
 }
 
-// textAt finds the texts of a figure and where they begin.
-var textAt = regexp.MustCompile(`<text x="(-?\d+)" y="(-?\d+)"[^>]*>([^<]*)</text>`)
+// textAt finds the texts of a figure, where they are, and how they are aligned.
+var textAt = regexp.MustCompile(`<text x="(-?[\d.]+)" y="(-?[\d.]+)"(?: text-anchor="(\w+)")?>([^<]*)</text>`)
 
 // noOverlap fails if texts of the figure overlap, or leave it.
 func noOverlap(t *testing.T, svg string) {
 	t.Helper()
-	c := newCanvas(full.wide, 100, full.text)
+	c, err := newCanvas(full.letter)
+	if err != nil {
+		t.Fatal(err)
+	}
 	type spot struct {
 		text string
 		box
 	}
 	var spots []spot
 	for _, m := range textAt.FindAllStringSubmatch(svg, -1) {
-		x, _ := strconv.Atoi(m[1])
-		y, _ := strconv.Atoi(m[2])
-		text := html.UnescapeString(m[3])
-		spots = append(spots, spot{text, box{x, y - 9, x + c.width(text), y + 2}})
+		x, _ := strconv.ParseFloat(m[1], 64)
+		y, _ := strconv.ParseFloat(m[2], 64)
+		text := html.UnescapeString(m[4])
+		x -= c.width(text) * map[string]float64{"": 0, middle: 0.5, right: 1}[m[3]]
+		spots = append(spots, spot{text, box{x, y - 10, x + c.width(text), y + 2}})
 	}
 	if len(spots) < 4 {
 		t.Fatalf("%d texts in %.300s", len(spots), svg)
 	}
 	for i, a := range spots {
-		if a.left < 0 || a.right > full.wide {
+		if a.left < -0.05 || a.right > full.wide+0.05 || a.top < 0 {
 			t.Errorf("%q leaves the figure: %v", a.text, a.box)
 		}
 		for _, b := range spots[:i] {
@@ -247,25 +266,6 @@ func TestPlotNothing(t *testing.T) {
 	for _, o := range []Options{{Keep: func(experiment.Config) bool { return false }}, {Metric: "B/op"}} {
 		if _, err := Draw(res, o); !errors.Is(err, ErrNothing) {
 			t.Errorf("%v", err)
-		}
-	}
-}
-
-func TestNiceTop(t *testing.T) {
-	for _, c := range []struct {
-		value, top float64
-		steps      int
-	}{{0, 1, 4}, {1, 1, 5}, {10.2, 12, 6}, {99, 100, 5}, {137e6, 150e6, 6}, {3.5e-3, 4e-3, 4}, {7, 8, 4}, {60, 60, 6}} {
-		if top, steps := niceTop(c.value); math.Abs(top/c.top-1) > 1e-9 || steps != c.steps {
-			t.Errorf("%g: %g in %d steps, want %g in %d", c.value, top, steps, c.top, c.steps)
-		}
-	}
-}
-
-func TestAxisCount(t *testing.T) {
-	for n, want := range map[int]string{1: "1", 1024: "1024", 10_000: "10 k", 65_536: "65536", 10_000_000: "10 M"} {
-		if got := axisCount(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}
 }
