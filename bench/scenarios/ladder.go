@@ -134,12 +134,17 @@ func concludeLadder(res *experiment.Result) (lines []string) {
 	if most < 2 {
 		return []string{"With one thread, nothing is shared."}
 	}
-	for _, mode := range []string{modeAtomic, modeBiased, modeGIL} { // the first line is in a report's summary
+	speedup := func(mode, shared string) experiment.Stat {
+		return experiment.Ratio(
+			res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", most)),
+			res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", 1)))
+	}
+	lines = experiment.Say(lines, "Without a lock and with atomic counts, %d threads do %v times the work of one if they share an immortal dict, and %v if the dict is mortal.",
+		most, speedup(modeAtomic, LadderImmortal), speedup(modeAtomic, LadderDict)) // in a report's summary
+	for _, mode := range []string{modeAtomic, modeBiased, modeGIL} {
 		var speed []any
 		for _, shared := range ladderRungs {
-			speed = append(speed, experiment.Ratio(
-				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", most)),
-				res.Find(experiment.Cfg("mode", mode, "shared", shared, "threads", 1))))
+			speed = append(speed, speedup(mode, shared))
 		}
 		lines = experiment.Say(lines, "mode=%s: %d threads do %v times the work of one with nothing shared, %v with a shared mortal object, %v with a shared mortal dict, %v with the same dict immortal.",
 			append([]any{mode, most}, speed...)...)

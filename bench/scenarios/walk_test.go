@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ichor-go/ichor/bench/experiment"
@@ -12,6 +13,10 @@ func TestWalk(t *testing.T) {
 	res := shortRun(t, Walk(), nil, experiment.Document{Name: "large", Data: benchtest.Large}, experiment.Document{Name: inTotal, Data: []byte(everyKind)})
 	if len(res.Rows) != 6 || res.Find(experiment.Cfg("document", inTotal, "heap", HeapFrozen)) == nil {
 		t.Errorf("%d rows, want frozen and go for two documents and their total", len(res.Rows))
+	}
+	// The first line is in a report's summary, so it is about all documents.
+	if lines := res.Scenario.Conclude(res); len(lines) != 2 || !strings.HasPrefix(lines[0], "All documents, frozen: ") || !strings.Contains(lines[1], "large") {
+		t.Errorf("concludes %q", lines)
 	}
 }
 

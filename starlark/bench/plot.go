@@ -11,20 +11,20 @@ import (
 
 // Sizes in pixels.
 const (
-	plotWidth  = 640
-	barHeight  = 13
+	plotWidth  = 480 // so that texts can be read on a phone, too
+	barHeight  = 15  // with the distance to the next bar
 	rowGap     = 8
-	lineHeight = 18
-	margin     = 12
+	lineHeight = 17
+	margin     = 10
 )
 
 var (
 	colorPaper  = charts.ParseColor("#ffffff")
 	colorText   = charts.ParseColor("#22272e")
 	colorGrid   = charts.ParseColor("#e3e6ea")
-	colorAxis   = charts.ParseColor("#8b949e")
+	colorAxis   = charts.ParseColor("#848d97")
 	colorsOfBar = []charts.Color{
-		charts.ParseColor("#1f5fc4"), charts.ParseColor("#c8500a"), charts.ParseColor("#157a4a"), charts.ParseColor("#8e3db0"),
+		charts.ParseColor("#1b44e6"), charts.ParseColor("#d3490c"), charts.ParseColor("#09a373"), charts.ParseColor("#64238e"),
 	}
 )
 
@@ -34,7 +34,7 @@ var colors = []struct {
 	dark  string
 }{
 	{colorPaper, "#16191d"}, {colorText, "#d5dae0"}, {colorGrid, "#343b44"}, {colorAxis, "#768390"},
-	{colorsOfBar[0], "#6ea8ff"}, {colorsOfBar[1], "#ff9a52"}, {colorsOfBar[2], "#4fd08f"}, {colorsOfBar[3], "#d28cf0"},
+	{colorsOfBar[0], "#1a6ae6"}, {colorsOfBar[1], "#f2532b"}, {colorsOfBar[2], "#9be2b7"}, {colorsOfBar[3], "#cb8ae2"},
 }
 
 // means returns the geometric means of the columns.
@@ -113,7 +113,7 @@ func (t *table) plot() ([]byte, error) {
 	top := margin + 2*lineHeight
 	bottom := top + len(t.rows)*group
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: plotWidth, Height: bottom + 2*lineHeight + margin})
-	font := charts.FontStyle{FontSize: 11, FontColor: colorText, Font: charts.GetDefaultFont()}
+	font := charts.FontStyle{FontSize: 10, FontColor: colorText, Font: charts.GetDefaultFont()}
 	width := func(s string) int { return p.MeasureText(s, 0, font).Width() * 6 / 5 } // other fonts are wider
 	p.FilledRect(0, 0, plotWidth, p.Height(), colorPaper, colorPaper, 0)
 	p.Text(t.title, margin, margin+lineHeight/2, 0, font)
@@ -122,9 +122,9 @@ func (t *table) plot() ([]byte, error) {
 		if len(t.columns) == 1 {
 			break // the title and the axis say what it is
 		}
-		p.FilledRect(x, margin+lineHeight, x+14, margin+lineHeight+barHeight, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
-		p.Text(c, x+20, margin+lineHeight+barHeight, 0, font)
-		x += 36 + width(c)
+		p.FilledRect(x, margin+lineHeight, x+14, margin+lineHeight+barHeight-2, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
+		p.Text(c, x+20, margin+lineHeight+barHeight-3, 0, font)
+		x += 30 + width(c)
 	}
 	left, right := 0, 0
 	for _, r := range t.rows {
@@ -155,8 +155,8 @@ func (t *table) plot() ([]byte, error) {
 		p.Text(r.name, left-8-width(r.name)*5/6, y+(len(t.columns)*barHeight)/2+4, 0, font)
 		for i, v := range r.values {
 			from, to := place(a.base), place(v)
-			p.FilledRect(min(from, to), y+1, max(from, to, min(from, to)+1), y+barHeight-1, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
-			p.Text(t.text(v), max(from, to)+4, y+barHeight-2, 0, font)
+			p.FilledRect(min(from, to), y+1, max(from, to, min(from, to)+1), y+barHeight-2, colorsOfBar[i%len(colorsOfBar)], colorPaper, 0)
+			p.Text(t.text(v), max(from, to)+4, y+barHeight-3, 0, font)
 			y += barHeight
 		}
 		y += rowGap

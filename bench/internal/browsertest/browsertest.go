@@ -1,6 +1,7 @@
 // Package browsertest looks at pages in a real browser: Chromium without a window. It finds what a
 // reader would complain about and no test of a page's text can see: texts that overlap, are cut off,
-// leave their figure, or cannot be told from their background, and pages that scroll sideways.
+// leave their figure, lie on a mark of it, or cannot be told from their background, and pages that scroll
+// sideways. A page may be a picture alone.
 //
 // Each page is shown in frames of the widths of a phone and of a screen, once in light and once in
 // dark colours. A script in the page around the frames measures all texts in them, and sends what
@@ -41,7 +42,7 @@ type Step struct {
 }
 
 // widths are those of a phone and of a screen, in pixels.
-var widths = []int{390, 1100}
+var widths = []int{360, 1280}
 
 // schemes are the colour schemes, with the number that Chromium has for each.
 var schemes = map[string]int{"dark": 0, "light": 1}
@@ -246,9 +247,14 @@ const (
 )
 
 // HTML is a handler of one page.
-func HTML(page []byte) http.Handler {
+func HTML(page []byte) http.Handler { return serve("text/html; charset=utf-8", page) }
+
+// SVG is a handler of one picture.
+func SVG(picture []byte) http.Handler { return serve("image/svg+xml", picture) }
+
+func serve(contentType string, b []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(page) // the browser may have left
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(b) // the browser may have left
 	})
 }

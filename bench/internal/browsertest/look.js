@@ -3,6 +3,8 @@
 const slack = 1;
 // The least height of a letter's box that can be read, and the least contrast of small text (WCAG 2, AA).
 const leastSize = 9, leastContrast = 4.5;
+// Lines with less contrast than this are a grid, which texts may lie on.
+const gridContrast = 2;
 
 const short = text => JSON.stringify(text.trim().replace(/\s+/g, " ").slice(0, 60));
 const turn = () => new Promise(done => setTimeout(done, 20));
@@ -11,10 +13,10 @@ const turn = () => new Promise(done => setTimeout(done, 20));
 // them, and finds those that are cut off or leave their figure.
 function texts(doc, problems) {
   const view = doc.defaultView, found = [];
-  const walker = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
+  const walker = doc.createTreeWalker(doc.documentElement, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
     const parent = node.parentElement;
-    if (!node.data.trim() || parent.closest("script, style, title")) continue;
+    if (!node.data.trim() || parent.closest("head, script, style, title, desc")) continue;
     if (!parent.checkVisibility({visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true})) continue;
     const range = doc.createRange();
     range.selectNodeContents(node);
@@ -33,7 +35,7 @@ function texts(doc, problems) {
 function clip(box, element, view, text, problems) {
   const full = {...box};
   let block = false; // the innermost block around the text was seen
-  for (let e = element; e && e !== e.ownerDocument.documentElement; e = e.parentElement) {
+  for (let e = element; e && (e !== e.ownerDocument.documentElement || e instanceof view.SVGElement); e = e.parentElement) {
     const style = view.getComputedStyle(e), b = e.getBoundingClientRect();
     if (e instanceof view.SVGElement) {
       if (e.tagName !== "svg") continue;
@@ -96,14 +98,27 @@ function painted(e, view) {
   return rgb(style.backgroundColor);
 }
 
+// ratio is the contrast of two colours.
+function ratio(a, b) {
+  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+}
+
+// paper returns the colour of the page itself.
+function paper(doc) {
+  if (!doc.body) return matchMedia("(prefers-color-scheme:dark)").matches ? [0, 0, 0] : [255, 255, 255];
+  const probe = doc.createElement("div");
+  probe.style.background = "Canvas";
+  doc.body.append(probe);
+  const color = rgb(doc.defaultView.getComputedStyle(probe).backgroundColor) || [255, 255, 255];
+  probe.remove();
+  return color;
+}
+
 // legible finds texts that are covered, too small, or have too little contrast to what is behind
 // their middle.
 function legible(doc, list, problems) {
-  const view = doc.defaultView, probe = doc.createElement("div");
-  probe.style.background = "Canvas";
-  doc.body.append(probe);
-  const canvas = rgb(view.getComputedStyle(probe).backgroundColor) || [255, 255, 255];
-  probe.remove();
+  const view = doc.defaultView, canvas = paper(doc);
   for (const t of list) {
     const size = t.full.bottom - t.full.top;
     if (size < leastSize) problems.push(`${short(t.text)} is ${size.toFixed(1)} px high`);
@@ -111,27 +126,62 @@ function legible(doc, list, problems) {
     const at = stack.indexOf(t.parent);
     const over = (at < 0 ? stack : stack.slice(0, at)).filter(e => !t.parent.contains(e) && !e.contains(t.parent));
     if (over.some(e => painted(e, view) || e.tagName === "path")) problems.push(`${short(t.text)} is covered by ${over[0].outerHTML.slice(0, 80)}`);
-    const back = stack.slice(Math.max(at, 0)).map(e => painted(e, view)).find(Boolean) || canvas;
+    t.back = stack.slice(Math.max(at, 0)).map(e => painted(e, view)).find(Boolean) || canvas;
     const color = rgb(t.parent instanceof view.SVGElement ? t.style.fill : t.style.color) || canvas;
-    const [low, high] = [luminance(back), luminance(color)].sort((a, b) => a - b);
-    const contrast = (high + 0.05) / (low + 0.05);
-    if (contrast < leastContrast) problems.push(`${short(t.text)} has a contrast of ${contrast.toFixed(1)}: ${color} on ${back}`);
+    const contrast = ratio(t.back, color);
+    if (contrast < leastContrast) problems.push(`${short(t.text)} has a contrast of ${contrast.toFixed(1)}: ${color} on ${t.back}`);
     if (t.style.userSelect === "none") problems.push(`${short(t.text)} cannot be selected`);
+  }
+}
+
+// drawn returns the colour of the line that an element of a figure draws, or null.
+function drawn(e, view) {
+  const style = view.getComputedStyle(e);
+  return style.stroke === "none" || parseFloat(style.strokeWidth) === 0 || e.tagName === "text" ? null : rgb(style.stroke);
+}
+
+// crosses reports whether the line of an element has a point in a box.
+function crosses(e, box) {
+  const matrix = e.getScreenCTM(), length = e.getTotalLength();
+  for (let at = 0; at <= length; at += 2) {
+    const p = e.getPointAtLength(at).matrixTransform(matrix);
+    if (p.x > box.left && p.x < box.right && p.y > box.top && p.y < box.bottom) return true;
+  }
+  return false;
+}
+
+// marked finds texts in figures that a line crosses, or that lie half on an area.
+function marked(doc, list, problems) {
+  const view = doc.defaultView, shapes = new Map(); // by figure
+  for (const t of list) {
+    const figure = t.parent instanceof view.SVGElement && t.parent.ownerSVGElement;
+    if (!figure) continue;
+    if (!shapes.has(figure)) shapes.set(figure, [...figure.querySelectorAll("path, line, polyline, rect, circle")].map(e =>
+      ({e, box: e.getBoundingClientRect(), line: drawn(e, view), area: painted(e, view)})));
+    const edge = 0.25 * (t.full.bottom - t.full.top);
+    const text = {left: t.left + slack, right: t.right - slack, top: t.top + edge, bottom: t.bottom - edge};
+    for (const {e, box, line, area} of shapes.get(figure)) {
+      if (box.left > text.right || box.right < text.left || box.top > text.bottom || box.bottom < text.top) continue;
+      const whole = box.left <= text.left && box.right >= text.right && box.top <= text.top && box.bottom >= text.bottom;
+      if (line && ratio(line, t.back) >= gridContrast && crosses(e, text)) problems.push(`${short(t.text)} is crossed by ${e.outerHTML.slice(0, 80)}`);
+      else if (area && !whole && ratio(area, t.back) >= gridContrast) problems.push(`${short(t.text)} lies half on ${e.outerHTML.slice(0, 80)}`);
+    }
   }
 }
 
 function measure(doc, width, least) {
   const problems = [], root = doc.documentElement;
   if (root.scrollWidth > width) {
-    const wide = [...doc.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > width + slack).pop();
+    const wide = [...root.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > width + slack).pop();
     problems.push(`it scrolls sideways: it is ${root.scrollWidth} px wide, as ${wide ? wide.outerHTML.slice(0, 80) : "something"} is`);
   }
-  if (!doc.querySelector("meta[name=viewport][content*='width=device-width']")) problems.push("it does not adapt to the width of a phone");
+  if (doc.body && !doc.querySelector("meta[name=viewport][content*='width=device-width']")) problems.push("it does not adapt to the width of a phone");
   const list = texts(doc, problems);
   overlaps(list, problems);
   legible(doc, list, problems);
+  marked(doc, list, problems);
   const figures = [...doc.querySelectorAll("svg")].filter(s => s.querySelector("text")).length;
-  if (list.length < 5) problems.push(`it has only ${list.length} texts`);
+  if (list.length < 4) problems.push(`it has only ${list.length} texts`);
   if (figures < least) problems.push(`${figures} figures have texts, want ${least}`);
   return {texts: list.length, figures, problems: [...new Set(problems)]};
 }
@@ -147,7 +197,7 @@ async function open(page, width, from, patience, see) {
   const loaded = new Promise(done => frame.onload = done);
   document.body.append(frame);
   await loaded;
-  for (const step of [{Name: "", Do: "", Wait: "body"}, ...(page.Steps || [])]) {
+  for (const step of [{Name: "", Do: "", Wait: "body, svg"}, ...(page.Steps || [])]) {
     new Function("doc", step.Do)(frame.contentDocument);
     let missing = false;
     for (const begin = Date.now(); !frame.contentDocument.querySelector(step.Wait); await turn())
@@ -156,7 +206,7 @@ async function open(page, width, from, patience, see) {
     for (const d of doc.querySelectorAll("details")) d.open = true;
     await doc.fonts.ready;
     await turn();
-    frame.style.height = Math.min(doc.documentElement.scrollHeight, 60000) + "px";
+    if (doc.body) frame.style.height = Math.min(doc.documentElement.scrollHeight, 60000) + "px";
     await turn();
     if (see(doc, step, missing)) return;
   }

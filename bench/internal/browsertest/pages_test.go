@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httputil"
@@ -59,6 +60,7 @@ func TestPages(t *testing.T) {
 	list := []Page{
 		reportPage(t),
 		experimentPage(t),
+		{Name: "picture", Handler: SVG(must(plot.Draw(resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}}), plot.Options{})).File()), Figures: 1},
 		heapPage(t, r),
 		{Name: "debug", Handler: at(ichordebug.Path, ichordebug.Handler(r)), Steps: []Step{
 			{Name: "walk", Do: `doc.querySelector("a[href*=walk]").click()`, Wait: "h2:nth-of-type(6)"}}},
@@ -115,27 +117,48 @@ func experimentPage(t *testing.T) Page {
 	size := experiment.Axis{Key: "size", Values: []any{10, 100_000}}
 	threads := experiment.Axis{Key: "threads", Values: []any{1, 2}}
 	long := experiment.Axis{Key: "what", Values: []any{strings.Repeat("a long name ", 8) + "1", strings.Repeat("a long name ", 8) + "2"}}
-	p := &page.Page{Title: "Experiments", Groups: []page.Group{{Title: "Somebody's own"}}}
-	g := &p.Groups[0]
-	for _, x := range []struct {
+	many := experiment.Axis{Key: "queue"}
+	for i := range 20 {
+		many.Values = append(many.Values, fmt.Sprintf("queue %d", i+1))
+	}
+	missing := resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "op", Values: []any{"get", "set"}}, size)
+	below := resulttest.Grid("ns", experiment.Axis{Key: "nice", Values: []any{-20, 0, 19}}, experiment.Modes())
+	for i, row := range missing.Rows {
+		if i%5 == 2 {
+			row.Samples = nil
+		}
+	}
+	for i, row := range below.Rows {
+		for k := range row.Samples {
+			row.Samples[k].Value = float64(i - 4)
+		}
+	}
+	list := []struct {
 		name string
 		res  *experiment.Result
-	}{
-		{"three", resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), size, threads)},
+	}{{"three", resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), size, threads)},
 		{"bars", resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), size)},
 		{"one", resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"channel", "ring", "list"}})},
 		{"modes", resulttest.Grid(experiment.OpsS, experiment.Modes(), threads)},
 		{"many", resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}})},
 		{"long", resulttest.Grid(experiment.OpsS, long, threads)},
 		{"law", resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.05, Coherence: 0.01}, 1, 2, 4, 8)},
-	} {
+		{"names", resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "<name>", Values: []any{"日本語の長い名前", "مرحبا بالعالم", "שלום 12", "<b>&amp;</b>", ""}})},
+		{"twenty", resulttest.Grid(experiment.OpsS, many, threads)},
+		{"forty", resulttest.Grid(experiment.NsOp, many, experiment.Axis{Key: "size", Values: []any{0, 1, 2, 50, 51, 60, 70, 1000, 10_000, 1_000_000}})},
+		{"missing", missing},
+		{"below", below},
+	}
+	p := &page.Page{Title: "Experiments", Groups: []page.Group{{Title: "Somebody's own"}}}
+	g := &p.Groups[0]
+	for _, x := range list {
 		c := page.Of(x.res)
 		c.Name, c.Title = x.name, x.name
 		c.Plots = []page.Plot{{Picture: must(plot.Draw(x.res, plot.Options{}))}}
 		c.Says = []string{"Says what follows from it."}
 		g.Chapters = append(g.Chapters, c)
 	}
-	return Page{Name: "experiment", Handler: HTML(must(p.HTML())), Figures: 7}
+	return Page{Name: "experiment", Handler: HTML(must(p.HTML())), Figures: len(list) + 5}
 }
 
 // fill makes objects of many types and sizes, of which some are garbage in a cycle and some are

@@ -100,10 +100,7 @@ func (p *draft) drawBars(c *canvas, shown []panel, y float64) float64 {
 	g := newGrid(len(shown), gap+beside, p.wide-gap/2, gap)
 	return gap/2 + g.rows(y, func(i int, start, end, y float64, first, last bool) float64 {
 		f := &shown[i]
-		if f.title != "" {
-			y += p.line
-			c.text(c.fit(f.title, end-start), start, y-4, left)
-		}
+		y = p.titles(c, shown, i, start, end, y)
 		bands, out := p.bandsOf(f, aligned)
 		b := bars{p, c, box{start, y + gap/2, end - value - gap, 0}, end, beside, first}
 		return b.draw(bands, out, last)

@@ -102,6 +102,21 @@ func (c *canvas) fit(text string, room float64) string {
 	return text
 }
 
+// wrap divides a list of settings into lines.
+func (c *canvas) wrap(list string, room float64) (lines []string) {
+	for _, item := range strings.SplitAfter(list, ", ") {
+		if n := len(lines) - 1; n >= 0 && c.width(lines[n]+strings.TrimSuffix(item, ", ")) <= room {
+			lines[n] += item
+		} else {
+			lines = append(lines, item)
+		}
+	}
+	for i, l := range lines {
+		lines[i] = c.fit(strings.TrimRight(l, " "), room)
+	}
+	return lines
+}
+
 func (c *canvas) rect(b box, fill ink) {
 	fmt.Fprintf(c, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, fill.fill(), px(b.left), px(b.top), px(b.right-b.left), px(b.bottom-b.top))
 }

@@ -82,6 +82,22 @@ func (g grid) rows(y float64, draw func(panel int, start, end, y float64, first,
 	return below
 }
 
+// titles draws the title of a panel, and returns where it ends. All titles have the room of the longest.
+func (p *draft) titles(c *canvas, shown []panel, panel int, start, end, y float64) float64 {
+	most := 0
+	for _, f := range shown {
+		if f.title != "" {
+			most = max(most, len(c.wrap(f.title, end-start)))
+		}
+	}
+	if most > 0 {
+		for i, line := range c.wrap(shown[panel].title, end-start) {
+			c.text(line, start, y+p.line*float64(i+1)-4, left)
+		}
+	}
+	return y + p.line*float64(most)
+}
+
 // reach is the range of values that the axis has to have on it: the medians, the ends of intervals, and the
 // predictions of laws.
 func (p *draft) reach() (low, high float64) {

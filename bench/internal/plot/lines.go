@@ -30,11 +30,7 @@ func (p *draft) drawLines(c *canvas, shown []panel, y float64, labels *endLabels
 	g := newGrid(len(shown), numbers+gap+6, end, 3*gap)
 	return gap/2 + g.rows(y, func(i int, start, end, y float64, first, last bool) float64 {
 		f := &shown[i]
-		if f.title != "" {
-			y += p.line
-			c.text(c.fit(f.title, end-start+gap), start, y-4, left)
-		}
-		y += 6
+		y = p.titles(c, shown, i, start, end+gap, y) + 6
 		l := lines{p, c, box{start, y, end, y + high}, p.ahead()}
 		l.valueAxis(first)
 		l.settingAxis(last)

@@ -222,6 +222,15 @@ func TestPlotLongNames(t *testing.T) {
 		}
 		noOverlap(t, p.Inline())
 	}
+	two := func(key string) experiment.Axis {
+		return experiment.Axis{Key: key, Values: []any{"one value", "the other"}}
+	}
+	svg := drawn(t, resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), two("size"), two("queue"), two("op")), Options{}).Inline()
+	texts := wellFormed(t, svg)
+	if count(texts, "queue: the other,") == 0 && count(texts, "queue: the other, op: one value") == 0 || strings.Contains(svg, "…") {
+		t.Errorf("the title of a panel is cut: %q", texts[2:])
+	}
+	noOverlap(t, svg)
 }
 
 // textAt finds the texts of a figure, where they are, and how they are aligned.
