@@ -140,6 +140,12 @@ function drawn(e, view) {
   return style.stroke === "none" || parseFloat(style.strokeWidth) === 0 || e.tagName === "text" ? null : rgb(style.stroke);
 }
 
+// isFlat reports whether an element is a straight line, which has nothing inside.
+function isFlat(e) {
+  const {width, height} = e.getBBox();
+  return width === 0 || height === 0;
+}
+
 // crosses reports whether the line of an element has a point in a box.
 function crosses(e, box) {
   const matrix = e.getScreenCTM(), length = e.getTotalLength();
@@ -157,7 +163,7 @@ function marked(doc, list, problems) {
     const figure = t.parent instanceof view.SVGElement && t.parent.ownerSVGElement;
     if (!figure) continue;
     if (!shapes.has(figure)) shapes.set(figure, [...figure.querySelectorAll("path, line, polyline, rect, circle")].map(e =>
-      ({e, box: e.getBoundingClientRect(), line: drawn(e, view), area: painted(e, view)})));
+      ({e, box: e.getBoundingClientRect(), line: drawn(e, view), area: isFlat(e) ? null : painted(e, view)})));
     const edge = 0.25 * (t.full.bottom - t.full.top);
     const text = {left: t.left + slack, right: t.right - slack, top: t.top + edge, bottom: t.bottom - edge};
     for (const {e, box, line, area} of shapes.get(figure)) {
