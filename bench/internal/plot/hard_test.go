@@ -278,3 +278,57 @@ func TestColors(t *testing.T) {
 		}
 	}
 }
+
+// An interval has the colour of paper where a bar is behind it, but not on a hollow bar.
+func TestPlotIntervalOnBar(t *testing.T) {
+	res := resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"channel"}})
+	on := func() (paper, text int) {
+		svg := drawn(t, res, Options{}).Inline()
+		return strings.Count(svg, `<path class="k-paper"`), strings.Count(svg, `<path class="k-text"`)
+	}
+	if paper, text := on(); paper != 2 || text != 2 { // half of the line and an end each
+		t.Errorf("%d parts in the colour of paper and %d in that of text", paper, text)
+	}
+	for i := range res.Rows[0].Samples {
+		res.Rows[0].Samples[i].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
+	}
+	if paper, _ := on(); paper != 0 {
+		t.Errorf("%d parts of an interval on paper are in its colour", paper)
+	}
+	if svg := drawn(t, res, Options{}).Inline(); strings.Count(svg, `<rect class="f-paper k-0"`) != 1 || strings.Contains(svg, `<rect class="f-0"`) {
+		t.Error("the bar of a starved row is not hollow")
+	}
+}
+
+// The ideal begins at the best single thread that got its time.
+func TestPlotIdeal(t *testing.T) {
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), oneAndTwo)
+	begins := func(class string) bool { // where the first mark of the class is
+		svg := drawn(t, res, Options{}).Inline()
+		ideal := regexp.MustCompile(`<path class="k-axis" stroke-width="1" fill="none" d="M[\d.]+ ([\d.]+)L`).FindAllStringSubmatch(svg, -1)
+		mark := regexp.MustCompile(`<circle class="`+class+`" cx="[\d.]+" cy="([\d.]+)"`).FindStringSubmatch(svg)
+		return slices.ContainsFunc(ideal, func(m []string) bool { return m[1] == mark[1] })
+	}
+	if !begins("f-2 k-2") {
+		t.Error("the ideal does not begin at the fastest mode")
+	}
+	for i := range res.Rows[4].Samples { // biased, one thread
+		res.Rows[4].Samples[i].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
+	}
+	if begins("f-paper k-2") || !begins("f-1 k-1") {
+		t.Error("the ideal begins at a starved row, or not at the fastest of the others")
+	}
+}
+
+// An axis says that it is logarithmic. Equal values of several lines lie beside each other.
+func TestPlotLogarithmic(t *testing.T) {
+	res := with(resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"a", "b"}}, experiment.Axis{Key: "size", Values: []any{1, 10, 100}}), func(int) float64 { return 5 })
+	svg := drawn(t, res, Options{}).Inline()
+	if texts := wellFormed(t, svg); count(texts, "size (logarithmic)") != 1 {
+		t.Errorf("not in %q", texts)
+	}
+	a, b := numbersOf(svg, "circle", "f-0 k-0", "cx"), numbersOf(svg, "circle", "f-1 k-1", "cx")
+	if len(a) != 4 || len(b) != 4 || b[0]-a[0] < 2 || math.Abs((a[1]-a[0])-(a[2]-a[1])) > 0.2 { // the last is the label's
+		t.Errorf("marks are at %v and %v", a, b)
+	}
+}
