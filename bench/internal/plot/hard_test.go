@@ -306,7 +306,7 @@ func TestPlotIdeal(t *testing.T) {
 	begins := func(class string) bool { // where the first mark of the class is
 		svg := drawn(t, res, Options{}).Inline()
 		ideal := regexp.MustCompile(`<path class="k-axis" stroke-width="1" fill="none" d="M[\d.]+ ([\d.]+)L`).FindAllStringSubmatch(svg, -1)
-		mark := regexp.MustCompile(`<circle class="`+class+`" cx="[\d.]+" cy="([\d.]+)"`).FindStringSubmatch(svg)
+		mark := regexp.MustCompile(`<circle class="` + class + `" cx="[\d.]+" cy="([\d.]+)"`).FindStringSubmatch(svg)
 		return slices.ContainsFunc(ideal, func(m []string) bool { return m[1] == mark[1] })
 	}
 	if !begins("f-2 k-2") {
