@@ -180,7 +180,25 @@ func (p *draft) sort(color, shape, panelKeys, bandKeys []string) {
 	if p.Name != nil {
 		band = func(row *experiment.Row) string { return p.Name(row.Config) }
 	}
+	if i := slices.IndexFunc(panelKeys, func(key string) bool { return p.count(key) == 2 }); i >= 0 { // two in a row: its values are columns
+		panelKeys = append(without(panelKeys, panelKeys[i]), panelKeys[i])
+	}
 	p.place(by(color, p.valueName), by(shape, p.valueName), by(panelKeys, p.titleName), band)
+	p.sortPanels(panelKeys)
+}
+
+// sortPanels puts the panels in the order of the values of the settings, the last of which changes first.
+func (p *draft) sortPanels(keys []string) {
+	order := func(row *experiment.Row) (ranks []int) {
+		for _, key := range keys {
+			value := row.Config.Get(key)
+			ranks = append(ranks, slices.IndexFunc(p.listed, func(row *experiment.Row) bool { return row.Config.Get(key) == value }))
+		}
+		return ranks
+	}
+	slices.SortStableFunc(p.panels, func(a, b panel) int {
+		return slices.Compare(order(a.lines[0].first()), order(b.lines[0].first()))
+	})
 }
 
 // sortNamed puts the rows into lines with the names that the caller gives.

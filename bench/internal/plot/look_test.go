@@ -154,3 +154,19 @@ func TestLawAxis(t *testing.T) {
 		}
 	}
 }
+
+// The values of a setting that has two are side by side, and those of others below each other.
+func TestPanelOrder(t *testing.T) {
+	size, queue := experiment.Axis{Key: "size", Values: []any{10, 1000}}, experiment.Axis{Key: "queue", Values: []any{"a", "b", "c"}}
+	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), size, queue, oneAndTwo)
+	res.Rows[0].Samples, res.Rows[1].Samples = nil, nil // the order does not depend on what is missing
+	var titles []string
+	for _, text := range wellFormed(t, drawn(t, res, Options{}).Inline()) {
+		if strings.HasPrefix(text, "queue: ") {
+			titles = append(titles, strings.NewReplacer("queue: ", "", "size: ", "").Replace(text))
+		}
+	}
+	if got := strings.Join(titles, "; "); got != "a, 10; a, 1000; b, 10; b, 1000; c, 10; c, 1000" {
+		t.Errorf("panels are in the order %s", got)
+	}
+}
