@@ -35,7 +35,7 @@ func numbersOf(svg, element, class, attribute string) (list []float64) {
 	return list
 }
 
-// Values below zero are below the axis, and bars of them grow to the left. Both had been drawn as zero.
+// Values below zero are below the axis, and bars of them grow to the left.
 func TestPlotNegative(t *testing.T) {
 	bars := drawn(t, with(resulttest.Grid("ns", letters), func(row int) float64 { return []float64{-3, -1, 0, 2}[row] }), Options{}).Inline()
 	starts, widths := numbersOf(bars, "rect", "f-0", "x"), numbersOf(bars, "rect", "f-0", "width")
@@ -130,8 +130,7 @@ func TestPlotGap(t *testing.T) {
 	}
 	res := resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "size", Values: []any{1, 2, 3, 4, 5}})
 	before := lines(res)
-	res.Rows[2].Samples = nil
-	// The third value is gone from the axis, too, unless another line has it.
+	// If no other line had the third value, it would be gone from the axis, too.
 	other := resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"a", "b"}}, experiment.Axis{Key: "size", Values: []any{1, 2, 3, 4, 5}})
 	other.Rows[2].Samples = nil
 	if after := lines(other); before != 1 || after != 2 {
@@ -139,7 +138,7 @@ func TestPlotGap(t *testing.T) {
 	}
 }
 
-// Neither a line that ends early nor the end of the figure hides where its label belongs: the way to it is dotted.
+// The way from a line that ends early to its label is dotted, so that it is not taken for a part of the line.
 func TestPlotEndsEarly(t *testing.T) {
 	res := resulttest.Grid(experiment.NsOp, experiment.Axis{Key: "queue", Values: []any{"a", "b"}}, experiment.Axis{Key: "size", Values: []any{1, 2, 3}})
 	if svg := drawn(t, res, Options{}).Inline(); strings.Contains(svg, `dasharray`) {
