@@ -3,20 +3,21 @@ package plot
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 
+	svg "github.com/ajstarks/svgo/float"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/text/width"
 )
 
-// A canvas writes the elements of an SVG document. Coordinates are in pixels, from the top left corner.
+// A canvas draws the elements of an SVG document. Coordinates are in pixels, from the top left corner.
 type canvas struct {
-	bytes.Buffer
+	*svg.SVG
+	drawn  *bytes.Buffer
 	letter float64 // the size of letters
 	face   font.Face
 }
@@ -35,7 +36,10 @@ func newCanvas(letter float64) (*canvas, error) {
 		return nil, err
 	}
 	face, err := opentype.NewFace(f, &opentype.FaceOptions{Size: letter, DPI: 72})
-	return &canvas{letter: letter, face: face}, err
+	drawn := &bytes.Buffer{}
+	c := &canvas{SVG: svg.New(drawn), drawn: drawn, letter: letter, face: face}
+	c.Decimals = 1
+	return c, err
 }
 
 // An ink is what something is drawn with: the number of a series, or a part of the figure. The style
@@ -84,11 +88,7 @@ func (c *canvas) width(text string) (w float64) {
 }
 
 func (c *canvas) text(text string, x, y float64, align string) {
-	anchor := ""
-	if align != left {
-		anchor = ` text-anchor="` + align + `"`
-	}
-	fmt.Fprintf(c, `<text x="%s" y="%s"%s>%s</text>`, px(x), px(y), anchor, xmlText(text))
+	c.Text(x, y, text, attribute("text-anchor", align))
 }
 
 // fit shortens a text that is too wide. It leaves out a part in the middle: names that are long often
@@ -118,33 +118,37 @@ func (c *canvas) wrap(list string, room float64) (lines []string) {
 }
 
 func (c *canvas) rect(b box, fill ink) {
-	fmt.Fprintf(c, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"/>`, fill.fill(), px(b.left), px(b.top), px(b.right-b.left), px(b.bottom-b.top))
+	c.Rect(b.left, b.top, b.right-b.left, b.bottom-b.top, class(fill.fill()))
 }
 
 // frame draws the outline of a box, and paper inside.
 func (c *canvas) frame(b box, stroke ink) {
-	fmt.Fprintf(c, `<rect class="%s %s" x="%s" y="%s" width="%s" height="%s"/>`, inkPaper.fill(), stroke.stroke(),
-		px(b.left+0.5), px(b.top+0.5), px(b.right-b.left-1), px(b.bottom-b.top-1))
+	c.Rect(b.left+0.5, b.top+0.5, b.right-b.left-1, b.bottom-b.top-1, class(inkPaper.fill(), stroke.stroke()))
 }
 
 // line draws a line through points.
-func (c *canvas) line(stroke ink, thick float64, points ...point) { c.path(stroke, thick, "", points) }
+func (c *canvas) line(stroke ink, thick float64, points ...point) { c.path(stroke, thick, points) }
 
 // dashes draws a line of dashes.
 func (c *canvas) dashes(stroke ink, thick float64, points ...point) {
-	c.path(stroke, thick, ` stroke-dasharray="5 4"`, points)
+	c.path(stroke, thick, points, attribute("stroke-dasharray", "5 4"))
 }
 
 // dots draws a dotted line.
 func (c *canvas) dots(stroke ink, thick float64, points ...point) {
-	c.path(stroke, thick, ` stroke-dasharray="1 3"`, points)
+	c.path(stroke, thick, points, attribute("stroke-dasharray", "1 3"))
 }
 
-func (c *canvas) path(stroke ink, thick float64, more string, points []point) {
+func (c *canvas) path(stroke ink, thick float64, points []point, more ...string) {
 	if len(points) > 1 {
-		fmt.Fprintf(c, `<path class="%s" stroke-width="%s"%s fill="none" d="%s"/>`, stroke.stroke(), px(thick), more, pathData(points))
+		look := []string{class(stroke.stroke()), attribute("stroke-width", px(thick)), attribute("fill", "none")}
+		c.Path(pathData(points), append(look, more...)...)
 	}
 }
+
+func attribute(name, value string) string { return name + `="` + value + `"` }
+
+func class(names ...string) string { return attribute("class", strings.Join(names, " ")) }
 
 // arrow draws the head of an arrow at the tip, along the x-axis or along the y-axis, in the direction
 // in which the axis of values grows.
@@ -170,13 +174,13 @@ func (c *canvas) mark(shape int, at point, color ink, hollow bool) {
 	if hollow {
 		fill = inkPaper
 	}
-	classes := fill.fill() + " " + color.stroke()
+	classes := class(fill.fill(), color.stroke())
 	corners := moved(marks[shape%len(marks)], at)
 	if corners == nil {
-		fmt.Fprintf(c, `<circle class="%s" cx="%s" cy="%s" r="3.5"/>`, classes, px(at.x), px(at.y))
+		c.Circle(at.x, at.y, 3.5, classes)
 		return
 	}
-	fmt.Fprintf(c, `<path class="%s" d="%sZ"/>`, classes, pathData(corners))
+	c.Path(pathData(corners)+"Z", classes)
 }
 
 // moved returns the points, moved.

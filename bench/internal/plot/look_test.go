@@ -1,6 +1,7 @@
 package plot
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,32 @@ func drawn(t *testing.T, res *experiment.Result, o Options) Picture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return Picture{tidy(p.full), tidy(p.small)}
+}
+
+var (
+	tagOf       = regexp.MustCompile(`<(rect|path|circle|text) ([^>]*?)(/?)>`)
+	attributeOf = regexp.MustCompile(`([\w-]+)="([^"]*)"`)
+)
+
+// tidy writes the attributes of what is drawn in the order in which tests look for them: the class first,
+// and the points of a path last.
+func tidy(svg string) string {
+	return tagOf.ReplaceAllStringFunc(svg, func(tag string) string {
+		m := tagOf.FindStringSubmatch(tag)
+		var first, rest, last string
+		for _, a := range attributeOf.FindAllStringSubmatch(m[2], -1) {
+			switch text := ` ` + a[1] + `="` + strings.TrimSuffix(a[2], ".0") + `"`; a[1] {
+			case "class":
+				first = text
+			case "d":
+				last = text
+			default:
+				rest += text
+			}
+		}
+		return "<" + m[1] + first + rest + last + m[3] + ">"
+	})
 }
 
 // A few lines have their names at their ends, right of the axis. If there are too many lines, or if

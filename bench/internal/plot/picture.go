@@ -11,7 +11,7 @@ type Picture struct{ full, small string } // elements of a page
 // newElement makes an element of what is drawn. Screen readers read the title and the description.
 func newElement(c *canvas, wide, high float64, title, description string) string {
 	return fmt.Sprintf(`<svg width="%[1]s" height="%[2]s" viewBox="0 0 %[1]s %[2]s" font-size="%[3]s" role="img"><title>%[4]s</title><desc>%[5]s</desc><rect class="%[6]s" width="%[1]s" height="%[2]s"/>`,
-		px(wide), px(high), px(c.letter), xmlText(title), xmlText(description), inkPaper.fill()) + c.String() + "</svg>"
+		px(wide), px(high), px(c.letter), xmlText(title), xmlText(description), inkPaper.fill()) + c.drawn.String() + "</svg>"
 }
 
 // File is the picture as a file of its own.

@@ -43,10 +43,7 @@ func count(texts []string, want string) (n int) {
 }
 
 func TestPlotLines(t *testing.T) {
-	p, err := Draw(resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := drawn(t, resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2), Options{})
 	svg := string(p.File())
 	texts := wellFormed(t, svg)
 	for _, want := range []string{"one", "two", "1", "2", "threads", "ops/s", "0"} {
@@ -64,10 +61,7 @@ func TestPlotLines(t *testing.T) {
 }
 
 func TestPlotPrediction(t *testing.T) {
-	p, err := Draw(resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1, Coherence: 0.01}, 1, 2, 4), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := drawn(t, resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1, Coherence: 0.01}, 1, 2, 4), Options{})
 	svg := string(p.File())
 	texts := wellFormed(t, svg)
 	if count(texts, "8") != 1 || count(texts, "dashed: what the scaling law predicts") != 1 {
@@ -77,7 +71,7 @@ func TestPlotPrediction(t *testing.T) {
 	if count(texts, "4 M") != 1 {
 		t.Errorf("the axis does not reach the prediction of 3.6 M: %q", texts)
 	}
-	for _, part := range []string{`class="f-0 k-0"`, `class="k-0" stroke-width="1" fill`, `class="k-0" stroke-width="1.5" stroke-dasharray`, `class="k-1" stroke-width="1.5" stroke-dasharray`} {
+	for _, part := range []string{`class="f-0 k-0"`, `class="k-0" stroke-width="1" fill`, `class="k-0" stroke-width="1.5" fill="none" stroke-dasharray`, `class="k-1" stroke-width="1.5" fill="none" stroke-dasharray`} {
 		if !strings.Contains(svg, part) { // points, law, predictions
 			t.Errorf("nothing is painted with %s", part)
 		}
@@ -86,20 +80,14 @@ func TestPlotPrediction(t *testing.T) {
 
 func TestPlotBars(t *testing.T) {
 	r := resulttest.Run(t, resulttest.TwoRows(), 3)
-	p, err := Draw(r.Results[0], Options{Scale: 1000, Unit: "ps"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := drawn(t, r.Results[0], Options{Scale: 1000, Unit: "ps"})
 	texts := wellFormed(t, p.Inline())
 	for _, want := range []string{"address", "loads", "930", "800", "ps"} {
 		if count(texts, want) == 0 {
 			t.Errorf("%q is not among %q", want, texts)
 		}
 	}
-	p, err = Draw(r.Results[0], Options{Keep: func(c experiment.Config) bool { return c.Get("state") == "loads" }, Name: func(experiment.Config) string { return "<two> & more" }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p = drawn(t, r.Results[0], Options{Keep: func(c experiment.Config) bool { return c.Get("state") == "loads" }, Name: func(experiment.Config) string { return "<two> & more" }})
 	if texts := wellFormed(t, p.Inline()); count(texts, "<two> & more") != 1 || count(texts, "0.80") != 1 || count(texts, "0.93") != 0 {
 		t.Errorf("of one row: %q", texts)
 	}
@@ -109,10 +97,7 @@ func TestPlotBars(t *testing.T) {
 // become two panels with the same axes, in which colours are modes and shapes kinds of immortality.
 func TestPlotThreeAxes(t *testing.T) {
 	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "size", Values: []any{10, 1000}}, experiment.Axis{Key: "threads", Values: []any{1, 2}})
-	p, err := Draw(res, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := drawn(t, res, Options{})
 	svg := p.Inline()
 	texts := wellFormed(t, svg)
 	for want, n := range map[string]int{"gil": 1, "atomic": 1, "biased": 1, "none": 1, "inplace": 1, "address": 1, "frozen": 1, "size: 10": 1, "size: 1000": 1, "threads": 2, "1": 2, "2": 2, "0": 1, "ideal": 1} {
@@ -132,10 +117,7 @@ func TestPlotThreeAxes(t *testing.T) {
 // Without a setting for the x-axis, bars are in bands and panels, coloured by mode.
 func TestPlotManyBars(t *testing.T) {
 	res := resulttest.Grid(experiment.NsOp, experiment.Modes(), experiment.Immortality(), experiment.Axis{Key: "heap", Values: []any{"new", "old"}}, experiment.Axis{Key: "threads", Values: []any{1}})
-	p, err := Draw(res, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := drawn(t, res, Options{})
 	texts := wellFormed(t, p.Inline())
 	for want, n := range map[string]int{"gil": 1, "biased": 1, "frozen": 1, "none": 1, "heap: new": 1, "heap: old": 1, "threads": 0} {
 		if count(texts, want) != n {
@@ -179,17 +161,11 @@ func TestPlotManyValues(t *testing.T) {
 // Starved rows are hollow, and the legend says so. Intervals are drawn.
 func TestPlotMarks(t *testing.T) {
 	res := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
-	before, err := Draw(res, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := drawn(t, res, Options{})
 	for i := range res.Rows[1].Samples {
 		res.Rows[1].Samples[i].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
 	}
-	after, err := Draw(res, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := drawn(t, res, Options{})
 	hollow := func(p Picture) int { return strings.Count(p.Inline(), `f-paper`) }
 	if hollow(after) <= hollow(before) || !strings.Contains(after.Inline(), "starved: not to be compared") || strings.Contains(before.Inline(), "starved") {
 		t.Errorf("%d and %d things in the colour of the paper", hollow(before), hollow(after))
@@ -198,10 +174,7 @@ func TestPlotMarks(t *testing.T) {
 	for _, row := range few.Rows {
 		row.Samples = row.Samples[:3] // too few for an interval
 	}
-	without, err := Draw(few, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	without := drawn(t, few, Options{})
 	paths := func(p Picture) int { return len(regexp.MustCompile(`<path class="k-\d`).FindAllString(p.Inline(), -1)) }
 	if got := paths(before) - paths(without); got != 6 {
 		t.Errorf("%d intervals of 6 rows", got)
@@ -216,10 +189,7 @@ func TestPlotLongNames(t *testing.T) {
 		{{Key: "what", Values: []any{long + "1", long + "2"}}, {Key: "threads", Values: []any{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}}},
 		{{Key: "what", Values: []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}}, {Key: long, Values: []any{1}}, {Key: "n", Values: []any{100_000, 200_000, 300_000, 400_001, 500_001, 600_001, 700_001}}},
 	} {
-		p, err := Draw(resulttest.Grid(experiment.NsOp, axes...), Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := drawn(t, resulttest.Grid(experiment.NsOp, axes...), Options{})
 		noOverlap(t, p.Inline())
 	}
 	two := func(key string) experiment.Axis {
