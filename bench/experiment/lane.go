@@ -44,8 +44,11 @@ type Lane struct {
 }
 
 // Next counts the last batch as done, and reports whether there is another, of N operations.
-// The first call starts the first batch.
+// The first call starts the first batch. After the last batch, Next is false for ever.
 func (l *Lane) Next() bool {
+	if l.ended {
+		return false
+	}
 	now := time.Since(l.start)
 	if l.n > 0 {
 		l.ops += l.n
@@ -117,15 +120,15 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 			ready.Done()
 			<-begin
 			l.began = time.Since(l.start)
-			region := trace.StartRegion(ctx, "lane")
-			err := body(l)
-			region.End()
-			if err == nil && !l.ended {
-				err = errLeftEarly
-			}
-			if err != nil {
+			errs[i] = errLeftEarly // unless body returns: a goroutine may also end
+			defer func() {
+				if errs[i] != nil {
+					stopped.Store(true)
+				}
+			}()
+			defer trace.StartRegion(ctx, "lane").End()
+			if err := body(l); err != nil || l.ended {
 				errs[i] = err
-				stopped.Store(true)
 			}
 		})
 	}
@@ -164,14 +167,18 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 		l := &lanes[i]
 		l.end = max(l.end, 1) // a coarse clock may show no time at all
 		s.Ops += l.ops
-		s.Load.Elapsed = max(s.Load.Elapsed, l.end)
 	}
-	s.Load.Late = late(lanes)
-	if s.Extra, err = notesOf(lanes, crews, s.Load.Elapsed); err != nil {
+	s.Load.Lanes, s.Load.Late = threads, late(lanes)
+	s.Load.Elapsed, s.Load.Apart = apart(lanes)
+	if b.Ops > 0 {
+		// Lanes that run one after the other, as a global lock may have it, would otherwise seem to
+		// do more than one lane alone.
+		together(lanes)
+	}
+	if err := notesOf(&s, lanes, crews, s.Load.Elapsed); err != nil {
 		return nil, s, err
 	}
-	countsOf(&s, events)
-	return lanes, s, nil
+	return lanes, s, countsOf(&s, events)
 }
 
 // wakeUp is the part of the time before a lane began that is not late: an idle core takes time to
@@ -194,6 +201,27 @@ func late(lanes []Lane) float64 {
 		all += max(lanes[i].end, 1)
 	}
 	return min(float64(late)/float64(all), 1)
+}
+
+// apart returns the time of the longest lane, and Load.Apart.
+func apart(lanes []Lane) (longest time.Duration, share float64) {
+	first := lanes[0].end
+	for i := range lanes {
+		first, longest = min(first, lanes[i].end), max(longest, lanes[i].end)
+	}
+	return longest, 1 - float64(first)/float64(longest)
+}
+
+// together makes the time of all lanes of a role that of its longest one.
+func together(lanes []Lane) {
+	longest := map[string]time.Duration{}
+	for i := range lanes {
+		l := &lanes[i]
+		longest[l.Role] = max(longest[l.Role], l.end)
+	}
+	for i := range lanes {
+		lanes[i].end = longest[lanes[i].Role]
+	}
 }
 
 // rate is the sum of the rates of the lanes with the role.

@@ -193,6 +193,8 @@ func (s *stage) setting(key, otherwise string) string {
 	return otherwise
 }
 
+var errSetupEnded = errors.New("Setup ended its goroutine")
+
 func (s *stage) open(context.Context) (err error) {
 	if s.rows++; s.rows > 1 {
 		return nil
@@ -203,7 +205,15 @@ func (s *stage) open(context.Context) (err error) {
 	s.leave, s.left = make(chan struct{}), make(chan error, 1)
 	made := make(chan error, 1)
 	go func() {
-		err := s.runtime.Do(func(t *rt.Thread) error {
+		err := errSetupEnded // unless Do returns: Setup may end its goroutine
+		defer func() {
+			select {
+			case made <- err: // there was no thread, or no Setup that returned
+			default:
+			}
+			s.left <- err
+		}()
+		err = s.runtime.Do(func(t *rt.Thread) error {
 			var err error
 			s.shared, err = Bear(t, s.setting(Immortal, ImmortalNone), func() (rt.Ref, error) { return s.workload.Setup(t, s.config) })
 			made <- err
@@ -213,11 +223,6 @@ func (s *stage) open(context.Context) (err error) {
 			}
 			return nil
 		})
-		select {
-		case made <- err: // there was no thread
-		default:
-		}
-		s.left <- err
 	}()
 	return <-made
 }

@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -71,6 +72,9 @@ func TestWorkloadErrors(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, change := range map[string]func(w *Workload){
+		"Setup ended its goroutine": func(w *Workload) {
+			w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { runtime.Goexit(); return rt.Nil, nil }
+		},
 		"broken":        func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
 		"unknown mode":  func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
 		"unknown kind":  func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
