@@ -27,7 +27,6 @@ type Result struct {
 	Until  float64 // as in Env
 	Wide   bool    // Until was not reached within the limit
 	SetUps SetUps  // how often the variants were set up
-	narrow bool    // the intervals were narrow enough after the last round
 }
 
 // A Round is how fast the machine was, measured by a loop of arithmetic that always does the same.

@@ -89,6 +89,7 @@ type collector struct {
 	opts   *Options
 	report *Report
 	open   *Result // the scenario under way
+	narrow bool    // its intervals were narrow enough after the last round
 }
 
 func (c *collector) apply(e event) error { return e.apply(c) }
@@ -245,7 +246,7 @@ func (p *Plan) check() error {
 
 func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error) {
 	err = w.tell(func(c *collector) error {
-		c.open = &Result{Scenario: s}
+		c.open, c.narrow = &Result{Scenario: s}, false
 		for i := range p.Variants {
 			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric, exact: s.Exact})
 		}
@@ -325,7 +326,7 @@ func (w *worker) more(variants, round int, took time.Duration) (more bool, err e
 	}
 	err = w.tell(func(c *collector) error {
 		c.open.Until = w.opts.Until
-		wide := !c.open.settled()
+		wide := !c.settled()
 		more = wide && took < w.opts.Limit && round < maxRounds
 		if c.open.Wide = wide && !more; more {
 			c.report.Total += variants
@@ -337,11 +338,11 @@ func (w *worker) more(variants, round int, took time.Duration) (more bool, err e
 
 // settled reports whether the intervals of all medians are as narrow as Until asks for, after this
 // round and after the one before. Whoever stops at the first narrow intervals finds those that are
-// narrow by chance: then 92 % of them enclose the median, and not 95 %. TestUntilCovers measures it.
-func (r *Result) settled() bool {
-	before := r.narrow
-	r.narrow = r.within(r.Until)
-	return before && r.narrow
+// narrow by chance: then 93 % of them enclose the median, and not 95 %. TestUntilCovers shows it.
+func (c *collector) settled() bool {
+	before := c.narrow
+	c.narrow = c.open.within(c.open.Until)
+	return before && c.narrow
 }
 
 // within reports whether the intervals of all rows are narrow enough. Starved rows do not count:

@@ -193,7 +193,7 @@ func (s *stage) setting(key, otherwise string) string {
 	return otherwise
 }
 
-var errSetupEnded = errors.New("Setup ended its goroutine")
+var errSetupEnded = errors.New("the goroutine of Setup ended")
 
 func (s *stage) open(context.Context) (err error) {
 	if s.rows++; s.rows > 1 {

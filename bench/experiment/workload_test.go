@@ -72,7 +72,7 @@ func TestWorkloadErrors(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, change := range map[string]func(w *Workload){
-		"Setup ended its goroutine": func(w *Workload) {
+		"the goroutine of Setup ended": func(w *Workload) {
 			w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { runtime.Goexit(); return rt.Nil, nil }
 		},
 		"broken":        func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },

@@ -43,6 +43,9 @@ func partialLine(r *experiment.Report) string {
 	if r.Failed {
 		why = "failed"
 	}
+	if r.Total == 0 {
+		return "partial: " + why + " before the first sample"
+	}
 	return fmt.Sprintf("partial: %s after %d of %d samples", why, r.Done, r.Total)
 }
 

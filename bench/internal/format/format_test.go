@@ -194,6 +194,9 @@ func TestPartial(t *testing.T) {
 	if got := render(t, "bench", r); !strings.HasSuffix(got, "\n# partial: interrupted after 4 of 30 samples\n") {
 		t.Errorf("the bench report is not marked: %s", got)
 	}
+	if got := partialLine(&experiment.Report{Failed: true}); got != "partial: failed before the first sample" {
+		t.Errorf("of a plan that failed: %s", got)
+	}
 }
 
 // A function that concludes and panics does not take the table with it.
