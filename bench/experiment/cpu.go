@@ -53,6 +53,9 @@ type Load struct {
 	// then had the cores and the locks to themselves.
 	Apart float64
 
+	// Behind is the share of the operations due that the slowest lane with a pace has not done.
+	Behind float64
+
 	// Late is the share of the lanes' time that had passed when they began to run, of as
 	// many lanes as Go has cores for. Go's scheduler starts one thread after the other, and a
 	// lane that has none yet asks the kernel for nothing.

@@ -79,9 +79,10 @@
 // # Roles, latencies and other metrics
 //
 // A Workload may have [Role]s, such as readers and writers, each with lanes and a rate of its
-// own. [Lane.Took] notes latencies, which become percentiles beside the rate, and [Lane.Add] other
-// metrics. Env.Counters adds cycles, instructions, cache misses and hits in the memory of other
-// processors, where the system lets a program read the counters of the processor.
+// own: what they reach, or what they are asked for. [Lane.Took] notes latencies, which become
+// percentiles beside the rate, and [Lane.Add] other metrics. Env.Counters adds cycles,
+// instructions, cache misses and hits in the memory of other processors, where the system lets
+// a program read the counters of the processor.
 //
 // # Profiles
 //

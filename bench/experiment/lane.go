@@ -38,6 +38,7 @@ type Lane struct {
 	start   time.Time // the same for all lanes of a sample
 	stopped *atomic.Bool
 	began   time.Duration // when its goroutine ran first
+	pace    pace
 	notes   notes
 
 	_ [64]byte // lanes are written by different threads
@@ -53,6 +54,7 @@ func (l *Lane) Next() bool {
 	if l.n > 0 {
 		l.ops += l.n
 		switch took := now - l.mark; {
+		case l.pace.rate > 0: // as small as it is
 		case took < l.target/2 && l.n < maxBatch:
 			l.n *= 2
 		case took > 2*l.target && l.n > l.unit:
@@ -68,6 +70,9 @@ func (l *Lane) Next() bool {
 		l.n = min(l.n, (rest+l.unit-1)/l.unit*l.unit)
 	} else if l.ops > 0 { // a lane that starts late does one batch
 		done = done || now >= l.budget.Duration
+	}
+	if !done && l.pace.rate > 0 {
+		now, done = l.await(now)
 	}
 	if done {
 		l.end, l.ended, l.n = now, true, 0
@@ -170,6 +175,7 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 	}
 	s.Load.Lanes, s.Load.Late = threads, late(lanes)
 	s.Load.Elapsed, s.Load.Apart = apart(lanes)
+	s.Load.Behind = behind(lanes)
 	if b.Ops > 0 {
 		// Lanes that run one after the other, as a global lock may have it, would otherwise seem to
 		// do more than one lane alone.

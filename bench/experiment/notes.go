@@ -30,7 +30,7 @@ const (
 //
 // A lane begins an operation when the last one is over, so a slow operation delays the others
 // and is noted once. If requests came at a rate of their own, all that came meanwhile would have
-// waited: these percentiles say nothing about such waits.
+// waited. To see such waits, give the role a rate, and note the time since [Lane.Due].
 func (l *Lane) Took(d time.Duration) {
 	if l.notes.latency == nil {
 		l.notes.latency = hdrhistogram.New(1, int64(maxLatency), latencyDigits)

@@ -19,6 +19,7 @@ const (
 	muchStolen   = 0.01                  // by a hypervisor
 	littleGotten = 0.90                  // of the calibration's time
 	muchApart    = 0.10                  // of a sample's time, after a lane had ended
+	muchBehind   = 0.10                  // of the operations that lanes with a pace were asked for
 	leastNs      = 0.05                  // for an operation: a fraction of a cycle
 )
 
@@ -47,6 +48,10 @@ func (r *Result) warnings(cores int) (lines []string) {
 	if n := r.count(func(row *Row) bool { return row.apart() > muchApart }); n > 0 {
 		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime.",
 			n, counted(len(r.Rows), "row"))
+	}
+	if n := r.count(func(row *Row) bool { return row.behind() > muchBehind }); n > 0 {
+		warn("In %d of %s, threads with a rate did less than %.0f %% of what they were asked for. Latencies since operations were due then grow with the length of a sample.",
+			n, counted(len(r.Rows), "row"), 100*(1-muchBehind))
 	}
 	if n := r.count((*Row).empty); n > 0 {
 		warn("In %d of %s, an operation takes less than %v ns on a core: the compiler may have left it out.", n, counted(len(r.Rows), "row"), leastNs)
@@ -105,14 +110,23 @@ func (r *Row) Lanes() int {
 	return most
 }
 
-// apart is the share of the time of the row's samples for which some of their lanes had ended:
-// the median over the samples.
+// apart is the share of the time of the row's samples for which some of their lanes had ended.
 func (r *Row) apart() float64 {
-	var shares []float64
+	return r.medianOf(func(l Load) float64 { return l.Apart })
+}
+
+// behind is the share of the operations due that the row's lanes have not done.
+func (r *Row) behind() float64 {
+	return r.medianOf(func(l Load) float64 { return l.Behind })
+}
+
+// medianOf is the median over the samples.
+func (r *Row) medianOf(figure func(l Load) float64) float64 {
+	var figures []float64
 	for _, s := range r.Samples {
-		shares = append(shares, s.Load.Apart)
+		figures = append(figures, figure(s.Load))
 	}
-	return median.Of(shares)
+	return median.Of(figures)
 }
 
 // empty reports whether the row's operations take no time.

@@ -39,6 +39,9 @@ func TestWarnings(t *testing.T) {
 		"In 1 of 1 row, some threads ended long before others": func(r *Result) {
 			r.Rows[0].Samples[0].Load.Apart, r.Rows[0].Samples[1].Load.Apart = 0.2, 0.5
 		},
+		"In 1 of 1 row, threads with a rate did less than 90 % of what they were asked for.": func(r *Result) {
+			r.Rows[0].Samples[0].Load.Behind, r.Rows[0].Samples[1].Load.Behind = 0.2, 0.5
+		},
 		"In 1 of 1 row, an operation takes less than 0.05 ns": func(r *Result) {
 			for i := range r.Rows[0].Samples {
 				r.Rows[0].Samples[i].Load.Lanes, r.Rows[0].Samples[i].Ops = 2, 5e9 // 0.04 ns each
