@@ -1,6 +1,9 @@
 package experiment
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // pace is the rate that a lane is asked for. The zero value asks for as much as it can do.
 type pace struct {
@@ -37,18 +40,15 @@ func (l *Lane) await(now time.Duration) (later time.Duration, over bool) {
 		return now, false
 	}
 	l.pace.due = l.pace.first + time.Duration(float64(l.ops)/l.pace.rate*float64(time.Second))
-	for now < l.pace.due {
-		left := l.pace.due - now
-		if l.budget.Ops <= 0 {
-			left = min(left, l.budget.Duration-now)
-		}
-		if l.stopped.Load() || left <= 0 {
-			return now, true
-		}
-		l.pace.sleep(min(left, longestWait))
+	end := l.budget.Duration
+	if l.budget.Ops > 0 {
+		end = math.MaxInt64
+	}
+	for now < min(l.pace.due, end) && !l.stopped.Load() {
+		l.pace.sleep(min(l.pace.due-now, end-now, longestWait))
 		now = time.Since(l.start)
 	}
-	return now, false
+	return now, now >= end || l.stopped.Load()
 }
 
 // behind is the share of the operations due that lanes with a pace have not done: that of the

@@ -31,6 +31,15 @@ func TestPace(t *testing.T) {
 	if most := int64(math.Ceil(rate*s.Load.Elapsed.Seconds())) + 2; err != nil || s.Ops > most || s.Ops < 2 || s.Load.Elapsed < 50*ms {
 		t.Errorf("%d operations in %v, of no more than %d; %v", s.Ops, s.Load.Elapsed, most, err)
 	}
+	// One that is due as the sample ends is not begun, even if the wait took too long.
+	if s, err := OpsPerSecond(t.Context(), Budget{Duration: 20 * ms}, 1, 1, func(l *Lane) error {
+		l.Pace(50, func(d time.Duration) { time.Sleep(d + ms) })
+		for l.Next() {
+		}
+		return nil
+	}); err != nil || s.Ops != 1 {
+		t.Errorf("%d operations, of one in 20 ms; %v", s.Ops, err)
+	}
 	// An operation that is due after the sample does not hold it up.
 	if s, err := OpsPerSecond(t.Context(), Budget{Duration: 5 * ms}, 1, 1, func(l *Lane) error {
 		l.Pace(1./3600, nil)
