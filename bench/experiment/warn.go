@@ -46,14 +46,14 @@ func (r *Result) warnings(cores int) (lines []string) {
 		warn("%d threads have %s: rows with more threads than cores show how the threads take turns, not how they scale.", most, counted(cores, "core"))
 	}
 	if n := r.count(func(row *Row) bool { return row.apart() > muchApart }); n > 0 {
-		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime.",
+		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime, such as 1s.",
 			n, counted(len(r.Rows), "row"))
 	}
 	if n := r.count(func(row *Row) bool { return row.behind() > muchBehind }); n > 0 {
 		warn("In %d of %s, threads with a rate did less than %.0f %% of what they were asked for. Latencies since operations were due then grow with the length of a sample.",
 			n, counted(len(r.Rows), "row"), 100*(1-muchBehind))
 	}
-	if n := r.count((*Row).empty); n > 0 {
+	if n := r.count((*Row).instant); n > 0 {
 		warn("In %d of %s, an operation takes less than %v ns on a core: the compiler may have left it out.", n, counted(len(r.Rows), "row"), leastNs)
 	}
 	if list := r.trends(); len(list) > 0 {
@@ -129,8 +129,8 @@ func (r *Row) medianOf(figure func(l Load) float64) float64 {
 	return median.Of(figures)
 }
 
-// empty reports whether the row's operations take no time.
-func (r *Row) empty() bool {
+// instant reports whether the row's operations take no time.
+func (r *Row) instant() bool {
 	var took []float64
 	for _, s := range r.Samples {
 		if l := s.Load; l.Lanes > 0 && s.Ops > 0 {
