@@ -57,7 +57,7 @@ func TestUsageErrors(t *testing.T) {
 		"run -count 0":           `-count: "0" is not a number from 1 to 100000`,
 		"-benchtime -1s":         `-benchtime: "-1s" is not a positive duration such as 100ms, nor a count such as 1000x`,
 		"-frobnicate":            `unknown flag -frobnicate`,
-		"dance":                  `unexpected argument dance`,
+		"dance":                  `unknown command dance; the commands are compare, run, list, report, immortality-tax, compare-commits, image, heap, help, version, prefork`,
 		"run dance":              `unexpected argument dance`,
 		"-count":                 `flag -count needs a value`,
 		"-progress maybe":        `-progress must be one of "auto","on","off" but got "maybe"`,

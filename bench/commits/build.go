@@ -2,7 +2,6 @@ package commits
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,10 +15,11 @@ import (
 // workingTree is the name of the files as they are, with changes that are not committed.
 const workingTree = "."
 
-// A builder makes checkouts and builds in a temporary folder.
+// A builder makes checkouts and builds in a temporary folder. It leaves nothing in the repository,
+// not even if it is killed: git keeps no account of the checkouts.
 type builder struct {
 	folder string
-	trees  []string // checkouts that git knows of
+	built  int // how many commits
 }
 
 func newBuilder() (*builder, error) {
@@ -31,13 +31,7 @@ func newBuilder() (*builder, error) {
 }
 
 // close removes the checkouts and the builds, also after an interruption.
-func (b *builder) close() (err error) {
-	for _, tree := range b.trees {
-		_, e := git(context.Background(), "worktree", "remove", "--force", tree)
-		err = errors.Join(err, e)
-	}
-	return errors.Join(err, os.RemoveAll(b.folder))
-}
+func (b *builder) close() (err error) { return os.RemoveAll(b.folder) }
 
 // resolve returns a short name of the commit.
 func (b *builder) resolve(ctx context.Context, rev string) (string, error) {
@@ -54,25 +48,34 @@ func (b *builder) resolve(ctx context.Context, rev string) (string, error) {
 	return name, nil
 }
 
+// checkout writes the files of the commit into a folder, by an index of its own.
+func (b *builder) checkout(ctx context.Context, rev, folder string) error {
+	top, err := git(ctx, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"read-tree", rev + "^{tree}"}, {"checkout-index", "--all", "--prefix=" + folder + "/"}} {
+		if _, err := gitWith(ctx, []string{"GIT_INDEX_FILE=" + folder + ".index"}, append([]string{"-C", top}, args...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // build checks the commit out, and builds its command in so many layouts.
 func (b *builder) build(ctx context.Context, rev string, layouts int) (programs []program, err error) {
-	var tree string
+	b.built++
+	tree := filepath.Join(b.folder, fmt.Sprintf("tree-%d", b.built))
 	if rev == workingTree {
-		if tree, err = git(ctx, "rev-parse", "--show-toplevel"); err != nil {
-			return nil, err
-		}
+		tree, err = git(ctx, "rev-parse", "--show-toplevel")
 	} else {
-		tree = filepath.Join(b.folder, fmt.Sprintf("tree-%d", len(b.trees)))
-		if _, err := git(ctx, "worktree", "add", "--quiet", "--detach", tree, rev); err != nil {
-			return nil, err
-		}
-		b.trees = append(b.trees, tree)
+		err = b.checkout(ctx, rev, tree)
+	}
+	if err != nil {
+		return nil, err
 	}
 	for layout := range layouts {
-		file := filepath.Join(b.folder, fmt.Sprintf("bench-%d-%d.exe", len(b.trees), layout))
-		if rev == workingTree {
-			file = filepath.Join(b.folder, fmt.Sprintf("bench-here-%d.exe", layout))
-		}
+		file := filepath.Join(b.folder, fmt.Sprintf("bench-%d-%d.exe", b.built, layout))
 		cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath",
 			"-ldflags", fmt.Sprintf("-s -w -funcalign=64 -randlayout=%d", layout+1), "-o", file, "./bench")
 		cmd.Dir = tree
@@ -102,13 +105,17 @@ func runner(file string) program {
 }
 
 // git runs git in the current folder, and returns what it prints.
-func git(ctx context.Context, args ...string) (string, error) {
+func git(ctx context.Context, args ...string) (string, error) { return gitWith(ctx, nil, args...) }
+
+// gitWith is git with more variables in its environment.
+func gitWith(ctx context.Context, env []string, args ...string) (string, error) {
 	var errs strings.Builder
 	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(errs.String()))
+		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -1,7 +1,7 @@
 // Package commits compares two commits: it builds the command of each, runs both in turns, and
 // says which rows differ, with the statistics of benchstat.
 //
-//	git worktree   a temporary checkout of each commit; "." is the working tree itself
+//	checkout       the files of each commit in a temporary folder; "." is the working tree itself
 //	build          the command bench of each, in several layouts of its functions
 //	rounds         one process of each for each scenario, which takes one sample of every row;
 //	               who begins changes from round to round

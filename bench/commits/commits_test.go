@@ -90,10 +90,48 @@ func repository(t *testing.T, versions ...string) {
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), "ichor-commits*"))
-	out, gitErr := exec.Command("git", "worktree", "list").Output()
-	if err != nil || gitErr != nil || len(left) > 0 || strings.Count(string(out), "\n") != 1 {
-		t.Errorf("left behind: %v, %s, %v, %v", left, out, err, gitErr)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
+	unchanged(t)
+}
+
+// unchanged fails if git has an account of a checkout, or a change that the test has not made.
+func unchanged(t *testing.T) {
+	t.Helper()
+	for args, want := range map[string]int{"worktree list": 1, "diff --cached": 0, "stash list": 0} {
+		if out, err := exec.Command("git", strings.Fields(args)...).Output(); err != nil || strings.Count(string(out), "\n") != want {
+			t.Errorf("git %s: %s, %v", args, out, err)
+		}
+	}
+}
+
+// A process that is killed at work leaves nothing in the repository.
+func TestKilledCheckout(t *testing.T) {
+	repository(t, "10", "20")
+	b, err := newBuilder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if programs, err := b.build(t.Context(), "v10", 1); err != nil || len(programs) != 1 {
+		t.Fatal(programs, err)
+	}
+	unchanged(t) // it is killed now
+	if err := b.close(); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t)
+}
+
+// Commits are found and built from any folder of the repository.
+func TestBelow(t *testing.T) {
+	repository(t, "10", "20")
+	t.Chdir("bench")
+	code, stdout, stderr := call(t.Context(), "v10", "v20", "-benchtime", "10x", "-count", "1", "-layouts", "1", "-scenario", "once")
+	if code != 0 || !strings.Contains(stdout, "Once/mode=gil/threads=1") {
+		t.Errorf("exit code %d, %s:\n%s", code, stderr, stdout)
+	}
+	nothingLeft(t)
 }
 
 // Both commits are built and run in turns, and the rows that differ are found.

@@ -3,6 +3,8 @@ package experiment
 import (
 	"context"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -28,6 +30,50 @@ func TestUntil(t *testing.T) {
 	o.Until = 0
 	if r, err = Run(t.Context(), []Scenario{scenario(never)}, o); err != nil || len(r.Results[0].Rows[0].Samples) != 6 {
 		t.Errorf("without -until: %+v, %v", r, err)
+	}
+}
+
+// Narrow intervals count only if those of the round before were narrow too.
+func TestUntilTwice(t *testing.T) {
+	res := &Result{Until: 0.1, Rows: []*Row{{Metric: NsOp}}}
+	c := &collector{open: res}
+	for i, v := range []float64{10, 10.1, 10.2, 10.3, 10.4, 10.5, 13, 13, 10.2, 10.2, 10.2, 10.2} {
+		res.Rows[0].Samples = append(res.Rows[0].Samples, Sample{Value: v})
+		// Six samples are narrow, seven and eight are not, nine leave out the two outliers' farther one.
+		want := res.within(0.1) && c.narrow
+		if got := c.settled(); got != want || i < 6 && got {
+			t.Errorf("after %d samples, settled is %t, want %t", i+1, got, want)
+		}
+	}
+	if !c.narrow || !c.settled() {
+		t.Error("samples that agree never settle")
+	}
+}
+
+// The intervals of runs with Until enclose the median in nearly as many cases as they say. If a run
+// stopped at the first narrow intervals, 93 % would.
+func TestUntilCovers(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for name, draw := range map[string]func() float64{
+		"normal":  func() float64 { return 1 + 0.1*rnd.NormFloat64() },
+		"skewed":  func() float64 { return math.Exp(0.1 * rnd.NormFloat64()) },
+		"bimodal": func() float64 { return 1 + 0.04*(2*rnd.Float64()-1) + []float64{-0.03, 0.03}[rnd.IntN(2)] },
+	} {
+		const tries = 4000
+		enclosed := 0
+		for range tries {
+			row := &Row{Metric: NsOp}
+			c := &collector{open: &Result{Until: 0.05, Rows: []*Row{row}}}
+			for len(row.Samples) < 10 || !c.settled() {
+				row.Samples = append(row.Samples, Sample{Value: draw()})
+			}
+			if s := row.Stat(); s.Low <= 1 && 1 <= s.High {
+				enclosed++
+			}
+		}
+		if share := float64(enclosed) / tries; share < 0.945 {
+			t.Errorf("%s: %.1f %% of the intervals enclose the median", name, 100*share)
+		}
 	}
 }
 

@@ -69,10 +69,13 @@ func Say(lines []string, format string, args ...any) []string {
 	return append(lines, fmt.Sprintf(format, args...))
 }
 
-// human writes a number with three digits or more, and with k, M or G from 10,000 on.
+// human writes a number with three digits or more, with k, M or G from 10,000 on, and with an
+// exponent from 10,000 G on.
 func human(v float64) string {
 	a := math.Abs(v)
 	switch {
+	case a >= 1e13:
+		return fmt.Sprintf("%.3g", v)
 	case a >= 1e10:
 		return digits(v/1e9) + " G"
 	case a >= 1e7:

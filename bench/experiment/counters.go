@@ -50,11 +50,11 @@ func startCounters(ctx context.Context) (stop func() (map[string]float64, error)
 }
 
 // countsOf turns counts into extra metrics.
-func countsOf(s *Sample, counts map[string]float64) {
+func countsOf(s *Sample, counts map[string]float64) error {
 	for name, n := range counts {
-		if s.Extra == nil {
-			s.Extra = map[string]float64{}
+		if err := s.note("", name+"/op", n/float64(max(s.Ops, 1))); err != nil {
+			return err
 		}
-		s.Extra[name+"/op"] = n / float64(max(s.Ops, 1))
 	}
+	return nil
 }

@@ -46,7 +46,15 @@ func got(threads []CPUTime) float64 {
 
 // A Load is what a sample knows of its surroundings. The zero value knows nothing.
 type Load struct {
+	Lanes   int           // how many lanes the sample had, of all roles together
 	Elapsed time.Duration // the time of the longest lane
+
+	// Apart is the share of Elapsed for which at least one lane had ended already. The others
+	// then had the cores and the locks to themselves.
+	Apart float64
+
+	// Behind is the share of the operations due that the slowest lane with a pace has not done.
+	Behind float64
 
 	// Late is the share of the lanes' time that had passed when they began to run, of as
 	// many lanes as Go has cores for. Go's scheduler starts one thread after the other, and a

@@ -3,10 +3,8 @@ package experiment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -35,10 +33,25 @@ func options(count int) Options {
 }
 
 func TestRatioPairsRounds(t *testing.T) {
-	a := &Row{Metric: NsOp, Samples: []Sample{{Value: 2}, {Value: 40}, {Value: 6}}, rounds: []int{0, 1, 2}}
-	b := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}, {Value: 20}, {Value: 0}, {Value: 9}}, rounds: []int{0, 1, 2, 3}}
+	row := func(rounds []int, values ...float64) *Row {
+		r := &Row{Metric: NsOp, rounds: rounds}
+		for _, v := range values {
+			r.Samples = append(r.Samples, Sample{Value: v})
+		}
+		return r
+	}
+	a, b := row([]int{0, 1, 2}, 2, 40, 6), row([]int{0, 1, 3}, 1, 20, 9)
 	if got := Ratio(a, b).Median; got != 2 {
 		t.Errorf("the ratio is %v, want 2: the median of those of rounds 0 and 1", got)
+	}
+	// A ratio of the rounds that have a quotient would leave out the extremes.
+	for _, without := range [][2]*Row{{a, row([]int{0, 1, 2}, 1, 20, 0)}, {a, row([]int{0, 1, 2}, 1, -1, 1)}, {row([]int{0, 1}, -1, 1), b}} {
+		if got := Ratio(without[0], without[1]); !got.Missing() {
+			t.Errorf("the ratio of %v to %v is %v, want none", without[0].Samples, without[1].Samples, got)
+		}
+	}
+	if got := Ratio(row([]int{0, 1}, 0, 0), b); got.Median != 0 || got.N != 2 {
+		t.Errorf("the ratio of nothing to something is %v, want 0", got)
 	}
 	late := &Row{Metric: NsOp, Samples: []Sample{{Value: 1}}, rounds: []int{7}}
 	other := &Row{Metric: OpsS, Samples: a.Samples, rounds: a.rounds}
@@ -80,7 +93,7 @@ func TestMeanRatio(t *testing.T) {
 func TestHuman(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
-		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G",
+		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1.23e16: "1.23e+16", -1e300: "-1e+300",
 	} {
 		if got := human(v); got != want {
 			t.Errorf("human(%v) is %q, want %q", v, got, want)
@@ -180,6 +193,9 @@ func TestFailures(t *testing.T) {
 			return Sample{Value: 1}, nil
 		}}
 	}
+	extra := func(s Sample) Variant {
+		return Variant{Config: Cfg("v", "extra"), Metric: NsOp, Sample: func(context.Context, Budget) (Sample, error) { return s, nil }}
+	}
 	unset := good
 	unset.Sample = nil
 	setUp, closing := good, good
@@ -190,17 +206,24 @@ func TestFailures(t *testing.T) {
 		want     string
 		done     int
 	}{
-		"sample":   {scenario(good, failing(3)), "pair/v=bad: boom", 4},
-		"warm up":  {scenario(good, failing(0)), "pair/v=bad: boom", 0},
-		"setup":    {scenario(setUp), "pair/v=good: set-up: boom", 0},
-		"close":    {scenario(closing), "pair/v=good: close: boom", 4},
-		"plan":     {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
-		"nan":      {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
-		"twice":    {scenario(good, good), "pair: v=good is there twice", 0},
-		"two keys": {scenario(Variant{Config: Cfg("v", 1, "v", 2), Metric: NsOp, Sample: good.Sample}), `pair: v=1/v=2 has the setting "v" twice`, 0},
-		"no key":   {scenario(Variant{Config: Cfg("", 1), Metric: NsOp, Sample: good.Sample}), `pair: "=1" has a setting named "", not one word`, 0},
-		"no name":  {Scenario{Plan: scenario(good).Plan}, `experiment: the name of scenario 1 is "", not one word`, 0},
-		"unset":    {scenario(unset), "pair: v=good has no Sample or no Metric", 0},
+		"sample":      {scenario(good, failing(3)), "pair/v=bad: boom", 4},
+		"warm up":     {scenario(good, failing(0)), "pair/v=bad: boom", 0},
+		"setup":       {scenario(setUp), "pair/v=good: set-up: boom", 0},
+		"close":       {scenario(closing), "pair/v=good: close: boom", 4},
+		"plan":        {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
+		"nan":         {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
+		"twice":       {scenario(good, good), "pair: v=good is there twice", 0},
+		"two keys":    {scenario(Variant{Config: Cfg("v", 1, "v", 2), Metric: NsOp, Sample: good.Sample}), `pair: v=1/v=2 has the setting "v" twice`, 0},
+		"no key":      {scenario(Variant{Config: Cfg("", 1), Metric: NsOp, Sample: good.Sample}), `pair: "=1" has a setting named "", not one word`, 0},
+		"no name":     {Scenario{Plan: scenario(good).Plan}, `experiment: the name of scenario 1 is "", not one word`, 0},
+		"unset":       {scenario(unset), "pair: v=good has no Sample", 0},
+		"no metric":   {scenario(fixed(Cfg("v", 1), "", 1)), `pair: the metric of v=1 is "", not one word`, 0},
+		"two words":   {scenario(fixed(Cfg("v", 1), "a b", 1)), `pair: the metric of v=1 is "a b", not one word`, 0},
+		"nothing":     {scenario(), "pair: the plan has no variants", 0},
+		"extra twice": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{NsOp: 1}})), `pair/v=extra: experiment: the metric "ns/op" is there twice`, 0},
+		"extra words": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a b": 1}})), `pair/v=extra: experiment: the unit of a metric is "a b", not one word`, 0},
+		"extra inf":   {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a": math.Inf(1)}})), "pair/v=extra: the sample is +Inf a", 0},
+		"hidden nan":  {scenario(extra(Sample{Value: math.NaN(), Extra: map[string]float64{NsOp: 1}})), "pair/v=extra: the sample is NaN ns/op", 0},
 	} {
 		r, err := Run(t.Context(), []Scenario{c.scenario}, options(4))
 		if err == nil || err.Error() != c.want || r.Done != c.done {
@@ -211,67 +234,6 @@ func TestFailures(t *testing.T) {
 	o.Finished = func(*Result) error { return boom }
 	if _, err := Run(t.Context(), []Scenario{scenario(good)}, o); err != boom {
 		t.Errorf("an error of Finished gives %v", err)
-	}
-}
-
-func TestLanes(t *testing.T) {
-	for _, b := range []Budget{{Duration: 2 * time.Millisecond}, {Ops: 1000}} {
-		var mu sync.Mutex
-		total := 0
-		s, err := OpsPerSecond(t.Context(), b, 3, 7, func(l *Lane) error {
-			for l.Next() {
-				if l.N()%7 != 0 {
-					return fmt.Errorf("a batch of %d", l.N())
-				}
-				mu.Lock()
-				total += l.N()
-				mu.Unlock()
-			}
-			return nil
-		})
-		if err != nil || int(s.Ops) != total || s.Value <= 0 {
-			t.Errorf("%v: err %v, %d operations of %d, %v ops/s", b, err, s.Ops, total, s.Value)
-		}
-		if b.Ops > 0 && total != 3*1001 {
-			t.Errorf("%v did %d operations, want 1000 a lane, in sevens", b, total)
-		}
-	}
-	s, err := NsPerOp(t.Context(), Budget{Ops: 5}, 1, func(l *Lane) error {
-		for l.Next() {
-		}
-		return nil
-	})
-	if err != nil || s.Ops != 5 || s.Value <= 0 {
-		t.Errorf("err %v, sample %+v", err, s)
-	}
-}
-
-func TestLanesStop(t *testing.T) {
-	spin := func(l *Lane) error {
-		for l.Next() {
-		}
-		return nil
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(time.Millisecond, cancel)
-	hour := Budget{Duration: time.Hour}
-	if _, err := OpsPerSecond(ctx, hour, 2, 1, spin); !errors.Is(err, context.Canceled) {
-		t.Errorf("a cancelled sample gives %v", err)
-	}
-	boom := errors.New("boom")
-	if _, err := OpsPerSecond(t.Context(), hour, 2, 1, func(l *Lane) error {
-		if l.Index == 1 {
-			return boom
-		}
-		return spin(l)
-	}); err != boom {
-		t.Errorf("a failing lane gives %v", err)
-	}
-	if _, err := NsPerOp(t.Context(), hour, 1, func(*Lane) error { return nil }); err != errLeftEarly {
-		t.Errorf("a body that does not loop gives %v", err)
-	}
-	if _, err := OpsPerSecond(t.Context(), hour, 0, 1, spin); err == nil {
-		t.Error("a sample on no thread gives no error")
 	}
 }
 

@@ -38,18 +38,23 @@ type Lane struct {
 	start   time.Time // the same for all lanes of a sample
 	stopped *atomic.Bool
 	began   time.Duration // when its goroutine ran first
+	pace    pace
 	notes   notes
 
 	_ [64]byte // lanes are written by different threads
 }
 
 // Next counts the last batch as done, and reports whether there is another, of N operations.
-// The first call starts the first batch.
+// The first call starts the first batch. After the last batch, Next is false for ever.
 func (l *Lane) Next() bool {
+	if l.ended {
+		return false
+	}
 	now := time.Since(l.start)
 	if l.n > 0 {
 		l.ops += l.n
 		switch took := now - l.mark; {
+		case l.pace.rate > 0: // as small as it is
 		case took < l.target/2 && l.n < maxBatch:
 			l.n *= 2
 		case took > 2*l.target && l.n > l.unit:
@@ -65,6 +70,9 @@ func (l *Lane) Next() bool {
 		l.n = min(l.n, (rest+l.unit-1)/l.unit*l.unit)
 	} else if l.ops > 0 { // a lane that starts late does one batch
 		done = done || now >= l.budget.Duration
+	}
+	if !done && l.pace.rate > 0 {
+		now, done = l.await(now)
 	}
 	if done {
 		l.end, l.ended, l.n = now, true, 0
@@ -117,15 +125,15 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 			ready.Done()
 			<-begin
 			l.began = time.Since(l.start)
-			region := trace.StartRegion(ctx, "lane")
-			err := body(l)
-			region.End()
-			if err == nil && !l.ended {
-				err = errLeftEarly
-			}
-			if err != nil {
+			errs[i] = errLeftEarly // unless body returns: a goroutine may also end
+			defer func() {
+				if errs[i] != nil {
+					stopped.Store(true)
+				}
+			}()
+			defer trace.StartRegion(ctx, "lane").End()
+			if err := body(l); err != nil || l.ended {
 				errs[i] = err
-				stopped.Store(true)
 			}
 		})
 	}
@@ -164,14 +172,19 @@ func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Samp
 		l := &lanes[i]
 		l.end = max(l.end, 1) // a coarse clock may show no time at all
 		s.Ops += l.ops
-		s.Load.Elapsed = max(s.Load.Elapsed, l.end)
 	}
-	s.Load.Late = late(lanes)
-	if s.Extra, err = notesOf(lanes, crews, s.Load.Elapsed); err != nil {
+	s.Load.Lanes, s.Load.Late = threads, late(lanes)
+	s.Load.Elapsed, s.Load.Apart = apart(lanes)
+	s.Load.Behind = behind(lanes)
+	if b.Ops > 0 {
+		// Lanes that run one after the other, as a global lock may have it, would otherwise seem to
+		// do more than one lane alone.
+		together(lanes)
+	}
+	if err := notesOf(&s, lanes, crews, s.Load.Elapsed); err != nil {
 		return nil, s, err
 	}
-	countsOf(&s, events)
-	return lanes, s, nil
+	return lanes, s, countsOf(&s, events)
 }
 
 // wakeUp is the part of the time before a lane began that is not late: an idle core takes time to
@@ -194,6 +207,27 @@ func late(lanes []Lane) float64 {
 		all += max(lanes[i].end, 1)
 	}
 	return min(float64(late)/float64(all), 1)
+}
+
+// apart returns the time of the longest lane, and Load.Apart.
+func apart(lanes []Lane) (longest time.Duration, share float64) {
+	first := lanes[0].end
+	for i := range lanes {
+		first, longest = min(first, lanes[i].end), max(longest, lanes[i].end)
+	}
+	return longest, 1 - float64(first)/float64(longest)
+}
+
+// together makes the time of all lanes of a role that of its longest one.
+func together(lanes []Lane) {
+	longest := map[string]time.Duration{}
+	for i := range lanes {
+		l := &lanes[i]
+		longest[l.Role] = max(longest[l.Role], l.end)
+	}
+	for i := range lanes {
+		lanes[i].end = longest[lanes[i].Role]
+	}
 }
 
 // rate is the sum of the rates of the lanes with the role.

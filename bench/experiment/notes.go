@@ -2,9 +2,10 @@ package experiment
 
 import (
 	"fmt"
-	"maps"
+	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -23,8 +24,13 @@ const (
 
 // Took notes the latency of an operation, or of any step of it. The sample has the percentiles
 // of all that lanes of the same role note, as the extra metrics "p50-ns", "p99-ns",
-// "p99.9-ns" and "max-ns". Reading the clock twice takes about 100 ns: so note one in many if
+// "p99.9-ns" and "max-ns". A percentile is left out if no latency of the sample lies beyond it:
+// p99.9 needs 1000 of them. Reading the clock twice takes about 100 ns: so note one in many if
 // operations are short. What takes longer than a minute counts as a minute.
+//
+// A lane begins an operation when the last one is over, so a slow operation delays the others
+// and is noted once. If requests came at a rate of their own, all that came meanwhile would have
+// waited. To see such waits, give the role a rate, and note the time since [Lane.Due].
 func (l *Lane) Took(d time.Duration) {
 	if l.notes.latency == nil {
 		l.notes.latency = hdrhistogram.New(1, int64(maxLatency), latencyDigits)
@@ -42,17 +48,14 @@ func (l *Lane) Add(unit string, v float64) {
 	l.notes.sums[unit] += v
 }
 
-// notesOf returns the extra metrics of a sample. Those of a role begin with its name: readers-p99-ns.
-func notesOf(lanes []Lane, crews []Crew, took time.Duration) (extra map[string]float64, err error) {
-	put := func(role, unit string, v float64) {
-		if role != "" {
-			unit = role + "-" + unit
-		}
-		if extra == nil {
-			extra = map[string]float64{}
-		}
-		extra[unit] = v
-	}
+// percentiles are what becomes of latencies.
+var percentiles = []struct {
+	unit    string
+	percent float64
+}{{"p50-ns", 50}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {MaxNs, 100}}
+
+// notesOf makes extra metrics of what lanes have noted. Those of a role begin with its name: readers-p99-ns.
+func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
 	for _, c := range crews {
 		var all *hdrhistogram.Histogram
 		sums := map[string]float64{}
@@ -74,26 +77,68 @@ func notesOf(lanes []Lane, crews []Crew, took time.Duration) (extra map[string]f
 				all.Merge(h)
 			}
 		}
-		for unit := range maps.Keys(sums) {
-			v := sums[unit]
+		for unit, v := range sums {
 			switch {
-			case strings.TrimSpace(unit) == "":
-				return nil, fmt.Errorf("experiment: Add without a unit")
 			case strings.HasSuffix(unit, "/op"):
 				v /= float64(max(ops, 1))
 			case strings.HasSuffix(unit, "/s"):
 				v /= took.Seconds()
 			}
-			put(c.Role, unit, v)
+			if err := s.note(c.Role, unit, v); err != nil {
+				return err
+			}
 		}
-		if all != nil {
-			for _, p := range []struct {
-				unit    string
-				percent float64
-			}{{"p50-ns", 50}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {"max-ns", 100}} {
-				put(c.Role, p.unit, float64(all.ValueAtPercentile(p.percent)))
+		if all == nil {
+			continue
+		}
+		for _, p := range percentiles {
+			if beyond := float64(all.TotalCount()) * (1 - p.percent/100); beyond < 1-1e-9 && p.unit != MaxNs {
+				continue // it would be that of the slowest operation
+			}
+			if err := s.note(c.Role, p.unit, float64(all.ValueAtPercentile(p.percent))); err != nil {
+				return err
 			}
 		}
 	}
-	return extra, nil
+	return nil
 }
+
+// note adds an extra metric of a role.
+func (s *Sample) note(role, unit string, v float64) error {
+	if role != "" {
+		unit = role + "-" + unit
+	}
+	if !isUnit(unit) || strings.HasSuffix(unit, "-") {
+		return fmt.Errorf("experiment: the unit of a metric is %q, not one word", unit)
+	}
+	if _, taken := s.Extra[unit]; taken {
+		return fmt.Errorf("experiment: the metric %q is there twice", unit)
+	}
+	if s.Extra == nil {
+		s.Extra = map[string]float64{}
+	}
+	s.Extra[unit] = v
+	return nil
+}
+
+// check returns an error if a metric of the sample is no number, or if its unit cannot be told
+// from others.
+func (s *Sample) check(metric string) error {
+	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
+		return fmt.Errorf("the sample is %v %s", s.Value, metric)
+	}
+	for unit, v := range s.Extra {
+		switch {
+		case !isUnit(unit):
+			return fmt.Errorf("experiment: the unit of a metric is %q, not one word", unit)
+		case unit == metric:
+			return fmt.Errorf("experiment: the metric %q is there twice", unit)
+		case math.IsNaN(v) || math.IsInf(v, 0):
+			return fmt.Errorf("the sample is %v %s", v, unit)
+		}
+	}
+	return nil
+}
+
+// isUnit reports whether a text can be a unit in the Go benchmark format: one word.
+func isUnit(s string) bool { return s != "" && !strings.ContainsFunc(s, unicode.IsSpace) }

@@ -13,8 +13,9 @@ import (
 //
 // Time starts at the same moment for all lanes, and ends for each lane when its Next returns
 // false. So the time that lanes wait for each other counts, such as for a global lock, but
-// the last batch of a slow lane does not slow down the others. The time before the first
-// Next counts too: a body may attach to a runtime there, but should not build one.
+// the last batch of a slow lane does not slow down the others. If the budget is a number of
+// operations, the time of all lanes of a role ends with the last one. The time before the first Next
+// counts too: a body may attach to a runtime there, but should not build one.
 //
 // The first error of a body stops the other lanes, and OpsPerSecond returns it. If ctx ends
 // first, OpsPerSecond returns the error of ctx: a sample cut short is no sample.
@@ -74,10 +75,9 @@ func CrewRates(ctx context.Context, b Budget, crews ...Crew) (Sample, error) {
 	}
 	s.Value = rate(lanes, crews[0].Role)
 	for _, c := range crews[1:] {
-		if s.Extra == nil {
-			s.Extra = map[string]float64{}
+		if err := s.note(c.Role, OpsS, rate(lanes, c.Role)); err != nil {
+			return Sample{}, err
 		}
-		s.Extra[c.Role+"-"+OpsS] = rate(lanes, c.Role)
 	}
 	return s, nil
 }

@@ -105,8 +105,8 @@ func (r *Result) baseline(row *Row) *Row {
 }
 
 // Ratio divides a's values by b's, round by round, and sums up the quotients. It is
-// [Stat.Missing] if the rows have no round in common, have different metrics, or if one of
-// them was starved.
+// [Stat.Missing] if the rows have no round in common, have different metrics, if one of them
+// was starved, or if a value of a is negative or one of b is not positive.
 func Ratio(a, b *Row) Stat {
 	var values []float64
 	for _, ratio := range ratios(a, b) {
@@ -116,10 +116,14 @@ func Ratio(a, b *Row) Stat {
 }
 
 // ratios yields the rounds that took a sample of both rows, with a's value divided by b's. It
-// yields nothing if one of the rows was starved.
+// yields nothing if the rows have no ratio. To leave out the rounds without a quotient would make
+// a ratio of the others alone.
 func ratios(a, b *Row) iter.Seq2[int, float64] {
 	return func(yield func(round int, ratio float64) bool) {
 		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {
+			return
+		}
+		if slices.ContainsFunc(a.Samples, func(s Sample) bool { return s.Value < 0 }) || slices.ContainsFunc(b.Samples, func(s Sample) bool { return s.Value <= 0 }) {
 			return
 		}
 		for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
@@ -129,7 +133,7 @@ func ratios(a, b *Row) iter.Seq2[int, float64] {
 			case a.rounds[i] > b.rounds[j]:
 				j++
 			default:
-				if v := b.Samples[j].Value; v != 0 && !yield(a.rounds[i], a.Samples[i].Value/v) {
+				if !yield(a.rounds[i], a.Samples[i].Value/b.Samples[j].Value) {
 					return
 				}
 				i, j = i+1, j+1

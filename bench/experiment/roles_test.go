@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -21,12 +22,14 @@ func TestRoles(t *testing.T) {
 			if l.Role != role {
 				return fmt.Errorf("the %s are called %q", role, l.Role)
 			}
+			for range 100 { // enough for p99
+				l.Took(5 * time.Microsecond)
+			}
 			for l.Next() {
 				for range l.N() {
 					t.IncRef(shared)
 					t.DecRef(shared)
 				}
-				l.Took(5 * time.Microsecond)
 				l.Add("hits/op", float64(l.N()))
 				t.Checkpoint()
 			}
@@ -44,11 +47,12 @@ func TestRoles(t *testing.T) {
 	}
 	for _, row := range report.Results[0].Rows {
 		s := row.Samples[0]
-		if want := 1000 * int64(row.Config.Get("threads").(int)+1); s.Ops != want || row.Metric != OpsS {
-			t.Errorf("%s: %d operations, want %d", row.Config, s.Ops, want)
+		lanes := row.Config.Get("threads").(int) + 1
+		if want := 1000 * int64(lanes); s.Ops != want || row.Metric != OpsS || row.Lanes() != lanes {
+			t.Errorf("%s: %d operations of %d lanes, want %d", row.Config, s.Ops, row.Lanes(), want)
 		}
 		units := strings.Join(slices.Sorted(maps.Keys(s.Extra)), " ")
-		want := "readers-hits/op readers-max-ns readers-p50-ns readers-p99-ns readers-p99.9-ns writers-hits/op writers-max-ns writers-ops/s writers-p50-ns writers-p99-ns writers-p99.9-ns"
+		want := "readers-hits/op readers-max-ns readers-p50-ns readers-p99-ns writers-hits/op writers-max-ns writers-ops/s writers-p50-ns writers-p99-ns"
 		if units != want || s.Extra["writers-ops/s"] <= 0 || s.Extra["readers-hits/op"] != 1 {
 			t.Errorf("%s: %v, want %s", row.Config, s.Extra, want)
 		}
@@ -87,13 +91,51 @@ func TestNotes(t *testing.T) {
 	}); err != nil || s.Extra != nil {
 		t.Errorf("a body that notes nothing: %v, %v", s.Extra, err)
 	}
-	if _, err := NsPerOp(t.Context(), Budget{Ops: 10}, 1, func(l *Lane) error {
-		for l.Next() {
-			l.Add("", 1)
+}
+
+// Units are words, and a metric has one meaning.
+func TestUnits(t *testing.T) {
+	noting := func(note func(l *Lane)) func(l *Lane) error {
+		return func(l *Lane) error {
+			for l.Next() {
+				note(l)
+			}
+			return nil
 		}
-		return nil
-	}); err == nil {
-		t.Error("a metric without a unit is no error")
+	}
+	nothing := noting(func(*Lane) {})
+	for want, crews := range map[string][]Crew{
+		`the unit of a metric is "", not one word`:      {{"", 1, 1, noting(func(l *Lane) { l.Add("", 1) })}},
+		`the unit of a metric is "a-", not one word`:    {{"a", 1, 1, noting(func(l *Lane) { l.Add("", 1) })}},
+		`the unit of a metric is "two w", not one word`: {{"", 1, 1, noting(func(l *Lane) { l.Add("two w", 1) })}},
+		`the metric "p50-ns" is there twice`:            {{"", 1, 1, noting(func(l *Lane) { l.Took(1); l.Add("p50-ns", 1) })}},
+		`the metric "b-ops/s" is there twice`:           {{"a", 1, 1, nothing}, {"b", 1, 1, noting(func(l *Lane) { l.Add("ops/s", 1) })}},
+		`the metric "a-b-bytes" is there twice`:         {{"a", 1, 1, noting(func(l *Lane) { l.Add("b-bytes", 1) })}, {"a-b", 1, 1, noting(func(l *Lane) { l.Add("bytes", 1) })}},
+	} {
+		if _, err := CrewRates(t.Context(), Budget{Ops: 10}, crews...); err == nil || err.Error() != "experiment: "+want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	ctx := context.WithValue(t.Context(), counterKey{}, eventCounter(&fakeCounters{}))
+	if _, err := NsPerOp(ctx, Budget{Ops: 10}, 1, noting(func(l *Lane) { l.Add("cycles/op", 1) })); err == nil {
+		t.Error("a metric with the name of a counter is no error")
+	}
+}
+
+// A percentile appears if there are latencies beyond it.
+func TestFewLatencies(t *testing.T) {
+	for n, want := range map[int]string{1: "max-ns", 2: "max-ns p50-ns", 99: "max-ns p50-ns", 100: "max-ns p50-ns p99-ns", 999: "max-ns p50-ns p99-ns", 1000: "max-ns p50-ns p99-ns p99.9-ns"} {
+		s, err := NsPerOp(t.Context(), Budget{Ops: 1}, 1, func(l *Lane) error {
+			for l.Next() {
+				for range n {
+					l.Took(1)
+				}
+			}
+			return nil
+		})
+		if got := strings.Join(slices.Sorted(maps.Keys(s.Extra)), " "); err != nil || got != want {
+			t.Errorf("%d latencies: %s, want %s; %v", n, got, want, err)
+		}
 	}
 }
 

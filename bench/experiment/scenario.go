@@ -12,6 +12,9 @@ const (
 	OpsS = "ops/s" // all threads together; higher is better
 )
 
+// MaxNs is the extra metric of the greatest latency that lanes noted in a sample, see [Lane.Took].
+const MaxNs = "max-ns"
+
 // A Scenario is one question, answered by one table.
 type Scenario struct {
 	Name     string // one word in lower case, for -scenario

@@ -18,12 +18,15 @@ const (
 	muchBusy     = 0.10                  // of the cores' time, by other programs
 	muchStolen   = 0.01                  // by a hypervisor
 	littleGotten = 0.90                  // of the calibration's time
+	muchApart    = 0.10                  // of a sample's time, after a lane had ended
+	muchBehind   = 0.10                  // of the operations that lanes with a pace were asked for
+	leastNs      = 0.05                  // for an operation: a fraction of a cycle
 )
 
 // Warnings are sentences about what makes a result doubtful: samples that are too short, more
 // threads than cores, a machine that changed its speed or was busy with something else. They
 // are empty if nothing is known to be wrong. On systems other than Linux most of it is unknown.
-func (r *Result) Warnings() []string { return r.warnings(runtime.GOMAXPROCS(0)) }
+func (r *Result) Warnings() []string { return r.warnings(min(runtime.GOMAXPROCS(0), runtime.NumCPU())) }
 
 func (r *Result) warnings(cores int) (lines []string) {
 	warn := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -37,12 +40,26 @@ func (r *Result) warnings(cores int) (lines []string) {
 	}
 	most := 0
 	for _, row := range r.Rows {
-		if n, ok := row.Config.Get(threadsKey).(int); ok {
-			most = max(most, n)
-		}
+		most = max(most, row.Lanes())
 	}
 	if most > cores {
-		warn("%d threads have %d cores: rows with more threads than cores show how the threads take turns, not how they scale.", most, cores)
+		warn("%d threads have %s: rows with more threads than cores show how the threads take turns, not how they scale.", most, counted(cores, "core"))
+	}
+	if n := r.count(func(row *Row) bool { return row.apart() > muchApart }); n > 0 {
+		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime, such as 1s.",
+			n, counted(len(r.Rows), "row"))
+	}
+	if n := r.count(func(row *Row) bool { return row.behind() > muchBehind }); n > 0 {
+		warn("In %d of %s, threads with a rate did less than %.0f %% of what they were asked for. Latencies since operations were due then grow with the length of a sample.",
+			n, counted(len(r.Rows), "row"), 100*(1-muchBehind))
+	}
+	if n := r.count((*Row).instant); n > 0 {
+		warn("In %d of %s, an operation takes less than %v ns on a core: the compiler may have left it out.", n, counted(len(r.Rows), "row"), leastNs)
+	}
+	if list := r.trends(); len(list) > 0 {
+		t := list[0]
+		warn("In %d of %s, samples rose or fell from round to round, as in %s: first %s, last %s %s. What is measured depends on what was done before, or the machine changed. Medians depend on the number of rounds; ratios do not if both rows change alike.",
+			len(list), counted(len(r.Rows), "row"), t.row.Config, human(t.first), human(t.last), t.row.Metric)
 	}
 	var steps, shares []float64
 	for _, round := range r.Rounds {
@@ -71,6 +88,64 @@ func (r *Result) warnings(cores int) (lines []string) {
 		warn("The intervals did not become as narrow as ±%s %% within the time limit.", digits(100*r.Until))
 	}
 	return lines
+}
+
+// count counts the rows with samples of which something is true.
+func (r *Result) count(is func(row *Row) bool) (n int) {
+	for _, row := range r.Rows {
+		if len(row.Samples) > 0 && is(row) {
+			n++
+		}
+	}
+	return n
+}
+
+// Lanes is the number of threads that work at once in the row's samples: its setting threads, or
+// the number of lanes if that is greater, as with roles.
+func (r *Row) Lanes() int {
+	most, _ := r.Config.Get(threadsKey).(int)
+	for _, s := range r.Samples {
+		most = max(most, s.Load.Lanes)
+	}
+	return most
+}
+
+// apart is the share of the time of the row's samples for which some of their lanes had ended.
+func (r *Row) apart() float64 {
+	return r.medianOf(func(l Load) float64 { return l.Apart })
+}
+
+// behind is the share of the operations due that the row's lanes have not done.
+func (r *Row) behind() float64 {
+	return r.medianOf(func(l Load) float64 { return l.Behind })
+}
+
+// medianOf is the median over the samples.
+func (r *Row) medianOf(figure func(l Load) float64) float64 {
+	var figures []float64
+	for _, s := range r.Samples {
+		figures = append(figures, figure(s.Load))
+	}
+	return median.Of(figures)
+}
+
+// instant reports whether the row's operations take no time.
+func (r *Row) instant() bool {
+	var took []float64
+	for _, s := range r.Samples {
+		if l := s.Load; l.Lanes > 0 && s.Ops > 0 {
+			took = append(took, float64(l.Elapsed.Nanoseconds())*float64(l.Lanes)/float64(s.Ops))
+		}
+	}
+	return median.Of(took) < leastNs
+}
+
+// counted writes 1 row, or 2 rows.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // shortest is the least median length of a row's samples, or 0 if none is known.

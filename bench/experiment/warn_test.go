@@ -35,6 +35,26 @@ func TestWarnings(t *testing.T) {
 		"The rows were set up once, which took 2.1s, and not for each round.": func(r *Result) {
 			r.SetUps = SetUps{Took: 2100 * ms, Warm: second}
 		},
+		"4 threads have 2 cores:": func(r *Result) { r.Rows[0].Samples[1].Load.Lanes = 4 }, // roles: two of each
+		"In 1 of 1 row, some threads ended long before others": func(r *Result) {
+			r.Rows[0].Samples[0].Load.Apart, r.Rows[0].Samples[1].Load.Apart = 0.2, 0.5
+		},
+		"In 1 of 1 row, threads with a rate did less than 90 % of what they were asked for.": func(r *Result) {
+			r.Rows[0].Samples[0].Load.Behind, r.Rows[0].Samples[1].Load.Behind = 0.2, 0.5
+		},
+		"In 1 of 1 row, an operation takes less than 0.05 ns": func(r *Result) {
+			for i := range r.Rows[0].Samples {
+				r.Rows[0].Samples[i].Load.Lanes, r.Rows[0].Samples[i].Ops = 2, 5e9 // 0.04 ns each
+			}
+		},
+		"In 1 of 1 row, samples rose or fell from round to round, as in threads=2: first 2.50, last 8.50 ops/s.": func(r *Result) {
+			sample := r.Rows[0].Samples[0]
+			r.Rows[0].Samples = nil
+			for i := range 10 {
+				sample.Value = float64(i + 1)
+				r.Rows[0].Samples = append(r.Rows[0].Samples, sample)
+			}
+		},
 		"did not become as narrow as ±5.00 % within": func(r *Result) { r.Until, r.Wide = 0.05, true },
 	} {
 		r := sound()
@@ -42,6 +62,13 @@ func TestWarnings(t *testing.T) {
 		if got := r.warnings(2); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+	short := sound()
+	for i := range short.Rows[0].Samples {
+		short.Rows[0].Samples[i].Load.Lanes, short.Rows[0].Samples[i].Ops = 2, 3e9 // 0.07 ns each
+	}
+	if got := short.warnings(2); got != nil {
+		t.Errorf("of short operations: %q", got)
 	}
 	exact := sound()
 	exact.Scenario.Exact = true

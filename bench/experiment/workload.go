@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -51,6 +53,10 @@ type Role struct {
 	// Work borrows shared, and gives up the references that it makes.
 	Work func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error
 	Unit int
+
+	// Rate is how many operations a second each thread is asked for, as with [Lane.Pace]; 0 is as
+	// many as it can do.
+	Rate float64
 }
 
 // threadsKey is the setting that says how many threads a variant has.
@@ -98,6 +104,8 @@ func (w *Workload) check() error {
 			return fmt.Errorf("the role %q is there twice", r.Name)
 		case r.Threads < 0:
 			return fmt.Errorf("the role %q has %d threads", r.Name, r.Threads)
+		case !(r.Rate >= 0) || math.IsInf(r.Rate, 0):
+			return fmt.Errorf("the role %q has the rate %v", r.Name, r.Rate)
 		}
 		names[r.Name] = true
 	}
@@ -193,6 +201,8 @@ func (s *stage) setting(key, otherwise string) string {
 	return otherwise
 }
 
+var errSetupEnded = errors.New("the goroutine of Setup ended")
+
 func (s *stage) open(context.Context) (err error) {
 	if s.rows++; s.rows > 1 {
 		return nil
@@ -203,7 +213,15 @@ func (s *stage) open(context.Context) (err error) {
 	s.leave, s.left = make(chan struct{}), make(chan error, 1)
 	made := make(chan error, 1)
 	go func() {
-		err := s.runtime.Do(func(t *rt.Thread) error {
+		err := errSetupEnded // unless Do returns: Setup may end its goroutine
+		defer func() {
+			select {
+			case made <- err: // there was no thread, or no Setup that returned
+			default:
+			}
+			s.left <- err
+		}()
+		err = s.runtime.Do(func(t *rt.Thread) error {
 			var err error
 			s.shared, err = Bear(t, s.setting(Immortal, ImmortalNone), func() (rt.Ref, error) { return s.workload.Setup(t, s.config) })
 			made <- err
@@ -213,11 +231,6 @@ func (s *stage) open(context.Context) (err error) {
 			}
 			return nil
 		})
-		select {
-		case made <- err: // there was no thread
-		default:
-		}
-		s.left <- err
 	}()
 	return <-made
 }
@@ -241,7 +254,12 @@ func (s *stage) sample(ctx context.Context, b Budget, threads int) (Sample, erro
 			n = r.Threads
 		}
 		crews = append(crews, Crew{r.Name, n, max(r.Unit, 1), func(l *Lane) error {
-			return s.runtime.Do(func(t *rt.Thread) error { return r.Work(l, t, s.config, s.shared) })
+			return s.runtime.Do(func(t *rt.Thread) error {
+				if r.Rate > 0 {
+					l.Pace(r.Rate, func(d time.Duration) { t.Blocking(func() { time.Sleep(d) }) })
+				}
+				return r.Work(l, t, s.config, s.shared)
+			})
 		}})
 	}
 	return CrewRates(ctx, b, crews...)

@@ -3,6 +3,8 @@ package experiment
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -71,6 +73,9 @@ func TestWorkloadErrors(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for name, change := range map[string]func(w *Workload){
+		"the goroutine of Setup ended": func(w *Workload) {
+			w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { runtime.Goexit(); return rt.Nil, nil }
+		},
 		"broken":        func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
 		"unknown mode":  func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
 		"unknown kind":  func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
@@ -87,6 +92,8 @@ func TestWorkloadErrors(t *testing.T) {
 		`the role "a" has no Work`:                   func(w *Workload) { w.Work, w.Roles = nil, []Role{{Name: "a"}} },
 		`the role "a" is there twice`:                func(w *Workload) { r := Role{Name: "a", Work: w.Work}; w.Work, w.Roles = nil, []Role{r, r} },
 		`the name of role 1 is "a b", not one word`:  func(w *Workload) { w.Roles = []Role{{Name: "a b", Work: w.Work}}; w.Work = nil },
+		`the role "a" has the rate -1`:               func(w *Workload) { w.Roles = []Role{{Name: "a", Rate: -1, Work: w.Work}}; w.Work = nil },
+		`the role "a" has the rate NaN`:              func(w *Workload) { w.Roles = []Role{{Name: "a", Rate: math.NaN(), Work: w.Work}}; w.Work = nil },
 		`the role "a" has -1 threads`:                func(w *Workload) { w.Roles = []Role{{Name: "a", Threads: -1, Work: w.Work}}; w.Work = nil },
 	} {
 		w := counting(false)

@@ -32,7 +32,7 @@ type Flags struct {
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 100ms; with -quick, 20ms)."`
 	Count     command.Count     `placeholder:"N" help:"Samples for each row (default: 10; with -quick, 6)."`
 	Until     command.Percent   `placeholder:"PERCENT" help:"Take more samples until the interval of each median extends no further: 5%. prefork, which counts pages, takes no more."`
-	Within    time.Duration     `placeholder:"TIME" help:"How long -until may take for a scenario (default: 1m)."`
+	Within    command.Time      `placeholder:"TIME" needs:"until" help:"How long -until may take for a scenario (default: 1m)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: the powers of two up to GOMAXPROCS, and GOMAXPROCS)."`
 	Size      command.Bytes     `placeholder:"BYTES" help:"Size of the graphs of image, gcshare and prefork (default: what each has when run alone; with -quick, 32MiB)."`
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`

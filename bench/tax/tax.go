@@ -32,7 +32,7 @@ type Flags struct {
 	Benchtime experiment.Budget `placeholder:"TIME" help:"Length of one sample (default: 50ms)."`
 	Count     command.Count     `placeholder:"N" help:"Rounds, each with a sample of every row of both builds (default: 128)."`
 	Until     command.Percent   `placeholder:"PERCENT" help:"Take more rounds until the interval of each median extends no further: 5%."`
-	Within    time.Duration     `placeholder:"TIME" help:"How long -until may take (default: 1m)."`
+	Within    command.Time      `placeholder:"TIME" needs:"until" help:"How long -until may take (default: 1m)."`
 	Threads   command.Threads   `placeholder:"N,..." help:"Thread counts (default: 1)."`
 	Format    string            `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"A table, one object a line, or lines for benchstat (default: text)."`
 	Progress  string            `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`

@@ -115,7 +115,7 @@ func TestTaxFlags(t *testing.T) {
 	if env := flags.Env(taxTime, taxCount); env.Count != taxCount || env.Until != 0 || len(env.Threads) != 1 {
 		t.Errorf("without flags: %+v", env)
 	}
-	f.Count, f.Until, f.Within = 20, 0.05, time.Hour
+	f.Count, f.Until, f.Within = 20, 0.05, command.Time(time.Hour)
 	flags = f.measured()
 	if env := flags.Env(taxTime, taxCount); env.Count != 20 || env.Until != 0.05 || env.Limit != time.Hour {
 		t.Errorf("with flags: %+v", env)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
@@ -20,20 +22,24 @@ func TestVersionAndHelp(t *testing.T) {
 		stdout string
 		line   string
 	}{
-		"version":      {ExitOK, "mine ", ""},
-		"-version":     {ExitOK, runtime.Version() + " " + runtime.GOOS, ""},
-		"version -h":   {ExitOK, "Usage: mine version", ""},
-		"version x":    {ExitUsage, "", "unexpected argument x"},
-		"help":         {ExitOK, "Measures nothing.", ""},
-		"help run":     {ExitOK, "Usage: mine run", ""},
-		"help list":    {ExitOK, "Usage: mine list", ""},
-		"help dance":   {ExitUsage, "", "unexpected argument dance"},
-		"list x":       {ExitUsage, "", `unknown scenario "x"; known: nothing`},
-		"list nothing": {ExitOK, "nothing  how long does nothing take?", ""},
-		"-only a":      {ExitUsage, "", `-only: "a" is not a setting such as mode=atomic; commas separate settings`},
-		"-only a=1":    {ExitUsage, "", `nothing: there is no setting "a"; its settings are threads`},
-		"-until 0%":    {ExitUsage, "", `-until: "0%" is not a percentage above 0, such as 5%`},
-		"-until x":     {ExitUsage, "", `-until: "x" is not a percentage above 0, such as 5%`},
+		"version":               {ExitOK, "mine ", ""},
+		"-version":              {ExitOK, runtime.Version() + " " + runtime.GOOS, ""},
+		"version -h":            {ExitOK, "Usage: mine version", ""},
+		"version x":             {ExitUsage, "", "unexpected argument x"},
+		"help":                  {ExitOK, "Measures nothing.", ""},
+		"help run":              {ExitOK, "Usage: mine run", ""},
+		"help list":             {ExitOK, "Usage: mine list", ""},
+		"help dance":            {ExitUsage, "", "unknown command dance; the commands are run, list, help, version"},
+		"run dance":             {ExitUsage, "", "unexpected argument dance"},
+		"-within 5s":            {ExitUsage, "", "-within needs -until"},
+		"-until 5% -within -1s": {ExitUsage, "", `-within: "-1s" is not a duration above 0, such as 90s`},
+		"-until 5% -within x":   {ExitUsage, "", `-within: "x" is not a duration above 0, such as 90s`},
+		"list x":                {ExitUsage, "", `unknown scenario "x"; known: nothing`},
+		"list nothing":          {ExitOK, "nothing  how long does nothing take?", ""},
+		"-only a":               {ExitUsage, "", `-only: "a" is not a setting such as mode=atomic; commas separate settings`},
+		"-only a=1":             {ExitUsage, "", `nothing: there is no setting "a"; its settings are threads`},
+		"-until 0%":             {ExitUsage, "", `-until: "0%" is not a percentage above 0, such as 5%`},
+		"-until x":              {ExitUsage, "", `-until: "x" is not a percentage above 0, such as 5%`},
 		"-only threads=1 -benchtime 10x -count 6 -until 100% -within 1ms": {ExitOK, "6 samples of 10x a row or more, until no median's interval extends beyond ±100%", ""},
 	} {
 		var out, errs bytes.Buffer
@@ -71,6 +77,25 @@ func TestListWidth(t *testing.T) {
 	out.Reset()
 	if err := List(&out, []experiment.Scenario{nothing(), long}, "long"); err != nil || !strings.Contains(out.String(), "wörter.)") || strings.Contains(out.String(), "nothing") {
 		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
+// A name that is too long for its column has a line of its own, and its question follows.
+func TestListLongNames(t *testing.T) {
+	name := strings.Repeat("w", 90)
+	long := experiment.Scenario{Name: name, Question: strings.Repeat("word ", 40) + "end?"}
+	wide := experiment.Scenario{Name: "wide", Question: strings.Repeat("日本", 60)}
+	var out bytes.Buffer
+	if err := List(&out, []experiment.Scenario{nothing(), long, wide}); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "\n"+name+"\n  ") || !strings.Contains(text, "end?\n") || strings.Count(text, "日") != 60 {
+		t.Errorf("the list is\n%s", text)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := text.StringWidthWithoutEscSequences(strings.TrimSpace(line)); n > listWidth && !strings.HasPrefix(line, name) {
+			t.Errorf("%d columns: %s", n, line)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ type Flags struct {
 	Count      Count                `placeholder:"N" help:"Samples for each row."`
 	Threads    Threads              `placeholder:"N,..." help:"Thread counts (default: 1 and GOMAXPROCS)."`
 	Until      Percent              `placeholder:"PERCENT" help:"Take more samples until the interval of each median extends no further: 5%."`
-	Within     time.Duration        `placeholder:"TIME" help:"How long -until may take for a scenario (default: 1m)."`
+	Within     Time                 `placeholder:"TIME" needs:"until" help:"How long -until may take for a scenario (default: 1m)."`
 	Only       experiment.Selection `placeholder:"KEY=VALUE,..." help:"Variants to measure, by their settings: mode=atomic,threads=2."`
 	Counters   bool                 `help:"Count cycles, instructions, cache misses and hits in remote memory, where the system allows it."`
 	Format     string               `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
@@ -30,7 +30,7 @@ type Flags struct {
 // Env returns what the flags ask for. The budget of a sample and the number of samples are
 // defaults, for flags that were not given.
 func (f *Flags) Env(budget time.Duration, samples int) experiment.Env {
-	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count), Until: float64(f.Until), Limit: f.Within, Only: f.Only, Counters: f.Counters}
+	e := experiment.Env{Threads: f.Threads, Budget: f.Benchtime, Count: int(f.Count), Until: float64(f.Until), Limit: time.Duration(f.Within), Only: f.Only, Counters: f.Counters}
 	if e.Budget == (experiment.Budget{}) {
 		e.Budget.Duration = budget
 	}
@@ -92,6 +92,22 @@ func (p *Percent) UnmarshalText(text []byte) error {
 
 // String writes what UnmarshalText reads.
 func (p Percent) String() string { return strconv.FormatFloat(100*float64(p), 'g', 6, 64) + "%" }
+
+// Time is a duration above 0, such as 90s.
+type Time time.Duration
+
+// UnmarshalText reads a duration above 0.
+func (d *Time) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q is not a duration above 0, such as 90s", text)
+	}
+	*d = Time(v)
+	return nil
+}
+
+// String writes what UnmarshalText reads.
+func (d Time) String() string { return time.Duration(d).String() }
 
 // Bytes is a number of bytes up to 16GiB, such as 64MiB.
 type Bytes int64

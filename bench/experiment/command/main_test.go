@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 		"-scenario x":               {ExitUsage, "", "mine: unknown scenario \"x\"; known: nothing\n"},
 		"-count 0":                  {ExitUsage, "", "mine: -count: \"0\" is not a number from 1 to 100000\n"},
 		"-plots":                    {ExitUsage, "", "mine: flag -plots needs a value\n"},
-		"dance":                     {ExitUsage, "", "mine: unexpected argument dance\n"},
+		"dance":                     {ExitUsage, "", "mine: unknown command dance; the commands are run, list, help, version\n"},
 	} {
 		var out, errs bytes.Buffer
 		err := Run(t.Context(), "mine", "Measures nothing.", strings.Fields(args), &out, &errs, nothing())

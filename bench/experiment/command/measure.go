@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +20,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if len(list) == 0 {
 		return errors.New("there are no scenarios to run")
 	}
-	out := bufio.NewWriter(stdout)
-	reporter, err := format.New(f.Format, out)
+	reporter, err := format.New(f.Format, stdout)
 	if err != nil {
 		return UsageError{err}
 	}
@@ -31,15 +29,13 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 			return UsageError{fmt.Errorf("-plots: %w", err)}
 		}
 	}
-	flushed := func(err error) error { return errors.Join(err, out.Flush()) }
-
 	stop, err := f.record()
 	if err != nil {
 		return err
 	}
 	bar := progress.New(stderr, name, f.Progress)
 	env.Logf = bar.Logf
-	if err := flushed(reporter.Begin(&env)); err != nil {
+	if err := reporter.Begin(&env); err != nil {
 		return errors.Join(err, stop())
 	}
 	report, err := experiment.Run(ctx, list, experiment.Options{
@@ -47,7 +43,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 		Progress: bar.Show,
 		Finished: func(res *experiment.Result) error {
 			bar.Clear()
-			return errors.Join(flushed(reporter.Result(res)), drawInto(f.Plots, res))
+			return errors.Join(reporter.Result(res), drawInto(f.Plots, res))
 		},
 	})
 	err = errors.Join(err, stop())
@@ -55,7 +51,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if isBrokenPipe(err) {
 		return err
 	}
-	return errors.Join(err, flushed(reporter.End(report)))
+	return errors.Join(err, reporter.End(report))
 }
 
 // drawInto draws a result into a folder, if the folder has a name.
@@ -68,30 +64,4 @@ func drawInto(folder string, res *experiment.Result) error {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
 	}
 	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
-}
-
-// record starts the CPU profile and the execution trace that the flags ask for. The caller stops
-// them.
-func (f *Flags) record() (stop func() error, err error) {
-	var stops []func() error
-	stop = func() (err error) {
-		for _, s := range stops {
-			err = errors.Join(err, s())
-		}
-		return err
-	}
-	for _, r := range []struct {
-		file  string
-		start func(file string) (func() error, error)
-	}{{f.CPUProfile, startCPUProfile}, {f.Trace, startTrace}} {
-		if r.file == "" {
-			continue
-		}
-		s, err := r.start(r.file)
-		if err != nil {
-			return nil, UsageError{errors.Join(err, stop())}
-		}
-		stops = append(stops, s)
-	}
-	return stop, nil
 }

@@ -43,6 +43,9 @@ func partialLine(r *experiment.Report) string {
 	if r.Failed {
 		why = "failed"
 	}
+	if r.Total == 0 {
+		return "partial: " + why + " before the first sample"
+	}
 	return fmt.Sprintf("partial: %s after %d of %d samples", why, r.Done, r.Total)
 }
 
@@ -52,5 +55,8 @@ func significant(v float64) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 5, 64), 64)
+	if a := math.Abs(v); a >= 1e21 || a < 1e-12 {
+		return strconv.FormatFloat(rounded, 'e', -1, 64)
+	}
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }

@@ -194,4 +194,49 @@ func TestPartial(t *testing.T) {
 	if got := render(t, "bench", r); !strings.HasSuffix(got, "\n# partial: interrupted after 4 of 30 samples\n") {
 		t.Errorf("the bench report is not marked: %s", got)
 	}
+	if got := partialLine(&experiment.Report{Failed: true}); got != "partial: failed before the first sample" {
+		t.Errorf("of a plan that failed: %s", got)
+	}
+}
+
+// A function that concludes and panics does not take the table with it.
+func TestPanicKeepsTable(t *testing.T) {
+	s := resulttest.TwoRows()
+	s.Exact = true
+	s.Conclude = func(*experiment.Result) []string { panic("a bug") }
+	r := resulttest.Run(t, s, 3)
+	var b strings.Builder
+	rep, err := New("text", &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if why := recover(); why != "a bug" || !strings.Contains(b.String(), "loads") {
+			t.Errorf("panic %v after\n%s", why, b.String())
+		}
+	}()
+	err = rep.Result(r.Results[0])
+	t.Error("no panic:", err)
+}
+
+// Numbers are as long as their precision.
+func TestSignificant(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 1.0000001: "1", 12345678: "12345700", 1e20: "100000000000000000000", 3e300: "3e+300", -3e300: "-3e+300", 1.5e-300: "1.5e-300", 1e-9: "0.000000001"} {
+		if got := significant(v); got != want {
+			t.Errorf("%v is written %s, want %s", v, got, want)
+		}
+	}
+}
+
+// The greatest latencies of samples are not taken for the greatest of all.
+func TestMaxNsIsExplained(t *testing.T) {
+	s := resulttest.TwoRows()
+	if notes := summary.Notes(resulttest.Run(t, s, 1).Results[0]); slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, experiment.MaxNs) }) {
+		t.Errorf("without latencies: %q", notes)
+	}
+	res := resulttest.Run(t, s, 1).Results[0]
+	res.Rows[1].Samples[0].Extra = map[string]float64{"readers-" + experiment.MaxNs: 5}
+	if notes := summary.Notes(res); !slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, experiment.MaxNs+": ") }) {
+		t.Errorf("with latencies: %q", notes)
+	}
 }

@@ -20,8 +20,11 @@ func (t *textReporter) Begin(env *experiment.Env) error {
 		machine += ", " + name
 	}
 	samples := fmt.Sprintf("%d samples of %s a row", env.Count, env.Budget)
+	if env.Count == 1 {
+		samples = fmt.Sprintf("1 sample of %s a row", env.Budget)
+	}
 	if env.Until > 0 {
-		samples = fmt.Sprintf("%d samples of %s a row or more, until no median's interval extends beyond ±%s%%", env.Count, env.Budget, significant(100*env.Until))
+		samples += fmt.Sprintf(" or more, until no median's interval extends beyond ±%s%%", significant(100*env.Until))
 	}
 	_, err := fmt.Fprintf(t.w, "%s, %s, GOMAXPROCS %d\n%s, rows interleaved\n", runtime.Version(), machine, runtime.GOMAXPROCS(0), samples)
 	if err == nil && cpu.Measure() == "" {
@@ -44,6 +47,10 @@ func (t *textReporter) Result(res *experiment.Result) error {
 			b.WriteString(note + "\n")
 		}
 	}
+	if _, err := io.WriteString(t.w, b.String()); err != nil { // a function that concludes may panic
+		return err
+	}
+	b.Reset()
 	for _, line := range summary.Conclusions(res) {
 		b.WriteString(line + "\n")
 	}

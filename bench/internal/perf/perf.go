@@ -78,3 +78,23 @@ func (c *Counters) Start() (stop func() (map[string]float64, error), err error) 
 
 // errSystem means that the system has no such call.
 var errSystem = errors.New("this system has no perf_event_open")
+
+// A count is what a counter counted, and for how long, in nanoseconds: its thread ran for the time
+// enabled, and the counter had its turn for the time running.
+type count struct{ value, enabled, running uint64 }
+
+func (c count) plus(o count) count {
+	return count{c.value + o.value, c.enabled + o.enabled, c.running + o.running}
+}
+
+// scaled returns what counters would have counted if they had never had to take turns. An event
+// whose counters never had their turn is left out: it is unknown, not 0.
+func scaled(counts map[string]count) map[string]float64 {
+	all := map[string]float64{}
+	for name, c := range counts {
+		if c.running > 0 || c.enabled == 0 {
+			all[name] = float64(c.value) * float64(c.enabled) / float64(max(c.running, 1))
+		}
+	}
+	return all
+}

@@ -48,15 +48,15 @@ func start(events []event) (stop func() (map[string]float64, error), err error) 
 	}
 	return func() (map[string]float64, error) {
 		defer closeAll()
-		sums := map[string]float64{}
+		sums := map[string]count{}
 		for _, c := range open {
 			v, err := read(c.file)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
-			sums[c.name] += v
+			sums[c.name] = sums[c.name].plus(v)
 		}
-		return sums, nil
+		return scaled(sums), nil
 	}, nil
 }
 
@@ -90,15 +90,12 @@ func paranoid() string {
 	return strings.TrimSpace(string(text))
 }
 
-// read returns what a counter would have counted if it had never had to take turns.
-func read(file int) (float64, error) {
+// read reads a counter.
+func read(file int) (c count, err error) {
 	var b [24]byte
 	if n, err := unix.Read(file, b[:]); err != nil || n != len(b) {
-		return 0, fmt.Errorf("read %d bytes: %w", n, err)
+		return c, fmt.Errorf("read %d bytes: %w", n, err)
 	}
-	value, enabled, running := binary.NativeEndian.Uint64(b[:]), binary.NativeEndian.Uint64(b[8:]), binary.NativeEndian.Uint64(b[16:])
-	if running == 0 {
-		return 0, nil // the thread slept, or the counter never had its turn
-	}
-	return float64(value) * float64(enabled) / float64(running), nil
+	word := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
+	return count{word(0), word(1), word(2)}, nil
 }

@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"maps"
 	"runtime"
 	"strings"
 	"testing"
@@ -50,5 +51,16 @@ func TestMissing(t *testing.T) {
 	}
 	if c, reason := Open(); c == nil && reason == "" {
 		t.Error("there are no counters, and no reason")
+	}
+}
+
+// Counters that take turns are scaled up, and an event that never had its turn is unknown.
+func TestScaled(t *testing.T) {
+	got := scaled(map[string]count{
+		"always": count{100, 50, 50}.plus(count{20, 10, 10}), "half": count{100, 80, 40}.plus(count{0, 20, 10}),
+		"never": {0, 80, 0}, "slept": {},
+	})
+	if want := map[string]float64{"always": 120, "half": 200, "slept": 0}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -50,6 +50,9 @@ func (p *Bar) Show(done, total int, next string) {
 			progressbar.OptionThrottle(100*time.Millisecond),
 		)
 	}
+	if p.bar.GetMax() != total { // there will be more samples than planned at first
+		p.bar.ChangeMax(total)
+	}
 	p.bar.Describe(next)
 	_ = p.bar.Set(done) // nothing depends on the bar
 	p.drawn = true

@@ -23,10 +23,11 @@ type Law struct {
 	Peak       float64           // the number of threads with the greatest throughput, +Inf if more threads always do more
 	Threads    []int             // the numbers of threads that it is fitted to, ascending
 
-	// Crowded says that some of Threads exceed Cores, because fewer than three did not.
+	// Crowded says that some of the rows have more threads at work than Cores, because fewer than
+	// three have not.
 	// Then the law takes the lack of cores for contention.
 	Crowded bool
-	Cores   int // GOMAXPROCS
+	Cores   int // GOMAXPROCS, or the number of cores if there are fewer
 }
 
 // At is the throughput of n threads, as the law has it.
@@ -35,16 +36,19 @@ func (l *Law) At(n float64) float64 {
 }
 
 // Laws fits a law to each group of rows with three numbers of threads or more.
-func Laws(res *experiment.Result) []Law { return laws(res, runtime.GOMAXPROCS(0)) }
+func Laws(res *experiment.Result) []Law {
+	return laws(res, min(runtime.GOMAXPROCS(0), runtime.NumCPU()))
+}
 
 func laws(res *experiment.Result, cores int) (laws []Law) {
 	for _, group := range byThreads(res) {
 		var all, fit []usl.Point
+		crowd := map[int]bool{} // the numbers of threads of rows with more threads at work than cores
 		for _, row := range group {
 			n, _ := row.Config.Get(threadsKey).(int)
 			p := usl.Point{Threads: n, Rate: row.Stat().Median}
 			all = append(all, p)
-			if n <= cores {
+			if crowd[n] = row.Lanes() > cores; !crowd[n] {
 				fit = append(fit, p)
 			}
 		}
@@ -61,7 +65,7 @@ func laws(res *experiment.Result, cores int) (laws []Law) {
 		}
 		for _, p := range fit {
 			law.Threads = append(law.Threads, p.Threads)
-			law.Crowded = law.Crowded || p.Threads > cores
+			law.Crowded = law.Crowded || crowd[p.Threads]
 		}
 		slices.Sort(law.Threads)
 		laws = append(laws, law)

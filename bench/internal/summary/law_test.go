@@ -59,3 +59,17 @@ func TestNoLawOfStarved(t *testing.T) {
 		t.Errorf("%d laws of two rows and one that was starved", len(got))
 	}
 }
+
+// With roles, more threads are at work than the setting says.
+func TestCrowdedRoles(t *testing.T) {
+	res := resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.1}, 1, 2, 4)
+	for _, row := range res.Rows {
+		row.Samples[0].Load.Lanes = row.Lanes() + 1 // a writer beside the readers
+	}
+	if got := laws(res, 4); len(got) != 2 || !got[0].Crowded || countList(got[0].Threads) != "1, 2, 4" {
+		t.Errorf("five threads on four cores: %+v", got)
+	}
+	if got := laws(res, 5); len(got) != 2 || got[0].Crowded {
+		t.Errorf("five threads on five cores: %+v", got)
+	}
+}

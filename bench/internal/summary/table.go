@@ -8,6 +8,8 @@ package summary
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	gotext "github.com/jedib0t/go-pretty/v6/text"
@@ -177,6 +179,12 @@ func Notes(res *experiment.Result) (notes []string) {
 	for _, row := range res.Rows {
 		if len(row.Samples) >= median.MinSamples {
 			notes = append(notes, withinColumn+": how far the median's 95 % interval extends, at most")
+			break
+		}
+	}
+	for _, row := range res.Rows {
+		if slices.ContainsFunc(row.Stats(), func(s experiment.Stat) bool { return strings.HasSuffix(s.Metric, experiment.MaxNs) }) {
+			notes = append(notes, experiment.MaxNs+": the greatest latency of a sample; as for all metrics, the table has the median of the samples")
 			break
 		}
 	}
