@@ -21,7 +21,7 @@ type Flags struct {
 	Only       experiment.Selection `placeholder:"KEY=VALUE,..." help:"Variants to measure, by their settings: mode=atomic,threads=2."`
 	Counters   bool                 `help:"Count cycles, instructions, cache misses and hits in remote memory, where the system allows it."`
 	Format     string               `enum:"text,json,bench" default:"text" placeholder:"text|json|bench" help:"Tables, one object a line, or lines for benchstat (default: text)."`
-	Plots      string               `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder."`
+	Plots      string               `placeholder:"FOLDER" help:"Draw each scenario, as NAME.svg in the folder, and its other metrics, as NAME-METRIC.svg."`
 	CPUProfile string               `name:"cpuprofile" placeholder:"FILE" help:"Write a CPU profile; its labels are scenario, variant and phase."`
 	Trace      string               `placeholder:"FILE" help:"Write an execution trace; each sample is a task, with a region for each thread."`
 	Progress   string               `enum:"auto,on,off" default:"auto" placeholder:"auto|on|off" help:"Progress bar on standard error: auto (the default) shows it if that is a terminal."`

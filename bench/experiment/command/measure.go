@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/format"
@@ -54,14 +57,64 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	return errors.Join(err, reporter.End(report))
 }
 
-// drawInto draws a result into a folder, if the folder has a name.
+// drawInto draws a result into a folder, if the folder has a name: a figure for each metric.
 func drawInto(folder string, res *experiment.Result) error {
 	if folder == "" || res.Partial {
 		return nil
 	}
-	p, err := plot.Draw(res, plot.Options{})
+	var options []plot.Options
+	for _, m := range metrics(res) {
+		options = append(options, plot.Options{Metric: m})
+	}
+	pictures, err := plot.DrawAll(res, options...)
+	if err == nil && !slices.ContainsFunc(pictures, func(p plot.Picture) bool { return p != plot.Picture{} }) {
+		err = plot.ErrNothing
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
 	}
-	return os.WriteFile(filepath.Join(folder, res.Scenario.Name+".svg"), p.File(), 0o666)
+	taken := map[string]bool{}
+	for i, p := range pictures {
+		if p == (plot.Picture{}) {
+			continue // there is no number to draw
+		}
+		name := res.Scenario.Name
+		if i > 0 {
+			name += "-" + strings.Map(inFileNames, options[i].Metric)
+		}
+		for base, n := name, 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s-%d", base, n)
+		}
+		taken[name] = true
+		if err := os.WriteFile(filepath.Join(folder, name+".svg"), p.File(), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metrics are those of the rows, and then the extra ones, in the order of the rows.
+func metrics(res *experiment.Result) (list []string) {
+	add := func(unit string) {
+		if !slices.Contains(list, unit) {
+			list = append(list, unit)
+		}
+	}
+	for _, row := range res.Rows {
+		add(row.Metric)
+	}
+	for _, row := range res.Rows {
+		for _, s := range row.Stats() {
+			add(s.Metric)
+		}
+	}
+	return list
+}
+
+// inFileNames replaces what not every system has in the names of files.
+func inFileNames(r rune) rune {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".-_%", r) {
+		return r
+	}
+	return '-'
 }

@@ -1,0 +1,49 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+)
+
+// A folder of plots has a figure for each metric of the rows and for each extra one that has a number. Their
+// files differ, whatever is in a unit.
+func TestPlotsOfMetrics(t *testing.T) {
+	s := experiment.Scenario{Name: "mine", Question: "what?", Exact: true, Plan: func(*experiment.Env) (*experiment.Plan, error) {
+		p := &experiment.Plan{}
+		for i, metric := range []string{experiment.OpsS, "hits"} {
+			p.Variants = append(p.Variants, experiment.Variant{Config: experiment.Cfg("v", i), Metric: metric,
+				Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+					return experiment.Sample{Value: 1, Extra: map[string]float64{"B/op": 2, "B:op": 3, "p99-ns": 4, "far": math.MaxFloat64}}, nil
+				}})
+		}
+		return p, nil
+	}}
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	if err := Run(t.Context(), "mine", "", []string{"-plots", dir, "-benchtime", "1ms", "-count", "1"}, &out, &errs, s); err != nil {
+		t.Fatal(err, errs.String())
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	if want := []string{"mine-B-op-2.svg", "mine-B-op.svg", "mine-hits.svg", "mine-p99-ns.svg", "mine.svg"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+	for file, unit := range map[string]string{"mine.svg": "ops/s", "mine-hits.svg": "hits", "mine-p99-ns.svg": "p99-ns"} {
+		if text, err := os.ReadFile(dir + "/" + file); err != nil || !strings.Contains(string(text), "mine: "+unit) {
+			t.Errorf("%s: %v, no %s in %.400s", file, err, unit, text)
+		}
+	}
+}
