@@ -8,14 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
+	"github.com/ichor-go/ichor/internal/heapgraph"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -190,6 +193,44 @@ func TestServe(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Ids of all possible objects differ, have a place in 32 bits, and leave room for the root and the
+// kinds of holders.
+func TestExportID(t *testing.T) {
+	last := map[uint64]uint64{} // by the last bit
+	for _, h := range []uint32{4096, 4097, 1<<31 - 1, 1 << 31, 1<<31 + 1, 0xA000_0000, 0xBFFF_FFFF} {
+		id := exportID(h)
+		if id <= last[id&1] || id > math.MaxUint32 || id&1 == 1 && id < 1000 {
+			t.Errorf("object %#x has id %#x", h, id)
+		}
+		last[id&1] = id
+	}
+}
+
+// Chrome keeps numbers in 32 bits, where the ids of objects in both halves of the heap have to
+// differ. A frozen graph may be larger than such a number.
+func TestExportIn32Bits(t *testing.T) {
+	immortal := uint8(heapgraph.Immortal)
+	v := &view{g: &heapgraph.Graph{
+		Names: []string{"a"}, Handles: []uint32{0x1000, 0x8000_1000, 0xA000_0000}, Kinds: []uint16{0, 0, 0}, Sizes: []uint32{1, 1, 1 << 28},
+		Flags: []uint8{0, immortal, immortal | heapgraph.Frozen}, Counts: []uint32{1, 0, 0}, First: []uint32{0, 0, 0, 0},
+	}}
+	var b bytes.Buffer
+	if err := export(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	var x struct{ Nodes, Edges []uint32 } // a number that is too large is an error
+	if err := json.Unmarshal(b.Bytes(), &x); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[uint32]bool{}
+	for node := range slices.Chunk(x.Nodes, nodeFields) {
+		ids[node[2]] = true
+	}
+	if n := len(x.Nodes); len(ids)*nodeFields != n || x.Nodes[n-3] != math.MaxUint32 {
+		t.Errorf("nodes %d", x.Nodes)
 	}
 }
 
