@@ -76,7 +76,11 @@ func (t *Thread) awaits(what Wait) string {
 		}
 		return "waits for the GIL of " + holder.nameIfAny("a thread that has just released it")
 	case WaitStop:
-		return "waits for safe points of " + strings.Join(r.world.Members(), ", ")
+		others := slices.DeleteFunc(r.world.Members(), func(name string) bool { return name == t.member.Name() })
+		if len(others) == 0 {
+			return "stops the world, with no other thread in it"
+		}
+		return "waits for safe points of " + strings.Join(others, ", ")
 	case WaitWorld:
 		return "waits for the end of a stop: " + r.world.String()
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
+	"github.com/ichor-go/ichor/internal/heapfile"
 	"github.com/ichor-go/ichor/internal/heapgraph"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
@@ -111,6 +112,32 @@ func TestTop(t *testing.T) {
 	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "tuple "+item+": 32 bytes, retains 32, count 1\n") ||
 		!strings.Contains(stdout, "\nGo code → dict "+leaked+" <1> → list 0x") || !strings.HasSuffix(stdout, " <999> → tuple "+item+"\n") {
 		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+}
+
+// A snapshot comes from anywhere: nothing in it reaches the terminal as a command.
+func TestStrangeNames(t *testing.T) {
+	const bad = "a\x1b[2J\r\nb\u202e"
+	var rec heapfile.Recorder
+	rec.Object(0x1000, 7, 0, 1, 2, false)
+	var b bytes.Buffer
+	must((&heapfile.Snapshot{
+		Tables: heapfile.Tables{
+			Runtime: bad, Mode: bad, Kinds: []heapfile.Kind{{ID: 7, Name: bad}}, Notes: map[uint32]string{0x1000: bad + "\nat c"},
+			Holders: []heapfile.Holder{{Kind: heapgraph.Scope, Name: bad, Handles: []uint32{0x1000}}},
+		},
+		Chunks: rec.Chunks(),
+	}).WriteTo(&b))
+	name := benchtest.Write(t, "strange.heap", b.Bytes())
+	_, top, _ := call(t.Context(), "-top", name)
+	_, paths, _ := call(t.Context(), "-paths", "0x1000", name)
+	for _, text := range []string{top, paths} {
+		if strings.ContainsAny(text, "\x1b\r\u202e") || strings.Contains(text, "\nb\u202e") {
+			t.Errorf("%q", text)
+		}
+	}
+	if !strings.Contains(paths, "Go code → a\ufffd[2J\ufffd\ufffdb\ufffd 0x00001000\na\ufffd[2J\ufffd\nb\ufffd\nat c\n") || !strings.Contains(paths, "a\ufffd[2J\ufffd\ufffdb\ufffd → ") {
+		t.Errorf("paths: %q", paths)
 	}
 }
 
