@@ -141,6 +141,24 @@ func TestStrangeNames(t *testing.T) {
 	}
 }
 
+// A file may say that holders are of any kind.
+func TestUnknownHolder(t *testing.T) {
+	for _, kind := range []heapgraph.Kind{heapgraph.Code, heapgraph.Garbage, heapgraph.Garbage + 1, 255} {
+		var rec heapfile.Recorder
+		rec.Object(0x1000, 7, 0, 1, 2, false)
+		var b bytes.Buffer
+		must((&heapfile.Snapshot{
+			Tables: heapfile.Tables{Kinds: []heapfile.Kind{{ID: 7, Name: "a"}}, Holders: []heapfile.Holder{{Kind: kind, Name: "b", Handles: []uint32{0x1000}}}},
+			Chunks: rec.Chunks(),
+		}).WriteTo(&b))
+		name := benchtest.Write(t, "holder.heap", b.Bytes())
+		code, _, stderr := call(t.Context(), "-export", filepath.Join(t.TempDir(), "x.heapsnapshot"), name)
+		if want := fmt.Sprintf("holder.heap: holder 0 is of the unknown kind %d\n", kind); code != command.ExitUsage || !strings.HasSuffix(stderr, want) {
+			t.Errorf("exit code %d, %q, want %q", code, stderr, want)
+		}
+	}
+}
+
 // A difference has types that are gone, too.
 func TestDifference(t *testing.T) {
 	list := difference(
