@@ -41,7 +41,7 @@ func (g *Graph) findEntries() (list []Entry) {
 			list = append(list, Entry{n, uint32(uint64(g.Counts[n]) - explained), code})
 		}
 	}
-	list = g.begin(list, g.mortals(), undying)
+	list = g.begin(list, g.allButImmortals(), undying)
 	reached := newReach(g)
 	for _, e := range list {
 		reached.from(e.Node)
@@ -51,8 +51,8 @@ func (g *Graph) findEntries() (list []Entry) {
 	return list
 }
 
-// mortals returns the nodes that can be freed, and those that are in memory of their own.
-func (g *Graph) mortals() *reach {
+// allButImmortals returns the nodes that can be freed, which are the mortals and the frozen graphs.
+func (g *Graph) allButImmortals() *reach {
 	r := newReach(g)
 	for n, flags := range g.Flags {
 		if flags&(Immortal|Frozen) != Immortal {
