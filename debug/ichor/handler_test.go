@@ -131,7 +131,7 @@ func TestServesBusyRuntime(t *testing.T) {
 				return nil
 			})
 		}()
-		for range 20 {
+		for range 5 {
 			stops := r.WorldStats().Stops
 			for _, path := range []string{Path, Path + "?stacks=1", Path + "?format=json", HeapPath, ContentionPath} {
 				if w := get(r, path); w.Code != 200 {

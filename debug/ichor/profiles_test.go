@@ -36,6 +36,7 @@ func makeWith(t *testing.T, r *rt.Runtime, maker func(*rt.Thread) (objects.List,
 // TestDelta checks that seconds=1 leaves out what was there before, and what was given up counts
 // as less.
 func TestDelta(t *testing.T) {
+	t.Parallel() // it waits for a second
 	r := newRuntime(t, rt.Options{HeapProfileRate: 1, ContentionProfileRate: 1})
 	stays, goes := makeWith(t, r, before), makeWith(t, r, before)
 	var added objects.List
@@ -123,6 +124,7 @@ func TestProfileParameters(t *testing.T) {
 
 // TestDeltaWriteTimeout checks that a server's limit for answers does not cut off a delta.
 func TestDeltaWriteTimeout(t *testing.T) {
+	t.Parallel() // it waits for a second
 	r := newRuntime(t, rt.Options{HeapProfileRate: 1})
 	s := httptest.NewUnstartedServer(Handler(r))
 	s.Config.WriteTimeout = 900 * time.Millisecond
