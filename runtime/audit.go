@@ -193,6 +193,11 @@ func (t *Thread) findRoots() roots {
 				h.held(add)
 			}
 		})
+		add(heapgraph.Call, "a lease of "+name, func(add func(Ref)) {
+			for _, l := range x.leases {
+				add(Ref{l.f.start})
+			}
+		})
 		add(heapgraph.Finalizer, "a running finalizer of "+name, func(add func(Ref)) { add(x.finalizing) })
 		add(heapgraph.Finalizer, "a finalizer that is due on "+name, due(x.pending))
 		if t.rt.gil == nil {

@@ -170,6 +170,20 @@ func TestContentionOff(t *testing.T) {
 	}
 }
 
+// TestTraceNamesOthers checks that a thread that stops the world is said to wait for the others alone.
+func TestTraceNamesOthers(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		if got := th.awaits(WaitStop); got != "stops the world, with no other thread in it" {
+			t.Errorf("alone: %s", got)
+		}
+		other := must(th.rt.Attach())
+		if got := th.awaits(WaitStop); got != "waits for safe points of "+other.name() {
+			t.Errorf("beside %s: %s", other.name(), got)
+		}
+		other.Detach()
+	})
+}
+
 // TestTraceOfWaits checks that an execution trace shows what threads wait for, and for whom.
 func TestTraceOfWaits(t *testing.T) {
 	needsThreads(t)

@@ -133,7 +133,8 @@ func (s *HeapSnapshot) Types() []HeapType {
 
 // Retained returns the bytes that the object r keeps alive: those that would be freed if it
 // were. These are its own, and those of the objects to which every chain of references leads
-// through r. It returns 0 if r is not in the snapshot. r is borrowed.
+// through r. If r is mortal, they leave out immortals. It returns 0 if r is not in the snapshot. r
+// is borrowed.
 func (s *HeapSnapshot) Retained(r Ref) int64 {
 	n := s.find(r)
 	if n == heapgraph.None {

@@ -199,6 +199,41 @@ func TestSnapshotOfImmortals(t *testing.T) {
 	})
 }
 
+// What a mortal retains is what is freed with it, which leaves out the immortals that only it
+// leads to, and what these hold.
+func TestRetainedIsFreed(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			inner := newNode(th, newLeaf(th)) // steals the leaf
+			must0(t, th.Immortalize(inner))
+			outer := newNode(th, inner, Nil)
+			must0(t, th.Immortalize(outer))
+			mortal := newLeaf(th)
+			setSlot(th, inner, 0, mortal)
+			th.DecRef(mortal)
+			var born Ref
+			must0(t, th.Immortally(func() error {
+				born = newNode(th, Nil)
+				return nil
+			}))
+			kept := newNode(th, outer, born, newBox(th, newLeaf(th)), Nil)
+			setSlot(th, kept, 3, kept)
+			s := must(th.HeapSnapshot())
+			before := th.ReadStats().Memory
+			th.DecRef(kept)
+			th.Collect()
+			after := th.ReadStats().Memory
+			freed := before.ObjectBytes + before.BlockBytes - after.ObjectBytes - after.BlockBytes
+			if got := s.Retained(kept); !o.Checked && got != freed || got == 0 { // checked mode keeps freed memory in quarantine
+				t.Errorf("it retains %d bytes, and %d were freed", got, freed)
+			}
+			if s.Retained(outer) <= s.Retained(inner) {
+				t.Errorf("the outer immortal retains %d bytes, the inner one %d", s.Retained(outer), s.Retained(inner))
+			}
+		})
+	})
+}
+
 // A snapshot is the same after writing and reading it.
 func TestSnapshotFile(t *testing.T) {
 	clean(t, Options{Mode: LockFree, Name: "written"}, func(t *testing.T, th *Thread) {

@@ -531,3 +531,24 @@ func TestInUseSaysWhy(t *testing.T) {
 	must0(t, r.Unload(f))
 	must0(t, r.Close())
 }
+
+// TestLeaseInPaths checks that paths to frozen objects name the threads that use them.
+func TestLeaseInPaths(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			pair := newTwin(th, 1, None, None)
+			f := must(th.Freeze(pair))
+			th.DecRef(pair)
+			names := map[Ref]string{f.Root(): "F"}
+			loaded := "a loaded frozen graph → frozen graph F"
+			wantLines(t, texts(must(th.Paths(f.Root())), names), loaded)
+			must0(t, f.Use(th, func(root Ref) error {
+				return f.Use(th, func(Ref) error {
+					wantLines(t, texts(must(th.Paths(root)), names), "a lease of "+th.name()+" (2 counts) → frozen graph F", loaded)
+					return th.Audit()
+				})
+			}))
+			must0(t, th.Unload(f))
+		})
+	})
+}

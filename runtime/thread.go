@@ -50,6 +50,7 @@ type Thread struct {
 
 	run     context.Context // of the Run that it works for; nil in Do
 	labels  context.Context // which has the labels for profiles; nil if there are none
+	waiting atomic.Uint32   // what the thread waits for, as a Wait plus 1; 0 for nothing. Others read it
 	region  *region         // where objects are born; nil for the counted heap
 	deadTop Ref             // dead objects still to be freed, linked through their headers
 	dying   Ref             // the object that is being freed: see free

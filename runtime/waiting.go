@@ -41,9 +41,11 @@ var regions = [waits]string{
 // watched reports whether somebody wants to know of waits.
 func (r *Runtime) watched() bool { return r.contention != nil || trace.IsEnabled() }
 
-// wait calls fn, which waits for others, and tells the contention profile and the execution
-// trace of it.
+// wait calls fn, which waits for others, and tells Threads, the contention profile and the
+// execution trace of it.
 func (t *Thread) wait(what Wait, fn func()) {
+	t.waiting.Store(uint32(what) + 1)
+	defer t.waiting.Store(0)
 	if !t.rt.watched() {
 		fn()
 		return
@@ -74,7 +76,11 @@ func (t *Thread) awaits(what Wait) string {
 		}
 		return "waits for the GIL of " + holder.nameIfAny("a thread that has just released it")
 	case WaitStop:
-		return "waits for safe points of " + strings.Join(r.world.Members(), ", ")
+		others := slices.DeleteFunc(r.world.Members(), func(name string) bool { return name == t.member.Name() })
+		if len(others) == 0 {
+			return "stops the world, with no other thread in it"
+		}
+		return "waits for safe points of " + strings.Join(others, ", ")
 	case WaitWorld:
 		return "waits for the end of a stop: " + r.world.String()
 	}
@@ -102,6 +108,9 @@ const (
 	stateOutside = "outside: in Blocking, Recv or Send, or about to attach or detach"
 	statePaused  = "waits for the end of a stop of the world"
 	stateStops   = "stops the world, or waits to do so"
+	stateLock    = "waits for a container lock"
+	stateGrace   = "waits for a grace period, since it holds back too much memory"
+	stateOwner   = "waits for another thread to merge its queue"
 )
 
 // Threads returns the state of each attached thread, in the order of their ids. The states are
@@ -130,7 +139,7 @@ func (r *Runtime) Threads(stacks bool) []ThreadState {
 			s.State = stateRunning
 		}
 		if t.member != nil {
-			s.State = memberStates[t.member.State()]
+			s.State = t.memberState()
 		}
 		if stacks {
 			s.Stack = stackOf(t, all)
@@ -141,7 +150,21 @@ func (r *Runtime) Threads(stacks bool) []ThreadState {
 	return states
 }
 
-// memberStates are the states of threads in lock-free mode, by those of the members.
+// memberState returns the state of a thread in lock-free mode. The world takes a thread that waits
+// for a lock to be running, and one that waits for the other things to be outside.
+func (t *Thread) memberState() string {
+	switch t.waiting.Load() {
+	case uint32(WaitLock) + 1:
+		return stateLock
+	case uint32(WaitGrace) + 1:
+		return stateGrace
+	case uint32(WaitOwner) + 1:
+		return stateOwner
+	}
+	return memberStates[t.member.State()]
+}
+
+// memberStates are the other states of threads in lock-free mode, by those of the members.
 var memberStates = map[string]string{"outside": stateOutside, "inside": stateRunning, "paused": statePaused, "asking": stateStops}
 
 // Go has no cheap way to tell which goroutine has attached: recording it would cost a

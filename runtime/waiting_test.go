@@ -421,3 +421,62 @@ func TestThreads(t *testing.T) {
 		must0(t, r.Close())
 	}
 }
+
+// TestThreadsThatWait checks the states of threads that wait for a lock, for a grace period, and for
+// the owner of a merge queue.
+func TestThreadsThatWait(t *testing.T) {
+	needsThreads(t)
+	was := stallLimit
+	stallLimit = time.Hour
+	defer func() { stallLimit = was }()
+	r := newRuntime(t, Options{Counting: Biased, DeferredBytes: 1})
+	owner := must(r.Attach())
+	leaf := newLeaf(owner)
+	locked, _, err := owner.New(leafType, 8) // word 0 is a lock
+	must0(t, err)
+	owner.Lock(owner.Body(locked), 0)
+	for _, x := range []struct {
+		state string
+		wait  func(*Thread)
+		end   func()
+	}{
+		{stateLock, func(th *Thread) {
+			th.Lock(th.Body(locked), 0)
+			th.Unlock(th.Body(locked), 0)
+		}, func() { owner.Unlock(owner.Body(locked), 0) }},
+		{stateGrace, func(th *Thread) {
+			th.Retire(newLeaf(th))
+			th.Checkpoint()
+		}, owner.Checkpoint},
+		{stateOwner, func(th *Thread) {
+			th.DecRef(leaf) // this thread has counted none, so the owner has to merge
+			th.Checkpoint()
+		}, owner.Checkpoint},
+	} {
+		ended := make(chan error)
+		go func() {
+			ended <- r.Do(func(th *Thread) error {
+				th.SetName("waits")
+				x.wait(th)
+				for _, s := range r.Threads(false) {
+					if s.ID == th.number && s.State != stateRunning {
+						t.Errorf("after it: %s", s.State)
+					}
+				}
+				return nil
+			})
+		}()
+		for state := ""; state != x.state; {
+			for _, s := range r.Threads(false) {
+				if strings.Contains(s.Name, "waits") {
+					state = s.State
+				}
+			}
+		}
+		x.end()
+		must0(t, <-ended)
+	}
+	owner.DecRef(locked)
+	owner.Detach()
+	must0(t, r.Close())
+}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"github.com/ichor-go/ichor/internal/heapgraph"
+	rt "github.com/ichor-go/ichor/runtime"
 )
 
 // exportSuffix is the end of the names of files that Chrome's developer tools load.
@@ -20,7 +22,8 @@ const exportSuffix = ".heapsnapshot"
 //	                                                       target's first number
 //
 // (V8: src/profiler/heap-snapshot-generator.cc.) The first node is the root. Below it is a node
-// for each kind of holder, which refers to the objects with such an entry.
+// for each kind of holder, which refers to the objects with such an entry. Chrome keeps all
+// numbers in 32 bits.
 const (
 	nodeFields = 6
 
@@ -70,6 +73,17 @@ func (w *exporter) row(numbers ...uint64) {
 
 func (w *exporter) text(s string) { _, _ = w.w.WriteString(s) } // Flush returns the error
 
+// exportID returns the id of an object, the same in all snapshots of a process, since Chrome
+// compares snapshots by ids. The ids are odd for objects on the counted heap, as V8's are for
+// objects on its heap, and even for what is immortal by address. Those of the root and the kinds
+// of holders are odd and below all others: the first span of a heap has no objects.
+func exportID(handle uint32) uint64 {
+	if h := rt.Handle(handle); h >= rt.Limit {
+		return uint64(h-rt.Limit+1) << 1
+	}
+	return uint64(handle)<<1 | 1
+}
+
 // index is the index of the first number of the i-th row.
 func (w *exporter) index(i int) uint64 { return uint64(i) * nodeFields }
 
@@ -103,7 +117,7 @@ func (w *exporter) nodes() {
 		w.row(nodeSynthetic, uint64(names+1+i), uint64(3+2*i), 0, uint64(len(w.entries[k])), 0)
 	}
 	for n := range heapgraph.Node(g.Len()) {
-		w.row(nodeObject, uint64(g.Kinds[n]), uint64(g.Handles[n])<<1+1<<20+1, uint64(g.Bytes(n)), degree[n], 0)
+		w.row(nodeObject, uint64(g.Kinds[n]), exportID(g.Handles[n]), uint64(min(g.Bytes(n), math.MaxUint32)), degree[n], 0)
 	}
 	w.text("],\n\"edges\":[")
 	w.comma = false

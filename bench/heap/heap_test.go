@@ -8,14 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ichor-go/ichor/bench/experiment/command"
 	"github.com/ichor-go/ichor/bench/internal/benchtest"
+	"github.com/ichor-go/ichor/internal/heapfile"
+	"github.com/ichor-go/ichor/internal/heapgraph"
 	"github.com/ichor-go/ichor/objects"
 	rt "github.com/ichor-go/ichor/runtime"
 )
@@ -111,6 +115,50 @@ func TestTop(t *testing.T) {
 	}
 }
 
+// A snapshot comes from anywhere: nothing in it reaches the terminal as a command.
+func TestStrangeNames(t *testing.T) {
+	const bad = "a\x1b[2J\r\nb\u202e"
+	var rec heapfile.Recorder
+	rec.Object(0x1000, 7, 0, 1, 2, false)
+	var b bytes.Buffer
+	must((&heapfile.Snapshot{
+		Tables: heapfile.Tables{
+			Runtime: bad, Mode: bad, Kinds: []heapfile.Kind{{ID: 7, Name: bad}}, Notes: map[uint32]string{0x1000: bad + "\nat c"},
+			Holders: []heapfile.Holder{{Kind: heapgraph.Scope, Name: bad, Handles: []uint32{0x1000}}},
+		},
+		Chunks: rec.Chunks(),
+	}).WriteTo(&b))
+	name := benchtest.Write(t, "strange.heap", b.Bytes())
+	_, top, _ := call(t.Context(), "-top", name)
+	_, paths, _ := call(t.Context(), "-paths", "0x1000", name)
+	for _, text := range []string{top, paths} {
+		if strings.ContainsAny(text, "\x1b\r\u202e") || strings.Contains(text, "\nb\u202e") {
+			t.Errorf("%q", text)
+		}
+	}
+	if !strings.Contains(paths, "Go code → a\ufffd[2J\ufffd\ufffdb\ufffd 0x00001000\na\ufffd[2J\ufffd\nb\ufffd\nat c\n") || !strings.Contains(paths, "a\ufffd[2J\ufffd\ufffdb\ufffd → ") {
+		t.Errorf("paths: %q", paths)
+	}
+}
+
+// A file may say that holders are of any kind.
+func TestUnknownHolder(t *testing.T) {
+	for _, kind := range []heapgraph.Kind{heapgraph.Code, heapgraph.Garbage, heapgraph.Garbage + 1, 255} {
+		var rec heapfile.Recorder
+		rec.Object(0x1000, 7, 0, 1, 2, false)
+		var b bytes.Buffer
+		must((&heapfile.Snapshot{
+			Tables: heapfile.Tables{Kinds: []heapfile.Kind{{ID: 7, Name: "a"}}, Holders: []heapfile.Holder{{Kind: kind, Name: "b", Handles: []uint32{0x1000}}}},
+			Chunks: rec.Chunks(),
+		}).WriteTo(&b))
+		name := benchtest.Write(t, "holder.heap", b.Bytes())
+		code, _, stderr := call(t.Context(), "-export", filepath.Join(t.TempDir(), "x.heapsnapshot"), name)
+		if want := fmt.Sprintf("holder.heap: holder 0 is of the unknown kind %d\n", kind); code != command.ExitUsage || !strings.HasSuffix(stderr, want) {
+			t.Errorf("exit code %d, %q, want %q", code, stderr, want)
+		}
+	}
+}
+
 // A difference has types that are gone, too.
 func TestDifference(t *testing.T) {
 	list := difference(
@@ -190,6 +238,44 @@ func TestServe(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// Ids of all possible objects differ, have a place in 32 bits, and leave room for the root and the
+// kinds of holders.
+func TestExportID(t *testing.T) {
+	last := map[uint64]uint64{} // by the last bit
+	for _, h := range []uint32{4096, 4097, 1<<31 - 1, 1 << 31, 1<<31 + 1, 0xA000_0000, 0xBFFF_FFFF} {
+		id := exportID(h)
+		if id <= last[id&1] || id > math.MaxUint32 || id&1 == 1 && id < 1000 {
+			t.Errorf("object %#x has id %#x", h, id)
+		}
+		last[id&1] = id
+	}
+}
+
+// Chrome keeps numbers in 32 bits, where the ids of objects in both halves of the heap have to
+// differ. A frozen graph may be larger than such a number.
+func TestExportIn32Bits(t *testing.T) {
+	immortal := uint8(heapgraph.Immortal)
+	v := &view{g: &heapgraph.Graph{
+		Names: []string{"a"}, Handles: []uint32{0x1000, 0x8000_1000, 0xA000_0000}, Kinds: []uint16{0, 0, 0}, Sizes: []uint32{1, 1, 1 << 28},
+		Flags: []uint8{0, immortal, immortal | heapgraph.Frozen}, Counts: []uint32{1, 0, 0}, First: []uint32{0, 0, 0, 0},
+	}}
+	var b bytes.Buffer
+	if err := export(&b, v); err != nil {
+		t.Fatal(err)
+	}
+	var x struct{ Nodes, Edges []uint32 } // a number that is too large is an error
+	if err := json.Unmarshal(b.Bytes(), &x); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[uint32]bool{}
+	for node := range slices.Chunk(x.Nodes, nodeFields) {
+		ids[node[2]] = true
+	}
+	if n := len(x.Nodes); len(ids)*nodeFields != n || x.Nodes[n-3] != math.MaxUint32 {
+		t.Errorf("nodes %d", x.Nodes)
 	}
 }
 

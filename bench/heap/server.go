@@ -106,6 +106,7 @@ func (s *server) info(func(string) string) (any, error) {
 	}{Name: s.v.name, Text: s.v.describe(), Ready: s.v.ready.Load()}
 	if s.older != nil {
 		x.Older = s.older.name
+		x.Text = s.older.describe() + "\n→ " + x.Text
 	}
 	return x, nil
 }

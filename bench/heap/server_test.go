@@ -65,7 +65,7 @@ func TestAnswers(t *testing.T) {
 	has("/api/treemap?w=100&h=0", 400, `not a number from 1 to 10000`)
 	has("/api/treemap?w=100&h=9&ref=x", 400, `not a reference`)
 	s.older = must(open(before))
-	has("/api/info", 200, `"older":"`)
+	has("/api/info", 200, `"older":"`, `3 objects in `, `\n→ 1003 objects in `)
 	has("/api/types", 200, `{"type":"tuple","objects":1000,"bytes":32000,"retained":32000,"was":{"objects":0,"bytes":0}}`)
 	for host, want := range map[string]int{"localhost:80": 200, "127.0.0.1": 200, "[::1]:80": 200, "evil.example:80": 403, "evil.example": 403} {
 		if code, _ := get(t, h, host, "/api/info"); code != want {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/ichor-go/ichor/internal/heapfile"
 	"github.com/ichor-go/ichor/internal/heapgraph"
@@ -33,6 +34,7 @@ func open(name string) (*view, error) {
 		var raw *heapfile.Snapshot
 		if raw, err = heapfile.Read(bufio.NewReader(f)); err == nil {
 			var g *heapgraph.Graph
+			clean(raw)
 			if g, err = raw.Graph(); err == nil {
 				return &view{name: name, raw: raw, g: g}, nil
 			}
@@ -43,6 +45,34 @@ func open(name string) (*view, error) {
 		err = path.Err
 	}
 	return nil, fmt.Errorf("%s: %w", name, err)
+}
+
+// clean replaces what a terminal would take for commands in the texts of a snapshot, which may come
+// from anywhere.
+func clean(raw *heapfile.Snapshot) {
+	line := func(s *string) { *s = strings.Map(graphic, *s) }
+	line(&raw.Mode)
+	for i := range raw.Kinds {
+		line(&raw.Kinds[i].Name)
+	}
+	for i := range raw.Holders {
+		line(&raw.Holders[i].Name)
+	}
+	for at, note := range raw.Notes {
+		lines := strings.Split(note, "\n")
+		for i := range lines {
+			line(&lines[i])
+		}
+		raw.Notes[at] = strings.Join(lines, "\n")
+	}
+}
+
+// graphic returns a character as it is if it can be printed.
+func graphic(c rune) rune {
+	if unicode.IsGraphic(c) {
+		return c
+	}
+	return unicode.ReplacementChar
 }
 
 // prepare makes the tables behind the slow answers.

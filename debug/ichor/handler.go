@@ -7,9 +7,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"html/template"
-	"io"
 	"net/http"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -18,7 +16,9 @@ import (
 
 // The paths that a Handler serves. The first one takes the parameters walk=1, which stops the
 // world and walks the heap for the types of objects and the leases of frozen graphs; stacks=1,
-// which adds the stacks of threads; and format=json.
+// which adds the stacks of threads; and format=json. The profiles take the parameters of
+// net/http/pprof: seconds=N, for what has been added within the next N seconds, and debug=1, for
+// text.
 const (
 	Path           = "/debug/ichor/"                 // the state, as a page or as JSON
 	HeapPath       = "/debug/pprof/ichor_heap"       // the heap profile, for go tool pprof
@@ -38,19 +38,8 @@ func Handler(r *rt.Runtime) http.Handler {
 // Handle adds what Handler returns to mux. Any goroutine.
 func Handle(mux *http.ServeMux, r *rt.Runtime) {
 	mux.HandleFunc("GET "+Path+"{$}", func(w http.ResponseWriter, q *http.Request) { serveState(w, q, r) })
-	mux.HandleFunc("GET "+HeapPath, serve(r, pprof.WriteHeap))
-	mux.HandleFunc("GET "+ContentionPath, serve(r, pprof.WriteContention))
-}
-
-// serve serves what write writes.
-func serve(r *rt.Runtime, write func(*rt.Runtime, io.Writer) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if err := write(r, w); errors.Is(err, pprof.ErrOff) {
-			http.Error(w, err.Error(), http.StatusNotFound)
-		}
-	}
+	mux.Handle("GET "+HeapPath, source{r, "ichor_heap", pprof.WriteHeap})
+	mux.Handle("GET "+ContentionPath, source{r, "ichor_contention", pprof.WriteContention})
 }
 
 //go:embed page.html

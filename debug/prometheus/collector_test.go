@@ -1,6 +1,9 @@
 package ichorprometheus
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"runtime/metrics"
 	"slices"
@@ -83,6 +86,73 @@ func TestCollector(t *testing.T) {
 	}
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
+	}
+}
+
+// TestMonotone checks that no counter and no bucket ever has less than before, while threads come,
+// go, count, collect and wait, and after Close.
+func TestMonotone(t *testing.T) {
+	y, err := rt.DefineType(rt.Type{Name: "link", Mutable: true, Slots: func(_ rt.Heap, o rt.Body) (rt.Body, int, int) { return o, 0, 1 }})
+	ok(t, err)
+	for _, o := range []rt.Options{{Mode: rt.GIL}, {}, {Counting: rt.Biased}} {
+		o.CollectAfter, o.DeferredBytes = 100, 1
+		registry := prometheus.NewPedanticRegistry()
+		r, err := rt.New(o)
+		ok(t, err)
+		ok(t, registry.Register(NewCollector(r)))
+		work := func(_ context.Context, th *rt.Thread, _ int) error {
+			for range 30 {
+				cycle, body, err := th.New(y, 8)
+				if err != nil {
+					return err
+				}
+				th.IncRef(cycle)
+				body.StoreRef(0, cycle)
+				th.IncRef(cycle)
+				th.Retire(cycle)
+				th.DecRef(cycle)
+				th.Checkpoint()
+			}
+			return nil
+		}
+		ended := make(chan error)
+		go func() {
+			var err error
+			for round := 0; round < 60 && err == nil; round++ {
+				err = r.Run(t.Context(), 1+round%4, work)
+			}
+			ended <- errors.Join(err, r.Close())
+		}()
+		was := map[string]float64{}
+		for over := false; !over; {
+			select {
+			case err := <-ended:
+				ok(t, err)
+				over = true
+			default:
+			}
+			for name, f := range families(t, registry) {
+				now := map[string]float64{}
+				switch m := f.Metric[0]; f.GetType() {
+				case dto.MetricType_COUNTER:
+					now[name] = m.Counter.GetValue()
+				case dto.MetricType_HISTOGRAM:
+					now[name] = float64(m.Histogram.GetSampleCount())
+					for _, b := range m.Histogram.Bucket {
+						now[fmt.Sprint(name, b.GetUpperBound())] = float64(b.GetCumulativeCount())
+					}
+				}
+				for k, v := range now {
+					if v < was[k] {
+						t.Errorf("%s: %s goes from %g to %g", o, k, was[k], v)
+					}
+					was[k] = v
+				}
+			}
+		}
+		if was["ichor_collector_collections_total"] == 0 {
+			t.Error("no collections: the test does not test")
+		}
 	}
 }
 

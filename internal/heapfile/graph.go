@@ -39,6 +39,11 @@ func (s *Snapshot) Graph() (*heapgraph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, h := range s.Holders {
+		if h.Kind >= heapgraph.Code {
+			return nil, fmt.Errorf("holder %d is of the unknown kind %d", i, h.Kind)
+		}
+	}
 	parts, err := s.measure()
 	if err != nil {
 		return nil, err

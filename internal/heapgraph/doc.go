@@ -15,13 +15,16 @@
 //
 // # Entries
 //
-// Every node gets an entry or is reached from one, so that each has a dominator. The entries of
-// a later line are made for nodes only that no entry of an earlier line reaches:
+// Every node gets an entry or is reached from one, so that each has a dominator:
 //
 //	roots and excess         of all nodes
 //	loaded frozen graphs     all of them
-//	immortals                those that are not reached from others, and one of each cycle of such
-//	the rest, as garbage     likewise: cycles that no collection has found yet
+//	immortals                those to which no other immortal leads by way of immortals alone, and
+//	                         one of each cycle of such
+//	the rest, as garbage     those that no entry above leads to, likewise: cycles that no collection
+//	                         has found yet
+//
+// So no mortal dominates an immortal, which stays when the mortal is freed.
 //
 // A Graph is not changed by questions. The tables behind the answers are made when first needed.
 // Any goroutine may ask, several at a time.

@@ -41,22 +41,36 @@ func (g *Graph) findEntries() (list []Entry) {
 			list = append(list, Entry{n, uint32(uint64(g.Counts[n]) - explained), code})
 		}
 	}
+	list = g.begin(list, g.allButImmortals(), undying)
 	reached := newReach(g)
 	for _, e := range list {
 		reached.from(e.Node)
 	}
-	for _, rest := range []Entry{{Holder: undying}, {Holder: garbage}} {
-		for _, n := range slices.Backward(g.finishing(reached)) {
-			if rest.Holder == undying && g.Flags[n]&Immortal == 0 {
-				continue
-			}
-			if rest.Node = n; !reached.has(n) {
-				list = append(list, rest)
-				reached.from(n)
-			}
+	list = g.begin(list, reached, garbage)
+	slices.SortStableFunc(list, func(a, b Entry) int { return cmp.Compare(a.Node, b.Node) })
+	return list
+}
+
+// allButImmortals returns the nodes that can be freed, which are the mortals and the frozen graphs.
+func (g *Graph) allButImmortals() *reach {
+	r := newReach(g)
+	for n, flags := range g.Flags {
+		if flags&(Immortal|Frozen) != Immortal {
+			r.bits[n/64] |= 1 << (n % 64)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Entry) int { return cmp.Compare(a.Node, b.Node) })
+	return r
+}
+
+// begin adds entries of a holder until chains of edges lead from them to all nodes that are not
+// reached, without those that are. Then all nodes are reached.
+func (g *Graph) begin(list []Entry, reached *reach, h Holder) []Entry {
+	for _, n := range slices.Backward(g.finishing(reached)) {
+		if !reached.has(n) {
+			list = append(list, Entry{n, 0, h})
+			reached.from(n)
+		}
+	}
 	return list
 }
 

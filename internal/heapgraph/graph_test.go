@@ -92,6 +92,11 @@ func TestDominators(t *testing.T) {
 			}
 		}
 		for n := range Node(g.Len()) {
+			for _, d := range dominators[n] {
+				if g.Flags[n]&Immortal != 0 && g.Flags[d]&Immortal == 0 {
+					t.Fatalf("the mortal %d dominates the immortal %d", d, n)
+				}
+			}
 			// The nearest dominator is the one that all others dominate.
 			want := None
 			for _, d := range dominators[n] {

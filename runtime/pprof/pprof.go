@@ -125,7 +125,9 @@ func internal(f runtime.Frame) bool {
 	return in && !strings.HasSuffix(f.File, "_test.go")
 }
 
-// location returns the location of a frame. Each has one line: inlined calls are frames too.
+// location returns the location of a frame. Each has one line: inlined calls are frames too. It
+// has no address, so that two profiles, and those of two builds, have the same location for the
+// same line, and can be subtracted.
 func (b *builder) location(f runtime.Frame) *profile.Location {
 	in := function{f.Function, f.File}
 	at := frame{in, f.Line}
@@ -139,9 +141,8 @@ func (b *builder) location(f runtime.Frame) *profile.Location {
 		b.functions[in] = fn
 	}
 	l := &profile.Location{
-		ID:      uint64(len(b.Location) + 1),
-		Address: uint64(f.PC),
-		Line:    []profile.Line{{Function: fn, Line: int64(f.Line)}},
+		ID:   uint64(len(b.Location) + 1),
+		Line: []profile.Line{{Function: fn, Line: int64(f.Line)}},
 	}
 	b.Location = append(b.Location, l)
 	b.frames[at] = l

@@ -104,6 +104,31 @@ func TestInside(t *testing.T) {
 	ok(t, r.Close())
 }
 
+// TestSubtract checks that a profile less itself is nothing, even if one line calls a constructor
+// in several places: pprof -base and a request for seconds=N rely on it.
+func TestSubtract(t *testing.T) {
+	r, err := rt.New(rt.Options{HeapProfileRate: 1})
+	ok(t, err)
+	ok(t, r.Do(func(th *rt.Thread) error { return errors.Join(makeList(th), makeList(th), makeList(th)) }))
+	for range 20 { // records come in another order each time
+		var both []*profile.Profile
+		for range 2 {
+			var b bytes.Buffer
+			ok(t, WriteHeap(r, &b))
+			p, err := profile.Parse(&b)
+			ok(t, err)
+			both = append(both, p)
+		}
+		both[0].Scale(-1)
+		p, err := profile.Merge(both)
+		ok(t, err)
+		if len(p.Sample) != 0 {
+			t.Fatalf("%d samples are left: %s", len(p.Sample), p)
+		}
+	}
+	ok(t, r.Close())
+}
+
 // TestTool has go tool pprof read a profile.
 func TestTool(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
