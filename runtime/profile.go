@@ -81,7 +81,7 @@ type HeapRecord struct {
 
 	// Estimates from the samples, which are right on average. Frozen objects are all recorded.
 	Allocated Amount // since the runtime was made
-	InUse     Amount // now
+	InUse     Amount // now; after Close, what was then left: immortals, and what leaked
 
 	Samples int64 // how many allocations were recorded
 }
