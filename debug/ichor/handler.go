@@ -49,10 +49,13 @@ var page = template.Must(template.New("page").Funcs(functions).Parse(pageText))
 
 // serveState serves the state as a page or as JSON.
 func serveState(w http.ResponseWriter, q *http.Request, r *rt.Runtime) {
-	s := read(q.Context(), r, q.FormValue("walk") == "1", q.FormValue("stacks") == "1")
+	show(w, read(q.Context(), r, q.FormValue("walk") == "1", q.FormValue("stacks") == "1"), q.FormValue("format") == "json")
+}
+
+func show(w http.ResponseWriter, s *State, asJSON bool) {
 	var b bytes.Buffer
 	kind, err := "text/html; charset=utf-8", error(nil)
-	if q.FormValue("format") == "json" {
+	if asJSON {
 		kind = "application/json"
 		err = json.NewEncoder(&b).Encode(s)
 	} else {

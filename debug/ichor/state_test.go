@@ -66,6 +66,9 @@ func TestJSON(t *testing.T) {
 		list, err := objects.NewList(th, rt.None)
 		ok(t, err)
 		defer th.DecRef(list)
+		frozen, err := th.Freeze(list)
+		ok(t, err)
+		defer func() { ok(t, th.Unload(frozen)) }()
 		th.Blocking(func() {
 			for _, walk := range []bool{false, true} {
 				path := Path + "?format=json"
@@ -82,6 +85,9 @@ func TestJSON(t *testing.T) {
 				}
 				if types := len(s.Types); types != 0 != walk || walk && s.Types[0].Type != "list" || len(s.Threads) == 0 {
 					t.Errorf("%s: types %+v, threads %+v", path, s.Types, s.Threads)
+				}
+				if frozen := len(s.Frozen); frozen != 0 != walk || walk && s.Frozen[0].Objects != 1 || s.WalkFailed != "" {
+					t.Errorf("%s: frozen graphs %+v, failed %q", path, s.Frozen, s.WalkFailed)
 				}
 				if kind := w.Header().Get("Content-Type"); kind != "application/json" {
 					t.Errorf("%s is %s", path, kind)
@@ -101,12 +107,12 @@ func TestJSON(t *testing.T) {
 
 // TestFormats checks how numbers are written.
 func TestFormats(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 3 << 30: "3 GiB", 5 << 50: "5.12e+03 TiB"} {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1 << 20: "1 MiB", 3 << 30: "3 GiB", 1 << 40: "1 TiB", 5 << 50: "5.12e+03 TiB"} {
 		if got := byteSize(n); got != want {
 			t.Errorf("%d bytes: %s, want %s", n, got, want)
 		}
 	}
-	for d, want := range map[time.Duration]string{256: "256 ns", 1500: "1.5 µs", 20 * time.Millisecond: "20 ms", 90 * time.Second: "90 s"} {
+	for d, want := range map[time.Duration]string{256: "256 ns", 999: "999 ns", time.Microsecond: "1 µs", 1500: "1.5 µs", time.Millisecond: "1 ms", 20 * time.Millisecond: "20 ms", time.Second: "1 s", 90 * time.Second: "90 s"} {
 		if got := duration(d); got != want {
 			t.Errorf("%d: %s, want %s", d, got, want)
 		}

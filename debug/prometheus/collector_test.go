@@ -156,6 +156,64 @@ func TestMonotone(t *testing.T) {
 	}
 }
 
+// TestValues compares what is gathered with what package metrics reads. It does so after Close, when
+// figures do not change any more.
+func TestValues(t *testing.T) {
+	r, err := rt.New(rt.Options{Mode: rt.GIL, Name: "values"})
+	ok(t, err)
+	ok(t, r.Do(func(th *rt.Thread) error {
+		th.StopTheWorld(func() {})
+		return nil
+	}))
+	ok(t, r.Close())
+	registry := prometheus.NewRegistry()
+	ok(t, registry.Register(NewCollector(r)))
+	got := families(t, registry)
+	for _, d := range ichormetrics.All() {
+		samples := []ichormetrics.Sample{{Name: d.Name}}
+		ichormetrics.Read(r, samples)
+		f := got[nameOf(d)]
+		if (f != nil) != (samples[0].Value.Kind() != metrics.KindBad) {
+			t.Errorf("%s is there: %t", d.Name, f != nil)
+		}
+		if f == nil {
+			continue
+		}
+		m := f.Metric[0]
+		value, want := m.GetGauge().GetValue()+m.GetCounter().GetValue(), 0.0
+		switch v := samples[0].Value; v.Kind() {
+		case metrics.KindUint64:
+			want = float64(v.Uint64())
+		case metrics.KindFloat64:
+			want = v.Float64()
+		case metrics.KindFloat64Histogram:
+			value = float64(m.Histogram.GetSampleCount())
+			for _, n := range v.Float64Histogram().Counts {
+				want += float64(n)
+			}
+		}
+		if value != want || m.Label[0].GetName() != "runtime" || m.Label[0].GetValue() != "values" {
+			t.Errorf("%s is %v, want %v", d.Name, m, want)
+		}
+	}
+}
+
+// TestNames checks the rules for names.
+func TestNames(t *testing.T) {
+	for want, d := range map[string]metrics.Description{
+		"ichor_gil_waited_seconds_total":    {Name: "/ichor/gil/waited:seconds", Kind: metrics.KindFloat64, Cumulative: true},
+		"ichor_gil_waits_seconds":           {Name: "/ichor/gil/waits:seconds", Kind: metrics.KindFloat64Histogram, Cumulative: true},
+		"ichor_memory_block_bytes":          {Name: "/ichor/memory/block-bytes:bytes", Kind: metrics.KindUint64},
+		"ichor_memory_objects":              {Name: "/ichor/memory/objects:objects", Kind: metrics.KindUint64},
+		"ichor_gil_acquires_total":          {Name: "/ichor/gil/acquires:acquires", Kind: metrics.KindUint64, Cumulative: true},
+		"ichor_memory_superobjects_objects": {Name: "/ichor/memory/superobjects:objects", Kind: metrics.KindUint64},
+	} {
+		if got := nameOf(d); got != want {
+			t.Errorf("%s is %s, want %s", d.Name, got, want)
+		}
+	}
+}
+
 func operation(name string) string {
 	for _, op := range []string{"owned", "shared", "skipped"} {
 		if name == "/ichor/operations/"+op+":operations" {
