@@ -101,3 +101,30 @@ func TestPlacingGrows(t *testing.T) {
 		t.Errorf("300 equal hashes have a table, or %d have none", runMax)
 	}
 }
+
+// TestPlaceNumbers: the number of a place has as few bytes as the highest one needs.
+func TestPlaceNumbers(t *testing.T) {
+	for n, want := range map[uint32]uint32{1: 0, 1 << 8: 0, 1<<8 + 1: 1, 1 << 16: 1, 1<<16 + 1: 2} {
+		if got := wideFor(n); got != want {
+			t.Errorf("%d places: 2^%d bytes for a number, want 2^%d", n, got, want)
+		}
+	}
+}
+
+// TestFullBucket: a bucket has up to maxBucket hashes, whatever else there is.
+func TestFullBucket(t *testing.T) {
+	draw := rand.New(rand.NewPCG(3, 4))
+	var hashes []uint32
+	for i := range uint32(maxBucket) {
+		hashes = append(hashes, i)
+	}
+	for range 20_000 {
+		hashes = append(hashes, max(draw.Uint32(), 1<<24)) // in other buckets
+	}
+	if placed(t, false, hashes...) == nil {
+		t.Errorf("%d hashes of one bucket have no table", maxBucket)
+	}
+	if placed(t, false, append(hashes, maxBucket)...) != nil {
+		t.Errorf("%d hashes of one bucket have a table", maxBucket+1)
+	}
+}
