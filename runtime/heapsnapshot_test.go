@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ichor-go/ichor/internal/header"
 	"github.com/ichor-go/ichor/internal/heapfile"
@@ -229,6 +230,105 @@ func TestRetainedIsFreed(t *testing.T) {
 			}
 			if s.Retained(outer) <= s.Retained(inner) {
 				t.Errorf("the outer immortal retains %d bytes, the inner one %d", s.Retained(outer), s.Retained(inner))
+			}
+		})
+	})
+}
+
+// The sizes of all objects add up to the memory in use, whatever the objects are and wherever they
+// lie. Types come in descending order of bytes, and only if they have objects.
+func TestSnapshotSizes(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o Options) {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			large, _, err := th.New(leafType, 1<<20)
+			must0(t, err)
+			pair := newTwin(th, 1, None, None)
+			frozen := must(th.Freeze(pair))
+			made := []Ref{newBox(th, newLeaf(th)), newNode(th, frozen.Root(), None), must(th.newFloat(1.5, 0)), large, pair}
+			must0(t, th.Immortally(func() error {
+				_ = newNode(th, newBox(th, newBox(th, newLeaf(th))))
+				return nil
+			}))
+			m, s := th.ReadStats().Memory, must(th.HeapSnapshot())
+			var objects, bytes int64
+			types := s.Types()
+			for _, x := range types {
+				objects, bytes = objects+x.Objects, bytes+x.Bytes
+				if x.Objects == 0 {
+					t.Errorf("no object has the type %s", x.Type)
+				}
+			}
+			if want := m.ObjectBytes + m.BlockBytes + m.RegionBytes + m.FrozenBytes; bytes != want || objects != int64(s.Objects()) || objects != int64(len(made)+1)+4+1 {
+				t.Errorf("%d objects of %d bytes, want %d of %d: %+v", objects, bytes, s.Objects(), want, types)
+			}
+			if !slices.IsSortedFunc(types, func(a, b HeapType) int { return int(b.Bytes - a.Bytes) }) || types[0].Type != "leaf" {
+				t.Errorf("in no order: %+v", types)
+			}
+			th.DecRefs(made)
+			must0(t, th.Unload(frozen))
+		})
+	})
+}
+
+// Slots are numbered as the type visits them, whatever is in those before.
+func TestSlotNumbers(t *testing.T) {
+	clean(t, Options{Mode: LockFree}, func(t *testing.T, th *Thread) {
+		for want, slots := range map[int][]Ref{0: {}, 1: {Nil}, 2: {None, Nil}, 3: {Nil, True, None}} {
+			for _, holder := range []func(*Thread, ...Ref) Ref{newNode, newWide} {
+				leaf := newLeaf(th)
+				from := holder(th, append(slices.Clone(slots), leaf, None)...)
+				s := must(th.HeapSnapshot())
+				wantLines(t, texts(s.Paths(leaf, 9), map[Ref]string{leaf: "L", from: "H"}), fmt.Sprintf("Go code → %s H <%d> → leaf L", th.TypeOf(from), want))
+				th.DecRef(from)
+			}
+		}
+	})
+}
+
+// There are no more answers than asked for, and those that matter most come first.
+func TestMostAnswers(t *testing.T) {
+	clean(t, Options{Mode: LockFree}, func(t *testing.T, th *Thread) {
+		leaf, twice := newLeaf(th), newLeaf(th)
+		th.IncRef(twice)
+		const n = maxPaths + 2
+		var boxes []Ref
+		for range n {
+			th.IncRef(leaf)
+			boxes = append(boxes, newBox(th, leaf))
+		}
+		th.DecRef(leaf)
+		s := must(th.HeapSnapshot())
+		for most, want := range map[int]int{0: 0, 1: 1, n - 1: n - 1, n: n, n + 2: n + 1} {
+			if got := s.HeldByCode(most); len(got) != want || want > 0 && (got[0].Ref != twice || got[0].Count != 2) {
+				t.Errorf("%d held by code, asked for %d: %+v", len(got), most, got)
+			}
+			if got := s.Paths(leaf, most); len(got) != min(most, n) {
+				t.Errorf("%d paths, asked for %d: %v", len(got), most, got)
+			}
+		}
+		if got := must(th.Paths(leaf)); len(got) != maxPaths {
+			t.Errorf("%d paths", len(got))
+		}
+		th.DecRefs(append(boxes, twice, twice))
+	})
+}
+
+// A snapshot says how its runtime counts.
+func TestSnapshotMode(t *testing.T) {
+	forModes(t, func(t *testing.T, o Options) {
+		o.Name = "it"
+		clean(t, o, func(t *testing.T, th *Thread) {
+			began := time.Now()
+			s := must(th.HeapSnapshot())
+			want := o.Mode.String()
+			if o.Mode != GIL {
+				want += ", " + o.Counting.String()
+			}
+			if got := s.String(); got != fmt.Sprintf("heap snapshot of 0 objects of runtime \"it\" (%s)", want) {
+				t.Error(got)
+			}
+			if taken := s.raw.Taken; taken.Before(began) || taken.After(time.Now()) || s.Stopped() <= 0 || s.Stopped() > time.Since(began) {
+				t.Errorf("taken %s, stopped for %s", taken, s.Stopped())
 			}
 		})
 	})

@@ -35,6 +35,7 @@ func TestMisuseIsAlwaysReported(t *testing.T) {
 				"Immortalize": func(r Ref) error { return th.Immortalize(r) },
 				"Freeze":      func(r Ref) error { _, err := th.Freeze(r); return err },
 				"Audit":       func(r Ref) error { return th.Audit(watch, r) },
+				"Paths":       func(r Ref) error { _, err := th.Paths(r); return err },
 				"WantType":    func(r Ref) error { th.WantType(r, TypeList); return nil },
 				"MustUse":     func(r Ref) error { th.MustUse(r); return nil },
 				"Own":         func(r Ref) error { return th.Scope(func(s *Scope) { s.Own(r, nil) }) },

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +30,16 @@ func misuseIn(t *testing.T, f func()) (m *Misuse) {
 
 const attachedAlready = "the goroutine is already attached"
 
+// The methods of Runtime that wait only if other threads stop the world, and those that never wait
+// for a safe point.
+var (
+	waitSeldom = []string{"Attach", "AttachContext", "Do", "DoContext"}
+	waitNever  = []string{
+		"CollectorStats", "ContentionProfile", "ContentionProfileRate", "Frozen", "GILStats", "HeapProfile", "HeapProfileRate", "Memory", "Mode",
+		"Name", "OpenImage", "OpenImageAt", "QuickStats", "SharedRanges", "String", "Threads", "WorldStats",
+	}
+)
+
 // TestWaitForItself checks that a call on an attached goroutine that would wait for itself
 // panics, and that the runtime goes on.
 func TestWaitForItself(t *testing.T) {
@@ -44,10 +57,23 @@ func TestWaitForItself(t *testing.T) {
 			"Share":       func() { _, _ = r.Share() },
 			"Close":       func() { _ = r.Close() },
 
+			"CollectContext":    func() { _, _ = r.CollectContext(t.Context()) },
+			"FreezeContext":     func() { _, _ = r.FreezeContext(t.Context(), None) },
+			"HeapSnapshot":      func() { _, _ = r.HeapSnapshot() },
+			"WriteHeapSnapshot": func() { _ = r.WriteHeapSnapshot(io.Discard) },
+			"Paths":             func() { _, _ = r.Paths(None) },
+			"ReadStats":         func() { _, _ = r.ReadStats() },
+
 			"UnloadContext":   func() { _ = r.UnloadContext(t.Context(), f) },
 			"CloseContext":    func() { _ = r.CloseContext(t.Context()) },
 			"Current.Replace": func() { _ = (&Current{rt: r}).Replace(t.Context(), f) },
 			"Current.Close":   func() { _ = (&Current{rt: r}).Close(t.Context()) },
+		}
+		for m := range reflect.TypeFor[*Runtime]().Methods() {
+			_, embedded := reflect.TypeFor[Heap]().MethodByName(m.Name)
+			if calls[m.Name] == nil && !embedded && !slices.Contains(waitSeldom, m.Name) && !slices.Contains(waitNever, m.Name) {
+				t.Errorf("nobody has tried what Runtime.%s does on an attached goroutine", m.Name)
+			}
 		}
 		if o.Mode == GIL || o.Checked {
 			calls["Do"] = func() { _ = r.Do(nothing) }

@@ -96,6 +96,7 @@ func (t *Thread) ReadStats() (s Stats) {
 
 // ReadStats is Thread.ReadStats for goroutines that are not attached.
 func (r *Runtime) ReadStats() (s Stats, err error) {
+	r.mustNotWait(nil)
 	err = r.Do(func(t *Thread) error {
 		s = t.ReadStats()
 		return nil

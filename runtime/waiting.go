@@ -305,7 +305,10 @@ func (r *Runtime) warnOfOwner(q *mergeQueue) {
 //	StopTheWorld          of the inner thread, if others are inside
 //	Run, Close, Share,    always: they take much longer than the inspection
 //	Collect, Freeze,
-//	Immortalize, Unload   of a Runtime
+//	Immortalize, Unload,
+//	ReadStats, Paths,
+//	HeapSnapshot,
+//	WriteHeapSnapshot     of a Runtime
 //
 // The inspection finds Do and Run, which have a frame that names the thread: see Thread.do. A
 // goroutine that has called Attach itself is found only in checked mode, if it calls Do or Run;

@@ -237,7 +237,11 @@ func TestStallReport(t *testing.T) {
 			warned.Store(true)
 		}), nil))
 		stall(t, o, &warned)
-		wantIn(t, <-lines, "level=WARN", "ichor: "+what, "runtime=stalled", "spinner", "waited=", "spinInDo", "waiter=")
+		line := <-lines
+		wantIn(t, line, "level=WARN", "ichor: "+what, "runtime=stalled", "spinner", "waited=", "spinInDo", "waiter=")
+		if strings.Contains(line, "bytes=") {
+			t.Errorf("the log has bytes of a thread that keeps none: %s", line)
+		}
 	}
 }
 
@@ -479,4 +483,21 @@ func TestThreadsThatWait(t *testing.T) {
 	owner.DecRef(locked)
 	owner.Detach()
 	must0(t, r.Close())
+}
+
+// TestNamesOfWaits checks that each kind of wait is called by its name, in profiles and in traces.
+func TestNamesOfWaits(t *testing.T) {
+	clean(t, Options{}, func(t *testing.T, th *Thread) {
+		for what, want := range map[Wait][2]string{
+			WaitGIL: {"GIL", "for the GIL"}, WaitLock: {"container lock", "for a container lock"}, WaitWorld: {"stopped world", "in a stopped world"},
+			WaitStop: {"stop of the world", "to stop the world"}, WaitGrace: {"grace period", "for a grace period"}, WaitOwner: {"merge queue", "for a merge queue"},
+		} {
+			if what.String() != want[0] || regions[what] != "ichor wait "+want[1] {
+				t.Errorf("%d is %q, in traces %q; want %q", what, what, regions[what], want)
+			}
+			if what == WaitLock || what == WaitGrace || what == WaitOwner {
+				wantIn(t, th.awaits(what), "waits: "+want[0])
+			}
+		}
+	})
 }
