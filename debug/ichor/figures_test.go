@@ -44,7 +44,7 @@ func TestHistograms(t *testing.T) {
 	}
 	for n, want := range map[uint64]string{1: "waits for the GIL", 2: "the GIL was held", 3: "from a request to stop", 4: "collections"} {
 		if !strings.Contains(titles[n], want) || len(titles) != 4 {
-			t.Errorf("histogram %d of %q, want %q", n, titles, want)
+			t.Errorf("histogram %d of %v, want %q", n, titles, want)
 		}
 	}
 	s.stats.Pauses, s.stats.GILWaits = events(5), events(0)
