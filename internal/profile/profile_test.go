@@ -150,6 +150,9 @@ func waits(p *Waits, what uint8, waited time.Duration) { p.Add(labelled("who", "
 // count for as many more. The bound is five standard deviations.
 func TestWaits(t *testing.T) {
 	p := NewWaits(time.Millisecond)
+	if all := p.Records(); len(all) != 0 {
+		t.Errorf("before all waits: %+v", all)
+	}
 	const n = 100_000
 	for range n {
 		waits(p, 1, 10*time.Microsecond)

@@ -86,9 +86,9 @@ func shows(trace []byte, address string) (sure, found bool) {
 // out. Functions are named by the end of their names, as in "(*T).f". Any goroutine.
 func InCall(all []byte, function, address, but string) (trace string, found bool) {
 	for one := range bytes.SplitSeq(all, separator) {
-		_, frame, called := bytes.Cut(one, []byte(function+"("))
+		_, frame, _ := bytes.Cut(one, []byte(function+"(")) // an empty one shows no address
 		args, _, _ := bytes.Cut(frame, []byte("\n"))
-		if called && bytes.Contains(args, []byte(" "+address)) && !bytes.Contains(one, []byte(but+"(")) {
+		if bytes.Contains(args, []byte(" "+address)) && !bytes.Contains(one, []byte(but+"(")) {
 			trace, found = string(one), true
 		}
 	}

@@ -20,6 +20,7 @@ func TestShowing(t *testing.T) {
 		cut     = "goroutine 5 [running]:\nmain.j(0x2, " + address // cut off at the end of the buffer
 		again   = "goroutine 6 [running]:\nmain.k(" + address + "?)\nmain.l(0x2, " + address + ")"
 		third   = "goroutine 7 [running]:\nmain.m(" + address + "?)"
+		first   = "goroutine 8 [running]:\nmain.n(" + address + ", 0x2)"
 	)
 	for _, c := range []struct {
 		stacks []string
@@ -29,6 +30,7 @@ func TestShowing(t *testing.T) {
 		{[]string{none, perhaps, longer, third}, perhaps},
 		{[]string{longer, cut, perhaps}, perhaps},
 		{[]string{perhaps, again, surely}, again},
+		{[]string{perhaps, first, surely}, first},
 		{[]string{none, cut}, ""},
 		{[]string{none, longer}, ""},
 		{nil, ""},
