@@ -251,8 +251,8 @@ func (w *fullAfter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// What cannot be printed is an error, wherever the output breaks off. All counts too: a table has
-// no more lines than asked for.
+// What cannot be printed is an error, wherever the output breaks off. A table has no more lines than
+// asked for.
 func TestOutputThatBreaksOff(t *testing.T) {
 	v := heapOf([]heapgraph.Node{1}, nil, nil)
 	v.g.Counts[0], v.g.Counts[1], v.g.Counts[2] = 2, 1, 5

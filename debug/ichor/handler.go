@@ -47,11 +47,12 @@ var pageText string
 
 var page = template.Must(template.New("page").Funcs(functions).Parse(pageText))
 
-// serveState serves the state as a page or as JSON.
+// serveState serves the state.
 func serveState(w http.ResponseWriter, q *http.Request, r *rt.Runtime) {
 	show(w, read(q.Context(), r, q.FormValue("walk") == "1", q.FormValue("stacks") == "1"), q.FormValue("format") == "json")
 }
 
+// show answers with a state as JSON, or as a page.
 func show(w http.ResponseWriter, s *State, asJSON bool) {
 	var b bytes.Buffer
 	kind, err := "text/html; charset=utf-8", error(nil)
