@@ -265,9 +265,19 @@ func TestNameSlot(t *testing.T) {
 		frozen := must(th.Freeze(plain))
 		inner := must(th.Freeze(plain))
 		into := newNamed(None, inner.Root())
-		gone := newNamed(Nil, Nil)
+		outer := newNamed(plain, None)
+		both := must(th.Freeze(outer))
+		behind := newNamed(None, th.Slot(both.Root(), th.Body(both.Root()), 0))
+		node, wide, box := newNode(th, Nil), newWide(th, leaf), newBox(th, None)
+		th.IncRef(leaf)
+		block, words, err := th.NewBlock(box, 16+8)
+		must0(t, err)
+		for i := range 4 { // what looks like an object
+			words.SetWord(i, th.Block(live).Word(i))
+		}
+		words.SetRef(4, None)
+		gone := newNamed(None, None)
 		th.DecRef(gone)
-		node := newNode(th, Nil)
 		for i, c := range []struct {
 			from, to Ref
 			typ      string
@@ -281,7 +291,11 @@ func TestNameSlot(t *testing.T) {
 			{live, leaf, "other", ""},
 			{born, None, "named", "slot 0"},
 			{Ref{born.Handle + 1}, None, "named", ""},
-			{gone, Nil, "named", ""},
+			{behind, Ref{both.start}, "named", "slot 1"},
+			{behind, Ref{inner.start}, "named", ""},
+			{wide, leaf, "wide", ""},
+			{block, None, "named", ""},
+			{gone, None, "named", ""},
 			{Nil, Nil, "named", ""}, // stands for one whose memory waits for a grace period
 			{leaf, Nil, "leaf", ""},
 			{node, Nil, "node", ""},
@@ -292,15 +306,15 @@ func TestNameSlot(t *testing.T) {
 				th.SetWeak(c.from)
 				th.DecRef(c.from)
 			}
-			th.StopTheWorld(func() {
-				copied := heapCopy{t: th}
-				copied.survey()
-				to := HeapStep{Ref: c.to}
-				if copied.nameSlot(&HeapStep{Ref: c.from, Type: c.typ}, &to); to.Slot != c.want {
-					t.Errorf("case %d: %q, want %q", i, to.Slot, c.want)
-				}
-			})
+			steps := []HeapStep{{Ref: c.from, Type: c.typ}, {Ref: c.to}}
+			if th.nameSlots([]HeapPath{{Steps: steps}}); steps[0].Slot != "" || steps[1].Slot != c.want {
+				t.Errorf("case %d: %q, want %q", i, steps[1].Slot, c.want)
+			}
 		}
-		th.DecRefs([]Ref{live, into, node, plain})
+		if paths := must(th.Paths(leaf)); len(paths) != 2 || paths[0].Steps[1].Slot+paths[1].Steps[1].Slot != "slot 1<0>" && paths[0].Steps[1].Slot+paths[1].Steps[1].Slot != "<0>slot 1" {
+			t.Errorf("paths %v", paths)
+		}
+		th.FreeBlock(block)
+		th.DecRefs([]Ref{live, into, behind, outer, node, wide, box})
 	})
 }

@@ -195,12 +195,8 @@ func (p HeapPath) String() string {
 // if r is not in the snapshot. Slots are numbered: <2> is the third reference that the type's
 // Traverse visits, where Nil counts too. r is borrowed, and so are the references in paths.
 func (s *HeapSnapshot) Paths(r Ref, most int) []HeapPath {
-	n := s.find(r)
-	if n == heapgraph.None {
-		return nil
-	}
 	var list []HeapPath
-	for _, p := range s.g.Paths(n, most) {
+	for _, p := range s.g.Paths(s.find(r), most) {
 		x := HeapPath{Holder: p.Entry.Holder.Name, Count: int64(p.Entry.Count)}
 		if p.Entry.Holder.Kind == heapgraph.Code {
 			x.History = s.note(p.Entry.Node)
@@ -235,6 +231,12 @@ func (t *Thread) Paths(r Ref) ([]HeapPath, error) {
 	}
 	var list []HeapPath
 	t.Blocking(func() { list = s.Paths(r, maxPaths) })
+	t.nameSlots(list)
+	return list, nil
+}
+
+// nameSlots names the slots of the paths' steps.
+func (t *Thread) nameSlots(list []HeapPath) {
 	t.StopTheWorld(func() {
 		c := heapCopy{t: t}
 		c.survey()
@@ -244,7 +246,6 @@ func (t *Thread) Paths(r Ref) ([]HeapPath, error) {
 			}
 		}
 	})
-	return list, nil
 }
 
 // Paths is Thread.Paths for goroutines that are not attached. A counted reference to r, which is
@@ -259,7 +260,7 @@ func (r *Runtime) Paths(of Ref) (list []HeapPath, err error) {
 func (c *heapCopy) nameSlot(from, to *HeapStep) {
 	t := c.t
 	y := c.liveType(from.Ref)
-	if y == nil || y.Traverse == nil || y.String() != from.Type || y.Freezing == nil || y.Freezing.Label == nil {
+	if y == nil || y.String() != from.Type || y.Freezing == nil || y.Freezing.Label == nil {
 		return
 	}
 	i, slot := 0, -1

@@ -69,6 +69,9 @@ func TestPathsOfLeak(t *testing.T) {
 		if _, err := r.Paths(leaf); err != ErrClosed {
 			t.Errorf("after Close: %v", err)
 		}
+		if s, err := r.HeapSnapshot(); s != nil || err != ErrClosed {
+			t.Errorf("after Close: %v, %v", s, err)
+		}
 		if err := r.WriteHeapSnapshot(nil); err != ErrClosed {
 			t.Errorf("after Close: %v", err)
 		}
@@ -276,8 +279,15 @@ func TestSlotNumbers(t *testing.T) {
 		for want, slots := range map[int][]Ref{0: {}, 1: {Nil}, 2: {None, Nil}, 3: {Nil, True, None}} {
 			for _, holder := range []func(*Thread, ...Ref) Ref{newNode, newWide} {
 				leaf := newLeaf(th)
-				from := holder(th, append(slices.Clone(slots), leaf, None)...)
+				th.SetWeak(leaf) // which is no reason to leave it out
+				from := holder(th, append(slices.Clone(slots), leaf)...)
+				if want != 2 { // there is a word behind the last slot
+					th.Body(from).SetRef(1+want+1, leaf)
+				}
 				s := must(th.HeapSnapshot())
+				if n := len(s.g.Sources(s.find(leaf))); n != 1 {
+					t.Errorf("%d slots lead to the leaf", n)
+				}
 				wantLines(t, texts(s.Paths(leaf, 9), map[Ref]string{leaf: "L", from: "H"}), fmt.Sprintf("Go code → %s H <%d> → leaf L", th.TypeOf(from), want))
 				th.DecRef(from)
 			}
@@ -358,6 +368,9 @@ func TestSnapshotFile(t *testing.T) {
 			t.Error(err)
 		}
 		if err := th.WriteHeapSnapshot(full{}); err != errFull {
+			t.Error(err)
+		}
+		if _, err := s.WriteTo(full{}); err != errFull {
 			t.Error(err)
 		}
 		th.DecRef(node)

@@ -13,7 +13,7 @@ type Path struct {
 
 // Paths returns shortest chains to a node, shortest first, and at most that many: one for each
 // entry of the nearest nodes that have any. A chain does not go on beyond a node that is alive
-// for a reason of its own, except beyond the node that was asked for.
+// for a reason of its own, except beyond the node that was asked for. No chain leads to None.
 func (g *Graph) Paths(to Node, most int) (paths []Path) {
 	seen := newReach(g) // its stack is the queue of the search
 	seen.add(to)
