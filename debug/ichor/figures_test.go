@@ -27,6 +27,14 @@ func TestPurposes(t *testing.T) {
 	if got := s.Purposes(); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	if s.Stats().Memory != s.stats.Memory {
+		t.Errorf("other statistics: %+v", s.Stats().Memory)
+	}
+	for part, want := range map[int64]float64{0: 0, 1: 25, 4: 100} {
+		if got := functions["percent"].(func(part, of int64) float64)(part, 4); got != want {
+			t.Errorf("%d of 4 is %v %%", part, got)
+		}
+	}
 }
 
 // events returns a histogram of n events.
@@ -51,8 +59,12 @@ func TestHistograms(t *testing.T) {
 	if all := s.Histograms(); len(all) != 4 || all[2].Title != "stops of the world" || all[2].Events != 5 {
 		t.Errorf("%+v", all)
 	}
-	if h := histogram("none", events(0)); h.Events != 0 || h.Buckets != nil {
+	if h := histogram("none", events(0)); h.Events != 0 || h.Buckets != nil || h.Title != "none" {
 		t.Errorf("of no events: %+v", h)
+	}
+	h := histogram("both", &metrics.Float64Histogram{Counts: []uint64{1, 2}, Buckets: []float64{0, 1e-6, 2e-6}})
+	if want := []Bucket{{"1 µs", 1, 50}, {"more", 2, 100}}; !slices.Equal(h.Buckets, want) {
+		t.Errorf("from the first bucket on: %+v, want %+v", h.Buckets, want)
 	}
 }
 

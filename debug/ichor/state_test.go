@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 					t.Errorf("%s: %d, %s", path, w.Code, w.Header())
 				}
 			}
-			has(Path, "runtime &lt;main&gt;", mode.String(), "loader&#34;<td>running", "objects on the counted heap<td class=\"n\">1<td class=\"n\">32 B",
+			has(Path, "runtime &lt;main&gt;", "; 1 threads attached", mode.String(), "loader&#34;<td>running", "objects on the counted heap<td class=\"n\">1<td class=\"n\">32 B",
 				"frozen objects in memory", "ichor_heap", "!ichor_contention", "!<h2>Types", "!<pre>", "stops of the world (")
 			has(Path+"?stacks=1", "<pre>goroutine", "TestPage")
 			th.Blocking(func() {

@@ -55,7 +55,7 @@ import (
 
 // The packages to mutate, and the packages whose tests may reach the mutants.
 var (
-	mutatedPackages = []string{"internal/header", "internal/arena", "locks", "sched", "runtime", "objects"}
+	mutatedPackages = []string{"internal/header", "internal/arena", "locks", "sched", "runtime", "objects", "internal/copymap", "internal/profile", "internal/traces"}
 	testPackages    = []tester{
 		{rel: "internal/header"}, {rel: "internal/arena"}, {rel: "locks"}, {rel: "sched"}, {rel: "runtime"}, {rel: "objects"},
 		{rel: "examples/ownproperty"}, {rel: "examples/persistent"}, {rel: "examples/service"}, {rel: "examples/vm"}, {rel: "examples/workers"},
