@@ -350,7 +350,9 @@ func TestSnapshotFile(t *testing.T) {
 		node := newNode(th, Nil, newLeaf(th))
 		s := must(th.HeapSnapshot())
 		var one, two bytes.Buffer
-		must(s.WriteTo(&one))
+		if n := must(s.WriteTo(&one)); n != int64(one.Len()) {
+			t.Errorf("%d bytes, and %d were counted", one.Len(), n)
+		}
 		must0(t, th.WriteHeapSnapshot(&two))
 		for _, b := range []*bytes.Buffer{&one, &two} {
 			got := must(ReadHeapSnapshot(b))
