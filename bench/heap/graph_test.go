@@ -239,13 +239,14 @@ func TestManyTiles(t *testing.T) {
 	}
 }
 
-// fullAfter is a writer with room for so many bytes.
+// fullAfter is a writer that fails once, after so many bytes.
 type fullAfter struct{ room int }
 
 var errFull = errors.New("full")
 
 func (w *fullAfter) Write(b []byte) (int, error) {
 	if w.room -= len(b); w.room < 0 {
+		w.room = 1 << 30
 		return 0, errFull
 	}
 	return len(b), nil
@@ -317,5 +318,17 @@ func TestHistories(t *testing.T) {
 	var out strings.Builder
 	if err := printPaths(&out, v, ref(v.g.Handles[inner]), 9); err != nil || len(paths) != 1 || paths[0].History != v.heldByCode(9)[0].History || !strings.Contains(out.String(), "\n"+paths[0].History+"\n") {
 		t.Errorf("%v; paths %+v, printed\n%s", err, paths, out.String())
+	}
+}
+
+// Only what is there is printed: types with objects, and counts that code holds.
+func TestNothingHeld(t *testing.T) {
+	v := heapOf(nil)
+	var out strings.Builder
+	if err := printTop(&out, v, 9); err != nil || strings.Contains(out.String(), "held by Go code") || strings.Contains(out.String(), "odd") {
+		t.Errorf("%v, %s", err, out.String())
+	}
+	if !strings.HasPrefix(out.String(), "made: 1 objects in 16 bytes with 0 references, ") || !strings.HasSuffix(out.String(), "16        1        16  Even\n") {
+		t.Errorf("%q", out.String())
 	}
 }

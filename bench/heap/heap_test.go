@@ -162,13 +162,13 @@ func TestUnknownHolder(t *testing.T) {
 // A difference has types that are gone, too.
 func TestDifference(t *testing.T) {
 	list := difference(
-		[]typeSum{{Type: "same", Objects: 1, Bytes: 16}, {Type: "gone", Objects: 2, Bytes: 64}, {Type: "less", Objects: 4, Bytes: 80}},
-		[]typeSum{{Type: "new", Objects: 1, Bytes: 16}, {Type: "same", Objects: 1, Bytes: 16}, {Type: "less", Objects: 1, Bytes: 48}})
+		[]typeSum{{Type: "same", Objects: 1, Bytes: 16}, {Type: "gone", Objects: 2, Bytes: 64}, {Type: "less", Objects: 4, Bytes: 80}, {Type: "split", Objects: 1, Bytes: 32}},
+		[]typeSum{{Type: "new", Objects: 1, Bytes: 16}, {Type: "same", Objects: 1, Bytes: 16}, {Type: "less", Objects: 1, Bytes: 48}, {Type: "split", Objects: 2, Bytes: 32}})
 	var got []string
 	for _, x := range list {
 		got = append(got, fmt.Sprintf("%s %+d %+d", x.Type, x.Bytes-x.Was.Bytes, x.Objects-x.Was.Objects))
 	}
-	if s := strings.Join(got, ", "); s != "gone -64 -2, less -32 -3, new +16 +1" {
+	if s := strings.Join(got, ", "); s != "gone -64 -2, less -32 -3, new +16 +1, split +0 +1" {
 		t.Error(s)
 	}
 }
@@ -206,6 +206,9 @@ func TestBadCommandLines(t *testing.T) {
 		if code != command.ExitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q, want %q", args, code, stdout, stderr, want)
 		}
+		if strings.Count(stderr, "/none") > 1 {
+			t.Errorf("%s: the file is named twice: %s", args, stderr)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -235,6 +238,16 @@ func TestServe(t *testing.T) {
 		t.Errorf("%v, %+v", err, o)
 	}
 	_ = res.Body.Close() // it was read
+	for info := (struct {
+		Older string
+		Ready bool
+	}{}); !info.Ready; { // soon
+		res := must(http.Get(url + "api/info"))
+		if err := json.NewDecoder(res.Body).Decode(&info); err != nil || info.Older != before {
+			t.Fatalf("%v, %+v", err, info)
+		}
+		_ = res.Body.Close() // it was read
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -282,7 +295,7 @@ func TestExportIn32Bits(t *testing.T) {
 // Chrome's format has rows that fit together.
 func TestExport(t *testing.T) {
 	_, after, leaked, _ := snapshots(t)
-	out := filepath.Join(t.TempDir(), "x.heapsnapshot")
+	out := benchtest.Write(t, "x.heapsnapshot", []byte("an older one"))
 	if code, stdout, stderr := call(t.Context(), "-export", out, after); code != 0 || stdout != "" || stderr != "" {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}

@@ -68,12 +68,25 @@ func TestAnswers(t *testing.T) {
 	has("/api/info", 200, `"older":"`, `3 objects in `, `\n→ 1003 objects in `)
 	has("/api/types", 200, `{"type":"tuple","objects":1000,"bytes":32000,"retained":32000,"was":{"objects":0,"bytes":0}}`)
 	for host, want := range map[string]int{"localhost:80": 200, "127.0.0.1": 200, "[::1]:80": 200, "evil.example:80": 403, "evil.example": 403} {
-		if code, _ := get(t, h, host, "/api/info"); code != want {
-			t.Errorf("host %s: status %d, want %d", host, code, want)
+		if code, body := get(t, h, host, "/api/info"); code != want || strings.Contains(body, "ready") != (want == 200) {
+			t.Errorf("host %s: status %d, want %d: %s", host, code, want, body)
 		}
 	}
 	if code, _ := get(t, s.handler(&net.TCPAddr{IP: net.IPv4zero}), "heap.example", "/api/info"); code != 200 {
 		t.Errorf("a server for all: status %d", code)
+	}
+}
+
+// A browser is told what it gets, and to load nothing from elsewhere.
+func TestHeaders(t *testing.T) {
+	h := (&server{v: heapOf(nil)}).handler(&net.TCPAddr{})
+	for path, want := range map[string]string{"/": "text/html; charset=utf-8", "/api/info": "application/json", "/api/treemap": "application/json"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		policy := w.Header().Get("Content-Security-Policy")
+		if got := w.Header().Get("Content-Type"); got != want || path == "/" && !strings.HasPrefix(policy, "default-src 'none';") {
+			t.Errorf("%s is %s, policy %q", path, got, policy)
+		}
 	}
 }
 
