@@ -237,6 +237,11 @@ func TestManyTiles(t *testing.T) {
 	if len(tiles) != objectTiles+typeTiles || tiles[0].Bytes != 7*heapgraph.Granule || !slices.IsSortedFunc(tiles, func(a, b tile) int { return int(b.Bytes - a.Bytes) }) {
 		t.Errorf("%d tiles, the first %+v", len(tiles), tiles[0])
 	}
+	for i, x := range tiles[:objectTiles] {
+		if x.Ref == "" && x.Bytes != tiles[objectTiles].Bytes {
+			t.Errorf("tile %d is for the rest of a type, and larger than some for an object: %+v", i, x)
+		}
+	}
 }
 
 // fullAfter is a writer that fails once, after so many bytes.
@@ -255,9 +260,10 @@ func (w *fullAfter) Write(b []byte) (int, error) {
 // What cannot be printed is an error, wherever the output breaks off. A table has no more lines than
 // asked for.
 func TestOutputThatBreaksOff(t *testing.T) {
-	v := heapOf([]heapgraph.Node{1}, nil, nil)
-	v.g.Counts[0], v.g.Counts[1], v.g.Counts[2] = 2, 1, 5
-	v.raw.Notes = map[uint32]string{0x100: "taken there", 0x110: "taken elsewhere"}
+	v := heapOf([]heapgraph.Node{1}, nil, []heapgraph.Node{1})
+	v.g.Counts[0], v.g.Counts[1], v.g.Counts[2] = 2, 3, 5
+	v.g.Roots = []heapgraph.Root{{Holder: 0, Node: 1}}
+	v.raw.Notes = map[uint32]string{0x100: "taken there", 0x108: "no count of Go code", 0x110: "taken elsewhere"}
 	for name, print := range map[string]func(w io.Writer, most int) error{
 		"top":        func(w io.Writer, most int) error { return printTop(w, v, most) },
 		"paths":      func(w io.Writer, most int) error { return printPaths(w, v, "0x108", most) },
@@ -278,7 +284,10 @@ func TestOutputThatBreaksOff(t *testing.T) {
 		if err := print(&few, 1); err != nil {
 			t.Fatal(err)
 		}
-		lines := map[string][2]int{"top": {9, 7}, "paths": {3, 3}, "difference": {6, 5}, "export": {}}[name]
+		if strings.Contains(all.String(), v.raw.Notes[0x108]) {
+			t.Errorf("%s: the history of a count that a scope owns: %s", name, all.String())
+		}
+		lines := map[string][2]int{"top": {9, 7}, "paths": {6, 2}, "difference": {6, 5}, "export": {}}[name]
 		if got := [2]int{strings.Count(all.String(), "\n"), strings.Count(few.String(), "\n")}; got != lines && name != "export" {
 			t.Errorf("%s: %d lines, want %d, in\n%s\n%s", name, got, lines, all.String(), few.String())
 		}
