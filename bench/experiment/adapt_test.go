@@ -27,6 +27,12 @@ func TestUntil(t *testing.T) {
 	if res := r.Results[0]; err != nil || !res.Wide || res.Partial || r.Partial || len(res.Warnings()) == 0 {
 		t.Errorf("samples that never agree: %+v, %v", res, err)
 	}
+	defer func(n int) { maxRounds = n }(maxRounds)
+	maxRounds, o.Limit = 20, time.Hour
+	r, err = Run(t.Context(), []Scenario{scenario(never)}, o)
+	if res := r.Results[0]; err != nil || !res.Wide || len(res.Rows[0].Samples) != maxRounds || r.Done != maxRounds || r.Total != maxRounds {
+		t.Errorf("more rounds than the most: %+v, %v", r, err)
+	}
 	o.Until = 0
 	if r, err = Run(t.Context(), []Scenario{scenario(never)}, o); err != nil || len(r.Results[0].Rows[0].Samples) != 6 {
 		t.Errorf("without -until: %+v, %v", r, err)
@@ -73,6 +79,29 @@ func TestUntilCovers(t *testing.T) {
 		}
 		if share := float64(enclosed) / tries; share < 0.945 {
 			t.Errorf("%s: %.1f %% of the intervals enclose the median", name, 100*share)
+		}
+	}
+}
+
+// All rows must be narrow. Values that do not vary are, even if they are 0.
+func TestWithin(t *testing.T) {
+	row := func(values ...float64) *Row {
+		r := &Row{Metric: NsOp}
+		for _, v := range values {
+			r.Samples = append(r.Samples, Sample{Value: v})
+		}
+		return r
+	}
+	still, zero, wide := row(4, 4, 4, 4, 4, 4), row(0, 0, 0, 0, 0, 0), row(3, 4, 4, 4, 4, 5)
+	for i, c := range []struct {
+		rows []*Row
+		want bool
+	}{
+		{nil, true}, {[]*Row{still, zero}, true}, {[]*Row{wide}, true}, {[]*Row{still, row(2.9, 4, 4, 4, 4, 5), still}, false},
+		{[]*Row{row(4, 4)}, false}, {[]*Row{row(0, 0, 0, 0, 0, 1)}, false},
+	} {
+		if got := (&Result{Rows: c.rows}).within(0.25); got != c.want {
+			t.Errorf("case %d: %t", i, got)
 		}
 	}
 }

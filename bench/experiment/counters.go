@@ -33,10 +33,7 @@ func withCounters(ctx context.Context, o *Options) context.Context {
 	if reason != "" {
 		o.Logf("-counters: %s", reason)
 	}
-	if c == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, counterKey{}, c)
+	return context.WithValue(ctx, counterKey{}, c) // nil is as good as none
 }
 
 // startCounters starts the counters of the context, if it has any. The result of stop is nil

@@ -65,10 +65,18 @@ func TestLateAndStolen(t *testing.T) {
 			t.Errorf("%+v: got %v, starved %t", c.sample.Load, row.Got(), row.Starved())
 		}
 	}
-	lanes := []Lane{{end: 100 * ms}, {end: 100 * ms, began: 60*ms + wakeUp}, {end: 100 * ms, began: 90 * ms}}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	if got := late(lanes); got != 0.3 {
-		t.Errorf("two lanes on two cores, one of which began after 60 of 100 ms, were late by %v", got)
+	for _, c := range []struct {
+		lanes []Lane
+		want  float64
+	}{
+		{[]Lane{{end: 900 * ms, began: 90 * ms}, {end: 100 * ms}, {end: 100 * ms, began: 60*ms + wakeUp}}, 0.3}, // of those two that began first
+		{[]Lane{{end: 100 * ms, began: wakeUp}}, 0},
+		{[]Lane{{end: 1, began: 100 * ms}}, 1}, // there is no more than all
+	} {
+		if got := late(c.lanes); got != c.want {
+			t.Errorf("%d lanes on two cores were late by %v, want %v", len(c.lanes), got, c.want)
+		}
 	}
 }
 

@@ -94,6 +94,9 @@ func TestHuman(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
 		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1.23e16: "1.23e+16", -1e300: "-1e+300",
+		// Where the form changes, and below zero.
+		0.099: "0.099", 0.1: "0.10", 10: "10.0", 99.9: "99.9", 100: "100", 9999: "9999", 1e4: "10.0 k", 1e7: "10.0 M", 1e10: "10.0 G",
+		-0.012: "-0.012", -12.34: "-12.3", -234: "-234", -54321: "-54.3 k",
 	} {
 		if got := human(v); got != want {
 			t.Errorf("human(%v) is %q, want %q", v, got, want)
@@ -229,6 +232,9 @@ func TestFailures(t *testing.T) {
 		if err == nil || err.Error() != c.want || r.Done != c.done {
 			t.Errorf("%s: err %v after %d samples, want %q after %d", name, err, r.Done, c.want, c.done)
 		}
+		if len(r.Results) != min(c.done, 1) {
+			t.Errorf("%s: %d results of %d samples", name, len(r.Results), c.done)
+		}
 	}
 	o := options(2)
 	o.Finished = func(*Result) error { return boom }
@@ -238,14 +244,25 @@ func TestFailures(t *testing.T) {
 }
 
 func TestBudgetText(t *testing.T) {
-	for text, want := range map[string]Budget{"100ms": {Duration: 100 * time.Millisecond}, "12x": {Ops: 12}} {
-		if got, err := parseBudget(text); err != nil || got != want || got.String() != text {
+	for text, want := range map[string]Budget{"100ms": {Duration: 100 * time.Millisecond}, "12x": {Ops: 12}, "1ns": {Duration: 1}, "1x": {Ops: 1}} {
+		var got Budget
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want || got.String() != text {
 			t.Errorf("%s is %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x"} {
-		if got, err := parseBudget(text); err == nil {
-			t.Errorf("%q is %v", text, got)
+	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x", "99999999999999999999x"} {
+		got := Budget{Ops: 7}
+		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Budget{}) {
+			t.Errorf("%q is %v, %v", text, got, err)
+		}
+	}
+}
+
+// A run needs to know how long and how many samples are.
+func TestRunNeeds(t *testing.T) {
+	for _, env := range []Env{{Count: 1}, {Budget: Budget{Ops: 1}}, {Count: -1, Budget: Budget{Ops: 1}}} {
+		if r, err := Run(t.Context(), []Scenario{scenario(fixed(Cfg("v", 1), NsOp, 1))}, Options{Env: env}); err == nil || r == nil || len(r.Results) != 0 {
+			t.Errorf("%+v: %+v, %v", env, r, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,17 +195,15 @@ const wakeUp = 100 * time.Microsecond
 // late is Load.Late. Of more lanes than cores it takes those that began first: the others have to
 // wait.
 func late(lanes []Lane) float64 {
-	var began []time.Duration
-	var all time.Duration
+	order := make([]*Lane, len(lanes))
 	for i := range lanes {
-		began = append(began, max(lanes[i].began-wakeUp, 0))
+		order[i] = &lanes[i]
 	}
-	slices.Sort(began)
-	began = began[:min(len(began), runtime.GOMAXPROCS(0))]
-	var late time.Duration
-	for i, at := range began {
-		late += at
-		all += max(lanes[i].end, 1)
+	slices.SortFunc(order, func(a, b *Lane) int { return cmp.Compare(a.began, b.began) })
+	var late, all time.Duration
+	for _, l := range order[:min(len(order), runtime.GOMAXPROCS(0))] {
+		late += max(l.began-wakeUp, 0)
+		all += l.end
 	}
 	return min(float64(late)/float64(all), 1)
 }

@@ -136,3 +136,66 @@ func TestOneAfterTheOther(t *testing.T) {
 		t.Errorf("together, lanes end at %v and %v", lanes[0].end, lanes[2].end)
 	}
 }
+
+// Batches grow while they are short, shrink while they are long, and stay multiples of the unit.
+func TestBatches(t *testing.T) {
+	const target = 100 * time.Hour // so that the time of the test itself does not count
+	for _, c := range []struct {
+		n    int64
+		took time.Duration
+		want int
+	}{
+		{0, 0, 3}, // the first one
+		{6, 0, 12}, {6, 49 * time.Hour, 12}, {6, 51 * time.Hour, 6}, {6, 199 * time.Hour, 6}, {6, 201 * time.Hour, 3},
+		{9, 201 * time.Hour, 3}, {24, 201 * time.Hour, 12}, {3, 201 * time.Hour, 3}, {maxBatch, 0, maxBatch},
+	} {
+		l := &Lane{unit: 3, n: c.n, mark: -c.took, target: target, budget: Budget{Duration: 1e6 * time.Hour}, start: time.Now(), stopped: new(atomic.Bool)}
+		if !l.Next() || l.N() != c.want || l.ops != c.n || l.mark < 0 {
+			t.Errorf("after a batch of %d in %s: %d, want %d; %d operations", c.n, c.took, l.N(), c.want, l.ops)
+		}
+	}
+}
+
+// A lane that starts when the time is over does one batch, unless the sample has been stopped.
+func TestLateLane(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		l := &Lane{unit: 3, target: time.Hour, budget: Budget{Duration: time.Second}, start: time.Now().Add(-time.Hour), stopped: atomic.NewBool(stopped)}
+		batches := 0
+		for l.Next() {
+			batches++
+		}
+		if stopped != (batches == 0) || l.ops != int64(3*batches) || batches > 1 || l.end < time.Hour || !l.ended || l.N() != 0 {
+			t.Errorf("stopped: %t: %d batches, %+v", stopped, batches, l)
+		}
+	}
+}
+
+// The figures follow from the operations and the time that they took.
+func TestFigures(t *testing.T) {
+	const ops, threads = 10, 2
+	body := func(l *Lane) error {
+		for l.Next() {
+			time.Sleep(time.Microsecond)
+		}
+		return nil
+	}
+	lanes, s, err := runLanes(t.Context(), Budget{Ops: ops}, []Crew{{"", threads, 1, body}})
+	for i := range lanes {
+		if l := &lanes[i]; err != nil || l.Index != i || l.ops != ops || l.began <= 0 && runtime.GOOS == "linux" || l.end < l.began || l.end > s.Load.Elapsed { // other clocks may be coarse
+			t.Errorf("lane %d, %v: %+v", i, err, l)
+		}
+	}
+	s, err = NsPerOp(t.Context(), Budget{Ops: ops}, 1, body)
+	if took := float64(s.Load.Elapsed); err != nil || s.Value*ops < took*0.999 || s.Value*ops > took*1.001 {
+		t.Errorf("%v ns for each of %d operations in %s, %v", s.Value, ops, s.Load.Elapsed, err)
+	}
+	// The longest lane takes no less than the mean, and no more than all lanes together.
+	s, err = NsPerOpEach(t.Context(), Budget{Ops: ops}, threads, 1, body)
+	if took := float64(s.Load.Elapsed); err != nil || s.Value*ops > took*1.001 || s.Value*ops*threads < took*0.999 {
+		t.Errorf("%v ns for each of %d operations on each of %d lanes in %s, %v", s.Value, ops, threads, s.Load.Elapsed, err)
+	}
+	s, err = OpsPerSecond(t.Context(), Budget{Ops: ops}, threads, 1, body)
+	if took := s.Load.Elapsed.Seconds(); err != nil || s.Ops != ops*threads || s.Value*took < ops*threads*0.999 {
+		t.Errorf("%v operations a second, after %d in %s, %v", s.Value, s.Ops, s.Load.Elapsed, err)
+	}
+}

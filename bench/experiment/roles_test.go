@@ -145,9 +145,21 @@ func TestCrewErrors(t *testing.T) {
 		}
 		return nil
 	}
-	for _, crews := range [][]Crew{nil, {{"a", 1, 1, body}, {"a", 1, 1, body}}, {{"a", 1, 1, body}, {"", 1, 1, body}}, {{"a b", 1, 1, body}}, {{"a", 0, 1, body}}} {
+	for _, crews := range [][]Crew{nil, {{"a", 1, 1, body}, {"a", 1, 1, body}}, {{"a", 1, 1, body}, {"", 1, 1, body}}, {{"a b", 1, 1, body}}, {{"a", 0, 1, body}}, {{"a", 1, 0, body}}} {
 		if _, err := CrewRates(t.Context(), Budget{Ops: 1}, crews...); err == nil {
 			t.Errorf("%d crews: no error", len(crews))
 		}
+	}
+	for _, b := range []Budget{{}, {Ops: -1}, {Duration: -1}} {
+		if _, err := CrewRates(t.Context(), b, Crew{"a", 1, 1, body}); err == nil {
+			t.Errorf("a budget of %v: no error", b)
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	called := false
+	_, err := CrewRates(ended, Budget{Ops: 1}, Crew{"a", 1, 1, func(l *Lane) error { called = true; return body(l) }})
+	if err != context.Canceled || called {
+		t.Errorf("after the end: %v, called: %t", err, called)
 	}
 }

@@ -316,8 +316,8 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	return w.tell((*collector).close)
 }
 
-// maxRounds bounds memory.
-const maxRounds = 100_000
+// maxRounds bounds memory. Tests lower it.
+var maxRounds = 100_000
 
 // more reports whether there is another round: up to Count, and then as long as Until asks for it.
 func (w *worker) more(variants, round int, took time.Duration) (more bool, err error) {

@@ -8,6 +8,13 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/cpu"
 )
 
+// lasting sets the lengths of a row's samples.
+func lasting(r *Row, lengths ...time.Duration) {
+	for i, d := range lengths {
+		r.Samples[i].Load.Elapsed = d
+	}
+}
+
 // Each warning has its cause, and a sound result has none.
 func TestWarnings(t *testing.T) {
 	second := time.Second
@@ -22,16 +29,20 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("of a sound result: %q", got)
 	}
 	for want, spoil := range map[string]func(r *Result){
-		"Samples are as short as 5ms. Go's scheduler gives a thread turns of 10ms, so one lost turn is a large part of a sample: use -benchtime 100ms.": func(r *Result) {
-			for i := range r.Rows[0].Samples {
-				r.Rows[0].Samples[i].Load.Elapsed = 5 * ms
+		"Samples are as short as 19ms. Go's scheduler gives a thread turns of 10ms, so one lost turn is a large part of a sample: use -benchtime 100ms.": func(r *Result) {
+			lasting(r.Rows[0], 19*ms, 19*ms, 100*ms)
+		},
+		"Samples are as short as 2ms.": func(r *Result) { // the shortest of the rows
+			for _, d := range []time.Duration{5 * ms, 2 * ms, 3 * ms} {
+				r.Rows = append(r.Rows, &Row{Samples: make([]Sample, 1)})
+				lasting(r.Rows[len(r.Rows)-1], d)
 			}
 		},
-		"3 threads have 2 cores:":               func(r *Result) { r.Rows[0].Config = Cfg("threads", 3) },
-		"took from 100µs to 150µs.":             func(r *Result) { r.Rounds[1].Step = 150 * time.Microsecond },
-		"had a core for 50 % of its time.":      func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.5, 0.4 },
-		"Other programs had 20 % of the cores'": func(r *Result) { r.Rows[0].Samples[0].Load.Others = 500 * ms },
-		"The hypervisor took 10 % of the time":  func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 317 * ms },
+		"3 threads have 2 cores:":               func(r *Result) { r.Rows = append([]*Row{{Config: Cfg("threads", 3)}}, r.Rows...) },
+		"took from 100µs to 111µs.":             func(r *Result) { r.Rounds[1].Step = 111 * time.Microsecond },
+		"had a core for 89 % of its time.":      func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.89, 0.4 },
+		"Other programs had 11 % of the cores'": func(r *Result) { r.Rows[0].Samples[0].Load.Others = 230 * ms },
+		"The hypervisor took 1 % of the time":   func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 32 * ms },
 		"The rows were set up once, which took 2.1s, and not for each round.": func(r *Result) {
 			r.SetUps = SetUps{Took: 2100 * ms, Warm: second}
 		},
@@ -70,6 +81,24 @@ func TestWarnings(t *testing.T) {
 	if got := short.warnings(2); got != nil {
 		t.Errorf("of short operations: %q", got)
 	}
+	for what, change := range map[string]func(r *Result){
+		"two turns long":                  func(r *Result) { lasting(r.Rows[0], 20*ms, 20*ms, 20*ms) },
+		"short, as few of a row are":      func(r *Result) { lasting(r.Rows[0], 1, 100*ms, 100*ms) },
+		"of unknown length, or none":      func(r *Result) { lasting(r.Rows[0], 0, 0, 100*ms); r.Rows = append(r.Rows, &Row{}) },
+		"all of unknown length":           func(r *Result) { lasting(r.Rows[0], 0, 0, 0) },
+		"of a number that is not threads": func(r *Result) { r.Rows[0].Config = Cfg("threads", "many", "size", 9) },
+		"of a speed that hardly changed":  func(r *Result) { r.Rounds[1].Step = 109 * time.Microsecond },
+		"of a thread with a core":         func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.91, 0.4 },
+		"with few others":                 func(r *Result) { r.Rows[0].Samples[0].Load.Others = 190 * ms },
+		"with little stolen":              func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 28 * ms },
+		"without rounds":                  func(r *Result) { r.Rounds = nil },
+	} {
+		r := sound()
+		change(r)
+		if got := r.warnings(2); got != nil {
+			t.Errorf("of samples %s: %q", what, got)
+		}
+	}
 	exact := sound()
 	exact.Scenario.Exact = true
 	exact.SetUps = SetUps{Took: second}
@@ -103,7 +132,7 @@ func TestCalibratedRounds(t *testing.T) {
 }
 
 func TestRounded(t *testing.T) {
-	for d, want := range map[time.Duration]string{123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms"} {
+	for d, want := range map[time.Duration]string{123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms", 999: "999ns", 1_234: "1.23µs", 1_004 * ms: "1s"} {
 		if got := rounded(d).String(); got != want {
 			t.Errorf("%d is %s, want %s", d, got, want)
 		}
