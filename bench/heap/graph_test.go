@@ -84,8 +84,10 @@ func TestExportIsTheGraph(t *testing.T) {
 		}
 		label := func(node int) string {
 			id := x.Nodes[node+2]
-			if id > 1<<20 { // an object's
-				return fmt.Sprintf("%s %#x", x.Strings[x.Nodes[node+1]], (id-1<<20)>>1)
+			for _, h := range v.g.Handles {
+				if exportID(h) == uint64(id) {
+					return fmt.Sprintf("%s %#x", x.Strings[x.Nodes[node+1]], h)
+				}
 			}
 			return x.Strings[x.Nodes[node+1]]
 		}
