@@ -156,7 +156,7 @@ func (c *comparison) measure(ctx context.Context, scenarios []string, bar *progr
 	for round := range int(c.f.Count) {
 		for _, s := range scenarios {
 			for k := range 2 {
-				i := (k + round) % 2
+				i := (k + first(round, len(c.sides[0].programs))) % 2
 				bar.Show(done, total, c.sides[i].name+" "+s)
 				programs := c.sides[i].programs
 				out, err := programs[round%len(programs)](ctx, c.args(s)...)
@@ -175,6 +175,10 @@ func (c *comparison) measure(ctx context.Context, scenarios []string, bar *progr
 	}
 	return nil
 }
+
+// first is the side that a round measures first. They alternate within the rounds that take each layout
+// once, and in each layout from one time to the next.
+func first(round, layouts int) int { return (round%layouts + round/layouts) % 2 }
 
 // args are the arguments of a process.
 func (c *comparison) args(scenario string) []string {

@@ -266,3 +266,21 @@ func TestInterruptedComparison(t *testing.T) {
 		t.Errorf("%v:\n%s", err, out.String())
 	}
 }
+
+// With any number of layouts, each commit comes first as often as the other, in all and in each layout.
+func TestFirst(t *testing.T) {
+	for layouts := 1; layouts < 6; layouts++ {
+		firsts := make([]int, layouts)
+		for round := range 4 * layouts {
+			firsts[round%layouts] += first(round, layouts)
+		}
+		for layout, n := range firsts {
+			if n != 2 {
+				t.Errorf("in layout %d of %d, the second commit comes first %d times of 4", layout, layouts, n)
+			}
+		}
+	}
+	if first(0, 1) == first(1, 1) || first(0, 4) == first(1, 4) {
+		t.Error("neighbouring rounds have the same order")
+	}
+}
