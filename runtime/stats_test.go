@@ -171,12 +171,14 @@ func TestDeferredIsTold(t *testing.T) {
 			}
 		}
 		begun := r.QuickStats().GraceBegun
-		writer.Retire(newLeaf(writer))
+		leaf := newLeaf(writer)
+		bytes := writer.sizeOf(leaf)
+		writer.Retire(leaf)
 		writer.Checkpoint()
-		want(32) // the reader may see it
+		want(bytes) // the reader may see it
 		writer.Retire(newLeaf(writer))
 		writer.Detach()
-		want(64) // left to others
+		want(2 * bytes) // left to others
 		if s := r.QuickStats(); s.GraceBegun <= begun || s.GraceOver > s.GraceBegun || s.Pooled != 1 || s.Memory.Attached != 1 {
 			t.Errorf("%+v", s)
 		}
@@ -192,7 +194,7 @@ func TestDeferredIsTold(t *testing.T) {
 		writer = must(r.Attach())
 		writer.Retire(newLeaf(writer))
 		writer.Checkpoint()
-		want(32)
+		want(bytes)
 		reader.stopped = true
 		reader.settle()
 		reader.stopped = false

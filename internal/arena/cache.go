@@ -171,13 +171,14 @@ func (c *Cache) refill(p Purpose, class int) (h uint32, err error) {
 	c.refills++
 	c.Publish()
 	c.collectRemote(false)
+	size := classGranules[class]
 	if sp := c.withRoom(p, class); sp != nil {
 		h = c.fill(sp)
-	} else if h, err = c.space.central.provide(c, p, class); err != nil {
+	} else if h, size, err = c.space.central.provide(c, p, class); err != nil {
 		return 0, err
 	}
 	c.account.Count[p]++
-	c.account.Bytes[p] += int64(classGranules[class]) << GranuleShift
+	c.account.Bytes[p] += int64(size) << GranuleShift
 	return h, nil
 }
 

@@ -36,6 +36,15 @@ const MaxSmall = 2048
 // classOf maps a size of at most 128 granules to its class.
 var classOf [129]uint8
 
+// A line is a line of the processor's cache, in granules. Two threads that write to one slow each other down.
+const line = 64 / GranuleSize
+
+// linesOf maps a class to the least one whose slots hold as much and have no line in common. Slots of more
+// than linesUpTo granules stay as they are: only the ends of two of them can meet in a line.
+var linesOf [Classes]uint8
+
+const linesUpTo = 256
+
 func init() {
 	c := 0
 	for n := range classOf {
@@ -43,6 +52,13 @@ func init() {
 			c++
 		}
 		classOf[n] = uint8(c)
+	}
+	for class := range linesOf {
+		to := class
+		for classGranules[to]%line != 0 && classGranules[to] <= linesUpTo {
+			to++
+		}
+		linesOf[class] = uint8(to)
 	}
 }
 
@@ -65,7 +81,7 @@ func Granules(n uintptr) uint32 { return uint32((n + GranuleSize - 1) >> Granule
 // n = 1, m has more than 32 bits.
 func slotMagic(n uint32) uint64 { return 1<<32/uint64(n) + 1 }
 
-// Rounded returns the size in granules of the block that Alloc returns for n granules.
+// Rounded returns the least size in granules of the block that Alloc returns for n granules.
 func Rounded(n uint32) uint32 {
 	if n > MaxSmall {
 		return (n + SpanGranules - 1) / SpanGranules * SpanGranules

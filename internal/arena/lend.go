@@ -9,6 +9,8 @@ import "github.com/ichor-go/ichor/internal/mutant"
 // by one and under the central's lock. If there is no other memory, it provides the
 // later ones too. Its slots are freed as if by another thread, as remote frees. The
 // first cache of a space has no other to share with, and does not use the common cache.
+// First slots are as large as whole cache lines: what a thread makes first is often what
+// it uses most, such as a counter of its own, and that of another thread lies beside it.
 //
 // Lending moves a span with free slots from a cache whose owner is away to another
 // cache, for good. Slots in use stay where they are: freeing them is remote for the old
@@ -30,9 +32,10 @@ var (
 // lendTries is how many spans provide looks at before it takes a fresh one. A guess.
 const lendTries = 8
 
-// provide returns a slot for a cache that has no free slot of the class. It tries the
-// cheapest source first. The caller owns cache.
-func (c *central) provide(cache *Cache, p Purpose, class int) (uint32, error) {
+// provide returns a slot for a cache that has no free slot of the class, and its size in
+// granules, which may be greater than that of the class. It tries the cheapest source
+// first. The caller owns cache.
+func (c *central) provide(cache *Cache, p Purpose, class int) (h, size uint32, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.trimCommon()
@@ -46,16 +49,15 @@ func (c *central) provide(cache *Cache, p Purpose, class int) (uint32, error) {
 			sp = c.spare(p, class)
 		}
 	}
-	var err error
 	if sp == nil {
 		if sp, err = c.fresh(cache, p, class); err != nil {
 			sp = c.spare(p, class)
 		}
 	}
 	if sp == nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return sp.take(), nil
+	return sp.take(), sp.size, nil
 }
 
 // first returns a span of the common cache with a free slot, for one of the first slots
@@ -67,6 +69,7 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 		return nil
 	}
 	*n++
+	class = int(linesOf[class])
 	sp := c.common.withRoom(p, class)
 	if sp == nil && !c.full() {
 		sp, _ = c.fresh(c.common, p, class)
@@ -78,8 +81,11 @@ func (c *central) first(cache *Cache, p Purpose, class int) *Span {
 // span is available, and lends a span of any cache that was left to the common one if
 // necessary. mu held.
 func (c *central) spare(p Purpose, class int) *Span {
-	for _, cache := range [...]*Cache{c.common, c.apart} {
-		if sp := cache.withRoom(p, class); sp != nil {
+	for _, at := range [...]struct {
+		cache *Cache
+		class int
+	}{{c.common, class}, {c.apart, class}, {c.common, int(linesOf[class])}} {
+		if sp := at.cache.withRoom(p, at.class); sp != nil {
 			return sp
 		}
 	}

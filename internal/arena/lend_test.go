@@ -56,8 +56,8 @@ func TestFirstSlots(t *testing.T) {
 			caches[i].Publish()
 		}
 		n := int64(len(hs))
-		s.wantCommitted(t, "a few objects each", (n*2+SpanGranules-1)/SpanGranules)
-		if u := s.Usage(); u.Count[Containers] != n || u.Bytes[Containers] != n*32 {
+		s.wantCommitted(t, "a few objects each", (n*line+SpanGranules-1)/SpanGranules)
+		if u := s.Usage(); u.Count[Containers] != n || u.Bytes[Containers] != n*64 {
 			t.Errorf("accounts %+v", u.Account)
 		}
 		one := mustAlloc(t, caches[0], Containers, 2)
@@ -295,6 +295,36 @@ func mustPanic(t testing.TB, want string, fn func()) {
 		}
 	}()
 	fn()
+}
+
+// TestFirstSlotsShareNoLine: what two threads make first does not lie in one cache line, for all
+// sizes but large ones.
+func TestFirstSlotsShareNoLine(t *testing.T) {
+	for _, p := range []Purpose{Leaves, Containers, Blocks} {
+		s := newSpace(t, Config{Reserve: 64 << 20})
+		s.NewCache() // which has no other to share with
+		caches := [...]*Cache{s.NewCache(), s.NewCache(), s.NewCache()}
+		for class := ClassOf(MinContainer); classGranules[class] <= linesUpTo; class++ {
+			n := classGranules[class]
+			users := map[uint32]*Cache{} // of lines
+			for range FirstSlots {
+				for _, c := range caches {
+					h := mustAlloc(t, c, p, n)
+					if size := s.Granules(h); size < n || size >= n+2*line {
+						t.Errorf("%d granules of %s have a slot of %d", n, p, size)
+					}
+					for at := h / line; at <= (h+n-1)/line; at++ {
+						if other := users[at]; other != nil && other != c {
+							t.Fatalf("two threads share a line with %d granules of %s", n, p)
+						}
+						users[at] = c
+					}
+				}
+			}
+		}
+		s.wantSound(t)
+		s.Close()
+	}
 }
 
 // TestSpareComesFirst: at the limit, a slot of the common cache is taken before all
