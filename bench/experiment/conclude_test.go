@@ -44,6 +44,7 @@ func TestClaim(t *testing.T) {
 	}{
 		{stat(0.9, 0.85, 0.97, 10), "one: 0.90 [0.85, 0.97] times the speed of two.", "one 0.90 [0.85, 0.97]"},
 		{stat(1.3, 1.01, 1.5, 10), "one: 1.30 [1.01, 1.50] times the speed of two.", "one 1.30 [1.01, 1.50]"},
+		{stat(0.66901, 0.66901, 0.66902, 10), "one: 0.67 [0.67, 0.67] times the speed of two.", "one 0.67 [0.67, 0.67]"},
 		{stat(0.992, 0.991, 0.994, 10), "one: 0.992 [0.991, 0.994] times the speed of two.", "one 0.992 [0.991, 0.994]"},
 		{stat(1.002, 1.001, 1.004, 10), "one: 1.002 [1.001, 1.004] times the speed of two.", "one 1.002 [1.001, 1.004]"},
 		// The interval reaches 0.08 above the median, which is 0.04 below 1: four times as many samples.

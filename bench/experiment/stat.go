@@ -122,18 +122,26 @@ func (s Stat) interval(text func(float64) string) string {
 }
 
 // text returns how to write the stat's numbers. A ratio has two digits after the point, or as
-// many more, up to four, as an end of the interval needs to look different from the other, and from
-// 1 if it is not 1.
+// many more, up to four, as an end of the interval that is not 1 needs to look different from 1,
+// and the ends from each other, if four are enough for that.
 func (s Stat) text() func(float64) string {
 	if s.Metric != ratioUnit {
 		return human
 	}
-	places := 2
-	same := func(a, b float64) bool {
+	same := func(a, b float64, places int) bool {
 		return a != b && strconv.FormatFloat(a, 'f', places, 64) == strconv.FormatFloat(b, 'f', places, 64)
 	}
-	for s.Known() && places < 4 && (same(s.Low, 1) || same(s.High, 1) || same(s.Low, s.High)) {
-		places++
+	places := 2
+	if s.Known() {
+		for places < 4 && (same(s.Low, 1, places) || same(s.High, 1, places)) {
+			places++
+		}
+		for more := places; more <= 4; more++ {
+			if !same(s.Low, s.High, more) {
+				places = more
+				break
+			}
+		}
 	}
 	return func(v float64) string {
 		if math.Abs(v) >= 100 {
