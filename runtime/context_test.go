@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/atomic"
 )
@@ -614,4 +615,35 @@ func TestCloseContextAndAttachContext(t *testing.T) {
 			}
 		})
 	})
+}
+
+// endingContext ends right after it was asked whether it has ended.
+type endingContext struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (c endingContext) Err() error {
+	defer c.cancel()
+	return c.Context.Err()
+}
+
+// TestContextEndsAsTheGILIsTaken checks that a thread whose context ends as it gets the GIL either has it, or
+// reports an error and has left it to others: with the contention profile, and without.
+func TestContextEndsAsTheGILIsTaken(t *testing.T) {
+	for _, rate := range []int{0, 1} {
+		r := newRuntime(t, Options{Mode: GIL, ContentionProfileRate: time.Duration(rate)})
+		x := must(r.Attach())
+		x.leave()
+		ctx, cancel := context.WithCancel(context.Background())
+		err := x.enterContext(endingContext{ctx, cancel})
+		if held := r.gil.Holder() == x; held != (err == nil) {
+			t.Errorf("contention profile %d: %v, and the GIL is held: %t", rate, err, held)
+		}
+		if err != nil && r.gil.Holder() == nil {
+			x.enter()
+		}
+		x.Detach()
+		must0(t, r.Close())
+	}
 }

@@ -288,8 +288,11 @@ func (t *Thread) enterContext(ctx context.Context) (err error) {
 		if !t.rt.watched() {
 			return g.AcquireContext(ctx, t)
 		}
-		if ctx.Err() != nil || g.TryAcquireFor(t) {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if g.TryAcquireFor(t) {
+			return nil // even if ctx has ended meanwhile
 		}
 		t.wait(WaitGIL, func() { err = g.AcquireContext(ctx, t) })
 		return err
