@@ -13,8 +13,8 @@ import (
 // intervals. So each round sets its variants up anew, in an order of its own, and what is luck in
 // one round is not in the next. The plan is made anew as well, so that nothing stays.
 //
-//	once   condition: a set-up takes longer than half of a round's samples, or there is none
-//	       a warning says so
+//	once   condition: there is nothing to set up; or it takes longer than half of a round's
+//	       samples, of which a warning tells
 //	anew   condition: otherwise
 //	       before each round but the first: close what is set up, in reverse; plan; set up; warm up
 //

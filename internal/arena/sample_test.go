@@ -430,3 +430,16 @@ func TestSampleRegionMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestSampleForgets checks that a block of a window that is not counted does not pass for sampled, if the one
+// before it was.
+func TestSampleForgets(t *testing.T) {
+	s := newSpace(t, Config{Reserve: 16 << 20, SampleEvery: 1 << 20})
+	defer s.Close()
+	c := s.NewCache()
+	c.sampler.counts, c.sampler.gap, c.sampler.picked = false, 3, true
+	mustAlloc(t, c, Leaves, 2)
+	if c.Sampled() || c.sampler.gap != 2 {
+		t.Errorf("sampled: %t; %d windows before the next one that is counted, want 2", c.Sampled(), c.sampler.gap)
+	}
+}

@@ -257,7 +257,7 @@ func TestColors(t *testing.T) {
 				if i < 5 {
 					least = 20
 				}
-				for who, m := range simulations {
+				for reader, m := range simulations {
 					see := func(color string) [3]float64 {
 						var seen [3]float64
 						for r, row := range m {
@@ -270,7 +270,7 @@ func TestColors(t *testing.T) {
 					}
 					x, y := see(a[scheme]), see(b[scheme])
 					if d := math.Sqrt((x[0]-y[0])*(x[0]-y[0]) + (x[1]-y[1])*(x[1]-y[1]) + (x[2]-y[2])*(x[2]-y[2])); d < least {
-						t.Errorf("%s: who sees %s sees colours %d and %d, %s and %s, with a distance of %.1f", name, who, k, i, b[scheme], a[scheme], d)
+						t.Errorf("%s: reader sees %s sees colours %d and %d, %s and %s, with a distance of %.1f", name, reader, k, i, b[scheme], a[scheme], d)
 					}
 				}
 			}
