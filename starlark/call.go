@@ -464,6 +464,12 @@ func (th *Thread) kwargsOf(kw []Kwarg, v Value) ([]Kwarg, error) {
 	if th.kind(v) != kDict {
 		return kw, fmt.Errorf("argument after ** must be a mapping, not %s", th.typeName(v))
 	}
+	if n := th.tableLen(v); n > cap(kw)-len(kw) {
+		if err := th.reserve(48 * n); err != nil {
+			return kw, err
+		}
+		kw = slices.Grow(kw, n) // by appending one after another it would leave more garbage than it takes
+	}
 	for i := 0; ; {
 		k, x, next := th.tableNext(v, i)
 		if k == 0 {
@@ -474,7 +480,7 @@ func (th *Thread) kwargsOf(kw []Kwarg, v Value) ([]Kwarg, error) {
 		if !ok {
 			return kw, fmt.Errorf("keywords must be strings, not %s", th.typeName(k))
 		}
-		if err := th.reserve(len(name) + 64); err != nil {
+		if err := th.reserve(len(name) + 16); err != nil {
 			return kw, err
 		}
 		th.charge(1)
