@@ -136,7 +136,7 @@ type Options struct {
 
 	// HeapProfileRate is how many bytes are allocated from one object or block that the heap
 	// profile records to the next, on average: see HeapProfile. If a thread allocates so fast
-	// that it would record more than some 60 a second, it records fewer, each of which stands
+	// that it would record more than some 30 a second, it records fewer, each of which stands
 	// for more, unless the rate is below 8 KiB. DefaultHeapProfileRate is a good value. 0 is no
 	// heap profile, at no cost.
 	HeapProfileRate int64

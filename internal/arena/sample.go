@@ -99,7 +99,7 @@ const _ = uint(32 - magazineCount) // the bits of sampler.used
 // windows are counted. Chosen by the scenario profiled: so a thread loses less than half a percent
 // of its time, with what samples push out of the processor's cache. maxThin bounds sampler.thin.
 const (
-	samplePause = 16 * time.Millisecond
+	samplePause = 32 * time.Millisecond
 	maxThin     = 10
 )
 
