@@ -158,7 +158,6 @@ func TestRegionSizes(t *testing.T) {
 	add(3, true)
 	block := alloc(a, 2, false)
 	add(4, false)
-	check("with a block")
 	alloc(b, 1, false) // the next span, which makes a gap in a
 	alloc(b, 1, true)
 	add(SpanGranules, true) // the span before has an unused end
