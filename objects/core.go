@@ -15,6 +15,7 @@ var core = kinds.Taken[interface {
 	LinkWeak(t *rt.Thread, w, target rt.Ref, fns ...func(*rt.Thread))
 	UnlinkWeak(t *rt.Thread, w rt.Ref)
 	FollowWeak(t *rt.Thread, w rt.Ref) rt.Ref
+	WaitForLock(t *rt.Thread, w *uint32)
 	Interned(r *rt.Runtime) *xsync.MapOf[uint64, rt.Ref]
 	Foreign(r *rt.Runtime) *xsync.MapOf[rt.Ref, any]
 	HashSeed(r *rt.Runtime) (k0, k1 uint64)

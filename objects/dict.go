@@ -372,7 +372,7 @@ func shrink(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, b rt.Body) rt.Ref {
 // locked.
 func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Body, error) {
 	b := tableIn(t, r)
-	shut(b)
+	shut(t, b)
 	defer reopen(b)
 	fresh, to, err := rebuilt(t, d, b, n, keyed || isKeyed(b))
 	if err == nil {
@@ -384,7 +384,7 @@ func renew(t *rt.Thread, d Dict, o rt.Body, r rt.Ref, n int, keyed bool) (rt.Bod
 // empty leaves the dict o without a table. r is its table. The dict is locked.
 func empty(t *rt.Thread, o rt.Body, r rt.Ref) {
 	b := tableIn(t, r)
-	shut(b)
+	shut(t, b)
 	succeed(t, o, r, rt.Nil)
 	reopen(b)
 }

@@ -166,7 +166,7 @@ func (d Dict) CompareAndDelete(t *rt.Thread, key, old rt.Ref) (bool, error) {
 		return false, err
 	}
 	r, b, p := lockAt(t, o, key, hash)
-	if p.e == 0 || !removeIf(b, p.e, old) {
+	if p.e == 0 || !removeIf(t, b, p.e, old) {
 		unlock(t, o)
 		return false, nil
 	}
@@ -177,8 +177,8 @@ func (d Dict) CompareAndDelete(t *rt.Thread, key, old rt.Ref) (bool, error) {
 
 // removeIf removes the entry at e if its value is old, and reports whether it was. Writer
 // only.
-func removeIf(b rt.Body, e int, old rt.Ref) bool {
-	shut(b)
+func removeIf(t *rt.Thread, b rt.Body, e int, old rt.Ref) bool {
+	shut(t, b)
 	defer reopen(b)
 	if b.LoadRef(e+entryValue) != old {
 		return false

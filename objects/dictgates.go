@@ -64,7 +64,7 @@ func hasGates(b rt.Body) bool { return b.Word(dictShape)&shapeGates != 0 }
 func overwrite(t *rt.Thread, o rt.Body, r rt.Ref, e int, want, value rt.Ref) (old rt.Ref, ok bool) {
 	b := t.Block(r)
 	g := gate(b, int(t.ID())%gates)
-	locks.Lock(b.Lock(g + gateLock))
+	lockGate(t, b.Lock(g+gateLock))
 	if o.LoadRef(boxBlock) == r {
 		b.Add(g+gateVersion, 1)
 		for !ok {
@@ -115,10 +115,17 @@ func succeed(t *rt.Thread, o rt.Body, r, fresh rt.Ref) {
 
 // shut takes all gates of the table b: it waits until no thread overwrites values, and
 // keeps threads from doing so until reopen. b may be the zero Body. The dict is locked.
-func shut(b rt.Body) { eachGate(b, locks.Lock) }
+func shut(t *rt.Thread, b rt.Body) { eachGate(b, func(w *uint32) { lockGate(t, w) }) }
 
 // reopen releases the gates that shut has taken.
 func reopen(b rt.Body) { eachGate(b, locks.Unlock) }
+
+// lockGate takes a gate. The thread reaches no safe point before it releases it.
+func lockGate(t *rt.Thread, w *uint32) {
+	if !locks.TryLock(w) {
+		core.WaitForLock(t, w)
+	}
+}
 
 func eachGate(b rt.Body, f func(*uint32)) {
 	if !b.IsNil() && hasGates(b) {

@@ -97,7 +97,7 @@ type updating struct {
 // takeFrom sets the entries of the table r of another dict, which is locked too.
 func (u *updating) takeFrom(r rt.Ref) error {
 	b := u.t.Block(r)
-	shut(b)
+	shut(u.t, b)
 	defer reopen(b) // also if take panics with a misuse
 	return u.take(liveEntries(u.t, b))
 }
@@ -168,7 +168,7 @@ func (u *updating) unite(r rt.Ref, b rt.Body, from []entry, spots []spot, live, 
 		return errManyEntries(n)
 	}
 	t := u.t
-	shut(b)
+	shut(t, b)
 	defer reopen(b)
 	long := false
 	for _, p := range spots {

@@ -285,7 +285,7 @@ func copyDict(c *rt.Copy) error {
 		return fillTable(c, 0, func(func(entry)) {})
 	}
 	b := t.Block(table)
-	shut(b)
+	shut(t, b)
 	defer reopen(b)
 	return fillTable(c, dictLen(b), func(f func(x entry)) { eachLive(t, b, f) })
 }

@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -43,6 +44,27 @@ func TestHeapPathSlots(t *testing.T) {
 					}
 				}
 			}))
+		})
+	})
+}
+
+// An object born immortal has its own size and that of its storage, whatever was allocated between
+// the two. Storage that it has outgrown is nobody's.
+func TestSizesOfImmortals(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			const n = 1000
+			must0(t, th.Immortally(func() error {
+				list := must(NewList(th))
+				for i := range n {
+					must0(t, list.Append(th, must(NewString(th, fmt.Sprintf("text %03d", i)))))
+				}
+				return nil
+			}))
+			types := must(th.HeapSnapshot()).Types()
+			if len(types) != 2 || types[0].Type != "string" || types[0].Bytes != 32*n || types[1].Type != "list" || types[1].Bytes < 4*n || types[1].Bytes > 8*n {
+				t.Errorf("types %+v", types)
+			}
 		})
 	})
 }

@@ -20,6 +20,7 @@ func waitsAt(t *testing.T, r *rt.Runtime, word *uint32, op func(th *rt.Thread)) 
 func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op func(th *rt.Thread)) {
 	t.Helper()
 	locks.Lock(word)
+	before := lockWaits(r)
 	alone := atomic.LoadUint32(word)
 	done := make(chan error, 1)
 	go func() {
@@ -42,9 +43,22 @@ func waitsAtUntil(t *testing.T, r *rt.Runtime, word *uint32, until func(), op fu
 	until()
 	locks.Unlock(word)
 	must0(t, <-done)
+	if r.ContentionProfileRate() > 0 && lockWaits(r) == before {
+		t.Error("the wait is not in the contention profile")
+	}
 	if v := atomic.LoadUint32(word); v != 0 {
 		t.Errorf("it has left %#x in the lock word", v)
 	}
+}
+
+// lockWaits returns how many waits for locks are in the contention profile.
+func lockWaits(r *rt.Runtime) (n int64) {
+	for _, x := range r.ContentionProfile() {
+		if x.For == rt.WaitLock {
+			n += x.Samples
+		}
+	}
+	return n
 }
 
 // lockedBox has containers, and the arguments to make any call on them.
@@ -159,7 +173,7 @@ func TestLocksAreTaken(t *testing.T) {
 		{"freeze a dict", dict, func(th *rt.Thread, x lockedBox) { freezeAndUnload(th, x.d) }},
 	}
 	for _, counting := range []rt.Counting{rt.Atomic, rt.Biased} {
-		withRuntime(t, rt.Options{Mode: rt.LockFree, Counting: counting}, func(r *rt.Runtime) {
+		withRuntime(t, rt.Options{Mode: rt.LockFree, Counting: counting, ContentionProfileRate: 1}, func(r *rt.Runtime) {
 			for _, c := range calls {
 				t.Run(c.name, func(t *testing.T) {
 					var x lockedBox
@@ -243,7 +257,7 @@ func TestGatesAreShut(t *testing.T) {
 		"freeze": func(th *rt.Thread, d, _, _ Dict) { freezeAndUnload(th, d) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
+			withRuntime(t, rt.Options{Mode: rt.LockFree, ContentionProfileRate: 1}, func(r *rt.Runtime) {
 				for i := range gates {
 					var d, two, empty Dict
 					must0(t, r.Do(func(th *rt.Thread) error {
@@ -273,7 +287,7 @@ func TestGatesAreShut(t *testing.T) {
 		})
 	}
 	t.Run("overwrite", func(t *testing.T) {
-		withRuntime(t, rt.Options{Mode: rt.LockFree}, func(r *rt.Runtime) {
+		withRuntime(t, rt.Options{Mode: rt.LockFree, ContentionProfileRate: 1}, func(r *rt.Runtime) {
 			var d Dict
 			id := 0
 			must0(t, r.Do(func(th *rt.Thread) error {

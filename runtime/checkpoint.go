@@ -144,7 +144,7 @@ func (t *Thread) StopTheWorldContext(ctx context.Context, fn func()) error {
 			r.pauses.Add(time.Since(began))
 		}
 	}()
-	defer trace.StartRegion(ctx, "ichor stopped world").End()
+	defer trace.StartRegion(t.tracing(ctx), "ichor stopped world").End()
 	fn()
 	return nil
 }

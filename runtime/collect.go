@@ -186,8 +186,8 @@ func (r *Runtime) CollectContext(ctx context.Context) (c Collected, err error) {
 }
 
 func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
-	defer trace.StartRegion(ctx, "ichor collection").End()
 	c := &collection{t: t, ctx: ctx, auto: auto}
+	defer c.region("ichor collection").End()
 	defer c.letGo()
 	final, waits := false, true
 	for rounds := 0; waits; rounds++ {
@@ -223,7 +223,7 @@ func (t *Thread) collect(ctx context.Context, auto bool) (Collected, error) {
 			return c.Collected, fault.GivenUp(ctx, "collect")
 		}
 	}
-	trace.WithRegion(ctx, "ichor free", c.free)
+	c.free()
 	t.rt.space.TrimShared()
 	t.cache.Publish()
 	t.rt.plan(int64(c.Candidates - c.Freed))
@@ -243,6 +243,11 @@ type collection struct {
 	held    []Ref // objects to which the collection has given an extra reference
 }
 
+// region begins a region of an execution trace.
+func (c *collection) region(name string) *trace.Region {
+	return trace.StartRegion(c.t.tracing(c.ctx), name)
+}
+
 // waitRounds bounds how often a collection stops to wait for finalizers, and waitCalls how often
 // it runs those that are due after such a stop. A list in which each object has a finalizer and
 // drops the next one takes one call for each object. Finalizers that make others due without
@@ -259,7 +264,7 @@ func (c *collection) waits(rounds int) bool {
 
 // stop runs fn with the world stopped and everything settled, unless ctx ends before that.
 func (c *collection) stop(fn func()) error {
-	defer trace.StartRegion(c.ctx, "ichor stop").End()
+	defer c.region("ichor stop").End()
 	return c.t.StopTheWorldContext(c.ctx, func() {
 		began := time.Now()
 		defer func() { c.Stopped += time.Since(began) }()
@@ -345,6 +350,7 @@ func (c *collection) finalize() {
 
 // free frees the garbage, which no code can reach. References among garbage need no counting.
 func (c *collection) free() {
+	defer c.region("ichor free").End()
 	c.Freed, c.Resurrected, c.held = len(c.garbage), len(c.kept), c.kept
 	c.freeGarbage()
 }

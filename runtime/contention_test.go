@@ -3,6 +3,8 @@ package runtime
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	goruntime "runtime"
 	"runtime/trace"
 	"strings"
@@ -137,8 +139,8 @@ func TestContentionProfile(t *testing.T) {
 	}
 }
 
-// TestContentionBudget checks that the stalls of a thread that holds back too much memory are
-// recorded.
+// TestContentionBudget checks that a stall of a thread that holds back too much memory is recorded
+// as one wait, however often the thread looks whether it is over.
 func TestContentionBudget(t *testing.T) {
 	was := stallLimit
 	stallLimit = time.Millisecond
@@ -151,8 +153,8 @@ func TestContentionBudget(t *testing.T) {
 		return nil
 	}))
 	hold.Detach()
-	if x := waitsAt(r, WaitGrace, "TestContentionBudget"); x.Samples == 0 {
-		t.Errorf("no wait for a grace period: %+v", r.ContentionProfile())
+	if x := waitsAt(r, WaitGrace, "TestContentionBudget"); x.Samples != 2 || x.Waits != 2 || x.Waited < stallLimit {
+		t.Errorf("want a wait for a grace period of the checkpoint and one of Detach: %+v", r.ContentionProfile())
 	}
 	must0(t, r.Close())
 }
@@ -217,5 +219,64 @@ func TestTraceOfWaits(t *testing.T) {
 			}
 		}
 		must0(t, r.Close())
+	}
+}
+
+// asked is a context that counts how often a trace looks in it for a task.
+type asked struct {
+	context.Context
+	times *int
+}
+
+func (a asked) Value(key any) any {
+	if fmt.Sprintf("%T", key) == "trace.traceContextKey" {
+		*a.times++
+	}
+	return a.Context.Value(key)
+}
+
+// TestTraceTasks checks that regions belong to the task of the context that the call has got, or, if
+// it takes none, of the context that the thread was attached with, or was told last.
+func TestTraceTasks(t *testing.T) {
+	if err := trace.Start(io.Discard); err != nil {
+		t.Skip("SKIPPED: there is a trace already: ", err)
+	}
+	defer trace.Stop()
+	for _, o := range []Options{{Mode: GIL, CollectAfter: -1}, {Mode: LockFree, CollectAfter: -1}} {
+		r := newRuntime(t, o)
+		times, others := 0, 0
+		ctx, other := asked{context.Background(), &times}, asked{context.Background(), &others}
+		check := func(what string, want int, got *int) {
+			t.Helper()
+			if *got != want || times+others != want {
+				t.Errorf("%s, %s: %d regions and logs of the thread's task, %d of another one, want %d", o, what, times, others, want)
+			}
+			times, others = 0, 0
+		}
+		finalized = func(*Thread, Ref) {}
+		garbage := func(th *Thread) {
+			x := newFinal(th, Nil)
+			th.Body(x).StoreRef(0, x)
+		}
+		must0(t, r.DoContext(ctx, func(th *Thread) error {
+			th.StopTheWorld(func() {})
+			check("a stop", 1, &times)
+			garbage(th)
+			th.Collect()
+			check("a collection", 1+2*2+2+1, &times) // itself; two stops, each with its function; two traces; what is freed
+			th.wait(WaitLock, func() {})
+			check("a wait", 2, &times)
+			must0(t, th.StopTheWorldContext(other, func() {}))
+			check("a stop with a context", 1, &others)
+			garbage(th)
+			must(th.CollectContext(other))
+			check("a collection with a context", 8, &others)
+			th.SetLabels(other)
+			th.StopTheWorld(func() {})
+			check("a stop for another task", 1, &others)
+			return nil
+		}))
+		must0(t, r.Close()) // stops the world on a thread without a context
+		check("at the end", 0, &times)
 	}
 }

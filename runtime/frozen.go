@@ -175,7 +175,7 @@ func (r *Runtime) addFrozen(t *Thread, f *Frozen) {
 	if r.heap != nil {
 		var ctx context.Context
 		if t != nil {
-			ctx = t.labels
+			ctx = t.ctx
 		}
 		f.loaded(ctx, r.heap)
 	}

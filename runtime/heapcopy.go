@@ -147,8 +147,9 @@ type copier struct {
 	c       *heapCopy
 	heap    Heap
 	rec     heapfile.Recorder
-	handles []uint32  // of the current span
-	visit   func(Ref) // a method value, made once
+	handles []uint32      // of the current span
+	region  *arena.Region // the current one
+	visit   func(Ref)     // a method value, made once
 }
 
 func newCopier(c *heapCopy) *copier {
@@ -162,13 +163,12 @@ func (w *copier) task(x copyTask) [][]byte {
 	w.rec = heapfile.Recorder{Buffers: w.c.buffer}
 	switch {
 	case x.region != nil:
-		end := uint32(0)
-		x.region.mem.WalkSizes(func(h, granules uint32) {
-			if h != end {
-				w.rec.Cut() // another region may lie between
+		w.region = x.region.mem
+		w.region.WalkSizes(func(h, granules uint32, gap bool) {
+			if gap {
+				w.rec.Cut() // objects of another region may lie between
 			}
 			w.object(refAt(h), granules)
-			end = h + granules
 		})
 	case x.spans == nil:
 		for _, f := range *w.c.t.rt.frozen.Load() {
@@ -208,8 +208,12 @@ func (w *copier) object(r Ref, granules uint32) {
 		flags = heapgraph.Sticky
 	}
 	if y.Block != nil {
-		if b := y.Block(w.heap.Body(r)); !b.IsNil() && b.Handle < Limit {
+		switch b := y.Block(w.heap.Body(r)); {
+		case b.IsNil():
+		case b.Handle < Limit:
 			granules += w.c.t.rt.space.Granules(uint32(b.Handle))
+		default:
+			granules += w.region.Granules(uint32(b.Handle))
 		}
 	}
 	w.rec.Object(uint32(r.Handle), uint32(y.id), flags, granules, n, meta&metaRefs != 0)

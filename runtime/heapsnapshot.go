@@ -19,8 +19,7 @@ import (
 // they identify objects, and do not keep them alive.
 //
 // A frozen graph counts as one object, since it is freed as a whole. The size of an object
-// includes its block. That of an object born immortal includes all blocks that were allocated
-// after it in its region, up to the next object.
+// includes its block.
 //
 // Questions about paths and retained bytes make tables when first asked, which takes some
 // seconds for ten million objects. Any goroutine may use a HeapSnapshot, several at a time.

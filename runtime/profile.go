@@ -21,12 +21,17 @@ type Place struct {
 }
 
 // SetLabels has the profiles record the pprof labels of ctx for what the thread does from now
-// on, until it is detached. A thread begins with the labels of the context that it was attached
-// with. Without profiles it does nothing. Attached thread.
-func (t *Thread) SetLabels(ctx context.Context) {
-	if t.rt.heap != nil || t.rt.contention != nil {
-		t.labels = ctx
+// on, until it is detached, and execution traces its task. A thread begins with the context that it
+// was attached with. Attached thread.
+func (t *Thread) SetLabels(ctx context.Context) { t.ctx = ctx }
+
+// tracing returns a context with the task of what the thread does for the caller that has passed
+// ctx: the thread's own task if that is the context of a call that takes none.
+func (t *Thread) tracing(ctx context.Context) context.Context {
+	if ctx == context.Background() && t.ctx != nil {
+		return t.ctx
 	}
+	return ctx
 }
 
 // ContentionRecord says how long threads have waited at one place. A plain value.
@@ -141,7 +146,7 @@ func (t *Thread) sampled(h uint32, y *Type, size int64, chance float64) {
 	if y != nil {
 		what = y.String()
 	}
-	t.rt.heap.Born(t.labels, h, profile.HeapKind{What: what, Size: size}, profile.Weight{Objects: 1 / chance, Bytes: float64(size) / chance})
+	t.rt.heap.Born(t.ctx, h, profile.HeapKind{What: what, Size: size}, profile.Weight{Objects: 1 / chance, Bytes: float64(size) / chance})
 }
 
 // alloc is Cache.Alloc with a heap profile. y is nil for a block.

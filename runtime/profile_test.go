@@ -184,9 +184,8 @@ func TestHeapProfileOfLoop(t *testing.T) {
 // TestHeapProfileOff checks that a runtime keeps no profile unless it is told to.
 func TestHeapProfileOff(t *testing.T) {
 	clean(t, Options{}, func(t *testing.T, th *Thread) {
-		th.SetLabels(context.Background())
 		makeDropped(th, 1000)
-		if th.labels != nil || th.rt.HeapProfile() != nil || th.rt.HeapProfileRate() != 0 {
+		if th.rt.HeapProfile() != nil || th.rt.HeapProfileRate() != 0 {
 			t.Error("there is a profile")
 		}
 	})
@@ -229,7 +228,7 @@ func TestHeapProfileLabels(t *testing.T) {
 			t.Error("attached after the end of the context")
 		}
 		for _, idle := range r.mu.idle {
-			if idle.labels != nil {
+			if idle.ctx != nil {
 				t.Error("a detached thread keeps a context")
 			}
 		}

@@ -186,11 +186,14 @@ func (t *Thread) waitForOwner() {
 	}
 }
 
-// stallUntil waits outside the world until done returns true, or for stallLimit.
+// stallUntil waits outside the world until done returns true, or for stallLimit. The contention
+// profile counts it as one wait, without the time that done takes.
 func (t *Thread) stallUntil(what Wait, done func() bool) {
+	waited := time.Duration(0)
+	defer func() { t.profileWait(what, waited) }()
 	for wait := 10 * time.Microsecond; wait < stallLimit && !done(); wait *= 2 {
 		t.leave()
-		t.wait(what, func() { point.Sleep(wait) })
+		waited += t.await(what, func() { point.Sleep(wait) })
 		t.enter()
 	}
 }

@@ -93,6 +93,34 @@ func TestSharedDescription(t *testing.T) {
 	}
 }
 
+// TestSharedSnapshot checks that the snapshot of a worker shows the objects of the heap as that of
+// the parent does, with their sizes.
+func TestSharedSnapshot(t *testing.T) {
+	r := newRuntime(t, Options{Backing: MemfdBacking, CollectAfter: -1})
+	var node Ref
+	must0(t, r.Do(func(th *Thread) error {
+		node = newBox(th, newLeaf(th))
+		for range 2 {
+			must0(t, th.Immortally(func() error {
+				_ = newBox(th, newBox(th, newLeaf(th)))
+				return nil
+			}))
+		}
+		return nil
+	}))
+	file := must(r.Share(node))
+	w, _, err := OpenShared(file, Options{})
+	must0(t, err)
+	if got, want := must(w.HeapSnapshot()).Types(), must(r.HeapSnapshot()).Types(); !slices.Equal(got, want) || len(got) != 2 {
+		t.Errorf("types in the worker %+v, want %+v", got, want)
+	}
+	must0(t, r.Do(func(th *Thread) error {
+		th.DecRef(node)
+		return nil
+	}))
+	must0(t, errors.Join(file.Close(), w.Close(), r.Close()))
+}
+
 // TestSharedChecked checks that checked mode knows the objects that another process has made,
 // and says where they come from.
 func TestSharedChecked(t *testing.T) {

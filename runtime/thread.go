@@ -49,7 +49,7 @@ type Thread struct {
 	rt      *Runtime
 
 	run     context.Context // of the Run that it works for; nil in Do
-	labels  context.Context // which has the labels for profiles; nil if there are none
+	ctx     context.Context // which has the labels for profiles, and the task for traces
 	waiting atomic.Uint32   // what the thread waits for, as a Wait plus 1; 0 for nothing. Others read it
 	region  *region         // where objects are born; nil for the counted heap
 	deadTop Ref             // dead objects still to be freed, linked through their headers
@@ -127,7 +127,7 @@ func (t *Thread) enterAtAttach(ctx context.Context) error {
 	r, done := t.rt, false
 	defer func() {
 		if !done {
-			t.labels = nil
+			t.ctx = nil
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.remove(t)
@@ -225,7 +225,7 @@ func (t *Thread) pool() {
 		t.abandonRetired()
 		t.trim()
 	}
-	t.attached, t.labels = false, nil
+	t.attached, t.ctx = false, nil
 	t.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()

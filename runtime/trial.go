@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	goruntime "runtime"
-	"runtime/trace"
 	"sync"
 	"sync/atomic"
 
@@ -78,7 +77,7 @@ func (x *trial) makeTables() {
 
 // trace traces the heap and returns the garbage. World stopped.
 func (c *collection) trace() (garbage []Ref) {
-	defer trace.StartRegion(c.ctx, "ichor trace").End()
+	defer c.region("ichor trace").End()
 	x := &c.trial
 	x.heap = c.t.Heap
 	x.spans = c.t.rt.space.Tracked(nil)
@@ -110,7 +109,7 @@ func (c *collection) trace() (garbage []Ref) {
 // object, and divides it into objects that still are garbage and objects that are reachable
 // again. World stopped.
 func (c *collection) retrace() {
-	defer trace.StartRegion(c.ctx, "ichor trace again").End()
+	defer c.region("ichor trace again").End()
 	x := &c.trial
 	for _, sp := range x.spans {
 		*x.tables[sp.Number()] = trialTable{}

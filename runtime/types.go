@@ -428,6 +428,10 @@ func (builtin) LinkWeak(t *Thread, w, target Ref, fns ...func(*Thread)) {
 func (builtin) UnlinkWeak(t *Thread, w Ref)     { t.unlinkWeak(w) }
 func (builtin) FollowWeak(t *Thread, w Ref) Ref { return t.followWeak(w) }
 
+// WaitForLock waits for a lock, and takes it: see package locks. The thread gives it back before
+// its next safe point.
+func (builtin) WaitForLock(t *Thread, w *uint32) { t.waitForLock(w) }
+
 // Interned returns the weak table of equal strings, by the 64-bit hash of their text. Its
 // references are borrowed, and hold no counts.
 func (builtin) Interned(r *Runtime) *xsync.MapOf[uint64, Ref] { return r.intern }

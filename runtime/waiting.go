@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/trace"
@@ -43,25 +44,31 @@ func (r *Runtime) watched() bool { return r.contention != nil || trace.IsEnabled
 
 // wait calls fn, which waits for others, and tells Threads, the contention profile and the
 // execution trace of it.
-func (t *Thread) wait(what Wait, fn func()) {
+func (t *Thread) wait(what Wait, fn func()) { t.profileWait(what, t.await(what, fn)) }
+
+// profileWait tells the contention profile that the thread has waited.
+func (t *Thread) profileWait(what Wait, waited time.Duration) {
+	if c := t.rt.contention; c != nil {
+		c.Add(t.ctx, uint8(what), waited)
+	}
+}
+
+// await is wait without the profile. It returns how long fn took, or 0 if nobody watches.
+func (t *Thread) await(what Wait, fn func()) time.Duration {
 	t.waiting.Store(uint32(what) + 1)
 	defer t.waiting.Store(0)
 	if !t.rt.watched() {
 		fn()
-		return
+		return 0
 	}
 	began := time.Now()
-	defer func() {
-		if c := t.rt.contention; c != nil {
-			c.Add(t.labels, uint8(what), time.Since(began))
-		}
-	}()
 	if trace.IsEnabled() {
-		ctx := t.runContext()
+		ctx := t.tracing(context.Background())
 		defer trace.StartRegion(ctx, regions[what]).End()
 		trace.Logf(ctx, "ichor", "%s %s", t.name(), t.awaits(what))
 	}
 	fn()
+	return time.Since(began)
 }
 
 // awaits says what the thread waits for, and names those who keep it waiting, as far as they

@@ -18,11 +18,11 @@ func TestPurposes(t *testing.T) {
 	var s State
 	s.stats.Memory = rt.Memory{
 		Objects: 1, ObjectBytes: 2, Blocks: 3, BlockBytes: 4, Immortals: 5, RegionBytes: 6,
-		Frozen: 7, FrozenBytes: 80, MappedBytes: 9, SharedBytes: 10,
+		Frozen: 7, FrozenBytes: 88, MappedBytes: 80, SharedBytes: 10, Committed: 20,
 	}
 	want := []Purpose{
-		{"objects on the counted heap", 1, 2}, {"blocks, the storage of containers", 3, 4}, {"objects born immortal", 5, 6},
-		{"frozen objects in memory", 7, 71}, {"frozen objects in mapped files", 0, 9}, {"shared between processes", 0, 10},
+		{"objects on the counted heap", 1, 2, 2.5}, {"blocks, the storage of containers", 3, 4, 5}, {"objects born immortal", 5, 6, 7.5},
+		{"frozen objects in memory", 7, 8, 10}, {"frozen objects in mapped files", 0, 80, 100}, {"shared between processes", 0, 10, 12.5},
 	}
 	if got := s.Purposes(); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
@@ -30,10 +30,9 @@ func TestPurposes(t *testing.T) {
 	if s.Stats().Memory != s.stats.Memory {
 		t.Errorf("other statistics: %+v", s.Stats().Memory)
 	}
-	for part, want := range map[int64]float64{0: 0, 1: 25, 4: 100} {
-		if got := functions["percent"].(func(part, of int64) float64)(part, 4); got != want {
-			t.Errorf("%d of 4 is %v %%", part, got)
-		}
+	s.stats.Memory = rt.Memory{}
+	if got := s.Purposes()[0].Width; got != 0 {
+		t.Errorf("of no memory, objects take %v %%", got)
 	}
 }
 

@@ -1,12 +1,14 @@
 package ichordebug
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	goruntime "runtime"
 	"runtime/metrics"
+	"slices"
 	"time"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -66,19 +68,25 @@ type Purpose struct {
 	Name  string
 	Count int64
 	Bytes int64
+	Width float64 // percent of the largest one
 }
 
 // Purposes splits the memory by purpose. Any goroutine.
 func (s *State) Purposes() []Purpose {
 	m := s.stats.Memory
-	return []Purpose{
-		{"objects on the counted heap", m.Objects, m.ObjectBytes},
-		{"blocks, the storage of containers", m.Blocks, m.BlockBytes},
-		{"objects born immortal", m.Immortals, m.RegionBytes},
-		{"frozen objects in memory", m.Frozen, m.FrozenBytes - m.MappedBytes},
-		{"frozen objects in mapped files", 0, m.MappedBytes},
-		{"shared between processes", 0, m.SharedBytes},
+	list := []Purpose{
+		{Name: "objects on the counted heap", Count: m.Objects, Bytes: m.ObjectBytes},
+		{Name: "blocks, the storage of containers", Count: m.Blocks, Bytes: m.BlockBytes},
+		{Name: "objects born immortal", Count: m.Immortals, Bytes: m.RegionBytes},
+		{Name: "frozen objects in memory", Count: m.Frozen, Bytes: m.FrozenBytes - m.MappedBytes},
+		{Name: "frozen objects in mapped files", Bytes: m.MappedBytes},
+		{Name: "shared between processes", Bytes: m.SharedBytes},
 	}
+	most := slices.MaxFunc(list, func(a, b Purpose) int { return cmp.Compare(a.Bytes, b.Bytes) }).Bytes
+	for i := range list {
+		list[i].Width = 100 * float64(list[i].Bytes) / float64(max(most, 1))
+	}
+	return list
 }
 
 // Stats returns the statistics. Any goroutine.
@@ -150,11 +158,8 @@ func histogram(title string, h *metrics.Float64Histogram) Histogram {
 }
 
 var functions = template.FuncMap{
-	"bytes":    byteSize,
-	"duration": duration,
-	"percent": func(part, of int64) float64 {
-		return 100 * float64(part) / float64(max(of, 1))
-	},
+	"bytes":      byteSize,
+	"duration":   duration,
 	"goroutines": goruntime.NumGoroutine,
 }
 

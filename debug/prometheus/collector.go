@@ -86,8 +86,8 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// histogram converts a histogram. The sum of the times is not known; the upper ends of the
-// buckets stand for them, so the sum is at most twice too large.
+// histogram converts a histogram. The sum of the times is not known. The middles of the buckets
+// stand for them, so the sum is at most half too large, or a quarter too small.
 func histogram(desc *prometheus.Desc, h *metrics.Float64Histogram) prometheus.Metric {
 	buckets := make(map[float64]uint64, len(h.Counts))
 	var count uint64
@@ -96,7 +96,7 @@ func histogram(desc *prometheus.Desc, h *metrics.Float64Histogram) prometheus.Me
 		count += n
 		if end := h.Buckets[i+1]; i+1 < len(h.Counts) {
 			buckets[end] = count
-			sum += float64(n) * end
+			sum += float64(n) * (h.Buckets[i] + end) / 2
 		} else {
 			sum += float64(n) * h.Buckets[i]
 		}

@@ -229,7 +229,7 @@ func TestHistogram(t *testing.T) {
 	var m dto.Metric
 	ok(t, histogram(desc, &metrics.Float64Histogram{Counts: []uint64{1, 0, 2, 4}, Buckets: []float64{0, 1, 2, 4, math.Inf(1)}}).Write(&m))
 	h := m.Histogram
-	if h.GetSampleCount() != 7 || h.GetSampleSum() != 1+2*4+4*4 || len(h.Bucket) != 3 || h.Bucket[1].GetCumulativeCount() != 1 || h.Bucket[2].GetCumulativeCount() != 3 || h.Bucket[2].GetUpperBound() != 4 {
+	if h.GetSampleCount() != 7 || h.GetSampleSum() != 0.5+2*3+4*4 || len(h.Bucket) != 3 || h.Bucket[1].GetCumulativeCount() != 1 || h.Bucket[2].GetCumulativeCount() != 3 || h.Bucket[2].GetUpperBound() != 4 {
 		t.Errorf("%v", h)
 	}
 }

@@ -171,8 +171,8 @@ func (a *adoption) region(l *RegionLayout) error {
 			d := a.c.descriptor(at[0] + i)
 			d.purpose, d.region, d.pos = Immortal, r, uint32(len(r.starts))
 			m := startMap{first: ImmortalBit | d.start}
-			if len(r.starts) < len(l.Starts) {
-				m.bits = l.Starts[len(r.starts)]
+			if n := len(r.starts); n < len(l.Starts) {
+				m.objects, m.others = l.Starts[n][0], l.Starts[n][1]
 			}
 			r.starts = append(r.starts, m)
 		}

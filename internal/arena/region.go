@@ -18,11 +18,14 @@ type Region struct {
 	published struct{ count, bytes int64 } // what the space's accounts include of this region
 }
 
-// startMap marks the granules of a span at which an object begins.
+// startMap marks the granules of a span at which something begins.
 type startMap struct {
-	first uint32 // handle
-	bits  [SpanGranules / 64]uint64
+	first   uint32 // handle
+	objects startBits
+	others  startBits // blocks, and the ends of what is in use: at gaps, and where the region ends
 }
+
+type startBits [SpanGranules / 64]uint64
 
 // NewRegion returns an empty region.
 func (s *Space) NewRegion() *Region { return &Region{space: s} }
@@ -39,9 +42,12 @@ func (r *Region) Alloc(n uint32, object bool) (uint32, error) {
 	r.next += n
 	r.left -= n
 	r.bytes += int64(n) << GranuleShift
+	at, bit := r.start(h)
 	if object {
 		r.count++
-		r.mark(h)
+		at.objects[bit/64] |= 1 << (bit % 64)
+	} else {
+		at.others[bit/64] |= 1 << (bit % 64)
 	}
 	return h, nil
 }
@@ -64,6 +70,7 @@ func (r *Region) extend(n uint32) error {
 	if l := len(r.runs); l > 0 && h == r.next+r.left {
 		r.left += spans * SpanGranules // the new run continues the last one
 	} else {
+		r.end()
 		r.next, r.left = h, spans*SpanGranules
 	}
 	r.runs = append(r.runs, sp)
@@ -75,10 +82,19 @@ func (r *Region) extend(n uint32) error {
 	return nil
 }
 
-func (r *Region) mark(h uint32) {
+// start returns the map of the span around handle h, and the bit for h.
+func (r *Region) start(h uint32) (m *startMap, bit uint32) {
 	g := h & r.space.mask
-	m := &r.starts[r.space.central.span(g).pos]
-	m.bits[g%SpanGranules/64] |= 1 << (g % 64)
+	return &r.starts[r.space.central.span(g).pos], g % SpanGranules
+}
+
+// end marks the end of what is in use now, unless a span ends there. If the region goes on from
+// there, something begins at the mark.
+func (r *Region) end() {
+	if r.left+r.hidden > 0 {
+		m, bit := r.start(r.next)
+		m.others[bit/64] |= 1 << (bit % 64)
+	}
 }
 
 // Walk calls f with the handle of every object in the region, in the order of
@@ -86,7 +102,7 @@ func (r *Region) mark(h uint32) {
 func (r *Region) Walk(f func(h uint32) bool) {
 	for i := range r.starts {
 		m := &r.starts[i]
-		for w, b := range m.bits {
+		for w, b := range m.objects {
 			for ; b != 0; b &= b - 1 {
 				if !f(m.first + uint32(w*64+bits.TrailingZeros64(b))) {
 					return
@@ -96,33 +112,38 @@ func (r *Region) Walk(f func(h uint32) bool) {
 	}
 }
 
-// WalkSizes is Walk with the number of granules from each object to the next one, or to
-// the end of what the region has used without a gap. This is the object with its blocks,
-// as these are allocated after it. A block behind a gap belongs to no object here.
-func (r *Region) WalkSizes(f func(h, granules uint32)) {
-	last := uint32(0)
+// WalkSizes is Walk with the number of granules of each object. gap says that memory of others may
+// lie between it and the object before. World stopped.
+func (r *Region) WalkSizes(f func(h, granules uint32, gap bool)) {
+	r.end()
+	gap := true
 	for i := range r.starts {
 		m := &r.starts[i]
-		if i > 0 && last != 0 && m.first != r.starts[i-1].first+SpanGranules {
-			f(last, r.starts[i-1].first+SpanGranules-last)
-			last = 0
-		}
-		for w, b := range m.bits {
+		gap = gap || m.first != r.starts[i-1].first+SpanGranules
+		for w, b := range m.objects {
 			for ; b != 0; b &= b - 1 {
 				h := m.first + uint32(w*64+bits.TrailingZeros64(b))
-				if last != 0 {
-					f(last, h-last)
-				}
-				last = h
+				f(h, r.Granules(h), gap)
+				gap = false
 			}
 		}
 	}
-	if last != 0 {
-		end := r.next
-		if end <= last { // another process has made the region
-			end = r.starts[len(r.starts)-1].first + SpanGranules
+}
+
+// Granules returns the size of the object or block that begins at handle h: up to what begins
+// next. During WalkSizes.
+func (r *Region) Granules(h uint32) uint32 {
+	from := h%SpanGranules + 1
+	for i := r.space.central.span(h & r.space.mask).pos; ; i, from = i+1, 0 {
+		m := &r.starts[i]
+		for w := from / 64; w < SpanGranules/64; w, from = w+1, 0 {
+			if b := (m.objects[w] | m.others[w]) >> (from % 64) << (from % 64); b != 0 {
+				return m.first + w*64 + uint32(bits.TrailingZeros64(b)) - h
+			}
 		}
-		f(last, end-last)
+		if end := m.first + SpanGranules; int(i)+1 == len(r.starts) || r.starts[i+1].first != end {
+			return end - h
+		}
 	}
 }
 
@@ -137,7 +158,7 @@ func (r *Region) Contains(h uint32) bool {
 	if h&ImmortalBit == 0 || sp == nil || sp.region != r {
 		return false
 	}
-	return r.starts[sp.pos].bits[g%SpanGranules/64]>>(g%64)&1 != 0
+	return r.starts[sp.pos].objects[g%SpanGranules/64]>>(g%64)&1 != 0
 }
 
 // Publish brings the space's accounts up to date.

@@ -1,7 +1,7 @@
 package arena
 
 import (
-	"maps"
+	"slices"
 	"testing"
 )
 
@@ -127,8 +127,8 @@ func TestRegionAccounts(t *testing.T) {
 	s.wantSound(t)
 }
 
-// TestRegionSizes: an object takes what lies between it and the next one, or up to a gap, or up
-// to the end of what is in use.
+// TestRegionSizes: an object or a block takes what lies between it and what begins next, or up to a
+// gap, or up to the end of what is in use.
 func TestRegionSizes(t *testing.T) {
 	s := newSpace(t, Config{Reserve: 64 << 20})
 	defer s.Close()
@@ -140,23 +140,40 @@ func TestRegionSizes(t *testing.T) {
 		}
 		return h
 	}
-	a.WalkSizes(func(h, _ uint32) { t.Errorf("an object at %#x in an empty region", h) })
-	first := alloc(a, 3, true)
-	alloc(a, 2, false) // its block
-	second := alloc(a, 4, true)
+	type object struct {
+		h, granules uint32
+		gap         bool
+	}
+	var want []object
+	check := func(when string) {
+		t.Helper()
+		var got []object
+		a.WalkSizes(func(h, n uint32, gap bool) { got = append(got, object{h, n, gap}) })
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: objects %v, want %v", when, got, want)
+		}
+	}
+	check("empty")
+	add := func(n uint32, gap bool) { want = append(want, object{alloc(a, n, true), n, gap}) }
+	add(3, true)
+	block := alloc(a, 2, false)
+	add(4, false)
 	alloc(b, 1, false) // the next span, which makes a gap in a
 	alloc(b, 1, true)
-	third := alloc(a, SpanGranules, true)
-	alloc(a, 7, false)
-	got := map[uint32]uint32{}
-	a.WalkSizes(func(h, n uint32) { got[h] = n })
-	want := map[uint32]uint32{first: 5, second: SpanGranules - 5, third: SpanGranules + 7}
-	if !maps.Equal(got, want) {
-		t.Errorf("sizes %v, want %v", got, want)
-	}
-	a.next, a.left = 0, 0 // as in a region that another process has made
-	a.WalkSizes(func(h, n uint32) { got[h] = n })
-	if want[third] = 2 * SpanGranules; !maps.Equal(got, want) {
-		t.Errorf("sizes in a worker %v, want %v", got, want)
+	add(SpanGranules, true) // the span before has an unused end
+	large := alloc(a, SpanGranules+7, false)
+	add(2*SpanGranules-7, false)
+	add(SpanGranules, false) // ends with its span
+	alloc(b, SpanGranules, true)
+	check("at the end of a span")
+	behind := alloc(a, 70, false)
+	add(64, true)
+	check("with an unused end")
+	add(5, false)
+	check("later")
+	for h, n := range map[uint32]uint32{block: 2, large: SpanGranules + 7, behind: 70} {
+		if got := a.Granules(h); got != n {
+			t.Errorf("the block %#x has %d granules, want %d", h, got, n)
+		}
 	}
 }

@@ -341,25 +341,35 @@ func (c *Cache) allocApart(p Purpose, n uint32) uint32 {
 
 // more is the slow path of Alloc: the current run has no n granules left before its end, or
 // before the next mark. hidden is the part of the run behind the mark.
+//
+// The marks lie along the stream of the blocks, whichever run these lie in. If a mark is hidden, it
+// lies within the block, even if the block goes into another run. Otherwise it lies behind what is
+// left of the run. How far behind is drawn only now, which is the same, since distances have no
+// memory. To draw it from the beginning of the block would mark large blocks too often: those that
+// most runs end with.
 func (r *Region) more(n uint32) error {
 	every := float64(r.space.sampleEvery) / GranuleSize
-	marked := r.hidden > 0
-	r.left += r.hidden
-	r.hidden = 0
+	free, hidden := r.left, r.hidden
+	r.left, r.hidden = free+hidden, 0
 	if n > r.left {
 		if err := r.extend(n); err != nil {
+			r.left, r.hidden = free, hidden
 			return err
 		}
 	}
 	if every == 0 {
 		return nil
 	}
+	marked := hidden > 0
 	ahead := exponential() * every // granules before the mark
-	if !marked && ahead < float64(n) {
-		marked = true
-		ahead = exponential() * every
-	} else if !marked {
-		ahead -= float64(n)
+	if !marked {
+		ahead += float64(free) // which have none
+		marked = ahead < float64(n)
+		if marked {
+			ahead = exponential() * every
+		} else {
+			ahead -= float64(n)
+		}
 	}
 	if marked {
 		r.picked = r.next

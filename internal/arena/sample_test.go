@@ -231,6 +231,37 @@ func withGaps(t *testing.T, rnd *rand.Rand) {
 	t.Cleanup(func() { drawGap = was })
 }
 
+// TestSampleLarge checks that what stands for large blocks is right on average for each size, among
+// other sizes, whatever its share of the distance between marks.
+func TestSampleLarge(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 10))
+	was := exponential
+	exponential = rnd.ExpFloat64
+	t.Cleanup(func() { exponential = was })
+	now := time.Duration(0)
+	withClock(t, func() time.Duration { now += samplePause / 3; return now }) // some are thinned out
+	const every, allocs = 96 << 10, 10_000
+	s := newSpace(t, Config{Reserve: 128 << 20, SampleEvery: every})
+	defer s.Close()
+	c := s.NewCache()
+	for _, n := range []uint32{9, 1000, SpanGranules, SpanGranules + 1} {
+		samples, sum, squares := 0, 0.0, 0.0
+		for range allocs {
+			small, _ := allocAny(t, c, Leaves, 20)
+			h, sampled := allocAny(t, c, Leaves, n)
+			if sampled {
+				w := 1 / c.Chance(int64(s.Granules(h))*GranuleSize)
+				samples, sum, squares = samples+1, sum+w, squares+w*(w-1)
+			}
+			c.Free(h)
+			c.Free(small)
+		}
+		if math.Abs(sum-allocs) > 4*math.Sqrt(squares) || samples == 0 {
+			t.Errorf("%d granules: %d samples stand for %.0f blocks, want %d ± %.0f", n, samples, sum, allocs, math.Sqrt(squares))
+		}
+	}
+}
+
 // TestSampleThin checks that samples are rarer where they would come too often, and that they stand
 // for more then. The seed is fixed; with another seed, one in 1,000 is beyond the bounds.
 func TestSampleThin(t *testing.T) {
@@ -353,81 +384,6 @@ func TestSampleApart(t *testing.T) {
 	c.Trim()
 	if h := mustAlloc(t, c, Leaves, SpanGranules); s.central.span(h).apart {
 		t.Error("a span stays marked")
-	}
-}
-
-// TestSampleRegion checks that with equal distances the blocks of a region are sampled that
-// contain a mark, and that sampling does not change where blocks lie.
-func TestSampleRegion(t *testing.T) {
-	withDistances(t, 1)
-	const every = 300 // granules
-	s, plain := newSpace(t, Config{Reserve: 64 << 20, SampleEvery: every * GranuleSize}), newSpace(t, Config{Reserve: 64 << 20})
-	defer s.Close()
-	defer plain.Close()
-	r, like := s.NewRegion(), plain.NewRegion()
-	rnd := rand.New(rand.NewPCG(3, 4))
-	sampled, most := 0, 0.0
-	for range 20_000 {
-		n := uint32(1 + rnd.IntN(20))
-		if rnd.IntN(1000) == 0 {
-			n = SpanGranules + 1
-		}
-		most += min(float64(n)/every, 1)
-		h, err := r.Alloc(n, true)
-		want, err2 := like.Alloc(n, true)
-		if err != nil || err2 != nil || h != want {
-			t.Fatalf("%#x, %v; want %#x, %v", h, err, want, err2)
-		}
-		if r.Sampled(h) {
-			sampled++
-		}
-	}
-	// A mark that would lie behind the end of a run is drawn again in the next run.
-	if float64(sampled) > most || float64(sampled) < most*0.9 {
-		t.Errorf("%d blocks are sampled, want about %.0f", sampled, most)
-	}
-	if r.Bytes() != like.Bytes() || r.Objects() != like.Objects() {
-		t.Errorf("%d objects of %d bytes, want %d of %d", r.Objects(), r.Bytes(), like.Objects(), like.Bytes())
-	}
-	withDistances(t, 0)
-	if h, err := r.Alloc(1, true); err != nil || r.Sampled(h) {
-		t.Errorf("before the mark: %v", err)
-	}
-	r.Free()
-	for range 3 {
-		if h, err := r.Alloc(SpanGranules, true); err != nil || !r.Sampled(h) {
-			t.Errorf("a block with marks at each granule is not sampled: %v", err)
-		}
-	}
-}
-
-// TestSampleRegionMarks follows the marks in a region, with distances that differ.
-func TestSampleRegionMarks(t *testing.T) {
-	distances := []float64{1, 0.1, 0.05, 1}
-	was := exponential
-	exponential = func() float64 { d := distances[0]; distances = distances[1:]; return d }
-	t.Cleanup(func() { exponential = was })
-	const granules = 100
-	s := newSpace(t, Config{Reserve: 64 << 20})
-	defer s.Close()
-	s.sampleEvery = granules * GranuleSize // only now, so that no cache has taken a distance
-	r := s.NewRegion()
-	for i, c := range []struct {
-		n       uint32
-		sampled bool
-	}{
-		{60, false},  // of the first 100
-		{41, true},   // reaches beyond
-		{9, false},   // of the next 10
-		{2, true},    // reaches beyond
-		{5, false},   // of the next 5
-		{1, true},    // reaches beyond
-		{100, false}, // of the next 100
-	} {
-		h, err := r.Alloc(c.n, true)
-		if err != nil || r.Sampled(h) != c.sampled {
-			t.Errorf("%d: sampled: %t, %v", i, !c.sampled, err)
-		}
 	}
 }
 

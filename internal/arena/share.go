@@ -65,7 +65,7 @@ type SpanLayout struct {
 // RegionLayout is a region.
 type RegionLayout struct {
 	Runs         []Run
-	Starts       [][SpanGranules / 64]uint64
+	Starts       [][2]startBits // objects and others of each span
 	Count, Bytes int64
 }
 
@@ -135,12 +135,13 @@ func (c *central) layout(sp *Span) SpanLayout {
 }
 
 func (r *Region) layout() RegionLayout {
+	r.end()
 	l := RegionLayout{Count: r.count, Bytes: r.bytes}
 	for _, sp := range r.runs {
 		l.Runs = append(l.Runs, Run{sp.Number(), sp.spans})
 	}
 	for i := range r.starts {
-		l.Starts = append(l.Starts, r.starts[i].bits)
+		l.Starts = append(l.Starts, [2]startBits{r.starts[i].objects, r.starts[i].others})
 	}
 	return l
 }

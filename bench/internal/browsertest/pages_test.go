@@ -61,7 +61,8 @@ func TestPages(t *testing.T) {
 		reportPage(t),
 		experimentPage(t),
 		{Name: "picture", Handler: SVG(must(plot.Draw(resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}}), plot.Options{})).File()), Figures: 1},
-		heapPage(t, r),
+		heapPage(t, r, "heap", 1),
+		heapPage(t, r, "heaps", 2),
 		{Name: "debug", Handler: at(ichordebug.Path, ichordebug.Handler(r)), Steps: []Step{
 			{Name: "walk", Do: `doc.querySelector("a[href*=walk]").click()`, Wait: "h2:nth-of-type(6)"}}},
 		failurePage(t),
@@ -184,19 +185,26 @@ func fill(t *testing.T, r *rt.Runtime) {
 	}
 }
 
-// heapPage serves the page of a snapshot, with an object that was looked for and chosen.
-func heapPage(t *testing.T, r *rt.Runtime) Page {
+// heapPage serves the page of a snapshot, or of two with a difference, with an object that was looked
+// for and chosen.
+func heapPage(t *testing.T, r *rt.Runtime, name string, snapshots int) Page {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "a.heap")
-	f := must(os.Create(file))
-	if err := errors.Join(r.WriteHeapSnapshot(f), f.Close()); err != nil {
-		t.Fatal(err)
+	var files []string
+	for i := range snapshots {
+		if i > 0 {
+			fill(t, r)
+		}
+		files = append(files, filepath.Join(t.TempDir(), fmt.Sprintf("%d.heap", i)))
+		f := must(os.Create(files[i]))
+		if err := errors.Join(r.WriteHeapSnapshot(f), f.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	in, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- heap.Run(ctx, &heap.Flags{Files: []string{file}, HTTP: "127.0.0.1:0", Lines: 20}, out)
+		done <- heap.Run(ctx, &heap.Flags{Files: files, HTTP: "127.0.0.1:0", Lines: 20}, out)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -205,7 +213,7 @@ func heapPage(t *testing.T, r *rt.Runtime) Page {
 	line := must(bufio.NewReader(in).ReadString('\n'))
 	address := must(url.Parse(strings.Fields(line)[0]))
 	proxy := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(address) }}
-	return Page{Name: "heap", Handler: proxy, Steps: []Step{
+	return Page{Name: name, Handler: proxy, Steps: []Step{
 		{Name: "all", Wait: ".tile"},
 		{Name: "search", Do: `const q = doc.getElementById("q"); q.value = "list"; q.oninput()`, Wait: "#found button"},
 		{Name: "object", Do: `doc.querySelector("#found button").click()`, Wait: "#object ol"},
