@@ -108,6 +108,7 @@ func (c *collector) close() error {
 		return nil
 	}
 	for _, row := range res.Rows {
+		row.addZeros()
 		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
 	}
 	if c.opts.Finished != nil {

@@ -73,6 +73,8 @@ type Sample struct {
 
 	Threads []CPUTime // CPU time of the threads that did the work, see WatchCPU; nil if unknown
 	Load    Load      // what else the machine did
+
+	sums []string // the units of Extra that lanes have added to
 }
 
 // A Document is a JSON text that is valid.
