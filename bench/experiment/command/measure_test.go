@@ -47,3 +47,30 @@ func TestPlotsOfMetrics(t *testing.T) {
 		}
 	}
 }
+
+// Figures of several scenarios have files of their own, however their names are put together and however
+// long they are.
+func TestPlotsOfScenarios(t *testing.T) {
+	mine := func(name, unit string) experiment.Scenario {
+		return experiment.Scenario{Name: name, Question: "what?", Exact: true, Plan: func(*experiment.Env) (*experiment.Plan, error) {
+			return &experiment.Plan{Variants: []experiment.Variant{{Config: experiment.Cfg("v", 1), Metric: "B",
+				Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+					return experiment.Sample{Value: 1, Extra: map[string]float64{unit: 2}}, nil
+				}}}}, nil
+		}}
+	}
+	long := strings.Repeat("長い", 50)
+	dir := t.TempDir()
+	var out, errs bytes.Buffer
+	err := Run(t.Context(), "mine", "", []string{"-plots", dir, "-benchtime", "1ms", "-count", "1"}, &out, &errs,
+		mine("a", "b"), mine("a-B", "c"), mine(long, "c"))
+	if err != nil {
+		t.Fatal(err, errs.String())
+	}
+	cut := strings.Repeat("長い", 33)
+	for file, title := range map[string]string{"a": "a: B", "a-b": "a: b", "a-B-2": "a-B: B", "a-B-c": "a-B: c", cut: long + ": B", cut + "-2": long + ": c"} {
+		if text, err := os.ReadFile(dir + "/" + file + ".svg"); err != nil || !strings.Contains(string(text), "<title>"+title) {
+			t.Errorf("%s: %v, no %s in %.400s", file, err, title, text)
+		}
+	}
+}
