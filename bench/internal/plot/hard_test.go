@@ -317,6 +317,16 @@ func TestPlotIdeal(t *testing.T) {
 	if begins("f-paper k-2") || !begins("f-1 k-1") {
 		t.Error("the ideal begins at a starved row, or not at the fastest of the others")
 	}
+	for i, row := range res.Rows {
+		for k := range row.Samples {
+			if row.Samples[k].Threads = nil; i%2 == 0 {
+				row.Samples[k].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
+			}
+		}
+	}
+	if svg := drawn(t, res, Options{}).Inline(); count(wellFormed(t, svg), "ideal") != 0 {
+		t.Error("there is an ideal although all rows of one thread were starved")
+	}
 }
 
 // An axis says that it is logarithmic. Equal values of several lines lie beside each other.

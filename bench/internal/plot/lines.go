@@ -1,6 +1,8 @@
 package plot
 
 import (
+	"slices"
+
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
@@ -232,6 +234,9 @@ func (l *lines) ideal(f *panel) {
 			best = max(best, l.stat(row).Median)
 		}
 	}
+	if best == 0 {
+		return
+	}
 	places, _ := l.places()
 	var path []point
 	for k, n := range l.at {
@@ -261,5 +266,7 @@ func evenly(n int) int {
 
 // idealShown reports whether the figure has the line of the ideal.
 func (p *draft) idealShown() bool {
-	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1
+	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1 && slices.ContainsFunc(p.rows, func(row *experiment.Row) bool {
+		return row.Config.Get(threads) == 1 && !row.Starved() && p.stat(row).Median > 0
+	})
 }

@@ -88,9 +88,14 @@ func valueNumber(v float64) string {
 	})
 }
 
-// axisCount writes round thousands with a unit.
+// axisCount writes round thousands with a unit, if three digits are enough for that: different
+// numbers look different.
 func axisCount(n int) string {
-	if (n >= 10_000 || n <= -10_000) && n%1000 == 0 {
+	round := n
+	for round != 0 && round%10 == 0 {
+		round /= 10
+	}
+	if (n >= 10_000 || n <= -10_000) && round > -1000 && round < 1000 {
 		return axisNumber(float64(n))
 	}
 	return strconv.Itoa(n)

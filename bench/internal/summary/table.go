@@ -30,15 +30,32 @@ func (t *Table) column(name string, right bool) {
 	t.Header, t.Right = append(t.Header, name), append(t.Right, right)
 }
 
-// Text draws the table for a terminal.
+// Text draws the table for a terminal. A long name of a column takes two lines.
 func (t *Table) Text() string {
-	w := t.writer()
+	folded := *t
+	folded.Header = nil
+	for _, name := range t.Header {
+		folded.Header = append(folded.Header, fold(name))
+	}
+	w := folded.writer()
 	style := table.StyleLight
 	style.Format.Header = gotext.FormatDefault
 	style.Options.SeparateColumns = false
 	style.Options.DrawBorder = false
 	w.SetStyle(style)
 	return w.Render()
+}
+
+// longName is how long a name may be in one line. The numbers below it are about as long. A guess.
+const longName = 10
+
+// fold divides a long name behind its first dash, where the name of a role ends.
+func fold(name string) string {
+	role, rest, ok := strings.Cut(name, "-")
+	if !ok || len(name) <= longName {
+		return name
+	}
+	return role + "-\n" + rest
 }
 
 // Markdown writes the table as Markdown.
@@ -52,7 +69,7 @@ func (t *Table) writer() table.Writer {
 		if right {
 			align = gotext.AlignRight
 		}
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align})
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, VAlignHeader: gotext.VAlignBottom})
 	}
 	w.SetColumnConfigs(columns)
 	w.AppendHeader(cells(t.Header))
@@ -85,6 +102,7 @@ func ResultTable(res *experiment.Result) *Table {
 		}
 		intervals = intervals || len(row.Samples) >= median.MinSamples
 	}
+	slices.Sort(extra) // not every row has all of them
 	for _, k := range keys {
 		t.column(k, false)
 	}
@@ -233,8 +251,11 @@ func cell(v any) string {
 }
 
 func ratioCell(r float64) string {
-	if math.IsNaN(r) {
+	switch a := math.Abs(r); {
+	case math.IsNaN(r):
 		return "-"
+	case a >= 100, a > 0 && a < 0.1: // two digits after the point say too much, or nothing
+		return Human(r)
 	}
 	return fmt.Sprintf("%.2f", r)
 }

@@ -1,0 +1,42 @@
+package summary
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ichor-go/ichor/bench/experiment"
+	"github.com/ichor-go/ichor/bench/internal/resulttest"
+)
+
+// Columns of extra metrics are in one order, whichever rows have them. Their long names take two lines on a
+// terminal.
+func TestExtraColumns(t *testing.T) {
+	res := resulttest.Grid(experiment.OpsS, experiment.Axis{Key: "a-long-setting", Values: []any{"x", "y"}})
+	for k := range res.Rows[0].Samples {
+		res.Rows[0].Samples[k].Extra = map[string]float64{"readers-max-ns": 1, "writers-ops/s": 2}
+		res.Rows[1].Samples[k].Extra = map[string]float64{"readers-p99-ns": 3, "p99.9-ns": 4}
+	}
+	table := ResultTable(res)
+	if got := strings.Join(table.Header, " "); got != "a-long-setting ops/s ±95% min max p99.9-ns readers-max-ns readers-p99-ns writers-ops/s n" {
+		t.Errorf("the columns are %s", got)
+	}
+	var heads []string
+	for line := range strings.Lines(table.Text()) {
+		heads = append(heads, strings.Join(strings.Fields(line), " "))
+	}
+	if heads[0] != "a- readers- readers- writers-" || heads[1] != "long-setting ops/s ±95% min max p99.9-ns max-ns p99-ns ops/s n" {
+		t.Errorf("the table is\n%s", table.Text())
+	}
+	if text := table.Markdown(); !strings.Contains(text, "| readers-max-ns | readers-p99-ns |") {
+		t.Errorf("the table is\n%s", text)
+	}
+}
+
+// The column of ratios has as many digits as say something.
+func TestRatioCell(t *testing.T) {
+	for ratio, want := range map[float64]string{1: "1.00", 0.96: "0.96", 0.0012: "0.0012", 0.0999: "0.1", 99.9: "99.90", 12345.6: "12.3 k", 0: "0.00"} {
+		if got := ratioCell(ratio); got != want {
+			t.Errorf("%v is written as %s, want %s", ratio, got, want)
+		}
+	}
+}
