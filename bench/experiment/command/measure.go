@@ -40,11 +40,13 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	drawn := &drawings{folder: f.Plots, taken: map[string]bool{}}
 	bar := progress.New(stderr, name, f.Progress)
 	env.Logf = bar.Logf
-	if err := reporter.Begin(&env); err != nil {
-		return errors.Join(err, stop())
-	}
+	begun := false
 	report, err := experiment.Run(ctx, list, experiment.Options{
-		Env:      env,
+		Env: env,
+		Planned: func() error { // not before, so that there is no output if -only is wrong
+			begun = true
+			return reporter.Begin(&env)
+		},
 		Progress: bar.Show,
 		Finished: func(res *experiment.Result) error {
 			bar.Clear()
@@ -53,7 +55,7 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	})
 	err = errors.Join(err, stop())
 	bar.Clear()
-	if isBrokenPipe(err) {
+	if isBrokenPipe(err) || !begun && ctx.Err() == nil {
 		return err
 	}
 	return errors.Join(err, reporter.End(report))
