@@ -219,7 +219,10 @@ func (l *lines) interval(ink ink, stat experiment.Stat, x float64) {
 	}
 	l.c.line(ink, 1, point{x, l.y(stat.Low)}, point{x, l.y(stat.High)})
 	if l.scale.beyond(stat.High) {
-		l.c.arrow(ink, 1, point{x, l.plot.top}, true)
+		l.c.arrow(ink, 1, point{x, l.plot.top}, point{0, -1})
+	}
+	if l.scale.below(stat.Low) {
+		l.c.arrow(ink, 1, point{x, l.plot.bottom}, point{0, 1})
 	}
 }
 

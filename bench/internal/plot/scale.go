@@ -41,6 +41,9 @@ func (s scale) at(v float64) float64 {
 // beyond reports whether the value is above the high end.
 func (s scale) beyond(v float64) bool { return v/s.step > float64(s.to)+1e-9 }
 
+// below reports whether the value is below the low end.
+func (s scale) below(v float64) bool { return v/s.step < float64(s.from)-1e-9 }
+
 // values are those at the steps.
 func (s scale) values() (list []float64) {
 	for i := s.from; i <= s.to; i++ {

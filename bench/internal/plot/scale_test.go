@@ -32,7 +32,7 @@ func TestNewScale(t *testing.T) {
 			t.Errorf("%g is at %g of %v, want %g", v, got, s, want)
 		}
 	}
-	if s.beyond(30) || !s.beyond(30.1) {
+	if s.beyond(30) || !s.beyond(30.1) || s.below(-10) || !s.below(-10.1) {
 		t.Errorf("beyond %v", s)
 	}
 }
