@@ -14,7 +14,7 @@ import (
 // says so. A partial result has no conclusions.
 func Conclusions(res *experiment.Result) []string {
 	concludes := res.Scenario.Conclude != nil
-	if res.Partial || !concludes && res.Scenario.Baseline == nil { // a ratio is a conclusion, too
+	if res.Partial || !concludes && !hasBaseline(res) { // a ratio is a conclusion, too
 		return nil
 	}
 	if line := TooFew(res); line != "" {

@@ -117,7 +117,7 @@ func ResultTable(res *experiment.Result) *Table {
 		t.column(unit, true)
 	}
 	t.column("n", true)
-	hasRatio := res.Scenario.Baseline != nil
+	hasRatio := hasBaseline(res)
 	if hasRatio {
 		t.column("ratio", true)
 		if intervals {
@@ -225,9 +225,17 @@ func commonMetric(res *experiment.Result) (string, bool) {
 	return metric, true
 }
 
+// hasBaseline reports whether a row's baseline is among the rows. It may have been left out by -only.
+func hasBaseline(res *experiment.Result) bool {
+	return res.Scenario.Baseline != nil && slices.ContainsFunc(res.Rows, func(row *experiment.Row) bool {
+		c := res.Scenario.Baseline(row.Config)
+		return c != nil && res.Find(c) != nil
+	})
+}
+
 // ratioNote says what the ratio is to, and which way is better.
 func ratioNote(res *experiment.Result) string {
-	if res.Scenario.Baseline == nil {
+	if !hasBaseline(res) {
 		return ""
 	}
 	note := "ratio: relative to " + res.Scenario.BaselineName + ", in the same round"

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,24 @@ func TestExtraColumns(t *testing.T) {
 	}
 	if text := table.Markdown(); !strings.Contains(text, "| readers-max-ns | readers-p99-ns |") {
 		t.Errorf("the table is\n%s", text)
+	}
+}
+
+// If no row has its baseline beside it, nothing is said about ratios.
+func TestNoBaseline(t *testing.T) {
+	for left, want := range map[string]bool{"loads": false, "address": true} {
+		res := resulttest.WithShares(t, 5, 1).Results[0]
+		res.Scenario.Conclude = nil
+		res.Rows = slices.DeleteFunc(res.Rows, func(row *experiment.Row) bool { return row.Config.Get("state") == left })
+		column, note := slices.Contains(ResultTable(res).Header, "ratio"), len(Notes(res)) > 0
+		if column != want || note != want || (Conclusions(res) != nil) != want {
+			t.Errorf("without %s: a column: %t, a note: %t, %q", left, column, note, Conclusions(res))
+		}
+	}
+	res := resulttest.WithShares(t, 5, 1).Results[0]
+	res.Scenario.Baseline = func(experiment.Config) experiment.Config { return nil }
+	if slices.Contains(ResultTable(res).Header, "ratio") {
+		t.Error("there are ratios to no baseline")
 	}
 }
 
