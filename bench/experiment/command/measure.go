@@ -37,8 +37,8 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 	if err != nil {
 		return err
 	}
-	drawn := &drawings{folder: f.Plots, taken: map[string]bool{}}
 	bar := progress.New(stderr, name, f.Progress)
+	drawn := &drawings{folder: f.Plots, taken: map[string]bool{}, logf: bar.Logf}
 	env.Logf = bar.Logf
 	begun := false
 	report, err := experiment.Run(ctx, list, experiment.Options{
@@ -65,11 +65,16 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 type drawings struct {
 	folder string
 	taken  map[string]bool // the names of files, in lower case: not every system tells the cases apart
+	logf   func(format string, args ...any)
 }
 
 // add draws a result: a figure for each metric.
 func (d *drawings) add(res *experiment.Result) error {
-	if d.folder == "" || res.Partial {
+	if d.folder == "" {
+		return nil
+	}
+	if res.Partial {
+		d.logf("%s is not drawn: samples are missing", res.Scenario.Name)
 		return nil
 	}
 	var options []plot.Options

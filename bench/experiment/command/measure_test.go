@@ -74,3 +74,36 @@ func TestPlotsOfScenarios(t *testing.T) {
 		}
 	}
 }
+
+// What was interrupted is not drawn, and a line says so.
+func TestPlotsOfInterrupted(t *testing.T) {
+	var stop func()
+	var taken int
+	s := experiment.Scenario{Name: "mine", Question: "what?", Plan: func(*experiment.Env) (*experiment.Plan, error) {
+		return &experiment.Plan{Variants: []experiment.Variant{{Config: experiment.Cfg("v", 1), Metric: "B",
+			Sample: func(context.Context, experiment.Budget) (experiment.Sample, error) {
+				if taken++; taken == 3 {
+					stop()
+				}
+				return experiment.Sample{Value: 1}, nil
+			}}}}, nil
+	}}
+	for flags, want := range map[string]string{"": "", "-plots": "mine: mine is not drawn: samples are missing\n"} {
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		stop, taken = cancel, 0
+		args := []string{"-benchtime", "1ms"}
+		if flags != "" {
+			args = append(args, flags, dir)
+		}
+		var out, errs bytes.Buffer
+		err := Run(ctx, "mine", "", args, &out, &errs, s)
+		if code := Code(ctx, "mine", err, &errs); code != ExitInterrupted || errs.String() != want || !strings.HasSuffix(out.String(), "partial: interrupted after 1 of 10 samples\n") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", flags, code, out.String(), errs.String())
+		}
+		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+			t.Errorf("%v, %v", files, err)
+		}
+	}
+}
