@@ -185,7 +185,11 @@ func within(s experiment.Stat) string {
 	if math.IsNaN(s.Low) || s.Median == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f%%", 100*math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median))
+	percent := 100 * math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median)
+	if percent >= 100 {
+		return Human(percent) + "%"
+	}
+	return fmt.Sprintf("%.1f%%", percent)
 }
 
 // Notes are the captions of the result's table. They explain the ratio, the intervals and the

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,20 @@ func TestRatioCell(t *testing.T) {
 	for ratio, want := range map[float64]string{1: "1.00", 0.96: "0.96", 0.0012: "0.0012", 0.0999: "0.1", 99.9: "99.90", 12345.6: "12.3 k", 0: "0.00"} {
 		if got := ratioCell(ratio); got != want {
 			t.Errorf("%v is written as %s, want %s", ratio, got, want)
+		}
+	}
+}
+
+// The column of intervals has no digits that say nothing.
+func TestWithin(t *testing.T) {
+	for high, want := range map[float64]string{10: "0.0%", 10.456: "4.6%", 19.994: "99.9%", 20: "100%", 119.93: "1099%", 1e7: "100.0 M%"} {
+		if got := within(experiment.Stat{Median: 10, Low: 10, High: high}); got != want {
+			t.Errorf("up to %v: %s, want %s", high, got, want)
+		}
+	}
+	for _, s := range []experiment.Stat{{Median: 10, Low: math.NaN(), High: math.NaN()}, {Low: -1, High: 1}} {
+		if got := within(s); got != "-" {
+			t.Errorf("%+v: %s", s, got)
 		}
 	}
 }
