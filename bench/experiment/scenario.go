@@ -65,7 +65,7 @@ type Variant struct {
 	Sample func(ctx context.Context, b Budget) (Sample, error)
 }
 
-// A Sample is one measurement. A plain value: several goroutines may read one, or one may change it.
+// A Sample is one measurement. Any goroutine may read it, while none changes it.
 type Sample struct {
 	Value float64            // in the variant's metric
 	Ops   int64              // operations that were measured
