@@ -78,7 +78,7 @@ func (c *comparison) table(w io.Writer) error {
 		t.Rows = append(t.Rows, append(line, compared.FormatDelta(sums[0].Center, sums[1].Center), fmt.Sprintf("%.3f", compared.P)))
 	}
 	if both == 0 {
-		_, err := fmt.Fprintf(w, "No row was measured in both commits.%s\n", leftOut(starved))
+		_, err := fmt.Fprintf(w, "No row has samples of both commits to compare.%s\n", leftOut(starved))
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%s\n%d of %d rows differ (Mann-Whitney U test, p < %v, %d rounds); by chance, about %.0f would.%s\n",

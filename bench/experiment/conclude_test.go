@@ -57,7 +57,11 @@ func TestClaim(t *testing.T) {
 		{stat(0.9, 0.8, 1, 10), "one: no difference shown (0.90, [0.80, 1.00]); -count 11 would tell.", "one: no difference shown (0.90, [0.80, 1.00]), -count 11 would tell"},
 		// Digits enough to tell an end from 1, but not more than four; and fewer from 100 on.
 		{stat(0.9992, 0.999, 0.9996, 10), "one: 0.9992 [0.9990, 0.9996] times the speed of two.", "one 0.9992 [0.9990, 0.9996]"},
-		{stat(1.00002, 1.00001, 1.00004, 10), "one: 1.0000 [1.0000, 1.0000] times the speed of two.", "one 1.0000 [1.0000, 1.0000]"},
+		{stat(1.00002, 1.00001, 1.00004, 10), "one: 1.00 [1.00, 1.00] times the speed of two.", "one 1.00 [1.00, 1.00]"},
+		{stat(0.00123, 0.0012, 0.00126, 10), "one: 0.0012 [0.0012, 0.0013] times the speed of two.", "one 0.0012 [0.0012, 0.0013]"},
+		{stat(0.000023, 0.00002, 0.000024, 10), "one: 2.3e-05 [2e-05, 2.4e-05] times the speed of two.", "one 2.3e-05 [2e-05, 2.4e-05]"},
+		{stat(0.0512, 0.0512, 0.0523, 10), "one: 0.051 [0.051, 0.052] times the speed of two.", "one 0.051 [0.051, 0.052]"},
+		{stat(0, 0, 0.5, 10), "one: 0.00 [0.00, 0.50] times the speed of two.", "one 0.00 [0.00, 0.50]"},
 		{stat(99.5, 99, 100, 10), "one: 99.50 [99.00, 100] times the speed of two.", "one 99.50 [99.00, 100]"},
 		{stat(1, 1, 1, 10), "one: no difference (1.00).", "one 1.00"},
 		{newStat(ratioUnit, []float64{2, 2, 2}, false), "one: too few samples to tell (2.00 (of 3)); -count 6 may tell.", "one: too few samples to tell (2.00 (of 3)), -count 6 may tell"},

@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -25,7 +26,7 @@ const (
 // Took notes the latency of an operation, or of any step of it. The sample has the percentiles
 // of all that lanes of the same role note, as the extra metrics "p50-ns", "p99-ns",
 // "p99.9-ns" and "max-ns". A percentile is left out if no latency of the sample lies beyond it:
-// p99.9 needs 1000 of them. Reading the clock twice takes about 100 ns: so note one in many if
+// p99.9 needs 1000 of them. A row has a percentile only if all of its samples have it. Reading the clock twice takes about 100 ns: so note one in many if
 // operations are short. What takes longer than a minute counts as a minute.
 //
 // A lane begins an operation when the last one is over, so a slow operation delays the others
@@ -40,7 +41,8 @@ func (l *Lane) Took(d time.Duration) {
 
 // Add adds to an extra metric of the sample, which sums up what all lanes of the same role add.
 // If the unit ends in "/op", the sum is divided by the operations of those lanes; if it ends in
-// "/s", by the seconds of the sample.
+// "/s", by the seconds of the sample. In a sample whose lanes add nothing it is 0, if lanes of
+// other samples of the row add something.
 func (l *Lane) Add(unit string, v float64) {
 	if l.notes.sums == nil {
 		l.notes.sums = map[string]float64{}
@@ -48,11 +50,13 @@ func (l *Lane) Add(unit string, v float64) {
 	l.notes.sums[unit] += v
 }
 
-// percentiles are what becomes of latencies.
-var percentiles = []struct {
+type percentile struct {
 	unit    string
 	percent float64
-}{{"p50-ns", 50}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {MaxNs, 100}}
+}
+
+// percentiles are what becomes of latencies.
+var percentiles = []percentile{{"p50-ns", 50}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {MaxNs, 100}}
 
 // notesOf makes extra metrics of what lanes have noted. Those of a role begin with its name: readers-p99-ns.
 func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
@@ -87,6 +91,7 @@ func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
 			if err := s.note(c.Role, unit, v); err != nil {
 				return err
 			}
+			s.sums = append(s.sums, withRole(c.Role, unit))
 		}
 		if all == nil {
 			continue
@@ -103,11 +108,40 @@ func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
 	return nil
 }
 
+func withRole(role, unit string) string {
+	if role == "" {
+		return unit
+	}
+	return role + "-" + unit
+}
+
+// addZeros gives each sample the sums that others of the row have: its lanes have added nothing.
+// Without them, a median would be that of the samples in which something happened.
+func (r *Row) addZeros() {
+	sums := map[string]bool{}
+	for _, s := range r.Samples {
+		for _, unit := range s.sums {
+			sums[unit] = true
+		}
+	}
+	for i := range r.Samples {
+		s := &r.Samples[i]
+		for unit := range sums {
+			if _, there := s.Extra[unit]; !there {
+				_ = s.note("", unit, 0) // another sample has noted it
+			}
+		}
+	}
+}
+
+// isLatency reports whether an extra metric is one of the percentiles, of any role.
+func isLatency(unit string) bool {
+	return slices.ContainsFunc(percentiles, func(p percentile) bool { return unit == p.unit || strings.HasSuffix(unit, "-"+p.unit) })
+}
+
 // note adds an extra metric of a role.
 func (s *Sample) note(role, unit string, v float64) error {
-	if role != "" {
-		unit = role + "-" + unit
-	}
+	unit = withRole(role, unit)
 	if !isUnit(unit) || strings.HasSuffix(unit, "-") {
 		return fmt.Errorf("experiment: the unit of a metric is %q, not one word", unit)
 	}

@@ -155,7 +155,8 @@ func (r *Row) Stat() Stat {
 	return newStat(r.Metric, values, r.exact)
 }
 
-// Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit.
+// Stats sums up the samples in the row's metric, and then in the extra ones, sorted by unit. It
+// leaves out percentiles that only some of the samples have: those with the most latencies.
 func (r *Row) Stats() []Stat {
 	if r == nil {
 		return nil
@@ -168,6 +169,9 @@ func (r *Row) Stats() []Stat {
 	}
 	stats := []Stat{r.Stat()}
 	for _, unit := range slices.Sorted(maps.Keys(extra)) {
+		if isLatency(unit) && len(extra[unit]) < len(r.Samples) {
+			continue
+		}
 		stats = append(stats, newStat(unit, extra[unit], r.exact))
 	}
 	return stats

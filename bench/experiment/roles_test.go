@@ -163,3 +163,39 @@ func TestCrewErrors(t *testing.T) {
 		t.Errorf("after the end: %v, called: %t", err, called)
 	}
 }
+
+// A sample in which nothing is added to a sum counts as 0, and a percentile that a sample lacks is not that of
+// the others.
+func TestNotesOfSomeSamples(t *testing.T) {
+	n := 0
+	s := scenario(Variant{Config: Cfg("threads", 1), Metric: OpsS, Sample: func(ctx context.Context, b Budget) (Sample, error) {
+		n++
+		return CrewRates(ctx, b, Crew{"readers", 1, 1, func(l *Lane) error {
+			if n%2 == 0 {
+				l.Add("retries", 3)
+				l.Took(1)
+			}
+			l.Took(1)
+			for l.Next() {
+			}
+			return nil
+		}})
+	}})
+	o := options(4) // after the one to warm up
+	o.Budget = Budget{Ops: 10}
+	report, err := Run(t.Context(), []Scenario{s}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := report.Results[0].Rows[0]
+	var texts []string
+	for _, stat := range row.Stats()[1:] {
+		texts = append(texts, fmt.Sprint(stat.Metric, " ", stat))
+	}
+	if got := strings.Join(texts, ", "); got != "readers-max-ns 1.00 (of 4), readers-retries 1.50 (of 4)" {
+		t.Errorf("the metrics are %s", got)
+	}
+	if _, there := row.Samples[1].Extra["readers-p50-ns"]; there || row.Samples[0].Extra["readers-p50-ns"] != 1 {
+		t.Errorf("the samples have %v", row.Samples)
+	}
+}

@@ -17,6 +17,9 @@ import (
 type Options struct {
 	Env
 
+	// Planned is called when the plans of all scenarios are made, before anything is set up. An
+	// error ends the run. It is not called if a plan is wrong.
+	Planned func() error
 	// Progress is called between samples, never during one, with the numbers of samples
 	// taken and planned, and with what comes next.
 	Progress func(done, total int, next string)
@@ -108,6 +111,7 @@ func (c *collector) close() error {
 		return nil
 	}
 	for _, row := range res.Rows {
+		row.addZeros()
 		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
 	}
 	if c.opts.Finished != nil {
@@ -185,7 +189,13 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 		plans[i] = plan
 		total += len(plan.Variants) * w.opts.Count
 	}
-	err := w.tell(func(c *collector) error { c.report.Total = total; return nil })
+	err := w.tell(func(c *collector) error {
+		c.report.Total = total
+		if c.opts.Planned == nil {
+			return nil
+		}
+		return c.opts.Planned()
+	})
 	for i := range scenarios {
 		if err == nil {
 			err = w.scenario(ctx, &scenarios[i], plans[i])

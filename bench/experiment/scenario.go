@@ -65,7 +65,7 @@ type Variant struct {
 	Sample func(ctx context.Context, b Budget) (Sample, error)
 }
 
-// A Sample is one measurement.
+// A Sample is one measurement. Any goroutine may read it, while none changes it.
 type Sample struct {
 	Value float64            // in the variant's metric
 	Ops   int64              // operations that were measured
@@ -73,6 +73,8 @@ type Sample struct {
 
 	Threads []CPUTime // CPU time of the threads that did the work, see WatchCPU; nil if unknown
 	Load    Load      // what else the machine did
+
+	sums []string // the units of Extra that lanes have added to
 }
 
 // A Document is a JSON text that is valid.

@@ -123,7 +123,8 @@ func (s Stat) interval(text func(float64) string) string {
 
 // text returns how to write the stat's numbers. A ratio has two digits after the point, or as
 // many more, up to four, as an end of the interval that is not 1 needs to look different from 1,
-// and the ends from each other, if four are enough for that.
+// and the ends from each other, if four are enough for that. A small one has two digits that are
+// not leading zeros.
 func (s Stat) text() func(float64) string {
 	if s.Metric != ratioUnit {
 		return human
@@ -131,20 +132,21 @@ func (s Stat) text() func(float64) string {
 	same := func(a, b float64, places int) bool {
 		return a != b && strconv.FormatFloat(a, 'f', places, 64) == strconv.FormatFloat(b, 'f', places, 64)
 	}
-	places := 2
-	if s.Known() {
-		for places < 4 && (same(s.Low, 1, places) || same(s.High, 1, places)) {
-			places++
-		}
+	least := func(places int, apart func(places int) bool) int {
 		for more := places; more <= 4; more++ {
-			if !same(s.Low, s.High, more) {
-				places = more
-				break
+			if apart(more) {
+				return more
 			}
 		}
+		return places
+	}
+	places := 2
+	if s.Known() {
+		places = least(places, func(places int) bool { return !same(s.Low, 1, places) && !same(s.High, 1, places) })
+		places = least(places, func(places int) bool { return !same(s.Low, s.High, places) })
 	}
 	return func(v float64) string {
-		if math.Abs(v) >= 100 {
+		if a := math.Abs(v); a >= 100 || a > 0 && a < 10*math.Pow10(-places) {
 			return human(v)
 		}
 		return strconv.FormatFloat(v, 'f', places, 64)

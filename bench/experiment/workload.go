@@ -135,11 +135,18 @@ func (w *Workload) check() error {
 			if v == "" {
 				return fmt.Errorf("the axis %q has an empty value", a.Key)
 			}
+			if known := ownValues[a.Key]; known != nil && !slices.Contains(known, v) {
+				return fmt.Errorf("the axis %q has the value %v, not one of %v", a.Key, v, known)
+			}
 			seen[v] = true
 		}
 	}
 	return nil
 }
+
+// ownValues are those of the axes that a Workload sets up by itself. Rows with another value would
+// all be set up alike.
+var ownValues = map[string][]any{Mode: Modes().Values, Immortal: Immortality().Values}
 
 // isWord reports whether a name can be that of a setting: it is not empty, and has nothing in it
 // that separates names.

@@ -76,9 +76,10 @@ func TestWorkloadErrors(t *testing.T) {
 		"the goroutine of Setup ended": func(w *Workload) {
 			w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { runtime.Goexit(); return rt.Nil, nil }
 		},
-		"broken":        func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
-		"unknown mode":  func(w *Workload) { w.Axes[0] = Axis{Mode, []any{"none"}} },
-		"unknown kind":  func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{"forever"}} },
+		"broken": func(w *Workload) { w.Setup = func(*rt.Thread, Config) (rt.Ref, error) { return rt.Nil, broken } },
+		`the axis "mode" has the value none, not one of [gil atomic biased]`: func(w *Workload) { w.Axes[0] = Axis{Mode, []any{ModeGIL, "none"}} },
+		`the axis "mode" has the value true, not one of`:                     func(w *Workload) { w.Axes[0] = Axis{Mode, []any{true}} },
+		`the axis "immortal" has the value false, not one of [none inplace`:  func(w *Workload) { w.Axes[1] = Axis{Immortal, []any{false, true}} },
 		"no Work":       func(w *Workload) { w.Work = nil },
 		"has no values": func(w *Workload) { w.Axes[0].Values = nil },
 		"a float64":     func(w *Workload) { w.Axes = append(w.Axes, Axis{"x", []any{1.5}}) },
@@ -101,6 +102,16 @@ func TestWorkloadErrors(t *testing.T) {
 		if _, err := runShort(t.Context(), w); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// NewRuntime and Bear know no other values than those of the axes.
+func TestUnknownValues(t *testing.T) {
+	if r, err := NewRuntime("none"); r != nil || err == nil || err.Error() != `unknown mode "none"` {
+		t.Errorf("%v, %v", r, err)
+	}
+	if r, err := Bear(nil, "forever", nil); r != rt.Nil || err == nil || err.Error() != `unknown kind of immortality "forever"` {
+		t.Errorf("%v, %v", r, err)
 	}
 }
 

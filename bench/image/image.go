@@ -170,13 +170,21 @@ func show(ctx context.Context, file string, stdout io.Writer) error {
 func describeRoot(t *rt.Thread, r rt.Ref) string {
 	switch t.Kind(r) {
 	case rt.TypeDict:
-		return fmt.Sprintf("dict of %d entries", objects.Dict(r).Len(t))
+		return "dict of " + counted(objects.Dict(r).Len(t), "entry", "entries")
 	case rt.TypeList:
-		return fmt.Sprintf("list of %d items", objects.List(r).Len(t))
+		return "list of " + counted(objects.List(r).Len(t), "item", "items")
 	case rt.TypeTuple:
-		return fmt.Sprintf("tuple of %d items", objects.Tuple(r).Len(t))
+		return "tuple of " + counted(objects.Tuple(r).Len(t), "item", "items")
 	}
 	return t.TypeOf(r).Name + " " + objects.Format(t, r)
+}
+
+// counted writes 1 entry, or 2 entries.
+func counted(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 // verify opens an image with every check, and prints how long that took.

@@ -84,7 +84,7 @@ func TestImageCatNothingThere(t *testing.T) {
 		code       int
 		path, want string
 	}{
-		{command.ExitFailed, "list[2].name", `path list[2]: index 2 is out of range: there are 2 items`},
+		{command.ExitFailed, "list[2].name", `path list[2]: index 2 is out of range: the length is 2`},
 		{command.ExitFailed, "list[99999999999999999999]", fmt.Sprintf("path list[99999999999999999999]: index %d is out of range", math.MaxInt)},
 		{command.ExitFailed, "list[0].nam", `path list[0].nam: no key "nam" in a dict of 2 entries`},
 		{command.ExitFailed, "list.name", `path list.name: no key "name": this is not a dict but a value of type list`},
@@ -109,6 +109,22 @@ func TestImageCatNothingThere(t *testing.T) {
 		if code != c.code || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q, want %q", c.path, code, stdout, stderr, c.want)
 		}
+	}
+}
+
+// One is not several.
+func TestImageCounts(t *testing.T) {
+	for doc, want := range map[string]string{`{"a":1}`: "dict of 1 entry\n", `[1]`: "list of 1 item\n", `[1,2]`: "list of 2 items\n"} {
+		image := buildTestImage(t, nil, doc)
+		if _, stdout, _ := call(t, "image", "info", image); !strings.Contains(stdout, "root     "+want) {
+			t.Errorf("%s: no %q in\n%s", doc, want, stdout)
+		}
+	}
+	if _, _, stderr := call(t, "image", "cat", buildTestImage(t, nil, `{"a":1}`), "b"); !strings.HasSuffix(stderr, "in a dict of 1 entry\n") {
+		t.Errorf("stderr %q", stderr)
+	}
+	if _, _, stderr := call(t, "image", "cat", buildTestImage(t, nil, `[1]`), "[1]"); !strings.HasSuffix(stderr, "the length is 1\n") {
+		t.Errorf("stderr %q", stderr)
 	}
 }
 

@@ -143,7 +143,7 @@ func followStep(t *rt.Thread, r rt.Ref, s step) (next rt.Ref, why string) {
 		defer t.DecRef(key)
 		next, ok := objects.Dict(r).Lookup(t, key)
 		if !ok {
-			return rt.Nil, fmt.Sprintf("no key %q in a dict of %d entries", s.key, objects.Dict(r).Len(t))
+			return rt.Nil, fmt.Sprintf("no key %q in a dict of %s", s.key, counted(objects.Dict(r).Len(t), "entry", "entries"))
 		}
 		return next, ""
 	}
@@ -159,7 +159,7 @@ func followStep(t *rt.Thread, r rt.Ref, s step) (next rt.Ref, why string) {
 		return rt.Nil, fmt.Sprintf("no index %d: this is not a list but a value of type %s", s.index, name)
 	}
 	if !ok {
-		return rt.Nil, fmt.Sprintf("index %d is out of range: there are %d items", s.index, n)
+		return rt.Nil, fmt.Sprintf("index %d is out of range: the length is %d", s.index, n)
 	}
 	return next, ""
 }

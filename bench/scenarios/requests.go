@@ -101,7 +101,7 @@ func (c *requestsRun) describe() {
 		text += len(d.Data)
 	}
 	m := c.r.Memory()
-	c.logf("%d documents: %.1f MiB of JSON, %d objects in %.1f MiB",
+	c.logf("documents: %d, with %.1f MiB of JSON; %d objects in %.1f MiB",
 		len(c.docs), float64(text)/(1<<20), m.Objects, float64(m.ObjectBytes+m.BlockBytes)/(1<<20))
 }
 

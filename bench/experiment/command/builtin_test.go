@@ -45,7 +45,7 @@ func TestVersionAndHelp(t *testing.T) {
 		var out, errs bytes.Buffer
 		err := Run(t.Context(), "mine", "Measures nothing.", strings.Fields(args), &out, &errs, nothing())
 		code := Code(t.Context(), "mine", err, &errs)
-		if code != want.code || !strings.Contains(out.String(), want.stdout) || !strings.Contains(errs.String(), want.line) || code == ExitOK && errs.Len() > 0 {
+		if code != want.code || !strings.Contains(out.String(), want.stdout) || !strings.Contains(errs.String(), want.line) || code == ExitOK && errs.Len() > 0 || code == ExitUsage && out.Len() > 0 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, out.String(), errs.String())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/format"
@@ -37,29 +38,43 @@ func (f *Flags) Measure(ctx context.Context, name string, env experiment.Env, li
 		return err
 	}
 	bar := progress.New(stderr, name, f.Progress)
+	drawn := &drawings{folder: f.Plots, taken: map[string]bool{}, logf: bar.Logf}
 	env.Logf = bar.Logf
-	if err := reporter.Begin(&env); err != nil {
-		return errors.Join(err, stop())
-	}
+	begun := false
 	report, err := experiment.Run(ctx, list, experiment.Options{
-		Env:      env,
+		Env: env,
+		Planned: func() error { // not before, so that there is no output if -only is wrong
+			begun = true
+			return reporter.Begin(&env)
+		},
 		Progress: bar.Show,
 		Finished: func(res *experiment.Result) error {
 			bar.Clear()
-			return errors.Join(reporter.Result(res), drawInto(f.Plots, res))
+			return errors.Join(reporter.Result(res), drawn.add(res))
 		},
 	})
 	err = errors.Join(err, stop())
 	bar.Clear()
-	if isBrokenPipe(err) {
+	if isBrokenPipe(err) || !begun && ctx.Err() == nil {
 		return err
 	}
 	return errors.Join(err, reporter.End(report))
 }
 
-// drawInto draws a result into a folder, if the folder has a name: a figure for each metric.
-func drawInto(folder string, res *experiment.Result) error {
-	if folder == "" || res.Partial {
+// drawings are the figures in a folder, if that has a name.
+type drawings struct {
+	folder string
+	taken  map[string]bool // the names of files, in lower case: not every system tells the cases apart
+	logf   func(format string, args ...any)
+}
+
+// add draws a result: a figure for each metric.
+func (d *drawings) add(res *experiment.Result) error {
+	if d.folder == "" {
+		return nil
+	}
+	if res.Partial {
+		d.logf("%s is not drawn: samples are missing", res.Scenario.Name)
 		return nil
 	}
 	var options []plot.Options
@@ -73,24 +88,36 @@ func drawInto(folder string, res *experiment.Result) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", res.Scenario.Name, err)
 	}
-	taken := map[string]bool{}
 	for i, p := range pictures {
 		if p == (plot.Picture{}) {
 			continue // there is no number to draw
 		}
 		name := res.Scenario.Name
 		if i > 0 {
-			name += "-" + strings.Map(inFileNames, options[i].Metric)
+			name += "-" + options[i].Metric
 		}
-		for base, n := name, 2; taken[name]; n++ {
-			name = fmt.Sprintf("%s-%d", base, n)
-		}
-		taken[name] = true
-		if err := os.WriteFile(filepath.Join(folder, name+".svg"), p.File(), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(d.folder, d.file(name)), p.File(), 0o666); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// longestName is how many bytes of a name are in that of a file. Many systems have room for 255.
+const longestName = 200
+
+// file returns the name of a file that no other figure has.
+func (d *drawings) file(name string) string {
+	name = strings.Map(inFileNames, name)
+	for len(name) > longestName {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	for base, n := name, 2; d.taken[strings.ToLower(name)]; n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	d.taken[strings.ToLower(name)] = true
+	return name + ".svg"
 }
 
 // metrics are those of the rows, and then the extra ones, in the order of the rows.

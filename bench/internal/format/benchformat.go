@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,7 +27,7 @@ func (r *benchReporter) Result(*experiment.Result) error { return nil }
 
 func (r *benchReporter) End(report *experiment.Report) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: github.com/ichor-go/ichor/bench\n", runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\n%s", runtime.GOOS, runtime.GOARCH, packageLine(debug.ReadBuildInfo))
 	if name := cpu.Name(); name != "" {
 		fmt.Fprintf(&b, "cpu: %s\n", name)
 	}
@@ -59,6 +60,14 @@ func (r *benchReporter) End(report *experiment.Report) error {
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
+}
+
+// packageLine names the package of the program, which may be somebody's own, if it is known.
+func packageLine(read func() (*debug.BuildInfo, bool)) string {
+	if info, ok := read(); ok && info.Path != "" {
+		return "pkg: " + info.Path + "\n"
+	}
+	return ""
 }
 
 // benchName is the name of the benchmark: that of the scenario, with a capital, and the settings.

@@ -3,6 +3,8 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +76,7 @@ func TestBenchFormatIsRead(t *testing.T) {
 		switch rec := in.Result().(type) {
 		case *benchfmt.Result:
 			v := rec.Values[0]
-			got = append(got, fmt.Sprintf("%s %d %.3g %s %s", rec.Name, rec.Iters, v.Value, v.Unit, rec.GetConfig("pkg")))
+			got = append(got, fmt.Sprintf("%s %d %.3g %s %s", rec.Name, rec.Iters, v.Value, v.Unit, rec.GetConfig("goarch")))
 		case *benchfmt.UnitMetadata:
 			got = append(got, rec.OrigUnit+" "+rec.Key+"="+rec.Value)
 		default:
@@ -83,10 +85,10 @@ func TestBenchFormatIsRead(t *testing.T) {
 	}
 	want := []string{
 		"ops/s better=higher",
-		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
-		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s github.com/ichor-go/ichor/bench",
-		"Pair/state=loads/threads=1 100 8e-10 sec/op github.com/ichor-go/ichor/bench",
-		"Pair/state=loads/threads=1 100 9e-10 sec/op github.com/ichor-go/ichor/bench",
+		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s " + runtime.GOARCH,
+		"Pair/state=a_b_c_2/threads=2 100 2e+09 ops/s " + runtime.GOARCH,
+		"Pair/state=loads/threads=1 100 8e-10 sec/op " + runtime.GOARCH,
+		"Pair/state=loads/threads=1 100 9e-10 sec/op " + runtime.GOARCH,
 	}
 	if in.Err() != nil || !slices.Equal(got, want) {
 		t.Errorf("err %v, got\n%s\nwant\n%s", in.Err(), strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -238,5 +240,22 @@ func TestMaxNsIsExplained(t *testing.T) {
 	res.Rows[1].Samples[0].Extra = map[string]float64{"readers-" + experiment.MaxNs: 5}
 	if notes := summary.Notes(res); !slices.ContainsFunc(notes, func(n string) bool { return strings.HasPrefix(n, experiment.MaxNs+": ") }) {
 		t.Errorf("with latencies: %q", notes)
+	}
+}
+
+// The package is that of the program, which need not be a part of this module.
+func TestPackageLine(t *testing.T) {
+	for want, info := range map[string]*debug.BuildInfo{"pkg: example.com/mine\n": {Path: "example.com/mine"}, "": {}} {
+		if got := packageLine(func() (*debug.BuildInfo, bool) { return info, true }); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := packageLine(func() (*debug.BuildInfo, bool) { return nil, false }); got != "" {
+		t.Errorf("%q without an answer", got)
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Path != "" {
+		if text := render(t, "bench", resulttest.Run(t, resulttest.TwoRows(), 1)); !strings.Contains(text, "\npkg: "+info.Path+"\n") {
+			t.Errorf("no %s in\n%s", info.Path, text)
+		}
 	}
 }

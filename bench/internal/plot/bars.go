@@ -239,10 +239,13 @@ func (b *bars) interval(stat experiment.Stat, bar box, hollow bool) {
 			b.c.line(on((from+to)/2), 1, point{from, y}, point{to, y})
 		}
 	}
-	b.c.line(on(low), 1, point{low, y - 3}, point{low, y + 3})
-	if b.scale.beyond(stat.High) {
-		b.c.arrow(on(high), 1, point{high, y}, false)
-	} else {
-		b.c.line(on(high), 1, point{high, y - 3}, point{high, y + 3})
+	end := func(x float64, beyond bool, way point) {
+		if beyond {
+			b.c.arrow(on(x), 1, point{x, y}, way)
+		} else {
+			b.c.line(on(x), 1, point{x, y - 3}, point{x, y + 3})
+		}
 	}
+	end(low, b.scale.below(stat.Low), point{-1, 0})
+	end(high, b.scale.beyond(stat.High), point{1, 0})
 }

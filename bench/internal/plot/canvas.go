@@ -150,14 +150,12 @@ func attribute(name, value string) string { return name + `="` + value + `"` }
 
 func class(names ...string) string { return attribute("class", strings.Join(names, " ")) }
 
-// arrow draws the head of an arrow at the tip, along the x-axis or along the y-axis, in the direction
-// in which the axis of values grows.
-func (c *canvas) arrow(stroke ink, thick float64, tip point, vertical bool) {
-	wings := []point{{tip.x - 4, tip.y - 3}, tip, {tip.x - 4, tip.y + 3}}
-	if vertical {
-		wings = []point{{tip.x - 3, tip.y + 4}, tip, {tip.x + 3, tip.y + 4}}
+// arrow draws the head of an arrow at the tip. The way is where it points to: one pixel.
+func (c *canvas) arrow(stroke ink, thick float64, tip, way point) {
+	wing := func(side float64) point {
+		return point{tip.x - 4*way.x + 3*side*way.y, tip.y - 4*way.y + 3*side*way.x}
 	}
-	c.line(stroke, thick, wings...)
+	c.line(stroke, thick, wing(-1), tip, wing(1))
 }
 
 // marks are the shapes of points, which differ also in size to the eye. Their centre is at 0, 0.

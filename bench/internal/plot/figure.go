@@ -102,11 +102,15 @@ func (p *draft) titles(c *canvas, shown []panel, panel int, start, end, y float6
 // predictions of laws.
 func (p *draft) reach() (low, high float64) {
 	add := func(v float64) { low, high = min(low, v), max(high, v) }
+	most := 0.0 // how far a median is from zero
+	for _, row := range p.rows {
+		most = max(most, math.Abs(p.stat(row).Median))
+	}
 	for _, row := range p.rows {
 		stat := p.stat(row)
 		add(stat.Median)
 		for _, end := range []float64{stat.Low, stat.High} {
-			if d := math.Abs(end - stat.Median); d < 2*math.Abs(stat.Median) { // a wilder interval is cut off at the axis
+			if d := math.Abs(end - stat.Median); d < 2*math.Abs(stat.Median) || d <= most || most == 0 && finite(end) { // a wilder interval is cut off at the axis
 				add(end)
 			}
 		}

@@ -150,6 +150,41 @@ func TestPlotEndsEarly(t *testing.T) {
 	}
 }
 
+// An interval that is cut off at the low end has an arrow there. Without a median that is not zero, intervals
+// make the axis.
+func TestPlotLowEnds(t *testing.T) {
+	for _, axes := range [][]experiment.Axis{{letters}, {oneAndTwo}} {
+		arrows := regexp.MustCompile(`<path class="k-[^"]*" stroke-width="1" fill="none" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"/>`)
+		res := with(resulttest.Grid("ns", axes...), func(int) float64 { return 1 })
+		res.Rows[0].Samples[0].Value = -5
+		svg := drawn(t, res, Options{}).Inline()
+		found := arrows.FindAllStringSubmatch(svg, -1)
+		if len(found) != 1 {
+			t.Fatalf("%d arrows, want one: %s", len(found), svg)
+		}
+		var at [6]float64 // of a wing, of the tip, and of the other wing
+		for i := range at {
+			at[i], _ = strconv.ParseFloat(found[0][i+1], 64)
+		}
+		left := axes[0].Key == letters.Key // or down
+		if left && (at[0]-at[2] != 4 || at[4]-at[2] != 4) || !left && (at[3]-at[1] != 4 || at[3]-at[5] != 4) {
+			t.Errorf("the arrow is at %v", at)
+		}
+		with(res, func(int) float64 { return 0 })
+		res.Rows[0].Samples[0].Value, res.Rows[0].Samples[1].Value = -2, 3
+		svg = drawn(t, res, Options{}).Inline()
+		if texts := wellFormed(t, svg); count(texts, "-2") != 1 || count(texts, "3") != 1 || arrows.MatchString(svg) {
+			t.Errorf("the axis of 0 [-2, 3] has %q", texts)
+		}
+	}
+	// An interval as long as the greatest median is no wild one.
+	res := with(resulttest.Grid("ns", letters), func(row int) float64 { return []float64{1, 10, 10, 10}[row] })
+	res.Rows[0].Samples[0].Value = -9
+	if texts := wellFormed(t, drawn(t, res, Options{}).Inline()); count(texts, "-10") != 1 {
+		t.Errorf("the axis of 1 [-9, 1] beside 10 has %q", texts)
+	}
+}
+
 // An interval that is cut off has an arrow, and others have none.
 func TestPlotCut(t *testing.T) {
 	arrow := regexp.MustCompile(`<path class="k-[^"]*" stroke-width="1" fill="none" d="M[\d.]+ [\d.]+L[\d.]+ [\d.]+L[\d.]+ [\d.]+"/>`)
@@ -316,6 +351,16 @@ func TestPlotIdeal(t *testing.T) {
 	}
 	if begins("f-paper k-2") || !begins("f-1 k-1") {
 		t.Error("the ideal begins at a starved row, or not at the fastest of the others")
+	}
+	for i, row := range res.Rows {
+		for k := range row.Samples {
+			if row.Samples[k].Threads = nil; i%2 == 0 {
+				row.Samples[k].Threads = []experiment.CPUTime{{CPU: 1, Delay: 1}}
+			}
+		}
+	}
+	if svg := drawn(t, res, Options{}).Inline(); count(wellFormed(t, svg), "ideal") != 0 {
+		t.Error("there is an ideal although all rows of one thread were starved")
 	}
 }
 

@@ -1,6 +1,8 @@
 package plot
 
 import (
+	"slices"
+
 	"github.com/ichor-go/ichor/bench/experiment"
 )
 
@@ -217,7 +219,10 @@ func (l *lines) interval(ink ink, stat experiment.Stat, x float64) {
 	}
 	l.c.line(ink, 1, point{x, l.y(stat.Low)}, point{x, l.y(stat.High)})
 	if l.scale.beyond(stat.High) {
-		l.c.arrow(ink, 1, point{x, l.plot.top}, true)
+		l.c.arrow(ink, 1, point{x, l.plot.top}, point{0, -1})
+	}
+	if l.scale.below(stat.Low) {
+		l.c.arrow(ink, 1, point{x, l.plot.bottom}, point{0, 1})
 	}
 }
 
@@ -231,6 +236,9 @@ func (l *lines) ideal(f *panel) {
 		if row := line.rows[0]; row != nil && !row.Starved() {
 			best = max(best, l.stat(row).Median)
 		}
+	}
+	if best == 0 {
+		return
 	}
 	places, _ := l.places()
 	var path []point
@@ -261,5 +269,7 @@ func evenly(n int) int {
 
 // idealShown reports whether the figure has the line of the ideal.
 func (p *draft) idealShown() bool {
-	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1
+	return p.Over == threads && p.Metric == experiment.OpsS && len(p.at) > 1 && p.at[0] == 1 && slices.ContainsFunc(p.rows, func(row *experiment.Row) bool {
+		return row.Config.Get(threads) == 1 && !row.Starved() && p.stat(row).Median > 0
+	})
 }

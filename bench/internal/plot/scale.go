@@ -41,6 +41,9 @@ func (s scale) at(v float64) float64 {
 // beyond reports whether the value is above the high end.
 func (s scale) beyond(v float64) bool { return v/s.step > float64(s.to)+1e-9 }
 
+// below reports whether the value is below the low end.
+func (s scale) below(v float64) bool { return v/s.step < float64(s.from)-1e-9 }
+
 // values are those at the steps.
 func (s scale) values() (list []float64) {
 	for i := s.from; i <= s.to; i++ {
@@ -88,9 +91,14 @@ func valueNumber(v float64) string {
 	})
 }
 
-// axisCount writes round thousands with a unit.
+// axisCount writes round thousands with a unit, if three digits are enough for that: different
+// numbers look different.
 func axisCount(n int) string {
-	if (n >= 10_000 || n <= -10_000) && n%1000 == 0 {
+	round := n
+	for round != 0 && round%10 == 0 {
+		round /= 10
+	}
+	if (n >= 10_000 || n <= -10_000) && round > -1000 && round < 1000 {
 		return axisNumber(float64(n))
 	}
 	return strconv.Itoa(n)

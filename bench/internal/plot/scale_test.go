@@ -32,13 +32,13 @@ func TestNewScale(t *testing.T) {
 			t.Errorf("%g is at %g of %v, want %g", v, got, s, want)
 		}
 	}
-	if s.beyond(30) || !s.beyond(30.1) {
+	if s.beyond(30) || !s.beyond(30.1) || s.below(-10) || !s.below(-10.1) {
 		t.Errorf("beyond %v", s)
 	}
 }
 
 func TestNumbers(t *testing.T) {
-	for n, want := range map[int]string{1: "1", 1024: "1024", 10_000: "10 k", 65_536: "65536", 10_000_000: "10 M", -20: "-20"} {
+	for n, want := range map[int]string{1: "1", 1024: "1024", 10_000: "10 k", 65_536: "65536", 10_000_000: "10 M", 12_300_000: "12.3 M", 12_340_000: "12340000", -20: "-20", -99_900: "-99.9 k", -1_234_000: "-1234000", 0: "0"} {
 		if got := axisCount(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}

@@ -13,11 +13,15 @@ import (
 // line says so, and nothing is concluded from them. If there are too few samples, the only line
 // says so. A partial result has no conclusions.
 func Conclusions(res *experiment.Result) []string {
-	if res.Scenario.Conclude == nil || res.Partial {
+	concludes := res.Scenario.Conclude != nil
+	if res.Partial || !concludes && !hasBaseline(res) { // a ratio is a conclusion, too
 		return nil
 	}
 	if line := TooFew(res); line != "" {
 		return []string{line}
+	}
+	if !concludes {
+		return nil
 	}
 	lines := res.Scenario.Conclude(sound(res))
 	if n := starved(res); n > 0 {

@@ -39,3 +39,19 @@ func TestConclusionsOfFew(t *testing.T) {
 		t.Errorf("without a function that concludes: %q", got)
 	}
 }
+
+// A ratio alone is a conclusion, too. Without one there is nothing to conclude.
+func TestConclusionsOfRatios(t *testing.T) {
+	few, enough := resulttest.WithShares(t, 5, 1).Results[0], resulttest.WithShares(t, median.MinSamples, 1).Results[0]
+	few.Scenario.Conclude, enough.Scenario.Conclude = nil, nil
+	if got := Conclusions(few); len(got) != 1 || got[0] != "Too few samples (5) to draw a conclusion: use -count 10." {
+		t.Errorf("of five samples: %q", got)
+	}
+	if got := Conclusions(enough); got != nil {
+		t.Errorf("of six samples: %q", got)
+	}
+	few.Scenario.Baseline = nil
+	if got := Conclusions(few); got != nil {
+		t.Errorf("without a baseline: %q", got)
+	}
+}

@@ -30,15 +30,32 @@ func (t *Table) column(name string, right bool) {
 	t.Header, t.Right = append(t.Header, name), append(t.Right, right)
 }
 
-// Text draws the table for a terminal.
+// Text draws the table for a terminal. A long name of a column takes two lines.
 func (t *Table) Text() string {
-	w := t.writer()
+	folded := *t
+	folded.Header = nil
+	for _, name := range t.Header {
+		folded.Header = append(folded.Header, fold(name))
+	}
+	w := folded.writer()
 	style := table.StyleLight
 	style.Format.Header = gotext.FormatDefault
 	style.Options.SeparateColumns = false
 	style.Options.DrawBorder = false
 	w.SetStyle(style)
 	return w.Render()
+}
+
+// longName is how long a name may be in one line. The numbers below it are about as long. A guess.
+const longName = 10
+
+// fold divides a long name behind its first dash, where the name of a role ends.
+func fold(name string) string {
+	role, rest, ok := strings.Cut(name, "-")
+	if !ok || len(name) <= longName {
+		return name
+	}
+	return role + "-\n" + rest
 }
 
 // Markdown writes the table as Markdown.
@@ -52,7 +69,7 @@ func (t *Table) writer() table.Writer {
 		if right {
 			align = gotext.AlignRight
 		}
-		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align})
+		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, VAlignHeader: gotext.VAlignBottom})
 	}
 	w.SetColumnConfigs(columns)
 	w.AppendHeader(cells(t.Header))
@@ -85,6 +102,7 @@ func ResultTable(res *experiment.Result) *Table {
 		}
 		intervals = intervals || len(row.Samples) >= median.MinSamples
 	}
+	slices.Sort(extra) // not every row has all of them
 	for _, k := range keys {
 		t.column(k, false)
 	}
@@ -99,7 +117,7 @@ func ResultTable(res *experiment.Result) *Table {
 		t.column(unit, true)
 	}
 	t.column("n", true)
-	hasRatio := res.Scenario.Baseline != nil
+	hasRatio := hasBaseline(res)
 	if hasRatio {
 		t.column("ratio", true)
 		if intervals {
@@ -167,7 +185,11 @@ func within(s experiment.Stat) string {
 	if math.IsNaN(s.Low) || s.Median == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f%%", 100*math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median))
+	percent := 100 * math.Abs(max(s.High-s.Median, s.Median-s.Low)/s.Median)
+	if percent >= 100 {
+		return Human(percent) + "%"
+	}
+	return fmt.Sprintf("%.1f%%", percent)
 }
 
 // Notes are the captions of the result's table. They explain the ratio, the intervals and the
@@ -207,9 +229,17 @@ func commonMetric(res *experiment.Result) (string, bool) {
 	return metric, true
 }
 
+// hasBaseline reports whether a row's baseline is among the rows. It may have been left out by -only.
+func hasBaseline(res *experiment.Result) bool {
+	return res.Scenario.Baseline != nil && slices.ContainsFunc(res.Rows, func(row *experiment.Row) bool {
+		c := res.Scenario.Baseline(row.Config)
+		return c != nil && res.Find(c) != nil
+	})
+}
+
 // ratioNote says what the ratio is to, and which way is better.
 func ratioNote(res *experiment.Result) string {
-	if res.Scenario.Baseline == nil {
+	if !hasBaseline(res) {
 		return ""
 	}
 	note := "ratio: relative to " + res.Scenario.BaselineName + ", in the same round"
@@ -233,8 +263,11 @@ func cell(v any) string {
 }
 
 func ratioCell(r float64) string {
-	if math.IsNaN(r) {
+	switch a := math.Abs(r); {
+	case math.IsNaN(r):
 		return "-"
+	case a >= 100, a > 0 && a < 0.1: // two digits after the point say too much, or nothing
+		return Human(r)
 	}
 	return fmt.Sprintf("%.2f", r)
 }
