@@ -28,7 +28,7 @@ func allocAny(t *testing.T, c *Cache, p Purpose, n uint32) (h uint32, sampled bo
 // flushed, filled and unloaded meanwhile. The calls of Freed are those for the sampled blocks.
 func TestSampleModel(t *testing.T) {
 	withDistances(t, 1)
-	const every = 3000
+	const every = 188 * GranuleSize // so that some blocks end at a mark
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		var freed []uint32
@@ -212,25 +212,6 @@ func TestSampleWindows(t *testing.T) {
 	}
 }
 
-// withClock makes fn the clock of samplers, for a test.
-func withClock(t *testing.T, fn func() time.Duration) {
-	was := clock
-	clock = fn
-	t.Cleanup(func() { clock = was })
-}
-
-// withGaps makes rnd decide which windows are counted, for a test.
-func withGaps(t *testing.T, rnd *rand.Rand) {
-	was := drawGap
-	drawGap = func(of uint32) (gap uint32) {
-		for rnd.Uint32N(of) > 0 {
-			gap++
-		}
-		return gap
-	}
-	t.Cleanup(func() { drawGap = was })
-}
-
 // TestSampleThin checks that samples are rarer where they would come too often, and that they stand
 // for more then. The seed is fixed; with another seed, one in 1,000 is beyond the bounds.
 func TestSampleThin(t *testing.T) {
@@ -268,34 +249,6 @@ func TestSampleThin(t *testing.T) {
 				t.Errorf("%d granules, %s apart: %d samples, want %d, but no more than %d", n, step, samples, asked, most)
 			}
 			s.Close()
-		}
-	}
-}
-
-// TestSamplePace checks how the share of samples that are taken follows the time between them, and
-// that a window stands for the share at the time when it was drawn.
-func TestSamplePace(t *testing.T) {
-	now := time.Duration(0)
-	withClock(t, func() time.Duration { return now })
-	for every, want := range map[int64]uint8{countedEvery: 0, 1 << 20: maxThin} {
-		s := newSampler(every)
-		for range 100 {
-			s.pace()
-		}
-		if s.thin != want {
-			t.Errorf("each %d bytes: thin %d after samples at once, want %d", every, s.thin, want)
-		}
-		s.drawGap()
-		for range 100 {
-			now += time.Hour
-			s.pace()
-		}
-		if s.thin != 0 {
-			t.Errorf("each %d bytes: thin %d after rare samples", every, s.thin)
-		}
-		s.gap = 0
-		if s.next(); s.thinNow != want || s.gapThin != 0 {
-			t.Errorf("each %d bytes: a window that was drawn at %d counts as %d, and the next one as %d", every, want, s.thinNow, s.gapThin)
 		}
 	}
 }
@@ -381,6 +334,9 @@ func TestSampleRegion(t *testing.T) {
 		if r.Sampled(h) {
 			sampled++
 		}
+		if like.Sampled(h) {
+			t.Fatal("a block is sampled in a space without samples")
+		}
 	}
 	// A mark that would lie behind the end of a run is drawn again in the next run.
 	if float64(sampled) > most || float64(sampled) < most*0.9 {
@@ -403,43 +359,38 @@ func TestSampleRegion(t *testing.T) {
 
 // TestSampleRegionMarks follows the marks in a region, with distances that differ.
 func TestSampleRegionMarks(t *testing.T) {
-	distances := []float64{1, 0.1, 0.05, 1}
-	was := exponential
-	exponential = func() float64 { d := distances[0]; distances = distances[1:]; return d }
-	t.Cleanup(func() { exponential = was })
-	const granules = 100
-	s := newSpace(t, Config{Reserve: 64 << 20})
-	defer s.Close()
-	s.sampleEvery = granules * GranuleSize // only now, so that no cache has taken a distance
-	r := s.NewRegion()
-	for i, c := range []struct {
+	type block struct {
 		n       uint32
 		sampled bool
-	}{
-		{60, false},  // of the first 100
-		{41, true},   // reaches beyond
-		{9, false},   // of the next 10
-		{2, true},    // reaches beyond
-		{5, false},   // of the next 5
-		{1, true},    // reaches beyond
-		{100, false}, // of the next 100
-	} {
-		h, err := r.Alloc(c.n, true)
-		if err != nil || r.Sampled(h) != c.sampled {
-			t.Errorf("%d: sampled: %t, %v", i, !c.sampled, err)
-		}
 	}
-}
-
-// TestSampleForgets checks that a block of a window that is not counted does not pass for sampled, if the one
-// before it was.
-func TestSampleForgets(t *testing.T) {
-	s := newSpace(t, Config{Reserve: 16 << 20, SampleEvery: 1 << 20})
-	defer s.Close()
-	c := s.NewCache()
-	c.sampler.counts, c.sampler.gap, c.sampler.picked = false, 3, true
-	mustAlloc(t, c, Leaves, 2)
-	if c.Sampled() || c.sampler.gap != 2 {
-		t.Errorf("sampled: %t; %d windows before the next one that is counted, want 2", c.Sampled(), c.sampler.gap)
+	const granules = 100
+	for _, c := range []struct {
+		distances []float64
+		blocks    []block
+	}{
+		{[]float64{1, 0.1, 0.05, 1}, []block{
+			{60, false},  // of the first 100
+			{41, true},   // reaches beyond
+			{9, false},   // of the next 10
+			{2, true},    // reaches beyond
+			{5, false},   // of the next 5
+			{1, true},    // reaches beyond
+			{100, false}, // of the next 100
+		}},
+		{[]float64{1, 0.1, 1}, []block{{100, false}, {1, true}, {9, false}, {1, false}, {1, true}}}, // ends at a mark
+	} {
+		was := exponential
+		exponential = func() float64 { d := c.distances[0]; c.distances = c.distances[1:]; return d }
+		t.Cleanup(func() { exponential = was })
+		s := newSpace(t, Config{Reserve: 64 << 20})
+		defer s.Close()
+		s.sampleEvery = granules * GranuleSize // only now, so that no cache has taken a distance
+		r := s.NewRegion()
+		for i, b := range c.blocks {
+			h, err := r.Alloc(b.n, true)
+			if err != nil || r.Sampled(h) != b.sampled {
+				t.Errorf("%d: sampled: %t, %v", i, !b.sampled, err)
+			}
+		}
 	}
 }
