@@ -273,8 +273,13 @@ func TestSampleApart(t *testing.T) {
 	if !sampled {
 		t.Error("a block is not sampled")
 	}
-	if h, err := c.Alloc(Containers, 256); err == nil {
-		t.Errorf("a block %#x beyond the limit", h)
+	for _, n := range []uint32{256, SpanGranules} {
+		if h, err := c.Alloc(Containers, n); err == nil {
+			t.Errorf("a block %#x of %d granules beyond the limit", h, n)
+		}
+	}
+	if s.central.span(0).apart {
+		t.Error("a block that there was no memory for is marked")
 	}
 	exponential = func() float64 { return 1 }
 	c.sampler.bytes = 1 << 20
@@ -306,6 +311,19 @@ func TestSampleApart(t *testing.T) {
 	c.Trim()
 	if h := mustAlloc(t, c, Leaves, SpanGranules); s.central.span(h).apart {
 		t.Error("a span stays marked")
+	}
+}
+
+// TestSampleSizes checks that sampled blocks have the same sizes as others.
+func TestSampleSizes(t *testing.T) {
+	withDistances(t, 0) // each block is sampled
+	s := newSpace(t, Config{Reserve: 16 << 20, SampleEvery: 1 << 20})
+	defer s.Close()
+	c := s.NewCache()
+	for n, want := range map[uint32]uint32{9: Rounded(9), MaxSmall: MaxSmall, MaxSmall + 1: SpanGranules, SpanGranules + 1: 2 * SpanGranules} {
+		if h, sampled := allocAny(t, c, Blocks, n); !sampled || s.Granules(h) != want {
+			t.Errorf("a block of %d granules has %d, want %d; sampled: %t", n, s.Granules(h), want, sampled)
+		}
 	}
 }
 
@@ -378,6 +396,7 @@ func TestSampleRegionMarks(t *testing.T) {
 			{100, false}, // of the next 100
 		}},
 		{[]float64{1, 0.1, 1}, []block{{100, false}, {1, true}, {9, false}, {1, false}, {1, true}}}, // ends at a mark
+		{[]float64{0.05, 0.1, 1}, []block{{60, true}, {9, false}, {2, true}}},                       // begins with one
 	} {
 		was := exponential
 		exponential = func() float64 { d := c.distances[0]; c.distances = c.distances[1:]; return d }
@@ -391,6 +410,29 @@ func TestSampleRegionMarks(t *testing.T) {
 			if err != nil || r.Sampled(h) != b.sampled {
 				t.Errorf("%d: sampled: %t, %v", i, !b.sampled, err)
 			}
+		}
+	}
+}
+
+// TestSampleRegionEnd checks a mark in the last granule of a run: the block there is sampled, and lies
+// in that run.
+func TestSampleRegionEnd(t *testing.T) {
+	withDistances(t, 1000)
+	s := newSpace(t, Config{Reserve: 64 << 20, SampleEvery: 1 << 20})
+	defer s.Close()
+	r := s.NewRegion()
+	first, err := r.Alloc(1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := r.left + r.hidden
+	r.left, r.hidden = rest-1, 1
+	for _, c := range []struct {
+		n, at   uint32
+		sampled bool
+	}{{rest - 1, first + 1, false}, {1, first + rest, true}} {
+		if h, err := r.Alloc(c.n, true); err != nil || h != c.at || r.Sampled(h) != c.sampled || len(r.runs) != 1 {
+			t.Errorf("%d granules at %#x, want %#x; sampled: %t; %d runs; %v", c.n, h, c.at, r.Sampled(h), len(r.runs), err)
 		}
 	}
 }

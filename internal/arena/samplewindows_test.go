@@ -1,6 +1,7 @@
 package arena
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -116,6 +117,14 @@ func TestSamplePace(t *testing.T) {
 	}
 }
 
+// TestSampleClock checks that time passes.
+func TestSampleClock(t *testing.T) {
+	before := clock()
+	if time.Sleep(time.Millisecond); clock() <= before {
+		t.Error("no time has passed")
+	}
+}
+
 // TestSamplePaceSteps checks that the share changes in steps, each of which waits until the one
 // before it shows, and not at all at the bounds.
 func TestSamplePaceSteps(t *testing.T) {
@@ -207,6 +216,20 @@ func TestSampleWindowEnds(t *testing.T) {
 			t.Errorf("%d windows end, want %d: one at each return", ends, fills+6)
 		}
 		s.Close()
+	}
+}
+
+// TestSampleAtTheLimit checks that a cache that counts returns an error where there is no memory.
+func TestSampleAtTheLimit(t *testing.T) {
+	withDistances(t, 1000)
+	s := newSpace(t, Config{Reserve: 16 << 20, Limit: SpanSize, SampleEvery: countedEvery})
+	defer s.Close()
+	c := s.NewCache()
+	for range SpanGranules / MagazineGranules {
+		mustAlloc(t, c, Leaves, MagazineGranules)
+	}
+	if h, err := c.Alloc(Leaves, MagazineGranules); h != 0 || !errors.Is(err, ErrLimit) {
+		t.Errorf("block %#x beyond the limit: %v", h, err)
 	}
 }
 
