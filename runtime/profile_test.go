@@ -257,6 +257,9 @@ func TestSetLabels(t *testing.T) {
 			if th.SetLabels(ctx); th.labels != ctx {
 				t.Errorf("%+v: the labels are not recorded", o)
 			}
+			if r := th.rt; r.HeapProfileRate() != o.HeapProfileRate || r.ContentionProfileRate() != o.ContentionProfileRate {
+				t.Errorf("%+v: the rates are %d and %d", o, r.HeapProfileRate(), r.ContentionProfileRate())
+			}
 		})
 	}
 }
@@ -270,6 +273,16 @@ func TestAmounts(t *testing.T) {
 			t.Errorf("of size %d: %+v, want %+v", size, got, want)
 		}
 	}
+}
+
+// TestHeapProfileOfRegion checks that only samples are recorded of what is born immortal.
+func TestHeapProfileOfRegion(t *testing.T) {
+	clean(t, Options{HeapProfileRate: 1 << 50}, func(t *testing.T, th *Thread) {
+		must0(t, th.Immortally(func() error { newNode(th); return nil }))
+		if all := th.rt.HeapProfile(); len(all) != 0 {
+			t.Errorf("%+v", all)
+		}
+	})
 }
 
 // TestHeapProfileAtTheLimit checks that nothing is recorded where there is no memory.

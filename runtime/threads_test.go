@@ -130,7 +130,9 @@ func TestThreadsInOrder(t *testing.T) {
 	third := must(r.Attach()) // has the first one's id
 	var ids []int32
 	for _, s := range r.Threads(false) {
-		ids = append(ids, s.ID)
+		if ids = append(ids, s.ID); s.Stack != "" {
+			t.Errorf("a stack that nobody has asked for: %s", s.Stack)
+		}
 	}
 	if !slices.Equal(ids, []int32{third.number, second.number}) || third.number > second.number {
 		t.Errorf("ids %d; the threads have %d and %d", ids, second.number, third.number)
