@@ -128,4 +128,12 @@ func TestFullBucket(t *testing.T) {
 	if placed(t, false, append(hashes, maxBucket)...) != nil {
 		t.Errorf("%d hashes of one bucket have a table", maxBucket+1)
 	}
+	spread := hashes[maxBucket:] // beside hashes that a larger table would have in two buckets
+	step := uint32(1<<32/uint64(frozenTableFor(len(hashes)+1, 0, false, 0).buckets)) / (maxBucket + 2)
+	for i := range uint32(maxBucket + 1) {
+		spread = append(spread, i*step)
+	}
+	if placed(t, false, spread...) != nil {
+		t.Errorf("%d hashes of one bucket have a larger table", maxBucket+1)
+	}
 }
