@@ -2,6 +2,7 @@ package objects
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	rt "github.com/ichor-go/ichor/runtime"
@@ -164,6 +165,16 @@ func TestDictLabel(t *testing.T) {
 		for i, want := range map[int]string{0: "[key 7]", 1: "[7]", 2: "[?]", 2*999 + 1: "[?]"} {
 			if got := dictLabel(th, d, i); got != want {
 				t.Errorf("reference %d is called %s, want %s", i, got, want)
+			}
+		}
+		text := strings.Repeat("x", formatted)
+		for key, want := range map[string]string{"a": ".a", "a b": `["a b"]`, text: "." + text, text + "x": `["` + text[:formatted-4] + "...]"} {
+			ok(d.Clear(th))
+			name := must(NewString(th, key))
+			ok(d.Set(th, name, rt.None))
+			th.DecRef(name)
+			if got := dictLabel(th, d, 1); got != want {
+				t.Errorf("the value at %q is called %s, want %s", key, got, want)
 			}
 		}
 		th.DecRef(d)

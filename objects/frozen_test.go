@@ -191,19 +191,20 @@ func TestFreezeRefuses(t *testing.T) {
 				"Foreign": must(NewForeign(th, 1, nil)),
 			} {
 				p := must(imagePoint.New(th, bad, rt.None))
-				l := must(NewList(th, rt.None, rt.None, rt.None, p))
+				pair := must(NewTuple(th, rt.None, p))
+				l := must(NewList(th, rt.None, rt.None, rt.None, pair))
 				d, key := must(NewDict(th)), must(NewString(th, "a"))
 				must0(t, d.Set(th, key, l))
 				m := th.Runtime().Memory()
 				_, err := th.Freeze(d)
 				var e *rt.FreezeError
-				if !errors.As(err, &e) || !errors.Is(err, rt.ErrNotFreezable) || e.Path != `root.a[3].x` || !strings.EqualFold(e.Type, kind) {
+				if !errors.As(err, &e) || !errors.Is(err, rt.ErrNotFreezable) || e.Path != `root.a[3][1].x` || !strings.EqualFold(e.Type, kind) {
 					t.Errorf("%s: %v", kind, err)
 				}
 				if got := th.Runtime().Memory(); got != m {
 					t.Errorf("%s: memory was %+v, is %+v", kind, m, got)
 				}
-				th.DecRefs([]rt.Ref{bad, p, l, d, key})
+				th.DecRefs([]rt.Ref{bad, p, pair, l, d, key})
 			}
 			_, err := th.Freeze(rt.Nil)
 			if err == nil || !strings.Contains(err.Error(), "nil") {

@@ -74,8 +74,9 @@ func TestPlacing(t *testing.T) {
 // TestPlacingGrows: if a bucket has no pilot, the table grows. Hashes of one bucket have no
 // table, nor have too many equal ones.
 func TestPlacingGrows(t *testing.T) {
-	draw, grown := rand.New(rand.NewPCG(1, 2)), false // the 1,344th set makes it grow
-	for range 20_000 {
+	draw, sets, grown := rand.New(rand.NewPCG(1, 2)), 0, false
+	for !grown && sets < 20_000 {
+		sets++
 		hashes := make([]uint32, 10) // 9 of them in one bucket
 		for i := range hashes {
 			hashes[i] = draw.Uint32() >> 3
@@ -83,12 +84,12 @@ func TestPlacingGrows(t *testing.T) {
 		hashes[0] = ^uint32(0)
 		if w := placed(t, false, hashes...); w == nil {
 			t.Fatal("no table for ten hashes")
-		} else if grown = w.places > frozenTableFor(10, 0, false, 0).places; grown {
-			break
+		} else {
+			grown = w.places > frozenTableFor(10, 0, false, 0).places
 		}
 	}
-	if !grown {
-		t.Error("no table has grown")
+	if sets != 1344 {
+		t.Errorf("after %d sets a table has grown: %t; want it after 1344", sets, grown)
 	}
 	var near, equal []uint32
 	for i := range 300 {
@@ -126,5 +127,13 @@ func TestFullBucket(t *testing.T) {
 	}
 	if placed(t, false, append(hashes, maxBucket)...) != nil {
 		t.Errorf("%d hashes of one bucket have a table", maxBucket+1)
+	}
+	spread := hashes[maxBucket:] // beside hashes that a larger table would have in two buckets
+	step := uint32(1<<32/uint64(frozenTableFor(len(hashes)+1, 0, false, 0).buckets)) / (maxBucket + 2)
+	for i := range uint32(maxBucket + 1) {
+		spread = append(spread, i*step)
+	}
+	if placed(t, false, spread...) != nil {
+		t.Errorf("%d hashes of one bucket have a larger table", maxBucket+1)
 	}
 }

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -85,6 +86,23 @@ func TestFrozenHostileKeys(t *testing.T) {
 			t.Errorf("%d keys: two runtimes, two images", n)
 		}
 	}
+}
+
+// TestFrozenSeed: the seed is the beginning of SHA-256 over the number of keys and the hash of each
+// without a seed.
+func TestFrozenSeed(t *testing.T) {
+	clean(t, rt.Options{}, func(th *rt.Thread) {
+		keys := []rt.Ref{intRef(1), rt.True, intRef(-5)}
+		s, text := newFrozenSeed(th, len(keys)), binary.LittleEndian.AppendUint64(nil, uint64(len(keys)))
+		for _, k := range keys {
+			s.add(k)
+			text = binary.LittleEndian.AppendUint64(text, seeded{t: th}.hash(k))
+		}
+		sum := sha256.Sum256(text)
+		if got := s.sum(); got.k0 != binary.LittleEndian.Uint64(sum[:]) || got.k1 != binary.LittleEndian.Uint64(sum[8:]) {
+			t.Errorf("seed %#x, %#x, want the beginning of %x", got.k0, got.k1, sum)
+		}
+	})
 }
 
 // TestFreezeGivesUp: if there is no table with a seed either, freezing fails.

@@ -191,3 +191,32 @@ func intRef(v int64) rt.Ref {
 	r, _ := rt.Int(v)
 	return r
 }
+
+// TestFrozenOfAnotherKind: a call for lists or dicts on a frozen object of another kind finds
+// nothing, and a list has no items before the first one and behind the last one.
+func TestFrozenOfAnotherKind(t *testing.T) {
+	forAllModes(t, func(t *testing.T, o rt.Options) {
+		clean(t, o, func(th *rt.Thread) {
+			d := must(NewDict(th))
+			must0(t, d.Set(th, intRef(1), rt.True))
+			list, dict := freeze(t, th, must(NewList(th, rt.True, rt.None))), freeze(t, th, d)
+			for _, r := range []rt.Ref{list, dict, freeze(t, th, must(NewTuple(th, rt.True))), freeze(t, th, must(NewFloat(th, 0.5))), freeze(t, th, must(NewString(th, "x")))} {
+				if v, found := List(r).At(th, 0); r != list && (List(r).Len(th) != 0 || len(List(r).Snapshot(th, nil)) != 0 || found || v != rt.Nil) {
+					t.Errorf("%s has the items of a list", Format(th, r))
+				}
+				n := 0
+				for range Dict(r).All(th) {
+					n++
+				}
+				if r != dict && (Dict(r).Len(th) != 0 || n != 0) {
+					t.Errorf("%s has the entries of a dict", Format(th, r))
+				}
+			}
+			for i, want := range map[int]rt.Ref{-1: rt.Nil, 0: rt.True, 1: rt.None, 2: rt.Nil} {
+				if v, found := List(list).At(th, i); v != want || found != (want != rt.Nil) {
+					t.Errorf("item %d is %s, %t", i, v, found)
+				}
+			}
+		})
+	})
+}

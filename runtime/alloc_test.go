@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ichor-go/ichor/internal/arena"
+	"github.com/ichor-go/ichor/internal/header"
 )
 
 // TestNewMemoryIsZero checks that bodies and blocks are zero, whatever the memory held before.
@@ -39,6 +40,50 @@ func TestNewMemoryIsZero(t *testing.T) {
 			again("block", func() (Ref, Body, error) { return th.NewBlock(Nil, 4*words) }, th.FreeBlock)
 		})
 	}
+}
+
+// TestAllocSizes checks memory of the sizes around the largest one that has magazines. It is as large
+// as it has to be, no two blocks or objects have the same, and all of it is given back.
+func TestAllocSizes(t *testing.T) {
+	aloneInModes(t, func(t *testing.T, o Options) {
+		o.CollectAfter = -1
+		r := newRuntime(t, o)
+		must0(t, r.Do(func(th *Thread) error {
+			seen := map[Ref]bool{}
+			var objects, blocks []Ref
+			for range 40 {
+				for _, granules := range []int{1, 2, arena.MagazineGranules - 1, arena.MagazineGranules, arena.MagazineGranules + 1} {
+					b, _, err := th.NewBlock(Nil, granules<<arena.GranuleShift)
+					must0(t, err)
+					blocks = append(blocks, b)
+					x := b // an object has two granules at least
+					if granules > 1 {
+						x, _, err = th.New(nodeType, granules<<arena.GranuleShift-header.Size)
+						must0(t, err)
+						objects = append(objects, x)
+					}
+					if seen[b] || seen[x] {
+						t.Fatalf("%s or %s was handed out before", b, x)
+					}
+					for _, r := range []Ref{b, x} {
+						if n := int(th.rt.space.Granules(uint32(r.Handle))); n < granules {
+							t.Fatalf("%s has %d granules, want %d", r, n, granules)
+						}
+						seen[r] = true
+					}
+				}
+			}
+			for _, b := range blocks {
+				th.FreeBlock(b)
+			}
+			th.DecRefs(objects)
+			return nil
+		}))
+		if m := r.Memory(); m.Objects+m.Blocks != 0 && !o.Checked {
+			t.Errorf("left: %+v", m)
+		}
+		must0(t, r.Close())
+	})
 }
 
 // TestFinalizedWordIsZero checks the word that records whether an object's finalizer was

@@ -186,6 +186,36 @@ func TestTraceNamesOthers(t *testing.T) {
 	})
 }
 
+// TestTraceNamesHolder checks what a trace says of threads that wait for the GIL, and of the one that
+// hands it over.
+func TestTraceNamesHolder(t *testing.T) {
+	needsThreads(t)
+	r := newRuntime(t, Options{Mode: GIL})
+	must0(t, r.Do(func(th *Thread) error {
+		th.Blocking(func() {
+			if got := th.awaits(WaitGIL); got != "waits for the GIL of a thread that has just released it" {
+				t.Errorf("without a holder: %s", got)
+			}
+		})
+		if got := th.awaits(WaitGIL); got != "waits for the GIL of "+th.name() {
+			t.Errorf("without another thread: %s", got)
+		}
+		ended := make(chan error)
+		go func() { ended <- r.Do(func(*Thread) error { return nil }) }()
+		until(func() bool { return r.gil.Waiter() != nil }, goruntime.Gosched)
+		waiter := r.gil.Waiter().(*Thread)
+		if got := th.awaits(WaitGIL); got != "hands the GIL over to "+waiter.name() {
+			t.Errorf("the holder: %s", got)
+		}
+		if got := waiter.awaits(WaitGIL); got != "waits for the GIL of "+th.name() {
+			t.Errorf("the waiter: %s", got)
+		}
+		th.Blocking(func() { must0(t, <-ended) })
+		return nil
+	}))
+	must0(t, r.Close())
+}
+
 // TestTraceOfWaits checks that an execution trace shows what threads wait for, and for whom.
 func TestTraceOfWaits(t *testing.T) {
 	needsThreads(t)

@@ -63,9 +63,10 @@ func mustFail(err error) error {
 	return nil
 }
 
-// TestMemoryOfFrozenGraphs checks how much memory is reported as frozen, and as mapped.
+// TestMemoryOfFrozenGraphs checks how much memory is reported as frozen, and as mapped, also in the
+// heap profile.
 func TestMemoryOfFrozenGraphs(t *testing.T) {
-	clean(t, Options{}, func(t *testing.T, th *Thread) {
+	clean(t, Options{HeapProfileRate: 1 << 40}, func(t *testing.T, th *Thread) {
 		root := newChain(th, 5000, false, None)
 		f, err := th.Freeze(root)
 		must0(t, err)
@@ -82,6 +83,11 @@ func TestMemoryOfFrozenGraphs(t *testing.T) {
 		}
 		if m := th.rt.Memory(); m.FrozenGraphs != 2 || m.Frozen != f.Objects()+g.Objects() || m.FrozenBytes != f.Bytes()+g.Bytes() || m.MappedBytes != mapped {
 			t.Errorf("of two graphs of %d bytes, of which %d are mapped: %+v", f.Bytes(), mapped, m)
+		}
+		for what, want := range map[string]int64{"frozen graph": f.Bytes() + g.Bytes() - mapped, "mapped image": mapped} {
+			if got := recordOf(th.rt, what, "").InUse.Bytes; got != want {
+				t.Errorf("%s: %d bytes in the profile, want %d", what, got, want)
+			}
 		}
 		must0(t, th.Unload(f))
 		must0(t, th.Unload(g))

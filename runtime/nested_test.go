@@ -217,6 +217,22 @@ func knows(t *Thread, done chan<- error) {
 	goruntime.KeepAlive(t)
 }
 
+// TestDoInDoOfAnother checks that a thread may wait for others if an outer Do of the same goroutine is
+// that of another runtime.
+func TestDoInDoOfAnother(t *testing.T) {
+	outer, inner := newRuntime(t, Options{}), newRuntime(t, Options{})
+	other := must(inner.Attach()) // not by Do
+	must0(t, outer.Do(func(*Thread) error {
+		return inner.Do(func(th *Thread) error {
+			inner.mustNotWait(th)
+			return nil
+		})
+	}))
+	other.Detach()
+	must0(t, inner.Close())
+	must0(t, outer.Close())
+}
+
 // TestFrameOfDo checks that the frames that name a thread are found, and no others.
 func TestFrameOfDo(t *testing.T) {
 	th := &Thread{}

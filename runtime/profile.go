@@ -167,7 +167,7 @@ func (t *Thread) alloc(y *Type, p arena.Purpose, n uint32) (uint32, error) {
 // allocRegion is alloc in the region where objects are born now.
 func (t *Thread) allocRegion(y *Type, n uint32) (uint32, error) {
 	h, err := t.region.mem.Alloc(n, y != nil)
-	if t.rt.heap != nil && err == nil && t.region.mem.Sampled(h) {
+	if err == nil && t.region.mem.Sampled(h) { // no block is without a profile
 		t.region.sampled = append(t.region.sampled, h)
 		size := int64(n) << arena.GranuleShift
 		t.sampled(h, y, size, arena.RegionChance(size, t.rt.opts.HeapProfileRate))

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/ichor-go/ichor/internal/profile"
 )
 
 // recordOf returns the sum of the records whose type is what and whose innermost frames include
@@ -242,6 +245,58 @@ func TestHeapProfileLabels(t *testing.T) {
 			}
 		}
 		must0(t, r.Close())
+	})
+}
+
+// TestSetLabels checks that a thread takes labels for either of the two profiles.
+func TestSetLabels(t *testing.T) {
+	for _, o := range []Options{{HeapProfileRate: 1}, {ContentionProfileRate: 1}} {
+		clean(t, o, func(t *testing.T, th *Thread) {
+			ctx := withLabel("a", "1")
+			if th.SetLabels(ctx); th.labels != ctx {
+				t.Errorf("%+v: the labels are not recorded", o)
+			}
+			if r := th.rt; r.HeapProfileRate() != o.HeapProfileRate || r.ContentionProfileRate() != o.ContentionProfileRate {
+				t.Errorf("%+v: the rates are %d and %d", o, r.HeapProfileRate(), r.ContentionProfileRate())
+			}
+		})
+	}
+}
+
+// TestAmounts checks that estimates are rounded, and that the bytes of objects of one size are a
+// multiple of it.
+func TestAmounts(t *testing.T) {
+	w := profile.Weight{Objects: 2.6, Bytes: 41.4}
+	for size, want := range map[int64]Amount{0: {3, 41}, 1: {3, 3}, 16: {3, 48}} {
+		if got := amount(w, size); got != want {
+			t.Errorf("of size %d: %+v, want %+v", size, got, want)
+		}
+	}
+}
+
+// TestHeapProfileOfRegion checks that only samples are recorded of what is born immortal.
+func TestHeapProfileOfRegion(t *testing.T) {
+	clean(t, Options{HeapProfileRate: 1 << 50}, func(t *testing.T, th *Thread) {
+		must0(t, th.Immortally(func() error { newNode(th); return nil }))
+		if all := th.rt.HeapProfile(); len(all) != 0 {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// TestHeapProfileAtTheLimit checks that nothing is recorded where there is no memory.
+func TestHeapProfileAtTheLimit(t *testing.T) {
+	clean(t, Options{HeapProfileRate: 1, MemoryLimit: 1 << 20}, func(t *testing.T, th *Thread) {
+		tooLarge := func() error {
+			_, _, err := th.New(leafType, 8<<20)
+			return err
+		}
+		if errs := [...]error{tooLarge(), th.Immortally(tooLarge)}; !errors.Is(errs[0], ErrMemoryLimit) || !errors.Is(errs[1], ErrMemoryLimit) {
+			t.Error(errs)
+		}
+		if all := th.rt.HeapProfile(); len(all) != 0 {
+			t.Errorf("%+v", all)
+		}
 	})
 }
 

@@ -129,10 +129,7 @@ var (
 	exponential = rand.ExpFloat64
 	clock       = func() time.Duration { return time.Since(began) }
 	drawGap     = func(of uint32) uint32 {
-		if of == 1 {
-			return 0
-		}
-		return uint32(rand.ExpFloat64() / -math.Log1p(-1/float64(of))) // a geometric distribution
+		return uint32(rand.ExpFloat64() / -math.Log1p(-1/float64(of))) // a geometric distribution; 0 for one in one
 	}
 )
 
@@ -227,7 +224,7 @@ func (c *Cache) allocSampled(p Purpose, n uint32) (h uint32, err error) {
 		return c.allocSlow(p, n)
 	}
 	mag := Magazine(p, n)
-	if f := &c.frees[mag]; s.counts && f.n > 0 {
+	if f := &c.frees[mag]; f.n > 0 { // which a window has that is counted
 		if point.On {
 			point.Write(&f.n)
 		}
@@ -296,9 +293,6 @@ func (c *Cache) uncount(locked bool) {
 	for ; s.used != 0; s.used &= s.used - 1 {
 		i := bits.TrailingZeros32(s.used)
 		m, f := &s.counted[i], &c.frees[i]
-		if m.n == 0 {
-			continue
-		}
 		s.left[i] += m.n
 		if over := m.n + f.n; over > magazineSize {
 			c.unload(m, over-magazineSize, locked)

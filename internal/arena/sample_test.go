@@ -28,7 +28,7 @@ func allocAny(t *testing.T, c *Cache, p Purpose, n uint32) (h uint32, sampled bo
 // flushed, filled and unloaded meanwhile. The calls of Freed are those for the sampled blocks.
 func TestSampleModel(t *testing.T) {
 	withDistances(t, 1)
-	const every = 3000
+	const every = 188 * GranuleSize // so that some blocks end at a mark
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		var freed []uint32
@@ -212,25 +212,6 @@ func TestSampleWindows(t *testing.T) {
 	}
 }
 
-// withClock makes fn the clock of samplers, for a test.
-func withClock(t *testing.T, fn func() time.Duration) {
-	was := clock
-	clock = fn
-	t.Cleanup(func() { clock = was })
-}
-
-// withGaps makes rnd decide which windows are counted, for a test.
-func withGaps(t *testing.T, rnd *rand.Rand) {
-	was := drawGap
-	drawGap = func(of uint32) (gap uint32) {
-		for rnd.Uint32N(of) > 0 {
-			gap++
-		}
-		return gap
-	}
-	t.Cleanup(func() { drawGap = was })
-}
-
 // TestSampleLarge checks that what stands for large blocks is right on average for each size, among
 // other sizes, whatever its share of the distance between marks.
 func TestSampleLarge(t *testing.T) {
@@ -303,34 +284,6 @@ func TestSampleThin(t *testing.T) {
 	}
 }
 
-// TestSamplePace checks how the share of samples that are taken follows the time between them, and
-// that a window stands for the share at the time when it was drawn.
-func TestSamplePace(t *testing.T) {
-	now := time.Duration(0)
-	withClock(t, func() time.Duration { return now })
-	for every, want := range map[int64]uint8{countedEvery: 0, 1 << 20: maxThin} {
-		s := newSampler(every)
-		for range 100 {
-			s.pace()
-		}
-		if s.thin != want {
-			t.Errorf("each %d bytes: thin %d after samples at once, want %d", every, s.thin, want)
-		}
-		s.drawGap()
-		for range 100 {
-			now += time.Hour
-			s.pace()
-		}
-		if s.thin != 0 {
-			t.Errorf("each %d bytes: thin %d after rare samples", every, s.thin)
-		}
-		s.gap = 0
-		if s.next(); s.thinNow != want || s.gapThin != 0 {
-			t.Errorf("each %d bytes: a window that was drawn at %d counts as %d, and the next one as %d", every, want, s.thinNow, s.gapThin)
-		}
-	}
-}
-
 // TestSampleApart checks that sampled blocks have spans of their own, and that these serve
 // other blocks only when there is no other memory. A block for which no such span can be had is
 // not sampled.
@@ -351,8 +304,13 @@ func TestSampleApart(t *testing.T) {
 	if !sampled {
 		t.Error("a block is not sampled")
 	}
-	if h, err := c.Alloc(Containers, 256); err == nil {
-		t.Errorf("a block %#x beyond the limit", h)
+	for _, n := range []uint32{256, SpanGranules} {
+		if h, err := c.Alloc(Containers, n); err == nil {
+			t.Errorf("a block %#x of %d granules beyond the limit", h, n)
+		}
+	}
+	if s.central.span(0).apart {
+		t.Error("a block that there was no memory for is marked")
 	}
 	exponential = func() float64 { return 1 }
 	c.sampler.bytes = 1 << 20
@@ -387,15 +345,15 @@ func TestSampleApart(t *testing.T) {
 	}
 }
 
-// TestSampleForgets checks that a block of a window that is not counted does not pass for sampled, if the one
-// before it was.
-func TestSampleForgets(t *testing.T) {
+// TestSampleSizes checks that sampled blocks have the same sizes as others.
+func TestSampleSizes(t *testing.T) {
+	withDistances(t, 0) // each block is sampled
 	s := newSpace(t, Config{Reserve: 16 << 20, SampleEvery: 1 << 20})
 	defer s.Close()
 	c := s.NewCache()
-	c.sampler.counts, c.sampler.gap, c.sampler.picked = false, 3, true
-	mustAlloc(t, c, Leaves, 2)
-	if c.Sampled() || c.sampler.gap != 2 {
-		t.Errorf("sampled: %t; %d windows before the next one that is counted, want 2", c.Sampled(), c.sampler.gap)
+	for n, want := range map[uint32]uint32{9: Rounded(9), MaxSmall: MaxSmall, MaxSmall + 1: SpanGranules, SpanGranules + 1: 2 * SpanGranules} {
+		if h, sampled := allocAny(t, c, Blocks, n); !sampled || s.Granules(h) != want {
+			t.Errorf("a block of %d granules has %d, want %d; sampled: %t", n, s.Granules(h), want, sampled)
+		}
 	}
 }

@@ -136,3 +136,26 @@ func TestSampleRegionMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestSampleRegionEnd checks a mark in the last granule of a run: the block there is sampled, and lies
+// in that run.
+func TestSampleRegionEnd(t *testing.T) {
+	withDistances(t, 1000)
+	s := newSpace(t, Config{Reserve: 64 << 20, SampleEvery: 1 << 20})
+	defer s.Close()
+	r := s.NewRegion()
+	first, err := r.Alloc(1, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := r.left + r.hidden
+	r.left, r.hidden = rest-1, 1
+	for _, c := range []struct {
+		n, at   uint32
+		sampled bool
+	}{{rest - 1, first + 1, false}, {1, first + rest, true}} {
+		if h, err := r.Alloc(c.n, true); err != nil || h != c.at || r.Sampled(h) != c.sampled || len(r.runs) != 1 {
+			t.Errorf("%d granules at %#x, want %#x; sampled: %t; %d runs; %v", c.n, h, c.at, r.Sampled(h), len(r.runs), err)
+		}
+	}
+}
