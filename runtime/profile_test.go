@@ -248,12 +248,12 @@ func TestHeapProfileLabels(t *testing.T) {
 	})
 }
 
-// TestSetLabels checks that a thread takes labels for either of the two profiles.
+// TestSetLabels checks that a thread takes labels, and that a runtime tells the rates of its profiles.
 func TestSetLabels(t *testing.T) {
 	for _, o := range []Options{{HeapProfileRate: 1}, {ContentionProfileRate: 1}} {
 		clean(t, o, func(t *testing.T, th *Thread) {
 			ctx := withLabel("a", "1")
-			if th.SetLabels(ctx); th.labels != ctx {
+			if th.SetLabels(ctx); th.ctx != ctx {
 				t.Errorf("%+v: the labels are not recorded", o)
 			}
 			if r := th.rt; r.HeapProfileRate() != o.HeapProfileRate || r.ContentionProfileRate() != o.ContentionProfileRate {
