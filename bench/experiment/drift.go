@@ -48,7 +48,7 @@ func byChance(values []float64) float64 {
 		deviation := math.Sqrt(float64(n) * float64(n-1) * float64(2*n+5) / 18)
 		return math.Erfc(math.Abs(float64(more)) / deviation / math.Sqrt2)
 	}
-	few := (n*(n-1)/2 - max(more, -more)) / 2 // pairs against the trend
+	few := (n*(n-1)/2 - max(more, -more) + 1) / 2 // pairs against the trend, and half of the ties
 	below := 0.0
 	for _, p := range inversions(n)[:few+1] {
 		below += p

@@ -15,6 +15,8 @@ func TestByChance(t *testing.T) {
 	}{
 		{nil, 1}, {[]float64{1}, 1}, {[]float64{1, 2}, 1}, {[]float64{3, 2, 1}, 1. / 3},
 		{[]float64{1, 2, 3, 4, 5, 6}, 2. / 720}, {[]float64{1, 2, 3, 4, 6, 5}, 2 * 6. / 720}, {[]float64{1, 1, 1, 1}, 1},
+		// A pair of equals may be for or against the trend. Of an odd number of them, one more is against it.
+		{[]float64{1, 2, 3, 4, 5, 5}, 2 * 6. / 720}, {[]float64{1, 2, 3, 4, 4, 4}, 2 * 20. / 720}, {[]float64{5, 5, 4, 3, 2, 1}, 2 * 6. / 720},
 		{[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 2. / 3628800},
 	} {
 		if got := byChance(c.values); math.Abs(got-c.want) > 1e-12 {

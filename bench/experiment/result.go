@@ -105,8 +105,8 @@ func (r *Result) baseline(row *Row) *Row {
 }
 
 // Ratio divides a's values by b's, round by round, and sums up the quotients. It is
-// [Stat.Missing] if the rows have no round in common, have different metrics, if one of them
-// was starved, or if a value of a is negative or one of b is not positive.
+// [Stat.Missing] if the rows have no round in common, have different metrics, if one of them is
+// in [Row.Doubt], or if a value of a is negative or one of b is not positive.
 func Ratio(a, b *Row) Stat {
 	var values []float64
 	for _, ratio := range ratios(a, b) {
@@ -120,7 +120,7 @@ func Ratio(a, b *Row) Stat {
 // a ratio of the others alone.
 func ratios(a, b *Row) iter.Seq2[int, float64] {
 	return func(yield func(round int, ratio float64) bool) {
-		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {
+		if a == nil || b == nil || a.Metric != b.Metric || a.Doubt() != "" || b.Doubt() != "" {
 			return
 		}
 		if slices.ContainsFunc(a.Samples, func(s Sample) bool { return s.Value < 0 }) || slices.ContainsFunc(b.Samples, func(s Sample) bool { return s.Value <= 0 }) {

@@ -16,7 +16,6 @@ import (
 
 // Roles have rates, latencies and metrics of their own.
 func TestRoles(t *testing.T) {
-	unwatched(t)
 	work := func(role string) func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error {
 		return func(l *Lane, t *rt.Thread, _ Config, shared rt.Ref) error {
 			if l.Role != role {

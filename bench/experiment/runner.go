@@ -345,11 +345,11 @@ func (c *collector) settled() bool {
 	return before && c.narrow
 }
 
-// within reports whether the intervals of all rows are narrow enough. Starved rows do not count:
+// within reports whether the intervals of all rows are narrow enough. Rows in doubt do not count:
 // nothing is concluded from them.
 func (r *Result) within(share float64) bool {
 	for _, row := range r.Rows {
-		if s := row.Stat(); !row.Starved() && !(s.Within() <= share) && s.Low != s.High {
+		if s := row.Stat(); row.Doubt() == "" && !(s.Within() <= share) && s.Low != s.High {
 			return false
 		}
 	}

@@ -45,7 +45,7 @@ func (r *Result) warnings(cores int) (lines []string) {
 	if most > cores {
 		warn("%d threads have %s: rows with more threads than cores show how the threads take turns, not how they scale.", most, counted(cores, "core"))
 	}
-	if n := r.count(func(row *Row) bool { return row.apart() > muchApart }); n > 0 {
+	if n := r.count(func(row *Row) bool { return row.Apart() > muchApart }); n > 0 {
 		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime, such as 1s.",
 			n, counted(len(r.Rows), "row"))
 	}
@@ -108,11 +108,6 @@ func (r *Row) Lanes() int {
 		most = max(most, s.Load.Lanes)
 	}
 	return most
-}
-
-// apart is the share of the time of the row's samples for which some of their lanes had ended.
-func (r *Row) apart() float64 {
-	return r.medianOf(func(l Load) float64 { return l.Apart })
 }
 
 // behind is the share of the operations due that the row's lanes have not done.
