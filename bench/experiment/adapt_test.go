@@ -187,7 +187,7 @@ func TestFailedIsNotInterrupted(t *testing.T) {
 		t.Errorf("no failure: %+v, %v", r, err)
 	}
 	s := scenario(fixed(Cfg("v", 1), NsOp, 1))
-	if _, err := Run(t.Context(), []Scenario{s, s}, options(1)); err == nil || err.Error() != `experiment: the scenario "pair" is there twice` {
-		t.Errorf("one scenario twice: %v", err)
+	if r, err := Run(t.Context(), []Scenario{s, s}, options(1)); err == nil || err.Error() != `experiment: the scenario "pair" is there twice` || !r.Partial || !r.Failed {
+		t.Errorf("one scenario twice: %v, %+v", err, r)
 	}
 }

@@ -22,16 +22,20 @@ func attached(t *testing.T, f func(th *rt.Thread)) {
 
 // What is born is mortal, or immortal in the way that is asked for.
 func TestBear(t *testing.T) {
+	const text = "of more than a few letters"
 	for kind, want := range map[string]struct{ immortal, address, frozen bool }{
 		ImmortalNone: {}, ImmortalInPlace: {immortal: true}, ImmortalAddress: {immortal: true, address: true}, ImmortalFrozen: {immortal: true, address: true, frozen: true},
 	} {
 		attached(t, func(th *rt.Thread) {
-			r, err := Bear(th, kind, func() (rt.Ref, error) { return objects.NewString(th, "of more than a few letters") })
+			r, err := Bear(th, kind, func() (rt.Ref, error) { return objects.NewString(th, text) })
 			if err != nil {
 				t.Fatalf("%s: %v", kind, err)
 			}
 			if got := th.IsImmortal(r); got != want.immortal || (r.Handle >= rt.Limit) != want.address || (len(th.Runtime().Frozen()) > 0) != want.frozen {
 				t.Errorf("%s: immortal: %t, at %#x, %d frozen graphs", kind, got, r.Handle, len(th.Runtime().Frozen()))
+			}
+			if s, ok := objects.String(r).Text(th); !ok || s != text {
+				t.Errorf("%s: another object", kind)
 			}
 			th.DecRef(r)
 		})
@@ -83,6 +87,9 @@ func TestModeOptions(t *testing.T) {
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
+	}
+	if r, err := NewRuntime(ModeGIL, func(o *rt.Options) { o.MemoryLimit = -1 }); err == nil || r != nil {
+		t.Errorf("of options that are wrong: %v, %v", r, err)
 	}
 	if r, err := NewRuntime("none"); err == nil || r != nil {
 		t.Errorf("of no mode: %v, %v", r, err)

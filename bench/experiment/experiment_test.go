@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,7 @@ func TestMeanRatio(t *testing.T) {
 func TestHuman(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
-		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1.23e16: "1.23e+16", -1e300: "-1e+300",
+		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1e13: "1e+13", 1.23e16: "1.23e+16", -1e300: "-1e+300",
 		// Where the form changes, and below zero.
 		0.099: "0.099", 0.1: "0.10", 10: "10.0", 99.9: "99.9", 100: "100", 9999: "9999", 1e4: "10.0 k", 1e7: "10.0 M", 1e10: "10.0 G",
 		-0.012: "-0.012", -12.34: "-12.3", -234: "-234", -54321: "-54.3 k",
@@ -252,7 +253,7 @@ func TestBudgetText(t *testing.T) {
 	}
 	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x", "99999999999999999999x"} {
 		got := Budget{Ops: 7}
-		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Budget{}) {
+		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Budget{Ops: 7}) || !strings.HasPrefix(err.Error(), strconv.Quote(text)) {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}
 	}

@@ -58,7 +58,7 @@ func (l *Lane) Next() bool {
 		case l.pace.rate > 0: // as small as it is
 		case took < l.target/2 && l.n < maxBatch:
 			l.n *= 2
-		case took > 2*l.target && l.n > l.unit:
+		case took > 2*l.target:
 			l.n = max(l.n/2/l.unit, 1) * l.unit
 		}
 	} else {

@@ -62,10 +62,11 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	for {
 		select {
 		case e := <-w.events:
-			if err := c.apply(e); err != nil {
+			err := e.apply(c)
+			close(e.applied)
+			if err != nil {
 				return c.finish(ctx, err)
 			}
-			close(e.applied)
 		case err := <-ended:
 			return c.finish(ctx, err)
 		case <-interrupted:
@@ -92,8 +93,6 @@ type collector struct {
 	narrow bool    // its intervals were narrow enough after the last round
 }
 
-func (c *collector) apply(e event) error { return e.apply(c) }
-
 func (c *collector) progress(next string) {
 	if c.opts.Progress != nil {
 		c.opts.Progress(c.report.Done, c.report.Total, next)
@@ -104,9 +103,6 @@ func (c *collector) progress(next string) {
 func (c *collector) close() error {
 	res := c.open
 	c.open = nil
-	if res == nil {
-		return nil
-	}
 	for _, row := range res.Rows {
 		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
 	}
@@ -123,11 +119,8 @@ func (c *collector) finish(ctx context.Context, err error) (*Report, error) {
 	if c.open != nil && !c.open.empty() {
 		err = errors.Join(err, c.close())
 	}
-	for i, res := range r.Results {
-		if res.empty() {
-			r.Results = r.Results[:i]
-			break
-		}
+	if last := len(r.Results) - 1; last >= 0 && r.Results[last].empty() {
+		r.Results = r.Results[:last]
 	}
 	return r, err
 }
@@ -154,11 +147,7 @@ func (w *worker) tell(apply func(c *collector) error) error {
 	e := event{apply: apply, applied: make(chan struct{})}
 	select {
 	case w.events <- e:
-	case <-w.gone:
-		return errAbandoned
-	}
-	select {
-	case <-e.applied:
+		<-e.applied
 		return nil
 	case <-w.gone:
 		return errAbandoned
