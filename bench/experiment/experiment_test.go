@@ -45,6 +45,9 @@ func TestRatioPairsRounds(t *testing.T) {
 	if got := Ratio(a, b).Median; got != 2 {
 		t.Errorf("the ratio is %v, want 2: the median of those of rounds 0 and 1", got)
 	}
+	if got := Ratio(b, a); got.Median != 0.5 || got.N != 2 {
+		t.Errorf("the other way round: %v", got)
+	}
 	// A ratio of the rounds that have a quotient would leave out the extremes.
 	for _, without := range [][2]*Row{{a, row([]int{0, 1, 2}, 1, 20, 0)}, {a, row([]int{0, 1, 2}, 1, -1, 1)}, {row([]int{0, 1}, -1, 1), b}} {
 		if got := Ratio(without[0], without[1]); !got.Missing() {
@@ -59,6 +62,9 @@ func TestRatioPairsRounds(t *testing.T) {
 	for _, r := range []*Row{nil, late, other} {
 		if got := Ratio(a, r); !got.Missing() {
 			t.Errorf("the ratio to %v is %v, want none", r, got)
+		}
+		if got := Ratio(r, a); !got.Missing() {
+			t.Errorf("the ratio of %v is %v, want none", r, got)
 		}
 	}
 }
@@ -227,6 +233,7 @@ func TestFailures(t *testing.T) {
 		"extra twice": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{NsOp: 1}})), `pair/v=extra: experiment: the metric "ns/op" is there twice`, 0},
 		"extra words": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a b": 1}})), `pair/v=extra: experiment: the unit of a metric is "a b", not one word`, 0},
 		"extra inf":   {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a": math.Inf(1)}})), "pair/v=extra: the sample is +Inf a", 0},
+		"extra nan":   {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a": math.NaN()}})), "pair/v=extra: the sample is NaN a", 0},
 		"hidden nan":  {scenario(extra(Sample{Value: math.NaN(), Extra: map[string]float64{NsOp: 1}})), "pair/v=extra: the sample is NaN ns/op", 0},
 	} {
 		r, err := Run(t.Context(), []Scenario{c.scenario}, options(4))

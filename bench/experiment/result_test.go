@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -41,7 +42,7 @@ func TestBaseline(t *testing.T) {
 		{"no function", nil, math.NaN()},
 	} {
 		s.Baseline = c.baseline
-		if got := res.Ratio(b).Median; got != c.want && !math.IsNaN(got+c.want) {
+		if got := res.Ratio(b).Median; fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 		if got := res.Ratio(nil); !got.Missing() {

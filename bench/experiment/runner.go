@@ -48,9 +48,7 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond
 	}
-	ctx, cancel := context.WithCancel(withCounters(ctx, &o))
-	defer cancel()
-
+	ctx = withCounters(ctx, &o)
 	w := &worker{opts: &o, events: make(chan event), gone: make(chan struct{})}
 	defer close(w.gone)
 	ended := make(chan error, 1)
@@ -103,9 +101,7 @@ func (c *collector) progress(next string) {
 func (c *collector) close() error {
 	res := c.open
 	c.open = nil
-	for _, row := range res.Rows {
-		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
-	}
+	res.Partial = slices.ContainsFunc(res.Rows, func(row *Row) bool { return len(row.Samples) < c.opts.Count })
 	if c.opts.Finished != nil {
 		return c.opts.Finished(res)
 	}

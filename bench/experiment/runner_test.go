@@ -97,6 +97,23 @@ func TestNothingAfterTheEnd(t *testing.T) {
 	})
 }
 
+// A result is partial if samples of any row are missing.
+func TestPartialRow(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	a, b := fixed(Cfg("v", "a"), NsOp, 1), fixed(Cfg("v", "b"), NsOp, 1)
+	sample, taken := a.Sample, 0
+	a.Sample = func(ctx context.Context, budget Budget) (Sample, error) {
+		if taken++; taken == 3 { // the second round, in which it is last
+			cancel()
+		}
+		return sample(ctx, budget)
+	}
+	r, err := Run(ctx, []Scenario{scenario(a, b)}, options(2))
+	if res := r.Results[0]; err == nil || !res.Partial || len(res.Rows[0].Samples) != 1 || len(res.Rows[1].Samples) != 2 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 // Progress is told of each scenario and of each sample, with how many are planned by then.
 func TestProgress(t *testing.T) {
 	o := options(6)
@@ -135,8 +152,11 @@ func TestCollectsBeforeSamples(t *testing.T) {
 // Without numbers of threads, a run has one and as many as Go uses cores.
 func TestDefaultThreads(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for cores, want := range map[int][]int{1: {1}, 2: {1, 2}, 3: {1, 3}} {
-		runtime.GOMAXPROCS(cores)
+	for _, c := range []struct {
+		cores       int
+		asked, want []int
+	}{{1, nil, []int{1}}, {2, nil, []int{1, 2}}, {3, nil, []int{1, 3}}, {2, []int{5}, []int{5}}} {
+		runtime.GOMAXPROCS(c.cores)
 		s := scenario()
 		var got []int
 		s.Plan = func(env *Env) (*Plan, error) {
@@ -144,9 +164,9 @@ func TestDefaultThreads(t *testing.T) {
 			return &Plan{Variants: []Variant{fixed(Cfg("v", 1), NsOp, 1)}}, nil
 		}
 		o := options(1)
-		o.Threads = nil
-		if _, err := Run(t.Context(), []Scenario{s}, o); err != nil || !slices.Equal(got, want) {
-			t.Errorf("on %d cores: %v, want %v; %v", cores, got, want, err)
+		o.Threads = c.asked
+		if _, err := Run(t.Context(), []Scenario{s}, o); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("on %d cores: %v, want %v; %v", c.cores, got, c.want, err)
 		}
 	}
 }
