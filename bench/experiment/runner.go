@@ -137,16 +137,15 @@ type worker struct {
 	gone   chan struct{} // closed when Run has returned
 }
 
-var errAbandoned = errors.New("experiment: the run has ended")
-
-func (w *worker) tell(apply func(c *collector) error) error {
+// tell returns when the event is applied. If Run has returned, it ends the goroutine instead, which
+// then closes what it has set up.
+func (w *worker) tell(apply func(c *collector) error) {
 	e := event{apply: apply, applied: make(chan struct{})}
 	select {
 	case w.events <- e:
 		<-e.applied
-		return nil
 	case <-w.gone:
-		return errAbandoned
+		runtime.Goexit()
 	}
 }
 
@@ -170,13 +169,13 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 		plans[i] = plan
 		total += len(plan.Variants) * w.opts.Count
 	}
-	err := w.tell(func(c *collector) error { c.report.Total = total; return nil })
+	w.tell(func(c *collector) error { c.report.Total = total; return nil })
 	for i := range scenarios {
-		if err == nil {
-			err = w.scenario(ctx, &scenarios[i], plans[i])
+		if err := w.scenario(ctx, &scenarios[i], plans[i]); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // plan makes a scenario's plan, with the variants that are asked for.
@@ -230,7 +229,7 @@ func (p *Plan) check() error {
 }
 
 func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error) {
-	err = w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open, c.narrow = &Result{Scenario: s}, false
 		for i := range p.Variants {
 			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric, exact: s.Exact})
@@ -239,9 +238,6 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 		c.progress(s.Name)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	g := &rig{scenario: s.Name, plan: p}
 	defer func() {
 		if cerr := g.down(); err == nil {
@@ -250,14 +246,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	}()
 	var ups SetUps
 	began := time.Now()
-	for round := 0; ; round++ {
-		more, err := w.more(len(p.Variants), round, time.Since(began))
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
+	for round := 0; w.more(len(p.Variants), round, time.Since(began)); round++ {
 		turns := order(len(p.Variants), round)
 		switch {
 		case round == 0:
@@ -276,16 +265,14 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 				return err
 			}
 		}
-		if err := w.calibrate(); err != nil {
-			return err
-		}
+		w.calibrate()
 		for _, i := range turns {
 			v := &g.plan.Variants[i]
 			got, err := w.sample(ctx, s.Name, "sample", v, w.opts.Budget)
 			if err != nil {
 				return fmt.Errorf("%s: %w", g.name(v), err)
 			}
-			err = w.tell(func(c *collector) error {
+			w.tell(func(c *collector) error {
 				row := c.open.Rows[i]
 				row.Samples = append(row.Samples, got)
 				row.rounds = append(row.rounds, round)
@@ -293,23 +280,21 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 				c.progress(s.Name)
 				return nil
 			})
-			if err != nil {
-				return err
-			}
 		}
 	}
-	return w.tell((*collector).close)
+	w.tell((*collector).close)
+	return nil
 }
 
 // maxRounds bounds memory. Tests lower it.
 var maxRounds = 100_000
 
 // more reports whether there is another round: up to Count, and then as long as Until asks for it.
-func (w *worker) more(variants, round int, took time.Duration) (more bool, err error) {
+func (w *worker) more(variants, round int, took time.Duration) (more bool) {
 	if o := w.opts; round < o.Count || o.Until == 0 {
-		return round < o.Count, nil
+		return round < o.Count
 	}
-	err = w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open.Until = w.opts.Until
 		wide := !c.settled()
 		more = wide && took < w.opts.Limit && round < maxRounds
@@ -318,7 +303,7 @@ func (w *worker) more(variants, round int, took time.Duration) (more bool, err e
 		}
 		return nil
 	})
-	return more, err
+	return more
 }
 
 // settled reports whether the intervals of all medians are as narrow as Until asks for, after this
@@ -342,9 +327,9 @@ func (r *Result) within(share float64) bool {
 }
 
 // calibrate measures how fast the machine is.
-func (w *worker) calibrate() error {
+func (w *worker) calibrate() {
 	speed := calibrate()
-	return w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open.Rounds = append(c.open.Rounds, Round(speed))
 		return nil
 	})

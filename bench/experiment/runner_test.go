@@ -120,7 +120,7 @@ func TestProgress(t *testing.T) {
 	o.Until = 0.1
 	var log []string
 	o.Progress = func(done, total int, next string) { log = append(log, fmt.Sprint(done, "/", total, " ", next)) }
-	a, b := scenario(fixed(Cfg("v", 1), NsOp, 1)), scenario(fixed(Cfg("v", 1), NsOp, 1))
+	a, b := scenario(fixed(Cfg("v", 1), NsOp, 1, 1.01)), scenario(fixed(Cfg("v", 1), NsOp, 1))
 	b.Name = "b"
 	r, err := Run(t.Context(), []Scenario{a, b}, o)
 	// Six samples are narrow, and seven for the second time.
