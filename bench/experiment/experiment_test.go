@@ -222,6 +222,7 @@ func TestFailures(t *testing.T) {
 		"close":       {scenario(closing), "pair/v=good: close: boom", 4},
 		"plan":        {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
 		"nan":         {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
+		"inf":         {scenario(fixed(Cfg("v", "inf"), NsOp, math.Inf(1))), "pair/v=inf: the sample is +Inf ns/op", 0},
 		"twice":       {scenario(good, good), "pair: v=good is there twice", 0},
 		"two keys":    {scenario(Variant{Config: Cfg("v", 1, "v", 2), Metric: NsOp, Sample: good.Sample}), `pair: v=1/v=2 has the setting "v" twice`, 0},
 		"no key":      {scenario(Variant{Config: Cfg("", 1), Metric: NsOp, Sample: good.Sample}), `pair: "=1" has a setting named "", not one word`, 0},

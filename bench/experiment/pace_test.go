@@ -101,15 +101,17 @@ func TestLatePace(t *testing.T) {
 // A lane that waits for its time is stopped.
 func TestPaceStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	batches := 0
 	_, err := OpsPerSecond(ctx, Budget{Duration: time.Hour}, 1, 1, func(l *Lane) error {
 		l.Pace(1./3600, nil)
 		for l.Next() {
+			batches++
 			cancel()
 		}
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	if !errors.Is(err, context.Canceled) || batches != 1 {
+		t.Errorf("%d batches, %v", batches, err)
 	}
 }
 

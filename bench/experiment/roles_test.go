@@ -177,6 +177,9 @@ func TestCrewErrors(t *testing.T) {
 			t.Errorf("a budget of %v: no error", b)
 		}
 	}
+	if _, err := CrewRates(t.Context(), Budget{Duration: 1}, Crew{"a", 1, 1, body}); err != nil {
+		t.Errorf("the shortest budget: %v", err)
+	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	called := false

@@ -39,6 +39,24 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// A run that is interrupted has not come to its limit.
+func TestUntilInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	v := fixed(Cfg("v", 1), NsOp, 2, 3)
+	sample, taken := v.Sample, 0
+	v.Sample = func(ctx context.Context, b Budget) (Sample, error) {
+		if taken++; taken == 10 {
+			cancel()
+		}
+		return sample(ctx, b)
+	}
+	o := options(6)
+	o.Until = 0.05
+	if r, err := Run(ctx, []Scenario{scenario(v)}, o); err == nil || r.Done != 8 || r.Total != 9 || !r.Partial || r.Results[0].Partial || r.Results[0].Wide {
+		t.Errorf("%+v, wide: %t, %v", r, r.Results[0].Wide, err)
+	}
+}
+
 // Run waits for the sample under way when its context ends, for as long as Grace says or for half a
 // second.
 func TestGrace(t *testing.T) {

@@ -22,8 +22,8 @@ func (e *SelectionError) Error() string { return e.Scenario + ": " + e.Why }
 func (s *Selection) UnmarshalText(text []byte) error {
 	*s = Selection{}
 	for word := range strings.SplitSeq(string(text), ",") {
-		key, value, ok := strings.Cut(word, "=")
-		if !ok || key == "" || value == "" {
+		key, value, _ := strings.Cut(word, "=")
+		if key == "" || value == "" {
 			return fmt.Errorf("%q is not a setting such as mode=atomic; commas separate settings", word)
 		}
 		(*s)[key] = append((*s)[key], value)

@@ -63,7 +63,7 @@ func (s Stat) Shown() bool { return s.Low > 1 || s.High < 1 }
 // the root of the number of samples, and the median is taken to stay where it is. It is 0 if
 // no number up to maxNeeded would.
 func (s Stat) Needed() int {
-	if s.Missing() || !s.Known() {
+	if !s.Known() {
 		return median.MinSamples
 	}
 	distance, half := s.Median-1, s.Median-s.Low
@@ -132,15 +132,13 @@ func (s Stat) text() func(float64) string {
 		return a != b && strconv.FormatFloat(a, 'f', places, 64) == strconv.FormatFloat(b, 'f', places, 64)
 	}
 	places := 2
-	if s.Known() {
-		for places < 4 && (same(s.Low, 1, places) || same(s.High, 1, places)) {
-			places++
-		}
-		for more := places; more <= 4; more++ {
-			if !same(s.Low, s.High, more) {
-				places = more
-				break
-			}
+	for places < 4 && (same(s.Low, 1, places) || same(s.High, 1, places)) {
+		places++
+	}
+	for more := places; more <= 4; more++ {
+		if !same(s.Low, s.High, more) {
+			places = more
+			break
 		}
 	}
 	return func(v float64) string {

@@ -90,10 +90,10 @@ func (r *Result) warnings(cores int) (lines []string) {
 	return lines
 }
 
-// count counts the rows with samples of which something is true.
+// count counts the rows of which something is true.
 func (r *Result) count(is func(row *Row) bool) (n int) {
 	for _, row := range r.Rows {
-		if len(row.Samples) > 0 && is(row) {
+		if is(row) {
 			n++
 		}
 	}
@@ -128,7 +128,7 @@ func (r *Row) medianOf(figure func(l Load) float64) float64 {
 func (r *Row) instant() bool {
 	var took []float64
 	for _, s := range r.Samples {
-		if l := s.Load; l.Lanes > 0 && s.Ops > 0 {
+		if l := s.Load; l.Lanes > 0 {
 			took = append(took, float64(l.Elapsed.Nanoseconds())*float64(l.Lanes)/float64(s.Ops))
 		}
 	}
@@ -159,12 +159,11 @@ func (r *Result) shortest() (shortest time.Duration) {
 	return shortest
 }
 
-// rounded leaves three digits or so.
+// rounded leaves three digits.
 func rounded(d time.Duration) time.Duration {
-	for unit := time.Second; unit > 1; unit /= 10 {
-		if d >= unit {
-			return d.Round(unit / 100)
-		}
+	unit := time.Duration(1)
+	for d >= 1000*unit {
+		unit *= 10
 	}
-	return d
+	return d.Round(unit)
 }

@@ -71,6 +71,21 @@ func TestWarnings(t *testing.T) {
 				r.Rows[0].Samples = append(r.Rows[0].Samples, sample)
 			}
 		},
+		"Samples are as short as 1ns.":             func(r *Result) { lasting(r.Rows[0], 1, 1, 1) },
+		"Samples are as short as 20ms.":            func(r *Result) { lasting(r.Rows[0], 20*ms-1, 20*ms-1, 20*ms-1) },
+		"The rows were set up once, which took 1s": func(r *Result) { r.SetUps, r.Rounds = SetUps{Took: second}, r.Rounds[:2] },
+		"had a core for 50 % of its time.":         func(r *Result) { r.Rounds = []Round{{1000, 0.5}} },
+		"Samples are as short as 18ms.": func(r *Result) { // of those of known length
+			lasting(r.Rows[0], 0, 0, 18*ms)
+			r.Rows = append(r.Rows, &Row{})
+		},
+		"In 1 of 2 rows, an operation takes": func(r *Result) { // of one lane
+			instantly(r.Rows[0], 5e9)
+			for i := range r.Rows[0].Samples {
+				r.Rows[0].Samples[i].Load.Lanes = 1
+			}
+			r.Rows = append(r.Rows, &Row{})
+		},
 		"In 1 of 3 rows, some threads ended": func(r *Result) { // rows without samples have not ended
 			r.Rows = append(r.Rows, &Row{}, &Row{Samples: []Sample{{Load: Load{Apart: 0.5}}}})
 		},
@@ -153,7 +168,7 @@ func TestCalibratedRounds(t *testing.T) {
 }
 
 func TestRounded(t *testing.T) {
-	for d, want := range map[time.Duration]string{123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms", 999: "999ns", 1_234: "1.23µs", 1_004 * ms: "1s"} {
+	for d, want := range map[time.Duration]string{0: "0s", 123_456 * ms: "2m3s", 123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms", 999: "999ns", 1_234: "1.23µs", 1_004 * ms: "1s"} {
 		if got := rounded(d).String(); got != want {
 			t.Errorf("%d is %s, want %s", d, got, want)
 		}
