@@ -9,6 +9,7 @@ import (
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/perf/benchunit"
 
+	"github.com/ichor-go/ichor/bench/experiment"
 	"github.com/ichor-go/ichor/bench/internal/summary"
 )
 
@@ -18,9 +19,9 @@ type row struct {
 	values     [2][]float64
 }
 
-// rows collects the samples, in the order of the first commit. Starved samples are left out and
-// counted.
-func (c *comparison) rows() (rows []*row, starved int) {
+// rows collects the samples, in the order of the first commit. Samples in doubt, see
+// experiment.Row.Doubt, are left out and counted.
+func (c *comparison) rows() (rows []*row, doubtful int) {
 	find := func(name, unit string) *row {
 		i := slices.IndexFunc(rows, func(r *row) bool { return r.name == name && r.unit == unit })
 		if i < 0 {
@@ -31,8 +32,8 @@ func (c *comparison) rows() (rows []*row, starved int) {
 	}
 	for i, results := range c.results {
 		for _, r := range results {
-			if r.GetConfig("starved") == "true" {
-				starved++
+			if r.GetConfig(experiment.Starved) == "true" || r.GetConfig(experiment.Apart) == "true" {
+				doubtful++
 				continue
 			}
 			for _, v := range r.Values {
@@ -41,7 +42,7 @@ func (c *comparison) rows() (rows []*row, starved int) {
 			}
 		}
 	}
-	return rows, starved
+	return rows, doubtful
 }
 
 // confidence is that of the intervals.
@@ -49,7 +50,7 @@ const confidence = 0.95
 
 // table writes a row for each benchmark and unit that both commits have, and what it means.
 func (c *comparison) table(w io.Writer) error {
-	rows, starved := c.rows()
+	rows, doubtful := c.rows()
 	old, new := c.sides[0].name, c.sides[1].name
 	t := &summary.Table{
 		Header: []string{"row", "unit", old, "±95%", new, "±95%", "change", "p"},
@@ -78,11 +79,11 @@ func (c *comparison) table(w io.Writer) error {
 		t.Rows = append(t.Rows, append(line, compared.FormatDelta(sums[0].Center, sums[1].Center), fmt.Sprintf("%.3f", compared.P)))
 	}
 	if both == 0 {
-		_, err := fmt.Fprintf(w, "No row has samples of both commits to compare.%s\n", leftOut(starved))
+		_, err := fmt.Fprintf(w, "No row has samples of both commits to compare.%s\n", leftOut(doubtful))
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%s\n%d of %d rows differ (Mann-Whitney U test, p < %v, %d rounds); by chance, about %.0f would.%s\n",
-		t.Text(), differ, both, thresholds.CompareAlpha, c.rounds, thresholds.CompareAlpha*float64(both), leftOut(starved))
+		t.Text(), differ, both, thresholds.CompareAlpha, c.rounds, thresholds.CompareAlpha*float64(both), leftOut(doubtful))
 	if err == nil && least < minRounds {
 		_, err = fmt.Fprintf(w, "With fewer than %d samples of a row no difference can be shown: use -count 10.\n", minRounds)
 	}
@@ -95,11 +96,11 @@ func (c *comparison) table(w io.Writer) error {
 // minRounds is the least number of samples on each side with which the U test can reach p < 0.05.
 const minRounds = 4
 
-func leftOut(starved int) string {
-	if starved == 0 {
+func leftOut(doubtful int) string {
+	if doubtful == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" %d samples are left out because their threads got less than 90%% of the CPU time that they asked for.", starved)
+	return fmt.Sprintf(" %d samples are left out because their threads got less than 90%% of the CPU time that they asked for, or some ended long before others.", doubtful)
 }
 
 // samples writes all samples in the Go benchmark format, with the commit as a setting of the file.

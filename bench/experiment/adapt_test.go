@@ -136,6 +136,8 @@ func TestSelection(t *testing.T) {
 		"mode=x":                       "pair: no variant has mode=x; mode is gil, atomic, raw",
 		"heap=go":                      `pair: there is no setting "heap"; its settings are mode, threads`,
 		"":                             `"" is not a setting such as mode=atomic; commas separate settings`,
+		"mode":                         `"mode" is not a setting such as mode=atomic; commas separate settings`,
+		"=gil":                         `"=gil" is not a setting such as mode=atomic; commas separate settings`,
 		"mode=":                        `"mode=" is not a setting such as mode=atomic; commas separate settings`,
 		"mode=atomic,":                 `"" is not a setting such as mode=atomic; commas separate settings`,
 	} {
@@ -164,6 +166,9 @@ func TestSelection(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
+	if (Selection{"a": {"<nil>"}}).Keeps(Cfg("b", 1)) {
+		t.Error("a variant without the setting is kept")
+	}
 	s := Selection{"b": {"2"}, "a": {"1", "0"}}
 	if s.String() != "a=1,a=0,b=2" {
 		t.Error(s)
@@ -187,7 +192,7 @@ func TestFailedIsNotInterrupted(t *testing.T) {
 		t.Errorf("no failure: %+v, %v", r, err)
 	}
 	s := scenario(fixed(Cfg("v", 1), NsOp, 1))
-	if _, err := Run(t.Context(), []Scenario{s, s}, options(1)); err == nil || err.Error() != `experiment: the scenario "pair" is there twice` {
-		t.Errorf("one scenario twice: %v", err)
+	if r, err := Run(t.Context(), []Scenario{s, s}, options(1)); err == nil || err.Error() != `experiment: the scenario "pair" is there twice` || !r.Partial || !r.Failed {
+		t.Errorf("one scenario twice: %v, %+v", err, r)
 	}
 }

@@ -47,9 +47,9 @@ func ModeOptions(mode string) (o rt.Options, err error) {
 	case ModeBiased:
 		o.Mode, o.Counting = rt.LockFree, rt.Biased
 	default:
-		return o, fmt.Errorf("unknown mode %q", mode)
+		err = fmt.Errorf("unknown mode %q", mode)
 	}
-	return o, nil
+	return o, err
 }
 
 // NewRuntime makes a runtime for a mode, one of the values of [Modes], with options that the given
@@ -76,30 +76,26 @@ func Bear(t *rt.Thread, immortal string, build func() (rt.Ref, error)) (r rt.Ref
 	case ImmortalNone:
 		return build()
 	case ImmortalInPlace:
-		if r, err = build(); err != nil {
-			return r, err
+		if r, err = build(); err == nil {
+			err = t.Immortalize(r)
 		}
-		if err = t.Immortalize(r); err != nil {
-			t.DecRef(r)
-			return rt.Nil, err
-		}
-		return r, nil
 	case ImmortalAddress:
 		err = t.Immortally(func() error {
 			r, err = build()
 			return err
 		})
-		return r, err
 	case ImmortalFrozen:
-		if r, err = build(); err != nil {
-			return r, err
+		var mortal rt.Ref
+		if mortal, err = build(); err != nil {
+			break
 		}
-		defer t.DecRef(r)
-		f, err := t.Freeze(r)
-		if err != nil {
-			return rt.Nil, err
+		defer t.DecRef(mortal)
+		var f *rt.Frozen
+		if f, err = t.Freeze(mortal); err == nil {
+			r = f.Root()
 		}
-		return f.Root(), nil
+	default:
+		err = fmt.Errorf("unknown kind of immortality %q", immortal)
 	}
-	return rt.Nil, fmt.Errorf("unknown kind of immortality %q", immortal)
+	return r, err
 }

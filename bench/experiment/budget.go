@@ -14,26 +14,22 @@ type Budget struct {
 	Ops      int64
 }
 
-// parseBudget reads what -benchtime takes, as in go test: 100ms, 2s or 1000x.
-func parseBudget(s string) (Budget, error) {
-	if digits, ok := strings.CutSuffix(s, "x"); ok {
+// UnmarshalText reads what -benchtime takes in go test: 100ms, 2s or 1000x.
+func (b *Budget) UnmarshalText(text []byte) error {
+	if digits, ok := strings.CutSuffix(string(text), "x"); ok {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n <= 0 {
-			return Budget{}, fmt.Errorf("%q is not a positive number of operations such as 1000x", s)
+			return fmt.Errorf("%q is not a positive number of operations such as 1000x", text)
 		}
-		return Budget{Ops: n}, nil
+		*b = Budget{Ops: n}
+		return nil
 	}
-	d, err := time.ParseDuration(s)
+	d, err := time.ParseDuration(string(text))
 	if err != nil || d <= 0 {
-		return Budget{}, fmt.Errorf("%q is not a positive duration such as 100ms, nor a count such as 1000x", s)
+		return fmt.Errorf("%q is not a positive duration such as 100ms, nor a count such as 1000x", text)
 	}
-	return Budget{Duration: d}, nil
-}
-
-// UnmarshalText reads what -benchtime takes in go test: 100ms, 2s or 1000x.
-func (b *Budget) UnmarshalText(text []byte) (err error) {
-	*b, err = parseBudget(string(text))
-	return err
+	*b = Budget{Duration: d}
+	return nil
 }
 
 // String writes what UnmarshalText reads.

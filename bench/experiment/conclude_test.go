@@ -47,6 +47,8 @@ func TestClaim(t *testing.T) {
 		{stat(0.66901, 0.66901, 0.66902, 10), "one: 0.67 [0.67, 0.67] times the speed of two.", "one 0.67 [0.67, 0.67]"},
 		{stat(0.992, 0.991, 0.994, 10), "one: 0.992 [0.991, 0.994] times the speed of two.", "one 0.992 [0.991, 0.994]"},
 		{stat(1.002, 1.001, 1.004, 10), "one: 1.002 [1.001, 1.004] times the speed of two.", "one 1.002 [1.001, 1.004]"},
+		{stat(1.02, 1.001, 1.04, 10), "one: 1.020 [1.001, 1.040] times the speed of two.", "one 1.020 [1.001, 1.040]"},
+		{stat(0.66903, 0.66901, 0.66914, 10), "one: 0.6690 [0.6690, 0.6691] times the speed of two.", "one 0.6690 [0.6690, 0.6691]"},
 		// The interval reaches 0.08 above the median, which is 0.04 below 1: four times as many samples.
 		{stat(0.96, 0.6, 1.04, 10), "one: no difference shown (0.96, [0.60, 1.04]); -count 40 would tell.", "one: no difference shown (0.96, [0.60, 1.04]), -count 40 would tell"},
 		{stat(1.04, 0.96, 1.4, 10), "one: no difference shown (1.04, [0.96, 1.40]); -count 40 would tell.", "one: no difference shown (1.04, [0.96, 1.40]), -count 40 would tell"},
@@ -140,6 +142,7 @@ func TestNewStat(t *testing.T) {
 		{[]float64{1, 3}, false, math.NaN(), math.NaN(), "2.00 (of 2)"},
 		{[]float64{3, 1}, true, 1, 3, "2.00 [1.00, 3.00]"},
 		{[]float64{5, 5}, true, 5, 5, "5.00"},
+		{[]float64{12, 13}, true, 12, 13, "12.5 [12.0, 13.0]"},
 		{[]float64{9, 1, 2, 3, 4, 5, 6, 7, 8}, true, 2, 8, "5.00 [2.00, 8.00]"},
 		{[]float64{9, 1, 2, 3, 4, 5, 6, 7, 8}, false, 2, 8, "5.00 [2.00, 8.00]"},
 	} {

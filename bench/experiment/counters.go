@@ -12,13 +12,7 @@ type eventCounter interface {
 }
 
 // openCounters is a variable so that tests can replace it.
-var openCounters = func() (eventCounter, string) {
-	c, reason := perf.Open()
-	if c == nil {
-		return nil, reason
-	}
-	return c, reason
-}
+var openCounters = perf.Open
 
 // counterKey is the key of the counters in the context of a sample.
 type counterKey struct{}
@@ -33,7 +27,10 @@ func withCounters(ctx context.Context, o *Options) context.Context {
 	if reason != "" {
 		o.Logf("-counters: %s", reason)
 	}
-	return context.WithValue(ctx, counterKey{}, c) // nil is as good as none
+	if c == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, counterKey{}, c)
 }
 
 // startCounters starts the counters of the context, if it has any. The result of stop is nil

@@ -102,8 +102,3 @@ func (r *Row) Got() float64 {
 	}
 	return median.Of(shares) * (1 - r.Stolen())
 }
-
-// Starved reports whether the row's threads are known to have got less than 90 % of the CPU
-// time that they asked for. Such a row says more about the load of the machine than about the
-// variant, so it has no ratios.
-func (r *Row) Starved() bool { return r.Got() < cpu.Enough }

@@ -26,9 +26,6 @@ func fakeTimes(t *testing.T, times ...cpu.Time) {
 	}
 }
 
-// unwatched makes sure that no row is marked, however busy the machine is.
-func unwatched(t *testing.T) { fakeTimes(t) }
-
 func TestGot(t *testing.T) {
 	if got := got([]CPUTime{{30 * ms, 0}, {10 * ms, 60 * ms}}); got != 0.4 {
 		t.Errorf("got %v", got)

@@ -50,7 +50,8 @@
 //
 // Medians, and medians of ratios, come with their 95 % confidence interval if there are six
 // samples or more. The interval assumes nothing about the distribution of samples, but that
-// samples do not depend on each other. With fewer samples, reports draw no conclusions.
+// samples do not depend on each other. With fewer samples, reports draw no conclusions. Up to five
+// of a hundred intervals miss: so of twenty comparisons of equals, one may show a difference.
 //
 // [Claim], [Item] and [Say] write what an interval supports. If the interval of a ratio includes
 // 1, the sentence says that no difference was shown, and how many samples would show one if the
@@ -61,14 +62,20 @@
 // too narrow: in simulations, 94 % of them and more enclosed the median. So choose Count for a
 // figure that matters.
 //
-// # Starved rows
+// # Rows in doubt
 //
 // Other programs take cores from the threads of a sample. Linux says how long a thread that
 // could run waited for a core, and what a hypervisor took. Lanes say how long Go let them wait
 // before they began. A row is starved if its threads got less than 90 % of the CPU time that
-// they asked for. Waiting for a lock or for another thread is no such wait. Reports mark a
-// starved row, compute no ratio and fit no law with it, and draw no conclusion from it. Other
-// systems do not say what threads asked for, so no row is marked there.
+// they asked for. Waiting for a lock or for another thread is no such wait. Other systems do
+// not say what threads asked for, so no row is starved there.
+//
+// A row is apart if some of its threads ended when others had more than a tenth of the sample's
+// time to go, as with operations that take longer than the sample. Its rate is then not that of all
+// threads at once.
+//
+// Reports mark such rows, compute no ratio and fit no law with them, and draw no conclusion from
+// them.
 //
 // # Warnings
 //

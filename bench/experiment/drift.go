@@ -48,7 +48,7 @@ func byChance(values []float64) float64 {
 		deviation := math.Sqrt(float64(n) * float64(n-1) * float64(2*n+5) / 18)
 		return math.Erfc(math.Abs(float64(more)) / deviation / math.Sqrt2)
 	}
-	few := (n*(n-1)/2 - max(more, -more)) / 2 // pairs against the trend
+	few := (n*(n-1)/2 - max(more, -more) + 1) / 2 // pairs against the trend, and half of the ties
 	below := 0.0
 	for _, p := range inversions(n)[:few+1] {
 		below += p
@@ -78,12 +78,10 @@ func inversions(n int) []float64 {
 // maxPairs is the greatest number of values of which all pairs are compared.
 const maxPairs = 400
 
-// blocks returns the medians of blocks of values if there are too many to compare.
+// blocks returns the medians of blocks of as many values as it takes for there to be few enough
+// medians to compare. Values that do not fill a block are left out.
 func blocks(values []float64) (out []float64) {
-	size := (len(values) + maxPairs - 1) / maxPairs
-	if size <= 1 {
-		return values
-	}
+	size := (len(values)-1)/maxPairs + 1
 	for len(values) >= size {
 		out, values = append(out, median.Of(values[:size])), values[size:]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,9 @@ func TestRatioPairsRounds(t *testing.T) {
 	if got := Ratio(a, b).Median; got != 2 {
 		t.Errorf("the ratio is %v, want 2: the median of those of rounds 0 and 1", got)
 	}
+	if got := Ratio(b, a); got.Median != 0.5 || got.N != 2 {
+		t.Errorf("the other way round: %v", got)
+	}
 	// A ratio of the rounds that have a quotient would leave out the extremes.
 	for _, without := range [][2]*Row{{a, row([]int{0, 1, 2}, 1, 20, 0)}, {a, row([]int{0, 1, 2}, 1, -1, 1)}, {row([]int{0, 1}, -1, 1), b}} {
 		if got := Ratio(without[0], without[1]); !got.Missing() {
@@ -58,6 +62,9 @@ func TestRatioPairsRounds(t *testing.T) {
 	for _, r := range []*Row{nil, late, other} {
 		if got := Ratio(a, r); !got.Missing() {
 			t.Errorf("the ratio to %v is %v, want none", r, got)
+		}
+		if got := Ratio(r, a); !got.Missing() {
+			t.Errorf("the ratio of %v is %v, want none", r, got)
 		}
 	}
 }
@@ -93,7 +100,7 @@ func TestMeanRatio(t *testing.T) {
 func TestHuman(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0.00", 0.012: "0.012", 0.934: "0.93", 9.99: "9.99", 12.34: "12.3", 5432: "5432",
-		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1.23e16: "1.23e+16", -1e300: "-1e+300",
+		54321: "54.3 k", 12.3e6: "12.3 M", 4.56e10: "45.6 G", 9.99e12: "9990 G", 1e13: "1e+13", 1.23e16: "1.23e+16", -1e300: "-1e+300",
 		// Where the form changes, and below zero.
 		0.099: "0.099", 0.1: "0.10", 10: "10.0", 99.9: "99.9", 100: "100", 9999: "9999", 1e4: "10.0 k", 1e7: "10.0 M", 1e10: "10.0 G",
 		-0.012: "-0.012", -12.34: "-12.3", -234: "-234", -54321: "-54.3 k",
@@ -215,6 +222,7 @@ func TestFailures(t *testing.T) {
 		"close":       {scenario(closing), "pair/v=good: close: boom", 4},
 		"plan":        {Scenario{Name: "pair", Plan: func(*Env) (*Plan, error) { return nil, boom }}, "pair: boom", 0},
 		"nan":         {scenario(fixed(Cfg("v", "nan"), NsOp, math.NaN())), "pair/v=nan: the sample is NaN ns/op", 0},
+		"inf":         {scenario(fixed(Cfg("v", "inf"), NsOp, math.Inf(1))), "pair/v=inf: the sample is +Inf ns/op", 0},
 		"twice":       {scenario(good, good), "pair: v=good is there twice", 0},
 		"two keys":    {scenario(Variant{Config: Cfg("v", 1, "v", 2), Metric: NsOp, Sample: good.Sample}), `pair: v=1/v=2 has the setting "v" twice`, 0},
 		"no key":      {scenario(Variant{Config: Cfg("", 1), Metric: NsOp, Sample: good.Sample}), `pair: "=1" has a setting named "", not one word`, 0},
@@ -226,6 +234,7 @@ func TestFailures(t *testing.T) {
 		"extra twice": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{NsOp: 1}})), `pair/v=extra: experiment: the metric "ns/op" is there twice`, 0},
 		"extra words": {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a b": 1}})), `pair/v=extra: experiment: the unit of a metric is "a b", not one word`, 0},
 		"extra inf":   {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a": math.Inf(1)}})), "pair/v=extra: the sample is +Inf a", 0},
+		"extra nan":   {scenario(extra(Sample{Value: 1, Extra: map[string]float64{"a": math.NaN()}})), "pair/v=extra: the sample is NaN a", 0},
 		"hidden nan":  {scenario(extra(Sample{Value: math.NaN(), Extra: map[string]float64{NsOp: 1}})), "pair/v=extra: the sample is NaN ns/op", 0},
 	} {
 		r, err := Run(t.Context(), []Scenario{c.scenario}, options(4))
@@ -252,7 +261,7 @@ func TestBudgetText(t *testing.T) {
 	}
 	for _, text := range []string{"", "x", "0x", "-1x", "0s", "-1s", "5", "1.5x", "99999999999999999999x"} {
 		got := Budget{Ops: 7}
-		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Budget{}) {
+		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Budget{Ops: 7}) || !strings.HasPrefix(err.Error(), strconv.Quote(text)) {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}
 	}

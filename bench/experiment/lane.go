@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"runtime/trace"
 	"slices"
@@ -58,7 +57,7 @@ func (l *Lane) Next() bool {
 		case l.pace.rate > 0: // as small as it is
 		case took < l.target/2 && l.n < maxBatch:
 			l.n *= 2
-		case took > 2*l.target && l.n > l.unit:
+		case took > 2*l.target:
 			l.n = max(l.n/2/l.unit, 1) * l.unit
 		}
 	} else {
@@ -91,15 +90,12 @@ var errLeftEarly = errors.New("the body returned before Next returned false")
 
 // runLanes runs the lanes of all crews at once. The sample that it returns has no Value yet.
 func runLanes(ctx context.Context, b Budget, crews []Crew) (lanes []Lane, s Sample, err error) {
+	if err := cmp.Or(checkCrews(b, crews), ctx.Err()); err != nil {
+		return nil, s, err
+	}
 	threads := 0
 	for _, c := range crews {
-		if c.Threads < 1 || c.Unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
-			return nil, s, fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", c.Threads, c.Unit, b)
-		}
 		threads += c.Threads
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, s, err
 	}
 	var stopped atomic.Bool
 	defer context.AfterFunc(ctx, func() { stopped.Store(true) })()

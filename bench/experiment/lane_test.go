@@ -147,7 +147,7 @@ func TestBatches(t *testing.T) {
 	}{
 		{0, 0, 3}, // the first one
 		{6, 0, 12}, {6, 49 * time.Hour, 12}, {6, 51 * time.Hour, 6}, {6, 199 * time.Hour, 6}, {6, 201 * time.Hour, 3},
-		{9, 201 * time.Hour, 3}, {24, 201 * time.Hour, 12}, {3, 201 * time.Hour, 3}, {maxBatch, 0, maxBatch},
+		{9, 201 * time.Hour, 3}, {24, 201 * time.Hour, 12}, {3, 201 * time.Hour, 3}, {maxBatch - 1, 0, 2*maxBatch - 2}, {maxBatch, 0, maxBatch},
 	} {
 		l := &Lane{unit: 3, n: c.n, mark: -c.took, target: target, budget: Budget{Duration: 1e6 * time.Hour}, start: time.Now(), stopped: new(atomic.Bool)}
 		if !l.Next() || l.N() != c.want || l.ops != c.n || l.mark < 0 {

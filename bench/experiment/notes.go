@@ -53,10 +53,12 @@ func (l *Lane) Add(unit string, v float64) {
 type percentile struct {
 	unit    string
 	percent float64
+	least   int64
 }
 
-// percentiles are what becomes of latencies.
-var percentiles = []percentile{{"p50-ns", 50}, {"p99-ns", 99}, {"p99.9-ns", 99.9}, {MaxNs, 100}}
+// percentiles are what becomes of latencies. With fewer than least of them, none lies beyond the
+// percentile, which would be that of the slowest operation.
+var percentiles = []percentile{{"p50-ns", 50, 2}, {"p99-ns", 99, 100}, {"p99.9-ns", 99.9, 1000}, {MaxNs, 100, 1}}
 
 // notesOf makes extra metrics of what lanes have noted. Those of a role begin with its name: readers-p99-ns.
 func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
@@ -97,8 +99,8 @@ func notesOf(s *Sample, lanes []Lane, crews []Crew, took time.Duration) error {
 			continue
 		}
 		for _, p := range percentiles {
-			if beyond := float64(all.TotalCount()) * (1 - p.percent/100); beyond < 1-1e-9 && p.unit != MaxNs {
-				continue // it would be that of the slowest operation
+			if all.TotalCount() < p.least {
+				continue
 			}
 			if err := s.note(c.Role, p.unit, float64(all.ValueAtPercentile(p.percent))); err != nil {
 				return err

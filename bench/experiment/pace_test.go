@@ -86,18 +86,32 @@ func TestPaceUnreachable(t *testing.T) {
 	}
 }
 
+// What a lane with a pace is asked for begins with its first batch, also if the time is over by then.
+func TestLatePace(t *testing.T) {
+	l := &Lane{unit: 1, target: time.Hour, budget: Budget{Duration: time.Second}, start: time.Now().Add(-time.Hour), stopped: new(atomic.Bool)}
+	l.Pace(1, nil)
+	if !l.Next() || l.pace.first < time.Hour || l.Due() != l.start.Add(l.pace.first) || time.Since(l.Due()) > time.Hour/2 {
+		t.Errorf("the first batch was due at %v", l.pace.first)
+	}
+	if l.Next() || l.ops != 1 {
+		t.Errorf("%d operations", l.ops)
+	}
+}
+
 // A lane that waits for its time is stopped.
 func TestPaceStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	batches := 0
 	_, err := OpsPerSecond(ctx, Budget{Duration: time.Hour}, 1, 1, func(l *Lane) error {
 		l.Pace(1./3600, nil)
 		for l.Next() {
+			batches++
 			cancel()
 		}
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	if !errors.Is(err, context.Canceled) || batches != 1 {
+		t.Errorf("%d batches, %v", batches, err)
 	}
 }
 

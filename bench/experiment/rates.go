@@ -21,11 +21,8 @@ import (
 // first, OpsPerSecond returns the error of ctx: a sample cut short is no sample.
 func OpsPerSecond(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
 	lanes, s, err := runLanes(ctx, b, []Crew{{"", threads, unit, body}})
-	if err != nil {
-		return Sample{}, err
-	}
-	s.Value = rate(lanes, "")
-	return s, nil
+	s.Value = rate(lanes, "") // of no lanes, if there is an error
+	return s, err
 }
 
 // NsPerOp runs body on one goroutine and measures the nanoseconds of an operation. The rest is
@@ -37,14 +34,11 @@ func NsPerOp(ctx context.Context, b Budget, unit int, body func(l *Lane) error) 
 // NsPerOpEach is NsPerOp on so many goroutines at once. The value is the mean over the lanes.
 func NsPerOpEach(ctx context.Context, b Budget, threads, unit int, body func(l *Lane) error) (Sample, error) {
 	lanes, s, err := runLanes(ctx, b, []Crew{{"", threads, unit, body}})
-	if err != nil {
-		return Sample{}, err
-	}
-	for i := range lanes {
+	for i := range lanes { // none, if there is an error
 		l := &lanes[i]
 		s.Value += float64(l.end.Nanoseconds()) / float64(l.ops) / float64(threads)
 	}
-	return s, nil
+	return s, err
 }
 
 // A Crew is the lanes of a sample that do the same.
@@ -59,25 +53,32 @@ type Crew struct {
 // others are extra metrics, such as "writers-ops/s". What lanes note has the name of the role
 // before its unit.
 func CrewRates(ctx context.Context, b Budget, crews ...Crew) (Sample, error) {
+	lanes, s, err := runLanes(ctx, b, crews)
+	for i, c := range crews {
+		switch r := rate(lanes, c.Role); {
+		case i == 0:
+			s.Value = r
+		case err == nil:
+			err = s.note(c.Role, OpsS, r)
+		}
+	}
+	return s, err
+}
+
+// checkCrews returns an error if there is nothing to do, or if roles cannot be told apart.
+func checkCrews(b Budget, crews []Crew) error {
 	if len(crews) == 0 {
-		return Sample{}, errors.New("experiment: a sample without lanes")
+		return errors.New("experiment: a sample without lanes")
 	}
 	seen := map[string]bool{}
 	for _, c := range crews {
+		if c.Threads < 1 || c.Unit < 1 || b.Ops <= 0 && b.Duration <= 0 {
+			return fmt.Errorf("experiment: a sample of %d threads, unit %d, budget %v", c.Threads, c.Unit, b)
+		}
 		if seen[c.Role] || strings.ContainsFunc(c.Role, unicode.IsSpace) || c.Role == "" && len(crews) > 1 {
-			return Sample{}, fmt.Errorf("experiment: the role %q is there twice, has a space in its name, or has none", c.Role)
+			return fmt.Errorf("experiment: the role %q is there twice, has a space in its name, or has none", c.Role)
 		}
 		seen[c.Role] = true
 	}
-	lanes, s, err := runLanes(ctx, b, crews)
-	if err != nil {
-		return Sample{}, err
-	}
-	s.Value = rate(lanes, crews[0].Role)
-	for _, c := range crews[1:] {
-		if err := s.note(c.Role, OpsS, rate(lanes, c.Role)); err != nil {
-			return Sample{}, err
-		}
-	}
-	return s, nil
+	return nil
 }

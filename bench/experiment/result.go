@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -105,41 +104,30 @@ func (r *Result) baseline(row *Row) *Row {
 }
 
 // Ratio divides a's values by b's, round by round, and sums up the quotients. It is
-// [Stat.Missing] if the rows have no round in common, have different metrics, if one of them
-// was starved, or if a value of a is negative or one of b is not positive.
+// [Stat.Missing] if the rows have no round in common, have different metrics, if one of them is
+// in [Row.Doubt], or if a value of a is negative or one of b is not positive.
 func Ratio(a, b *Row) Stat {
-	var values []float64
-	for _, ratio := range ratios(a, b) {
-		values = append(values, ratio)
-	}
+	values := slices.Collect(maps.Values(ratios(a, b)))
 	return newStat(ratioUnit, values, len(values) > 0 && a.exact && b.exact)
 }
 
-// ratios yields the rounds that took a sample of both rows, with a's value divided by b's. It
-// yields nothing if the rows have no ratio. To leave out the rounds without a quotient would make
+// ratios returns a's values divided by b's, by the round that took a sample of both rows. It
+// returns none if the rows have no ratio. To leave out the rounds without a quotient would make
 // a ratio of the others alone.
-func ratios(a, b *Row) iter.Seq2[int, float64] {
-	return func(yield func(round int, ratio float64) bool) {
-		if a == nil || b == nil || a.Metric != b.Metric || a.Starved() || b.Starved() {
-			return
-		}
-		if slices.ContainsFunc(a.Samples, func(s Sample) bool { return s.Value < 0 }) || slices.ContainsFunc(b.Samples, func(s Sample) bool { return s.Value <= 0 }) {
-			return
-		}
-		for i, j := 0, 0; i < len(a.rounds) && j < len(b.rounds); {
-			switch {
-			case a.rounds[i] < b.rounds[j]:
-				i++
-			case a.rounds[i] > b.rounds[j]:
-				j++
-			default:
-				if !yield(a.rounds[i], a.Samples[i].Value/b.Samples[j].Value) {
-					return
-				}
-				i, j = i+1, j+1
-			}
+func ratios(a, b *Row) map[int]float64 {
+	if a == nil || b == nil || a.Metric != b.Metric || a.Doubt() != "" || b.Doubt() != "" {
+		return nil
+	}
+	if slices.ContainsFunc(a.Samples, func(s Sample) bool { return s.Value < 0 }) || slices.ContainsFunc(b.Samples, func(s Sample) bool { return s.Value <= 0 }) {
+		return nil
+	}
+	values := map[int]float64{}
+	for i, round := range a.rounds {
+		if j, both := slices.BinarySearch(b.rounds, round); both {
+			values[round] = a.Samples[i].Value / b.Samples[j].Value
 		}
 	}
+	return values
 }
 
 // Stat sums up the samples in the row's metric. Of no row, as Find returns it, the result is

@@ -16,7 +16,6 @@ import (
 
 // Roles have rates, latencies and metrics of their own.
 func TestRoles(t *testing.T) {
-	unwatched(t)
 	work := func(role string) func(l *Lane, t *rt.Thread, c Config, shared rt.Ref) error {
 		return func(l *Lane, t *rt.Thread, _ Config, shared rt.Ref) error {
 			if l.Role != role {
@@ -93,6 +92,29 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// What lanes note is counted for their own role, also if not all of its lanes note something.
+func TestNotesOfRoles(t *testing.T) {
+	noting := func(d time.Duration, v float64) func(l *Lane) error {
+		return func(l *Lane) error {
+			for l.Next() {
+			}
+			if l.Index == 1 {
+				l.Took(d)
+				l.Add("items", v)
+				l.Add("items/op", v)
+			}
+			return nil
+		}
+	}
+	s, err := CrewRates(t.Context(), Budget{Ops: 5}, Crew{"a", 3, 1, noting(100, 30)}, Crew{"b", 2, 1, noting(10, 20)}, Crew{"c", 1, 1, noting(1, 1)})
+	delete(s.Extra, "b-ops/s")
+	delete(s.Extra, "c-ops/s")
+	want := map[string]float64{"a-max-ns": 100, "a-items": 30, "a-items/op": 2, "b-max-ns": 10, "b-items": 20, "b-items/op": 2}
+	if err != nil || !maps.Equal(s.Extra, want) {
+		t.Errorf("%v, want %v; %v", s.Extra, want, err)
+	}
+}
+
 // Units are words, and a metric has one meaning.
 func TestUnits(t *testing.T) {
 	noting := func(note func(l *Lane)) func(l *Lane) error {
@@ -145,7 +167,7 @@ func TestCrewErrors(t *testing.T) {
 		}
 		return nil
 	}
-	for _, crews := range [][]Crew{nil, {{"a", 1, 1, body}, {"a", 1, 1, body}}, {{"a", 1, 1, body}, {"", 1, 1, body}}, {{"a b", 1, 1, body}}, {{"a", 0, 1, body}}, {{"a", 1, 0, body}}} {
+	for _, crews := range [][]Crew{nil, {{"a", 1, 1, body}, {"a", 1, 1, body}}, {{"a", 1, 1, body}, {"", 1, 1, body}}, {{"a b", 1, 1, body}}, {{"a", 0, 1, body}}, {{"a", 1, 0, body}}, {{"a", 1, 1, body}, {"b", 0, 1, body}}} {
 		if _, err := CrewRates(t.Context(), Budget{Ops: 1}, crews...); err == nil {
 			t.Errorf("%d crews: no error", len(crews))
 		}
@@ -154,6 +176,9 @@ func TestCrewErrors(t *testing.T) {
 		if _, err := CrewRates(t.Context(), b, Crew{"a", 1, 1, body}); err == nil {
 			t.Errorf("a budget of %v: no error", b)
 		}
+	}
+	if _, err := CrewRates(t.Context(), Budget{Duration: 1}, Crew{"a", 1, 1, body}); err != nil {
+		t.Errorf("the shortest budget: %v", err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()

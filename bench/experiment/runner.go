@@ -51,9 +51,7 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	if o.Grace == 0 {
 		o.Grace = 500 * time.Millisecond
 	}
-	ctx, cancel := context.WithCancel(withCounters(ctx, &o))
-	defer cancel()
-
+	ctx = withCounters(ctx, &o)
 	w := &worker{opts: &o, events: make(chan event), gone: make(chan struct{})}
 	defer close(w.gone)
 	ended := make(chan error, 1)
@@ -65,10 +63,11 @@ func Run(ctx context.Context, scenarios []Scenario, o Options) (*Report, error) 
 	for {
 		select {
 		case e := <-w.events:
-			if err := c.apply(e); err != nil {
+			err := e.apply(c)
+			close(e.applied)
+			if err != nil {
 				return c.finish(ctx, err)
 			}
-			close(e.applied)
 		case err := <-ended:
 			return c.finish(ctx, err)
 		case <-interrupted:
@@ -95,8 +94,6 @@ type collector struct {
 	narrow bool    // its intervals were narrow enough after the last round
 }
 
-func (c *collector) apply(e event) error { return e.apply(c) }
-
 func (c *collector) progress(next string) {
 	if c.opts.Progress != nil {
 		c.opts.Progress(c.report.Done, c.report.Total, next)
@@ -107,9 +104,6 @@ func (c *collector) progress(next string) {
 func (c *collector) close() error {
 	res := c.open
 	c.open = nil
-	if res == nil {
-		return nil
-	}
 	for _, row := range res.Rows {
 		row.addZeros()
 		res.Partial = res.Partial || len(row.Samples) < c.opts.Count
@@ -127,11 +121,8 @@ func (c *collector) finish(ctx context.Context, err error) (*Report, error) {
 	if c.open != nil && !c.open.empty() {
 		err = errors.Join(err, c.close())
 	}
-	for i, res := range r.Results {
-		if res.empty() {
-			r.Results = r.Results[:i]
-			break
-		}
+	if last := len(r.Results) - 1; last >= 0 && r.Results[last].empty() {
+		r.Results = r.Results[:last]
 	}
 	return r, err
 }
@@ -152,20 +143,15 @@ type worker struct {
 	gone   chan struct{} // closed when Run has returned
 }
 
-var errAbandoned = errors.New("experiment: the run has ended")
-
-func (w *worker) tell(apply func(c *collector) error) error {
+// tell returns when the event is applied. If Run has returned, it ends the goroutine instead, which
+// then closes what it has set up.
+func (w *worker) tell(apply func(c *collector) error) {
 	e := event{apply: apply, applied: make(chan struct{})}
 	select {
 	case w.events <- e:
+		<-e.applied
 	case <-w.gone:
-		return errAbandoned
-	}
-	select {
-	case <-e.applied:
-		return nil
-	case <-w.gone:
-		return errAbandoned
+		runtime.Goexit()
 	}
 }
 
@@ -189,7 +175,7 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 		plans[i] = plan
 		total += len(plan.Variants) * w.opts.Count
 	}
-	err := w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.report.Total = total
 		if c.opts.Planned == nil {
 			return nil
@@ -197,11 +183,11 @@ func (w *worker) run(ctx context.Context, scenarios []Scenario) error {
 		return c.opts.Planned()
 	})
 	for i := range scenarios {
-		if err == nil {
-			err = w.scenario(ctx, &scenarios[i], plans[i])
+		if err := w.scenario(ctx, &scenarios[i], plans[i]); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // plan makes a scenario's plan, with the variants that are asked for.
@@ -255,7 +241,7 @@ func (p *Plan) check() error {
 }
 
 func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error) {
-	err = w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open, c.narrow = &Result{Scenario: s}, false
 		for i := range p.Variants {
 			c.open.Rows = append(c.open.Rows, &Row{Config: p.Variants[i].Config, Metric: p.Variants[i].Metric, exact: s.Exact})
@@ -264,9 +250,6 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 		c.progress(s.Name)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	g := &rig{scenario: s.Name, plan: p}
 	defer func() {
 		if cerr := g.down(); err == nil {
@@ -275,14 +258,7 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 	}()
 	var ups SetUps
 	began := time.Now()
-	for round := 0; ; round++ {
-		more, err := w.more(len(p.Variants), round, time.Since(began))
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
+	for round := 0; w.more(len(p.Variants), round, time.Since(began)); round++ {
 		turns := order(len(p.Variants), round)
 		switch {
 		case round == 0:
@@ -301,16 +277,14 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 				return err
 			}
 		}
-		if err := w.calibrate(); err != nil {
-			return err
-		}
+		w.calibrate()
 		for _, i := range turns {
 			v := &g.plan.Variants[i]
 			got, err := w.sample(ctx, s.Name, "sample", v, w.opts.Budget)
 			if err != nil {
 				return fmt.Errorf("%s: %w", g.name(v), err)
 			}
-			err = w.tell(func(c *collector) error {
+			w.tell(func(c *collector) error {
 				row := c.open.Rows[i]
 				row.Samples = append(row.Samples, got)
 				row.rounds = append(row.rounds, round)
@@ -318,23 +292,21 @@ func (w *worker) scenario(ctx context.Context, s *Scenario, p *Plan) (err error)
 				c.progress(s.Name)
 				return nil
 			})
-			if err != nil {
-				return err
-			}
 		}
 	}
-	return w.tell((*collector).close)
+	w.tell((*collector).close)
+	return nil
 }
 
 // maxRounds bounds memory. Tests lower it.
 var maxRounds = 100_000
 
 // more reports whether there is another round: up to Count, and then as long as Until asks for it.
-func (w *worker) more(variants, round int, took time.Duration) (more bool, err error) {
+func (w *worker) more(variants, round int, took time.Duration) (more bool) {
 	if o := w.opts; round < o.Count || o.Until == 0 {
-		return round < o.Count, nil
+		return round < o.Count
 	}
-	err = w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open.Until = w.opts.Until
 		wide := !c.settled()
 		more = wide && took < w.opts.Limit && round < maxRounds
@@ -343,7 +315,7 @@ func (w *worker) more(variants, round int, took time.Duration) (more bool, err e
 		}
 		return nil
 	})
-	return more, err
+	return more
 }
 
 // settled reports whether the intervals of all medians are as narrow as Until asks for, after this
@@ -355,11 +327,11 @@ func (c *collector) settled() bool {
 	return before && c.narrow
 }
 
-// within reports whether the intervals of all rows are narrow enough. Starved rows do not count:
+// within reports whether the intervals of all rows are narrow enough. Rows in doubt do not count:
 // nothing is concluded from them.
 func (r *Result) within(share float64) bool {
 	for _, row := range r.Rows {
-		if s := row.Stat(); !row.Starved() && !(s.Within() <= share) && s.Low != s.High {
+		if s := row.Stat(); row.Doubt() == "" && !(s.Within() <= share) && s.Low != s.High {
 			return false
 		}
 	}
@@ -367,9 +339,9 @@ func (r *Result) within(share float64) bool {
 }
 
 // calibrate measures how fast the machine is.
-func (w *worker) calibrate() error {
+func (w *worker) calibrate() {
 	speed := calibrate()
-	return w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		c.open.Rounds = append(c.open.Rounds, Round(speed))
 		return nil
 	})

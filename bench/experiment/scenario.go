@@ -36,8 +36,8 @@ type Scenario struct {
 	BaselineName string
 
 	// Conclude turns the finished table into lines of plain text: what is faster, and why.
-	// In the result that it is given, starved rows have no samples. Figures of such rows
-	// are NaN, and Say leaves out sentences with them.
+	// In the result that it is given, rows in doubt have no samples, see Row.Doubt. Figures
+	// of such rows are NaN, and Say leaves out sentences with them.
 	Conclude func(res *Result) []string
 
 	// Exact says that values are counted, such as bytes, and do not vary: one sample is

@@ -111,12 +111,13 @@ func (w *worker) setUp(ctx context.Context, g *rig, turns []int) (u SetUps, err 
 	}
 	u.Warm = time.Since(began)
 	u.Anew = !g.plan.empty() && worthwhile(u)
-	return u, w.tell(func(c *collector) error {
+	w.tell(func(c *collector) error {
 		if len(c.open.Rounds) == 0 {
 			c.open.SetUps = u
 		}
 		return nil
 	})
+	return u, nil
 }
 
 // SetUps says how the variants of a result were set up. A plain value.

@@ -63,7 +63,7 @@ func (s Stat) Shown() bool { return s.Low > 1 || s.High < 1 }
 // the root of the number of samples, and the median is taken to stay where it is. It is 0 if
 // no number up to maxNeeded would.
 func (s Stat) Needed() int {
-	if s.Missing() || !s.Known() {
+	if !s.Known() {
 		return median.MinSamples
 	}
 	distance, half := s.Median-1, s.Median-s.Low
@@ -140,11 +140,8 @@ func (s Stat) text() func(float64) string {
 		}
 		return places
 	}
-	places := 2
-	if s.Known() {
-		places = least(places, func(places int) bool { return !same(s.Low, 1, places) && !same(s.High, 1, places) })
-		places = least(places, func(places int) bool { return !same(s.Low, s.High, places) })
-	}
+	places := least(2, func(places int) bool { return !same(s.Low, 1, places) && !same(s.High, 1, places) })
+	places = least(places, func(places int) bool { return !same(s.Low, s.High, places) })
 	return func(v float64) string {
 		if a := math.Abs(v); a >= 100 || a > 0 && a < 10*math.Pow10(-places) {
 			return human(v)

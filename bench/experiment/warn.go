@@ -45,7 +45,7 @@ func (r *Result) warnings(cores int) (lines []string) {
 	if most > cores {
 		warn("%d threads have %s: rows with more threads than cores show how the threads take turns, not how they scale.", most, counted(cores, "core"))
 	}
-	if n := r.count(func(row *Row) bool { return row.apart() > muchApart }); n > 0 {
+	if n := r.count(func(row *Row) bool { return row.Apart() > muchApart }); n > 0 {
 		warn("In %d of %s, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime, such as 1s.",
 			n, counted(len(r.Rows), "row"))
 	}
@@ -90,10 +90,10 @@ func (r *Result) warnings(cores int) (lines []string) {
 	return lines
 }
 
-// count counts the rows with samples of which something is true.
+// count counts the rows of which something is true.
 func (r *Result) count(is func(row *Row) bool) (n int) {
 	for _, row := range r.Rows {
-		if len(row.Samples) > 0 && is(row) {
+		if is(row) {
 			n++
 		}
 	}
@@ -108,11 +108,6 @@ func (r *Row) Lanes() int {
 		most = max(most, s.Load.Lanes)
 	}
 	return most
-}
-
-// apart is the share of the time of the row's samples for which some of their lanes had ended.
-func (r *Row) apart() float64 {
-	return r.medianOf(func(l Load) float64 { return l.Apart })
 }
 
 // behind is the share of the operations due that the row's lanes have not done.
@@ -133,7 +128,7 @@ func (r *Row) medianOf(figure func(l Load) float64) float64 {
 func (r *Row) instant() bool {
 	var took []float64
 	for _, s := range r.Samples {
-		if l := s.Load; l.Lanes > 0 && s.Ops > 0 {
+		if l := s.Load; l.Lanes > 0 {
 			took = append(took, float64(l.Elapsed.Nanoseconds())*float64(l.Lanes)/float64(s.Ops))
 		}
 	}
@@ -164,12 +159,11 @@ func (r *Result) shortest() (shortest time.Duration) {
 	return shortest
 }
 
-// rounded leaves three digits or so.
+// rounded leaves three digits.
 func rounded(d time.Duration) time.Duration {
-	for unit := time.Second; unit > 1; unit /= 10 {
-		if d >= unit {
-			return d.Round(unit / 100)
-		}
+	unit := time.Duration(1)
+	for d >= 1000*unit {
+		unit *= 10
 	}
-	return d
+	return d.Round(unit)
 }

@@ -15,6 +15,13 @@ func lasting(r *Row, lengths ...time.Duration) {
 	}
 }
 
+// instantly makes the samples of a row so many operations of two lanes.
+func instantly(r *Row, ops int64) {
+	for i := range r.Samples {
+		r.Samples[i].Load.Lanes, r.Samples[i].Ops = 2, ops
+	}
+}
+
 // Each warning has its cause, and a sound result has none.
 func TestWarnings(t *testing.T) {
 	second := time.Second
@@ -54,9 +61,7 @@ func TestWarnings(t *testing.T) {
 			r.Rows[0].Samples[0].Load.Behind, r.Rows[0].Samples[1].Load.Behind = 0.2, 0.5
 		},
 		"In 1 of 1 row, an operation takes less than 0.05 ns": func(r *Result) {
-			for i := range r.Rows[0].Samples {
-				r.Rows[0].Samples[i].Load.Lanes, r.Rows[0].Samples[i].Ops = 2, 5e9 // 0.04 ns each
-			}
+			instantly(r.Rows[0], 5e9) // 0.04 ns each
 		},
 		"In 1 of 1 row, samples rose or fell from round to round, as in threads=2: first 2.50, last 8.50 ops/s.": func(r *Result) {
 			sample := r.Rows[0].Samples[0]
@@ -65,6 +70,24 @@ func TestWarnings(t *testing.T) {
 				sample.Value = float64(i + 1)
 				r.Rows[0].Samples = append(r.Rows[0].Samples, sample)
 			}
+		},
+		"Samples are as short as 1ns.":             func(r *Result) { lasting(r.Rows[0], 1, 1, 1) },
+		"Samples are as short as 20ms.":            func(r *Result) { lasting(r.Rows[0], 20*ms-1, 20*ms-1, 20*ms-1) },
+		"The rows were set up once, which took 1s": func(r *Result) { r.SetUps, r.Rounds = SetUps{Took: second}, r.Rounds[:2] },
+		"had a core for 50 % of its time.":         func(r *Result) { r.Rounds = []Round{{1000, 0.5}} },
+		"Samples are as short as 18ms.": func(r *Result) { // of those of known length
+			lasting(r.Rows[0], 0, 0, 18*ms)
+			r.Rows = append(r.Rows, &Row{})
+		},
+		"In 1 of 2 rows, an operation takes": func(r *Result) { // of one lane
+			instantly(r.Rows[0], 5e9)
+			for i := range r.Rows[0].Samples {
+				r.Rows[0].Samples[i].Load.Lanes = 1
+			}
+			r.Rows = append(r.Rows, &Row{})
+		},
+		"In 1 of 3 rows, some threads ended": func(r *Result) { // rows without samples have not ended
+			r.Rows = append(r.Rows, &Row{}, &Row{Samples: []Sample{{Load: Load{Apart: 0.5}}}})
 		},
 		"did not become as narrow as ±5.00 % within": func(r *Result) { r.Until, r.Wide = 0.05, true },
 	} {
@@ -75,9 +98,7 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	short := sound()
-	for i := range short.Rows[0].Samples {
-		short.Rows[0].Samples[i].Load.Lanes, short.Rows[0].Samples[i].Ops = 2, 3e9 // 0.07 ns each
-	}
+	instantly(short.Rows[0], 3e9) // 0.07 ns each
 	if got := short.warnings(2); got != nil {
 		t.Errorf("of short operations: %q", got)
 	}
@@ -91,7 +112,22 @@ func TestWarnings(t *testing.T) {
 		"of a thread with a core":         func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.91, 0.4 },
 		"with few others":                 func(r *Result) { r.Rows[0].Samples[0].Load.Others = 190 * ms },
 		"with little stolen":              func(r *Result) { r.Rows[0].Samples[0].Load.Stolen = 28 * ms },
-		"without rounds":                  func(r *Result) { r.Rounds = nil },
+		// As much as may be.
+		"of a speed that changed by a tenth": func(r *Result) { r.Rounds[0].Step, r.Rounds[1].Step, r.Rounds[2].Step = 1000, 1100, 1000 },
+		"of a thread with 0.9 of a core":     func(r *Result) { r.Rounds[0].Got, r.Rounds[1].Got = 0.9, 0.4 },
+		"with others that had a tenth":       func(r *Result) { r.Rows[0].Samples[0].Load.Others = 200 * ms },
+		"with a hundredth stolen": func(r *Result) {
+			r.Rows[0].Samples[0].Load = Load{Elapsed: 100 * ms, All: second, Own: 1070 * ms, Stolen: 30 * ms}
+		},
+		"apart for a tenth":             func(r *Result) { r.Rows[0].Samples[0].Load.Apart, r.Rows[0].Samples[1].Load.Apart = 0.1, 0.1 },
+		"behind by a tenth":             func(r *Result) { r.Rows[0].Samples[0].Load.Behind, r.Rows[0].Samples[1].Load.Behind = 0.1, 0.1 },
+		"set up anew, which takes long": func(r *Result) { r.SetUps = SetUps{Anew: true, Took: second} },
+		"of operations of 0.05 ns":      func(r *Result) { instantly(r.Rows[0], 4e9) },
+		"of short operations of unknown length": func(r *Result) {
+			instantly(r.Rows[0], 5e9)
+			r.Rows[0].Samples[0].Load.Lanes, r.Rows[0].Samples[1].Load.Lanes, r.Rows[0].Samples[2].Load.Lanes = 0, 0, 0
+		},
+		"without rounds": func(r *Result) { r.Rounds = nil },
 	} {
 		r := sound()
 		change(r)
@@ -132,7 +168,7 @@ func TestCalibratedRounds(t *testing.T) {
 }
 
 func TestRounded(t *testing.T) {
-	for d, want := range map[time.Duration]string{123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms", 999: "999ns", 1_234: "1.23µs", 1_004 * ms: "1s"} {
+	for d, want := range map[time.Duration]string{0: "0s", 123_456 * ms: "2m3s", 123456: "123µs", 1234567: "1.23ms", 7: "7ns", 5 * ms: "5ms", 999: "999ns", 1_234: "1.23µs", 1_004 * ms: "1s"} {
 		if got := rounded(d).String(); got != want {
 			t.Errorf("%d is %s, want %s", d, got, want)
 		}

@@ -20,7 +20,7 @@ func losses(results map[string]*experiment.Result) []string {
 			return append(texts, line)
 		}
 	}
-	var starved []string // scenarios with cases that are left out
+	var doubtful []string // scenarios with cases that are left out
 	ratio := func(scenario string, ours, other experiment.Config, subject, format string) {
 		res := results[scenario]
 		if res == nil {
@@ -32,7 +32,7 @@ func losses(results map[string]*experiment.Result) []string {
 		}
 		r := experiment.Ratio(a, b)
 		if r.Missing() {
-			starved = append(starved, scenario)
+			doubtful = append(doubtful, scenario)
 		}
 		texts = experiment.Claim(texts, subject, r, format)
 	}
@@ -56,7 +56,7 @@ func losses(results map[string]*experiment.Result) []string {
 			switch r := res.Ratio(row); {
 			case row.Config.Get("heap") != scenarios.HeapFrozen:
 			case r.Missing():
-				starved = append(starved, "walk")
+				doubtful = append(doubtful, "walk")
 			case r.Low > 1:
 				slower = append(slower, fmt.Sprintf("%s (%v times the speed)", row.Config.Get("document"), r.Over()))
 			}
@@ -72,8 +72,8 @@ func losses(results map[string]*experiment.Result) []string {
 	}
 	ratio("threads", experiment.Cfg("mode", experiment.ModeAtomic, "goroutine", "same"), experiment.Cfg("mode", experiment.ModeGIL, "goroutine", "same"),
 		"Attaching a goroutine, making a string, and detaching the goroutine", "%v times as long as under the GIL.")
-	if len(starved) > 0 {
-		texts = append(texts, "Left out, because threads did not get the CPU time that they asked for: cases of "+strings.Join(slices.Compact(starved), ", ")+".")
+	if len(doubtful) > 0 {
+		texts = append(texts, "Left out, because threads did not get the CPU time that they asked for, or ended long before others: cases of "+strings.Join(slices.Compact(doubtful), ", ")+".")
 	}
 	return texts
 }

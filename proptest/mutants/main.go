@@ -29,6 +29,11 @@
 // skips a mutant as long as neither its file nor the tests have changed. With -kills it also
 // skips mutants that other tests have killed.
 //
+// The harness of the benchmarks, bench/experiment, is mutated only if -packages names it, so it
+// takes no part in the sample:
+//
+//	go run ./proptest/mutants -all -packages bench/experiment -sample 0 -tests own -race=false -short
+//
 // docs/proof.md lists the mutants that change nothing, with the reason. The output has the
 // mutants that were not killed, then the entries of that list that are no longer true, and a
 // table. The exit status is 1 if a deletion, a lock or a store survives, or more than 5 % of a
@@ -56,6 +61,7 @@ import (
 // The packages to mutate, and the packages whose tests may reach the mutants.
 var (
 	mutatedPackages = []string{"internal/header", "internal/arena", "locks", "sched", "runtime", "objects", "internal/copymap", "internal/profile", "internal/traces"}
+	askedPackages   = []string{"bench/experiment"} // mutated only if -packages names them
 	testPackages    = []tester{
 		{rel: "internal/header"}, {rel: "internal/arena"}, {rel: "locks"}, {rel: "sched"}, {rel: "runtime"}, {rel: "objects"},
 		{rel: "examples/ownproperty"}, {rel: "examples/persistent"}, {rel: "examples/service"}, {rel: "examples/vm"}, {rel: "examples/workers"},
@@ -87,7 +93,7 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	packages := flags.String("packages", strings.Join(mutatedPackages, ","), "with -all: mutate these packages")
 	files := flags.String("files", "", "with -all: mutate the files whose names match this regular expression")
 	tests := flags.String("tests", "", "with -all: run the tests of these packages only; \"own\" for those of the package that is mutated")
-	c := &config{module: mutatedPackages, testers: testPackages, log: log, patience: 2 * time.Second, spare: 1 << 30}
+	c := &config{testers: testPackages, log: log, patience: 2 * time.Second, spare: 1 << 30}
 	flags.IntVar(&c.sample, "sample", 1500, "with -all: number of mutants in the sample, besides deletions, locks and stores; 0 for all")
 	flags.Uint64Var(&c.seed, "seed", 1, "with -all: the seed of the sample")
 	flags.IntVar(&c.repeat, "repeat", 0, "with -all: run the test that kills a mutant this many more times; if it passes once, it has not killed the mutant")
@@ -120,11 +126,12 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 		return false, fmt.Errorf("-files: %w", err)
 	}
 	for _, p := range strings.Split(*packages, ",") {
-		if !slices.Contains(mutatedPackages, p) {
-			return false, fmt.Errorf("-packages: %q is not one of %s", p, strings.Join(mutatedPackages, ", "))
+		if known := slices.Concat(mutatedPackages, askedPackages); !slices.Contains(known, p) {
+			return false, fmt.Errorf("-packages: %q is not one of %s", p, strings.Join(known, ", "))
 		}
 		c.packages = append(c.packages, p)
 	}
+	c.module = drawnFrom(c.packages)
 	c.own = true
 	if *tests != "" {
 		names := strings.Split(*tests, ",")
@@ -155,6 +162,13 @@ func command(ctx context.Context, args []string, out, log io.Writer) (good bool,
 	}
 	fmt.Fprintf(log, "sample of %d with seed %d; journal and binaries in %s\n", c.sample, c.seed, c.folder)
 	return runAll(ctx, out, c)
+}
+
+// drawnFrom returns the packages of whose mutants the sample is drawn: the same for all runs, but for
+// those that are named in this one.
+func drawnFrom(named []string) []string {
+	others := slices.DeleteFunc(slices.Clone(named), func(p string) bool { return slices.Contains(mutatedPackages, p) })
+	return slices.Concat(mutatedPackages, others)
 }
 
 // useFolder creates the folder of the journal. Each checkout has its own.

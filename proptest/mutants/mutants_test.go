@@ -283,7 +283,7 @@ func TestListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := load(t.Context(), root, mutatedPackages)
+	sources, err := load(t.Context(), root, slices.Concat(mutatedPackages, askedPackages))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,6 +300,16 @@ func TestListed(t *testing.T) {
 	}
 }
 
+// TestDrawnFrom: a package that is mutated only on demand does not change the sample of other runs.
+func TestDrawnFrom(t *testing.T) {
+	all := strings.Join(mutatedPackages, " ")
+	for named, want := range map[string]string{"locks": all, all: all, "bench/experiment locks": all + " bench/experiment"} {
+		if got := strings.Join(drawnFrom(strings.Fields(named)), " "); got != want {
+			t.Errorf("with %s: %s, want %s", named, got, want)
+		}
+	}
+}
+
 // TestBadInput: each mistake gives one clear line.
 func TestBadInput(t *testing.T) {
 	for _, x := range []struct{ args, want string }{
@@ -308,6 +318,7 @@ func TestBadInput(t *testing.T) {
 		{"x", `unexpected argument "x"`},
 		{"-none", "flag provided but not defined: -none"},
 		{"-all -packages bench", `-packages: "bench" is not one of internal/header`},
+		{"-all -packages locks,bench/experiment -p 0", "-p 0: want at least 1"},
 		{"-all -tests bench", `-tests: "bench" names no package`},
 		{"-all -p 0", "-p 0: want at least 1"},
 		{"-all -repeat -1", "-repeat and -budget must not be negative"},

@@ -90,8 +90,8 @@ func Demo() experiment.Scenario {
 	}
 }
 
-// Unwatched is the scenario with samples that know no CPU times, so that no row is starved,
-// whatever else the machine does.
+// Unwatched is the scenario with samples that do not know how their threads ran, so that no row is in
+// doubt, whatever else the machine does.
 func Unwatched(s experiment.Scenario) experiment.Scenario {
 	plan := s.Plan
 	s.Plan = func(env *experiment.Env) (*experiment.Plan, error) {
@@ -103,7 +103,7 @@ func Unwatched(s experiment.Scenario) experiment.Scenario {
 			sample := p.Variants[i].Sample
 			p.Variants[i].Sample = func(ctx context.Context, b experiment.Budget) (experiment.Sample, error) {
 				s, err := sample(ctx, b)
-				s.Threads = nil
+				s.Threads, s.Load.Apart = nil, 0
 				return s, err
 			}
 		}

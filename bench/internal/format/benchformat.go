@@ -18,8 +18,8 @@ import (
 //
 //	BenchmarkPair/state=address/temp=hot/threads=1	107526881	0.93 ns/op
 //
-// Starved rows have the setting "starved: true", so that benchstat puts them into a table of their
-// own. Warnings are comments. It writes everything at the end. See golang.org/design/14313-benchmark-format.
+// Rows in doubt have the setting "starved: true" or "apart: true", so that benchstat puts them into
+// tables of their own. Warnings are comments. It writes everything at the end. See golang.org/design/14313-benchmark-format.
 type benchReporter struct{ w io.Writer }
 
 func (r *benchReporter) Begin(*experiment.Env) error     { return nil }
@@ -35,8 +35,9 @@ func (r *benchReporter) End(report *experiment.Report) error {
 	for _, res := range report.Results {
 		for _, row := range res.Rows {
 			name := benchName(res.Scenario.Name, row.Config)
-			if row.Starved() {
-				b.WriteString("starved: true\n")
+			doubt := row.Doubt()
+			if doubt != "" {
+				b.WriteString(doubt + ": true\n")
 			}
 			for _, s := range row.Samples {
 				fmt.Fprintf(&b, "%s\t%d\t%s %s", name, max(s.Ops, 1), significant(s.Value), row.Metric)
@@ -45,8 +46,8 @@ func (r *benchReporter) End(report *experiment.Report) error {
 				}
 				b.WriteByte('\n')
 			}
-			if row.Starved() {
-				b.WriteString("starved:\n") // no longer
+			if doubt != "" {
+				b.WriteString(doubt + ":\n") // no longer
 			}
 		}
 	}

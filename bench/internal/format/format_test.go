@@ -165,6 +165,44 @@ Too few samples (2) to draw a conclusion: use -count 10.
 	}
 }
 
+// So is a row whose threads ended apart.
+func TestApartIsMarked(t *testing.T) {
+	report := resulttest.WithShares(t, 2, 0.256)
+	resulttest.EndApart(report.Results[0].Rows[1], 0.5) // starved, too: that counts
+	resulttest.EndApart(report.Results[0].Rows[2], 0.256)
+	text := render(t, "text", report)
+	_, text, _ = strings.Cut(text, "\n\n") // the machine differs
+	want := `pair: what does a pair cost?
+ state    ns/op   min   max  n  ratio  CPU  apart 
+──────────────────────────────────────────────────
+ loads     1.00  1.00  1.00  2   1.00             
+ address   2.00  2.00  2.00  2      -  25%        
+ shared    3.00  3.00  3.00  2      -         25% 
+ratio: relative to state=loads, in the same round; below 1 is faster
+CPU: how much the row's threads got of the CPU time that they asked for, if less than 90%. Others had the cores: the row has no ratio, is not a baseline, and no conclusion is drawn from it
+apart: the share of a sample's time that was left when the first thread had ended, if more than a tenth. The others then ran alone: the row has no ratio, is not a baseline, and no conclusion is drawn from it
+Too few samples (2) to draw a conclusion: use -count 10.
+warning: In 2 of 3 rows, some threads ended long before others, which then ran alone: their rates are not those of all threads at once. Use a longer -benchtime, such as 1s.
+`
+	if text != want {
+		t.Errorf("got\n%swant\n%s", text, want)
+	}
+	wantJSON := `{"scenario":"pair","config":{"state":"shared"},"metrics":{"ns/op":{"median":3,"min":3,"max":3,"n":2}},"cpu":1,"apart":true}`
+	if got := render(t, "json", report); !strings.Contains(got, wantJSON) || !strings.Contains(got, `"starved":true}`) {
+		t.Errorf("got\n%swant\n%s", got, wantJSON)
+	}
+	var got []string
+	in := benchfmt.NewReader(strings.NewReader(render(t, "bench", report)), "out")
+	for in.Scan() {
+		if rec, ok := in.Result().(*benchfmt.Result); ok {
+			got = append(got, fmt.Sprint(rec.Name, " ", rec.GetConfig("starved"), " ", rec.GetConfig("apart")))
+		}
+	}
+	if want := []string{"Pair/state=loads  ", "Pair/state=loads  ", "Pair/state=address true ", "Pair/state=address true ", "Pair/state=shared  true", "Pair/state=shared  true"}; in.Err() != nil || !slices.Equal(got, want) {
+		t.Errorf("%v: %q, want %q", in.Err(), got, want)
+	}
+}
+
 func TestLawsInReports(t *testing.T) {
 	res := resulttest.Lawful(usl.Law{Rate: 1e6, Contention: 0.25, Coherence: 0}, 1, 2, 4)
 	report := &experiment.Report{Results: []*experiment.Result{res}, Done: 1, Total: 1}

@@ -18,7 +18,7 @@ import (
 // low and high are the ends of the median's 95 % interval; they need six samples. The ratio is
 // that to the row's baseline. "cpu" is the share of the CPU time asked for that the row's threads
 // got, if it is known. "busy" is the share of the cores' time that other programs had, and "stolen"
-// what a hypervisor took, if it is not 0. A starved row has "starved":true and no ratio. After the
+// what a hypervisor took, if it is not 0. A row in doubt has "starved":true or "apart":true, and no ratio. After the
 // rows of a scenario come its warnings and its laws, if it has any:
 //
 //	{"scenario":"tree","config":{},"metrics":{},"warnings":["4 threads have 2 cores: ..."]}
@@ -112,8 +112,8 @@ func appendRow(b []byte, scenario string, row *experiment.Row, ratio experiment.
 	if busy, stolen := row.Busy(), row.Stolen(); busy > 0 || stolen > 0 {
 		b = append(b, `,"busy":`+significant(busy)+`,"stolen":`+significant(stolen)...)
 	}
-	if row.Starved() {
-		b = append(b, `,"starved":true`...)
+	if doubt := row.Doubt(); doubt != "" {
+		b = append(b, `,"`+doubt+`":true`...)
 	}
 	return appendEnd(b, partial)
 }

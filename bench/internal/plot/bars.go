@@ -211,14 +211,14 @@ func (b *bars) bar(bar bar, y float64) {
 	stat := b.stat(bar.row)
 	end := b.x(stat.Median)
 	at := box{min(zero, end), y, max(zero, end, min(zero, end)+1), y + barHeight}
-	if bar.row.Starved() {
+	if bar.row.Doubt() != "" {
 		c.frame(at, bar.ink)
 	} else {
 		c.rect(at, bar.ink)
 	}
 	behind := at.right
 	if stat.Known() && stat.Low != stat.High {
-		b.interval(stat, at, bar.row.Starved())
+		b.interval(stat, at, bar.row.Doubt() != "")
 		behind = max(behind, b.x(stat.High))
 	}
 	c.text(valueNumber(stat.Median), behind+5, y+barHeight-2, left)

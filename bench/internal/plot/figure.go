@@ -162,8 +162,8 @@ func (p *draft) description() string {
 			}
 		}
 		text := name + ": " + valueNumber(p.stat(row).Median)
-		if row.Starved() {
-			text += " (starved)"
+		if doubt := row.Doubt(); doubt != "" {
+			text += " (" + doubt + ")"
 		}
 		each = append(each, text)
 	}

@@ -1,6 +1,9 @@
 package plot
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A legend explains what there is more than one of.
 type legend []legendEntry
@@ -22,12 +25,15 @@ const (
 
 // legend makes the entries. Lines that have labels at their ends need none.
 func (p *draft) legend(labels *endLabels) (entries legend) {
-	starved, laws := false, false
+	laws := false
+	var doubts []string
 	for _, f := range p.panels {
 		for _, l := range f.lines {
 			laws = laws || l.law != nil
 			for _, row := range l.rows {
-				starved = starved || row != nil && row.Starved()
+				if row != nil && row.Doubt() != "" && !slices.Contains(doubts, row.Doubt()) {
+					doubts = append(doubts, row.Doubt())
+				}
 			}
 		}
 	}
@@ -55,8 +61,9 @@ func (p *draft) legend(labels *endLabels) (entries legend) {
 		}
 	}
 	begin = true
-	if starved {
-		add("starved: not to be compared", func(c *canvas, at point) {
+	if len(doubts) > 0 {
+		slices.Sort(doubts)
+		add(strings.Join(doubts, " or ")+": not to be compared", func(c *canvas, at point) {
 			if p.Over == "" {
 				c.frame(barSample(at), inkText)
 			} else {

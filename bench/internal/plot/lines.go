@@ -187,7 +187,7 @@ func (l *lines) drawLine(line *plotLine, at func(k int) point) (end point) {
 	for k, row := range line.rows {
 		if row != nil {
 			l.interval(line.ink, l.stat(row), at(k).x)
-			l.c.mark(line.shape, at(k), line.ink, row.Starved())
+			l.c.mark(line.shape, at(k), line.ink, row.Doubt() != "")
 		}
 	}
 	if line.law != nil {
@@ -233,7 +233,7 @@ func (l *lines) ideal(f *panel) {
 	}
 	best := 0.0
 	for _, line := range f.lines {
-		if row := line.rows[0]; row != nil && !row.Starved() {
+		if row := line.rows[0]; row != nil && row.Doubt() == "" {
 			best = max(best, l.stat(row).Median)
 		}
 	}

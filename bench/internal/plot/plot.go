@@ -33,7 +33,7 @@ var ErrNothing = errors.New("there is nothing to plot")
 //
 // If there are more lines than colours, of few points each, they become bars. The axis of values begins at
 // zero, or below it if a value is. The x-axis is logarithmic if that keeps its values much further apart. Marks
-// of starved rows are hollow, and an interval that is cut off has an arrow. Rows that have no value in the
+// of rows in doubt are hollow, and an interval that is cut off has an arrow. Rows that have no value in the
 // metric, or an infinite one, have no mark. Over threads it draws the laws too: thin lines as far as there are points, and dashed lines for the prediction beyond;
 // and the ideal, n threads with n times the best of one. The names of lines are at their ends if
 // there is room, and otherwise in a legend.

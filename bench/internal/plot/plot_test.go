@@ -170,6 +170,11 @@ func TestPlotMarks(t *testing.T) {
 	if hollow(after) <= hollow(before) || !strings.Contains(after.Inline(), "starved: not to be compared") || strings.Contains(before.Inline(), "starved") {
 		t.Errorf("%d and %d things in the colour of the paper", hollow(before), hollow(after))
 	}
+	resulttest.EndApart(res.Rows[0], 0.5)
+	both := drawn(t, res, Options{})
+	if text := both.Inline(); hollow(both) <= hollow(after) || !strings.Contains(text, "apart or starved: not to be compared") || !strings.Contains(text, " (apart);") || !strings.Contains(text, " (starved);") {
+		t.Errorf("a row that is apart is not marked:\n%s", text)
+	}
 	few := resulttest.Grid(experiment.OpsS, experiment.Modes(), experiment.Axis{Key: "threads", Values: []any{1, 2}})
 	for _, row := range few.Rows {
 		row.Samples = row.Samples[:3] // too few for an interval

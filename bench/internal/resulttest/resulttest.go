@@ -81,6 +81,13 @@ func WithShares(t *testing.T, count int, share float64) *experiment.Report {
 	return Run(t, s, count)
 }
 
+// EndApart makes some threads of the row's samples end when others have a share of the time to go.
+func EndApart(row *experiment.Row, share float64) {
+	for i := range row.Samples {
+		row.Samples[i].Load.Apart = share
+	}
+}
+
 // Lawful is a result with medians that follow a law.
 func Lawful(law usl.Law, counts ...int) *experiment.Result {
 	res := &experiment.Result{Scenario: &experiment.Scenario{Name: "grow", Question: "how does it grow?"}}

@@ -9,8 +9,8 @@ import (
 	"github.com/ichor-go/ichor/bench/internal/median"
 )
 
-// Conclusions are the lines that the scenario concludes from its result. If rows were starved, a
-// line says so, and nothing is concluded from them. If there are too few samples, the only line
+// Conclusions are the lines that the scenario concludes from its result. If rows are in doubt, lines
+// say why, and nothing is concluded from them. If there are too few samples, the only line
 // says so. A partial result has no conclusions.
 func Conclusions(res *experiment.Result) []string {
 	concludes := res.Scenario.Conclude != nil
@@ -24,9 +24,13 @@ func Conclusions(res *experiment.Result) []string {
 		return nil
 	}
 	lines := res.Scenario.Conclude(sound(res))
-	if n := starved(res); n > 0 {
-		lines = append(lines, fmt.Sprintf("%d of %d rows are left out because their threads got less than %s of the CPU time that they asked for.",
-			n, len(res.Rows), percent(cpu.Enough)))
+	for _, doubt := range []struct{ word, why string }{
+		{experiment.Starved, "their threads got less than " + percent(cpu.Enough) + " of the CPU time that they asked for"},
+		{experiment.Apart, "some of their threads ended long before others"},
+	} {
+		if n := count(res, doubt.word); n > 0 {
+			lines = append(lines, fmt.Sprintf("%d of %d rows are left out because %s.", n, len(res.Rows), doubt.why))
+		}
 	}
 	return lines
 }
@@ -44,13 +48,13 @@ func TooFew(res *experiment.Result) string {
 	return ""
 }
 
-// sound is the result to conclude from. Its starved rows have no samples, so that figures of them
+// sound is the result to conclude from. Its rows in doubt have no samples, so that figures of them
 // are NaN. See experiment.Say.
 func sound(res *experiment.Result) *experiment.Result {
 	sound := *res
 	sound.Rows = nil
 	for _, row := range res.Rows {
-		if row.Starved() {
+		if row.Doubt() != "" {
 			row = &experiment.Row{Config: row.Config, Metric: row.Metric}
 		}
 		sound.Rows = append(sound.Rows, row)
@@ -58,10 +62,10 @@ func sound(res *experiment.Result) *experiment.Result {
 	return &sound
 }
 
-// starved counts the starved rows.
-func starved(res *experiment.Result) (n int) {
+// count counts the rows with the doubt.
+func count(res *experiment.Result, doubt string) (n int) {
 	for _, row := range res.Rows {
-		if row.Starved() {
+		if row.Doubt() == doubt {
 			n++
 		}
 	}

@@ -21,6 +21,18 @@ func TestConclusionsOfStarved(t *testing.T) {
 	}
 }
 
+// Nothing is concluded from rows whose threads ended apart, and the last lines say why rows are left out.
+func TestConclusionsOfApart(t *testing.T) {
+	res := resulttest.WithShares(t, median.MinSamples, 0.85).Results[0]
+	resulttest.EndApart(res.Rows[2], 0.256)
+	want := "loads takes 1.00 ns.|Against loads: loads 1.00.|" +
+		"1 of 3 rows are left out because their threads got less than 90% of the CPU time that they asked for.|" +
+		"1 of 3 rows are left out because some of their threads ended long before others."
+	if got := strings.Join(Conclusions(res), "|"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestConclusionsOfFew(t *testing.T) {
 	res := resulttest.WithShares(t, median.MinSamples-1, 1).Results[0]
 	if got := Conclusions(res); len(got) != 1 || got[0] != "Too few samples (5) to draw a conclusion: use -count 10." {

@@ -77,11 +77,11 @@ func laws(res *experiment.Result, cores int) (laws []Law) {
 const threadsKey = "threads"
 
 // byThreads groups rows that differ only in the setting threads: those in ops/s, with samples, and
-// not starved.
+// not in doubt.
 func byThreads(res *experiment.Result) (groups [][]*experiment.Row) {
 	at := map[string]int{}
 	for _, row := range res.Rows {
-		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != experiment.OpsS || len(row.Samples) == 0 || row.Starved() {
+		if _, ok := row.Config.Get(threadsKey).(int); !ok || row.Metric != experiment.OpsS || len(row.Samples) == 0 || row.Doubt() != "" {
 			continue
 		}
 		name := row.Config.Without(threadsKey).String()

@@ -58,6 +58,11 @@ func TestNoLawOfStarved(t *testing.T) {
 	if got := laws(rows(2), 4); len(got) != 0 {
 		t.Errorf("%d laws of two rows and one that was starved", len(got))
 	}
+	apart := rows(0)
+	resulttest.EndApart(apart.Rows[2], 0.5)
+	if got := laws(apart, 4); len(got) != 0 {
+		t.Errorf("%d laws of two rows and one whose threads ended apart", len(got))
+	}
 }
 
 // With roles, more threads are at work than the setting says.

@@ -87,12 +87,12 @@ func cells(texts []string) (row table.Row) {
 }
 
 // ResultTable has columns for each setting, for the median of the metric and its interval, for the
-// medians of the extra metrics, and for the ratio and its interval. If rows were starved, the last
-// column marks them. Rows without samples are left out.
+// medians of the extra metrics, and for the ratio and its interval. If rows are in doubt, the last
+// columns mark them. Rows without samples are left out.
 func ResultTable(res *experiment.Result) *Table {
 	t := &Table{}
 	var keys, extra []string
-	intervals, marked := false, starved(res) > 0
+	intervals, starved, apart := false, count(res, experiment.Starved) > 0, count(res, experiment.Apart) > 0
 	for _, row := range res.Rows {
 		for _, kv := range row.Config {
 			keys = appendNew(keys, kv.Key)
@@ -124,8 +124,11 @@ func ResultTable(res *experiment.Result) *Table {
 			t.column(withinColumn, true)
 		}
 	}
-	if marked {
+	if starved {
 		t.column(gotColumn, true)
+	}
+	if apart {
+		t.column(apartColumn, true)
 	}
 	for _, row := range res.Rows {
 		if len(row.Samples) == 0 {
@@ -162,19 +165,29 @@ func ResultTable(res *experiment.Result) *Table {
 				line = append(line, within(ratio))
 			}
 		}
-		switch {
-		case row.Starved():
-			line = append(line, percent(row.Got()))
-		case marked:
-			line = append(line, "")
+		mark := func(doubt string, share float64) {
+			text := ""
+			if row.Doubt() == doubt {
+				text = percent(share)
+			}
+			line = append(line, text)
+		}
+		if starved {
+			mark(experiment.Starved, row.Got())
+		}
+		if apart {
+			mark(experiment.Apart, row.Apart())
 		}
 		t.Rows = append(t.Rows, line)
 	}
 	return t
 }
 
-// gotColumn is the name of the column that marks starved rows.
-const gotColumn = "CPU"
+// The names of the columns that mark rows in doubt.
+const (
+	gotColumn   = "CPU"
+	apartColumn = "apart"
+)
 
 // withinColumn is the name of the columns of intervals.
 const withinColumn = "±95%"
@@ -210,9 +223,13 @@ func Notes(res *experiment.Result) (notes []string) {
 			break
 		}
 	}
-	if starved(res) > 0 {
-		notes = append(notes, fmt.Sprintf("%s: how much the row's threads got of the CPU time that they asked for, if less than %s. Others had the cores: the row has no ratio, is not a baseline, and no conclusion is drawn from it",
-			gotColumn, percent(cpu.Enough)))
+	const leftOut = "the row has no ratio, is not a baseline, and no conclusion is drawn from it"
+	if count(res, experiment.Starved) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: how much the row's threads got of the CPU time that they asked for, if less than %s. Others had the cores: %s",
+			gotColumn, percent(cpu.Enough), leftOut))
+	}
+	if count(res, experiment.Apart) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: the share of a sample's time that was left when the first thread had ended, if more than a tenth. The others then ran alone: %s", apartColumn, leftOut))
 	}
 	return notes
 }
