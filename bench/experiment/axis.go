@@ -75,25 +75,32 @@ func Bear(t *rt.Thread, immortal string, build func() (rt.Ref, error)) (r rt.Ref
 	switch immortal {
 	case ImmortalNone:
 		return build()
-	case ImmortalInPlace:
-		if r, err = build(); err == nil {
-			err = t.Immortalize(r)
-		}
 	case ImmortalAddress:
 		err = t.Immortally(func() error {
 			r, err = build()
 			return err
 		})
-	case ImmortalFrozen:
-		var mortal rt.Ref
-		if mortal, err = build(); err != nil {
-			break
+	case ImmortalInPlace, ImmortalFrozen:
+		made, err := build()
+		if err != nil {
+			return made, err
 		}
-		defer t.DecRef(mortal)
-		var f *rt.Frozen
-		if f, err = t.Freeze(mortal); err == nil {
-			r = f.Root()
+		defer func() {
+			if r != made {
+				t.DecRef(made)
+			}
+		}()
+		if immortal == ImmortalInPlace {
+			if err := t.Immortalize(made); err != nil {
+				return rt.Nil, err
+			}
+			return made, nil
 		}
+		f, err := t.Freeze(made)
+		if err != nil {
+			return rt.Nil, err
+		}
+		return f.Root(), nil
 	default:
 		err = fmt.Errorf("unknown kind of immortality %q", immortal)
 	}

@@ -61,7 +61,9 @@ func (l *Lane) await(now time.Duration) (later time.Duration, over bool) {
 func behind(lanes []Lane) (most float64) {
 	for i := range lanes {
 		l := &lanes[i]
-		most = max(most, 1-float64(l.ops)/(l.pace.rate*(l.end-l.pace.first).Seconds())) // below 0 without a pace
+		if due := l.pace.rate * (l.end - l.pace.first).Seconds(); due > 0 {
+			most = max(most, 1-float64(l.ops)/due)
+		}
 	}
 	return most
 }

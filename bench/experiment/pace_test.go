@@ -80,7 +80,7 @@ func TestPaceUnreachable(t *testing.T) {
 	if s.Load.Behind < 0.8 { // 5 of at least 50
 		t.Errorf("behind by %v", s.Load.Behind)
 	}
-	lanes := []Lane{{ops: 9, end: 10 * ms}, {ops: 9, end: 10 * ms, pace: pace{rate: 1000}}, {ops: 4, end: 12 * ms, pace: pace{rate: 1000, first: 2 * ms}}}
+	lanes := []Lane{{end: 10 * ms}, {ops: 9, end: 10 * ms}, {ops: 9, end: 10 * ms, pace: pace{rate: 1000}}, {ops: 4, end: 12 * ms, pace: pace{rate: 1000, first: 2 * ms}}}
 	if got := behind(lanes); math.Abs(got-0.6) > 1e-9 {
 		t.Errorf("behind by %v", got)
 	}
