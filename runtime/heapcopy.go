@@ -208,11 +208,9 @@ func (w *copier) object(r Ref, granules uint32) {
 		flags = heapgraph.Sticky
 	}
 	if y.Block != nil {
-		switch b := y.Block(w.heap.Body(r)); {
-		case b.IsNil():
-		case b.Handle < Limit:
-			granules += w.c.t.rt.space.Granules(uint32(b.Handle))
-		default:
+		if b := y.Block(w.heap.Body(r)); b.Handle < Limit {
+			granules += w.c.t.rt.space.Granules(uint32(b.Handle)) // 0 for Nil
+		} else {
 			granules += w.region.Granules(uint32(b.Handle))
 		}
 	}
