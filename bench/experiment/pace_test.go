@@ -81,7 +81,7 @@ func TestPaceUnreachable(t *testing.T) {
 		t.Errorf("behind by %v", s.Load.Behind)
 	}
 	lanes := []Lane{{end: 10 * ms}, {ops: 9, end: 10 * ms}, {ops: 9, end: 10 * ms, pace: pace{rate: 1000}}, {ops: 4, end: 12 * ms, pace: pace{rate: 1000, first: 2 * ms}}}
-	if got := behind(lanes); math.Abs(got-0.6) > 1e-9 {
+	if got := behind(lanes); math.Abs(got-0.6) > 1e-9 || math.IsNaN(got) {
 		t.Errorf("behind by %v", got)
 	}
 }
